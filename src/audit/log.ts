@@ -1,0 +1,89 @@
+import type { AuditEvent } from '../domain/audit-event.ts'
+
+export interface AuditLogOptions {
+  /** Writes events durably, in order, all or none. */
+  write(events: AuditEvent[]): Promise<unknown>
+  /** Called when waiting events could not be written; they stay and are tried again. */
+  onTrouble(error: unknown, waiting: number): void
+  flushAfterMs?: number
+  maxWaiting?: number
+}
+
+/** So many events in one transaction, so that a long queue doesn't hold the store. */
+const groupSize = 500
+const retryAfterMs = 1_000
+
+/**
+ * Appends events behind the answer, in groups, each group one transaction: for reads and refusals, and for the stop that
+ * went on while the store was down. What must be durable before it happens does not come here (`lifecycle/recorded.ts`).
+ * Bounded: beyond `maxWaiting`, equal events become one with a count, so nobody waits and nothing vanishes.
+ */
+export class AuditLog {
+  readonly #options: Required<AuditLogOptions>
+  #waiting: AuditEvent[] = []
+  readonly #counted = new Map<string, AuditEvent>()
+  #timer: NodeJS.Timeout | null = null
+  #flushing: Promise<void> | null = null
+
+  constructor(options: AuditLogOptions) {
+    this.#options = { flushAfterMs: 50, maxWaiting: 10_000, ...options }
+  }
+
+  append(event: AuditEvent): void {
+    if (this.#waiting.length < this.#options.maxWaiting) this.#waiting.push(event)
+    else this.#count(event)
+    this.#schedule(this.#options.flushAfterMs)
+  }
+
+  /** Writes all that waits. Rejects when the store can't; nothing is lost by that. */
+  async flush(): Promise<void> {
+    while (this.#flushing !== null) await this.#flushing
+    this.#flushing = this.#writeAll().finally(() => {
+      this.#flushing = null
+    })
+    await this.#flushing
+  }
+
+  /** Writes all that waits and stops the clock. What can't be written is handed to `onTrouble` a last time. */
+  async close(): Promise<void> {
+    try {
+      await this.flush()
+    } catch (error) {
+      this.#options.onTrouble(error, this.#waiting.length)
+    }
+    if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#counted.size > 0) {
+      if (this.#waiting.length === 0) {
+        this.#waiting.push(...this.#counted.values())
+        this.#counted.clear()
+      }
+      const group = this.#waiting.slice(0, groupSize)
+      await this.#options.write(group)
+      this.#waiting.splice(0, group.length)
+    }
+  }
+
+  #schedule(afterMs: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null
+      this.flush().catch(error => {
+        this.#options.onTrouble(error, this.#waiting.length)
+        this.#schedule(retryAfterMs)
+      })
+    }, afterMs)
+  }
+
+  #count(event: AuditEvent): void {
+    const { tenant_id, outcome } = event.unmapped
+    const key = JSON.stringify([tenant_id, event.api.operation, outcome, event.status_code, event.src_endpoint.ip])
+    // The addresses of a broad attack would fill this map too: then the address is what the count leaves out.
+    const room = this.#counted.size < groupSize || this.#counted.has(key)
+    const group = room ? key : JSON.stringify([tenant_id, event.api.operation, outcome])
+    const count = (this.#counted.get(group)?.unmapped.count ?? 0) + 1
+    const counted: AuditEvent = { ...event, unmapped: { ...event.unmapped, count } }
+    this.#counted.set(group, room ? counted : { ...counted, src_endpoint: { ip: 'several' }, resources: [] })
+  }
+}

@@ -1,0 +1,23 @@
+import type { ApiKey } from './api-key.ts'
+import type { LivestreamWithKey } from './livestream.ts'
+import { withoutKey } from './livestream.ts'
+import type { Tenant } from './tenant.ts'
+
+/** Who asks, as far as it was proved: facts about one request that every room below may need. */
+export interface Caller {
+  readonly tenant: Tenant
+  readonly key: ApiKey
+  /** The client's address, as far as it can be believed. */
+  readonly address: string
+  readonly requestId: string
+}
+
+/** The livestream as this caller may see it: where to send video, and with which key, only with the scope for it. */
+export function shownTo(caller: Caller, livestream: LivestreamWithKey): LivestreamWithKey {
+  return caller.key.scopes.includes('stream-key:read') ? livestream : withoutKey(livestream)
+}
+
+/** True when what is shown would let its reader broadcast. */
+export function revealsKey(shown: LivestreamWithKey): boolean {
+  return shown.stream_key !== undefined || shown.ingest_server !== undefined
+}

@@ -1,0 +1,9 @@
+/** Time comes in as an argument, so that tests decide what it is. */
+export interface Clock {
+  /** Epoch milliseconds: for what is written down. */
+  now(): number
+  /** Milliseconds that never run backwards: for limits and durations. */
+  monotonic(): number
+}
+
+export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() }

@@ -1,0 +1,124 @@
+/**
+ * The catalogue of every error that a caller can see. A status, a slug, a public sentence; nothing private.
+ * What went wrong inside goes into `cause` and from there to the log alone. Plain classes that know no framework,
+ * so every room may import them.
+ */
+
+/** Whether a mutation that ended in a 5xx happened at the vendor. */
+export type Outcome = 'not_sent' | 'failed' | 'unknown'
+
+/** One thing that was wrong with the input: `field` is a JSON-pointer-like path (`body.name`), `message` says what it must be. */
+export interface FailureDetail {
+  field: string
+  message: string
+}
+
+export interface FailureOptions {
+  cause?: unknown
+  outcome?: Outcome | undefined
+  details?: FailureDetail[] | undefined
+  /** The status that the vendor answered with, for the audit log. */
+  upstreamStatus?: number | undefined
+  /** Seconds after which it is worth to ask again; becomes `Retry-After`. */
+  retryAfterSeconds?: number | undefined
+  /** Replaces the catalogue's sentence where a more exact one helps the caller. Public. */
+  message?: string
+}
+
+/** What the documentation needs to know of a failure. */
+export interface FailureDoc {
+  readonly status: number
+  readonly type: string
+  readonly message: string
+}
+
+/** Any failure that a caller may see. */
+export class Failure extends Error {
+  readonly status: number
+  readonly type: string
+  readonly outcome: Outcome | undefined
+  readonly details: FailureDetail[] | undefined
+  readonly retryAfterSeconds: number | undefined
+  readonly upstreamStatus: number | undefined
+
+  constructor(doc: FailureDoc, { cause, message, outcome, details, retryAfterSeconds, upstreamStatus }: FailureOptions) {
+    super(message ?? doc.message, { cause })
+    this.status = doc.status
+    this.type = doc.type
+    this.outcome = outcome
+    this.details = details
+    this.retryAfterSeconds = retryAfterSeconds
+    this.upstreamStatus = upstreamStatus
+  }
+}
+
+/** The same failure, saying whether the mutation happened. */
+export function withOutcome(failure: Failure, outcome: Outcome): Failure {
+  const { message, cause, details, retryAfterSeconds, upstreamStatus } = failure
+  const options = { details, retryAfterSeconds, upstreamStatus }
+  return new Failure(failure, { message, cause, outcome, ...options })
+}
+
+export interface FailureClass {
+  new (options?: FailureOptions): Failure
+  readonly doc: FailureDoc
+}
+
+function failure(status: number, type: string, message: string): FailureClass {
+  const doc: FailureDoc = { status, type, message }
+  return class extends Failure {
+    static readonly doc = doc
+    constructor(options: FailureOptions = {}) {
+      super(doc, options)
+    }
+  }
+}
+
+// 4xx: the caller can do something about it.
+export const InvalidInput = failure(400, 'invalid_input', 'The request is not valid')
+export const NotSupportedYet = failure(400, 'not_supported_yet', 'This version of Livegate does not support this yet')
+export const Unauthorized = failure(401, 'unauthorized', 'A valid key is needed: Bearer <key> or Basic <tenant>:<key>')
+export const ScopeMissing = failure(403, 'scope_missing', 'The key lacks a scope that this operation needs')
+export const TenantSuspended = failure(403, 'tenant_suspended', 'This tenant is suspended')
+export const NotFound = failure(404, 'not_found', 'No such resource')
+export const MeetingNotFound = failure(404, 'meeting_not_found', 'No such meeting')
+export const LivestreamNotFound = failure(404, 'livestream_not_found', 'No such livestream')
+export const NoActiveLivestream = failure(404, 'no_active_livestream', 'The meeting has no active livestream')
+export const MethodNotAllowed = failure(405, 'method_not_allowed', 'This path does not know this method')
+export const RequestTimeout = failure(408, 'request_timeout', 'The request did not arrive in time')
+export const StartUnsettled = failure(
+  409,
+  'start_unsettled',
+  'An earlier start of this meeting is not settled yet: nothing was sent'
+)
+export const LiveElsewhere = failure(
+  409,
+  'already_live',
+  'The livestream provider says that this meeting is live already, but shows no livestream'
+)
+export const PayloadTooLarge = failure(413, 'payload_too_large', 'The body is larger than 64 KiB')
+export const UriTooLong = failure(414, 'uri_too_long', 'The address is too long')
+export const UnsupportedMediaType = failure(415, 'unsupported_media_type', 'The body must be application/json')
+export const RateLimited = failure(429, 'rate_limited', 'Too many requests')
+export const HeadersTooLarge = failure(431, 'headers_too_large', 'The header fields are too large')
+
+// 5xx: something behind or inside Livegate.
+export const Internal = failure(500, 'internal', 'Something went wrong inside the gateway')
+export const UpstreamRefused = failure(502, 'upstream_refused', 'The livestream provider refused the request')
+export const UpstreamCredentialsRefused = failure(
+  502,
+  'upstream_credentials_refused',
+  "The livestream provider refused the gateway's own credentials: its operator must look"
+)
+export const UpstreamFailed = failure(502, 'upstream_failed', 'The livestream provider failed')
+export const UpstreamMalformed = failure(
+  502,
+  'upstream_malformed',
+  'The livestream provider answered something that its contract does not allow'
+)
+export const UpstreamUnreachable = failure(502, 'upstream_unreachable', 'The livestream provider could not be reached')
+export const UpstreamThrottled = failure(503, 'upstream_throttled', 'The livestream provider asks to slow down')
+export const AuditUnavailable = failure(503, 'audit_unavailable', 'It could not be recorded')
+export const StoreUnavailable = failure(503, 'store_unavailable', 'The store cannot be read')
+export const ShuttingDown = failure(503, 'shutting_down', 'The gateway is shutting down: ask again')
+export const UpstreamTooLate = failure(504, 'upstream_too_late', 'The livestream provider did not answer in time')

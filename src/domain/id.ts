@@ -1,0 +1,26 @@
+import { Type } from 'typebox'
+
+/**
+ * What an id of the vendor may look like. All published ones are UUIDs, but the contract types livestream ids as plain
+ * strings, so this is wider; it has no dot, slash, percent sign or white space, so an id can be nothing but one segment.
+ */
+export const vendorIdPattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
+const matcher = new RegExp(vendorIdPattern)
+
+export function isVendorId(text: string): boolean {
+  return matcher.test(text)
+}
+
+export const MeetingId = Type.String({
+  pattern: vendorIdPattern,
+  maxLength: 64,
+  description: 'Id of a meeting',
+  examples: ['7f0d3c52-1a54-4f5e-9c0e-3b6a5d6b7a01']
+})
+
+export const LivestreamId = Type.String({
+  pattern: vendorIdPattern,
+  maxLength: 64,
+  description: 'Id of a livestream',
+  examples: ['2b7f6c1e-88a1-4c8f-9a3d-0e5b1c2d3f04']
+})

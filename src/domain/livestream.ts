@@ -1,0 +1,95 @@
+import { type Static, Type } from 'typebox'
+import { LivestreamId, MeetingId } from './id.ts'
+import { Nullable, Timestamp } from './schema.ts'
+
+/** What the vendors call the states of a livestream. An open set: another word of theirs passes through as it is. */
+export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const
+
+/** True while a run goes on or is about to. `OFFLINE` is both the first and the last state in contract L1. */
+export function isRunning(status: string): boolean {
+  return status === 'LIVE' || status === 'INVOKED'
+}
+
+const LivestreamStatus = Type.Unsafe<string>(
+  Type.Enum([...livestreamStatuses], {
+    description:
+      'INVOKED: asked for, not yet on air. LIVE: on air. IDLE or OFFLINE: not running. ERRORED: the run broke. Take other words as unknown.'
+  })
+)
+
+/** The name a caller may give (contract section 3: the vendor's own pattern; the length is ours, theirs is not published). */
+export const LivestreamName = Nullable(Type.String({ pattern: '^[a-zA-Z0-9-_]*$', maxLength: 128 }))
+
+/**
+ * The vendor's livestream as a tenant may see it (contract section 4.1). Where to send video, and with which key, is in
+ * LivestreamWithKey only. Nothing but the id and the status is promised by the vendor in every answer.
+ */
+export const Livestream = Type.Object({
+  id: LivestreamId,
+  name: Type.Optional(Nullable(Type.String({ maxLength: 256, examples: ['friday-show'] }))),
+  status: LivestreamStatus,
+  meeting_id: Type.Optional(Nullable(MeetingId)),
+  playback_url: Type.Optional(
+    Nullable(
+      Type.String({
+        maxLength: 2048,
+        description: 'HLS playlist',
+        examples: ['https://playback.example/hls/stream.m3u8']
+      })
+    )
+  ),
+  disabled: Type.Optional(Type.Boolean()),
+  created_at: Type.Optional(Timestamp()),
+  updated_at: Type.Optional(Timestamp())
+})
+export type Livestream = Static<typeof Livestream>
+
+/** Fields that let their owner broadcast as the tenant. They leave Livegate for the scope `stream-key:read` alone. */
+export const secretFields = ['ingest_server', 'stream_key'] as const
+
+export const LivestreamWithKey = Type.Object({
+  ...Livestream.properties,
+  ingest_server: Type.Optional(
+    Type.String({
+      maxLength: 2048,
+      description: 'Where to send video. Only with the scope `stream-key:read`',
+      examples: ['rtmps://ingest.example:443/app/']
+    })
+  ),
+  stream_key: Type.Optional(
+    Type.String({
+      maxLength: 1024,
+      description: 'Whoever has it can broadcast. Only with the scope `stream-key:read`',
+      examples: ['sk_EXAMPLE']
+    })
+  )
+})
+export type LivestreamWithKey = Static<typeof LivestreamWithKey>
+
+/** A livestream in a list: as Livegate saw it last. Lists never carry stream keys. */
+export const ListedLivestream = Type.Object({
+  ...Livestream.properties,
+  observed_at: Timestamp('When Livegate last saw this livestream at the provider')
+})
+export type ListedLivestream = Static<typeof ListedLivestream>
+
+/** One run of a livestream (contract section 4.2). */
+export const LivestreamSession = Type.Object({
+  id: Type.String({ maxLength: 64, examples: ['c1d2e3f4-0a1b-4c2d-8e3f-112233445566'] }),
+  livestream_id: Type.Optional(LivestreamId),
+  err_message: Type.Optional(Nullable(Type.String({ maxLength: 2048 }))),
+  invoked_time: Type.Optional(Nullable(Timestamp())),
+  started_time: Type.Optional(Nullable(Timestamp())),
+  stopped_time: Type.Optional(Nullable(Timestamp())),
+  created_at: Type.Optional(Timestamp()),
+  updated_at: Type.Optional(Timestamp()),
+  ingest_seconds: Type.Optional(Type.Number({ description: 'Reads 60 until about 50 s have passed', examples: [118] })),
+  viewer_seconds: Type.Optional(Type.Number({ examples: [116.116] }))
+})
+export type LivestreamSession = Static<typeof LivestreamSession>
+
+/** The livestream without what lets somebody broadcast: for every caller without the scope, and for the store. */
+export function withoutKey(livestream: LivestreamWithKey): Livestream {
+  const { ingest_server: _server, stream_key: _key, ...rest } = livestream
+  return rest
+}

@@ -1,0 +1,125 @@
+import { type Static, Type } from 'typebox'
+import { Nullable } from './schema.ts'
+
+/**
+ * What a caller may ask of a meeting: every request field of both vendors (contract section 5), closed, so that a misspelt
+ * field is refused and not lost. Bounds that the vendor does not publish are ours and only keep sizes sane.
+ */
+const closed = { additionalProperties: false }
+const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }))
+const size = (maximum: number) => Type.Optional(Type.Integer({ minimum: 1, maximum }))
+
+const StorageConfig = Type.Object(
+  {
+    type: Type.Enum(['aws', 'azure', 'digitalocean', 'gcs', 'sftp']),
+    access_key: text(512),
+    secret: text(4096),
+    bucket: text(256),
+    region: text(64),
+    path: text(1024),
+    auth_method: Type.Optional(Type.Enum(['KEY', 'PASSWORD'])),
+    username: text(256),
+    password: text(1024),
+    host: text(256),
+    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+    private_key: text(16_384)
+  },
+  { ...closed, description: 'Goes to the provider and is never shown again' }
+)
+
+const BucketConfig = Type.Object({ enabled: Type.Boolean() }, closed)
+
+const RecordingConfig = Type.Object(
+  {
+    max_seconds: Type.Optional(Type.Number({ minimum: 60, maximum: 86_400 })),
+    file_name_prefix: text(256),
+    video_config: Type.Optional(
+      Type.Object(
+        {
+          codec: Type.Optional(Type.Enum(['H264', 'VP8'])),
+          width: size(1920),
+          height: size(1920),
+          watermark: Type.Optional(
+            Type.Object(
+              {
+                url: text(2048),
+                size: Type.Optional(Type.Object({ width: size(10_000), height: size(10_000) }, closed)),
+                position: Type.Optional(Type.Enum(['left top', 'right top', 'left bottom', 'right bottom']))
+              },
+              closed
+            )
+          ),
+          export_file: Type.Optional(Type.Boolean())
+        },
+        closed
+      )
+    ),
+    audio_config: Type.Optional(
+      Type.Object(
+        {
+          codec: Type.Optional(Type.Enum(['MP3', 'AAC'])),
+          channel: Type.Optional(Type.Enum(['mono', 'stereo'])),
+          export_file: Type.Optional(Type.Boolean())
+        },
+        closed
+      )
+    ),
+    storage_config: Type.Optional(Nullable(StorageConfig)),
+    dyte_bucket_config: Type.Optional(BucketConfig),
+    realtimekit_bucket_config: Type.Optional(BucketConfig),
+    live_streaming_config: Type.Optional(Type.Object({ rtmp_url: text(2048) }, closed))
+  },
+  closed
+)
+
+const AiConfig = Type.Object(
+  {
+    transcription: Type.Optional(
+      Type.Object(
+        {
+          keywords: Type.Optional(Type.Array(Type.String({ maxLength: 256 }), { maxItems: 1000 })),
+          language: text(16),
+          profanity_filter: Type.Optional(Type.Boolean())
+        },
+        closed
+      )
+    ),
+    summarization: Type.Optional(
+      Type.Object(
+        {
+          word_limit: Type.Optional(Type.Integer({ minimum: 150, maximum: 1000 })),
+          text_format: Type.Optional(Type.Enum(['plain_text', 'markdown'])),
+          summary_type: text(64)
+        },
+        closed
+      )
+    )
+  },
+  closed
+)
+
+const fields = {
+  title: Type.Optional(Nullable(Type.String({ maxLength: 1024, examples: ['Friday show'] }))),
+  preferred_region: Type.Optional(Nullable(Type.Enum(['ap-south-1', 'ap-southeast-1', 'us-east-1', 'eu-central-1']))),
+  live_stream_on_start: Type.Optional(
+    Nullable(Type.Boolean({ description: 'Start a livestream when the meeting starts, without another call' }))
+  ),
+  record_on_start: Type.Optional(Nullable(Type.Boolean())),
+  persist_chat: Type.Optional(Type.Boolean()),
+  summarize_on_end: Type.Optional(Type.Boolean()),
+  transcribe_on_end: Type.Optional(Type.Boolean()),
+  session_keep_alive_time_in_secs: Type.Optional(Type.Number({ minimum: 60, maximum: 600 })),
+  recording_config: Type.Optional(RecordingConfig),
+  ai_config: Type.Optional(AiConfig)
+}
+
+/** Body of `POST /meetings`: everything is optional. */
+export const NewMeeting = Type.Object(fields, { ...closed, examples: [{ title: 'Friday show' }] })
+export type NewMeeting = Static<typeof NewMeeting>
+
+/** Body of `PATCH /meetings/{meeting_id}`: any subset. A meeting is retired with `{"status":"INACTIVE"}`. */
+export const MeetingChange = Type.Object(
+  { ...fields, status: Type.Optional(Type.Enum(['ACTIVE', 'INACTIVE'])) },
+  { ...closed, examples: [{ title: 'Saturday show' }] }
+)
+export type MeetingChange = Static<typeof MeetingChange>

@@ -1,0 +1,19 @@
+/** The mutations that go upstream. */
+export type OperationKind = 'start' | 'stop' | 'create_meeting' | 'update_meeting'
+
+/** `sent` until the outcome is known; `unknown` when the vendor's answer was lost. `done` and `failed` are settled. */
+export type OperationState = 'sent' | 'done' | 'failed' | 'unknown'
+
+/** One mutating call with its state, written down before its first byte goes upstream. */
+export interface Operation {
+  readonly id: string
+  readonly tenantId: string
+  readonly keyId: string
+  readonly kind: OperationKind
+  readonly meetingId: string | null
+  readonly livestreamId: string | null
+  readonly state: OperationState
+  readonly requestId: string
+  readonly sentAtMs: number
+  readonly settledAtMs: number | null
+}

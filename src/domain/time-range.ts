@@ -1,0 +1,43 @@
+import { Type } from 'typebox'
+import { type FailureDetail, InvalidInput } from './failures.ts'
+
+const time = (description: string) =>
+  Type.Optional(
+    Type.String({
+      maxLength: 35,
+      pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$',
+      description,
+      examples: ['2026-11-20T00:00:00Z']
+    })
+  )
+
+/** The vendor's range: ISO 8601, a date alone or a time with its zone (contract section 4.3). Both ends are included. */
+export const TimeRangeQuery = {
+  start_time: time('Created at this time or later'),
+  end_time: time('Created at this time or earlier')
+}
+
+/** Epoch milliseconds. @throws InvalidInput for a day that no calendar has, or a range that ends before it starts */
+export function readTimeRange(query: { start_time?: string; end_time?: string }): {
+  createdFromMs: number | undefined
+  createdToMs: number | undefined
+} {
+  const createdFromMs = readTime('query.start_time', query.start_time)
+  const createdToMs = readTime('query.end_time', query.end_time)
+  if (createdFromMs !== undefined && createdToMs !== undefined && createdToMs < createdFromMs) {
+    throw invalid({ field: 'query.end_time', message: 'must not be before start_time' })
+  }
+  return { createdFromMs, createdToMs }
+}
+
+/** Epoch milliseconds of an ISO 8601 text. @throws InvalidInput naming the field */
+export function readTime(field: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const ms = Date.parse(text)
+  if (Number.isNaN(ms)) throw invalid({ field, message: 'is not a time' })
+  return ms
+}
+
+function invalid(detail: FailureDetail) {
+  return new InvalidInput({ details: [detail] })
+}

@@ -1,0 +1,61 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { type ApiKey, digestKey, isUsable, parseKey } from '../domain/api-key.ts'
+import type { Clock } from '../domain/clock.ts'
+import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '../domain/failures.ts'
+import type { Directory } from '../store/directory.ts'
+import type { Limits } from './rate-limit.ts'
+
+/** When the store could not be read for so long, a revoked key could live on: then nobody but a stop gets in. */
+const blindAfterMs = 60_000
+
+/**
+ * Who asks: a key as `Bearer <key>`, or as `Basic <tenant>:<key>` from clients of Dyte. Whatever is wrong with it, the answer
+ * is the same 401, and it counts against the client's address; a valid key never does.
+ */
+export function authenticate(app: FastifyInstance, deps: { directory: Directory; limits: Limits; clock: Clock }): void {
+  const { directory, limits, clock } = deps
+
+  app.addHook('onRequest', async (request, reply) => {
+    const shown = readKey(request.headers.authorization)
+    request.keyId = shown === null ? null : (parseKey(shown.key)?.id ?? null)
+    const key = shown === null || request.keyId === null ? null : findKey(shown.key)
+    const tenant = key === null ? null : directory.tenant(key.tenantId)
+    const usable = key !== null && tenant !== null && isUsable(key, clock.now())
+    if (!usable || (shown?.tenant != null && shown.tenant !== tenant.id)) {
+      await limits.address(request, reply)
+      throw new Unauthorized()
+    }
+    request.caller = { tenant, key, address: request.ip, requestId: request.id }
+
+    const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
+    if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()
+    await limits.tenant(request, reply)
+    if (tenant.suspended) throw new TenantSuspended()
+    checkScope(request, key)
+  })
+
+  function findKey(text: string): ApiKey | null {
+    const digest = digestKey(text)
+    const key = directory.keyByDigest(digest)
+    if (key === null) return null
+    return timingSafeEqual(Buffer.from(key.digest), Buffer.from(digest)) ? key : null
+  }
+}
+
+/** The key of an `Authorization` header, with the tenant that Basic names; null when there is none. */
+function readKey(header: string | undefined): { key: string; tenant: string | null } | null {
+  const [, scheme = '', credentials = ''] = /^(Bearer|Basic) +([A-Za-z0-9+/=_.~-]{1,512})$/i.exec(header ?? '') ?? []
+  if (scheme.toLowerCase() === 'bearer') return { key: credentials, tenant: null }
+  if (scheme === '') return null
+  const [, tenant, key] = /^([^:]*):(.*)$/s.exec(Buffer.from(credentials, 'base64').toString('utf8')) ?? []
+  return tenant === undefined || key === undefined ? null : { key, tenant }
+}
+
+/** @throws ScopeMissing, naming the scope */
+function checkScope(request: FastifyRequest, key: ApiKey): void {
+  const scope = request.routeOptions.config.rule?.scope
+  if (scope !== undefined && !key.scopes.includes(scope)) {
+    throw new ScopeMissing({ details: [{ field: 'scope', message: `${scope} is needed` }] })
+  }
+}

@@ -1,0 +1,107 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
+import {
+  Failure,
+  type FailureClass,
+  type FailureDetail,
+  HeadersTooLarge,
+  Internal,
+  InvalidInput,
+  NotFound,
+  PayloadTooLarge,
+  RequestTimeout,
+  StoreUnavailable,
+  UnsupportedMediaType,
+  UriTooLong
+} from '../domain/failures.ts'
+
+/** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
+export function errorHandler(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => sendFailure(error, request, reply))
+  app.setNotFoundHandler(() => {
+    throw new NotFound()
+  })
+}
+
+/** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
+export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const failure = explain(error)
+  const { status, type, message, outcome, details, retryAfterSeconds } = failure
+  request.log[status < 500 ? 'info' : 'error']({ err: failure.cause ?? error, type, outcome }, 'request failed')
+  request.failure = { type, upstreamStatus: failure.upstreamStatus }
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
+  if (status === 401) reply.header('www-authenticate', 'Bearer realm="livegate", Basic realm="livegate"')
+  const body = { code: status, type, message, request_id: request.id, ...(outcome && { outcome }), ...(details && { details }) }
+  return reply.code(status).header('x-request-id', request.id).send({ success: false, error: body })
+}
+
+/** For bytes that are no HTTP request: there is no request yet, so the answer is written by hand. */
+export function refuseBytes(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, type, message } = bytesFailure(error.code).doc
+  const body = JSON.stringify({ success: false, error: { code: status, type, message } })
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
+  )
+}
+
+function bytesFailure(code: string | undefined): FailureClass {
+  if (code === 'HPE_HEADER_OVERFLOW') return HeadersTooLarge
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return RequestTimeout
+  return InvalidInput
+}
+
+/** Fastify's own errors, in our words. */
+const frameworkFailures: Record<string, FailureClass> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: PayloadTooLarge,
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: UnsupportedMediaType,
+  FST_ERR_MAX_PARAM_LENGTH: UriTooLong,
+  FST_ERR_HANDLER_TIMEOUT: StoreUnavailable
+}
+
+function explain(error: unknown): Failure {
+  if (error instanceof Failure) return error
+  if (!(error instanceof Error)) return new Internal({ cause: error })
+  const { validation, validationContext, code, statusCode } = error as FastifyError
+  if (validation) return new InvalidInput({ details: explainInput(validation, validationContext ?? 'input') })
+  const known = frameworkFailures[code]
+  if (known !== undefined) return new known({ cause: error })
+  if (code === 'FST_ERR_BAD_URL') return badInput('path', 'is not a valid address', error)
+  if (statusCode === 400) return badInput('body', 'is not valid JSON', error)
+  if (statusCode === 414) return new UriTooLong({ cause: error })
+  return new Internal({ cause: error })
+}
+
+function badInput(field: string, message: string, cause: Error): Failure {
+  return new InvalidInput({ cause, details: [{ field, message }] })
+}
+
+const words: Record<string, string> = { params: 'path', querystring: 'query', headers: 'header' }
+
+/** Each problem once, with its field: typebox tells of a misspelt field twice, and of a union once for each branch. */
+function explainInput(problems: FastifySchemaValidationError[], context: string): FailureDetail[] {
+  const root = words[context] ?? context
+  const details = new Map<string, FailureDetail>()
+  for (const { instancePath, keyword, message, params } of problems) {
+    const here = root + instancePath.replaceAll('/', '.')
+    if (keyword === 'additionalProperties') {
+      const unknown = params.additionalProperties
+      for (const name of Array.isArray(unknown) ? unknown : []) {
+        details.set(`${here}.${name}`, { field: `${here}.${name}`, message: 'is not a known field' })
+      }
+    } else if (keyword === 'required') {
+      const missing = params.requiredProperties
+      for (const name of Array.isArray(missing) ? missing : []) {
+        details.set(`${here}.${name}`, { field: `${here}.${name}`, message: 'is missing' })
+      }
+    } else if (keyword !== 'anyOf' && keyword !== 'boolean' && keyword !== 'false' && !details.has(here)) {
+      details.set(here, { field: here, message: message ?? 'is not valid' })
+    }
+  }
+  return [...details.values()].slice(0, 20)
+}

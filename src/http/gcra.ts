@@ -1,0 +1,54 @@
+import type { FastifyRateLimitStore, FastifyRateLimitStoreCtor } from '@fastify/rate-limit'
+
+export interface GcraOptions {
+  /** Milliseconds that never run backwards. */
+  monotonic(): number
+  /** Keys at most; what comes beyond them shares one bucket. */
+  maxKeys: number
+}
+
+type Done = (error: Error | null, result?: { current: number; ttl: number }) => void
+
+/** Looking for buckets that are full again costs a walk over all keys: not more often than this. */
+const sweepEveryMs = 1_000
+const overflow = Symbol('all keys for which there was no room')
+
+/**
+ * The generic cell rate algorithm as a store of @fastify/rate-limit: one time stamp a key, no window and so no window edge.
+ * Each call gives a new object, since the plugin hands it on while other calls of the same tick are counted.
+ * `ttl` is the time until the bucket is full again or, when the call is refused, until the next one is allowed.
+ */
+export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimitStoreCtor {
+  return class GcraStore implements FastifyRateLimitStore {
+    /** When the key's bucket will be full again. */
+    readonly #fullAtMs = new Map<string | symbol, number>()
+    #sweptAtMs = Number.NEGATIVE_INFINITY
+
+    incr(key: string, done: Done, windowMs: number, max: number): void {
+      const nowMs = monotonic()
+      const bucket = this.#bucket(key, nowMs)
+      const spacingMs = windowMs / max
+      const fullAtMs = Math.max(nowMs, this.#fullAtMs.get(bucket) ?? nowMs) + spacingMs
+      const earlyMs = fullAtMs - nowMs - windowMs
+      // The tolerance is far below a microsecond: it only undoes the rounding of `windowMs / max`.
+      if (earlyMs > 1e-6) return done(null, { current: max + 1, ttl: earlyMs })
+      this.#fullAtMs.set(bucket, fullAtMs)
+      return done(null, { current: Math.ceil((fullAtMs - nowMs) / spacingMs - 1e-6), ttl: fullAtMs - nowMs })
+    }
+
+    /** Each limiter counts for itself. */
+    child(): FastifyRateLimitStore {
+      return new GcraStore()
+    }
+
+    #bucket(key: string, nowMs: number): string | symbol {
+      if (this.#fullAtMs.has(key) || this.#fullAtMs.size < maxKeys) return key
+      if (nowMs - this.#sweptAtMs >= sweepEveryMs) {
+        this.#sweptAtMs = nowMs
+        // Only a full bucket is forgotten: who is throttled stays throttled, whatever else arrives.
+        for (const [known, fullAtMs] of this.#fullAtMs) if (fullAtMs <= nowMs) this.#fullAtMs.delete(known)
+      }
+      return this.#fullAtMs.size < maxKeys ? key : overflow
+    }
+  }
+}

@@ -1,0 +1,6 @@
+import { swagger } from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+import { type TSchema, Type } from 'typebox'
+import * as catalogue from '../domain/failures.ts'
+import type { FailureClass } from '../domain/failures.ts'

@@ -1,0 +1,34 @@
+import type { Caller } from '../domain/caller.ts'
+import type { Scope } from '../domain/scope.ts'
+import type { OwnedLivestream } from '../store/livestreams.ts'
+import type { OwnedMeeting } from '../store/meetings.ts'
+
+/** What every route behind a key declares; one that declares nothing is refused while it is registered. */
+export interface RouteRule {
+  /** What the caller's key must be allowed to do. */
+  scope: Scope
+  /** Which of the tenant's limits the call counts against. */
+  limit: 'read' | 'write'
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; set by `authenticate`, so it is there in every route behind a key and nowhere else. */
+    caller: Caller
+    /** The meeting of the path, proved to be the caller's; in routes with `:meeting_id` only. */
+    meeting: OwnedMeeting
+    /** The livestream of the path, proved to be the caller's; in routes with `:livestream_id` only. */
+    livestream: OwnedLivestream
+    /** The id of the key that was shown, valid or not. */
+    keyId: string | null
+    /** Why the call failed, for the audit log. */
+    failure: { type: string; upstreamStatus: number | undefined } | null
+    /** True when the mutation has written its own audit events. */
+    recorded: boolean
+    /** True when the answer holds a stream key. */
+    streamKeyRevealed: boolean
+  }
+  interface FastifyContextConfig {
+    rule?: RouteRule
+  }
+}

@@ -1,0 +1,48 @@
+import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { OwnedMeeting } from '../store/meetings.ts'
+import type { Provider, Providers } from '../upstream/provider.ts'
+import type { Observe } from './observe.ts'
+
+export interface ActiveDeps {
+  providers: Providers
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  observe: Observe
+}
+
+/**
+ * The meeting's active livestream as the vendor shows it right now, or null. A vendor may hide a run that is INVOKED but not
+ * yet LIVE (contract section 11, question 4): then our last run of this meeting is asked for by its own id.
+ */
+export type FindActive = (meeting: OwnedMeeting, signal: AbortSignal) => Promise<LivestreamWithKey | null>
+
+export function findActive({ providers, livestreams, observe }: ActiveDeps): FindActive {
+  return async (meeting, signal) => {
+    const provider = providerOf(providers, meeting)
+    const { id: meetingId, tenantId, upstream } = meeting
+    const keep = (livestream: LivestreamWithKey) => observe({ id: livestream.id, tenantId, upstream, meetingId }, livestream)
+
+    const active = await provider.findActive(meetingId, signal)
+    if (active !== null) {
+      await keep(active)
+      return active
+    }
+
+    // A store that can't be read must not hold a read back: then the vendor's word stands.
+    const last = await livestreams.lastOfMeeting(tenantId, meetingId).catch(() => null)
+    if (last === null || !isRunning(last.status)) return null
+    const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: 1 }, signal)
+    // An answer may leave the meeting out; another meeting's run is not this one's.
+    if (found === null || (found.livestream.meeting_id ?? meetingId) !== meetingId) return null
+    const livestream = { ...found.livestream, meeting_id: meetingId }
+    await keep(livestream)
+    return isRunning(livestream.status) ? livestream : null
+  }
+}
+
+/** @throws Error when a row names an upstream that the configuration no longer has */
+export function providerOf(providers: Providers, { upstream }: { upstream: string }): Provider {
+  const provider = providers.get(upstream)
+  if (provider === undefined) throw new Error(`no upstream is called ${upstream}`)
+  return provider
+}

@@ -1,0 +1,69 @@
+import type { Caller } from '../domain/caller.ts'
+import type { Clock } from '../domain/clock.ts'
+import { LivestreamNotFound } from '../domain/failures.ts'
+import { type ListedLivestream, withoutKey } from '../domain/livestream.ts'
+import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
+import type { LivestreamFilter, Livestreams, OwnedLivestream } from '../store/livestreams.ts'
+import type { LivestreamWithSessions, Providers } from '../upstream/provider.ts'
+import { providerOf } from './active.ts'
+import type { Observe } from './observe.ts'
+
+export interface LivestreamsDeps {
+  providers: Providers
+  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'observe'>
+  observe: Observe
+  log: { warn(facts: object, message: string): void }
+  clock: Clock
+  deadlineMs: number
+}
+
+/** What a tenant can see of its livestreams. */
+export interface TenantLivestreams {
+  /** As the vendor shows it now, with a page of its runs. @throws LivestreamNotFound when the vendor doesn't have it */
+  find(livestream: OwnedLivestream, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions>
+  /** From our own rows; at most `refreshedPerList` of those whose run isn't over are asked for first. Never with stream keys. */
+  list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
+}
+
+/** A list may cost the vendor's quota at most so many calls. */
+const refreshedPerList = 10
+
+export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
+  const { providers, livestreams, observe, log, clock, deadlineMs } = deps
+
+  async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions> {
+    const found = await providerOf(providers, owner).findLivestream(owner.id, page, signal)
+    // A livestream that has moved to a meeting that may be another tenant's is not this tenant's any more.
+    if (found === null || (found.livestream.meeting_id ?? owner.meetingId) !== owner.meetingId) {
+      throw new LivestreamNotFound()
+    }
+    return { ...found, livestream: { ...found.livestream, meeting_id: owner.meetingId } }
+  }
+
+  return {
+    async find(owner, page, signal) {
+      const found = await look(owner, page, AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]))
+      await observe(owner, found.livestream)
+      return found
+    },
+
+    async list(caller, filter) {
+      const tenantId = caller.tenant.id
+      const open = await livestreams.unfinished(tenantId, { meetingId: filter.meetingId, limit: refreshedPerList })
+      const signal = AbortSignal.timeout(deadlineMs)
+      await Promise.all(
+        open.map(async owner => {
+          try {
+            const { livestream } = await look(owner, { pageNo: 1, perPage: 1 }, signal)
+            await livestreams.observe(owner, withoutKey(livestream), clock.now())
+          } catch (err) {
+            // It is listed as it was seen last, with its age.
+            log.warn({ err, livestream_id: owner.id }, 'a livestream could not be refreshed for a list')
+          }
+        })
+      )
+      const { items, total } = await livestreams.list(tenantId, filter)
+      return { items, paging: pagingOf(filter, items.length, total) }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import type { Caller } from '../domain/caller.ts'
+import type { Clock } from '../domain/clock.ts'
+import { MeetingNotFound } from '../domain/failures.ts'
+import type { ListedMeeting, Meeting } from '../domain/meeting.ts'
+import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
+import { type Paged, pagingOf } from '../domain/paging.ts'
+import type { Directory } from '../store/directory.ts'
+import type { Engine } from '../store/engine.ts'
+import type { MeetingFilter, MeetingRow, Meetings, OwnedMeeting } from '../store/meetings.ts'
+import type { Providers } from '../upstream/provider.ts'
+import { providerOf } from './active.ts'
+import type { Recorded } from './recorded.ts'
+
+export interface MeetingsDeps {
+  providers: Providers
+  engine: Pick<Engine, 'write'>
+  meetings: Pick<Meetings, 'created' | 'observed' | 'list'>
+  directory: Pick<Directory, 'forget'>
+  recorded: Recorded
+  log: { warn(facts: object, message: string): void }
+  clock: Clock
+  deadlineMs: number
+}
+
+/** What a tenant can do with its meetings. */
+export interface TenantMeetings {
+  /** The new meeting belongs to the caller's tenant. It is sent once: a lost answer leaves a meeting that nobody owns. */
+  create(caller: Caller, wish: NewMeeting): Promise<Meeting>
+  /** @throws MeetingNotFound when the vendor doesn't have it (any more) */
+  find(meeting: OwnedMeeting, signal: AbortSignal): Promise<Meeting>
+  /** @throws MeetingNotFound */
+  update(caller: Caller, meeting: OwnedMeeting, change: MeetingChange): Promise<Meeting>
+  /** From our own rows; at most `refreshedPerPage` of the page are asked for anew. */
+  list(caller: Caller, filter: MeetingFilter): Promise<Paged<ListedMeeting>>
+}
+
+/** A list may cost the vendor's quota at most so many calls. */
+const refreshedPerPage = 10
+/** What was seen within this time is shown as it was. */
+const freshForMs = 60_000
+
+export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
+  const { providers, engine, meetings, directory, recorded, log, clock, deadlineMs } = deps
+
+  async function look(meeting: Pick<OwnedMeeting, 'id' | 'tenantId' | 'upstream'>, signal: AbortSignal) {
+    const seen = await providerOf(providers, meeting).findMeeting(meeting.id, signal)
+    if (seen !== null) {
+      // Behind the answer: the next look repeats it.
+      engine.write(meetings.observed(meeting.tenantId, seen, clock.now())).catch(err => {
+        log.warn({ err, meeting_id: meeting.id }, 'what was seen of a meeting could not be kept')
+      })
+    }
+    return seen
+  }
+
+  return {
+    async create(caller, wish) {
+      const { id: tenantId, upstream } = caller.tenant
+      const mutation = { caller, kind: 'create_meeting', action: 'createMeeting', method: 'POST', meetingId: null } as const
+      const created = await recorded(mutation, async () => {
+        const provider = providerOf(providers, caller.tenant)
+        const meeting = await provider.createMeeting(wish, AbortSignal.timeout(deadlineMs))
+        const statements = meetings.created({ id: meeting.id, tenantId, upstream }, meeting, clock.now())
+        return { value: meeting, status: 201, statements }
+      })
+      directory.forget(created.id)
+      return created
+    },
+
+    async find(meeting, signal) {
+      const seen = await look(meeting, AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]))
+      if (seen === null) throw new MeetingNotFound()
+      return seen
+    },
+
+    async update(caller, meeting, change) {
+      const { id: meetingId } = meeting
+      const mutation = { caller, kind: 'update_meeting', action: 'updateMeeting', method: 'PATCH', meetingId } as const
+      return recorded(mutation, async () => {
+        const provider = providerOf(providers, meeting)
+        const updated = await provider.updateMeeting(meetingId, change, AbortSignal.timeout(deadlineMs))
+        const statements = meetings.observed(meeting.tenantId, updated, clock.now())
+        return { value: updated, status: 200, statements }
+      })
+    },
+
+    async list(caller, filter) {
+      const tenantId = caller.tenant.id
+      const { rows, total } = await meetings.list(tenantId, filter)
+      const signal = AbortSignal.timeout(deadlineMs)
+      const stale = rows
+        .filter(row => row.observedAtMs === null || clock.now() - row.observedAtMs > freshForMs)
+        .sort((a, b) => (a.observedAtMs ?? 0) - (b.observedAtMs ?? 0))
+        .slice(0, refreshedPerPage)
+      const refreshed = new Map<string, ListedMeeting>()
+      await Promise.all(
+        stale.map(async ({ id, upstream }: MeetingRow) => {
+          // One that can't be refreshed is shown as it was seen last, with its age.
+          const seen = await look({ id, tenantId, upstream }, signal).catch(() => null)
+          if (seen !== null) refreshed.set(id, { ...seen, observed_at: new Date(clock.now()).toISOString() })
+        })
+      )
+      const items = rows.map(row => refreshed.get(row.id) ?? row.meeting)
+      return { items, paging: pagingOf(filter, items.length, total) }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../domain/clock.ts'
+import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
+import type { Directory } from '../store/directory.ts'
+import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
+
+export interface ObserveDeps {
+  livestreams: Pick<Livestreams, 'observe'>
+  directory: Pick<Directory, 'livestream' | 'forget'>
+  log: { warn(facts: object, message: string): void }
+  clock: Clock
+}
+
+/**
+ * Keeps how a livestream was seen just now, and thereby makes a new one known to its tenant before the answer that shows it
+ * goes out. One that is known as it is costs nothing. Never throws: the next look repeats it.
+ */
+export type Observe = (owner: LivestreamOwner, livestream: LivestreamWithKey) => Promise<void>
+
+export function observer({ livestreams, directory, log, clock }: ObserveDeps): Observe {
+  return async (owner, livestream) => {
+    try {
+      const known = await directory.livestream(owner.tenantId, owner.id)
+      if (known?.meetingId === owner.meetingId && known.status === livestream.status) return
+      await livestreams.observe(owner, withoutKey(livestream), clock.now())
+      directory.forget(owner.id)
+    } catch (err) {
+      log.warn({ err, livestream_id: owner.id }, 'what was seen of a livestream could not be kept')
+    }
+  }
+}

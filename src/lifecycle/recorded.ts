@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto'
+import { type Ending, type Subject, toAuditEvent } from '../audit/ocsf.ts'
+import type { AuditEvent } from '../domain/audit-event.ts'
+import type { Caller } from '../domain/caller.ts'
+import type { Clock } from '../domain/clock.ts'
+import { AuditUnavailable, Failure, type Outcome, StartUnsettled } from '../domain/failures.ts'
+import type { Operation, OperationKind, OperationState } from '../domain/operation.ts'
+import { type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
+import type { AuditEvents } from '../store/audit-events.ts'
+import type { Operations } from '../store/operations.ts'
+
+/** What a mutation is, for its row and its two events. */
+export interface Mutation {
+  caller: Caller
+  kind: OperationKind
+  action: string
+  method: 'POST' | 'PATCH'
+  meetingId: string | null
+  /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
+  goesOn?: boolean
+}
+
+/** What the work came to: the answer, its HTTP status, and what else belongs into the same transaction. */
+export interface Done<T> {
+  value: T
+  status: number
+  livestreamId?: string | null
+  streamKeyRevealed?: boolean
+  statements?: Statement[]
+}
+
+export interface RecorderDeps {
+  engine: Pick<Engine, 'write'>
+  operations: Pick<Operations, 'sent' | 'ended'>
+  auditEvents: Pick<AuditEvents, 'append'>
+  /** Behind the answer, retried until it is written. */
+  appendLater(event: AuditEvent): void
+  /** Forgets what memory knows of a livestream whose row was written. */
+  forget(livestreamId: string): void
+  log: { error(facts: object, message: string): void }
+  clock: Clock
+}
+
+/** A mutation's record must stand within this time; else the caller is refused and nothing is sent. */
+const writeWithinMs = 1_000
+
+export type Recorded = <T>(mutation: Mutation, work: () => Promise<Done<T>>) => Promise<T>
+
+/**
+ * No record, no work: writes the operation and the audit intent in one durable transaction, does the work, and writes the
+ * outcome before the caller has its answer.
+ * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
+ */
+export function recorder({ engine, operations, auditEvents, appendLater, forget, log, clock }: RecorderDeps): Recorded {
+  return async function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
+    const { caller, goesOn = false } = mutation
+    const startedMs = clock.monotonic()
+    const operation: Operation = {
+      id: randomUUID(),
+      tenantId: caller.tenant.id,
+      keyId: caller.key.id,
+      kind: mutation.kind,
+      meetingId: mutation.meetingId,
+      livestreamId: null,
+      state: 'sent',
+      requestId: caller.requestId,
+      sentAtMs: clock.now(),
+      settledAtMs: null
+    }
+    const event = (ending: Ending) => toAuditEvent(subjectOf(mutation), ending, clock.now())
+
+    const intent = event({ outcome: 'pending' })
+    try {
+      await begin(operation, intent)
+    } catch (cause) {
+      if (cause instanceof UniqueViolation && mutation.kind === 'start') {
+        throw new StartUnsettled({ cause, retryAfterSeconds: 1 })
+      }
+      if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
+      keep(intent, cause)
+    }
+
+    let done: Done<T>
+    try {
+      done = await work()
+    } catch (error) {
+      const failure = error instanceof Failure ? error : null
+      const outcome = failure?.outcome ?? (failure === null ? 'unknown' : 'failed')
+      const ending = event({
+        outcome: failure !== null && failure.status < 500 ? 'refused' : outcome,
+        status: failure?.status ?? 500,
+        type: failure?.type ?? 'internal',
+        upstreamStatus: failure?.upstreamStatus,
+        durationMs: clock.monotonic() - startedMs
+      })
+      // The caller hears of the work's failure, not of a second one in writing it down.
+      await end(operation, stateAfter(outcome), null, ending).catch(cause => keep(ending, cause))
+      throw error
+    }
+
+    const ending = event({
+      outcome: done.status < 400 ? 'done' : 'refused',
+      status: done.status,
+      streamKeyRevealed: done.streamKeyRevealed,
+      durationMs: clock.monotonic() - startedMs
+    })
+    const written = await end(operation, 'done', done.livestreamId ?? null, ending, done.statements).catch(cause => {
+      keep(ending, cause)
+      return false
+    })
+    if (!written && !goesOn) {
+      throw new AuditUnavailable({ outcome: 'unknown', message: 'It was sent, but its outcome could not be recorded' })
+    }
+    if (done.livestreamId != null) forget(done.livestreamId)
+    return done.value
+  }
+
+  /** The intent. One that is written after its caller was told otherwise is closed at once: nothing was sent. */
+  async function begin(operation: Operation, intent: AuditEvent): Promise<void> {
+    const expiresAtMs = clock.now() + writeWithinMs
+    const written = engine.write([operations.sent(operation), auditEvents.append(intent)], { expiresAtMs })
+    const late = await inTime(written)
+    if (!late) return
+    written
+      .then(() => engine.write([operations.ended(operation.id, 'failed', null, clock.now())]))
+      .catch(() => {}) // it was not written, as its caller was told
+    throw new AuditUnavailable({ cause: new Error(`not written within ${writeWithinMs} ms`) })
+  }
+
+  /** True when it stands in time. When it is late it is still being written: false. */
+  async function end(
+    operation: Operation,
+    state: OperationState,
+    livestreamId: string | null,
+    ending: AuditEvent,
+    statements: Statement[] = []
+  ): Promise<boolean> {
+    const ended = operations.ended(operation.id, state, livestreamId, clock.now())
+    const written = engine.write([...statements, ended, auditEvents.append(ending)])
+    const late = await inTime(written)
+    if (late) written.catch(cause => keep(ending, cause))
+    return !late
+  }
+
+  function keep(event: AuditEvent, cause: unknown): void {
+    log.error({ err: cause, event }, 'an audit event could not be written: it is kept and tried again')
+    appendLater(event)
+  }
+}
+
+/** False when the promise is kept in time, true when it is late; it rejects as the promise does. */
+async function inTime(written: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<true>(resolve => {
+    timer = setTimeout(() => resolve(true), writeWithinMs)
+  })
+  try {
+    return await Promise.race([written.then(() => false), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function stateAfter(outcome: Outcome): OperationState {
+  return outcome === 'unknown' ? 'unknown' : 'failed'
+}
+
+function subjectOf({ caller, action, method, meetingId }: Mutation): Subject {
+  return {
+    action,
+    method,
+    caller,
+    keyId: caller.key.id,
+    address: caller.address,
+    requestId: caller.requestId,
+    resources: meetingId === null ? [] : [{ type: 'meeting', uid: meetingId }]
+  }
+}

@@ -1,0 +1,106 @@
+import { type Caller, revealsKey, shownTo } from '../domain/caller.ts'
+import type { Clock } from '../domain/clock.ts'
+import { Failure, LiveElsewhere, StartUnsettled, withOutcome } from '../domain/failures.ts'
+import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
+import type { Operation } from '../domain/operation.ts'
+import type { Engine } from '../store/engine.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { OwnedMeeting } from '../store/meetings.ts'
+import type { Operations } from '../store/operations.ts'
+import type { LivestreamWish, Providers } from '../upstream/provider.ts'
+import { type FindActive, providerOf } from './active.ts'
+import type { Motion } from './motion.ts'
+import type { Done, Recorded } from './recorded.ts'
+
+export interface Started {
+  livestream: LivestreamWithKey
+  /** False when the meeting was live already, or another call was starting it. */
+  started: boolean
+}
+
+export interface StartDeps {
+  providers: Providers
+  engine: Pick<Engine, 'write'>
+  operations: Pick<Operations, 'openStart' | 'ended'>
+  livestreams: Pick<Livestreams, 'observed'>
+  findActive: FindActive
+  recorded: Recorded
+  motion: Motion<Started, unknown>
+  clock: Clock
+  deadlineMs: number
+  settleMs: number
+}
+
+/**
+ * Starts the meeting's livestream once: a call that finds it live, or being started, gets the same livestream and nothing
+ * second goes upstream. The caller's connection is not part of it: who hangs up aborts nothing.
+ * @throws StartUnsettled while an earlier start's outcome is unknown, and what a Provider and `recorded` throw
+ */
+export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
+
+export function startOnce(deps: StartDeps): StartOnce {
+  const { findActive, recorded, motion, providers, livestreams, clock, deadlineMs } = deps
+
+  async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish): Promise<Started> {
+    const signal = AbortSignal.timeout(deadlineMs)
+    const earlier = await unsent(() => deps.operations.openStart(meeting.id))
+    const active = await unsent(() => findActive(meeting, signal))
+    if (earlier !== null) await settle(earlier, active)
+    if (active !== null) return { livestream: active, started: false }
+
+    const mutation = { caller, kind: 'start', action: 'startLivestream', method: 'POST', meetingId: meeting.id } as const
+    return recorded(mutation, async (): Promise<Done<Started>> => {
+      try {
+        const livestream = await providerOf(providers, meeting).start(meeting.id, wish, signal)
+        return done({ livestream: { ...livestream, ...named(livestream, wish) }, started: true })
+      } catch (error) {
+        if (!(error instanceof LiveElsewhere)) throw error
+        // Somebody else, a browser perhaps, was faster than our look.
+        const livestream = await findActive(meeting, signal)
+        if (livestream === null) throw error
+        return done({ livestream, started: false })
+      }
+    })
+
+    function done(value: Started): Done<Started> {
+      const { livestream, started } = value
+      const owner = { id: livestream.id, tenantId: meeting.tenantId, upstream: meeting.upstream, meetingId: meeting.id }
+      return {
+        value,
+        status: started ? 201 : 200,
+        livestreamId: livestream.id,
+        streamKeyRevealed: revealsKey(shownTo(caller, livestream)),
+        statements: livestreams.observed(owner, withoutKey(livestream), clock.now())
+      }
+    }
+  }
+
+  /** The earlier start is settled by what the vendor shows now; while that says nothing yet, the meeting waits. */
+  async function settle(earlier: Operation, active: LivestreamWithKey | null): Promise<void> {
+    const openForMs = clock.now() - earlier.sentAtMs
+    if (active === null && openForMs < deps.settleMs) {
+      throw new StartUnsettled({ retryAfterSeconds: Math.ceil((deps.settleMs - openForMs) / 1_000) })
+    }
+    const state = active === null ? 'failed' : 'done'
+    await unsent(() => deps.engine.write([deps.operations.ended(earlier.id, state, active?.id ?? null, clock.now())]))
+  }
+
+  return async (caller, meeting, wish) => {
+    const { result, led } = await motion.start(meeting.id, () => lead(caller, meeting, wish))
+    return led ? result : { livestream: result.livestream, started: false }
+  }
+}
+
+/** Whatever goes wrong before the start was sent says so. */
+async function unsent<T>(look: () => Promise<T>): Promise<T> {
+  try {
+    return await look()
+  } catch (error) {
+    throw error instanceof Failure ? withOutcome(error, 'not_sent') : error
+  }
+}
+
+/** The answer to a start names no livestream (contract section 4.3), but the caller knows what it asked for. */
+function named(livestream: LivestreamWithKey, wish: LivestreamWish): { name?: string | null } {
+  return livestream.name === undefined && wish.name !== undefined ? { name: wish.name } : {}
+}

@@ -1,0 +1,62 @@
+import type { Caller } from '../domain/caller.ts'
+import type { Clock } from '../domain/clock.ts'
+import { Failure, NoActiveLivestream, UpstreamRefused, withOutcome } from '../domain/failures.ts'
+import { isRunning, type Livestream } from '../domain/livestream.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { OwnedMeeting } from '../store/meetings.ts'
+import type { Providers } from '../upstream/provider.ts'
+import { type FindActive, providerOf } from './active.ts'
+import type { Motion } from './motion.ts'
+import type { Done, Recorded } from './recorded.ts'
+
+export interface StopDeps {
+  providers: Providers
+  livestreams: Pick<Livestreams, 'lastOfMeeting' | 'observed'>
+  findActive: FindActive
+  recorded: Recorded
+  motion: Motion<unknown, void>
+  clock: Clock
+  deadlineMs: number
+}
+
+/**
+ * Stops the meeting's livestream. Every stop goes upstream, also when Livegate thinks that nothing is live: a browser may
+ * have begun a run that it never saw. Done as well when the run that Livegate knew has ended by itself.
+ * @throws NoActiveLivestream when the vendor shows nothing live and Livegate never saw a run; what a Provider throws
+ */
+export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<void>
+
+export function stop(deps: StopDeps): Stop {
+  const { providers, livestreams, findActive, recorded, motion, clock, deadlineMs } = deps
+
+  async function lead(caller: Caller, meeting: OwnedMeeting): Promise<void> {
+    const signal = AbortSignal.timeout(deadlineMs)
+    const mutation = { caller, kind: 'stop', action: 'stopLivestream', method: 'POST', meetingId: meeting.id } as const
+    return recorded({ ...mutation, goesOn: true }, async (): Promise<Done<void>> => {
+      const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
+      // Nothing live, says the vendor; it may say so of a run that is only INVOKED. A look tells.
+      if (!stopped && (await look(meeting, signal)) !== null) throw new UpstreamRefused({ outcome: 'failed' })
+      const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+      if (!stopped && last === null) throw new NoActiveLivestream()
+      return { value: undefined, status: 200, livestreamId: last?.id ?? null, statements: ended(meeting, last) }
+    })
+  }
+
+  /** After a stop was sent nothing says "not sent" any more. */
+  async function look(meeting: OwnedMeeting, signal: AbortSignal) {
+    try {
+      return await findActive(meeting, signal)
+    } catch (error) {
+      throw error instanceof Failure ? withOutcome(error, 'unknown') : error
+    }
+  }
+
+  /** The run that was seen last is over; a later look may tell how. */
+  function ended(meeting: OwnedMeeting, last: Livestream | null) {
+    if (last === null || !isRunning(last.status)) return []
+    const owner = { id: last.id, tenantId: meeting.tenantId, upstream: meeting.upstream, meetingId: meeting.id }
+    return livestreams.observed(owner, { ...last, status: 'IDLE' }, clock.now())
+  }
+
+  return (caller, meeting) => motion.stop(meeting.id, () => lead(caller, meeting))
+}

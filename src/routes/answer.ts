@@ -1,0 +1,103 @@
+import { type TSchema, Type } from 'typebox'
+import * as catalogue from '../domain/failures.ts'
+import type { FailureClass } from '../domain/failures.ts'
+import { LivestreamId, MeetingId } from '../domain/id.ts'
+import { Paging } from '../domain/paging.ts'
+
+/** The vendor's envelope around what was asked for. */
+export function Answer<X extends TSchema>(data: X, description: string) {
+  return Type.Object({ success: Type.Literal(true), data }, { description })
+}
+
+/** The vendor's envelope around a page of a list. */
+export function PagedAnswer<X extends TSchema>(item: X, description: string) {
+  return Type.Object(
+    { success: Type.Literal(true), data: Type.Array(item, { maxItems: 100 }), paging: Paging },
+    { description }
+  )
+}
+
+/** The envelope of every error, a superset of both vendors'; `Failure` in the OpenAPI document. */
+export const FailureAnswer = Type.Object(
+  {
+    success: Type.Literal(false),
+    error: Type.Object({
+      code: Type.Integer({ minimum: 400, maximum: 599, description: 'The HTTP status' }),
+      type: Type.String({ maxLength: 64, description: 'A stable name for what went wrong' }),
+      message: Type.String({ maxLength: 1024 }),
+      request_id: Type.String({ maxLength: 64 }),
+      outcome: Type.Optional(
+        Type.Enum(['not_sent', 'failed', 'unknown'], {
+          description: 'On every 5xx of a mutation: whether it happened. `unknown`: it may have'
+        })
+      ),
+      details: Type.Optional(
+        Type.Array(
+          Type.Object({ field: Type.String({ maxLength: 256 }), message: Type.String({ maxLength: 1024 }) }),
+          { maxItems: 20 }
+        )
+      )
+    })
+  },
+  { $id: 'Failure' }
+)
+
+export const MeetingParams = Type.Object({ meeting_id: MeetingId })
+export const LivestreamParams = Type.Object({ livestream_id: LivestreamId })
+
+/** What every route behind a key can answer. */
+const everywhere = [
+  catalogue.InvalidInput,
+  catalogue.Unauthorized,
+  catalogue.ScopeMissing,
+  catalogue.TenantSuspended,
+  catalogue.UriTooLong,
+  catalogue.RateLimited,
+  catalogue.Internal,
+  catalogue.StoreUnavailable,
+  catalogue.ShuttingDown
+]
+
+/** What every call of the vendor can come to. */
+export const vendorFailures = [
+  catalogue.UpstreamRefused,
+  catalogue.UpstreamCredentialsRefused,
+  catalogue.UpstreamFailed,
+  catalogue.UpstreamMalformed,
+  catalogue.UpstreamUnreachable,
+  catalogue.UpstreamThrottled,
+  catalogue.UpstreamTooLate
+]
+
+/** What every mutation can come to besides. */
+export const mutationFailures = [
+  ...vendorFailures,
+  catalogue.AuditUnavailable,
+  catalogue.PayloadTooLarge,
+  catalogue.UnsupportedMediaType
+]
+
+/** Response schemas by status, documented from the catalogue: the given failures and those that can happen everywhere. */
+export function failures(...own: FailureClass[]): Record<number, object> {
+  const docs = [...new Set([...everywhere, ...own])].map(({ doc }) => doc)
+  const byStatus = Map.groupBy(docs, doc => doc.status)
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      status,
+      {
+        description: group.map(({ type, message }) => `\`${type}\`: ${message}.`).join(' '),
+        content: {
+          'application/json': {
+            schema: Type.Ref('Failure'),
+            examples: Object.fromEntries(group.map(doc => [doc.type, { value: exampleOf(doc) }]))
+          }
+        }
+      }
+    ])
+  )
+}
+
+function exampleOf({ status, type, message }: FailureClass['doc']): object {
+  const error = { code: status, type, message, request_id: '0b6f1d1e-6f0a-4a3e-9a53-2f1b8c1f6d11' }
+  return { success: false, error }
+}

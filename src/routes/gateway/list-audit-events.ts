@@ -1,0 +1,63 @@
+import { Type } from 'typebox'
+import { AuditEvent, auditOutcomes } from '../../domain/audit-event.ts'
+import { readTime, TimeRangeQuery } from '../../domain/time-range.ts'
+import type { AuditEvents } from '../../store/audit-events.ts'
+import { failures } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const Cursor = Type.String({ pattern: '^[0-9]{1,15}$', maxLength: 15, examples: ['4711'] })
+
+const schema = {
+  operationId: 'listAuditEvents',
+  summary: "Read the tenant's audit log",
+  description: 'The newest first. `next_cursor` leads to the older ones; a page never skips or repeats while events are added.',
+  tags: ['gateway'],
+  querystring: Type.Object(
+    {
+      action: Type.Optional(
+        Type.String({
+          pattern: '^[A-Za-z]{1,64}$',
+          maxLength: 64,
+          description: 'The operation, by its id in this document',
+          examples: ['startLivestream']
+        })
+      ),
+      outcome: Type.Optional(Type.Enum([...auditOutcomes])),
+      since: { ...TimeRangeQuery.start_time, description: 'At this time or later' },
+      until: { ...TimeRangeQuery.end_time, description: 'Before this time' },
+      cursor: Type.Optional({ ...Cursor, description: 'The `next_cursor` of the page before' }),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 }))
+    },
+    { additionalProperties: false }
+  ),
+  response: {
+    200: Type.Object(
+      {
+        success: Type.Literal(true),
+        data: Type.Array(AuditEvent, { maxItems: 1000 }),
+        next_cursor: Type.Union([Cursor, Type.Null()], { description: 'Null on the last page' })
+      },
+      { description: 'A page of the audit log' }
+    ),
+    ...failures()
+  }
+}
+
+const rule = { scope: 'audit:read', limit: 'read' } as const
+
+export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: Pick<AuditEvents, 'list'> }): void {
+  app.get('/audit-events', { schema, config: { rule } }, async request => {
+    const { action, outcome, since, until, cursor, limit = 100 } = request.query
+    const rows = await auditEvents.list(request.caller.tenant.id, {
+      action,
+      outcome,
+      sinceMs: readTime('query.since', since),
+      untilMs: readTime('query.until', until),
+      beforeSeq: cursor === undefined ? undefined : Number(cursor),
+      limit: limit + 1 // one more than is shown tells whether there is another page
+    })
+    const shown = rows.slice(0, limit)
+    const next_cursor = rows.length > limit ? String(shown.at(-1)?.seq) : null
+    return { success: true as const, data: shown.map(({ event }) => event), next_cursor }
+  })
+}

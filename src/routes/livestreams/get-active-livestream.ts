@@ -1,0 +1,32 @@
+import { revealsKey, shownTo } from '../../domain/caller.ts'
+import { MeetingNotFound, NoActiveLivestream } from '../../domain/failures.ts'
+import { LivestreamWithKey } from '../../domain/livestream.ts'
+import type { FindActive } from '../../lifecycle/active.ts'
+import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const schema = {
+  operationId: 'getActiveLivestream',
+  summary: "Fetch a meeting's active livestream",
+  description: 'As the provider shows it now. 404 `no_active_livestream` when nothing is live.',
+  tags: ['livestreams'],
+  params: MeetingParams,
+  response: {
+    200: Answer(LivestreamWithKey, 'The active livestream'),
+    ...failures(MeetingNotFound, NoActiveLivestream, ...vendorFailures)
+  }
+}
+
+const rule = { scope: 'livestreams:read', limit: 'read' } as const
+
+export function getActiveLivestream(app: Api, deps: { findActive: FindActive; deadlineMs: number }): void {
+  app.get('/meetings/:meeting_id/active-livestream', { schema, config: { rule } }, async (request, reply) => {
+    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(deps.deadlineMs)])
+    const livestream = await deps.findActive(request.meeting, signal)
+    if (livestream === null) throw new NoActiveLivestream()
+    const shown = shownTo(request.caller, livestream)
+    request.streamKeyRevealed = revealsKey(shown)
+    if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
+    return { success: true as const, data: shown }
+  })
+}

@@ -1,0 +1,41 @@
+import { Type } from 'typebox'
+import { revealsKey, shownTo } from '../../domain/caller.ts'
+import { LivestreamNotFound } from '../../domain/failures.ts'
+import { LivestreamSession, LivestreamWithKey } from '../../domain/livestream.ts'
+import { PageQuery, Paging } from '../../domain/paging.ts'
+import type { TenantLivestreams } from '../../lifecycle/livestreams.ts'
+import { failures, LivestreamParams, vendorFailures } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const schema = {
+  operationId: 'getLivestream',
+  summary: 'Fetch a livestream with its sessions',
+  description: 'As the provider shows it now. A session is one run; `page_no` and `per_page` page the sessions.',
+  tags: ['livestreams'],
+  params: LivestreamParams,
+  querystring: Type.Object(PageQuery, { additionalProperties: false }),
+  response: {
+    200: Type.Object(
+      {
+        success: Type.Literal(true),
+        data: Type.Object({ livestream: LivestreamWithKey, sessions: Type.Array(LivestreamSession, { maxItems: 1000 }) }),
+        paging: Paging
+      },
+      { description: 'The livestream' }
+    ),
+    ...failures(LivestreamNotFound, ...vendorFailures)
+  }
+}
+
+const rule = { scope: 'livestreams:read', limit: 'read' } as const
+
+export function getLivestream(app: Api, { livestreams }: { livestreams: TenantLivestreams }): void {
+  app.get('/livestreams/:livestream_id', { schema, config: { rule } }, async (request, reply) => {
+    const { page_no: pageNo = 1, per_page: perPage = 25 } = request.query
+    const { livestream, sessions, paging } = await livestreams.find(request.livestream, { pageNo, perPage }, request.signal)
+    const shown = shownTo(request.caller, livestream)
+    request.streamKeyRevealed = revealsKey(shown)
+    if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
+    return { success: true as const, data: { livestream: shown, sessions }, paging }
+  })
+}

@@ -1,0 +1,46 @@
+import { Type } from 'typebox'
+import { revealsKey, shownTo } from '../../domain/caller.ts'
+import { LiveElsewhere, MeetingNotFound, StartUnsettled } from '../../domain/failures.ts'
+import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
+import type { StartOnce } from '../../lifecycle/start.ts'
+import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const pixels = Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Pixels' }))
+
+const schema = {
+  operationId: 'startLivestream',
+  summary: 'Start livestreaming a meeting',
+  description:
+    'Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started.',
+  tags: ['livestreams'],
+  params: MeetingParams,
+  body: Type.Object(
+    {
+      name: Type.Optional(LivestreamName),
+      video_config: Type.Optional(Type.Object({ height: pixels, width: pixels }, { additionalProperties: false })),
+      manual_ingest: Type.Optional(
+        Type.Boolean({ description: 'Sent by browser SDKs; the provider does not document what it does' })
+      )
+    },
+    { additionalProperties: false, examples: [{ name: 'friday-show' }] }
+  ),
+  response: {
+    201: Answer(LivestreamWithKey, 'Started by this call'),
+    200: Answer(LivestreamWithKey, 'The meeting was live already, or another call was starting it'),
+    ...failures(MeetingNotFound, StartUnsettled, LiveElsewhere, ...mutationFailures)
+  }
+}
+
+const rule = { scope: 'livestreams:start', limit: 'write' } as const
+
+export function startLivestream(app: Api, { start }: { start: StartOnce }): void {
+  app.post('/meetings/:meeting_id/livestreams', { schema, config: { rule } }, async (request, reply) => {
+    const { livestream, started } = await start(request.caller, request.meeting, request.body)
+    const shown = shownTo(request.caller, livestream)
+    request.recorded = started
+    request.streamKeyRevealed = revealsKey(shown)
+    if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
+    return reply.code(started ? 201 : 200).send({ success: true, data: shown })
+  })
+}

@@ -1,0 +1,29 @@
+import { Type } from 'typebox'
+import { MeetingNotFound, NoActiveLivestream } from '../../domain/failures.ts'
+import type { Stop } from '../../lifecycle/stop.ts'
+import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const schema = {
+  operationId: 'stopLivestream',
+  summary: "Stop a meeting's active livestream",
+  description:
+    'Always asks the provider. 200 as well when the run that Livegate knew has ended by itself; 404 `no_active_livestream` when nothing is live and none was ever seen.',
+  tags: ['livestreams'],
+  params: MeetingParams,
+  body: Type.Object({}, { additionalProperties: false }),
+  response: {
+    200: Answer(Type.Object({ message: Type.String({ maxLength: 128 }) }), 'Nothing is live any more'),
+    ...failures(MeetingNotFound, NoActiveLivestream, ...mutationFailures)
+  }
+}
+
+const rule = { scope: 'livestreams:stop', limit: 'write' } as const
+
+export function stopLivestream(app: Api, { stop }: { stop: Stop }): void {
+  app.post('/meetings/:meeting_id/active-livestream/stop', { schema, config: { rule } }, async request => {
+    request.recorded = true
+    await stop(request.caller, request.meeting)
+    return { success: true as const, data: { message: 'Stopped live stream successfully' } }
+  })
+}

@@ -1,0 +1,22 @@
+import { MeetingNotFound } from '../../domain/failures.ts'
+import { Meeting } from '../../domain/meeting.ts'
+import type { TenantMeetings } from '../../lifecycle/meetings.ts'
+import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const schema = {
+  operationId: 'getMeeting',
+  summary: 'Fetch a meeting',
+  tags: ['meetings'],
+  params: MeetingParams,
+  response: { 200: Answer(Meeting, 'The meeting, as the provider shows it now'), ...failures(MeetingNotFound, ...vendorFailures) }
+}
+
+const rule = { scope: 'meetings:read', limit: 'read' } as const
+
+export function getMeeting(app: Api, { meetings }: { meetings: TenantMeetings }): void {
+  app.get('/meetings/:meeting_id', { schema, config: { rule } }, async request => {
+    const meeting = await meetings.find(request.meeting, request.signal)
+    return { success: true as const, data: meeting }
+  })
+}

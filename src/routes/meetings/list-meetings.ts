@@ -1,0 +1,37 @@
+import { Type } from 'typebox'
+import { ListedMeeting } from '../../domain/meeting.ts'
+import { PageQuery } from '../../domain/paging.ts'
+import { readTimeRange, TimeRangeQuery } from '../../domain/time-range.ts'
+import type { TenantMeetings } from '../../lifecycle/meetings.ts'
+import { failures, PagedAnswer } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const schema = {
+  operationId: 'listMeetings',
+  summary: "Fetch all of the tenant's meetings",
+  description:
+    'The newest first, by when they came to the tenant. Those that were not seen for a minute are asked for anew, ten at most; `observed_at` says how old the others are.',
+  tags: ['meetings'],
+  querystring: Type.Object(
+    {
+      search: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 256, description: 'Part of the id or of the title', examples: ['Friday'] })
+      ),
+      ...TimeRangeQuery,
+      ...PageQuery
+    },
+    { additionalProperties: false }
+  ),
+  response: { 200: PagedAnswer(ListedMeeting, "A page of the tenant's meetings"), ...failures() }
+}
+
+const rule = { scope: 'meetings:read', limit: 'read' } as const
+
+export function listMeetings(app: Api, { meetings }: { meetings: TenantMeetings }): void {
+  app.get('/meetings', { schema, config: { rule } }, async request => {
+    const { page_no: pageNo = 1, per_page: perPage = 25, search } = request.query
+    const filter = { pageNo, perPage, search, ...readTimeRange(request.query) }
+    const { items, paging } = await meetings.list(request.caller, filter)
+    return { success: true as const, data: items, paging }
+  })
+}

@@ -1,0 +1,40 @@
+import { iso, success } from './answers.ts'
+import { inTime } from './lists.ts'
+import { liveSeconds, type Run } from './livestream.ts'
+import type { Call, Routes } from './route.ts'
+import type { World } from './state.ts'
+
+/** Figures of the whole organization, L2 only (contract section 4.3). */
+export function analyticsRoutes(world: World): Routes {
+  if (world.settings.contract === 'L1') return {}
+  return {
+    'GET /analytics/livestreams/overall': call => {
+      const overall = totals(runs(world, call), world.now())
+      if (world.settings.lists === 'schema') return success(overall)
+      return success([{ date: iso(startOfDay(world.now())), ...overall }])
+    },
+    'GET /analytics/livestreams/daywise': call => {
+      const byDay = Map.groupBy(runs(world, call), run => startOfDay(run.invokedAt))
+      return success([...byDay].map(([day, ofDay]) => ({ date: iso(day), ...totals(ofDay, world.now()) })))
+    }
+  }
+}
+
+function runs(world: World, { query }: Call): Run[] {
+  const isInTime = inTime(query)
+  return [...world.runs.values()].filter(run => isInTime(run.invokedAt))
+}
+
+function totals(some: Run[], at: number): object {
+  const seconds = some.reduce((sum, run) => sum + liveSeconds(run, at), 0)
+  return {
+    count: some.length,
+    total_ingest_seconds: Math.round(seconds),
+    total_viewer_seconds: Math.round(seconds * 0.984)
+  }
+}
+
+/** UTC, like every time of the vendor. */
+function startOfDay(at: number): number {
+  return Math.floor(at / 86_400_000) * 86_400_000
+}

@@ -1,0 +1,45 @@
+import { firstProblem, type Rules } from './rules.ts'
+
+/** What goes back to the caller: an object is sent as JSON, a string as it is, nothing as nothing. */
+export interface Answer {
+  status: number
+  body?: object | string
+  headers?: Record<string, string>
+}
+
+/** The vendor says no: `serve` turns it into the vendor's ErrorResponse (contract section 6). */
+export class Refusal extends Error {
+  readonly status: number
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** The vendor's envelope of a success: `{success, data}`. */
+export function success(data: unknown, status = 200): Answer {
+  return { status, body: { success: true, data } }
+}
+
+/** The vendor's envelope of a failure: `{success, error: {code, message}}`, the code being the HTTP status. */
+export function failure(status: number, message: string): Answer {
+  return { status, body: { success: false, error: { code: status, message } } }
+}
+
+/**
+ * Checks the fields of a vendor body. Fields without a rule are ignored: what the vendor does with them is not confirmed.
+ * @throws Refusal 400 in the form `BAD_REQUEST: "name" must be …`, like the vendor's webhook validation.
+ */
+export function checkBody(rules: Rules, body: Record<string, unknown>): void {
+  const problem = firstProblem(rules, body)
+  if (problem) throw new Refusal(400, `BAD_REQUEST: ${problem.message}`)
+}
+
+/** ISO 8601 with milliseconds and Z, as every time in the vendor's answers. */
+export function iso(at: number): string {
+  return new Date(at).toISOString()
+}
+
+export function isoOrNull(at: number | null): string | null {
+  return at === null ? null : iso(at)
+}

@@ -1,0 +1,62 @@
+/**
+ * The control endpoint, for tests and demos that run in another process. It shares the port, stands outside of /v2, and
+ * its calls are not in the journal. Answers have the vendor's envelope; a bad body is a 400 that names the field.
+ *
+ * | call                            | does                                                                      |
+ * | ------------------------------- | ------------------------------------------------------------------------- |
+ * | `POST /_simulator/faults`       | queues a Fault for the next request it matches; `times` (1) repeats it    |
+ * | `DELETE /_simulator/faults`     | forgets all faults, standing ones too                                     |
+ * | `GET /_simulator/journal`       | the vendor requests so far, oldest first; credentials as fingerprints     |
+ * | `GET /_simulator/livestreams`   | the true state: id, meeting_id, status, stream_key, starts, sessions      |
+ * | `POST /_simulator/meetings`     | adds a meeting: `id`, `title`, `status`, `live_stream_on_start`, all optional |
+ * | `GET /_simulator/health`        | `{"status": "ok"}`                                                        |
+ *
+ * curl -d '{"match":{"method":"POST"},"hangUp":true,"afterWork":true}' http://127.0.0.1:4100/_simulator/faults
+ *
+ * It asks for no credentials: leave the simulator on loopback.
+ */
+import { type Answer, failure, success } from './answers.ts'
+import type { Fault } from './faults.ts'
+import { withoutCredentials } from './journal.ts'
+import { isObject } from './rules.ts'
+import type { Simulator } from './simulator.ts'
+
+/** Whether a request is for the control endpoint. */
+export function isControl(target = ''): boolean {
+  return target.startsWith('/_simulator/')
+}
+
+/** The answer to a control call. Never throws. */
+export function control(simulator: Simulator, method: string, target: string, body: string): Answer {
+  const call = calls[`${method} ${target.slice('/_simulator'.length)}`]
+  if (!call) return failure(404, `No control ${method} ${target}`)
+  try {
+    return call(simulator, body)
+  } catch (error) {
+    // Refusals are errors of ours or of JSON.parse: both say what is wrong in their message.
+    return failure(400, (error as Error).message)
+  }
+}
+
+const calls: Record<string, (simulator: Simulator, body: string) => Answer> = {
+  'POST /faults': (simulator, body) => {
+    const { times = 1, ...fault } = parse(body)
+    simulator.failNext(fault as Fault, times as number)
+    return success({ queued: times }, 201)
+  },
+  'DELETE /faults': simulator => {
+    simulator.clearFaults()
+    return success({})
+  },
+  'GET /journal': simulator => success(simulator.journal.map(withoutCredentials)),
+  'GET /livestreams': simulator => success(simulator.livestreams()),
+  'POST /meetings': (simulator, body) => success(simulator.addMeeting(parse(body)), 201),
+  'GET /health': () => success({ status: 'ok' })
+}
+
+/** @throws TypeError when the body is neither empty nor a JSON object. */
+function parse(body: string): Record<string, unknown> {
+  const value: unknown = body === '' ? {} : JSON.parse(body)
+  if (isObject(value)) return value
+  throw new TypeError('the body must be an object')
+}

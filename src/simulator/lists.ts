@@ -1,0 +1,72 @@
+import { Refusal } from './answers.ts'
+
+/** The vendor's `paging`: offsets count from 1 (contract section 4.4), and are 0 when the page is empty. */
+export interface Paging {
+  total_count: number
+  start_offset: number
+  end_offset: number
+}
+
+/** `page_no` from 1 and `per_page`, which is 10 by default: the vendor's own default is not confirmed. */
+export function paged<T>(items: T[], query: URLSearchParams): { page: T[]; paging: Paging } {
+  const perPage = wholeNumber(query, 'per_page', 10, 1)
+  const skipped = (wholeNumber(query, 'page_no', 1, 1) - 1) * perPage
+  const page = items.slice(skipped, skipped + perPage)
+  const [start_offset, end_offset] = page.length > 0 ? [skipped + 1, skipped + page.length] : [0, 0]
+  return { page, paging: { total_count: items.length, start_offset, end_offset } }
+}
+
+/** L1's page: `limit` 10 and `offset` 0 by default (contract section 3). */
+export function pagedL1<T>(items: T[], query: URLSearchParams): { page: T[]; head: object } {
+  const limit = wholeNumber(query, 'limit', 10, 1)
+  const offset = wholeNumber(query, 'offset', 0, 0)
+  const total = items.length
+  const head = {
+    limit,
+    total,
+    total_count: total,
+    page_count: Math.ceil(total / limit),
+    current_page: Math.floor(offset / limit) + 1
+  }
+  return { page: items.slice(offset, offset + limit), head }
+}
+
+/** @throws Refusal 400 naming the parameter. */
+export function wholeNumber(query: URLSearchParams, name: string, fallback: number, from: number): number {
+  const value = query.get(name)
+  if (value === null) return fallback
+  if (/^\d{1,9}$/.test(value) && Number(value) >= from) return Number(value)
+  throw new Refusal(400, `BAD_REQUEST: "${name}" must be a number larger than or equal to ${from}`)
+}
+
+/** One of a few words, or null when the parameter is absent. @throws Refusal 400 naming the parameter. */
+export function word<Word extends string>(query: URLSearchParams, name: string, words: readonly Word[]): Word | null {
+  const value = query.get(name)
+  const found = words.find(one => one === value)
+  if (value === null || found !== undefined) return found ?? null
+  throw new Refusal(400, `BAD_REQUEST: "${name}" must be one of [${words.join(', ')}]`)
+}
+
+/** `start_time` and `end_time`, both included. Which time of an item they mean is not confirmed: here, when it began. */
+export function inTime(query: URLSearchParams): (at: number) => boolean {
+  const from = time(query, 'start_time') ?? Number.NEGATIVE_INFINITY
+  const to = time(query, 'end_time') ?? Number.POSITIVE_INFINITY
+  return at => from <= at && at <= to
+}
+
+function time(query: URLSearchParams, name: string): number | null {
+  const value = query.get(name)
+  if (value === null) return null
+  const at = Date.parse(value)
+  if (Number.isNaN(at)) throw new Refusal(400, `BAD_REQUEST: "${name}" must be a valid ISO 8601 date`)
+  return at
+}
+
+/**
+ * The newest first, unless `sort_order` says ASC. Livestreams call the other order DSC, everything else DESC
+ * (contract section 4.3), and each refuses the other's word, so that a client which mixes them up hears of it.
+ */
+export function sorted<T>(items: Iterable<T>, query: URLSearchParams, down: 'DSC' | 'DESC' = 'DSC'): T[] {
+  const oldestFirst = [...items]
+  return word(query, 'sort_order', ['ASC', down]) === 'ASC' ? oldestFirst : oldestFirst.reverse()
+}

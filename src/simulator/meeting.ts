@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto'
+import { iso } from './answers.ts'
+import type { Livestream } from './livestream.ts'
+import { boolean, nullable, object, oneOf, type Rules, string, text } from './rules.ts'
+import type { MeetingSession } from './stage.ts'
+
+/** The fields of a meeting that a caller can set (contract section 5), in the vendor's words. */
+export interface MeetingFields {
+  title?: string | null
+  status?: 'ACTIVE' | 'INACTIVE'
+  record_on_start?: boolean | null
+  live_stream_on_start?: boolean | null
+  persist_chat?: boolean
+  summarize_on_end?: boolean
+  preferred_region?: string | null
+  recording_config?: object
+  ai_config?: object
+}
+
+export interface Meeting {
+  id: string
+  fields: MeetingFields
+  createdAt: number
+  updatedAt: number
+  /** In the order in which they were last started. */
+  livestreams: Livestream[]
+  /** The session going on now. */
+  session: MeetingSession | null
+}
+
+/** Ids of meetings are UUIDs in every path (contract section 4.3). */
+export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+const settable: Rules = {
+  title: nullable(string),
+  record_on_start: nullable(boolean),
+  live_stream_on_start: nullable(boolean),
+  persist_chat: boolean,
+  summarize_on_end: boolean,
+  preferred_region: nullable(oneOf('ap-south-1', 'ap-southeast-1', 'us-east-1', 'eu-central-1')),
+  recording_config: object,
+  ai_config: object
+}
+const status = oneOf('ACTIVE', 'INACTIVE')
+
+/** Bodies of POST and PUT: no status, a meeting is retired with PATCH only (contract section 2). */
+export const wholeMeeting: Rules = settable
+export const partOfMeeting: Rules = { ...settable, status }
+/** What a test or the control endpoint may say of a new meeting. */
+export const newMeeting: Rules = {
+  id: text('a UUID', value => uuid.test(value)),
+  title: string,
+  status,
+  live_stream_on_start: boolean
+}
+
+/** Only the fields that have a rule: what else a body carried is not kept. */
+export function pick(rules: Rules, body: Record<string, unknown>): MeetingFields {
+  const known = ([name, value]: [string, unknown]): boolean => Object.hasOwn(rules, name) && value !== undefined
+  return Object.fromEntries(Object.entries(body).filter(known))
+}
+
+export function createMeeting(fields: MeetingFields, at: number, id: string = randomUUID()): Meeting {
+  return { id, fields, createdAt: at, updatedAt: at, livestreams: [], session: null }
+}
+
+/** The vendor's Meeting; its optional configurations appear only when they were set. */
+export function meetingShape({ id, fields, createdAt, updatedAt }: Meeting): object {
+  return {
+    id,
+    title: null,
+    status: 'ACTIVE',
+    persist_chat: false,
+    summarize_on_end: false,
+    ...fields,
+    record_on_start: fields.record_on_start ?? false,
+    live_stream_on_start: fields.live_stream_on_start ?? false,
+    created_at: iso(createdAt),
+    updated_at: iso(updatedAt)
+  }
+}

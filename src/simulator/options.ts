@@ -1,0 +1,79 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { assertFields, boolean, callback, number, oneOf, type Rule, text } from './rules.ts'
+
+/** How the stand-in behaves. The switches answer the open questions of contract section 11, one way or the other. */
+export interface SimulatorOptions {
+  /** Address to listen on. Default 127.0.0.1: the control endpoint asks for no credentials. */
+  host?: string
+  /** Default 0: any free port. */
+  port?: number
+  /** The organization id and API key that Basic auth must carry. Default: made anew for each run. */
+  org?: string
+  key?: string
+  /** The vendor's contract before (L1) or since (L2) July 2023, contract section 0. Default L2. */
+  contract?: 'L1' | 'L2'
+  /** From INVOKED to LIVE, in milliseconds. Default 2000. 0: LIVE at the next look. */
+  liveAfterMs?: number
+  /** 409 (default); 200 with the livestream that runs; or a second livestream of the same meeting. */
+  startWhileLive?: '200' | '409' | 'second'
+  /** Whether `active-livestream` shows a run that is not LIVE yet. Default 200. */
+  activeDuringInvoked?: '200' | '404'
+  /** Default 404. */
+  stopWithNothingLive?: '200' | '404' | '409'
+  /** Whether a restarted meeting keeps its livestream (id and stream key) or gets a new one. Default reused. */
+  livestreamId?: 'reused' | 'new'
+  /** Whether L2's `active-livestream` carries `ingest_server` and `stream_key`: the schema says yes (default), the example no. */
+  activeShowsStreamKey?: boolean
+  /** Which column of contract section 4.4 the L2 answers follow. Default example. */
+  lists?: 'example' | 'schema'
+  /** Epoch milliseconds, default `Date.now`. Every status and time is computed from it when somebody asks. */
+  now?: () => number
+  /** How many requests the journal keeps. Default 100 000; then the oldest go, a tenth at a time. */
+  journalLimit?: number
+}
+
+/** The options with every gap filled. */
+export type Settings = Readonly<Required<SimulatorOptions>>
+
+const rules: Record<keyof SimulatorOptions, Rule> = {
+  host: text('a non-empty string', value => value !== ''),
+  port: number(0, 65_535),
+  org: text('a non-empty string without a colon, which would end it in Basic auth', value => /^[^:]+$/.test(value)),
+  key: text('a non-empty string', value => value !== ''),
+  contract: oneOf('L1', 'L2'),
+  liveAfterMs: number(0, Number.MAX_SAFE_INTEGER, true),
+  startWhileLive: oneOf('200', '409', 'second'),
+  activeDuringInvoked: oneOf('200', '404'),
+  stopWithNothingLive: oneOf('200', '404', '409'),
+  livestreamId: oneOf('reused', 'new'),
+  activeShowsStreamKey: boolean,
+  lists: oneOf('example', 'schema'),
+  now: callback,
+  journalLimit: number(1, Number.MAX_SAFE_INTEGER)
+}
+
+/**
+ * Fills the gaps. Credentials are made per run, so that none stands in the source and none works twice.
+ * @throws TypeError or RangeError naming the option.
+ */
+export function readOptions(options: SimulatorOptions = {}): Settings {
+  assertFields('simulator options', rules, options)
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  return {
+    host: '127.0.0.1',
+    port: 0,
+    org: randomUUID(),
+    key: randomBytes(10).toString('hex'),
+    contract: 'L2',
+    liveAfterMs: 2_000,
+    startWhileLive: '409',
+    activeDuringInvoked: '200',
+    stopWithNothingLive: '404',
+    livestreamId: 'reused',
+    activeShowsStreamKey: true,
+    lists: 'example',
+    now: Date.now,
+    journalLimit: 100_000,
+    ...given
+  }
+}

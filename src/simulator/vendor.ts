@@ -1,0 +1,70 @@
+import { analyticsRoutes } from './analytics-routes.ts'
+import { type Answer, failure, Refusal } from './answers.ts'
+import { livestreamRoutes } from './livestream-routes.ts'
+import { meetingRoutes } from './meeting-routes.ts'
+import { findRoute } from './route.ts'
+import { isObject } from './rules.ts'
+import { stageRoutes } from './stage-routes.ts'
+import type { World } from './state.ts'
+
+/** A request as it came: the target byte for byte, the body as text. */
+export interface VendorRequest {
+  method: string
+  target: string
+  authorization: string | undefined
+  body: string
+}
+
+/** The vendor's API as one function: a request in, an answer out, the state changed in between. Never throws. */
+export function createVendor(world: World): (request: VendorRequest) => Answer {
+  const routes = {
+    ...livestreamRoutes(world),
+    ...meetingRoutes(world),
+    ...stageRoutes(world),
+    ...analyticsRoutes(world)
+  }
+  const credentials = `${world.settings.org}:${world.settings.key}`
+
+  return ({ method, target, authorization, body }) => {
+    if (basic(authorization) !== credentials) return { status: 401, body: { message: 'Unauthorized' } }
+    const { path, query } = split(target)
+    const route = findRoute(routes, method, vendorPath(path) ?? '')
+    if (!route) return failure(404, `No route ${method} ${path}`)
+    try {
+      return route.handle({ id: route.id, query, body: parse(body) })
+    } catch (error) {
+      if (error instanceof Refusal) return failure(error.status, error.message)
+      // Also a stand-in has mistakes: shown to whoever runs it, rather than a socket that hangs.
+      return failure(500, `The simulator failed: ${error}`)
+    }
+  }
+}
+
+/** Cut, not parsed: an URL parser would collapse dot segments, and what was really sent would stay unseen. */
+export function split(target: string): { path: string; query: URLSearchParams } {
+  const [path = '', ...rest] = target.split('?')
+  return { path, query: new URLSearchParams(rest.join('?')) }
+}
+
+/** The path relative to the base url; null outside of it. */
+export function vendorPath(path: string): string | null {
+  return path.startsWith('/v2/') ? path.slice(3) : null
+}
+
+function basic(authorization = ''): string {
+  const encoded = /^Basic +(\S+)$/i.exec(authorization)?.[1] ?? ''
+  return Buffer.from(encoded, 'base64').toString()
+}
+
+/** Nothing at all is fine on every operation: the vendor's guide sends the JSON content type even with a bare GET. */
+function parse(body: string): Record<string, unknown> {
+  if (body === '') return {}
+  let value: unknown
+  try {
+    value = JSON.parse(body)
+  } catch {
+    throw new Refusal(400, 'BAD_REQUEST: the body is not valid JSON')
+  }
+  if (isObject(value)) return value
+  throw new Refusal(400, 'BAD_REQUEST: the body must be an object')
+}

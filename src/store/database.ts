@@ -1,0 +1,139 @@
+import {
+  type CompiledQuery,
+  type Dialect,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql
+} from 'kysely'
+
+/**
+ * The tables. Times are epoch milliseconds; JSON is text; there are no booleans: both dialects agree on these.
+ * Rows that memory follows carry a `revision` and are never deleted (see `directory.ts`).
+ */
+export interface Database {
+  tenants: TenantsTable
+  api_keys: ApiKeysTable
+  meetings: MeetingsTable
+  livestreams: LivestreamsTable
+  operations: OperationsTable
+  audit_events: AuditEventsTable
+  meta: MetaTable
+}
+
+export interface TenantsTable {
+  id: string
+  name: string
+  upstream: string
+  read_limit: string | null
+  write_limit: string | null
+  suspended_at: number | null
+  created_at: number
+  revision: number
+}
+
+export interface ApiKeysTable {
+  id: string
+  tenant_id: string
+  name: string
+  scopes: string
+  digest: string
+  created_at: number
+  expires_at: number | null
+  revoked_at: number | null
+  revision: number
+}
+
+export interface MeetingsTable {
+  id: string
+  tenant_id: string
+  upstream: string
+  title: string | null
+  snapshot: string | null
+  observed_at: number | null
+  created_at: number
+  released_at: number | null
+  revision: number
+}
+
+export interface LivestreamsTable {
+  id: string
+  tenant_id: string
+  upstream: string
+  meeting_id: string | null
+  status: string
+  snapshot: string
+  created_at: number
+  observed_at: number
+  released_at: number | null
+  revision: number
+}
+
+export interface OperationsTable {
+  id: string
+  tenant_id: string
+  key_id: string
+  kind: string
+  meeting_id: string | null
+  livestream_id: string | null
+  state: string
+  request_id: string
+  sent_at: number
+  settled_at: number | null
+}
+
+export interface AuditEventsTable {
+  seq: number
+  time: number
+  tenant_id: string | null
+  action: string
+  outcome: string
+  request_id: string
+  event: string
+}
+
+export interface MetaTable {
+  name: string
+  value: string
+}
+
+export type Sql = Kysely<Database>
+
+/** Builds and types queries; it runs none. Running is the engine's work (`engine.ts`). */
+export function sqlFor(dialect: 'sqlite' | 'postgres'): Sql {
+  const parts: Dialect =
+    dialect === 'sqlite'
+      ? {
+          createAdapter: () => new SqliteAdapter(),
+          createDriver: () => new DummyDriver(),
+          createIntrospector: db => new SqliteIntrospector(db),
+          createQueryCompiler: () => new SqliteQueryCompiler()
+        }
+      : {
+          createAdapter: () => new PostgresAdapter(),
+          createDriver: () => new DummyDriver(),
+          createIntrospector: db => new PostgresIntrospector(db),
+          createQueryCompiler: () => new PostgresQueryCompiler()
+        }
+  return new Kysely<Database>({ dialect: parts })
+}
+
+/** First statement of each transaction that changes followed rows: takes the next revision (and, on PostgreSQL, its lock). */
+export function nextRevision(db: Sql): CompiledQuery {
+  return db
+    .updateTable('meta')
+    .set({ value: sql`cast(cast(value as bigint) + 1 as text)` })
+    .where('name', '=', 'revision')
+    .compile()
+}
+
+/** The revision that the running transaction took. */
+export function thisRevision(): RawBuilder<number> {
+  return sql<number>`(select cast(value as bigint) from meta where name = 'revision')`
+}

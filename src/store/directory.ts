@@ -1,0 +1,94 @@
+import type { ApiKey } from '../domain/api-key.ts'
+import type { Tenant } from '../domain/tenant.ts'
+import { apiKeysIn } from './api-keys.ts'
+import { livestreamsIn, type OwnedLivestream } from './livestreams.ts'
+import { meetingsIn, type OwnedMeeting } from './meetings.ts'
+import { OwnedCache } from './owned-cache.ts'
+import type { Store } from './store.ts'
+import { tenantsIn } from './tenants.ts'
+
+/**
+ * The memory that follows the store, so that nothing on the path of a read waits for it: all tenants and keys, and who owns
+ * which meeting and livestream for as many as were asked for lately. It follows by revision: whatever process has written,
+ * `pull()` brings it here.
+ */
+export interface Directory {
+  tenant(id: string): Tenant | null
+  /** By the digest of the whole key (`digestKey`). An unknown key never touches the store. */
+  keyByDigest(digest: string): ApiKey | null
+  meeting(tenantId: string, id: string): Promise<OwnedMeeting | null>
+  livestream(tenantId: string, id: string): Promise<OwnedLivestream | null>
+  /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
+  forget(id: string): void
+  /** Brings what has changed. Concurrent calls are one. */
+  pull(): Promise<void>
+  /** When the store was last read, epoch ms: after a minute without, revoked keys could live on. */
+  readonly pulledAtMs: number
+}
+
+const maxOwnedIds = 50_000
+
+/** @throws StoreError when the store can't be read: a gateway that knows no keys must not start */
+export async function openDirectory(store: Store, now: () => number): Promise<Directory> {
+  const stored = {
+    tenants: tenantsIn(store),
+    keys: apiKeysIn(store),
+    meetings: meetingsIn(store),
+    livestreams: livestreamsIn(store)
+  }
+  const tenants = new Map<string, Tenant>()
+  const keys = new Map<string, ApiKey>()
+  const meetings = new OwnedCache({ find: stored.meetings.find, maxIds: maxOwnedIds })
+  const livestreams = new OwnedCache({ find: stored.livestreams.find, maxIds: maxOwnedIds })
+  // What is in the store before the start is read when it is asked for: only later changes are followed.
+  const revision = { tenants: 0, keys: 0, meetings: await currentRevision(store), livestreams: 0 }
+  revision.livestreams = revision.meetings
+  let pulledAtMs = 0
+  let pulling: Promise<void> | null = null
+
+  async function pull(): Promise<void> {
+    const startedAtMs = now()
+    const [changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
+      stored.tenants.changedSince(revision.tenants),
+      stored.keys.changedSince(revision.keys),
+      stored.meetings.changedSince(revision.meetings),
+      stored.livestreams.changedSince(revision.livestreams)
+    ])
+    for (const { tenant } of changedTenants) tenants.set(tenant.id, tenant)
+    for (const { key } of changedKeys) keys.set(key.digest, key)
+    for (const { id } of changedMeetings) meetings.changed(id)
+    for (const { id } of changedLivestreams) livestreams.changed(id)
+    revision.tenants = changedTenants.at(-1)?.revision ?? revision.tenants
+    revision.keys = changedKeys.at(-1)?.revision ?? revision.keys
+    revision.meetings = changedMeetings.at(-1)?.revision ?? revision.meetings
+    revision.livestreams = changedLivestreams.at(-1)?.revision ?? revision.livestreams
+    pulledAtMs = startedAtMs
+  }
+
+  const directory: Directory = {
+    tenant: id => tenants.get(id) ?? null,
+    keyByDigest: digest => keys.get(digest) ?? null,
+    meeting: (tenantId, id) => meetings.find(tenantId, id),
+    livestream: (tenantId, id) => livestreams.find(tenantId, id),
+    forget(id) {
+      meetings.changed(id)
+      livestreams.changed(id)
+    },
+    async pull() {
+      pulling ??= pull().finally(() => {
+        pulling = null
+      })
+      await pulling
+    },
+    get pulledAtMs() {
+      return pulledAtMs
+    }
+  }
+  await directory.pull()
+  return directory
+}
+
+async function currentRevision({ engine, sql }: Store): Promise<number> {
+  const [row] = await engine.read(sql.selectFrom('meta').select('value').where('name', '=', 'revision').compile())
+  return Number(row?.value ?? 0)
+}

@@ -1,0 +1,47 @@
+import type { CompiledQuery } from 'kysely'
+import { StoreUnavailable } from '../domain/failures.ts'
+
+/** A row as the driver gives it; `query<Row>` types it from the query that asked. */
+export type Row = Record<string, unknown>
+
+/** A compiled query. With `changes`, the transaction is undone with a `Conflict` unless it changes exactly so many rows. */
+export type Statement = CompiledQuery & { readonly changes?: number }
+
+export interface WriteOptions {
+  /** The transaction neither begins nor commits after this moment (epoch ms). Without it, it may take as long as it takes. */
+  expiresAtMs?: number
+}
+
+/**
+ * Runs SQL, off the main thread. `sqlite.ts` is the answer for one machine; PostgreSQL is to be another.
+ * All methods reject with a `StoreError` when the store can't do it.
+ */
+export interface Engine {
+  readonly dialect: 'sqlite' | 'postgres'
+  read<R>(query: CompiledQuery<R>): Promise<R[]>
+  /**
+   * Runs all statements, in order, in one durable transaction: all or nothing. Gives the rows that each one returned.
+   * @throws UniqueViolation, Conflict, Expired
+   */
+  write(statements: Statement[], options?: WriteOptions): Promise<Row[][]>
+  close(): Promise<void>
+}
+
+/** The store could not do what was asked. A caller sees the catalogue's sentence; `reason` is for the log and the CLI. */
+export class StoreError extends StoreUnavailable {
+  readonly reason: string
+
+  constructor(reason: string, { cause }: { cause?: unknown } = {}) {
+    super({ cause: new Error(reason, { cause }) })
+    this.reason = reason
+  }
+}
+
+/** A row with this key exists already. */
+export class UniqueViolation extends StoreError {}
+
+/** A statement changed another number of rows than its caller expected; nothing was written. */
+export class Conflict extends StoreError {}
+
+/** The transaction would have come too late; nothing was written. */
+export class Expired extends StoreError {}

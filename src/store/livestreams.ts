@@ -1,0 +1,169 @@
+import { sql as raw } from 'kysely'
+import type { ListedLivestream, Livestream } from '../domain/livestream.ts'
+import type { Page } from '../domain/paging.ts'
+import { type LivestreamsTable, nextRevision, thisRevision } from './database.ts'
+import type { Statement } from './engine.ts'
+import type { Store } from './store.ts'
+
+/** Whose livestream it is, and where. */
+export interface OwnedLivestream {
+  readonly id: string
+  readonly tenantId: string
+  readonly upstream: string
+  readonly meetingId: string | null
+  /** As it was seen last. */
+  readonly status: string
+}
+
+export type LivestreamOwner = Omit<OwnedLivestream, 'status'>
+
+export interface LivestreamFilter extends Page {
+  meetingId?: string | undefined
+  excludeMeetings?: boolean | undefined
+  status?: string | undefined
+  createdFromMs?: number | undefined
+  createdToMs?: number | undefined
+  oldestFirst?: boolean | undefined
+}
+
+/** The states after which a run is over, so that a list needs no fresh look. */
+const ended = ['IDLE', 'OFFLINE', 'ERRORED']
+
+/** The table `livestreams`: who may see which livestream, and how it was seen last. No stream key ever comes here. */
+export function livestreamsIn({ engine, sql }: Store) {
+  const owned = (tenantId: string) =>
+    sql.selectFrom('livestreams').where('tenant_id', '=', tenantId).where('released_at', 'is', null)
+
+  return {
+    /** Null when it doesn't exist *or is not the tenant's*, also after its meeting was taken from the tenant. */
+    async find(tenantId: string, id: string): Promise<OwnedLivestream | null> {
+      const [row] = await engine.read(owned(tenantId).select(['upstream', 'meeting_id', 'status']).where('id', '=', id).compile())
+      return row === undefined
+        ? null
+        : { id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }
+    },
+
+    /** The livestream of this meeting that was seen last, or null when none ever was. */
+    async lastOfMeeting(tenantId: string, meetingId: string): Promise<Livestream | null> {
+      const [row] = await engine.read(
+        owned(tenantId)
+          .selectAll()
+          .where('meeting_id', '=', meetingId)
+          .orderBy('observed_at', 'desc')
+          .limit(1)
+          .compile()
+      )
+      return row === undefined ? null : toLivestream(row)
+    },
+
+    /** Those whose run was not over when they were seen last, the longest unseen first. */
+    async unfinished(
+      tenantId: string,
+      filter: { meetingId?: string | undefined; limit: number }
+    ): Promise<OwnedLivestream[]> {
+      let wanted = owned(tenantId).where('status', 'not in', ended)
+      if (filter.meetingId !== undefined) wanted = wanted.where('meeting_id', '=', filter.meetingId)
+      const rows = await engine.read(wanted.selectAll().orderBy('observed_at').limit(filter.limit).compile())
+      return rows.map(row => ({
+        id: row.id,
+        tenantId,
+        upstream: row.upstream,
+        meetingId: row.meeting_id,
+        status: row.status
+      }))
+    },
+
+    /** The tenant's livestreams, the newest first unless asked otherwise, and how many there are in all. */
+    async list(tenantId: string, filter: LivestreamFilter): Promise<{ items: ListedLivestream[]; total: number }> {
+      const { meetingId, excludeMeetings, status, createdFromMs, createdToMs, oldestFirst, pageNo, perPage } = filter
+      let wanted = owned(tenantId)
+      if (meetingId !== undefined) wanted = wanted.where('meeting_id', '=', meetingId)
+      if (excludeMeetings) wanted = wanted.where('meeting_id', 'is', null)
+      if (status !== undefined) wanted = wanted.where('status', '=', status)
+      if (createdFromMs !== undefined) wanted = wanted.where('created_at', '>=', createdFromMs)
+      if (createdToMs !== undefined) wanted = wanted.where('created_at', '<=', createdToMs)
+      const page = wanted
+        .selectAll()
+        .orderBy('created_at', oldestFirst ? 'asc' : 'desc')
+        .orderBy('id')
+        .limit(perPage)
+        .offset((pageNo - 1) * perPage)
+      const [rows, [count]] = await Promise.all([
+        engine.read(page.compile()),
+        engine.read(wanted.select(raw<number>`count(*)`.as('total')).compile())
+      ])
+      const items = rows.map(row => ({ ...toLivestream(row), observed_at: new Date(row.observed_at).toISOString() }))
+      return { items, total: Number(count?.total ?? 0) }
+    },
+
+    /**
+     * Statements that keep how a livestream was seen last, and make it known to the tenant when it is new. A livestream
+     * follows its meeting: when the vendor shows a known one in a meeting that another tenant holds by now, it changes hands.
+     */
+    observed(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Statement[] {
+      const { id, tenantId, upstream, meetingId } = owner
+      const createdAtMs = livestream.created_at === undefined ? Number.NaN : Date.parse(livestream.created_at)
+      const values = {
+        tenant_id: tenantId,
+        upstream,
+        meeting_id: meetingId,
+        status: livestream.status,
+        snapshot: JSON.stringify({ ...livestream, meeting_id: meetingId }),
+        observed_at: nowMs,
+        // What is seen late, after the meeting was taken away, stays hidden.
+        released_at:
+          meetingId === null
+            ? null
+            : raw<number | null>`case when ${holds(tenantId, meetingId)} then null else ${nowMs} end`
+      }
+      const query = sql
+        .insertInto('livestreams')
+        .values({
+          ...values,
+          id,
+          created_at: Number.isNaN(createdAtMs) ? nowMs : createdAtMs,
+          revision: thisRevision()
+        })
+        .onConflict(conflict =>
+          conflict
+            .column('id')
+            .doUpdateSet({ ...values, revision: thisRevision() })
+            .where(where =>
+              where.and([
+                where('livestreams.observed_at', '<=', nowMs),
+                where.or([
+                  where('livestreams.tenant_id', '=', tenantId),
+                  where.and([where('livestreams.meeting_id', '=', meetingId), holds(tenantId, meetingId ?? '')])
+                ])
+              ])
+            )
+        )
+      return [nextRevision(sql), query.compile()]
+    },
+
+    async observe(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Promise<void> {
+      await engine.write(this.observed(owner, livestream, nowMs))
+    },
+
+    /** Ids that changed since `revision`, for the memory that follows. */
+    async changedSince(revision: number): Promise<{ revision: number; id: string }[]> {
+      return engine.read(
+        sql
+          .selectFrom('livestreams')
+          .select(['id', 'revision'])
+          .where('revision', '>', revision)
+          .orderBy('revision')
+          .compile()
+      )
+    }
+  }
+}
+export type Livestreams = ReturnType<typeof livestreamsIn>
+
+function holds(tenantId: string, meetingId: string) {
+  return raw<boolean>`exists (select 1 from meetings m where m.id = ${meetingId} and m.tenant_id = ${tenantId} and m.released_at is null)`
+}
+
+function toLivestream(row: LivestreamsTable): Livestream {
+  return { ...(JSON.parse(row.snapshot) as Livestream), id: row.id, status: row.status, meeting_id: row.meeting_id }
+}

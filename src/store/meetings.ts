@@ -1,0 +1,209 @@
+import { sql as raw } from 'kysely'
+import type { ListedMeeting, Meeting } from '../domain/meeting.ts'
+import type { Page } from '../domain/paging.ts'
+import { type MeetingsTable, nextRevision, thisRevision } from './database.ts'
+import type { Row, Statement } from './engine.ts'
+import type { Store } from './store.ts'
+
+/** Whose meeting it is and where: all that Livegate must know of it; the rest is the vendor's. */
+export interface OwnedMeeting {
+  readonly id: string
+  readonly tenantId: string
+  readonly upstream: string
+}
+
+export interface MeetingFilter extends Page {
+  /** Part of the id or the title, in any case. */
+  search?: string | undefined
+  createdFromMs?: number | undefined
+  createdToMs?: number | undefined
+}
+
+export interface MeetingRow {
+  readonly id: string
+  readonly upstream: string
+  readonly observedAtMs: number | null
+  readonly meeting: ListedMeeting
+}
+
+/** Why a meeting could not be assigned: `taken` by another tenant. */
+export type Assigned = 'assigned' | 'unchanged' | 'taken'
+
+/** The table `meetings`: who owns what, and how it was seen last. A released meeting belongs to nobody; its row stays. */
+export function meetingsIn({ engine, sql }: Store) {
+  const owned = (tenantId: string) =>
+    sql.selectFrom('meetings').where('tenant_id', '=', tenantId).where('released_at', 'is', null)
+
+  return {
+    /** Null when it doesn't exist *or is not the tenant's*. */
+    async find(tenantId: string, id: string): Promise<OwnedMeeting | null> {
+      const [row] = await engine.read(owned(tenantId).select(['upstream']).where('id', '=', id).compile())
+      return row === undefined ? null : { id, tenantId, upstream: row.upstream }
+    },
+
+    /** The tenant's meetings, the newest first, and how many there are in all. */
+    async list(tenantId: string, filter: MeetingFilter): Promise<{ rows: MeetingRow[]; total: number }> {
+      const { search, createdFromMs, createdToMs, pageNo, perPage } = filter
+      let wanted = owned(tenantId)
+      if (createdFromMs !== undefined) wanted = wanted.where('created_at', '>=', createdFromMs)
+      if (createdToMs !== undefined) wanted = wanted.where('created_at', '<=', createdToMs)
+      if (search !== undefined) {
+        const like = `%${search.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
+        wanted = wanted.where(
+          raw<boolean>`(lower(id) like ${like} escape '\\' or lower(coalesce(title, '')) like ${like} escape '\\')`
+        )
+      }
+      const page = wanted
+        .selectAll()
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .limit(perPage)
+        .offset((pageNo - 1) * perPage)
+      const [rows, [count]] = await Promise.all([
+        engine.read(page.compile()),
+        engine.read(wanted.select(raw<number>`count(*)`.as('total')).compile())
+      ])
+      return { rows: rows.map(toRow), total: Number(count?.total ?? 0) }
+    },
+
+    /** All meetings that are assigned, for the CLI. */
+    async listAll(tenantId?: string): Promise<OwnedMeeting[]> {
+      const all = sql
+        .selectFrom('meetings')
+        .selectAll()
+        .where('released_at', 'is', null)
+        .orderBy('tenant_id')
+        .orderBy('id')
+      const rows = await engine.read((tenantId === undefined ? all : all.where('tenant_id', '=', tenantId)).compile())
+      return rows.map(row => ({ id: row.id, tenantId: row.tenant_id, upstream: row.upstream }))
+    },
+
+    /** The meeting's owner, whoever it is; null when it has none. For the CLI only: a tenant must not learn of it. */
+    async ownerOf(id: string): Promise<OwnedMeeting | null> {
+      const [row] = await engine.read(
+        sql.selectFrom('meetings').selectAll().where('id', '=', id).where('released_at', 'is', null).compile()
+      )
+      return row === undefined ? null : { id, tenantId: row.tenant_id, upstream: row.upstream }
+    },
+
+    /** Statements that make the meeting the tenant's, as seen just now. Together with the outcome of its creation. */
+    created(owner: OwnedMeeting, meeting: Meeting, nowMs: number): Statement[] {
+      const seen = { title: meeting.title ?? null, snapshot: JSON.stringify(meeting), observed_at: nowMs }
+      return [nextRevision(sql), { ...assignment(owner, nowMs, seen), changes: 1 }]
+    },
+
+    /** Statements that keep how the meeting was seen last. The owner is not changed by it. */
+    observed(tenantId: string, meeting: Meeting, nowMs: number): Statement[] {
+      const query = sql
+        .updateTable('meetings')
+        .set({ title: meeting.title ?? null, snapshot: JSON.stringify(meeting), observed_at: nowMs })
+        .where('id', '=', meeting.id)
+        .where('tenant_id', '=', tenantId)
+      return [query.compile()]
+    },
+
+    /** Gives meetings to a tenant, all in one transaction; those that another tenant holds are left and named. */
+    async assign(tenantId: string, upstream: string, ids: string[], nowMs: number): Promise<Map<string, Assigned>> {
+      const result = new Map<string, Assigned>()
+      for (let from = 0; from < ids.length; from += assignAtOnce) {
+        const part = ids.slice(from, from + assignAtOnce)
+        const statements = part.flatMap(id => [
+          assignment({ id, tenantId, upstream }, nowMs),
+          returnLivestreams(tenantId, id),
+          sql.selectFrom('meetings').select(['tenant_id', 'created_at']).where('id', '=', id).compile()
+        ])
+        const rows = (await engine.write([nextRevision(sql), ...statements])).slice(1)
+        part.forEach((id, i) => {
+          const changed = rows[i * 3] as Row[]
+          const [now] = rows[i * 3 + 2] as Row[]
+          result.set(id, changed.length > 0 ? 'assigned' : now?.tenant_id === tenantId ? 'unchanged' : 'taken')
+        })
+      }
+      return result
+    },
+
+    /** Takes a meeting, and with it its livestreams, from its tenant. False when nobody has it. */
+    async release(id: string, nowMs: number): Promise<boolean> {
+      const rows = await engine.write([
+        nextRevision(sql),
+        sql
+          .updateTable('meetings')
+          .set({ released_at: nowMs, revision: thisRevision() })
+          .where('id', '=', id)
+          .where('released_at', 'is', null)
+          .returning('id')
+          .compile(),
+        sql
+          .updateTable('livestreams')
+          .set({ released_at: nowMs, revision: thisRevision() })
+          .where('meeting_id', '=', id)
+          .where('released_at', 'is', null)
+          .compile()
+      ])
+      return (rows[1]?.length ?? 0) > 0
+    },
+
+    /** Ids that changed since `revision`, for the memory that follows. */
+    async changedSince(revision: number): Promise<{ revision: number; id: string }[]> {
+      return engine.read(
+        sql
+          .selectFrom('meetings')
+          .select(['id', 'revision'])
+          .where('revision', '>', revision)
+          .orderBy('revision')
+          .compile()
+      )
+    }
+  }
+
+  /** Takes effect, and returns a row, only when nobody holds the meeting. */
+  function assignment(owner: OwnedMeeting, nowMs: number, seen: Partial<MeetingsTable> = {}) {
+    const values = {
+      tenant_id: owner.tenantId,
+      upstream: owner.upstream,
+      created_at: nowMs,
+      released_at: null,
+      ...seen
+    }
+    return sql
+      .insertInto('meetings')
+      .values({ ...values, id: owner.id, revision: thisRevision() })
+      .onConflict(conflict =>
+        conflict
+          .column('id')
+          .doUpdateSet({ ...values, revision: thisRevision() })
+          .where('meetings.released_at', 'is not', null)
+      )
+      .returning('id')
+      .compile()
+  }
+
+  /** A tenant that gets its meeting back gets back what it had seen in it. */
+  function returnLivestreams(tenantId: string, meetingId: string) {
+    return sql
+      .updateTable('livestreams')
+      .set({ released_at: null, revision: thisRevision() })
+      .where('meeting_id', '=', meetingId)
+      .where('tenant_id', '=', tenantId)
+      .where('released_at', 'is not', null)
+      .where(
+        raw<boolean>`exists (select 1 from meetings m where m.id = ${meetingId} and m.tenant_id = ${tenantId} and m.released_at is null)`
+      )
+      .compile()
+  }
+}
+export type Meetings = ReturnType<typeof meetingsIn>
+
+/** So many meetings a transaction, so that a file of thousands doesn't hold the store for long. */
+const assignAtOnce = 500
+
+function toRow(row: MeetingsTable): MeetingRow {
+  const seen = row.snapshot === null ? { id: row.id } : (JSON.parse(row.snapshot) as Meeting)
+  const observed_at = row.observed_at === null ? null : new Date(row.observed_at).toISOString()
+  return {
+    id: row.id,
+    upstream: row.upstream,
+    observedAtMs: row.observed_at,
+    meeting: { ...seen, id: row.id, observed_at }
+  }
+}

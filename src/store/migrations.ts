@@ -1,0 +1,134 @@
+import { type CompiledQuery, sql } from 'kysely'
+import type { Sql } from './database.ts'
+import { Conflict, type Engine, StoreError } from './engine.ts'
+
+/** One step each; step N takes the schema from version N to N + 1. Written for both dialects. Never edited afterwards. */
+const steps: ((db: Sql) => CompiledQuery[])[] = [firstSchema]
+
+export const schemaVersion = steps.length
+
+/**
+ * Brings the schema to this version. Several processes may try at once: one wins each step, the others go on from there.
+ * @throws StoreError when the schema is newer than this program: an older one must not write into it.
+ */
+export async function migrate(engine: Engine, db: Sql): Promise<void> {
+  await engine.write([
+    sql`create table if not exists meta (name text primary key, value text not null)`.compile(db),
+    sql`insert into meta (name, value) values ('schema_version', '0'), ('revision', '0') on conflict do nothing`.compile(
+      db
+    )
+  ])
+  for (let version = await readVersion(engine, db); version < steps.length; version = await readVersion(engine, db)) {
+    const step = steps[version]?.(db) ?? []
+    const claim = db
+      .updateTable('meta')
+      .set({ value: String(version + 1) })
+      .where('name', '=', 'schema_version')
+      .where('value', '=', String(version))
+      .compile()
+    try {
+      await engine.write([{ ...claim, changes: 1 }, ...step])
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error // else another process has just taken this step
+    }
+  }
+}
+
+async function readVersion(engine: Engine, db: Sql): Promise<number> {
+  const rows = await engine.read(db.selectFrom('meta').select('value').where('name', '=', 'schema_version').compile())
+  const version = Number(rows[0]?.value)
+  if (version > steps.length) {
+    throw new StoreError(
+      `the store has schema version ${version}, this Livegate knows ${steps.length}: a newer Livegate has written it`
+    )
+  }
+  return version
+}
+
+function firstSchema(db: Sql): CompiledQuery[] {
+  const schema = db.schema
+  return [
+    schema
+      .createTable('tenants')
+      .addColumn('id', 'text', c => c.primaryKey())
+      .addColumn('name', 'text', c => c.notNull())
+      .addColumn('upstream', 'text', c => c.notNull())
+      .addColumn('read_limit', 'text')
+      .addColumn('write_limit', 'text')
+      .addColumn('suspended_at', 'bigint')
+      .addColumn('created_at', 'bigint', c => c.notNull())
+      .addColumn('revision', 'bigint', c => c.notNull()),
+    schema.createIndex('tenants_revision').on('tenants').column('revision'),
+    schema
+      .createTable('api_keys')
+      .addColumn('id', 'text', c => c.primaryKey())
+      .addColumn('tenant_id', 'text', c => c.notNull().references('tenants.id'))
+      .addColumn('name', 'text', c => c.notNull())
+      .addColumn('scopes', 'text', c => c.notNull())
+      .addColumn('digest', 'text', c => c.notNull().unique())
+      .addColumn('created_at', 'bigint', c => c.notNull())
+      .addColumn('expires_at', 'bigint')
+      .addColumn('revoked_at', 'bigint')
+      .addColumn('revision', 'bigint', c => c.notNull()),
+    schema.createIndex('api_keys_revision').on('api_keys').column('revision'),
+    schema
+      .createTable('meetings')
+      .addColumn('id', 'text', c => c.primaryKey())
+      .addColumn('tenant_id', 'text', c => c.notNull().references('tenants.id'))
+      .addColumn('upstream', 'text', c => c.notNull())
+      .addColumn('title', 'text')
+      .addColumn('snapshot', 'text')
+      .addColumn('observed_at', 'bigint')
+      .addColumn('created_at', 'bigint', c => c.notNull())
+      .addColumn('released_at', 'bigint')
+      .addColumn('revision', 'bigint', c => c.notNull()),
+    schema.createIndex('meetings_tenant').on('meetings').columns(['tenant_id', 'created_at', 'id']),
+    schema.createIndex('meetings_revision').on('meetings').column('revision'),
+    schema
+      .createTable('livestreams')
+      .addColumn('id', 'text', c => c.primaryKey())
+      .addColumn('tenant_id', 'text', c => c.notNull().references('tenants.id'))
+      .addColumn('upstream', 'text', c => c.notNull())
+      .addColumn('meeting_id', 'text')
+      .addColumn('status', 'text', c => c.notNull())
+      .addColumn('snapshot', 'text', c => c.notNull())
+      .addColumn('created_at', 'bigint', c => c.notNull())
+      .addColumn('observed_at', 'bigint', c => c.notNull())
+      .addColumn('released_at', 'bigint')
+      .addColumn('revision', 'bigint', c => c.notNull()),
+    schema.createIndex('livestreams_tenant').on('livestreams').columns(['tenant_id', 'created_at', 'id']),
+    schema.createIndex('livestreams_meeting').on('livestreams').columns(['meeting_id', 'created_at']),
+    schema.createIndex('livestreams_revision').on('livestreams').column('revision'),
+    schema
+      .createTable('operations')
+      .addColumn('id', 'text', c => c.primaryKey())
+      .addColumn('tenant_id', 'text', c => c.notNull().references('tenants.id'))
+      .addColumn('key_id', 'text', c => c.notNull())
+      .addColumn('kind', 'text', c => c.notNull())
+      .addColumn('meeting_id', 'text')
+      .addColumn('livestream_id', 'text')
+      .addColumn('state', 'text', c => c.notNull())
+      .addColumn('request_id', 'text', c => c.notNull())
+      .addColumn('sent_at', 'bigint', c => c.notNull())
+      .addColumn('settled_at', 'bigint'),
+    // At most one open start a meeting, whoever asks: the last wall against a second livestream.
+    schema
+      .createIndex('operations_open_start')
+      .on('operations')
+      .column('meeting_id')
+      .unique()
+      .where(sql.ref('kind'), '=', sql.lit('start'))
+      .where(sql.ref('state'), 'in', sql`('sent', 'unknown')`),
+    schema.createIndex('operations_state').on('operations').columns(['state', 'sent_at']),
+    schema
+      .createTable('audit_events')
+      .addColumn('seq', 'bigint', c => c.primaryKey())
+      .addColumn('time', 'bigint', c => c.notNull())
+      .addColumn('tenant_id', 'text')
+      .addColumn('action', 'text', c => c.notNull())
+      .addColumn('outcome', 'text', c => c.notNull())
+      .addColumn('request_id', 'text', c => c.notNull())
+      .addColumn('event', 'text', c => c.notNull()),
+    schema.createIndex('audit_events_tenant').on('audit_events').columns(['tenant_id', 'seq'])
+  ].map(builder => builder.compile())
+}

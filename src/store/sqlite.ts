@@ -1,0 +1,96 @@
+import { mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { CompiledQuery } from 'kysely'
+import { type Engine, type Row, type Statement, StoreError, type WriteOptions } from './engine.ts'
+import { type ConnectionOptions, type Job, type JobResult, toStoreError } from './sqlite-connection.ts'
+
+/**
+ * SQLite in two worker threads, one that writes and one that only reads, so that a slow disk holds neither the event loop
+ * nor a cache miss. The writer opens first: it makes the file.
+ * @throws StoreError when the file cannot be opened or made
+ */
+export async function openSqlite(file: string): Promise<Engine> {
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    // Made here and not by the driver, so that nobody else on the machine can read it.
+    await (await open(file, 'a', 0o600)).close()
+  } catch (cause) {
+    throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+  const writer = new SqliteThread({ file, readonly: false })
+  await writer.run({ statements: [{ sql: 'select 1', parameters: [] }], transaction: false })
+  const reader = new SqliteThread({ file, readonly: true })
+
+  return {
+    dialect: 'sqlite',
+    async read<R>({ sql, parameters }: CompiledQuery<R>): Promise<R[]> {
+      const [rows] = await reader.run({ statements: [{ sql, parameters }], transaction: false })
+      return (rows ?? []) as R[]
+    },
+    write(statements: Statement[], { expiresAtMs }: WriteOptions = {}): Promise<Row[][]> {
+      const plain = statements.map(({ sql, parameters, changes }) => ({ sql, parameters, changes }))
+      return writer.run({ statements: plain, transaction: true, expiresAtMs })
+    },
+    async close() {
+      await reader.close()
+      await writer.close()
+    }
+  }
+}
+
+interface Waiting {
+  resolve(rows: Row[][]): void
+  reject(error: StoreError): void
+}
+
+/** The main thread's end of one worker. A worker that dies rejects what it owed; the next call starts another. */
+class SqliteThread {
+  readonly #options: ConnectionOptions
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Worker | null = null
+  #nextId = 0
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+  }
+
+  run(job: Job): Promise<Row[][]> {
+    this.#worker ??= this.#start()
+    const worker = this.#worker
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject })
+      worker.postMessage({ id, job })
+    })
+  }
+
+  /** Finishes what was sent, then ends the thread. */
+  async close(): Promise<void> {
+    const worker = this.#worker
+    if (worker === null) return
+    const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+    worker.postMessage({ id: -1, job: null })
+    await ended
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: this.#options })
+    let failure = new StoreError('the store is closed')
+    worker.on('message', ({ id, result }: { id: number; result: JobResult }) => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      if ('error' in result) waiting?.reject(toStoreError(result.error))
+      else waiting?.resolve(result.rows)
+    })
+    worker.on('error', cause => {
+      failure = new StoreError(`the store's thread ended: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    })
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#worker = null
+      for (const { reject } of this.#waiting.values()) reject(failure)
+      this.#waiting.clear()
+    })
+    return worker
+  }
+}

@@ -1,0 +1,152 @@
+import { errors, Pool } from 'undici'
+import {
+  Failure,
+  type Outcome,
+  UpstreamCredentialsRefused,
+  UpstreamFailed,
+  UpstreamMalformed,
+  UpstreamRefused,
+  UpstreamThrottled,
+  UpstreamTooLate,
+  UpstreamUnreachable
+} from '../domain/failures.ts'
+import type { Secret } from '../domain/secret.ts'
+
+export interface ClientOptions {
+  /** The vendor's address with its path, e.g. `https://api.dyte.io/v2`. The origin is fixed: no answer can lead elsewhere. */
+  baseUrl: URL
+  /** The whole value of `Authorization`. It is added here, last, and nowhere else. */
+  authorization: Secret
+  /** Connections at most; further calls wait for one, within their signal. */
+  connections?: number
+  /** Extra trusted certificate authorities in PEM; for tests against an own one. */
+  ca?: string
+}
+
+export interface Call {
+  method: 'GET' | 'POST' | 'PATCH'
+  /** Made by the `path` tag, relative to the base address; a query may follow. */
+  path: string
+  body?: object
+  /** Bounds the whole call, from waiting for a connection to the last byte: undici's own time-outs restart with each chunk. */
+  signal: AbortSignal
+}
+
+/** What the vendor said, as JSON when it was JSON. */
+export interface Answer {
+  status: number
+  body: unknown
+}
+
+/** No answer of the vendor comes near it; without it a broken one could fill the memory. */
+const maxAnswerBytes = 1024 * 1024
+
+/** One vendor account over HTTP: fixed origin, no redirects, no retries, TLS verified. The only file that knows undici. */
+export class UpstreamClient {
+  readonly #pool: Pool
+  readonly #basePath: string
+  readonly #authorization: Secret
+
+  constructor({ baseUrl, authorization, connections = 64, ca }: ClientOptions) {
+    this.#pool = new Pool(baseUrl.origin, {
+      connections,
+      pipelining: 1,
+      allowH2: false,
+      maxResponseSize: maxAnswerBytes,
+      connect: { timeout: 5_000, ...(ca !== undefined && { ca }) }
+    })
+    this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
+    this.#authorization = authorization
+  }
+
+  /**
+   * Sends one call, once, and gives the answer if it is a 2xx, or one of `expected`; everything else is thrown as a Failure
+   * of the catalogue, for a mutation with its outcome.
+   */
+  async call(call: Call, expected: readonly number[] = []): Promise<Answer> {
+    const mutation = call.method !== 'GET'
+    const answer = await this.#send(call).catch(error => {
+      throw translate(error, call.signal, mutation)
+    })
+    const { status } = answer
+    if ((status >= 200 && status < 300) || expected.includes(status)) return answer
+    throw refusal(answer, mutation)
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close()
+  }
+
+  async #send({ method, path, body, signal }: Call): Promise<Answer & { retryAfter: string | undefined }> {
+    const { statusCode, headers, body: stream } = await this.#pool.request({
+      method,
+      path: this.#basePath + path,
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'livegate',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        authorization: this.#authorization.reveal()
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal,
+      // The signal is the bound; these only exist because 0 would mean none at all.
+      headersTimeout: 300_000,
+      bodyTimeout: 300_000
+    })
+    const text = await stream.text()
+    const retryAfter = headers['retry-after']
+    return { status: statusCode, body: parse(text), retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined }
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // what is not JSON fits no schema: the adapter refuses it
+  }
+}
+
+/** The vendor's status in our words (design: the table of answers). */
+function refusal({ status, retryAfter }: Answer & { retryAfter: string | undefined }, mutation: boolean): Failure {
+  const cause = new Error(`the vendor answered ${status}`)
+  const ended = (outcome: Outcome) => ({ cause, upstreamStatus: status, ...(mutation && { outcome }) })
+  if (status === 401 || status === 403) return new UpstreamCredentialsRefused(ended('not_sent'))
+  if (status === 429) {
+    return new UpstreamThrottled({ ...ended('not_sent'), retryAfterSeconds: readRetryAfter(retryAfter) })
+  }
+  if (status === 408 || status >= 500) return new UpstreamFailed(ended('unknown'))
+  if (status >= 300 && status < 400) return new UpstreamMalformed(ended('unknown'))
+  return new UpstreamRefused({
+    ...ended('failed'),
+    details: [{ field: 'upstream', message: `answered with status ${status}` }]
+  })
+}
+
+/** Seconds; a missing or strange value counts as 5, since an unbounded one would lock callers out. */
+function readRetryAfter(text: string | undefined): number {
+  const seconds = /^\d{1,5}$/.test(text ?? '') ? Number(text) : 5
+  return Math.min(Math.max(seconds, 1), 3_600)
+}
+
+/** undici's error classes stop here. */
+function translate(error: unknown, signal: AbortSignal, mutation: boolean): Failure {
+  const ended = (outcome: Outcome) => (mutation ? { cause: error, outcome } : { cause: error })
+  if (neverConnected(error)) return new UpstreamUnreachable(ended('not_sent'))
+  if (signal.aborted) return new UpstreamTooLate(ended('unknown'))
+  if (error instanceof errors.ResponseExceededMaxSizeError || error instanceof errors.HTTPParserError) {
+    return new UpstreamMalformed(ended('unknown'))
+  }
+  return new UpstreamUnreachable(ended('unknown'))
+}
+
+/** Errors of the time before a connection stood: no byte of the request can have left. */
+const connectCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'])
+const tlsCode = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/
+
+function neverConnected(error: unknown): boolean {
+  if (error instanceof errors.ConnectTimeoutError) return true
+  if (error instanceof AggregateError) return error.errors.every(neverConnected)
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  return connectCodes.has(code) || tlsCode.test(code)
+}

@@ -1,0 +1,113 @@
+import { Failure, LiveElsewhere, MeetingNotFound, UpstreamMalformed } from '../domain/failures.ts'
+import { isVendorId } from '../domain/id.ts'
+import { Secret } from '../domain/secret.ts'
+import { UpstreamClient } from './client.ts'
+import { readLivestream, readLivestreamWithSessions, readMeeting, readMessage } from './contract.ts'
+import { path } from './path.ts'
+import type { Provider } from './provider.ts'
+
+export interface DyteOptions {
+  baseUrl: URL
+  orgId: string
+  apiKey: Secret
+  ca?: string
+}
+
+/** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2). Basic auth, org-wide. */
+export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
+  const authorization = new Secret(`Basic ${Buffer.from(`${orgId}:${apiKey.reveal()}`).toString('base64')}`)
+  const client = new UpstreamClient({ baseUrl, authorization, ...(ca !== undefined && { ca }) })
+
+  return {
+    async start(meetingId, wish, signal) {
+      const call = { method: 'POST', path: path`/meetings/${meetingId}/livestreams`, body: wish, signal } as const
+      const { status, body } = await client.call(call, [404, 409])
+      if (status === 404) throw new MeetingNotFound()
+      if (status === 409) throw new LiveElsewhere()
+      return settle(() => running(ofMeeting(meetingId, readLivestream(body))))
+    },
+
+    async findActive(meetingId, signal) {
+      const call = { method: 'GET', path: path`/meetings/${meetingId}/active-livestream`, signal } as const
+      const { status, body } = await client.call(call, [404])
+      return status === 404 ? null : running(ofMeeting(meetingId, readLivestream(body)))
+    },
+
+    async stop(meetingId, signal) {
+      const call = { method: 'POST', path: path`/meetings/${meetingId}/active-livestream/stop`, signal } as const
+      const { status, body } = await client.call(call, [404, 409])
+      if (status === 404 || status === 409) return false
+      settle(() => readMessage(body))
+      return true
+    },
+
+    async findLivestream(id, { pageNo, perPage }, signal) {
+      const query = `?page_no=${pageNo}&per_page=${perPage}`
+      const call = { method: 'GET', path: path`/livestreams/${id}` + query, signal } as const
+      const { status, body } = await client.call(call, [404])
+      if (status === 404) return null
+      const answer = readLivestreamWithSessions(body)
+      expectId('livestream', id, answer.livestream.id)
+      return answer
+    },
+
+    async createMeeting(wish, signal) {
+      const { body } = await client.call({ method: 'POST', path: path`/meetings`, body: wish, signal })
+      return settle(() => {
+        const meeting = readMeeting(body)
+        if (!isVendorId(meeting.id)) throw new UpstreamMalformed({ cause: new Error('a meeting id of unknown form') })
+        return meeting
+      })
+    },
+
+    async findMeeting(id, signal) {
+      const { status, body } = await client.call({ method: 'GET', path: path`/meetings/${id}`, signal }, [404])
+      if (status === 404) return null
+      const meeting = readMeeting(body)
+      expectId('meeting', id, meeting.id)
+      return meeting
+    },
+
+    async updateMeeting(id, change, signal) {
+      const call = { method: 'PATCH', path: path`/meetings/${id}`, body: change, signal } as const
+      const { status, body } = await client.call(call, [404])
+      if (status === 404) throw new MeetingNotFound()
+      return settle(() => {
+        const meeting = readMeeting(body)
+        expectId('meeting', id, meeting.id)
+        return meeting
+      })
+    },
+
+    close: () => client.close()
+  }
+}
+
+/** A livestream that was asked for by meeting: a start's answer names no meeting (contract section 4.3), another's is refused. */
+function ofMeeting<L extends { id: string; meeting_id?: string | null }>(meetingId: string, livestream: L): L {
+  if (livestream.meeting_id != null) expectId('meeting', meetingId, livestream.meeting_id)
+  if (!isVendorId(livestream.id)) throw new UpstreamMalformed({ cause: new Error('a livestream id of unknown form') })
+  return { ...livestream, meeting_id: meetingId }
+}
+
+/** In contract L1 a fresh run is called OFFLINE, as an ended one is; where the vendor speaks of a run under way it is INVOKED. */
+function running<L extends { status: string }>(livestream: L): L {
+  return livestream.status === 'OFFLINE' ? { ...livestream, status: 'INVOKED' } : livestream
+}
+
+/** Another object than the one that was asked for must not reach the caller: it may be another tenant's. */
+function expectId(what: string, asked: string, answered: string): void {
+  if (asked !== answered) {
+    throw new UpstreamMalformed({ cause: new Error(`the vendor answered with another ${what}`) })
+  }
+}
+
+/** Reads the answer to a mutation that the vendor has called a success: what can't be read leaves its outcome unknown. */
+function settle<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof Failure) throw new UpstreamMalformed({ cause: error.cause, outcome: 'unknown' })
+    throw error
+  }
+}

@@ -1,0 +1,88 @@
+import t from 'tap'
+import { createSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { send } from './helper.ts'
+
+const refused = async (options: object): Promise<Error> =>
+  createSimulator(options as SimulatorOptions).then(
+    async simulator => {
+      await simulator.close()
+      return new Error('was accepted')
+    },
+    error => error
+  )
+
+t.test('an option of the wrong kind is a TypeError that names it', async t => {
+  const wrong = {
+    host: 7,
+    port: '80',
+    org: null,
+    key: 7,
+    contract: 2,
+    liveAfterMs: '2s',
+    startWhileLive: 409,
+    activeShowsStreamKey: 'yes',
+    now: 1,
+    journalLimit: '5',
+    colour: 'red'
+  }
+  for (const [name, value] of Object.entries(wrong)) {
+    const error = await refused({ [name]: value })
+    t.type(error, TypeError, name)
+    t.match(error.message, `"${name}"`)
+  }
+  t.type(await refused([]), TypeError)
+})
+
+t.test('an option out of range is a RangeError that says what would be in range', async t => {
+  const wrong = {
+    host: '',
+    port: 65_536,
+    org: 'with:colon',
+    key: '',
+    contract: 'L3',
+    liveAfterMs: -1,
+    startWhileLive: '201',
+    activeDuringInvoked: '409',
+    stopWithNothingLive: '500',
+    livestreamId: 'random',
+    lists: 'both',
+    journalLimit: 0
+  }
+  for (const [name, value] of Object.entries(wrong)) {
+    const error = await refused({ [name]: value })
+    t.type(error, RangeError, name)
+    t.match(error.message, `simulator options: "${name}" must be`)
+  }
+  t.match((await refused({ contract: 'L3' })).message, 'one of L1, L2')
+  t.match((await refused({ port: 1.5 })).message, 'a whole number from 0 to 65535')
+  t.match((await refused({ liveAfterMs: Number.NaN })).message, 'a number from 0 up')
+})
+
+t.test('an option that is undefined is like one that is absent', async t => {
+  const simulator = await createSimulator({ host: undefined, contract: undefined } as unknown as SimulatorOptions)
+  t.teardown(() => simulator.close())
+  t.equal(simulator.url, `http://127.0.0.1:${simulator.port}/v2`)
+  t.equal(simulator.origin, `http://127.0.0.1:${simulator.port}`)
+})
+
+t.test('without options it listens on loopback and runs on real time', async t => {
+  const before = Date.now()
+  const simulator = await createSimulator()
+  t.teardown(() => simulator.close())
+  await send(simulator, 'GET', '/v2/meetings')
+  t.ok((simulator.journal[0]?.at ?? 0) >= before)
+})
+
+t.test('an address that is taken is an error, and close is harmless twice', async t => {
+  const simulator = await createSimulator()
+  t.match(await refused({ port: simulator.port }), { code: 'EADDRINUSE' })
+  await simulator.close()
+  await simulator.close()
+})
+
+t.test('an IPv6 address stands in brackets', async t => {
+  const simulator = await createSimulator({ host: '::1' }).catch(() => null)
+  if (!simulator) return t.pass('an IPv6 origin', { skip: 'no IPv6 here' })
+  t.teardown(() => simulator.close())
+  t.equal(simulator.origin, `http://[::1]:${simulator.port}`)
+})
