@@ -1,12 +1,11 @@
 import type { AuditEvent, AuditOutcome } from '../domain/audit-event.ts'
-import type { Caller } from '../domain/caller.ts'
 
-/** What a call was about. Without a caller it was refused before anybody was known. */
+/** What a call was about. Without a tenant it was refused before anybody was known. */
 export interface Subject {
   /** The operation's id in the OpenAPI document, e.g. `startLivestream`. */
   action: string
   method: string
-  caller: Caller | null
+  tenantId: string | null
   /** The id of the key that was shown, valid or not; never the key. */
   keyId: string | null
   address: string
@@ -35,11 +34,14 @@ const activities = {
   PATCH: [3, 'Update']
 } as const
 
-const statusIds = { pending: 0, unknown: 0, done: 1, refused: 2, failed: 2, not_sent: 2 } as const satisfies Record<AuditOutcome, number>
+const statusIds = { pending: 0, unknown: 0, done: 1, refused: 2, failed: 2, not_sent: 2 } as const satisfies Record<
+  AuditOutcome,
+  number
+>
 
 /** One line of the audit log, as it is stored and shown. */
 export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): AuditEvent {
-  const { caller, action, requestId } = subject
+  const { tenantId, action, requestId } = subject
   const { outcome, status, type, durationMs, upstreamStatus, streamKeyRevealed } = ending
   const [activityId, activityName] = activities[subject.method as keyof typeof activities] ?? [99, 'Other']
   return {
@@ -70,7 +72,7 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
     src_endpoint: { ip: subject.address },
     resources: subject.resources,
     unmapped: {
-      tenant_id: caller?.tenant.id ?? null,
+      tenant_id: tenantId,
       key_id: subject.keyId,
       outcome,
       ...(upstreamStatus !== undefined && { upstream_status: upstreamStatus }),

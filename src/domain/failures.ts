@@ -41,7 +41,10 @@ export class Failure extends Error {
   readonly retryAfterSeconds: number | undefined
   readonly upstreamStatus: number | undefined
 
-  constructor(doc: FailureDoc, { cause, message, outcome, details, retryAfterSeconds, upstreamStatus }: FailureOptions) {
+  constructor(
+    doc: FailureDoc,
+    { cause, message, outcome, details, retryAfterSeconds, upstreamStatus }: FailureOptions
+  ) {
     super(message ?? doc.message, { cause })
     this.status = doc.status
     this.type = doc.type
@@ -84,7 +87,6 @@ export const NotFound = failure(404, 'not_found', 'No such resource')
 export const MeetingNotFound = failure(404, 'meeting_not_found', 'No such meeting')
 export const LivestreamNotFound = failure(404, 'livestream_not_found', 'No such livestream')
 export const NoActiveLivestream = failure(404, 'no_active_livestream', 'The meeting has no active livestream')
-export const MethodNotAllowed = failure(405, 'method_not_allowed', 'This path does not know this method')
 export const RequestTimeout = failure(408, 'request_timeout', 'The request did not arrive in time')
 export const StartUnsettled = failure(
   409,

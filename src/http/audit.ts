@@ -10,7 +10,10 @@ const unknownOperation = 'unknown'
  * One event for each call that has not written its own: reads, and everything that was refused, a bad key too. It is appended
  * behind the answer. Mutations that went upstream have their two events from `lifecycle/recorded.ts`.
  */
-export function audit(app: FastifyInstance, { append, clock }: { append(event: AuditEvent): void; clock: Clock }): void {
+export function audit(
+  app: FastifyInstance,
+  { append, clock }: { append(event: AuditEvent): void; clock: Clock }
+): void {
   app.addHook('onResponse', async (request, reply) => {
     if (request.recorded) return
     const ending: Ending = {
@@ -35,7 +38,7 @@ function subjectOf(request: FastifyRequest): Subject {
   return {
     action: request.routeOptions.schema?.operationId ?? unknownOperation,
     method: request.method,
-    caller: request.caller,
+    tenantId: request.caller?.tenant.id ?? null,
     keyId: request.keyId,
     address: request.ip,
     requestId: request.id,

@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type ApiKey, digestKey, isUsable, parseKey } from '../domain/api-key.ts'
 import type { Clock } from '../domain/clock.ts'
 import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '../domain/failures.ts'
@@ -9,23 +9,21 @@ import type { Limits } from './rate-limit.ts'
 /** When the store could not be read for so long, a revoked key could live on: then nobody but a stop gets in. */
 const blindAfterMs = 60_000
 
+export interface KnownCallers {
+  directory: Directory
+  limits: Limits
+  clock: Clock
+}
+
 /**
  * Who asks: a key as `Bearer <key>`, or as `Basic <tenant>:<key>` from clients of Dyte. Whatever is wrong with it, the answer
  * is the same 401, and it counts against the client's address; a valid key never does.
  */
-export function authenticate(app: FastifyInstance, deps: { directory: Directory; limits: Limits; clock: Clock }): void {
+export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
   const { directory, limits, clock } = deps
 
   app.addHook('onRequest', async (request, reply) => {
-    const shown = readKey(request.headers.authorization)
-    request.keyId = shown === null ? null : (parseKey(shown.key)?.id ?? null)
-    const key = shown === null || request.keyId === null ? null : findKey(shown.key)
-    const tenant = key === null ? null : directory.tenant(key.tenantId)
-    const usable = key !== null && tenant !== null && isUsable(key, clock.now())
-    if (!usable || (shown?.tenant != null && shown.tenant !== tenant.id)) {
-      await limits.address(request, reply)
-      throw new Unauthorized()
-    }
+    const { tenant, key } = await identify(request, reply, deps)
     request.caller = { tenant, key, address: request.ip, requestId: request.id }
 
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
@@ -34,13 +32,32 @@ export function authenticate(app: FastifyInstance, deps: { directory: Directory;
     if (tenant.suspended) throw new TenantSuspended()
     checkScope(request, key)
   })
+}
 
-  function findKey(text: string): ApiKey | null {
-    const digest = digestKey(text)
-    const key = directory.keyByDigest(digest)
-    if (key === null) return null
-    return timingSafeEqual(Buffer.from(key.digest), Buffer.from(digest)) ? key : null
+/** For pages that only need some valid key. */
+export function keyGuard(deps: KnownCallers): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
+  return async (request, reply) => {
+    await identify(request, reply, deps)
   }
+}
+
+/** @throws Unauthorized, or RateLimited when its address has guessed too often */
+async function identify(request: FastifyRequest, reply: FastifyReply, { directory, limits, clock }: KnownCallers) {
+  const shown = readKey(request.headers.authorization)
+  request.keyId = shown === null ? null : (parseKey(shown.key)?.id ?? null)
+  const key = shown === null || request.keyId === null ? null : findKey(directory, shown.key)
+  const tenant = key === null ? null : directory.tenant(key.tenantId)
+  const usable = key !== null && tenant !== null && isUsable(key, clock.now())
+  if (usable && (shown?.tenant == null || shown.tenant === tenant.id)) return { key, tenant }
+  await limits.address(request, reply)
+  throw new Unauthorized()
+}
+
+function findKey(directory: Directory, text: string): ApiKey | null {
+  const digest = digestKey(text)
+  const key = directory.keyByDigest(digest)
+  if (key === null) return null
+  return timingSafeEqual(Buffer.from(key.digest), Buffer.from(digest)) ? key : null
 }
 
 /** The key of an `Authorization` header, with the tenant that Basic names; null when there is none. */

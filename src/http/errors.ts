@@ -19,9 +19,18 @@ import {
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
 export function errorHandler(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendFailure(error, request, reply))
-  app.setNotFoundHandler(() => {
+}
+
+/** For paths that no route knows. In a scope with a key its hooks run first; outside, `before` is all that guards it. */
+export function notFound(
+  app: FastifyInstance,
+  before?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+): void {
+  const handler = (): never => {
     throw new NotFound()
-  })
+  }
+  if (before === undefined) app.setNotFoundHandler(handler)
+  else app.setNotFoundHandler({ preHandler: before }, handler)
 }
 
 /** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
@@ -32,7 +41,14 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   request.failure = { type, upstreamStatus: failure.upstreamStatus }
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   if (status === 401) reply.header('www-authenticate', 'Bearer realm="livegate", Basic realm="livegate"')
-  const body = { code: status, type, message, request_id: request.id, ...(outcome && { outcome }), ...(details && { details }) }
+  const body = {
+    code: status,
+    type,
+    message,
+    request_id: request.id,
+    ...(outcome && { outcome }),
+    ...(details && { details })
+  }
   return reply.code(status).header('x-request-id', request.id).send({ success: false, error: body })
 }
 

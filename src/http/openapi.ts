@@ -1,6 +1,126 @@
-import { swagger } from '@fastify/swagger'
+import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance } from 'fastify'
-import { type TSchema, Type } from 'typebox'
-import * as catalogue from '../domain/failures.ts'
-import type { FailureClass } from '../domain/failures.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
+import type { TSchema } from 'typebox'
+import manifest from '../../package.json' with { type: 'json' }
+import type { RouteRule } from './request.ts'
+
+/** Who may see the documentation: nobody, everybody, or who shows a key (the browser asks for tenant and key). */
+export type DocsAccess = 'off' | 'public' | 'key'
+
+export interface OpenApiOptions {
+  docs: DocsAccess
+  /** Throws unless the request carries a valid key. */
+  requireKey(request: FastifyRequest, reply: FastifyReply): Promise<void>
+}
+
+const description = `Livegate starts, shows and stops livestreams with the organisation's own credentials at the livestream provider (Dyte v2), which never leave the server. Each tenant has its own keys, meetings and limits.
+
+**Authorize** with a tenant's key: as Bearer token, or as Basic with the tenant as user and the key as password. Paths, fields and the \`{success, data}\` envelope are the provider's, so existing code changes its base address and its token, nothing else. Somebody else's meeting or livestream answers exactly like one that does not exist.`
+
+const tags = [
+  { name: 'livestreams', description: 'Start, inspect and stop livestreams' },
+  { name: 'meetings', description: 'The meetings that are livestreamed' },
+  { name: 'gateway', description: "Livegate's own: what the provider does not have" },
+  { name: 'health', description: 'For orchestrators; no key needed' }
+]
+
+/** Collects the routes that are registered after it into one document, served with Swagger UI unless switched off. */
+export async function openapi(app: FastifyInstance, { docs, requireKey }: OpenApiOptions): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Livegate', version: manifest.version, description },
+      servers: [{ url: '/', description: 'This gateway' }],
+      tags,
+      security: [{ bearer: [] }, { basic: [] }],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', description: 'The key of a tenant: `lgk_…`' },
+          basic: { type: 'http', scheme: 'basic', description: 'User: the tenant. Password: its key' }
+        }
+      }
+    },
+    refResolver: { buildLocalReference: json => String(json.$id) },
+    transform: ({ schema, url, route }) => ({ url, schema: documented(schema, route.config?.rule) }),
+    transformObject: document => withHeaders('openapiObject' in document ? document.openapiObject : {})
+  })
+  if (docs === 'off') return
+
+  const guard = docs === 'key' ? { onRequest: requireKey } : {}
+  app.get('/openapi.json', { schema: { hide: true }, ...guard }, async () => app.swagger())
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true },
+    uiHooks: {
+      onRequest: (request, reply, done) => {
+        if (docs === 'public') done()
+        else requireKey(request, reply).then(() => done(), done)
+      }
+    },
+    theme: { title: 'Livegate' },
+    logo: { type: 'image/svg+xml', content: Buffer.from(logo), target: '_self' },
+    staticCSP: false,
+    transformStaticCSP: () => policyFor(app.swaggerCSP)
+  })
+}
+
+const logo = `<svg xmlns="http://www.w3.org/2000/svg" width="150" height="40" viewBox="0 0 150 40"><path d="M6 8v24M14 14v12M22 8v24" stroke="#7ee0b5" stroke-width="4" stroke-linecap="round"/><text x="34" y="27" font-family="sans-serif" font-size="20" font-weight="600" fill="#fff">Livegate</text></svg>`
+
+/** Swagger UI's own files and this gateway, and nothing else; its inline styles by their digests. */
+function policyFor({ script, style }: { script: string[]; style: string[] }): string {
+  return [
+    "default-src 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "connect-src 'self'",
+    "font-src 'self'",
+    "img-src 'self' data:",
+    `script-src ${["'self'", ...script].join(' ')}`,
+    `style-src ${["'self'", ...style].join(' ')}`
+  ].join('; ')
+}
+
+/** Says which scope a route needs, and that a body of optional fields may be left out. */
+function documented(schema: FastifySchema | undefined, rule: RouteRule | undefined): FastifySchema {
+  if (schema === undefined || rule === undefined) return { ...schema }
+  const words = [schema.description, `Needs the scope \`${rule.scope}\`; counts as a ${rule.limit}.`]
+  return { ...schema, description: words.filter(Boolean).join(' ') }
+}
+
+interface Operation {
+  security?: unknown[]
+  requestBody?: { required?: boolean; content?: Record<string, { schema?: TSchema & { required?: string[] } }> }
+  responses?: Record<string, { headers?: Record<string, object> }>
+}
+
+const requestIdField = {
+  description: 'The id of this call, also in the audit log',
+  schema: { type: 'string', maxLength: 64 }
+}
+const limitFields = {
+  RateLimit: { description: 'What is left: `"read";r=599;t=1`', schema: { type: 'string', maxLength: 128 } },
+  'RateLimit-Policy': { description: 'The limit: `"read";q=600;w=60`', schema: { type: 'string', maxLength: 128 } }
+}
+const retryAfterField = { description: 'Seconds to wait', schema: { type: 'integer', minimum: 1, maximum: 86_400 } }
+
+/** The fields that hooks set on every answer, which no route declares. */
+function withHeaders<Document extends { paths?: object }>(document: Document): Document {
+  for (const path of Object.values(document.paths ?? {})) {
+    for (const operation of Object.values(path as Record<string, Operation>)) {
+      const open = operation.security?.length === 0
+      for (const [status, response] of Object.entries(operation.responses ?? {})) {
+        response.headers = {
+          'X-Request-Id': requestIdField,
+          ...(!open && limitFields),
+          ...(['429', '503', '409'].includes(status) && { 'Retry-After': retryAfterField })
+        }
+      }
+      const body = operation.requestBody
+      const schema = body?.content?.['application/json']?.schema
+      if (body !== undefined && !schema?.required?.length) body.required = false
+    }
+  }
+  return document
+}

@@ -74,7 +74,13 @@ async function count(name: string, limiter: Limiter, limit: RateLimit, request: 
 }
 
 /** draft-ietf-httpapi-ratelimit-headers: `q` is what can be spent at once, `t` the seconds until there is more. */
-function rateLimitFields(reply: FastifyReply, name: string, { calls, seconds }: RateLimit, remaining: number, t: number) {
+function rateLimitFields(
+  reply: FastifyReply,
+  name: string,
+  { calls, seconds }: RateLimit,
+  remaining: number,
+  t: number
+) {
   reply.header('ratelimit-policy', `"${name}";q=${calls};w=${seconds}`)
   reply.header('ratelimit', `"${name}";r=${remaining};t=${t}`)
 }

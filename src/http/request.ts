@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import type { Caller } from '../domain/caller.ts'
 import type { Scope } from '../domain/scope.ts'
 import type { OwnedLivestream } from '../store/livestreams.ts'
@@ -31,4 +32,17 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     rule?: RouteRule
   }
+}
+
+const requestIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+/** A caller's request id is taken over when it is short and plain; it goes into logs and records. */
+export function plainId(header: string | string[] | undefined): string | null {
+  return typeof header === 'string' && requestIdPattern.test(header) ? header : null
+}
+
+/** Facts about the request that hooks set; `caller`, `meeting` and `livestream` are there wherever a route can ask for them. */
+export function decorateRequests(app: FastifyInstance): void {
+  for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'failure']) app.decorateRequest(fact, null)
+  for (const flag of ['recorded', 'streamKeyRevealed']) app.decorateRequest(flag, false)
 }

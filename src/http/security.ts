@@ -9,11 +9,19 @@ const exposedHeaders = ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-
  * Header fields that browsers obey. Nothing here may be framed, sniffed or run; Swagger UI brings its own, equally strict
  * policy. Pages of other origins may call only when they are listed, letter by letter; no cookies are ever used.
  */
-export async function security(app: FastifyInstance, { corsOrigins }: { corsOrigins: readonly string[] }): Promise<void> {
+export async function security(
+  app: FastifyInstance,
+  { corsOrigins }: { corsOrigins: readonly string[] }
+): Promise<void> {
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
-      directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"], 'base-uri': ["'none'"], 'form-action': ["'none'"] }
+      directives: {
+        'default-src': ["'none'"],
+        'frame-ancestors': ["'none'"],
+        'base-uri': ["'none'"],
+        'form-action': ["'none'"]
+      }
     },
     frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' }

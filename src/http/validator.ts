@@ -1,15 +1,8 @@
 import type { FastifyInstance } from 'fastify'
-import type { TSchema } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
-
-/** A schema with what was wrong, as the error handler reads it. */
-export interface ValidationProblem {
-  instancePath: string
-  keyword: string
-  message: string
-  params: Record<string, unknown>
-}
+import { NotSupportedYet } from '../domain/failures.ts'
 
 /**
  * One validator for all input. Params and query arrive as text and are converted; a body says what it means and is taken as
@@ -19,7 +12,8 @@ export function validator(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     const check = Compile(schema)
     return (input: unknown) => {
-      const value = httpPart === 'body' ? (input === undefined ? {} : input) : Value.Convert(schema, Value.Default(schema, input))
+      const value =
+        httpPart === 'body' ? (input === undefined ? {} : input) : Value.Convert(schema, Value.Default(schema, input))
       return check.Check(value) ? { value } : { error: check.Errors(value) as unknown as Error }
     }
   })
@@ -30,5 +24,18 @@ export function validator(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, {})
     else parse(request, body as string, done)
+  })
+}
+
+const noQuery = Type.Object({}, { additionalProperties: false })
+
+/** Refuses what a route doesn't know, in the query too, and what a later version will know: never accepted and ignored. */
+export function refuseUnknown(app: FastifyInstance): void {
+  app.addHook('onRoute', route => {
+    route.schema = { querystring: noQuery, ...route.schema }
+  })
+  app.addHook('preValidation', async request => {
+    if (request.headers['idempotency-key'] === undefined) return
+    throw new NotSupportedYet({ details: [{ field: 'header.idempotency-key', message: 'is not supported yet' }] })
   })
 }

@@ -20,7 +20,8 @@ export function findActive({ providers, livestreams, observe }: ActiveDeps): Fin
   return async (meeting, signal) => {
     const provider = providerOf(providers, meeting)
     const { id: meetingId, tenantId, upstream } = meeting
-    const keep = (livestream: LivestreamWithKey) => observe({ id: livestream.id, tenantId, upstream, meetingId }, livestream)
+    const keep = (livestream: LivestreamWithKey) =>
+      observe({ id: livestream.id, tenantId, upstream, meetingId }, livestream)
 
     const active = await provider.findActive(meetingId, signal)
     if (active !== null) {

@@ -56,7 +56,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   return {
     async create(caller, wish) {
       const { id: tenantId, upstream } = caller.tenant
-      const mutation = { caller, kind: 'create_meeting', action: 'createMeeting', method: 'POST', meetingId: null } as const
+      const mutation = { caller, kind: 'create_meeting', meetingId: null } as const
       const created = await recorded(mutation, async () => {
         const provider = providerOf(providers, caller.tenant)
         const meeting = await provider.createMeeting(wish, AbortSignal.timeout(deadlineMs))
@@ -75,7 +75,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
 
     async update(caller, meeting, change) {
       const { id: meetingId } = meeting
-      const mutation = { caller, kind: 'update_meeting', action: 'updateMeeting', method: 'PATCH', meetingId } as const
+      const mutation = { caller, kind: 'update_meeting', meetingId } as const
       return recorded(mutation, async () => {
         const provider = providerOf(providers, meeting)
         const updated = await provider.updateMeeting(meetingId, change, AbortSignal.timeout(deadlineMs))

@@ -4,17 +4,20 @@ import type { AuditEvent } from '../domain/audit-event.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { AuditUnavailable, Failure, type Outcome, StartUnsettled } from '../domain/failures.ts'
-import type { Operation, OperationKind, OperationState } from '../domain/operation.ts'
-import { type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
+import {
+  type Operation,
+  type OperationKind,
+  type OperationState,
+  operations as operationIds
+} from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
+import { type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
 import type { Operations } from '../store/operations.ts'
 
 /** What a mutation is, for its row and its two events. */
 export interface Mutation {
   caller: Caller
   kind: OperationKind
-  action: string
-  method: 'POST' | 'PATCH'
   meetingId: string | null
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
@@ -121,9 +124,7 @@ export function recorder({ engine, operations, auditEvents, appendLater, forget,
     const written = engine.write([operations.sent(operation), auditEvents.append(intent)], { expiresAtMs })
     const late = await inTime(written)
     if (!late) return
-    written
-      .then(() => engine.write([operations.ended(operation.id, 'failed', null, clock.now())]))
-      .catch(() => {}) // it was not written, as its caller was told
+    written.then(() => engine.write([operations.ended(operation.id, 'failed', null, clock.now())])).catch(() => {}) // it was not written, as its caller was told
     throw new AuditUnavailable({ cause: new Error(`not written within ${writeWithinMs} ms`) })
   }
 
@@ -165,11 +166,10 @@ function stateAfter(outcome: Outcome): OperationState {
   return outcome === 'unknown' ? 'unknown' : 'failed'
 }
 
-function subjectOf({ caller, action, method, meetingId }: Mutation): Subject {
+function subjectOf({ caller, kind, meetingId }: Mutation): Subject {
   return {
-    action,
-    method,
-    caller,
+    ...operationIds[kind],
+    tenantId: caller.tenant.id,
     keyId: caller.key.id,
     address: caller.address,
     requestId: caller.requestId,

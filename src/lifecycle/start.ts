@@ -48,7 +48,7 @@ export function startOnce(deps: StartDeps): StartOnce {
     if (earlier !== null) await settle(earlier, active)
     if (active !== null) return { livestream: active, started: false }
 
-    const mutation = { caller, kind: 'start', action: 'startLivestream', method: 'POST', meetingId: meeting.id } as const
+    const mutation = { caller, kind: 'start', meetingId: meeting.id } as const
     return recorded(mutation, async (): Promise<Done<Started>> => {
       try {
         const livestream = await providerOf(providers, meeting).start(meeting.id, wish, signal)

@@ -31,7 +31,7 @@ export function stop(deps: StopDeps): Stop {
 
   async function lead(caller: Caller, meeting: OwnedMeeting): Promise<void> {
     const signal = AbortSignal.timeout(deadlineMs)
-    const mutation = { caller, kind: 'stop', action: 'stopLivestream', method: 'POST', meetingId: meeting.id } as const
+    const mutation = { caller, kind: 'stop', meetingId: meeting.id } as const
     return recorded({ ...mutation, goesOn: true }, async (): Promise<Done<void>> => {
       const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
       // Nothing live, says the vendor; it may say so of a run that is only INVOKED. A look tells.

@@ -1,6 +1,6 @@
 import { type TSchema, Type } from 'typebox'
-import * as catalogue from '../domain/failures.ts'
 import type { FailureClass } from '../domain/failures.ts'
+import * as catalogue from '../domain/failures.ts'
 import { LivestreamId, MeetingId } from '../domain/id.ts'
 import { Paging } from '../domain/paging.ts'
 
@@ -32,10 +32,9 @@ export const FailureAnswer = Type.Object(
         })
       ),
       details: Type.Optional(
-        Type.Array(
-          Type.Object({ field: Type.String({ maxLength: 256 }), message: Type.String({ maxLength: 1024 }) }),
-          { maxItems: 20 }
-        )
+        Type.Array(Type.Object({ field: Type.String({ maxLength: 256 }), message: Type.String({ maxLength: 1024 }) }), {
+          maxItems: 20
+        })
       )
     })
   },
@@ -48,6 +47,7 @@ export const LivestreamParams = Type.Object({ livestream_id: LivestreamId })
 /** What every route behind a key can answer. */
 const everywhere = [
   catalogue.InvalidInput,
+  catalogue.NotSupportedYet,
   catalogue.Unauthorized,
   catalogue.ScopeMissing,
   catalogue.TenantSuspended,

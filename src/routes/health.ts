@@ -15,11 +15,18 @@ const Ready = Type.Object(
   { description: '`degraded` names what does not work while stops and reads still do' }
 )
 
-const livez = { operationId: 'livez', summary: 'Whether the process answers', tags: ['health'], security: [], response: { 200: Live } }
+const livez = {
+  operationId: 'livez',
+  summary: 'Whether the process answers',
+  tags: ['health'],
+  security: [],
+  response: { 200: Live }
+}
 const readyz = {
   operationId: 'readyz',
   summary: 'Whether calls are welcome',
-  description: '503 only before start-up has finished and during shutdown, so that nothing takes away the gateway that holds the stops.',
+  description:
+    '503 only before start-up has finished and during shutdown, so that nothing takes away the gateway that holds the stops.',
   tags: ['health'],
   security: [],
   response: { 200: Ready, 503: Ready }

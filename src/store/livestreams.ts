@@ -37,7 +37,9 @@ export function livestreamsIn({ engine, sql }: Store) {
   return {
     /** Null when it doesn't exist *or is not the tenant's*, also after its meeting was taken from the tenant. */
     async find(tenantId: string, id: string): Promise<OwnedLivestream | null> {
-      const [row] = await engine.read(owned(tenantId).select(['upstream', 'meeting_id', 'status']).where('id', '=', id).compile())
+      const [row] = await engine.read(
+        owned(tenantId).select(['upstream', 'meeting_id', 'status']).where('id', '=', id).compile()
+      )
       return row === undefined
         ? null
         : { id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }

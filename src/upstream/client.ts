@@ -1,6 +1,6 @@
 import { errors, Pool } from 'undici'
 import {
-  Failure,
+  type Failure,
   type Outcome,
   UpstreamCredentialsRefused,
   UpstreamFailed,
@@ -78,7 +78,11 @@ export class UpstreamClient {
   }
 
   async #send({ method, path, body, signal }: Call): Promise<Answer & { retryAfter: string | undefined }> {
-    const { statusCode, headers, body: stream } = await this.#pool.request({
+    const {
+      statusCode,
+      headers,
+      body: stream
+    } = await this.#pool.request({
       method,
       path: this.#basePath + path,
       headers: {
@@ -95,7 +99,11 @@ export class UpstreamClient {
     })
     const text = await stream.text()
     const retryAfter = headers['retry-after']
-    return { status: statusCode, body: parse(text), retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined }
+    return {
+      status: statusCode,
+      body: parse(text),
+      retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined
+    }
   }
 }
 

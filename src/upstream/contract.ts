@@ -156,6 +156,9 @@ function present<T extends object, K extends keyof T>(from: T, names: K[]): { [N
 }
 
 /** The named fields that are there and not null. */
-function solid<T extends object, K extends keyof T>(from: T, names: K[]): { [N in K]?: Exclude<T[N], undefined | null> } {
+function solid<T extends object, K extends keyof T>(
+  from: T,
+  names: K[]
+): { [N in K]?: Exclude<T[N], undefined | null> } {
   return Object.fromEntries(names.filter(name => from[name] != null).map(name => [name, from[name]])) as never
 }

@@ -42,4 +42,3 @@ export interface Provider {
 
 /** The vendor accounts by name; `default` is the one of the environment. */
 export type Providers = ReadonlyMap<string, Provider>
-

@@ -10,7 +10,8 @@ const Cursor = Type.String({ pattern: '^[0-9]{1,15}$', maxLength: 15, examples: 
 const schema = {
   operationId: 'listAuditEvents',
   summary: "Read the tenant's audit log",
-  description: 'The newest first. `next_cursor` leads to the older ones; a page never skips or repeats while events are added.',
+  description:
+    'The newest first. `next_cursor` leads to the older ones; a page never skips or repeats while events are added.',
   tags: ['gateway'],
   querystring: Type.Object(
     {

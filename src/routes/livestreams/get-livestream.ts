@@ -18,7 +18,10 @@ const schema = {
     200: Type.Object(
       {
         success: Type.Literal(true),
-        data: Type.Object({ livestream: LivestreamWithKey, sessions: Type.Array(LivestreamSession, { maxItems: 1000 }) }),
+        data: Type.Object({
+          livestream: LivestreamWithKey,
+          sessions: Type.Array(LivestreamSession, { maxItems: 1000 })
+        }),
         paging: Paging
       },
       { description: 'The livestream' }
@@ -32,7 +35,11 @@ const rule = { scope: 'livestreams:read', limit: 'read' } as const
 export function getLivestream(app: Api, { livestreams }: { livestreams: TenantLivestreams }): void {
   app.get('/livestreams/:livestream_id', { schema, config: { rule } }, async (request, reply) => {
     const { page_no: pageNo = 1, per_page: perPage = 25 } = request.query
-    const { livestream, sessions, paging } = await livestreams.find(request.livestream, { pageNo, perPage }, request.signal)
+    const { livestream, sessions, paging } = await livestreams.find(
+      request.livestream,
+      { pageNo, perPage },
+      request.signal
+    )
     const shown = shownTo(request.caller, livestream)
     request.streamKeyRevealed = revealsKey(shown)
     if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')

@@ -20,7 +20,10 @@ const schema = {
       status: Type.Optional(Type.Enum([...livestreamStatuses])),
       ...TimeRangeQuery,
       sort_order: Type.Optional(
-        Type.Enum(['ASC', 'DSC'], { default: 'DSC', description: 'By the time of creation. DSC, as the provider spells it' })
+        Type.Enum(['ASC', 'DSC'], {
+          default: 'DSC',
+          description: 'By the time of creation. DSC, as the provider spells it'
+        })
       ),
       ...PageQuery
     },
@@ -33,7 +36,13 @@ const rule = { scope: 'livestreams:read', limit: 'read' } as const
 
 export function listLivestreams(app: Api, { livestreams }: { livestreams: TenantLivestreams }): void {
   app.get('/livestreams', { schema, config: { rule } }, async request => {
-    const { page_no: pageNo = 1, per_page: perPage = 25, exclude_meetings: excludeMeetings, status, sort_order } = request.query
+    const {
+      page_no: pageNo = 1,
+      per_page: perPage = 25,
+      exclude_meetings: excludeMeetings,
+      status,
+      sort_order
+    } = request.query
     const range = readTimeRange(request.query)
     const filter = { pageNo, perPage, excludeMeetings, status, oldestFirst: sort_order === 'ASC', ...range }
     const { items, paging } = await livestreams.list(request.caller, filter)

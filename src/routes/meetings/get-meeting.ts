@@ -9,7 +9,10 @@ const schema = {
   summary: 'Fetch a meeting',
   tags: ['meetings'],
   params: MeetingParams,
-  response: { 200: Answer(Meeting, 'The meeting, as the provider shows it now'), ...failures(MeetingNotFound, ...vendorFailures) }
+  response: {
+    200: Answer(Meeting, 'The meeting, as the provider shows it now'),
+    ...failures(MeetingNotFound, ...vendorFailures)
+  }
 }
 
 const rule = { scope: 'meetings:read', limit: 'read' } as const

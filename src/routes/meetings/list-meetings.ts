@@ -15,7 +15,12 @@ const schema = {
   querystring: Type.Object(
     {
       search: Type.Optional(
-        Type.String({ minLength: 1, maxLength: 256, description: 'Part of the id or of the title', examples: ['Friday'] })
+        Type.String({
+          minLength: 1,
+          maxLength: 256,
+          description: 'Part of the id or of the title',
+          examples: ['Friday']
+        })
       ),
       ...TimeRangeQuery,
       ...PageQuery

@@ -8,7 +8,8 @@ import type { Api } from '../api.ts'
 const schema = {
   operationId: 'updateMeeting',
   summary: 'Change a meeting',
-  description: 'Changes the given fields. A meeting is retired with `{"status":"INACTIVE"}`; there is no way to delete one.',
+  description:
+    'Changes the given fields. A meeting is retired with `{"status":"INACTIVE"}`; there is no way to delete one.',
   tags: ['meetings'],
   params: MeetingParams,
   body: MeetingChange,

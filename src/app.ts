@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import type { AuditEvent } from './domain/audit-event.ts'
+import type { Clock } from './domain/clock.ts'
+import { ShuttingDown } from './domain/failures.ts'
+import { audit } from './http/audit.ts'
+import { authenticate, keyGuard } from './http/authenticate.ts'
+import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
+import { type DocsAccess, openapi } from './http/openapi.ts'
+import { ownership } from './http/ownership.ts'
+import { type LimitOptions, limits } from './http/rate-limit.ts'
+import { decorateRequests, plainId } from './http/request.ts'
+import { security } from './http/security.ts'
+import { refuseUnknown, validator } from './http/validator.ts'
+import type { FindActive } from './lifecycle/active.ts'
+import type { TenantLivestreams } from './lifecycle/livestreams.ts'
+import type { TenantMeetings } from './lifecycle/meetings.ts'
+import type { StartOnce } from './lifecycle/start.ts'
+import type { Stop } from './lifecycle/stop.ts'
+import { FailureAnswer } from './routes/answer.ts'
+import type { TypeBox } from './routes/api.ts'
+import { listAuditEvents } from './routes/gateway/list-audit-events.ts'
+import { type Health, health } from './routes/health.ts'
+import { getActiveLivestream } from './routes/livestreams/get-active-livestream.ts'
+import { getLivestream } from './routes/livestreams/get-livestream.ts'
+import { listLivestreams } from './routes/livestreams/list-livestreams.ts'
+import { listMeetingLivestreams } from './routes/livestreams/list-meeting-livestreams.ts'
+import { startLivestream } from './routes/livestreams/start-livestream.ts'
+import { stopLivestream } from './routes/livestreams/stop-livestream.ts'
+import { createMeeting } from './routes/meetings/create-meeting.ts'
+import { getMeeting } from './routes/meetings/get-meeting.ts'
+import { listMeetings } from './routes/meetings/list-meetings.ts'
+import { updateMeeting } from './routes/meetings/update-meeting.ts'
+import type { AuditEvents } from './store/audit-events.ts'
+import type { Directory } from './store/directory.ts'
+
+export interface Deps {
+  directory: Directory
+  auditEvents: Pick<AuditEvents, 'list'>
+  appendEvent(event: AuditEvent): void
+  findActive: FindActive
+  start: StartOnce
+  stop: Stop
+  livestreams: TenantLivestreams
+  meetings: TenantMeetings
+  health: Health
+  draining(): boolean
+  clock: Clock
+  limits: Omit<LimitOptions, 'clock'>
+  corsOrigins: readonly string[]
+  docs: DocsAccess
+  deadlineMs: number
+  logger: FastifyBaseLogger
+}
+
+/** The table of contents: from top to bottom, this is what happens to a request. */
+export async function buildApp(deps: Deps): Promise<FastifyInstance> {
+  const { directory, clock, deadlineMs } = deps
+  const app = Fastify({
+    loggerInstance: deps.logger,
+    disableRequestLogging: true,
+    bodyLimit: 64 * 1024,
+    requestTimeout: 30_000,
+    // Beyond the vendor's deadline and the store's second, so that only what is stuck meets it.
+    handlerTimeout: 3 * deadlineMs + 5_000,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    genReqId: request => plainId(request.headers['x-request-id']) ?? randomUUID(),
+    requestIdHeader: false,
+    routerOptions: { maxParamLength: 200 },
+    frameworkErrors: sendFailure,
+    clientErrorHandler: refuseBytes
+  })
+  decorateRequests(app)
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    // What was under way finishes; its connection takes no further call.
+    if (deps.draining()) reply.header('connection', 'close')
+  })
+  validator(app)
+  errorHandler(app)
+  app.addSchema(FailureAnswer)
+  await security(app, deps)
+  const limit = await limits(app, { ...deps.limits, clock })
+  const known = { directory, limits: limit, clock }
+  notFound(app, limit.address)
+  await openapi(app, { docs: deps.docs, requireKey: keyGuard(known) })
+  health(app.withTypeProvider<TypeBox>(), deps.health)
+
+  /** Everything behind a key. */
+  const tenantApi = (routes: (api: FastifyInstance) => void) => async (scope: FastifyInstance) => {
+    scope.addHook('onRequest', async () => {
+      if (deps.draining()) throw new ShuttingDown({ retryAfterSeconds: 1 })
+    })
+    audit(scope, { append: deps.appendEvent, clock })
+    authenticate(scope, known)
+    refuseUnknown(scope)
+    ownership(scope, { directory })
+    notFound(scope)
+    routes(scope)
+  }
+
+  const vendorApi = tenantApi(scope => {
+    const api = scope.withTypeProvider<TypeBox>()
+    startLivestream(api, deps)
+    getActiveLivestream(api, deps)
+    stopLivestream(api, deps)
+    listMeetingLivestreams(api, deps)
+    listLivestreams(api, deps)
+    getLivestream(api, deps)
+    createMeeting(api, deps)
+    listMeetings(api, deps)
+    getMeeting(api, deps)
+    updateMeeting(api, deps)
+  })
+  await app.register(vendorApi, { prefix: '/v2' })
+
+  const ownApi = tenantApi(scope => {
+    listAuditEvents(scope.withTypeProvider<TypeBox>(), deps)
+  })
+  await app.register(ownApi, { prefix: '/gateway' })
+
+  return app
+}

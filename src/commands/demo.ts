@@ -1,0 +1,129 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { makeKey } from '../domain/api-key.ts'
+import { presets } from '../domain/scope.ts'
+import { Secret } from '../domain/secret.ts'
+import { startGateway } from '../gateway.ts'
+import { makeLogger } from '../logger.ts'
+import { createSimulator } from '../simulator/simulator.ts'
+import { apiKeysIn } from '../store/api-keys.ts'
+import { meetingsIn } from '../store/meetings.ts'
+import { openStore } from '../store/store.ts'
+import { tenantsIn } from '../store/tenants.ts'
+import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
+import { onSignal } from './on-signal.ts'
+
+export interface DemoOptions extends JsonOption {
+  host: string
+  port: string
+}
+
+interface Seeded {
+  tenant: string
+  key: string
+  meeting: string
+}
+
+/**
+ * A gateway, a simulated vendor and two tenants in one process, on a store that is thrown away: to try Livegate in a minute.
+ * It reads no configuration, so that nothing real can be touched by it.
+ */
+export async function demo(io: Io, options: DemoOptions): Promise<void> {
+  const port = /^\d{1,5}$/.test(options.port) ? Number(options.port) : Number.NaN
+  if (!(port <= 65_535)) throw new UsageError('--port must be a whole number from 0 to 65535')
+  const folder = await mkdtemp(join(tmpdir(), 'livegate-demo-'))
+  const simulator = await createSimulator()
+  const cleanUp = async (): Promise<void> => {
+    await simulator.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    const storeFile = join(folder, 'livegate.db')
+    const tenants = [
+      await seed(storeFile, 'acme', simulator.addMeeting({ title: 'Friday show' }).id),
+      await seed(storeFile, 'globex', simulator.addMeeting({ title: 'Board meeting' }).id)
+    ]
+    const gateway = await startGateway({
+      config: {
+        host: options.host,
+        port,
+        storeFile,
+        logLevel: 'warn',
+        upstream: {
+          kind: 'dyte',
+          baseUrl: new URL(simulator.url),
+          orgId: simulator.org,
+          apiKey: new Secret(simulator.key)
+        },
+        readLimit: { calls: 600, seconds: 60 },
+        writeLimit: { calls: 60, seconds: 60 },
+        addressLimit: { calls: 120, seconds: 60 },
+        deadlineMs: 10_000,
+        settleMs: 30_000,
+        shutdownMs: 5_000,
+        corsOrigins: [],
+        docs: 'public'
+      },
+      logger: makeLogger('warn')
+    })
+    // A container listens on all addresses; people call this one.
+    const url = gateway.url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1')
+    print(io, options, { url, docs: `${url}/docs`, simulator: simulator.origin, tenants }, welcome(url, tenants))
+    onSignal(async () => {
+      await gateway.close()
+      await cleanUp()
+    })
+  } catch (error) {
+    await cleanUp()
+    const inUse = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+    throw inUse ? new CommandError(`port ${port} is taken: give another with --port`) : error
+  }
+}
+
+async function seed(storeFile: string, tenant: string, meeting: string): Promise<Seeded> {
+  const store = await openStore(storeFile)
+  try {
+    const nowMs = Date.now()
+    const { id, key, digest } = makeKey()
+    const name = tenant === 'acme' ? 'Acme' : 'Globex'
+    await tenantsIn(store).create({
+      id: tenant,
+      name,
+      upstream: 'default',
+      readLimit: null,
+      writeLimit: null,
+      suspended: false,
+      createdAtMs: nowMs
+    })
+    const times = { createdAtMs: nowMs, expiresAtMs: null, revokedAtMs: null }
+    await apiKeysIn(store).create({ id, tenantId: tenant, name: 'demo', scopes: presets.owner, digest, ...times })
+    await meetingsIn(store).assign(tenant, 'default', [meeting], nowMs)
+    return { tenant, key: key.reveal(), meeting }
+  } finally {
+    await store.close()
+  }
+}
+
+function welcome(url: string, tenants: Seeded[]): string {
+  const [acme] = tenants
+  const lines = tenants.map(
+    ({ tenant, key, meeting }) => `  ${tenant.padEnd(7)} key ${key}\n          meeting ${meeting}`
+  )
+  const call = `curl -sS -H 'Authorization: Bearer ${acme?.key}'`
+  const meeting = `${url}/v2/meetings/${acme?.meeting}`
+  return `
+Livegate's demo runs: a gateway, a simulated vendor, two tenants. Stop it with Ctrl-C; nothing is kept.
+
+${lines.join('\n')}
+
+Start, inspect and stop a livestream (paste in another terminal):
+
+${call} -X POST ${meeting}/livestreams
+${call} ${meeting}/active-livestream
+${call} ${url}/v2/livestreams
+${call} -X POST ${meeting}/active-livestream/stop
+
+Swagger UI: ${url}/docs (Authorize with a key from above)
+`
+}

@@ -1,0 +1,43 @@
+import type { Environment } from '../config.ts'
+
+/** What a command may touch of the world: tests hand in their own. */
+export interface Io {
+  env: Environment
+  out(text: string): void
+  err(text: string): void
+}
+
+/** Wrong usage: one line on standard error, exit code 2. */
+export class UsageError extends Error {}
+
+/** The command was understood, but could not be done: one line on standard error, exit code 1. */
+export class CommandError extends Error {}
+
+/** `--json`, which every command takes. */
+export interface JsonOption {
+  json?: boolean
+}
+
+/** One JSON line with `--json`, else the text for people. */
+export function print(io: Io, { json }: JsonOption, value: unknown, text: string): void {
+  io.out(json ? JSON.stringify(value) : text)
+}
+
+/** Columns for people, the widths by their content. */
+export function table(rows: string[][], empty: string): string {
+  if (rows.length <= 1) return empty
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0))) ?? []
+  return rows
+    .map(row =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd()
+    )
+    .join('\n')
+}
+
+/** ISO 8601 without the milliseconds, or a dash. */
+export function when(ms: number | null): string {
+  return ms === null ? '-' : new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z')
+}

@@ -1,0 +1,102 @@
+import { type ApiKey, keyIdPattern, makeKey } from '../domain/api-key.ts'
+import { isPreset, isScope, presets, type Scope, scopes } from '../domain/scope.ts'
+import { apiKeysIn } from '../store/api-keys.ts'
+import { tenantsIn } from '../store/tenants.ts'
+import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
+import { withStore } from './with-store.ts'
+
+export interface KeyOptions extends JsonOption {
+  preset?: string
+  scope?: string[]
+  expires?: string
+  name?: string
+}
+
+/** The only moment at which a key is shown: its digest is all that is kept. */
+export async function createKey(io: Io, tenantId: string, options: KeyOptions): Promise<void> {
+  const wanted = readScopes(options)
+  const createdAtMs = Date.now()
+  const expiresAtMs = options.expires === undefined ? null : createdAtMs + readDuration(options.expires)
+  const { id, key, digest } = makeKey()
+  const name = options.name ?? options.preset ?? 'key'
+  const apiKey: ApiKey = { id, tenantId, name, scopes: wanted, digest, createdAtMs, expiresAtMs, revokedAtMs: null }
+  await withStore(io, async store => {
+    if ((await tenantsIn(store).find(tenantId)) === null) throw new CommandError(`there is no tenant ${tenantId}`)
+    await apiKeysIn(store).create(apiKey)
+  })
+  const text = `${key.reveal()}\nkey ${id} of ${tenantId}: ${wanted.join(', ')}. It is shown this once; keep it safe.`
+  print(io, options, { ...shown(apiKey), key: key.reveal() }, text)
+}
+
+export async function listKeys(io: Io, tenantId: string | undefined, options: JsonOption): Promise<void> {
+  const keys = await withStore(io, store => apiKeysIn(store).list(tenantId))
+  const rows = keys.map(key => [
+    key.id,
+    key.tenantId,
+    key.name,
+    stateOf(key),
+    when(key.expiresAtMs),
+    key.scopes.join(',')
+  ])
+  print(
+    io,
+    options,
+    keys.map(shown),
+    table([['id', 'tenant', 'name', 'state', 'expires', 'scopes'], ...rows], 'no keys')
+  )
+}
+
+/** Acts within 5 s on every running gateway. */
+export async function revokeKey(io: Io, id: string, options: JsonOption): Promise<void> {
+  if (!keyIdPattern.test(id)) throw new UsageError('a key id is the 12 characters after lgk_; never give the whole key')
+  await withStore(io, async store => {
+    const keys = apiKeysIn(store)
+    if (await keys.revoke(id, Date.now())) return
+    throw new CommandError(
+      (await keys.find(id)) === null ? `there is no key ${id}` : `the key ${id} was revoked before`
+    )
+  })
+  print(io, options, { id, revoked: true }, `revoked key ${id}; it stops working within 5 s`)
+}
+
+function readScopes({ preset, scope = [] }: KeyOptions): Scope[] {
+  if (preset === undefined && scope.length === 0) {
+    throw new UsageError(`give --preset ${Object.keys(presets).join('|')} or --scope <scope> (several times)`)
+  }
+  if (preset !== undefined && !isPreset(preset)) {
+    throw new UsageError(`--preset must be one of ${Object.keys(presets).join(', ')}`)
+  }
+  const unknown = scope.find(text => !isScope(text))
+  if (unknown !== undefined) throw new UsageError(`--scope: ${unknown} is none of ${scopes.join(', ')}`)
+  const wanted = new Set<string>([...(preset === undefined ? [] : presets[preset]), ...scope])
+  return scopes.filter(known => wanted.has(known))
+}
+
+const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** `30m`, `12h`, `90d`, at most ten years, in milliseconds. */
+function readDuration(text: string): number {
+  const [, count, unit] = /^([1-9]\d{0,6})([mhd])$/.exec(text) ?? []
+  const ms = Number(count) * unitMs[unit as keyof typeof unitMs]
+  if (Number.isNaN(ms) || ms > 3_650 * unitMs.d)
+    throw new UsageError('--expires must be like 30m, 12h or 90d, at most 3650d')
+  return ms
+}
+
+function stateOf({ revokedAtMs, expiresAtMs }: ApiKey): string {
+  if (revokedAtMs !== null) return 'revoked'
+  return expiresAtMs !== null && expiresAtMs <= Date.now() ? 'expired' : 'active'
+}
+
+function shown(key: ApiKey) {
+  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
+  return {
+    id: key.id,
+    tenant_id: key.tenantId,
+    name: key.name,
+    scopes: key.scopes,
+    created_at: iso(key.createdAtMs),
+    expires_at: iso(key.expiresAtMs),
+    revoked_at: iso(key.revokedAtMs)
+  }
+}

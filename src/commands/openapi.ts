@@ -1,0 +1,50 @@
+import type { FastifyInstance } from 'fastify'
+import { buildApp } from '../app.ts'
+import { systemClock } from '../domain/clock.ts'
+import { makeLogger } from '../logger.ts'
+import type { Io } from './io.ts'
+
+/** Prints the OpenAPI document. It needs no configuration and opens nothing: the routes alone make it. */
+export async function openapi(io: Io): Promise<void> {
+  const app = await describedApp()
+  await app.ready()
+  io.out(JSON.stringify(app.swagger(), null, 2))
+  await app.close()
+}
+
+/** The app without anything behind it: its routes are described, and never called. */
+async function describedApp(): Promise<FastifyInstance> {
+  const nothing = async (): Promise<never> => {
+    throw new Error('this app only describes itself')
+  }
+  return buildApp({
+    directory: {
+      tenant: () => null,
+      keyByDigest: () => null,
+      meeting: nothing,
+      livestream: nothing,
+      forget() {},
+      pull: nothing,
+      pulledAtMs: 0
+    },
+    auditEvents: { list: nothing },
+    appendEvent() {},
+    findActive: nothing,
+    start: nothing,
+    stop: nothing,
+    livestreams: { find: nothing, list: nothing },
+    meetings: { create: nothing, find: nothing, update: nothing, list: nothing },
+    health: { ready: () => true, degraded: () => [] },
+    draining: () => false,
+    clock: systemClock,
+    limits: {
+      addressLimit: { calls: 1, seconds: 1 },
+      readLimit: { calls: 1, seconds: 1 },
+      writeLimit: { calls: 1, seconds: 1 }
+    },
+    corsOrigins: [],
+    docs: 'public',
+    deadlineMs: 1_000,
+    logger: makeLogger('silent')
+  })
+}

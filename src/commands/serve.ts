@@ -1,0 +1,22 @@
+import closeWithGrace from 'close-with-grace'
+import { readConfig } from '../config.ts'
+import { startGateway } from '../gateway.ts'
+import { makeLogger } from '../logger.ts'
+import { StoreError } from '../store/engine.ts'
+import { CommandError, type Io } from './io.ts'
+
+/** Runs the gateway until it is told to stop. A second signal, or the ceiling, ends it at once. */
+export async function serve(io: Io): Promise<void> {
+  const config = readConfig(io.env)
+  const logger = makeLogger(config.logLevel)
+  const gateway = await startGateway({ config, logger }).catch(error => {
+    throw error instanceof StoreError ? new CommandError(error.reason, { cause: error }) : error
+  })
+  logger.info({ url: gateway.url, docs: config.docs === 'off' ? null : `${gateway.url}/docs` }, 'livegate listens')
+  closeWithGrace({ delay: config.shutdownMs, logger }, async ({ signal, err }) => {
+    if (err) logger.fatal({ err }, 'livegate ends: this must not happen')
+    else logger.info({ signal }, 'livegate finishes what is under way')
+    await gateway.close()
+    logger.info('livegate has stopped')
+  })
+}

@@ -1,0 +1,122 @@
+import { formatRateLimit, parseRateLimit, type RateLimit } from '../domain/rate-limit.ts'
+import { isTenantId, type Tenant } from '../domain/tenant.ts'
+import { UniqueViolation } from '../store/engine.ts'
+import { type TenantChange, tenantsIn } from '../store/tenants.ts'
+import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
+import { withStore } from './with-store.ts'
+
+export interface TenantOptions extends JsonOption {
+  name?: string
+  upstream?: string
+  readLimit?: string
+  writeLimit?: string
+}
+
+/** The vendor account of the environment; several of them come with another version. */
+const onlyUpstream = 'default'
+const maxNameLength = 200
+
+export async function createTenant(io: Io, id: string, options: TenantOptions): Promise<void> {
+  if (!isTenantId(id))
+    throw new UsageError('a tenant id is lower-case letters and digits joined by hyphens, at most 63')
+  const change = readChange(options)
+  const tenant: Tenant = {
+    id,
+    name: change.name ?? id,
+    upstream: change.upstream ?? onlyUpstream,
+    readLimit: change.readLimit ?? null,
+    writeLimit: change.writeLimit ?? null,
+    suspended: false,
+    createdAtMs: Date.now()
+  }
+  await withStore(io, async store => {
+    await tenantsIn(store)
+      .create(tenant)
+      .catch(error => {
+        throw error instanceof UniqueViolation ? new CommandError(`the tenant ${id} exists already`) : error
+      })
+  })
+  print(io, options, shown(tenant), `created tenant ${id}; next: livegate key create ${id} --preset operator`)
+}
+
+export async function updateTenant(io: Io, id: string, options: TenantOptions): Promise<void> {
+  const change = readChange(options)
+  if (Object.keys(change).length === 0)
+    throw new UsageError('nothing to change: give --name, --upstream, --read-limit or --write-limit')
+  await applyChange(io, id, change, options, 'updated')
+}
+
+export async function suspendTenant(io: Io, id: string, options: JsonOption): Promise<void> {
+  await applyChange(io, id, { suspended: true }, options, 'suspended')
+}
+
+export async function resumeTenant(io: Io, id: string, options: JsonOption): Promise<void> {
+  await applyChange(io, id, { suspended: false }, options, 'resumed')
+}
+
+export async function showTenant(io: Io, id: string, options: JsonOption): Promise<void> {
+  const tenant = await withStore(io, store => tenantsIn(store).find(id))
+  if (tenant === null) throw new CommandError(`there is no tenant ${id}`)
+  const facts = Object.entries(shown(tenant)).map(([name, value]) => [name, value ?? 'default'])
+  print(io, options, shown(tenant), table([['field', 'value'], ...facts.map(row => row.map(String))], ''))
+}
+
+export async function listTenants(io: Io, options: JsonOption): Promise<void> {
+  const tenants = await withStore(io, store => tenantsIn(store).list())
+  const rows = tenants.map(({ id, name, upstream, suspended, createdAtMs }) => [
+    id,
+    name,
+    upstream,
+    suspended ? 'suspended' : 'active',
+    when(createdAtMs)
+  ])
+  const text = table(
+    [['id', 'name', 'upstream', 'state', 'created'], ...rows],
+    'no tenants yet: livegate tenant create <id>'
+  )
+  print(io, options, tenants.map(shown), text)
+}
+
+async function applyChange(io: Io, id: string, change: TenantChange, options: JsonOption, done: string): Promise<void> {
+  const tenant = await withStore(io, async store => {
+    const tenants = tenantsIn(store)
+    if (!(await tenants.update(id, change, Date.now()))) throw new CommandError(`there is no tenant ${id}`)
+    return tenants.find(id)
+  })
+  print(io, options, tenant && shown(tenant), `${done} tenant ${id}`)
+}
+
+function readChange({ name, upstream, readLimit, writeLimit }: TenantOptions): TenantChange {
+  if (name !== undefined && (name.trim() === '' || name.length > maxNameLength)) {
+    throw new UsageError(`--name must have 1 to ${maxNameLength} characters`)
+  }
+  if (upstream !== undefined && upstream !== onlyUpstream) {
+    throw new UsageError(`--upstream: there is no upstream ${upstream}; only ${onlyUpstream} is supported yet`)
+  }
+  return {
+    ...(name !== undefined && { name }),
+    ...(upstream !== undefined && { upstream }),
+    ...(readLimit !== undefined && { readLimit: readLimitOption('--read-limit', readLimit) }),
+    ...(writeLimit !== undefined && { writeLimit: readLimitOption('--write-limit', writeLimit) })
+  }
+}
+
+/** `default` gives a tenant the configured limit again. */
+function readLimitOption(option: string, text: string): RateLimit | null {
+  if (text === 'default') return null
+  const limit = parseRateLimit(text)
+  if (limit === null) throw new UsageError(`${option} must be calls/seconds, like 600/60, or default`)
+  return limit
+}
+
+function shown({ id, name, upstream, readLimit, writeLimit, suspended, createdAtMs }: Tenant) {
+  return {
+    id,
+    name,
+    upstream,
+    read_limit: readLimit && formatRateLimit(readLimit),
+    write_limit: writeLimit && formatRateLimit(writeLimit),
+    suspended,
+    created_at: new Date(createdAtMs).toISOString()
+  }
+}

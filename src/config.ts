@@ -1,0 +1,266 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseRateLimit, type RateLimit } from './domain/rate-limit.ts'
+import { Secret } from './domain/secret.ts'
+
+/** All settings of a gateway, read once and checked. */
+export interface Config {
+  readonly host: string
+  readonly port: number
+  /** The SQLite file. */
+  readonly storeFile: string
+  readonly logLevel: string
+  readonly upstream: DyteConfig
+  readonly readLimit: RateLimit
+  readonly writeLimit: RateLimit
+  readonly addressLimit: RateLimit
+  /** Total time of a vendor call. */
+  readonly deadlineMs: number
+  /** How long the outcome of a start may stay unknown before the vendor's silence counts as no. */
+  readonly settleMs: number
+  /** Ceiling of a graceful stop. */
+  readonly shutdownMs: number
+  readonly corsOrigins: readonly string[]
+  /** Who may see `/docs`: nobody, everybody, or who shows a key. */
+  readonly docs: 'off' | 'public' | 'key'
+}
+
+/** The vendor account `default`. */
+export interface DyteConfig {
+  readonly kind: 'dyte'
+  readonly baseUrl: URL
+  readonly orgId: string
+  readonly apiKey: Secret
+}
+
+/** Everything that is wrong with the configuration, in one message that names variables and never shows a value. */
+export class ConfigError extends Error {}
+
+export type Environment = Record<string, string | undefined>
+
+/** The environment of this process; nothing else reads it. */
+export const environment: Environment = process.env
+
+/** The variables that Livegate knows; `.env.example` has a line for each. */
+export const variables = [
+  'HOST',
+  'PORT',
+  'DATABASE_URL',
+  'LOG_LEVEL',
+  'DYTE_ORG_ID',
+  'DYTE_API_KEY',
+  'DYTE_BASE_URL',
+  'LIVEGATE_READ_LIMIT',
+  'LIVEGATE_WRITE_LIMIT',
+  'LIVEGATE_ADDRESS_LIMIT',
+  'LIVEGATE_DEADLINE_MS',
+  'LIVEGATE_SETTLE_MS',
+  'LIVEGATE_SHUTDOWN_MS',
+  'LIVEGATE_CORS_ORIGINS',
+  'LIVEGATE_DOCS'
+] as const
+type Variable = (typeof variables)[number]
+
+/** Each of them can also come from the file that `NAME_FILE` names. */
+const secretVariables: readonly string[] = ['DYTE_ORG_ID', 'DYTE_API_KEY'] satisfies Variable[]
+
+/** Part of the design, not built yet: refused, so that nobody relies on what doesn't happen. */
+const notBuiltYet = new Set([
+  'VALKEY_URL',
+  'REALTIMEKIT_ACCOUNT_ID',
+  'REALTIMEKIT_APP_ID',
+  'REALTIMEKIT_API_TOKEN',
+  'REALTIMEKIT_BASE_URL',
+  'LIVEGATE_UPSTREAMS_FILE',
+  'LIVEGATE_DATA_DIR',
+  'LIVEGATE_UPSTREAM_BUDGET',
+  'LIVEGATE_READ_TTL_MS',
+  'LIVEGATE_AUDIT_READS',
+  'LIVEGATE_AUDIT_RETENTION_DAYS',
+  'LIVEGATE_TRUSTED_PROXIES',
+  'LIVEGATE_METRICS_PORT'
+])
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+const placeholder =
+  /^(<.*>|\[.*\]|x{3,}|\.{3,}|(change|replace|fill|todo|your|insert|example|placeholder|secret|password).*)$/i
+
+/**
+ * Reads the whole configuration of `serve` from the environment.
+ * @throws ConfigError naming all problems at once
+ */
+export function readConfig(env: Environment = environment, readFile: ReadFile = readText): Config {
+  const input = new Input(env, readFile)
+  const config = {
+    ...readStore(input),
+    host: input.text('HOST', '127.0.0.1'),
+    port: input.integer('PORT', 3000, 0, 65_535),
+    upstream: readDyte(input),
+    readLimit: input.limit('LIVEGATE_READ_LIMIT', { calls: 600, seconds: 60 }),
+    writeLimit: input.limit('LIVEGATE_WRITE_LIMIT', { calls: 60, seconds: 60 }),
+    addressLimit: input.limit('LIVEGATE_ADDRESS_LIMIT', { calls: 120, seconds: 60 }),
+    deadlineMs: input.integer('LIVEGATE_DEADLINE_MS', 10_000, 100, 120_000),
+    settleMs: input.integer('LIVEGATE_SETTLE_MS', 30_000, 1_000, 600_000),
+    shutdownMs: input.integer('LIVEGATE_SHUTDOWN_MS', 9_000, 100, 600_000),
+    corsOrigins: input.origins('LIVEGATE_CORS_ORIGINS'),
+    docs: input.choice('LIVEGATE_DOCS', ['off', 'public', 'key'] as const, 'public')
+  }
+  input.refuseUnknown()
+  input.finish()
+  return Object.freeze(config)
+}
+
+/** What the other commands need: the store. @throws ConfigError */
+export function readStoreConfig(
+  env: Environment = environment,
+  readFile: ReadFile = readText
+): Pick<Config, 'storeFile' | 'logLevel'> {
+  const input = new Input(env, readFile)
+  const config = readStore(input)
+  input.finish()
+  return config
+}
+
+function readStore(input: Input): Pick<Config, 'storeFile' | 'logLevel'> {
+  const url = input.text('DATABASE_URL', 'sqlite:./data/livegate.db')
+  const file = /^sqlite:(?!\/\/)(.+)$/.exec(url)?.[1]
+  if (/^postgres(ql)?:/.test(url)) input.problem('DATABASE_URL: postgres is not supported yet')
+  else if (file === undefined) input.problem('DATABASE_URL must be sqlite:<file>')
+  return {
+    storeFile: resolve(file ?? '.'),
+    logLevel: input.choice('LOG_LEVEL', logLevels, 'info')
+  }
+}
+
+function readDyte(input: Input): DyteConfig {
+  const orgId = input.secret('DYTE_ORG_ID')
+  const apiKey = input.secret('DYTE_API_KEY')
+  // The colon parts the two in Basic credentials (RFC 7617).
+  if (orgId.includes(':')) input.problem('DYTE_ORG_ID must not have a colon')
+  return {
+    kind: 'dyte',
+    baseUrl: input.address('DYTE_BASE_URL', 'https://api.dyte.io/v2'),
+    orgId,
+    apiKey: new Secret(apiKey)
+  }
+}
+
+type ReadFile = (path: string) => string
+const readText: ReadFile = path => readFileSync(path, 'utf8')
+
+/** The environment, with a list of what was wrong with it. */
+class Input {
+  readonly #env: Environment
+  readonly #readFile: ReadFile
+  readonly #problems: string[] = []
+
+  constructor(env: Environment, readFile: ReadFile) {
+    this.#env = env
+    this.#readFile = readFile
+  }
+
+  problem(text: string): void {
+    this.#problems.push(text)
+  }
+
+  text(name: Variable, fallback: string): string {
+    const value = this.#env[name]
+    return value === undefined || value === '' ? fallback : value
+  }
+
+  integer(name: Variable, fallback: number, minimum: number, maximum: number): number {
+    const text = this.text(name, String(fallback))
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    if (value >= minimum && value <= maximum) return value
+    this.problem(`${name} must be a whole number from ${minimum} to ${maximum}`)
+    return fallback
+  }
+
+  choice<C extends string>(name: Variable, choices: readonly C[], fallback: C): C {
+    const text = this.text(name, fallback)
+    const choice = choices.find(c => c === text)
+    if (choice === undefined) this.problem(`${name} must be one of ${choices.join(', ')}`)
+    return choice ?? fallback
+  }
+
+  limit(name: Variable, fallback: RateLimit): RateLimit {
+    const text = this.text(name, '')
+    const limit = text === '' ? fallback : parseRateLimit(text)
+    if (limit === null) this.problem(`${name} must be calls/seconds, like 600/60`)
+    return limit ?? fallback
+  }
+
+  /** A vendor's address. Without TLS the credentials would be readable on the way: only for this machine itself. */
+  address(name: Variable, fallback: string): URL {
+    const text = this.text(name, fallback)
+    const url = URL.parse(text)
+    const plain = url?.username === '' && url.password === '' && url.search === '' && url.hash === ''
+    const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))
+    if (url !== null && plain && secure) return url
+    this.problem(
+      `${name} must be an https address without user, query and fragment (http only for 127.0.0.1, [::1] or localhost)`
+    )
+    return new URL(fallback)
+  }
+
+  /** Exact origins, separated by commas. */
+  origins(name: Variable): readonly string[] {
+    const origins = this.text(name, '')
+      .split(',')
+      .map(text => text.trim())
+      .filter(text => text !== '')
+    for (const origin of origins) {
+      const url = URL.parse(origin)
+      if (url === null || url.origin !== origin || !/^https?:$/.test(url.protocol)) {
+        this.problem(`${name} must be a list of exact origins, like https://app.example.com`)
+        break
+      }
+    }
+    return Object.freeze(origins)
+  }
+
+  /** From the variable or from the file that `NAME_FILE` names; one of them, not both. */
+  secret(name: Variable): string {
+    const file = this.#env[`${name}_FILE`]
+    const value = this.text(name, '')
+    if (file !== undefined && file !== '') {
+      if (value !== '') this.problem(`${name} and ${name}_FILE are both set`)
+      try {
+        return this.#checked(name, this.#readFile(file).trim())
+      } catch {
+        this.problem(`${name}_FILE cannot be read`)
+        return ''
+      }
+    }
+    return this.#checked(name, value)
+  }
+
+  /** A misspelt setting must not be a silent default. */
+  refuseUnknown(): void {
+    for (const name of Object.keys(this.#env).sort()) {
+      if (notBuiltYet.has(name)) this.problem(`${name} is not supported yet`)
+      else if (/^(LIVEGATE|DYTE|REALTIMEKIT)_/.test(name) && !isKnown(name))
+        this.problem(`${name} is not a known variable`)
+    }
+  }
+
+  finish(): void {
+    if (this.#problems.length > 0) throw new ConfigError(this.#problems.join('; '))
+  }
+
+  #checked(name: Variable, value: string): string {
+    if (value === '') this.problem(`${name} is missing`)
+    else if (placeholder.test(value)) this.problem(`${name} is still a placeholder`)
+    else if (!/^[\x21-\x7e]+$/.test(value)) this.problem(`${name} must be plain ASCII without white space`)
+    return value
+  }
+}
+
+function isKnown(name: string): boolean {
+  const known: readonly string[] = variables
+  return known.includes(name) || secretVariables.some(secret => name === `${secret}_FILE`)
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,194 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { buildApp } from './app.ts'
+import { AuditLog } from './audit/log.ts'
+import type { Config } from './config.ts'
+import { type Clock, systemClock } from './domain/clock.ts'
+import { findActive } from './lifecycle/active.ts'
+import { tenantLivestreams } from './lifecycle/livestreams.ts'
+import { tenantMeetings } from './lifecycle/meetings.ts'
+import { Motion } from './lifecycle/motion.ts'
+import { observer } from './lifecycle/observe.ts'
+import { recorder } from './lifecycle/recorded.ts'
+import { recover } from './lifecycle/recover.ts'
+import { type Started, startOnce } from './lifecycle/start.ts'
+import { stop } from './lifecycle/stop.ts'
+import { auditEventsIn } from './store/audit-events.ts'
+import { type Directory, openDirectory } from './store/directory.ts'
+import { livestreamsIn } from './store/livestreams.ts'
+import { meetingsIn } from './store/meetings.ts'
+import { operationsIn } from './store/operations.ts'
+import { takeServeLock } from './store/serve-lock.ts'
+import { openStore, type Store } from './store/store.ts'
+import { dyte } from './upstream/dyte.ts'
+import type { Providers } from './upstream/provider.ts'
+
+export interface Gateway {
+  /** Where it listens, e.g. `http://127.0.0.1:3000`. */
+  readonly url: string
+  readonly app: FastifyInstance
+  readonly directory: Directory
+  /** Waits until every event that was appended so far is written. */
+  flushAudit(): Promise<void>
+  /** Ends gracefully: calls under way finish, new ones get 503. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface GatewayOptions {
+  config: Config
+  logger: FastifyBaseLogger
+  clock?: Clock
+  /** Extra trusted certificate authorities for the vendor, in PEM. */
+  upstreamCa?: string
+}
+
+/** Changes made by other processes (a revoked key) act within this time. */
+const pullEveryMs = 1_000
+/** Without news from the store for so long it counts as broken. */
+const blindAfterMs = 5_000
+
+/**
+ * Starts a gateway: the only place where adapters meet. What is opened first is closed last.
+ * @throws StoreError when the store can't be opened, is newer, or is served by another gateway
+ */
+export async function startGateway({
+  config,
+  logger,
+  clock = systemClock,
+  upstreamCa
+}: GatewayOptions): Promise<Gateway> {
+  const lock = await takeServeLock(config.storeFile, config.shutdownMs)
+  const opened: (() => unknown)[] = [() => lock.release()]
+  const closeAll = async (): Promise<void> => {
+    while (opened.length > 0) await opened.pop()?.()
+  }
+  try {
+    const store = await openStore(config.storeFile)
+    opened.push(() => store.close())
+    const left = await recover({
+      engine: store.engine,
+      operations: operationsIn(store),
+      auditEvents: auditEventsIn(store),
+      clock
+    })
+    for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
+    const directory = await openDirectory(store, clock.now)
+
+    const providers: Providers = new Map([
+      ['default', dyte({ ...config.upstream, ...(upstreamCa !== undefined && { ca: upstreamCa }) })]
+    ])
+    for (const provider of providers.values()) opened.push(() => provider.close())
+
+    const state = { ready: false, draining: false, auditTrouble: false }
+    const auditLog = openAuditLog(store, logger, trouble => {
+      state.auditTrouble = trouble
+    })
+    opened.push(() => auditLog.close())
+    opened.push(follow(directory, logger))
+
+    const app = await buildApp({
+      ...services({ store, directory, providers, auditLog, config, logger, clock }),
+      health: {
+        ready: () => state.ready && !state.draining,
+        degraded: () => (state.auditTrouble || clock.now() - directory.pulledAtMs > blindAfterMs ? ['store'] : [])
+      },
+      draining: () => state.draining,
+      limits: config,
+      logger
+    })
+    opened.push(() => app.close())
+    const url = await app.listen({ host: config.host, port: config.port })
+    state.ready = true
+
+    let closing: Promise<void> | null = null
+    return {
+      url,
+      app,
+      directory,
+      flushAudit: () => auditLog.flush(),
+      close() {
+        state.draining = true
+        closing ??= closeAll()
+        return closing
+      }
+    }
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+interface Parts {
+  store: Store
+  directory: Directory
+  providers: Providers
+  auditLog: AuditLog
+  config: Config
+  logger: FastifyBaseLogger
+  clock: Clock
+}
+
+/** The services that routes are given. */
+function services({ store, directory, providers, auditLog, config, logger: log, clock }: Parts) {
+  const { engine } = store
+  const { deadlineMs, settleMs, corsOrigins, docs } = config
+  const auditEvents = auditEventsIn(store)
+  const operations = operationsIn(store)
+  const livestreams = livestreamsIn(store)
+  const meetings = meetingsIn(store)
+
+  const observe = observer({ livestreams, directory, log, clock })
+  const active = findActive({ providers, livestreams, observe })
+  const forget = (id: string): void => directory.forget(id)
+  const appendEvent = auditLog.append.bind(auditLog)
+  const recorded = recorder({ engine, operations, auditEvents, appendLater: appendEvent, forget, log, clock })
+  const motion = new Motion<Started, void>()
+  const shared = {
+    providers,
+    engine,
+    operations,
+    findActive: active,
+    recorded,
+    motion,
+    log,
+    clock,
+    deadlineMs,
+    settleMs
+  }
+
+  return {
+    directory,
+    auditEvents,
+    appendEvent,
+    findActive: active,
+    start: startOnce({ ...shared, livestreams }),
+    stop: stop({ ...shared, livestreams }),
+    livestreams: tenantLivestreams({ ...shared, livestreams, observe }),
+    meetings: tenantMeetings({ ...shared, meetings, directory }),
+    clock,
+    corsOrigins,
+    docs,
+    deadlineMs
+  }
+}
+
+function openAuditLog(store: Store, logger: FastifyBaseLogger, setTrouble: (trouble: boolean) => void): AuditLog {
+  const auditEvents = auditEventsIn(store)
+  return new AuditLog({
+    async write(events) {
+      await store.engine.write(events.map(event => auditEvents.append(event)))
+      setTrouble(false)
+    },
+    onTrouble(err, waiting) {
+      setTrouble(true)
+      logger.error({ err, waiting }, 'audit events wait: the store cannot be written')
+    }
+  })
+}
+
+/** Keeps memory up to date. Gives back what ends it. */
+function follow(directory: Directory, logger: FastifyBaseLogger): () => void {
+  const timer = setInterval(() => {
+    directory.pull().catch(err => logger.error({ err }, 'the store cannot be read'))
+  }, pullEveryMs)
+  return () => clearInterval(timer)
+}
