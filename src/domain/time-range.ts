@@ -1,7 +1,8 @@
 import { Type } from 'typebox'
 import { type FailureDetail, InvalidInput } from './failures.ts'
 
-const time = (description: string) =>
+/** A query field with a point in time: ISO 8601, a date alone or a time with its zone. */
+export const isoTime = (description: string) =>
   Type.Optional(
     Type.String({
       maxLength: 35,
@@ -11,10 +12,10 @@ const time = (description: string) =>
     })
   )
 
-/** The vendor's range: ISO 8601, a date alone or a time with its zone (contract section 4.3). Both ends are included. */
+/** The vendor's range (contract section 4.3). Both ends are included. */
 export const TimeRangeQuery = {
-  start_time: time('Created at this time or later'),
-  end_time: time('Created at this time or earlier')
+  start_time: isoTime('Created at this time or later'),
+  end_time: isoTime('Created at this time or earlier')
 }
 
 /** Epoch milliseconds. @throws InvalidInput for a day that no calendar has, or a range that ends before it starts */

@@ -31,9 +31,12 @@ export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimit
       const fullAtMs = Math.max(nowMs, this.#fullAtMs.get(bucket) ?? nowMs) + spacingMs
       const earlyMs = fullAtMs - nowMs - windowMs
       // The tolerance is far below a microsecond: it only undoes the rounding of `windowMs / max`.
-      if (earlyMs > 1e-6) return done(null, { current: max + 1, ttl: earlyMs })
+      if (earlyMs > 1e-6) {
+        done(null, { current: max + 1, ttl: earlyMs })
+        return
+      }
       this.#fullAtMs.set(bucket, fullAtMs)
-      return done(null, { current: Math.ceil((fullAtMs - nowMs) / spacingMs - 1e-6), ttl: fullAtMs - nowMs })
+      done(null, { current: Math.ceil((fullAtMs - nowMs) / spacingMs - 1e-6), ttl: fullAtMs - nowMs })
     }
 
     /** Each limiter counts for itself. */

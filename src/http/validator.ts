@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
-import { NotSupportedYet } from '../domain/failures.ts'
+import { InvalidInput, NotSupportedYet } from '../domain/failures.ts'
 
 /**
  * One validator for all input. Params and query arrive as text and are converted; a body says what it means and is taken as
@@ -12,8 +12,7 @@ export function validator(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     const check = Compile(schema)
     return (input: unknown) => {
-      const value =
-        httpPart === 'body' ? (input === undefined ? {} : input) : Value.Convert(schema, Value.Default(schema, input))
+      const value = httpPart === 'body' ? (input ?? {}) : Value.Convert(schema, Value.Default(schema, input))
       return check.Check(value) ? { value } : { error: check.Errors(value) as unknown as Error }
     }
   })
@@ -22,8 +21,11 @@ export function validator(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser(['application/json', 'text/plain'])
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, {})
-    else parse(request, body as string, done)
+    if (body === '') return done(null, {})
+    // Fastify says null for "no body" too; as a body it is none of an operation's fields.
+    if ((body as string).trim() === 'null')
+      return done(new InvalidInput({ details: [{ field: 'body', message: 'must be an object' }] }))
+    return parse(request, body as string, done)
   })
 }
 

@@ -1,11 +1,16 @@
 import { Type } from 'typebox'
 import { AuditEvent, auditOutcomes } from '../../domain/audit-event.ts'
-import { readTime, TimeRangeQuery } from '../../domain/time-range.ts'
+import { isoTime, readTime } from '../../domain/time-range.ts'
 import type { AuditEvents } from '../../store/audit-events.ts'
 import { failures } from '../answer.ts'
 import type { Api } from '../api.ts'
 
-const Cursor = Type.String({ pattern: '^[0-9]{1,15}$', maxLength: 15, examples: ['4711'] })
+const Cursor = Type.String({
+  pattern: '^[0-9]{1,15}$',
+  maxLength: 15,
+  description: 'Where the next page begins: the `next_cursor` of the page before',
+  examples: ['4711']
+})
 
 const schema = {
   operationId: 'listAuditEvents',
@@ -24,9 +29,9 @@ const schema = {
         })
       ),
       outcome: Type.Optional(Type.Enum([...auditOutcomes])),
-      since: { ...TimeRangeQuery.start_time, description: 'At this time or later' },
-      until: { ...TimeRangeQuery.end_time, description: 'Before this time' },
-      cursor: Type.Optional({ ...Cursor, description: 'The `next_cursor` of the page before' }),
+      since: isoTime('At this time or later'),
+      until: isoTime('Before this time'),
+      cursor: Type.Optional(Cursor),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 }))
     },
     { additionalProperties: false }

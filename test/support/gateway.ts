@@ -1,0 +1,224 @@
+import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from '../../src/config.ts'
+import { makeKey } from '../../src/domain/api-key.ts'
+import type { AuditEvent } from '../../src/domain/audit-event.ts'
+import type { Clock } from '../../src/domain/clock.ts'
+import { presets, type Scope } from '../../src/domain/scope.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import { type Gateway, startGateway } from '../../src/gateway.ts'
+import { makeLogger } from '../../src/logger.ts'
+import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { apiKeysIn } from '../../src/store/api-keys.ts'
+import { meetingsIn } from '../../src/store/meetings.ts'
+import { openStore, type Store } from '../../src/store/store.ts'
+import { tenantsIn } from '../../src/store/tenants.ts'
+
+/** What a test needs of tap's `t`. */
+export interface TestContext {
+  teardown(fn: () => unknown): void
+  testdir(): string
+}
+
+export interface Reply {
+  statusCode: number
+  headers: Record<string, string | string[] | undefined>
+  body: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  json(): any
+}
+
+/** Calls the gateway over a real socket. A body that is an object is sent as JSON. */
+export type Client = (
+  method: string,
+  path: string,
+  body?: object | string,
+  headers?: Record<string, string>
+) => Promise<Reply>
+
+export interface World extends Gateway {
+  app: FastifyInstance
+  simulator: Simulator
+  store: Store
+  /** The SQLite file; its folder is the test's own. */
+  storeFile: string
+  /** A meeting of acme and one of globex. */
+  meeting: string
+  otherMeeting: string
+  /** With a key of the preset `owner`. */
+  asAcme: Client
+  asGlobex: Client
+  /** With this `Authorization` header, or none. */
+  as(authorization: string | null): Client
+  /** Makes a key and a client that carries it as Bearer. */
+  withKey(
+    tenant: string,
+    scopes: Scope[],
+    times?: { expiresAtMs?: number }
+  ): Promise<{ id: string; key: string; call: Client }>
+  /** All audit events in order, after everything that was appended is written. */
+  events(): Promise<AuditEvent[]>
+  /** Everything that the logger wrote, as text. */
+  logs(): string
+  /** Vendor calls as `METHOD target`, in order. */
+  upstream(): string[]
+}
+
+export interface WorldOptions {
+  simulator?: SimulatorOptions
+  config?: Partial<Config>
+  clock?: Clock
+  /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
+  before?(store: Store, simulator: Simulator): Promise<void>
+}
+
+/** A whole gateway on real sockets in front of a simulated vendor, with two tenants. Ends with the test. */
+export async function gateway(t: TestContext, options: WorldOptions = {}): Promise<World> {
+  const simulator = await createSimulator({ liveAfterMs: 0, ...options.simulator })
+  t.teardown(() => simulator.close())
+  const storeFile = join(t.testdir(), 'livegate.db')
+  const store = await openStore(storeFile)
+  t.teardown(() => store.close())
+
+  const meeting = simulator.addMeeting({ title: 'Friday show' }).id
+  const otherMeeting = simulator.addMeeting({ title: 'Board meeting' }).id
+  await addTenant(store, 'acme', meeting)
+  await addTenant(store, 'globex', otherMeeting)
+  const acme = await addKey(store, 'acme', presets.owner)
+  const globex = await addKey(store, 'globex', presets.owner)
+  await options.before?.(store, simulator)
+
+  let log = ''
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      log += chunk
+      done()
+    }
+  })
+  const config = { ...configFor(simulator, storeFile), ...options.config }
+  const running = await startGateway({
+    config,
+    logger: makeLogger(config.logLevel, destination),
+    ...(options.clock !== undefined && { clock: options.clock })
+  })
+  t.teardown(() => running.close())
+  const as = (authorization: string | null) => client(running.url, authorization)
+
+  return {
+    ...running,
+    simulator,
+    store,
+    storeFile,
+    meeting,
+    otherMeeting,
+    as,
+    asAcme: as(`Bearer ${acme.key}`),
+    asGlobex: as(`Bearer ${globex.key}`),
+    async withKey(tenant, scopes, times) {
+      const { id, key } = await addKey(store, tenant, scopes, times)
+      await running.directory.pull()
+      return { id, key, call: as(`Bearer ${key}`) }
+    },
+    async events() {
+      await running.flushAudit()
+      const rows = await store.engine.read(
+        store.sql.selectFrom('audit_events').select('event').orderBy('seq').compile()
+      )
+      return rows.map(row => JSON.parse(row.event) as AuditEvent)
+    },
+    logs: () => log,
+    upstream: () => simulator.journal.map(({ method, target }) => `${method} ${target}`)
+  }
+}
+
+/** The settings of a test gateway: those of production, but for ports and places. */
+export function configFor(simulator: Pick<Simulator, 'url' | 'org' | 'key'>, storeFile: string): Config {
+  return {
+    host: '127.0.0.1',
+    port: 0,
+    storeFile,
+    logLevel: 'info',
+    upstream: {
+      kind: 'dyte',
+      baseUrl: new URL(simulator.url),
+      orgId: simulator.org,
+      apiKey: new Secret(simulator.key)
+    },
+    readLimit: { calls: 600, seconds: 60 },
+    writeLimit: { calls: 600, seconds: 60 },
+    addressLimit: { calls: 120, seconds: 60 },
+    deadlineMs: 2_000,
+    settleMs: 30_000,
+    shutdownMs: 3_000,
+    corsOrigins: [],
+    docs: 'public'
+  }
+}
+
+export async function addTenant(store: Store, id: string, ...meetings: string[]): Promise<void> {
+  const limits = { readLimit: null, writeLimit: null }
+  const createdAtMs = Date.now()
+  await tenantsIn(store).create({ id, name: id, upstream: 'default', ...limits, suspended: false, createdAtMs })
+  await meetingsIn(store).assign(id, 'default', meetings, createdAtMs)
+}
+
+export async function addKey(
+  store: Store,
+  tenantId: string,
+  scopes: readonly Scope[],
+  { expiresAtMs = null }: { expiresAtMs?: number | null } = {}
+): Promise<{ id: string; key: string }> {
+  const { id, key, digest } = makeKey()
+  const times = { createdAtMs: Date.now(), expiresAtMs, revokedAtMs: null }
+  await apiKeysIn(store).create({ id, tenantId, name: 'test', scopes, digest, ...times })
+  return { id, key: key.reveal() }
+}
+
+/** `node:http` and not `fetch`, since it sends the path byte for byte. */
+export function client(url: string, authorization: string | null): Client {
+  const { hostname, port } = new URL(url)
+  return (method, path, body, headers = {}) =>
+    new Promise((resolve, reject) => {
+      const text = typeof body === 'object' ? JSON.stringify(body) : body
+      const request = httpRequest(
+        {
+          hostname,
+          port,
+          method,
+          path,
+          agent: false,
+          headers: {
+            ...(authorization !== null && { authorization }),
+            ...(typeof body === 'object' && { 'content-type': 'application/json' }),
+            ...(text !== undefined && { 'content-length': String(Buffer.byteLength(text)) }),
+            ...headers
+          }
+        },
+        answer => {
+          let received = ''
+          answer.setEncoding('utf8')
+          answer.on('data', chunk => {
+            received += chunk
+          })
+          answer.on('error', reject)
+          answer.on('end', () =>
+            resolve({
+              statusCode: answer.statusCode ?? 0,
+              headers: answer.headers,
+              body: received,
+              json: () => JSON.parse(received)
+            })
+          )
+        }
+      )
+      request.on('error', reject)
+      request.end(text)
+    })
+}
+
+/** The body without the request id, which is the only part of two equal answers that differs. */
+export function withoutRequestId({ body }: Reply): string {
+  return body.replace(/"request_id":"[^"]*"/, '"request_id":""')
+}
