@@ -7,7 +7,7 @@ import { type ConnectionOptions, type Job, type JobResult, toStoreError } from '
 
 /**
  * SQLite in two worker threads, one that writes and one that only reads, so that a slow disk holds neither the event loop
- * nor a cache miss. The writer opens first: it makes the file.
+ * nor a cache miss.
  * @throws StoreError when the file cannot be opened or made
  */
 export async function openSqlite(file: string): Promise<Engine> {
@@ -19,8 +19,14 @@ export async function openSqlite(file: string): Promise<Engine> {
     throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
   const writer = new SqliteThread({ file, readonly: false })
-  await writer.run({ statements: [{ sql: 'select 1', parameters: [] }], transaction: false })
   const reader = new SqliteThread({ file, readonly: true })
+  const nothing = { statements: [{ sql: 'select 1', parameters: [] }], transaction: false }
+  try {
+    await Promise.all([writer.run(nothing), reader.run(nothing)])
+  } catch (error) {
+    await Promise.all([writer.close(), reader.close()])
+    throw error
+  }
 
   return {
     dialect: 'sqlite',

@@ -13,8 +13,9 @@ import { makeLogger } from '../../src/logger.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
+import { openStoreHere } from './store.ts'
 
 /** What a test needs of tap's `t`. */
 export interface TestContext {
@@ -79,7 +80,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
   const simulator = await createSimulator({ liveAfterMs: 0, ...options.simulator })
   t.teardown(() => simulator.close())
   const storeFile = join(t.testdir(), 'livegate.db')
-  const store = await openStore(storeFile)
+  const store = await openStoreHere(storeFile)
   t.teardown(() => store.close())
 
   const meeting = simulator.addMeeting({ title: 'Friday show' }).id
