@@ -19,7 +19,7 @@ import type { StartOnce } from './lifecycle/start.ts'
 import type { Stop } from './lifecycle/stop.ts'
 import { FailureAnswer } from './routes/answer.ts'
 import type { TypeBox } from './routes/api.ts'
-import { listAuditEvents } from './routes/gateway/list-audit-events.ts'
+import { type AuditTrail, listAuditEvents } from './routes/gateway/list-audit-events.ts'
 import { type Health, health } from './routes/health.ts'
 import { getActiveLivestream } from './routes/livestreams/get-active-livestream.ts'
 import { getLivestream } from './routes/livestreams/get-livestream.ts'
@@ -31,12 +31,11 @@ import { createMeeting } from './routes/meetings/create-meeting.ts'
 import { getMeeting } from './routes/meetings/get-meeting.ts'
 import { listMeetings } from './routes/meetings/list-meetings.ts'
 import { updateMeeting } from './routes/meetings/update-meeting.ts'
-import type { AuditEvents } from './store/audit-events.ts'
 import type { Directory } from './store/directory.ts'
 
 export interface Deps {
   directory: Directory
-  auditEvents: Pick<AuditEvents, 'list'>
+  auditEvents: AuditTrail
   appendEvent(event: AuditEvent): void
   findActive: FindActive
   start: StartOnce

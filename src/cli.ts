@@ -18,7 +18,7 @@ function define(cli: Command, io: Io): void {
   cli.description('A self-hosted gateway for livestreams')
 
   cli.command('serve').description('run the gateway; settings come from the environment').action(() => serve(io))
-  cli.command('demo').description('gateway, simulated vendor and two tenants, thrown away at the end').option('--host <address>', 'listen there', '127.0.0.1').option('--port <number>', 'listen there', '3000').action(options => demo(io, options))
+  cli.command('demo').description('gateway, simulated vendor and two tenants, thrown away at the end').option('--host <address>', 'listen there', '127.0.0.1').option('--port <number>', 'listen there', '3000').option('--vendor <url>', 'a simulated vendor that runs already').option('--org <id>', 'its organization id').option('--key <key>', 'its API key').action(options => demo(io, options))
   const simulator = cli.command('simulate').description('a stand-in for the vendor, with state and faults').option('--host <address>', 'listen there').option('--port <number>', 'listen there', '4100')
   simulator.option('--org <id>', 'organization id it accepts').option('--key <key>', 'API key it accepts').option('--contract <L1|L2>', 'before or since July 2023').option('--meeting <id>', 'a meeting to begin with (several times)', several)
   simulator.option('--live-after <ms>', 'from INVOKED to LIVE').option('--start-while-live <answer>', '200, 409 or second').option('--active-during-invoked <answer>', '200 or 404')

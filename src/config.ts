@@ -261,6 +261,7 @@ function isKnown(name: string): boolean {
   return known.includes(name) || secretVariables.some(secret => name === `${secret}_FILE`)
 }
 
-function isLoopback(host: string): boolean {
+/** True for the names and addresses of this machine itself, as they stand in a URL. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 }

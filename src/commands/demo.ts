@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type DyteConfig, isLoopback } from '../config.ts'
 import { makeKey } from '../domain/api-key.ts'
 import { presets } from '../domain/scope.ts'
 import { Secret } from '../domain/secret.ts'
@@ -11,12 +12,24 @@ import { apiKeysIn } from '../store/api-keys.ts'
 import { meetingsIn } from '../store/meetings.ts'
 import { openStore } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
+import { dyte } from '../upstream/dyte.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
 import { onSignal } from './on-signal.ts'
 
 export interface DemoOptions extends JsonOption {
   host: string
   port: string
+  /** A simulated vendor that runs already, e.g. in a container beside this one; with its credentials. */
+  vendor?: string
+  org?: string
+  key?: string
+}
+
+interface Vendor {
+  url: string
+  org: string
+  key: string
+  close(): Promise<void>
 }
 
 interface Seeded {
@@ -27,35 +40,33 @@ interface Seeded {
 
 /**
  * A gateway, a simulated vendor and two tenants in one process, on a store that is thrown away: to try Livegate in a minute.
- * It reads no configuration, so that nothing real can be touched by it.
+ * It reads no configuration and calls nothing but this machine, so that nothing real can be touched by it.
  */
 export async function demo(io: Io, options: DemoOptions): Promise<void> {
   const port = /^\d{1,5}$/.test(options.port) ? Number(options.port) : Number.NaN
   if (!(port <= 65_535)) throw new UsageError('--port must be a whole number from 0 to 65535')
+  const vendor = await openVendor(options)
   const folder = await mkdtemp(join(tmpdir(), 'livegate-demo-'))
-  const simulator = await createSimulator()
   const cleanUp = async (): Promise<void> => {
-    await simulator.close()
+    await vendor.close()
     await rm(folder, { recursive: true, force: true })
   }
   try {
     const storeFile = join(folder, 'livegate.db')
-    const tenants = [
-      await seed(storeFile, 'acme', simulator.addMeeting({ title: 'Friday show' }).id),
-      await seed(storeFile, 'globex', simulator.addMeeting({ title: 'Board meeting' }).id)
-    ]
+    const upstream = {
+      kind: 'dyte' as const,
+      baseUrl: new URL(vendor.url),
+      orgId: vendor.org,
+      apiKey: new Secret(vendor.key)
+    }
+    const tenants = await seed(storeFile, upstream)
     const gateway = await startGateway({
       config: {
         host: options.host,
         port,
         storeFile,
         logLevel: 'warn',
-        upstream: {
-          kind: 'dyte',
-          baseUrl: new URL(simulator.url),
-          orgId: simulator.org,
-          apiKey: new Secret(simulator.key)
-        },
+        upstream,
         readLimit: { calls: 600, seconds: 60 },
         writeLimit: { calls: 60, seconds: 60 },
         addressLimit: { calls: 120, seconds: 60 },
@@ -69,7 +80,7 @@ export async function demo(io: Io, options: DemoOptions): Promise<void> {
     })
     // A container listens on all addresses; people call this one.
     const url = gateway.url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1')
-    print(io, options, { url, docs: `${url}/docs`, simulator: simulator.origin, tenants }, welcome(url, tenants))
+    print(io, options, { url, docs: `${url}/docs`, vendor: vendor.url, tenants }, welcome(url, tenants))
     onSignal(async () => {
       await gateway.close()
       await cleanUp()
@@ -81,27 +92,41 @@ export async function demo(io: Io, options: DemoOptions): Promise<void> {
   }
 }
 
-async function seed(storeFile: string, tenant: string, meeting: string): Promise<Seeded> {
+async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
+  if (vendor === undefined) return createSimulator()
+  const url = URL.parse(vendor)
+  if (url === null || url.protocol !== 'http:' || !isLoopback(url.hostname) || org === undefined || key === undefined) {
+    throw new UsageError(
+      '--vendor must be an http address of this machine, with --org and --key: the demo is for a simulated vendor'
+    )
+  }
+  return { url: vendor, org, key, async close() {} }
+}
+
+/** Two tenants, each with a key that may do everything and a meeting. */
+async function seed(storeFile: string, upstream: DyteConfig): Promise<Seeded[]> {
+  const provider = dyte(upstream)
   const store = await openStore(storeFile)
   try {
-    const nowMs = Date.now()
-    const { id, key, digest } = makeKey()
-    const name = tenant === 'acme' ? 'Acme' : 'Globex'
-    await tenantsIn(store).create({
-      id: tenant,
-      name,
-      upstream: 'default',
-      readLimit: null,
-      writeLimit: null,
-      suspended: false,
-      createdAtMs: nowMs
-    })
-    const times = { createdAtMs: nowMs, expiresAtMs: null, revokedAtMs: null }
-    await apiKeysIn(store).create({ id, tenantId: tenant, name: 'demo', scopes: presets.owner, digest, ...times })
-    await meetingsIn(store).assign(tenant, 'default', [meeting], nowMs)
-    return { tenant, key: key.reveal(), meeting }
+    const seeded: Seeded[] = []
+    for (const [tenant, name, title] of [
+      ['acme', 'Acme', 'Friday show'],
+      ['globex', 'Globex', 'Board meeting']
+    ] as const) {
+      const createdAtMs = Date.now()
+      const limits = { readLimit: null, writeLimit: null }
+      await tenantsIn(store).create({ id: tenant, name, upstream: 'default', ...limits, suspended: false, createdAtMs })
+      const { id, key, digest } = makeKey()
+      const times = { createdAtMs, expiresAtMs: null, revokedAtMs: null }
+      await apiKeysIn(store).create({ id, tenantId: tenant, name: 'demo', scopes: presets.owner, digest, ...times })
+      const meeting = await provider.createMeeting({ title }, AbortSignal.timeout(5_000))
+      await meetingsIn(store).assign(tenant, 'default', [meeting.id], createdAtMs)
+      seeded.push({ tenant, key: key.reveal(), meeting: meeting.id })
+    }
+    return seeded
   } finally {
     await store.close()
+    await provider.close()
   }
 }
 

@@ -51,3 +51,20 @@ export const AuditEvent = Type.Object({
   })
 })
 export type AuditEvent = Static<typeof AuditEvent>
+
+/** Which events are asked for, the newest first. */
+export interface AuditFilter {
+  action?: string | undefined
+  outcome?: string | undefined
+  sinceMs?: number | undefined
+  untilMs?: number | undefined
+  /** Only events before this one: where the page before ended. */
+  beforeSeq?: number | undefined
+  limit: number
+}
+
+/** An event with its place in the log. */
+export interface ListedEvent {
+  readonly seq: number
+  readonly event: AuditEvent
+}

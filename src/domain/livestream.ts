@@ -93,3 +93,13 @@ export function withoutKey(livestream: LivestreamWithKey): Livestream {
   const { ingest_server: _server, stream_key: _key, ...rest } = livestream
   return rest
 }
+
+/** Whose livestream it is, and where. */
+export interface OwnedLivestream {
+  readonly id: string
+  readonly tenantId: string
+  readonly upstream: string
+  readonly meetingId: string | null
+  /** As it was seen last. */
+  readonly status: string
+}

@@ -33,3 +33,10 @@ export const ListedMeeting = Type.Object({
   observed_at: Nullable(Timestamp('When Livegate last saw this meeting at the provider; null: not yet'))
 })
 export type ListedMeeting = Static<typeof ListedMeeting>
+
+/** Whose meeting it is and where: all that Livegate must know of it; the rest is the vendor's. */
+export interface OwnedMeeting {
+  readonly id: string
+  readonly tenantId: string
+  readonly upstream: string
+}

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { Caller } from '../domain/caller.ts'
+import type { OwnedLivestream } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Scope } from '../domain/scope.ts'
-import type { OwnedLivestream } from '../store/livestreams.ts'
-import type { OwnedMeeting } from '../store/meetings.ts'
 
 /** What every route behind a key declares; one that declares nothing is refused while it is registered. */
 export interface RouteRule {

@@ -1,6 +1,6 @@
 import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
-import type { OwnedMeeting } from '../store/meetings.ts'
 import type { Provider, Providers } from '../upstream/provider.ts'
 import type { Observe } from './observe.ts'
 

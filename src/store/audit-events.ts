@@ -1,17 +1,7 @@
 import { sql as raw } from 'kysely'
-import type { AuditEvent } from '../domain/audit-event.ts'
+import type { AuditEvent, AuditFilter, ListedEvent } from '../domain/audit-event.ts'
 import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
-
-export interface AuditFilter {
-  action?: string | undefined
-  outcome?: string | undefined
-  sinceMs?: number | undefined
-  untilMs?: number | undefined
-  /** Only events before this one: where the page before ended. */
-  beforeSeq?: number | undefined
-  limit: number
-}
 
 /** The table `audit_events`: appended, never changed. `seq` has no gaps, so that a missing event shows. */
 export function auditEventsIn({ engine, sql }: Store) {
@@ -32,7 +22,7 @@ export function auditEventsIn({ engine, sql }: Store) {
     },
 
     /** The tenant's events, the newest first. */
-    async list(tenantId: string, filter: AuditFilter): Promise<{ seq: number; event: AuditEvent }[]> {
+    async list(tenantId: string, filter: AuditFilter): Promise<ListedEvent[]> {
       const { action, outcome, sinceMs, untilMs, beforeSeq, limit } = filter
       let wanted = sql.selectFrom('audit_events').select(['seq', 'event']).where('tenant_id', '=', tenantId)
       if (action !== undefined) wanted = wanted.where('action', '=', action)

@@ -1,19 +1,9 @@
 import { sql as raw } from 'kysely'
-import type { ListedLivestream, Livestream } from '../domain/livestream.ts'
+import type { ListedLivestream, Livestream, OwnedLivestream } from '../domain/livestream.ts'
 import type { Page } from '../domain/paging.ts'
 import { type LivestreamsTable, nextRevision, thisRevision } from './database.ts'
 import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
-
-/** Whose livestream it is, and where. */
-export interface OwnedLivestream {
-  readonly id: string
-  readonly tenantId: string
-  readonly upstream: string
-  readonly meetingId: string | null
-  /** As it was seen last. */
-  readonly status: string
-}
 
 export type LivestreamOwner = Omit<OwnedLivestream, 'status'>
 

@@ -1,16 +1,9 @@
 import { sql as raw } from 'kysely'
-import type { ListedMeeting, Meeting } from '../domain/meeting.ts'
+import type { ListedMeeting, Meeting, OwnedMeeting } from '../domain/meeting.ts'
 import type { Page } from '../domain/paging.ts'
 import { type MeetingsTable, nextRevision, thisRevision } from './database.ts'
 import type { Row, Statement } from './engine.ts'
 import type { Store } from './store.ts'
-
-/** Whose meeting it is and where: all that Livegate must know of it; the rest is the vendor's. */
-export interface OwnedMeeting {
-  readonly id: string
-  readonly tenantId: string
-  readonly upstream: string
-}
 
 export interface MeetingFilter extends Page {
   /** Part of the id or the title, in any case. */

@@ -1,7 +1,6 @@
 import { Type } from 'typebox'
-import { AuditEvent, auditOutcomes } from '../../domain/audit-event.ts'
+import { AuditEvent, type AuditFilter, auditOutcomes, type ListedEvent } from '../../domain/audit-event.ts'
 import { isoTime, readTime } from '../../domain/time-range.ts'
-import type { AuditEvents } from '../../store/audit-events.ts'
 import { failures } from '../answer.ts'
 import type { Api } from '../api.ts'
 
@@ -51,7 +50,12 @@ const schema = {
 
 const rule = { scope: 'audit:read', limit: 'read' } as const
 
-export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: Pick<AuditEvents, 'list'> }): void {
+/** Where the events come from: those of one tenant, the newest first. */
+export interface AuditTrail {
+  list(tenantId: string, filter: AuditFilter): Promise<ListedEvent[]>
+}
+
+export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: AuditTrail }): void {
   app.get('/audit-events', { schema, config: { rule } }, async request => {
     const { action, outcome, since, until, cursor, limit = 100 } = request.query
     const rows = await auditEvents.list(request.caller.tenant.id, {
