@@ -107,7 +107,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     const api = scope.withTypeProvider<TypeBox>()
     startLivestream(api, deps)
     getActiveLivestream(api, deps)
-    stopLivestream(api, deps)
+    stopLivestream(api, { stop: deps.stop, spendWrite: limit.spendWrite })
     listMeetingLivestreams(api, deps)
     listLivestreams(api, deps)
     getLivestream(api, deps)

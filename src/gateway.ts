@@ -11,7 +11,7 @@ import { observer } from './lifecycle/observe.ts'
 import { recorder } from './lifecycle/recorded.ts'
 import { recover } from './lifecycle/recover.ts'
 import { type Started, startOnce } from './lifecycle/start.ts'
-import { stop } from './lifecycle/stop.ts'
+import { type Stopped, stop } from './lifecycle/stop.ts'
 import { auditEventsIn } from './store/audit-events.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
 import { livestreamsIn } from './store/livestreams.ts'
@@ -141,7 +141,7 @@ function services({ store, directory, providers, auditLog, config, logger: log, 
   const forget = (id: string): void => directory.forget(id)
   const appendEvent = auditLog.append.bind(auditLog)
   const recorded = recorder({ engine, operations, auditEvents, appendLater: appendEvent, forget, log, clock })
-  const motion = new Motion<Started, void>()
+  const motion = new Motion<Started, Stopped>()
   const shared = {
     providers,
     engine,

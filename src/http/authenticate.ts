@@ -34,10 +34,12 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
   })
 }
 
-/** For pages that only need some valid key. */
+/** For pages that only need some valid key: the browser asks for tenant and key. */
 export function keyGuard(deps: KnownCallers): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
   return async (request, reply) => {
+    reply.header('www-authenticate', 'Basic realm="livegate", charset="UTF-8"')
     await identify(request, reply, deps)
+    reply.removeHeader('www-authenticate')
   }
 }
 

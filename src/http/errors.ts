@@ -40,7 +40,9 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   request.log[status < 500 ? 'info' : 'error']({ err: failure.cause ?? error, type, outcome }, 'request failed')
   request.failure = { type, upstreamStatus: failure.upstreamStatus }
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
-  if (status === 401) reply.header('www-authenticate', 'Bearer realm="livegate", Basic realm="livegate"')
+  // Not Basic: a browser would open its own dialog over a page that asks with fetch. Pages for people ask for Basic themselves.
+  if (status === 401 && !reply.hasHeader('www-authenticate'))
+    reply.header('www-authenticate', 'Bearer realm="livegate"')
   const body = {
     code: status,
     type,
@@ -104,20 +106,23 @@ function explainInput(problems: FastifySchemaValidationError[], context: string)
   const root = words[context] ?? context
   const details = new Map<string, FailureDetail>()
   for (const { instancePath, keyword, message, params } of problems) {
-    const here = root + instancePath.replaceAll('/', '.')
-    if (keyword === 'additionalProperties') {
-      const unknown = params.additionalProperties
-      for (const name of Array.isArray(unknown) ? unknown : []) {
-        details.set(`${here}.${name}`, { field: `${here}.${name}`, message: 'is not a known field' })
-      }
+    const here = fieldName(root + instancePath)
+    if (keyword === 'boolean') {
+      // The schema of every unknown field is `false`. (`additionalProperties` sums them up, unless they are so many that it is cut off.)
+      details.set(here, { field: here, message: 'is not a known field' })
     } else if (keyword === 'required') {
       const missing = params.requiredProperties
       for (const name of Array.isArray(missing) ? missing : []) {
         details.set(`${here}.${name}`, { field: `${here}.${name}`, message: 'is missing' })
       }
-    } else if (keyword !== 'anyOf' && keyword !== 'boolean' && keyword !== 'false' && !details.has(here)) {
+    } else if (keyword !== 'anyOf' && keyword !== 'additionalProperties' && !details.has(here)) {
       details.set(here, { field: here, message: message ?? 'is not valid' })
     }
   }
   return [...details.values()].slice(0, 20)
+}
+
+/** `body.title` for the JSON pointer `body/title`; cut, since an unknown name may be as long as its sender likes. */
+function fieldName(pointer: string): string {
+  return pointer.replaceAll('/', '.').replaceAll('~1', '/').replaceAll('~0', '~').slice(0, 256)
 }

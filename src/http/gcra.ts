@@ -13,6 +13,13 @@ type Done = (error: Error | null, result?: { current: number; ttl: number }) => 
 const sweepEveryMs = 1_000
 const overflow = Symbol('all keys for which there was no room')
 
+/** Part of a call: sums of `windowMs / max` are not exact, and a limit of 100 must let the hundredth pass. */
+const rounding = 1e-3
+
+function spent(untilFullMs: number, spacingMs: number): { current: number; ttl: number } {
+  return { current: Math.ceil(untilFullMs / spacingMs - rounding), ttl: untilFullMs }
+}
+
 /**
  * The generic cell rate algorithm as a store of @fastify/rate-limit: one time stamp a key, no window and so no window edge.
  * Each call gives a new object, since the plugin hands it on while other calls of the same tick are counted.
@@ -30,13 +37,19 @@ export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimit
       const spacingMs = windowMs / max
       const fullAtMs = Math.max(nowMs, this.#fullAtMs.get(bucket) ?? nowMs) + spacingMs
       const earlyMs = fullAtMs - nowMs - windowMs
-      // The tolerance is far below a microsecond: it only undoes the rounding of `windowMs / max`.
-      if (earlyMs > 1e-6) {
+      if (earlyMs > spacingMs * rounding) {
         done(null, { current: max + 1, ttl: earlyMs })
         return
       }
       this.#fullAtMs.set(bucket, fullAtMs)
-      done(null, { current: Math.ceil((fullAtMs - nowMs) / spacingMs - 1e-6), ttl: fullAtMs - nowMs })
+      done(null, spent(fullAtMs - nowMs, spacingMs))
+    }
+
+    /** What `incr` would find, without counting. */
+    read(key: string, done: Done, windowMs: number, max: number): void {
+      const nowMs = monotonic()
+      const fullAtMs = Math.max(nowMs, this.#fullAtMs.get(this.#bucket(key, nowMs)) ?? nowMs)
+      done(null, spent(fullAtMs - nowMs, windowMs / max))
     }
 
     /** Each limiter counts for itself. */

@@ -85,7 +85,8 @@ function policyFor({ script, style }: { script: string[]; style: string[] }): st
 /** Says which scope a route needs, and that a body of optional fields may be left out. */
 function documented(schema: FastifySchema | undefined, rule: RouteRule | undefined): FastifySchema {
   if (schema === undefined || rule === undefined) return { ...schema }
-  const words = [schema.description, `Needs the scope \`${rule.scope}\`; counts as a ${rule.limit}.`]
+  const counts = rule.limit === 'never' ? 'no limit holds it back' : `counts as a ${rule.limit}`
+  const words = [schema.description, `Needs the scope \`${rule.scope}\`; ${counts}.`]
   return { ...schema, description: words.filter(Boolean).join(' ') }
 }
 

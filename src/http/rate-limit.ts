@@ -18,8 +18,10 @@ export interface LimitOptions {
 /** Each counts the call, sets the `RateLimit` fields, and throws RateLimited when it is one too many. */
 export interface Limits {
   address(request: FastifyRequest, reply: FastifyReply): Promise<void>
-  /** Counts against the tenant's limit of the route's class. Call it after `request.caller` is set. */
-  tenant(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts against the tenant's limit of the route's class; a stop is only told what is left. After `request.caller` is set. */
+  tenant(request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+  /** Counts a write that has happened, whatever is left: never refuses. */
+  spendWrite(request: FastifyRequest, reply: FastifyReply): Promise<void>
 }
 
 /** Far more addresses than a front end has; beyond them the strangers share one bucket. Tenants always fit. */
@@ -40,8 +42,14 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
   return {
     address: (request, reply) => count('address', byAddress, addressLimit, request, reply),
     tenant: (request, reply) => {
-      const name = classOf(request)
-      return count(name, classes[name], limitOf(request.caller.tenant, name), request, reply)
+      const rule = request.routeOptions.config.rule?.limit ?? unknownPath(request)
+      const name = rule === 'never' ? 'write' : rule
+      const limit = limitOf(request.caller.tenant, name)
+      if (rule === 'never') return tell(name, classes[name], limit, request, reply, { increment: false })
+      return count(name, classes[name], limit, request, reply)
+    },
+    async spendWrite(request, reply) {
+      await tell('write', classes.write, limitOf(request.caller.tenant, 'write'), request, reply)
     }
   }
 
@@ -60,17 +68,28 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
 
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
 
-async function count(name: string, limiter: Limiter, limit: RateLimit, request: FastifyRequest, reply: FastifyReply) {
-  const result = await limiter(request)
-  if (result.isAllowed) return // only for an allow list, and there is none
+/** Counts, or only looks with `increment: false`; sets the fields. Gives the seconds to wait when it is one too many. */
+async function tell(
+  name: string,
+  limiter: Limiter,
+  limit: RateLimit,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: { increment?: boolean } = {}
+): Promise<number | null> {
+  const result = await limiter(request, options)
+  if (result.isAllowed) return null // only for an allow list, and there is none
   const seconds = Math.max(1, Math.ceil(result.ttl / 1_000))
   rateLimitFields(reply, name, limit, result.isExceeded ? 0 : result.remaining, seconds)
-  if (result.isExceeded) {
-    throw new RateLimited({
-      retryAfterSeconds: seconds,
-      details: [{ field: name, message: `at most ${limit.calls} calls in ${limit.seconds} s` }]
-    })
-  }
+  return result.isExceeded ? seconds : null
+}
+
+/** @throws RateLimited, with the time to wait */
+async function count(name: string, limiter: Limiter, limit: RateLimit, request: FastifyRequest, reply: FastifyReply) {
+  const retryAfterSeconds = await tell(name, limiter, limit, request, reply)
+  if (retryAfterSeconds === null) return
+  const message = `at most ${limit.calls} calls in ${limit.seconds} s`
+  throw new RateLimited({ retryAfterSeconds, details: [{ field: name, message }] })
 }
 
 /** draft-ietf-httpapi-ratelimit-headers: `q` is what can be spent at once, `t` the seconds until there is more. */
@@ -85,8 +104,7 @@ function rateLimitFields(
   reply.header('ratelimit', `"${name}";r=${remaining};t=${t}`)
 }
 
-/** A path that no route knows is a read. */
-function classOf(request: FastifyRequest): 'read' | 'write' {
-  const unknown = request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'write'
-  return request.routeOptions.config.rule?.limit ?? unknown
+/** A path that no route knows counts by its method. */
+function unknownPath({ method }: FastifyRequest): 'read' | 'write' {
+  return method === 'GET' || method === 'HEAD' ? 'read' : 'write'
 }

@@ -8,8 +8,8 @@ import type { Scope } from '../domain/scope.ts'
 export interface RouteRule {
   /** What the caller's key must be allowed to do. */
   scope: Scope
-  /** Which of the tenant's limits the call counts against. */
-  limit: 'read' | 'write'
+  /** Which of the tenant's limits the call counts against. `never`: no limit refuses it; it may count as a write afterwards. */
+  limit: 'read' | 'write' | 'never'
 }
 
 declare module 'fastify' {

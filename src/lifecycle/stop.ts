@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { Failure, NoActiveLivestream, UpstreamRefused, withOutcome } from '../domain/failures.ts'
@@ -14,31 +16,54 @@ export interface StopDeps {
   livestreams: Pick<Livestreams, 'lastOfMeeting' | 'observed'>
   findActive: FindActive
   recorded: Recorded
-  motion: Motion<unknown, void>
+  motion: Motion<unknown, Stopped>
   clock: Clock
   deadlineMs: number
 }
 
+export interface Stopped {
+  /** The vendor had nothing to stop: the run that Livegate knew had ended by itself. */
+  fruitless: boolean
+}
+
 /**
  * Stops the meeting's livestream. Every stop goes upstream, also when Livegate thinks that nothing is live: a browser may
- * have begun a run that it never saw. Done as well when the run that Livegate knew has ended by itself.
+ * have begun a run that it never saw. Stops that find nothing live go out a second apart for each meeting, and those that come
+ * meanwhile join, so that a loop of them can't spend the vendor's quota.
  * @throws NoActiveLivestream when the vendor shows nothing live and Livegate never saw a run; what a Provider throws
  */
-export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<void>
+export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
+
+/** Between two fruitless stops of one meeting. */
+const fruitlessSpacingMs = 1_000
+/** So many meetings are remembered; the spacing of those beyond is lost, and the tenants' other limits remain. */
+const maxFruitless = 10_000
 
 export function stop(deps: StopDeps): Stop {
   const { providers, livestreams, findActive, recorded, motion, clock, deadlineMs } = deps
 
-  async function lead(caller: Caller, meeting: OwnedMeeting): Promise<void> {
+  /** When the last stop of a meeting was fruitless, on the monotonic clock. */
+  const fruitlessAtMs = new LRUCache<string, number>({ max: maxFruitless })
+
+  async function lead(caller: Caller, meeting: OwnedMeeting): Promise<Stopped> {
+    const waitMs = (fruitlessAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + fruitlessSpacingMs - clock.monotonic()
+    if (waitMs > 0) await sleep(waitMs)
     const signal = AbortSignal.timeout(deadlineMs)
     const mutation = { caller, kind: 'stop', meetingId: meeting.id } as const
-    return recorded({ ...mutation, goesOn: true }, async (): Promise<Done<void>> => {
+    return recorded({ ...mutation, goesOn: true }, async (): Promise<Done<Stopped>> => {
       const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
       // Nothing live, says the vendor; it may say so of a run that is only INVOKED. A look tells.
       if (!stopped && (await look(meeting, signal)) !== null) throw new UpstreamRefused({ outcome: 'failed' })
       const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+      if (stopped) fruitlessAtMs.delete(meeting.id)
+      else fruitlessAtMs.set(meeting.id, clock.monotonic())
       if (!stopped && last === null) throw new NoActiveLivestream()
-      return { value: undefined, status: 200, livestreamId: last?.id ?? null, statements: ended(meeting, last) }
+      return {
+        value: { fruitless: !stopped },
+        status: 200,
+        livestreamId: last?.id ?? null,
+        statements: ended(meeting, last)
+      }
     })
   }
 

@@ -1,3 +1,4 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { MeetingNotFound, NoActiveLivestream } from '../../domain/failures.ts'
 import type { Stop } from '../../lifecycle/stop.ts'
@@ -18,12 +19,24 @@ const schema = {
   }
 }
 
-const rule = { scope: 'livestreams:stop', limit: 'write' } as const
+const rule = { scope: 'livestreams:stop', limit: 'never' } as const
 
-export function stopLivestream(app: Api, { stop }: { stop: Stop }): void {
-  app.post('/meetings/:meeting_id/active-livestream/stop', { schema, config: { rule } }, async request => {
+export interface StopDeps {
+  stop: Stop
+  /** A stop that had nothing to stop counts as a write, though no limit refuses it. */
+  spendWrite(request: FastifyRequest, reply: FastifyReply): Promise<void>
+}
+
+export function stopLivestream(app: Api, { stop, spendWrite }: StopDeps): void {
+  app.post('/meetings/:meeting_id/active-livestream/stop', { schema, config: { rule } }, async (request, reply) => {
     request.recorded = true
-    await stop(request.caller, request.meeting)
+    try {
+      const { fruitless } = await stop(request.caller, request.meeting)
+      if (fruitless) await spendWrite(request, reply)
+    } catch (error) {
+      if (error instanceof NoActiveLivestream) await spendWrite(request, reply)
+      throw error
+    }
     return { success: true as const, data: { message: 'Stopped live stream successfully' } }
   })
 }

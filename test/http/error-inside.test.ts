@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto'
+import Fastify from 'fastify'
+import t from 'tap'
+import { NotFound } from '../../src/domain/failures.ts'
+import { errorHandler, refuseBytes, sendFailure } from '../../src/http/errors.ts'
+import { decorateRequests } from '../../src/http/request.ts'
+import { makeLogger } from '../../src/logger.ts'
+import { isEnvelope, rawSocket } from './helper.ts'
+
+t.test('an error that the catalogue does not name becomes a bland 500; what is private stays in the log', async t => {
+  const secret = randomBytes(12).toString('hex')
+  const thrown: [string, () => unknown][] = [
+    ['an error', () => new Error(`no such table ${secret}`)],
+    ['one with a status', () => Object.assign(new Error(secret), { statusCode: 503, code: secret })],
+    ['one that says it is the caller', () => Object.assign(new Error(secret), { statusCode: 409, headers: { secret } })],
+    ['one with a cause', () => new TypeError('outside', { cause: new Error(secret) })],
+    ['a string', () => secret],
+    ['an object', () => ({ message: secret, statusCode: 418 })],
+    ['a number', () => 42],
+    ['nothing', () => undefined]
+  ]
+  const { app, logs } = appThatThrows(thrown)
+  for (const [i, [what]] of thrown.entries()) {
+    const { statusCode, headers, body } = await app.inject(`/${i}`)
+    const reply = { statusCode, headers: headers as Record<string, string>, body, json: () => JSON.parse(body) }
+    t.ok(isEnvelope(reply, 500, 'internal'), `${what}: ${body}`)
+    t.notOk(body.includes(secret), what)
+    t.notOk(JSON.stringify(headers).includes(secret), what)
+    t.strictSame(Object.keys(reply.json().error), ['code', 'type', 'message', 'request_id'], what)
+  }
+  t.match(logs(), `no such table ${secret}`, 'whoever runs it finds the reason in the log')
+})
+
+t.test('a failure of the catalogue shows its sentence and keeps its cause private', async t => {
+  const { app, logs } = appThatThrows([['', () => new NotFound({ cause: new Error('the private part') })]])
+  const { statusCode, body } = await app.inject('/0')
+  t.equal(statusCode, 404)
+  t.equal(JSON.parse(body).error.message, 'No such resource')
+  t.notMatch(body, 'private')
+  t.match(logs(), 'the private part')
+  t.match(logs(), '"level":30', 'what a caller can do by itself is no error of the gateway')
+})
+
+t.test('a handler that is stuck ends as a 503 in the envelope', async t => {
+  const { app } = appThatThrows([], { handlerTimeout: 20 })
+  const { statusCode, body } = await app.inject('/stuck')
+  t.equal(statusCode, 503)
+  t.equal(JSON.parse(body).error.type, 'store_unavailable')
+})
+
+t.test('a request that arrives too slowly is told so', async t => {
+  const app = Fastify({ requestTimeout: 60, connectionTimeout: 0, clientErrorHandler: refuseBytes })
+  // Node looks for late requests only as often as this.
+  app.server.setMaxListeners(0)
+  Object.assign(app.server, { connectionsCheckingInterval: 20 })
+  t.teardown(() => app.close())
+  app.get('/', async () => 'arrived')
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const socket = await rawSocket(url)
+  socket.write('GET / HTTP/1.1\r\nhost: x\r\n')
+  const reply = await socket.answer()
+  t.ok(isEnvelope(reply, 408, 'request_timeout'), reply.body)
+})
+
+/** An app whose route `/<i>` throws what the i-th function makes, with our door out. */
+function appThatThrows(thrown: [string, () => unknown][], options: { handlerTimeout?: number } = {}) {
+  let log = ''
+  const write = (line: string): void => {
+    log += line
+  }
+  const app = Fastify({ ...options, loggerInstance: makeLogger('info', { write }), frameworkErrors: sendFailure })
+  t.teardown(() => app.close())
+  decorateRequests(app)
+  errorHandler(app)
+  app.get('/stuck', () => new Promise(() => {}))
+  for (const [i, [, make]] of thrown.entries()) {
+    app.get(`/${i}`, async () => {
+      throw make()
+    })
+  }
+  return { app, logs: () => log }
+}
