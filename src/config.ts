@@ -121,6 +121,14 @@ export function readStoreConfig(
   return config
 }
 
+/** The vendor account alone, for a command that may ask it. @throws ConfigError */
+export function readUpstreamConfig(env: Environment = environment, readFile: ReadFile = readText): DyteConfig {
+  const input = new Input(env, readFile)
+  const config = readDyte(input)
+  input.finish()
+  return config
+}
+
 function readStore(input: Input): Pick<Config, 'storeFile' | 'logLevel'> {
   const url = input.text('DATABASE_URL', 'sqlite:./data/livegate.db')
   const file = /^sqlite:(?!\/\/)(.+)$/.exec(url)?.[1]
@@ -137,12 +145,12 @@ function readDyte(input: Input): DyteConfig {
   const apiKey = input.secret('DYTE_API_KEY')
   // The colon parts the two in Basic credentials (RFC 7617).
   if (orgId.includes(':')) input.problem('DYTE_ORG_ID must not have a colon')
-  return {
+  return Object.freeze({
     kind: 'dyte',
     baseUrl: input.address('DYTE_BASE_URL', 'https://api.dyte.io/v2'),
     orgId,
     apiKey: new Secret(apiKey)
-  }
+  })
 }
 
 type ReadFile = (path: string) => string
@@ -187,7 +195,7 @@ class Input {
     const text = this.text(name, '')
     const limit = text === '' ? fallback : parseRateLimit(text)
     if (limit === null) this.problem(`${name} must be calls/seconds, like 600/60`)
-    return limit ?? fallback
+    return Object.freeze(limit ?? fallback)
   }
 
   /** A vendor's address. Without TLS the credentials would be readable on the way: only for this machine itself. */

@@ -13,6 +13,7 @@ import { meetingsIn } from '../store/meetings.ts'
 import { openStore } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
 import { dyte } from '../upstream/dyte.ts'
+import { cannotListen } from './cannot-listen.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
 import { onSignal } from './on-signal.ts'
 
@@ -45,51 +46,68 @@ interface Seeded {
 export async function demo(io: Io, options: DemoOptions): Promise<void> {
   const port = /^\d{1,5}$/.test(options.port) ? Number(options.port) : Number.NaN
   if (!(port <= 65_535)) throw new UsageError('--port must be a whole number from 0 to 65535')
-  const vendor = await openVendor(options)
-  const folder = await mkdtemp(join(tmpdir(), 'livegate-demo-'))
-  const cleanUp = async (): Promise<void> => {
-    await vendor.close()
-    await rm(folder, { recursive: true, force: true })
+  const opened: (() => Promise<unknown>)[] = []
+  const closeAll = async (): Promise<void> => {
+    while (opened.length > 0) await opened.pop()?.()
   }
+  const starting = start(io, options, port, opened)
+  // From the first moment on, so that a Ctrl-C in between leaves nothing behind either.
+  const forget = onSignal(io, async () => {
+    await starting.catch(() => {})
+    await closeAll()
+  })
   try {
-    const storeFile = join(folder, 'livegate.db')
-    const upstream = {
-      kind: 'dyte' as const,
-      baseUrl: new URL(vendor.url),
-      orgId: vendor.org,
-      apiKey: new Secret(vendor.key)
-    }
-    const tenants = await seed(storeFile, upstream)
-    const gateway = await startGateway({
-      config: {
-        host: options.host,
-        port,
-        storeFile,
-        logLevel: 'warn',
-        upstream,
-        readLimit: { calls: 600, seconds: 60 },
-        writeLimit: { calls: 60, seconds: 60 },
-        addressLimit: { calls: 120, seconds: 60 },
-        deadlineMs: 10_000,
-        settleMs: 30_000,
-        shutdownMs: 5_000,
-        corsOrigins: [],
-        docs: 'public'
-      },
-      logger: makeLogger('warn')
-    })
-    // A container listens on all addresses; people call this one.
-    const url = gateway.url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1')
-    print(io, options, { url, docs: `${url}/docs`, vendor: vendor.url, tenants }, welcome(url, tenants))
-    onSignal(async () => {
-      await gateway.close()
-      await cleanUp()
-    })
+    const { url, vendor, tenants } = await starting
+    print(io, options, { url, docs: `${url}/docs`, vendor, tenants }, welcome(url, tenants))
   } catch (error) {
-    await cleanUp()
-    const inUse = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
-    throw inUse ? new CommandError(`port ${port} is taken: give another with --port`) : error
+    forget()
+    await closeAll()
+    throw cannotListen(error, '--host and --port say where')
   }
+}
+
+/** What it opens is in `opened` at once, to be closed from the last to the first. */
+async function start(
+  io: Io,
+  options: DemoOptions,
+  port: number,
+  opened: (() => Promise<unknown>)[]
+): Promise<{ url: string; vendor: string; tenants: Seeded[] }> {
+  const vendor = await openVendor(options)
+  opened.push(() => vendor.close())
+  const folder = await mkdtemp(join(tmpdir(), 'livegate-demo-'))
+  opened.push(() => rm(folder, { recursive: true, force: true }))
+  const storeFile = join(folder, 'livegate.db')
+  const upstream = {
+    kind: 'dyte' as const,
+    baseUrl: new URL(vendor.url),
+    orgId: vendor.org,
+    apiKey: new Secret(vendor.key)
+  }
+  const tenants = await seed(storeFile, upstream)
+  const gateway = await startGateway({
+    config: {
+      host: options.host,
+      port,
+      storeFile,
+      logLevel: 'warn',
+      upstream,
+      readLimit: { calls: 600, seconds: 60 },
+      writeLimit: { calls: 60, seconds: 60 },
+      addressLimit: { calls: 120, seconds: 60 },
+      deadlineMs: 10_000,
+      settleMs: 30_000,
+      shutdownMs: 5_000,
+      corsOrigins: [],
+      docs: 'public'
+    },
+    // Standard output is for people, or for one JSON document.
+    logger: makeLogger('warn', { write: line => io.err(line.trimEnd()) })
+  })
+  opened.push(() => gateway.close())
+  // A container listens on all addresses; people call this one.
+  const url = gateway.url.replace(/\/\/(0\.0\.0\.0|\[::\])/, '//127.0.0.1')
+  return { url, vendor: vendor.url, tenants }
 }
 
 async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
@@ -119,7 +137,9 @@ async function seed(storeFile: string, upstream: DyteConfig): Promise<Seeded[]> 
       const { id, key, digest } = makeKey()
       const times = { createdAtMs, expiresAtMs: null, revokedAtMs: null }
       await apiKeysIn(store).create({ id, tenantId: tenant, name: 'demo', scopes: presets.owner, digest, ...times })
-      const meeting = await provider.createMeeting({ title }, AbortSignal.timeout(5_000))
+      const meeting = await provider.createMeeting({ title }, AbortSignal.timeout(5_000)).catch(cause => {
+        throw new CommandError(`${upstream.baseUrl}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+      })
       await meetingsIn(store).assign(tenant, 'default', [meeting.id], createdAtMs)
       seeded.push({ tenant, key: key.reveal(), meeting: meeting.id })
     }

@@ -1,10 +1,13 @@
 import type { Environment } from '../config.ts'
+import type { Store } from '../store/store.ts'
 
 /** What a command may touch of the world: tests hand in their own. */
 export interface Io {
   env: Environment
   out(text: string): void
   err(text: string): void
+  /** @throws StoreError */
+  openStore(file: string): Promise<Store>
 }
 
 /** Wrong usage: one line on standard error, exit code 2. */
@@ -16,6 +19,14 @@ export class CommandError extends Error {}
 /** `--json`, which every command takes. */
 export interface JsonOption {
   json?: boolean
+}
+
+const maxNameLength = 200
+
+/** A name for people stands in one cell of a table. @throws UsageError */
+export function checkName(name: string | undefined): void {
+  const plain = name === undefined || (name.trim() !== '' && name.length <= maxNameLength && !/\p{Cc}/u.test(name))
+  if (!plain) throw new UsageError(`--name must have 1 to ${maxNameLength} characters, on one line`)
 }
 
 /** One JSON line with `--json`, else the text for people. */

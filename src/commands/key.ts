@@ -1,9 +1,8 @@
 import { type ApiKey, keyIdPattern, makeKey } from '../domain/api-key.ts'
 import { isPreset, isScope, presets, type Scope, scopes } from '../domain/scope.ts'
 import { apiKeysIn } from '../store/api-keys.ts'
-import { tenantsIn } from '../store/tenants.ts'
-import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { withStore } from './with-store.ts'
+import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
+import { tenantOf, withStore } from './with-store.ts'
 
 export interface KeyOptions extends JsonOption {
   preset?: string
@@ -15,13 +14,14 @@ export interface KeyOptions extends JsonOption {
 /** The only moment at which a key is shown: its digest is all that is kept. */
 export async function createKey(io: Io, tenantId: string, options: KeyOptions): Promise<void> {
   const wanted = readScopes(options)
+  checkName(options.name)
   const createdAtMs = Date.now()
   const expiresAtMs = options.expires === undefined ? null : createdAtMs + readDuration(options.expires)
   const { id, key, digest } = makeKey()
   const name = options.name ?? options.preset ?? 'key'
   const apiKey: ApiKey = { id, tenantId, name, scopes: wanted, digest, createdAtMs, expiresAtMs, revokedAtMs: null }
   await withStore(io, async store => {
-    if ((await tenantsIn(store).find(tenantId)) === null) throw new CommandError(`there is no tenant ${tenantId}`)
+    await tenantOf(store, tenantId)
     await apiKeysIn(store).create(apiKey)
   })
   const text = `${key.reveal()}\nkey ${id} of ${tenantId}: ${wanted.join(', ')}. It is shown this once; keep it safe.`
@@ -29,7 +29,10 @@ export async function createKey(io: Io, tenantId: string, options: KeyOptions): 
 }
 
 export async function listKeys(io: Io, tenantId: string | undefined, options: JsonOption): Promise<void> {
-  const keys = await withStore(io, store => apiKeysIn(store).list(tenantId))
+  const keys = await withStore(io, async store => {
+    if (tenantId !== undefined) await tenantOf(store, tenantId)
+    return apiKeysIn(store).list(tenantId)
+  })
   const rows = keys.map(key => [
     key.id,
     key.tenantId,

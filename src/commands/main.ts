@@ -16,7 +16,8 @@ export async function main(define: (cli: Command, io: Io) => void, args: string[
   } catch (error) {
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return 0
-      io.err(`livegate: ${oneLine(error.message.replace(/^error: /, ''))}`)
+      const text = error.code === 'commander.help' ? 'which command? --help lists them' : error.message
+      io.err(`livegate: ${oneLine(text.replace(/^error: /, ''))}`)
       return 2
     }
     const expected = error instanceof UsageError || error instanceof CommandError || error instanceof ConfigError
@@ -35,6 +36,10 @@ function quiet(command: Command, io: Io): void {
   for (const child of command.commands) quiet(child, io)
 }
 
+/** A key that was given by mistake must not be repeated: standard error is often kept. */
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ').trim()
+  return text
+    .replace(/\s*[\r\n]\s*/g, ' ')
+    .replace(/lgk_\w+/g, 'lgk_…')
+    .trim()
 }

@@ -1,19 +1,24 @@
 import { readFile } from 'node:fs/promises'
+import { ConfigError, readUpstreamConfig } from '../config.ts'
+import { Failure } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
 import { livestreamsIn } from '../store/livestreams.ts'
 import { meetingsIn } from '../store/meetings.ts'
 import { operationsIn } from '../store/operations.ts'
 import type { Store } from '../store/store.ts'
-import { tenantsIn } from '../store/tenants.ts'
+import { dyte } from '../upstream/dyte.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError } from './io.ts'
-import { withStore } from './with-store.ts'
+import { tenantOf, withStore } from './with-store.ts'
 
 export interface AssignOptions extends JsonOption {
   file?: string
   force?: boolean
 }
 
-/** Makes meetings of the vendor account the tenant's. One that another tenant holds must be released first. */
+/**
+ * Makes meetings of the vendor account the tenant's. One that another tenant holds must be released first; one that is live
+ * needs `--force`, since the tenant could stop and see what somebody else has begun.
+ */
 export async function assignMeetings(
   io: Io,
   tenantId: string,
@@ -21,24 +26,29 @@ export async function assignMeetings(
   options: AssignOptions
 ): Promise<void> {
   const ids = await readIds(meetingId, options.file)
-  const results = await withStore(io, async store => {
-    const tenant = await tenantsIn(store).find(tenantId)
-    if (tenant === null) throw new CommandError(`there is no tenant ${tenantId}`)
-    return meetingsIn(store).assign(tenantId, tenant.upstream, ids, Date.now())
+  const { results, live } = await withStore(io, async store => {
+    const tenant = await tenantOf(store, tenantId)
+    const meetings = meetingsIn(store)
+    const owned = new Set((await meetings.listAll()).map(({ id }) => id))
+    const free = ids.filter(id => !owned.has(id))
+    const live = new Set(options.force ? [] : await liveAmong(io, store, free))
+    const wanted = ids.filter(id => !live.has(id))
+    return { live, results: await meetings.assign(tenantId, tenant.upstream, wanted, Date.now()) }
   })
   const taken = ids.filter(id => results.get(id) === 'taken')
-  const counts = { assigned: count(results, 'assigned'), unchanged: count(results, 'unchanged'), taken }
+  const counts = { assigned: count(results, 'assigned'), unchanged: count(results, 'unchanged') }
   print(
     io,
     options,
-    { tenant_id: tenantId, ...counts },
+    { tenant_id: tenantId, ...counts, taken, live: [...live] },
     `${counts.assigned} assigned to ${tenantId}, ${counts.unchanged} were its own already`
   )
-  if (taken.length > 0) {
-    const named = taken.slice(0, 5).join(', ') + (taken.length > 5 ? ', …' : '')
-    throw new CommandError(
-      `${taken.length} not assigned, another tenant has them (livegate meeting release <id>): ${named}`
-    )
+  const problems = [
+    ...(taken.length > 0 ? [`another tenant has (livegate meeting release <id>): ${some(taken)}`] : []),
+    ...(live.size > 0 ? [`${liveNow}: ${some([...live])}`] : [])
+  ]
+  if (problems.length > 0) {
+    throw new CommandError(`${taken.length + live.size} not assigned; ${problems.join('; ')}`)
   }
 }
 
@@ -46,30 +56,55 @@ export async function assignMeetings(
 export async function releaseMeeting(io: Io, id: string, options: AssignOptions): Promise<void> {
   const meetingId = readId(id, 'meeting id')
   await withStore(io, async store => {
-    if (options.force !== true) await refuseLive(store, meetingId)
-    if (!(await meetingsIn(store).release(meetingId, Date.now())))
-      throw new CommandError(`nobody has the meeting ${meetingId}`)
+    const meetings = meetingsIn(store)
+    if ((await meetings.ownerOf(meetingId)) === null) throw new CommandError(`nobody has the meeting ${meetingId}`)
+    const live = options.force ? [] : await liveAmong(io, store, [meetingId])
+    if (live.length > 0) throw new CommandError(`not released; ${liveNow}: ${meetingId}`)
+    await meetings.release(meetingId, Date.now())
   })
   print(io, options, { id: meetingId, released: true }, `released ${meetingId}`)
 }
 
 export async function listMeetings(io: Io, tenantId: string | undefined, options: JsonOption): Promise<void> {
-  const meetings = await withStore(io, store => meetingsIn(store).listAll(tenantId))
+  const meetings = await withStore(io, async store => {
+    if (tenantId !== undefined) await tenantOf(store, tenantId)
+    return meetingsIn(store).listAll(tenantId)
+  })
   const rows = meetings.map(meeting => [meeting.id, meeting.tenantId, meeting.upstream])
   const values = meetings.map(meeting => ({ id: meeting.id, tenant_id: meeting.tenantId, upstream: meeting.upstream }))
   print(io, options, values, table([['id', 'tenant', 'upstream'], ...rows], 'no meetings are assigned'))
 }
 
-/** As far as Livegate has seen: a livestream that runs, or a start whose outcome is open. */
-async function refuseLive(store: Store, meetingId: string): Promise<void> {
-  const owner = await meetingsIn(store).ownerOf(meetingId)
-  if (owner === null) return
-  const running = await livestreamsIn(store).unfinished(owner.tenantId, { meetingId, limit: 1 })
-  const starting = await operationsIn(store).openStart(meetingId)
-  if (running.length === 0 && starting === null) return
-  throw new CommandError(
-    `the meeting ${meetingId} is live, or was when it was last seen: stop it first, or give --force`
-  )
+const liveNow = 'live, or so when last seen (stop first, or give --force)'
+
+/**
+ * Which of these meetings are live. A single one is asked of the vendor; of many, how Livegate saw them last counts. A run that
+ * is only just starting counts either way, because a vendor may not show it yet.
+ */
+async function liveAmong(io: Io, store: Store, ids: string[]): Promise<string[]> {
+  const starting = new Set(await operationsIn(store).meetingsWithOpenStart())
+  const seen = await livestreamsIn(store).unfinishedMeetings()
+  const [only] = ids
+  const told = only !== undefined && ids.length === 1 ? await askVendor(io, only) : null
+  return ids.filter(id => starting.has(id) || seen.get(id) === 'INVOKED' || (told ?? seen.has(id)))
+}
+
+const askWithinMs = 5_000
+
+/** Null when the vendor can't be asked, which is no reason not to go on, but is said. */
+async function askVendor(io: Io, meetingId: string): Promise<boolean | null> {
+  try {
+    const vendor = dyte(readUpstreamConfig(io.env))
+    try {
+      return (await vendor.findActive(meetingId, AbortSignal.timeout(askWithinMs))) !== null
+    } finally {
+      await vendor.close()
+    }
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof Failure)) throw error
+    io.err(`livegate: note: the provider could not be asked whether ${meetingId} is live (${error.message})`)
+    return null
+  }
 }
 
 async function readIds(meetingId: string | undefined, file: string | undefined): Promise<string[]> {
@@ -94,4 +129,9 @@ function readId(text: string, what: string): string {
 
 function count(results: Map<string, string>, wanted: string): number {
   return [...results.values()].filter(result => result === wanted).length
+}
+
+/** The first few, so that a message stays one line that people read. */
+function some(ids: string[]): string {
+  return ids.slice(0, 5).join(', ') + (ids.length > 5 ? ', …' : '')
 }

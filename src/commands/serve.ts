@@ -3,6 +3,7 @@ import { readConfig } from '../config.ts'
 import { startGateway } from '../gateway.ts'
 import { makeLogger } from '../logger.ts'
 import { StoreError } from '../store/engine.ts'
+import { cannotListen } from './cannot-listen.ts'
 import { CommandError, type Io } from './io.ts'
 
 /** Runs the gateway until it is told to stop. A second signal, or the ceiling, ends it at once. */
@@ -10,7 +11,8 @@ export async function serve(io: Io): Promise<void> {
   const config = readConfig(io.env)
   const logger = makeLogger(config.logLevel)
   const gateway = await startGateway({ config, logger }).catch(error => {
-    throw error instanceof StoreError ? new CommandError(error.reason, { cause: error }) : error
+    if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
+    throw cannotListen(error, 'HOST and PORT say where')
   })
   logger.info({ url: gateway.url, docs: config.docs === 'off' ? null : `${gateway.url}/docs` }, 'livegate listens')
   closeWithGrace({ delay: config.shutdownMs, logger }, async ({ signal, err }) => {

@@ -1,5 +1,6 @@
 import { createSimulator, type SimulatorOptions } from '../simulator/simulator.ts'
-import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
+import { cannotListen } from './cannot-listen.ts'
+import { type Io, type JsonOption, print, UsageError } from './io.ts'
 import { onSignal } from './on-signal.ts'
 
 /** The switches of the simulator as they come from the command line. */
@@ -21,10 +22,14 @@ export interface SimulateOptions extends JsonOption {
 /** Runs the stand-in for the vendor until it is told to stop. */
 export async function simulate(io: Io, options: SimulateOptions): Promise<void> {
   const simulator = await createSimulator(readOptions(options)).catch(error => {
-    if (error instanceof TypeError || error instanceof RangeError) throw new UsageError(error.message)
-    throw new CommandError(error instanceof Error ? error.message : String(error), { cause: error })
+    throw wrongOption(error) ?? cannotListen(error, '--host and --port say where')
   })
-  for (const id of options.meeting ?? []) simulator.addMeeting({ id })
+  try {
+    for (const id of options.meeting ?? []) simulator.addMeeting({ id })
+  } catch (error) {
+    await simulator.close()
+    throw error instanceof Error ? new UsageError(error.message.replace('meeting: "id"', '--meeting')) : error
+  }
   const { url, org, key, origin } = simulator
   print(
     io,
@@ -32,7 +37,7 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
     { url, org, key, control: `${origin}/_simulator` },
     [`the simulated vendor listens: ${url}`, `DYTE_BASE_URL=${url} DYTE_ORG_ID=${org} DYTE_API_KEY=${key}`].join('\n')
   )
-  onSignal(() => simulator.close())
+  onSignal(io, () => simulator.close())
 }
 
 function readOptions(options: SimulateOptions): SimulatorOptions {
@@ -55,6 +60,14 @@ function readOptions(options: SimulateOptions): SimulatorOptions {
     port: wholeNumber('--port', options.port),
     ...(options.liveAfter !== undefined && { liveAfterMs: wholeNumber('--live-after', options.liveAfter) })
   }
+}
+
+/** The simulator names what is wrong as code does (`startWhileLive`); here it is called as it was typed. */
+function wrongOption(error: unknown): UsageError | null {
+  if (!(error instanceof TypeError || error instanceof RangeError)) return null
+  const typed = (name: string): string =>
+    `--${name.replace(/Ms$/, '').replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+  return new UsageError(error.message.replace(/^simulator options: "(\w+)"/, (_, name) => typed(name)))
 }
 
 function wholeNumber(option: string, text: string): number {

@@ -2,8 +2,8 @@ import { formatRateLimit, parseRateLimit, type RateLimit } from '../domain/rate-
 import { isTenantId, type Tenant } from '../domain/tenant.ts'
 import { UniqueViolation } from '../store/engine.ts'
 import { type TenantChange, tenantsIn } from '../store/tenants.ts'
-import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { withStore } from './with-store.ts'
+import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
+import { tenantOf, withStore } from './with-store.ts'
 
 export interface TenantOptions extends JsonOption {
   name?: string
@@ -14,7 +14,6 @@ export interface TenantOptions extends JsonOption {
 
 /** The vendor account of the environment; several of them come with another version. */
 const onlyUpstream = 'default'
-const maxNameLength = 200
 
 export async function createTenant(io: Io, id: string, options: TenantOptions): Promise<void> {
   if (!isTenantId(id))
@@ -55,8 +54,7 @@ export async function resumeTenant(io: Io, id: string, options: JsonOption): Pro
 }
 
 export async function showTenant(io: Io, id: string, options: JsonOption): Promise<void> {
-  const tenant = await withStore(io, store => tenantsIn(store).find(id))
-  if (tenant === null) throw new CommandError(`there is no tenant ${id}`)
+  const tenant = await withStore(io, store => tenantOf(store, id))
   const facts = Object.entries(shown(tenant)).map(([name, value]) => [name, value ?? 'default'])
   print(io, options, shown(tenant), table([['field', 'value'], ...facts.map(row => row.map(String))], ''))
 }
@@ -79,17 +77,14 @@ export async function listTenants(io: Io, options: JsonOption): Promise<void> {
 
 async function applyChange(io: Io, id: string, change: TenantChange, options: JsonOption, done: string): Promise<void> {
   const tenant = await withStore(io, async store => {
-    const tenants = tenantsIn(store)
-    if (!(await tenants.update(id, change, Date.now()))) throw new CommandError(`there is no tenant ${id}`)
-    return tenants.find(id)
+    await tenantsIn(store).update(id, change, Date.now())
+    return tenantOf(store, id)
   })
-  print(io, options, tenant && shown(tenant), `${done} tenant ${id}`)
+  print(io, options, shown(tenant), `${done} tenant ${id}`)
 }
 
 function readChange({ name, upstream, readLimit, writeLimit }: TenantOptions): TenantChange {
-  if (name !== undefined && (name.trim() === '' || name.length > maxNameLength)) {
-    throw new UsageError(`--name must have 1 to ${maxNameLength} characters`)
-  }
+  checkName(name)
   if (upstream !== undefined && upstream !== onlyUpstream) {
     throw new UsageError(`--upstream: there is no upstream ${upstream}; only ${onlyUpstream} is supported yet`)
   }

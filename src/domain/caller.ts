@@ -10,6 +10,8 @@ export interface Caller {
   /** The client's address, as far as it can be believed. */
   readonly address: string
   readonly requestId: string
+  /** Says that the call writes its audit events itself, so that nobody adds another behind the answer. */
+  markRecorded(): void
 }
 
 /** The livestream as this caller may see it: where to send video, and with which key, only with the scope for it. */

@@ -35,8 +35,14 @@ export function readTimeRange(query: { start_time?: string; end_time?: string })
 export function readTime(field: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const ms = Date.parse(text)
-  if (Number.isNaN(ms)) throw invalid({ field, message: 'is not a time' })
+  if (Number.isNaN(ms) || !isCalendarDay(text.slice(0, 10))) throw invalid({ field, message: 'is not a time' })
   return ms
+}
+
+/** `Date.parse` takes the 30th of February for the 2nd of March. */
+function isCalendarDay(day: string): boolean {
+  const ms = Date.parse(day)
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(day)
 }
 
 function invalid(detail: FailureDetail) {

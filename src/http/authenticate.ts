@@ -24,7 +24,10 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
 
   app.addHook('onRequest', async (request, reply) => {
     const { tenant, key } = await identify(request, reply, deps)
-    request.caller = { tenant, key, address: request.ip, requestId: request.id }
+    const markRecorded = (): void => {
+      request.recorded = true
+    }
+    request.caller = { tenant, key, address: request.ip, requestId: request.id, markRecorded }
 
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
     if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()

@@ -82,6 +82,7 @@ export function recorder({ engine, operations, auditEvents, appendLater, forget,
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
       keep(intent, cause)
     }
+    caller.markRecorded()
 
     let done: Done<T>
     try {
@@ -120,8 +121,8 @@ export function recorder({ engine, operations, auditEvents, appendLater, forget,
 
   /** The intent. One that is written after its caller was told otherwise is closed at once: nothing was sent. */
   async function begin(operation: Operation, intent: AuditEvent): Promise<void> {
-    const expiresAtMs = clock.now() + writeWithinMs
-    const written = engine.write([operations.sent(operation), auditEvents.append(intent)], { expiresAtMs })
+    const statements = [operations.sent(operation), auditEvents.append(intent)]
+    const written = engine.write(statements, { withinMs: writeWithinMs })
     const late = await inTime(written)
     if (!late) return
     written.then(() => engine.write([operations.ended(operation.id, 'failed', null, clock.now())])).catch(() => {}) // it was not written, as its caller was told

@@ -22,7 +22,7 @@ export interface Directory {
   livestream(tenantId: string, id: string): Promise<OwnedLivestream | null>
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void
-  /** Brings what has changed. Concurrent calls are one. */
+  /** Brings what has changed before this call. Calls that wait for the one under way share the next. */
   pull(): Promise<void>
   /** When the store was last read, epoch ms: after a minute without, revoked keys could live on. */
   readonly pulledAtMs: number
@@ -47,6 +47,7 @@ export async function openDirectory(store: Store, now: () => number): Promise<Di
   revision.livestreams = revision.meetings
   let pulledAtMs = 0
   let pulling: Promise<void> | null = null
+  let next: Promise<void> | null = null
 
   async function pull(): Promise<void> {
     const startedAtMs = now()
@@ -76,11 +77,21 @@ export async function openDirectory(store: Store, now: () => number): Promise<Di
       meetings.changed(id)
       livestreams.changed(id)
     },
-    async pull() {
-      pulling ??= pull().finally(() => {
-        pulling = null
-      })
-      await pulling
+    pull() {
+      if (pulling === null) {
+        pulling = pull().finally(() => {
+          pulling = null
+        })
+        return pulling
+      }
+      // What the one under way has read may be older than this call.
+      next ??= pulling
+        .catch(() => {})
+        .then(() => {
+          next = null
+          return directory.pull()
+        })
+      return next
     },
     get pulledAtMs() {
       return pulledAtMs

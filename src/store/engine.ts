@@ -8,8 +8,8 @@ export type Row = Record<string, unknown>
 export type Statement = CompiledQuery & { readonly changes?: number }
 
 export interface WriteOptions {
-  /** The transaction neither begins nor commits after this moment (epoch ms). Without it, it may take as long as it takes. */
-  expiresAtMs?: number
+  /** The transaction neither begins nor commits later than this from now. Without it, it may take as long as it takes. */
+  withinMs?: number
 }
 
 /**

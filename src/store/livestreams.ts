@@ -35,13 +35,14 @@ export function livestreamsIn({ engine, sql }: Store) {
         : { id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }
     },
 
-    /** The livestream of this meeting that was seen last, or null when none ever was. */
+    /** The livestream of this meeting that was seen last (the newest of those seen at once), or null when none ever was. */
     async lastOfMeeting(tenantId: string, meetingId: string): Promise<Livestream | null> {
       const [row] = await engine.read(
         owned(tenantId)
           .selectAll()
           .where('meeting_id', '=', meetingId)
           .orderBy('observed_at', 'desc')
+          .orderBy('created_at', 'desc')
           .limit(1)
           .compile()
       )
@@ -63,6 +64,20 @@ export function livestreamsIn({ engine, sql }: Store) {
         meetingId: row.meeting_id,
         status: row.status
       }))
+    },
+
+    /** The meetings of all tenants, past ones too, whose last seen run was not over, with its status. For the CLI only. */
+    async unfinishedMeetings(): Promise<Map<string, string>> {
+      const rows = await engine.read(
+        sql
+          .selectFrom('livestreams')
+          .select(['meeting_id', 'status'])
+          .where('status', 'not in', ended)
+          .where('meeting_id', 'is not', null)
+          .orderBy('observed_at')
+          .compile()
+      )
+      return new Map(rows.map(row => [String(row.meeting_id), row.status]))
     },
 
     /** The tenant's livestreams, the newest first unless asked otherwise, and how many there are in all. */

@@ -39,6 +39,19 @@ export function operationsIn({ engine, sql }: Store) {
       return row === undefined ? null : toOperation(row)
     },
 
+    /** The meetings that have such a start. For the CLI only. */
+    async meetingsWithOpenStart(): Promise<string[]> {
+      const rows = await engine.read(
+        sql
+          .selectFrom('operations')
+          .select('meeting_id')
+          .where('kind', '=', 'start')
+          .where('state', 'in', ['sent', 'unknown'])
+          .compile()
+      )
+      return rows.map(row => String(row.meeting_id))
+    },
+
     /** Operations that were under way when the last process ended: nobody knows their outcome. */
     async leftSent(): Promise<Operation[]> {
       const rows = await engine.read(sql.selectFrom('operations').selectAll().where('state', '=', 'sent').compile())

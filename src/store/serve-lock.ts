@@ -16,19 +16,35 @@ export interface ServeLock {
  * @throws StoreError when another one still holds it
  */
 export async function takeServeLock(storeFile: string, waitMs: number): Promise<ServeLock> {
-  await mkdir(dirname(storeFile), { recursive: true, mode: 0o700 })
-  const database = new Database(`${storeFile}.lock`, { timeout: 0 })
+  const file = `${storeFile}.lock`
+  const database = await open(file)
   const deadline = performance.now() + waitMs
   for (;;) {
     try {
       database.exec('BEGIN EXCLUSIVE')
       return { release: () => database.close() }
     } catch (cause) {
-      if (performance.now() >= deadline) {
+      const held = cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')
+      if (!held || performance.now() >= deadline) {
         database.close()
-        throw new StoreError(`another gateway serves ${storeFile}: one store, one gateway`, { cause })
+        throw held
+          ? new StoreError(`another gateway serves ${storeFile}: one store, one gateway`, { cause })
+          : cannotLock(file, cause)
       }
       await sleep(100)
     }
   }
+}
+
+async function open(file: string): Promise<Database.Database> {
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    return new Database(file, { timeout: 0 })
+  } catch (cause) {
+    throw cannotLock(file, cause)
+  }
+}
+
+function cannotLock(file: string, cause: unknown): StoreError {
+  return new StoreError(`cannot lock ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
 }

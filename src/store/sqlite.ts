@@ -34,8 +34,10 @@ export async function openSqlite(file: string): Promise<Engine> {
       const [rows] = await reader.run({ statements: [{ sql, parameters }], transaction: false })
       return (rows ?? []) as R[]
     },
-    write(statements: Statement[], { expiresAtMs }: WriteOptions = {}): Promise<Row[][]> {
+    write(statements: Statement[], { withinMs }: WriteOptions = {}): Promise<Row[][]> {
       const plain = statements.map(({ sql, parameters, changes }) => ({ sql, parameters, changes }))
+      // A moment and not a span: what waits in the thread's queue grows old too.
+      const expiresAtMs = withinMs === undefined ? undefined : Date.now() + withinMs
       return writer.run({ statements: plain, transaction: true, expiresAtMs })
     },
     async close() {
@@ -55,6 +57,7 @@ class SqliteThread {
   readonly #options: ConnectionOptions
   readonly #waiting = new Map<number, Waiting>()
   #worker: Worker | null = null
+  #closed = false
   #nextId = 0
 
   constructor(options: ConnectionOptions) {
@@ -62,6 +65,8 @@ class SqliteThread {
   }
 
   run(job: Job): Promise<Row[][]> {
+    // Nobody would end a thread that is started now.
+    if (this.#closed) return Promise.reject(new StoreError('the store is closed'))
     this.#worker ??= this.#start()
     const worker = this.#worker
     const id = this.#nextId++
@@ -73,6 +78,7 @@ class SqliteThread {
 
   /** Finishes what was sent, then ends the thread. */
   async close(): Promise<void> {
+    this.#closed = true
     const worker = this.#worker
     if (worker === null) return
     const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
@@ -82,7 +88,7 @@ class SqliteThread {
 
   #start(): Worker {
     const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: this.#options })
-    let failure = new StoreError('the store is closed')
+    let failure = new StoreError("the store's thread ended")
     worker.on('message', ({ id, result }: { id: number; result: JobResult }) => {
       const waiting = this.#waiting.get(id)
       this.#waiting.delete(id)

@@ -10,7 +10,8 @@ import type { Paging } from '../domain/paging.ts'
  * L2, and both forms in which L2 is published (contract sections 3 and 4.4) fit.
  */
 const Text = Type.Union([Type.String(), Type.Null()])
-const Seconds = Type.Union([Type.Number(), Type.String(), Type.Null()])
+/** In two schemas of the vendor the figures stand in quotes; other text would become a number that JSON does not have. */
+const Seconds = Type.Union([Type.Number(), Type.String({ pattern: '^\\d{1,15}(\\.\\d{1,20})?$' }), Type.Null()])
 
 const VendorLivestream = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64 }),

@@ -48,6 +48,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
       if (status === 404) return null
       const answer = readLivestreamWithSessions(body)
       expectId('livestream', id, answer.livestream.id)
+      for (const session of answer.sessions) expectId('livestream', id, session.livestream_id ?? id)
       return answer
     },
 

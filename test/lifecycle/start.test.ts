@@ -1,33 +1,80 @@
 import t from 'tap'
 import { gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
 
-t.test('a start answers 201 with the livestream, and only the live check and the start went upstream', async t => {
-  const { asAcme, meeting, upstream } = await gateway(t)
-  const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`, { name: 'friday-show' })
-  t.equal(reply.statusCode, 201)
-  t.match(reply.json(), { success: true, data: { status: 'INVOKED', name: 'friday-show', meeting_id: meeting } })
-  t.strictSame(upstream(), [
-    `GET /v2/meetings/${meeting}/active-livestream`,
-    `POST /v2/meetings/${meeting}/livestreams`
-  ])
-})
+t.test('a start', async t => {
+  const { asAcme, meeting, upstream, simulator, withKey } = await gateway(t)
+  const start = `/v2/meetings/${meeting}/livestreams`
 
-t.test('a start of a live meeting answers 200 with the same livestream and starts nothing', async t => {
-  const { asAcme, meeting, simulator } = await gateway(t)
-  const first = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-  const second = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-  t.equal(second.statusCode, 200)
-  t.equal(second.json().data.id, first.json().data.id)
-  t.equal(simulator.livestreams()[0]?.starts, 1)
+  await t.test('answers 201 with the livestream; the live check and the start are all that goes upstream', async t => {
+    const reply = await asAcme('POST', start, { name: 'friday-show' })
+    t.equal(reply.statusCode, 201)
+    t.match(reply.json(), { success: true, data: { status: 'INVOKED', name: 'friday-show', meeting_id: meeting } })
+    t.strictSame(upstream(), [`GET /v2/meetings/${meeting}/active-livestream`, `POST ${start}`])
+    t.match(simulator.journal.at(-1), { body: '{"name":"friday-show"}' })
+  })
+
+  await t.test('of a live meeting answers 200 with the same livestream and starts nothing', async t => {
+    const again = await asAcme('POST', start)
+    t.equal(again.statusCode, 200)
+    t.equal(again.json().data.id, simulator.livestreams()[0]?.id)
+    t.equal(simulator.livestreams()[0]?.starts, 1)
+  })
+
+  await t.test('shows where to send video, and the key, for the scope stream-key:read alone', async t => {
+    const withScope = await asAcme('POST', start)
+    t.match(withScope.json().data, { stream_key: String, ingest_server: String })
+    t.equal(withScope.headers['cache-control'], 'no-store')
+    const { call } = await withKey('acme', ['livestreams:start'])
+    const without = await call('POST', start)
+    t.equal(without.statusCode, 200)
+    t.notMatch(Object.keys(without.json().data), ['stream_key'])
+    t.notMatch(without.body, 'ingest')
+  })
 })
 
 t.test('fifty starts at once start one livestream: one caller gets 201, the others 200', async t => {
   const { asAcme, meeting, simulator } = await gateway(t)
-  const replies = await Promise.all(
-    Array.from({ length: 50 }, () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`))
-  )
+  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  const replies = await Promise.all(Array.from({ length: 50 }, start))
   const statuses = replies.map(reply => reply.statusCode).sort()
   t.strictSame(statuses, [...Array(49).fill(200), 201])
   t.equal(new Set(replies.map(reply => reply.json().data.id)).size, 1)
   t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 1)
+})
+
+t.test('a browser that is faster than our look: the vendor says 409, the caller gets its livestream', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t)
+  simulator.failNext({ match: { method: 'GET' }, status: 404, body: {} })
+  const theirs = simulator.startFromBrowser(meeting)
+  const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal(reply.statusCode, 200)
+  t.equal(reply.json().data.id, theirs.id)
+})
+
+t.test('a vendor that says 409 and shows no livestream is a 409, and the next start goes on', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t)
+  simulator.failNext({ match: { method: 'POST' }, status: 409, body: {} })
+  const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal(reply.statusCode, 409)
+  t.equal(reply.json().error.type, 'already_live')
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+})
+
+t.test('a caller that hangs up aborts nothing: the livestream is started and on record', async t => {
+  const { meeting, simulator, url, events, withKey } = await gateway(t)
+  const { key } = await withKey('acme', ['livestreams:start'])
+  simulator.failNext([{ match: { method: 'GET' } }, { match: { method: 'POST' }, delayMs: 300 }])
+  const hangUp = new AbortController()
+  const call = fetch(`${url}/v2/meetings/${meeting}/livestreams`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${key}` },
+    signal: hangUp.signal
+  })
+  const ended = t.rejects(call, { name: 'AbortError' })
+  await until(() => simulator.journal.some(({ method }) => method === 'POST'))
+  hangUp.abort()
+  await ended
+  await until(async () => (await events()).some(({ unmapped }) => unmapped.outcome === 'done'))
+  t.equal(simulator.livestreams()[0]?.starts, 1)
 })

@@ -18,7 +18,12 @@ export async function openStoreHere(file: string): Promise<Store> {
       const [rows] = await run({ statements: [{ sql, parameters }], transaction: false })
       return (rows ?? []) as R[]
     },
-    write: (statements, { expiresAtMs } = {}) => run({ statements: [...statements], transaction: true, expiresAtMs }),
+    write: (statements, { withinMs } = {}) =>
+      run({
+        statements: [...statements],
+        transaction: true,
+        expiresAtMs: withinMs === undefined ? undefined : Date.now() + withinMs
+      }),
     async close() {
       connection.close()
     }

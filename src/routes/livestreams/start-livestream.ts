@@ -38,7 +38,6 @@ export function startLivestream(app: Api, { start }: { start: StartOnce }): void
   app.post('/meetings/:meeting_id/livestreams', { schema, config: { rule } }, async (request, reply) => {
     const { livestream, started } = await start(request.caller, request.meeting, request.body)
     const shown = shownTo(request.caller, livestream)
-    request.recorded = started
     request.streamKeyRevealed = revealsKey(shown)
     if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
     return reply.code(started ? 201 : 200).send({ success: true, data: shown })

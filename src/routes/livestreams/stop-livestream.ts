@@ -29,7 +29,6 @@ export interface StopDeps {
 
 export function stopLivestream(app: Api, { stop, spendWrite }: StopDeps): void {
   app.post('/meetings/:meeting_id/active-livestream/stop', { schema, config: { rule } }, async (request, reply) => {
-    request.recorded = true
     try {
       const { fruitless } = await stop(request.caller, request.meeting)
       if (fruitless) await spendWrite(request, reply)

@@ -18,7 +18,6 @@ const rule = { scope: 'meetings:write', limit: 'write' } as const
 
 export function createMeeting(app: Api, { meetings }: { meetings: TenantMeetings }): void {
   app.post('/meetings', { schema, config: { rule } }, async (request, reply) => {
-    request.recorded = true
     const meeting = await meetings.create(request.caller, request.body)
     return reply.code(201).send({ success: true, data: meeting })
   })

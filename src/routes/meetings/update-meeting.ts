@@ -20,7 +20,6 @@ const rule = { scope: 'meetings:write', limit: 'write' } as const
 
 export function updateMeeting(app: Api, { meetings }: { meetings: TenantMeetings }): void {
   app.patch('/meetings/:meeting_id', { schema, config: { rule } }, async request => {
-    request.recorded = true
     const meeting = await meetings.update(request.caller, request.meeting, request.body)
     return { success: true as const, data: meeting }
   })

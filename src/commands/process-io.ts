@@ -1,0 +1,18 @@
+import { environment } from '../config.ts'
+import { openStore } from '../store/store.ts'
+import type { Io } from './io.ts'
+
+/** The real world: this process's environment, its two streams, a store with threads of its own. */
+export function processIo(): Io {
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') return // who reads may leave early (`| head`): that is no failure of the command
+    process.stderr.write(`livegate: standard output cannot be written: ${message}\n`)
+    process.exit(1)
+  })
+  return {
+    env: environment,
+    out: text => process.stdout.write(`${text}\n`),
+    err: text => process.stderr.write(`${text}\n`),
+    openStore
+  }
+}

@@ -1,0 +1,110 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { parseRateLimit } from '../../src/domain/rate-limit.ts'
+import { commandLine, refused } from '../support/cli.ts'
+
+t.test('a tenant is created, changed, suspended, resumed and shown, as JSON', async t => {
+  const { json } = commandLine(t)
+  t.strictSame(await json('tenant', 'list'), [])
+  const acme = await json('tenant', 'create', 'acme')
+  t.match(acme, {
+    id: 'acme',
+    name: 'acme',
+    upstream: 'default',
+    read_limit: null,
+    write_limit: null,
+    suspended: false
+  })
+  t.ok(Math.abs(Date.parse(acme.created_at) - Date.now()) < 10_000)
+
+  const limits = ['--read-limit', '600/60', '--write-limit', '1/86400', '--upstream', 'default']
+  const globex = await json('tenant', 'create', 'globex-2', '--name', 'Globex & Söhne', ...limits)
+  t.match(globex, { name: 'Globex & Söhne', read_limit: '600/60', write_limit: '1/86400' })
+
+  t.strictSame(await json('tenant', 'update', 'acme', '--name', 'Acme'), { ...acme, name: 'Acme' })
+  const changed = await json('tenant', 'update', 'globex-2', '--read-limit', 'default')
+  t.strictSame(changed, { ...globex, read_limit: null }, 'what is not named stays')
+  const same = await json('tenant', 'update', 'globex-2', '--upstream', 'default')
+  t.strictSame(same, changed)
+
+  t.match(await json('tenant', 'suspend', 'acme'), { id: 'acme', suspended: true })
+  t.match(await json('tenant', 'suspend', 'acme'), { suspended: true }, 'twice is no mistake')
+  t.match(await json('tenant', 'show', 'acme'), { suspended: true })
+  t.match(await json('tenant', 'resume', 'acme'), { suspended: false })
+  t.strictSame(await json('tenant', 'list'), [{ ...acme, name: 'Acme' }, changed])
+})
+
+t.test('people read it as text', async t => {
+  const { run } = commandLine(t)
+  t.equal((await run('tenant', 'list')).stdout, 'no tenants yet: livegate tenant create <id>\n')
+  t.match((await run('tenant', 'create', 'acme')).stdout, 'created tenant acme; next: livegate key create acme')
+  t.equal((await run('tenant', 'update', 'acme', '--read-limit', '5/1')).stdout, 'updated tenant acme\n')
+  t.match((await run('tenant', 'show', 'acme')).stdout, /^read_limit +5\/1\nwrite_limit +default\nsuspended +false$/m)
+  t.equal((await run('tenant', 'suspend', 'acme')).stdout, 'suspended tenant acme\n')
+  t.match(
+    (await run('tenant', 'list')).stdout,
+    /^id +name +upstream +state +created\nacme +acme +default +suspended +2/
+  )
+  t.equal((await run('tenant', 'resume', 'acme')).stdout, 'resumed tenant acme\n')
+  t.match((await run('tenant', 'list')).stdout, /^acme +acme +default +active +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/m)
+})
+
+t.test('what is wrong with a tenant is named, and nothing is created or changed', async t => {
+  const { run, json } = commandLine(t)
+  const acme = await json('tenant', 'create', 'acme')
+  const usage: [string[], RegExp][] = [
+    ...['Acme', 'a_b', '-a', 'a-', 'a--b', 'ä', ' ', 'a b', 'a'.repeat(64), '..', 'a/b'].map(
+      (id): [string[], RegExp] => [['create', '--', id], /^a tenant id is lower-case letters and digits/]
+    ),
+    ...['600', '600/', '0/60', '60/0', '-1/60', '6e2/60', '1000001/60', '1/86401', '600/60 ', ''].flatMap(
+      (limit): [string[], RegExp][] => [
+        [
+          ['create', 'other', `--read-limit=${limit}`],
+          /^--read-limit must be calls\/seconds, like 600\/60, or default$/
+        ],
+        [['update', 'acme', `--write-limit=${limit}`], /^--write-limit must be calls\/seconds/]
+      ]
+    ),
+    [['create', 'other', '--upstream', 'second'], /^--upstream: there is no upstream second; only default/],
+    [['update', 'acme', '--upstream', ''], /^--upstream: there is no upstream/],
+    [['create', 'other', '--name', ' '], /^--name must have 1 to 200 characters/],
+    [['create', 'other', '--name', 'two\nlines'], /^--name must have 1 to 200 characters, on one line/],
+    [['update', 'acme', '--name', 'n'.repeat(201)], /^--name must have 1 to 200 characters/],
+    [['update', 'acme'], /^nothing to change: give --name, --upstream, --read-limit or --write-limit$/]
+  ]
+  for (const [args, message] of usage) {
+    const outcome = await run('tenant', ...args)
+    t.equal(outcome.code, 2, args.join(' '))
+    t.match(refused(outcome), message)
+  }
+  t.strictSame(await json('tenant', 'list'), [acme])
+})
+
+t.test('a tenant that exists twice, or not at all, is one line and exit code 1', async t => {
+  const { run, json } = commandLine(t)
+  const acme = await json('tenant', 'create', 'acme')
+  const twice = await run('tenant', 'create', 'acme', '--name', 'Another')
+  t.equal(twice.code, 1)
+  t.equal(refused(twice), 'the tenant acme exists already')
+  for (const args of [['show'], ['suspend'], ['resume'], ['update', '--name', 'x']]) {
+    const [verb = '', ...rest] = args
+    const outcome = await run('tenant', verb, 'globex', ...rest)
+    t.equal(outcome.code, 1, verb)
+    t.equal(refused(outcome), 'there is no tenant globex')
+  }
+  t.strictSame(await json('tenant', 'list'), [acme])
+})
+
+t.test('every limit that is taken is kept as it was written, and every other one is refused', async t => {
+  const { run, json } = commandLine(t)
+  await json('tenant', 'create', 'acme')
+  const number = fc.oneof(fc.integer({ min: -1, max: 2_000_000 }).map(String), fc.string({ maxLength: 4 }))
+  await fc.assert(
+    fc.asyncProperty(number, number, async (calls, seconds) => {
+      const limit = `${calls}/${seconds}`
+      const { code, stdout } = await run('tenant', 'update', 'acme', `--read-limit=${limit}`, '--json')
+      if (parseRateLimit(limit) === null) return code === 2
+      return code === 0 && JSON.parse(stdout).read_limit === limit
+    })
+  )
+})

@@ -1,0 +1,140 @@
+import { Command } from 'commander'
+import t from 'tap'
+import { define } from '../../src/cli.ts'
+import { makeKey } from '../../src/domain/api-key.ts'
+import { commandLine, refused, runHere } from '../support/cli.ts'
+
+const commands = [
+  'serve',
+  'demo',
+  'simulate',
+  'tenant create',
+  'tenant update',
+  'tenant list',
+  'tenant show',
+  'tenant suspend',
+  'tenant resume',
+  'key create',
+  'key list',
+  'key revoke',
+  'meeting assign',
+  'meeting release',
+  'meeting list',
+  'openapi',
+  'healthcheck'
+]
+
+t.test('the commands are those of the design', async t => {
+  const cli = new Command()
+  define(cli, { env: {}, out() {}, err() {}, openStore: () => Promise.reject(new Error('not opened')) })
+  const names = (command: Command): string[] =>
+    command.commands.length === 0
+      ? ['']
+      : command.commands.flatMap(child => names(child).map(rest => `${child.name()} ${rest}`.trim()))
+  t.strictSame(names(cli), commands)
+})
+
+t.test('--help of every command exits 0, prints to standard output and names what the command takes', async t => {
+  const options: Record<string, string[]> = {
+    demo: ['--host', '--port', '--vendor', '--org', '--key'],
+    simulate: [
+      '--host',
+      '--port',
+      '--org',
+      '--key',
+      '--contract',
+      '--meeting',
+      '--live-after',
+      '--start-while-live'
+    ].concat(['--active-during-invoked', '--stop-with-nothing-live', '--livestream-id', '--lists']),
+    'tenant create': ['<id>', '--name', '--upstream', '--read-limit', '--write-limit'],
+    'tenant update': ['<id>', '--name', '--upstream', '--read-limit', '--write-limit'],
+    'key create': ['<tenant>', '--preset', '--scope', '--expires', '--name'],
+    'key list': ['[tenant]'],
+    'key revoke': ['<key_id>'],
+    'meeting assign': ['<tenant>', '[meeting_id]', '--file', '--force'],
+    'meeting release': ['<meeting_id>', '--force'],
+    'meeting list': ['[tenant]']
+  }
+  for (const command of commands) {
+    const { code, stdout, stderr } = await runHere([...command.split(' '), '--help'], {})
+    t.strictSame({ code, stderr }, { code: 0, stderr: '' }, command)
+    for (const word of [`Usage: livegate ${command}`, '--json', ...(options[command] ?? [])]) {
+      t.ok(stdout.includes(word), `${command} --help says ${word}`)
+    }
+  }
+  for (const group of [[], ['tenant'], ['key'], ['meeting']]) {
+    const { code, stdout } = await runHere([...group, '--help'], {})
+    t.equal(code, 0)
+    t.match(stdout, /Commands:/)
+  }
+})
+
+t.test('wrong usage is one line on standard error and exit code 2', async t => {
+  const { run } = commandLine(t)
+  const wrong: [string, RegExp][] = [
+    ['', /which command\? --help/],
+    ['tenant', /which command\? --help/],
+    ['nonsense', /unknown command 'nonsense'/],
+    ['tenant nonsense', /unknown command 'nonsense'/],
+    ['help nonsense', /which command\? --help/],
+    ['--nonsense', /unknown option '--nonsense'/],
+    ...commands.map((command): [string, RegExp] => [`${command} --nonsense`, /unknown option '--nonsense'/]),
+    ['tenant list --jsno', /unknown option '--jsno' \(Did you mean --json\?\)/],
+    ['tenant create', /missing required argument 'id'/],
+    ['tenant update', /missing required argument 'id'/],
+    ['tenant show', /missing required argument 'id'/],
+    ['key create', /missing required argument 'tenant'/],
+    ['key revoke', /missing required argument 'key_id'/],
+    ['meeting assign', /missing required argument 'tenant'/],
+    ['meeting release', /missing required argument 'meeting_id'/],
+    ['tenant create acme --name', /option '--name <text>' argument missing/],
+    ['serve now', /too many arguments/],
+    ['demo now', /too many arguments/],
+    ['simulate now', /too many arguments/],
+    ['openapi now', /too many arguments/],
+    ['healthcheck now', /too many arguments/],
+    ['tenant list acme', /too many arguments/],
+    ['tenant create acme globex', /too many arguments/],
+    ['key list acme globex', /too many arguments/],
+    ['meeting assign acme a b', /too many arguments/],
+    ['demo --port 65536', /--port must be a whole number from 0 to 65535/],
+    ['demo --port 3e3', /--port must be a whole number from 0 to 65535/]
+  ]
+  for (const [line, message] of wrong) {
+    const outcome = await run(...line.split(' ').filter(word => word !== ''))
+    t.equal(outcome.code, 2, `livegate ${line}`)
+    t.match(refused(outcome), message)
+  }
+})
+
+t.test('a key that stands in the wrong place is not repeated', async t => {
+  const { run } = commandLine(t)
+  const key = makeKey().key.reveal()
+  const places = [[key], ['key', key], ['key', 'revoke', key], ['key', 'list', key], ['key', 'create', key]]
+  for (const args of [
+    ...places,
+    ['tenant', 'show', key],
+    ['tenant', 'create', key],
+    ['meeting', 'assign', 'acme', key]
+  ]) {
+    const outcome = await run(...args)
+    t.not(outcome.code, 0)
+    t.notMatch(refused(outcome), key)
+    t.notMatch(refused(outcome), key.slice(-20))
+  }
+})
+
+t.test('what nobody expected is one line without a stack, and exit code 1', async t => {
+  const failing = (error: unknown) => runHere(['tenant', 'list'], {}, () => Promise.reject(error))
+  const outcome = await failing(new TypeError('something\n    at somewhere (file.ts:1:1)'))
+  t.equal(outcome.code, 1)
+  t.equal(refused(outcome), 'unexpected: something at somewhere (file.ts:1:1)')
+  t.equal(refused(await failing('thrown as a text')), 'unexpected: thrown as a text')
+})
+
+t.test('a store that is not configured well is one line and exit code 1', async t => {
+  const outcome = await runHere(['tenant', 'list'], { DATABASE_URL: 'nonsense', LOG_LEVEL: 'loud' })
+  t.equal(outcome.code, 1)
+  t.match(refused(outcome), /^DATABASE_URL must be sqlite:<file>; LOG_LEVEL must be one of /)
+})

@@ -1,0 +1,133 @@
+import t from 'tap'
+import { Check } from 'typebox/value'
+import { AuditEvent } from '../../src/domain/audit-event.ts'
+import { lockStore } from '../support/faulty-store.ts'
+import { gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+
+t.test(
+  "a mutation's intent is committed before the vendor hears of it, its outcome before the caller does",
+  async t => {
+    const { asAcme, meeting, simulator, store } = await gateway(t)
+    const rows = () =>
+      store.engine.read(store.sql.selectFrom('audit_events').select(['action', 'outcome']).orderBy('seq').compile())
+    const operations = () => store.engine.read(store.sql.selectFrom('operations').select('state').compile())
+
+    simulator.failNext({ match: { method: 'POST' }, delayMs: 300 })
+    const starting = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    await until(() => simulator.journal.some(({ method }) => method === 'POST'))
+    t.strictSame(await rows(), [{ action: 'startLivestream', outcome: 'pending' }])
+    t.strictSame(await operations(), [{ state: 'sent' }])
+
+    t.equal((await starting).statusCode, 201)
+    t.strictSame(await rows(), [
+      { action: 'startLivestream', outcome: 'pending' },
+      { action: 'startLivestream', outcome: 'done' }
+    ])
+    t.strictSame(await operations(), [{ state: 'done' }])
+  }
+)
+
+t.test('reads and refusals have one event each, mutations two, and all of a call carry its request id', async t => {
+  const { as, asAcme, meeting, otherMeeting, withKey, events } = await gateway(t, {
+    config: { readLimit: { calls: 3, seconds: 60 } }
+  })
+  const viewer = (await withKey('globex', ['livestreams:read'])).call
+  const active = `/v2/meetings/${meeting}/active-livestream`
+  const calls: [string, Promise<{ statusCode: number }>, number][] = [
+    ['unknown-key', as(null)('GET', active, undefined, { 'x-request-id': 'unknown-key' }), 401],
+    [
+      'no-scope',
+      viewer('POST', `/v2/meetings/${otherMeeting}/livestreams`, undefined, { 'x-request-id': 'no-scope' }),
+      403
+    ],
+    ['not-mine', viewer('GET', active, undefined, { 'x-request-id': 'not-mine' }), 404],
+    ['no-route', viewer('GET', '/v2/nothing', undefined, { 'x-request-id': 'no-route' }), 404],
+    ['bad-body', asAcme('POST', '/v2/meetings', { titel: 'x' }, { 'x-request-id': 'bad-body' }), 400]
+  ]
+  for (const [name, call, status] of calls) t.equal((await call).statusCode, status, name)
+  const name = (id: string) => ({ 'x-request-id': id })
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, name('start'))).statusCode, 201)
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, name('again'))).statusCode, 200)
+  for (let i = 0; i < 3; i++) await asAcme('GET', active, undefined, name(`read-${i}`))
+  t.equal((await asAcme('GET', active, undefined, name('too-many'))).statusCode, 429)
+
+  const written = await events()
+  const of = (id: string) => written.filter(event => event.metadata.correlation_uid === id).map(summary)
+  t.strictSame(of('unknown-key'), ['nobody getActiveLivestream refused 401 unauthorized'])
+  t.strictSame(of('no-scope'), ['globex startLivestream refused 403 scope_missing'])
+  t.strictSame(of('not-mine'), ['globex getActiveLivestream refused 404 meeting_not_found'])
+  t.strictSame(of('no-route'), ['globex unknown refused 404 not_found'])
+  t.strictSame(of('bad-body'), ['acme createMeeting refused 400 invalid_input'])
+  t.strictSame(of('start'), ['acme startLivestream pending - -', 'acme startLivestream done 201 -'])
+  t.strictSame(of('again'), ['acme startLivestream done 200 -'])
+  t.strictSame(of('read-1'), ['acme getActiveLivestream done 200 -'])
+  t.strictSame(of('too-many'), ['acme getActiveLivestream refused 429 rate_limited'])
+  t.ok(
+    written.every(event => Check(AuditEvent, event)),
+    'every event fits its schema'
+  )
+})
+
+t.test('the log says when a stream key was shown, and never what it was', async t => {
+  const { asAcme, meeting, events, simulator, withKey } = await gateway(t)
+  await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+  const { call } = await withKey('acme', ['livestreams:read'])
+  await call('GET', `/v2/meetings/${meeting}/active-livestream`)
+  const written = await events()
+  t.strictSame(
+    written.map(event => event.unmapped.stream_key_revealed === true),
+    [false, true, true, false]
+  )
+  t.notMatch(JSON.stringify(written), simulator.livestreams()[0]?.stream_key)
+})
+
+t.test(
+  'a store that cannot be written: starts are refused and not sent, reads go on, nothing of it is lost',
+  async t => {
+    const { asAcme, meeting, storeFile, simulator, events } = await gateway(t)
+    const unlock = lockStore(storeFile)
+    const before = performance.now()
+    const start = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, {
+      'x-request-id': 'locked-out'
+    })
+    t.equal(start.statusCode, 503)
+    t.match(start.json().error, { type: 'audit_unavailable', outcome: 'not_sent' })
+    t.ok(performance.now() - before < 2_000, 'and it does not take long')
+    t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 0)
+    t.equal((await asAcme('GET', `/v2/meetings/${meeting}`)).statusCode, 200)
+    unlock()
+    const refusals = async () => (await events()).filter(event => event.metadata.correlation_uid === 'locked-out')
+    await until(async () => (await refusals().catch(() => [])).length === 1)
+    t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+  }
+)
+
+t.test(
+  'a start that the vendor did, but that could not be recorded: 503 unknown, and the next start finds it',
+  async t => {
+    const { asAcme, meeting, storeFile, simulator } = await gateway(t)
+    simulator.failNext({ match: { method: 'POST' }, delayMs: 300 })
+    const starting = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    await until(() => simulator.journal.some(({ method }) => method === 'POST'))
+    const unlock = lockStore(storeFile)
+    const reply = await starting
+    unlock()
+    t.equal(reply.statusCode, 503)
+    t.match(reply.json().error, { type: 'audit_unavailable', outcome: 'unknown' })
+    t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 200)
+    t.equal(simulator.livestreams()[0]?.starts, 1)
+  }
+)
+
+function summary(event: AuditEvent): string {
+  const { tenant_id, outcome } = event.unmapped
+  return [
+    tenant_id ?? 'nobody',
+    event.api.operation,
+    outcome,
+    event.status_code ?? '-',
+    event.status_detail ?? '-'
+  ].join(' ')
+}

@@ -1,0 +1,94 @@
+import t from 'tap'
+import { operationsIn } from '../../src/store/operations.ts'
+import type { Store } from '../../src/store/store.ts'
+import { manualClock } from '../support/clock.ts'
+import { gateway } from '../support/gateway.ts'
+
+const lost = { match: { method: 'POST' }, hangUp: true }
+
+t.test(
+  'a start whose answer was lost before the work holds the meeting until the vendor has shown nothing',
+  async t => {
+    const clock = manualClock()
+    const { asAcme, meeting, simulator, store } = await gateway(t, { clock })
+    const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    simulator.failNext(lost)
+
+    const first = await start()
+    t.equal(first.statusCode, 502)
+    t.match(first.json().error, { type: 'upstream_unreachable', outcome: 'unknown' })
+
+    const early = await start()
+    t.equal(early.statusCode, 409)
+    t.equal(early.json().error.type, 'start_unsettled')
+    t.equal(early.headers['retry-after'], '30')
+    t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 1, 'nothing second went upstream')
+
+    clock.advance(30_000)
+    t.equal((await start()).statusCode, 201)
+    t.strictSame(await states(store), ['failed', 'done'])
+  }
+)
+
+t.test('a start whose answer was lost after the work is found: the next start gets its livestream', async t => {
+  const { asAcme, meeting, simulator, store } = await gateway(t)
+  simulator.failNext({ ...lost, afterWork: true })
+  const first = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.match(first.json().error, { outcome: 'unknown' })
+  const second = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal(second.statusCode, 200)
+  t.equal(simulator.livestreams()[0]?.starts, 1)
+  t.strictSame(await states(store), ['done'])
+})
+
+t.test(
+  'a start that a crashed gateway left open is unknown: it is on record and nothing second is started',
+  async t => {
+    const { asAcme, meeting, simulator, store, events } = await gateway(t, {
+      async before(store, simulator) {
+        const [meeting] = await store.engine.read(
+          store.sql.selectFrom('meetings').select('id').where('tenant_id', '=', 'acme').compile()
+        )
+        const meetingId = meeting?.id ?? ''
+        simulator.startFromBrowser(meetingId) // the start had reached the vendor
+        const sent = operationsIn(store).sent({
+          id: 'left-open',
+          tenantId: 'acme',
+          keyId: 'gone',
+          kind: 'start',
+          meetingId,
+          livestreamId: null,
+          state: 'sent',
+          requestId: 'before-the-crash',
+          sentAtMs: Date.now(),
+          settledAtMs: null
+        })
+        await store.engine.write([sent])
+      }
+    })
+    t.match(await events(), [
+      { metadata: { correlation_uid: 'before-the-crash' }, unmapped: { outcome: 'unknown', tenant_id: 'acme' } }
+    ])
+    const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    t.equal(reply.statusCode, 200)
+    t.equal(simulator.livestreams()[0]?.starts, 1)
+    t.strictSame(await states(store), ['done'])
+  }
+)
+
+t.test(
+  'a vendor that cannot be asked whether the meeting is live: nothing is sent, and the answer says so',
+  async t => {
+    const { asAcme, meeting, simulator } = await gateway(t)
+    simulator.failNext({ match: { method: 'GET' }, status: 500 })
+    const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    t.equal(reply.statusCode, 502)
+    t.match(reply.json().error, { type: 'upstream_failed', outcome: 'not_sent' })
+    t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 0)
+  }
+)
+
+async function states({ engine, sql }: Store): Promise<string[]> {
+  const rows = await engine.read(sql.selectFrom('operations').select('state').orderBy('sent_at').compile())
+  return rows.map(({ state }) => state)
+}

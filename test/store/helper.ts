@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { type ApiKey, makeKey } from '../../src/domain/api-key.ts'
+import type { Operation } from '../../src/domain/operation.ts'
+import type { Tenant } from '../../src/domain/tenant.ts'
+import type { Store } from '../../src/store/store.ts'
+import { tenantsIn } from '../../src/store/tenants.ts'
+import { openStoreHere } from '../support/store.ts'
+
+interface TestContext {
+  teardown(fn: () => unknown): void
+  testdir(): string
+}
+
+/** An empty store with two tenants, acme and globex. */
+export async function storeWithTenants(t: TestContext): Promise<{ store: Store; file: string }> {
+  const file = join(t.testdir(), 'livegate.db')
+  const store = await openStoreHere(file)
+  t.teardown(() => store.close())
+  for (const id of ['acme', 'globex']) await tenantsIn(store).create(tenantNamed(id))
+  return { store, file }
+}
+
+export function tenantNamed(id: string, more: Partial<Tenant> = {}): Tenant {
+  const limits = { readLimit: null, writeLimit: null }
+  return { id, name: id, upstream: 'default', ...limits, suspended: false, createdAtMs: 1_000, ...more }
+}
+
+/** A key as it is stored: without its text. */
+export function keyOf(tenantId: string, more: Partial<ApiKey> = {}): ApiKey {
+  const { id, digest } = makeKey()
+  const times = { createdAtMs: 1_000, expiresAtMs: null, revokedAtMs: null }
+  return { id, tenantId, name: 'studio', scopes: ['livestreams:read'], digest, ...times, ...more }
+}
+
+export function operationOf(tenantId: string, more: Partial<Operation> = {}): Operation {
+  return {
+    id: randomUUID(),
+    tenantId,
+    keyId: 'k1',
+    kind: 'start',
+    meetingId: 'm1',
+    livestreamId: null,
+    state: 'sent',
+    requestId: 'r1',
+    sentAtMs: 1_000,
+    settledAtMs: null,
+    ...more
+  }
+}

@@ -1,0 +1,108 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { sql as raw } from 'kysely'
+import t from 'tap'
+import { sqlFor } from '../../src/store/database.ts'
+import { Conflict, type Engine, Expired, StoreError, UniqueViolation } from '../../src/store/engine.ts'
+import { openSqlite } from '../../src/store/sqlite.ts'
+
+const sql = sqlFor('sqlite')
+const put = (name: string, value = '') => sql.insertInto('meta').values({ name, value }).compile()
+
+async function names(engine: Engine): Promise<string[]> {
+  return (await engine.read(sql.selectFrom('meta').select('name').orderBy('name').compile())).map(({ name }) => name)
+}
+
+t.test('the engine in its two threads', async t => {
+  const file = join(t.testdir(), 'new', 'folder', 'livegate.db')
+  const shared = await openSqlite(file)
+  const engine = shared
+  t.teardown(() => shared.close())
+  await engine.write([raw`create table meta (name text primary key, value text not null)`.compile(sql)])
+  t.beforeEach(async () => {
+    await engine.write([sql.deleteFrom('meta').compile()])
+  })
+
+  t.test('nobody else on the machine can read the file, its log or its folder', async t => {
+    await engine.write([put('one')])
+    const mode = (path: string) => statSync(path).mode & 0o777
+    t.equal(mode(file), 0o600)
+    t.equal(mode(`${file}-wal`), 0o600)
+    t.equal(mode(join(file, '..')), 0o700)
+  })
+
+  t.test('what was written is read at once, and each statement gives the rows that it returned', async t => {
+    const returning = sql.insertInto('meta').values({ name: 'b', value: '2' }).returning('name').compile()
+    t.strictSame(await engine.write([put('a'), returning]), [[], [{ name: 'b' }]])
+    t.strictSame(await names(engine), ['a', 'b'])
+    t.strictSame(await engine.write([]), [])
+  })
+
+  t.test('a transaction is all or nothing: a statement that fails undoes those before it', async t => {
+    const broken = raw`insert into no_such_table values (1)`.compile(sql)
+    await t.rejects(engine.write([put('a'), put('b'), broken]), { constructor: StoreError })
+    await t.rejects(engine.write([put('a'), put('b'), put('a')]), { constructor: UniqueViolation })
+    await t.rejects(engine.write([put('a'), { ...put('b'), changes: 2 }]), { constructor: Conflict })
+    t.strictSame(await names(engine), [])
+    await engine.write([put('a')])
+    t.strictSame(await names(engine), ['a'], 'and the next one works')
+  })
+
+  t.test('a statement that changes another number of rows than expected is a conflict', async t => {
+    await engine.write([put('a'), put('b')])
+    const update = (name: string) => sql.updateTable('meta').set({ value: 'x' }).where('name', '=', name)
+    await t.rejects(engine.write([{ ...update('missing').compile(), changes: 1 }]), { constructor: Conflict })
+    await t.rejects(engine.write([{ ...update('missing').returning('name').compile(), changes: 1 }]), {
+      constructor: Conflict,
+      reason: '0 rows changed, not 1'
+    })
+    await engine.write([{ ...update('a').compile(), changes: 1 }])
+    await engine.write([{ ...update('a').returning('name').compile(), changes: 1 }])
+    t.strictSame(await names(engine), ['a', 'b'])
+  })
+
+  t.test('what comes after its expiry is not written', async t => {
+    await t.rejects(engine.write([put('late')], { withinMs: -1 }), { constructor: Expired })
+    await engine.write([put('early')], { withinMs: 60_000 })
+    t.strictSame(await names(engine), ['early'])
+  })
+
+  t.test('the reading thread cannot write', async t => {
+    await t.rejects(engine.read(put('through the back door')), { constructor: StoreError, reason: /readonly/i })
+    await t.rejects(engine.read(raw`drop table meta`.compile(sql)), { constructor: StoreError })
+    t.strictSame(await names(engine), [])
+  })
+
+  t.test('many calls at once have each their own answer', async t => {
+    const values = Array.from({ length: 200 }, (_, i) => String(i))
+    await Promise.all(values.map(value => engine.write([put(value.padStart(3, '0'), value)])))
+    const found = await Promise.all(
+      values.map(value => engine.read(sql.selectFrom('meta').select('value').where('value', '=', value).compile()))
+    )
+    t.strictSame(
+      found.map(([row]) => row?.value),
+      values
+    )
+  })
+
+  t.test('a closed engine finishes what it was given and refuses what comes later', async t => {
+    const engine = await openSqlite(file)
+    let started = 0
+    const count = () => {
+      started++
+    }
+    process.on('worker', count)
+    t.teardown(() => process.off('worker', count))
+    const given = engine.write([put('given')])
+    await engine.close()
+    await given
+    await t.rejects(engine.write([put('later')]), { constructor: StoreError, reason: 'the store is closed' })
+    await t.rejects(engine.read(sql.selectFrom('meta').selectAll().compile()), {
+      constructor: StoreError,
+      reason: 'the store is closed'
+    })
+    await engine.close()
+    t.equal(started, 0, 'no thread is started that nobody would end')
+    t.strictSame(await names(shared), ['given'])
+  })
+})

@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { define } from '../../src/cli.ts'
+import { main } from '../../src/commands/main.ts'
+import type { Environment } from '../../src/config.ts'
+import type { TestContext } from './gateway.ts'
+import { openStoreHere } from './store.ts'
+
+export interface Outcome {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+export interface CommandLine {
+  /** Runs one command in this process, on the store of this command line: `run('tenant', 'list')`. */
+  run(...args: string[]): Promise<Outcome>
+  /** The same with `--json`, which has to work: gives the one document that it printed. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
+  json(...args: string[]): Promise<any>
+  storeFile: string
+  env: Environment
+}
+
+/** The command line with nothing in its environment but a store in the test's own folder, and what the test adds. */
+export function commandLine(t: TestContext, env: Environment = {}): CommandLine {
+  const storeFile = env.DATABASE_URL?.replace('sqlite:', '') ?? join(t.testdir(), 'livegate.db')
+  const ours = { DATABASE_URL: `sqlite:${storeFile}`, ...env }
+  const run = (...args: string[]): Promise<Outcome> => runHere(args, ours)
+  return {
+    run,
+    storeFile,
+    env: ours,
+    async json(...args) {
+      const { code, stdout, stderr } = await run(...args, '--json')
+      if (code !== 0) throw new Error(`${args.join(' ')}: exit code ${code}, ${stderr}`)
+      return JSON.parse(stdout)
+    }
+  }
+}
+
+/** One command in this process, which costs much less than a process of its own. */
+export async function runHere(args: string[], env: Environment, openStore = openStoreHere): Promise<Outcome> {
+  let stdout = ''
+  let stderr = ''
+  const code = await main(define, args, {
+    env,
+    out(text) {
+      stdout += `${text}\n`
+    },
+    err(text) {
+      stderr += `${text}\n`
+    },
+    openStore
+  })
+  return { code, stdout, stderr }
+}
+
+export interface Running {
+  pid: number
+  /** What it has printed so far. */
+  stdout(): string
+  stderr(): string
+  /** Waits until standard output matches; rejects when the process ends before. */
+  line(pattern: RegExp): Promise<RegExpExecArray>
+  signal(signal: NodeJS.Signals): void
+  /** How it ended: an exit code, or null when a signal killed it. */
+  ended: Promise<Omit<Outcome, 'code'> & { code: number | null }>
+}
+
+/** `node src/cli.ts …` as a process of its own, with a clean environment. The test kills it when it is still there at its end. */
+export function startProcess(t: TestContext, args: string[], env: Environment = {}): Running {
+  return startNode(t, ['src/cli.ts', ...args], env)
+}
+
+/** The same, until it ends by itself. */
+export async function runProcess(t: TestContext, args: string[], env: Environment = {}): Promise<Outcome> {
+  const { code, ...rest } = await startProcess(t, args, env).ended
+  return { ...rest, code: code ?? Number.NaN }
+}
+
+export function startNode(t: TestContext, args: string[], env: Environment): Running {
+  const child = spawn(process.execPath, args, { env: { ...inherited(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', text => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', text => {
+    stderr += text
+  })
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }))
+  t.teardown(async () => {
+    child.kill('SIGKILL') // does nothing to one that has ended
+    await ended
+  })
+  return {
+    pid: child.pid ?? Number.NaN,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    async line(pattern) {
+      const found = new Promise<RegExpExecArray>(resolve => {
+        const look = (): void => {
+          const match = pattern.exec(stdout)
+          if (match !== null) resolve(match)
+        }
+        child.stdout.on('data', look)
+        look()
+      })
+      const none = ended.then(({ code }) => {
+        throw new Error(`ended with ${code} before ${pattern}: ${stdout}${stderr}`)
+      })
+      return Promise.race([found, none])
+    },
+    signal: signal => process.kill(child.pid ?? Number.NaN, signal),
+    ended
+  }
+}
+
+/** Nothing of the environment but what finds programs, and what tells a process to take part in tap's coverage. */
+function inherited(): Environment {
+  const kept = Object.entries(process.env).filter(([name]) =>
+    /^(PATH$|NODE_OPTIONS$|NODE_V8_COVERAGE$|_TAPJS_)/.test(name)
+  )
+  return Object.fromEntries(kept)
+}
+
+/** Asks again and again until the answer is as wanted, for so long at most: for what acts within seconds. */
+export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, withinMs = 5_000): Promise<T> {
+  const deadline = performance.now() + withinMs
+  for (;;) {
+    const answer = await ask()
+    if (wanted(answer) || performance.now() > deadline) return answer
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+/** What a person sees of a command that did not work: nothing on standard output, one line of ours on standard error. */
+export function refused({ stdout, stderr }: Pick<Outcome, 'stdout' | 'stderr'>): string {
+  const line = /^livegate: ([^\n]*)\n$/.exec(stderr)?.[1]
+  return stdout === '' && line !== undefined
+    ? line
+    : `more than one line of ours: ${JSON.stringify({ stdout, stderr })}`
+}

@@ -1,0 +1,178 @@
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+import { Secret } from '../../src/domain/secret.ts'
+import { UpstreamClient } from '../../src/upstream/client.ts'
+import { clientOf, failureOf, nobody, rawVendor, vendor } from './vendor.ts'
+
+const soon = (): AbortSignal => AbortSignal.timeout(5_000)
+const get = (signal = soon()) => ({ method: 'GET', path: '/thing', signal }) as const
+const post = (signal = soon()) => ({ method: 'POST', path: '/thing', body: { a: 1 }, signal }) as const
+
+t.test('a call leaves with what it needs and nothing else, the credentials among it', async t => {
+  const bodies: string[] = []
+  const { url, requests } = await vendor(t, async (request, response) => {
+    bodies.push((await request.toArray()).join(''))
+    response.end('{"success":true}')
+  })
+  const authorization = new Secret('Basic bWFkZTp1cA==')
+  const client = new UpstreamClient({ baseUrl: new URL(`${url}//`), authorization })
+  t.teardown(() => client.close())
+
+  t.strictSame((await client.call(get())).body, { success: true })
+  await client.call(post())
+  await client.call({ method: 'POST', path: '/stop', signal: soon() })
+  const [read, write, bare] = requests
+  t.strictSame([read?.method, read?.url], ['GET', '/v2/thing'], 'slashes at the end of the address do not count')
+  const common = { accept: 'application/json', 'user-agent': 'livegate', authorization: authorization.reveal() }
+  const { host: _host, connection: _connection, ...headers } = read?.headers ?? {}
+  t.strictSame(headers, common)
+  t.match(write?.headers, { ...common, 'content-type': 'application/json' })
+  t.equal(bare?.headers['content-type'], undefined, 'no body, no content type')
+  t.strictSame(bodies, ['', '{"a":1}', ''])
+})
+
+t.test(
+  'each status of the vendor is one failure of the catalogue, and a mutation says whether it happened',
+  async t => {
+    const expected: Record<number, [type: string, outcome: string]> = {
+      300: ['upstream_malformed', 'unknown'],
+      302: ['upstream_malformed', 'unknown'],
+      304: ['upstream_malformed', 'unknown'],
+      400: ['upstream_refused', 'failed'],
+      401: ['upstream_credentials_refused', 'not_sent'],
+      403: ['upstream_credentials_refused', 'not_sent'],
+      404: ['upstream_refused', 'failed'],
+      408: ['upstream_failed', 'unknown'],
+      409: ['upstream_refused', 'failed'],
+      410: ['upstream_refused', 'failed'],
+      413: ['upstream_refused', 'failed'],
+      422: ['upstream_refused', 'failed'],
+      429: ['upstream_throttled', 'not_sent'],
+      500: ['upstream_failed', 'unknown'],
+      502: ['upstream_failed', 'unknown'],
+      503: ['upstream_failed', 'unknown'],
+      599: ['upstream_failed', 'unknown']
+    }
+    let next = 200
+    const { url, requests } = await vendor(t, (_request, response) => {
+      response.writeHead(next).end()
+    })
+    const client = clientOf(t, url)
+    for (const [status, [type, outcome]] of Object.entries(expected)) {
+      next = Number(status)
+      t.match(await failureOf(client.call(post())), { type, outcome, upstreamStatus: next }, status)
+      t.match(await failureOf(client.call(get())), { type, outcome: undefined }, `${status} of a read`)
+    }
+    t.equal(requests.length, 2 * Object.keys(expected).length, 'each was sent once')
+    next = 404
+    t.strictSame(await client.call(get(), [404]), { status: 404, body: undefined, retryAfter: undefined }, 'expected')
+  }
+)
+
+t.test('how long the vendor asks to wait is passed on, within reason', async t => {
+  const answers: [Record<string, string | string[]>, number][] = [
+    [{ 'retry-after': '7' }, 7],
+    [{}, 5],
+    [{ 'retry-after': '0' }, 1],
+    [{ 'retry-after': '99999' }, 3_600],
+    [{ 'retry-after': '1000000000' }, 5],
+    [{ 'retry-after': '-3' }, 5],
+    [{ 'retry-after': 'Wed, 21 Oct 2026 07:28:00 GMT' }, 5],
+    [{ 'retry-after': ['3', '4'] }, 5]
+  ]
+  let headers: Record<string, string | string[]> = {}
+  const { url } = await vendor(t, (_request, response) => {
+    response.writeHead(429, headers).end()
+  })
+  const client = clientOf(t, url)
+  for (const [sent, retryAfterSeconds] of answers) {
+    headers = sent
+    t.match(await failureOf(client.call(post())), { retryAfterSeconds }, JSON.stringify(sent))
+  }
+})
+
+t.test('an answer that is larger than any of the vendor breaks off', async t => {
+  const { url } = await vendor(t, (request, response) => {
+    const size = request.method === 'GET' ? 1024 * 1024 : 1024 * 1024 + 1
+    response.end(`"${'x'.repeat(size - 2)}"`)
+  })
+  const client = clientOf(t, url)
+  t.equal(typeof (await client.call(get())).body, 'string', 'one of 1 MiB is read')
+  t.match(await failureOf(client.call(post())), { type: 'upstream_malformed', outcome: 'unknown' })
+})
+
+t.test('a packed answer is not unpacked', async t => {
+  const { url } = await vendor(t, (_request, response) => {
+    response.setHeader('content-encoding', 'gzip').end(gzipSync('x'.repeat(50_000_000)))
+  })
+  t.strictSame((await clientOf(t, url).call(get())).body, undefined, 'nobody asked for it: it is not JSON')
+})
+
+t.test('bytes that are no answer, or no answer to the question, are the contract broken', async t => {
+  const broken = {
+    'not HTTP': 'SSH-2.0-OpenSSH_9.2\r\n',
+    'a broken header': 'HTTP/1.1 200 OK\r\ncontent-length: many\r\n\r\n',
+    'two lengths': 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\n{}}',
+    'a broken chunk': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{}\r\n'
+  }
+  for (const [what, bytes] of Object.entries(broken)) {
+    const { url } = await rawVendor(t, socket => socket.write(bytes))
+    const client = clientOf(t, url)
+    t.match(await failureOf(client.call(post())), { type: 'upstream_malformed', status: 502, outcome: 'unknown' }, what)
+  }
+})
+
+t.test('a vendor that changes to another protocol has not answered', async t => {
+  const switching = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'
+  const { url } = await rawVendor(t, socket => socket.write(switching))
+  t.match(await failureOf(clientOf(t, url).call(post())), { type: 'upstream_unreachable', outcome: 'unknown' })
+})
+
+t.test('a second answer to one call is never the answer to the next call', async t => {
+  const json = (text: string): string => `HTTP/1.1 200 OK\r\ncontent-length: ${text.length}\r\n\r\n${text}`
+  const { url } = await rawVendor(t, (socket, received) => {
+    socket.write(received.startsWith('POST') ? json('"first"') + json('"smuggled"') : json('"own"'))
+  })
+  const client = clientOf(t, url)
+  t.equal((await client.call(post())).body, 'first')
+  t.equal((await client.call(get())).body, 'own')
+})
+
+t.test('a vendor that hangs up leaves a mutation unknown; it is not sent again', async t => {
+  const { url, requests } = await vendor(t, request => request.socket.destroy())
+  t.match(await failureOf(clientOf(t, url).call(post())), { type: 'upstream_unreachable', outcome: 'unknown' })
+  t.equal(requests.length, 1)
+})
+
+t.test('half an answer is none', async t => {
+  const { url } = await rawVendor(t, socket => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{"success"'))
+  t.match(await failureOf(clientOf(t, url).call(post())), { type: 'upstream_unreachable', outcome: 'unknown' })
+})
+
+t.test('where nobody listens nothing was sent', async t => {
+  const url = await nobody()
+  t.match(await failureOf(clientOf(t, url).call(post())), { type: 'upstream_unreachable', outcome: 'not_sent' })
+  const byName = clientOf(t, url.replace('127.0.0.1', 'localhost'))
+  t.match(await failureOf(byName.call(post())), { type: 'upstream_unreachable', outcome: 'not_sent' }, 'by name')
+})
+
+t.test('the signal bounds the whole call', async t => {
+  const silent = await vendor(t, () => {})
+  const client = clientOf(t, silent.url)
+  const late = { type: 'upstream_too_late', status: 504 }
+  t.match(await failureOf(client.call(post(AbortSignal.timeout(50)))), { ...late, outcome: 'unknown' })
+  t.match(await failureOf(client.call(get(AbortSignal.timeout(50)))), { ...late, outcome: undefined }, 'a read')
+  const half = await rawVendor(t, socket => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{"success"'))
+  t.match(await failureOf(clientOf(t, half.url).call(post(AbortSignal.timeout(50)))), late, 'the body as well')
+})
+
+t.test('a call whose time is over before it begins is not sent', async t => {
+  const { url, requests } = await vendor(t, (_request, response) => response.end('{}'))
+  const client = clientOf(t, url)
+  t.match(await failureOf(client.call(post(AbortSignal.abort()))), { type: 'upstream_too_late' })
+  await client.call(get())
+  t.strictSame(
+    requests.map(({ method }) => method),
+    ['GET']
+  )
+})

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { type AddressInfo, createServer as createRawServer, type Server, type Socket } from 'node:net'
+import { Failure } from '../../src/domain/failures.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import { UpstreamClient } from '../../src/upstream/client.ts'
+import type { TestContext } from '../support/gateway.ts'
+
+export interface Vendor {
+  url: string
+  port: number
+  /** What arrived, in order. */
+  requests: IncomingMessage[]
+}
+
+/** A server that answers as the test says, for what the simulator can't be made to do. */
+export async function vendor(t: TestContext, answer: RequestListener): Promise<Vendor> {
+  const requests: IncomingMessage[] = []
+  const server = createServer((request, response) => {
+    requests.push(request)
+    answer(request, response)
+  })
+  const port = await listen(t, server)
+  t.teardown(() => server.closeAllConnections())
+  return { url: `http://127.0.0.1:${port}/v2`, port, requests }
+}
+
+/** A server that speaks bytes: what it sends need not be HTTP. */
+export async function rawVendor(t: TestContext, answer: (socket: Socket, received: string) => void): Promise<Vendor> {
+  const sockets = new Set<Socket>()
+  const server = createRawServer(socket => {
+    sockets.add(socket)
+    socket.on('error', () => {}) // the other side may leave at any time
+    socket.on('data', data => answer(socket, String(data)))
+  })
+  const port = await listen(t, server)
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  return { url: `http://127.0.0.1:${port}/v2`, port, requests: [] }
+}
+
+/** An address on which nobody listens: it was free a moment ago. */
+export async function nobody(): Promise<string> {
+  const server = createRawServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return `http://127.0.0.1:${port}/v2`
+}
+
+async function listen(t: TestContext, server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return (server.address() as AddressInfo).port
+}
+
+/** A client of the given address, with credentials made up for this run. */
+export function clientOf(t: TestContext, url: string, ca?: string): UpstreamClient {
+  const authorization = new Secret(`Basic ${randomBytes(12).toString('base64')}`)
+  const client = new UpstreamClient({ baseUrl: new URL(url), authorization, ...(ca !== undefined && { ca }) })
+  t.teardown(() => client.close())
+  return client
+}
+
+/** What a call failed with; it must be a failure of the catalogue. */
+export async function failureOf(call: Promise<unknown>): Promise<Pick<Failure, 'type' | 'outcome' | 'status'>> {
+  const error = await call.then(
+    () => null,
+    (reason: unknown) => reason
+  )
+  if (!(error instanceof Failure)) throw new Error('it did not fail as the catalogue says', { cause: error })
+  return error
+}
