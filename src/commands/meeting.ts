@@ -31,7 +31,8 @@ export async function assignMeetings(
     const meetings = meetingsIn(store)
     const owned = new Set((await meetings.listAll()).map(({ id }) => id))
     const free = ids.filter(id => !owned.has(id))
-    const live = new Set(options.force ? [] : await liveAmong(io, store, free))
+    const seen = options.force ? [] : await seenLive(store, free, meetingId === undefined ? null : io)
+    const live = new Set(seen)
     const wanted = ids.filter(id => !live.has(id))
     return { live, results: await meetings.assign(tenantId, tenant.upstream, wanted, Date.now()) }
   })
@@ -58,7 +59,7 @@ export async function releaseMeeting(io: Io, id: string, options: AssignOptions)
   await withStore(io, async store => {
     const meetings = meetingsIn(store)
     if ((await meetings.ownerOf(meetingId)) === null) throw new CommandError(`nobody has the meeting ${meetingId}`)
-    const live = options.force ? [] : await liveAmong(io, store, [meetingId])
+    const live = options.force ? [] : await seenLive(store, [meetingId], io)
     if (live.length > 0) throw new CommandError(`not released; ${liveNow}: ${meetingId}`)
     await meetings.release(meetingId, Date.now())
   })
@@ -78,14 +79,14 @@ export async function listMeetings(io: Io, tenantId: string | undefined, options
 const liveNow = 'live, or so when last seen (stop first, or give --force)'
 
 /**
- * Which of these meetings are live. A single one is asked of the vendor; of many, how Livegate saw them last counts. A run that
- * is only just starting counts either way, because a vendor may not show it yet.
+ * Which of these meetings are live, as Livegate saw them last or, with `askFor`, by the vendor's word for the one there is. A
+ * run that is only just starting counts either way, because a vendor may not show it yet.
  */
-async function liveAmong(io: Io, store: Store, ids: string[]): Promise<string[]> {
+async function seenLive(store: Store, ids: string[], askFor: Io | null): Promise<string[]> {
   const starting = new Set(await operationsIn(store).meetingsWithOpenStart())
   const seen = await livestreamsIn(store).unfinishedMeetings()
   const [only] = ids
-  const told = only !== undefined && ids.length === 1 ? await askVendor(io, only) : null
+  const told = askFor === null || only === undefined ? null : await askVendor(askFor, only)
   return ids.filter(id => starting.has(id) || seen.get(id) === 'INVOKED' || (told ?? seen.has(id)))
 }
 

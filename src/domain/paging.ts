@@ -10,8 +10,10 @@ export type Paging = Static<typeof Paging>
 
 /** A page that is asked for: the vendor publishes no defaults or maxima, so these are ours. */
 export const PageQuery = {
-  page_no: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000, default: 1 })),
-  per_page: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 25 }))
+  page_no: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 100_000, default: 1, description: 'Which page, the first is 1' })
+  ),
+  per_page: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 25, description: 'Items on a page' }))
 }
 
 export interface Page {

@@ -91,6 +91,7 @@ function documented(schema: FastifySchema | undefined, rule: RouteRule | undefin
 }
 
 interface Operation {
+  parameters?: { example?: unknown; schema?: { examples?: unknown; example?: unknown } }[]
   security?: unknown[]
   requestBody?: { required?: boolean; content?: Record<string, { schema?: TSchema & { required?: string[] } }> }
   responses?: Record<string, { headers?: Record<string, object> }>
@@ -110,6 +111,12 @@ const retryAfterField = { description: 'Seconds to wait', schema: { type: 'integ
 function withHeaders<Document extends { paths?: object }>(document: Document): Document {
   for (const path of Object.values(document.paths ?? {})) {
     for (const operation of Object.values(path as Record<string, Operation>)) {
+      // Swagger UI would fill them in and send them: a made-up id, a filter that nobody asked for.
+      for (const parameter of operation.parameters ?? []) {
+        delete parameter.example
+        delete parameter.schema?.example
+        delete parameter.schema?.examples
+      }
       const open = operation.security?.length === 0
       for (const [status, response] of Object.entries(operation.responses ?? {})) {
         response.headers = {

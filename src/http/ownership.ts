@@ -14,9 +14,9 @@ interface IdParams {
 export function ownership(app: FastifyInstance, { directory }: { directory: Directory }): void {
   app.addHook('onRoute', ({ url, config }) => {
     if (config?.rule === undefined) throw new Error(`the route ${url} declares no rule`)
-    const ids = [...url.matchAll(/:(\w+)/g)].map(([, name]) => name)
+    const ids = [...url.matchAll(/:(\w+)|\*/g)].map(([whole, name]) => name ?? whole)
     const strange = ids.find(name => name !== 'meeting_id' && name !== 'livestream_id')
-    if (strange !== undefined) throw new Error(`nobody checks who owns :${strange} of the route ${url}`)
+    if (strange !== undefined) throw new Error(`nobody checks who owns ${strange} of the route ${url}`)
   })
 
   app.addHook('preHandler', async request => {

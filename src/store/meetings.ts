@@ -41,9 +41,9 @@ export function meetingsIn({ engine, sql }: Store) {
       if (createdFromMs !== undefined) wanted = wanted.where('created_at', '>=', createdFromMs)
       if (createdToMs !== undefined) wanted = wanted.where('created_at', '<=', createdToMs)
       if (search !== undefined) {
-        const like = `%${search.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
+        const like = `%${search.replace(/[\\%_]/g, '\\$&')}%`
         wanted = wanted.where(
-          raw<boolean>`(lower(id) like ${like} escape '\\' or lower(coalesce(title, '')) like ${like} escape '\\')`
+          raw<boolean>`(upper(id) like upper(${like}) escape '\\' or upper(coalesce(title, '')) like upper(${like}) escape '\\')`
         )
       }
       const page = wanted

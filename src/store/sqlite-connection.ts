@@ -32,6 +32,10 @@ export class SqliteConnection {
 
   constructor({ file, readonly }: ConnectionOptions) {
     this.#database = new Database(file, { readonly, timeout: busyTimeoutMs })
+    // SQLite's own knows ASCII alone; a search in any case is to find every title.
+    this.#database.function('upper', { deterministic: true }, text =>
+      typeof text === 'string' ? text.toUpperCase() : text
+    )
     if (!readonly) {
       this.#database.pragma('journal_mode = WAL')
       this.#database.pragma('synchronous = FULL')

@@ -4,13 +4,15 @@ import t from 'tap'
 import { parseKey } from '../../src/domain/api-key.ts'
 import { presets, scopes } from '../../src/domain/scope.ts'
 import { commandLine, refused } from '../support/cli.ts'
+import { addKey } from '../support/gateway.ts'
+import { openStoreHere } from '../support/store.ts'
 
 t.test('a key is printed once: neither the list nor the store holds it afterwards', async t => {
   const { run, json, storeFile } = commandLine(t)
   await json('tenant', 'create', 'acme')
   const made = await json('key', 'create', 'acme', '--preset', 'operator', '--name', 'front end')
   t.equal(parseKey(made.key)?.id, made.id)
-  t.strictSame(made.scopes, presets.operator)
+  t.strictSame([...made.scopes].sort(), [...presets.operator].sort())
   t.match(made, { tenant_id: 'acme', name: 'front end', expires_at: null, revoked_at: null })
 
   const { key, ...listed } = made
@@ -63,6 +65,15 @@ t.test('a key ends when it was said: minutes, hours or days from now', async t =
     (await run('key', 'list')).stdout,
     /^\w{12} +acme +viewer +active +\d{4}-\S+Z +livestreams:read,meetings:read$/m
   )
+})
+
+t.test('a key whose time is over is listed as expired', async t => {
+  const { run, json, storeFile } = commandLine(t)
+  await json('tenant', 'create', 'acme')
+  const store = await openStoreHere(storeFile)
+  const { id } = await addKey(store, 'acme', ['livestreams:read'], { expiresAtMs: Date.now() - 1 })
+  await store.close()
+  t.match((await run('key', 'list')).stdout, new RegExp(`^${id} +acme +test +expired `, 'm'))
 })
 
 t.test('any other duration is refused', async t => {

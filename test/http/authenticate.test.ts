@@ -5,6 +5,7 @@ import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
 import { isEnvelope } from './helper.ts'
 
 const clock = manualClock()
@@ -53,6 +54,7 @@ t.test('whatever is wrong with a key, the answer is the same to the byte', async
     ['a very long one', `Bearer ${'a'.repeat(8_000)}`]
   ]
   const seen = new Map<string, string>()
+  const before = upstream().length
   for (const [what, authorization] of wrong) {
     const reply = await as(authorization)('GET', '/v2/meetings', undefined, { 'x-request-id': 'same' })
     t.ok(isEnvelope(reply, 401, 'unauthorized'), what)
@@ -60,12 +62,12 @@ t.test('whatever is wrong with a key, the answer is the same to the byte', async
   }
   t.equal(seen.size, 1, `one answer, not ${[...seen.values()].join(' / ')}`)
   t.match([...seen.keys()][0], 'www-authenticate')
-  t.strictSame(upstream(), [])
+  t.equal(upstream().length, before)
 })
 
-t.test('a 401 says by which schemes to come, and that calls without a key are counted', async t => {
+t.test('a 401 says how to come, and that calls without a key are counted', async t => {
   const { headers } = await as(null)('GET', '/v2/meetings')
-  t.equal(headers['www-authenticate'], 'Bearer realm="livegate", Basic realm="livegate"')
+  t.equal(headers['www-authenticate'], 'Bearer realm="livegate"')
   t.match(headers.ratelimit, /^"address";r=\d+;t=\d+$/)
 })
 
@@ -85,12 +87,13 @@ t.test('a key works until the moment in which it expires', async t => {
 })
 
 t.test('a key that another process makes or revokes acts within five seconds, without a restart', async t => {
-  const { id, key, digest } = makeKey()
+  const { id, key: secret, digest } = makeKey()
+  const key = secret.reveal()
   const times = { createdAtMs: clock.now(), expiresAtMs: null, revokedAtMs: null }
   await apiKeysIn(store).create({ id, tenantId: 'acme', name: 'late', scopes: ['meetings:read'], digest, ...times })
-  t.ok((await waitFor(async () => (await status(`Bearer ${key}`)) === 200)) < 5_000)
+  await t.resolves(until(async () => (await status(`Bearer ${key}`)) === 200, 5_000))
   await apiKeysIn(store).revoke(id, clock.now())
-  t.ok((await waitFor(async () => (await status(`Bearer ${key}`)) === 401)) < 5_000)
+  await t.resolves(until(async () => (await status(`Bearer ${key}`)) === 401, 5_000))
 })
 
 t.test('a suspended tenant is told so, and is back when it is resumed', async t => {
@@ -117,11 +120,4 @@ t.test('a refused key is on record by its id, and never by itself', async t => {
 function withoutPassing({ statusCode, headers, body }: Reply): string {
   const { date: _date, ratelimit: _left, ...rest } = headers
   return JSON.stringify([statusCode, rest, body])
-}
-
-/** Asks again and again until it is so; gives the milliseconds that it took. */
-async function waitFor(isSo: () => Promise<boolean>): Promise<number> {
-  const from = performance.now()
-  while (!(await isSo())) if (performance.now() - from > 10_000) break
-  return performance.now() - from
 }

@@ -1,3 +1,4 @@
+import dns from 'node:dns'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { Secret } from '../../src/domain/secret.ts'
@@ -150,10 +151,27 @@ t.test('half an answer is none', async t => {
 })
 
 t.test('where nobody listens nothing was sent', async t => {
-  const url = await nobody()
-  t.match(await failureOf(clientOf(t, url).call(post())), { type: 'upstream_unreachable', outcome: 'not_sent' })
-  const byName = clientOf(t, url.replace('127.0.0.1', 'localhost'))
-  t.match(await failureOf(byName.call(post())), { type: 'upstream_unreachable', outcome: 'not_sent' }, 'by name')
+  const client = clientOf(t, await nobody(t))
+  t.match(await failureOf(client.call(post())), { type: 'upstream_unreachable', outcome: 'not_sent' })
+})
+
+t.test('a name that leads nowhere, or only to places where nobody listens, was sent nothing', async t => {
+  const { lookup } = dns
+  t.teardown(() => Object.assign(dns, { lookup }))
+  const places: Record<string, string[]> = { 'two.example': ['127.77.0.1', '127.77.0.2'], 'none.example': [] }
+  type Answer = (error: Error | null, addresses?: { address: string; family: number }[]) => void
+  Object.assign(dns, {
+    lookup(name: string, options: object, answer: Answer) {
+      const found = places[name]?.map(address => ({ address, family: 4 }))
+      if (found === undefined) lookup(name, options, answer as never)
+      else if (found.length > 0) answer(null, found)
+      else answer(Object.assign(new Error(`no ${name}`), { code: 'ENOTFOUND' }))
+    }
+  })
+  for (const name of Object.keys(places)) {
+    const client = clientOf(t, await nobody(t, name))
+    t.match(await failureOf(client.call(post())), { type: 'upstream_unreachable', outcome: 'not_sent' }, name)
+  }
 })
 
 t.test('the signal bounds the whole call', async t => {

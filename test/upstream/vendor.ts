@@ -41,13 +41,10 @@ export async function rawVendor(t: TestContext, answer: (socket: Socket, receive
   return { url: `http://127.0.0.1:${port}/v2`, port, requests: [] }
 }
 
-/** An address on which nobody listens: it was free a moment ago. */
-export async function nobody(): Promise<string> {
-  const server = createRawServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return `http://127.0.0.1:${port}/v2`
+/** An address on which nobody listens, and nobody will: the port is taken, on the next address. */
+export async function nobody(t: TestContext, address = '127.77.0.1'): Promise<string> {
+  const { port } = await rawVendor(t, () => {})
+  return `http://${address}:${port}/v2`
 }
 
 async function listen(t: TestContext, server: Server): Promise<number> {

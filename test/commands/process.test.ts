@@ -1,0 +1,30 @@
+import t from 'tap'
+import { runProcess, startNode } from '../support/cli.ts'
+
+t.test('the process exits with the code of its command', async t => {
+  const [help, wrong] = await Promise.all([runProcess(t, ['--help']), runProcess(t, ['nonsense'])])
+  t.match(help, { code: 0, stdout: /^Usage: livegate /, stderr: '' })
+  t.strictSame(wrong, { code: 2, stdout: '', stderr: "livegate: unknown command 'nonsense'\n" })
+})
+
+t.test('a reader that leaves early is no failure; an output that cannot be written is one', async t => {
+  const shell = (rest: string) =>
+    startNode(t, ['-e', inShell, `${process.execPath} src/cli.ts openapi ${rest}`], {}).ended
+  const [early, full] = await Promise.all([shell('| head -c 1'), shell('> /dev/full')])
+  t.strictSame(early, { code: 0, stdout: '{', stderr: '' })
+  t.equal(full.code, 1)
+  t.match(full.stderr, /^livegate: standard output cannot be written: ENOSPC[^\n]*\n$/)
+})
+
+t.test('an error that nobody caught ends simulate and demo with 1 and one line', async t => {
+  const script = `
+    import { onSignal } from './src/commands/on-signal.ts'
+    onSignal({ err: text => console.error(text) }, async () => console.log('closed'))
+    setImmediate(() => { throw new Error('nobody caught this') })`
+  const outcome = await startNode(t, ['--input-type=module', '-e', script], {}).ended
+  t.strictSame(outcome, { code: 1, stdout: 'closed\n', stderr: 'livegate: unexpected: nobody caught this\n' })
+})
+
+const inShell = `
+  const { status } = require('node:child_process').spawnSync('sh', ['-c', process.argv[1]], { stdio: 'inherit' })
+  process.exitCode = status`

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { createSimulator } from '../../src/simulator/simulator.ts'
+import { commandLine, refused, runHere, runProcess, startProcess, until } from '../support/cli.ts'
+import { client, type TestContext } from '../support/gateway.ts'
+
+/** `serve` as a process of its own, in front of a simulator in this one, with a command line on the same store. */
+async function served(t: TestContext, env: Record<string, string> = {}) {
+  const simulator = await createSimulator({ liveAfterMs: 0 })
+  t.teardown(() => simulator.close())
+  const cli = commandLine(t)
+  const vendor = { DYTE_BASE_URL: simulator.url, DYTE_ORG_ID: simulator.org, DYTE_API_KEY: simulator.key }
+  const settings = { ...cli.env, ...vendor, PORT: '0', ...env }
+  const child = startProcess(t, ['serve'], settings)
+  const [, url = ''] = await child.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
+  return { simulator, cli, settings, child, url }
+}
+
+t.test('the other commands work beside a running serve, and without one', async t => {
+  const { cli, child, url, settings } = await served(t)
+  const within = (key: string, path: string, status: number) =>
+    until(
+      () => client(url, `Bearer ${key}`)('GET', path),
+      reply => reply.statusCode === status
+    ).then(reply => reply.statusCode)
+  const meeting = randomUUID()
+  const ofMeeting = `/v2/meetings/${meeting}/livestreams`
+  const newKey = async (tenant: string) => cli.json('key', 'create', tenant, '--preset', 'operator')
+
+  await cli.json('tenant', 'create', 'acme')
+  await cli.json('tenant', 'create', 'globex')
+  const [kept, revoked, globex] = [await newKey('acme'), await newKey('acme'), await newKey('globex')]
+  await cli.json('meeting', 'assign', 'acme', meeting, '--force')
+  const known = await Promise.all([
+    within(kept.key, ofMeeting, 200),
+    within(revoked.key, '/v2/livestreams', 200),
+    within(globex.key, '/v2/livestreams', 200)
+  ])
+  t.strictSame(known, [200, 200, 200], 'new keys are accepted, and an assigned meeting is known, within 5 s')
+
+  await cli.json('meeting', 'release', meeting, '--force')
+  await cli.json('key', 'revoke', revoked.id)
+  await cli.json('tenant', 'suspend', 'globex')
+  const ended = await Promise.all([
+    within(kept.key, ofMeeting, 404),
+    within(revoked.key, '/v2/livestreams', 401),
+    within(globex.key, '/v2/livestreams', 403)
+  ])
+  t.strictSame(
+    ended,
+    [404, 401, 403],
+    'a released meeting, a revoked key and a suspended tenant are refused within 5 s'
+  )
+  await cli.json('tenant', 'resume', 'globex')
+  t.equal(await within(globex.key, '/v2/livestreams', 200), 200, 'a resumed tenant is accepted within 5 s')
+
+  // The command that a person types, with the store's own threads, while the gateway has the store open.
+  const beside = await runProcess(t, ['tenant', 'list', '--json'], cli.env)
+  t.match(JSON.parse(beside.stdout), [{ id: 'acme' }, { id: 'globex', suspended: false }])
+
+  const { hostname, port } = new URL(url)
+  const health = () => runHere(['healthcheck', '--json'], { HOST: hostname, PORT: port })
+  t.strictSame(await health(), { code: 0, stdout: '{"ok":true}\n', stderr: '' })
+
+  const [second, samePort] = await Promise.all([
+    runProcess(t, ['serve'], { ...settings, LIVEGATE_SHUTDOWN_MS: '100' }),
+    runProcess(t, ['serve'], { ...settings, PORT: port, DATABASE_URL: `${cli.env.DATABASE_URL}.other` })
+  ])
+  t.equal(second.code, 1)
+  t.equal(refused(second), `another gateway serves ${cli.storeFile}: one store, one gateway`)
+  t.equal(samePort.code, 1)
+  t.equal(refused(samePort), `port ${port} is taken; HOST and PORT say where`)
+  t.equal(await within(kept.key, '/v2/livestreams', 200), 200, 'the first one is not disturbed')
+
+  child.signal('SIGTERM')
+  t.equal((await child.ended).code, 0)
+  t.notMatch(child.stdout(), /lgk_/, 'no key in the log')
+  const gone = await health()
+  t.equal(gone.code, 1)
+  t.equal(refused(gone), `${url}/livez does not answer`)
+  t.match(await cli.json('tenant', 'show', 'acme'), { id: 'acme' })
+})
+
+t.test('SIGTERM lets a call under way finish and exits 0', async t => {
+  const { cli, child, url, simulator, settings } = await served(t)
+  await cli.json('tenant', 'create', 'acme')
+  const { key } = await cli.json('key', 'create', 'acme', '--preset', 'operator')
+  const { id: meeting } = simulator.addMeeting()
+  await cli.json('meeting', 'assign', 'acme', meeting, '--force')
+  const asAcme = client(url, `Bearer ${key}`)
+  await until(
+    () => asAcme('GET', '/v2/livestreams'),
+    reply => reply.statusCode === 200
+  )
+  simulator.failNext({ match: { method: 'POST' }, delayMs: 1_000 })
+  const start = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  await until(
+    async () => simulator.journal,
+    journal => journal.some(({ method }) => method === 'POST')
+  )
+  child.signal('SIGTERM')
+  await child.line(/livegate finishes what is under way/)
+  // A successor may start while the predecessor still drains: it waits for the store.
+  const successor = startProcess(t, ['serve'], settings)
+  t.equal((await start).statusCode, 201)
+  const { code, stderr } = await child.ended
+  t.strictSame({ code, stderr }, { code: 0, stderr: '' })
+  t.match(child.stdout(), /livegate has stopped/)
+
+  const [, next = ''] = await successor.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
+  const active = await client(next, `Bearer ${key}`)('GET', `/v2/meetings/${meeting}/active-livestream`)
+  t.match(active.json(), { data: { meeting_id: meeting } }, 'nothing was lost')
+
+  // This time the call takes longer than anybody wants to wait.
+  simulator.failNext({ match: { method: 'POST' }, stall: true })
+  client(next, `Bearer ${key}`)('POST', `/v2/meetings/${meeting}/active-livestream/stop`).catch(() => {})
+  await until(
+    async () => simulator.journal,
+    journal => journal.some(({ target }) => target.endsWith('/stop'))
+  )
+  successor.signal('SIGTERM')
+  await successor.line(/livegate finishes what is under way/)
+  successor.signal('SIGTERM')
+  const forced = await successor.ended
+  t.equal(forced.code, 1, 'a second SIGTERM ends it at once')
+  t.notMatch(forced.stdout, /livegate has stopped/)
+})
+
+t.test('a stop that takes longer than LIVEGATE_SHUTDOWN_MS is cut off there', async t => {
+  const { cli, child, url, simulator } = await served(t, { LIVEGATE_SHUTDOWN_MS: '300' })
+  await cli.json('tenant', 'create', 'acme')
+  const { key } = await cli.json('key', 'create', 'acme', '--preset', 'viewer')
+  const { id: meeting } = simulator.addMeeting()
+  await cli.json('meeting', 'assign', 'acme', meeting, '--force')
+  const asAcme = client(url, `Bearer ${key}`)
+  await until(
+    () => asAcme('GET', '/v2/livestreams'),
+    reply => reply.statusCode === 200
+  )
+  simulator.failNext({ stall: true })
+  asAcme('GET', `/v2/meetings/${meeting}/active-livestream`).catch(() => {})
+  await until(
+    async () => simulator.journal,
+    journal => journal.length > 0
+  )
+  const signalledAt = performance.now()
+  child.signal('SIGTERM')
+  const outcome = await child.ended
+  t.equal(outcome.code, 1)
+  t.match(outcome.stdout, /killed by timeout \(300ms\)/)
+  t.ok(performance.now() - signalledAt < 3_000)
+})

@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { createSimulator } from '../../src/simulator/simulator.ts'
+import { refused, runHere, startProcess } from '../support/cli.ts'
+
+t.test('simulate prints where it listens and what it accepts, and behaves as its switches say', async t => {
+  const meeting = randomUUID()
+  const [org, key] = [randomUUID(), randomUUID()]
+  const switches = {
+    '--contract': 'L2',
+    '--live-after': '0',
+    '--start-while-live': '200',
+    '--active-during-invoked': '404',
+    '--stop-with-nothing-live': '200',
+    '--livestream-id': 'new',
+    '--lists': 'schema'
+  }
+  const place = ['--host', '127.0.0.1', '--port', '0', '--meeting', meeting, '--meeting', randomUUID(), '--json']
+  const child = startProcess(t, ['simulate', '--org', org, '--key', key, ...place, ...Object.entries(switches).flat()])
+  const [line] = await child.line(/^.*\n/)
+  const printed = JSON.parse(line)
+  t.match(printed, { org, key, url: /^http:\/\/127\.0\.0\.1:\d+\/v2$/, control: /^http:\/\/.*\/_simulator$/ })
+
+  const authorization = `Basic ${Buffer.from(`${org}:${key}`).toString('base64')}`
+  const call = (method: string, path: string) =>
+    fetch(`${printed.url}/meetings/${meeting}/${path}`, { method, headers: { authorization } })
+  t.equal((await call('POST', 'active-livestream/stop')).status, 200, '--stop-with-nothing-live')
+  const first = (await (await call('POST', 'livestreams')).json()) as { data: { id: string } }
+  const second = await call('POST', 'livestreams')
+  t.equal(second.status, 200, '--start-while-live')
+  t.match(await second.json(), { data: { id: first.data.id } })
+  t.match(await (await call('GET', 'active-livestream')).json(), { data: { status: 'LIVE' } }, '--live-after')
+  t.equal((await fetch(`${printed.url}/meetings`)).status, 401)
+
+  child.signal('SIGTERM')
+  t.strictSame(await child.ended, { code: 0, stdout: line, stderr: '' }, 'one JSON document and nothing else')
+})
+
+t.test('as text it prints a line that can stand in front of serve; Ctrl-C ends it with 0', async t => {
+  const child = startProcess(t, ['simulate', '--port', '0', '--contract', 'L1'])
+  const [, url, other] = await child.line(
+    /vendor listens: (\S+)\nDYTE_BASE_URL=(\S+) DYTE_ORG_ID=\S+ DYTE_API_KEY=\S+\n/
+  )
+  t.equal(url, other)
+  child.signal('SIGINT')
+  t.equal((await child.ended).code, 0)
+})
+
+t.test('a switch with another value is wrong usage, and named as it was typed', async t => {
+  const refusals: [string[], RegExp][] = [
+    [['--contract', 'L3'], /^--contract must be one of L1, L2$/],
+    [['--start-while-live', '500'], /^--start-while-live must be one of 200, 409, second$/],
+    [['--active-during-invoked', '500'], /^--active-during-invoked must be one of 200, 404$/],
+    [['--stop-with-nothing-live', '500'], /^--stop-with-nothing-live must be one of 200, 404, 409$/],
+    [['--livestream-id', 'old'], /^--livestream-id must be one of reused, new$/],
+    [['--lists', 'both'], /^--lists must be one of example, schema$/],
+    [['--live-after', '-1'], /^--live-after must be a whole number$/],
+    [['--live-after', '1.5'], /^--live-after must be a whole number$/],
+    [['--port', 'any'], /^--port must be a whole number$/],
+    [['--port', '65536'], /^--port must be a whole number from 0 to 65535$/],
+    [['--org', 'a:b'], /^--org must be a non-empty string without a colon/],
+    [['--key', ''], /^--key must be a non-empty string$/],
+    [['--host', ''], /^--host must be a non-empty string$/],
+    [['--port', '0', '--meeting', 'no-uuid'], /^--meeting must be a UUID$/]
+  ]
+  for (const [args, message] of refusals) {
+    const outcome = await runHere(['simulate', ...args], {})
+    t.equal(outcome.code, 2, args.join(' '))
+    t.match(refused(outcome), message)
+  }
+  const twice = randomUUID()
+  const outcome = await runHere(['simulate', '--port', '0', '--meeting', twice, '--meeting', twice], {})
+  t.equal(outcome.code, 2)
+  t.equal(refused(outcome), `--meeting ${twice} is taken`)
+})
+
+t.test('a port that is taken, or an address that is not of this machine, is one line and exit code 1', async t => {
+  const simulator = await createSimulator()
+  t.teardown(() => simulator.close())
+  const taken = await runHere(['simulate', '--port', String(simulator.port)], {})
+  t.equal(taken.code, 1)
+  t.equal(refused(taken), `port ${simulator.port} is taken; --host and --port say where`)
+  const elsewhere = await runHere(['simulate', '--port', '0', '--host', '192.0.2.1'], {})
+  t.equal(elsewhere.code, 1)
+  t.match(refused(elsewhere), /^cannot listen: .*EADDRNOTAVAIL.*; --host and --port say where$/)
+})

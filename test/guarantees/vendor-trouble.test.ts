@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import type { Fault } from '../../src/simulator/simulator.ts'
+import { gateway } from '../support/gateway.ts'
+import {
+  type Bed,
+  callAll,
+  type Expected,
+  elsewhere,
+  everywhere,
+  fine,
+  makeBeds,
+  mutations,
+  type Operation,
+  type Outcome,
+  operations,
+  says,
+  use
+} from './trouble.ts'
+
+const deadlineMs = 500
+const marker = `marker-${randomUUID()}`
+const other = await elsewhere(t)
+
+/** One way to fail, what every operation answers then, and what a second start of the same meeting answers after it. */
+interface Trouble {
+  fault: Fault
+  expected: Expected
+  again: string
+}
+
+const unsettled = '409 start_unsettled'
+const tooLate = everywhere(504, 'upstream_too_late', 'unknown')
+const malformed = everywhere(502, 'upstream_malformed', 'unknown')
+const failed = everywhere(502, 'upstream_failed', 'unknown')
+const refused = everywhere(502, 'upstream_refused', 'failed')
+const lost = everywhere(502, 'upstream_unreachable', 'unknown')
+const credentials = everywhere(502, 'upstream_credentials_refused', 'not_sent')
+const throttled = everywhere(503, 'upstream_throttled', 'not_sent')
+
+/** The vendor's words may hold its customer's id: none of it is for tenants. */
+const words = (org: string) => ({
+  success: false,
+  org_id: org,
+  error: { code: 0, message: `${marker} of organization ${org}` }
+})
+
+const troubles = (org: string): Record<string, Trouble> => {
+  const status = (code: number): Fault => ({ status: code, body: words(org) })
+  const missing = { start: '404 meeting_not_found', patchMeeting: '404 meeting_not_found', check: '200' }
+  const missingReads = {
+    active: '404 no_active_livestream',
+    getLivestream: '404 livestream_not_found',
+    getMeeting: '404 meeting_not_found'
+  }
+  return {
+    'slow before the work': { fault: { delayMs: 20_000 }, expected: tooLate, again: unsettled },
+    'slow after the work': { fault: { delayMs: 20_000, afterWork: true }, expected: tooLate, again: '200' },
+    'silent before the headers': { fault: { stall: true }, expected: tooLate, again: unsettled },
+    'silent in the middle of the body': { fault: { stallBody: true }, expected: tooLate, again: '200' },
+    'one byte a second': { fault: { drip: { bytesPerSecond: 1 } }, expected: tooLate, again: '200' },
+    garbage: { fault: { garbage: true }, expected: malformed, again: unsettled },
+    'garbage after the work': { fault: { garbage: true, afterWork: true }, expected: malformed, again: '200' },
+    'another envelope': { fault: { mutate: 'wrong_shape' }, expected: malformed, again: '200' },
+    'no data': { fault: { mutate: 'null_data' }, expected: malformed, again: '200' },
+    'a list instead of an object': { fault: { mutate: 'list_data' }, expected: malformed, again: '200' },
+    "another meeting's object": {
+      fault: { mutate: 'other_meeting' },
+      expected: {
+        ...fine,
+        ...{ start: malformed.start, check: malformed.check, active: malformed.active },
+        // One that the vendor shows in another meeting is not the tenant's (any more).
+        getLivestream: '404 livestream_not_found'
+      },
+      again: '200'
+    },
+    'an object with another id': {
+      fault: { mutate: 'other_id' },
+      expected: {
+        ...fine,
+        getLivestream: malformed.getLivestream,
+        getMeeting: malformed.getMeeting,
+        patchMeeting: malformed.patchMeeting
+      },
+      again: '200'
+    },
+    'an unknown status word': { fault: { mutate: 'unknown_status' }, expected: fine, again: '200' },
+    '401': { fault: status(401), expected: credentials, again: '201' },
+    '403': { fault: status(403), expected: credentials, again: '201' },
+    '404': { fault: status(404), expected: { ...refused, ...missing, ...missingReads }, again: '201' },
+    '408': { fault: status(408), expected: failed, again: unsettled },
+    '409': { fault: status(409), expected: { ...refused, start: '409 already_live' }, again: '201' },
+    '422': { fault: status(422), expected: refused, again: '201' },
+    '429': { fault: status(429), expected: throttled, again: '201' },
+    '429 with a time': { fault: { retryAfterSeconds: 7 }, expected: throttled, again: '201' },
+    '500': { fault: status(500), expected: failed, again: unsettled },
+    '500 after the work': { fault: { ...status(500), afterWork: true }, expected: failed, again: '200' },
+    '503': { fault: status(503), expected: failed, again: unsettled },
+    'a redirect': { fault: { redirect: other.url }, expected: malformed, again: unsettled },
+    'a huge answer': { fault: { huge: 2 * 1024 * 1024 }, expected: malformed, again: unsettled },
+    'a lost connection': { fault: { hangUp: true }, expected: lost, again: unsettled },
+    'a lost connection after the work': { fault: { hangUp: true, afterWork: true }, expected: lost, again: '200' }
+  }
+}
+
+const saidOf = (outcomes: Record<Operation, Outcome>): Record<string, string> =>
+  Object.fromEntries(operations.map(name => [name, outcomes[name].says]))
+const slowestOf = (outcomes: Record<Operation, Outcome>): number =>
+  Math.max(...Object.values(outcomes).map(({ tookMs }) => tookMs))
+
+t.test('whatever the vendor does, callers hear the documented error, in time, and nothing is sent twice', async t => {
+  const beds: Bed[] = []
+  const world = await gateway(t, {
+    config: { deadlineMs },
+    before: async (store, simulator) => {
+      beds.push(...(await makeBeds(store, simulator, 31)))
+    }
+  })
+  const { simulator, asAcme } = world
+  const nextBed = (): Bed => beds.shift() as Bed
+  const sent = (name: Operation, bed: Bed): number => {
+    const { method, path } = use(name, bed).vendor
+    return simulator.journal.filter(entry => entry.method === method && entry.target === `/v2${path}`).length
+  }
+
+  const calm = async (): Promise<number> => {
+    const outcomes = await callAll(asAcme, nextBed())
+    t.strictSame(saidOf(outcomes), fine, 'without trouble')
+    return slowestOf(outcomes)
+  }
+  t.equal((await asAcme('POST', '/v2/meetings')).statusCode, 201, 'warmed up')
+  const calmMs = [await calm()]
+  const slowestMs: number[] = []
+
+  for (const [name, { fault, expected, again }] of Object.entries(troubles(simulator.org))) {
+    await t.test(name, async t => {
+      const bed = nextBed()
+      simulator.journal.length = 0
+      for (const operation of operations) simulator.failNext({ ...fault, match: use(operation, bed).vendor })
+      const outcomes = await callAll(asAcme, bed)
+      t.strictSame(saidOf(outcomes), expected, 'answers')
+      slowestMs.push(slowestOf(outcomes))
+      t.strictSame([...new Set(mutations.map(one => sent(one, bed)))], [1], 'each mutation was sent once')
+      const inner = [simulator.org, simulator.key, marker, 'this is not what was asked for', other.url]
+      for (const { reply } of Object.values(outcomes)) {
+        const text = JSON.stringify([reply.headers, reply.body])
+        t.notOk(
+          inner.find(part => text.includes(part)),
+          "nothing of the vendor's words"
+        )
+        const waits = reply.statusCode === 503 ? String(fault.retryAfterSeconds ?? 5) : undefined
+        t.equal(reply.headers['retry-after'], waits, 'how long to wait')
+      }
+
+      simulator.clearFaults()
+      const { method, path, body } = use('start', bed)
+      const reply = await asAcme(method, path, body)
+      t.equal(says(reply), again, 'a second start')
+      t.equal(sent('start', bed), again === '201' ? 2 : 1, 'goes out only after one that did not happen')
+      if (again === unsettled) t.match(reply.headers['retry-after'], /^\d+$/, 'and says when to come back')
+    })
+  }
+  t.equal(other.requests(), 0, 'no answer led the gateway elsewhere')
+  // What a machine under load adds to a call is seen in the same run, before and after.
+  calmMs.push(await calm())
+  const limitMs = deadlineMs + 100 + Math.max(...calmMs)
+  t.strictSame(
+    slowestMs.filter(ms => ms > limitMs),
+    [],
+    `no answer took longer than ${Math.round(limitMs)} ms`
+  )
+
+  await t.test('an unknown status word passes as it is', async t => {
+    simulator.fail({ mutate: 'unknown_status' })
+    const outcomes = await callAll(asAcme, nextBed())
+    const shown = operations.map(name => {
+      const { data } = outcomes[name].reply.json()
+      return (data.livestream ?? data).status
+    })
+    t.strictSame(
+      shown,
+      operations.map(name => (name === 'stop' ? undefined : 'PAUSED'))
+    )
+  })
+})

@@ -1,0 +1,145 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import fc from 'fast-check'
+import t from 'tap'
+import { type GcraOptions, gcraStore } from '../../src/http/gcra.ts'
+import { manualClock } from '../support/clock.ts'
+
+interface Decision {
+  allowed: boolean
+  /** How many of the bucket are spent. */
+  current: number
+  ttl: number
+}
+
+function limiter(options: Partial<GcraOptions> = {}) {
+  const clock = manualClock()
+  const store = new (gcraStore({ monotonic: clock.monotonic, maxKeys: 1_000, ...options }))({})
+  const ask = (key: string, max: number, windowMs = 60_000): Decision => {
+    let decision: Decision | undefined
+    store.incr(
+      key,
+      (error, result) => {
+        if (error || !result) throw error
+        decision = { ...result, allowed: result.current <= max }
+      },
+      windowMs,
+      max
+    )
+    if (decision === undefined) throw new Error('the store must answer at once')
+    return decision
+  }
+  return { clock, store, ask }
+}
+
+t.test('of a thousand calls at once exactly as many pass as the limit says', async t => {
+  for (const max of [1, 3, 7, 100, 600, 999]) {
+    const { ask } = limiter()
+    const allowed = Array.from({ length: 1_000 }, () => ask('acme', max)).filter(decision => decision.allowed)
+    t.equal(allowed.length, max)
+    t.strictSame(
+      allowed.map(({ current }) => current),
+      Array.from({ length: max }, (_, i) => i + 1),
+      'and each sees how many are spent'
+    )
+  }
+})
+
+t.test('who waits as long as told is let in, and not a moment before', async t => {
+  const property = fc.property(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 3_600 }), (max, seconds) => {
+    const { ask, clock } = limiter()
+    const call = () => ask('acme', max, seconds * 1_000)
+    for (let i = 0; i < max; i++) if (!call().allowed) return false
+    const { allowed, ttl } = call()
+    if (allowed || ttl <= 0) return false
+    clock.advance(ttl * 0.99)
+    if (call().allowed) return false
+    clock.advance(ttl * 0.01 + 1e-6)
+    return call().allowed && !call().allowed
+  })
+  t.doesNotThrow(() => fc.assert(property))
+})
+
+t.test('a refused call costs nothing: who keeps asking is not kept out for it', async t => {
+  const { ask, clock } = limiter()
+  for (let i = 0; i < 100; i++) ask('acme', 10, 1_000)
+  clock.advance(1_000)
+  t.equal(Array.from({ length: 20 }, () => ask('acme', 10, 1_000)).filter(({ allowed }) => allowed).length, 10)
+})
+
+t.test('in any window of time no more pass than the limit and one burst, however the calls arrive', async t => {
+  const arrivals = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 20_000 })), {
+    minLength: 50,
+    maxLength: 600
+  })
+  const property = fc.property(arrivals, fc.integer({ min: 1, max: 50 }), (pauses, max) => {
+    const windowMs = 10_000
+    const { ask, clock } = limiter()
+    const passed: number[] = []
+    for (const pause of pauses) {
+      clock.advance(pause)
+      if (ask('acme', max, windowMs).allowed) passed.push(clock.monotonic())
+    }
+    // From any call that passed on: the bucket holds `max`, and `max` more trickle in while the window lasts.
+    return passed.every((from, i) => {
+      const inWindow = passed.slice(i).filter(at => at - from <= windowMs).length
+      const atOnce = passed.slice(i).filter(at => at === from).length
+      return inWindow <= 2 * max && atOnce <= max
+    })
+  })
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 200 }))
+})
+
+t.test('whoever stays within the limit is never refused', async t => {
+  const property = fc.property(fc.integer({ min: 1, max: 97 }), fc.integer({ min: 1, max: 7_001 }), (max, windowMs) => {
+    const { ask, clock } = limiter()
+    for (let i = 0; i < 300; i++) {
+      if (!ask('acme', max, windowMs).allowed) return false
+      clock.advance(windowMs / max)
+    }
+    return true
+  })
+  t.doesNotThrow(() => fc.assert(property))
+})
+
+t.test('a hundred thousand strangers free nobody who is throttled, and memory stays bounded', async t => {
+  const { ask } = limiter({ maxKeys: 1_000 })
+  while (ask('throttled', 5).allowed);
+  const before = heapUsed()
+  let passed = 0
+  for (let i = 0; i < 100_000; i++) if (ask(`stranger ${i}`, 5).allowed) passed++
+  t.ok(heapUsed() - before < 2_000_000, 'memory')
+  t.equal(ask('throttled', 5).allowed, false)
+  t.equal(passed, 999 + 5, 'each of those that fit in passes once; the others share one bucket')
+})
+
+t.test('room is made by forgetting buckets that are full again, and only those', async t => {
+  const { ask, clock } = limiter({ maxKeys: 2 })
+  ask('early', 2, 1_000)
+  while (ask('throttled', 2, 60_000).allowed);
+  clock.advance(1_000)
+  t.equal(ask('new', 1, 60_000).allowed, true, 'it has the room of the early one')
+  t.equal(ask('new', 1, 60_000).allowed, false, 'a bucket of its own')
+  t.equal(ask('throttled', 2, 60_000).allowed, false)
+  t.equal(ask('early', 1, 60_000).allowed, true, 'no room: the common bucket')
+  t.equal(ask('another', 1, 60_000).allowed, false, 'which is empty now')
+  clock.advance(60_000)
+  t.equal(ask('another', 1, 60_000).allowed, true)
+})
+
+t.test('each limiter counts for itself, and each answer is an object of its own', async t => {
+  const { store } = limiter()
+  const one = store.child({} as never)
+  const answers: object[] = []
+  for (const counter of [one, one, store.child({} as never)]) {
+    counter.incr('acme', (_error, result) => answers.push(result ?? {}), 60_000, 10)
+  }
+  t.match(answers, [{ current: 1 }, { current: 2 }, { current: 1 }])
+})
+
+/** Bytes that are really held: after a collection. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().heapUsed
+}

@@ -1,0 +1,98 @@
+import Fastify from 'fastify'
+import t from 'tap'
+import { type Scope, scopes } from '../../src/domain/scope.ts'
+import { ownership } from '../../src/http/ownership.ts'
+import { decorateRequests } from '../../src/http/request.ts'
+import type { Directory } from '../../src/store/directory.ts'
+import { gateway } from '../support/gateway.ts'
+import { documentedRoutes, fill, isEnvelope } from './helper.ts'
+
+/** What each operation needs, said a second time: a changed rule must be changed here too, by somebody who means it. */
+const needed: Record<string, Scope> = {
+  startLivestream: 'livestreams:start',
+  getActiveLivestream: 'livestreams:read',
+  stopLivestream: 'livestreams:stop',
+  listMeetingLivestreams: 'livestreams:read',
+  listLivestreams: 'livestreams:read',
+  getLivestream: 'livestreams:read',
+  createMeeting: 'meetings:write',
+  listMeetings: 'meetings:read',
+  getMeeting: 'meetings:read',
+  updateMeeting: 'meetings:write',
+  listAuditEvents: 'audit:read'
+}
+
+t.test('each operation can be done with its scope and with no other', async t => {
+  const { app, asAcme, withKey, meeting, upstream } = await gateway(t)
+  const routes = documentedRoutes(app)
+  const guarded = routes.filter(({ path }) => /^\/(v2|gateway)\//.test(path))
+  t.strictSame(Object.fromEntries(guarded.map(({ operationId, scope }) => [operationId, scope])), needed)
+  t.strictSame(
+    routes.filter(route => !guarded.includes(route)).map(({ operationId }) => operationId),
+    ['livez', 'readyz'],
+    'only health needs no key'
+  )
+  t.equal(guarded.length, pathsOf(app.printRoutes({ commonPrefix: false })), 'no route is missing in the document')
+
+  const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
+  const ids = { meeting_id: meeting, livestream_id: id }
+  for (const scope of scopes) {
+    const { call } = await withKey('acme', [scope])
+    const { call: callOthers } = await withKey('acme', scopes.filter(other => other !== scope))
+    for (const route of guarded) {
+      const { method, operationId } = route
+      const path = fill(route.path, ids)
+      const label = `${operationId} with ${scope}`
+      const allowed = route.scope === scope
+      const reply = await call(method, path, method === 'GET' ? undefined : {})
+      t.equal(reply.statusCode === 403, !allowed, `${label}: ${reply.statusCode}`)
+      if (!allowed) continue
+      t.ok(reply.statusCode < 300, `${label}: ${reply.statusCode}`)
+      const before = upstream().length
+      const refused = await callOthers(method, path, method === 'GET' ? undefined : {})
+      t.ok(isEnvelope(refused, 403, 'scope_missing'), `${operationId} with all but ${scope}`)
+      t.strictSame(refused.json().error.details, [{ field: 'scope', message: `${scope} is needed` }])
+      t.equal(upstream().length, before, 'and the vendor hears nothing')
+      if (method === 'GET') t.equal((await callOthers('HEAD', path)).statusCode, 403, 'nor with HEAD')
+    }
+  }
+})
+
+t.test('a key without scopes, or for an unknown id, is refused before it learns whether the id exists', async t => {
+  const { withKey, meeting } = await gateway(t)
+  const { call } = await withKey('acme', [])
+  for (const id of [meeting, 'unknown', 'a.b', '..']) t.equal((await call('GET', `/v2/meetings/${id}`)).statusCode, 403, id)
+})
+
+t.test('a route that nobody has thought through is refused while it is registered', async t => {
+  const nobody = { meeting: async () => null, livestream: async () => null } as unknown as Directory
+  const register = (url: string, config: object) => async () => {
+    const app = Fastify()
+    decorateRequests(app)
+    ownership(app, { directory: nobody })
+    app.get(url, { config }, async () => 'shown')
+    const { statusCode } = await app.inject(url.replace(/:\w+/, 'x'))
+    return statusCode
+  }
+  const rule = { scope: 'meetings:read', limit: 'read' }
+  await t.rejects(register('/things', {}), new Error('the route /things declares no rule'))
+  const strange = 'nobody checks who owns session_id of the route /sessions/:session_id'
+  await t.rejects(register('/sessions/:session_id', { rule }), new Error(strange))
+  await t.rejects(register('/:meeting_id/a/:id', { rule }), { message: /nobody checks who owns id / })
+  await t.rejects(register('/:id(^\\d+$)', { rule }), { message: /nobody checks who owns id / })
+  await t.rejects(register('/files/*', { rule }), { message: /nobody checks who owns \* / })
+  t.equal(await register('/things', { rule })(), 200)
+})
+
+/** How many methods stand behind /v2 and /gateway in Fastify's own picture of its routes, HEAD aside. */
+function pathsOf(picture: string): number {
+  let counting = false
+  let count = 0
+  for (const line of picture.split('\n')) {
+    const [, indent = '', path = '', methods = ''] = /^([│├└─ ]*)(\S+) \(([^)]*)\)/.exec(line) ?? []
+    if (path === '') continue
+    if (indent.length <= 4) counting = /^\/(v2|gateway)\//.test(path)
+    if (counting) count += methods.split(', ').filter(method => method !== 'HEAD').length
+  }
+  return count
+}

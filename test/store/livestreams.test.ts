@@ -1,0 +1,123 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { withoutKey } from '../../src/domain/livestream.ts'
+import { livestreamsIn } from '../../src/store/livestreams.ts'
+import { meetingsIn } from '../../src/store/meetings.ts'
+import { storeWithTenants } from './helper.ts'
+
+const page = { pageNo: 1, perPage: 100 }
+
+async function world(t: Parameters<typeof storeWithTenants>[0]) {
+  const { store, file } = await storeWithTenants(t)
+  const livestreams = livestreamsIn(store)
+  await meetingsIn(store).assign('acme', 'default', ['m1', 'm2'], 1_000)
+  /** As acme sees a livestream in one of its meetings. */
+  const see = (id: string, meetingId: string | null, status: string, atMs: number, createdAt?: string) =>
+    livestreams.observe(
+      { id, tenantId: 'acme', upstream: 'default', meetingId },
+      { id, status, ...(createdAt !== undefined && { created_at: createdAt }) },
+      atMs
+    )
+  return { store, file, livestreams, see }
+}
+
+t.test("a tenant finds what it has seen; somebody else's and a missing one are null alike", async t => {
+  const { livestreams, see } = await world(t)
+  await see('a1', 'm1', 'LIVE', 2_000)
+  const found = { id: 'a1', tenantId: 'acme', upstream: 'default', meetingId: 'm1', status: 'LIVE' }
+  t.strictSame(await livestreams.find('acme', 'a1'), found)
+  t.equal(await livestreams.find('globex', 'a1'), null)
+  t.equal(await livestreams.find('globex', 'missing'), null)
+  t.equal(await livestreams.lastOfMeeting('globex', 'm1'), null)
+  t.strictSame(await livestreams.unfinished('globex', { limit: 9 }), [])
+  t.strictSame(await livestreams.list('globex', page), { items: [], total: 0 })
+})
+
+t.test('nobody gets a livestream by looking at it', async t => {
+  const { livestreams, see } = await world(t)
+  await see('a1', 'm1', 'LIVE', 2_000)
+  for (const meetingId of ['m1', null, 'm9']) {
+    const thief = { id: 'a1', tenantId: 'globex', upstream: 'default', meetingId }
+    await livestreams.observe(thief, { id: 'a1', status: 'IDLE' }, 3_000)
+    t.equal(await livestreams.find('globex', 'a1'), null)
+  }
+  t.match(await livestreams.find('acme', 'a1'), { status: 'LIVE', meetingId: 'm1' })
+})
+
+t.test('the last look counts, also when an older one arrives after it', async t => {
+  const { livestreams, see } = await world(t)
+  await see('a1', 'm1', 'LIVE', 3_000)
+  await see('a1', 'm1', 'INVOKED', 2_000)
+  t.match(await livestreams.find('acme', 'a1'), { status: 'LIVE' })
+  await see('a1', 'm1', 'IDLE', 3_000)
+  t.match(await livestreams.find('acme', 'a1'), { status: 'IDLE' })
+})
+
+t.test('the last livestream of a meeting is the one seen last, and of two seen at once the newer', async t => {
+  const { livestreams, see } = await world(t)
+  t.equal(await livestreams.lastOfMeeting('acme', 'm1'), null)
+  await see('a1', 'm1', 'IDLE', 2_000, '2026-11-20T09:00:00.000Z')
+  await see('b2', 'm1', 'INVOKED', 3_000, '2026-11-20T10:00:00.000Z')
+  await see('c3', 'm2', 'LIVE', 4_000)
+  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2', status: 'INVOKED', meeting_id: 'm1' })
+  await see('a1', 'm1', 'IDLE', 3_000)
+  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2' }, 'both at once')
+  await see('a1', 'm1', 'LIVE', 5_000)
+  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'a1' })
+})
+
+t.test('what is not over is listed, the longest unseen first', async t => {
+  const { livestreams, see } = await world(t)
+  const statuses = ['LIVE', 'INVOKED', 'IDLE', 'OFFLINE', 'ERRORED', 'A-WORD-OF-TOMORROW']
+  for (const [i, status] of statuses.entries()) await see(`s${i}`, i === 0 ? 'm2' : 'm1', status, 9_000 - i)
+  const ids = async (filter: { meetingId?: string; limit: number }) =>
+    (await livestreams.unfinished('acme', filter)).map(({ id }) => id)
+  t.strictSame(await ids({ limit: 9 }), ['s5', 's1', 's0'])
+  t.strictSame(await ids({ limit: 2 }), ['s5', 's1'])
+  t.strictSame(await ids({ meetingId: 'm2', limit: 9 }), ['s0'])
+  t.match(await livestreams.unfinished('acme', { meetingId: 'm2', limit: 1 }), [
+    { id: 's0', tenantId: 'acme', upstream: 'default', meetingId: 'm2', status: 'LIVE' }
+  ])
+})
+
+t.test('the operator learns which meetings have a run that was not over, released ones too', async t => {
+  const { livestreams, see, store } = await world(t)
+  await see('a1', 'm1', 'INVOKED', 2_000)
+  await see('b2', 'm1', 'LIVE', 3_000)
+  await see('c3', 'm2', 'IDLE', 3_000)
+  await see('d4', null, 'LIVE', 3_000)
+  t.strictSame([...(await livestreams.unfinishedMeetings())], [['m1', 'LIVE']])
+  await meetingsIn(store).release('m1', 4_000)
+  t.strictSame([...(await livestreams.unfinishedMeetings())], [['m1', 'LIVE']])
+})
+
+t.test('a livestream without a meeting is its tenant’s alone', async t => {
+  const { livestreams, see } = await world(t)
+  await see('a1', null, 'LIVE', 2_000)
+  await see('a1', null, 'IDLE', 3_000)
+  t.match(await livestreams.find('acme', 'a1'), { meetingId: null, status: 'IDLE' })
+  t.equal(await livestreams.find('globex', 'a1'), null)
+})
+
+t.test('no stream key reaches the disk when what is kept went through withoutKey', async t => {
+  const { livestreams, file } = await world(t)
+  const stream_key = randomBytes(16).toString('hex')
+  const seen = { id: 'a1', status: 'LIVE', ingest_server: 'rtmps://ingest.example/app/', stream_key }
+  const owner = { id: 'a1', tenantId: 'acme', upstream: 'default', meetingId: 'm1' }
+  await livestreams.observe(owner, withoutKey(seen), 2_000)
+  const bytes = readFileSync(file, 'latin1') + readFileSync(`${file}-wal`, 'latin1')
+  t.match(bytes, 'a1')
+  t.notMatch(bytes, stream_key)
+  t.notMatch(bytes, 'ingest.example')
+})
+
+t.test('a livestream that was seen is among the changes', async t => {
+  const { livestreams, see } = await world(t)
+  await see('a1', 'm1', 'INVOKED', 2_000)
+  const [first] = await livestreams.changedSince(0)
+  t.match(first, { id: 'a1' })
+  t.strictSame(await livestreams.changedSince(first?.revision ?? 0), [])
+  await see('a1', 'm1', 'LIVE', 3_000)
+  t.match(await livestreams.changedSince(first?.revision ?? 0), [{ id: 'a1' }])
+})

@@ -1,0 +1,120 @@
+import t from 'tap'
+import { Conflict, StoreError } from '../../src/store/engine.ts'
+import { meetingsIn } from '../../src/store/meetings.ts'
+import { storeWithTenants } from './helper.ts'
+
+const page = { pageNo: 1, perPage: 100 }
+
+t.test("a tenant finds its own meeting; somebody else's and a missing one are null alike", async t => {
+  const meetings = meetingsIn((await storeWithTenants(t)).store)
+  await meetings.assign('acme', 'default', ['m1'], 1_000)
+  t.strictSame(await meetings.find('acme', 'm1'), { id: 'm1', tenantId: 'acme', upstream: 'default' })
+  t.equal(await meetings.find('globex', 'm1'), null)
+  t.equal(await meetings.find('globex', 'missing'), null)
+  t.strictSame(await meetings.list('globex', page), { rows: [], total: 0 })
+  t.strictSame(await meetings.listAll('globex'), [])
+})
+
+t.test('assigning says of each meeting whether it is new, was there already or is taken', async t => {
+  const meetings = meetingsIn((await storeWithTenants(t)).store)
+  await meetings.assign('globex', 'default', ['theirs'], 1_000)
+  await meetings.assign('acme', 'default', ['mine'], 1_000)
+  const result = await meetings.assign('acme', 'other', ['new', 'mine', 'theirs'], 2_000)
+  t.strictSame(
+    [...result],
+    [
+      ['new', 'assigned'],
+      ['mine', 'unchanged'],
+      ['theirs', 'taken']
+    ]
+  )
+  t.match(await meetings.find('acme', 'mine'), { upstream: 'default' }, 'a meeting stays with its upstream')
+  t.match(await meetings.find('acme', 'new'), { upstream: 'other' })
+  t.equal(await meetings.find('acme', 'theirs'), null)
+  t.ok(await meetings.find('globex', 'theirs'))
+})
+
+t.test('thousands of meetings can be assigned at once', async t => {
+  const meetings = meetingsIn((await storeWithTenants(t)).store)
+  const ids = Array.from({ length: 1_203 }, (_, i) => `m${i}`)
+  const result = await meetings.assign('acme', 'default', ids, 1_000)
+  t.equal(result.size, 1_203)
+  t.ok([...result.values()].every(was => was === 'assigned'))
+  t.equal((await meetings.list('acme', page)).total, 1_203)
+  t.strictSame(await meetings.assign('acme', 'default', [], 1_000), new Map())
+  const nobody = meetings.assign('nobody', 'default', ['m9999'], 1_000)
+  await t.rejects(nobody, { constructor: StoreError, reason: /FOREIGNKEY/ })
+})
+
+t.test('a released meeting belongs to nobody until it is assigned again, to whomever', async t => {
+  const meetings = meetingsIn((await storeWithTenants(t)).store)
+  await meetings.assign('acme', 'default', ['m1'], 1_000)
+  t.match(await meetings.ownerOf('m1'), { tenantId: 'acme' })
+  t.equal(await meetings.release('m1', 2_000), true)
+  t.equal(await meetings.release('m1', 3_000), false)
+  t.equal(await meetings.release('missing', 3_000), false)
+  t.equal(await meetings.find('acme', 'm1'), null)
+  t.equal(await meetings.ownerOf('m1'), null)
+  t.equal((await meetings.list('acme', page)).total, 0)
+  t.strictSame(await meetings.listAll(), [])
+
+  t.strictSame([...(await meetings.assign('globex', 'other', ['m1'], 4_000))], [['m1', 'assigned']])
+  t.strictSame(await meetings.find('globex', 'm1'), { id: 'm1', tenantId: 'globex', upstream: 'other' })
+  t.equal(await meetings.find('acme', 'm1'), null)
+})
+
+t.test('the list for the operator has every assigned meeting with its owner', async t => {
+  const meetings = meetingsIn((await storeWithTenants(t)).store)
+  await meetings.assign('globex', 'default', ['m3'], 1_000)
+  await meetings.assign('acme', 'default', ['m2', 'm1'], 1_000)
+  const all = (await meetings.listAll()).map(({ id, tenantId }) => `${tenantId} ${id}`)
+  t.strictSame(all, ['acme m1', 'acme m2', 'globex m3'])
+  t.strictSame(
+    (await meetings.listAll('globex')).map(({ id }) => id),
+    ['m3']
+  )
+})
+
+t.test('a created meeting is known as it was seen; one that somebody holds undoes the whole transaction', async t => {
+  const { store } = await storeWithTenants(t)
+  const meetings = meetingsIn(store)
+  const owner = { id: 'm1', tenantId: 'acme', upstream: 'default' }
+  await store.engine.write(meetings.created(owner, { id: 'm1', title: 'Friday show' }, 2_000))
+  t.match(await meetings.list('acme', page), {
+    total: 1,
+    rows: [{ id: 'm1', upstream: 'default', observedAtMs: 2_000, meeting: { title: 'Friday show' } }]
+  })
+  const taken = [
+    ...meetings.created({ ...owner, id: 'm2', tenantId: 'globex' }, { id: 'm2' }, 3_000),
+    ...meetings.created({ ...owner, tenantId: 'globex' }, { id: 'm1' }, 3_000)
+  ]
+  await t.rejects(store.engine.write(taken), { constructor: Conflict })
+  t.equal(await meetings.find('globex', 'm2'), null)
+  t.ok(await meetings.find('acme', 'm1'))
+})
+
+t.test('what is seen of a meeting is kept for its owner and changes no owner', async t => {
+  const { store } = await storeWithTenants(t)
+  const meetings = meetingsIn(store)
+  await meetings.assign('acme', 'default', ['m1'], 1_000)
+  await store.engine.write(meetings.observed('acme', { id: 'm1', title: 'New title' }, 2_000))
+  await store.engine.write(meetings.observed('globex', { id: 'm1', title: 'Forged' }, 3_000))
+  await store.engine.write(meetings.observed('globex', { id: 'm9', title: 'Unknown' }, 3_000))
+  const { rows } = await meetings.list('acme', page)
+  t.match(rows, [{ observedAtMs: 2_000, meeting: { title: 'New title', observed_at: '1970-01-01T00:00:02.000Z' } }])
+  t.equal(await meetings.find('globex', 'm9'), null)
+})
+
+t.test('assigning and releasing are among the changes; what was only looked at is not', async t => {
+  const { store } = await storeWithTenants(t)
+  const meetings = meetingsIn(store)
+  await meetings.assign('acme', 'default', ['m1'], 1_000)
+  const [assigned] = await meetings.changedSince(0)
+  t.match(assigned, { id: 'm1' })
+  const revision = assigned?.revision ?? 0
+  await store.engine.write(meetings.observed('acme', { id: 'm1' }, 2_000))
+  await meetings.assign('acme', 'default', ['m1'], 3_000)
+  t.strictSame(await meetings.changedSince(revision), [])
+  await meetings.release('m1', 4_000)
+  t.match(await meetings.changedSince(revision), [{ id: 'm1' }])
+})

@@ -1,0 +1,81 @@
+import t from 'tap'
+import { UniqueViolation } from '../../src/store/engine.ts'
+import { operationsIn } from '../../src/store/operations.ts'
+import { operationOf, storeWithTenants } from './helper.ts'
+
+async function world(t: Parameters<typeof storeWithTenants>[0]) {
+  const { store } = await storeWithTenants(t)
+  const operations = operationsIn(store)
+  const send = (...sent: ReturnType<typeof operationOf>[]) => store.engine.write(sent.map(operations.sent))
+  const end = (...args: Parameters<typeof operations.ended>) => store.engine.write([operations.ended(...args)])
+  const all = () => store.engine.read(store.sql.selectFrom('operations').selectAll().orderBy('id').compile())
+  return { operations, send, end, all }
+}
+
+t.test('a meeting has one open start at most, whoever asks', async t => {
+  const { operations, send, end } = await world(t)
+  const first = operationOf('acme')
+  await send(first)
+  t.strictSame(await operations.openStart('m1'), first)
+  await t.rejects(send(operationOf('acme')), { constructor: UniqueViolation })
+  await t.rejects(send(operationOf('globex')), { constructor: UniqueViolation })
+  await end(first.id, 'unknown', null, 2_000)
+  await t.rejects(send(operationOf('acme')), { constructor: UniqueViolation }, 'also while its outcome is unknown')
+  t.match(await operations.openStart('m1'), { id: first.id, state: 'unknown', settledAtMs: null })
+})
+
+t.test('other meetings and other mutations are not held up by an open start', async t => {
+  const { operations, send } = await world(t)
+  await send(operationOf('acme'))
+  await send(operationOf('acme', { meetingId: 'm2' }))
+  await send(operationOf('acme', { kind: 'stop' }), operationOf('acme', { kind: 'stop' }))
+  await send(
+    operationOf('acme', { kind: 'create_meeting', meetingId: null }),
+    operationOf('acme', { kind: 'create_meeting', meetingId: null })
+  )
+  t.strictSame((await operations.meetingsWithOpenStart()).sort(), ['m1', 'm2'])
+  t.equal(await operations.openStart('m3'), null)
+})
+
+t.test('a settled start frees its meeting, done or failed', async t => {
+  const { operations, send, end } = await world(t)
+  for (const state of ['done', 'failed'] as const) {
+    const start = operationOf('acme')
+    await send(start)
+    await end(start.id, state, null, 2_000)
+    t.equal(await operations.openStart('m1'), null)
+  }
+  t.strictSame(await operations.meetingsWithOpenStart(), [])
+  await send(operationOf('globex'))
+  t.match(await operations.openStart('m1'), { tenantId: 'globex' })
+})
+
+t.test('a settled operation stays as it is, whatever comes late', async t => {
+  const { send, end, all } = await world(t)
+  const start = operationOf('acme')
+  await send(start)
+  await end(start.id, 'done', 'a1', 2_000)
+  for (const late of ['failed', 'unknown', 'done'] as const) await end(start.id, late, 'b2', 3_000)
+  t.match(await all(), [{ state: 'done', livestream_id: 'a1', settled_at: 2_000 }])
+})
+
+t.test('an unknown outcome can be settled, and keeps the livestream that was known', async t => {
+  const { send, end, all } = await world(t)
+  const start = operationOf('acme')
+  await send(start)
+  await end(start.id, 'unknown', 'a1', 2_000)
+  t.match(await all(), [{ state: 'unknown', livestream_id: 'a1', settled_at: null }])
+  await end(start.id, 'done', null, 3_000)
+  t.match(await all(), [{ state: 'done', livestream_id: 'a1', settled_at: 3_000 }])
+})
+
+t.test('what was under way when a process ended is found as it was written', async t => {
+  const { operations, send, end } = await world(t)
+  const left = operationOf('acme', { livestreamId: 'a1', requestId: 'r7' })
+  const unknown = operationOf('acme', { kind: 'stop' })
+  const done = operationOf('acme', { kind: 'update_meeting' })
+  await send(left, unknown, done)
+  await end(unknown.id, 'unknown', null, 2_000)
+  await end(done.id, 'done', null, 2_000)
+  t.strictSame(await operations.leftSent(), [left])
+})
