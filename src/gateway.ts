@@ -4,6 +4,7 @@ import { AuditLog } from './audit/log.ts'
 import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
 import { findActive } from './lifecycle/active.ts'
+import { isComing } from './lifecycle/coming.ts'
 import { tenantLivestreams } from './lifecycle/livestreams.ts'
 import { tenantMeetings } from './lifecycle/meetings.ts'
 import { Motion } from './lifecycle/motion.ts'
@@ -137,7 +138,8 @@ function services({ store, directory, providers, auditLog, config, logger: log, 
   const meetings = meetingsIn(store)
 
   const observe = observer({ livestreams, directory, log, clock })
-  const active = findActive({ providers, livestreams, observe })
+  const coming = isComing({ livestreams, clock, settleMs })
+  const active = findActive({ providers, livestreams, observe, isComing: coming })
   const forget = (id: string): void => directory.forget(id)
   const appendEvent = auditLog.append.bind(auditLog)
   const recorded = recorder({ engine, operations, auditEvents, appendLater: appendEvent, forget, log, clock })
@@ -162,7 +164,7 @@ function services({ store, directory, providers, auditLog, config, logger: log, 
     findActive: active,
     start: startOnce({ ...shared, livestreams }),
     stop: stop({ ...shared, livestreams }),
-    livestreams: tenantLivestreams({ ...shared, livestreams, observe }),
+    livestreams: tenantLivestreams({ ...shared, livestreams, observe, isComing: coming }),
     meetings: tenantMeetings({ ...shared, meetings, directory }),
     clock,
     corsOrigins,

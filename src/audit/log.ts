@@ -49,7 +49,7 @@ export class AuditLog {
     try {
       await this.flush()
     } catch (error) {
-      this.#options.onTrouble(error, this.#waiting.length)
+      this.#options.onTrouble(error, this.#waitingCount())
     }
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
@@ -70,10 +70,15 @@ export class AuditLog {
     this.#timer ??= setTimeout(() => {
       this.#timer = null
       this.flush().catch(error => {
-        this.#options.onTrouble(error, this.#waiting.length)
+        this.#options.onTrouble(error, this.#waitingCount())
         this.#schedule(retryAfterMs)
       })
     }, afterMs)
+  }
+
+  /** Those behind a count too. */
+  #waitingCount(): number {
+    return [...this.#waiting, ...this.#counted.values()].reduce((sum, { unmapped }) => sum + (unmapped.count ?? 1), 0)
   }
 
   #count(event: AuditEvent): void {

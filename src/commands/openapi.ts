@@ -14,9 +14,7 @@ export async function openapi(io: Io): Promise<void> {
 
 /** The app without anything behind it: its routes are described, and never called. */
 async function describedApp(): Promise<FastifyInstance> {
-  const nothing = async (): Promise<never> => {
-    throw new Error('this app only describes itself')
-  }
+  const nothing = (): Promise<never> => Promise.reject(new Error('this app only describes itself'))
   return buildApp({
     directory: {
       tenant: () => null,

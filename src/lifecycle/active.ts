@@ -2,12 +2,14 @@ import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Provider, Providers } from '../upstream/provider.ts'
+import type { IsComing } from './coming.ts'
 import type { Observe } from './observe.ts'
 
 export interface ActiveDeps {
   providers: Providers
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   observe: Observe
+  isComing: IsComing
 }
 
 /**
@@ -16,7 +18,7 @@ export interface ActiveDeps {
  */
 export type FindActive = (meeting: OwnedMeeting, signal: AbortSignal) => Promise<LivestreamWithKey | null>
 
-export function findActive({ providers, livestreams, observe }: ActiveDeps): FindActive {
+export function findActive({ providers, livestreams, observe, isComing }: ActiveDeps): FindActive {
   return async (meeting, signal) => {
     const provider = providerOf(providers, meeting)
     const { id: meetingId, tenantId, upstream } = meeting
@@ -35,7 +37,8 @@ export function findActive({ providers, livestreams, observe }: ActiveDeps): Fin
     const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: 1 }, signal)
     // An answer may leave the meeting out; another meeting's run is not this one's.
     if (found === null || (found.livestream.meeting_id ?? meetingId) !== meetingId) return null
-    const livestream = { ...found.livestream, meeting_id: meetingId }
+    const coming = await isComing({ id: last.id, tenantId, meetingId }, found.livestream)
+    const livestream = { ...found.livestream, meeting_id: meetingId, ...(coming && { status: 'INVOKED' }) }
     await keep(livestream)
     return isRunning(livestream.status) ? livestream : null
   }

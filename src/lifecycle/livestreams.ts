@@ -7,12 +7,14 @@ import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
 import type { LivestreamFilter, Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Providers } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
+import type { IsComing } from './coming.ts'
 import type { Observe } from './observe.ts'
 
 export interface LivestreamsDeps {
   providers: Providers
   livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'observe'>
   observe: Observe
+  isComing: IsComing
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadlineMs: number
@@ -30,15 +32,17 @@ export interface TenantLivestreams {
 const refreshedPerList = 10
 
 export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
-  const { providers, livestreams, observe, log, clock, deadlineMs } = deps
+  const { providers, livestreams, observe, isComing, log, clock, deadlineMs } = deps
 
-  async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions> {
+  async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal) {
     const found = await providerOf(providers, owner).findLivestream(owner.id, page, signal)
     // A livestream that has moved to a meeting that may be another tenant's is not this tenant's any more.
     if (found === null || (found.livestream.meeting_id ?? owner.meetingId) !== owner.meetingId) {
       throw new LivestreamNotFound()
     }
-    return { ...found, livestream: { ...found.livestream, meeting_id: owner.meetingId } }
+    const coming = await isComing(owner, found.livestream)
+    const livestream = { ...found.livestream, meeting_id: owner.meetingId, ...(coming && { status: 'INVOKED' }) }
+    return { ...found, livestream, coming }
   }
 
   return {
@@ -55,7 +59,9 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       await Promise.all(
         open.map(async owner => {
           try {
-            const { livestream } = await look(owner, { pageNo: 1, perPage: 1 }, signal)
+            const { livestream, coming } = await look(owner, { pageNo: 1, perPage: 1 }, signal)
+            // Lists must not prolong the time for which a run counts as coming.
+            if (coming) return
             await livestreams.observe(owner, withoutKey(livestream), clock.now())
           } catch (err) {
             // It is listed as it was seen last, with its age.

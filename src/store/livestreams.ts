@@ -35,18 +35,22 @@ export function livestreamsIn({ engine, sql }: Store) {
         : { id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }
     },
 
-    /** The livestream of this meeting that was seen last (the newest of those seen at once), or null when none ever was. */
-    async lastOfMeeting(tenantId: string, meetingId: string): Promise<Livestream | null> {
+    /**
+     * The livestream of this meeting that was seen last (the newest of those seen at once), or null when none ever was. One
+     * that was running comes first: a later look at an older one must not hide it.
+     */
+    async lastOfMeeting(tenantId: string, meetingId: string): Promise<ListedLivestream | null> {
       const [row] = await engine.read(
         owned(tenantId)
           .selectAll()
           .where('meeting_id', '=', meetingId)
+          .orderBy(raw`status in ('INVOKED', 'LIVE')`, 'desc')
           .orderBy('observed_at', 'desc')
           .orderBy('created_at', 'desc')
           .limit(1)
           .compile()
       )
-      return row === undefined ? null : toLivestream(row)
+      return row === undefined ? null : toListed(row)
     },
 
     /** Those whose run was not over when they were seen last, the longest unseen first. */
@@ -99,7 +103,7 @@ export function livestreamsIn({ engine, sql }: Store) {
         engine.read(page.compile()),
         engine.read(wanted.select(raw<number>`count(*)`.as('total')).compile())
       ])
-      const items = rows.map(row => ({ ...toLivestream(row), observed_at: new Date(row.observed_at).toISOString() }))
+      const items = rows.map(toListed)
       return { items, total: Number(count?.total ?? 0) }
     },
 
@@ -171,6 +175,8 @@ function holds(tenantId: string, meetingId: string) {
   return raw<boolean>`exists (select 1 from meetings m where m.id = ${meetingId} and m.tenant_id = ${tenantId} and m.released_at is null)`
 }
 
-function toLivestream(row: LivestreamsTable): Livestream {
-  return { ...(JSON.parse(row.snapshot) as Livestream), id: row.id, status: row.status, meeting_id: row.meeting_id }
+function toListed(row: LivestreamsTable): ListedLivestream {
+  const seen = JSON.parse(row.snapshot) as Livestream
+  const observed_at = new Date(row.observed_at).toISOString()
+  return { ...seen, id: row.id, status: row.status, meeting_id: row.meeting_id, observed_at }
 }

@@ -4,6 +4,15 @@ import { Compile } from 'typebox/compile'
 import { InvalidInput } from '../../src/domain/failures.ts'
 import { isoTime, readTime, readTimeRange } from '../../src/domain/time-range.ts'
 
+function refusalOf(read: () => unknown): unknown {
+  try {
+    read()
+  } catch (error) {
+    return error
+  }
+  return 'accepted'
+}
+
 t.test('a day alone begins at midnight in UTC; a time has its zone', async t => {
   t.equal(readTime('query.since', '2026-11-20'), Date.UTC(2026, 10, 20))
   t.equal(readTime('query.since', '2026-11-20T09:30Z'), Date.UTC(2026, 10, 20, 9, 30))
@@ -32,8 +41,8 @@ t.test('a day that no calendar has is refused and names the field', async t => {
     '2026-01-01T00:60Z',
     '2026-01-01T00:00+99:99'
   ]) {
-    t.throws(
-      () => readTime('query.start_time', text),
+    t.match(
+      refusalOf(() => readTime('query.start_time', text)),
       { status: 400, type: 'invalid_input', details: [{ field: 'query.start_time', message: 'is not a time' }] },
       text
     )
@@ -50,7 +59,8 @@ t.test('a range has both ends, one of them or none', async t => {
 
 t.test('a range that ends before it begins is refused and names its end', async t => {
   const details = [{ field: 'query.end_time', message: 'must not be before start_time' }]
-  t.throws(() => readTimeRange({ start_time: '2026-11-21', end_time: '2026-11-20' }), { status: 400, details })
+  const refusal = refusalOf(() => readTimeRange({ start_time: '2026-11-21', end_time: '2026-11-20' }))
+  t.match(refusal, { status: 400, details })
   t.throws(() => readTimeRange({ start_time: '2026-02-30', end_time: '2026-11-20' }), InvalidInput)
 })
 

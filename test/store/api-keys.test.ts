@@ -4,7 +4,7 @@ import { makeKey } from '../../src/domain/api-key.ts'
 import { scopes } from '../../src/domain/scope.ts'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { StoreError, UniqueViolation } from '../../src/store/engine.ts'
-import { keyOf, storeWithTenants } from './helper.ts'
+import { keyOf, refusalOf, storeWithTenants } from './helper.ts'
 
 t.test('a key is found as it was made; its text is nowhere in the store', async t => {
   const { store, file } = await storeWithTenants(t)
@@ -24,9 +24,9 @@ t.test('a key belongs to a tenant that exists, and its digest is its own', async
   const keys = apiKeysIn(store)
   const key = keyOf('acme')
   await keys.create(key)
-  await t.rejects(keys.create(keyOf('nobody')), { constructor: StoreError, reason: /FOREIGNKEY/ })
-  await t.rejects(keys.create(keyOf('globex', { digest: key.digest })), { constructor: UniqueViolation })
-  await t.rejects(keys.create(keyOf('globex', { id: key.id })), { constructor: UniqueViolation })
+  t.match(await refusalOf(keys.create(keyOf('nobody'))), { constructor: StoreError, reason: /FOREIGNKEY/ })
+  t.match(await refusalOf(keys.create(keyOf('globex', { digest: key.digest }))), { constructor: UniqueViolation })
+  t.match(await refusalOf(keys.create(keyOf('globex', { id: key.id }))), { constructor: UniqueViolation })
   t.strictSame(await keys.list(), [key])
 })
 

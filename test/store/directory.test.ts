@@ -113,11 +113,31 @@ t.test('what this process has written itself it need not wait for', async t => {
   t.equal(await directory.meeting('acme', 'm1'), null)
 })
 
-t.test('pulls at once are one, and a pull without news costs four small reads', async t => {
+t.test('a pull without news costs four small reads; those asked for during one are one more together', async t => {
   const { directory, reads } = await world(t)
   const before = reads.count
-  await Promise.all([directory.pull(), directory.pull(), directory.pull()])
+  await directory.pull()
   t.equal(reads.count, before + 4)
+  await Promise.all(Array.from({ length: 9 }, () => directory.pull()))
+  t.equal(reads.count, before + 12)
+})
+
+t.test('a pull brings what was written before it was asked for, also while another one is under way', async t => {
+  const { directory, other, key } = await world(t)
+  const underWay = directory.pull()
+  await apiKeysIn(other).revoke(key.id, 5_000)
+  await directory.pull()
+  t.equal(directory.keyByDigest(key.digest)?.revokedAtMs, 5_000)
+  await underWay
+})
+
+t.test('a failed pull does not fail the one after it', async t => {
+  const { directory, reads } = await world(t)
+  reads.broken = true
+  const failing = t.rejects(directory.pull(), { message: 'disk' })
+  reads.broken = false
+  await directory.pull()
+  await failing
 })
 
 t.test('it says when the store was last read; a failed pull does not count, and the next one brings all', async t => {

@@ -8,8 +8,17 @@ import { tenantsIn } from '../../src/store/tenants.ts'
 import { openStoreHere } from '../support/store.ts'
 
 interface TestContext {
+  ok(value: unknown, message: string): unknown
   teardown(fn: () => unknown): void
   testdir(): string
+}
+
+/** With what the call was refused; tap's own `rejects` does not compare classes of errors. */
+export function refusalOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => 'accepted',
+    error => error
+  )
 }
 
 /** An empty store with two tenants, acme and globex. */

@@ -5,6 +5,7 @@ import t from 'tap'
 import { sqlFor } from '../../src/store/database.ts'
 import { Conflict, type Engine, Expired, StoreError, UniqueViolation } from '../../src/store/engine.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
+import { refusalOf } from './helper.ts'
 
 const sql = sqlFor('sqlite')
 const put = (name: string, value = '') => sql.insertInto('meta').values({ name, value }).compile()
@@ -40,9 +41,9 @@ t.test('the engine in its two threads', async t => {
 
   t.test('a transaction is all or nothing: a statement that fails undoes those before it', async t => {
     const broken = raw`insert into no_such_table values (1)`.compile(sql)
-    await t.rejects(engine.write([put('a'), put('b'), broken]), { constructor: StoreError })
-    await t.rejects(engine.write([put('a'), put('b'), put('a')]), { constructor: UniqueViolation })
-    await t.rejects(engine.write([put('a'), { ...put('b'), changes: 2 }]), { constructor: Conflict })
+    t.match(await refusalOf(engine.write([put('a'), put('b'), broken])), { constructor: StoreError })
+    t.match(await refusalOf(engine.write([put('a'), put('b'), put('a')])), { constructor: UniqueViolation })
+    t.match(await refusalOf(engine.write([put('a'), { ...put('b'), changes: 2 }])), { constructor: Conflict })
     t.strictSame(await names(engine), [])
     await engine.write([put('a')])
     t.strictSame(await names(engine), ['a'], 'and the next one works')
@@ -51,8 +52,8 @@ t.test('the engine in its two threads', async t => {
   t.test('a statement that changes another number of rows than expected is a conflict', async t => {
     await engine.write([put('a'), put('b')])
     const update = (name: string) => sql.updateTable('meta').set({ value: 'x' }).where('name', '=', name)
-    await t.rejects(engine.write([{ ...update('missing').compile(), changes: 1 }]), { constructor: Conflict })
-    await t.rejects(engine.write([{ ...update('missing').returning('name').compile(), changes: 1 }]), {
+    t.match(await refusalOf(engine.write([{ ...update('missing').compile(), changes: 1 }])), { constructor: Conflict })
+    t.match(await refusalOf(engine.write([{ ...update('missing').returning('name').compile(), changes: 1 }])), {
       constructor: Conflict,
       reason: '0 rows changed, not 1'
     })
@@ -62,14 +63,17 @@ t.test('the engine in its two threads', async t => {
   })
 
   t.test('what comes after its expiry is not written', async t => {
-    await t.rejects(engine.write([put('late')], { withinMs: -1 }), { constructor: Expired })
+    t.match(await refusalOf(engine.write([put('late')], { withinMs: -1 })), { constructor: Expired })
     await engine.write([put('early')], { withinMs: 60_000 })
     t.strictSame(await names(engine), ['early'])
   })
 
   t.test('the reading thread cannot write', async t => {
-    await t.rejects(engine.read(put('through the back door')), { constructor: StoreError, reason: /readonly/i })
-    await t.rejects(engine.read(raw`drop table meta`.compile(sql)), { constructor: StoreError })
+    t.match(await refusalOf(engine.read(put('through the back door'))), {
+      constructor: StoreError,
+      reason: /readonly/i
+    })
+    t.match(await refusalOf(engine.read(raw`drop table meta`.compile(sql))), { constructor: StoreError })
     t.strictSame(await names(engine), [])
   })
 
@@ -96,8 +100,8 @@ t.test('the engine in its two threads', async t => {
     const given = engine.write([put('given')])
     await engine.close()
     await given
-    await t.rejects(engine.write([put('later')]), { constructor: StoreError, reason: 'the store is closed' })
-    await t.rejects(engine.read(sql.selectFrom('meta').selectAll().compile()), {
+    t.match(await refusalOf(engine.write([put('later')])), { constructor: StoreError, reason: 'the store is closed' })
+    t.match(await refusalOf(engine.read(sql.selectFrom('meta').selectAll().compile())), {
       constructor: StoreError,
       reason: 'the store is closed'
     })

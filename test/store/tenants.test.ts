@@ -1,7 +1,7 @@
 import t from 'tap'
 import { UniqueViolation } from '../../src/store/engine.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
-import { storeWithTenants, tenantNamed } from './helper.ts'
+import { refusalOf, storeWithTenants, tenantNamed } from './helper.ts'
 
 t.test('a tenant is found as it was made, with its own limits or without', async t => {
   const { store } = await storeWithTenants(t)
@@ -27,7 +27,7 @@ t.test('an id that is taken is refused, and the first tenant stays as it is', as
   const { store } = await storeWithTenants(t)
   const tenants = tenantsIn(store)
   const again = tenants.create(tenantNamed('acme', { name: 'Impostor' }))
-  await t.rejects(again, { constructor: UniqueViolation })
+  t.match(await refusalOf(again), { constructor: UniqueViolation })
   t.equal((await tenants.find('acme'))?.name, 'acme')
 })
 

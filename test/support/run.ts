@@ -1,12 +1,14 @@
 /**
- * Runs tap and ends with one line of counts: `12 passed, 0 failed`. Arguments go on to tap.
- * The counts are assertions. A run that is red for another reason (a file that does not load, coverage) counts as one failure.
+ * Runs tap and ends with one line of counts: `12 passed, 0 failed`. Arguments go on to tap. The counts are assertions; a run
+ * that is red for another reason counts as one failure. A run of all tests must also have run every line of src.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { uncovered } from './coverage.ts'
 
 const tap = 'node_modules/tap/dist/esm/run.mjs'
 const readyMadeBuild = 'node_modules/@tapjs/test/test-built/dist/esm/index.js'
+const everything = process.argv.length === 2
 
 // A fresh install carries tap's own build, with the plugin that .taprc takes out: the first run would fail.
 if (readFileSync(readyMadeBuild, 'utf8').includes('@tapjs/typescript')) {
@@ -14,7 +16,8 @@ if (readFileSync(readyMadeBuild, 'utf8').includes('@tapjs/typescript')) {
 }
 
 // The plain reporter, because the pretty ones swallow the reason when a test file does not load.
-const child = spawn(process.execPath, [tap, '--reporter=tap', ...process.argv.slice(2)], {
+const reports = everything ? ['--coverage-report=lcovonly', '--coverage-report=text-summary'] : []
+const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...process.argv.slice(2)], {
   stdio: ['inherit', 'pipe', 'inherit']
 })
 
@@ -27,7 +30,9 @@ child.stdout.on('data', (text: string) => {
 child.on('close', code => {
   const totals = [...end.matchAll(/^# \{ total: .*\}$/gm)].at(-1)?.[0] ?? ''
   const count = (name: string): number => Number(new RegExp(`\\b${name}: (\\d+)`).exec(totals)?.[1] ?? 0)
-  const green = code === 0 && totals !== ''
+  const missed = everything ? uncovered() : []
+  if (missed.length > 0) console.log(`not run by any test:\n  ${missed.join('\n  ')}`)
+  const green = code === 0 && totals !== '' && missed.length === 0
   const failed = green ? 0 : Math.max(1, count('fail'))
   const skipped = count('skip') + count('todo')
   console.log(`${count('pass')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)

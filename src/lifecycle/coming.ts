@@ -1,0 +1,25 @@
+import type { Clock } from '../domain/clock.ts'
+import type { Livestream } from '../domain/livestream.ts'
+import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
+
+export interface ComingDeps {
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  clock: Clock
+  settleMs: number
+}
+
+/**
+ * Whether an OFFLINE livestream is one whose run is yet to come: contract L1 calls it so before it is live as well as after
+ * it has ended. The run that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for `settleMs`; after
+ * that the vendor's word stands, since somebody else may have ended it.
+ */
+export type IsComing = (owner: Omit<LivestreamOwner, 'upstream'>, livestream: Livestream) => Promise<boolean>
+
+export function isComing({ livestreams, clock, settleMs }: ComingDeps): IsComing {
+  return async ({ id, tenantId, meetingId }, { status }) => {
+    if (status !== 'OFFLINE' || meetingId === null) return false
+    const last = await livestreams.lastOfMeeting(tenantId, meetingId).catch(() => null)
+    if (last?.id !== id || last.status !== 'INVOKED') return false
+    return clock.now() - Date.parse(last.observed_at) < settleMs
+  }
+}

@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { ConfigError, type Environment, readConfig } from '../src/config.ts'
+
+const needed: Environment = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: randomBytes(16).toString('hex') }
+
+/** The message with which this environment is refused. */
+function problemOf(env: Environment): string {
+  try {
+    readConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return 'accepted'
+}
+
+t.test('each bad value is refused in words that name its variable', async t => {
+  const bad: Record<string, string[]> = {
+    PORT: ['30o0', '-1', '65536', '3000.5', ' 3000', '0x10', '1e3', '99999999999'],
+    DATABASE_URL: ['livegate.db', 'sqlite:', 'sqlite://data/livegate.db', 'mysql://db', 'file:x'],
+    LOG_LEVEL: ['loud', 'INFO', 'toString'],
+    DYTE_BASE_URL: [
+      'api.dyte.io',
+      'ftp://api.dyte.io',
+      'https://u:p@api.dyte.io',
+      'https://a/?b',
+      'https://a/#b',
+      '/v2'
+    ],
+    LIVEGATE_READ_LIMIT: ['600', '0/60', '600/0', 'many/60', '600/60s', '-1/60'],
+    LIVEGATE_WRITE_LIMIT: ['60', '2000000/60'],
+    LIVEGATE_ADDRESS_LIMIT: ['x', '60/100000'],
+    LIVEGATE_DEADLINE_MS: ['99', '120001', '10s', ''].filter(text => text !== ''),
+    LIVEGATE_SETTLE_MS: ['999', '600001', 'never'],
+    LIVEGATE_SHUTDOWN_MS: ['99', '600001', '-5'],
+    LIVEGATE_CORS_ORIGINS: ['*', 'app.example.com', 'https://app.example.com/', 'https://*.example.com/x', 'null'],
+    LIVEGATE_DOCS: ['yes', 'true', 'PUBLIC']
+  }
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      const problem = problemOf({ ...needed, [name]: value })
+      t.match(problem, new RegExp(`^${name} `), `${name}=${value}`)
+      t.notMatch(problem, ';', 'one problem')
+    }
+  }
+})
+
+t.test('PostgreSQL is refused as not supported yet', async t => {
+  for (const url of ['postgres://db/livegate', 'postgresql://db/livegate']) {
+    t.equal(problemOf({ ...needed, DATABASE_URL: url }), 'DATABASE_URL: postgres is not supported yet')
+  }
+})
+
+t.test('what the design has but this version has not is refused, not accepted and ignored', async t => {
+  for (const name of [
+    'VALKEY_URL',
+    'REALTIMEKIT_ACCOUNT_ID',
+    'REALTIMEKIT_APP_ID',
+    'REALTIMEKIT_API_TOKEN',
+    'REALTIMEKIT_BASE_URL',
+    'LIVEGATE_UPSTREAMS_FILE',
+    'LIVEGATE_DATA_DIR',
+    'LIVEGATE_UPSTREAM_BUDGET',
+    'LIVEGATE_READ_TTL_MS',
+    'LIVEGATE_AUDIT_READS',
+    'LIVEGATE_AUDIT_RETENTION_DAYS',
+    'LIVEGATE_TRUSTED_PROXIES',
+    'LIVEGATE_METRICS_PORT'
+  ]) {
+    t.equal(problemOf({ ...needed, [name]: '1' }), `${name} is not supported yet`)
+  }
+})
+
+t.test('a misspelt variable with one of our prefixes is refused; those of others do not matter', async t => {
+  for (const name of ['LIVEGATE_READ_LIMITS', 'LIVEGATE_', 'DYTE_APIKEY', 'DYTE_ORG_ID_FILES', 'REALTIMEKIT_TOKEN']) {
+    t.equal(problemOf({ ...needed, [name]: '1' }), `${name} is not a known variable`)
+  }
+  t.equal(problemOf({ ...needed, PATH: '/bin', MY_LIVEGATE_X: '1', livegate_docs: 'off', HOSTNAME: 'x' }), 'accepted')
+})
+
+t.test('all problems come in one message', async t => {
+  const problem = problemOf({ PORT: '30o0', LIVEGATE_DOCS: 'yes', LIVEGATE_X: '1', VALKEY_URL: 'x', DATABASE_URL: 'x' })
+  t.strictSame(problem.split('; '), [
+    'DATABASE_URL must be sqlite:<file>',
+    'PORT must be a whole number from 0 to 65535',
+    'DYTE_ORG_ID is missing',
+    'DYTE_API_KEY is missing',
+    'LIVEGATE_DOCS must be one of off, public, key',
+    'LIVEGATE_X is not a known variable',
+    'VALKEY_URL is not supported yet'
+  ])
+})
+
+t.test('credentials go over http to this machine alone', async t => {
+  for (const host of ['127.0.0.1:4100', '127.1.2.3', '[::1]:4100', 'localhost:4100']) {
+    t.equal(problemOf({ ...needed, DYTE_BASE_URL: `http://${host}/v2` }), 'accepted', host)
+  }
+  for (const host of [
+    'api.dyte.io',
+    '10.0.0.7',
+    '192.168.1.1',
+    '0.0.0.0',
+    'localhost.example.com',
+    '127.0.0.1.example.com',
+    '[::2]'
+  ]) {
+    t.match(
+      problemOf({ ...needed, DYTE_BASE_URL: `http://${host}/v2` }),
+      /^DYTE_BASE_URL must be an https address/,
+      host
+    )
+  }
+})

@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto'
+import { resolve } from 'node:path'
+import t from 'tap'
+import {
+  ConfigError,
+  type Environment,
+  environment,
+  readConfig,
+  readStoreConfig,
+  readUpstreamConfig,
+  variables
+} from '../src/config.ts'
+
+const apiKey = randomBytes(16).toString('hex')
+const needed: Environment = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: apiKey }
+
+/** The message with which this environment is refused. */
+function problemOf(env: Environment, read: (env: Environment) => unknown = readConfig): string {
+  try {
+    read(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return 'accepted'
+}
+
+t.test('with the credentials alone everything else has its default', async t => {
+  const { upstream, ...rest } = readConfig(needed)
+  t.strictSame(rest, {
+    host: '127.0.0.1',
+    port: 3000,
+    storeFile: resolve('data/livegate.db'),
+    logLevel: 'info',
+    readLimit: { calls: 600, seconds: 60 },
+    writeLimit: { calls: 60, seconds: 60 },
+    addressLimit: { calls: 120, seconds: 60 },
+    deadlineMs: 10_000,
+    settleMs: 30_000,
+    shutdownMs: 9_000,
+    corsOrigins: [],
+    docs: 'public'
+  })
+  t.equal(upstream.kind, 'dyte')
+  t.equal(upstream.orgId, 'org-1')
+  t.equal(upstream.apiKey.reveal(), apiKey)
+  t.equal(upstream.baseUrl.href, 'https://api.dyte.io/v2')
+})
+
+t.test('every setting can be given', async t => {
+  const config = readConfig({
+    ...needed,
+    HOST: '0.0.0.0',
+    PORT: '0',
+    DATABASE_URL: 'sqlite:/srv/livegate/live.db',
+    LOG_LEVEL: 'trace',
+    DYTE_BASE_URL: 'https://vendor.example/v9',
+    LIVEGATE_READ_LIMIT: '1/2',
+    LIVEGATE_WRITE_LIMIT: '3/4',
+    LIVEGATE_ADDRESS_LIMIT: '5/6',
+    LIVEGATE_DEADLINE_MS: '100',
+    LIVEGATE_SETTLE_MS: '1000',
+    LIVEGATE_SHUTDOWN_MS: '600000',
+    LIVEGATE_CORS_ORIGINS: 'https://app.example.com, http://localhost:5173,',
+    LIVEGATE_DOCS: 'key'
+  })
+  const { upstream, ...rest } = config
+  t.strictSame(rest, {
+    host: '0.0.0.0',
+    port: 0,
+    storeFile: '/srv/livegate/live.db',
+    logLevel: 'trace',
+    readLimit: { calls: 1, seconds: 2 },
+    writeLimit: { calls: 3, seconds: 4 },
+    addressLimit: { calls: 5, seconds: 6 },
+    deadlineMs: 100,
+    settleMs: 1_000,
+    shutdownMs: 600_000,
+    corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
+    docs: 'key'
+  })
+  t.equal(upstream.baseUrl.href, 'https://vendor.example/v9')
+})
+
+t.test('an empty variable is an unset one', async t => {
+  const empty = Object.fromEntries(variables.filter(name => !(name in needed)).map(name => [name, '']))
+  t.strictSame(JSON.stringify(readConfig({ ...empty, ...needed })), JSON.stringify(readConfig(needed)))
+})
+
+t.test('nobody can change a setting afterwards', async t => {
+  const config = readConfig({ ...needed, LIVEGATE_READ_LIMIT: '1/2', LIVEGATE_CORS_ORIGINS: 'https://app.example.com' })
+  for (const part of [
+    config,
+    config.upstream,
+    config.readLimit,
+    config.writeLimit,
+    config.addressLimit,
+    config.corsOrigins
+  ]) {
+    t.ok(Object.isFrozen(part))
+  }
+})
+
+t.test('other commands need no credentials of the vendor, and are strict about the store', async t => {
+  t.strictSame(readStoreConfig({}), { storeFile: resolve('data/livegate.db'), logLevel: 'info' })
+  t.strictSame(readStoreConfig({ DATABASE_URL: 'sqlite:x.db', LOG_LEVEL: 'debug', PORT: 'x' }), {
+    storeFile: resolve('x.db'),
+    logLevel: 'debug'
+  })
+  t.match(problemOf({ DATABASE_URL: 'x', LOG_LEVEL: 'x' }, readStoreConfig), /^DATABASE_URL .*; LOG_LEVEL /)
+})
+
+t.test('a command that may ask the vendor needs its credentials and nothing else', async t => {
+  t.match(readUpstreamConfig({ ...needed, PORT: 'x' }), { kind: 'dyte', orgId: 'org-1' })
+  t.equal(problemOf({}, readUpstreamConfig), 'DYTE_ORG_ID is missing; DYTE_API_KEY is missing')
+})
+
+t.test('the environment is that of this process', async t => {
+  t.equal(environment, process.env)
+})
