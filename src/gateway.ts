@@ -86,8 +86,10 @@ export async function startGateway({
     opened.push(() => auditLog.close())
     opened.push(follow(directory, logger))
 
+    const { recorded, ...given } = services({ store, directory, providers, auditLog, config, logger, clock })
+    opened.push(() => recorded.idle())
     const app = await buildApp({
-      ...services({ store, directory, providers, auditLog, config, logger, clock }),
+      ...given,
       health: {
         ready: () => state.ready && !state.draining,
         degraded: () => (state.auditTrouble || clock.now() - directory.pulledAtMs > blindAfterMs ? ['store'] : [])
@@ -158,6 +160,7 @@ function services({ store, directory, providers, auditLog, config, logger: log, 
   }
 
   return {
+    recorded,
     directory,
     auditEvents,
     appendEvent,

@@ -24,6 +24,7 @@ export class AuditLog {
   readonly #counted = new Map<string, AuditEvent>()
   #timer: NodeJS.Timeout | null = null
   #flushing: Promise<void> | null = null
+  #closed = false
 
   constructor(options: AuditLogOptions) {
     this.#options = { flushAfterMs: 50, maxWaiting: 10_000, ...options }
@@ -32,7 +33,9 @@ export class AuditLog {
   append(event: AuditEvent): void {
     if (this.#waiting.length < this.#options.maxWaiting) this.#waiting.push(event)
     else this.#count(event)
-    this.#schedule(this.#options.flushAfterMs)
+    // After the end the store is closed: the log has to say what the store will not.
+    if (this.#closed) this.#options.onTrouble(new Error('the audit log is closed'), this.#waitingCount())
+    else this.#schedule(this.#options.flushAfterMs)
   }
 
   /** Writes all that waits. Rejects when the store can't; nothing is lost by that. */
@@ -44,8 +47,9 @@ export class AuditLog {
     await this.#flushing
   }
 
-  /** Writes all that waits and stops the clock. What can't be written is handed to `onTrouble` a last time. */
+  /** Writes all that waits and stops the clock. `onTrouble` is told a last time how many could not be written. */
   async close(): Promise<void> {
+    this.#closed = true
     try {
       await this.flush()
     } catch (error) {
@@ -71,7 +75,7 @@ export class AuditLog {
       this.#timer = null
       this.flush().catch(error => {
         this.#options.onTrouble(error, this.#waitingCount())
-        this.#schedule(retryAfterMs)
+        if (!this.#closed) this.#schedule(retryAfterMs)
       })
     }, afterMs)
   }

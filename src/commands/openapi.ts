@@ -5,7 +5,7 @@ import { makeLogger } from '../logger.ts'
 import type { Io } from './io.ts'
 
 /** Prints the OpenAPI document. It needs no configuration and opens nothing: the routes alone make it. */
-export async function openapi(io: Io): Promise<void> {
+export async function openapi(io: Omit<Io, 'openStore'>): Promise<void> {
   const app = await describedApp()
   await app.ready()
   io.out(JSON.stringify(app.swagger(), null, 2))

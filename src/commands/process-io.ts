@@ -2,6 +2,9 @@ import { environment } from '../config.ts'
 import { openStore } from '../store/store.ts'
 import type { Io } from './io.ts'
 
+/** Beside a gateway that writes all the time a command waits for its turn: revoking a key must work when it is busiest. */
+const busyTimeoutMs = 10_000
+
 /** The real world: this process's environment, its two streams, a store with threads of its own. */
 export function processIo(): Io {
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
@@ -13,6 +16,6 @@ export function processIo(): Io {
     env: environment,
     out: text => process.stdout.write(`${text}\n`),
     err: text => process.stderr.write(`${text}\n`),
-    openStore
+    openStore: file => openStore(file, { busyTimeoutMs })
   }
 }

@@ -10,6 +10,11 @@ export function isRunning(status: string): boolean {
   return status === 'LIVE' || status === 'INVOKED'
 }
 
+/** True when a run has certainly ended. A word that Livegate doesn't know is neither running nor over. */
+export function isOver(status: string): boolean {
+  return status === 'IDLE' || status === 'ERRORED'
+}
+
 const LivestreamStatus = Type.Unsafe<string>(
   Type.Enum([...livestreamStatuses], {
     description:

@@ -24,7 +24,7 @@ export function readTimeRange(query: { start_time?: string; end_time?: string })
   createdToMs: number | undefined
 } {
   const createdFromMs = readTime('query.start_time', query.start_time)
-  const createdToMs = readTime('query.end_time', query.end_time)
+  const createdToMs = lastMoment(query.end_time, readTime('query.end_time', query.end_time))
   if (createdFromMs !== undefined && createdToMs !== undefined && createdToMs < createdFromMs) {
     throw invalid({ field: 'query.end_time', message: 'must not be before start_time' })
   }
@@ -37,6 +37,11 @@ export function readTime(field: string, text: string | undefined): number | unde
   const ms = Date.parse(text)
   if (Number.isNaN(ms) || !isCalendarDay(text.slice(0, 10))) throw invalid({ field, message: 'is not a time' })
   return ms
+}
+
+/** A day as the end of a range is meant to its last moment. */
+function lastMoment(text: string | undefined, ms: number | undefined): number | undefined {
+  return ms !== undefined && text?.length === 'yyyy-mm-dd'.length ? ms + 86_400_000 - 1 : ms
 }
 
 /** `Date.parse` takes the 30th of February for the 2nd of March. */

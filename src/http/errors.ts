@@ -9,6 +9,7 @@ import {
   Internal,
   InvalidInput,
   NotFound,
+  type Outcome,
   PayloadTooLarge,
   RequestTimeout,
   StoreUnavailable,
@@ -36,8 +37,10 @@ export function notFound(
 /** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const failure = explain(error)
-  const { status, type, message, outcome, details, retryAfterSeconds } = failure
-  request.log[status < 500 ? 'info' : 'error']({ err: failure.cause ?? error, type, outcome }, 'request failed')
+  const { status, type, message, details, retryAfterSeconds } = failure
+  const outcome = failure.outcome ?? outcomeOf(failure, request)
+  if (status < 500) request.log.info({ type, status, err: failure.cause }, 'request refused')
+  else request.log.error({ type, status, outcome, err: failure.cause ?? error }, 'request failed')
   request.failure = { type, upstreamStatus: failure.upstreamStatus }
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   // Not Basic: a browser would open its own dialog over a page that asks with fetch. Pages for people ask for Basic themselves.
@@ -53,6 +56,16 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   }
   return reply.code(status).header('x-request-id', request.id).send({ success: false, error: body })
 }
+
+/** Every 5xx of a mutation says whether it happened: what failed before it was recorded was not sent. */
+function outcomeOf(failure: Failure, request: FastifyRequest): Outcome | undefined {
+  if (failure.status < 500 || !/^(POST|PUT|PATCH|DELETE)$/.test(request.method)) return undefined
+  const late = failure.cause instanceof Error && 'code' in failure.cause && failure.cause.code === handlerTimeout
+  return request.recorded || late ? 'unknown' : 'not_sent'
+}
+
+/** The handler of a request that took too long runs on: what it will have done is not known yet. */
+const handlerTimeout = 'FST_ERR_HANDLER_TIMEOUT'
 
 /** For bytes that are no HTTP request: there is no request yet, so the answer is written by hand. */
 export function refuseBytes(error: Error & { code?: string }, socket: Socket): void {
@@ -79,7 +92,7 @@ const frameworkFailures: Record<string, FailureClass> = {
   FST_ERR_CTP_BODY_TOO_LARGE: PayloadTooLarge,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: UnsupportedMediaType,
   FST_ERR_MAX_PARAM_LENGTH: UriTooLong,
-  FST_ERR_HANDLER_TIMEOUT: StoreUnavailable
+  [handlerTimeout]: StoreUnavailable
 }
 
 function explain(error: unknown): Failure {

@@ -1,4 +1,4 @@
-import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
+import { isOver, isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Provider, Providers } from '../upstream/provider.ts'
@@ -28,7 +28,8 @@ export function findActive({ providers, livestreams, observe, isComing }: Active
     const active = await provider.findActive(meetingId, signal)
     if (active !== null) {
       await keep(active)
-      return active
+      // A vendor might show the last run as the active one: over is over.
+      return isOver(active.status) ? null : active
     }
 
     // A store that can't be read must not hold a read back: then the vendor's word stands.

@@ -47,7 +47,11 @@ export interface RecorderDeps {
 /** A mutation's record must stand within this time; else the caller is refused and nothing is sent. */
 const writeWithinMs = 1_000
 
-export type Recorded = <T>(mutation: Mutation, work: () => Promise<Done<T>>) => Promise<T>
+export interface Recorded {
+  <T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T>
+  /** Waits until no mutation is under way, also those whose caller has hung up. */
+  idle(): Promise<void>
+}
 
 /**
  * No record, no work: writes the operation and the audit intent in one durable transaction, does the work, and writes the
@@ -55,7 +59,19 @@ export type Recorded = <T>(mutation: Mutation, work: () => Promise<Done<T>>) => 
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
 export function recorder({ engine, operations, auditEvents, appendLater, forget, log, clock }: RecorderDeps): Recorded {
-  return async function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
+  const underWay = new Set<Promise<unknown>>()
+
+  function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
+    const running = run(mutation, work)
+    underWay.add(running)
+    return running.finally(() => underWay.delete(running))
+  }
+  recorded.idle = async (): Promise<void> => {
+    while (underWay.size > 0) await Promise.allSettled(underWay)
+  }
+  return recorded
+
+  async function run<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
     const { caller, goesOn = false } = mutation
     const startedMs = clock.monotonic()
     const operation: Operation = {

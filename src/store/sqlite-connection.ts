@@ -4,6 +4,8 @@ import { Conflict, Expired, StoreError, UniqueViolation } from './engine.ts'
 export interface ConnectionOptions {
   file: string
   readonly: boolean
+  /** How long to wait for another process that is writing. */
+  busyTimeoutMs?: number
 }
 
 /** What crosses the thread border: plain data. */
@@ -22,7 +24,7 @@ export interface JobError {
 export type JobResult = { rows: Record<string, unknown>[][] } | { error: JobError }
 
 /** Another process (the CLI) may hold the write lock for a moment; longer than this and the caller hears of it. */
-const busyTimeoutMs = 500
+const defaultBusyTimeoutMs = 500
 const maxPreparedStatements = 500
 
 /** One SQLite connection. Its calls block their thread, therefore it lives in a worker (`sqlite-worker.ts`). */
@@ -30,7 +32,7 @@ export class SqliteConnection {
   readonly #database: Database.Database
   readonly #prepared = new Map<string, Database.Statement>()
 
-  constructor({ file, readonly }: ConnectionOptions) {
+  constructor({ file, readonly, busyTimeoutMs = defaultBusyTimeoutMs }: ConnectionOptions) {
     this.#database = new Database(file, { readonly, timeout: busyTimeoutMs })
     // SQLite's own knows ASCII alone; a search in any case is to find every title.
     this.#database.function('upper', { deterministic: true }, text =>

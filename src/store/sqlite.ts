@@ -10,7 +10,7 @@ import { type ConnectionOptions, type Job, type JobResult, toStoreError } from '
  * nor a cache miss.
  * @throws StoreError when the file cannot be opened or made
  */
-export async function openSqlite(file: string): Promise<Engine> {
+export async function openSqlite(file: string, waits: Pick<ConnectionOptions, 'busyTimeoutMs'> = {}): Promise<Engine> {
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
     // Made here and not by the driver, so that nobody else on the machine can read it.
@@ -18,8 +18,8 @@ export async function openSqlite(file: string): Promise<Engine> {
   } catch (cause) {
     throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
-  const writer = new SqliteThread({ file, readonly: false })
-  const reader = new SqliteThread({ file, readonly: true })
+  const writer = new SqliteThread({ ...waits, file, readonly: false })
+  const reader = new SqliteThread({ ...waits, file, readonly: true })
   const nothing = { statements: [{ sql: 'select 1', parameters: [] }], transaction: false }
   try {
     await Promise.all([writer.run(nothing), reader.run(nothing)])

@@ -14,8 +14,8 @@ export interface Store {
  * Opens the store and brings its schema up to date.
  * @throws StoreError when it can't be opened, or when a newer Livegate has written it
  */
-export async function openStore(file: string): Promise<Store> {
-  const engine = await openSqlite(file)
+export async function openStore(file: string, waits: { busyTimeoutMs?: number } = {}): Promise<Store> {
+  const engine = await openSqlite(file, waits)
   const sql = sqlFor(engine.dialect)
   try {
     await migrate(engine, sql)

@@ -16,12 +16,15 @@ export interface DyteOptions {
 /** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2). Basic auth, org-wide. */
 export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
   const authorization = new Secret(`Basic ${Buffer.from(`${orgId}:${apiKey.reveal()}`).toString('base64')}`)
-  const client = new UpstreamClient({ baseUrl, authorization, ...(ca !== undefined && { ca }) })
+  const options = { baseUrl, authorization, ...(ca !== undefined && { ca }) }
+  const reads = new UpstreamClient(options)
+  // Connections of their own, so that reads that hang can't hold back a stop.
+  const mutations = new UpstreamClient(options)
 
   return {
     async start(meetingId, wish, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/livestreams`, body: wish, signal } as const
-      const { status, body } = await client.call(call, [404, 409])
+      const { status, body } = await mutations.call(call, [404, 409])
       if (status === 404) throw new MeetingNotFound()
       if (status === 409) throw new LiveElsewhere()
       return settle(() => running(ofMeeting(meetingId, readLivestream(body))))
@@ -29,13 +32,13 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
 
     async findActive(meetingId, signal) {
       const call = { method: 'GET', path: path`/meetings/${meetingId}/active-livestream`, signal } as const
-      const { status, body } = await client.call(call, [404])
+      const { status, body } = await reads.call(call, [404])
       return status === 404 ? null : running(ofMeeting(meetingId, readLivestream(body)))
     },
 
     async stop(meetingId, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/active-livestream/stop`, signal } as const
-      const { status, body } = await client.call(call, [404, 409])
+      const { status, body } = await mutations.call(call, [404, 409])
       if (status === 404 || status === 409) return false
       settle(() => readMessage(body))
       return true
@@ -44,7 +47,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
     async findLivestream(id, { pageNo, perPage }, signal) {
       const query = `?page_no=${pageNo}&per_page=${perPage}`
       const call = { method: 'GET', path: path`/livestreams/${id}` + query, signal } as const
-      const { status, body } = await client.call(call, [404])
+      const { status, body } = await reads.call(call, [404])
       if (status === 404) return null
       const answer = readLivestreamWithSessions(body)
       expectId('livestream', id, answer.livestream.id)
@@ -53,7 +56,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
     },
 
     async createMeeting(wish, signal) {
-      const { body } = await client.call({ method: 'POST', path: path`/meetings`, body: wish, signal })
+      const { body } = await mutations.call({ method: 'POST', path: path`/meetings`, body: wish, signal })
       return settle(() => {
         const meeting = readMeeting(body)
         if (!isVendorId(meeting.id)) throw new UpstreamMalformed({ cause: new Error('a meeting id of unknown form') })
@@ -62,7 +65,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
     },
 
     async findMeeting(id, signal) {
-      const { status, body } = await client.call({ method: 'GET', path: path`/meetings/${id}`, signal }, [404])
+      const { status, body } = await reads.call({ method: 'GET', path: path`/meetings/${id}`, signal }, [404])
       if (status === 404) return null
       const meeting = readMeeting(body)
       expectId('meeting', id, meeting.id)
@@ -71,7 +74,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
 
     async updateMeeting(id, change, signal) {
       const call = { method: 'PATCH', path: path`/meetings/${id}`, body: change, signal } as const
-      const { status, body } = await client.call(call, [404])
+      const { status, body } = await mutations.call(call, [404])
       if (status === 404) throw new MeetingNotFound()
       return settle(() => {
         const meeting = readMeeting(body)
@@ -80,7 +83,9 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
       })
     },
 
-    close: () => client.close()
+    async close() {
+      await Promise.all([reads.close(), mutations.close()])
+    }
   }
 }
 

@@ -126,6 +126,14 @@ t.test('closing without a store says how many events could not be written, count
   t.strictSame(troubles, [7])
 })
 
+t.test('an event that comes after the end is told at once: nobody will write it', async t => {
+  const { log, groups, troubles } = logInto()
+  await log.close()
+  log.append(eventOf())
+  t.strictSame(troubles, [1])
+  t.strictSame(groups, [])
+})
+
 t.test('beyond the bound equal events become one with a count', async t => {
   const { log, groups } = logInto({ flushAfterMs: 60_000, maxWaiting: 2 })
   for (let i = 0; i < 5; i++) log.append(eventOf())

@@ -80,6 +80,9 @@ t.test('with --json it is one document; it can use a simulated vendor that runs 
   t.equal((await asAcme('GET', `/v2/meetings/${globex.meeting}/active-livestream`)).statusCode, 404)
   t.equal(simulator.livestreams().length, 1)
 
+  simulator.failNext({ status: 500 })
+  t.equal((await asAcme('GET', `/v2/meetings/${acme.meeting}/active-livestream`)).statusCode, 502)
+
   const port = new URL(printed.url).port
   const second = await runProcess(t, ['demo', '--port', port, ...vendor], { TMPDIR: folder })
   t.equal(second.code, 1)
@@ -87,7 +90,8 @@ t.test('with --json it is one document; it can use a simulated vendor that runs 
   t.equal(readdirSync(folder).length, 1, 'a demo that could not start leaves nothing')
 
   child.signal('SIGTERM')
-  t.strictSame(await child.ended, { code: 0, stdout: line, stderr: '' })
+  t.match(await child.ended, { code: 0, stdout: line, stderr: /"msg":/ }, 'the log goes to standard error')
+  t.equal(child.stdout(), line)
   t.strictSame(readdirSync(folder), [])
 })
 

@@ -1,5 +1,8 @@
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import t from 'tap'
 import { runProcess, startNode } from '../support/cli.ts'
+import { openStoreHere } from '../support/store.ts'
 
 t.test('the process exits with the code of its command', async t => {
   const [help, wrong] = await Promise.all([runProcess(t, ['--help']), runProcess(t, ['nonsense'])])
@@ -23,6 +26,18 @@ t.test('an error that nobody caught ends simulate and demo with 1 and one line',
     setImmediate(() => { throw new Error('nobody caught this') })`
   const outcome = await startNode(t, ['--input-type=module', '-e', script], {}).ended
   t.strictSame(outcome, { code: 1, stdout: 'closed\n', stderr: 'livegate: unexpected: nobody caught this\n' })
+})
+
+t.test('a command waits for its turn while the store is being written', async t => {
+  const file = join(t.testdir(), 'livegate.db')
+  await (await openStoreHere(file)).close()
+  const writer = new Database(file)
+  t.teardown(() => writer.close())
+  writer.exec('BEGIN IMMEDIATE')
+  const command = runProcess(t, ['tenant', 'create', 'acme'], { DATABASE_URL: `sqlite:${file}` })
+  // Longer than the half second after which a gateway gives up.
+  setTimeout(() => writer.exec('ROLLBACK'), 2_500)
+  t.match(await command, { code: 0, stdout: /^created tenant acme/, stderr: '' })
 })
 
 const inShell = `

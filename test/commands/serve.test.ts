@@ -148,5 +148,5 @@ t.test('a stop that takes longer than LIVEGATE_SHUTDOWN_MS is cut off there', as
   const outcome = await child.ended
   t.equal(outcome.code, 1)
   t.match(outcome.stdout, /killed by timeout \(300ms\)/)
-  t.ok(performance.now() - signalledAt < 3_000)
+  t.ok(performance.now() - signalledAt < 6_000)
 })

@@ -52,7 +52,7 @@ t.test('a day that no calendar has is refused and names the field', async t => {
 t.test('a range has both ends, one of them or none', async t => {
   t.strictSame(readTimeRange({}), { createdFromMs: undefined, createdToMs: undefined })
   t.strictSame(readTimeRange({ start_time: '1970-01-02' }), { createdFromMs: 86_400_000, createdToMs: undefined })
-  t.strictSame(readTimeRange({ end_time: '1970-01-02' }), { createdFromMs: undefined, createdToMs: 86_400_000 })
+  t.strictSame(readTimeRange({ end_time: '1970-01-02' }), { createdFromMs: undefined, createdToMs: 2 * 86_400_000 - 1 })
   const moment = { start_time: '1970-01-02', end_time: '1970-01-02T00:00:00Z' }
   t.strictSame(readTimeRange(moment), { createdFromMs: 86_400_000, createdToMs: 86_400_000 })
 })

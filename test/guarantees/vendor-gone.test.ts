@@ -3,6 +3,7 @@ import { Secret } from '../../src/domain/secret.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 import { gateway, type World } from '../support/gateway.ts'
 import { nobody, rawVendor } from '../upstream/vendor.ts'
+import { inMemory } from './in-memory.ts'
 import {
   type Bed,
   callAll,
@@ -27,7 +28,7 @@ async function gatewayOf(t: Test, url: string): Promise<World & { bed: Bed }> {
     apiKey: new Secret(key)
   })
   const config: Record<string, unknown> = { deadlineMs }
-  const world = await gateway(t, {
+  const world = await gateway(inMemory(t), {
     config,
     before: async (store, simulator) => {
       config.upstream = at(simulator)

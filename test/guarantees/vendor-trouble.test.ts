@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import type { Fault } from '../../src/simulator/simulator.ts'
 import { gateway } from '../support/gateway.ts'
+import { inMemory } from './in-memory.ts'
 import {
   type Bed,
   callAll,
@@ -110,7 +111,7 @@ const slowestOf = (outcomes: Record<Operation, Outcome>): number =>
 
 t.test('whatever the vendor does, callers hear the documented error, in time, and nothing is sent twice', async t => {
   const beds: Bed[] = []
-  const world = await gateway(t, {
+  const world = await gateway(inMemory(t), {
     config: { deadlineMs },
     before: async (store, simulator) => {
       beds.push(...(await makeBeds(store, simulator, 31)))

@@ -40,7 +40,12 @@ t.test('whatever is wrong with a key, the answer is the same to the byte', async
     ['one character too few', `Bearer ${key.slice(0, -1)}`],
     ['one too many', `Bearer ${key}a`],
     ['a wrong checksum', `Bearer ${key.slice(0, -1)}${last}`],
-    ['another secret behind a known id', `Bearer ${makeKey().key.reveal().replace(/^lgk_\w{12}/, key.slice(0, 16))}`],
+    [
+      'another secret behind a known id',
+      `Bearer ${makeKey()
+        .key.reveal()
+        .replace(/^lgk_\w{12}/, key.slice(0, 16))}`
+    ],
     ['an unknown key', `Bearer ${makeKey().key.reveal()}`],
     ['a revoked key', `Bearer ${revoked.key}`],
     ['an expired key', `Bearer ${(await withKey('acme', ['meetings:read'], { expiresAtMs: clock.now() })).key}`],

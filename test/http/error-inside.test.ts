@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import Fastify from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { NotFound } from '../../src/domain/failures.ts'
 import { errorHandler, refuseBytes, sendFailure } from '../../src/http/errors.ts'
@@ -12,7 +12,10 @@ t.test('an error that the catalogue does not name becomes a bland 500; what is p
   const thrown: [string, () => unknown][] = [
     ['an error', () => new Error(`no such table ${secret}`)],
     ['one with a status', () => Object.assign(new Error(secret), { statusCode: 503, code: secret })],
-    ['one that says it is the caller', () => Object.assign(new Error(secret), { statusCode: 409, headers: { secret } })],
+    [
+      'one that says it is the caller',
+      () => Object.assign(new Error(secret), { statusCode: 409, headers: { secret } })
+    ],
     ['one with a cause', () => new TypeError('outside', { cause: new Error(secret) })],
     ['a string', () => secret],
     ['an object', () => ({ message: secret, statusCode: 418 })],
@@ -67,7 +70,8 @@ function appThatThrows(thrown: [string, () => unknown][], options: { handlerTime
   const write = (line: string): void => {
     log += line
   }
-  const app = Fastify({ ...options, loggerInstance: makeLogger('info', { write }), frameworkErrors: sendFailure })
+  const loggerInstance: FastifyBaseLogger = makeLogger('info', { write })
+  const app: FastifyInstance = Fastify({ ...options, loggerInstance, frameworkErrors: sendFailure })
   t.teardown(() => app.close())
   decorateRequests(app)
   errorHandler(app)

@@ -22,7 +22,12 @@ t.test('every refusal has the same envelope, whatever refused it', async t => {
     ['a body of 64 KiB and a byte', 413, 'payload_too_large', postText(asAcme, meetings, quoted(64 * 1024 + 1))],
     ['a body of 64 KiB that is no object', 400, 'invalid_input', postText(asAcme, meetings, quoted(64 * 1024))],
     ['an id longer than any', 414, 'uri_too_long', asAcme('GET', `${meetings}/${'a'.repeat(201)}`)],
-    ['a body that is not JSON by its type', 415, 'unsupported_media_type', postText(asAcme, meetings, '{}', 'text/xml')],
+    [
+      'a body that is not JSON by its type',
+      415,
+      'unsupported_media_type',
+      postText(asAcme, meetings, '{}', 'text/xml')
+    ],
     ['a body without a type', 415, 'unsupported_media_type', asAcme('POST', meetings, '{}')],
     ['a field of a later version', 400, 'not_supported_yet', asAcme('POST', meetings, {}, { 'idempotency-key': 'a' })]
   ]
@@ -54,7 +59,10 @@ t.test('each detail names the field that is wrong, and says what it must be', as
     ],
     [post({ persist_chat: 'true' }), [{ field: 'body.persist_chat', message: 'must be boolean' }]],
     [post({ persist_chat: 1 }), [{ field: 'body.persist_chat', message: 'must be boolean' }]],
-    [post({ session_keep_alive_time_in_secs: 59 }), [{ field: 'body.session_keep_alive_time_in_secs', message: 'must be >= 60' }]],
+    [
+      post({ session_keep_alive_time_in_secs: 59 }),
+      [{ field: 'body.session_keep_alive_time_in_secs', message: 'must be >= 60' }]
+    ],
     [
       post({ recording_config: { video_config: { codex: 'VP8' } } }),
       [{ field: 'body.recording_config.video_config.codex', message: 'is not a known field' }]
@@ -74,7 +82,10 @@ t.test('each detail names the field that is wrong, and says what it must be', as
       asAcme('GET', `${meetings}?start_time=2026-02-02&end_time=2026-02-01`),
       [{ field: 'query.end_time', message: 'must not be before start_time' }]
     ],
-    [asAcme('POST', `${meetings}/${meeting}/livestreams?wait=live`), [{ field: 'query.wait', message: 'is not a known field' }]],
+    [
+      asAcme('POST', `${meetings}/${meeting}/livestreams?wait=live`),
+      [{ field: 'query.wait', message: 'is not a known field' }]
+    ],
     [asAcme('GET', '/gateway/audit-events?limit=1001'), [{ field: 'query.limit', message: 'must be <= 1000' }]],
     [asAcme('GET', `${meetings}/%zz`), [{ field: 'path', message: 'is not a valid address' }]],
     [postText(asAcme, meetings, '{"title":'), [{ field: 'body', message: 'is not valid JSON' }]],
@@ -99,16 +110,19 @@ t.test('a field of two kinds that is neither is named once, with what it may be'
   )
 })
 
-t.test('however much is wrong, and however long its name is, some of it is named, in answers of bounded size', async t => {
-  const fields = Array.from({ length: 100 }, (_, i) => [`f${i}`, i])
-  const many = (await asAcme('POST', meetings, Object.fromEntries(fields))).json().error.details
-  t.ok(many.length > 0 && many.length <= 20, `${many.length} details`)
-  t.ok(many.every(({ message }: { message: string }) => message === 'is not a known field'))
-  const long = (await asAcme('POST', meetings, { ['a'.repeat(60_000)]: 1 })).json().error.details
-  t.strictSame(long, [{ field: `body.${'a'.repeat(251)}`, message: 'is not a known field' }])
-  const odd = (await asAcme('POST', meetings, { 'a/b~c': 1 })).json().error.details
-  t.strictSame(odd, [{ field: 'body.a/b~c', message: 'is not a known field' }])
-})
+t.test(
+  'however much is wrong, and however long its name is, some of it is named, in answers of bounded size',
+  async t => {
+    const fields = Array.from({ length: 100 }, (_, i) => [`f${i}`, i])
+    const many = (await asAcme('POST', meetings, Object.fromEntries(fields))).json().error.details
+    t.ok(many.length > 0 && many.length <= 20, `${many.length} details`)
+    t.ok(many.every(({ message }: { message: string }) => message === 'is not a known field'))
+    const long = (await asAcme('POST', meetings, { ['a'.repeat(60_000)]: 1 })).json().error.details
+    t.strictSame(long, [{ field: `body.${'a'.repeat(251)}`, message: 'is not a known field' }])
+    const odd = (await asAcme('POST', meetings, { 'a/b~c': 1 })).json().error.details
+    t.strictSame(odd, [{ field: 'body.a/b~c', message: 'is not a known field' }])
+  }
+)
 
 t.test('a HEAD of something unknown has its status and no body', async t => {
   const head = await asAcme('HEAD', '/v2/nothing')

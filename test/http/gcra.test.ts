@@ -1,5 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import type { FastifyRateLimitStore } from '@fastify/rate-limit'
 import fc from 'fast-check'
 import t from 'tap'
 import { type GcraOptions, gcraStore } from '../../src/http/gcra.ts'
@@ -14,7 +15,8 @@ interface Decision {
 
 function limiter(options: Partial<GcraOptions> = {}) {
   const clock = manualClock()
-  const store = new (gcraStore({ monotonic: clock.monotonic, maxKeys: 1_000, ...options }))({})
+  const Store = gcraStore({ monotonic: clock.monotonic, maxKeys: 1_000, ...options })
+  const store = new Store({}) as FastifyRateLimitStore & { read: FastifyRateLimitStore['incr'] }
   const ask = (key: string, max: number, windowMs = 60_000): Decision => {
     let decision: Decision | undefined
     store.incr(
@@ -46,17 +48,21 @@ t.test('of a thousand calls at once exactly as many pass as the limit says', asy
 })
 
 t.test('who waits as long as told is let in, and not a moment before', async t => {
-  const property = fc.property(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 3_600 }), (max, seconds) => {
-    const { ask, clock } = limiter()
-    const call = () => ask('acme', max, seconds * 1_000)
-    for (let i = 0; i < max; i++) if (!call().allowed) return false
-    const { allowed, ttl } = call()
-    if (allowed || ttl <= 0) return false
-    clock.advance(ttl * 0.99)
-    if (call().allowed) return false
-    clock.advance(ttl * 0.01 + 1e-6)
-    return call().allowed && !call().allowed
-  })
+  const property = fc.property(
+    fc.integer({ min: 1, max: 1_000 }),
+    fc.integer({ min: 1, max: 3_600 }),
+    (max, seconds) => {
+      const { ask, clock } = limiter()
+      const call = () => ask('acme', max, seconds * 1_000)
+      for (let i = 0; i < max; i++) if (!call().allowed) return false
+      const { allowed, ttl } = call()
+      if (allowed || ttl <= 0) return false
+      clock.advance(ttl * 0.99)
+      if (call().allowed) return false
+      clock.advance(ttl * 0.01 + 1e-6)
+      return call().allowed && !call().allowed
+    }
+  )
   t.doesNotThrow(() => fc.assert(property))
 })
 
@@ -68,10 +74,13 @@ t.test('a refused call costs nothing: who keeps asking is not kept out for it', 
 })
 
 t.test('in any window of time no more pass than the limit and one burst, however the calls arrive', async t => {
-  const arrivals = fc.array(fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 20_000 })), {
-    minLength: 50,
-    maxLength: 600
-  })
+  const arrivals = fc.array(
+    fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 }), fc.integer({ min: 0, max: 20_000 })),
+    {
+      minLength: 50,
+      maxLength: 600
+    }
+  )
   const property = fc.property(arrivals, fc.integer({ min: 1, max: 50 }), (pauses, max) => {
     const windowMs = 10_000
     const { ask, clock } = limiter()
@@ -135,6 +144,21 @@ t.test('each limiter counts for itself, and each answer is an object of its own'
     counter.incr('acme', (_error, result) => answers.push(result ?? {}), 60_000, 10)
   }
   t.match(answers, [{ current: 1 }, { current: 2 }, { current: 1 }])
+})
+
+t.test('a look tells what is spent and spends nothing', async t => {
+  const { clock, store, ask } = limiter()
+  const look = () => {
+    const seen: object[] = []
+    store.read('acme', (_error, result) => seen.push(result ?? {}), 60_000, 3)
+    return seen[0]
+  }
+  t.strictSame(look(), { current: 0, ttl: 0 })
+  ask('acme', 3)
+  for (let i = 0; i < 10; i++) t.strictSame(look(), { current: 1, ttl: 20_000 })
+  ask('acme', 3)
+  clock.advance(20_000)
+  t.strictSame(look(), { current: 1, ttl: 20_000 })
 })
 
 /** Bytes that are really held: after a collection. */

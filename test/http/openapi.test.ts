@@ -49,24 +49,31 @@ t.test('each operation has one name, one summary and a place', async t => {
   }
 })
 
-t.test('each operation behind a key tells of a bad key, a limit and a mistake of the gateway, with examples', async t => {
-  t.ok(guarded.length >= 11)
-  for (const { operationId, description, security, responses } of guarded) {
-    t.match(description, /Needs the scope `[a-z-]+:[a-z]+`; (counts as a (read|write)|no limit holds it back)\./, operationId)
-    t.equal(security, undefined, `${operationId} is behind a key as everything is`)
-    for (const status of ['400', '401', '403', '429', '500', '503']) {
-      const examples = responses[status]?.content?.['application/json']?.examples ?? {}
-      t.ok(Object.keys(examples).length > 0, `${operationId} ${status}`)
-      for (const [type, { value }] of Object.entries(examples)) {
-        t.match(value, { success: false, error: { code: Number(status), type, request_id: String } })
+t.test(
+  'each operation behind a key tells of a bad key, a limit and a mistake of the gateway, with examples',
+  async t => {
+    t.ok(guarded.length >= 11)
+    for (const { operationId, description, security, responses } of guarded) {
+      t.match(
+        description,
+        /Needs the scope `[a-z-]+:[a-z]+`; (counts as a (read|write)|no limit holds it back)\./,
+        operationId
+      )
+      t.equal(security, undefined, `${operationId} is behind a key as everything is`)
+      for (const status of ['400', '401', '403', '429', '500', '503']) {
+        const examples = responses[status]?.content?.['application/json']?.examples ?? {}
+        t.ok(Object.keys(examples).length > 0, `${operationId} ${status}`)
+        for (const [type, { value }] of Object.entries(examples)) {
+          t.match(value, { success: false, error: { code: Number(status), type, request_id: String } })
+        }
       }
+      for (const [status, { headers = {} }] of Object.entries(responses)) {
+        t.ok(headers.RateLimit && headers['RateLimit-Policy'] && headers['X-Request-Id'], `${operationId} ${status}`)
+      }
+      t.ok(responses['429']?.headers?.['Retry-After'], operationId)
     }
-    for (const [status, { headers = {} }] of Object.entries(responses)) {
-      t.ok(headers.RateLimit && headers['RateLimit-Policy'] && headers['X-Request-Id'], `${operationId} ${status}`)
-    }
-    t.ok(responses['429']?.headers?.['Retry-After'], operationId)
   }
-})
+)
 
 t.test('each path with an id tells of the 404, each mutation of what a body can be refused for', async t => {
   for (const { operationId, path, method, parameters = [], requestBody, responses } of guarded) {

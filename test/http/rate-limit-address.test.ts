@@ -5,7 +5,10 @@ import { gateway, type Reply } from '../support/gateway.ts'
 import { isEnvelope, tally } from './helper.ts'
 
 const clock = manualClock()
-const { as, asAcme, directory, events } = await gateway(t, { clock, config: { addressLimit: { calls: 20, seconds: 60 } } })
+const { as, asAcme, directory, events } = await gateway(t, {
+  clock,
+  config: { addressLimit: { calls: 20, seconds: 60 } }
+})
 const nobody = as(null)
 
 async function rested(): Promise<void> {
@@ -52,7 +55,9 @@ t.test('a valid key is never held back by its address, and does not count agains
 t.test('headers that say where a call came from change nothing', async t => {
   await rested()
   const names = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'cf-connecting-ip', 'true-client-ip', 'x-client-ip']
-  const claim = (i: number) => ({ [names[i % names.length] ?? '']: i % 6 === 1 ? `for=203.0.113.${i}` : `203.0.113.${i}` })
+  const claim = (i: number) => ({
+    [names[i % names.length] ?? '']: i % 6 === 1 ? `for=203.0.113.${i}` : `203.0.113.${i}`
+  })
   t.strictSame(await spend(i => nobody('GET', '/v2/meetings', undefined, claim(i))), { 401: 20, 429: 10 })
   const addresses = new Set((await events()).map(({ src_endpoint }) => src_endpoint.ip))
   t.strictSame([...addresses], ['127.0.0.1'], 'nor is the audit log told a tale')
@@ -63,7 +68,11 @@ t.test('a 429 for an address says so; health needs no key and is never counted',
   await spend(() => nobody('GET', '/v2/meetings'), 20)
   const refused = await nobody('GET', '/v2/meetings')
   t.ok(isEnvelope(refused, 429, 'rate_limited'))
-  t.match(refused.headers, { 'ratelimit-policy': '"address";q=20;w=60', ratelimit: '"address";r=0;t=3', 'retry-after': '3' })
+  t.match(refused.headers, {
+    'ratelimit-policy': '"address";q=20;w=60',
+    ratelimit: '"address";r=0;t=3',
+    'retry-after': '3'
+  })
   t.strictSame(await spend(() => nobody('GET', '/livez'), 40), { 200: 40 })
   clock.advance(3_000)
   t.equal((await nobody('GET', '/v2/meetings')).statusCode, 401)

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { isInnerList, type Item, parseList } from 'structured-headers'
+import { type Item, isInnerList, parseList } from 'structured-headers'
 import t from 'tap'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'

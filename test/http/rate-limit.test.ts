@@ -59,7 +59,13 @@ t.test('reads and writes have a limit each, and HEAD counts as the GET that it i
 t.test('what is refused counts as well: unknown paths, bad input, missing scopes', async t => {
   await rested()
   const { call } = await withKey('acme', ['livestreams:read'])
-  const paths = ['/v2/nothing', '/v2/meetings', '/v2/livestreams?nothing=1', '/v2/livestreams/a.b', '/v2/livestreams/none']
+  const paths = [
+    '/v2/nothing',
+    '/v2/meetings',
+    '/v2/livestreams?nothing=1',
+    '/v2/livestreams/a.b',
+    '/v2/livestreams/none'
+  ]
   const replies = await times(105, i => call('GET', paths[i % paths.length] ?? ''))
   t.strictSame(tally(replies), { 400: 40, 403: 20, 404: 40, 429: 5 })
 })
@@ -67,7 +73,8 @@ t.test('what is refused counts as well: unknown paths, bad input, missing scopes
 t.test('all keys of a tenant share its limit, and no other tenant feels it', async t => {
   await rested()
   const keys = await Promise.all(Array.from({ length: 4 }, () => withKey('acme', ['livestreams:read'])))
-  const replies = await times(200, i => (keys[i % 4]?.call as Client)('GET', list))
+  const calls: Client[] = keys.map(({ call }) => call)
+  const replies = await times(200, i => (calls[i % 4] ?? asAcme)('GET', list))
   t.strictSame(tally(replies), { 200: 100, 429: 100 })
   t.equal((await asGlobex('GET', list)).statusCode, 200)
 })
@@ -94,4 +101,20 @@ t.test('a 429 says which limit it is and when to come again; who does so is let 
   t.strictSame(last.json().error.details, [{ field: 'read', message: 'at most 100 calls in 60 s' }])
   clock.advance(Number(last.headers['retry-after']) * 1_000)
   t.equal((await asAcme('GET', list)).statusCode, 200)
+})
+
+t.test('a stop is never refused; one that finds nothing live counts as a write all the same', async t => {
+  await rested()
+  const { meeting, otherMeeting } = world
+  const stop = `/v2/meetings/${meeting}/active-livestream/stop`
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+  const stopped = await asAcme('POST', stop)
+  t.equal(stopped.statusCode, 200)
+  t.match(stopped.headers, { 'ratelimit-policy': '"write";q=10;w=60', ratelimit: /^"write";r=9;/ }, 'the start counts')
+  const fruitless = await asAcme('POST', stop)
+  t.match(fruitless.headers, { ratelimit: /^"write";r=8;/ })
+  t.strictSame(tally(await times(12, () => asAcme('POST', '/v2/meetings', { nothing: 1 }))), { 400: 8, 429: 4 })
+  clock.advance(1_000) // fruitless stops of a meeting go out a second apart
+  t.equal((await asAcme('POST', stop)).statusCode, 200)
+  t.equal((await asGlobex('POST', `/v2/meetings/${otherMeeting}/active-livestream/stop`)).statusCode, 404)
 })

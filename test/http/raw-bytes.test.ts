@@ -32,7 +32,10 @@ t.test('bytes that are no HTTP request are refused in the envelope, and the conn
     ['a control character in the address', `GET /v2/meet\u0007ings HTTP/1.1\r\n${head}\r\n`],
     ['two lengths', `POST /v2/meetings HTTP/1.1\r\n${head}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`],
     ['an odd length', `POST /v2/meetings HTTP/1.1\r\n${head}content-length: +2\r\n\r\n{}`],
-    ['a length and chunks', `POST /v2/meetings HTTP/1.1\r\n${head}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}`],
+    [
+      'a length and chunks',
+      `POST /v2/meetings HTTP/1.1\r\n${head}content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n{}`
+    ],
     ['an unknown transfer coding', `POST /v2/meetings HTTP/1.1\r\n${head}transfer-encoding: xchunked\r\n\r\n{}`]
   ]
   for (const [what, bytes] of requests) t.strictSame(await answerTo(bytes), [400, 'invalid_input'], what)

@@ -38,7 +38,10 @@ t.test('each operation can be done with its scope and with no other', async t =>
   const ids = { meeting_id: meeting, livestream_id: id }
   for (const scope of scopes) {
     const { call } = await withKey('acme', [scope])
-    const { call: callOthers } = await withKey('acme', scopes.filter(other => other !== scope))
+    const { call: callOthers } = await withKey(
+      'acme',
+      scopes.filter(other => other !== scope)
+    )
     for (const route of guarded) {
       const { method, operationId } = route
       const path = fill(route.path, ids)
@@ -61,7 +64,8 @@ t.test('each operation can be done with its scope and with no other', async t =>
 t.test('a key without scopes, or for an unknown id, is refused before it learns whether the id exists', async t => {
   const { withKey, meeting } = await gateway(t)
   const { call } = await withKey('acme', [])
-  for (const id of [meeting, 'unknown', 'a.b', '..']) t.equal((await call('GET', `/v2/meetings/${id}`)).statusCode, 403, id)
+  for (const id of [meeting, 'unknown', 'a.b', '..'])
+    t.equal((await call('GET', `/v2/meetings/${id}`)).statusCode, 403, id)
 })
 
 t.test('a route that nobody has thought through is refused while it is registered', async t => {

@@ -29,7 +29,14 @@ t.test('a body is taken as it is: nothing is converted, trimmed, filled in or lo
     t.strictSame(JSON.parse(created().at(-1) ?? ''), body)
   }
   const before = created().length
-  const others = ['persist_chat:"true"', 'persist_chat:0', 'title:7', 'title:[]', 'persist_chat:null', 'preferred_region:""']
+  const others = [
+    'persist_chat:"true"',
+    'persist_chat:0',
+    'title:7',
+    'title:[]',
+    'persist_chat:null',
+    'preferred_region:""'
+  ]
   for (const other of others) {
     const { statusCode, error } = await post(`{${other.replace(/^(\w+)/, '"$1"')}}`)
     t.equal(statusCode, 400, other)

@@ -45,13 +45,13 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
   t.match(await tenantsIn(second).list(), [{ id: 'acme' }])
 })
 
-t.test('several gateways that open a new store at once all find it ready', async t => {
+t.test('two gateways that open a new store at once both find it ready', async t => {
   const file = join(t.testdir(), 'livegate.db')
-  const stores = await Promise.all([openStore(file), openStore(file), openStore(file)])
+  const stores = await Promise.all([openStore(file), openStore(file)])
   t.teardown(() => Promise.all(stores.map(store => store.close())))
   for (const store of stores) t.equal(await versionIn(store.engine), schemaVersion)
   await Promise.all(stores.map((store, i) => tenantsIn(store).create(tenantNamed(`tenant-${i}`))))
-  for (const store of stores) t.equal((await tenantsIn(store).list()).length, 3)
+  for (const store of stores) t.equal((await tenantsIn(store).list()).length, 2)
 })
 
 t.test('who loses the race for a step goes on from there', async t => {

@@ -7,7 +7,6 @@ import t from 'tap'
 import { sqlFor } from '../../src/store/database.ts'
 import { StoreError } from '../../src/store/engine.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { openStore } from '../../src/store/store.ts'
 import { refusalOf } from './helper.ts'
 
 const sql = sqlFor('sqlite')
@@ -33,7 +32,6 @@ t.test('a file that is no database is refused and not touched', async t => {
   const text = randomBytes(8_192).toString('base64')
   const file = join(t.testdir({ 'livegate.db': text }), 'livegate.db')
   t.match(await refusalOf(openSqlite(file)), { constructor: StoreError, reason: /not a database/ })
-  t.match(await refusalOf(openStore(file)), { constructor: StoreError })
   t.equal(readFileSync(file, 'utf8'), text)
 })
 

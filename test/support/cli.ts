@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { define } from '../../src/cli.ts'
 import { main } from '../../src/commands/main.ts'
 import type { Environment } from '../../src/config.ts'
+import type { Store } from '../../src/store/store.ts'
 import type { TestContext } from './gateway.ts'
 import { openStoreHere } from './store.ts'
 
@@ -41,7 +42,7 @@ export function commandLine(t: TestContext, env: Environment = {}): CommandLine 
 }
 
 /** One command in this process, which costs much less than a process of its own. */
-export async function runHere(args: string[], env: Environment, openStore = openStoreHere): Promise<Outcome> {
+export async function runHere(args: string[], env: Environment, openStore = openAsCommand): Promise<Outcome> {
   let stdout = ''
   let stderr = ''
   const code = await main(define, args, {
@@ -55,6 +56,11 @@ export async function runHere(args: string[], env: Environment, openStore = open
     openStore
   })
   return { code, stdout, stderr }
+}
+
+/** Without threads, but as patient as a real command. */
+function openAsCommand(file: string): Promise<Store> {
+  return openStoreHere(file, { busyTimeoutMs: 10_000 })
 }
 
 export interface Running {

@@ -5,8 +5,8 @@ import { type Job, SqliteConnection, toStoreError } from '../../src/store/sqlite
 import type { Store } from '../../src/store/store.ts'
 
 /** A store without threads, for tests that look into it: quicker, and seen by the coverage, which threads are not. */
-export async function openStoreHere(file: string): Promise<Store> {
-  const connection = new SqliteConnection({ file, readonly: false })
+export async function openStoreHere(file: string, waits: { busyTimeoutMs?: number } = {}): Promise<Store> {
+  const connection = new SqliteConnection({ ...waits, file, readonly: false })
   const run = async (job: Job): Promise<Row[][]> => {
     const result = connection.run(job)
     if ('error' in result) throw toStoreError(result.error)

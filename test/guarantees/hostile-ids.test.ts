@@ -1,0 +1,111 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { presets } from '../../src/domain/scope.ts'
+import { documentedRoutes, fill, type RawSocket, rawSocket } from '../http/helper.ts'
+import { gateway } from '../support/gateway.ts'
+
+/**
+ * Bar E2: whatever stands where an id belongs, the vendor never sees a request outside of the templates. Targets are sent byte
+ * for byte, as no HTTP client would, and the vendor's side is looked at byte for byte, too.
+ */
+const limit = { calls: 1_000_000, seconds: 60 }
+const world = await gateway(t, { config: { readLimit: limit, writeLimit: limit, addressLimit: limit } })
+const { app, asAcme, meeting, otherMeeting, url, upstream, simulator, withKey } = world
+const { key } = await withKey('acme', presets.owner)
+const { id: livestream } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
+const routes = documentedRoutes(app).filter(({ path }) => path.includes('{'))
+
+/** Every call that these routes may make upstream for the caller's own meeting and livestream. */
+const templates = new Set(
+  [
+    `GET /v2/meetings/M`,
+    `PATCH /v2/meetings/M`,
+    `GET /v2/meetings/M/active-livestream`,
+    `POST /v2/meetings/M/active-livestream/stop`,
+    `POST /v2/meetings/M/livestreams`,
+    `GET /v2/livestreams/L?page_no=1&per_page=25`,
+    `GET /v2/livestreams/L?page_no=1&per_page=1`
+  ].map(template => template.replace('/M', `/${meeting}`).replace('/L', `/${livestream}`))
+)
+
+/** Each of these pieces; a space parts them. */
+const oneOf = (pieces: string) => fc.constantFrom(...pieces.split(' '))
+const dots = oneOf('. .. ... .; ..; %2e %2E%2e .%2e %252e%252e %25%32%65 %c0%ae %u002e')
+const slashes = oneOf('/ // \\ %2f %2F %5c %252f %255c %c0%af %ef%bc%8f ;/ /./ /../')
+const controls = fc.oneof(
+  oneOf('%00 %0d%0a %0a %09 %7f %20 \u0000 \r \n \r\n \t \u007f \u0008 \u0085'),
+  fc.constant(' ')
+)
+const marks = oneOf('? # %3f %23 & = ; : @ * % %% %z %2 + " < { } | ^ ` [ ] ~ ! $ \' ( ) ,')
+const letters = oneOf('é \u202e \ufeff \u2028 \uff0e \uff0f \u{1f600} \ud800 ı ﬁ').map(text =>
+  Buffer.from(text).toString('latin1')
+)
+const encoded = letters.map(bytes => bytes.replace(/./gs, byte => `%${byte.charCodeAt(0).toString(16)}`))
+const words = oneOf(
+  `orgs v2 meetings livestreams active-livestream stop presets - _ a 0 ${meeting} ${otherMeeting} ${livestream}`
+)
+const long = fc.constantFrom(65, 200, 201, 1_500).map(length => 'a'.repeat(length))
+const piece = fc.oneof(
+  { arbitrary: dots, weight: 4 },
+  { arbitrary: slashes, weight: 4 },
+  { arbitrary: controls, weight: 2 },
+  { arbitrary: marks, weight: 2 },
+  { arbitrary: letters, weight: 1 },
+  { arbitrary: encoded, weight: 1 },
+  { arbitrary: words, weight: 3 },
+  { arbitrary: long, weight: 1 },
+  { arbitrary: fc.string({ maxLength: 6 }), weight: 1 }
+)
+const hostileId = fc.array(piece, { minLength: 1, maxLength: 7 }).map(pieces => pieces.join(''))
+const before = oneOf('    http://127.0.0.1 http://evil.example:81 https://u:p@evil.example x: // / \\ * .. /. /%2e')
+
+/** True when the target is, percent signs aside, one of the caller's own things: then it is no attack, and answered. */
+function ownThing(target: string): boolean {
+  const path = target.replace(/^https?:\/\/[^/]*/, '').replace(/[?#].*$/s, '')
+  const segments = path.split('/').map(segment => {
+    try {
+      return decodeURIComponent(segment)
+    } catch {
+      return segment
+    }
+  })
+  return segments.some(segment => segment === meeting || segment === livestream) && segments.every(isPlain)
+}
+
+function isPlain(segment: string): boolean {
+  return /^[A-Za-z0-9_-]*$/.test(segment)
+}
+
+t.test(
+  'whatever stands where an id belongs, it is refused, and the vendor sees no request outside of the templates',
+  async t => {
+    let socket: RawSocket = await rawSocket(url)
+    const seen = new Map<number, number>()
+    const seenBefore = upstream().length
+    const property = fc.asyncProperty(fc.constantFrom(...routes), before, hostileId, async (route, prefix, id) => {
+      const target = prefix + fill(route.path, { meeting_id: id, livestream_id: id })
+      fc.pre(!ownThing(target))
+      if (socket.ended()) {
+        socket.destroy()
+        socket = await rawSocket(url)
+      }
+      const body = route.method === 'GET' ? '' : 'content-type: application/json\r\ncontent-length: 2\r\n'
+      socket.write(
+        `${route.method} ${target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n${body}\r\n${body && '{}'}`
+      )
+      const { statusCode, json } = await socket.answer()
+      seen.set(statusCode, (seen.get(statusCode) ?? 0) + 1)
+      const { success, error } = json()
+      if (success !== false || error.code !== statusCode) throw new Error(`${statusCode} without the envelope`)
+      if (![400, 404, 414].includes(statusCode)) throw new Error(`answered with ${statusCode}`)
+    })
+    await t.resolves(fc.assert(property, { numRuns: 3_000 }))
+    socket.destroy()
+    t.strictSame([...seen.keys()].sort(), [400, 404, 414])
+    const strange = upstream()
+      .slice(seenBefore)
+      .filter(call => !templates.has(call))
+    t.strictSame(strange, [])
+    t.equal(simulator.livestreams().length, 1, 'nothing was started')
+  }
+)

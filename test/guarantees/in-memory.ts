@@ -1,0 +1,16 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from '../support/gateway.ts'
+
+/** The same test with its folder in memory, where there is such a place: a durable write then waits for no disk. */
+export function inMemory(t: TestContext): TestContext {
+  return {
+    teardown: fn => t.teardown(fn),
+    testdir() {
+      const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'livegate-'))
+      t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+      return folder
+    }
+  }
+}

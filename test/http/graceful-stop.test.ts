@@ -1,0 +1,49 @@
+import t from 'tap'
+import { gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+import { isEnvelope, rawSocket } from './helper.ts'
+
+t.test('a stop of the gateway loses no call that is under way, and takes no new one', async t => {
+  const world = await gateway(t)
+  const { asAcme, meeting, simulator, upstream, url, withKey, events } = world
+  const { key } = await withKey('acme', ['livestreams:read'])
+  const half = `GET /v2/livestreams HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\nx-request-id: late\r\n`
+  const keptAlive = await rawSocket(url)
+  keptAlive.write(`${half}\r\n`)
+  t.equal((await keptAlive.answer()).statusCode, 200)
+  keptAlive.write(half) // a call whose headers are still on their way when the stop comes
+  const asksReady = await rawSocket(url)
+  asksReady.write('GET /readyz HTTP/1.1\r\nhost: x\r\n')
+  const idle = await rawSocket(url)
+  idle.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n')
+  await idle.answer()
+
+  simulator.failNext({ match: { method: 'POST' }, delayMs: 400 })
+  const underWay = asAcme('POST', `/v2/meetings/${meeting}/livestreams`, {}, { 'x-request-id': 'under-way' })
+  await until(() => upstream().some(call => call.startsWith('POST')))
+  const closed = world.close()
+  t.equal(world.close(), closed, 'a second signal changes nothing')
+
+  keptAlive.write('\r\n')
+  const refused = await keptAlive.answer()
+  t.ok(isEnvelope(refused, 503, 'shutting_down'), refused.body)
+  t.match(refused.headers, { connection: 'close', 'retry-after': '1' })
+  asksReady.write('\r\n')
+  const unready = await asksReady.answer()
+  t.strictSame([unready.statusCode, unready.json().status], [503, 'unready'])
+  await t.rejects(rawSocket(url), { code: 'ECONNREFUSED' }, 'nobody new gets in')
+
+  const finished = await underWay
+  t.equal(finished.statusCode, 201)
+  t.equal(finished.headers.connection, 'close')
+  await closed
+  t.ok(idle.ended(), 'idle connections are not waited for')
+  t.ok(keptAlive.ended())
+
+  const onRecord = (id: string) => (outcomes: Awaited<ReturnType<typeof events>>) =>
+    outcomes.filter(({ metadata }) => metadata.correlation_uid === id).map(({ unmapped }) => unmapped.outcome)
+  const all = await events()
+  t.strictSame(onRecord('under-way')(all), ['pending', 'done'], 'everything is on record')
+  t.strictSame(onRecord('late')(all), ['done', 'failed'], 'what was refused, too')
+  t.equal(simulator.livestreams().length, 1)
+})
