@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parseRateLimit, type RateLimit } from './domain/rate-limit.ts'
+import type { RateLimit } from './domain/rate-limit.ts'
 import { Secret } from './domain/secret.ts'
+import { type Environment, Input, type ReadFile, readText } from './environment.ts'
+
+export { ConfigError, type Environment, isLoopback } from './environment.ts'
 
 /** All settings of a gateway, read once and checked. */
 export interface Config {
@@ -32,11 +34,6 @@ export interface DyteConfig {
   readonly orgId: string
   readonly apiKey: Secret
 }
-
-/** Everything that is wrong with the configuration, in one message that names variables and never shows a value. */
-export class ConfigError extends Error {}
-
-export type Environment = Record<string, string | undefined>
 
 /** The environment of this process; nothing else reads it. */
 export const environment: Environment = process.env
@@ -82,8 +79,6 @@ const notBuiltYet = new Set([
 ])
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
-const placeholder =
-  /^(<.*>|\[.*\]|x{3,}|\.{3,}|(change|replace|fill|todo|your|insert|example|placeholder|secret|password).*)$/i
 
 /**
  * Reads the whole configuration of `serve` from the environment.
@@ -105,7 +100,7 @@ export function readConfig(env: Environment = environment, readFile: ReadFile = 
     corsOrigins: input.origins('LIVEGATE_CORS_ORIGINS'),
     docs: input.choice('LIVEGATE_DOCS', ['off', 'public', 'key'] as const, 'public')
   }
-  input.refuseUnknown()
+  input.refuseUnknown(isKnown, notBuiltYet)
   input.finish()
   return Object.freeze(config)
 }
@@ -153,123 +148,7 @@ function readDyte(input: Input): DyteConfig {
   })
 }
 
-type ReadFile = (path: string) => string
-const readText: ReadFile = path => readFileSync(path, 'utf8')
-
-/** The environment, with a list of what was wrong with it. */
-class Input {
-  readonly #env: Environment
-  readonly #readFile: ReadFile
-  readonly #problems: string[] = []
-
-  constructor(env: Environment, readFile: ReadFile) {
-    this.#env = env
-    this.#readFile = readFile
-  }
-
-  problem(text: string): void {
-    this.#problems.push(text)
-  }
-
-  text(name: Variable, fallback: string): string {
-    const value = this.#env[name]
-    return value === undefined || value === '' ? fallback : value
-  }
-
-  integer(name: Variable, fallback: number, minimum: number, maximum: number): number {
-    const text = this.text(name, String(fallback))
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-    if (value >= minimum && value <= maximum) return value
-    this.problem(`${name} must be a whole number from ${minimum} to ${maximum}`)
-    return fallback
-  }
-
-  choice<C extends string>(name: Variable, choices: readonly C[], fallback: C): C {
-    const text = this.text(name, fallback)
-    const choice = choices.find(c => c === text)
-    if (choice === undefined) this.problem(`${name} must be one of ${choices.join(', ')}`)
-    return choice ?? fallback
-  }
-
-  limit(name: Variable, fallback: RateLimit): RateLimit {
-    const text = this.text(name, '')
-    const limit = text === '' ? fallback : parseRateLimit(text)
-    if (limit === null) this.problem(`${name} must be calls/seconds, like 600/60`)
-    return Object.freeze(limit ?? fallback)
-  }
-
-  /** A vendor's address. Without TLS the credentials would be readable on the way: only for this machine itself. */
-  address(name: Variable, fallback: string): URL {
-    const text = this.text(name, fallback)
-    const url = URL.parse(text)
-    const plain = url?.username === '' && url.password === '' && url.search === '' && url.hash === ''
-    const secure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))
-    if (url !== null && plain && secure) return url
-    this.problem(
-      `${name} must be an https address without user, query and fragment (http only for 127.0.0.1, [::1] or localhost)`
-    )
-    return new URL(fallback)
-  }
-
-  /** Exact origins, separated by commas. */
-  origins(name: Variable): readonly string[] {
-    const origins = this.text(name, '')
-      .split(',')
-      .map(text => text.trim())
-      .filter(text => text !== '')
-    for (const origin of origins) {
-      const url = URL.parse(origin)
-      if (url === null || url.origin !== origin || !/^https?:$/.test(url.protocol)) {
-        this.problem(`${name} must be a list of exact origins, like https://app.example.com`)
-        break
-      }
-    }
-    return Object.freeze(origins)
-  }
-
-  /** From the variable or from the file that `NAME_FILE` names; one of them, not both. */
-  secret(name: Variable): string {
-    const file = this.#env[`${name}_FILE`]
-    const value = this.text(name, '')
-    if (file !== undefined && file !== '') {
-      if (value !== '') this.problem(`${name} and ${name}_FILE are both set`)
-      try {
-        return this.#checked(name, this.#readFile(file).trim())
-      } catch {
-        this.problem(`${name}_FILE cannot be read`)
-        return ''
-      }
-    }
-    return this.#checked(name, value)
-  }
-
-  /** A misspelt setting must not be a silent default. */
-  refuseUnknown(): void {
-    for (const name of Object.keys(this.#env).sort()) {
-      if (notBuiltYet.has(name)) this.problem(`${name} is not supported yet`)
-      else if (/^(LIVEGATE|DYTE|REALTIMEKIT)_/.test(name) && !isKnown(name))
-        this.problem(`${name} is not a known variable`)
-    }
-  }
-
-  finish(): void {
-    if (this.#problems.length > 0) throw new ConfigError(this.#problems.join('; '))
-  }
-
-  #checked(name: Variable, value: string): string {
-    if (value === '') this.problem(`${name} is missing`)
-    else if (placeholder.test(value)) this.problem(`${name} is still a placeholder`)
-    else if (!/^[\x21-\x7e]+$/.test(value)) this.problem(`${name} must be plain ASCII without white space`)
-    return value
-  }
-}
-
 function isKnown(name: string): boolean {
   const known: readonly string[] = variables
   return known.includes(name) || secretVariables.some(secret => name === `${secret}_FILE`)
-}
-
-/** True for the names and addresses of this machine itself, as they stand in a URL. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
 }

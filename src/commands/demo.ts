@@ -1,10 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type DyteConfig, isLoopback } from '../config.ts'
+import { type Config, isLoopback, readConfig } from '../config.ts'
 import { makeKey } from '../domain/api-key.ts'
 import { presets } from '../domain/scope.ts'
-import { Secret } from '../domain/secret.ts'
 import { startGateway } from '../gateway.ts'
 import { makeLogger } from '../logger.ts'
 import { createSimulator } from '../simulator/simulator.ts'
@@ -78,29 +77,19 @@ async function start(
   const folder = await mkdtemp(join(tmpdir(), 'livegate-demo-'))
   opened.push(() => rm(folder, { recursive: true, force: true }))
   const storeFile = join(folder, 'livegate.db')
-  const upstream = {
-    kind: 'dyte' as const,
-    baseUrl: new URL(vendor.url),
-    orgId: vendor.org,
-    apiKey: new Secret(vendor.key)
-  }
-  const tenants = await seed(storeFile, upstream)
+  // Not this process's environment: a demo touches nothing real.
+  const config = readConfig({
+    HOST: options.host,
+    PORT: String(port),
+    DATABASE_URL: `sqlite:${storeFile}`,
+    DYTE_BASE_URL: vendor.url,
+    DYTE_ORG_ID: vendor.org,
+    DYTE_API_KEY: vendor.key,
+    LIVEGATE_SHUTDOWN_MS: '5000'
+  })
+  const tenants = await seed(config)
   const gateway = await startGateway({
-    config: {
-      host: options.host,
-      port,
-      storeFile,
-      logLevel: 'warn',
-      upstream,
-      readLimit: { calls: 600, seconds: 60 },
-      writeLimit: { calls: 60, seconds: 60 },
-      addressLimit: { calls: 120, seconds: 60 },
-      deadlineMs: 10_000,
-      settleMs: 30_000,
-      shutdownMs: 5_000,
-      corsOrigins: [],
-      docs: 'public'
-    },
+    config,
     // Standard output is for people, or for one JSON document.
     logger: makeLogger('warn', { write: line => io.err(line.trimEnd()) })
   })
@@ -122,7 +111,7 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
 }
 
 /** Two tenants, each with a key that may do everything and a meeting. */
-async function seed(storeFile: string, upstream: DyteConfig): Promise<Seeded[]> {
+async function seed({ storeFile, upstream }: Config): Promise<Seeded[]> {
   const provider = dyte(upstream)
   const store = await openStore(storeFile)
   try {

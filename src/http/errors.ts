@@ -100,16 +100,17 @@ function explain(error: unknown): Failure {
   if (!(error instanceof Error)) return new Internal({ cause: error })
   const { validation, validationContext, code, statusCode } = error as FastifyError
   if (validation) return new InvalidInput({ details: explainInput(validation, validationContext ?? 'input') })
+  // Fastify's messages quote the address and the body, and so a key in the wrong place: as a cause they would be logged.
   const known = frameworkFailures[code]
-  if (known !== undefined) return new known({ cause: error })
-  if (code === 'FST_ERR_BAD_URL') return badInput('path', 'is not a valid address', error)
-  if (statusCode === 400) return badInput('body', 'is not valid JSON', error)
-  if (statusCode === 414) return new UriTooLong({ cause: error })
+  if (known !== undefined) return new known(known.doc.status < 500 ? {} : { cause: error })
+  if (code === 'FST_ERR_BAD_URL') return badInput('path', 'is not a valid address')
+  if (statusCode === 400) return badInput('body', 'is not valid JSON')
+  if (statusCode === 414) return new UriTooLong()
   return new Internal({ cause: error })
 }
 
-function badInput(field: string, message: string, cause: Error): Failure {
-  return new InvalidInput({ cause, details: [{ field, message }] })
+function badInput(field: string, message: string): Failure {
+  return new InvalidInput({ details: [{ field, message }] })
 }
 
 const words: Record<string, string> = { params: 'path', querystring: 'query', headers: 'header' }

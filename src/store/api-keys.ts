@@ -1,7 +1,7 @@
 import type { ApiKey } from '../domain/api-key.ts'
 import { isScope } from '../domain/scope.ts'
 import { type ApiKeysTable, nextRevision, thisRevision } from './database.ts'
-import { Conflict } from './engine.ts'
+import { writeIf } from './engine.ts'
 import type { Store } from './store.ts'
 
 /** The table `api_keys`: digests and scopes, never a key. */
@@ -35,13 +35,7 @@ export function apiKeysIn({ engine, sql }: Store) {
         .where('id', '=', id)
         .where('revoked_at', 'is', null)
         .compile()
-      try {
-        await engine.write([nextRevision(sql), { ...query, changes: 1 }])
-        return true
-      } catch (error) {
-        if (error instanceof Conflict) return false
-        throw error
-      }
+      return writeIf(engine, [nextRevision(sql), { ...query, changes: 1 }])
     },
 
     async find(id: string): Promise<ApiKey | null> {

@@ -27,6 +27,17 @@ export interface Engine {
   close(): Promise<void>
 }
 
+/** Runs a transaction whose statements say how much they change. False, and nothing was written, when one changed another number. */
+export async function writeIf(engine: Pick<Engine, 'write'>, statements: Statement[]): Promise<boolean> {
+  try {
+    await engine.write(statements)
+    return true
+  } catch (error) {
+    if (error instanceof Conflict) return false
+    throw error
+  }
+}
+
 /** The store could not do what was asked. A caller sees the catalogue's sentence; `reason` is for the log and the CLI. */
 export class StoreError extends StoreUnavailable {
   readonly reason: string

@@ -11,10 +11,13 @@ import { type ConnectionOptions, type Job, type JobResult, toStoreError } from '
  * @throws StoreError when the file cannot be opened or made
  */
 export async function openSqlite(file: string, waits: Pick<ConnectionOptions, 'busyTimeoutMs'> = {}): Promise<Engine> {
+  let isNew: boolean
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
     // Made here and not by the driver, so that nobody else on the machine can read it.
-    await (await open(file, 'a', 0o600)).close()
+    const handle = await open(file, 'a', 0o600)
+    isNew = (await handle.stat()).size === 0
+    await handle.close()
   } catch (cause) {
     throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
@@ -22,6 +25,8 @@ export async function openSqlite(file: string, waits: Pick<ConnectionOptions, 'b
   const reader = new SqliteThread({ ...waits, file, readonly: true })
   const nothing = { statements: [{ sql: 'select 1', parameters: [] }], transaction: false }
   try {
+    // A new file becomes a WAL database first: meanwhile it is locked, and a reader would be refused.
+    if (isNew) await writer.run(nothing)
     await Promise.all([writer.run(nothing), reader.run(nothing)])
   } catch (error) {
     await Promise.all([writer.close(), reader.close()])

@@ -1,7 +1,7 @@
 import { formatRateLimit, parseRateLimit } from '../domain/rate-limit.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { nextRevision, type TenantsTable, thisRevision } from './database.ts'
-import { Conflict } from './engine.ts'
+import { writeIf } from './engine.ts'
 import type { Store } from './store.ts'
 
 export type TenantChange = Partial<Omit<Tenant, 'id' | 'createdAtMs'>>
@@ -28,13 +28,7 @@ export function tenantsIn({ engine, sql }: Store) {
         .set({ ...toColumns(change, nowMs), revision: thisRevision() })
         .where('id', '=', id)
         .compile()
-      try {
-        await engine.write([nextRevision(sql), { ...query, changes: 1 }])
-        return true
-      } catch (error) {
-        if (error instanceof Conflict) return false
-        throw error
-      }
+      return writeIf(engine, [nextRevision(sql), { ...query, changes: 1 }])
     },
 
     async find(id: string): Promise<Tenant | null> {

@@ -113,7 +113,6 @@ function settle<T>(read: () => T): T {
   try {
     return read()
   } catch (error) {
-    if (error instanceof Failure) throw new UpstreamMalformed({ cause: error.cause, outcome: 'unknown' })
-    throw error
+    throw error instanceof Failure ? new UpstreamMalformed({ cause: error.cause, outcome: 'unknown' }) : error
   }
 }

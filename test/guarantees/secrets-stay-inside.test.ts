@@ -7,6 +7,7 @@ import type { Fault } from '../../src/simulator/simulator.ts'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { documentedRoutes, fill, rawSocket } from '../http/helper.ts'
 import { type Client, gateway, type Reply } from '../support/gateway.ts'
+import { searchFor } from './search.ts'
 
 /**
  * Bar A5: the whole API is used and misused, with a vendor that fails in every way and echoes what it was sent; then every
@@ -17,7 +18,7 @@ const org = randomUUID()
 const vendorKey = `${randomBytes(12).toString('hex')}"/+&${randomBytes(4).toString('hex')}`
 const basic = Buffer.from(`${org}:${vendorKey}`).toString('base64')
 
-const world = await gateway(t, { simulator: { org, key: vendorKey }, config: { logLevel: 'trace', deadlineMs: 300 } })
+const world = await gateway(t, { simulator: { org, key: vendorKey }, config: { logLevel: 'trace', deadlineMs: 800 } })
 const { app, as, meeting, otherMeeting, simulator, storeFile, withKey, logs, url, store, directory } = world
 const owner = await withKey('acme', [
   'livestreams:read',
@@ -82,23 +83,30 @@ const faults: Fault[] = [
 ]
 
 await useEverything(asOwner)
-// Not searched, since it may see stream keys.
-const { stream_key, ingest_server } = (await privileged.call('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
-await privileged.call('GET', `/v2/meetings/${meeting}/active-livestream`)
+// Not searched, since it may see where to send video. The address is one that stands in no example.
+const active = `/v2/meetings/${meeting}/active-livestream`
+const { stream_key } = (await privileged.call('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
+const ingest_server = `rtmps://${randomUUID()}.example:443/app/`
+const live = { id: randomUUID(), status: 'LIVE', meeting_id: meeting, stream_key, ingest_server }
+simulator.failNext({ status: 200, body: { success: true, data: live } }, 2)
+const seen = (await privileged.call('GET', active)).json().data
+await asOwner('GET', active)
 for (const fault of faults) {
-  const T=Date.now()
   const end = simulator.fail({ ...fault, match: { path: '/**' } })
   await asOwner('GET', `/v2/meetings/${meeting}`)
-  await asOwner('GET', `/v2/meetings/${meeting}/active-livestream`)
+  await asOwner('POST', `/v2/meetings/${meeting}/livestreams`)
+  if (!fault.stall) await callAll()
+  end()
+}
+
+async function callAll(): Promise<void> {
+  await asOwner('GET', active)
   await asOwner('GET', `/v2/livestreams/${simulator.livestreams()[0]?.id}`)
   await asOwner('GET', '/v2/livestreams')
   await asOwner('GET', '/v2/meetings')
   await asOwner('POST', '/v2/meetings', { title: 'a' })
   await asOwner('PATCH', `/v2/meetings/${meeting}`, { title: 'c' })
-  await asOwner('POST', `/v2/meetings/${meeting}/livestreams`)
-  await asOwner('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
-  end()
-  console.error(Date.now()-T, JSON.stringify(fault).slice(0,50))
+  await asOwner('POST', `${active}/stop`)
 }
 // Keys where they do not belong, as hurried callers send them.
 for (const key of [owner.key, stranger]) {
@@ -132,33 +140,7 @@ const canaries: Record<string, string> = {
   'the ingest server': ingest_server
 }
 
-/** The usual spellings; base64 from each of its three offsets, as it would stand within something longer. */
-function spellings(secret: string): string[] {
-  const bytes = Buffer.from(secret)
-  const shifted = [0, 1, 2].flatMap(offset => {
-    const padded = Buffer.concat([Buffer.alloc(offset), bytes])
-    const inner = (text: string) => text.slice(Math.ceil((offset * 4) / 3), Math.floor((padded.length * 4) / 3) - 1)
-    return [inner(padded.toString('base64').replace(/=+$/, '')), inner(padded.toString('base64url'))]
-  })
-  const json = JSON.stringify(secret).slice(1, -1)
-  const hex = bytes.toString('hex')
-  return [
-    secret,
-    json,
-    JSON.stringify(json).slice(1, -1),
-    encodeURIComponent(secret),
-    hex,
-    hex.toUpperCase(),
-    ...shifted
-  ]
-}
-
-/** The names of the secrets that stand in these bytes. */
-function found(bytes: Buffer | string): string[] {
-  return Object.entries(canaries)
-    .filter(([, secret]) => spellings(secret).some(spelling => bytes.includes(spelling)))
-    .map(([name]) => name)
-}
+const found = searchFor(canaries)
 
 t.test('the search finds what it looks for', async t => {
   t.strictSame(found(`{"a":"${owner.key}"}`), ["the owner's key"])
@@ -168,11 +150,12 @@ t.test('the search finds what it looks for', async t => {
     simulator.journal.every(({ headers }) => headers.authorization === `Basic ${basic}`),
     'it is what the vendor got'
   )
+  t.strictSame([seen.stream_key, seen.ingest_server], [stream_key, ingest_server], 'it is shown to whoever may see it')
   t.ok(Object.values(canaries).every(secret => secret.length >= 16))
 })
 
 t.test('no answer shows a secret, whatever was asked and however the vendor fails', async t => {
-  t.ok(replies.length > 300, `${replies.length} answers`)
+  t.ok(replies.length > 250, `${replies.length} answers`)
   const statuses = new Set(replies.map(({ statusCode }) => statusCode))
   for (const status of [200, 201, 400, 401, 404, 502, 503, 504]) t.ok(statuses.has(status), `${status} is among them`)
   const leaks = replies.flatMap(({ headers, body }) => found(JSON.stringify(headers) + body))

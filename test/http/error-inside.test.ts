@@ -51,6 +51,25 @@ t.test('a handler that is stuck ends as a 503 in the envelope', async t => {
   t.equal(JSON.parse(body).error.type, 'store_unavailable')
 })
 
+t.test('a mutation that breaks inside says whether it happened: nothing was sent, or nobody knows yet', async t => {
+  const { app } = appThatThrows([['', () => new Error('broken')]], { handlerTimeout: 20 })
+  app.post('/broken', async () => {
+    throw new Error('before it was recorded')
+  })
+  app.post('/recorded', async request => {
+    request.recorded = true
+    throw new Error('afterwards')
+  })
+  app.post('/slow', () => new Promise(() => {}))
+  const outcome = async (url: '/broken' | '/recorded' | '/slow') =>
+    (await app.inject({ method: 'POST', url })).json().error.outcome
+  t.strictSame(
+    [await outcome('/broken'), await outcome('/recorded'), await outcome('/slow')],
+    ['not_sent', 'unknown', 'unknown']
+  )
+  t.equal((await app.inject('/0')).json().error.outcome, undefined, 'a read says nothing of the kind')
+})
+
 t.test('a request that arrives too slowly is told so', async t => {
   // Node looks for late requests only every 30 s, unless it is told to look more often.
   const http = { connectionsCheckingInterval: 20 }

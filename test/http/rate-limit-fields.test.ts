@@ -34,7 +34,7 @@ t.test('the RateLimit fields are structured fields, and what they promise comes 
   const limits = { read: config.readLimit, write: config.writeLimit, address: config.addressLimit }
   const left: Record<string, number> = {}
   const step = fc.record({ call: fc.nat(calls.length - 1), pauseMs: fc.integer({ min: 0, max: 4_000 }) })
-  const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 20 }), async steps => {
+  const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 25 }), async steps => {
     clock.advance(60_000)
     await directory.pull()
     for (const name of Object.keys(limits)) left[name] = limits[name as keyof typeof limits].calls
@@ -58,6 +58,10 @@ t.test('the RateLimit fields are structured fields, and what they promise comes 
       if (refused && (r !== 0 || Number(headers['retry-after']) < Number(state.t))) fail('Retry-After')
       if (!refused && (headers['retry-after'] !== undefined || r < (left[name] ?? 0) - 1)) fail('remaining')
       left[name] = r
+      if (!refused) continue
+      clock.advance(Number(headers['retry-after']) * 1_000)
+      await directory.pull()
+      if ((await send()).statusCode === 429) fail('who waited as told was refused again')
     }
   })
   await t.resolves(fc.assert(property, { numRuns: 20 }))

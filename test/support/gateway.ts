@@ -2,12 +2,11 @@ import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import type { Config } from '../../src/config.ts'
+import { type Config, readConfig } from '../../src/config.ts'
 import { makeKey } from '../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { presets, type Scope } from '../../src/domain/scope.ts'
-import { Secret } from '../../src/domain/secret.ts'
 import { type Gateway, startGateway } from '../../src/gateway.ts'
 import { makeLogger } from '../../src/logger.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
@@ -134,28 +133,18 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
   }
 }
 
-/** The settings of a test gateway: those of production, but for ports and places. */
+/** The settings of a test gateway: those of production, but for ports, places and patience. */
 export function configFor(simulator: Pick<Simulator, 'url' | 'org' | 'key'>, storeFile: string): Config {
-  return {
-    host: '127.0.0.1',
-    port: 0,
-    storeFile,
-    logLevel: 'info',
-    upstream: {
-      kind: 'dyte',
-      baseUrl: new URL(simulator.url),
-      orgId: simulator.org,
-      apiKey: new Secret(simulator.key)
-    },
-    readLimit: { calls: 600, seconds: 60 },
-    writeLimit: { calls: 600, seconds: 60 },
-    addressLimit: { calls: 120, seconds: 60 },
-    deadlineMs: 2_000,
-    settleMs: 30_000,
-    shutdownMs: 3_000,
-    corsOrigins: [],
-    docs: 'public'
-  }
+  return readConfig({
+    PORT: '0',
+    DATABASE_URL: `sqlite:${storeFile}`,
+    DYTE_BASE_URL: simulator.url,
+    DYTE_ORG_ID: simulator.org,
+    DYTE_API_KEY: simulator.key,
+    LIVEGATE_WRITE_LIMIT: '600/60',
+    LIVEGATE_DEADLINE_MS: '2000',
+    LIVEGATE_SHUTDOWN_MS: '3000'
+  })
 }
 
 export async function addTenant(store: Store, id: string, ...meetings: string[]): Promise<void> {
