@@ -1,6 +1,6 @@
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { LivestreamNotFound } from '../domain/failures.ts'
+import { LivestreamNotFound, UpstreamMalformed } from '../domain/failures.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import { type ListedLivestream, withoutKey } from '../domain/livestream.ts'
 import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
@@ -36,9 +36,9 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
 
   async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal) {
     const found = await providerOf(providers, owner).findLivestream(owner.id, page, signal)
-    // A livestream that has moved to a meeting that may be another tenant's is not this tenant's any more.
-    if (found === null || (found.livestream.meeting_id ?? owner.meetingId) !== owner.meetingId) {
-      throw new LivestreamNotFound()
+    if (found === null) throw new LivestreamNotFound()
+    if ((found.livestream.meeting_id ?? owner.meetingId) !== owner.meetingId) {
+      throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
     }
     const coming = await isComing(owner, found.livestream)
     const livestream = { ...found.livestream, meeting_id: owner.meetingId, ...(coming && { status: 'INVOKED' }) }

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { Failure, NoActiveLivestream, UpstreamRefused, withOutcome } from '../domain/failures.ts'
@@ -36,17 +35,13 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
 /** Between two fruitless stops of one meeting. */
 const fruitlessSpacingMs = 1_000
-/** So many meetings are remembered; the spacing of those beyond is lost, and the tenants' other limits remain. */
-const maxFruitless = 10_000
 
 export function stop(deps: StopDeps): Stop {
   const { providers, livestreams, findActive, recorded, motion, clock, deadlineMs } = deps
 
-  /** When the last stop of a meeting was fruitless, on the monotonic clock. */
-  const fruitlessAtMs = new LRUCache<string, number>({ max: maxFruitless })
-
   async function lead(caller: Caller, meeting: OwnedMeeting): Promise<Stopped> {
-    const waitMs = (fruitlessAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + fruitlessSpacingMs - clock.monotonic()
+    const waitMs =
+      (motion.fruitlessAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + fruitlessSpacingMs - clock.monotonic()
     if (waitMs > 0) await sleep(waitMs)
     const signal = AbortSignal.timeout(deadlineMs)
     const mutation = { caller, kind: 'stop', meetingId: meeting.id } as const
@@ -55,8 +50,8 @@ export function stop(deps: StopDeps): Stop {
       // Nothing live, says the vendor; it may say so of a run that is only INVOKED. A look tells.
       if (!stopped && (await look(meeting, signal)) !== null) throw new UpstreamRefused({ outcome: 'failed' })
       const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
-      if (stopped) fruitlessAtMs.delete(meeting.id)
-      else fruitlessAtMs.set(meeting.id, clock.monotonic())
+      if (stopped) motion.fruitlessAtMs.delete(meeting.id)
+      else motion.fruitlessAtMs.set(meeting.id, clock.monotonic())
       if (!stopped && last === null) throw new NoActiveLivestream()
       return {
         value: { fruitless: !stopped },

@@ -71,7 +71,7 @@ const troubles = (org: string): Record<string, Trouble> => {
         ...fine,
         ...{ start: malformed.start, check: malformed.check, active: malformed.active },
         // One that the vendor shows in another meeting is not the tenant's (any more).
-        getLivestream: '404 livestream_not_found'
+        getLivestream: '502 upstream_malformed'
       },
       again: '200'
     },

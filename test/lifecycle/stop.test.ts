@@ -50,6 +50,17 @@ t.test('stops that find nothing live go upstream at most once a second, and coun
   t.match(replies.at(-1)?.headers.ratelimit, /^"write";r=5\d\d;t=\d+$/)
 })
 
+t.test('after a fruitless stop a new start can be stopped without waiting', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t)
+  const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  t.equal((await stop()).statusCode, 404)
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+  const startedAtMs = Date.now()
+  t.equal((await stop()).statusCode, 200)
+  const sent = simulator.journal.at(-1)?.at ?? Number.POSITIVE_INFINITY
+  t.ok(sent - startedAtMs < 900, `it was sent after ${sent - startedAtMs} ms`)
+})
+
 t.test('a vendor that refuses to stop a run that it still shows: the caller hears that it failed', async t => {
   const { asAcme, meeting, simulator } = await gateway(t)
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
