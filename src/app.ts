@@ -67,7 +67,8 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     return503OnClosing: false,
     genReqId: request => plainId(request.headers['x-request-id']) ?? randomUUID(),
     requestIdHeader: false,
-    routerOptions: { maxParamLength: 200 },
+    // Longer than any request line can be, so that every id meets its pattern and none another refusal.
+    routerOptions: { maxParamLength: 16 * 1024 },
     frameworkErrors: sendFailure,
     clientErrorHandler: refuseBytes
   })
@@ -80,6 +81,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     // What was under way finishes; its connection takes no further call.
     if (deps.draining()) reply.header('connection', 'close')
   })
+  audit(app, { append: deps.appendEvent, clock })
   validator(app)
   errorHandler(app)
   app.addSchema(FailureAnswer)
@@ -95,7 +97,6 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     scope.addHook('onRequest', async () => {
       if (deps.draining()) throw new ShuttingDown({ retryAfterSeconds: 1 })
     })
-    audit(scope, { append: deps.appendEvent, clock })
     authenticate(scope, known)
     refuseUnknown(scope)
     ownership(scope, { directory })

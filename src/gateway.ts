@@ -57,13 +57,16 @@ export async function startGateway({
   clock = systemClock,
   upstreamCa
 }: GatewayOptions): Promise<Gateway> {
-  const lock = await takeServeLock(config.storeFile, config.shutdownMs)
+  const { storeFile, shutdownMs } = config
+  const lock = await takeServeLock(storeFile, shutdownMs, () => {
+    logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end')
+  })
   const opened: (() => unknown)[] = [() => lock.release()]
   const closeAll = async (): Promise<void> => {
     while (opened.length > 0) await opened.pop()?.()
   }
   try {
-    const store = await openStore(config.storeFile)
+    const store = await openStore(storeFile)
     opened.push(() => store.close())
     const left = await recover({
       engine: store.engine,

@@ -10,10 +10,12 @@ import { CommandError, type Io } from './io.ts'
 export async function serve(io: Io): Promise<void> {
   const config = readConfig(io.env)
   const logger = makeLogger(config.logLevel)
+  const started = leaveOnSignal()
   const gateway = await startGateway({ config, logger }).catch(error => {
     if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
     throw cannotListen(error, 'HOST and PORT say where')
   })
+  started()
   logger.info({ url: gateway.url, docs: config.docs === 'off' ? null : `${gateway.url}/docs` }, 'livegate listens')
   closeWithGrace({ delay: config.shutdownMs, logger }, async ({ signal, err }) => {
     if (err) logger.fatal({ err }, 'livegate ends: this must not happen')
@@ -21,4 +23,16 @@ export async function serve(io: Io): Promise<void> {
     await gateway.close()
     logger.info('livegate has stopped')
   })
+}
+
+/**
+ * Until the gateway serves there is nothing to finish: a signal ends the process at once, which the first process of a
+ * container would otherwise ignore. Gives back what ends this.
+ */
+function leaveOnSignal(): () => void {
+  const leave = (): never => process.exit(0)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, leave)
+  return () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, leave)
+  }
 }

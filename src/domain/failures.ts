@@ -99,7 +99,6 @@ export const LiveElsewhere = failure(
   'The livestream provider says that this meeting is live already, but shows no livestream'
 )
 export const PayloadTooLarge = failure(413, 'payload_too_large', 'The body is larger than 64 KiB')
-export const UriTooLong = failure(414, 'uri_too_long', 'The address is too long')
 export const UnsupportedMediaType = failure(415, 'unsupported_media_type', 'The body must be application/json')
 export const RateLimited = failure(429, 'rate_limited', 'Too many requests')
 export const HeadersTooLarge = failure(431, 'headers_too_large', 'The header fields are too large')

@@ -15,7 +15,9 @@ export function audit(
   { append, clock }: { append(event: AuditEvent): void; clock: Clock }
 ): void {
   app.addHook('onResponse', async (request, reply) => {
-    if (request.recorded) return
+    // Health and documentation are nobody's calls, but who is refused there is on record too.
+    const open = request.routeOptions.config.rule === undefined
+    if (request.recorded || (open && reply.statusCode < 400)) return
     const ending: Ending = {
       outcome: outcomeOf(reply.statusCode),
       status: reply.statusCode,

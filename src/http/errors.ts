@@ -13,8 +13,7 @@ import {
   PayloadTooLarge,
   RequestTimeout,
   StoreUnavailable,
-  UnsupportedMediaType,
-  UriTooLong
+  UnsupportedMediaType
 } from '../domain/failures.ts'
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
@@ -91,7 +90,6 @@ function bytesFailure(code: string | undefined): FailureClass {
 const frameworkFailures: Record<string, FailureClass> = {
   FST_ERR_CTP_BODY_TOO_LARGE: PayloadTooLarge,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: UnsupportedMediaType,
-  FST_ERR_MAX_PARAM_LENGTH: UriTooLong,
   [handlerTimeout]: StoreUnavailable
 }
 
@@ -105,7 +103,6 @@ function explain(error: unknown): Failure {
   if (known !== undefined) return new known(known.doc.status < 500 ? {} : { cause: error })
   if (code === 'FST_ERR_BAD_URL') return badInput('path', 'is not a valid address')
   if (statusCode === 400) return badInput('body', 'is not valid JSON')
-  if (statusCode === 414) return new UriTooLong()
   return new Internal({ cause: error })
 }
 

@@ -51,7 +51,6 @@ const everywhere = [
   catalogue.Unauthorized,
   catalogue.ScopeMissing,
   catalogue.TenantSuspended,
-  catalogue.UriTooLong,
   catalogue.RateLimited,
   catalogue.Internal,
   catalogue.StoreUnavailable,

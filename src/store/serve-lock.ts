@@ -12,13 +12,14 @@ export interface ServeLock {
 /**
  * Lets one `serve` at a time work on a store: an exclusive lock on a small database beside it. (A file with a process id
  * would lie between containers, where every gateway is process 1.)
- * @param waitMs how long to wait for a predecessor that is shutting down
+ * @param waitMs how long to wait for a predecessor that is shutting down; `onWait` is told once when there is one
  * @throws StoreError when another one still holds it
  */
-export async function takeServeLock(storeFile: string, waitMs: number): Promise<ServeLock> {
+export async function takeServeLock(storeFile: string, waitMs: number, onWait = (): void => {}): Promise<ServeLock> {
   const file = `${storeFile}.lock`
   const database = await open(file)
   const deadline = performance.now() + waitMs
+  let told = false
   for (;;) {
     try {
       database.exec('BEGIN EXCLUSIVE')
@@ -31,6 +32,8 @@ export async function takeServeLock(storeFile: string, waitMs: number): Promise<
           ? new StoreError(`another gateway serves ${storeFile}: one store, one gateway`, { cause })
           : cannotLock(file, cause)
       }
+      if (!told) onWait()
+      told = true
       await sleep(100)
     }
   }

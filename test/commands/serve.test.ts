@@ -67,7 +67,8 @@ t.test('the other commands work beside a running serve, and without one', async 
     runProcess(t, ['serve'], { ...settings, PORT: port, DATABASE_URL: `${cli.env.DATABASE_URL}.other` })
   ])
   t.equal(second.code, 1)
-  t.equal(refused(second), `another gateway serves ${cli.storeFile}: one store, one gateway`)
+  t.equal(second.stderr, `livegate: another gateway serves ${cli.storeFile}: one store, one gateway\n`)
+  t.match(second.stdout, /waiting for it to end/)
   t.equal(samePort.code, 1)
   t.equal(refused(samePort), `port ${port} is taken; HOST and PORT say where`)
   t.equal(await within(kept.key, '/v2/livestreams', 200), 200, 'the first one is not disturbed')
@@ -149,4 +150,14 @@ t.test('a stop that takes longer than LIVEGATE_SHUTDOWN_MS is cut off there', as
   t.equal(outcome.code, 1)
   t.match(outcome.stdout, /killed by timeout \(300ms\)/)
   t.ok(performance.now() - signalledAt < 6_000)
+})
+
+t.test('a signal before it serves ends it at once with 0', async t => {
+  const { cli, settings } = await served(t)
+  const waiting = startProcess(t, ['serve'], { ...settings, LIVEGATE_SHUTDOWN_MS: '60000' })
+  await waiting.line(/waiting for it to end/)
+  waiting.signal('SIGTERM')
+  const { code, stderr } = await waiting.ended
+  t.strictSame({ code, stderr }, { code: 0, stderr: '' })
+  t.strictSame(await cli.json('tenant', 'list'), [], 'and disturbs nobody')
 })

@@ -34,7 +34,9 @@ t.test('a tenant at fifty times its limit takes nothing from another one, nor do
 })
 
 t.test('a tenant whose calls hang at the vendor keeps no other tenant waiting', async t => {
-  const { asAcme, asGlobex, meeting, otherMeeting, simulator, upstream } = await gateway(t, { config: { deadlineMs: 600 } })
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, upstream } = await gateway(t, {
+    config: { deadlineMs: 1_000 }
+  })
   simulator.fail({ match: { path: `/meetings/${meeting}` }, stall: true })
   const hanging = Array.from({ length: 30 }, () => asAcme('GET', `/v2/meetings/${meeting}`))
   const replies = await Promise.all(Array.from({ length: 20 }, () => asGlobex('GET', `/v2/meetings/${otherMeeting}`)))
