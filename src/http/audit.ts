@@ -19,7 +19,7 @@ export function audit(
     const open = request.routeOptions.config.rule === undefined
     if (request.recorded || (open && reply.statusCode < 400)) return
     const ending: Ending = {
-      outcome: outcomeOf(reply.statusCode),
+      outcome: request.failure?.outcome ?? outcomeOf(reply.statusCode),
       status: reply.statusCode,
       type: request.failure?.type,
       upstreamStatus: request.failure?.upstreamStatus,

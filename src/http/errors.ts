@@ -40,7 +40,7 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   const outcome = failure.outcome ?? outcomeOf(failure, request)
   if (status < 500) request.log.info({ type, status, err: failure.cause }, 'request refused')
   else request.log.error({ type, status, outcome, err: failure.cause ?? error }, 'request failed')
-  request.failure = { type, upstreamStatus: failure.upstreamStatus }
+  request.failure = { type, outcome, upstreamStatus: failure.upstreamStatus }
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   // Not Basic: a browser would open its own dialog over a page that asks with fetch. Pages for people ask for Basic themselves.
   if (status === 401 && !reply.hasHeader('www-authenticate'))

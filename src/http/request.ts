@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import type { Caller } from '../domain/caller.ts'
+import type { Outcome } from '../domain/failures.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Scope } from '../domain/scope.ts'
@@ -23,7 +24,7 @@ declare module 'fastify' {
     /** The id of the key that was shown, valid or not. */
     keyId: string | null
     /** Why the call failed, for the audit log. */
-    failure: { type: string; upstreamStatus: number | undefined } | null
+    failure: { type: string; outcome: Outcome | undefined; upstreamStatus: number | undefined } | null
     /** True when the mutation has written its own audit events. */
     recorded: boolean
     /** True when the answer holds a stream key. */

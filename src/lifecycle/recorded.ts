@@ -42,10 +42,9 @@ export interface RecorderDeps {
   forget(livestreamId: string): void
   log: { error(facts: object, message: string): void }
   clock: Clock
+  /** A mutation's record must stand within this time; else the caller is refused and nothing is sent. */
+  writeWithinMs?: number
 }
-
-/** A mutation's record must stand within this time; else the caller is refused and nothing is sent. */
-const writeWithinMs = 1_000
 
 export interface Recorded {
   <T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T>
@@ -58,7 +57,8 @@ export interface Recorded {
  * outcome before the caller has its answer.
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
-export function recorder({ engine, operations, auditEvents, appendLater, forget, log, clock }: RecorderDeps): Recorded {
+export function recorder(deps: RecorderDeps): Recorded {
+  const { engine, operations, auditEvents, appendLater, forget, log, clock, writeWithinMs = 1_000 } = deps
   const underWay = new Set<Promise<unknown>>()
 
   function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
@@ -90,7 +90,7 @@ export function recorder({ engine, operations, auditEvents, appendLater, forget,
 
     const intent = event({ outcome: 'pending' })
     try {
-      await begin(operation, intent)
+      await begin(operation, intent, goesOn)
     } catch (cause) {
       if (cause instanceof UniqueViolation && mutation.kind === 'start') {
         throw new StartUnsettled({ cause, retryAfterSeconds: 1 })
@@ -135,14 +135,19 @@ export function recorder({ engine, operations, auditEvents, appendLater, forget,
     return done.value
   }
 
-  /** The intent. One that is written after its caller was told otherwise is closed at once: nothing was sent. */
-  async function begin(operation: Operation, intent: AuditEvent): Promise<void> {
+  /** The intent, in time. One that is written after its caller was told otherwise is closed at once: nothing was sent. */
+  async function begin(operation: Operation, intent: AuditEvent, goesOn: boolean): Promise<void> {
     const statements = [operations.sent(operation), auditEvents.append(intent)]
-    const written = engine.write(statements, { withinMs: writeWithinMs })
-    const late = await inTime(written)
-    if (!late) return
-    written.then(() => engine.write([operations.ended(operation.id, 'failed', null, clock.now())])).catch(() => {}) // it was not written, as its caller was told
-    throw new AuditUnavailable({ cause: new Error(`not written within ${writeWithinMs} ms`) })
+    // What goes on wants its record however late; all else must not be recorded as sent when its caller was refused.
+    const written = engine.write(statements, goesOn ? {} : { withinMs: writeWithinMs })
+    if (!(await isLate(written))) return
+    if (goesOn) {
+      written.catch(cause => keep(intent, cause))
+    } else {
+      const close = () => engine.write([operations.ended(operation.id, 'failed', null, clock.now())])
+      written.then(close).catch(() => {}) // then it was not written, as its caller was told
+      throw new Error(`not written within ${writeWithinMs} ms`)
+    }
   }
 
   /** True when it stands in time. When it is late it is still being written: false. */
@@ -155,27 +160,27 @@ export function recorder({ engine, operations, auditEvents, appendLater, forget,
   ): Promise<boolean> {
     const ended = operations.ended(operation.id, state, livestreamId, clock.now())
     const written = engine.write([...statements, ended, auditEvents.append(ending)])
-    const late = await inTime(written)
+    const late = await isLate(written)
     if (late) written.catch(cause => keep(ending, cause))
     return !late
+  }
+
+  /** False when the promise is kept in time, true when it is late; it rejects as the promise does. */
+  async function isLate(written: Promise<unknown>): Promise<boolean> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<true>(resolve => {
+      timer = setTimeout(() => resolve(true), writeWithinMs)
+    })
+    try {
+      return await Promise.race([written.then(() => false), late])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   function keep(event: AuditEvent, cause: unknown): void {
     log.error({ err: cause, event }, 'an audit event could not be written: it is kept and tried again')
     appendLater(event)
-  }
-}
-
-/** False when the promise is kept in time, true when it is late; it rejects as the promise does. */
-async function inTime(written: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<true>(resolve => {
-    timer = setTimeout(() => resolve(true), writeWithinMs)
-  })
-  try {
-    return await Promise.race([written.then(() => false), late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -1,0 +1,104 @@
+import t from 'tap'
+import { presets } from '../../src/domain/scope.ts'
+import { type Mutation, recorder } from '../../src/lifecycle/recorded.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { sqlFor } from '../../src/store/database.ts'
+import { type Engine, type Statement, StoreError } from '../../src/store/engine.ts'
+import { operationsIn } from '../../src/store/operations.ts'
+import { manualClock } from '../support/clock.ts'
+
+/** A recorder over a store whose writes the test settles one by one. */
+function recording() {
+  const writes: { statements: Statement[]; withinMs: number | undefined; settle: PromiseWithResolvers<never[]> }[] = []
+  const engine: Engine = {
+    dialect: 'sqlite',
+    read: async () => [],
+    write(statements, { withinMs } = {}) {
+      const settle = Promise.withResolvers<never[]>()
+      writes.push({ statements, withinMs, settle })
+      return settle.promise
+    },
+    async close() {}
+  }
+  const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }
+  const later: string[] = []
+  const recorded = recorder({
+    engine,
+    operations: operationsIn(store),
+    auditEvents: auditEventsIn(store),
+    appendLater: event => later.push(event.unmapped.outcome),
+    forget() {},
+    log: { error() {} },
+    clock: manualClock(),
+    writeWithinMs: 20
+  })
+  return { recorded, writes, later }
+}
+
+const limits = { readLimit: null, writeLimit: null }
+const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
+const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
+const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: presets.owner, digest: '', ...times }
+const caller = { tenant, key, address: '127.0.0.1', requestId: 'r', markRecorded() {} }
+const start: Mutation = { caller, kind: 'start', meetingId: 'm' }
+const stop: Mutation = { caller, kind: 'stop', meetingId: 'm', goesOn: true }
+
+t.test(
+  'an intent that is written late: the caller was refused, nothing was done, and the operation is closed',
+  async t => {
+    const { recorded, writes } = recording()
+    const refusal = await recorded(start, async () => t.fail('nothing is done') as never).catch(error => error)
+    t.match(refusal, { type: 'audit_unavailable', outcome: 'not_sent' })
+    t.equal(writes[0]?.withinMs, 20, 'the store is told how long it may take')
+    writes[0]?.settle.resolve([])
+    await new Promise(setImmediate)
+    const [closing] = writes[1]?.statements ?? []
+    t.match(closing, { sql: /^update "operations"/, parameters: ['failed'] })
+    writes[1]?.settle.reject(new StoreError('gone'))
+  }
+)
+
+t.test('a stop does not wait for a slow store, and its record is not lost when the store gives up', async t => {
+  const { recorded, writes, later } = recording()
+  const stopping = recorded(stop, async () => ({ value: 'stopped', status: 200 }))
+  t.equal(await stopping, 'stopped')
+  t.strictSame(
+    writes.map(({ withinMs }) => withinMs),
+    [undefined, undefined],
+    'it is recorded however late'
+  )
+  t.strictSame(later, [])
+  for (const { settle } of writes) settle.reject(new StoreError('full'))
+  await new Promise(setImmediate)
+  t.strictSame(later, ['pending', 'done'])
+})
+
+t.test('when the work fails and the failure cannot be recorded, the caller hears of the work', async t => {
+  const { recorded, writes, later } = recording()
+  const running = recorded(start, async () => {
+    throw new TypeError('a mistake of ours')
+  })
+  writes[0]?.settle.resolve([])
+  await new Promise(setImmediate)
+  writes[1]?.settle.reject(new StoreError('full'))
+  await t.rejects(running, { message: 'a mistake of ours' })
+  t.strictSame(later, ['unknown'], 'what broke on the way may have happened')
+})
+
+t.test('idle waits for what is under way, whoever has hung up', async t => {
+  const { recorded, writes } = recording()
+  const work = Promise.withResolvers<{ value: string; status: number }>()
+  const running = recorded(start, () => work.promise)
+  let idle = false
+  const waiting = recorded.idle().then(() => {
+    idle = true
+  })
+  writes[0]?.settle.resolve([])
+  await new Promise(setImmediate)
+  t.notOk(idle)
+  work.resolve({ value: 'done', status: 201 })
+  await new Promise(setImmediate)
+  writes[1]?.settle.resolve([])
+  t.equal(await running, 'done')
+  await waiting
+})
