@@ -13,6 +13,7 @@ import { decorateRequests, plainId } from './http/request.ts'
 import { security } from './http/security.ts'
 import { refuseUnknown, validator } from './http/validator.ts'
 import type { FindActive } from './lifecycle/active.ts'
+import type { Deadline } from './lifecycle/deadline.ts'
 import type { TenantLivestreams } from './lifecycle/livestreams.ts'
 import type { TenantMeetings } from './lifecycle/meetings.ts'
 import type { StartOnce } from './lifecycle/start.ts'
@@ -48,20 +49,21 @@ export interface Deps {
   limits: Omit<LimitOptions, 'clock'>
   corsOrigins: readonly string[]
   docs: DocsAccess
-  deadlineMs: number
+  deadline: Deadline
+  /** Beyond it the handler of a request is stuck. */
+  handlerTimeoutMs: number
   logger: FastifyBaseLogger
 }
 
 /** The table of contents: from top to bottom, this is what happens to a request. */
 export async function buildApp(deps: Deps): Promise<FastifyInstance> {
-  const { directory, clock, deadlineMs } = deps
+  const { directory, clock } = deps
   const app = Fastify({
     loggerInstance: deps.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
-    // Beyond the vendor's deadline and the store's second, so that only what is stuck meets it.
-    handlerTimeout: 3 * deadlineMs + 5_000,
+    handlerTimeout: deps.handlerTimeoutMs,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
     return503OnClosing: false,

@@ -3,8 +3,10 @@ import { buildApp } from './app.ts'
 import { AuditLog } from './audit/log.ts'
 import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
+import { inFlight } from './http/in-flight.ts'
 import { findActive } from './lifecycle/active.ts'
 import { isComing } from './lifecycle/coming.ts'
+import { deadlines } from './lifecycle/deadline.ts'
 import { tenantLivestreams } from './lifecycle/livestreams.ts'
 import { tenantMeetings } from './lifecycle/meetings.ts'
 import { Motion } from './lifecycle/motion.ts'
@@ -82,6 +84,7 @@ export async function startGateway({
     ])
     for (const provider of providers.values()) opened.push(() => provider.close())
 
+    const ending = new AbortController()
     const state = { ready: false, draining: false, auditTrouble: false }
     const auditLog = openAuditLog(store, logger, trouble => {
       state.auditTrouble = trouble
@@ -89,8 +92,16 @@ export async function startGateway({
     opened.push(() => auditLog.close())
     opened.push(follow(directory, logger))
 
-    const { recorded, ...given } = services({ store, directory, providers, auditLog, config, logger, clock })
-    opened.push(() => recorded.idle())
+    const { recorded, ...given } = services({
+      store,
+      directory,
+      providers,
+      auditLog,
+      config,
+      logger,
+      clock,
+      ending: ending.signal
+    })
     const app = await buildApp({
       ...given,
       health: {
@@ -101,10 +112,19 @@ export async function startGateway({
       limits: config,
       logger
     })
+    const requests = inFlight(app)
     opened.push(() => app.close())
     const url = await app.listen({ host: config.host, port: config.port })
     state.ready = true
 
+    /** Calls under way finish, and new ones hear that it ends; what the vendor holds up is cut off while there is time to say so. */
+    const drain = async (): Promise<void> => {
+      state.draining = true
+      const cutOff = setTimeout(() => ending.abort(), Math.max(shutdownMs / 2, shutdownMs - recordWithinMs))
+      await requests.empty(shutdownMs)
+      await recorded.idle()
+      clearTimeout(cutOff)
+    }
     let closing: Promise<void> | null = null
     return {
       url,
@@ -112,8 +132,7 @@ export async function startGateway({
       directory,
       flushAudit: () => auditLog.flush(),
       close() {
-        state.draining = true
-        closing ??= closeAll()
+        closing ??= drain().finally(closeAll)
         return closing
       }
     }
@@ -123,6 +142,9 @@ export async function startGateway({
   }
 }
 
+/** A graceful stop leaves so much of its time to writing down what was cut off. */
+const recordWithinMs = 1_500
+
 interface Parts {
   store: Store
   directory: Directory
@@ -131,12 +153,14 @@ interface Parts {
   config: Config
   logger: FastifyBaseLogger
   clock: Clock
+  ending: AbortSignal
 }
 
 /** The services that routes are given. */
-function services({ store, directory, providers, auditLog, config, logger: log, clock }: Parts) {
+function services({ store, directory, providers, auditLog, config, logger: log, clock, ending }: Parts) {
   const { engine } = store
   const { deadlineMs, settleMs, corsOrigins, docs } = config
+  const deadline = deadlines(deadlineMs, ending)
   const auditEvents = auditEventsIn(store)
   const operations = operationsIn(store)
   const livestreams = livestreamsIn(store)
@@ -158,7 +182,7 @@ function services({ store, directory, providers, auditLog, config, logger: log, 
     motion,
     log,
     clock,
-    deadlineMs,
+    deadline,
     settleMs
   }
 
@@ -175,7 +199,9 @@ function services({ store, directory, providers, auditLog, config, logger: log, 
     clock,
     corsOrigins,
     docs,
-    deadlineMs
+    deadline,
+    // A stop may wait for a start, each within its deadline, and for the store; what takes longer is stuck.
+    handlerTimeoutMs: 3 * deadlineMs + 5_000
   }
 }
 

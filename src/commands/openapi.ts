@@ -42,7 +42,8 @@ async function describedApp(): Promise<FastifyInstance> {
     },
     corsOrigins: [],
     docs: 'public',
-    deadlineMs: 1_000,
+    deadline: () => AbortSignal.abort(),
+    handlerTimeoutMs: 1_000,
     logger: makeLogger('silent')
   })
 }

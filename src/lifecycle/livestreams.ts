@@ -8,6 +8,7 @@ import type { LivestreamFilter, Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Providers } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { IsComing } from './coming.ts'
+import type { Deadline } from './deadline.ts'
 import type { Observe } from './observe.ts'
 
 export interface LivestreamsDeps {
@@ -17,7 +18,7 @@ export interface LivestreamsDeps {
   isComing: IsComing
   log: { warn(facts: object, message: string): void }
   clock: Clock
-  deadlineMs: number
+  deadline: Deadline
 }
 
 /** What a tenant can see of its livestreams. */
@@ -32,7 +33,7 @@ export interface TenantLivestreams {
 const refreshedPerList = 10
 
 export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
-  const { providers, livestreams, observe, isComing, log, clock, deadlineMs } = deps
+  const { providers, livestreams, observe, isComing, log, clock, deadline } = deps
 
   async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal) {
     const found = await providerOf(providers, owner).findLivestream(owner.id, page, signal)
@@ -47,7 +48,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
 
   return {
     async find(owner, page, signal) {
-      const found = await look(owner, page, AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]))
+      const found = await look(owner, page, deadline(signal))
       await observe(owner, found.livestream)
       return found
     },
@@ -55,7 +56,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     async list(caller, filter) {
       const tenantId = caller.tenant.id
       const open = await livestreams.unfinished(tenantId, { meetingId: filter.meetingId, limit: refreshedPerList })
-      const signal = AbortSignal.timeout(deadlineMs)
+      const signal = deadline()
       await Promise.all(
         open.map(async owner => {
           try {

@@ -9,6 +9,7 @@ import type { Engine } from '../store/engine.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../store/meetings.ts'
 import type { Providers } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
+import type { Deadline } from './deadline.ts'
 import type { Recorded } from './recorded.ts'
 
 export interface MeetingsDeps {
@@ -19,7 +20,7 @@ export interface MeetingsDeps {
   recorded: Recorded
   log: { warn(facts: object, message: string): void }
   clock: Clock
-  deadlineMs: number
+  deadline: Deadline
 }
 
 /** What a tenant can do with its meetings. */
@@ -40,7 +41,7 @@ const refreshedPerPage = 10
 const freshForMs = 60_000
 
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
-  const { providers, engine, meetings, directory, recorded, log, clock, deadlineMs } = deps
+  const { providers, engine, meetings, directory, recorded, log, clock, deadline } = deps
 
   async function look(meeting: Pick<OwnedMeeting, 'id' | 'tenantId' | 'upstream'>, signal: AbortSignal) {
     const seen = await providerOf(providers, meeting).findMeeting(meeting.id, signal)
@@ -59,7 +60,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       const mutation = { caller, kind: 'create_meeting', meetingId: null } as const
       const created = await recorded(mutation, async () => {
         const provider = providerOf(providers, caller.tenant)
-        const meeting = await provider.createMeeting(wish, AbortSignal.timeout(deadlineMs))
+        const meeting = await provider.createMeeting(wish, deadline())
         const statements = meetings.created({ id: meeting.id, tenantId, upstream }, meeting, clock.now())
         return { value: meeting, status: 201, statements }
       })
@@ -68,7 +69,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     },
 
     async find(meeting, signal) {
-      const seen = await look(meeting, AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]))
+      const seen = await look(meeting, deadline(signal))
       if (seen === null) throw new MeetingNotFound()
       return seen
     },
@@ -78,7 +79,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       const mutation = { caller, kind: 'update_meeting', meetingId } as const
       return recorded(mutation, async () => {
         const provider = providerOf(providers, meeting)
-        const updated = await provider.updateMeeting(meetingId, change, AbortSignal.timeout(deadlineMs))
+        const updated = await provider.updateMeeting(meetingId, change, deadline())
         const statements = meetings.observed(meeting.tenantId, updated, clock.now())
         return { value: updated, status: 200, statements }
       })
@@ -87,7 +88,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     async list(caller, filter) {
       const tenantId = caller.tenant.id
       const { rows, total } = await meetings.list(tenantId, filter)
-      const signal = AbortSignal.timeout(deadlineMs)
+      const signal = deadline()
       const stale = rows
         .filter(row => row.observedAtMs === null || clock.now() - row.observedAtMs > freshForMs)
         .sort((a, b) => (a.observedAtMs ?? 0) - (b.observedAtMs ?? 0))

@@ -9,6 +9,7 @@ import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
 import type { LivestreamWish, Providers } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
+import type { Deadline } from './deadline.ts'
 import type { Motion } from './motion.ts'
 import type { Done, Recorded } from './recorded.ts'
 
@@ -27,7 +28,7 @@ export interface StartDeps {
   recorded: Recorded
   motion: Motion<Started, unknown>
   clock: Clock
-  deadlineMs: number
+  deadline: Deadline
   settleMs: number
 }
 
@@ -39,10 +40,10 @@ export interface StartDeps {
 export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
 
 export function startOnce(deps: StartDeps): StartOnce {
-  const { findActive, recorded, motion, providers, livestreams, clock, deadlineMs } = deps
+  const { findActive, recorded, motion, providers, livestreams, clock, deadline } = deps
 
   async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish): Promise<Started> {
-    const signal = AbortSignal.timeout(deadlineMs)
+    const signal = deadline()
     const earlier = await unsent(() => deps.operations.openStart(meeting.id))
     const active = await unsent(() => findActive(meeting, signal))
     if (earlier !== null) await settle(earlier, active)

@@ -7,6 +7,7 @@ import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Providers } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
+import type { Deadline } from './deadline.ts'
 import type { Motion } from './motion.ts'
 import type { Done, Recorded } from './recorded.ts'
 
@@ -17,7 +18,7 @@ export interface StopDeps {
   recorded: Recorded
   motion: Motion<unknown, Stopped>
   clock: Clock
-  deadlineMs: number
+  deadline: Deadline
 }
 
 export interface Stopped {
@@ -37,13 +38,13 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 const fruitlessSpacingMs = 1_000
 
 export function stop(deps: StopDeps): Stop {
-  const { providers, livestreams, findActive, recorded, motion, clock, deadlineMs } = deps
+  const { providers, livestreams, findActive, recorded, motion, clock, deadline } = deps
 
   async function lead(caller: Caller, meeting: OwnedMeeting): Promise<Stopped> {
     const waitMs =
       (motion.fruitlessAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + fruitlessSpacingMs - clock.monotonic()
     if (waitMs > 0) await sleep(waitMs)
-    const signal = AbortSignal.timeout(deadlineMs)
+    const signal = deadline()
     const mutation = { caller, kind: 'stop', meetingId: meeting.id } as const
     return recorded({ ...mutation, goesOn: true }, async (): Promise<Done<Stopped>> => {
       const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)

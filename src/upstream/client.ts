@@ -142,7 +142,8 @@ function readRetryAfter(text: string | undefined): number {
 function translate(error: unknown, signal: AbortSignal, mutation: boolean): Failure {
   const ended = (outcome: Outcome) => (mutation ? { cause: error, outcome } : { cause: error })
   if (neverConnected(error)) return new UpstreamUnreachable(ended('not_sent'))
-  if (signal.aborted) return new UpstreamTooLate(ended('unknown'))
+  // Not the signal's own error: a log shows all the constants of a DOMException.
+  if (signal.aborted) return new UpstreamTooLate({ ...ended('unknown'), cause: new Error('no answer in time') })
   if (notHttp.some(kind => error instanceof kind)) return new UpstreamMalformed(ended('unknown'))
   return new UpstreamUnreachable(ended('unknown'))
 }

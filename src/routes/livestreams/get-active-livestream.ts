@@ -2,6 +2,7 @@ import { revealsKey, shownTo } from '../../domain/caller.ts'
 import { MeetingNotFound, NoActiveLivestream } from '../../domain/failures.ts'
 import { LivestreamWithKey } from '../../domain/livestream.ts'
 import type { FindActive } from '../../lifecycle/active.ts'
+import type { Deadline } from '../../lifecycle/deadline.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 
@@ -19,10 +20,12 @@ const schema = {
 
 const rule = { scope: 'livestreams:read', limit: 'read' } as const
 
-export function getActiveLivestream(app: Api, deps: { findActive: FindActive; deadlineMs: number }): void {
+export function getActiveLivestream(
+  app: Api,
+  { findActive, deadline }: { findActive: FindActive; deadline: Deadline }
+): void {
   app.get('/meetings/:meeting_id/active-livestream', { schema, config: { rule } }, async (request, reply) => {
-    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(deps.deadlineMs)])
-    const livestream = await deps.findActive(request.meeting, signal)
+    const livestream = await findActive(request.meeting, deadline(request.signal))
     if (livestream === null) throw new NoActiveLivestream()
     const shown = shownTo(request.caller, livestream)
     request.streamKeyRevealed = revealsKey(shown)
