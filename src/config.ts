@@ -112,6 +112,7 @@ export function readStoreConfig(
 ): Pick<Config, 'storeFile' | 'logLevel'> {
   const input = new Input(env, readFile)
   const config = readStore(input)
+  input.refuseUnknown(isKnown, notBuiltYet)
   input.finish()
   return config
 }
@@ -126,7 +127,7 @@ export function readUpstreamConfig(env: Environment = environment, readFile: Rea
 
 function readStore(input: Input): Pick<Config, 'storeFile' | 'logLevel'> {
   const url = input.text('DATABASE_URL', 'sqlite:./data/livegate.db')
-  const file = /^sqlite:(?!\/\/)(.+)$/.exec(url)?.[1]
+  const file = /^sqlite:(?!\/\/|:)(.+)$/.exec(url)?.[1]
   if (/^postgres(ql)?:/.test(url)) input.problem('DATABASE_URL: postgres is not supported yet')
   else if (file === undefined) input.problem('DATABASE_URL must be sqlite:<file>')
   return {

@@ -104,7 +104,7 @@ export class Input {
   refuseUnknown(known: (name: string) => boolean, notBuiltYet: ReadonlySet<string>): void {
     for (const name of Object.keys(this.#env).sort()) {
       if (notBuiltYet.has(name)) this.problem(`${name} is not supported yet`)
-      else if (/^(LIVEGATE|DYTE|REALTIMEKIT)_/.test(name) && !known(name))
+      else if (/^(LIVEGATE|DYTE|REALTIMEKIT)_/i.test(name) && !known(name))
         this.problem(`${name} is not a known variable`)
     }
   }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import manifest from '../../package.json' with { type: 'json' }
 import { ConfigError } from '../config.ts'
 import { CommandError, type Io, UsageError } from './io.ts'
 
@@ -7,7 +8,7 @@ import { CommandError, type Io, UsageError } from './io.ts'
  * standard error.
  */
 export async function main(define: (cli: Command, io: Io) => void, args: string[], io: Io): Promise<number> {
-  const cli = new Command('livegate')
+  const cli = new Command('livegate').version(manifest.version)
   define(cli, io)
   quiet(cli, io)
   try {

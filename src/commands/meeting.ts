@@ -97,7 +97,12 @@ async function askVendor(io: Io, meetingId: string): Promise<boolean | null> {
   try {
     const vendor = dyte(readUpstreamConfig(io.env))
     try {
-      return (await vendor.findActive(meetingId, AbortSignal.timeout(askWithinMs))) !== null
+      const signal = AbortSignal.timeout(askWithinMs)
+      if ((await vendor.findActive(meetingId, signal)) !== null) return true
+      if ((await vendor.findMeeting(meetingId, signal)) === null) {
+        io.err(`livegate: note: the provider has no meeting ${meetingId}`)
+      }
+      return false
     } finally {
       await vendor.close()
     }

@@ -30,7 +30,7 @@ export type Meeting = Static<typeof Meeting>
 /** A meeting in a list: as Livegate saw it last. One that was only assigned so far has nothing but its id. */
 export const ListedMeeting = Type.Object({
   ...Meeting.properties,
-  observed_at: Nullable(Timestamp('When Livegate last saw this meeting at the provider; null: not yet'))
+  observed_at: Nullable(Timestamp('When Livegate last asked the provider for this meeting; null: not yet'))
 })
 export type ListedMeeting = Static<typeof ListedMeeting>
 

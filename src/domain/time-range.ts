@@ -1,12 +1,14 @@
 import { Type } from 'typebox'
 import { type FailureDetail, InvalidInput } from './failures.ts'
 
+export const isoTimePattern = '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$'
+
 /** A query field with a point in time: ISO 8601, a date alone or a time with its zone. */
 export const isoTime = (description: string) =>
   Type.Optional(
     Type.String({
       maxLength: 35,
-      pattern: '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$',
+      pattern: isoTimePattern,
       description,
       examples: ['2026-11-20T00:00:00Z']
     })

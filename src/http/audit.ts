@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type Ending, type Subject, toAuditEvent } from '../audit/ocsf.ts'
 import type { AuditEvent, AuditOutcome } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
+import { isVendorId } from '../domain/id.ts'
 
 /** Names of the calls that met no route. */
 const unknownOperation = 'unknown'
@@ -35,18 +36,23 @@ function outcomeOf(status: number): AuditOutcome {
   return status < 500 ? 'refused' : 'failed'
 }
 
+/** The ids of the path are named although they may be somebody else's: a refusal that names nothing tells nothing. */
 function subjectOf(request: FastifyRequest): Subject {
-  const { meeting, livestream } = request
+  const { meeting_id: meetingId, livestream_id: livestreamId } = (request.params ?? {}) as Record<string, string>
   return {
     action: request.routeOptions.schema?.operationId ?? unknownOperation,
     method: request.method,
-    tenantId: request.caller?.tenant.id ?? null,
+    tenantId: request.tenantId,
     keyId: request.keyId,
     address: request.ip,
     requestId: request.id,
     resources: [
-      ...(meeting ? [{ type: 'meeting' as const, uid: meeting.id }] : []),
-      ...(livestream ? [{ type: 'livestream' as const, uid: livestream.id }] : [])
+      ...(isId(meetingId) ? [{ type: 'meeting' as const, uid: meetingId }] : []),
+      ...(isId(livestreamId) ? [{ type: 'livestream' as const, uid: livestreamId }] : [])
     ]
   }
+}
+
+function isId(text: string | undefined): text is string {
+  return text !== undefined && isVendorId(text)
 }

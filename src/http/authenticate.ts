@@ -32,7 +32,8 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
     if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()
     await limits.tenant(request, reply)
-    if (tenant.suspended) throw new TenantSuspended()
+    // Suspending ends what a tenant can begin, not its way to end it.
+    if (tenant.suspended && !stopping) throw new TenantSuspended()
     checkScope(request, key)
   })
 }
@@ -51,6 +52,7 @@ async function identify(request: FastifyRequest, reply: FastifyReply, { director
   const shown = readKey(request.headers.authorization)
   request.keyId = shown === null ? null : (parseKey(shown.key)?.id ?? null)
   const key = shown === null || request.keyId === null ? null : findKey(directory, shown.key)
+  request.tenantId = key?.tenantId ?? null
   const tenant = key === null ? null : directory.tenant(key.tenantId)
   const usable = key !== null && tenant !== null && isUsable(key, clock.now())
   if (usable && (shown?.tenant == null || shown.tenant === tenant.id)) return { key, tenant }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
@@ -15,6 +16,7 @@ import {
   StoreUnavailable,
   UnsupportedMediaType
 } from '../domain/failures.ts'
+import { isoTimePattern } from '../domain/time-range.ts'
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
 export function errorHandler(app: FastifyInstance): void {
@@ -38,8 +40,9 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   const failure = explain(error)
   const { status, type, message, details, retryAfterSeconds } = failure
   const outcome = failure.outcome ?? outcomeOf(failure, request)
-  if (status < 500) request.log.info({ type, status, err: failure.cause }, 'request refused')
-  else request.log.error({ type, status, outcome, err: failure.cause ?? error }, 'request failed')
+  const facts = { operation: request.routeOptions.schema?.operationId, tenant: request.tenantId, type, status, outcome }
+  if (status < 500) request.log.info({ ...facts, err: failure.cause }, 'request refused')
+  else request.log.error({ ...facts, err: failure.cause ?? error }, 'request failed')
   request.failure = { type, outcome, upstreamStatus: failure.upstreamStatus }
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   // Not Basic: a browser would open its own dialog over a page that asks with fetch. Pages for people ask for Basic themselves.
@@ -73,9 +76,10 @@ export function refuseBytes(error: Error & { code?: string }, socket: Socket): v
     return
   }
   const { status, type, message } = bytesFailure(error.code).doc
-  const body = JSON.stringify({ success: false, error: { code: status, type, message } })
+  const id = randomUUID()
+  const body = JSON.stringify({ success: false, error: { code: status, type, message, request_id: id } })
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\nx-request-id: ${id}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
   )
 }
@@ -126,6 +130,10 @@ function explainInput(problems: FastifySchemaValidationError[], context: string)
       for (const name of Array.isArray(missing) ? missing : []) {
         details.set(`${here}.${name}`, { field: `${here}.${name}`, message: 'is missing' })
       }
+    } else if (keyword === 'enum' && Array.isArray(params.allowedValues)) {
+      details.set(here, { field: here, message: `must be one of ${params.allowedValues.join(', ')}` })
+    } else if (params.pattern === isoTimePattern) {
+      details.set(here, { field: here, message: 'must be ISO 8601 with its zone, like 2026-11-20T09:30:00Z, or a day' })
     } else if (keyword !== 'anyOf' && keyword !== 'additionalProperties' && !details.has(here)) {
       details.set(here, { field: here, message: message ?? 'is not valid' })
     }

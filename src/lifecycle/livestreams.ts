@@ -13,12 +13,13 @@ import type { Observe } from './observe.ts'
 
 export interface LivestreamsDeps {
   providers: Providers
-  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'observe'>
+  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'observe' | 'gone'>
   observe: Observe
   isComing: IsComing
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
+  settleMs: number
 }
 
 /** What a tenant can see of its livestreams. */
@@ -33,7 +34,7 @@ export interface TenantLivestreams {
 const refreshedPerList = 10
 
 export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
-  const { providers, livestreams, observe, isComing, log, clock, deadline } = deps
+  const { providers, livestreams, observe, isComing, log, clock, deadline, settleMs } = deps
 
   async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal) {
     const found = await providerOf(providers, owner).findLivestream(owner.id, page, signal)
@@ -65,6 +66,10 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
             if (coming) return
             await livestreams.observe(owner, withoutKey(livestream), clock.now())
           } catch (err) {
+            // One that is only just starting may not be there yet.
+            if (err instanceof LivestreamNotFound) {
+              await livestreams.gone(owner, clock.now() - settleMs, clock.now()).catch(() => {})
+            }
             // It is listed as it was seen last, with its age.
             log.warn({ err, livestream_id: owner.id }, 'a livestream could not be refreshed for a list')
           }

@@ -1,6 +1,6 @@
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { MeetingNotFound } from '../domain/failures.ts'
+import { MeetingNotFound, UpstreamRefused } from '../domain/failures.ts'
 import type { ListedMeeting, Meeting, OwnedMeeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
 import { type Paged, pagingOf } from '../domain/paging.ts'
@@ -15,7 +15,7 @@ import type { Recorded } from './recorded.ts'
 export interface MeetingsDeps {
   providers: Providers
   engine: Pick<Engine, 'write'>
-  meetings: Pick<Meetings, 'created' | 'observed' | 'list'>
+  meetings: Pick<Meetings, 'created' | 'observed' | 'missing' | 'list'>
   directory: Pick<Directory, 'forget'>
   recorded: Recorded
   log: { warn(facts: object, message: string): void }
@@ -43,14 +43,20 @@ const freshForMs = 60_000
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   const { providers, engine, meetings, directory, recorded, log, clock, deadline } = deps
 
-  async function look(meeting: Pick<OwnedMeeting, 'id' | 'tenantId' | 'upstream'>, signal: AbortSignal) {
-    const seen = await providerOf(providers, meeting).findMeeting(meeting.id, signal)
-    if (seen !== null) {
-      // Behind the answer: the next look repeats it.
-      engine.write(meetings.observed(meeting.tenantId, seen, clock.now())).catch(err => {
-        log.warn({ err, meeting_id: meeting.id }, 'what was seen of a meeting could not be kept')
-      })
+  /** Asks the vendor, and keeps behind the answer what it said; also that it has no such meeting, so that lists don't ask on. */
+  async function look({ id, tenantId, upstream }: OwnedMeeting, signal: AbortSignal): Promise<Meeting | null> {
+    let seen: Meeting | null = null
+    try {
+      seen = await providerOf(providers, { upstream }).findMeeting(id, signal)
+    } catch (error) {
+      // An id that the vendor doesn't accept is one that it doesn't have.
+      if (!(error instanceof UpstreamRefused)) throw error
     }
+    const nowMs = clock.now()
+    const statements = seen === null ? meetings.missing(tenantId, id, nowMs) : meetings.observed(tenantId, seen, nowMs)
+    engine.write(statements).catch(err => {
+      log.warn({ err, meeting_id: id }, 'what was seen of a meeting could not be kept')
+    })
     return seen
   }
 
@@ -62,7 +68,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
         const provider = providerOf(providers, caller.tenant)
         const meeting = await provider.createMeeting(wish, deadline())
         const statements = meetings.created({ id: meeting.id, tenantId, upstream }, meeting, clock.now())
-        return { value: meeting, status: 201, statements }
+        return { value: meeting, status: 201, meetingId: meeting.id, statements }
       })
       directory.forget(created.id)
       return created

@@ -28,6 +28,8 @@ export interface Done<T> {
   value: T
   status: number
   livestreamId?: string | null
+  /** Of a meeting that the work has made. */
+  meetingId?: string
   streamKeyRevealed?: boolean
   statements?: Statement[]
 }
@@ -86,7 +88,7 @@ export function recorder(deps: RecorderDeps): Recorded {
       sentAtMs: clock.now(),
       settledAtMs: null
     }
-    const event = (ending: Ending) => toAuditEvent(subjectOf(mutation), ending, clock.now())
+    const event = (ending: Ending, made: Made = {}) => toAuditEvent(subjectOf(mutation, made), ending, clock.now())
 
     const intent = event({ outcome: 'pending' })
     try {
@@ -118,12 +120,15 @@ export function recorder(deps: RecorderDeps): Recorded {
       throw error
     }
 
-    const ending = event({
-      outcome: done.status < 400 ? 'done' : 'refused',
-      status: done.status,
-      streamKeyRevealed: done.streamKeyRevealed,
-      durationMs: clock.monotonic() - startedMs
-    })
+    const ending = event(
+      {
+        outcome: done.status < 400 ? 'done' : 'refused',
+        status: done.status,
+        streamKeyRevealed: done.streamKeyRevealed,
+        durationMs: clock.monotonic() - startedMs
+      },
+      done
+    )
     const written = await end(operation, 'done', done.livestreamId ?? null, ending, done.statements).catch(cause => {
       keep(ending, cause)
       return false
@@ -188,13 +193,19 @@ function stateAfter(outcome: Outcome): OperationState {
   return outcome === 'unknown' ? 'unknown' : 'failed'
 }
 
-function subjectOf({ caller, kind, meetingId }: Mutation): Subject {
+type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId'>
+
+function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): Subject {
+  const meetingId = made.meetingId ?? mutation.meetingId
   return {
     ...operationIds[kind],
     tenantId: caller.tenant.id,
     keyId: caller.key.id,
     address: caller.address,
     requestId: caller.requestId,
-    resources: meetingId === null ? [] : [{ type: 'meeting', uid: meetingId }]
+    resources: [
+      ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
+      ...(made.livestreamId == null ? [] : [{ type: 'livestream' as const, uid: made.livestreamId }])
+    ]
   }
 }

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { Failure, NoActiveLivestream, UpstreamRefused, withOutcome } from '../domain/failures.ts'
+import { Failure, NoActiveLivestream, StartUnsettled, UpstreamRefused, withOutcome } from '../domain/failures.ts'
 import { isRunning, type Livestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
+import type { Operations } from '../store/operations.ts'
 import type { Providers } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
@@ -14,11 +15,13 @@ import type { Done, Recorded } from './recorded.ts'
 export interface StopDeps {
   providers: Providers
   livestreams: Pick<Livestreams, 'lastOfMeeting' | 'observed'>
+  operations: Pick<Operations, 'openStart'>
   findActive: FindActive
   recorded: Recorded
   motion: Motion<unknown, Stopped>
   clock: Clock
   deadline: Deadline
+  settleMs: number
 }
 
 export interface Stopped {
@@ -30,7 +33,8 @@ export interface Stopped {
  * Stops the meeting's livestream. Every stop goes upstream, also when Livegate thinks that nothing is live: a browser may
  * have begun a run that it never saw. Stops that find nothing live go out a second apart for each meeting, and those that come
  * meanwhile join, so that a loop of them can't spend the vendor's quota.
- * @throws NoActiveLivestream when the vendor shows nothing live and Livegate never saw a run; what a Provider throws
+ * @throws NoActiveLivestream when the vendor shows nothing live and Livegate never saw a run; StartUnsettled when nothing is
+ * live while the outcome of a start is unknown; what a Provider throws
  */
 export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
@@ -38,7 +42,7 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 const fruitlessSpacingMs = 1_000
 
 export function stop(deps: StopDeps): Stop {
-  const { providers, livestreams, findActive, recorded, motion, clock, deadline } = deps
+  const { providers, livestreams, findActive, recorded, motion, operations, clock, deadline, settleMs } = deps
 
   async function lead(caller: Caller, meeting: OwnedMeeting): Promise<Stopped> {
     const waitMs =
@@ -50,9 +54,10 @@ export function stop(deps: StopDeps): Stop {
       const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
       // Nothing live, says the vendor; it may say so of a run that is only INVOKED. A look tells.
       if (!stopped && (await look(meeting, signal)) !== null) throw new UpstreamRefused({ outcome: 'failed' })
-      const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
       if (stopped) motion.fruitlessAtMs.delete(meeting.id)
       else motion.fruitlessAtMs.set(meeting.id, clock.monotonic())
+      if (!stopped) await refuseUnsettled(meeting)
+      const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
       if (!stopped && last === null) throw new NoActiveLivestream()
       return {
         value: { fruitless: !stopped },
@@ -61,6 +66,15 @@ export function stop(deps: StopDeps): Stop {
         statements: ended(meeting, last)
       }
     })
+  }
+
+  /** Nothing is live, but a start whose outcome is unknown may still arrive: then nobody may call it stopped. */
+  async function refuseUnsettled({ id }: OwnedMeeting): Promise<void> {
+    const start = await operations.openStart(id).catch(() => null)
+    const openForMs = start === null ? settleMs : clock.now() - start.sentAtMs
+    if (openForMs >= settleMs) return
+    const message = 'Nothing is live yet, but an earlier start of this meeting is not settled: stop again'
+    throw new StartUnsettled({ message, retryAfterSeconds: 1 })
   }
 
   /** After a stop was sent nothing says "not sent" any more. */

@@ -152,6 +152,17 @@ export function livestreamsIn({ engine, sql }: Store) {
       return [nextRevision(sql), query.compile()]
     },
 
+    /** The vendor doesn't have it any more, and it was last seen before that moment: its run is over. */
+    async gone({ id, tenantId }: OwnedLivestream, seenBeforeMs: number, nowMs: number): Promise<void> {
+      const query = sql
+        .updateTable('livestreams')
+        .set({ status: 'OFFLINE', observed_at: nowMs, revision: thisRevision() })
+        .where('id', '=', id)
+        .where('tenant_id', '=', tenantId)
+        .where('observed_at', '<', seenBeforeMs)
+      await engine.write([nextRevision(sql), query.compile()])
+    },
+
     async observe(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Promise<void> {
       await engine.write(this.observed(owner, livestream, nowMs))
     },

@@ -95,6 +95,12 @@ export function meetingsIn({ engine, sql }: Store) {
       return [query.compile()]
     },
 
+    /** Statements that keep when the vendor was asked about a meeting that it doesn't have; what was seen before stays. */
+    missing(tenantId: string, id: string, nowMs: number): Statement[] {
+      const query = sql.updateTable('meetings').set({ observed_at: nowMs }).where('id', '=', id)
+      return [query.where('tenant_id', '=', tenantId).compile()]
+    },
+
     /** Gives meetings to a tenant, all in one transaction; those that another tenant holds are left and named. */
     async assign(tenantId: string, upstream: string, ids: string[], nowMs: number): Promise<Map<string, Assigned>> {
       const result = new Map<string, Assigned>()

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { MeetingNotFound, NoActiveLivestream } from '../../domain/failures.ts'
+import { MeetingNotFound, NoActiveLivestream, StartUnsettled } from '../../domain/failures.ts'
 import type { Stop } from '../../lifecycle/stop.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
@@ -15,7 +15,7 @@ const schema = {
   body: Type.Object({}, { additionalProperties: false }),
   response: {
     200: Answer(Type.Object({ message: Type.String({ maxLength: 128 }) }), 'Nothing is live any more'),
-    ...failures(MeetingNotFound, NoActiveLivestream, ...mutationFailures)
+    ...failures(MeetingNotFound, NoActiveLivestream, StartUnsettled, ...mutationFailures)
   }
 }
 
