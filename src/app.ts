@@ -65,7 +65,10 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     requestTimeout: 30_000,
     handlerTimeout: deps.handlerTimeoutMs,
     keepAliveTimeout: 72_000,
-    forceCloseConnections: 'idle',
+    // By then every call has had its answer (`gateway.ts`): what is open still is a connection that nobody uses.
+    forceCloseConnections: true,
+    // Sockets on which nothing moves, such as one whose answer nobody reads.
+    connectionTimeout: deps.handlerTimeoutMs + 5_000,
     return503OnClosing: false,
     genReqId: request => plainId(request.headers['x-request-id']) ?? randomUUID(),
     requestIdHeader: false,

@@ -100,6 +100,8 @@ export function readConfig(env: Environment = environment, readFile: ReadFile = 
     corsOrigins: input.origins('LIVEGATE_CORS_ORIGINS'),
     docs: input.choice('LIVEGATE_DOCS', ['off', 'public', 'key'] as const, 'public')
   }
+  // Else a start that arrives late at the vendor could be followed by another.
+  if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
   input.refuseUnknown(isKnown, notBuiltYet)
   input.finish()
   return Object.freeze(config)

@@ -13,7 +13,9 @@ import { Motion } from './lifecycle/motion.ts'
 import { observer } from './lifecycle/observe.ts'
 import { recorder } from './lifecycle/recorded.ts'
 import { recover } from './lifecycle/recover.ts'
+import { Repairs } from './lifecycle/repairs.ts'
 import { type Started, startOnce } from './lifecycle/start.ts'
+import { stillAllowed } from './lifecycle/still-allowed.ts'
 import { type Stopped, stop } from './lifecycle/stop.ts'
 import { auditEventsIn } from './store/audit-events.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
@@ -89,14 +91,20 @@ export async function startGateway({
     const auditLog = openAuditLog(store, logger, trouble => {
       state.auditTrouble = trouble
     })
+    const repairs = new Repairs({
+      engine: store.engine,
+      onTrouble: (err, waiting) => logger.error({ err, waiting }, 'what happened could not be written down yet')
+    })
+    opened.push(() => repairs.close())
     opened.push(() => auditLog.close())
     opened.push(follow(directory, logger))
 
-    const { recorded, ...given } = services({
+    const { recorded, motion, ...given } = services({
       store,
       directory,
       providers,
       auditLog,
+      repairs,
       config,
       logger,
       clock,
@@ -121,7 +129,8 @@ export async function startGateway({
     const drain = async (): Promise<void> => {
       state.draining = true
       const cutOff = setTimeout(() => ending.abort(), Math.max(shutdownMs / 2, shutdownMs - recordWithinMs))
-      await requests.empty(shutdownMs)
+      await requests.empty(shutdownMs - recordWithinMs / 2)
+      await motion.idle()
       await recorded.idle()
       clearTimeout(cutOff)
     }
@@ -130,7 +139,10 @@ export async function startGateway({
       url,
       app,
       directory,
-      flushAudit: () => auditLog.flush(),
+      async flushAudit() {
+        await repairs.flush()
+        await auditLog.flush()
+      },
       close() {
         closing ??= drain().finally(closeAll)
         return closing
@@ -150,6 +162,7 @@ interface Parts {
   directory: Directory
   providers: Providers
   auditLog: AuditLog
+  repairs: Repairs
   config: Config
   logger: FastifyBaseLogger
   clock: Clock
@@ -157,7 +170,7 @@ interface Parts {
 }
 
 /** The services that routes are given. */
-function services({ store, directory, providers, auditLog, config, logger: log, clock, ending }: Parts) {
+function services({ store, directory, providers, auditLog, repairs, config, logger: log, clock, ending }: Parts) {
   const { engine } = store
   const { deadlineMs, settleMs, corsOrigins, docs } = config
   const deadline = deadlines(deadlineMs, ending)
@@ -171,13 +184,16 @@ function services({ store, directory, providers, auditLog, config, logger: log, 
   const active = findActive({ providers, livestreams, observe, isComing: coming })
   const forget = (id: string): void => directory.forget(id)
   const appendEvent = auditLog.append.bind(auditLog)
-  const recorded = recorder({ engine, operations, auditEvents, appendLater: appendEvent, forget, log, clock })
+  const repair = repairs.add.bind(repairs)
+  const recorded = recorder({ engine, operations, auditEvents, repair, forget, log, clock })
+  const allowed = stillAllowed({ directory, clock })
   const motion = new Motion<Started, Stopped>()
   const shared = {
     providers,
     engine,
     operations,
     findActive: active,
+    stillAllowed: allowed,
     recorded,
     motion,
     log,
@@ -188,6 +204,7 @@ function services({ store, directory, providers, auditLog, config, logger: log, 
 
   return {
     recorded,
+    motion,
     directory,
     auditEvents,
     appendEvent,

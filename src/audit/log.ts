@@ -12,6 +12,8 @@ export interface AuditLogOptions {
 /** So many events in one transaction, so that a long queue doesn't hold the store. */
 const groupSize = 500
 const retryAfterMs = 1_000
+/** Of one caller, operation and reason, in a second: the design's figure. */
+const maxEqualRefusals = 10
 
 /**
  * Appends events behind the answer, in groups, each group one transaction: for reads and refusals, and for the stop that
@@ -25,14 +27,16 @@ export class AuditLog {
   #timer: NodeJS.Timeout | null = null
   #flushing: Promise<void> | null = null
   #closed = false
+  #countedAtMs = Number.NEGATIVE_INFINITY
+  #refused = { second: 0, counts: new Map<string, number>() }
 
   constructor(options: AuditLogOptions) {
     this.#options = { flushAfterMs: 50, maxWaiting: 10_000, ...options }
   }
 
   append(event: AuditEvent): void {
-    if (this.#waiting.length < this.#options.maxWaiting) this.#waiting.push(event)
-    else this.#count(event)
+    if (this.#waiting.length >= this.#options.maxWaiting || this.#isFlood(event)) this.#count(event)
+    else this.#waiting.push(event)
     // After the end the store is closed: the log has to say what the store will not.
     if (this.#closed) this.#options.onTrouble(new Error('the audit log is closed'), this.#waitingCount())
     else this.#schedule(this.#options.flushAfterMs)
@@ -40,8 +44,12 @@ export class AuditLog {
 
   /** Writes all that waits. Rejects when the store can't; nothing is lost by that. */
   async flush(): Promise<void> {
+    await this.#flush(true)
+  }
+
+  async #flush(countedToo: boolean): Promise<void> {
     while (this.#flushing !== null) await this.#flushing
-    this.#flushing = this.#writeAll().finally(() => {
+    this.#flushing = this.#writeAll(countedToo).finally(() => {
       this.#flushing = null
     })
     await this.#flushing
@@ -58,12 +66,14 @@ export class AuditLog {
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
-  async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#counted.size > 0) {
-      if (this.#waiting.length === 0) {
+  async #writeAll(countedToo: boolean): Promise<void> {
+    for (;;) {
+      if (this.#waiting.length === 0 && countedToo) {
         this.#waiting.push(...this.#counted.values())
         this.#counted.clear()
+        this.#countedAtMs = performance.now()
       }
+      if (this.#waiting.length === 0) return
       const group = this.#waiting.slice(0, groupSize)
       await this.#options.write(group)
       this.#waiting.splice(0, group.length)
@@ -73,10 +83,17 @@ export class AuditLog {
   #schedule(afterMs: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null
-      this.flush().catch(error => {
-        this.#options.onTrouble(error, this.#waitingCount())
-        if (!this.#closed) this.#schedule(retryAfterMs)
-      })
+      // Counts grow for a second before they are written: that is what makes them few.
+      const countedToo = performance.now() - this.#countedAtMs >= 1_000
+      this.#flush(countedToo).then(
+        () => {
+          if (this.#counted.size > 0 && !this.#closed) this.#schedule(this.#options.flushAfterMs)
+        },
+        error => {
+          this.#options.onTrouble(error, this.#waitingCount())
+          if (!this.#closed) this.#schedule(retryAfterMs)
+        }
+      )
     }, afterMs)
   }
 
@@ -85,9 +102,20 @@ export class AuditLog {
     return [...this.#waiting, ...this.#counted.values()].reduce((sum, { unmapped }) => sum + (unmapped.count ?? 1), 0)
   }
 
+  /** More equal refusals in a second than somebody could mean; so that nobody can fill the disk by being refused. */
+  #isFlood(event: AuditEvent): boolean {
+    if (event.unmapped.outcome !== 'refused') return false
+    const second = Math.floor(event.time / 1_000)
+    if (second !== this.#refused.second) this.#refused = { second, counts: new Map() }
+    const key = keyOf(event)
+    const count = (this.#refused.counts.get(key) ?? 0) + 1
+    if (this.#refused.counts.size < groupSize || count > 1) this.#refused.counts.set(key, count)
+    return count > maxEqualRefusals || !this.#refused.counts.has(key)
+  }
+
   #count(event: AuditEvent): void {
     const { tenant_id, outcome } = event.unmapped
-    const key = JSON.stringify([tenant_id, event.api.operation, outcome, event.status_code, event.src_endpoint.ip])
+    const key = keyOf(event)
     // The addresses of a broad attack would fill this map too: then the address is what the count leaves out.
     const room = this.#counted.size < groupSize || this.#counted.has(key)
     const group = room ? key : JSON.stringify([tenant_id, event.api.operation, outcome])
@@ -95,4 +123,9 @@ export class AuditLog {
     const counted: AuditEvent = { ...event, unmapped: { ...event.unmapped, count } }
     this.#counted.set(group, room ? counted : { ...counted, src_endpoint: { ip: 'several' }, resources: [] })
   }
+}
+
+/** What makes two events equal but for their time and request. */
+function keyOf({ unmapped, api, status_code, src_endpoint }: AuditEvent): string {
+  return JSON.stringify([unmapped.tenant_id, api.operation, unmapped.outcome, status_code, src_endpoint.ip])
 }

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { LivestreamId, MeetingId } from './id.ts'
-import { Nullable, Timestamp } from './schema.ts'
+import { Nullable, Timestamp, VendorText } from './schema.ts'
 
 /** What the vendors call the states of a livestream. An open set: another word of theirs passes through as it is. */
 export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const
@@ -32,18 +32,10 @@ export const LivestreamName = Nullable(Type.String({ pattern: '^[a-zA-Z0-9-_]*$'
  */
 export const Livestream = Type.Object({
   id: LivestreamId,
-  name: Type.Optional(Nullable(Type.String({ maxLength: 256, examples: ['friday-show'] }))),
+  name: Type.Optional(Nullable(VendorText(undefined, 'friday-show'))),
   status: LivestreamStatus,
   meeting_id: Type.Optional(Nullable(MeetingId)),
-  playback_url: Type.Optional(
-    Nullable(
-      Type.String({
-        maxLength: 2048,
-        description: 'HLS playlist',
-        examples: ['https://playback.example/hls/stream.m3u8']
-      })
-    )
-  ),
+  playback_url: Type.Optional(Nullable(VendorText('HLS playlist', 'https://playback.example/hls/stream.m3u8'))),
   disabled: Type.Optional(Type.Boolean()),
   created_at: Type.Optional(Timestamp()),
   updated_at: Type.Optional(Timestamp())
@@ -56,18 +48,10 @@ export const secretFields = ['ingest_server', 'stream_key'] as const
 export const LivestreamWithKey = Type.Object({
   ...Livestream.properties,
   ingest_server: Type.Optional(
-    Type.String({
-      maxLength: 2048,
-      description: 'Where to send video. Only with the scope `stream-key:read`',
-      examples: ['rtmps://ingest.example:443/app/']
-    })
+    VendorText('Where to send video. Only with the scope `stream-key:read`', 'rtmps://ingest.example:443/app/')
   ),
   stream_key: Type.Optional(
-    Type.String({
-      maxLength: 1024,
-      description: 'Whoever has it can broadcast. Only with the scope `stream-key:read`',
-      examples: ['sk_EXAMPLE']
-    })
+    VendorText('Whoever has it can broadcast. Only with the scope `stream-key:read`', 'sk_EXAMPLE')
   )
 })
 export type LivestreamWithKey = Static<typeof LivestreamWithKey>
@@ -83,7 +67,7 @@ export type ListedLivestream = Static<typeof ListedLivestream>
 export const LivestreamSession = Type.Object({
   id: Type.String({ maxLength: 64, examples: ['c1d2e3f4-0a1b-4c2d-8e3f-112233445566'] }),
   livestream_id: Type.Optional(LivestreamId),
-  err_message: Type.Optional(Nullable(Type.String({ maxLength: 2048 }))),
+  err_message: Type.Optional(Nullable(VendorText())),
   invoked_time: Type.Optional(Nullable(Timestamp())),
   started_time: Type.Optional(Nullable(Timestamp())),
   stopped_time: Type.Optional(Nullable(Timestamp())),

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { MeetingId } from './id.ts'
-import { Nullable, Timestamp } from './schema.ts'
+import { Nullable, Timestamp, VendorText } from './schema.ts'
 
 const flags = {
   live_stream_on_start: Type.Optional(
@@ -14,9 +14,9 @@ const flags = {
 /** The vendor's meeting (contract section 5). Optional fields are those that the vendor does not promise. */
 export const Meeting = Type.Object({
   id: MeetingId,
-  title: Type.Optional(Nullable(Type.String({ maxLength: 1024, examples: ['Friday show'] }))),
-  status: Type.Optional(Type.String({ maxLength: 32, description: 'ACTIVE or INACTIVE', examples: ['ACTIVE'] })),
-  preferred_region: Type.Optional(Nullable(Type.String({ maxLength: 64 }))),
+  title: Type.Optional(Nullable(VendorText(undefined, 'Friday show'))),
+  status: Type.Optional(VendorText('ACTIVE or INACTIVE', 'ACTIVE')),
+  preferred_region: Type.Optional(Nullable(VendorText())),
   ...flags,
   is_large: Type.Optional(Type.Boolean()),
   waiting_room: Type.Optional(Type.Boolean()),

@@ -19,16 +19,26 @@ export function audit(
     // Health and documentation are nobody's calls, but who is refused there is on record too.
     const open = request.routeOptions.config.rule === undefined
     if (request.recorded || (open && reply.statusCode < 400)) return
-    const ending: Ending = {
+    record(request, {
       outcome: request.failure?.outcome ?? outcomeOf(reply.statusCode),
       status: reply.statusCode,
       type: request.failure?.type,
       upstreamStatus: request.failure?.upstreamStatus,
       durationMs: reply.elapsedTime,
       streamKeyRevealed: request.streamKeyRevealed
-    }
-    append(toAuditEvent(subjectOf(request), ending, clock.now()))
+    })
   })
+
+  // Who hangs up before the answer gets none, and `onResponse` never comes. A mutation that goes on writes its own events.
+  app.addHook('onRequestAbort', async request => {
+    if (request.routeOptions.config.rule !== undefined && !request.recorded) {
+      record(request, { outcome: 'failed', type: 'caller_left' })
+    }
+  })
+
+  function record(request: FastifyRequest, ending: Ending): void {
+    append(toAuditEvent(subjectOf(request), ending, clock.now()))
+  }
 }
 
 function outcomeOf(status: number): AuditOutcome {

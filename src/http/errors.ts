@@ -41,7 +41,9 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   const { status, type, message, details, retryAfterSeconds } = failure
   const outcome = failure.outcome ?? outcomeOf(failure, request)
   const facts = { operation: request.routeOptions.schema?.operationId, tenant: request.tenantId, type, status, outcome }
-  if (status < 500) request.log.info({ ...facts, err: failure.cause }, 'request refused')
+  // What strangers can do as often as they like must not fill the log.
+  const level = status === 401 || status === 429 ? 'debug' : 'info'
+  if (status < 500) request.log[level]({ ...facts, err: failure.cause }, 'request refused')
   else request.log.error({ ...facts, err: failure.cause ?? error }, 'request failed')
   request.failure = { type, outcome, upstreamStatus: failure.upstreamStatus }
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
@@ -106,6 +108,8 @@ function explain(error: unknown): Failure {
   const known = frameworkFailures[code]
   if (known !== undefined) return new known(known.doc.status < 500 ? {} : { cause: error })
   if (code === 'FST_ERR_BAD_URL') return badInput('path', 'is not a valid address')
+  // Of the static files of the documentation.
+  if (statusCode === 403 || statusCode === 404) return new NotFound()
   if (statusCode === 400) return badInput('body', 'is not valid JSON')
   return new Internal({ cause: error })
 }

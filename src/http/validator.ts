@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
-import { InvalidInput, NotSupportedYet } from '../domain/failures.ts'
+import { InvalidInput, NotSupportedYet, UnsupportedMediaType } from '../domain/failures.ts'
 
 /**
  * One validator for all input. Params and query arrive as text and are converted; a body says what it means and is taken as
@@ -26,6 +26,11 @@ export function validator(app: FastifyInstance): void {
     if ((body as string).trim() === 'null')
       return done(new InvalidInput({ details: [{ field: 'body', message: 'must be an object' }] }))
     return parse(request, body as string, done)
+  })
+  // `curl -d ''` names a type for nothing; a body of another type than JSON stays a 415.
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
+    if (body === '') done(null, {})
+    else done(new UnsupportedMediaType())
   })
 }
 

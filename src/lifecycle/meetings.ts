@@ -5,7 +5,7 @@ import type { ListedMeeting, Meeting, OwnedMeeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
 import { type Paged, pagingOf } from '../domain/paging.ts'
 import type { Directory } from '../store/directory.ts'
-import type { Engine } from '../store/engine.ts'
+import type { Engine, Statement } from '../store/engine.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../store/meetings.ts'
 import type { Providers } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
@@ -45,19 +45,22 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
 
   /** Asks the vendor, and keeps behind the answer what it said; also that it has no such meeting, so that lists don't ask on. */
   async function look({ id, tenantId, upstream }: OwnedMeeting, signal: AbortSignal): Promise<Meeting | null> {
-    let seen: Meeting | null = null
-    try {
-      seen = await providerOf(providers, { upstream }).findMeeting(id, signal)
-    } catch (error) {
-      // An id that the vendor doesn't accept is one that it doesn't have.
-      if (!(error instanceof UpstreamRefused)) throw error
-    }
+    const found = providerOf(providers, { upstream }).findMeeting(id, signal)
+    // An id that the vendor doesn't accept is one that it doesn't have, as far as lists go on asking.
+    const seen = await found.catch(error => {
+      if (error instanceof UpstreamRefused) keep(id, meetings.missing(tenantId, id, clock.now()))
+      throw error
+    })
     const nowMs = clock.now()
     const statements = seen === null ? meetings.missing(tenantId, id, nowMs) : meetings.observed(tenantId, seen, nowMs)
+    keep(id, statements)
+    return seen
+  }
+
+  function keep(id: string, statements: Statement[]): void {
     engine.write(statements).catch(err => {
       log.warn({ err, meeting_id: id }, 'what was seen of a meeting could not be kept')
     })
-    return seen
   }
 
   return {

@@ -3,44 +3,60 @@ import { LRUCache } from 'lru-cache'
 /** So many meetings are remembered; beyond them a stop is not spaced, and the tenants' other limits remain. */
 const maxFruitless = 10_000
 
+/** A start or a stop that waits or is under way; those behind it wait for `ended`. */
+type Entry<Started, Stopped> =
+  | { kind: 'start'; result: Promise<Started>; ended: Promise<void> }
+  | { kind: 'stop'; result: Promise<Stopped>; ended: Promise<void> }
+
 /**
- * What is under way for each meeting in this process: at most one start and one stop. A second start joins the first, a stop
- * waits for an open start, a start for an open stop; so the vendor never sees them cross.
+ * A lane for each meeting, in which starts and stops go one after the other, so that the vendor never sees them cross. A call
+ * joins the last one of the lane when it is of its own kind, and is put behind it when not: the last word counts.
  */
 export class Motion<Started, Stopped> {
-  readonly #starts = new Map<string, Promise<Started>>()
-  readonly #stops = new Map<string, Promise<Stopped>>()
-  /** When the last stop of a meeting found nothing live, on the monotonic clock. A start forgets it: there may be a run again. */
-  readonly fruitlessAtMs = new LRUCache<string, number>({ max: maxFruitless })
+  readonly #lanes = new Map<string, Entry<Started, Stopped>>()
+  /** When the last stop of a meeting went out that a start has not followed, on the monotonic clock. */
+  readonly stoppedAtMs = new LRUCache<string, number>({ max: maxFruitless })
 
-  /** Joins the start that is under way, or leads a new one; `led` says which. */
-  async start(meetingId: string, lead: () => Promise<Started>): Promise<{ result: Started; led: boolean }> {
-    this.fruitlessAtMs.delete(meetingId)
-    const open = this.#starts.get(meetingId)
-    if (open !== undefined) return { result: await open, led: false }
-    const attempt = quietly(this.#stops.get(meetingId)).then(lead)
-    return { result: await this.#keep(this.#starts, meetingId, attempt), led: true }
+  /** Joins or leads; `led` says which. `lead` is told whether it had to wait: what was true before may have changed. */
+  async start(
+    meetingId: string,
+    lead: (waited: boolean) => Promise<Started>
+  ): Promise<{ result: Started; led: boolean }> {
+    this.stoppedAtMs.delete(meetingId)
+    const last = this.#lanes.get(meetingId)
+    if (last?.kind === 'start') return { result: await last.result, led: false }
+    const result = this.#behind(last, lead)
+    this.#put(meetingId, { kind: 'start', result, ended: quietly(result) })
+    return { result: await result, led: true }
   }
 
-  /** Joins the stop that is under way, or leads a new one. */
-  async stop(meetingId: string, lead: () => Promise<Stopped>): Promise<Stopped> {
-    const open = this.#stops.get(meetingId)
-    if (open !== undefined) return open
-    const attempt = quietly(this.#starts.get(meetingId)).then(lead)
-    return this.#keep(this.#stops, meetingId, attempt)
+  async stop(meetingId: string, lead: (waited: boolean) => Promise<Stopped>): Promise<Stopped> {
+    const last = this.#lanes.get(meetingId)
+    if (last?.kind === 'stop') return last.result
+    const result = this.#behind(last, lead)
+    this.#put(meetingId, { kind: 'stop', result, ended: quietly(result) })
+    return result
   }
 
-  async #keep<T>(open: Map<string, Promise<T>>, meetingId: string, attempt: Promise<T>): Promise<T> {
-    open.set(meetingId, attempt)
-    try {
-      return await attempt
-    } finally {
-      open.delete(meetingId)
-    }
+  /** Waits until every lane is empty, whoever has hung up. */
+  async idle(): Promise<void> {
+    while (this.#lanes.size > 0) await Promise.all([...this.#lanes.values()].map(({ ended }) => ended))
+  }
+
+  async #behind<T>(last: Entry<Started, Stopped> | undefined, lead: (waited: boolean) => Promise<T>): Promise<T> {
+    await last?.ended
+    return lead(last !== undefined)
+  }
+
+  #put(meetingId: string, entry: Entry<Started, Stopped>): void {
+    this.#lanes.set(meetingId, entry)
+    entry.ended.then(() => {
+      if (this.#lanes.get(meetingId) === entry) this.#lanes.delete(meetingId)
+    })
   }
 }
 
-/** Waits for the other one to end, however it ends. */
-async function quietly(other: Promise<unknown> | undefined): Promise<void> {
-  await other?.catch(() => {})
+/** Ends when the attempt does, however it does. */
+async function quietly(attempt: Promise<unknown>): Promise<void> {
+  await attempt.catch(() => {})
 }

@@ -38,8 +38,8 @@ export interface RecorderDeps {
   engine: Pick<Engine, 'write'>
   operations: Pick<Operations, 'sent' | 'ended'>
   auditEvents: Pick<AuditEvents, 'append'>
-  /** Behind the answer, retried until it is written. */
-  appendLater(event: AuditEvent): void
+  /** Takes what could not be written, and tries again until the store does. */
+  repair(statements: Statement[]): void
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
   log: { error(facts: object, message: string): void }
@@ -60,7 +60,7 @@ export interface Recorded {
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
 export function recorder(deps: RecorderDeps): Recorded {
-  const { engine, operations, auditEvents, appendLater, forget, log, clock, writeWithinMs = 1_000 } = deps
+  const { engine, operations, auditEvents, repair, forget, log, clock, writeWithinMs = 1_000 } = deps
   const underWay = new Set<Promise<unknown>>()
 
   function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
@@ -98,7 +98,7 @@ export function recorder(deps: RecorderDeps): Recorded {
         throw new StartUnsettled({ cause, retryAfterSeconds: 1 })
       }
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
-      keep(intent, cause)
+      keep([operations.sent(operation)], intent, cause)
     }
     caller.markRecorded()
 
@@ -116,7 +116,7 @@ export function recorder(deps: RecorderDeps): Recorded {
         durationMs: clock.monotonic() - startedMs
       })
       // The caller hears of the work's failure, not of a second one in writing it down.
-      await end(operation, stateAfter(outcome), null, ending).catch(cause => keep(ending, cause))
+      await end(operation, stateAfter(outcome), null, ending)
       throw error
     }
 
@@ -129,10 +129,7 @@ export function recorder(deps: RecorderDeps): Recorded {
       },
       done
     )
-    const written = await end(operation, 'done', done.livestreamId ?? null, ending, done.statements).catch(cause => {
-      keep(ending, cause)
-      return false
-    })
+    const written = await end(operation, 'done', done.livestreamId ?? null, ending, done.statements)
     if (!written && !goesOn) {
       throw new AuditUnavailable({ outcome: 'unknown', message: 'It was sent, but its outcome could not be recorded' })
     }
@@ -147,7 +144,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     const written = engine.write(statements, goesOn ? {} : { withinMs: writeWithinMs })
     if (!(await isLate(written))) return
     if (goesOn) {
-      written.catch(cause => keep(intent, cause))
+      written.catch(cause => keep([operations.sent(operation)], intent, cause))
     } else {
       const close = () => engine.write([operations.ended(operation.id, 'failed', null, clock.now())])
       written.then(close).catch(() => {}) // then it was not written, as its caller was told
@@ -155,7 +152,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     }
   }
 
-  /** True when it stands in time. When it is late it is still being written: false. */
+  /** True when it stands in time. Else it is still being written, or waits for the store to be repaired: false. Never throws. */
   async function end(
     operation: Operation,
     state: OperationState,
@@ -163,18 +160,20 @@ export function recorder(deps: RecorderDeps): Recorded {
     ending: AuditEvent,
     statements: Statement[] = []
   ): Promise<boolean> {
-    const ended = operations.ended(operation.id, state, livestreamId, clock.now())
-    const written = engine.write([...statements, ended, auditEvents.append(ending)])
-    const late = await isLate(written)
-    if (late) written.catch(cause => keep(ending, cause))
-    return !late
+    const outcome = [...statements, operations.ended(operation.id, state, livestreamId, clock.now())]
+    const written = engine.write([...outcome, auditEvents.append(ending)]).catch(cause => {
+      keep(outcome, ending, cause)
+      return null
+    })
+    return !(await isLate(written)) && (await written) !== null
   }
 
   /** False when the promise is kept in time, true when it is late; it rejects as the promise does. */
   async function isLate(written: Promise<unknown>): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<true>(resolve => {
-      timer = setTimeout(() => resolve(true), writeWithinMs)
+      // After a pause of this thread the answer may lie there unread: it has its turn before the verdict.
+      timer = setTimeout(() => setImmediate(() => resolve(true)), writeWithinMs)
     })
     try {
       return await Promise.race([written.then(() => false), late])
@@ -183,9 +182,9 @@ export function recorder(deps: RecorderDeps): Recorded {
     }
   }
 
-  function keep(event: AuditEvent, cause: unknown): void {
+  function keep(statements: Statement[], event: AuditEvent, cause: unknown): void {
     log.error({ err: cause, event }, 'an audit event could not be written: it is kept and tried again')
-    appendLater(event)
+    repair([...statements, auditEvents.append(event)])
   }
 }
 

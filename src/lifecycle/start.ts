@@ -12,6 +12,7 @@ import { type FindActive, providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import type { Motion } from './motion.ts'
 import type { Done, Recorded } from './recorded.ts'
+import type { StillAllowed } from './still-allowed.ts'
 
 export interface Started {
   livestream: LivestreamWithKey
@@ -25,6 +26,7 @@ export interface StartDeps {
   operations: Pick<Operations, 'openStart' | 'ended'>
   livestreams: Pick<Livestreams, 'observed'>
   findActive: FindActive
+  stillAllowed: StillAllowed
   recorded: Recorded
   motion: Motion<Started, unknown>
   clock: Clock
@@ -40,9 +42,10 @@ export interface StartDeps {
 export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
 
 export function startOnce(deps: StartDeps): StartOnce {
-  const { findActive, recorded, motion, providers, livestreams, clock, deadline } = deps
+  const { findActive, stillAllowed, recorded, motion, providers, livestreams, clock, deadline } = deps
 
-  async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish): Promise<Started> {
+  async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish, waited: boolean): Promise<Started> {
+    if (waited) await unsent(() => stillAllowed(caller, meeting, 'start'))
     const signal = deadline()
     const earlier = await unsent(() => deps.operations.openStart(meeting.id))
     const active = await unsent(() => findActive(meeting, signal))
@@ -57,7 +60,9 @@ export function startOnce(deps: StartDeps): StartOnce {
       } catch (error) {
         if (!(error instanceof LiveElsewhere)) throw error
         // Somebody else, a browser perhaps, was faster than our look.
-        const livestream = await findActive(meeting, signal)
+        const livestream = await findActive(meeting, signal).catch(cause => {
+          throw cause instanceof Failure ? withOutcome(cause, 'failed') : cause
+        })
         if (livestream === null) throw error
         return done({ livestream, started: false })
       }
@@ -71,14 +76,15 @@ export function startOnce(deps: StartDeps): StartOnce {
         status: started ? 201 : 200,
         livestreamId: livestream.id,
         streamKeyRevealed: revealsKey(shownTo(caller, livestream)),
-        statements: livestreams.observed(owner, withoutKey(livestream), clock.now())
+        statements: livestreams.observed(owner, withoutKey(livestream), clock.now(), { outcome: true })
       }
     }
   }
 
   /** The earlier start is settled by what the vendor shows now; while that says nothing yet, the meeting waits. */
   async function settle(earlier: Operation, active: LivestreamWithKey | null): Promise<void> {
-    const openForMs = clock.now() - earlier.sentAtMs
+    // A clock that was set back must not hold the meeting for longer.
+    const openForMs = Math.max(0, clock.now() - earlier.sentAtMs)
     if (active === null && openForMs < deps.settleMs) {
       throw new StartUnsettled({ retryAfterSeconds: Math.ceil((deps.settleMs - openForMs) / 1_000) })
     }
@@ -87,7 +93,7 @@ export function startOnce(deps: StartDeps): StartOnce {
   }
 
   return async (caller, meeting, wish) => {
-    const { result, led } = await motion.start(meeting.id, () => lead(caller, meeting, wish))
+    const { result, led } = await motion.start(meeting.id, waited => lead(caller, meeting, wish, waited))
     return led ? result : { livestream: result.livestream, started: false }
   }
 }

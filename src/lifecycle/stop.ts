@@ -11,11 +11,13 @@ import { type FindActive, providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import type { Motion } from './motion.ts'
 import type { Done, Recorded } from './recorded.ts'
+import type { StillAllowed } from './still-allowed.ts'
 
 export interface StopDeps {
   providers: Providers
   livestreams: Pick<Livestreams, 'lastOfMeeting' | 'observed'>
   operations: Pick<Operations, 'openStart'>
+  stillAllowed: StillAllowed
   findActive: FindActive
   recorded: Recorded
   motion: Motion<unknown, Stopped>
@@ -25,28 +27,29 @@ export interface StopDeps {
 }
 
 export interface Stopped {
-  /** The vendor had nothing to stop: the run that Livegate knew had ended by itself. */
+  /** As far as is known nothing was live: the run that Livegate had seen was over. */
   fruitless: boolean
 }
 
 /**
  * Stops the meeting's livestream. Every stop goes upstream, also when Livegate thinks that nothing is live: a browser may
- * have begun a run that it never saw. Stops that find nothing live go out a second apart for each meeting, and those that come
+ * have begun a run that it never saw. Stops of one meeting go out a second apart unless a start came between, and those that come
  * meanwhile join, so that a loop of them can't spend the vendor's quota.
  * @throws NoActiveLivestream when the vendor shows nothing live and Livegate never saw a run; StartUnsettled when nothing is
  * live while the outcome of a start is unknown; what a Provider throws
  */
 export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
-/** Between two fruitless stops of one meeting. */
-const fruitlessSpacingMs = 1_000
+/** Between two stops of one meeting, unless a start came between. */
+const spacingMs = 1_000
 
 export function stop(deps: StopDeps): Stop {
-  const { providers, livestreams, findActive, recorded, motion, operations, clock, deadline, settleMs } = deps
+  const { providers, livestreams, findActive, recorded, motion, operations, stillAllowed, clock, deadline, settleMs } =
+    deps
 
-  async function lead(caller: Caller, meeting: OwnedMeeting): Promise<Stopped> {
-    const waitMs =
-      (motion.fruitlessAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + fruitlessSpacingMs - clock.monotonic()
+  async function lead(caller: Caller, meeting: OwnedMeeting, waited: boolean): Promise<Stopped> {
+    if (waited) await stillAllowed(caller, meeting, 'stop')
+    const waitMs = (motion.stoppedAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + spacingMs - clock.monotonic()
     if (waitMs > 0) await sleep(waitMs)
     const signal = deadline()
     const mutation = { caller, kind: 'stop', meetingId: meeting.id } as const
@@ -54,13 +57,13 @@ export function stop(deps: StopDeps): Stop {
       const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
       // Nothing live, says the vendor; it may say so of a run that is only INVOKED. A look tells.
       if (!stopped && (await look(meeting, signal)) !== null) throw new UpstreamRefused({ outcome: 'failed' })
-      if (stopped) motion.fruitlessAtMs.delete(meeting.id)
-      else motion.fruitlessAtMs.set(meeting.id, clock.monotonic())
+      motion.stoppedAtMs.set(meeting.id, clock.monotonic())
       if (!stopped) await refuseUnsettled(meeting)
       const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
       if (!stopped && last === null) throw new NoActiveLivestream()
       return {
-        value: { fruitless: !stopped },
+        // A vendor may call it a success to stop nothing.
+        value: { fruitless: !stopped || last === null || !isRunning(last.status) },
         status: 200,
         livestreamId: last?.id ?? null,
         statements: ended(meeting, last)
@@ -90,8 +93,8 @@ export function stop(deps: StopDeps): Stop {
   function ended(meeting: OwnedMeeting, last: Livestream | null) {
     if (last === null || !isRunning(last.status)) return []
     const owner = { id: last.id, tenantId: meeting.tenantId, upstream: meeting.upstream, meetingId: meeting.id }
-    return livestreams.observed(owner, { ...last, status: 'IDLE' }, clock.now())
+    return livestreams.observed(owner, { ...last, status: 'IDLE' }, clock.now(), { outcome: true })
   }
 
-  return (caller, meeting) => motion.stop(meeting.id, () => lead(caller, meeting))
+  return (caller, meeting) => motion.stop(meeting.id, waited => lead(caller, meeting, waited))
 }

@@ -30,7 +30,7 @@ export function auditEventsIn({ engine, sql }: Store) {
       if (sinceMs !== undefined) wanted = wanted.where('time', '>=', sinceMs)
       if (untilMs !== undefined) wanted = wanted.where('time', '<', untilMs)
       if (beforeSeq !== undefined) wanted = wanted.where('seq', '<', beforeSeq)
-      const rows = await engine.read(wanted.orderBy('seq', 'desc').limit(limit).compile())
+      const rows = await engine.scan(wanted.orderBy('seq', 'desc').limit(limit).compile())
       return rows.map(row => ({ seq: row.seq, event: JSON.parse(row.event) as AuditEvent }))
     }
   }

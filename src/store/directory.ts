@@ -98,6 +98,8 @@ export async function openDirectory(store: Store, now: () => number): Promise<Di
     }
   }
   await directory.pull()
+  // So that a stop needs no store: the meetings that may be live are most likely among these.
+  for (const meeting of (await stored.meetings.newest(maxOwnedIds)).reverse()) meetings.fill(meeting.id, meeting)
   return directory
 }
 

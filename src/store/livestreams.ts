@@ -100,8 +100,8 @@ export function livestreamsIn({ engine, sql }: Store) {
         .limit(perPage)
         .offset((pageNo - 1) * perPage)
       const [rows, [count]] = await Promise.all([
-        engine.read(page.compile()),
-        engine.read(wanted.select(raw<number>`count(*)`.as('total')).compile())
+        engine.scan(page.compile()),
+        engine.scan(wanted.select(raw<number>`count(*)`.as('total')).compile())
       ])
       const items = rows.map(toListed)
       return { items, total: Number(count?.total ?? 0) }
@@ -109,9 +109,10 @@ export function livestreamsIn({ engine, sql }: Store) {
 
     /**
      * Statements that keep how a livestream was seen last, and make it known to the tenant when it is new. A livestream
-     * follows its meeting: when the vendor shows a known one in a meeting that another tenant holds by now, it changes hands.
+     * follows its meeting: when the vendor shows a known one in a meeting that another tenant holds by now, it changes hands. A look that is older than
+     * what was seen last says nothing; the outcome of a start or stop counts whatever the clock has done.
      */
-    observed(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Statement[] {
+    observed(owner: LivestreamOwner, livestream: Livestream, nowMs: number, { outcome = false } = {}): Statement[] {
       const { id, tenantId, upstream, meetingId } = owner
       const createdAtMs = livestream.created_at === undefined ? Number.NaN : Date.parse(livestream.created_at)
       const values = {
@@ -141,7 +142,7 @@ export function livestreamsIn({ engine, sql }: Store) {
             .doUpdateSet({ ...values, revision: thisRevision() })
             .where(where =>
               where.and([
-                where('livestreams.observed_at', '<=', nowMs),
+                ...(outcome ? [] : [where('livestreams.observed_at', '<=', nowMs)]),
                 where.or([
                   where('livestreams.tenant_id', '=', tenantId),
                   where.and([where('livestreams.meeting_id', '=', meetingId), holds(tenantId, meetingId ?? '')])

@@ -53,10 +53,17 @@ export function meetingsIn({ engine, sql }: Store) {
         .limit(perPage)
         .offset((pageNo - 1) * perPage)
       const [rows, [count]] = await Promise.all([
-        engine.read(page.compile()),
-        engine.read(wanted.select(raw<number>`count(*)`.as('total')).compile())
+        engine.scan(page.compile()),
+        engine.scan(wanted.select(raw<number>`count(*)`.as('total')).compile())
       ])
       return { rows: rows.map(toRow), total: Number(count?.total ?? 0) }
+    },
+
+    /** Those that came last to their tenants, for the memory of a gateway that starts. */
+    async newest(limit: number): Promise<OwnedMeeting[]> {
+      const all = sql.selectFrom('meetings').selectAll().where('released_at', 'is', null)
+      const rows = await engine.scan(all.orderBy('revision', 'desc').limit(limit).compile())
+      return rows.map(row => ({ id: row.id, tenantId: row.tenant_id, upstream: row.upstream }))
     },
 
     /** All meetings that are assigned, for the CLI. */
@@ -67,7 +74,7 @@ export function meetingsIn({ engine, sql }: Store) {
         .where('released_at', 'is', null)
         .orderBy('tenant_id')
         .orderBy('id')
-      const rows = await engine.read((tenantId === undefined ? all : all.where('tenant_id', '=', tenantId)).compile())
+      const rows = await engine.scan((tenantId === undefined ? all : all.where('tenant_id', '=', tenantId)).compile())
       return rows.map(row => ({ id: row.id, tenantId: row.tenant_id, upstream: row.upstream }))
     },
 

@@ -129,6 +129,9 @@ function firstSchema(db: Sql): CompiledQuery[] {
       .addColumn('outcome', 'text', c => c.notNull())
       .addColumn('request_id', 'text', c => c.notNull())
       .addColumn('event', 'text', c => c.notNull()),
-    schema.createIndex('audit_events_tenant').on('audit_events').columns(['tenant_id', 'seq'])
+    schema.createIndex('audit_events_tenant').on('audit_events').columns(['tenant_id', 'seq']),
+    schema.createIndex('audit_events_action').on('audit_events').columns(['tenant_id', 'action', 'seq']),
+    schema.createIndex('audit_events_outcome').on('audit_events').columns(['tenant_id', 'outcome', 'seq']),
+    schema.createIndex('audit_events_time').on('audit_events').columns(['tenant_id', 'time'])
   ].map(builder => builder.compile())
 }

@@ -33,6 +33,11 @@ export class OwnedCache<Thing extends { readonly tenantId: string }> {
     }
   }
 
+  /** Remembers what was read before the first call. */
+  fill(id: string, thing: Thing): void {
+    this.#owned.set(id, thing)
+  }
+
   /** Forgets an id, since its row has changed. */
   changed(id: string): void {
     this.#changes++

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
@@ -16,7 +16,8 @@ export interface ServeLock {
  * @throws StoreError when another one still holds it
  */
 export async function takeServeLock(storeFile: string, waitMs: number, onWait = (): void => {}): Promise<ServeLock> {
-  const file = `${storeFile}.lock`
+  // One store may have several names.
+  const file = `${await realpath(storeFile).catch(() => storeFile)}.lock`
   const database = await open(file)
   const deadline = performance.now() + waitMs
   let told = false

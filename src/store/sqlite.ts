@@ -6,7 +6,7 @@ import { type Engine, type Row, type Statement, StoreError, type WriteOptions } 
 import { type ConnectionOptions, type Job, type JobResult, toStoreError } from './sqlite-connection.ts'
 
 /**
- * SQLite in two worker threads, one that writes and one that only reads, so that a slow disk holds neither the event loop
+ * SQLite in two worker threads, one that writes and two that only read, so that a slow disk holds neither the event loop
  * nor a cache miss.
  * @throws StoreError when the file cannot be opened or made
  */
@@ -22,23 +22,23 @@ export async function openSqlite(file: string, waits: Pick<ConnectionOptions, 'b
     throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
   const writer = new SqliteThread({ ...waits, file, readonly: false })
-  const reader = new SqliteThread({ ...waits, file, readonly: true })
+  const reader = new SqliteThread({ ...waits, file, readonly: true }, readWithinMs)
+  const scanner = new SqliteThread({ ...waits, file, readonly: true }, scanWithinMs)
+  const threads = [scanner, reader, writer]
   const nothing = { statements: [{ sql: 'select 1', parameters: [] }], transaction: false }
   try {
     // A new file becomes a WAL database first: meanwhile it is locked, and a reader would be refused.
     if (isNew) await writer.run(nothing)
-    await Promise.all([writer.run(nothing), reader.run(nothing)])
+    await Promise.all(threads.map(thread => thread.run(nothing)))
   } catch (error) {
-    await Promise.all([writer.close(), reader.close()])
+    await Promise.all(threads.map(thread => thread.close()))
     throw error
   }
 
   return {
     dialect: 'sqlite',
-    async read<R>({ sql, parameters }: CompiledQuery<R>): Promise<R[]> {
-      const [rows] = await reader.run({ statements: [{ sql, parameters }], transaction: false })
-      return (rows ?? []) as R[]
-    },
+    read: query => reader.ask(query),
+    scan: query => scanner.ask(query),
     write(statements: Statement[], { withinMs }: WriteOptions = {}): Promise<Row[][]> {
       const plain = statements.map(({ sql, parameters, changes }) => ({ sql, parameters, changes }))
       // A moment and not a span: what waits in the thread's queue grows old too.
@@ -46,11 +46,14 @@ export async function openSqlite(file: string, waits: Pick<ConnectionOptions, 'b
       return writer.run({ statements: plain, transaction: true, expiresAtMs })
     },
     async close() {
-      await reader.close()
-      await writer.close()
+      for (const thread of threads) await thread.close()
     }
   }
 }
+
+/** What doesn't answer in this time counts as broken: calls that wait for it, a stop among them, go on without it. */
+const readWithinMs = 2_000
+const scanWithinMs = 10_000
 
 interface Waiting {
   resolve(rows: Row[][]): void
@@ -65,8 +68,17 @@ class SqliteThread {
   #closed = false
   #nextId = 0
 
-  constructor(options: ConnectionOptions) {
+  readonly #withinMs: number | undefined
+
+  /** @param withinMs how long an answer may take; without it as long as it takes */
+  constructor(options: ConnectionOptions, withinMs?: number) {
     this.#options = options
+    this.#withinMs = withinMs
+  }
+
+  async ask<R>({ sql, parameters }: CompiledQuery<R>): Promise<R[]> {
+    const [rows] = await this.run({ statements: [{ sql, parameters }], transaction: false })
+    return (rows ?? []) as R[]
   }
 
   run(job: Job): Promise<Row[][]> {
@@ -76,9 +88,21 @@ class SqliteThread {
     const worker = this.#worker
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject })
+      const timer = this.#withinMs && setTimeout(() => this.#giveUp(id), this.#withinMs)
+      const settle =
+        <T>(done: (value: T) => void) =>
+        (value: T): void => {
+          clearTimeout(timer)
+          done(value)
+        }
+      this.#waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
       worker.postMessage({ id, job })
     })
+  }
+
+  #giveUp(id: number): void {
+    this.#waiting.get(id)?.reject(new StoreError(`the store did not answer within ${this.#withinMs} ms`))
+    this.#waiting.delete(id)
   }
 
   /** Finishes what was sent, then ends the thread. */

@@ -1,4 +1,4 @@
-import { errors, Pool } from 'undici'
+import { buildConnector, errors, Pool } from 'undici'
 import {
   type Failure,
   type Outcome,
@@ -19,6 +19,8 @@ export interface ClientOptions {
   authorization: Secret
   /** Connections at most; further calls wait for one, within their signal. */
   connections?: number
+  /** False: a connection for each call, so that no late answer of another call can be taken for its own. */
+  keepAlive?: boolean
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
 }
@@ -47,14 +49,21 @@ export class UpstreamClient {
   readonly #basePath: string
   readonly #authorization: Secret
 
-  constructor({ baseUrl, authorization, connections = 64, ca }: ClientOptions) {
+  constructor({ baseUrl, authorization, connections = 64, keepAlive = true, ca }: ClientOptions) {
+    // Said aloud, so that no variable or flag of the process can take it back.
+    const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca !== undefined && { ca }) }
+    const connect = buildConnector({ timeout: 5_000, allowH2: false, ...tls })
     this.#pool = new Pool(baseUrl.origin, {
       connections,
-      pipelining: 1,
+      pipelining: keepAlive ? 1 : 0,
       allowH2: false,
       maxResponseSize: maxAnswerBytes,
-      // Said aloud, so that no variable or flag of the process can take it back.
-      connect: { timeout: 5_000, rejectUnauthorized: true, minVersion: 'TLSv1.2', ...(ca !== undefined && { ca }) }
+      // What fails here failed before a connection stood; a code alone would not tell that.
+      connect: (options, done) =>
+        connect(options, (...[error, socket]) => {
+          if (error === null) done(null, socket)
+          else done(new NeverConnected(plain(error)), null)
+        })
     })
     this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
     this.#authorization = authorization
@@ -138,12 +147,14 @@ function readRetryAfter(text: string | undefined): number {
   return Math.min(Math.max(seconds, 1), 3_600)
 }
 
+/** No connection came to stand: no byte of the request can have left. */
+class NeverConnected extends Error {}
+
 /** undici's error classes stop here. */
 function translate(error: unknown, signal: AbortSignal, mutation: boolean): Failure {
-  const ended = (outcome: Outcome) => (mutation ? { cause: error, outcome } : { cause: error })
-  if (neverConnected(error)) return new UpstreamUnreachable(ended('not_sent'))
-  // Not the signal's own error: a log shows all the constants of a DOMException.
-  if (signal.aborted) return new UpstreamTooLate({ ...ended('unknown'), cause: new Error('no answer in time') })
+  const ended = (outcome: Outcome) => ({ cause: new Error(plain(error)), ...(mutation && { outcome }) })
+  if (error instanceof NeverConnected) return new UpstreamUnreachable(ended('not_sent'))
+  if (signal.aborted) return new UpstreamTooLate(ended('unknown'))
   if (notHttp.some(kind => error instanceof kind)) return new UpstreamMalformed(ended('unknown'))
   return new UpstreamUnreachable(ended('unknown'))
 }
@@ -151,13 +162,10 @@ function translate(error: unknown, signal: AbortSignal, mutation: boolean): Fail
 /** Answers that are too large or no HTTP. */
 const notHttp = [errors.ResponseExceededMaxSizeError, errors.HTTPParserError, errors.ResponseContentLengthMismatchError]
 
-/** Errors of the time before a connection stood: no byte of the request can have left. */
-const connectCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL'])
-const tlsCode = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/
-
-function neverConnected(error: unknown): boolean {
-  if (error instanceof errors.ConnectTimeoutError) return true
-  if (error instanceof AggregateError) return error.errors.every(neverConnected)
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return connectCodes.has(code) || tlsCode.test(code)
+/** An error as words alone: undici's parser keeps the bytes of the answer in its error, stream keys among them. */
+function plain(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(plain).join('; ')
+  if (!(error instanceof Error)) return 'unknown'
+  const code = 'code' in error ? ` ${error.code}` : ''
+  return `${error.name}${code}: ${error.message}`
 }

@@ -18,8 +18,9 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
   const authorization = new Secret(`Basic ${Buffer.from(`${orgId}:${apiKey.reveal()}`).toString('base64')}`)
   const options = { baseUrl, authorization, ...(ca !== undefined && { ca }) }
   const reads = new UpstreamClient(options)
-  // Connections of their own, so that reads that hang can't hold back a stop.
-  const mutations = new UpstreamClient(options)
+  const mutations = new UpstreamClient({ ...options, keepAlive: false })
+  // Connections of their own, so that nothing that hangs can hold back a stop.
+  const stops = new UpstreamClient({ ...options, keepAlive: false })
 
   return {
     async start(meetingId, wish, signal) {
@@ -33,12 +34,16 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
     async findActive(meetingId, signal) {
       const call = { method: 'GET', path: path`/meetings/${meetingId}/active-livestream`, signal } as const
       const { status, body } = await reads.call(call, [404])
-      return status === 404 ? null : running(ofMeeting(meetingId, readLivestream(body)))
+      if (status === 404) return null
+      const livestream = readLivestream(body)
+      // It shows a stream key: an answer that doesn't say whose it is might be another tenant's.
+      expectId('meeting', meetingId, livestream.meeting_id ?? 'none')
+      return running(ofMeeting(meetingId, livestream))
     },
 
     async stop(meetingId, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/active-livestream/stop`, signal } as const
-      const { status, body } = await mutations.call(call, [404, 409])
+      const { status, body } = await stops.call(call, [404, 409])
       if (status === 404 || status === 409) return false
       settle(() => readMessage(body))
       return true
@@ -84,7 +89,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
     },
 
     async close() {
-      await Promise.all([reads.close(), mutations.close()])
+      await Promise.all([reads.close(), mutations.close(), stops.close()])
     }
   }
 }

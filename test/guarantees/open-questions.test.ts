@@ -58,6 +58,7 @@ t.test(
     const clock = manualClock()
     const {
       asAcme,
+      directory,
       simulator: first,
       meeting: old
     } = await gateway(inMemory(t), {
@@ -98,13 +99,15 @@ t.test(
         return reply
       }
       const startNew = async (): Promise<string> => {
-        clock.advance(1_000) // fruitless stops are spaced by so much, and the next stop shall not wait
         const reply = await start()
         id = reply.json().data?.id ?? ''
         return `${reply.statusCode} ${reply.json().data?.status}`
       }
-      const stop = async (): Promise<string> =>
-        String((await asAcme('POST', `${path}/active-livestream/stop`)).statusCode)
+      const stop = async (): Promise<string> => {
+        clock.advance(1_000) // stops are spaced by so much, and this one shall not wait
+        await directory.pull() // else the gateway would think that it hasn't read its store for so long
+        return String((await asAcme('POST', `${path}/active-livestream/stop`)).statusCode)
+      }
       const one = ({ statusCode, json }: Reply): string => {
         const { data } = json()
         return data === undefined ? String(statusCode) : `${statusCode} ${seen(data.livestream ?? data)}`

@@ -86,7 +86,7 @@ t.test('each detail names the field that is wrong, and says what it must be', as
       asAcme('POST', `${meetings}/${meeting}/livestreams?wait=live`),
       [{ field: 'query.wait', message: 'is not a known field' }]
     ],
-    [asAcme('GET', '/gateway/audit-events?limit=1001'), [{ field: 'query.limit', message: 'must be <= 1000' }]],
+    [asAcme('GET', '/gateway/audit-events?limit=1001'), [{ field: 'query.limit', message: 'must be <= 100' }]],
     [asAcme('GET', `${meetings}/%zz`), [{ field: 'path', message: 'is not a valid address' }]],
     [postText(asAcme, meetings, '{"title":'), [{ field: 'body', message: 'is not valid JSON' }]],
     [

@@ -13,6 +13,7 @@ function recording() {
   const engine: Engine = {
     dialect: 'sqlite',
     read: async () => [],
+    scan: async () => [],
     write(statements, { withinMs } = {}) {
       const settle = Promise.withResolvers<never[]>()
       writes.push({ statements, withinMs, settle })
@@ -26,13 +27,19 @@ function recording() {
     engine,
     operations: operationsIn(store),
     auditEvents: auditEventsIn(store),
-    appendLater: event => later.push(event.unmapped.outcome),
+    repair: statements => later.push(outcomeIn(statements)),
     forget() {},
     log: { error() {} },
     clock: manualClock(),
     writeWithinMs: 20
   })
   return { recorded, writes, later }
+}
+
+/** The audit event is the last of what waits for repair. */
+function outcomeIn(statements: Statement[]): string {
+  const event = statements.at(-1)?.parameters.find(value => String(value).startsWith('{'))
+  return JSON.parse(String(event)).unmapped.outcome
 }
 
 const limits = { readLimit: null, writeLimit: null }

@@ -118,6 +118,7 @@ t.test('the first schema can be written for PostgreSQL too', async t => {
       const version = written.length <= 2 ? '0' : String(schemaVersion)
       return [{ value: version }] as R[]
     },
+    scan: async () => [],
     async write(statements) {
       written.push(...statements.map(({ sql }) => sql))
       return []

@@ -12,12 +12,14 @@ export async function openStoreHere(file: string, waits: { busyTimeoutMs?: numbe
     if ('error' in result) throw toStoreError(result.error)
     return result.rows
   }
+  const read = async <R>({ sql, parameters }: { sql: string; parameters: readonly unknown[] }): Promise<R[]> => {
+    const [rows] = await run({ statements: [{ sql, parameters }], transaction: false })
+    return (rows ?? []) as R[]
+  }
   const engine: Engine = {
     dialect: 'sqlite',
-    async read<R>({ sql, parameters }: { sql: string; parameters: readonly unknown[] }): Promise<R[]> {
-      const [rows] = await run({ statements: [{ sql, parameters }], transaction: false })
-      return (rows ?? []) as R[]
-    },
+    read,
+    scan: read,
     write: (statements, { withinMs } = {}) =>
       run({
         statements: [...statements],

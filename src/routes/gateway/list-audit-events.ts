@@ -31,7 +31,7 @@ const schema = {
       since: isoTime('At this time or later'),
       until: isoTime('Before this time'),
       cursor: Type.Optional(Cursor),
-      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 }))
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 50 }))
     },
     { additionalProperties: false }
   ),
@@ -39,7 +39,7 @@ const schema = {
     200: Type.Object(
       {
         success: Type.Literal(true),
-        data: Type.Array(AuditEvent, { maxItems: 1000 }),
+        data: Type.Array(AuditEvent, { maxItems: 100 }),
         next_cursor: Type.Union([Cursor, Type.Null()], { description: 'Null on the last page' })
       },
       { description: 'A page of the audit log' }
@@ -57,7 +57,7 @@ export interface AuditTrail {
 
 export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: AuditTrail }): void {
   app.get('/audit-events', { schema, config: { rule } }, async request => {
-    const { action, outcome, since, until, cursor, limit = 100 } = request.query
+    const { action, outcome, since, until, cursor, limit = 50 } = request.query
     const rows = await auditEvents.list(request.caller.tenant.id, {
       action,
       outcome,

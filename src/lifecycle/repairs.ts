@@ -1,0 +1,67 @@
+import { Conflict, type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
+
+export interface RepairsOptions {
+  engine: Pick<Engine, 'write'>
+  onTrouble(error: unknown, waiting: number): void
+  retryAfterMs?: number
+}
+
+/** So many transactions wait in memory; those beyond are in the log alone. */
+const maxWaiting = 10_000
+
+/**
+ * What happened and could not be written down yet: whole transactions, in order, tried again until the store takes them. The
+ * outcome of a mutation comes here, with its operation and its rows, so that a store that was away for a moment forgets nothing.
+ */
+export class Repairs {
+  readonly #options: Required<RepairsOptions>
+  readonly #waiting: Statement[][] = []
+  #timer: NodeJS.Timeout | null = null
+  #writing: Promise<void> | null = null
+
+  constructor(options: RepairsOptions) {
+    this.#options = { retryAfterMs: 500, ...options }
+  }
+
+  /** @param statements one transaction; the audit event is its last */
+  add(statements: Statement[]): void {
+    if (this.#waiting.length < maxWaiting) this.#waiting.push(statements)
+    this.#timer ??= setTimeout(() => this.#retry(), this.#options.retryAfterMs)
+  }
+
+  /** Writes what waits. Rejects when the store can't; nothing is lost by that. */
+  async flush(): Promise<void> {
+    while (this.#writing !== null) await this.#writing.catch(() => {})
+    this.#writing = this.#writeAll().finally(() => {
+      this.#writing = null
+    })
+    await this.#writing
+  }
+
+  /** Tries a last time and stops the clock. */
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    await this.flush().catch(error => this.#options.onTrouble(error, this.#waiting.length))
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      await this.#options.engine.write(next).catch(error => {
+        // What contradicts the store will never fit: then what happened is at least on record.
+        const fits = !(error instanceof UniqueViolation || error instanceof Conflict)
+        const event = next.slice(-1)
+        if (fits || next.length === 1) throw error
+        return this.#options.engine.write(event)
+      })
+      this.#waiting.shift()
+    }
+  }
+
+  #retry(): void {
+    this.#timer = null
+    this.flush().catch(error => {
+      this.#options.onTrouble(error, this.#waiting.length)
+      this.#timer ??= setTimeout(() => this.#retry(), this.#options.retryAfterMs)
+    })
+  }
+}

@@ -1,0 +1,22 @@
+import { isUsable } from '../domain/api-key.ts'
+import type { Caller } from '../domain/caller.ts'
+import type { Clock } from '../domain/clock.ts'
+import { MeetingNotFound, TenantSuspended, Unauthorized } from '../domain/failures.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Directory } from '../store/directory.ts'
+
+/**
+ * Asks again what was proved when the call came in, for a call that has waited: meanwhile its key may have been revoked, its
+ * tenant suspended, its meeting given to somebody else.
+ * @throws Unauthorized, TenantSuspended, MeetingNotFound
+ */
+export type StillAllowed = (caller: Caller, meeting: OwnedMeeting, kind: 'start' | 'stop') => Promise<void>
+
+export function stillAllowed({ directory, clock }: { directory: Directory; clock: Clock }): StillAllowed {
+  return async (caller, meeting, kind) => {
+    const key = directory.keyByDigest(caller.key.digest)
+    if (key === null || !isUsable(key, clock.now())) throw new Unauthorized()
+    if (kind === 'start' && directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended()
+    if ((await directory.meeting(caller.tenant.id, meeting.id)) === null) throw new MeetingNotFound()
+  }
+}
