@@ -61,7 +61,7 @@ type Variable = (typeof variables)[number]
 /** Each of them can also come from the file that `NAME_FILE` names. */
 const secretVariables: readonly string[] = ['DYTE_ORG_ID', 'DYTE_API_KEY'] satisfies Variable[]
 
-/** Part of the design, not built yet: refused, so that nobody relies on what doesn't happen. */
+/** Planned and not built yet: refused, so that nobody relies on what doesn't happen. */
 const notBuiltYet = new Set([
   'VALKEY_URL',
   'REALTIMEKIT_ACCOUNT_ID',

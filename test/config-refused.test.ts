@@ -119,3 +119,11 @@ t.test('credentials go over http to this machine alone', async t => {
     )
   }
 })
+
+t.test(
+  'settling must take longer than a call may: else a start that arrives late could be followed by another',
+  async t => {
+    const times = { LIVEGATE_DEADLINE_MS: '5000', LIVEGATE_SETTLE_MS: '5000' }
+    t.equal(problemOf({ ...needed, ...times }), 'LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
+  }
+)

@@ -12,7 +12,7 @@ export interface AuditLogOptions {
 /** So many events in one transaction, so that a long queue doesn't hold the store. */
 const groupSize = 500
 const retryAfterMs = 1_000
-/** Of one caller, operation and reason, in a second: the design's figure. */
+/** Of one caller, operation and reason, in a second. */
 const maxEqualRefusals = 10
 
 /**

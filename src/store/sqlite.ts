@@ -10,7 +10,7 @@ import { type ConnectionOptions, type Job, type JobResult, toStoreError } from '
  * nor a cache miss.
  * @throws StoreError when the file cannot be opened or made
  */
-export async function openSqlite(file: string, waits: Pick<ConnectionOptions, 'busyTimeoutMs'> = {}): Promise<Engine> {
+export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits }: Waits = {}): Promise<Engine> {
   let isNew: boolean
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
@@ -51,8 +51,12 @@ export async function openSqlite(file: string, waits: Pick<ConnectionOptions, 'b
   }
 }
 
-/** What doesn't answer in this time counts as broken: calls that wait for it, a stop among them, go on without it. */
-const readWithinMs = 2_000
+/** How long this process is patient. */
+export interface Waits extends Pick<ConnectionOptions, 'busyTimeoutMs'> {
+  /** What doesn't answer in this time counts as broken: calls that wait for it, a stop among them, go on without it. */
+  readWithinMs?: number
+}
+
 const scanWithinMs = 10_000
 
 interface Waiting {
@@ -70,25 +74,25 @@ class SqliteThread {
 
   readonly #withinMs: number | undefined
 
-  /** @param withinMs how long an answer may take; without it as long as it takes */
+  /** @param withinMs how long an answer to `ask` may take */
   constructor(options: ConnectionOptions, withinMs?: number) {
     this.#options = options
     this.#withinMs = withinMs
   }
 
   async ask<R>({ sql, parameters }: CompiledQuery<R>): Promise<R[]> {
-    const [rows] = await this.run({ statements: [{ sql, parameters }], transaction: false })
+    const [rows] = await this.run({ statements: [{ sql, parameters }], transaction: false }, this.#withinMs)
     return (rows ?? []) as R[]
   }
 
-  run(job: Job): Promise<Row[][]> {
+  run(job: Job, withinMs?: number): Promise<Row[][]> {
     // Nobody would end a thread that is started now.
     if (this.#closed) return Promise.reject(new StoreError('the store is closed'))
     this.#worker ??= this.#start()
     const worker = this.#worker
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
-      const timer = this.#withinMs && setTimeout(() => this.#giveUp(id), this.#withinMs)
+      const timer = withinMs && setTimeout(() => this.#giveUp(id, withinMs), withinMs)
       const settle =
         <T>(done: (value: T) => void) =>
         (value: T): void => {
@@ -100,8 +104,8 @@ class SqliteThread {
     })
   }
 
-  #giveUp(id: number): void {
-    this.#waiting.get(id)?.reject(new StoreError(`the store did not answer within ${this.#withinMs} ms`))
+  #giveUp(id: number, withinMs: number): void {
+    this.#waiting.get(id)?.reject(new StoreError(`the store did not answer within ${withinMs} ms`))
     this.#waiting.delete(id)
   }
 

@@ -1,7 +1,7 @@
 import { type Sql, sqlFor } from './database.ts'
 import type { Engine } from './engine.ts'
 import { migrate } from './migrations.ts'
-import { openSqlite } from './sqlite.ts'
+import { openSqlite, type Waits } from './sqlite.ts'
 
 /** An open store: the engine that runs queries and the builder that writes them. */
 export interface Store {
@@ -14,7 +14,7 @@ export interface Store {
  * Opens the store and brings its schema up to date.
  * @throws StoreError when it can't be opened, or when a newer Livegate has written it
  */
-export async function openStore(file: string, waits: { busyTimeoutMs?: number } = {}): Promise<Store> {
+export async function openStore(file: string, waits: Waits = {}): Promise<Store> {
   const engine = await openSqlite(file, waits)
   const sql = sqlFor(engine.dialect)
   try {

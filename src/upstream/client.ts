@@ -125,7 +125,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** The vendor's status in our words (design: the table of answers). */
+/** The vendor's status in our words (docs/vendor.md, section 6). */
 function refusal({ status, retryAfter }: Answer & { retryAfter: string | undefined }, mutation: boolean): Failure {
   const cause = new Error(`the vendor answered ${status}`)
   const ended = (outcome: Outcome) => ({ cause, upstreamStatus: status, ...(mutation && { outcome }) })

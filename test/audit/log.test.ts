@@ -3,6 +3,7 @@ import t from 'tap'
 import { AuditLog, type AuditLogOptions } from '../../src/audit/log.ts'
 import { toAuditEvent } from '../../src/audit/ocsf.ts'
 import type { AuditEvent, AuditOutcome } from '../../src/domain/audit-event.ts'
+import { until } from '../support/until.ts'
 
 let made = 0
 function eventOf({ tenantId = 'acme', outcome = 'done' as AuditOutcome, address = '127.0.0.1' } = {}): AuditEvent {
@@ -198,3 +199,28 @@ t.test(
     t.pass('nothing was lost or doubled')
   }
 )
+
+t.test(
+  'more than ten equal refusals in a second become one event with a count, so that nobody can fill the disk',
+  async t => {
+    const { log, groups } = logInto({ flushAfterMs: 60_000 })
+    for (let i = 0; i < 1_000; i++) log.append(eventOf({ outcome: 'refused' }))
+    for (let i = 0; i < 50; i++) log.append(eventOf())
+    await log.close()
+    const events = groups.flat()
+    t.equal(events.length, 10 + 50 + 1)
+    t.equal(sumOf(events), 1_050)
+    t.match(events.at(-1), { unmapped: { outcome: 'refused', count: 990 } })
+  }
+)
+
+t.test('counts are written by themselves, a second after the one before', async t => {
+  const { log, groups } = logInto({ flushAfterMs: 1 })
+  t.teardown(() => log.close())
+  for (let i = 0; i < 30; i++) log.append(eventOf({ outcome: 'refused' }))
+  await until(() => sumOf(groups.flat()) === 30)
+  for (let i = 0; i < 30; i++) log.append(eventOf({ outcome: 'refused' }))
+  const waitedFrom = performance.now()
+  await until(() => sumOf(groups.flat()) === 60)
+  t.ok(performance.now() - waitedFrom > 500)
+})

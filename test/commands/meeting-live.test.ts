@@ -44,6 +44,14 @@ t.test('a run that a browser began is seen too, since the vendor is asked', asyn
   t.match((await cli.run('meeting', 'assign', 'acme', id)).stderr, live)
 })
 
+t.test('a meeting that the vendor does not have is assigned, and said', async t => {
+  const { cli } = await world(t)
+  const id = randomUUID()
+  const { code, stderr } = await cli.run('meeting', 'assign', 'acme', id)
+  t.equal(code, 0)
+  t.equal(stderr, `livegate: note: the provider has no meeting ${id}\n`)
+})
+
 t.test('a run that has ended by itself holds nothing back, whatever Livegate saw last', async t => {
   const { asAcme, cli, withoutVendor, meeting, simulator } = await world(t)
   const { data } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json()

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Check } from 'typebox/value'
 import { AuditEvent } from '../../src/domain/audit-event.ts'
+import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -120,6 +121,33 @@ t.test(
     t.equal(simulator.livestreams()[0]?.starts, 1)
   }
 )
+
+t.test('who hangs up before the answer is on record too, and so is whose revoked key was tried', async t => {
+  const { asAcme, meeting, simulator, url, withKey, events, store, directory } = await gateway(t)
+  const { key, id, call } = await withKey('acme', ['livestreams:read'])
+  simulator.failNext({ match: { method: 'GET' }, stall: true })
+  const hangUp = new AbortController()
+  const reading = fetch(`${url}/v2/meetings/${meeting}/active-livestream`, {
+    headers: { authorization: `Bearer ${key}`, 'x-request-id': 'left' },
+    signal: hangUp.signal
+  })
+  const left = t.rejects(reading)
+  await until(() => simulator.journal.length > 0)
+  hangUp.abort()
+  await left
+  const of = async (request: string) =>
+    (await events()).filter(event => event.metadata.correlation_uid === request).map(summary)
+  await until(async () => (await of('left')).length > 0)
+  t.strictSame(await of('left'), ['acme getActiveLivestream failed - caller_left'])
+
+  await apiKeysIn(store).revoke(id, Date.now())
+  await directory.pull()
+  t.equal((await call('GET', '/v2/livestreams', undefined, { 'x-request-id': 'revoked' })).statusCode, 401)
+  t.strictSame(await of('revoked'), ['acme listLivestreams refused 401 unauthorized'])
+  t.equal((await asAcme('POST', '/v2/meetings', { title: 'x' }, { 'x-request-id': 'made' })).statusCode, 201)
+  const [, made] = (await events()).filter(event => event.metadata.correlation_uid === 'made')
+  t.match(made?.resources, [{ type: 'meeting', uid: String }], 'what was made is named')
+})
 
 function summary(event: AuditEvent): string {
   const { tenant_id, outcome } = event.unmapped

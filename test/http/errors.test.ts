@@ -76,6 +76,14 @@ t.test('each detail names the field that is wrong, and says what it must be', as
     [asAcme('GET', `${meetings}?page=2`), [{ field: 'query.page', message: 'is not a known field' }]],
     [asAcme('GET', `${meetings}?page_no=0`), [{ field: 'query.page_no', message: 'must be >= 1' }]],
     [asAcme('GET', `${meetings}?per_page=101`), [{ field: 'query.per_page', message: 'must be <= 100' }]],
+    [
+      asAcme('GET', `${meetings}?start_time=yesterday`),
+      [{ field: 'query.start_time', message: 'must be ISO 8601 with its zone, like 2026-11-20T09:30:00Z, or a day' }]
+    ],
+    [
+      asAcme('GET', '/v2/livestreams?status=live'),
+      [{ field: 'query.status', message: 'must be one of INVOKED, LIVE, IDLE, OFFLINE, ERRORED' }]
+    ],
     [asAcme('GET', `${meetings}?page_no=two`), [{ field: 'query.page_no', message: 'must be integer' }]],
     [asAcme('GET', `${meetings}?start_time=2026-13-45`), [{ field: 'query.start_time', message: 'is not a time' }]],
     [

@@ -49,3 +49,36 @@ t.test('a stop of the gateway loses no call that is under way, and takes no new 
   t.strictSame(onRecord('late')(all), ['done', 'failed', 'failed'], 'what was refused, too')
   t.equal(simulator.livestreams().length, 1)
 })
+
+t.test('connections on which nobody asks anything do not hold up the end', async t => {
+  const world = await gateway(t)
+  const silent = await rawSocket(world.url)
+  const half = await rawSocket(world.url)
+  half.write('GET /livez HTTP/1.1\r\nhost: x\r\n')
+  await (await world.as(null)('GET', '/livez')).json()
+  const startedAtMs = performance.now()
+  await world.close()
+  t.ok(performance.now() - startedAtMs < 1_000)
+  await until(() => silent.ended() && half.ended())
+})
+
+t.test('a stop that waits while its caller has hung up is sent before the end', async t => {
+  const { asAcme, meeting, simulator, url, withKey, close } = await gateway(t)
+  const { key } = await withKey('acme', ['livestreams:start', 'livestreams:stop'])
+  simulator.failNext({ match: { method: 'POST' }, delayMs: 300 })
+  const hangUp = new AbortController()
+  const post = (path: string) =>
+    fetch(`${url}/v2/meetings/${meeting}/${path}`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${key}` },
+      signal: hangUp.signal
+    }).catch(() => null)
+  const calls = [post('livestreams')]
+  await until(() => simulator.journal.some(({ method }) => method === 'POST'))
+  calls.push(post('active-livestream/stop'))
+  t.equal((await asAcme('GET', `/v2/meetings/${meeting}`)).statusCode, 200) // the stop was sent before: it is in the lane
+  hangUp.abort()
+  await Promise.all(calls)
+  await close()
+  t.equal(simulator.livestreams()[0]?.status, 'IDLE')
+})

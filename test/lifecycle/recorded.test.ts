@@ -3,7 +3,7 @@ import { presets } from '../../src/domain/scope.ts'
 import { type Mutation, recorder } from '../../src/lifecycle/recorded.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { sqlFor } from '../../src/store/database.ts'
-import { type Engine, type Statement, StoreError } from '../../src/store/engine.ts'
+import { type Engine, type Statement, StoreError, UniqueViolation } from '../../src/store/engine.ts'
 import { operationsIn } from '../../src/store/operations.ts'
 import { manualClock } from '../support/clock.ts'
 
@@ -108,4 +108,11 @@ t.test('idle waits for what is under way, whoever has hung up', async t => {
   writes[1]?.settle.resolve([])
   t.equal(await running, 'done')
   await waiting
+})
+
+t.test('a start of a meeting whose start another process has open is refused, by the store itself', async t => {
+  const { recorded, writes } = recording()
+  const running = recorded(start, async () => t.fail('nothing is done') as never).catch(error => error)
+  writes[0]?.settle.reject(new UniqueViolation('operations_open_start'))
+  t.match(await running, { type: 'start_unsettled', status: 409 })
 })

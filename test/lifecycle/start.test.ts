@@ -1,4 +1,5 @@
 import t from 'tap'
+import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
@@ -77,4 +78,52 @@ t.test('a caller that hangs up aborts nothing: the livestream is started and on 
   await ended
   await until(async () => (await events()).some(({ unmapped }) => unmapped.outcome === 'done'))
   t.equal(simulator.livestreams()[0]?.starts, 1)
+})
+
+t.test('a vendor that says 409 and then cannot be asked: the start failed, and the caller hears it', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t)
+  simulator.failNext([
+    { match: { method: 'POST' }, status: 409, body: {} },
+    { match: { method: 'GET' } }, // the look before the start
+    { match: { method: 'GET' }, status: 503 }
+  ])
+  const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal(reply.statusCode, 502)
+  t.match(reply.json().error, { type: 'upstream_failed', outcome: 'failed' })
+})
+
+t.test('texts of the vendor of any length reach the caller, and lists that hold them', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t)
+  const name = 'a'.repeat(5_000)
+  const data = {
+    id: 'a-livestream',
+    status: 'INVOKED',
+    name,
+    stream_key: name,
+    playback_url: `https://x.example/${name}`
+  }
+  simulator.failNext({ match: { method: 'POST' }, status: 201, body: { success: true, data } })
+  const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal(reply.statusCode, 201)
+  t.match(reply.json().data, { name, stream_key: name })
+  t.equal((await asAcme('GET', '/v2/livestreams')).json().data[0].name, name)
+})
+
+t.test('a wall clock that was set back starts nothing second', async t => {
+  const clock = manualClock()
+  const { asAcme, meeting, simulator, directory } = await gateway(t, {
+    clock,
+    simulator: { activeDuringInvoked: '404', liveAfterMs: 60_000, startWhileLive: 'second', livestreamId: 'reused' }
+  })
+  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal((await start()).statusCode, 201)
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).statusCode, 200)
+  clock.setBack(5_000)
+  await directory.pull()
+  t.equal((await start()).statusCode, 201)
+  t.equal((await start()).statusCode, 200)
+  t.equal(
+    simulator.livestreams().reduce((sum, { starts }) => sum + starts, 0),
+    2
+  )
 })

@@ -105,3 +105,24 @@ t.test('a start during an open stop waits for it and begins a new run', async t 
   t.equal(starting.statusCode, 201)
   t.equal(simulator.livestreams()[0]?.starts, 2)
 })
+
+t.test('a stop that finds nothing live while the outcome of a start is unknown is not called done', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t)
+  simulator.failNext({ match: { method: 'POST' }, hangUp: true })
+  t.match((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().error, { outcome: 'unknown' })
+  const reply = await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  t.equal(reply.statusCode, 409)
+  t.equal(reply.json().error.type, 'start_unsettled')
+  t.equal(reply.headers['retry-after'], '1')
+})
+
+t.test('a vendor that calls it a success to stop nothing: such stops are spaced and count as writes', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t, { simulator: { stopWithNothingLive: '200' } })
+  const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  const first = await stop()
+  t.equal(first.statusCode, 200)
+  t.match(first.headers.ratelimit, /^"write";r=599;/)
+  const replies = await Promise.all(Array.from({ length: 20 }, stop))
+  t.strictSame(new Set(replies.map(({ statusCode }) => statusCode)), new Set([200]))
+  t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 2)
+})

@@ -59,3 +59,12 @@ t.test('when a thread dies, who waits for it hears so, and the next call has a n
   const tables = raw<{ name: string }>`select name from sqlite_master`.compile(sql)
   t.strictSame(await engine.read(tables), [{ name: 'whole' }], 'the transaction that was under way left nothing')
 })
+
+t.test('a look-up that takes too long is given up, and a long list holds no look-up back', async t => {
+  const engine = await openSqlite(join(t.testdir(), 'livegate.db'), { readWithinMs: 100 })
+  t.teardown(() => engine.close())
+  const list = engine.scan(slow.compile(sql)).catch(error => error)
+  t.strictSame(await engine.read(one), [{ one: 1 }])
+  t.match(await refusalOf(engine.read(slow.compile(sql))), { constructor: StoreError, reason: /did not answer within/ })
+  await list
+})

@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import dns from 'node:dns'
+import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { Secret } from '../../src/domain/secret.ts'
@@ -193,4 +195,29 @@ t.test('a call whose time is over before it begins is not sent', async t => {
     requests.map(({ method }) => method),
     ['GET']
   )
+})
+
+t.test('a mutation has a connection of its own, so that no late second answer can be taken for its own', async t => {
+  let made = 0
+  const { url } = await rawVendor(t, socket => {
+    const body = JSON.stringify({ success: true, data: { id: `made-${++made}` } })
+    const answer = `HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+    socket.write(answer)
+    setTimeout(() => socket.writable && socket.write(answer), 2)
+  })
+  const client = clientOf(t, url, undefined, { keepAlive: false })
+  for (let i = 1; i <= 20; i++) {
+    const { body } = await client.call(post())
+    t.match(body, { data: { id: `made-${i}` } })
+  }
+})
+
+t.test("what goes wrong in the vendor's answer is told without a byte of it", async t => {
+  const canary = randomBytes(16).toString('hex')
+  const { url } = await rawVendor(t, socket => {
+    socket.end(`HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{"stream_key":"${canary}"}\r\n`)
+  })
+  const failure = await failureOf(clientOf(t, url).call(post()))
+  t.match(failure, { type: 'upstream_malformed', outcome: 'unknown' })
+  t.notMatch(inspect(failure, { depth: 10, showHidden: true }), canary)
 })

@@ -55,9 +55,19 @@ async function listen(t: TestContext, server: Server): Promise<number> {
 }
 
 /** A client of the given address, with credentials made up for this run. */
-export function clientOf(t: TestContext, url: string, ca?: string): UpstreamClient {
+export function clientOf(
+  t: TestContext,
+  url: string,
+  ca?: string,
+  options: { keepAlive?: boolean } = {}
+): UpstreamClient {
   const authorization = new Secret(`Basic ${randomBytes(12).toString('base64')}`)
-  const client = new UpstreamClient({ baseUrl: new URL(url), authorization, ...(ca !== undefined && { ca }) })
+  const client = new UpstreamClient({
+    ...options,
+    baseUrl: new URL(url),
+    authorization,
+    ...(ca !== undefined && { ca })
+  })
   t.teardown(() => client.close())
   return client
 }
