@@ -32,7 +32,8 @@ export function audit(
   // Who hangs up before the answer gets none, and `onResponse` never comes. A mutation that goes on writes its own events.
   app.addHook('onRequestAbort', async request => {
     if (request.routeOptions.config.rule !== undefined && !request.recorded) {
-      record(request, { outcome: 'failed', type: 'caller_left' })
+      const outcome = request.method === 'GET' || request.method === 'HEAD' ? 'failed' : 'unknown'
+      record(request, { outcome, type: 'caller_left' })
     }
   })
 

@@ -166,6 +166,6 @@ const notHttp = [errors.ResponseExceededMaxSizeError, errors.HTTPParserError, er
 function plain(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(plain).join('; ')
   if (!(error instanceof Error)) return 'unknown'
-  const code = 'code' in error ? ` ${error.code}` : ''
+  const code = 'code' in error && error.code !== undefined ? ` ${error.code}` : ''
   return `${error.name}${code}: ${error.message}`
 }
