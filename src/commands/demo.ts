@@ -9,7 +9,7 @@ import { makeLogger } from '../logger.ts'
 import { createSimulator } from '../simulator/simulator.ts'
 import { apiKeysIn } from '../store/api-keys.ts'
 import { meetingsIn } from '../store/meetings.ts'
-import { openStore } from '../store/store.ts'
+import { openStoreHere } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
 import { dyte } from '../upstream/dyte.ts'
 import { cannotListen } from './cannot-listen.ts'
@@ -113,7 +113,7 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
 /** Two tenants, each with a key that may do everything and a meeting. */
 async function seed({ storeFile, upstream }: Config): Promise<Seeded[]> {
   const provider = dyte(upstream)
-  const store = await openStore(storeFile)
+  const store = await openStoreHere(storeFile)
   try {
     const seeded: Seeded[] = []
     for (const [tenant, name, title] of [

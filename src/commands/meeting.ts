@@ -6,7 +6,6 @@ import { livestreamsIn } from '../store/livestreams.ts'
 import { meetingsIn } from '../store/meetings.ts'
 import { operationsIn } from '../store/operations.ts'
 import type { Store } from '../store/store.ts'
-import { dyte } from '../upstream/dyte.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError } from './io.ts'
 import { tenantOf, withStore } from './with-store.ts'
 
@@ -95,6 +94,7 @@ const askWithinMs = 5_000
 /** Null when the vendor can't be asked, which is no reason not to go on, but is said. */
 async function askVendor(io: Io, meetingId: string): Promise<boolean | null> {
   try {
+    const { dyte } = await import('../upstream/dyte.ts')
     const vendor = dyte(readUpstreamConfig(io.env))
     try {
       const signal = AbortSignal.timeout(askWithinMs)

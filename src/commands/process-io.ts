@@ -1,11 +1,10 @@
 import { environment } from '../config.ts'
-import { openStore } from '../store/store.ts'
 import type { Io } from './io.ts'
 
 /** Beside a gateway that writes all the time a command waits for its turn: revoking a key must work when it is busiest. */
 const busyTimeoutMs = 10_000
 
-/** The real world: this process's environment, its two streams, a store with threads of its own. */
+/** The real world: this process's environment, its two streams, a store. */
 export function processIo(): Io {
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
     if (code === 'EPIPE') return // who reads may leave early (`| head`): that is no failure of the command
@@ -16,6 +15,9 @@ export function processIo(): Io {
     env: environment,
     out: text => process.stdout.write(`${text}\n`),
     err: text => process.stderr.write(`${text}\n`),
-    openStore: file => openStore(file, { busyTimeoutMs })
+    async openStore(file) {
+      const { openStoreHere } = await import('../store/store.ts')
+      return openStoreHere(file, { busyTimeoutMs })
+    }
   }
 }

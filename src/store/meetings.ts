@@ -62,7 +62,7 @@ export function meetingsIn({ engine, sql }: Store) {
     /** Those that came last to their tenants, for the memory of a gateway that starts. */
     async newest(limit: number): Promise<OwnedMeeting[]> {
       const all = sql.selectFrom('meetings').selectAll().where('released_at', 'is', null)
-      const rows = await engine.scan(all.orderBy('revision', 'desc').limit(limit).compile())
+      const rows = await engine.read(all.orderBy('revision', 'desc').limit(limit).compile())
       return rows.map(row => ({ id: row.id, tenantId: row.tenant_id, upstream: row.upstream }))
     },
 

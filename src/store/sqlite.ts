@@ -1,9 +1,8 @@
-import { mkdir, open } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { CompiledQuery } from 'kysely'
 import { type Engine, type Row, type Statement, StoreError, type WriteOptions } from './engine.ts'
 import { type ConnectionOptions, type Job, type JobResult, toStoreError } from './sqlite-connection.ts'
+import { makeFile } from './sqlite-file.ts'
 
 /**
  * SQLite in two worker threads, one that writes and two that only read, so that a slow disk holds neither the event loop
@@ -11,25 +10,17 @@ import { type ConnectionOptions, type Job, type JobResult, toStoreError } from '
  * @throws StoreError when the file cannot be opened or made
  */
 export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits }: Waits = {}): Promise<Engine> {
-  let isNew: boolean
-  try {
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    // Made here and not by the driver, so that nobody else on the machine can read it.
-    const handle = await open(file, 'a', 0o600)
-    isNew = (await handle.stat()).size === 0
-    await handle.close()
-  } catch (cause) {
-    throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
-  }
+  const isNew = await makeFile(file)
   const writer = new SqliteThread({ ...waits, file, readonly: false })
   const reader = new SqliteThread({ ...waits, file, readonly: true }, readWithinMs)
   const scanner = new SqliteThread({ ...waits, file, readonly: true }, scanWithinMs)
   const threads = [scanner, reader, writer]
+  // The scanner's thread starts with the first list.
   const nothing = { statements: [{ sql: 'select 1', parameters: [] }], transaction: false }
   try {
     // A new file becomes a WAL database first: meanwhile it is locked, and a reader would be refused.
     if (isNew) await writer.run(nothing)
-    await Promise.all(threads.map(thread => thread.run(nothing)))
+    await Promise.all([writer.run(nothing), reader.run(nothing)])
   } catch (error) {
     await Promise.all(threads.map(thread => thread.close()))
     throw error
@@ -120,7 +111,11 @@ class SqliteThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: this.#options })
+    const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+      workerData: this.#options,
+      // A thread holds a few rows at a time; without a bound each may grow as large as the main thread.
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 }
+    })
     let failure = new StoreError("the store's thread ended")
     worker.on('message', ({ id, result }: { id: number; result: JobResult }) => {
       const waiting = this.#waiting.get(id)

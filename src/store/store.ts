@@ -2,6 +2,7 @@ import { type Sql, sqlFor } from './database.ts'
 import type { Engine } from './engine.ts'
 import { migrate } from './migrations.ts'
 import { openSqlite, type Waits } from './sqlite.ts'
+import { openSqliteHere } from './sqlite-here.ts'
 
 /** An open store: the engine that runs queries and the builder that writes them. */
 export interface Store {
@@ -11,11 +12,19 @@ export interface Store {
 }
 
 /**
- * Opens the store and brings its schema up to date.
+ * Opens the store of a gateway, with threads of its own, and brings its schema up to date.
  * @throws StoreError when it can't be opened, or when a newer Livegate has written it
  */
 export async function openStore(file: string, waits: Waits = {}): Promise<Store> {
-  const engine = await openSqlite(file, waits)
+  return upToDate(await openSqlite(file, waits))
+}
+
+/** The same on the calling thread: for commands. @throws StoreError */
+export async function openStoreHere(file: string, waits: Pick<Waits, 'busyTimeoutMs'> = {}): Promise<Store> {
+  return upToDate(await openSqliteHere(file, waits))
+}
+
+async function upToDate(engine: Engine): Promise<Store> {
   const sql = sqlFor(engine.dialect)
   try {
     await migrate(engine, sql)
