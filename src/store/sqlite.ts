@@ -5,7 +5,7 @@ import { type ConnectionOptions, type Job, type JobResult, toStoreError } from '
 import { makeFile } from './sqlite-file.ts'
 
 /**
- * SQLite in two worker threads, one that writes and two that only read, so that a slow disk holds neither the event loop
+ * SQLite in worker threads, one that writes and two that only read, so that a slow disk holds neither the event loop
  * nor a cache miss.
  * @throws StoreError when the file cannot be opened or made
  */
