@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
+import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { documentedRoutes, fill } from '../http/helper.ts'
 import { type Client, gateway, type Reply } from '../support/gateway.ts'
@@ -98,14 +99,15 @@ t.test("a tenant's audit log holds its own events and nobody else's, refused str
   await world.as(null)('GET', `/v2/meetings/${otherMeeting}`)
   await asAcme('GET', `/v2/meetings/${otherMeeting}`, undefined, { 'x-request-id': 'acme-tries' })
   const all = await events()
-  const shown: { metadata: { correlation_uid: string }; unmapped: { tenant_id: string } }[] = []
+  const shown: AuditEvent[] = []
   let cursor: string | null = ''
   while (cursor !== null) {
     const page = (await auditor.call('GET', `/gateway/audit-events?limit=50${cursor && `&cursor=${cursor}`}`)).json()
     shown.push(...page.data)
     cursor = page.next_cursor
   }
-  t.ok(shown.length > 20)
+  const calls = shown.reduce((sum, { unmapped }) => sum + (unmapped.count ?? 1), 0)
+  t.ok(calls > 50, `${calls} calls, equal refusals counted`)
   t.strictSame([...new Set(shown.map(({ unmapped }) => unmapped.tenant_id))], ['globex'])
   t.ok(
     all.some(({ metadata }) => metadata.correlation_uid === 'acme-tries'),
@@ -114,6 +116,17 @@ t.test("a tenant's audit log holds its own events and nobody else's, refused str
   t.notOk(
     shown.some(({ metadata }) => metadata.correlation_uid === 'acme-tries'),
     'but not for globex to see'
+  )
+  // A refusal names the id of its own path, and that is all that it may tell of somebody else's livestream.
+  const naming = shown.filter(event => JSON.stringify(event).includes(acme.livestream_id))
+  t.ok(naming.length > 0)
+  t.strictSame(
+    [
+      ...new Set(
+        naming.map(({ status_detail, unmapped }) => `${unmapped.tenant_id} ${unmapped.outcome} ${status_detail}`)
+      )
+    ],
+    ['globex refused livestream_not_found']
   )
 })
 
