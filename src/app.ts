@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { Fingerprint } from './audit/key-files.ts'
 import type { AuditEvent } from './domain/audit-event.ts'
 import type { Clock } from './domain/clock.ts'
 import { ShuttingDown } from './domain/failures.ts'
@@ -38,6 +39,7 @@ export interface Deps {
   directory: Directory
   auditEvents: AuditTrail
   appendEvent(event: AuditEvent): void
+  fingerprint: Fingerprint
   findActive: FindActive
   start: StartOnce
   stop: Stop
@@ -86,13 +88,14 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     // What was under way finishes; its connection takes no further call.
     if (deps.draining()) reply.header('connection', 'close')
   })
-  audit(app, { append: deps.appendEvent, clock })
+  audit(app, { append: deps.appendEvent, fingerprint: text => deps.fingerprint('idempotency_key', text), clock })
   validator(app)
   errorHandler(app)
   app.addSchema(FailureAnswer)
   await security(app, deps)
   const limit = await limits(app, { ...deps.limits, clock })
-  const known = { directory, limits: limit, clock }
+  const fingerprint = (digest: string): string => deps.fingerprint('key', digest)
+  const known = { directory, limits: limit, fingerprint, clock }
   notFound(app, limit.address)
   await openapi(app, { docs: deps.docs, requireKey: keyGuard(known) })
   health(app.withTypeProvider<TypeBox>(), deps.health)

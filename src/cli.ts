@@ -36,6 +36,13 @@ export function define(cli: Command, io: Io): void {
   meeting.command('release <meeting_id>').description('take a meeting from its tenant').option('--force', 'also when it is live').action(async (id, options) => (await import('./commands/meeting.ts')).releaseMeeting(io, id, options))
   meeting.command('list [tenant]').description('assigned meetings').action(async (id, options) => (await import('./commands/meeting.ts')).listMeetings(io, id, options))
 
+  const audit = cli.command('audit').description('the audit log')
+  audit.command('verify').description('prove that nothing was changed, left out or cut').option('--checkpoint <file>', 'a copy of checkpoints from another place (several times)', several).option('--public-key <file>', 'a trusted copy of the public key').action(async options => (await import('./commands/audit-verify.ts')).verifyAudit(io, options))
+  audit.command('export').description('print the log').option('--since <time>', 'at this time or later').option('--until <time>', 'before this time').option('--tenant <id>', 'of one tenant').option('--format <format>', 'ndjson, ocsf or csv', 'ndjson').action(async options => (await import('./commands/audit-export.ts')).exportAudit(io, options))
+  audit.command('prune').description('remove what is older; that it was removed stays provable').requiredOption('--before <time>', 'a day, or a time with its zone').action(async options => (await import('./commands/audit-keep.ts')).pruneAudit(io, options))
+  audit.command('rotate-key').description('sign with a new key from now on').action(async options => (await import('./commands/audit-keep.ts')).rotateAuditKey(io, options))
+  audit.command('schema').description('print the JSON Schema of an event').action(async () => (await import('./commands/audit-schema.ts')).auditSchema(io))
+
   cli.command('openapi').description('print the OpenAPI document').action(async () => (await import('./commands/openapi.ts')).openapi(io))
   cli.command('healthcheck').description('whether the gateway on this machine answers').action(async options => (await import('./commands/healthcheck.ts')).healthcheck(io, options))
 }

@@ -1,4 +1,6 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
+import type { KeyPlaces } from './audit/key-files.ts'
+import { type AuditReads, auditReads } from './audit/rollup.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import { Secret } from './domain/secret.ts'
 import { type Environment, Input, type ReadFile, readText } from './environment.ts'
@@ -11,6 +13,7 @@ export interface Config {
   readonly port: number
   /** The SQLite file. */
   readonly storeFile: string
+  readonly auditKeys: KeyPlaces
   readonly logLevel: string
   readonly upstream: DyteConfig
   readonly readLimit: RateLimit
@@ -25,7 +28,16 @@ export interface Config {
   readonly corsOrigins: readonly string[]
   /** Who may see `/docs`: nobody, everybody, or who shows a key. */
   readonly docs: 'off' | 'public' | 'key'
+  /** Which reads are on record. */
+  readonly auditReads: AuditReads
+  /** Older events are removed; null: none ever. */
+  readonly auditRetentionDays: number | null
+  /** Less free space for the store than this is warned of. */
+  readonly diskFloorMb: number
 }
+
+/** Where a store and the keys of its audit log are. */
+export interface StoreConfig extends Pick<Config, 'storeFile' | 'logLevel' | 'auditKeys'> {}
 
 /** The vendor account `default`. */
 export interface DyteConfig {
@@ -54,7 +66,13 @@ export const variables = [
   'LIVEGATE_SETTLE_MS',
   'LIVEGATE_SHUTDOWN_MS',
   'LIVEGATE_CORS_ORIGINS',
-  'LIVEGATE_DOCS'
+  'LIVEGATE_DOCS',
+  'LIVEGATE_DATA_DIR',
+  'LIVEGATE_AUDIT_READS',
+  'LIVEGATE_AUDIT_RETENTION_DAYS',
+  'LIVEGATE_AUDIT_SIGNING_KEY_FILE',
+  'LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE',
+  'LIVEGATE_DISK_FLOOR_MB'
 ] as const
 type Variable = (typeof variables)[number]
 
@@ -69,11 +87,8 @@ const notBuiltYet = new Set([
   'REALTIMEKIT_API_TOKEN',
   'REALTIMEKIT_BASE_URL',
   'LIVEGATE_UPSTREAMS_FILE',
-  'LIVEGATE_DATA_DIR',
   'LIVEGATE_UPSTREAM_BUDGET',
   'LIVEGATE_READ_TTL_MS',
-  'LIVEGATE_AUDIT_READS',
-  'LIVEGATE_AUDIT_RETENTION_DAYS',
   'LIVEGATE_TRUSTED_PROXIES',
   'LIVEGATE_METRICS_PORT'
 ])
@@ -98,7 +113,10 @@ export function readConfig(env: Environment = environment, readFile: ReadFile = 
     settleMs: input.integer('LIVEGATE_SETTLE_MS', 30_000, 1_000, 600_000),
     shutdownMs: input.integer('LIVEGATE_SHUTDOWN_MS', 9_000, 100, 600_000),
     corsOrigins: input.origins('LIVEGATE_CORS_ORIGINS'),
-    docs: input.choice('LIVEGATE_DOCS', ['off', 'public', 'key'] as const, 'public')
+    docs: input.choice('LIVEGATE_DOCS', ['off', 'public', 'key'] as const, 'public'),
+    auditReads: input.choice('LIVEGATE_AUDIT_READS', auditReads, 'rollup'),
+    auditRetentionDays: input.optionalInteger('LIVEGATE_AUDIT_RETENTION_DAYS', 1, 36_500),
+    diskFloorMb: input.integer('LIVEGATE_DISK_FLOOR_MB', 512, 0, 1_000_000)
   }
   // Else a start that arrives late at the vendor could be followed by another.
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
@@ -108,10 +126,7 @@ export function readConfig(env: Environment = environment, readFile: ReadFile = 
 }
 
 /** What the other commands need: the store. @throws ConfigError */
-export function readStoreConfig(
-  env: Environment = environment,
-  readFile: ReadFile = readText
-): Pick<Config, 'storeFile' | 'logLevel'> {
+export function readStoreConfig(env: Environment = environment, readFile: ReadFile = readText): StoreConfig {
   const input = new Input(env, readFile)
   const config = readStore(input)
   input.refuseUnknown(isKnown, notBuiltYet)
@@ -127,13 +142,23 @@ export function readUpstreamConfig(env: Environment = environment, readFile: Rea
   return config
 }
 
-function readStore(input: Input): Pick<Config, 'storeFile' | 'logLevel'> {
+function readStore(input: Input): StoreConfig {
   const url = input.text('DATABASE_URL', 'sqlite:./data/livegate.db')
   const file = /^sqlite:(?!\/\/|:)(.+)$/.exec(url)?.[1]
   if (/^postgres(ql)?:/.test(url)) input.problem('DATABASE_URL: postgres is not supported yet')
   else if (file === undefined) input.problem('DATABASE_URL must be sqlite:<file>')
+  const storeFile = resolve(file ?? '.')
+  const given = (name: Variable): string | undefined => {
+    const path = input.text(name, '')
+    return path === '' ? undefined : resolve(path)
+  }
   return {
-    storeFile: resolve(file ?? '.'),
+    storeFile,
+    auditKeys: Object.freeze({
+      dataDir: given('LIVEGATE_DATA_DIR') ?? dirname(storeFile),
+      signingKeyFile: given('LIVEGATE_AUDIT_SIGNING_KEY_FILE'),
+      fingerprintKeyFile: given('LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE')
+    }),
     logLevel: input.choice('LOG_LEVEL', logLevels, 'info')
   }
 }

@@ -41,6 +41,11 @@ export class Input {
     return fallback
   }
 
+  /** Null when it is not set. */
+  optionalInteger(name: string, minimum: number, maximum: number): number | null {
+    return this.text(name, '') === '' ? null : this.integer(name, minimum, minimum, maximum)
+  }
+
   choice<C extends string>(name: string, choices: readonly C[], fallback: C): C {
     const text = this.text(name, fallback)
     const choice = choices.find(c => c === text)

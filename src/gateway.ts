@@ -1,8 +1,12 @@
+import { dirname } from 'node:path'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { AuditLog } from './audit/log.ts'
+import { ReadRollup } from './audit/rollup.ts'
+import { type AuditedStore, openAudited } from './audited-store.ts'
 import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
+import { keepTidy, watchDisk } from './housekeeping.ts'
 import { inFlight } from './http/in-flight.ts'
 import { findActive } from './lifecycle/active.ts'
 import { isComing } from './lifecycle/coming.ts'
@@ -17,7 +21,6 @@ import { Repairs } from './lifecycle/repairs.ts'
 import { type Started, startOnce } from './lifecycle/start.ts'
 import { stillAllowed } from './lifecycle/still-allowed.ts'
 import { type Stopped, stop } from './lifecycle/stop.ts'
-import { auditEventsIn } from './store/audit-events.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
 import { livestreamsIn } from './store/livestreams.ts'
 import { meetingsIn } from './store/meetings.ts'
@@ -72,13 +75,20 @@ export async function startGateway({
   try {
     const store = await openStore(storeFile)
     opened.push(() => store.close())
-    const left = await recover({
-      engine: store.engine,
-      operations: operationsIn(store),
-      auditEvents: auditEventsIn(store),
-      clock
+    const audited = await openAudited({
+      store,
+      places: config.auditKeys,
+      clock,
+      onCheckpoint: ({ seq, note }) => logger.info({ seq, checkpoint: note }, 'audit checkpoint'),
+      onTrouble: err => logger.error({ err }, 'the audit log could not be signed')
     })
+    const { publicKey } = audited.keys.signer
+    logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')
+    const { engine } = store
+    const left = await recover({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
     for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
+    await audited.checkpointer.start()
+    opened.push(() => audited.checkpointer.close())
     const directory = await openDirectory(store, clock.now)
 
     const providers: Providers = new Map([
@@ -88,22 +98,29 @@ export async function startGateway({
 
     const ending = new AbortController()
     const state = { ready: false, draining: false, auditTrouble: false }
-    const auditLog = openAuditLog(store, logger, trouble => {
+    const auditLog = openAuditLog(store, audited, logger, trouble => {
       state.auditTrouble = trouble
     })
+    const rollup = new ReadRollup({ reads: config.auditReads, append: event => auditLog.append(event), clock })
+    const disk = watchDisk(dirname(storeFile), config.diskFloorMb, logger)
+    opened.push(() => disk.close())
     const repairs = new Repairs({
       engine: store.engine,
       onTrouble: (err, waiting) => logger.error({ err, waiting }, 'what happened could not be written down yet')
     })
     opened.push(() => repairs.close())
     opened.push(() => auditLog.close())
+    opened.push(() => rollup.close())
     opened.push(follow(directory, logger))
+    const { auditRetentionDays } = config
+    opened.push(keepTidy({ audited, operations: operationsIn(store), auditRetentionDays, log: logger, clock }))
 
     const { recorded, motion, ...given } = services({
       store,
       directory,
       providers,
-      auditLog,
+      audited,
+      rollup,
       repairs,
       config,
       logger,
@@ -114,7 +131,11 @@ export async function startGateway({
       ...given,
       health: {
         ready: () => state.ready && !state.draining,
-        degraded: () => (state.auditTrouble || clock.now() - directory.pulledAtMs > blindAfterMs ? ['store'] : [])
+        degraded() {
+          const blind = clock.now() - directory.pulledAtMs > blindAfterMs
+          return state.auditTrouble || repairs.waiting > 0 || blind ? ['store'] : []
+        },
+        warnings: () => (disk.low() ? ['disk_space'] : [])
       },
       draining: () => state.draining,
       limits: config,
@@ -161,7 +182,8 @@ interface Parts {
   store: Store
   directory: Directory
   providers: Providers
-  auditLog: AuditLog
+  audited: AuditedStore
+  rollup: ReadRollup
   repairs: Repairs
   config: Config
   logger: FastifyBaseLogger
@@ -170,11 +192,22 @@ interface Parts {
 }
 
 /** The services that routes are given. */
-function services({ store, directory, providers, auditLog, repairs, config, logger: log, clock, ending }: Parts) {
+function services({
+  store,
+  directory,
+  providers,
+  audited,
+  rollup,
+  repairs,
+  config,
+  logger: log,
+  clock,
+  ending
+}: Parts) {
   const { engine } = store
   const { deadlineMs, settleMs, corsOrigins, docs } = config
   const deadline = deadlines(deadlineMs, ending)
-  const auditEvents = auditEventsIn(store)
+  const auditEvents = audited.events
   const operations = operationsIn(store)
   const livestreams = livestreamsIn(store)
   const meetings = meetingsIn(store)
@@ -183,7 +216,7 @@ function services({ store, directory, providers, auditLog, repairs, config, logg
   const coming = isComing({ livestreams, clock, settleMs })
   const active = findActive({ providers, livestreams, observe, isComing: coming })
   const forget = (id: string): void => directory.forget(id)
-  const appendEvent = auditLog.append.bind(auditLog)
+  const appendEvent = rollup.append.bind(rollup)
   const repair = repairs.add.bind(repairs)
   const recorded = recorder({ engine, operations, auditEvents, repair, forget, log, clock })
   const allowed = stillAllowed({ directory, clock })
@@ -208,6 +241,7 @@ function services({ store, directory, providers, auditLog, repairs, config, logg
     directory,
     auditEvents,
     appendEvent,
+    fingerprint: audited.keys.fingerprint,
     findActive: active,
     start: startOnce({ ...shared, livestreams }),
     stop: stop({ ...shared, livestreams }),
@@ -222,11 +256,15 @@ function services({ store, directory, providers, auditLog, repairs, config, logg
   }
 }
 
-function openAuditLog(store: Store, logger: FastifyBaseLogger, setTrouble: (trouble: boolean) => void): AuditLog {
-  const auditEvents = auditEventsIn(store)
+function openAuditLog(
+  { engine }: Store,
+  { events: auditEvents }: AuditedStore,
+  logger: FastifyBaseLogger,
+  setTrouble: (trouble: boolean) => void
+): AuditLog {
   return new AuditLog({
     async write(events) {
-      await store.engine.write(events.map(event => auditEvents.append(event)))
+      await engine.write(events.map(event => auditEvents.append(event)))
       setTrouble(false)
     },
     onTrouble(err, waiting) {

@@ -3,10 +3,12 @@ import type { AuditEvent } from '../domain/audit-event.ts'
 export interface AuditLogOptions {
   /** Writes events durably, in order, all or none. */
   write(events: AuditEvent[]): Promise<unknown>
-  /** Called when waiting events could not be written; they stay and are tried again. */
+  /** Called when waiting events could not be written, or not in time; they stay and are tried again. */
   onTrouble(error: unknown, waiting: number): void
   flushAfterMs?: number
   maxWaiting?: number
+  /** A write that takes longer is trouble, even if nobody says so. */
+  slowAfterMs?: number
 }
 
 /** So many events in one transaction, so that a long queue doesn't hold the store. */
@@ -28,10 +30,10 @@ export class AuditLog {
   #flushing: Promise<void> | null = null
   #closed = false
   #countedAtMs = Number.NEGATIVE_INFINITY
-  #refused = { second: 0, counts: new Map<string, number>() }
+  #refused = { second: 0, counts: new Map<string, number>(), before: new Map<string, number>() }
 
   constructor(options: AuditLogOptions) {
-    this.#options = { flushAfterMs: 50, maxWaiting: 10_000, ...options }
+    this.#options = { flushAfterMs: 50, maxWaiting: 10_000, slowAfterMs: 1_000, ...options }
   }
 
   append(event: AuditEvent): void {
@@ -75,9 +77,17 @@ export class AuditLog {
       }
       if (this.#waiting.length === 0) return
       const group = this.#waiting.slice(0, groupSize)
-      await this.#options.write(group)
+      await this.#write(group)
       this.#waiting.splice(0, group.length)
     }
+  }
+
+  /** A disk that hangs gives no error, and neither does the thread that waits for it. */
+  async #write(group: AuditEvent[]): Promise<void> {
+    const { write, onTrouble, slowAfterMs } = this.#options
+    const slow = (): void => onTrouble(new Error('the store is slow'), this.#waitingCount())
+    const timer = setInterval(slow, slowAfterMs)
+    await write(group).finally(() => clearInterval(timer))
   }
 
   #schedule(afterMs: number): void {
@@ -99,18 +109,25 @@ export class AuditLog {
 
   /** Those behind a count too. */
   #waitingCount(): number {
-    return [...this.#waiting, ...this.#counted.values()].reduce((sum, { unmapped }) => sum + (unmapped.count ?? 1), 0)
+    return [...this.#waiting, ...this.#counted.values()].reduce((sum, { count }) => sum + (count ?? 1), 0)
   }
 
-  /** More equal refusals in a second than somebody could mean; so that nobody can fill the disk by being refused. */
+  /**
+   * More equal refusals in a second than somebody could mean; so that nobody can fill the disk by being refused. Who goes on
+   * like that is counted from the first one on.
+   */
   #isFlood(event: AuditEvent): boolean {
     if (event.unmapped.outcome !== 'refused') return false
     const second = Math.floor(event.time / 1_000)
-    if (second !== this.#refused.second) this.#refused = { second, counts: new Map() }
+    if (second !== this.#refused.second) {
+      const before = second === this.#refused.second + 1 ? this.#refused.counts : new Map()
+      this.#refused = { second, counts: new Map(), before }
+    }
+    const { counts, before } = this.#refused
     const key = keyOf(event)
-    const count = (this.#refused.counts.get(key) ?? 0) + 1
-    if (this.#refused.counts.size < groupSize || count > 1) this.#refused.counts.set(key, count)
-    return count > maxEqualRefusals || !this.#refused.counts.has(key)
+    const count = (counts.get(key) ?? 0) + 1
+    if (counts.size < groupSize || count > 1) counts.set(key, count)
+    return count > maxEqualRefusals || (before.get(key) ?? 0) > maxEqualRefusals || !counts.has(key)
   }
 
   #count(event: AuditEvent): void {
@@ -118,14 +135,20 @@ export class AuditLog {
     const key = keyOf(event)
     // The addresses of a broad attack would fill this map too: then the address is what the count leaves out.
     const room = this.#counted.size < groupSize || this.#counted.has(key)
-    const group = room ? key : JSON.stringify([tenant_id, event.api.operation, outcome])
-    const count = (this.#counted.get(group)?.unmapped.count ?? 0) + 1
-    const counted: AuditEvent = { ...event, unmapped: { ...event.unmapped, count } }
-    this.#counted.set(group, room ? counted : { ...counted, src_endpoint: { ip: 'several' }, resources: [] })
+    const group = room ? key : JSON.stringify([tenant_id, outcome])
+    const before = this.#counted.get(group)
+    const counted: AuditEvent = {
+      ...event,
+      count: (before?.count ?? 0) + (event.count ?? 1),
+      start_time: before?.start_time ?? event.start_time ?? event.time,
+      end_time: event.end_time ?? event.time
+    }
+    this.#counted.set(group, room ? counted : { ...counted, src_endpoint: { name: 'several' }, resources: [] })
   }
 }
 
-/** What makes two events equal but for their time and request. */
+/** What makes two events equal but for their time and request. Of callers without a valid key, whatever they asked for. */
 function keyOf({ unmapped, api, status_code, src_endpoint }: AuditEvent): string {
-  return JSON.stringify([unmapped.tenant_id, api.operation, unmapped.outcome, status_code, src_endpoint.ip])
+  const { tenant_id, outcome } = unmapped
+  return JSON.stringify([tenant_id, tenant_id === null ? null : api.operation, outcome, status_code, src_endpoint.ip])
 }

@@ -1,4 +1,4 @@
-import type { AuditEvent, AuditOutcome } from '../domain/audit-event.ts'
+import type { ActorType, AuditEvent, AuditOutcome, AuditResource } from '../domain/audit-event.ts'
 
 /** What a call was about. Without a tenant it was refused before anybody was known. */
 export interface Subject {
@@ -8,9 +8,15 @@ export interface Subject {
   tenantId: string | null
   /** The id of the key that was shown, valid or not; never the key. */
   keyId: string | null
-  address: string
+  /** Of the credential that was shown, valid or not. */
+  keyFingerprint?: string | null | undefined
+  idempotencyKeyFingerprint?: string | null | undefined
+  /** Who acted, when it was no key. */
+  actor?: { type: Exclude<ActorType, 'API key'>; uid: string }
+  /** The client's address; null where there is none. */
+  address: string | null
   requestId: string
-  resources: { type: 'meeting' | 'livestream'; uid: string }[]
+  resources: AuditResource[]
 }
 
 /** How it ended. */
@@ -23,27 +29,38 @@ export interface Ending {
   durationMs?: number | undefined
   upstreamStatus?: number | undefined
   streamKeyRevealed?: boolean | undefined
+  /** Signed note of what was done to the log itself. */
+  note?: string | undefined
 }
 
-/** OCSF 1.8.0 API Activity: create, read, update; delete does not occur. */
+/** OCSF 1.8.0 API Activity. */
 const activities = {
   GET: [2, 'Read'],
   HEAD: [2, 'Read'],
   POST: [1, 'Create'],
   PUT: [3, 'Update'],
-  PATCH: [3, 'Update']
+  PATCH: [3, 'Update'],
+  DELETE: [4, 'Delete']
 } as const
 
 const statusIds = { pending: 0, unknown: 0, done: 1, refused: 2, failed: 2, not_sent: 2 } as const satisfies Record<
   AuditOutcome,
   number
 >
+/** Informational, low (somebody may be trying), medium (something did not work). */
+const severities = { pending: 1, done: 1, refused: 2, failed: 3, not_sent: 3, unknown: 3 } as const satisfies Record<
+  AuditOutcome,
+  number
+>
+const actorTypeIds = { 'API key': 99, Operator: 2, Gateway: 3 } as const satisfies Record<ActorType, number>
 
 /** One line of the audit log, as it is stored and shown. */
 export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): AuditEvent {
-  const { tenantId, action, requestId } = subject
-  const { outcome, status, type, durationMs, upstreamStatus, streamKeyRevealed } = ending
-  const [activityId, activityName] = activities[subject.method as keyof typeof activities] ?? [99, 'Other']
+  const { tenantId, action, requestId, keyFingerprint, idempotencyKeyFingerprint } = subject
+  const { outcome, status, type, durationMs, upstreamStatus, streamKeyRevealed, note } = ending
+  const [activityId, activityName] = activityOf(subject)
+  const actor = subject.actor ?? { type: 'API key' as const, uid: subject.keyId ?? 'unknown' }
+  const denied = outcome === 'refused'
   return {
     class_uid: 6003,
     class_name: 'API Activity',
@@ -52,31 +69,48 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
     activity_id: activityId,
     activity_name: activityName,
     type_uid: 600_300 + activityId,
-    severity_id: 1,
+    severity_id: severities[outcome],
     time: timeMs,
     status_id: statusIds[outcome],
     ...(status !== undefined && { status_code: String(status) }),
     ...(type !== undefined && { status_detail: type }),
+    action_id: denied ? 2 : 1,
+    action: denied ? 'Denied' : 'Allowed',
     ...(durationMs !== undefined && { duration: Math.max(0, Math.round(durationMs)) }),
     metadata: {
       version: '1.8.0',
+      profiles: ['security_control'],
       product: { name: 'Livegate', vendor_name: 'Livegate' },
       correlation_uid: requestId
     },
-    actor: { user: { uid: subject.keyId ?? 'unknown', type: 'API key' } },
+    actor: { user: { ...actor, type_id: actorTypeIds[actor.type] } },
     api: {
       operation: action,
       request: { uid: requestId },
       ...(status !== undefined && { response: { code: status, ...(type !== undefined && { error: type }) } })
     },
-    src_endpoint: { ip: subject.address },
+    src_endpoint: endpointOf(subject),
     resources: subject.resources,
     unmapped: {
       tenant_id: tenantId,
       key_id: subject.keyId,
       outcome,
+      ...(keyFingerprint != null && { key_fingerprint: keyFingerprint }),
+      ...(idempotencyKeyFingerprint != null && { idempotency_key_fingerprint: idempotencyKeyFingerprint }),
       ...(upstreamStatus !== undefined && { upstream_status: upstreamStatus }),
-      ...(streamKeyRevealed && { stream_key_revealed: true })
+      ...(streamKeyRevealed && { stream_key_revealed: true }),
+      ...(note !== undefined && { note })
     }
   }
+}
+
+/** By the method, as OCSF does; but a stop creates nothing. */
+function activityOf({ action, method }: Subject) {
+  if (action === 'stopLivestream') return activities.PUT
+  return activities[method as keyof typeof activities] ?? ([99, 'Other'] as const)
+}
+
+function endpointOf({ address, actor }: Subject): AuditEvent['src_endpoint'] {
+  if (address !== null) return { ip: address }
+  return { name: actor?.type === 'Operator' ? 'command line' : 'gateway' }
 }

@@ -6,8 +6,12 @@ export interface Io {
   env: Environment
   out(text: string): void
   err(text: string): void
+  /** For much output: resolves when there is room for more. */
+  write(text: string): Promise<void>
   /** @throws StoreError */
   openStore(file: string): Promise<Store>
+  /** One moment of a store, to be looked at. @throws StoreError */
+  openSnapshot(file: string): Promise<Store>
 }
 
 /** Wrong usage: one line on standard error, exit code 2. */

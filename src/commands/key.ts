@@ -2,7 +2,7 @@ import { type ApiKey, keyIdPattern, makeKey } from '../domain/api-key.ts'
 import { isPreset, isScope, presets, type Scope, scopes } from '../domain/scope.ts'
 import { apiKeysIn } from '../store/api-keys.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { tenantOf, withStore } from './with-store.ts'
+import { tenantOf, withAudit, withStore } from './with-store.ts'
 
 export interface KeyOptions extends JsonOption {
   preset?: string
@@ -20,9 +20,10 @@ export async function createKey(io: Io, tenantId: string, options: KeyOptions): 
   const { id, key, digest } = makeKey()
   const name = options.name ?? options.preset ?? 'key'
   const apiKey: ApiKey = { id, tenantId, name, scopes: wanted, digest, createdAtMs, expiresAtMs, revokedAtMs: null }
-  await withStore(io, async store => {
+  await withAudit(io, async ({ store, record }) => {
     await tenantOf(store, tenantId)
-    await apiKeysIn(store).create(apiKey)
+    const resources = [{ type: 'key' as const, uid: id }]
+    await apiKeysIn(store).create(apiKey, record({ action: 'createKey', method: 'POST', tenantId, resources }))
   })
   const text = `${key.reveal()}\nkey ${id} of ${tenantId}: ${wanted.join(', ')}. It is shown this once; keep it safe.`
   print(io, options, { ...shown(apiKey), key: key.reveal() }, text)
@@ -52,12 +53,13 @@ export async function listKeys(io: Io, tenantId: string | undefined, options: Js
 /** Acts within 5 s on every running gateway. */
 export async function revokeKey(io: Io, id: string, options: JsonOption): Promise<void> {
   if (!keyIdPattern.test(id)) throw new UsageError('a key id is the 12 characters after lgk_; never give the whole key')
-  await withStore(io, async store => {
+  await withAudit(io, async ({ store, record }) => {
     const keys = apiKeysIn(store)
-    if (await keys.revoke(id, Date.now())) return
-    throw new CommandError(
-      (await keys.find(id)) === null ? `there is no key ${id}` : `the key ${id} was revoked before`
-    )
+    const key = await keys.find(id)
+    if (key === null) throw new CommandError(`there is no key ${id}`)
+    const resources = [{ type: 'key' as const, uid: id }]
+    const event = record({ action: 'revokeKey', method: 'DELETE', tenantId: key.tenantId, resources })
+    if (!(await keys.revoke(id, Date.now(), event))) throw new CommandError(`the key ${id} was revoked before`)
   })
   print(io, options, { id, revoked: true }, `revoked key ${id}; it stops working within 5 s`)
 }

@@ -2,12 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { ConfigError, readUpstreamConfig } from '../config.ts'
 import { Failure } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
+import type { Statement } from '../store/engine.ts'
 import { livestreamsIn } from '../store/livestreams.ts'
 import { meetingsIn } from '../store/meetings.ts'
 import { operationsIn } from '../store/operations.ts'
 import type { Store } from '../store/store.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError } from './io.ts'
-import { tenantOf, withStore } from './with-store.ts'
+import { tenantOf, withAudit, withStore } from './with-store.ts'
 
 export interface AssignOptions extends JsonOption {
   file?: string
@@ -25,7 +26,7 @@ export async function assignMeetings(
   options: AssignOptions
 ): Promise<void> {
   const ids = await readIds(meetingId, options.file)
-  const { results, live } = await withStore(io, async store => {
+  const { results, live } = await withAudit(io, async ({ store, record }) => {
     const tenant = await tenantOf(store, tenantId)
     const meetings = meetingsIn(store)
     const owned = new Set((await meetings.listAll()).map(({ id }) => id))
@@ -33,7 +34,12 @@ export async function assignMeetings(
     const seen = options.force ? [] : await seenLive(store, free, meetingId === undefined ? null : io)
     const live = new Set(seen)
     const wanted = ids.filter(id => !live.has(id))
-    return { live, results: await meetings.assign(tenantId, tenant.upstream, wanted, Date.now()) }
+    const recordAll = (assigned: string[]): Statement[] =>
+      inGroups(assigned).map(group => {
+        const resources = [{ type: 'tenant' as const, uid: tenantId }, ...group.map(meetingResource)]
+        return record({ action: 'assignMeeting', method: 'POST', tenantId, resources })
+      })
+    return { live, results: await meetings.assign(tenantId, tenant.upstream, wanted, Date.now(), recordAll) }
   })
   const taken = ids.filter(id => results.get(id) === 'taken')
   const counts = { assigned: count(results, 'assigned'), unchanged: count(results, 'unchanged') }
@@ -55,12 +61,15 @@ export async function assignMeetings(
 /** Takes a meeting from its tenant; from then on nobody can start, see or stop what runs in it through Livegate. */
 export async function releaseMeeting(io: Io, id: string, options: AssignOptions): Promise<void> {
   const meetingId = readId(id, 'meeting id')
-  await withStore(io, async store => {
+  await withAudit(io, async ({ store, record }) => {
     const meetings = meetingsIn(store)
-    if ((await meetings.ownerOf(meetingId)) === null) throw new CommandError(`nobody has the meeting ${meetingId}`)
+    const owner = await meetings.ownerOf(meetingId)
+    if (owner === null) throw new CommandError(`nobody has the meeting ${meetingId}`)
     const live = options.force ? [] : await seenLive(store, [meetingId], io)
     if (live.length > 0) throw new CommandError(`not released; ${liveNow}: ${meetingId}`)
-    await meetings.release(meetingId, Date.now())
+    const resources = [meetingResource(meetingId)]
+    const event = record({ action: 'releaseMeeting', method: 'DELETE', tenantId: owner.tenantId, resources })
+    await meetings.release(meetingId, Date.now(), event)
   })
   print(io, options, { id: meetingId, released: true }, `released ${meetingId}`)
 }
@@ -73,6 +82,15 @@ export async function listMeetings(io: Io, tenantId: string | undefined, options
   const rows = meetings.map(meeting => [meeting.id, meeting.tenantId, meeting.upstream])
   const values = meetings.map(meeting => ({ id: meeting.id, tenant_id: meeting.tenantId, upstream: meeting.upstream }))
   print(io, options, values, table([['id', 'tenant', 'upstream'], ...rows], 'no meetings are assigned'))
+}
+
+function meetingResource(uid: string) {
+  return { type: 'meeting' as const, uid }
+}
+
+/** An event names so many at most. */
+function inGroups(ids: string[], size = 99): string[][] {
+  return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size))
 }
 
 const liveNow = 'live, or so when last seen (stop first, or give --force)'

@@ -5,7 +5,7 @@ import { makeLogger } from '../logger.ts'
 import type { Io } from './io.ts'
 
 /** Prints the OpenAPI document. It needs no configuration and opens nothing: the routes alone make it. */
-export async function openapi(io: Omit<Io, 'openStore'>): Promise<void> {
+export async function openapi(io: Pick<Io, 'out'>): Promise<void> {
   const app = await describedApp()
   await app.ready()
   io.out(JSON.stringify(app.swagger(), null, 2))
@@ -32,8 +32,9 @@ async function describedApp(): Promise<FastifyInstance> {
     stop: nothing,
     livestreams: { find: nothing, list: nothing },
     meetings: { create: nothing, find: nothing, update: nothing, list: nothing },
-    health: { ready: () => true, degraded: () => [] },
+    health: { ready: () => true, degraded: () => [], warnings: () => [] },
     draining: () => false,
+    fingerprint: () => '',
     clock: systemClock,
     limits: {
       addressLimit: { calls: 1, seconds: 1 },

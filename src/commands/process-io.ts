@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { environment } from '../config.ts'
 import type { Io } from './io.ts'
 
@@ -15,6 +16,13 @@ export function processIo(): Io {
     env: environment,
     out: text => process.stdout.write(`${text}\n`),
     err: text => process.stderr.write(`${text}\n`),
+    async write(text) {
+      if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+    },
+    async openSnapshot(file) {
+      const { openSnapshot } = await import('../store/store.ts')
+      return openSnapshot(file)
+    },
     async openStore(file) {
       const { openStoreHere } = await import('../store/store.ts')
       return openStoreHere(file, { busyTimeoutMs })

@@ -1,4 +1,5 @@
 import closeWithGrace from 'close-with-grace'
+import { AuditKeyError } from '../audit/key-files.ts'
 import { readConfig } from '../config.ts'
 import { startGateway } from '../gateway.ts'
 import { makeLogger } from '../logger.ts'
@@ -13,6 +14,7 @@ export async function serve(io: Io): Promise<void> {
   const started = leaveOnSignal()
   const gateway = await startGateway({ config, logger }).catch(error => {
     if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
+    if (error instanceof AuditKeyError) throw new CommandError(error.message, { cause: error })
     throw cannotListen(error, 'HOST and PORT say where')
   })
   started()

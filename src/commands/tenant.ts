@@ -3,7 +3,7 @@ import { isTenantId, type Tenant } from '../domain/tenant.ts'
 import { UniqueViolation } from '../store/engine.ts'
 import { type TenantChange, tenantsIn } from '../store/tenants.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { tenantOf, withStore } from './with-store.ts'
+import { type Change, tenantOf, withAudit, withStore } from './with-store.ts'
 
 export interface TenantOptions extends JsonOption {
   name?: string
@@ -28,9 +28,9 @@ export async function createTenant(io: Io, id: string, options: TenantOptions): 
     suspended: false,
     createdAtMs: Date.now()
   }
-  await withStore(io, async store => {
+  await withAudit(io, async ({ store, record }) => {
     await tenantsIn(store)
-      .create(tenant)
+      .create(tenant, record(changeOf(id, 'createTenant', 'POST')))
       .catch(error => {
         throw error instanceof UniqueViolation ? new CommandError(`the tenant ${id} exists already`) : error
       })
@@ -42,15 +42,15 @@ export async function updateTenant(io: Io, id: string, options: TenantOptions): 
   const change = readChange(options)
   if (Object.keys(change).length === 0)
     throw new UsageError('nothing to change: give --name, --upstream, --read-limit or --write-limit')
-  await applyChange(io, id, change, options, 'updated')
+  await applyChange(io, id, change, options, 'update')
 }
 
 export async function suspendTenant(io: Io, id: string, options: JsonOption): Promise<void> {
-  await applyChange(io, id, { suspended: true }, options, 'suspended')
+  await applyChange(io, id, { suspended: true }, options, 'suspend')
 }
 
 export async function resumeTenant(io: Io, id: string, options: JsonOption): Promise<void> {
-  await applyChange(io, id, { suspended: false }, options, 'resumed')
+  await applyChange(io, id, { suspended: false }, options, 'resume')
 }
 
 export async function showTenant(io: Io, id: string, options: JsonOption): Promise<void> {
@@ -75,12 +75,24 @@ export async function listTenants(io: Io, options: JsonOption): Promise<void> {
   print(io, options, tenants.map(shown), text)
 }
 
-async function applyChange(io: Io, id: string, change: TenantChange, options: JsonOption, done: string): Promise<void> {
-  const tenant = await withStore(io, async store => {
-    await tenantsIn(store).update(id, change, Date.now())
+const done = { update: 'updated', suspend: 'suspended', resume: 'resumed' } as const
+
+async function applyChange(
+  io: Io,
+  id: string,
+  change: TenantChange,
+  options: JsonOption,
+  what: keyof typeof done
+): Promise<void> {
+  const tenant = await withAudit(io, async ({ store, record }) => {
+    await tenantsIn(store).update(id, change, Date.now(), record(changeOf(id, `${what}Tenant`, 'PATCH')))
     return tenantOf(store, id)
   })
-  print(io, options, shown(tenant), `${done} tenant ${id}`)
+  print(io, options, shown(tenant), `${done[what]} tenant ${id}`)
+}
+
+function changeOf(id: string, action: string, method: Change['method']): Change {
+  return { action, method, tenantId: id, resources: [{ type: 'tenant', uid: id }] }
 }
 
 function readChange({ name, upstream, readLimit, writeLimit }: TenantOptions): TenantChange {

@@ -1,6 +1,13 @@
+import { randomUUID } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { AuditKeyError } from '../audit/key-files.ts'
+import { toAuditEvent } from '../audit/ocsf.ts'
+import { type AuditedStore, openAudited, type Worker } from '../audited-store.ts'
 import { readStoreConfig } from '../config.ts'
+import type { AuditResource } from '../domain/audit-event.ts'
+import { systemClock } from '../domain/clock.ts'
 import type { Tenant } from '../domain/tenant.ts'
-import { StoreError } from '../store/engine.ts'
+import { type Statement, StoreError } from '../store/engine.ts'
 import type { Store } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
 import { CommandError, type Io } from './io.ts'
@@ -8,17 +15,45 @@ import { CommandError, type Io } from './io.ts'
 /** Opens the store for one command, beside a running `serve` or without one, and closes it again. */
 export async function withStore<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
   const { storeFile } = readStoreConfig(io.env)
-  try {
-    const store = await io.openStore(storeFile)
-    try {
-      return await work(store)
-    } finally {
-      await store.close()
-    }
-  } catch (error) {
-    if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
-    throw error
-  }
+  return inWords(async () => closing(await io.openStore(storeFile), work))
+}
+
+/** What a command does, for the record. */
+export interface Change {
+  action: string
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  tenantId: string | null
+  resources: AuditResource[]
+}
+
+/** What a command that changes something is given. */
+export interface Recording {
+  store: Store
+  audited: AuditedStore
+  /** Who works, in which call. */
+  worker: Worker
+  /** The event of a change, for the transaction that makes it: neither is there without the other. */
+  record(change: Change): Statement
+}
+
+/** The same for a command that changes something: what it does is on record, in the same chain as the gateway's calls, and signed. */
+export async function withAudit<T>(io: Io, work: (recording: Recording) => Promise<T>): Promise<T> {
+  const { storeFile, auditKeys: places } = readStoreConfig(io.env)
+  const onTrouble = (error: unknown): void =>
+    io.err(`livegate: note: the audit log could not be signed (${error instanceof Error ? error.message : error})`)
+  const worker: Worker = { actor: { type: 'Operator', uid: operator() }, requestId: randomUUID() }
+  return inWords(async () =>
+    closing(await io.openStore(storeFile), async store => {
+      const audited = await openAudited({ store, places, clock: systemClock, onTrouble })
+      const record = (change: Change): Statement => {
+        const subject = { ...change, ...worker, keyId: null, address: null }
+        return audited.events.append(toAuditEvent(subject, { outcome: 'done' }, Date.now()))
+      }
+      const result = await work({ store, audited, worker, record })
+      await audited.checkpointer.close()
+      return result
+    })
+  )
 }
 
 /** A tenant that must exist, so that a misspelt one is not taken for one that has nothing. */
@@ -26,4 +61,31 @@ export async function tenantOf(store: Store, id: string): Promise<Tenant> {
   const tenant = await tenantsIn(store).find(id)
   if (tenant === null) throw new CommandError(`there is no tenant ${id}`)
   return tenant
+}
+
+async function closing<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T> {
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+export async function inWords<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
+    if (error instanceof AuditKeyError) throw new CommandError(error.message, { cause: error })
+    throw error
+  }
+}
+
+/** Who sits at the command line, as far as the system knows. */
+function operator(): string {
+  try {
+    return userInfo().username.slice(0, 64)
+  } catch {
+    return String(process.getuid?.() ?? 'unknown') // in a container a user may have no name
+  }
 }

@@ -7,6 +7,8 @@ import type { Tenant } from './tenant.ts'
 export interface Caller {
   readonly tenant: Tenant
   readonly key: ApiKey
+  /** Of the key, for the record. */
+  readonly keyFingerprint: string
   /** The client's address, as far as it can be believed. */
   readonly address: string
   readonly requestId: string

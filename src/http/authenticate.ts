@@ -12,6 +12,8 @@ const blindAfterMs = 60_000
 export interface KnownCallers {
   directory: Directory
   limits: Limits
+  /** Of a key's digest, for the record. */
+  fingerprint(digest: string): string
   clock: Clock
 }
 
@@ -23,11 +25,11 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
   const { directory, limits, clock } = deps
 
   app.addHook('onRequest', async (request, reply) => {
-    const { tenant, key } = await identify(request, reply, deps)
+    const { tenant, key, keyFingerprint } = await identify(request, reply, deps)
     const markRecorded = (): void => {
       request.recorded = true
     }
-    request.caller = { tenant, key, address: request.ip, requestId: request.id, markRecorded }
+    request.caller = { tenant, key, keyFingerprint, address: request.ip, requestId: request.id, markRecorded }
 
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
     if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()
@@ -48,20 +50,25 @@ export function keyGuard(deps: KnownCallers): (request: FastifyRequest, reply: F
 }
 
 /** @throws Unauthorized, or RateLimited when its address has guessed too often */
-async function identify(request: FastifyRequest, reply: FastifyReply, { directory, limits, clock }: KnownCallers) {
+async function identify(request: FastifyRequest, reply: FastifyReply, deps: KnownCallers) {
+  const { directory, limits, clock } = deps
   const shown = readKey(request.headers.authorization)
+  const digest = shown === null ? null : digestKey(shown.key)
+  const keyFingerprint = digest === null ? null : deps.fingerprint(digest)
   request.keyId = shown === null ? null : (parseKey(shown.key)?.id ?? null)
-  const key = shown === null || request.keyId === null ? null : findKey(directory, shown.key)
+  request.keyFingerprint = keyFingerprint
+  const key = digest === null || request.keyId === null ? null : findKey(directory, digest)
   request.tenantId = key?.tenantId ?? null
   const tenant = key === null ? null : directory.tenant(key.tenantId)
   const usable = key !== null && tenant !== null && isUsable(key, clock.now())
-  if (usable && (shown?.tenant == null || shown.tenant === tenant.id)) return { key, tenant }
+  if (usable && keyFingerprint !== null && (shown?.tenant == null || shown.tenant === tenant.id)) {
+    return { key, tenant, keyFingerprint }
+  }
   await limits.address(request, reply)
   throw new Unauthorized()
 }
 
-function findKey(directory: Directory, text: string): ApiKey | null {
-  const digest = digestKey(text)
+function findKey(directory: Directory, digest: string): ApiKey | null {
   const key = directory.keyByDigest(digest)
   if (key === null) return null
   return timingSafeEqual(Buffer.from(key.digest), Buffer.from(digest)) ? key : null

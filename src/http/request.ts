@@ -23,6 +23,8 @@ declare module 'fastify' {
     livestream: OwnedLivestream
     /** The id of the key that was shown, valid or not. */
     keyId: string | null
+    /** Of the credential that was shown. */
+    keyFingerprint: string | null
     /** Whose key it was; known as well when the key is revoked or has expired. */
     tenantId: string | null
     /** Why the call failed, for the audit log. */
@@ -46,7 +48,7 @@ export function plainId(header: string | string[] | undefined): string | null {
 
 /** Facts about the request that hooks set; `caller`, `meeting` and `livestream` are there wherever a route can ask for them. */
 export function decorateRequests(app: FastifyInstance): void {
-  for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'tenantId', 'failure'])
+  for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
     app.decorateRequest(fact, null)
   for (const flag of ['recorded', 'streamKeyRevealed']) app.decorateRequest(flag, false)
 }

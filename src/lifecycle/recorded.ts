@@ -44,7 +44,7 @@ export interface RecorderDeps {
   forget(livestreamId: string): void
   log: { error(facts: object, message: string): void }
   clock: Clock
-  /** A mutation's record must stand within this time; else the caller is refused and nothing is sent. */
+  /** A mutation's record must stand within this time; else the caller is refused, within a second, and nothing is sent. */
   writeWithinMs?: number
 }
 
@@ -60,7 +60,7 @@ export interface Recorded {
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
 export function recorder(deps: RecorderDeps): Recorded {
-  const { engine, operations, auditEvents, repair, forget, log, clock, writeWithinMs = 1_000 } = deps
+  const { engine, operations, auditEvents, repair, forget, log, clock, writeWithinMs = 900 } = deps
   const underWay = new Set<Promise<unknown>>()
 
   function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
@@ -90,15 +90,14 @@ export function recorder(deps: RecorderDeps): Recorded {
     }
     const event = (ending: Ending, made: Made = {}) => toAuditEvent(subjectOf(mutation, made), ending, clock.now())
 
-    const intent = event({ outcome: 'pending' })
     try {
-      await begin(operation, intent, goesOn)
+      await begin(operation, event, goesOn)
     } catch (cause) {
       if (cause instanceof UniqueViolation && mutation.kind === 'start') {
         throw new StartUnsettled({ cause, retryAfterSeconds: 1 })
       }
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
-      keep([operations.sent(operation)], intent, cause)
+      keep([operations.sent(operation)], event({ outcome: 'pending' }), cause)
     }
     caller.markRecorded()
 
@@ -138,16 +137,23 @@ export function recorder(deps: RecorderDeps): Recorded {
   }
 
   /** The intent, in time. One that is written after its caller was told otherwise is closed at once: nothing was sent. */
-  async function begin(operation: Operation, intent: AuditEvent, goesOn: boolean): Promise<void> {
+  async function begin(operation: Operation, event: (ending: Ending) => AuditEvent, goesOn: boolean): Promise<void> {
+    const intent = event({ outcome: 'pending' })
     const statements = [operations.sent(operation), auditEvents.append(intent)]
     // What goes on wants its record however late; all else must not be recorded as sent when its caller was refused.
     const written = engine.write(statements, goesOn ? {} : { withinMs: writeWithinMs })
     if (!(await isLate(written))) return
     if (goesOn) {
+      tellOf(intent)
       written.catch(cause => keep([operations.sent(operation)], intent, cause))
     } else {
-      const close = () => engine.write([operations.ended(operation.id, 'failed', null, clock.now())])
-      written.then(close).catch(() => {}) // then it was not written, as its caller was told
+      const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
+      const close = () => [
+        operations.ended(operation.id, 'failed', null, clock.now()),
+        auditEvents.append(event(ending))
+      ]
+      // If it was not written it is as its caller was told.
+      written.then(() => engine.write(close()).catch(() => repair(close()))).catch(() => {})
       throw new Error(`not written within ${writeWithinMs} ms`)
     }
   }
@@ -165,7 +171,9 @@ export function recorder(deps: RecorderDeps): Recorded {
       keep(outcome, ending, cause)
       return null
     })
-    return !(await isLate(written)) && (await written) !== null
+    if (!(await isLate(written))) return (await written) !== null
+    tellOf(ending)
+    return false
   }
 
   /** False when the promise is kept in time, true when it is late; it rejects as the promise does. */
@@ -180,6 +188,11 @@ export function recorder(deps: RecorderDeps): Recorded {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** Whatever becomes of this process and its disk, the operational log has it. */
+  function tellOf(event: AuditEvent): void {
+    log.error({ event }, 'an audit event is not written yet: the store is slow')
   }
 
   function keep(statements: Statement[], event: AuditEvent, cause: unknown): void {
@@ -200,6 +213,7 @@ function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): Subject
     ...operationIds[kind],
     tenantId: caller.tenant.id,
     keyId: caller.key.id,
+    keyFingerprint: caller.keyFingerprint,
     address: caller.address,
     requestId: caller.requestId,
     resources: [

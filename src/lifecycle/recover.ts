@@ -21,7 +21,8 @@ export async function recover({ engine, operations, auditEvents, clock }: Recove
   for (const operation of left) {
     const { id, kind, tenantId, keyId, requestId, meetingId } = operation
     const resources = meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]
-    const subject = { ...operationIds[kind], tenantId, keyId, requestId, resources, address: 'gateway' }
+    const actor = { type: 'Gateway' as const, uid: 'gateway' }
+    const subject = { ...operationIds[kind], tenantId, keyId, requestId, resources, actor, address: null }
     const event = toAuditEvent(subject, { outcome: 'unknown', type: 'gateway_restarted' }, clock.now())
     await engine.write([operations.ended(id, 'unknown', null, clock.now()), auditEvents.append(event)])
   }

@@ -23,6 +23,11 @@ export class Repairs {
     this.#options = { retryAfterMs: 500, ...options }
   }
 
+  /** How many transactions wait. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** @param statements one transaction; the audit event is its last */
   add(statements: Statement[]): void {
     if (this.#waiting.length < maxWaiting) this.#waiting.push(statements)

@@ -7,12 +7,21 @@ export interface Health {
   ready(): boolean
   /** What doesn't work while stops and reads still do. */
   degraded(): 'store'[]
+  /** What will not work soon. */
+  warnings(): 'disk_space'[]
 }
 
 const Live = Type.Object({ status: Type.Literal('ok') }, { description: 'The process answers' })
 const Ready = Type.Object(
-  { status: Type.Enum(['ready', 'unready']), degraded: Type.Array(Type.Enum(['store']), { maxItems: 1 }) },
-  { description: '`degraded` names what does not work while stops and reads still do' }
+  {
+    status: Type.Enum(['ready', 'unready']),
+    degraded: Type.Array(Type.Enum(['store']), { maxItems: 1 }),
+    warnings: Type.Array(Type.Enum(['disk_space']), { maxItems: 1 })
+  },
+  {
+    description:
+      '`degraded` names what does not work while stops and reads still do; `warnings` what will not, unless somebody acts'
+  }
 )
 
 const livez = {
@@ -32,10 +41,10 @@ const readyz = {
   response: { 200: Ready, 503: Ready }
 }
 
-export function health(app: Api, { ready, degraded }: Health): void {
+export function health(app: Api, { ready, degraded, warnings }: Health): void {
   app.get('/livez', { schema: livez, logLevel: 'warn' }, async () => ({ status: 'ok' as const }))
   app.get('/readyz', { schema: readyz, logLevel: 'warn' }, async (_request, reply) => {
     const status = ready() ? ('ready' as const) : ('unready' as const)
-    return reply.code(status === 'ready' ? 200 : 503).send({ status, degraded: degraded() })
+    return reply.code(status === 'ready' ? 200 : 503).send({ status, degraded: degraded(), warnings: warnings() })
   })
 }

@@ -1,13 +1,14 @@
 import type { ApiKey } from '../domain/api-key.ts'
 import { isScope } from '../domain/scope.ts'
 import { type ApiKeysTable, nextRevision, thisRevision } from './database.ts'
-import { writeIf } from './engine.ts'
+import { type Statement, writeIf } from './engine.ts'
 import type { Store } from './store.ts'
 
 /** The table `api_keys`: digests and scopes, never a key. */
 export function apiKeysIn({ engine, sql }: Store) {
   return {
-    async create(key: ApiKey): Promise<void> {
+    /** @param also belongs into the same transaction */
+    async create(key: ApiKey, ...also: Statement[]): Promise<void> {
       await engine.write([
         nextRevision(sql),
         sql
@@ -23,19 +24,20 @@ export function apiKeysIn({ engine, sql }: Store) {
             revoked_at: key.revokedAtMs,
             revision: thisRevision()
           })
-          .compile()
+          .compile(),
+        ...also
       ])
     },
 
     /** False when there is no such key, or when it was revoked before. */
-    async revoke(id: string, nowMs: number): Promise<boolean> {
+    async revoke(id: string, nowMs: number, ...also: Statement[]): Promise<boolean> {
       const query = sql
         .updateTable('api_keys')
         .set({ revoked_at: nowMs, revision: thisRevision() })
         .where('id', '=', id)
         .where('revoked_at', 'is', null)
         .compile()
-      return writeIf(engine, [nextRevision(sql), { ...query, changes: 1 }])
+      return writeIf(engine, [nextRevision(sql), { ...query, changes: 1 }, ...also])
     },
 
     async find(id: string): Promise<ApiKey | null> {

@@ -24,6 +24,7 @@ export interface Database {
   livestreams: LivestreamsTable
   operations: OperationsTable
   audit_events: AuditEventsTable
+  audit_checkpoints: AuditCheckpointsTable
   meta: MetaTable
 }
 
@@ -96,6 +97,15 @@ export interface AuditEventsTable {
   outcome: string
   request_id: string
   event: string
+  prev_hash: string
+  hash: string
+}
+
+export interface AuditCheckpointsTable {
+  kind: string
+  seq: number
+  time: number
+  note: string
 }
 
 export interface MetaTable {
@@ -122,6 +132,14 @@ export function sqlFor(dialect: 'sqlite' | 'postgres'): Sql {
           createQueryCompiler: () => new PostgresQueryCompiler()
         }
   return new Kysely<Database>({ dialect: parts })
+}
+
+/**
+ * SHA-256 in hex of a text in UTF-8. A function that SQLite's connections register (`sqlite-connection.ts`) and that PostgreSQL
+ * needs to have created.
+ */
+export function sha256Hex(text: RawBuilder<string>): RawBuilder<string> {
+  return sql<string>`sha256_hex(${text})`
 }
 
 /** First statement of each transaction that changes followed rows: takes the next revision (and, on PostgreSQL, its lock). */

@@ -2,7 +2,7 @@ import { sql as raw } from 'kysely'
 import type { ListedMeeting, Meeting, OwnedMeeting } from '../domain/meeting.ts'
 import type { Page } from '../domain/paging.ts'
 import { type MeetingsTable, nextRevision, thisRevision } from './database.ts'
-import type { Row, Statement } from './engine.ts'
+import { type Statement, writeIf } from './engine.ts'
 import type { Store } from './store.ts'
 
 export interface MeetingFilter extends Page {
@@ -108,45 +108,54 @@ export function meetingsIn({ engine, sql }: Store) {
       return [query.where('tenant_id', '=', tenantId).compile()]
     },
 
-    /** Gives meetings to a tenant, all in one transaction; those that another tenant holds are left and named. */
-    async assign(tenantId: string, upstream: string, ids: string[], nowMs: number): Promise<Map<string, Assigned>> {
+    /**
+     * Gives meetings to a tenant; those that another tenant holds are left and named.
+     * @param record belongs into the same transaction, for those that are assigned by it
+     */
+    async assign(
+      tenantId: string,
+      upstream: string,
+      ids: string[],
+      nowMs: number,
+      record: (assigned: string[]) => Statement[] = () => []
+    ): Promise<Map<string, Assigned>> {
       const result = new Map<string, Assigned>()
-      for (let from = 0; from < ids.length; from += assignAtOnce) {
+      for (let from = 0; from < ids.length; ) {
         const part = ids.slice(from, from + assignAtOnce)
-        const statements = part.flatMap(id => [
-          assignment({ id, tenantId, upstream }, nowMs),
-          returnLivestreams(tenantId, id),
-          sql.selectFrom('meetings').select(['tenant_id', 'created_at']).where('id', '=', id).compile()
+        const owners = await ownersOf(part)
+        const free = part.filter(id => !owners.has(id))
+        const statements = free.flatMap(id => [
+          { ...assignment({ id, tenantId, upstream }, nowMs), changes: 1 },
+          returnLivestreams(tenantId, id)
         ])
-        const rows = (await engine.write([nextRevision(sql), ...statements])).slice(1)
-        part.forEach((id, i) => {
-          const changed = rows[i * 3] as Row[]
-          const [now] = rows[i * 3 + 2] as Row[]
-          result.set(id, changed.length > 0 ? 'assigned' : now?.tenant_id === tenantId ? 'unchanged' : 'taken')
-        })
+        if (free.length > 0 && !(await writeIf(engine, [nextRevision(sql), ...statements, ...record(free)]))) {
+          continue // somebody else was faster with one of them: look again
+        }
+        for (const id of part) {
+          const owner = owners.get(id)
+          result.set(id, owner === undefined ? 'assigned' : owner === tenantId ? 'unchanged' : 'taken')
+        }
+        from += assignAtOnce
       }
       return result
     },
 
-    /** Takes a meeting, and with it its livestreams, from its tenant. False when nobody has it. */
-    async release(id: string, nowMs: number): Promise<boolean> {
-      const rows = await engine.write([
-        nextRevision(sql),
-        sql
-          .updateTable('meetings')
-          .set({ released_at: nowMs, revision: thisRevision() })
-          .where('id', '=', id)
-          .where('released_at', 'is', null)
-          .returning('id')
-          .compile(),
-        sql
-          .updateTable('livestreams')
-          .set({ released_at: nowMs, revision: thisRevision() })
-          .where('meeting_id', '=', id)
-          .where('released_at', 'is', null)
-          .compile()
-      ])
-      return (rows[1]?.length ?? 0) > 0
+    /**
+     * Takes a meeting, and with it its livestreams, from its tenant. False when nobody has it.
+     * @param also belongs into the same transaction
+     */
+    async release(id: string, nowMs: number, ...also: Statement[]): Promise<boolean> {
+      const meeting = sql
+        .updateTable('meetings')
+        .set({ released_at: nowMs, revision: thisRevision() })
+        .where('id', '=', id)
+        .where('released_at', 'is', null)
+      const livestreams = sql
+        .updateTable('livestreams')
+        .set({ released_at: nowMs, revision: thisRevision() })
+        .where('meeting_id', '=', id)
+        .where('released_at', 'is', null)
+      return writeIf(engine, [nextRevision(sql), { ...meeting.compile(), changes: 1 }, livestreams.compile(), ...also])
     },
 
     /** Ids that changed since `revision`, for the memory that follows. */
@@ -160,6 +169,12 @@ export function meetingsIn({ engine, sql }: Store) {
           .compile()
       )
     }
+  }
+
+  async function ownersOf(ids: string[]): Promise<Map<string, string>> {
+    const query = sql.selectFrom('meetings').select(['id', 'tenant_id']).where('released_at', 'is', null)
+    const rows = await engine.read(query.where('id', 'in', ids).compile())
+    return new Map(rows.map(row => [row.id, row.tenant_id]))
   }
 
   /** Takes effect, and returns a row, only when nobody holds the meeting. */

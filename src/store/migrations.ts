@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from './database.ts'
+import { noHash } from '../domain/audit-chain.ts'
+import { type Sql, sha256Hex } from './database.ts'
 import { Conflict, type Engine, StoreError } from './engine.ts'
 
 /** One step each; step N takes the schema from version N to N + 1. Written for both dialects. Never edited afterwards. */
-const steps: ((db: Sql) => CompiledQuery[])[] = [firstSchema]
+const steps: ((db: Sql) => CompiledQuery[])[] = [firstSchema, chainedAudit]
 
 export const schemaVersion = steps.length
 
@@ -31,6 +33,16 @@ export async function migrate(engine: Engine, db: Sql): Promise<void> {
     } catch (error) {
       if (!(error instanceof Conflict)) throw error // else another process has just taken this step
     }
+  }
+}
+
+/** @throws StoreError unless the schema is of this version: for who only looks */
+export async function checkVersion(engine: Engine, db: Sql): Promise<void> {
+  const version = await readVersion(engine, db)
+  if (version < steps.length) {
+    throw new StoreError(
+      `the store has schema version ${version}, this Livegate needs ${steps.length}: start \`serve\` once`
+    )
   }
 }
 
@@ -134,4 +146,43 @@ function firstSchema(db: Sql): CompiledQuery[] {
     schema.createIndex('audit_events_outcome').on('audit_events').columns(['tenant_id', 'outcome', 'seq']),
     schema.createIndex('audit_events_time').on('audit_events').columns(['tenant_id', 'time'])
   ].map(builder => builder.compile())
+}
+
+/** The events of before are chained as they stand. */
+function chainedAudit(db: Sql): CompiledQuery[] {
+  const { schema } = db
+  const linked = (previous: string, event: string) => sha256Hex(sql`${sql.ref(previous)} || ${sql.ref(event)}`)
+  return [
+    schema
+      .alterTable('audit_events')
+      .addColumn('prev_hash', 'text', c => c.notNull().defaultTo(''))
+      .compile(),
+    schema
+      .alterTable('audit_events')
+      .addColumn('hash', 'text', c => c.notNull().defaultTo(''))
+      .compile(),
+    sql`with recursive chain (seq, prev_hash, hash) as (
+      select 1, ${sql.lit(noHash)}, ${sha256Hex(sql`${sql.lit(noHash)} || event`)} from audit_events where seq = 1
+      union all
+      select chain.seq + 1, chain.hash, ${linked('chain.hash', 'next.event')}
+      from chain join audit_events as next on next.seq = chain.seq + 1
+    )
+    update audit_events set prev_hash = chain.prev_hash, hash = chain.hash from chain where chain.seq = audit_events.seq`.compile(
+      db
+    ),
+    schema
+      .createTable('audit_checkpoints')
+      .addColumn('kind', 'text', c => c.notNull())
+      .addColumn('seq', 'bigint', c => c.notNull())
+      .addColumn('time', 'bigint', c => c.notNull())
+      .addColumn('note', 'text', c => c.notNull())
+      .addPrimaryKeyConstraint('audit_checkpoints_key', ['kind', 'seq'])
+      .compile(),
+    schema.createIndex('operations_settled').on('operations').column('settled_at').compile(),
+    // Names the log in its checkpoints, so that those of another store are not taken for its own.
+    db
+      .insertInto('meta')
+      .values({ name: 'audit_log', value: randomBytes(8).toString('hex') })
+      .compile()
+  ]
 }

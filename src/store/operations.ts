@@ -52,6 +52,15 @@ export function operationsIn({ engine, sql }: Store) {
       return rows.map(row => String(row.meeting_id))
     },
 
+    /** Removes the oldest that were settled before; some at a time. Fewer than asked when none are left. */
+    async removeSettled(beforeMs: number, atMost: number): Promise<number> {
+      const oldest = sql.selectFrom('operations').select('id').where('settled_at', '<', beforeMs).limit(atMost)
+      const [rows] = await engine.write([
+        sql.deleteFrom('operations').where('id', 'in', oldest).returning('id').compile()
+      ])
+      return rows?.length ?? 0
+    },
+
     /** Operations that were under way when the last process ended: nobody knows their outcome. */
     async leftSent(): Promise<Operation[]> {
       const rows = await engine.read(sql.selectFrom('operations').selectAll().where('state', '=', 'sent').compile())

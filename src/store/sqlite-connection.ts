@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import Database from 'better-sqlite3'
 import { Conflict, Expired, StoreError, UniqueViolation } from './engine.ts'
 
@@ -9,9 +10,14 @@ export interface ConnectionOptions {
 }
 
 /** What crosses the thread border: plain data. */
-export interface Job {
-  statements: { sql: string; parameters: readonly unknown[]; changes?: number | undefined }[]
-  transaction: boolean
+export interface Query {
+  sql: string
+  parameters: readonly unknown[]
+}
+
+/** What is written together or not at all. */
+export interface Transaction {
+  statements: (Query & { changes?: number | undefined })[]
   expiresAtMs?: number | undefined
 }
 
@@ -27,7 +33,7 @@ export type JobResult = { rows: Record<string, unknown>[][] } | { error: JobErro
 const defaultBusyTimeoutMs = 500
 const maxPreparedStatements = 500
 
-/** One SQLite connection. Its calls block their thread, therefore it lives in a worker (`sqlite-worker.ts`). */
+/** One SQLite connection. Its calls block their thread, therefore a gateway's live in workers (`sqlite-worker.ts`). */
 export class SqliteConnection {
   readonly #database: Database.Database
   readonly #prepared = new Map<string, Database.Statement>()
@@ -38,6 +44,8 @@ export class SqliteConnection {
     this.#database.function('upper', { deterministic: true }, text =>
       typeof text === 'string' ? text.toUpperCase() : text
     )
+    // For the audit chain: a transaction that reads its head also hashes what it appends.
+    this.#database.function('sha256_hex', { deterministic: true }, text => hash('sha256', String(text), 'hex'))
     if (!readonly) {
       this.#database.pragma('journal_mode = WAL')
       this.#database.pragma('synchronous = FULL')
@@ -45,12 +53,42 @@ export class SqliteConnection {
     }
   }
 
-  /** Never throws: the result says what went wrong. */
-  run(job: Job, now: () => number = Date.now): JobResult {
+  /** One query, outside of any transaction. Never throws: the result says what went wrong. */
+  read(query: Query): JobResult {
     try {
-      return { rows: job.transaction ? this.#transaction(job, now) : job.statements.map(s => this.#execute(s)) }
+      return { rows: [this.#execute(query)] }
     } catch (error) {
       return { error: describe(error) }
+    }
+  }
+
+  /**
+   * Group commit: transactions that wait together are made durable together, by one commit and its one fsync. Each stands for
+   * itself all the same: what one of them breaks is undone alone, and one that is too late takes no other with it. Never throws.
+   */
+  write(group: Transaction[], now: () => number = Date.now): JobResult[] {
+    const results = group.map((): JobResult => ({ error: tooLate }))
+    let left = group.map((transaction, i) => ({ transaction, i }))
+    for (;;) {
+      left = left.filter(({ transaction }) => !isOver(transaction, now()))
+      if (left.length === 0) return results
+      try {
+        // IMMEDIATE takes the write lock first, so that what a transaction reads can't change before it writes.
+        this.#run('BEGIN IMMEDIATE')
+        for (const { transaction, i } of left) results[i] = this.#undoable(transaction)
+        const late = left.filter(({ transaction }) => isOver(transaction, now()))
+        if (late.length === 0) {
+          this.#run('COMMIT')
+          return results
+        }
+        this.#run('ROLLBACK')
+        for (const { i } of late) results[i] = { error: tooLate }
+      } catch (error) {
+        // The disk is full, or the lock was not to be had: then nothing of the group was written.
+        if (this.#database.inTransaction) this.#run('ROLLBACK')
+        for (const { i } of left) results[i] = { error: describe(error) }
+        return results
+      }
     }
   }
 
@@ -58,30 +96,31 @@ export class SqliteConnection {
     this.#database.close()
   }
 
-  #transaction(job: Job, now: () => number): Record<string, unknown>[][] {
-    const check = (): void => {
-      if (job.expiresAtMs !== undefined && now() > job.expiresAtMs) throw new Expired('too late to be written')
-    }
-    check()
-    // IMMEDIATE takes the write lock first, so that what the transaction reads can't change before it writes.
-    this.#database.exec('BEGIN IMMEDIATE')
+  /** One transaction of a group. @throws what ends the whole group */
+  #undoable({ statements }: Transaction): JobResult {
+    this.#run('SAVEPOINT one')
     try {
-      const rows = job.statements.map(s => this.#execute(s))
-      check()
-      this.#database.exec('COMMIT')
-      return rows
+      const rows = statements.map(statement => this.#execute(statement))
+      this.#run('RELEASE one')
+      return { rows }
     } catch (error) {
-      if (this.#database.inTransaction) this.#database.exec('ROLLBACK')
-      throw error
+      if (!this.#database.inTransaction) throw error
+      this.#run('ROLLBACK TO one')
+      this.#run('RELEASE one')
+      return { error: describe(error) }
     }
   }
 
-  #execute({ sql, parameters, changes }: Job['statements'][number]): Record<string, unknown>[] {
+  #execute({ sql, parameters, changes }: Transaction['statements'][number]): Record<string, unknown>[] {
     const statement = this.#prepare(sql)
     const rows = statement.reader ? (statement.all(...parameters) as Record<string, unknown>[]) : []
     const changed = statement.reader ? rows.length : statement.run(...parameters).changes
     if (changes !== undefined && changed !== changes) throw new Conflict(`${changed} rows changed, not ${changes}`)
     return rows
+  }
+
+  #run(sql: string): void {
+    this.#prepare(sql).run()
   }
 
   #prepare(sql: string): Database.Statement {
@@ -95,9 +134,14 @@ export class SqliteConnection {
   }
 }
 
+const tooLate: JobError = { kind: 'expired', message: 'too late to be written' }
+
+function isOver({ expiresAtMs }: Transaction, nowMs: number): boolean {
+  return expiresAtMs !== undefined && nowMs > expiresAtMs
+}
+
 function describe(error: unknown): JobError {
   if (error instanceof Conflict) return { kind: 'conflict', message: error.reason }
-  if (error instanceof Expired) return { kind: 'expired', message: error.reason }
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof Database.SqliteError ? error.code : ''
   const unique = code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY'

@@ -1,6 +1,6 @@
 import type { CompiledQuery } from 'kysely'
-import type { Engine, Row } from './engine.ts'
-import { type ConnectionOptions, type Job, SqliteConnection, toStoreError } from './sqlite-connection.ts'
+import { type Engine, type Row, StoreError } from './engine.ts'
+import { type ConnectionOptions, type JobResult, SqliteConnection, toStoreError } from './sqlite-connection.ts'
 import { makeFile } from './sqlite-file.ts'
 
 /**
@@ -13,26 +13,43 @@ export async function openSqliteHere(
   waits: Pick<ConnectionOptions, 'busyTimeoutMs'> = {}
 ): Promise<Engine> {
   await makeFile(file)
-  const connection = new SqliteConnection({ ...waits, file, readonly: false })
-  const run = async (job: Job): Promise<Row[][]> => {
-    const result = connection.run(job)
-    if ('error' in result) throw toStoreError(result.error)
-    return result.rows
+  return engineOver(new SqliteConnection({ ...waits, file, readonly: false }))
+}
+
+/**
+ * One moment of a store, from opening to closing, whoever writes into it meanwhile: nothing is made, changed or brought up to date.
+ * @throws StoreError when there is no such store
+ */
+export async function openSqliteSnapshot(file: string): Promise<Engine> {
+  let connection: SqliteConnection
+  try {
+    connection = new SqliteConnection({ file, readonly: true })
+  } catch (cause) {
+    throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
   }
-  const read = async <R>({ sql, parameters }: CompiledQuery<R>): Promise<R[]> => {
-    const [rows] = await run({ statements: [{ sql, parameters }], transaction: false })
-    return (rows ?? []) as R[]
-  }
+  rowsOf(connection.read({ sql: 'begin', parameters: [] }))
+  return engineOver(connection)
+}
+
+function engineOver(connection: SqliteConnection): Engine {
+  const read = async <R>({ sql, parameters }: CompiledQuery<R>): Promise<R[]> =>
+    rowsOf(connection.read({ sql, parameters }))[0] as R[]
   return {
     dialect: 'sqlite',
     read,
     scan: read,
-    write: (statements, { withinMs } = {}) => {
+    async write(statements, { withinMs } = {}) {
       const expiresAtMs = withinMs === undefined ? undefined : Date.now() + withinMs
-      return run({ statements: [...statements], transaction: true, expiresAtMs })
+      const [result] = connection.write([{ statements: [...statements], expiresAtMs }])
+      return rowsOf(result as JobResult)
     },
     async close() {
       connection.close()
     }
   }
+}
+
+function rowsOf(result: JobResult): Row[][] {
+  if ('error' in result) throw toStoreError(result.error)
+  return result.rows
 }

@@ -1,8 +1,8 @@
 import { type Sql, sqlFor } from './database.ts'
 import type { Engine } from './engine.ts'
-import { migrate } from './migrations.ts'
+import { checkVersion, migrate } from './migrations.ts'
 import { openSqlite, type Waits } from './sqlite.ts'
-import { openSqliteHere } from './sqlite-here.ts'
+import { openSqliteHere, openSqliteSnapshot } from './sqlite-here.ts'
 
 /** An open store: the engine that runs queries and the builder that writes them. */
 export interface Store {
@@ -16,18 +16,23 @@ export interface Store {
  * @throws StoreError when it can't be opened, or when a newer Livegate has written it
  */
 export async function openStore(file: string, waits: Waits = {}): Promise<Store> {
-  return upToDate(await openSqlite(file, waits))
+  return opened(await openSqlite(file, waits), migrate)
 }
 
 /** The same on the calling thread: for commands. @throws StoreError */
 export async function openStoreHere(file: string, waits: Pick<Waits, 'busyTimeoutMs'> = {}): Promise<Store> {
-  return upToDate(await openSqliteHere(file, waits))
+  return opened(await openSqliteHere(file, waits), migrate)
 }
 
-async function upToDate(engine: Engine): Promise<Store> {
+/** One moment of a store, to be looked at. @throws StoreError also when an older Livegate has written it */
+export async function openSnapshot(file: string): Promise<Store> {
+  return opened(await openSqliteSnapshot(file), checkVersion)
+}
+
+async function opened(engine: Engine, prepare: (engine: Engine, sql: Sql) => Promise<void>): Promise<Store> {
   const sql = sqlFor(engine.dialect)
   try {
-    await migrate(engine, sql)
+    await prepare(engine, sql)
   } catch (error) {
     await engine.close()
     throw error

@@ -1,7 +1,7 @@
 import { formatRateLimit, parseRateLimit } from '../domain/rate-limit.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { nextRevision, type TenantsTable, thisRevision } from './database.ts'
-import { writeIf } from './engine.ts'
+import { type Statement, writeIf } from './engine.ts'
 import type { Store } from './store.ts'
 
 export type TenantChange = Partial<Omit<Tenant, 'id' | 'createdAtMs'>>
@@ -9,26 +9,27 @@ export type TenantChange = Partial<Omit<Tenant, 'id' | 'createdAtMs'>>
 /** The table `tenants`. */
 export function tenantsIn({ engine, sql }: Store) {
   return {
-    /** @throws UniqueViolation when the id is taken */
-    async create(tenant: Tenant): Promise<void> {
+    /** @param also belongs into the same transaction. @throws UniqueViolation when the id is taken */
+    async create(tenant: Tenant, ...also: Statement[]): Promise<void> {
       const row = { ...toColumns(tenant), id: tenant.id, created_at: tenant.createdAtMs }
       await engine.write([
         nextRevision(sql),
         sql
           .insertInto('tenants')
           .values({ ...row, revision: thisRevision() })
-          .compile()
+          .compile(),
+        ...also
       ])
     },
 
     /** False when there is no such tenant. */
-    async update(id: string, change: TenantChange, nowMs: number): Promise<boolean> {
+    async update(id: string, change: TenantChange, nowMs: number, ...also: Statement[]): Promise<boolean> {
       const query = sql
         .updateTable('tenants')
         .set({ ...toColumns(change, nowMs), revision: thisRevision() })
         .where('id', '=', id)
         .compile()
-      return writeIf(engine, [nextRevision(sql), { ...query, changes: 1 }])
+      return writeIf(engine, [nextRevision(sql), { ...query, changes: 1 }, ...also])
     },
 
     async find(id: string): Promise<Tenant | null> {

@@ -6,7 +6,7 @@ import { main } from '../../src/commands/main.ts'
 import type { Environment } from '../../src/config.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { TestContext } from './gateway.ts'
-import { openStoreHere } from './store.ts'
+import { openSnapshot, openStoreHere } from './store.ts'
 
 export interface Outcome {
   code: number
@@ -53,7 +53,11 @@ export async function runHere(args: string[], env: Environment, openStore = open
     err(text) {
       stderr += `${text}\n`
     },
-    openStore
+    async write(text) {
+      stdout += text
+    },
+    openStore,
+    openSnapshot
   })
   return { code, stdout, stderr }
 }

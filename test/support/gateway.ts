@@ -143,7 +143,9 @@ export function configFor(simulator: Pick<Simulator, 'url' | 'org' | 'key'>, sto
     DYTE_API_KEY: simulator.key,
     LIVEGATE_WRITE_LIMIT: '600/60',
     LIVEGATE_DEADLINE_MS: '2000',
-    LIVEGATE_SHUTDOWN_MS: '3000'
+    LIVEGATE_SHUTDOWN_MS: '3000',
+    // Each read on its own: what is rolled up, its own tests show.
+    LIVEGATE_AUDIT_READS: 'all'
   })
 }
 

@@ -68,6 +68,12 @@ export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: AuditT
     })
     const shown = rows.slice(0, limit)
     const next_cursor = rows.length > limit ? String(shown.at(-1)?.seq) : null
-    return { success: true as const, data: shown.map(({ event }) => event), next_cursor }
+    return { success: true as const, data: shown.map(({ event }) => forTenant(event)), next_cursor }
   })
+}
+
+/** Who works at the organisation is not a tenant's business; what was done is. */
+function forTenant(event: AuditEvent): AuditEvent {
+  const { user } = event.actor
+  return user.type === 'Operator' ? { ...event, actor: { user: { ...user, uid: 'operator' } } } : event
 }

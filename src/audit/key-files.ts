@@ -1,0 +1,161 @@
+import { createHmac, createPrivateKey, generateKeyPairSync, randomBytes } from 'node:crypto'
+import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type Signer, signerOf } from './note.ts'
+
+/** The keys are not there, or not the right ones: a log must not go on without what proves it. */
+export class AuditKeyError extends Error {}
+
+export interface KeyPlaces {
+  /** Where keys are made that are not given. */
+  dataDir: string
+  /** Given by file: never made, never replaced. */
+  signingKeyFile?: string | undefined
+  fingerprintKeyFile?: string | undefined
+}
+
+/** What the store remembers of its keys, so that a lost one is not silently replaced. */
+export interface RememberedKeys {
+  publicKey: string | null
+  fingerprintCheck: string | null
+}
+
+export interface AuditKeys {
+  readonly signer: Signer
+  readonly fingerprint: Fingerprint
+  /** What the store is to remember. */
+  readonly remembered: { readonly publicKey: string; readonly fingerprintCheck: string }
+}
+
+/**
+ * A short text that says whether two secrets are equal, to nobody but who has the key: an operator can test a value that he
+ * knows, and a reader of the log cannot guess. 128 bits of HMAC-SHA-256 in hex.
+ */
+export type Fingerprint = (kind: 'key' | 'idempotency_key' | 'check', text: string) => string
+
+const signingKeyName = 'audit-signing.key'
+const fingerprintKeyName = 'audit-fingerprint.key'
+
+/**
+ * Reads both keys, or makes them when the store remembers none.
+ * @throws AuditKeyError when a key is missing, unreadable, or not the one that the store's log was signed with
+ */
+export async function openAuditKeys(places: KeyPlaces, remembered: RememberedKeys): Promise<AuditKeys> {
+  const signingFile = signingKeyFile(places)
+  await finishRotation(signingFile, remembered.publicKey)
+  const mayMakeSigning = places.signingKeyFile === undefined && remembered.publicKey === null
+  const signer = signerOf(toPrivateKey(signingFile, await readOrMake(signingFile, makeSigningKey, mayMakeSigning)))
+  if (remembered.publicKey !== null && remembered.publicKey !== signer.publicKey) {
+    throw new AuditKeyError(`${signingFile} is not the key that this store's audit log is signed with`)
+  }
+
+  const fingerprintFile = places.fingerprintKeyFile ?? join(places.dataDir, fingerprintKeyName)
+  const mayMakeFingerprint = places.fingerprintKeyFile === undefined && remembered.fingerprintCheck === null
+  const text = await readOrMake(fingerprintFile, makeFingerprintKey, mayMakeFingerprint)
+  const fingerprint = fingerprintWith(toBytes(fingerprintFile, text))
+  const fingerprintCheck = fingerprint('check', 'livegate')
+  if (remembered.fingerprintCheck !== null && remembered.fingerprintCheck !== fingerprintCheck) {
+    throw new AuditKeyError(`${fingerprintFile} is not the key that this store's fingerprints were made with`)
+  }
+  return { signer, fingerprint, remembered: { publicKey: signer.publicKey, fingerprintCheck } }
+}
+
+/** A new signing key, ready beside the one that signs. `finishRotation` puts it in place once the store says so. */
+export async function prepareRotation(places: KeyPlaces): Promise<Signer> {
+  if (places.signingKeyFile !== undefined) {
+    throw new AuditKeyError('the signing key is given by file: it cannot be replaced here')
+  }
+  const file = nextOf(signingKeyFile(places))
+  // One that was prepared and not used: no log says that it signs.
+  await rm(file, { force: true })
+  return signerOf(toPrivateKey(file, await readOrMake(file, makeSigningKey, true)))
+}
+
+/** After a rotation, or after a crash in one: the prepared key takes its place when the store says that it signs. */
+export async function finishRotation(signingFile: string, publicKey: string | null): Promise<void> {
+  const next = nextOf(signingFile)
+  const text = await readFile(next, 'utf8').catch(() => null)
+  if (text === null || signerOf(toPrivateKey(next, text)).publicKey !== publicKey) return
+  await rename(next, signingFile)
+  await syncFolder(dirname(signingFile))
+}
+
+export function signingKeyFile({ dataDir, signingKeyFile: given }: KeyPlaces): string {
+  return given ?? join(dataDir, signingKeyName)
+}
+
+function nextOf(file: string): string {
+  return `${file}.next`
+}
+
+function makeSigningKey(): string {
+  return generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+}
+
+function makeFingerprintKey(): string {
+  return `${randomBytes(32).toString('hex')}\n`
+}
+
+function toPrivateKey(file: string, pem: string) {
+  try {
+    const key = createPrivateKey(pem)
+    if (key.asymmetricKeyType === 'ed25519') return key
+  } catch {
+    // What the library says may quote the key.
+  }
+  throw new AuditKeyError(`${file} is not an Ed25519 private key in PEM`)
+}
+
+function toBytes(file: string, text: string): Buffer {
+  if (!/^[0-9a-f]{64}$/i.test(text.trim())) throw new AuditKeyError(`${file} must hold 64 hex digits`)
+  return Buffer.from(text.trim(), 'hex')
+}
+
+function fingerprintWith(key: Buffer): Fingerprint {
+  return (kind, text) => createHmac('sha256', key).update(`${kind}:${text}`).digest('hex').slice(0, 32)
+}
+
+async function readOrMake(file: string, make: () => string, mayMake: boolean): Promise<string> {
+  const read = () => readFile(file, 'utf8')
+  try {
+    return await read()
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
+    if (!missing) throw new AuditKeyError(`${file} cannot be read: ${(cause as Error).message}`, { cause })
+    if (!mayMake)
+      throw new AuditKeyError(`${file} is missing: restore it from a backup; without it nothing proves the log`)
+  }
+  try {
+    await makeOnce(file, make())
+    return await read()
+  } catch (cause) {
+    throw new AuditKeyError(`${file} cannot be made: ${(cause as Error).message}`, { cause })
+  }
+}
+
+/** Whole and durable, or not there; of several who try at once one wins, and all read the winner's. */
+async function makeOnce(file: string, text: string): Promise<void> {
+  const folder = dirname(file)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  const draft = `${file}.${randomBytes(6).toString('hex')}`
+  const handle = await open(draft, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  try {
+    await link(draft, file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    await rm(draft, { force: true })
+  }
+  await syncFolder(folder)
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  await handle.sync().finally(() => handle.close())
+}

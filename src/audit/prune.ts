@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ChainHead, StoredNote } from '../domain/audit-chain.ts'
+import type { AuditEvent } from '../domain/audit-event.ts'
+import type { Signer } from './note.ts'
+import { type Subject, toAuditEvent } from './ocsf.ts'
+import { writeHead } from './statements.ts'
+
+export interface PruneDeps {
+  /** The log's name. */
+  log: string
+  signer: Signer
+  store: {
+    lastCheckpointBefore(timeMs: number): Promise<ChainHead | null>
+    recordCut(cut: StoredNote, publicKey: string, event: AuditEvent): Promise<boolean>
+    cutAt(): Promise<number | null>
+    removeEvents(upToSeq: number, atMost: number): Promise<number>
+    removeNotes(beforeSeq: number): Promise<void>
+  }
+  /** Between two steps, so that whoever writes has his turn. */
+  pauseMs?: number
+}
+
+const eventsAStep = 500
+
+/**
+ * Removes events that are older, up to a checkpoint. That they are removed is signed and on record first: the chain stays
+ * provable across the cut, and what a crash has left of it is removed by the next one. Gives up to where the log is cut, or null.
+ */
+export async function prune(
+  { log, signer, store, pauseMs = 20 }: PruneDeps,
+  {
+    beforeMs,
+    nowMs,
+    actor,
+    requestId
+  }: { beforeMs: number; nowMs: number; requestId: string } & Required<Pick<Subject, 'actor'>>
+): Promise<{ removed: number; cutAt: number | null }> {
+  const head = await store.lastCheckpointBefore(beforeMs)
+  const before = await store.cutAt()
+  if (head !== null && head.seq > (before ?? 0)) {
+    const note = signer.sign(writeHead('cut', log, head, nowMs))
+    const subject = {
+      action: 'pruneAudit',
+      method: 'DELETE',
+      tenantId: null,
+      keyId: null,
+      address: null,
+      resources: []
+    }
+    const event = toAuditEvent({ ...subject, actor, requestId }, { outcome: 'done', note }, nowMs)
+    const written = await store.recordCut({ kind: 'cut', seq: head.seq, timeMs: nowMs, note }, signer.publicKey, event)
+    if (!written) throw new Error('another key signs the audit log by now')
+  }
+  const cutAt = await store.cutAt()
+  if (cutAt === null) return { removed: 0, cutAt }
+  let removed = 0
+  for (;;) {
+    const step = await store.removeEvents(cutAt, eventsAStep)
+    removed += step
+    if (step < eventsAStep) break
+    await sleep(pauseMs)
+  }
+  if (removed > 0) await store.removeNotes(cutAt)
+  return { removed, cutAt }
+}

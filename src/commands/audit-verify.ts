@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Evidence, type Finding, LogVerifier, type Proof } from '../audit/verify.ts'
+import { checkpointFileName, publicKeyFileName } from '../audited-store.ts'
+import { readStoreConfig } from '../config.ts'
+import { auditEventsIn } from '../store/audit-events.ts'
+import { auditNotesIn } from '../store/audit-notes.ts'
+import type { Store } from '../store/store.ts'
+import { CommandError, type Io, type JsonOption, print } from './io.ts'
+import { inWords } from './with-store.ts'
+
+export interface VerifyOptions extends JsonOption {
+  checkpoint?: string[]
+  publicKey?: string
+}
+
+/** Proves the audit log: exit code 0, or 1 with the first bad event. Changes nothing, also beside a running gateway. */
+export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void> {
+  const { storeFile, auditKeys } = readStoreConfig(io.env)
+  // Read before the store: a checkpoint that is newer than what is looked at would seem to vouch for missing events.
+  const given = await Promise.all((options.checkpoint ?? []).map(async file => readNotes(file, await readNeeded(file))))
+  const beside = await readFile(join(auditKeys.dataDir, checkpointFileName), 'utf8').catch(() => null)
+  const trusted =
+    options.publicKey === undefined
+      ? await readFile(join(auditKeys.dataDir, publicKeyFileName), 'utf8').catch(() => null)
+      : await readNeeded(options.publicKey)
+  const outside = [...given.flat(), ...(beside === null ? [] : [beside])]
+  const result = await inWords(async () => {
+    const store = await io.openSnapshot(storeFile)
+    try {
+      return await verifyStore(store, outside, trusted)
+    } finally {
+      await store.close()
+    }
+  })
+  if ('why' in result) {
+    const where = result.seq === null ? '' : `event ${result.seq}: `
+    if (options.json) io.out(JSON.stringify({ verified: false, seq: result.seq, why: result.why }))
+    throw new CommandError(`the audit log does not hold: ${where}${result.why}`)
+  }
+  const { firstSeq, lastSeq, signedSeq, checkpoints, beforeTheCut } = result
+  const facts = {
+    verified: true,
+    first_seq: firstSeq,
+    last_seq: lastSeq,
+    signed_seq: signedSeq,
+    checkpoints,
+    not_compared: beforeTheCut,
+    own_key_trusted: options.publicKey === undefined
+  }
+  const lines = [
+    `the audit log holds: events ${firstSeq} to ${lastSeq}, signed up to ${signedSeq}, ${checkpoints} checkpoints`,
+    ...(beforeTheCut > 0 ? [`${beforeTheCut} of the checkpoints are about events that were pruned`] : []),
+    ...(options.publicKey === undefined
+      ? ['the public key beside the log was trusted: give a copy from another place with --public-key']
+      : [])
+  ]
+  print(io, options, facts, lines.join('\n'))
+}
+
+async function verifyStore(store: Store, outside: string[], trusted: string | null): Promise<Finding | Proof> {
+  const notes = auditNotesIn(store)
+  const { publicKey } = await notes.keys()
+  const trustedKey = trusted?.trim() ?? publicKey
+  if (trustedKey === null) throw new CommandError('this log was never signed: no gateway has served it yet')
+  const evidence: Evidence = { log: await notes.logName(), notes: await notes.list(), outside, publicKey, trustedKey }
+  const verifier = new LogVerifier(evidence)
+  for await (const events of auditEventsIn(store).walk()) {
+    for (const event of events) {
+      const finding = verifier.next(event)
+      if (finding !== null) return finding
+    }
+  }
+  return verifier.end()
+}
+
+async function readNeeded(file: string): Promise<string> {
+  return readFile(file, 'utf8').catch(() => {
+    throw new CommandError(`${file} cannot be read`)
+  })
+}
+
+/** Notes one after the other, or lines of the gateway's log that carry them. */
+function readNotes(file: string, text: string): string[] {
+  const logged = text.split('\n').flatMap(line => {
+    const found = /"checkpoint":("(?:[^"\\]|\\.)*")/.exec(line)?.[1]
+    return found === undefined ? [] : [JSON.parse(found) as string]
+  })
+  const plain = [...text.matchAll(/^livegate\.audit\/(?:.+\n)+\n(?:— .+\n?)+/gm)].map(([note]) => note)
+  if (logged.length + plain.length === 0) throw new CommandError(`${file} holds no checkpoint`)
+  return [...logged, ...plain]
+}

@@ -1,0 +1,46 @@
+import { hash } from 'node:crypto'
+
+/** What the first event of a log follows. */
+export const noHash = '0'.repeat(64)
+
+/** The link of the chain: SHA-256 in hex of the hash before, as its 64 hex characters, and the event's JSON text as stored. */
+export function chainHash(prevHash: string, event: string): string {
+  return hash('sha256', prevHash + event, 'hex')
+}
+
+/** An event as it is stored: its place, its link, its text, and the columns beside it by which it is found. */
+export interface ChainedEvent {
+  readonly seq: number
+  readonly prevHash: string
+  readonly hash: string
+  /** The JSON text. */
+  readonly event: string
+  readonly columns: {
+    readonly time: number
+    readonly tenant_id: string | null
+    readonly action: string
+    readonly outcome: string
+    readonly request_id: string
+  }
+}
+
+/** How far the log goes: how many events it has had, and the hash of the last. */
+export interface ChainHead {
+  readonly seq: number
+  readonly hash: string
+}
+
+/**
+ * What a signed statement says of the log: `checkpoint`, where it stood; `cut`, up to where events were removed on purpose;
+ * `key`, that another key signs from there on.
+ */
+export type NoteKind = 'checkpoint' | 'cut' | 'key'
+
+/** A signed statement as it is stored. */
+export interface StoredNote {
+  readonly kind: NoteKind
+  readonly seq: number
+  readonly timeMs: number
+  /** C2SP signed-note text. */
+  readonly note: string
+}

@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import { statfs } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AuditedStore } from './audited-store.ts'
+import type { Clock } from './domain/clock.ts'
+import type { Operations } from './store/operations.ts'
+
+interface Log {
+  info(facts: object, message: string): void
+  warn(facts: object, message: string): void
+  error(facts: object, message: string): void
+}
+
+export interface TidyDeps {
+  audited: Pick<AuditedStore, 'prune'>
+  operations: Pick<Operations, 'removeSettled'>
+  /** Null: the audit log is kept for ever. */
+  auditRetentionDays: number | null
+  log: Log
+  clock: Pick<Clock, 'now'>
+}
+
+const dayMs = 86_400_000
+const tidyEveryMs = 3_600_000
+const firstTidyAfterMs = 60_000
+/** An operation that is settled is needed for the replay of its answer; the audit log remembers it for longer. */
+const keepOperationsMs = 7 * dayMs
+const operationsAStep = 500
+const pauseMs = 20
+
+/** Removes what is old enough, in small steps, so that nobody waits for it. */
+export async function tidy({ audited, operations, auditRetentionDays, log, clock }: TidyDeps): Promise<void> {
+  const nowMs = clock.now()
+  if (auditRetentionDays !== null) {
+    const worker = { actor: { type: 'Gateway' as const, uid: 'retention' }, requestId: randomUUID() }
+    const { removed, cutAt } = await audited.prune(nowMs - auditRetentionDays * dayMs, worker)
+    if (removed > 0) log.info({ removed, cutAt }, 'audit events were removed: their time is over')
+  }
+  for (;;) {
+    const step = await operations.removeSettled(nowMs - keepOperationsMs, operationsAStep)
+    if (step < operationsAStep) return
+    await sleep(pauseMs)
+  }
+}
+
+/** Tidies every hour. Gives back what ends it. */
+export function keepTidy(deps: TidyDeps): () => Promise<void> {
+  let running = Promise.resolve()
+  const run = (): void => {
+    running = tidy(deps).catch(err =>
+      deps.log.error({ err }, 'what is old could not be removed: tried again in an hour')
+    )
+  }
+  const first = setTimeout(run, firstTidyAfterMs)
+  const timer = setInterval(run, tidyEveryMs)
+  return () => {
+    clearTimeout(first)
+    clearInterval(timer)
+    return running
+  }
+}
+
+const lookAtDiskEveryMs = 10_000
+const warnEveryMs = 600_000
+
+/** Watches the free space where the store is: starts stop when it is used up, and it should not come to that. */
+export function watchDisk(folder: string, floorMb: number, log: Log): { low(): boolean; close(): void } {
+  let low = false
+  let warnedAtMs = Number.NEGATIVE_INFINITY
+  const look = async (): Promise<void> => {
+    const { bavail, bsize } = await statfs(folder)
+    const freeMb = Math.floor((bavail * bsize) / 2 ** 20)
+    low = freeMb < floorMb
+    if (!low || performance.now() - warnedAtMs < warnEveryMs) return
+    warnedAtMs = performance.now()
+    log.warn({ folder, freeMb, floorMb }, 'little disk space is left: without any, starts are refused')
+  }
+  const tryToLook = (): void => {
+    look().catch(err => log.error({ err, folder }, 'the free disk space cannot be read'))
+  }
+  tryToLook()
+  const timer = setInterval(tryToLook, lookAtDiskEveryMs)
+  return { low: () => low, close: () => clearInterval(timer) }
+}

@@ -1,0 +1,86 @@
+import { Worker } from 'node:worker_threads'
+import { StoreError } from './engine.ts'
+import type { ConnectionOptions, JobResult, Query, Transaction } from './sqlite-connection.ts'
+
+/** What the worker is asked: one of the two, or nothing at its end. */
+export interface Message {
+  id: number
+  read?: Query
+  write?: Transaction[]
+}
+
+interface Waiting {
+  resolve(results: JobResult[]): void
+  reject(error: StoreError): void
+}
+
+/** The main thread's end of one worker. A worker that dies rejects what it owed; the next call starts another. */
+export class SqliteThread {
+  readonly #options: ConnectionOptions
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Worker | null = null
+  #closed = false
+  #nextId = 0
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+  }
+
+  /** Rejects with a StoreError when the thread ends, or when there is no answer within the time given. */
+  run(job: Omit<Message, 'id'>, withinMs?: number): Promise<JobResult[]> {
+    // Nobody would end a thread that is started now.
+    if (this.#closed) return Promise.reject(new StoreError('the store is closed'))
+    this.#worker ??= this.#start()
+    const worker = this.#worker
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      const timer = withinMs && setTimeout(() => this.#giveUp(id, withinMs), withinMs)
+      const settle =
+        <T>(done: (value: T) => void) =>
+        (value: T): void => {
+          clearTimeout(timer)
+          done(value)
+        }
+      this.#waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
+      worker.postMessage({ id, ...job } satisfies Message)
+    })
+  }
+
+  #giveUp(id: number, withinMs: number): void {
+    this.#waiting.get(id)?.reject(new StoreError(`the store did not answer within ${withinMs} ms`))
+    this.#waiting.delete(id)
+  }
+
+  /** Finishes what was sent, then ends the thread. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const worker = this.#worker
+    if (worker === null) return
+    const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+    worker.postMessage({ id: -1 } satisfies Message)
+    await ended
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+      workerData: this.#options,
+      // A thread holds a few rows at a time; without a bound each may grow as large as the main thread.
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 }
+    })
+    let failure = new StoreError("the store's thread ended")
+    worker.on('message', ({ id, results }: { id: number; results: JobResult[] }) => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      waiting?.resolve(results)
+    })
+    worker.on('error', cause => {
+      failure = new StoreError(`the store's thread ended: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    })
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#worker = null
+      for (const { reject } of this.#waiting.values()) reject(failure)
+      this.#waiting.clear()
+    })
+    return worker
+  }
+}
