@@ -1,18 +1,22 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Checkpointer } from './audit/checkpointer.ts'
 import {
+  AuditKeyError,
   type AuditKeys,
+  dropRotation,
   finishRotation,
   type KeyPlaces,
   openAuditKeys,
   prepareRotation,
   signingKeyFile
 } from './audit/key-files.ts'
-import type { Signer } from './audit/note.ts'
+import { openNote, type Signer } from './audit/note.ts'
 import { type Subject, toAuditEvent } from './audit/ocsf.ts'
 import { prune } from './audit/prune.ts'
-import { readUnproved, writeHead, writeKeyChange } from './audit/statements.ts'
+import { readStatement, readUnproved, writeHead, writeKeyChange } from './audit/statements.ts'
+import { type Finding, LogVerifier } from './audit/verify.ts'
 import type { StoredNote } from './domain/audit-chain.ts'
 import type { Clock } from './domain/clock.ts'
 import { type AuditEvents, auditEventsIn } from './store/audit-events.ts'
@@ -25,7 +29,7 @@ export interface AuditedOptions {
   store: Store
   places: KeyPlaces
   clock: Clock
-  /** A checkpoint was signed; the file beside the data has it already. */
+  /** A checkpoint was signed and written. */
   onCheckpoint?(note: StoredNote): void
   /** It could not be signed or written. */
   onTrouble(error: unknown): void
@@ -72,14 +76,21 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
       const [rows] = await store.engine.write([table.headQuery()])
       return table.toHead(rows ?? [])
     },
+    async holds({ seq, hash }) {
+      const there = seq === 0 ? hash : await table.hashAt(seq)
+      if (there !== null) return there === hash
+      const cut = (await notes.list()).findLast(({ kind }) => kind === 'cut')
+      const text = cut === undefined ? null : openNote(cut.note, (await open()).signer.publicKey)
+      return text !== null && (readStatement(text)?.head?.seq ?? 0) >= seq
+    },
     write: (note, publicKey) => writeIf(store.engine, [notes.demandPublicKey(publicKey), notes.add(note)]),
     async reload() {
       keys = await open()
       return keys.signer
     },
     async publish(note) {
-      await publishFile(places.dataDir, checkpointFileName, note.note)
       told.onCheckpoint?.(note)
+      await publishFile(places.dataDir, checkpointFileName, note.note)
     },
     onTrouble: told.onTrouble,
     clock
@@ -98,11 +109,13 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
     },
     events,
     checkpointer,
-    prune: (beforeMs, worker) =>
-      prune(
-        { log, signer: keys.signer, store: prunableLog(store, events) },
-        { ...worker, beforeMs, nowMs: clock.now() }
-      ),
+    async prune(beforeMs, worker) {
+      // Another process may have changed the key.
+      keys = await open()
+      const sign = (): Promise<void> => checkpointer.sign()
+      const deps = { log, signer: keys.signer, store: prunableLog(store, events), prove, sign }
+      return prune(deps, { ...worker, beforeMs, nowMs: clock.now() })
+    },
 
     async rotate(worker) {
       const before = keys.signer
@@ -117,11 +130,28 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
         notes.addHere({ kind: 'key', timeMs: nowMs, note }),
         ...(await cutSignedBy(after, nowMs))
       ])
-      if (!written) throw new Error('another key signs the audit log by now')
+      if (!written) {
+        await dropRotation(places, after.publicKey)
+        throw new AuditKeyError('another key signs the audit log by now')
+      }
       await finishRotation(signingKeyFile(places), after.publicKey)
       await checkpointer.sign()
       return after.publicKey
     }
+  }
+
+  /** What is wrong with the log up to there. */
+  async function prove(upToSeq: number): Promise<Finding | null> {
+    const { publicKey } = keys.signer
+    const known = (await notes.list()).filter(({ kind, seq }) => kind === 'key' || seq <= upToSeq)
+    const verifier = new LogVerifier({ log, notes: known, publicKey, trustedKey: publicKey })
+    for await (const some of table.walk({ upToSeq })) {
+      for (const event of some) {
+        const finding = verifier.next(event)
+        if (finding !== null) return finding
+      }
+    }
+    return null
   }
 
   /** Where the log is cut is signed anew: who trusts the new key alone can prove it. */
@@ -133,10 +163,16 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
   }
 }
 
-/** Replaced whole: who reads it meanwhile has the one before. */
+/** Replaced whole: who reads it meanwhile has the one before. Of several who write at once, one is the last. */
 async function publishFile(folder: string, name: string, text: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  const draft = join(folder, `.${name}.${process.pid}`)
-  await writeFile(draft, text, { mode: 0o644 })
-  await rename(draft, join(folder, name))
+  // By chance and not by process: in two containers both have the same number.
+  const draft = join(folder, `.${name}.${randomBytes(6).toString('hex')}`)
+  try {
+    await writeFile(draft, text, { mode: 0o644 })
+    await rename(draft, join(folder, name))
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
+  }
 }

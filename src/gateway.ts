@@ -133,7 +133,8 @@ export async function startGateway({
         ready: () => state.ready && !state.draining,
         degraded() {
           const blind = clock.now() - directory.pulledAtMs > blindAfterMs
-          return state.auditTrouble || repairs.waiting > 0 || blind ? ['store'] : []
+          const waits = repairs.waiting > 0 || recorded.late() > 0
+          return state.auditTrouble || waits || blind ? ['store'] : []
         },
         warnings: () => (disk.low() ? ['disk_space'] : [])
       },

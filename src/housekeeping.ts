@@ -21,8 +21,7 @@ export interface TidyDeps {
 }
 
 const dayMs = 86_400_000
-const tidyEveryMs = 3_600_000
-const firstTidyAfterMs = 60_000
+const tidyTimes = { firstAfterMs: 60_000, everyMs: 3_600_000 }
 /** An operation that is settled is needed for the replay of its answer; the audit log remembers it for longer. */
 const keepOperationsMs = 7 * dayMs
 const operationsAStep = 500
@@ -44,15 +43,15 @@ export async function tidy({ audited, operations, auditRetentionDays, log, clock
 }
 
 /** Tidies every hour. Gives back what ends it. */
-export function keepTidy(deps: TidyDeps): () => Promise<void> {
+export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes): () => Promise<void> {
   let running = Promise.resolve()
   const run = (): void => {
     running = tidy(deps).catch(err =>
       deps.log.error({ err }, 'what is old could not be removed: tried again in an hour')
     )
   }
-  const first = setTimeout(run, firstTidyAfterMs)
-  const timer = setInterval(run, tidyEveryMs)
+  const first = setTimeout(run, firstAfterMs)
+  const timer = setInterval(run, everyMs)
   return () => {
     clearTimeout(first)
     clearInterval(timer)
@@ -64,7 +63,12 @@ const lookAtDiskEveryMs = 10_000
 const warnEveryMs = 600_000
 
 /** Watches the free space where the store is: starts stop when it is used up, and it should not come to that. */
-export function watchDisk(folder: string, floorMb: number, log: Log): { low(): boolean; close(): void } {
+export function watchDisk(
+  folder: string,
+  floorMb: number,
+  log: Log,
+  everyMs = lookAtDiskEveryMs
+): { low(): boolean; close(): void } {
   let low = false
   let warnedAtMs = Number.NEGATIVE_INFINITY
   const look = async (): Promise<void> => {
@@ -79,6 +83,6 @@ export function watchDisk(folder: string, floorMb: number, log: Log): { low(): b
     look().catch(err => log.error({ err, folder }, 'the free disk space cannot be read'))
   }
   tryToLook()
-  const timer = setInterval(tryToLook, lookAtDiskEveryMs)
+  const timer = setInterval(tryToLook, everyMs)
   return { low: () => low, close: () => clearInterval(timer) }
 }

@@ -35,7 +35,10 @@ t.test('each bad value is refused in words that name its variable', async t => {
     LIVEGATE_SETTLE_MS: ['999', '600001', 'never'],
     LIVEGATE_SHUTDOWN_MS: ['99', '600001', '-5'],
     LIVEGATE_CORS_ORIGINS: ['*', 'app.example.com', 'https://app.example.com/', 'https://*.example.com/x', 'null'],
-    LIVEGATE_DOCS: ['yes', 'true', 'PUBLIC']
+    LIVEGATE_DOCS: ['yes', 'true', 'PUBLIC'],
+    LIVEGATE_AUDIT_READS: ['ALL', 'no', 'rollup,all'],
+    LIVEGATE_AUDIT_RETENTION_DAYS: ['0', '36501', '30d', '-1', '1.5'],
+    LIVEGATE_DISK_FLOOR_MB: ['-1', '1000001', '1GB']
   }
   for (const [name, values] of Object.entries(bad)) {
     for (const value of values) {
@@ -60,11 +63,8 @@ t.test('what the design has but this version has not is refused, not accepted an
     'REALTIMEKIT_API_TOKEN',
     'REALTIMEKIT_BASE_URL',
     'LIVEGATE_UPSTREAMS_FILE',
-    'LIVEGATE_DATA_DIR',
     'LIVEGATE_UPSTREAM_BUDGET',
     'LIVEGATE_READ_TTL_MS',
-    'LIVEGATE_AUDIT_READS',
-    'LIVEGATE_AUDIT_RETENTION_DAYS',
     'LIVEGATE_TRUSTED_PROXIES',
     'LIVEGATE_METRICS_PORT'
   ]) {

@@ -31,6 +31,7 @@ t.test('with the credentials alone everything else has its default', async t => 
     host: '127.0.0.1',
     port: 3000,
     storeFile: resolve('data/livegate.db'),
+    auditKeys: { dataDir: resolve('data'), signingKeyFile: undefined, fingerprintKeyFile: undefined },
     logLevel: 'info',
     readLimit: { calls: 600, seconds: 60 },
     writeLimit: { calls: 60, seconds: 60 },
@@ -39,7 +40,10 @@ t.test('with the credentials alone everything else has its default', async t => 
     settleMs: 30_000,
     shutdownMs: 9_000,
     corsOrigins: [],
-    docs: 'public'
+    docs: 'public',
+    auditReads: 'rollup',
+    auditRetentionDays: null,
+    diskFloorMb: 512
   })
   t.equal(upstream.kind, 'dyte')
   t.equal(upstream.orgId, 'org-1')
@@ -62,13 +66,24 @@ t.test('every setting can be given', async t => {
     LIVEGATE_SETTLE_MS: '1000',
     LIVEGATE_SHUTDOWN_MS: '600000',
     LIVEGATE_CORS_ORIGINS: 'https://app.example.com, http://localhost:5173,',
-    LIVEGATE_DOCS: 'key'
+    LIVEGATE_DOCS: 'key',
+    LIVEGATE_DATA_DIR: '/srv/audit',
+    LIVEGATE_AUDIT_READS: 'none',
+    LIVEGATE_AUDIT_RETENTION_DAYS: '90',
+    LIVEGATE_AUDIT_SIGNING_KEY_FILE: '/run/secrets/signing.key',
+    LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE: 'fingerprint.key',
+    LIVEGATE_DISK_FLOOR_MB: '0'
   })
   const { upstream, ...rest } = config
   t.strictSame(rest, {
     host: '0.0.0.0',
     port: 0,
     storeFile: '/srv/livegate/live.db',
+    auditKeys: {
+      dataDir: '/srv/audit',
+      signingKeyFile: '/run/secrets/signing.key',
+      fingerprintKeyFile: resolve('fingerprint.key')
+    },
     logLevel: 'trace',
     readLimit: { calls: 1, seconds: 2 },
     writeLimit: { calls: 3, seconds: 4 },
@@ -77,7 +92,10 @@ t.test('every setting can be given', async t => {
     settleMs: 1_000,
     shutdownMs: 600_000,
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
-    docs: 'key'
+    docs: 'key',
+    auditReads: 'none',
+    auditRetentionDays: 90,
+    diskFloorMb: 0
   })
   t.equal(upstream.baseUrl.href, 'https://vendor.example/v9')
 })
@@ -95,16 +113,23 @@ t.test('nobody can change a setting afterwards', async t => {
     config.readLimit,
     config.writeLimit,
     config.addressLimit,
-    config.corsOrigins
+    config.corsOrigins,
+    config.auditKeys
   ]) {
     t.ok(Object.isFrozen(part))
   }
 })
 
 t.test('other commands need no credentials of the vendor, and are strict about the store', async t => {
-  t.strictSame(readStoreConfig({}), { storeFile: resolve('data/livegate.db'), logLevel: 'info' })
+  const keysIn = (folder: string) => ({ dataDir: folder, signingKeyFile: undefined, fingerprintKeyFile: undefined })
+  t.strictSame(readStoreConfig({}), {
+    storeFile: resolve('data/livegate.db'),
+    auditKeys: keysIn(resolve('data')),
+    logLevel: 'info'
+  })
   t.strictSame(readStoreConfig({ DATABASE_URL: 'sqlite:x.db', LOG_LEVEL: 'debug', PORT: 'x' }), {
     storeFile: resolve('x.db'),
+    auditKeys: keysIn(resolve('.')),
     logLevel: 'debug'
   })
   t.match(problemOf({ DATABASE_URL: 'x', LOG_LEVEL: 'x' }, readStoreConfig), /^DATABASE_URL .*; LOG_LEVEL /)

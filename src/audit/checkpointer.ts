@@ -9,6 +9,8 @@ export interface CheckpointerOptions {
   signer: Signer
   /** Where the log stands, after everything that was asked to be written before. */
   head(): Promise<ChainHead>
+  /** Whether the log still goes through there, or has been cut since. */
+  holds(head: ChainHead): Promise<boolean>
   /** Writes it down. False, and nothing is written, when another key than this signs by now. */
   write(note: StoredNote, publicKey: string): Promise<boolean>
   /** The key that signs by now: after a rotation that another process has made. */
@@ -30,6 +32,8 @@ export class Checkpointer {
   #signer: Signer
   #timer: NodeJS.Timeout | null = null
   #events = 0
+  /** What this process has signed last: nobody makes it sign a log that was written again behind its back. */
+  #signed: ChainHead | null = null
   #signing: Promise<void> | null = null
 
   constructor(options: CheckpointerOptions) {
@@ -71,24 +75,24 @@ export class Checkpointer {
   }
 
   async #sign(): Promise<void> {
-    const { write, reload } = this.#options
-    const note = await this.#note()
-    if (await write(note, this.#signer.publicKey)) return this.#options.publish(note)
-    this.#signer = await reload()
-    const again = await this.#note()
-    if (!(await write(again, this.#signer.publicKey))) throw new Error('the key that signs the audit log is not here')
-    await this.#options.publish(again)
+    if (this.#signed !== null && !(await this.#options.holds(this.#signed))) {
+      throw new Error(`event ${this.#signed.seq} is not the one that was signed: somebody has changed the audit log`)
+    }
+    if (await this.#signWith(this.#signer)) return
+    this.#signer = await this.#options.reload()
+    if (!(await this.#signWith(this.#signer))) throw new Error('the key that signs the audit log is not here')
   }
 
-  async #note(): Promise<StoredNote> {
-    const { log, head, clock } = this.#options
+  /** False when another key signs by now. */
+  async #signWith(signer: Signer): Promise<boolean> {
+    const { log, head, write, publish, clock } = this.#options
     const place = await head()
     const timeMs = clock.now()
-    return {
-      kind: 'checkpoint',
-      seq: place.seq,
-      timeMs,
-      note: this.#signer.sign(writeHead('checkpoint', log, place, timeMs))
-    }
+    const text = signer.sign(writeHead('checkpoint', log, place, timeMs))
+    const note: StoredNote = { kind: 'checkpoint', seq: place.seq, timeMs, note: text }
+    if (!(await write(note, signer.publicKey))) return false
+    this.#signed = place
+    await publish(note)
+    return true
   }
 }

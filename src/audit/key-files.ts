@@ -65,18 +65,27 @@ export async function prepareRotation(places: KeyPlaces): Promise<Signer> {
   if (places.signingKeyFile !== undefined) {
     throw new AuditKeyError('the signing key is given by file: it cannot be replaced here')
   }
-  const file = nextOf(signingKeyFile(places))
-  // One that was prepared and not used: no log says that it signs.
-  await rm(file, { force: true })
-  return signerOf(toPrivateKey(file, await readOrMake(file, makeSigningKey, true)))
+  const file = signingKeyFile(places)
+  const pem = makeSigningKey()
+  const signer = signerOf(toPrivateKey(file, pem))
+  await make(nextOf(file, signer.publicKey), pem)
+  return signer
+}
+
+/** Forgets a key that was prepared when it came to nothing. */
+export async function dropRotation(places: KeyPlaces, publicKey: string): Promise<void> {
+  await rm(nextOf(signingKeyFile(places), publicKey), { force: true })
 }
 
 /** After a rotation, or after a crash in one: the prepared key takes its place when the store says that it signs. */
 export async function finishRotation(signingFile: string, publicKey: string | null): Promise<void> {
-  const next = nextOf(signingFile)
+  if (publicKey === null) return
+  const next = nextOf(signingFile, publicKey)
   const text = await readFile(next, 'utf8').catch(() => null)
   if (text === null || signerOf(toPrivateKey(next, text)).publicKey !== publicKey) return
-  await rename(next, signingFile)
+  await rename(next, signingFile).catch(error => {
+    if (error.code !== 'ENOENT') throw error // else another process has just put it there
+  })
   await syncFolder(dirname(signingFile))
 }
 
@@ -84,8 +93,9 @@ export function signingKeyFile({ dataDir, signingKeyFile: given }: KeyPlaces): s
   return given ?? join(dataDir, signingKeyName)
 }
 
-function nextOf(file: string): string {
-  return `${file}.next`
+/** Each prepared key has a name of its own: of two rotations at once, the key of the one that wins is still there. */
+function nextOf(signingFile: string, publicKey: string): string {
+  return `${signingFile}.next-${publicKey.split('+')[1]}`
 }
 
 function makeSigningKey(): string {
@@ -115,7 +125,7 @@ function fingerprintWith(key: Buffer): Fingerprint {
   return (kind, text) => createHmac('sha256', key).update(`${kind}:${text}`).digest('hex').slice(0, 32)
 }
 
-async function readOrMake(file: string, make: () => string, mayMake: boolean): Promise<string> {
+async function readOrMake(file: string, makeText: () => string, mayMake: boolean): Promise<string> {
   const read = () => readFile(file, 'utf8')
   try {
     return await read()
@@ -125,12 +135,14 @@ async function readOrMake(file: string, make: () => string, mayMake: boolean): P
     if (!mayMake)
       throw new AuditKeyError(`${file} is missing: restore it from a backup; without it nothing proves the log`)
   }
-  try {
-    await makeOnce(file, make())
-    return await read()
-  } catch (cause) {
-    throw new AuditKeyError(`${file} cannot be made: ${(cause as Error).message}`, { cause })
-  }
+  await make(file, makeText())
+  return await read()
+}
+
+async function make(file: string, text: string): Promise<void> {
+  await makeOnce(file, text).catch(cause => {
+    throw new AuditKeyError(`${file} cannot be made: ${cause.message}`, { cause })
+  })
 }
 
 /** Whole and durable, or not there; of several who try at once one wins, and all read the winner's. */

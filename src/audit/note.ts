@@ -31,26 +31,26 @@ export function signerOf(privateKey: KeyObject): Signer {
   }
 }
 
-/** The text of a note when this key has signed it, else null. */
+/** The text of a note when this key has signed it, else null. Not a byte may differ from how it was written. */
 export function openNote(note: string, publicKey: string): string | null {
   const raw = readPublicKey(publicKey)
   const end = note.lastIndexOf('\n\n')
-  if (raw === null || end < 0) return null
+  const signatures = note.slice(end + 2)
+  if (raw === null || end < 0 || !/^(?:— \S+ \S+\n)+$/.test(signatures)) return null
   const text = note.slice(0, end + 1)
-  const signatures = note.slice(end + 2).matchAll(/^— (\S+) ([A-Za-z0-9+/]+=*)$/gm)
   const key = createPublicKey({ key: Buffer.concat([derPrefix, raw]), format: 'der', type: 'spki' })
-  for (const [, name, encoded = ''] of signatures) {
-    const bytes = Buffer.from(encoded, 'base64')
+  for (const [, name, encoded = ''] of signatures.matchAll(/^— (\S+) (\S+)$/gm)) {
+    const bytes = readBase64(encoded)
     const ours = name === keyName && bytes.length === idLength + signatureLength && bytes.indexOf(keyId(raw)) === 0
-    if (ours && verify(null, Buffer.from(text), key, bytes.subarray(idLength))) return text
+    if (ours) return verify(null, Buffer.from(text), key, bytes.subarray(idLength)) ? text : null
   }
   return null
 }
 
 /** The 32 bytes of a verifier key, or null when the text is none. */
 export function readPublicKey(text: string): Buffer | null {
-  const [, name, id, encoded = ''] = /^(\S+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+=*)$/.exec(text.trim()) ?? []
-  const bytes = Buffer.from(encoded, 'base64')
+  const [, name, id, encoded = ''] = /^(\S+)\+([0-9a-f]{8})\+(\S+)$/.exec(text.trim()) ?? []
+  const bytes = readBase64(encoded)
   const raw = bytes.subarray(1)
   const fits = name === keyName && raw.length === 32 && bytes[0] === ed25519[0] && id === keyId(raw).toString('hex')
   return fits ? raw : null
@@ -59,4 +59,10 @@ export function readPublicKey(text: string): Buffer | null {
 function keyId(raw: Buffer): Buffer {
   const digest = hash('sha256', Buffer.concat([Buffer.from(`${keyName}\n`), ed25519, raw]), 'buffer')
   return digest.subarray(0, idLength)
+}
+
+/** Nothing of a text that is not exactly how these bytes are written. */
+function readBase64(text: string): Buffer {
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.toString('base64') === text ? bytes : Buffer.alloc(0)
 }

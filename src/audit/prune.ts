@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChainHead, StoredNote } from '../domain/audit-chain.ts'
 import type { AuditEvent } from '../domain/audit-event.ts'
+import type { Finding } from './evidence.ts'
+import { AuditKeyError } from './key-files.ts'
 import type { Signer } from './note.ts'
 import { type Subject, toAuditEvent } from './ocsf.ts'
 import { writeHead } from './statements.ts'
@@ -16,18 +18,25 @@ export interface PruneDeps {
     removeEvents(upToSeq: number, atMost: number): Promise<number>
     removeNotes(beforeSeq: number): Promise<void>
   }
+  /** What is wrong with the log up to there, if anything is: a cut must not make good what somebody has changed. */
+  prove(upToSeq: number): Promise<Finding | null>
+  /** Signs how far the log goes. */
+  sign(): Promise<void>
   /** Between two steps, so that whoever writes has his turn. */
   pauseMs?: number
 }
 
 const eventsAStep = 500
 
+/** What was to be removed does not hold. */
+export class NotProved extends Error {}
+
 /**
  * Removes events that are older, up to a checkpoint. That they are removed is signed and on record first: the chain stays
  * provable across the cut, and what a crash has left of it is removed by the next one. Gives up to where the log is cut, or null.
  */
 export async function prune(
-  { log, signer, store, pauseMs = 20 }: PruneDeps,
+  { log, signer, store, prove, sign, pauseMs = 20 }: PruneDeps,
   {
     beforeMs,
     nowMs,
@@ -38,6 +47,10 @@ export async function prune(
   const head = await store.lastCheckpointBefore(beforeMs)
   const before = await store.cutAt()
   if (head !== null && head.seq > (before ?? 0)) {
+    const wrong = await prove(head.seq)
+    if (wrong !== null) {
+      throw new NotProved(`nothing was removed: the audit log does not hold at event ${wrong.seq}: ${wrong.why}`)
+    }
     const note = signer.sign(writeHead('cut', log, head, nowMs))
     const subject = {
       action: 'pruneAudit',
@@ -49,7 +62,9 @@ export async function prune(
     }
     const event = toAuditEvent({ ...subject, actor, requestId }, { outcome: 'done', note }, nowMs)
     const written = await store.recordCut({ kind: 'cut', seq: head.seq, timeMs: nowMs, note }, signer.publicKey, event)
-    if (!written) throw new Error('another key signs the audit log by now')
+    if (!written) throw new AuditKeyError('another key signs the audit log by now')
+    // The removal may take long, and the record of it must not seem to be nobody's meanwhile.
+    await sign()
   }
   const cutAt = await store.cutAt()
   if (cutAt === null) return { removed: 0, cutAt }
@@ -60,6 +75,6 @@ export async function prune(
     if (step < eventsAStep) break
     await sleep(pauseMs)
   }
-  if (removed > 0) await store.removeNotes(cutAt)
+  await store.removeNotes(cutAt)
   return { removed, cutAt }
 }

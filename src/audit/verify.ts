@@ -1,12 +1,7 @@
-import { type ChainedEvent, type ChainHead, chainHash, noHash, type StoredNote } from '../domain/audit-chain.ts'
-import { openNote, readPublicKey } from './note.ts'
-import { readStatement, readUnproved, type Statement } from './statements.ts'
+import { type ChainedEvent, type ChainHead, chainHash, noHash } from '../domain/audit-chain.ts'
+import { type Evidence, type Finding, readEvidence, type Signed } from './evidence.ts'
 
-/** What is wrong, with the first event that shows it. */
-export interface Finding {
-  seq: number | null
-  why: string
-}
+export type { Evidence, Finding } from './evidence.ts'
 
 /** What was proved. */
 export interface Proof {
@@ -20,19 +15,6 @@ export interface Proof {
   beforeTheCut: number
 }
 
-export interface Evidence {
-  /** The log's own name; notes about another one are none of its. */
-  log: string
-  /** What the store holds. */
-  notes: readonly StoredNote[]
-  /** Copies of checkpoints from other places. */
-  outside?: readonly string[]
-  /** The key that signs by what the store says. */
-  publicKey: string | null
-  /** A trusted copy of a key that signs or has signed. */
-  trustedKey: string
-}
-
 /** Beyond these a tail without a signature is no accident: checkpoints come every 10 s and every 1,000 events. */
 const maxUnsigned = 2_000
 const maxUnsignedMs = 20_000
@@ -42,28 +24,23 @@ const maxUnsignedMs = 20_000
  * is what signatures are for, and copies of them in other places.
  */
 export class LogVerifier {
-  readonly #heads: { head: ChainHead; from: string }[]
-  readonly #cut: ChainHead | null
-  readonly #signed: { seq: number; timeMs: number } | null
   readonly #wrong: Finding | null
-  readonly #checkpoints: number
+  readonly #signed: Signed
+  readonly #heads: Signed['heads']
   #nextHead = 0
   #first: number | null = null
   #last: ChainHead | null
-  #lastTimeMs = 0
+  /** The time since which events have come that no signature vouches for, and of the latest of them. */
+  #unsigned: { sinceMs: number; untilMs: number } | null = null
 
   /** @param after where to begin, when the events before were proved */
   constructor(evidence: Evidence, after: ChainHead | null = null) {
-    const { statements, wrong, signed } = readEvidence(evidence)
-    this.#wrong = wrong
-    this.#signed = signed
-    const cuts = statements.filter(({ kind }) => kind === 'cut')
-    this.#cut = cuts.at(-1)?.head ?? null
-    this.#heads = statements
-      .flatMap(({ head, from }) => (head === undefined ? [] : [{ head, from }]))
+    const read = readEvidence(evidence)
+    this.#wrong = 'why' in read ? read : null
+    this.#signed = 'why' in read ? { heads: [], cut: null, last: null, checkpoints: 0, keyChanges: new Map() } : read
+    this.#heads = this.#signed.heads
       .filter(({ head }) => head.seq > (after?.seq ?? 0))
       .sort((a, b) => a.head.seq - b.head.seq)
-    this.#checkpoints = statements.length - cuts.length
     this.#last = after
     if (after !== null) this.#first = after.seq
   }
@@ -82,113 +59,80 @@ export class LogVerifier {
     } else if (prevHash !== this.#last.hash) {
       return { seq, why: 'does not follow the event before it' }
     }
-    if (chainHash(prevHash, event) !== hash) return { seq, why: 'changed: its hash is another' }
-    const differs = differingColumn(event, columns)
-    if (differs !== null) return { seq, why: `${differs} beside the event is not what the event says` }
-    this.#last = { seq, hash }
-    this.#lastTimeMs = columns.time
-    for (let at = this.#heads[this.#nextHead]; at !== undefined; at = this.#heads[this.#nextHead]) {
-      if (at.head.seq > seq) break
-      if (at.head.seq === seq && at.head.hash !== hash) return { seq, why: `is not what ${at.from} vouches for` }
-      this.#nextHead += 1
+    // Bytes instead of a text would have the same hash; but queries do not find them.
+    if (typeof event !== 'string' || chainHash(prevHash, event) !== hash) {
+      return { seq, why: 'changed: its hash is another' }
     }
-    return null
+    const said = readEvent(event)
+    const differs = differingColumn(said, columns)
+    if (differs !== null) return { seq, why: `${differs} beside the event is not what the event says` }
+    const keyChange = said.api?.operation === 'rotateAuditKey' ? said.unmapped?.note : undefined
+    if (keyChange !== this.#signed.keyChanges.get(seq)) {
+      return { seq, why: 'is not the change of the signing key that is noted for it' }
+    }
+    this.#last = { seq, hash }
+    if (seq > (this.#signed.last?.seq ?? 0)) {
+      this.#unsigned ??= { sinceMs: this.#signed.last?.timeMs ?? columns.time, untilMs: columns.time }
+      this.#unsigned.untilMs = Math.max(this.#unsigned.untilMs, columns.time)
+    }
+    const denied = this.#compare({ seq, hash })
+    return denied === null ? null : { seq, why: `is not what ${denied} vouches for` }
   }
 
   /** After the last event. */
   end(): Finding | Proof {
     if (this.#wrong !== null) return this.#wrong
+    const { cut, last, checkpoints, keyChanges } = this.#signed
     const lastSeq = this.#last?.seq ?? 0
-    const ahead = this.#heads.find(({ head }) => head.seq > lastSeq)
-    if (ahead !== undefined) {
-      return {
-        seq: lastSeq + 1,
-        why: `missing: ${ahead.from} vouches for ${ahead.head.seq} events, ${lastSeq} are there`
-      }
+    const missing = (this.#last ?? cut ?? { seq: 0 }).seq + 1
+    const ahead = this.#heads.at(-1)
+    if (ahead !== undefined && ahead.head.seq > lastSeq) {
+      return { seq: missing, why: `missing: ${ahead.from} vouches for ${ahead.head.seq} events, ${lastSeq} are there` }
     }
-    const signedSeq = this.#signed?.seq ?? 0
-    const unsigned = lastSeq - signedSeq
-    const lateMs = this.#lastTimeMs - (this.#signed?.timeMs ?? this.#lastTimeMs)
-    if (unsigned > maxUnsigned || (unsigned > 0 && lateMs > maxUnsignedMs)) {
-      return { seq: signedSeq + 1, why: `no checkpoint vouches for it, nor for the ${unsigned - 1} after it` }
-    }
+    const change = [...keyChanges.keys()].find(seq => seq > lastSeq)
+    if (change !== undefined) return { seq: missing, why: `missing: event ${change} changed the signing key` }
+
     const firstSeq = this.#first ?? 0
+    const signedSeq = last?.seq ?? 0
+    const unsignedSeq = Math.max(signedSeq + 1, firstSeq)
+    const unsigned = lastSeq - unsignedSeq + 1
+    const { sinceMs, untilMs } = this.#unsigned ?? { sinceMs: 0, untilMs: 0 }
+    if (unsigned > maxUnsigned || untilMs - sinceMs > maxUnsignedMs) {
+      return { seq: unsignedSeq, why: `no checkpoint vouches for it, nor for the ${unsigned - 1} after it` }
+    }
     const beforeTheCut = this.#heads.filter(({ head }) => head.seq < firstSeq - 1).length
-    return { firstSeq, lastSeq, signedSeq, checkpoints: this.#checkpoints, beforeTheCut }
+    return { firstSeq, lastSeq, signedSeq, checkpoints, beforeTheCut }
   }
 
   /** The first event there is: the first of all, or the first after a cut that a signature vouches for. */
   #begin(seq: number, prevHash: string): Finding | null {
     this.#first = seq
-    const cut = this.#cut
+    const { cut } = this.#signed
     if (seq === 1) return prevHash === noHash ? null : { seq, why: 'is not the first event of a log' }
-    if (cut === null || cut.seq < seq - 1)
-      return { seq: 1, why: `missing: the log begins with event ${seq}, and no cut` }
+    if (cut === null) return { seq: 1, why: `missing: the log begins with event ${seq}, and no cut` }
+    if (cut.seq < seq - 1) {
+      return { seq: cut.seq + 1, why: `missing: the log was cut up to ${cut.seq}, and begins with event ${seq}` }
+    }
     // A cut that is not finished has left some of what it vouches for: they are compared when they come.
-    if (cut.seq === seq - 1 && prevHash !== cut.hash) return { seq, why: 'does not follow what was cut' }
+    const denied = this.#compare({ seq: seq - 1, hash: prevHash })
+    return denied === null ? null : { seq, why: `does not follow what ${denied} vouches for` }
+  }
+
+  /** Whose word it is against, when somebody says that another hash stands there. */
+  #compare({ seq, hash }: ChainHead): string | null {
+    for (let at = this.#heads[this.#nextHead]; at !== undefined; at = this.#heads[this.#nextHead]) {
+      if (at.head.seq > seq) break
+      if (at.head.seq === seq && at.head.hash !== hash) return at.from
+      this.#nextHead += 1
+    }
     return null
   }
 }
 
-interface Read {
-  statements: (Statement & { from: string })[]
-  wrong: Finding | null
-  signed: { seq: number; timeMs: number } | null
-}
-
-/** Opens every note with the key of its time. */
-function readEvidence({ log, notes, outside = [], publicKey, trustedKey }: Evidence): Read {
-  const failed = (seq: number | null, why: string): Read => ({ statements: [], wrong: { seq, why }, signed: null })
-  if (readPublicKey(trustedKey) === null) return failed(null, 'the trusted key is no verifier key')
-
-  // Which key signed up to where. Each change is signed by the one before.
-  const keys: { key: string; fromSeq: number }[] = []
-  for (const { note, seq } of notes.filter(({ kind }) => kind === 'key')) {
-    // The first one says itself who signed before; whether it was so shows below.
-    if (keys.length === 0) keys.push({ key: readUnproved(note)?.keys?.before ?? '', fromSeq: 0 })
-    const text = openNote(note, keys.at(-1)?.key ?? '')
-    const said = text === null ? null : readStatement(text)
-    if (said?.keys === undefined || said.log !== log || said.keys.before !== keys.at(-1)?.key) {
-      return failed(seq, 'the change of the signing key is not signed by the key before')
-    }
-    keys.push({ key: said.keys.after, fromSeq: seq })
-  }
-  if (keys.length === 0) keys.push({ key: publicKey ?? trustedKey, fromSeq: 0 })
-  const trusted = keys.findIndex(({ key }) => key === trustedKey.trim())
-  if (trusted === -1) return failed(null, 'the log is signed by another key than the trusted one')
-
-  const statements: Read['statements'] = []
-  let signed: Read['signed'] = null
-  for (const { kind, seq, note } of notes) {
-    if (kind === 'key') continue
-    // A cut is signed long after what it cuts, by whoever signs then; but never before the trusted key.
-    const index =
-      kind === 'cut'
-        ? keys.findIndex(({ key }, i) => i >= trusted && openNote(note, key) !== null)
-        : keys.findLastIndex(({ fromSeq }) => seq >= fromSeq)
-    const text = openNote(note, keys[index]?.key ?? '')
-    const said = text === null ? null : readStatement(text)
-    if (said?.head === undefined || said.kind !== kind || said.log !== log || said.head.seq !== seq) {
-      return failed(seq, `the ${kind} here is not signed by this log's key`)
-    }
-    statements.push({ ...said, from: `the ${kind} of ${new Date(said.timeMs).toISOString()}` })
-    // Keys before the trusted one are vouched for by what it has signed later, not by themselves.
-    if (kind === 'checkpoint' && index >= trusted) signed = { seq, timeMs: said.timeMs }
-  }
-  for (const note of outside) {
-    const text = keys.map(({ key }) => openNote(note, key)).find(opened => opened !== null)
-    const said = text === undefined ? null : readStatement(text as string)
-    if (said?.head === undefined) return failed(null, "a checkpoint from outside is not signed by this log's key")
-    if (said.log !== log) return failed(null, `a checkpoint from outside is of another log, ${said.log}`)
-    const { seq } = said.head
-    statements.push({ ...said, from: `the checkpoint from outside of ${new Date(said.timeMs).toISOString()}` })
-    if (said.kind === 'checkpoint' && seq > (signed?.seq ?? 0)) signed = { seq, timeMs: said.timeMs }
-  }
-  return { statements, wrong: null, signed }
-}
-
-function differingColumn(text: string, columns: ChainedEvent['columns']): string | null {
-  const { time, api, metadata, unmapped } = readEvent(text)
+function differingColumn(
+  { time, api, metadata, unmapped }: ReadEvent,
+  columns: ChainedEvent['columns']
+): string | null {
   const said: ChainedEvent['columns'] = {
     time: time as number,
     tenant_id: unmapped?.tenant_id ?? null,
@@ -204,7 +148,7 @@ interface ReadEvent {
   time?: number
   api?: { operation?: string }
   metadata?: { correlation_uid?: string }
-  unmapped?: { tenant_id?: string | null; outcome?: string }
+  unmapped?: { tenant_id?: string | null; outcome?: string; note?: string }
 }
 
 /** Whatever was put there: a text that is no JSON is like an event that says nothing. */

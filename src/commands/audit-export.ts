@@ -1,11 +1,10 @@
 import { stringify } from 'csv-stringify/sync'
-import { readStoreConfig } from '../config.ts'
 import type { ChainedEvent } from '../domain/audit-chain.ts'
 import type { AuditEvent } from '../domain/audit-event.ts'
 import { auditEventsIn } from '../store/audit-events.ts'
 import { type Io, type JsonOption, UsageError } from './io.ts'
 import { readMoment } from './moment.ts'
-import { inWords, tenantOf } from './with-store.ts'
+import { tenantOf, withSnapshot } from './with-store.ts'
 
 export interface ExportOptions extends JsonOption {
   since?: string
@@ -77,22 +76,26 @@ function csvLine(cells: unknown[]): string {
 const formats: Record<string, Format> = { ndjson, ocsf, csv }
 
 /** Prints the log in its order, a line an event, however long it is; changes nothing, also beside a running gateway. */
-export async function exportAudit(io: Io, { format, tenant, since, until, json }: ExportOptions): Promise<void> {
-  const write = formats[json ? 'ndjson' : format]
-  if (write === undefined) throw new UsageError(`--format must be one of ${Object.keys(formats).join(', ')}`)
+export async function exportAudit(io: Io, { tenant, since, until, ...options }: ExportOptions): Promise<void> {
+  const write = readFormat(options)
   const sinceMs = since === undefined ? undefined : readMoment('--since', since)
   const untilMs = until === undefined ? undefined : readMoment('--until', until)
-  const { storeFile } = readStoreConfig(io.env)
-  await inWords(async () => {
-    const store = await io.openSnapshot(storeFile)
-    try {
-      if (tenant !== undefined) await tenantOf(store, tenant)
-      if (write === csv) await io.write(csvLine(csvColumns))
-      for await (const events of auditEventsIn(store).walk({ sinceMs, untilMs, tenantId: tenant })) {
-        await io.write(events.map(write).join(''))
-      }
-    } finally {
-      await store.close()
+  if (sinceMs !== undefined && untilMs !== undefined && untilMs < sinceMs) {
+    throw new UsageError('--until must not be before --since')
+  }
+  await withSnapshot(io, async store => {
+    if (tenant !== undefined) await tenantOf(store, tenant)
+    if (write === csv) await io.write(csvLine(csvColumns))
+    for await (const events of auditEventsIn(store).walk({ sinceMs, untilMs, tenantId: tenant })) {
+      await io.write(events.map(write).join(''))
     }
   })
+}
+
+/** What `--json` stands for with every command is here one of the formats. */
+function readFormat({ format, json }: Pick<ExportOptions, 'format' | 'json'>): Format {
+  const write = Object.hasOwn(formats, format) ? formats[format] : undefined
+  if (write === undefined) throw new UsageError(`--format must be one of ${Object.keys(formats).join(', ')}`)
+  if (json && write !== ndjson) throw new UsageError('--json is --format ndjson: give one of them')
+  return write
 }

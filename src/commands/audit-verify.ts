@@ -7,7 +7,7 @@ import { auditEventsIn } from '../store/audit-events.ts'
 import { auditNotesIn } from '../store/audit-notes.ts'
 import type { Store } from '../store/store.ts'
 import { CommandError, type Io, type JsonOption, print } from './io.ts'
-import { inWords } from './with-store.ts'
+import { withSnapshot } from './with-store.ts'
 
 export interface VerifyOptions extends JsonOption {
   checkpoint?: string[]
@@ -16,7 +16,7 @@ export interface VerifyOptions extends JsonOption {
 
 /** Proves the audit log: exit code 0, or 1 with the first bad event. Changes nothing, also beside a running gateway. */
 export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void> {
-  const { storeFile, auditKeys } = readStoreConfig(io.env)
+  const { auditKeys } = readStoreConfig(io.env)
   // Read before the store: a checkpoint that is newer than what is looked at would seem to vouch for missing events.
   const given = await Promise.all((options.checkpoint ?? []).map(async file => readNotes(file, await readNeeded(file))))
   const beside = await readFile(join(auditKeys.dataDir, checkpointFileName), 'utf8').catch(() => null)
@@ -25,14 +25,7 @@ export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void>
       ? await readFile(join(auditKeys.dataDir, publicKeyFileName), 'utf8').catch(() => null)
       : await readNeeded(options.publicKey)
   const outside = [...given.flat(), ...(beside === null ? [] : [beside])]
-  const result = await inWords(async () => {
-    const store = await io.openSnapshot(storeFile)
-    try {
-      return await verifyStore(store, outside, trusted)
-    } finally {
-      await store.close()
-    }
-  })
+  const result = await withSnapshot(io, store => verifyStore(store, outside, trusted))
   if ('why' in result) {
     const where = result.seq === null ? '' : `event ${result.seq}: `
     if (options.json) io.out(JSON.stringify({ verified: false, seq: result.seq, why: result.why }))
@@ -65,12 +58,17 @@ async function verifyStore(store: Store, outside: string[], trusted: string | nu
   if (trustedKey === null) throw new CommandError('this log was never signed: no gateway has served it yet')
   const evidence: Evidence = { log: await notes.logName(), notes: await notes.list(), outside, publicKey, trustedKey }
   const verifier = new LogVerifier(evidence)
-  for await (const events of auditEventsIn(store).walk()) {
+  const auditEvents = auditEventsIn(store)
+  let passed = 0
+  for await (const events of auditEvents.walk()) {
+    passed += events.length
     for (const event of events) {
       const finding = verifier.next(event)
       if (finding !== null) return finding
     }
   }
+  const astray = (await auditEvents.count()) - passed
+  if (astray > 0) return { seq: null, why: `${astray} more rows stand in the table, in no place of the log` }
   return verifier.end()
 }
 
@@ -82,11 +80,19 @@ async function readNeeded(file: string): Promise<string> {
 
 /** Notes one after the other, or lines of the gateway's log that carry them. */
 function readNotes(file: string, text: string): string[] {
-  const logged = text.split('\n').flatMap(line => {
-    const found = /"checkpoint":("(?:[^"\\]|\\.)*")/.exec(line)?.[1]
-    return found === undefined ? [] : [JSON.parse(found) as string]
-  })
-  const plain = [...text.matchAll(/^livegate\.audit\/(?:.+\n)+\n(?:— .+\n?)+/gm)].map(([note]) => note)
+  const logged = [...text.matchAll(/"checkpoint":("livegate\.audit\/(?:[^"\\\n]|\\.)*")/g)].flatMap(([, json = '']) =>
+    read(json)
+  )
+  const plain = [...text.matchAll(/^livegate\.audit\/(?:.+\n)+\n(?:— .+\n?)+/gm)].map(([note]) => `${note.trimEnd()}\n`)
   if (logged.length + plain.length === 0) throw new CommandError(`${file} holds no checkpoint`)
   return [...logged, ...plain]
+}
+
+/** Of a line that somebody has damaged nothing is left. */
+function read(json: string): string[] {
+  try {
+    return [JSON.parse(json) as string]
+  } catch {
+    return []
+  }
 }

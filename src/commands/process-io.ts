@@ -17,7 +17,9 @@ export function processIo(): Io {
     out: text => process.stdout.write(`${text}\n`),
     err: text => process.stderr.write(`${text}\n`),
     async write(text) {
-      if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+      if (process.stdout.write(text)) return
+      // Nobody reads the rest; whatever else can be wrong with it has ended this process above.
+      await once(process.stdout, 'drain').catch(() => process.exit())
     },
     async openSnapshot(file) {
       const { openSnapshot } = await import('../store/store.ts')

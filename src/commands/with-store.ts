@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { AuditKeyError } from '../audit/key-files.ts'
 import { toAuditEvent } from '../audit/ocsf.ts'
+import { NotProved } from '../audit/prune.ts'
 import { type AuditedStore, openAudited, type Worker } from '../audited-store.ts'
 import { readStoreConfig } from '../config.ts'
 import type { AuditResource } from '../domain/audit-event.ts'
@@ -16,6 +17,18 @@ import { CommandError, type Io } from './io.ts'
 export async function withStore<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
   const { storeFile } = readStoreConfig(io.env)
   return inWords(async () => closing(await io.openStore(storeFile), work))
+}
+
+/** One moment of the store, for a command that only looks: nothing is made or changed, also beside a running gateway. */
+export async function withSnapshot<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
+  const { storeFile } = readStoreConfig(io.env)
+  const open = (): Promise<Store> =>
+    io.openSnapshot(storeFile).catch(error => {
+      // It may be a copy that is not whole, or of something else: which file was looked at is half of the answer.
+      const named = !(error instanceof StoreError) || error.reason.includes(storeFile)
+      throw named ? error : new StoreError(`${storeFile} cannot be read: ${error.reason}`, { cause: error })
+    })
+  return inWords(async () => closing(await open(), work))
 }
 
 /** What a command does, for the record. */
@@ -39,8 +52,10 @@ export interface Recording {
 /** The same for a command that changes something: what it does is on record, in the same chain as the gateway's calls, and signed. */
 export async function withAudit<T>(io: Io, work: (recording: Recording) => Promise<T>): Promise<T> {
   const { storeFile, auditKeys: places } = readStoreConfig(io.env)
-  const onTrouble = (error: unknown): void =>
-    io.err(`livegate: note: the audit log could not be signed (${error instanceof Error ? error.message : error})`)
+  const onTrouble = (error: unknown): void => {
+    const why = error instanceof StoreError ? error.reason : error instanceof Error ? error.message : error
+    io.err(`livegate: note: the audit log could not be signed (${why})`)
+  }
   const worker: Worker = { actor: { type: 'Operator', uid: operator() }, requestId: randomUUID() }
   return inWords(async () =>
     closing(await io.openStore(storeFile), async store => {
@@ -71,12 +86,14 @@ async function closing<T>(store: Store, work: (store: Store) => Promise<T>): Pro
   }
 }
 
-export async function inWords<T>(work: () => Promise<T>): Promise<T> {
+async function inWords<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
-    if (error instanceof AuditKeyError) throw new CommandError(error.message, { cause: error })
+    if (error instanceof AuditKeyError || error instanceof NotProved) {
+      throw new CommandError(error.message, { cause: error })
+    }
     throw error
   }
 }

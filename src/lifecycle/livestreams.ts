@@ -7,6 +7,7 @@ import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
 import type { LivestreamFilter, Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Providers } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
+import { briefly } from './briefly.ts'
 import type { IsComing } from './coming.ts'
 import type { Deadline } from './deadline.ts'
 import type { Observe } from './observe.ts'
@@ -64,11 +65,11 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
             const { livestream, coming } = await look(owner, { pageNo: 1, perPage: 1 }, signal)
             // Lists must not prolong the time for which a run counts as coming.
             if (coming) return
-            await livestreams.observe(owner, withoutKey(livestream), clock.now())
+            await briefly(livestreams.observe(owner, withoutKey(livestream), clock.now()))
           } catch (err) {
             // One that is only just starting may not be there yet.
             if (err instanceof LivestreamNotFound) {
-              await livestreams.gone(owner, clock.now() - settleMs, clock.now()).catch(() => {})
+              await briefly(livestreams.gone(owner, clock.now() - settleMs, clock.now())).catch(() => {})
             }
             // It is listed as it was seen last, with its age.
             log.warn({ err, livestream_id: owner.id }, 'a livestream could not be refreshed for a list')

@@ -2,6 +2,7 @@ import type { Clock } from '../domain/clock.ts'
 import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { Directory } from '../store/directory.ts'
 import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
+import { briefly } from './briefly.ts'
 
 export interface ObserveDeps {
   livestreams: Pick<Livestreams, 'observe'>
@@ -12,12 +13,12 @@ export interface ObserveDeps {
 
 /**
  * Keeps how a livestream was seen just now, and thereby makes a new one known to its tenant before the answer that shows it
- * goes out. One that is known as it is costs nothing. Never throws: the next look repeats it.
+ * goes out, unless the disk is slow. One that is known as it is costs nothing. Never throws: the next look repeats it.
  */
 export type Observe = (owner: LivestreamOwner, livestream: LivestreamWithKey) => Promise<void>
 
 export function observer({ livestreams, directory, log, clock }: ObserveDeps): Observe {
-  return async (owner, livestream) => {
+  async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey): Promise<void> {
     try {
       const known = await directory.livestream(owner.tenantId, owner.id)
       if (known?.meetingId === owner.meetingId && known.status === livestream.status) return
@@ -27,4 +28,5 @@ export function observer({ livestreams, directory, log, clock }: ObserveDeps): O
       log.warn({ err, livestream_id: owner.id }, 'what was seen of a livestream could not be kept')
     }
   }
+  return (owner, livestream) => briefly(keep(owner, livestream))
 }

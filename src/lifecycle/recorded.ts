@@ -21,6 +21,8 @@ export interface Mutation {
   meetingId: string | null
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
+  /** What else belongs into its first transaction. */
+  first?: Statement[]
 }
 
 /** What the work came to: the answer, its HTTP status, and what else belongs into the same transaction. */
@@ -50,6 +52,13 @@ export interface RecorderDeps {
 
 export interface Recorded {
   <T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T>
+  /**
+   * Says yes to a mutation for which nothing is sent, since it is so already or another call has done it: its one event stands
+   * before the answer too. @throws AuditUnavailable when it can't be written
+   */
+  answered(mutation: Mutation, done: Omit<Done<unknown>, 'value' | 'statements'>): Promise<void>
+  /** How many records are being written for longer than they may take: the store hangs. */
+  late(): number
   /** Waits until no mutation is under way, also those whose caller has hung up. */
   idle(): Promise<void>
 }
@@ -62,19 +71,22 @@ export interface Recorded {
 export function recorder(deps: RecorderDeps): Recorded {
   const { engine, operations, auditEvents, repair, forget, log, clock, writeWithinMs = 900 } = deps
   const underWay = new Set<Promise<unknown>>()
+  let late = 0
 
   function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
     const running = run(mutation, work)
     underWay.add(running)
     return running.finally(() => underWay.delete(running))
   }
+  recorded.answered = answered
+  recorded.late = () => late
   recorded.idle = async (): Promise<void> => {
     while (underWay.size > 0) await Promise.allSettled(underWay)
   }
   return recorded
 
   async function run<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
-    const { caller, goesOn = false } = mutation
+    const { caller, goesOn = false, first = [] } = mutation
     const startedMs = clock.monotonic()
     const operation: Operation = {
       id: randomUUID(),
@@ -88,16 +100,17 @@ export function recorder(deps: RecorderDeps): Recorded {
       sentAtMs: clock.now(),
       settledAtMs: null
     }
+    const sent = [...first, operations.sent(operation)]
     const event = (ending: Ending, made: Made = {}) => toAuditEvent(subjectOf(mutation, made), ending, clock.now())
 
     try {
-      await begin(operation, event, goesOn)
+      await begin(sent, operation, event, goesOn)
     } catch (cause) {
       if (cause instanceof UniqueViolation && mutation.kind === 'start') {
         throw new StartUnsettled({ cause, retryAfterSeconds: 1 })
       }
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
-      keep([operations.sent(operation)], event({ outcome: 'pending' }), cause)
+      keep(sent, event({ outcome: 'pending' }), cause)
     }
     caller.markRecorded()
 
@@ -115,7 +128,7 @@ export function recorder(deps: RecorderDeps): Recorded {
         durationMs: clock.monotonic() - startedMs
       })
       // The caller hears of the work's failure, not of a second one in writing it down.
-      await end(operation, stateAfter(outcome), null, ending)
+      await end(operation, goesOn, stateAfter(outcome), null, ending)
       throw error
     }
 
@@ -128,7 +141,7 @@ export function recorder(deps: RecorderDeps): Recorded {
       },
       done
     )
-    const written = await end(operation, 'done', done.livestreamId ?? null, ending, done.statements)
+    const written = await end(operation, goesOn, 'done', done.livestreamId ?? null, ending, done.statements)
     if (!written && !goesOn) {
       throw new AuditUnavailable({ outcome: 'unknown', message: 'It was sent, but its outcome could not be recorded' })
     }
@@ -136,16 +149,39 @@ export function recorder(deps: RecorderDeps): Recorded {
     return done.value
   }
 
+  async function answered(mutation: Mutation, done: Omit<Done<unknown>, 'value' | 'statements'>): Promise<void> {
+    const { caller, goesOn = false, first = [] } = mutation
+    const { status, streamKeyRevealed } = done
+    const event = toAuditEvent(subjectOf(mutation, done), { outcome: 'done', status, streamKeyRevealed }, clock.now())
+    const written = engine.write([...first, auditEvents.append(event)], goesOn ? {} : { withinMs: writeWithinMs })
+    try {
+      if (await isLate(written)) {
+        if (!goesOn) throw new Error(`not written within ${writeWithinMs} ms`)
+        tellOf(event)
+        written.catch(cause => keep(first, event, cause))
+      }
+    } catch (cause) {
+      if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
+      keep(first, event, cause)
+    }
+    caller.markRecorded()
+  }
+
   /** The intent, in time. One that is written after its caller was told otherwise is closed at once: nothing was sent. */
-  async function begin(operation: Operation, event: (ending: Ending) => AuditEvent, goesOn: boolean): Promise<void> {
+  async function begin(
+    sent: Statement[],
+    operation: Operation,
+    event: (ending: Ending) => AuditEvent,
+    goesOn: boolean
+  ): Promise<void> {
     const intent = event({ outcome: 'pending' })
-    const statements = [operations.sent(operation), auditEvents.append(intent)]
+    const statements = [...sent, auditEvents.append(intent)]
     // What goes on wants its record however late; all else must not be recorded as sent when its caller was refused.
     const written = engine.write(statements, goesOn ? {} : { withinMs: writeWithinMs })
     if (!(await isLate(written))) return
     if (goesOn) {
       tellOf(intent)
-      written.catch(cause => keep([operations.sent(operation)], intent, cause))
+      written.catch(cause => keep(sent, intent, cause))
     } else {
       const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
       const close = () => [
@@ -161,12 +197,15 @@ export function recorder(deps: RecorderDeps): Recorded {
   /** True when it stands in time. Else it is still being written, or waits for the store to be repaired: false. Never throws. */
   async function end(
     operation: Operation,
+    goesOn: boolean,
     state: OperationState,
     livestreamId: string | null,
     ending: AuditEvent,
     statements: Statement[] = []
   ): Promise<boolean> {
-    const outcome = [...statements, operations.ended(operation.id, state, livestreamId, clock.now())]
+    const ended = operations.ended(operation.id, state, livestreamId, clock.now())
+    // An outcome never stands before its intent: while that one waits for repair, this one has to wait behind it.
+    const outcome = [...statements, goesOn ? { ...ended, changes: 1 } : ended]
     const written = engine.write([...outcome, auditEvents.append(ending)]).catch(cause => {
       keep(outcome, ending, cause)
       return null
@@ -179,15 +218,23 @@ export function recorder(deps: RecorderDeps): Recorded {
   /** False when the promise is kept in time, true when it is late; it rejects as the promise does. */
   async function isLate(written: Promise<unknown>): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
-    const late = new Promise<true>(resolve => {
+    const tooLate = new Promise<true>(resolve => {
       // After a pause of this thread the answer may lie there unread: it has its turn before the verdict.
       timer = setTimeout(() => setImmediate(() => resolve(true)), writeWithinMs)
     })
     try {
-      return await Promise.race([written.then(() => false), late])
+      const isLate = await Promise.race([written.then(() => false), tooLate])
+      if (isLate) countLate(written)
+      return isLate
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  async function countLate(written: Promise<unknown>): Promise<void> {
+    late += 1
+    await written.catch(() => {})
+    late -= 1
   }
 
   /** Whatever becomes of this process and its disk, the operational log has it. */

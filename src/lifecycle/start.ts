@@ -4,7 +4,7 @@ import { Failure, LiveElsewhere, StartUnsettled, withOutcome } from '../domain/f
 import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Operation } from '../domain/operation.ts'
-import type { Engine } from '../store/engine.ts'
+import type { Statement } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
 import type { LivestreamWish, Providers } from '../upstream/provider.ts'
@@ -22,7 +22,6 @@ export interface Started {
 
 export interface StartDeps {
   providers: Providers
-  engine: Pick<Engine, 'write'>
   operations: Pick<Operations, 'openStart' | 'ended'>
   livestreams: Pick<Livestreams, 'observed'>
   findActive: FindActive
@@ -49,10 +48,10 @@ export function startOnce(deps: StartDeps): StartOnce {
     const signal = deadline()
     const earlier = await unsent(() => deps.operations.openStart(meeting.id))
     const active = await unsent(() => findActive(meeting, signal))
-    if (earlier !== null) await settle(earlier, active)
-    if (active !== null) return { livestream: active, started: false }
+    const first = earlier === null ? [] : settle(earlier, active)
+    if (active !== null) return found(caller, meeting, active, first)
 
-    const mutation = { caller, kind: 'start', meetingId: meeting.id } as const
+    const mutation = { caller, kind: 'start', meetingId: meeting.id, first } as const
     return recorded(mutation, async (): Promise<Done<Started>> => {
       try {
         const livestream = await providerOf(providers, meeting).start(meeting.id, wish, signal)
@@ -81,20 +80,33 @@ export function startOnce(deps: StartDeps): StartOnce {
     }
   }
 
+  /** It is live already, or another call has started it: nothing was sent for this one. */
+  async function found(
+    caller: Caller,
+    { id: meetingId }: OwnedMeeting,
+    livestream: LivestreamWithKey,
+    first: Statement[] = []
+  ): Promise<Started> {
+    const streamKeyRevealed = revealsKey(shownTo(caller, livestream))
+    const done = { status: 200, livestreamId: livestream.id, streamKeyRevealed }
+    await recorded.answered({ caller, kind: 'start', meetingId, first }, done)
+    return { livestream, started: false }
+  }
+
   /** The earlier start is settled by what the vendor shows now; while that says nothing yet, the meeting waits. */
-  async function settle(earlier: Operation, active: LivestreamWithKey | null): Promise<void> {
+  function settle(earlier: Operation, active: LivestreamWithKey | null): Statement[] {
     // A clock that was set back must not hold the meeting for longer.
     const openForMs = Math.max(0, clock.now() - earlier.sentAtMs)
     if (active === null && openForMs < deps.settleMs) {
       throw new StartUnsettled({ retryAfterSeconds: Math.ceil((deps.settleMs - openForMs) / 1_000) })
     }
     const state = active === null ? 'failed' : 'done'
-    await unsent(() => deps.engine.write([deps.operations.ended(earlier.id, state, active?.id ?? null, clock.now())]))
+    return [deps.operations.ended(earlier.id, state, active?.id ?? null, clock.now())]
   }
 
   return async (caller, meeting, wish) => {
     const { result, led } = await motion.start(meeting.id, waited => lead(caller, meeting, wish, waited))
-    return led ? result : { livestream: result.livestream, started: false }
+    return led ? result : found(caller, meeting, result.livestream)
   }
 }
 

@@ -96,5 +96,15 @@ export function stop(deps: StopDeps): Stop {
     return livestreams.observed(owner, { ...last, status: 'IDLE' }, clock.now(), { outcome: true })
   }
 
-  return (caller, meeting) => motion.stop(meeting.id, waited => lead(caller, meeting, waited))
+  return async (caller, meeting) => {
+    let led = false
+    const stopped = await motion.stop(meeting.id, waited => {
+      led = true
+      return lead(caller, meeting, waited)
+    })
+    // Who joined another's stop was told the same, and is on record too.
+    const mutation = { caller, kind: 'stop', meetingId: meeting.id, goesOn: true } as const
+    if (!led) await recorded.answered(mutation, { status: 200 })
+    return stopped
+  }
 }

@@ -89,6 +89,20 @@ export function auditEventsIn({ engine, sql }: Store) {
       return row?.seq ?? null
     },
 
+    /** Null when there is no such event. */
+    async hashAt(seq: number): Promise<string | null> {
+      const [row] = await engine.read(sql.selectFrom('audit_events').select('hash').where('seq', '=', seq).compile())
+      return row?.hash ?? null
+    },
+
+    /** All rows there are, also such as `walk` would not pass: whoever writes into the file can give one any place, or none. */
+    async count(): Promise<number> {
+      const [row] = await engine.scan(
+        sql.selectFrom('audit_events').select(raw<number>`count(*)`.as('count')).compile()
+      )
+      return Number(row?.count)
+    },
+
     async firstSeq(): Promise<number | null> {
       const [row] = await engine.read(sql.selectFrom('audit_events').select('seq').orderBy('seq').limit(1).compile())
       return row?.seq ?? null

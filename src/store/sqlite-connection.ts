@@ -82,7 +82,8 @@ export class SqliteConnection {
           return results
         }
         this.#run('ROLLBACK')
-        for (const { i } of late) results[i] = { error: tooLate }
+        // The others too: one of them may be late by the time they are tried again.
+        for (const { i } of left) results[i] = { error: tooLate }
       } catch (error) {
         // The disk is full, or the lock was not to be had: then nothing of the group was written.
         if (this.#database.inTransaction) this.#run('ROLLBACK')

@@ -70,7 +70,7 @@ t.test('the other commands work beside a running serve, and without one', async 
   t.equal(second.stderr, `livegate: another gateway serves ${cli.storeFile}: one store, one gateway\n`)
   t.match(second.stdout, /waiting for it to end/)
   t.equal(samePort.code, 1)
-  t.equal(refused(samePort), `port ${port} is taken; HOST and PORT say where`)
+  t.equal(samePort.stderr, `livegate: port ${port} is taken; HOST and PORT say where\n`)
   t.equal(await within(kept.key, '/v2/livestreams', 200), 200, 'the first one is not disturbed')
 
   child.signal('SIGTERM')

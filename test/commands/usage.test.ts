@@ -20,13 +20,19 @@ const commands = [
   'meeting assign',
   'meeting release',
   'meeting list',
+  'audit verify',
+  'audit export',
+  'audit prune',
+  'audit rotate-key',
+  'audit schema',
   'openapi',
   'healthcheck'
 ]
 
 t.test('the commands are those of the design', async t => {
   const cli = new Command()
-  define(cli, { env: {}, out() {}, err() {}, openStore: () => Promise.reject(new Error('not opened')) })
+  const notOpened = () => Promise.reject(new Error('not opened'))
+  define(cli, { env: {}, out() {}, err() {}, async write() {}, openStore: notOpened, openSnapshot: notOpened })
   const names = (command: Command): string[] =>
     command.commands.length === 0
       ? ['']
@@ -54,7 +60,10 @@ t.test('--help of every command exits 0, prints to standard output and names wha
     'key revoke': ['<key_id>'],
     'meeting assign': ['<tenant>', '[meeting_id]', '--file', '--force'],
     'meeting release': ['<meeting_id>', '--force'],
-    'meeting list': ['[tenant]']
+    'meeting list': ['[tenant]'],
+    'audit verify': ['--checkpoint', '--public-key'],
+    'audit export': ['--since', '--until', '--tenant', '--format'],
+    'audit prune': ['--before']
   }
   for (const command of commands) {
     const { code, stdout, stderr } = await runHere([...command.split(' '), '--help'], {})
@@ -63,7 +72,7 @@ t.test('--help of every command exits 0, prints to standard output and names wha
       t.ok(stdout.includes(word), `${command} --help says ${word}`)
     }
   }
-  for (const group of [[], ['tenant'], ['key'], ['meeting']]) {
+  for (const group of [[], ['tenant'], ['key'], ['meeting'], ['audit']]) {
     const { code, stdout } = await runHere([...group, '--help'], {})
     t.equal(code, 0)
     t.match(stdout, /Commands:/)
@@ -79,7 +88,10 @@ t.test('wrong usage is one line on standard error and exit code 2', async t => {
     ['tenant nonsense', /unknown command 'nonsense'/],
     ['help nonsense', /which command\? --help/],
     ['--nonsense', /unknown option '--nonsense'/],
-    ...commands.map((command): [string, RegExp] => [`${command} --nonsense`, /unknown option '--nonsense'/]),
+    ...commands.map((command): [string, RegExp] => {
+      const needed = command === 'audit prune' ? ' --before 2026-01-01' : ''
+      return [`${command}${needed} --nonsense`, /unknown option '--nonsense'/]
+    }),
     ['tenant list --jsno', /unknown option '--jsno' \(Did you mean --json\?\)/],
     ['tenant create', /missing required argument 'id'/],
     ['tenant update', /missing required argument 'id'/],
@@ -88,6 +100,8 @@ t.test('wrong usage is one line on standard error and exit code 2', async t => {
     ['key revoke', /missing required argument 'key_id'/],
     ['meeting assign', /missing required argument 'tenant'/],
     ['meeting release', /missing required argument 'meeting_id'/],
+    ['audit prune', /required option '--before <time>' not specified/],
+    ['audit export --since', /option '--since <time>' argument missing/],
     ['tenant create acme --name', /option '--name <text>' argument missing/],
     ['serve now', /too many arguments/],
     ['demo now', /too many arguments/],
@@ -98,6 +112,11 @@ t.test('wrong usage is one line on standard error and exit code 2', async t => {
     ['tenant create acme globex', /too many arguments/],
     ['key list acme globex', /too many arguments/],
     ['meeting assign acme a b', /too many arguments/],
+    ['audit verify now', /too many arguments/],
+    ['audit export now', /too many arguments/],
+    ['audit prune --before 2026-01-01 now', /too many arguments/],
+    ['audit rotate-key now', /too many arguments/],
+    ['audit schema now', /too many arguments/],
     ['demo --port 65536', /--port must be a whole number from 0 to 65535/],
     ['demo --port 3e3', /--port must be a whole number from 0 to 65535/]
   ]

@@ -22,6 +22,7 @@ function callerWith(granted: readonly Scope[]): Caller {
   return {
     tenant: { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 },
     key: { id, tenantId: 'acme', name: 'studio', scopes: granted, digest, ...times },
+    keyFingerprint: '',
     address: '127.0.0.1',
     requestId: 'r1',
     markRecorded: () => {}

@@ -70,6 +70,28 @@ t.test('reads and refusals have one event each, mutations two, and all of a call
   )
 })
 
+t.test('a poll that hears that nothing is live was answered; who is refused was not', async t => {
+  const { asAcme, asGlobex, meeting, events } = await gateway(t)
+  const active = `/v2/meetings/${meeting}/active-livestream`
+  for (const [call, method, path] of [
+    [asAcme, 'GET', active],
+    [asGlobex, 'GET', active],
+    [asAcme, 'POST', `${active}/stop`]
+  ] as const) {
+    t.equal((await call(method, path)).statusCode, 404)
+  }
+  const seen = (await events()).filter(({ unmapped }) => unmapped.outcome !== 'pending')
+  t.strictSame(
+    seen.map(event => `${summary(event)} ${event.action}`).sort(),
+    [
+      'acme getActiveLivestream done 404 no_active_livestream Allowed',
+      'acme stopLivestream refused 404 no_active_livestream Denied',
+      'globex getActiveLivestream refused 404 meeting_not_found Denied'
+    ],
+    'a question that was answered, a stop of nothing, and a stranger'
+  )
+})
+
 t.test('the log says when a stream key was shown, and never what it was', async t => {
   const { asAcme, meeting, events, simulator, withKey } = await gateway(t)
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)

@@ -13,7 +13,7 @@ t.test('without a key anybody learns whether the process answers and calls are w
   const live = await as(null)('GET', '/livez')
   t.strictSame([live.statusCode, live.json()], [200, { status: 'ok' }])
   const ready = await as(null)('GET', '/readyz')
-  t.strictSame([ready.statusCode, ready.json()], [200, { status: 'ready', degraded: [] }])
+  t.strictSame([ready.statusCode, ready.json()], [200, { status: 'ready', degraded: [], warnings: [] }])
   t.equal((await as(null)('HEAD', '/readyz')).statusCode, 200)
   t.equal((await as(null)('POST', '/livez')).statusCode, 404)
 })
@@ -21,10 +21,10 @@ t.test('without a key anybody learns whether the process answers and calls are w
 t.test('before the start has finished nothing is ready, though the process answers', async t => {
   const app = Fastify()
   let ready = false
-  health(app, { ready: () => ready, degraded: () => [] })
+  health(app, { ready: () => ready, degraded: () => [], warnings: () => [] })
   t.equal((await app.inject('/livez')).statusCode, 200)
   const early = await app.inject('/readyz')
-  t.strictSame([early.statusCode, early.json()], [503, { status: 'unready', degraded: [] }])
+  t.strictSame([early.statusCode, early.json()], [503, { status: 'unready', degraded: [], warnings: [] }])
   ready = true
   t.equal((await app.inject('/readyz')).statusCode, 200)
 })
@@ -39,7 +39,7 @@ t.test('a store that cannot be read is told of, and keeps nobody out for a minut
   await run('alter table tenants rename to away')
   t.match(await directory.pull().catch((error: StoreError) => error.reason), /no such table/)
   clock.advance(5_001)
-  t.strictSame(await readyz(), { status: 'ready', degraded: ['store'] })
+  t.strictSame(await readyz(), { status: 'ready', degraded: ['store'], warnings: [] })
   t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 200)
 
   clock.advance(60_000)
@@ -50,7 +50,7 @@ t.test('a store that cannot be read is told of, and keeps nobody out for a minut
 
   await run('alter table away rename to tenants')
   await directory.pull()
-  t.strictSame(await readyz(), { status: 'ready', degraded: [] })
+  t.strictSame(await readyz(), { status: 'ready', degraded: [], warnings: [] })
   t.equal((await asAcme('GET', '/v2/livestreams')).statusCode, 200)
 })
 

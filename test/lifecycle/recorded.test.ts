@@ -46,7 +46,7 @@ const limits = { readLimit: null, writeLimit: null }
 const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
 const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
 const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: presets.owner, digest: '', ...times }
-const caller = { tenant, key, address: '127.0.0.1', requestId: 'r', markRecorded() {} }
+const caller = { tenant, key, keyFingerprint: '', address: '127.0.0.1', requestId: 'r', markRecorded() {} }
 const start: Mutation = { caller, kind: 'start', meetingId: 'm' }
 const stop: Mutation = { caller, kind: 'stop', meetingId: 'm', goesOn: true }
 

@@ -1,21 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
+import { chainHash, noHash } from '../../src/domain/audit-chain.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { Conflict } from '../../src/store/engine.ts'
-import { refusalOf, storeWithTenants } from './helper.ts'
-
-const subject: Subject = {
-  action: 'startLivestream',
-  method: 'POST',
-  tenantId: 'acme',
-  keyId: 'k1',
-  address: '127.0.0.1',
-  requestId: 'r1',
-  resources: []
-}
-const eventOf = (more: Partial<Subject> = {}, ending: Ending = { outcome: 'done' }, timeMs = 1_000) =>
-  toAuditEvent({ ...subject, ...more }, ending, timeMs)
+import { eventOf, refusalOf, storeWithTenants } from './helper.ts'
 
 async function world(t: Parameters<typeof storeWithTenants>[0]) {
   const { store } = await storeWithTenants(t)
@@ -55,7 +43,9 @@ t.test('the columns beside an event say what the event says', async t => {
     action: 'startLivestream',
     outcome: 'refused',
     request_id: 'r9',
-    event: JSON.stringify(event)
+    event: JSON.stringify(event),
+    prev_hash: noHash,
+    hash: chainHash(noHash, JSON.stringify(event))
   })
 })
 

@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
 import { type ApiKey, makeKey } from '../../src/domain/api-key.ts'
+import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { Operation } from '../../src/domain/operation.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -56,4 +59,25 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     settledAtMs: null,
     ...more
   }
+}
+
+export function eventOf(more: Partial<Subject> = {}, ending: Ending = { outcome: 'done' }, timeMs = 1_000): AuditEvent {
+  const caller = { tenantId: 'acme', keyId: 'k1', address: '127.0.0.1', requestId: 'r1' }
+  const subject: Subject = { action: 'startLivestream', method: 'POST', ...caller, resources: [], ...more }
+  return toAuditEvent(subject, ending, timeMs)
+}
+
+/**
+ * So many commits stand in the write-ahead log of a SQLite file: its frames say which of them end a transaction
+ * (sqlite.org/fileformat2.html#walformat). Few enough commits, that is, that it was not begun anew.
+ */
+export function commitsIn(file: string): number {
+  const wal = readFileSync(`${file}-wal`)
+  const frameSize = 24 + wal.readUInt32BE(8)
+  let commits = 0
+  for (let at = 32; at + frameSize <= wal.length; at += frameSize) {
+    const current = wal.compare(wal, 16, 24, at + 8, at + 16) === 0
+    if (current && wal.readUInt32BE(at + 4) > 0) commits++
+  }
+  return commits
 }

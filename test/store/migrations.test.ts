@@ -27,6 +27,7 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
   const first = await openStore(file)
   t.strictSame(await tablesIn(first), [
     'api_keys',
+    'audit_checkpoints',
     'audit_events',
     'livestreams',
     'meetings',
@@ -105,28 +106,28 @@ t.test('a store that a newer Livegate has written is refused and left as it is',
   const looked = new SqliteConnection({ file, readonly: true })
   t.teardown(() => looked.close())
   const version = { sql: "select value from meta where name = 'schema_version'", parameters: [] }
-  t.strictSame(looked.run({ statements: [version], transaction: false }), {
-    rows: [[{ value: String(schemaVersion + 1) }]]
-  })
+  t.strictSame(looked.read(version), { rows: [[{ value: String(schemaVersion + 1) }]] })
 })
 
-t.test('the first schema can be written for PostgreSQL too', async t => {
+t.test('every step can be written for PostgreSQL too', async t => {
   const written: string[] = []
+  let version = 0
   const engine: Engine = {
     dialect: 'postgres',
     async read<R>() {
-      const version = written.length <= 2 ? '0' : String(schemaVersion)
-      return [{ value: version }] as R[]
+      return [{ value: String(version) }] as R[]
     },
     scan: async () => [],
     async write(statements) {
+      if (statements[0]?.changes === 1) version++
       written.push(...statements.map(({ sql }) => sql))
       return []
     },
     async close() {}
   }
   await migrate(engine, sqlFor('postgres'))
+  t.equal(version, schemaVersion)
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
-  t.equal(written.filter(text => text.startsWith('create table "')).length, 6)
+  t.equal(written.filter(text => text.startsWith('create table "')).length, 7)
   t.notMatch(written.join(';'), /\?/)
 })

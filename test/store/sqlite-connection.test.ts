@@ -1,42 +1,41 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { Conflict, Expired, StoreError, UniqueViolation } from '../../src/store/engine.ts'
-import { type Job, SqliteConnection, toStoreError } from '../../src/store/sqlite-connection.ts'
+import { type Query, SqliteConnection, type Transaction, toStoreError } from '../../src/store/sqlite-connection.ts'
 
-const job = (...statements: string[]): Job => ({
-  statements: statements.map(sql => ({ sql, parameters: [] })),
-  transaction: true
-})
+const query = (sql: string): Query => ({ sql, parameters: [] })
+const together = (...statements: string[]): Transaction => ({ statements: statements.map(query) })
 
 t.test('one connection', async t => {
   const file = join(t.testdir(), 'livegate.db')
   const connection = new SqliteConnection({ file, readonly: false })
   t.teardown(() => connection.close())
-  connection.run(job('create table parent (id int primary key)', 'create table child (id int references parent)'))
-  t.beforeEach(() => void connection.run(job('delete from child', 'delete from parent')))
-  const ids = () => connection.run({ ...job('select id from parent order by id'), transaction: false })
+  const write = (transaction: Transaction) => connection.write([transaction])[0]
+  write(together('create table parent (id int primary key)', 'create table child (id int references parent)'))
+  t.beforeEach(() => void write(together('delete from child', 'delete from parent')))
+  const ids = () => connection.read(query('select id from parent order by id'))
 
   t.test('a commit is on the disk before anybody hears of it', async t => {
-    t.match(connection.run(job('pragma journal_mode')), { error: undefined, rows: [[{ journal_mode: 'wal' }]] })
-    t.match(connection.run({ ...job('pragma synchronous'), transaction: false }), { rows: [[{ synchronous: 2 }]] })
+    t.match(connection.read(query('pragma journal_mode')), { rows: [[{ journal_mode: 'wal' }]] })
+    t.match(connection.read(query('pragma synchronous')), { rows: [[{ synchronous: 2 }]] })
   })
 
   t.test('a row that points to nothing is refused', async t => {
-    t.match(connection.run(job('insert into child values (7)')), { error: { kind: 'failed', message: /FOREIGNKEY/ } })
+    t.match(write(together('insert into child values (7)')), { error: { kind: 'failed', message: /FOREIGNKEY/ } })
   })
 
   t.test('a transaction that would commit too late is undone', async t => {
     const times = [1_000, 1_001]
-    const late = { ...job('insert into parent values (1)'), expiresAtMs: 1_000 }
+    const late = { ...together('insert into parent values (1)'), expiresAtMs: 1_000 }
     t.match(
-      connection.run(late, () => times.shift() ?? 0),
-      { error: { kind: 'expired' } }
+      connection.write([late], () => times.shift() ?? 1_001),
+      [{ error: { kind: 'expired' } }]
     )
     t.strictSame(times, [], 'the clock was read before the transaction began and before it was committed')
     t.strictSame(ids(), { rows: [[]] })
     t.strictSame(
-      connection.run(late, () => 1_000),
-      { rows: [[]] },
+      connection.write([late], () => 1_000),
+      [{ rows: [[]] }],
       'at the last moment it is written'
     )
     t.strictSame(ids(), { rows: [[{ id: 1 }]] })
@@ -47,22 +46,17 @@ t.test('one connection', async t => {
     async t => {
       const other = new SqliteConnection({ file, readonly: false })
       t.teardown(() => other.close())
-      other.run({ ...job('begin immediate'), transaction: false })
-      t.match(connection.run(job('insert into parent values (1)')), {
-        error: { kind: 'failed', message: /SQLITE_BUSY/ }
-      })
-      t.match(connection.run({ ...job('pragma busy_timeout'), transaction: false }), { rows: [[{ timeout: 500 }]] })
-      other.run({ ...job('rollback'), transaction: false })
-      t.strictSame(connection.run(job('insert into parent values (2)')), { rows: [[]] })
+      other.read(query('begin immediate'))
+      t.match(write(together('insert into parent values (1)')), { error: { kind: 'failed', message: /SQLITE_BUSY/ } })
+      t.match(connection.read(query('pragma busy_timeout')), { rows: [[{ timeout: 500 }]] })
+      other.read(query('rollback'))
+      t.strictSame(write(together('insert into parent values (2)')), { rows: [[]] })
       t.strictSame(ids(), { rows: [[{ id: 2 }]] })
     }
   )
 
   t.test('more different statements than are kept prepared still work', async t => {
-    const answers = Array.from({ length: 1_100 }, (_, i) => {
-      const { statements } = job(`select ${i % 550} as n`)
-      return connection.run({ statements, transaction: false })
-    })
+    const answers = Array.from({ length: 1_100 }, (_, i) => connection.read(query(`select ${i % 550} as n`)))
     t.strictSame(
       answers,
       answers.map((_, i) => ({ rows: [[{ n: i % 550 }]] }))
@@ -70,18 +64,26 @@ t.test('one connection', async t => {
   })
 
   t.test('what is wrong crosses the border of the thread by name, with the reason', async t => {
-    connection.run(job('insert into parent values (1)'))
-    const twice = connection.run(job('insert into parent values (1)'))
-    const conflict = connection.run({
-      transaction: true,
-      statements: [{ sql: 'delete from parent', parameters: [], changes: 5 }]
+    write(together('insert into parent values (1)'))
+    t.match(write(together('insert into parent values (1)')), { error: { kind: 'unique' } })
+    t.match(write({ statements: [{ ...query('delete from parent'), changes: 5 }] }), {
+      error: { kind: 'conflict', message: '1 rows changed, not 5' }
     })
-    t.match(twice, { error: { kind: 'unique' } })
-    t.match(conflict, { error: { kind: 'conflict', message: '1 rows changed, not 5' } })
-    t.match(connection.run(job('selct')), { error: { kind: 'failed', message: /syntax error/ } })
-    t.match(connection.run({ transaction: false, statements: [{ sql: 'select ?', parameters: [{}] }] }), {
-      error: { kind: 'failed' }
-    })
+    t.match(write(together('selct')), { error: { kind: 'failed', message: /syntax error/ } })
+    t.match(connection.read(query('selct')), { error: { kind: 'failed', message: /syntax error/ } })
+    t.match(connection.read({ sql: 'select ?', parameters: [{}] }), { error: { kind: 'failed' } })
+  })
+
+  t.test('the hash of a text is that of its bytes in UTF-8, and the search in any case knows every letter', async t => {
+    const { rows } = connection.read({
+      sql: 'select sha256_hex(?) as hash, upper(?) as text',
+      parameters: ['é', 'é']
+    }) as {
+      rows: unknown[][]
+    }
+    // `printf é | sha256sum`
+    const hash = '4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c'
+    t.strictSame(rows, [[{ hash, text: 'É' }]])
   })
 })
 

@@ -5,7 +5,8 @@ import t from 'tap'
 import { sqlFor } from '../../src/store/database.ts'
 import { Conflict, type Engine, Expired, StoreError, UniqueViolation } from '../../src/store/engine.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { refusalOf } from './helper.ts'
+import { SqliteConnection } from '../../src/store/sqlite-connection.ts'
+import { commitsIn, refusalOf } from './helper.ts'
 
 const sql = sqlFor('sqlite')
 const put = (name: string, value = '') => sql.insertInto('meta').values({ name, value }).compile()
@@ -89,24 +90,46 @@ t.test('the engine in its two threads', async t => {
     )
   })
 
-  t.test('a closed engine finishes what it was given and refuses what comes later', async t => {
-    const engine = await openSqlite(file)
-    let started = 0
-    const count = () => {
-      started++
-    }
-    process.on('worker', count)
-    t.teardown(() => process.off('worker', count))
-    const given = engine.write([put('given')])
-    await engine.close()
-    await given
-    t.match(await refusalOf(engine.write([put('later')])), { constructor: StoreError, reason: 'the store is closed' })
-    t.match(await refusalOf(engine.read(sql.selectFrom('meta').selectAll().compile())), {
-      constructor: StoreError,
-      reason: 'the store is closed'
+  t.test('64 writers at once share commits, and none is told before his is on the disk', async t => {
+    const before = commitsIn(file)
+    const beside = new SqliteConnection({ file, readonly: true })
+    t.teardown(() => beside.close())
+    const seen = (name: string) =>
+      beside.read({ sql: 'select 1 as there from meta where name = ?', parameters: [name] })
+    const told: unknown[] = []
+    const writers = Array.from({ length: 64 }, async (_, i) => {
+      for (let turn = 0; turn < 8; turn++) {
+        await engine.write([put(`${i}-${turn}`)])
+        told.push(seen(`${i}-${turn}`))
+      }
     })
-    await engine.close()
-    t.equal(started, 0, 'no thread is started that nobody would end')
-    t.strictSame(await names(shared), ['given'])
+    await Promise.all(writers)
+    t.equal(told.filter(answer => JSON.stringify(answer) === '{"rows":[[{"there":1}]]}').length, 512)
+    const commits = commitsIn(file) - before
+    t.ok(commits >= 8 && commits <= 64, `${commits} commits`)
   })
+
+  t.test(
+    'a closed engine finishes what it was given, also what waits for its group, and refuses what comes later',
+    async t => {
+      const engine = await openSqlite(file)
+      let started = 0
+      const count = () => {
+        started++
+      }
+      process.on('worker', count)
+      t.teardown(() => process.off('worker', count))
+      const given = Array.from({ length: 600 }, (_, i) => engine.write([put(`given ${i}`)]))
+      await engine.close()
+      await Promise.all(given)
+      t.match(await refusalOf(engine.write([put('later')])), { constructor: StoreError, reason: 'the store is closed' })
+      t.match(await refusalOf(engine.read(sql.selectFrom('meta').selectAll().compile())), {
+        constructor: StoreError,
+        reason: 'the store is closed'
+      })
+      await engine.close()
+      t.equal(started, 0, 'no thread is started that nobody would end')
+      t.equal((await names(shared)).length, 600)
+    }
+  )
 })

@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
@@ -14,29 +13,17 @@ import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import type { Store } from '../../src/store/store.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
+import { checkAuditLog } from './audit-log.ts'
+import { type Client, client } from './client.ts'
 import { openStoreHere } from './store.ts'
+
+export { type Client, client, type Reply, withoutRequestId } from './client.ts'
 
 /** What a test needs of tap's `t`. */
 export interface TestContext {
   teardown(fn: () => unknown): void
   testdir(): string
 }
-
-export interface Reply {
-  statusCode: number
-  headers: Record<string, string | string[] | undefined>
-  body: string
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
-  json(): any
-}
-
-/** Calls the gateway over a real socket. A body that is an object is sent as JSON. */
-export type Client = (
-  method: string,
-  path: string,
-  body?: object | string,
-  headers?: Record<string, string>
-) => Promise<Reply>
 
 export interface World extends Gateway {
   app: FastifyInstance
@@ -72,15 +59,22 @@ export interface WorldOptions {
   clock?: Clock
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
   before?(store: Store, simulator: Simulator): Promise<void>
+  /** The test harms the store or its log for good: at its end nothing is asked of them. */
+  damaged?: boolean
 }
 
-/** A whole gateway on real sockets in front of a simulated vendor, with two tenants. Ends with the test. */
+/**
+ * A whole gateway on real sockets in front of a simulated vendor, with two tenants. Ends with the test, which fails when the
+ * audit log that it leaves is not as it must be (`audit-log.ts`).
+ */
 export async function gateway(t: TestContext, options: WorldOptions = {}): Promise<World> {
-  const simulator = await createSimulator({ liveAfterMs: 0, ...options.simulator })
-  t.teardown(() => simulator.close())
   const storeFile = join(t.testdir(), 'livegate.db')
+  const opened: (() => unknown)[] = []
+  t.teardown(() => endAll(opened))
+  const simulator = await createSimulator({ liveAfterMs: 0, ...options.simulator })
+  opened.push(() => simulator.close())
   const store = await openStoreHere(storeFile)
-  t.teardown(() => store.close())
+  opened.push(() => store.close())
 
   const meeting = simulator.addMeeting({ title: 'Friday show' }).id
   const otherMeeting = simulator.addMeeting({ title: 'Board meeting' }).id
@@ -103,7 +97,9 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     logger: makeLogger(config.logLevel, destination),
     ...(options.clock !== undefined && { clock: options.clock })
   })
-  t.teardown(() => running.close())
+  const tenantKeys = { "acme's key": secretOf(acme), "globex's key": secretOf(globex) }
+  if (!options.damaged) opened.push(() => checkAuditLog(store, { ...tenantKeys, ...secretsOf(simulator) }))
+  opened.push(() => running.close())
   const as = (authorization: string | null) => client(running.url, authorization)
 
   return {
@@ -118,6 +114,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     asGlobex: as(`Bearer ${globex.key}`),
     async withKey(tenant, scopes, times) {
       const { id, key } = await addKey(store, tenant, scopes, times)
+      Object.assign(tenantKeys, { [`the key ${id}`]: secretOf({ key }) })
       await running.directory.pull()
       return { id, key, call: as(`Bearer ${key}`) }
     },
@@ -131,6 +128,35 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     logs: () => log,
     upstream: () => simulator.journal.map(({ method, target }) => `${method} ${target}`)
   }
+}
+
+/** What of a key nobody may know, `lgk_<id>_` before it and the checksum after it: so that a part of the key is found too. */
+function secretOf({ key }: { key: string }): string {
+  return key.slice(17, -6)
+}
+
+/** What must not stand in any event. */
+function secretsOf(simulator: Simulator): Record<string, string> {
+  return {
+    'the organization id': simulator.org,
+    'the API key': simulator.key,
+    'the Basic credentials': `${simulator.org}:${simulator.key}`,
+    'an ingest address': 'rtmps://',
+    ...Object.fromEntries(simulator.livestreams().map(one => [`the stream key of ${one.id}`, one.stream_key]))
+  }
+}
+
+/** In reverse order and all of them, whatever fails; tap would leave out those after a failure. @throws the first failure */
+async function endAll(opened: (() => unknown)[]): Promise<void> {
+  const failures: unknown[] = []
+  for (const end of opened.reverse()) {
+    try {
+      await end()
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
 }
 
 /** The settings of a test gateway: those of production, but for ports, places and patience. */
@@ -166,51 +192,4 @@ export async function addKey(
   const times = { createdAtMs: Date.now(), expiresAtMs, revokedAtMs: null }
   await apiKeysIn(store).create({ id, tenantId, name: 'test', scopes, digest, ...times })
   return { id, key: key.reveal() }
-}
-
-/** `node:http` and not `fetch`, since it sends the path byte for byte. */
-export function client(url: string, authorization: string | null): Client {
-  const { hostname, port } = new URL(url)
-  return (method, path, body, headers = {}) =>
-    new Promise((resolve, reject) => {
-      const text = typeof body === 'object' ? JSON.stringify(body) : body
-      const request = httpRequest(
-        {
-          hostname,
-          port,
-          method,
-          path,
-          agent: false,
-          headers: {
-            ...(authorization !== null && { authorization }),
-            ...(typeof body === 'object' && { 'content-type': 'application/json' }),
-            ...(text !== undefined && { 'content-length': String(Buffer.byteLength(text)) }),
-            ...headers
-          }
-        },
-        answer => {
-          let received = ''
-          answer.setEncoding('utf8')
-          answer.on('data', chunk => {
-            received += chunk
-          })
-          answer.on('error', reject)
-          answer.on('end', () =>
-            resolve({
-              statusCode: answer.statusCode ?? 0,
-              headers: answer.headers,
-              body: received,
-              json: () => JSON.parse(received)
-            })
-          )
-        }
-      )
-      request.on('error', reject)
-      request.end(text)
-    })
-}
-
-/** The body without the request id, which is the only part of two equal answers that differs. */
-export function withoutRequestId({ body }: Reply): string {
-  return body.replace(/"request_id":"[^"]*"/, '"request_id":""')
 }

@@ -1,0 +1,15 @@
+/** A healthy disk needs a few; one that doesn't must not be felt by who only reads. */
+const brieflyMs = 20
+
+/** Waits for it, but not for long: what takes longer goes on behind the answer. Rejects when it fails before. */
+export async function briefly(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const enough = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, brieflyMs)
+  })
+  try {
+    await Promise.race([work, enough])
+  } finally {
+    clearTimeout(timer)
+  }
+}

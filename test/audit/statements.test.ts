@@ -1,0 +1,73 @@
+import { isDeepStrictEqual } from 'node:util'
+import fc from 'fast-check'
+import t from 'tap'
+import { readStatement, readUnproved, writeHead, writeKeyChange } from '../../src/audit/statements.ts'
+import { newSigner } from './helper.ts'
+
+const logs = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 1, maxLength: 32 })
+const log = logs.map(name => `livegate.audit/${name}`)
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map(bytes => Buffer.from(bytes).toString('hex'))
+const head = fc.record({ seq: fc.integer({ min: 0, max: 999_999_999_999_999 }), hash }, { noNullPrototype: true })
+const timeMs = fc.integer({ min: 0, max: Date.UTC(9999, 11, 31) })
+
+t.test('a checkpoint and a cut say what was written: of which log, where, with which hash, when', async t => {
+  fc.assert(
+    fc.property(fc.constantFrom('checkpoint', 'cut'), log, head, timeMs, (kind, log, head, timeMs) =>
+      isDeepStrictEqual(readStatement(writeHead(kind, log, head, timeMs)), { kind, log, timeMs, head })
+    )
+  )
+  t.pass('each was read as it was written')
+})
+
+t.test('a change of key says which key came after which', async t => {
+  const [before, after] = ['livegate.audit+00000000+before', 'livegate.audit+11111111+after']
+  fc.assert(
+    fc.property(log, timeMs, (log, timeMs) => {
+      const said = readStatement(writeKeyChange(log, before, after, timeMs))
+      return isDeepStrictEqual(said, { kind: 'key', log, timeMs, keys: { before, after } })
+    })
+  )
+  t.pass('each was read as it was written')
+})
+
+t.test('a checkpoint has the lines of a tlog-checkpoint (C2SP): origin, size, hash in base64, then ours', async t => {
+  const hash = `${'00'.repeat(31)}ff`
+  t.equal(
+    writeHead('checkpoint', 'livegate.audit/ab12', { seq: 42, hash }, Date.UTC(2026, 10, 20, 9, 30)),
+    'livegate.audit/ab12\n42\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAP8=\ntime 2026-11-20T09:30:00.000Z\n'
+  )
+})
+
+t.test('what is no statement is read as none, whatever it is', async t => {
+  fc.assert(fc.property(fc.string(), garbage => readStatement(garbage) === null))
+  fc.assert(fc.property(fc.array(fc.string()), lines => readStatement(lines.join('\n')) === null))
+  const good = writeHead('cut', 'livegate.audit/ab12', { seq: 42, hash: '11'.repeat(32) }, 0)
+  const damaged = [
+    good.replace('/cut', '/cat'),
+    good.replace('/cut', '/cut/cut'),
+    good.replace('ab12', 'AB12'),
+    good.replace('ab12', ''),
+    good.replace('livegate.audit', 'example.com'),
+    good.replace('42', '-42'),
+    good.replace('42', '4.2'),
+    good.replace('42', '4e2'),
+    good.replace('42', ''),
+    good.replace('42', '1234567890123456'),
+    good.replace(/^E.*$/m, 'ERER'),
+    good.replace(/^E.*$/m, ''),
+    good.replace('time ', ''),
+    good.replace(/time .*/, 'time yesterday'),
+    `${good}more\n`,
+    ` ${good}`
+  ]
+  for (const text of damaged) {
+    t.not(text, good)
+    t.equal(readStatement(text), null, JSON.stringify(text))
+  }
+})
+
+t.test('what a note says can be looked at before anybody knows whose word it is', async t => {
+  const text = writeHead('checkpoint', 'livegate.audit/ab12', { seq: 42, hash: '11'.repeat(32) }, 0)
+  t.strictSame(readUnproved(newSigner().sign(text)), readStatement(text))
+  fc.assert(fc.property(fc.string(), garbage => readUnproved(garbage) === null))
+})

@@ -1,0 +1,148 @@
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { AuditKeyError } from '../src/audit/key-files.ts'
+import { openNote } from '../src/audit/note.ts'
+import { readStatement } from '../src/audit/statements.ts'
+import { auditedWorld, dayMs, type Process, worker } from './audit/store-helper.ts'
+import { until } from './support/until.ts'
+
+const keyOf = ({ audited }: Process): string => audited.keys.signer.publicKey
+
+t.test('two processes on one file write one chain, and both sign it', async t => {
+  const { open, proof, events } = await auditedWorld(t)
+  const [a, b] = [await open(), await open()]
+  t.equal(keyOf(a), keyOf(b))
+  for (let round = 0; round < 10; round++) {
+    await Promise.all([
+      a.append(3),
+      b.append(2),
+      a.audited.checkpointer.sign(),
+      b.append(1),
+      b.audited.checkpointer.sign()
+    ])
+  }
+  await a.audited.checkpointer.sign()
+  t.match(await proof(keyOf(a)), { firstSeq: 1, lastSeq: 60, signedSeq: 60 })
+  t.strictSame(
+    (await events()).map(({ seq }) => seq),
+    Array.from({ length: 60 }, (_, i) => i + 1)
+  )
+  t.strictSame([...a.troubles, ...b.troubles], [])
+})
+
+t.test('the last checkpoint and the public key lie beside the data, whole, for whoever copies them away', async t => {
+  const { open, read, notes, dataDir } = await auditedWorld(t)
+  const process = await open()
+  t.equal(read('audit-public-key.txt'), `${keyOf(process)}\n`)
+  await process.append(5)
+  await process.audited.checkpointer.sign()
+  const [note] = await notes()
+  t.equal(note?.seq, 5)
+  t.equal(read('audit-checkpoint.txt'), note?.note)
+  t.strictSame(process.published, [note])
+  const files = ['audit-checkpoint.txt', 'audit-fingerprint.key', 'audit-public-key.txt', 'audit-signing.key']
+  t.strictSame(readdirSync(dataDir).sort(), files)
+})
+
+t.test('where no copy can be put, that is told, and the log is signed all the same', async t => {
+  const { open, notes, dataDir } = await auditedWorld(t)
+  for (const name of ['audit-public-key.txt', 'audit-checkpoint.txt'])
+    mkdirSync(join(dataDir, name), { recursive: true })
+  const process = await open()
+  t.match(process.troubles, [/^EISDIR/, /^EISDIR/])
+  await t.rejects(process.audited.checkpointer.sign(), { code: 'EISDIR' })
+  t.strictSame(process.published, await notes())
+  t.equal(process.published.length, 1)
+  t.strictSame(
+    readdirSync(dataDir).filter(name => name.startsWith('.')),
+    [],
+    'no draft is left'
+  )
+})
+
+t.test('every 1,000 events that are appended are signed', async t => {
+  const { open, notes } = await auditedWorld(t)
+  const { append } = await open()
+  await append(999)
+  t.strictSame(await notes(), [])
+  await append(1)
+  await until(async () => (await notes()).length === 1)
+})
+
+t.test('after a rotation in one process the next checkpoint of another is signed with the new key', async t => {
+  const { open, proof, notes, events } = await auditedWorld(t)
+  const [a, b] = [await open(), await open()]
+  const before = keyOf(a)
+  await a.append(5)
+  await b.audited.checkpointer.sign()
+  const after = await a.audited.rotate(worker)
+  t.not(after, before)
+  await b.append(5)
+  await b.audited.checkpointer.sign()
+  await a.audited.checkpointer.sign()
+  t.strictSame([keyOf(b), a.troubles, b.troubles], [after, [], []])
+
+  const last = (await notes()).at(-1)
+  t.match(readStatement(openNote(last?.note ?? '', after) ?? ''), { kind: 'checkpoint', head: { seq: 11 } })
+  for (const key of [before, after]) t.match(await proof(key), { lastSeq: 11, signedSeq: 11 })
+  const rotation = JSON.parse((await events())[5]?.event ?? '')
+  t.match(rotation, { api: { operation: 'rotateAuditKey' }, actor: { user: { uid: 'alice' } } })
+  const said = readStatement(openNote(rotation.unmapped.note, before) ?? '')
+  t.strictSame(said?.keys, { before, after }, 'the key before has signed it')
+  t.equal(keyOf(await open()), after)
+})
+
+t.test('of rotations at once one wins, and its key is there', async t => {
+  const { open, proof, dataDir } = await auditedWorld(t)
+  const processes = await Promise.all(Array.from({ length: 5 }, () => open()))
+  const [first] = processes as [Process]
+  const before = keyOf(first)
+  const tried = await Promise.allSettled(processes.map(({ audited }) => audited.rotate(worker)))
+  const won = tried.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+  const why = tried.flatMap(result => (result.status === 'rejected' ? [result.reason.message] : []))
+  t.strictSame(why, Array(4).fill('another key signs the audit log by now'))
+  t.equal(keyOf(await open()), won[0])
+  t.match(await proof(before), { lastSeq: 1, signedSeq: 1 })
+  t.equal(readdirSync(dataDir).filter(name => name.includes('next')).length, 0)
+})
+
+t.test('a crash after a rotation was written loses no key', async t => {
+  const { open, proof } = await auditedWorld(t)
+  const before = keyOf(await open())
+  const dying = await open()
+  const write = dying.store.engine.write.bind(dying.store.engine)
+  dying.store.engine.write = async (...args) => {
+    await write(...args)
+    throw new Error('killed')
+  }
+  await t.rejects(dying.audited.rotate(worker), { message: 'killed' })
+  const next = await open()
+  t.not(keyOf(next), before)
+  await next.audited.checkpointer.sign()
+  t.match(await proof(before), { lastSeq: 1, signedSeq: 1 })
+})
+
+t.test('a log that was cut before a rotation is proved by the new key alone', async t => {
+  const { open, proof, clock } = await auditedWorld(t)
+  const { audited, append } = await open()
+  await append(10, clock.now() - dayMs)
+  await audited.checkpointer.sign()
+  t.match(await audited.prune(clock.now() - 1, worker), { removed: 10, cutAt: 10 })
+  const after = await audited.rotate(worker)
+  t.match(await proof(after), { firstSeq: 11, lastSeq: 12 })
+})
+
+t.test('without its keys a log does not go on', async t => {
+  const { open, dataDir, read } = await auditedWorld(t)
+  const before = keyOf(await open())
+  for (const name of ['audit-signing.key', 'audit-fingerprint.key']) {
+    const text = read(name)
+    rmSync(join(dataDir, name))
+    const refused = await open().catch(error => error)
+    t.ok(refused instanceof AuditKeyError)
+    t.match(refused.message, `${join(dataDir, name)} is missing`)
+    writeFileSync(join(dataDir, name), text)
+  }
+  t.equal(keyOf(await open()), before, 'with them it does')
+})

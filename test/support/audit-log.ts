@@ -1,0 +1,53 @@
+import { Compile } from 'typebox/compile'
+import { Clean } from 'typebox/value'
+import { LogVerifier } from '../../src/audit/verify.ts'
+import { AuditEvent } from '../../src/domain/audit-event.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { auditNotesIn } from '../../src/store/audit-notes.ts'
+import type { Store } from '../../src/store/store.ts'
+import { searchFor } from '../guarantees/search.ts'
+
+const schema = Compile(AuditEvent)
+
+/**
+ * What holds for every event, whatever a test was about: it fits the schema and says nothing that the schema doesn't name (bar A6), it
+ * is a link of the chain, and no secret stands in it, in any usual spelling (bar A5).
+ * @throws Error that names the event
+ */
+export async function checkAuditLog(store: Store, secrets: Record<string, string>): Promise<void> {
+  const found = searchFor(secrets)
+  const verifier = await verifierOf(store)
+  for await (const events of auditEventsIn(store).walk()) {
+    for (const stored of events) {
+      const finding = verifier.next(stored)
+      if (finding !== null) throw new Error(`audit event ${finding.seq}: ${finding.why}`)
+      checkForm(stored.seq, stored.event)
+    }
+    // A search for each event would cost ten times as much.
+    if (found(events.map(({ event }) => event).join('\n')).length === 0) continue
+    for (const { seq, event } of events) {
+      const names = found(event)
+      if (names.length > 0) throw new Error(`audit event ${seq} holds ${names.join(' and ')}`)
+    }
+  }
+  const end = verifier.end()
+  if ('why' in end) throw new Error(`the audit log, event ${end.seq}: ${end.why}`)
+}
+
+function checkForm(seq: number, text: string): void {
+  const event: unknown = JSON.parse(text)
+  if (!schema.Check(event)) {
+    const [error] = schema.Errors(event)
+    throw new Error(`audit event ${seq} does not fit its schema: ${error?.instancePath} ${error?.message}, ${text}`)
+  }
+  if (JSON.stringify(Clean(AuditEvent, event)) !== text) {
+    throw new Error(`audit event ${seq} says what its schema does not name: ${text}`)
+  }
+}
+
+async function verifierOf(store: Store): Promise<LogVerifier> {
+  const notes = auditNotesIn(store)
+  const { publicKey } = await notes.keys()
+  if (publicKey === null) throw new Error('the audit log was never signed')
+  return new LogVerifier({ log: await notes.logName(), notes: await notes.list(), publicKey, trustedKey: publicKey })
+}
