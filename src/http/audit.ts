@@ -27,7 +27,7 @@ export function audit(app: FastifyInstance, { append, fingerprint, clock }: Audi
     record(request, {
       outcome: request.failure?.outcome ?? outcomeOf(request, reply.statusCode),
       status: reply.statusCode,
-      type: request.failure?.type,
+      type: request.replayed ? 'replayed' : request.failure?.type,
       upstreamStatus: request.failure?.upstreamStatus,
       durationMs: reply.elapsedTime,
       streamKeyRevealed: request.streamKeyRevealed
