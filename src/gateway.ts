@@ -50,6 +50,8 @@ export interface GatewayOptions {
   clock?: Clock
   /** Extra trusted certificate authorities for the vendor, in PEM. */
   upstreamCa?: string
+  /** Vendor accounts beside the configured one, by the name that their meetings carry. */
+  upstreams?: Providers
 }
 
 /** Changes made by other processes (a revoked key) act within this time. */
@@ -65,7 +67,8 @@ export async function startGateway({
   config,
   logger,
   clock = systemClock,
-  upstreamCa
+  upstreamCa,
+  upstreams = new Map()
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   const lock = await takeServeLock(storeFile, shutdownMs, () => {
@@ -95,7 +98,8 @@ export async function startGateway({
     const directory = await openDirectory(store, clock.now)
 
     const providers: Providers = new Map([
-      ['default', dyte({ ...config.upstream, ...(upstreamCa !== undefined && { ca: upstreamCa }) })]
+      ['default', dyte({ ...config.upstream, ...(upstreamCa !== undefined && { ca: upstreamCa }) })],
+      ...upstreams
     ])
     for (const provider of providers.values()) opened.push(() => provider.close())
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { IdempotencyKeyInUse, IdempotencyKeyReused, InvalidInput } from '../domain/failures.ts'
 import type { Idempotency, Operation } from '../domain/operation.ts'
@@ -23,20 +23,20 @@ const bare = /^[A-Za-z0-9._~:/+=*-]+$/
  * executed is not remembered, so that the key can be used for another try.
  */
 export function idempotency(app: FastifyInstance, { operations, fingerprint }: IdempotencyDeps): void {
-  /** The requests under way in this process; across processes and crashes the store's unique index holds. */
-  const running = new Map<string, string>()
+  /** The requests under way in this process, each with what came under its key before; across processes the store's index holds. */
+  const running = new Map<string, { requestDigest: string; earlier: Promise<Operation | null> }>()
 
   app.addHook('onRoute', route => {
     if (!isMutating(route.method)) return
     route.schema = { ...route.schema, headers: described }
     const { handler } = route
-    route.handler = async function once(request, reply) {
+    route.handler = async function (request, reply) {
       const key = readKey(request)
       if (key === null) return handler.call(this, request, reply)
       const asked = { keyDigest: digest([request.caller.tenant.id, key]), requestDigest: requestDigest(request) }
       const idempotencyKeyFingerprint = fingerprint(JSON.stringify([request.caller.tenant.id, key]))
       request.caller = { ...request.caller, idempotency: asked, idempotencyKeyFingerprint }
-      return claimed(asked, () => answer(asked, request, reply, handler.bind(this)))
+      return once(asked, request, reply, () => handler.call(this, request, reply))
     }
   })
 
@@ -46,40 +46,49 @@ export function idempotency(app: FastifyInstance, { operations, fingerprint }: I
     }
   })
 
-  /** Holds the key while its request is under way, also when its caller has hung up. */
-  async function claimed({ keyDigest, requestDigest }: Idempotency, work: () => Promise<unknown>): Promise<unknown> {
-    const other = running.get(keyDigest)
-    if (other !== undefined) throw other === requestDigest ? inUse() : new IdempotencyKeyReused()
-    running.set(keyDigest, requestDigest)
-    try {
-      return await work()
-    } finally {
-      running.delete(keyDigest)
-    }
-  }
-
-  async function answer(
+  /** Does the work unless it was asked for before, and holds the key meanwhile, also when its caller has hung up. */
+  async function once(
     asked: Idempotency,
     request: FastifyRequest,
     reply: FastifyReply,
-    handler: RouteHandlerMethod
+    work: () => unknown
   ): Promise<unknown> {
-    const earlier = await operations.findByKey(asked.keyDigest).catch(error => {
-      // A stop goes on without a store, and then without its memory.
-      if (request.routeOptions.config.rule?.limit === 'never') return null
-      throw error
-    })
-    if (earlier === null) return (handler as Handler)(request, reply)
-    if (earlier.idempotency?.requestDigest !== asked.requestDigest) throw new IdempotencyKeyReused()
-    if (earlier.answer === null) throw inUse()
-    const { status, body } = earlier.answer
-    request.replayed = true
-    reply.code(status).header('idempotency-replayed', 'true')
-    return reply.send({ success: 'data' in body, ...body })
+    const { keyDigest, requestDigest } = asked
+    const first = running.get(keyDigest)
+    const entry = first ?? { requestDigest, earlier: operations.findByKey(keyDigest) }
+    if (first === undefined) running.set(keyDigest, entry)
+    try {
+      const earlier = await entry.earlier.catch(error => {
+        // A stop goes on without a store, and then without its memory.
+        if (request.routeOptions.config.rule?.limit === 'never') return null
+        throw error
+      })
+      if (earlier !== null) return replay(earlier, asked, request, reply)
+      if (first === undefined) return await work()
+      throw first.requestDigest === requestDigest ? inUse() : new IdempotencyKeyReused()
+    } finally {
+      if (first === undefined) running.delete(keyDigest)
+    }
   }
 }
 
-type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
+/** @throws IdempotencyKeyReused, or IdempotencyKeyInUse while there is no answer yet */
+function replay(
+  { idempotency, answer }: Operation,
+  { requestDigest }: Idempotency,
+  request: FastifyRequest,
+  reply: FastifyReply
+): FastifyReply {
+  if (idempotency?.requestDigest !== requestDigest) throw new IdempotencyKeyReused()
+  if (answer === null) throw inUse()
+  const { status, body } = answer
+  request.replayed = true
+  // For the record: what came of it is not what the status alone would say.
+  if ('error' in body)
+    request.failure = { type: body.error.type, outcome: body.error.outcome, upstreamStatus: undefined }
+  reply.code(status).header('idempotency-replayed', 'true')
+  return reply.send({ success: 'data' in body, ...body })
+}
 
 /** For the documentation; what the header says is read by `readKey`, which says more exactly what is wrong. */
 const described = Type.Object({
@@ -92,15 +101,20 @@ const described = Type.Object({
   )
 })
 
+/** The key that a header field means, quoted or bare; null when it is none. */
+export function parseIdempotencyKey(field: string): string | null {
+  const [, inQuotes] = quoted.exec(field) ?? []
+  const key = inQuotes?.replace(/\\(["\\])/g, '$1') ?? (bare.test(field) ? field : '')
+  return key === '' || key.length > maxLength ? null : key
+}
+
 /** Null when there is none. @throws InvalidInput */
-function readKey(request: FastifyRequest): string | null {
-  const text = request.headers[header]
-  if (text === undefined) return null
-  // Several header fields arrive as one, joined by commas: then it is neither of the two.
-  const [, inQuotes] = typeof text === 'string' ? (quoted.exec(text) ?? []) : []
-  const key = inQuotes?.replace(/\\(["\\])/g, '$1') ?? (bare.test(String(text)) ? String(text) : '')
-  if (key === '') throw invalid('must be a string in quotes, or a token')
-  if (key.length > maxLength) throw invalid(`must have at most ${maxLength} characters`)
+function readKey({ headers, raw }: FastifyRequest): string | null {
+  if (headers[header] === undefined) return null
+  // Several header fields arrive joined by commas, and the halves of two may look like one.
+  const fields = raw.rawHeaders.filter((_, i, all) => i % 2 === 1 && all[i - 1]?.toLowerCase() === header)
+  const key = fields.length === 1 ? parseIdempotencyKey(String(headers[header])) : null
+  if (key === null) throw invalid(`must be one string in quotes, or one token, of 1 to ${maxLength} characters`)
   return key
 }
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { Failure, UpstreamUnreachable } from '../domain/failures.ts'
+import { Failure, StartUnsettled, UpstreamUnreachable } from '../domain/failures.ts'
 
 /** So many meetings are remembered; beyond them a stop is not spaced, and the tenants' other limits remain. */
 const maxFruitless = 10_000
@@ -52,12 +52,22 @@ export class Motion<Started, Stopped> {
     }
   }
 
+  /** The same for stops: one whose leader was not allowed to any more is still to be sent. */
   async stop(meetingId: string, lead: (waited: boolean) => Promise<Stopped>): Promise<Led<Stopped>> {
-    const last = this.#lanes.get(meetingId)
-    if (last?.kind === 'stop') return { result: await last.result, led: false }
-    const result = this.#behind(last, lead)
-    this.#put(meetingId, { kind: 'stop', result, ended: quietly(result) })
-    return { result: await result, led: true }
+    for (let waited = false; ; waited = true) {
+      const last = this.#lanes.get(meetingId)
+      if (last?.kind !== 'stop') {
+        const result = this.#behind(last, early => lead(waited || early))
+        this.#put(meetingId, { kind: 'stop', result, ended: quietly(result) })
+        return { result: await result, led: true }
+      }
+      try {
+        return { result: await last.result, led: false }
+      } catch (error) {
+        if (!isItsOwn(error)) throw error
+        await last.ended
+      }
+    }
   }
 
   /** Has its turn like a start or a stop, and is joined by nobody. */
@@ -90,11 +100,15 @@ async function quietly(attempt: Promise<unknown>): Promise<void> {
   await attempt.catch(() => {})
 }
 
-/**
- * True when nothing was sent and the next in line may fare better: the one that led was not allowed to any more, or no
- * connection came to stand. What the vendor or the store has refused it would refuse the next one as well.
- */
-function isWorthATry(error: unknown): boolean {
+/** True when the one that led was not allowed to any more: that says nothing of the next in line. */
+function isItsOwn(error: unknown): boolean {
   if (!(error instanceof Failure) || error.outcome !== 'not_sent') return false
-  return error.status < 500 || error.type === UpstreamUnreachable.doc.type
+  // That an earlier start is not settled holds for all; each would ask the vendor about it.
+  return error.status < 500 && error.type !== StartUnsettled.doc.type
+}
+
+/** Besides, no connection may have come to stand. What the vendor or the store has refused it would refuse the next one as well. */
+function isWorthATry(error: unknown): boolean {
+  const unreachable = error instanceof Failure && error.type === UpstreamUnreachable.doc.type
+  return isItsOwn(error) || (unreachable && error.outcome === 'not_sent')
 }

@@ -156,7 +156,8 @@ export function recorder(deps: RecorderDeps): Recorded {
     const event = toAuditEvent(subjectOf(mutation, { livestreamId }), ending, nowMs)
     const statements = [operations.sent(operation), auditEvents.append(event)]
     try {
-      await engine.write(statements, { withinMs: writeWithinMs })
+      const written = engine.write(statements, { withinMs: writeWithinMs })
+      if (await isLate(written)) throw new Error(`not written within ${writeWithinMs} ms`)
       caller.markRecorded()
     } catch (cause) {
       if (cause instanceof UniqueViolation) throw inUse(cause)
@@ -194,7 +195,8 @@ export function recorder(deps: RecorderDeps): Recorded {
     ending: AuditEvent,
     statements: Statement[] = []
   ): Promise<boolean> {
-    const outcome = [...statements, operations.ended(id, how, clock.now())]
+    // While the intent still waits to be written down there is no row to end: then its end waits behind it.
+    const outcome = [...statements, { ...operations.ended(id, how, clock.now()), changes: 1 }]
     const written = engine.write([...outcome, auditEvents.append(ending)]).catch(cause => {
       keep(outcome, ending, cause)
       return null
@@ -249,7 +251,7 @@ function operationOf({ caller, kind, upstream, meetingId }: Mutation, nowMs: num
 
 /** Another process was faster: with a start of the meeting, or with this key. */
 function inUse(cause: UniqueViolation): Failure {
-  const options = { cause, retryAfterSeconds: 1 }
+  const options = { cause, outcome: 'not_sent' as const, retryAfterSeconds: 1 }
   return cause.reason.includes('idempotency') ? new IdempotencyKeyInUse(options) : new StartUnsettled(options)
 }
 

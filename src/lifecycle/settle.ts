@@ -35,7 +35,7 @@ export interface Settle {
   /** One look, or one more try. True when the operation is settled by it, or was before. Throws what a Provider throws. */
   (operation: Operation): Promise<boolean>
   /** Ends a stop that is still being repeated, because somebody wants the meeting live again. */
-  overtake(stop: Operation): Promise<true>
+  overtake(stop: Operation): Promise<boolean>
   /** When the next look at a start can settle it, in ms. */
   settledInMs(start: Operation): number
 }
@@ -101,7 +101,7 @@ export function settler(deps: SettleDeps): Settle {
   }
 
   /** The last word counts: a stop that nobody has confirmed must not end what was started, or wanted, after it. */
-  async function overtake(stop: Operation): Promise<true> {
+  async function overtake(stop: Operation): Promise<boolean> {
     const failure = new UpstreamRefused({
       outcome: 'failed',
       message: 'A later start of this meeting has overtaken it'
@@ -113,11 +113,12 @@ export function settler(deps: SettleDeps): Settle {
   /** By hand, by another look, or by what was written down late. */
   async function isSettled({ id }: Operation): Promise<boolean> {
     const now = await operations.find(id)
-    return now === null || now.state === 'done' || now.state === 'failed'
+    // One that is not there yet waits to be written down: a stop that went on without the store.
+    return now !== null && (now.state === 'done' || now.state === 'failed')
   }
 
   /** The operation, what was seen, and the event of it: together, and once. */
-  async function end(operation: Operation, how: OperationEnd, seen?: LivestreamWithKey): Promise<true> {
+  async function end(operation: Operation, how: OperationEnd, seen?: LivestreamWithKey): Promise<boolean> {
     const { id, tenantId, upstream, meetingId } = operation
     const nowMs = clock.now()
     const rows: Statement[] =
@@ -127,9 +128,9 @@ export function settler(deps: SettleDeps): Settle {
             outcome: true
           })
     const event = deps.auditEvents.append(settledEvent(operation, how, nowMs))
-    await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
+    const written = await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
     if (seen !== undefined) deps.forget(seen.id)
-    return true
+    return written || isSettled(operation)
   }
 }
 
