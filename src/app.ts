@@ -7,6 +7,7 @@ import { ShuttingDown } from './domain/failures.ts'
 import { audit } from './http/audit.ts'
 import { authenticate, keyGuard } from './http/authenticate.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
+import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
 import { ownership } from './http/ownership.ts'
 import { type LimitOptions, limits } from './http/rate-limit.ts'
@@ -40,6 +41,7 @@ export interface Deps {
   auditEvents: AuditTrail
   appendEvent(event: AuditEvent): void
   fingerprint: Fingerprint
+  operations: IdempotencyDeps['operations']
   findActive: FindActive
   start: StartOnce
   stop: Stop
@@ -88,7 +90,8 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     // What was under way finishes; its connection takes no further call.
     if (deps.draining()) reply.header('connection', 'close')
   })
-  audit(app, { append: deps.appendEvent, fingerprint: text => deps.fingerprint('idempotency_key', text), clock })
+  const idempotencyFingerprint = (text: string): string => deps.fingerprint('idempotency_key', text)
+  audit(app, { append: deps.appendEvent, fingerprint: idempotencyFingerprint, clock })
   validator(app)
   errorHandler(app)
   app.addSchema(FailureAnswer)
@@ -108,6 +111,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     authenticate(scope, known)
     refuseUnknown(scope)
     ownership(scope, { directory })
+    idempotency(scope, { operations: deps.operations, fingerprint: idempotencyFingerprint })
     notFound(scope)
     routes(scope)
   }

@@ -36,6 +36,10 @@ export function define(cli: Command, io: Io): void {
   meeting.command('release <meeting_id>').description('take a meeting from its tenant').option('--force', 'also when it is live').action(async (id, options) => (await import('./commands/meeting.ts')).releaseMeeting(io, id, options))
   meeting.command('list [tenant]').description('assigned meetings').action(async (id, options) => (await import('./commands/meeting.ts')).listMeetings(io, id, options))
 
+  const operation = cli.command('operation').description('calls that went to the vendor')
+  operation.command('list').description('the newest first').option('--open', 'only those whose outcome is not known').option('--tenant <id>', 'of one tenant').option('--limit <number>', 'so many', '100').action(async options => (await import('./commands/operation.ts')).listOperations(io, options))
+  operation.command('resolve <id> <outcome>').description('end one by hand: done or failed').action(async (id, outcome, options) => (await import('./commands/operation.ts')).resolveOperation(io, id, outcome, options))
+
   const audit = cli.command('audit').description('the audit log')
   audit.command('verify').description('prove that nothing was changed, left out or cut').option('--checkpoint <file>', 'a copy of checkpoints from another place (several times)', several).option('--public-key <file>', 'a trusted copy of the public key').action(async options => (await import('./commands/audit-verify.ts')).verifyAudit(io, options))
   audit.command('export').description('print the log').option('--since <time>', 'at this time or later').option('--until <time>', 'before this time').option('--tenant <id>', 'of one tenant').option('--format <format>', 'ndjson, ocsf or csv', 'ndjson').action(async options => (await import('./commands/audit-export.ts')).exportAudit(io, options))

@@ -11,13 +11,16 @@ import { inFlight } from './http/in-flight.ts'
 import { findActive } from './lifecycle/active.ts'
 import { isComing } from './lifecycle/coming.ts'
 import { deadlines } from './lifecycle/deadline.ts'
+import { findStarted } from './lifecycle/evidence.ts'
 import { tenantLivestreams } from './lifecycle/livestreams.ts'
 import { tenantMeetings } from './lifecycle/meetings.ts'
 import { Motion } from './lifecycle/motion.ts'
 import { observer } from './lifecycle/observe.ts'
+import { OpenOperations } from './lifecycle/open-operations.ts'
 import { recorder } from './lifecycle/recorded.ts'
 import { recover } from './lifecycle/recover.ts'
 import { Repairs } from './lifecycle/repairs.ts'
+import { settler } from './lifecycle/settle.ts'
 import { type Started, startOnce } from './lifecycle/start.ts'
 import { stillAllowed } from './lifecycle/still-allowed.ts'
 import { type Stopped, stop } from './lifecycle/stop.ts'
@@ -47,6 +50,8 @@ export interface GatewayOptions {
   clock?: Clock
   /** Extra trusted certificate authorities for the vendor, in PEM. */
   upstreamCa?: string
+  /** Vendor accounts beside the configured one, by the name that their meetings carry. */
+  upstreams?: Providers
 }
 
 /** Changes made by other processes (a revoked key) act within this time. */
@@ -62,7 +67,8 @@ export async function startGateway({
   config,
   logger,
   clock = systemClock,
-  upstreamCa
+  upstreamCa,
+  upstreams = new Map()
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   const lock = await takeServeLock(storeFile, shutdownMs, () => {
@@ -92,7 +98,8 @@ export async function startGateway({
     const directory = await openDirectory(store, clock.now)
 
     const providers: Providers = new Map([
-      ['default', dyte({ ...config.upstream, ...(upstreamCa !== undefined && { ca: upstreamCa }) })]
+      ['default', dyte({ ...config.upstream, ...(upstreamCa !== undefined && { ca: upstreamCa }) })],
+      ...upstreams
     ])
     for (const provider of providers.values()) opened.push(() => provider.close())
 
@@ -115,7 +122,7 @@ export async function startGateway({
     const { auditRetentionDays } = config
     opened.push(keepTidy({ audited, operations: operationsIn(store), auditRetentionDays, log: logger, clock }))
 
-    const { recorded, motion, ...given } = services({
+    const { recorded, motion, openOperations, ...given } = services({
       store,
       directory,
       providers,
@@ -127,6 +134,8 @@ export async function startGateway({
       clock,
       ending: ending.signal
     })
+    opened.push(() => openOperations.close())
+    for (const operation of left) openOperations.add(operation)
     const app = await buildApp({
       ...given,
       health: {
@@ -219,35 +228,42 @@ function services({
   const forget = (id: string): void => directory.forget(id)
   const appendEvent = rollup.append.bind(rollup)
   const repair = repairs.add.bind(repairs)
-  const recorded = recorder({ engine, operations, auditEvents, repair, forget, log, clock })
   const allowed = stillAllowed({ directory, clock })
   const motion = new Motion<Started, Stopped>()
-  const shared = {
-    providers,
-    engine,
-    operations,
+  const shared = { providers, engine, operations, livestreams, auditEvents, motion, clock, deadline, deadlineMs }
+  const settle = settler({
+    ...shared,
     findActive: active,
+    findStarted: findStarted({ providers, livestreams, findActive: active }),
+    forget
+  })
+  const openOperations = new OpenOperations({ settle, log, clock, settleMs })
+  const settleLater = openOperations.add.bind(openOperations)
+  const recorded = recorder({ ...shared, repair, settleLater, forget, log })
+  const acting = {
+    ...shared,
+    findActive: active,
+    settle,
     stillAllowed: allowed,
     recorded,
-    motion,
     log,
-    clock,
-    deadline,
     settleMs
   }
 
   return {
     recorded,
     motion,
+    openOperations,
+    operations,
     directory,
     auditEvents,
     appendEvent,
     fingerprint: audited.keys.fingerprint,
     findActive: active,
-    start: startOnce({ ...shared, livestreams }),
-    stop: stop({ ...shared, livestreams }),
-    livestreams: tenantLivestreams({ ...shared, livestreams, observe, isComing: coming }),
-    meetings: tenantMeetings({ ...shared, meetings, directory }),
+    start: startOnce(acting),
+    stop: stop(acting),
+    livestreams: tenantLivestreams({ ...acting, observe, isComing: coming }),
+    meetings: tenantMeetings({ ...acting, meetings, directory }),
     clock,
     corsOrigins,
     docs,

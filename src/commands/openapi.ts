@@ -26,6 +26,7 @@ async function describedApp(): Promise<FastifyInstance> {
       pulledAtMs: 0
     },
     auditEvents: { list: nothing },
+    operations: { findByKey: nothing },
     appendEvent() {},
     findActive: nothing,
     start: nothing,

@@ -1,6 +1,7 @@
 import type { ApiKey } from './api-key.ts'
 import type { LivestreamWithKey } from './livestream.ts'
 import { withoutKey } from './livestream.ts'
+import type { Idempotency } from './operation.ts'
 import type { Tenant } from './tenant.ts'
 
 /** Who asks, as far as it was proved: facts about one request that every room below may need. */
@@ -12,6 +13,10 @@ export interface Caller {
   /** The client's address, as far as it can be believed. */
   readonly address: string
   readonly requestId: string
+  /** With an `Idempotency-Key`: under which the outcome is kept. */
+  readonly idempotency: Idempotency | null
+  /** Of that key, for the record. */
+  readonly idempotencyKeyFingerprint: string | null
   /** Says that the call writes its audit events itself, so that nobody adds another behind the answer. */
   markRecorded(): void
 }

@@ -55,6 +55,28 @@ export class Failure extends Error {
   }
 }
 
+/** What a caller is told of a failure: the `error` of the envelope. */
+export interface FailureBody {
+  readonly code: number
+  readonly type: string
+  readonly message: string
+  readonly request_id: string
+  readonly outcome?: Outcome
+  readonly details?: FailureDetail[]
+}
+
+export function failureBody(failure: Failure, requestId: string, outcome = failure.outcome): FailureBody {
+  const { status, type, message, details } = failure
+  return {
+    code: status,
+    type,
+    message,
+    request_id: requestId,
+    ...(outcome && { outcome }),
+    ...(details && { details })
+  }
+}
+
 /** The same failure, saying whether the mutation happened. */
 export function withOutcome(failure: Failure, outcome: Outcome): Failure {
   const { message, cause, details, retryAfterSeconds, upstreamStatus } = failure
@@ -79,7 +101,6 @@ function failure(status: number, type: string, message: string): FailureClass {
 
 // 4xx: the caller can do something about it.
 export const InvalidInput = failure(400, 'invalid_input', 'The request is not valid')
-export const NotSupportedYet = failure(400, 'not_supported_yet', 'This version of Livegate does not support this yet')
 export const Unauthorized = failure(401, 'unauthorized', 'A valid key is needed: Bearer <key> or Basic <tenant>:<key>')
 export const ScopeMissing = failure(403, 'scope_missing', 'The key lacks a scope that this operation needs')
 export const TenantSuspended = failure(403, 'tenant_suspended', 'This tenant is suspended')
@@ -98,8 +119,23 @@ export const LiveElsewhere = failure(
   'already_live',
   'The livestream provider says that this meeting is live already, but shows no livestream'
 )
+export const IdempotencyKeyInUse = failure(
+  409,
+  'idempotency_key_in_use',
+  'The first request with this idempotency key is not settled yet: ask again'
+)
+export const Resolved = failure(
+  409,
+  'operation_resolved',
+  'The outcome of this operation was settled by hand: ask for the active livestream'
+)
 export const PayloadTooLarge = failure(413, 'payload_too_large', 'The body is larger than 64 KiB')
 export const UnsupportedMediaType = failure(415, 'unsupported_media_type', 'The body must be application/json')
+export const IdempotencyKeyReused = failure(
+  422,
+  'idempotency_key_reused',
+  'This idempotency key was used for another request'
+)
 export const RateLimited = failure(429, 'rate_limited', 'Too many requests')
 export const HeadersTooLarge = failure(431, 'headers_too_large', 'The header fields are too large')
 
@@ -116,6 +152,11 @@ export const UpstreamMalformed = failure(
   502,
   'upstream_malformed',
   'The livestream provider answered something that its contract does not allow'
+)
+export const OutcomeUnknown = failure(
+  502,
+  'outcome_unknown',
+  'Nobody knows whether it was done: the gateway ended before the livestream provider answered'
 )
 export const UpstreamUnreachable = failure(502, 'upstream_unreachable', 'The livestream provider could not be reached')
 export const UpstreamThrottled = failure(503, 'upstream_throttled', 'The livestream provider asks to slow down')

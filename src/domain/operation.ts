@@ -1,3 +1,5 @@
+import type { FailureBody } from './failures.ts'
+
 /** The mutations that go upstream. */
 export type OperationKind = 'start' | 'stop' | 'create_meeting' | 'update_meeting'
 
@@ -12,16 +14,36 @@ export const operations = {
 /** `sent` until the outcome is known; `unknown` when the vendor's answer was lost. `done` and `failed` are settled. */
 export type OperationState = 'sent' | 'done' | 'failed' | 'unknown'
 
+/** True when the vendor can be asked, or told again, until the outcome is known. Of the others `unknown` is the last word. */
+export function canBeSettled(kind: OperationKind): boolean {
+  return kind === 'start' || kind === 'stop'
+}
+
+/** Under which key a caller has sent a request, and what the request was: digests, since a key is the caller's own. */
+export interface Idempotency {
+  readonly keyDigest: string
+  readonly requestDigest: string
+}
+
+/** What a caller was, or would have been, answered: for whoever asks the same again. Never with a stream key. */
+export interface StoredAnswer {
+  readonly status: number
+  readonly body: { readonly data: unknown } | { readonly error: FailureBody }
+}
+
 /** One mutating call with its state, written down before its first byte goes upstream. */
 export interface Operation {
   readonly id: string
   readonly tenantId: string
   readonly keyId: string
   readonly kind: OperationKind
+  readonly upstream: string
   readonly meetingId: string | null
   readonly livestreamId: string | null
   readonly state: OperationState
   readonly requestId: string
   readonly sentAtMs: number
   readonly settledAtMs: number | null
+  readonly idempotency: Idempotency | null
+  readonly answer: StoredAnswer | null
 }

@@ -4,6 +4,7 @@ import type { AuditEvent, AuditOutcome } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
 import { NoActiveLivestream } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
+import { parseIdempotencyKey } from './idempotency.ts'
 
 /** Names of the calls that met no route. */
 const unknownOperation = 'unknown'
@@ -27,7 +28,7 @@ export function audit(app: FastifyInstance, { append, fingerprint, clock }: Audi
     record(request, {
       outcome: request.failure?.outcome ?? outcomeOf(request, reply.statusCode),
       status: reply.statusCode,
-      type: request.failure?.type,
+      type: request.replayed ? 'replayed' : request.failure?.type,
       upstreamStatus: request.failure?.upstreamStatus,
       durationMs: reply.elapsedTime,
       streamKeyRevealed: request.streamKeyRevealed
@@ -68,7 +69,10 @@ function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'
     keyId: request.keyId,
     keyFingerprint: request.keyFingerprint,
     ...(typeof idempotencyKey === 'string' && {
-      idempotencyKeyFingerprint: fingerprint(JSON.stringify([request.tenantId, idempotencyKey]))
+      // Quoted or bare it is the same key; what is no key has a fingerprint all the same.
+      idempotencyKeyFingerprint: fingerprint(
+        JSON.stringify([request.tenantId, parseIdempotencyKey(idempotencyKey) ?? idempotencyKey])
+      )
     }),
     address: request.ip,
     requestId: request.id,

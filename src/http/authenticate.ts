@@ -29,7 +29,9 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
     const markRecorded = (): void => {
       request.recorded = true
     }
-    request.caller = { tenant, key, keyFingerprint, address: request.ip, requestId: request.id, markRecorded }
+    const idempotency = { idempotency: null, idempotencyKeyFingerprint: null }
+    const { ip: address, id: requestId } = request
+    request.caller = { tenant, key, keyFingerprint, address, requestId, ...idempotency, markRecorded }
 
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
     if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()

@@ -6,6 +6,7 @@ import {
   Failure,
   type FailureClass,
   type FailureDetail,
+  failureBody,
   HeadersTooLarge,
   Internal,
   InvalidInput,
@@ -38,7 +39,7 @@ export function notFound(
 /** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const failure = explain(error)
-  const { status, type, message, details, retryAfterSeconds } = failure
+  const { status, type, retryAfterSeconds } = failure
   const outcome = failure.outcome ?? outcomeOf(failure, request)
   const facts = { operation: request.routeOptions.schema?.operationId, tenant: request.tenantId, type, status, outcome }
   // What strangers can do as often as they like must not fill the log.
@@ -50,14 +51,7 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   // Not Basic: a browser would open its own dialog over a page that asks with fetch. Pages for people ask for Basic themselves.
   if (status === 401 && !reply.hasHeader('www-authenticate'))
     reply.header('www-authenticate', 'Bearer realm="livegate"')
-  const body = {
-    code: status,
-    type,
-    message,
-    request_id: request.id,
-    ...(outcome && { outcome }),
-    ...(details && { details })
-  }
+  const body = failureBody(failure, request.id, outcome)
   return reply.code(status).header('x-request-id', request.id).send({ success: false, error: body })
 }
 

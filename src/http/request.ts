@@ -31,6 +31,8 @@ declare module 'fastify' {
     failure: { type: string; outcome: Outcome | undefined; upstreamStatus: number | undefined } | null
     /** True when the mutation has written its own audit events. */
     recorded: boolean
+    /** True when the answer is one that was given before, to the same idempotency key. */
+    replayed: boolean
     /** True when the answer holds a stream key. */
     streamKeyRevealed: boolean
   }
@@ -50,5 +52,5 @@ export function plainId(header: string | string[] | undefined): string | null {
 export function decorateRequests(app: FastifyInstance): void {
   for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
     app.decorateRequest(fact, null)
-  for (const flag of ['recorded', 'streamKeyRevealed']) app.decorateRequest(flag, false)
+  for (const flag of ['recorded', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
-import { InvalidInput, NotSupportedYet, UnsupportedMediaType } from '../domain/failures.ts'
+import { InvalidInput, UnsupportedMediaType } from '../domain/failures.ts'
 
 /**
  * One validator for all input. Params and query arrive as text and are converted; a body says what it means and is taken as
@@ -10,6 +10,8 @@ import { InvalidInput, NotSupportedYet, UnsupportedMediaType } from '../domain/f
  */
 export function validator(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
+    // Header fields are described, and read by those who need them.
+    if (httpPart === 'headers') return () => true
     const check = Compile(schema)
     return (input: unknown) => {
       const value = httpPart === 'body' ? (input ?? {}) : Value.Convert(schema, Value.Default(schema, input))
@@ -36,13 +38,9 @@ export function validator(app: FastifyInstance): void {
 
 const noQuery = Type.Object({}, { additionalProperties: false })
 
-/** Refuses what a route doesn't know, in the query too, and what a later version will know: never accepted and ignored. */
+/** Refuses what a route doesn't know, in the query too: never accepted and ignored. */
 export function refuseUnknown(app: FastifyInstance): void {
   app.addHook('onRoute', route => {
     route.schema = { querystring: noQuery, ...route.schema }
-  })
-  app.addHook('preValidation', async request => {
-    if (request.headers['idempotency-key'] === undefined) return
-    throw new NotSupportedYet({ details: [{ field: 'header.idempotency-key', message: 'is not supported yet' }] })
   })
 }

@@ -66,12 +66,12 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   return {
     async create(caller, wish) {
       const { id: tenantId, upstream } = caller.tenant
-      const mutation = { caller, kind: 'create_meeting', meetingId: null } as const
+      const mutation = { caller, kind: 'create_meeting', upstream, meetingId: null } as const
       const created = await recorded(mutation, async () => {
         const provider = providerOf(providers, caller.tenant)
         const meeting = await provider.createMeeting(wish, deadline())
         const statements = meetings.created({ id: meeting.id, tenantId, upstream }, meeting, clock.now())
-        return { value: meeting, status: 201, meetingId: meeting.id, statements }
+        return { value: meeting, data: meeting, status: 201, meetingId: meeting.id, statements }
       })
       directory.forget(created.id)
       return created
@@ -85,12 +85,12 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
 
     async update(caller, meeting, change) {
       const { id: meetingId } = meeting
-      const mutation = { caller, kind: 'update_meeting', meetingId } as const
+      const mutation = { caller, kind: 'update_meeting', upstream: meeting.upstream, meetingId } as const
       return recorded(mutation, async () => {
         const provider = providerOf(providers, meeting)
         const updated = await provider.updateMeeting(meetingId, change, deadline())
         const statements = meetings.observed(meeting.tenantId, updated, clock.now())
-        return { value: updated, status: 200, statements }
+        return { value: updated, data: updated, status: 200, statements }
       })
     },
 

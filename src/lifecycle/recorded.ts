@@ -3,32 +3,37 @@ import { type Ending, type Subject, toAuditEvent } from '../audit/ocsf.ts'
 import type { AuditEvent } from '../domain/audit-event.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { AuditUnavailable, Failure, type Outcome, StartUnsettled } from '../domain/failures.ts'
 import {
-  type Operation,
-  type OperationKind,
-  type OperationState,
-  operations as operationIds
-} from '../domain/operation.ts'
+  AuditUnavailable,
+  Failure,
+  failureBody,
+  IdempotencyKeyInUse,
+  Internal,
+  type Outcome,
+  StartUnsettled
+} from '../domain/failures.ts'
+import { canBeSettled, type Operation, type OperationKind, operations as operationIds } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
-import type { Operations } from '../store/operations.ts'
+import type { OperationEnd, Operations } from '../store/operations.ts'
 
 /** What a mutation is, for its row and its two events. */
 export interface Mutation {
   caller: Caller
   kind: OperationKind
+  /** The vendor account that is asked. */
+  upstream: string
   meetingId: string | null
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
-  /** What else belongs into its first transaction. */
-  first?: Statement[]
 }
 
 /** What the work came to: the answer, its HTTP status, and what else belongs into the same transaction. */
 export interface Done<T> {
   value: T
   status: number
+  /** The `data` of the answer, without secrets: for whoever asks the same again. */
+  data: unknown
   livestreamId?: string | null
   /** Of a meeting that the work has made. */
   meetingId?: string
@@ -42,6 +47,8 @@ export interface RecorderDeps {
   auditEvents: Pick<AuditEvents, 'append'>
   /** Takes what could not be written, and tries again until the store does. */
   repair(statements: Statement[]): void
+  /** An operation whose outcome is unknown, and can be found out. */
+  settleLater(operation: Operation): void
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
   log: { error(facts: object, message: string): void }
@@ -54,7 +61,7 @@ export interface Recorded {
   <T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T>
   /**
    * Says yes to a mutation for which nothing is sent, since it is so already or another call has done it: its one event stands
-   * before the answer too. @throws AuditUnavailable when it can't be written
+   * before the answer too, and under a key its answer. @throws AuditUnavailable when it can't be written; IdempotencyKeyInUse
    */
   answered(mutation: Mutation, done: Omit<Done<unknown>, 'value' | 'statements'>): Promise<void>
   /** How many records are being written for longer than they may take: the store hangs. */
@@ -69,7 +76,7 @@ export interface Recorded {
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
 export function recorder(deps: RecorderDeps): Recorded {
-  const { engine, operations, auditEvents, repair, forget, log, clock, writeWithinMs = 900 } = deps
+  const { engine, operations, auditEvents, repair, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
   const underWay = new Set<Promise<unknown>>()
   let late = 0
 
@@ -86,29 +93,16 @@ export function recorder(deps: RecorderDeps): Recorded {
   return recorded
 
   async function run<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
-    const { caller, goesOn = false, first = [] } = mutation
+    const { caller, goesOn = false } = mutation
     const startedMs = clock.monotonic()
-    const operation: Operation = {
-      id: randomUUID(),
-      tenantId: caller.tenant.id,
-      keyId: caller.key.id,
-      kind: mutation.kind,
-      meetingId: mutation.meetingId,
-      livestreamId: null,
-      state: 'sent',
-      requestId: caller.requestId,
-      sentAtMs: clock.now(),
-      settledAtMs: null
-    }
-    const sent = [...first, operations.sent(operation)]
+    const operation = operationOf(mutation, clock.now())
+    const sent = [operations.sent(operation)]
     const event = (ending: Ending, made: Made = {}) => toAuditEvent(subjectOf(mutation, made), ending, clock.now())
 
     try {
       await begin(sent, operation, event, goesOn)
     } catch (cause) {
-      if (cause instanceof UniqueViolation && mutation.kind === 'start') {
-        throw new StartUnsettled({ cause, retryAfterSeconds: 1 })
-      }
+      if (cause instanceof UniqueViolation) throw inUse(cause)
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
       keep(sent, event({ outcome: 'pending' }), cause)
     }
@@ -118,17 +112,18 @@ export function recorder(deps: RecorderDeps): Recorded {
     try {
       done = await work()
     } catch (error) {
-      const failure = error instanceof Failure ? error : null
-      const outcome = failure?.outcome ?? (failure === null ? 'unknown' : 'failed')
+      const failure = error instanceof Failure ? error : new Internal()
+      const outcome = failure.outcome ?? (failure.status < 500 ? 'failed' : 'unknown')
       const ending = event({
-        outcome: failure !== null && failure.status < 500 ? 'refused' : outcome,
-        status: failure?.status ?? 500,
-        type: failure?.type ?? 'internal',
-        upstreamStatus: failure?.upstreamStatus,
+        outcome: failure.status < 500 && outcome !== 'unknown' ? 'refused' : outcome,
+        status: failure.status,
+        type: failure.type,
+        upstreamStatus: failure.upstreamStatus,
         durationMs: clock.monotonic() - startedMs
       })
       // The caller hears of the work's failure, not of a second one in writing it down.
-      await end(operation, goesOn, stateAfter(outcome), null, ending)
+      await end(operation, endAfter(outcome, failure, operation), ending)
+      if (outcome === 'unknown' && canBeSettled(operation.kind)) settleLater(operation)
       throw error
     }
 
@@ -141,7 +136,9 @@ export function recorder(deps: RecorderDeps): Recorded {
       },
       done
     )
-    const written = await end(operation, goesOn, 'done', done.livestreamId ?? null, ending, done.statements)
+    const answer = { status: done.status, body: { data: done.data } }
+    const livestreamId = done.livestreamId ?? null
+    const written = await end(operation, { state: 'done', livestreamId, answer }, ending, done.statements)
     if (!written && !goesOn) {
       throw new AuditUnavailable({ outcome: 'unknown', message: 'It was sent, but its outcome could not be recorded' })
     }
@@ -149,20 +146,29 @@ export function recorder(deps: RecorderDeps): Recorded {
     return done.value
   }
 
-  async function answered(mutation: Mutation, done: Omit<Done<unknown>, 'value' | 'statements'>): Promise<void> {
-    const { caller, goesOn = false, first = [] } = mutation
-    const { status, streamKeyRevealed } = done
-    const event = toAuditEvent(subjectOf(mutation, done), { outcome: 'done', status, streamKeyRevealed }, clock.now())
-    const written = engine.write([...first, auditEvents.append(event)], goesOn ? {} : { withinMs: writeWithinMs })
+  async function answered(
+    mutation: Mutation,
+    { status, data, livestreamId = null, streamKeyRevealed }: Omit<Done<unknown>, 'value' | 'statements'>
+  ): Promise<void> {
+    const { caller, goesOn = false } = mutation
+    const nowMs = clock.now()
+    const answer = { status, body: { data } }
+    const settled = { state: 'done', livestreamId, answer, settledAtMs: nowMs } as const
+    const row =
+      caller.idempotency === null ? [] : [operations.sent({ ...operationOf(mutation, nowMs), ...settled })]
+    const ending = { outcome: 'done', status, streamKeyRevealed } as const
+    const event = toAuditEvent(subjectOf(mutation, { livestreamId }), ending, nowMs)
+    const written = engine.write([...row, auditEvents.append(event)], goesOn ? {} : { withinMs: writeWithinMs })
     try {
       if (await isLate(written)) {
         if (!goesOn) throw new Error(`not written within ${writeWithinMs} ms`)
         tellOf(event)
-        written.catch(cause => keep(first, event, cause))
+        written.catch(cause => keep(row, event, cause))
       }
     } catch (cause) {
+      if (cause instanceof UniqueViolation) throw inUse(cause)
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
-      keep(first, event, cause)
+      keep(row, event, cause)
     }
     caller.markRecorded()
   }
@@ -185,7 +191,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     } else {
       const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
       const close = () => [
-        operations.ended(operation.id, 'failed', null, clock.now()),
+        operations.ended(operation.id, { state: 'failed', freesKey: true }, clock.now()),
         auditEvents.append(event(ending))
       ]
       // If it was not written it is as its caller was told.
@@ -196,16 +202,13 @@ export function recorder(deps: RecorderDeps): Recorded {
 
   /** True when it stands in time. Else it is still being written, or waits for the store to be repaired: false. Never throws. */
   async function end(
-    operation: Operation,
-    goesOn: boolean,
-    state: OperationState,
-    livestreamId: string | null,
+    { id }: Operation,
+    how: OperationEnd,
     ending: AuditEvent,
     statements: Statement[] = []
   ): Promise<boolean> {
-    const ended = operations.ended(operation.id, state, livestreamId, clock.now())
-    // An outcome never stands before its intent: while that one waits for repair, this one has to wait behind it.
-    const outcome = [...statements, goesOn ? { ...ended, changes: 1 } : ended]
+    // While the intent still waits to be written down there is no row to end: then its end waits behind it.
+    const outcome = [...statements, { ...operations.ended(id, how, clock.now()), changes: 1 }]
     const written = engine.write([...outcome, auditEvents.append(ending)]).catch(cause => {
       keep(outcome, ending, cause)
       return null
@@ -248,8 +251,44 @@ export function recorder(deps: RecorderDeps): Recorded {
   }
 }
 
-function stateAfter(outcome: Outcome): OperationState {
-  return outcome === 'unknown' ? 'unknown' : 'failed'
+function operationOf({ caller, kind, upstream, meetingId }: Mutation, nowMs: number): Operation {
+  return {
+    id: randomUUID(),
+    tenantId: caller.tenant.id,
+    keyId: caller.key.id,
+    kind,
+    upstream,
+    meetingId,
+    livestreamId: null,
+    state: 'sent',
+    requestId: caller.requestId,
+    sentAtMs: nowMs,
+    settledAtMs: null,
+    idempotency: caller.idempotency,
+    answer: null
+  }
+}
+
+/** Another process was faster: with a start of the meeting, or with this key. */
+function inUse(cause: UniqueViolation): Failure {
+  const options = { cause, outcome: 'not_sent' as const, retryAfterSeconds: 1 }
+  return cause.reason.includes('idempotency') ? new IdempotencyKeyInUse(options) : new StartUnsettled(options)
+}
+
+function endAfter(outcome: Outcome, failure: Failure, { kind, requestId }: Operation): OperationEnd {
+  if (outcome === 'not_sent') return { state: 'failed', freesKey: true }
+  const answer = {
+    status: failure.status,
+    body: { error: failureBody(failure, requestId, outcomeShown(outcome, failure)) }
+  }
+  if (outcome === 'failed') return { state: 'failed', answer }
+  // Who can't be asked has said the last word.
+  return canBeSettled(kind) ? { state: 'unknown' } : { state: 'unknown', answer }
+}
+
+/** Every 5xx says whether it happened. */
+function outcomeShown(outcome: Outcome, { status, outcome: own }: Failure): Outcome | undefined {
+  return status < 500 ? own : outcome
 }
 
 type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId'>
@@ -261,6 +300,7 @@ function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): Subject
     tenantId: caller.tenant.id,
     keyId: caller.key.id,
     keyFingerprint: caller.keyFingerprint,
+    idempotencyKeyFingerprint: caller.idempotencyKeyFingerprint,
     address: caller.address,
     requestId: caller.requestId,
     resources: [

@@ -1,28 +1,30 @@
 import { type Caller, revealsKey, shownTo } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { Failure, LiveElsewhere, StartUnsettled, withOutcome } from '../domain/failures.ts'
+import { Failure, LiveElsewhere, withOutcome } from '../domain/failures.ts'
 import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import type { Operation } from '../domain/operation.ts'
-import type { Statement } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
 import type { LivestreamWish, Providers } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import type { Motion } from './motion.ts'
-import type { Done, Recorded } from './recorded.ts'
+import type { Done, Mutation, Recorded } from './recorded.ts'
+import { type Settle, unsettled } from './settle.ts'
 import type { StillAllowed } from './still-allowed.ts'
 
 export interface Started {
   livestream: LivestreamWithKey
   /** False when the meeting was live already, or another call was starting it. */
   started: boolean
+  /** True when something was sent, and is on record. */
+  sent: boolean
 }
 
 export interface StartDeps {
   providers: Providers
-  operations: Pick<Operations, 'openStart' | 'ended'>
+  operations: Pick<Operations, 'openStart' | 'unconfirmedStops'>
+  settle: Settle
   livestreams: Pick<Livestreams, 'observed'>
   findActive: FindActive
   stillAllowed: StillAllowed
@@ -30,7 +32,7 @@ export interface StartDeps {
   motion: Motion<Started, unknown>
   clock: Clock
   deadline: Deadline
-  settleMs: number
+  deadlineMs: number
 }
 
 /**
@@ -41,29 +43,31 @@ export interface StartDeps {
 export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
 
 export function startOnce(deps: StartDeps): StartOnce {
-  const { findActive, stillAllowed, recorded, motion, providers, livestreams, clock, deadline } = deps
+  const { findActive, stillAllowed, recorded, motion, providers, livestreams, operations, settle } = deps
+  const { clock, deadline, deadlineMs } = deps
 
   async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish, waited: boolean): Promise<Started> {
     if (waited) await unsent(() => stillAllowed(caller, meeting, 'start'))
+    await unsent(() => settleEarlier(meeting))
     const signal = deadline()
-    const earlier = await unsent(() => deps.operations.openStart(meeting.id))
     const active = await unsent(() => findActive(meeting, signal))
-    const first = earlier === null ? [] : settle(earlier, active)
-    if (active !== null) return found(caller, meeting, active, first)
+    if (active !== null) return { livestream: active, started: false, sent: false }
 
-    const mutation = { caller, kind: 'start', meetingId: meeting.id, first } as const
-    return recorded(mutation, async (): Promise<Done<Started>> => {
+    return recorded(mutationOf(caller, meeting), async (): Promise<Done<Started>> => {
       try {
         const livestream = await providerOf(providers, meeting).start(meeting.id, wish, signal)
-        return done({ livestream: { ...livestream, ...named(livestream, wish) }, started: true })
+        return done({ livestream: { ...livestream, ...named(livestream, wish) }, started: true, sent: true })
       } catch (error) {
-        if (!(error instanceof LiveElsewhere)) throw error
         // Somebody else, a browser perhaps, was faster than our look.
+        const elsewhere = error instanceof LiveElsewhere
+        const lost = error instanceof Failure && error.outcome === 'unknown' && !signal.aborted
+        if (!elsewhere && !lost) throw error
         const livestream = await findActive(meeting, signal).catch(cause => {
-          throw cause instanceof Failure ? withOutcome(cause, 'failed') : cause
+          throw elsewhere && cause instanceof Failure ? withOutcome(cause, 'failed') : error
         })
         if (livestream === null) throw error
-        return done({ livestream, started: false })
+        // Nothing was live when it was sent: what is now, it has started.
+        return done({ livestream, started: lost, sent: true })
       }
     })
 
@@ -74,40 +78,39 @@ export function startOnce(deps: StartDeps): StartOnce {
         value,
         status: started ? 201 : 200,
         livestreamId: livestream.id,
+        data: withoutKey(livestream),
         streamKeyRevealed: revealsKey(shownTo(caller, livestream)),
         statements: livestreams.observed(owner, withoutKey(livestream), clock.now(), { outcome: true })
       }
     }
   }
 
-  /** It is live already, or another call has started it: nothing was sent for this one. */
-  async function found(
-    caller: Caller,
-    { id: meetingId }: OwnedMeeting,
-    livestream: LivestreamWithKey,
-    first: Statement[] = []
-  ): Promise<Started> {
-    const streamKeyRevealed = revealsKey(shownTo(caller, livestream))
-    const done = { status: 200, livestreamId: livestream.id, streamKeyRevealed }
-    await recorded.answered({ caller, kind: 'start', meetingId, first }, done)
-    return { livestream, started: false }
-  }
-
-  /** The earlier start is settled by what the vendor shows now; while that says nothing yet, the meeting waits. */
-  function settle(earlier: Operation, active: LivestreamWithKey | null): Statement[] {
-    // A clock that was set back must not hold the meeting for longer.
-    const openForMs = Math.max(0, clock.now() - earlier.sentAtMs)
-    if (active === null && openForMs < deps.settleMs) {
-      throw new StartUnsettled({ retryAfterSeconds: Math.ceil((deps.settleMs - openForMs) / 1_000) })
-    }
-    const state = active === null ? 'failed' : 'done'
-    return [deps.operations.ended(earlier.id, state, active?.id ?? null, clock.now())]
+  /** An earlier start whose answer was lost holds the meeting until it is settled; an earlier stop counts no more. */
+  async function settleEarlier({ id }: OwnedMeeting): Promise<void> {
+    for (const stop of await operations.unconfirmedStops(id)) await settle.overtake(stop)
+    const earlier = await operations.openStart(id)
+    if (earlier !== null && !(await settle(earlier))) throw unsettled(settle.settledInMs(earlier))
   }
 
   return async (caller, meeting, wish) => {
-    const { result, led } = await motion.start(meeting.id, waited => lead(caller, meeting, wish, waited))
-    return led ? result : found(caller, meeting, result.livestream)
+    const arrivedAtMs = clock.monotonic()
+    const { result, led } = await motion.start(
+      meeting.id,
+      waited => lead(caller, meeting, wish, waited),
+      () => clock.monotonic() - arrivedAtMs > deadlineMs
+    )
+    const { livestream, sent } = result
+    if (led && sent) return result
+    // It is live already, or another call has started it: on record too, and answered so again under its key.
+    const streamKeyRevealed = revealsKey(shownTo(caller, livestream))
+    const answer = { status: 200, data: withoutKey(livestream), livestreamId: livestream.id, streamKeyRevealed }
+    await recorded.answered(mutationOf(caller, meeting), answer)
+    return { livestream, started: false, sent: false }
   }
+}
+
+function mutationOf(caller: Caller, { id, upstream }: OwnedMeeting): Mutation {
+  return { caller, kind: 'start', upstream, meetingId: id }
 }
 
 /** Whatever goes wrong before the start was sent says so. */

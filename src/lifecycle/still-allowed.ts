@@ -15,8 +15,11 @@ export type StillAllowed = (caller: Caller, meeting: OwnedMeeting, kind: 'start'
 export function stillAllowed({ directory, clock }: { directory: Directory; clock: Clock }): StillAllowed {
   return async (caller, meeting, kind) => {
     const key = directory.keyByDigest(caller.key.digest)
-    if (key === null || !isUsable(key, clock.now())) throw new Unauthorized()
-    if (kind === 'start' && directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended()
-    if ((await directory.meeting(caller.tenant.id, meeting.id)) === null) throw new MeetingNotFound()
+    if (key === null || !isUsable(key, clock.now())) throw new Unauthorized(unsent)
+    if (kind === 'start' && directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
+    if ((await directory.meeting(caller.tenant.id, meeting.id)) === null) throw new MeetingNotFound(unsent)
   }
 }
+
+/** Who joined a call that may not go on takes its place: what it was to do is still to be done. */
+const unsent = { outcome: 'not_sent' } as const

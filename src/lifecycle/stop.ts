@@ -10,20 +10,21 @@ import type { Providers } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import type { Motion } from './motion.ts'
-import type { Done, Recorded } from './recorded.ts'
+import type { Done, Mutation, Recorded } from './recorded.ts'
+import { type Settle, stoppedData } from './settle.ts'
 import type { StillAllowed } from './still-allowed.ts'
 
 export interface StopDeps {
   providers: Providers
   livestreams: Pick<Livestreams, 'lastOfMeeting' | 'observed'>
   operations: Pick<Operations, 'openStart'>
+  settle: Settle
   stillAllowed: StillAllowed
   findActive: FindActive
   recorded: Recorded
   motion: Motion<unknown, Stopped>
   clock: Clock
   deadline: Deadline
-  settleMs: number
 }
 
 export interface Stopped {
@@ -44,7 +45,7 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 const spacingMs = 1_000
 
 export function stop(deps: StopDeps): Stop {
-  const { providers, livestreams, findActive, recorded, motion, operations, stillAllowed, clock, deadline, settleMs } =
+  const { providers, livestreams, findActive, recorded, motion, operations, settle, stillAllowed, clock, deadline } =
     deps
 
   async function lead(caller: Caller, meeting: OwnedMeeting, waited: boolean): Promise<Stopped> {
@@ -52,32 +53,42 @@ export function stop(deps: StopDeps): Stop {
     const waitMs = (motion.stoppedAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + spacingMs - clock.monotonic()
     if (waitMs > 0) await sleep(waitMs)
     const signal = deadline()
-    const mutation = { caller, kind: 'stop', meetingId: meeting.id } as const
-    return recorded({ ...mutation, goesOn: true }, async (): Promise<Done<Stopped>> => {
-      const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
-      // Nothing live, says the vendor; it may say so of a run that is only INVOKED. A look tells.
-      if (!stopped && (await look(meeting, signal)) !== null) throw new UpstreamRefused({ outcome: 'failed' })
+    return recorded(mutationOf(caller, meeting), async (): Promise<Done<Stopped>> => {
+      const stopped = await send(meeting, signal)
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
-      if (!stopped) await refuseUnsettled(meeting)
+      await settleStart(meeting, signal)
       const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
       if (!stopped && last === null) throw new NoActiveLivestream()
       return {
         // A vendor may call it a success to stop nothing.
         value: { fruitless: !stopped || last === null || !isRunning(last.status) },
         status: 200,
+        data: stoppedData,
         livestreamId: last?.id ?? null,
         statements: ended(meeting, last)
       }
     })
   }
 
-  /** Nothing is live, but a start whose outcome is unknown may still arrive: then nobody may call it stopped. */
-  async function refuseUnsettled({ id }: OwnedMeeting): Promise<void> {
-    const start = await operations.openStart(id).catch(() => null)
-    const openForMs = start === null ? settleMs : clock.now() - start.sentAtMs
-    if (openForMs >= settleMs) return
-    const message = 'Nothing is live yet, but an earlier start of this meeting is not settled: stop again'
-    throw new StartUnsettled({ message, retryAfterSeconds: 1 })
+  /** True when something was stopped. Nothing live, says the vendor: it may say so of a run that is only INVOKED. A look tells. */
+  async function send(meeting: OwnedMeeting, signal: AbortSignal): Promise<boolean> {
+    const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
+    if (!stopped && (await look(meeting, signal)) !== null) throw new UpstreamRefused({ outcome: 'unknown' })
+    return stopped
+  }
+
+  /**
+   * Nothing is live, but a start whose answer was lost may still begin something: then nobody may call it stopped. The stop is
+   * remembered, and sent again until that start is settled.
+   */
+  async function settleStart(meeting: OwnedMeeting, signal: AbortSignal): Promise<void> {
+    const start = await operations.openStart(meeting.id).catch(() => null)
+    if (start === null) return
+    const settled = await settle(start).catch(() => false)
+    if (settled && (await look(meeting, signal)) !== null) await send(meeting, signal)
+    if (settled) return
+    const message = 'An earlier start of this meeting is not settled yet: the stop is sent again when it is'
+    throw new StartUnsettled({ message, outcome: 'unknown', retryAfterSeconds: 1 })
   }
 
   /** After a stop was sent nothing says "not sent" any more. */
@@ -97,14 +108,13 @@ export function stop(deps: StopDeps): Stop {
   }
 
   return async (caller, meeting) => {
-    let led = false
-    const stopped = await motion.stop(meeting.id, waited => {
-      led = true
-      return lead(caller, meeting, waited)
-    })
+    const { result, led } = await motion.stop(meeting.id, waited => lead(caller, meeting, waited))
     // Who joined another's stop was told the same, and is on record too.
-    const mutation = { caller, kind: 'stop', meetingId: meeting.id, goesOn: true } as const
-    if (!led) await recorded.answered(mutation, { status: 200 })
-    return stopped
+    if (!led) await recorded.answered(mutationOf(caller, meeting), { status: 200, data: stoppedData })
+    return result
   }
+}
+
+function mutationOf(caller: Caller, { id, upstream }: OwnedMeeting): Mutation {
+  return { caller, kind: 'stop', upstream, meetingId: id, goesOn: true }
 }

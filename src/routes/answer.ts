@@ -47,7 +47,6 @@ export const LivestreamParams = Type.Object({ livestream_id: LivestreamId })
 /** What every route behind a key can answer. */
 const everywhere = [
   catalogue.InvalidInput,
-  catalogue.NotSupportedYet,
   catalogue.Unauthorized,
   catalogue.ScopeMissing,
   catalogue.TenantSuspended,
@@ -72,6 +71,10 @@ export const vendorFailures = [
 export const mutationFailures = [
   ...vendorFailures,
   catalogue.AuditUnavailable,
+  catalogue.IdempotencyKeyInUse,
+  catalogue.IdempotencyKeyReused,
+  catalogue.OutcomeUnknown,
+  catalogue.Resolved,
   catalogue.PayloadTooLarge,
   catalogue.UnsupportedMediaType
 ]

@@ -87,6 +87,13 @@ export interface OperationsTable {
   request_id: string
   sent_at: number
   settled_at: number | null
+  upstream: string
+  /** SHA-256 of tenant and idempotency key; of the request that it was sent with. */
+  idempotency_digest: string | null
+  request_digest: string | null
+  /** What is answered to the same request under the same key. Never with a stream key. */
+  answer_status: number | null
+  answer: string | null
 }
 
 export interface AuditEventsTable {

@@ -5,7 +5,7 @@ import { type Sql, sha256Hex } from './database.ts'
 import { Conflict, type Engine, StoreError } from './engine.ts'
 
 /** One step each; step N takes the schema from version N to N + 1. Written for both dialects. Never edited afterwards. */
-const steps: ((db: Sql) => CompiledQuery[])[] = [firstSchema, chainedAudit]
+const steps: ((db: Sql) => CompiledQuery[])[] = [firstSchema, chainedAudit, replayableOperations]
 
 export const schemaVersion = steps.length
 
@@ -185,4 +185,19 @@ function chainedAudit(db: Sql): CompiledQuery[] {
       .values({ name: 'audit_log', value: randomBytes(8).toString('hex') })
       .compile()
   ]
+}
+
+function replayableOperations(db: Sql): CompiledQuery[] {
+  const { schema } = db
+  const operations = () => schema.alterTable('operations')
+  return [
+    operations().addColumn('upstream', 'text', c => c.notNull().defaultTo('default')),
+    operations().addColumn('idempotency_digest', 'text'),
+    operations().addColumn('request_digest', 'text'),
+    operations().addColumn('answer_status', 'integer'),
+    operations().addColumn('answer', 'text'),
+    // The last wall against a second execution under one key. The digest covers the tenant.
+    schema.createIndex('operations_idempotency').on('operations').column('idempotency_digest').unique(),
+    schema.createIndex('operations_meeting').on('operations').columns(['meeting_id', 'sent_at'])
+  ].map(builder => builder.compile())
 }

@@ -1,28 +1,97 @@
-import type { Operation, OperationKind, OperationState } from '../domain/operation.ts'
+import type { Operation, OperationKind, OperationState, StoredAnswer } from '../domain/operation.ts'
 import type { OperationsTable } from './database.ts'
 import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
 
+/** How an operation ends, or stands. */
+export interface OperationEnd {
+  state: OperationState
+  livestreamId?: string | null
+  /** For whoever asks the same again; absent while it may still change. */
+  answer?: StoredAnswer | null
+  /** Nothing was executed: the same key may be used for another try. */
+  freesKey?: boolean
+}
+
+/** Which operations a list has, the newest first. */
+export interface OperationFilter {
+  open?: boolean | undefined
+  tenantId?: string | undefined
+  limit: number
+}
+
 /** The table `operations`: every mutation that went, or may have gone, upstream. */
 export function operationsIn({ engine, sql }: Store) {
+  const open = sql.selectFrom('operations').selectAll().where('state', 'in', ['sent', 'unknown'])
+
   return {
-    /** Written in one transaction with the audit intent. @throws UniqueViolation when the meeting has an open start */
+    /** Written in one transaction with the audit intent. @throws UniqueViolation when the meeting has an open start, or the key is used */
     sent(operation: Operation): Statement {
       return sql.insertInto('operations').values(toColumns(operation)).compile()
     },
 
     /** Closes an operation, or says that its outcome is unknown. One that is settled already stays as it is. */
-    ended(id: string, state: OperationState, livestreamId: string | null, nowMs: number): Statement {
+    ended(
+      id: string,
+      { state, livestreamId = null, answer = null, freesKey = false }: OperationEnd,
+      nowMs: number
+    ): Statement {
       return sql
         .updateTable('operations')
         .set({
           state,
           settled_at: state === 'unknown' ? null : nowMs,
-          ...(livestreamId !== null && { livestream_id: livestreamId })
+          ...(livestreamId !== null && { livestream_id: livestreamId }),
+          ...(answer !== null && { answer_status: answer.status, answer: JSON.stringify(answer.body) }),
+          ...(freesKey && { idempotency_digest: null })
         })
         .where('id', '=', id)
         .where('state', 'in', ['sent', 'unknown'])
         .compile()
+    },
+
+    async find(id: string): Promise<Operation | null> {
+      const [row] = await engine.read(sql.selectFrom('operations').selectAll().where('id', '=', id).compile())
+      return row === undefined ? null : toOperation(row)
+    },
+
+    /** The one that was sent under this key, whatever became of it. */
+    async findByKey(keyDigest: string): Promise<Operation | null> {
+      const query = sql.selectFrom('operations').selectAll().where('idempotency_digest', '=', keyDigest)
+      const [row] = await engine.read(query.compile())
+      return row === undefined ? null : toOperation(row)
+    },
+
+    /** The stops of this meeting that nobody has confirmed, and that are being repeated. */
+    async unconfirmedStops(meetingId: string): Promise<Operation[]> {
+      const query = sql.selectFrom('operations').selectAll().where('meeting_id', '=', meetingId)
+      const rows = await engine.read(query.where('kind', '=', 'stop').where('state', '=', 'unknown').compile())
+      return rows.map(toOperation)
+    },
+
+    /** Whether a start of this meeting was sent later, and may have begun something. */
+    async startedSince(meetingId: string, sentAtMs: number): Promise<boolean> {
+      const query = sql
+        .selectFrom('operations')
+        .select('id')
+        .where('meeting_id', '=', meetingId)
+        .where('kind', '=', 'start')
+        .where('sent_at', '>', sentAtMs)
+        .where('state', '!=', 'failed')
+      return (await engine.read(query.limit(1).compile())).length > 0
+    },
+
+    /** For the CLI. */
+    async list({ open: onlyOpen, tenantId, limit }: OperationFilter): Promise<Operation[]> {
+      let wanted = onlyOpen ? open : sql.selectFrom('operations').selectAll()
+      if (tenantId !== undefined) wanted = wanted.where('tenant_id', '=', tenantId)
+      const rows = await engine.scan(wanted.orderBy('sent_at', 'desc').limit(limit).compile())
+      return rows.map(toOperation)
+    },
+
+    /** Those whose outcome is not known; after a restart also those that were under way when the last process ended. */
+    async unsettled(): Promise<Operation[]> {
+      return (await engine.read(open.orderBy('sent_at').compile())).map(toOperation)
     },
 
     /** The start of this meeting whose outcome is not known, if there is one; by the index there is one at most. */
@@ -59,12 +128,6 @@ export function operationsIn({ engine, sql }: Store) {
         sql.deleteFrom('operations').where('id', 'in', oldest).returning('id').compile()
       ])
       return rows?.length ?? 0
-    },
-
-    /** Operations that were under way when the last process ended: nobody knows their outcome. */
-    async leftSent(): Promise<Operation[]> {
-      const rows = await engine.read(sql.selectFrom('operations').selectAll().where('state', '=', 'sent').compile())
-      return rows.map(toOperation)
     }
   }
 }
@@ -76,26 +139,35 @@ function toColumns(operation: Operation): OperationsTable {
     tenant_id: operation.tenantId,
     key_id: operation.keyId,
     kind: operation.kind,
+    upstream: operation.upstream,
     meeting_id: operation.meetingId,
     livestream_id: operation.livestreamId,
     state: operation.state,
     request_id: operation.requestId,
     sent_at: operation.sentAtMs,
-    settled_at: operation.settledAtMs
+    settled_at: operation.settledAtMs,
+    idempotency_digest: operation.idempotency?.keyDigest ?? null,
+    request_digest: operation.idempotency?.requestDigest ?? null,
+    answer_status: operation.answer?.status ?? null,
+    answer: operation.answer === null ? null : JSON.stringify(operation.answer.body)
   }
 }
 
 function toOperation(row: OperationsTable): Operation {
+  const { idempotency_digest: keyDigest, request_digest: requestDigest, answer_status: status, answer } = row
   return {
     id: row.id,
     tenantId: row.tenant_id,
     keyId: row.key_id,
     kind: row.kind as OperationKind,
+    upstream: row.upstream,
     meetingId: row.meeting_id,
     livestreamId: row.livestream_id,
     state: row.state as OperationState,
     requestId: row.request_id,
     sentAtMs: row.sent_at,
-    settledAtMs: row.settled_at
+    settledAtMs: row.settled_at,
+    idempotency: keyDigest === null || requestDigest === null ? null : { keyDigest, requestDigest },
+    answer: status === null || answer === null ? null : { status, body: JSON.parse(answer) as StoredAnswer['body'] }
   }
 }

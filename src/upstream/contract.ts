@@ -91,11 +91,28 @@ const sessionsAnswer = reader(
     ])
   )
 )
+const livestreamsAnswer = reader(
+  Envelope(
+    Type.Union([
+      Type.Array(VendorLivestream),
+      Type.Object({ livestreams: Type.Array(VendorLivestream) }), // L1
+      VendorLivestream, // L2 as its schema has it: one object beside `paging`
+      Type.Object({ paging: VendorPaging })
+    ])
+  )
+)
 const messageAnswer = reader(Envelope(Type.Object({ message: Type.Optional(Text) })))
 
 /** A single livestream. @throws UpstreamMalformed */
 export function readLivestream(body: unknown): LivestreamWithKey {
   return toLivestream(livestreamAnswer(body).data)
+}
+
+/** A page of livestreams, in each of the forms of contract section 4.4. @throws UpstreamMalformed */
+export function readLivestreams(body: unknown): LivestreamWithKey[] {
+  const { data } = livestreamsAnswer(body)
+  if (Array.isArray(data)) return data.map(toLivestream)
+  return ('livestreams' in data ? data.livestreams : 'id' in data ? [data] : []).map(toLivestream)
 }
 
 /** A livestream with its runs; contract L1 knows no runs. @throws UpstreamMalformed */

@@ -2,9 +2,9 @@ import { Failure, LiveElsewhere, MeetingNotFound, UpstreamMalformed } from '../d
 import { isVendorId } from '../domain/id.ts'
 import { Secret } from '../domain/secret.ts'
 import { UpstreamClient } from './client.ts'
-import { readLivestream, readLivestreamWithSessions, readMeeting, readMessage } from './contract.ts'
+import { readLivestream, readLivestreams, readLivestreamWithSessions, readMeeting, readMessage } from './contract.ts'
 import { path } from './path.ts'
-import type { Provider } from './provider.ts'
+import type { Provider, Run } from './provider.ts'
 
 export interface DyteOptions {
   baseUrl: URL
@@ -12,6 +12,9 @@ export interface DyteOptions {
   apiKey: Secret
   ca?: string
 }
+
+/** So many of the account's newest livestreams are looked through for one that was started just now. */
+const newest = 50
 
 /** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2). Basic auth, org-wide. */
 export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
@@ -58,6 +61,18 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
       expectId('livestream', id, answer.livestream.id)
       for (const session of answer.sessions) expectId('livestream', id, session.livestream_id ?? id)
       return answer
+    },
+
+    async findRuns(meetingId, signal) {
+      const query = `?page_no=1&per_page=${newest}&sort_order=DSC`
+      const { body } = await reads.call({ method: 'GET', path: path`/livestreams` + query, signal })
+      const ours = readLivestreams(body).filter(livestream => livestream.meeting_id === meetingId)
+      const runs: Run[] = []
+      for (const { id } of ours.slice(0, 3)) {
+        const found = await this.findLivestream(id, { pageNo: 1, perPage: newest }, signal)
+        if (found !== null) runs.push(found)
+      }
+      return runs
     },
 
     async createMeeting(wish, signal) {

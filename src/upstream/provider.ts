@@ -17,6 +17,9 @@ export interface LivestreamWithSessions {
   paging: Paging
 }
 
+/** A livestream, with its runs as far as the vendor tells. */
+export type Run = Pick<LivestreamWithSessions, 'livestream' | 'sessions'>
+
 /**
  * What Livegate needs of a vendor. `dyte.ts` is the answer for Dyte v2; each method is one call, sent at most once.
  * The signal bounds the whole call. All of them throw: UpstreamUnreachable (never sent), UpstreamTooLate, UpstreamFailed,
@@ -31,6 +34,8 @@ export interface Provider {
   stop(meetingId: string, signal: AbortSignal): Promise<boolean>
   /** Null when the vendor has no such livestream. */
   findLivestream(id: string, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions | null>
+  /** The meeting's livestreams among the newest of the account, with when their last run began. */
+  findRuns(meetingId: string, signal: AbortSignal): Promise<Run[]>
   createMeeting(wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
   /** Null when the vendor has no such meeting. */
   findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null>

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { MeetingNotFound, NoActiveLivestream, StartUnsettled } from '../../domain/failures.ts'
+import { stoppedData } from '../../lifecycle/settle.ts'
 import type { Stop } from '../../lifecycle/stop.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
@@ -36,6 +37,6 @@ export function stopLivestream(app: Api, { stop, spendWrite }: StopDeps): void {
       if (error instanceof NoActiveLivestream) await spendWrite(request, reply)
       throw error
     }
-    return { success: true as const, data: { message: 'Stopped live stream successfully' } }
+    return { success: true as const, data: stoppedData }
   })
 }

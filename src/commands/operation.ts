@@ -1,0 +1,83 @@
+import { failureBody, Resolved } from '../domain/failures.ts'
+import { canBeSettled, type Operation } from '../domain/operation.ts'
+import { settledEvent } from '../lifecycle/settle.ts'
+import { writeIf } from '../store/engine.ts'
+import { operationsIn } from '../store/operations.ts'
+import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
+import { tenantOf, withAudit, withStore } from './with-store.ts'
+
+export interface OperationListOptions extends JsonOption {
+  open?: boolean
+  tenant?: string
+  limit: string
+}
+
+/** What went upstream, the newest first; with `--open` only what is not settled: for a person to look after. */
+export async function listOperations(io: Io, options: OperationListOptions): Promise<void> {
+  const { open, tenant, limit: text } = options
+  const limit = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isNaN(limit)) throw new UsageError('--limit must be a whole number from 1 to 999999')
+  const operations = await withStore(io, async store => {
+    if (tenant !== undefined) await tenantOf(store, tenant)
+    return operationsIn(store).list({ open, tenantId: tenant, limit })
+  })
+  const rows = operations.map(({ id, tenantId, kind, meetingId, state, sentAtMs }) => [
+    id,
+    tenantId,
+    kind,
+    meetingId ?? '-',
+    state,
+    when(sentAtMs)
+  ])
+  const none = open ? 'no open operations' : 'no operations'
+  print(
+    io,
+    options,
+    operations.map(shown),
+    table([['id', 'tenant', 'kind', 'meeting', 'state', 'sent'], ...rows], none)
+  )
+}
+
+/** Ends an operation whose outcome only a person can find out; its meeting is free again. */
+export async function resolveOperation(io: Io, id: string, outcome: string, options: JsonOption): Promise<void> {
+  const state = (['done', 'failed'] as const).find(known => known === outcome)
+  if (state === undefined) throw new UsageError('the outcome must be done or failed')
+  const resolved = await withAudit(io, async ({ store, audited, worker, record }) => {
+    const operations = operationsIn(store)
+    const operation = await operations.find(id)
+    if (operation === null) throw new CommandError(`there is no operation ${id}`)
+    if (operation.state === 'sent')
+      throw new CommandError(`${id} is under way: a gateway must serve, or have restarted, first`)
+    if (operation.state !== 'unknown') throw new CommandError(`${id} is settled: ${operation.state}`)
+    const nowMs = Date.now()
+    const failure = new Resolved()
+    // Of what could not be settled by itself the caller was told the last word already.
+    const answer = canBeSettled(operation.kind)
+      ? { status: failure.status, body: { error: failureBody(failure, operation.requestId) } }
+      : null
+    const how = { state, answer } as const
+    const resources = [{ type: 'operation' as const, uid: id }]
+    const written = await writeIf(store.engine, [
+      { ...operations.ended(id, how, nowMs), changes: 1 },
+      audited.events.append(settledEvent(operation, how, nowMs, worker.actor)),
+      record({ action: 'resolveOperation', method: 'PUT', tenantId: operation.tenantId, resources })
+    ])
+    if (!written) throw new CommandError(`${id} has just been settled by the gateway`)
+    return { ...operation, ...how, settledAtMs: nowMs }
+  })
+  print(io, options, shown(resolved), `resolved ${id}: ${outcome}`)
+}
+
+function shown({ id, tenantId, kind, meetingId, livestreamId, state, requestId, sentAtMs, settledAtMs }: Operation) {
+  return {
+    id,
+    tenant_id: tenantId,
+    kind,
+    meeting_id: meetingId,
+    livestream_id: livestreamId,
+    state,
+    request_id: requestId,
+    sent_at: new Date(sentAtMs).toISOString(),
+    settled_at: settledAtMs === null ? null : new Date(settledAtMs).toISOString()
+  }
+}

@@ -1,0 +1,54 @@
+import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { Providers, Run } from '../upstream/provider.ts'
+import { type FindActive, providerOf } from './active.ts'
+
+export interface EvidenceDeps {
+  providers: Providers
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  findActive: FindActive
+}
+
+/**
+ * What the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
+ * be used again, so that only the times of a livestream's runs tell an older one.
+ */
+export type FindStarted = (
+  meeting: OwnedMeeting,
+  sentAtMs: number,
+  signal: AbortSignal
+) => Promise<LivestreamWithKey | null>
+
+export function findStarted({ providers, livestreams, findActive }: EvidenceDeps): FindStarted {
+  return async (meeting, sentAtMs, signal) => {
+    // Nothing was live when the start was sent: what is now has begun since.
+    const active = await findActive(meeting, signal)
+    if (active !== null) return active
+    const provider = providerOf(providers, meeting)
+    const runs = await provider.findRuns(meeting.id, signal)
+    // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
+    const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+    if (last !== null && runs.every(({ livestream }) => livestream.id !== last.id)) {
+      const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: 10 }, signal)
+      if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) runs.push(found)
+    }
+    const began = runs.find(run => isRunning(run.livestream.status) || beganSince(run, sentAtMs))
+    return began === undefined ? null : { ...began.livestream, meeting_id: meeting.id }
+  }
+}
+
+/**
+ * No allowance for clocks that differ: to take the run before for this one would call a meeting live that is not; to miss one
+ * that has begun and ended meanwhile leaves nothing live that nobody knows of.
+ */
+function beganSince({ livestream, sessions }: Run, timeMs: number): boolean {
+  const isLater = (time: string | null | undefined): boolean => time != null && Date.parse(time) >= timeMs
+  // Contract L1 shows no runs: there a livestream that is new itself is all there is to see.
+  if (sessions.length === 0) return isLater(livestream.created_at)
+  return sessions.some(session => isLater(beginOf(session)))
+}
+
+function beginOf({ invoked_time, started_time, created_at }: LivestreamSession): string | null | undefined {
+  return invoked_time ?? started_time ?? created_at
+}

@@ -1,0 +1,104 @@
+import type { Clock } from '../domain/clock.ts'
+import { canBeSettled, type Operation } from '../domain/operation.ts'
+
+export interface OpenOperationsOptions {
+  /** True when it is settled. */
+  settle(operation: Operation): Promise<boolean>
+  log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
+  clock: Pick<Clock, 'monotonic'>
+  /** How soon an operation should be settled; what takes longer is for the operator too. */
+  settleMs: number
+}
+
+interface Entry {
+  operation: Operation
+  sinceMs: number
+  tries: number
+  told: boolean
+  timer: NodeJS.Timeout | undefined
+}
+
+/** So many at once ask the vendor, so that an outage's end is no rush. */
+const atOnce = 8
+const firstPauseMs = 500
+const longestPauseMs = 30_000
+
+/** Operations whose outcome is unknown, each asked about again after growing pauses until it is settled. */
+export class OpenOperations {
+  readonly #options: OpenOperationsOptions
+  readonly #entries = new Map<string, Entry>()
+  readonly #ready: Entry[] = []
+  readonly #running = new Set<Promise<void>>()
+  #closed = false
+
+  constructor(options: OpenOperationsOptions) {
+    this.#options = options
+  }
+
+  /** Takes over what can be settled; of the others nobody can tell more. */
+  add(operation: Operation): void {
+    if (this.#closed || !canBeSettled(operation.kind) || this.#entries.has(operation.id)) return
+    const entry = { operation, sinceMs: this.#options.clock.monotonic(), tries: 0, told: false, timer: undefined }
+    this.#entries.set(operation.id, entry)
+    this.#wait(entry)
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Asks no more; what is under way ends first. What is open stays so in the store, for the next start. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { timer } of this.#entries.values()) clearTimeout(timer)
+    await Promise.allSettled(this.#running)
+  }
+
+  /** 0.5, 1, 2, 4, 5 s … while it should still be settled in time, then up to half a minute. */
+  #wait(entry: Entry): void {
+    const { clock, settleMs } = this.#options
+    const inTime = clock.monotonic() - entry.sinceMs < settleMs
+    const pauseMs = Math.min(firstPauseMs * 2 ** entry.tries, inTime ? 5_000 : longestPauseMs)
+    entry.timer = setTimeout(() => {
+      this.#ready.push(entry)
+      this.#next()
+    }, pauseMs)
+    entry.timer.unref()
+  }
+
+  #next(): void {
+    while (!this.#closed && this.#running.size < atOnce) {
+      const entry = this.#ready.shift()
+      if (entry === undefined) return
+      const run = this.#try(entry).finally(() => {
+        this.#running.delete(run)
+        this.#next()
+      })
+      this.#running.add(run)
+    }
+  }
+
+  async #try(entry: Entry): Promise<void> {
+    const { settle, log, clock, settleMs } = this.#options
+    const { id, kind, meetingId } = entry.operation
+    entry.tries += 1
+    const settled = await settle(entry.operation).catch(err => {
+      log.info({ err, operation: id }, 'an operation could not be settled yet')
+      return false
+    })
+    if (settled) {
+      this.#entries.delete(id)
+      log.info({ operation: id, kind, meeting_id: meetingId }, 'an operation was settled')
+      return
+    }
+    if (!entry.told && clock.monotonic() - entry.sinceMs > settleMs) {
+      entry.told = true
+      log.warn(
+        { operation: id, kind, meeting_id: meetingId },
+        'an operation is not settled: `livegate operation list --open` shows it, `operation resolve` ends it'
+      )
+    }
+    if (!this.#closed) this.#wait(entry)
+  }
+}

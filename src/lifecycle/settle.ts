@@ -1,0 +1,170 @@
+import { type Subject, toAuditEvent } from '../audit/ocsf.ts'
+import type { Clock } from '../domain/clock.ts'
+import { type Failure, failureBody, StartUnsettled, UpstreamFailed, UpstreamRefused } from '../domain/failures.ts'
+import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import { type Operation, operations as operationIds, type StoredAnswer } from '../domain/operation.ts'
+import type { AuditEvents } from '../store/audit-events.ts'
+import { type Engine, type Statement, writeIf } from '../store/engine.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { OperationEnd, Operations } from '../store/operations.ts'
+import type { Providers } from '../upstream/provider.ts'
+import { type FindActive, providerOf } from './active.ts'
+import type { Deadline } from './deadline.ts'
+import type { FindStarted } from './evidence.ts'
+import type { Motion } from './motion.ts'
+
+export interface SettleDeps {
+  engine: Pick<Engine, 'write'>
+  operations: Pick<Operations, 'find' | 'ended' | 'openStart' | 'startedSince'>
+  livestreams: Pick<Livestreams, 'observed'>
+  auditEvents: Pick<AuditEvents, 'append'>
+  providers: Providers
+  findActive: FindActive
+  findStarted: FindStarted
+  motion: Pick<Motion<unknown, unknown>, 'inTurn' | 'stoppedAtMs'>
+  /** Forgets what memory knows of a livestream whose row was written. */
+  forget(livestreamId: string): void
+  clock: Clock
+  deadline: Deadline
+  deadlineMs: number
+}
+
+/** What a start or a stop whose answer was lost came to, as far as the vendor shows. */
+export interface Settle {
+  /** One look, or one more try. True when the operation is settled by it, or was before. Throws what a Provider throws. */
+  (operation: Operation): Promise<boolean>
+  /** Ends a stop that is still being repeated, because somebody wants the meeting live again. */
+  overtake(stop: Operation): Promise<boolean>
+  /** When the next look at a start can settle it, in ms. */
+  settledInMs(start: Operation): number
+}
+
+/** Two looks so far apart that show nothing: then the start has not come to anything. */
+const looksApartMs = 5_000
+const rememberedLooks = 10_000
+
+export function settler(deps: SettleDeps): Settle {
+  const { operations, livestreams, findActive, findStarted, motion, providers, clock, deadline, deadlineMs } = deps
+  /** When a start was first seen to have shown nothing, on the monotonic clock. Forgotten at a restart: then two more looks. */
+  const seenNothingAtMs = new Map<string, number>()
+
+  async function settle(operation: Operation): Promise<boolean> {
+    if (await isSettled(operation)) return true
+    return operation.kind === 'start' ? settleStart(operation) : settleStop(operation)
+  }
+
+  settle.overtake = overtake
+  settle.settledInMs = ({ id, sentAtMs }: Operation): number => {
+    const nothingAtMs = seenNothingAtMs.get(id)
+    if (nothingAtMs !== undefined) return Math.max(0, nothingAtMs + looksApartMs - clock.monotonic())
+    // A clock that was set back must not make it longer.
+    const openForMs = Math.max(0, clock.now() - sentAtMs)
+    return Math.max(0, deadlineMs - openForMs) + looksApartMs
+  }
+  return settle
+
+  async function settleStart(operation: Operation): Promise<boolean> {
+    const meeting = meetingOf(operation)
+    const lookedAtMs = clock.monotonic()
+    const isLate = clock.now() - operation.sentAtMs >= deadlineMs
+    const found = await findStarted(meeting, operation.sentAtMs, deadline())
+    if (found !== null) return end(operation, doneStart(found), found)
+    // What was sent may still be under way to the vendor.
+    if (!isLate) return false
+    const nothingAtMs = seenNothingAtMs.get(operation.id)
+    if (nothingAtMs === undefined) {
+      if (seenNothingAtMs.size >= rememberedLooks) seenNothingAtMs.clear()
+      seenNothingAtMs.set(operation.id, lookedAtMs)
+    }
+    if (nothingAtMs === undefined || lookedAtMs - nothingAtMs < looksApartMs) return false
+    seenNothingAtMs.delete(operation.id)
+    const failure = new UpstreamFailed({ outcome: 'failed', message: 'The livestream provider did not start it' })
+    const answer = { status: failure.status, body: { error: failureBody(failure, operation.requestId) } }
+    return end(operation, { state: 'failed', answer })
+  }
+
+  /** Stops are repeated until nothing is live, and nothing can come any more of a start that was open. */
+  async function settleStop(operation: Operation): Promise<boolean> {
+    const meeting = meetingOf(operation)
+    return motion.inTurn(meeting.id, async () => {
+      // While it waited for its turn somebody may have started again.
+      if (await isSettled(operation)) return true
+      if (await operations.startedSince(meeting.id, operation.sentAtMs)) return overtake(operation)
+      const signal = deadline()
+      const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
+      if (!stopped && (await findActive(meeting, signal)) !== null) return false
+      motion.stoppedAtMs.set(meeting.id, clock.monotonic())
+      if ((await operations.openStart(meeting.id)) !== null) return false
+      return end(operation, { state: 'done', answer: { status: 200, body: { data: stoppedData } } })
+    })
+  }
+
+  /** The last word counts: a stop that nobody has confirmed must not end what was started, or wanted, after it. */
+  async function overtake(stop: Operation): Promise<boolean> {
+    const failure = new UpstreamRefused({
+      outcome: 'failed',
+      message: 'A later start of this meeting has overtaken it'
+    })
+    const answer = { status: failure.status, body: { error: failureBody(failure, stop.requestId) } }
+    return end(stop, { state: 'failed', answer })
+  }
+
+  /** By hand, by another look, or by what was written down late. */
+  async function isSettled({ id }: Operation): Promise<boolean> {
+    const now = await operations.find(id)
+    // One that is not there yet waits to be written down: a stop that went on without the store.
+    return now !== null && (now.state === 'done' || now.state === 'failed')
+  }
+
+  /** The operation, what was seen, and the event of it: together, and once. */
+  async function end(operation: Operation, how: OperationEnd, seen?: LivestreamWithKey): Promise<boolean> {
+    const { id, tenantId, upstream, meetingId } = operation
+    const nowMs = clock.now()
+    const rows: Statement[] =
+      seen === undefined
+        ? []
+        : livestreams.observed({ id: seen.id, tenantId, upstream, meetingId }, withoutKey(seen), nowMs, {
+            outcome: true
+          })
+    const event = deps.auditEvents.append(settledEvent(operation, how, nowMs))
+    const written = await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
+    if (seen !== undefined) deps.forget(seen.id)
+    return written || isSettled(operation)
+  }
+}
+
+/** What every stop is answered with. */
+export const stoppedData = { message: 'Stopped live stream successfully' }
+
+/** The start that somebody waits for, as if its own answer had come. */
+function doneStart(livestream: LivestreamWithKey): OperationEnd {
+  const answer: StoredAnswer = { status: 201, body: { data: withoutKey(livestream) } }
+  return { state: 'done', livestreamId: livestream.id, answer }
+}
+
+/** That an earlier start holds the meeting: for whoever wants to start it again. */
+export function unsettled(inMs: number): Failure {
+  return new StartUnsettled({ retryAfterSeconds: Math.max(1, Math.ceil(inMs / 1_000)) })
+}
+
+function meetingOf({ tenantId, upstream, meetingId }: Operation): OwnedMeeting {
+  return { id: meetingId ?? '', tenantId, upstream }
+}
+
+/** By the gateway itself or by a person, with the request id of the call that it settles. */
+export function settledEvent(
+  operation: Operation,
+  { state, livestreamId = null, answer }: OperationEnd,
+  nowMs: number,
+  actor: NonNullable<Subject['actor']> = { type: 'Gateway', uid: 'settling' }
+) {
+  const { kind, tenantId, keyId, requestId, meetingId } = operation
+  const resources = [
+    ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
+    ...(livestreamId === null ? [] : [{ type: 'livestream' as const, uid: livestreamId }])
+  ]
+  const subject = { ...operationIds[kind], tenantId, keyId, requestId, resources, actor, address: null }
+  const outcome = state === 'done' ? ('done' as const) : ('failed' as const)
+  return toAuditEvent(subject, { outcome, status: answer?.status, type: 'settled' }, nowMs)
+}

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { operations as kinds, type OperationKind } from '../../src/domain/operation.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { type OperationEnd, operationsIn } from '../../src/store/operations.ts'
+import type { Store } from '../../src/store/store.ts'
+import { operationOf } from '../lifecycle/settling.ts'
+import { commandLine, refused, runHere } from '../support/cli.ts'
+import { manualClock } from '../support/clock.ts'
+import { addTenant, type TestContext } from '../support/gateway.ts'
+import { openStoreHere } from '../support/store.ts'
+
+const sentAtMs = Date.parse('2026-03-01T10:00:00.000Z')
+const secondsAgo = (seconds: number): number => sentAtMs - seconds * 1_000
+
+/** A command line on a store with an operation for each word: kind, seconds ago, how it ended. */
+async function world(t: TestContext, ...told: [id: string, OperationKind, number, OperationEnd['state'], string?][]) {
+  const cli = commandLine(t)
+  const store = await openStoreHere(cli.storeFile)
+  t.teardown(() => store.close())
+  await addTenant(store, 'acme', 'm1')
+  await addTenant(store, 'globex', 'm2')
+  const operations = operationsIn(store)
+  for (const [id, kind, ago, state, tenantId = 'acme'] of told) {
+    const meetingId = kind === 'create_meeting' ? null : tenantId === 'acme' ? 'm1' : 'm2'
+    const row = { id, tenantId, meetingId, sentAtMs: secondsAgo(ago), requestId: `request-${id}` }
+    const livestreamId = state === 'done' && kind === 'start' ? 'a1' : null
+    await store.engine.write([operations.sent(operationOf(kind, manualClock(), row))])
+    if (state !== 'sent')
+      await store.engine.write([operations.ended(id, { state, livestreamId }, secondsAgo(ago) + 500)])
+  }
+  return { ...cli, store, operations }
+}
+
+async function eventsOf(store: Store) {
+  const query = store.sql.selectFrom('audit_events').select('event').orderBy('seq')
+  return (await store.engine.read(query.compile())).map(({ event }) => JSON.parse(event))
+}
+
+t.test('operations are listed, the newest first; with --open only those whose outcome is not known', async t => {
+  const { json, run } = await world(
+    t,
+    ['o1', 'start', 60, 'done'],
+    ['o2', 'stop', 50, 'unknown'],
+    ['o3', 'start', 40, 'failed', 'globex'],
+    ['o4', 'start', 30, 'sent', 'globex'],
+    ['o5', 'create_meeting', 20, 'unknown']
+  )
+  const ids = async (...args: string[]): Promise<string[]> =>
+    (await json('operation', 'list', ...args)).map(({ id }: { id: string }) => id)
+  t.strictSame(await ids(), ['o5', 'o4', 'o3', 'o2', 'o1'])
+  t.strictSame(await ids('--open'), ['o5', 'o4', 'o2'])
+  t.strictSame(await ids('--tenant', 'globex'), ['o4', 'o3'])
+  t.strictSame(await ids('--tenant', 'globex', '--open'), ['o4'])
+  t.strictSame(await ids('--limit', '2'), ['o5', 'o4'])
+  t.strictSame(await ids('--limit', '1', '--open', '--tenant', 'acme'), ['o5'])
+
+  t.strictSame((await json('operation', 'list', '--tenant', 'acme')).at(-1), {
+    id: 'o1',
+    tenant_id: 'acme',
+    kind: 'start',
+    meeting_id: 'm1',
+    livestream_id: 'a1',
+    state: 'done',
+    request_id: 'request-o1',
+    sent_at: '2026-03-01T09:59:00.000Z',
+    settled_at: '2026-03-01T09:59:00.500Z'
+  })
+  t.equal(
+    (await run('operation', 'list', '--open')).stdout,
+    [
+      'id  tenant  kind            meeting  state    sent',
+      'o5  acme    create_meeting  -        unknown  2026-03-01T09:59:40Z',
+      'o4  globex  start           m2       sent     2026-03-01T09:59:30Z',
+      'o2  acme    stop            m1       unknown  2026-03-01T09:59:10Z\n'
+    ].join('\n')
+  )
+})
+
+t.test('a list without operations says so', async t => {
+  const { run, json } = await world(t, ['o1', 'stop', 1, 'done'])
+  t.equal((await run('operation', 'list', '--open')).stdout, 'no open operations\n')
+  t.equal((await run('operation', 'list', '--tenant', 'globex')).stdout, 'no operations\n')
+  t.strictSame(await json('operation', 'list', '--open'), [])
+})
+
+t.test('a list that is asked for wrongly is refused', async t => {
+  const { run } = await world(t)
+  for (const limit of ['0', '-1', '1.5', 'many', '', '1000000', '01', ' 1']) {
+    const outcome = await run('operation', 'list', `--limit=${limit}`)
+    t.equal(outcome.code, 2, limit)
+    t.equal(refused(outcome), '--limit must be a whole number from 1 to 999999')
+  }
+  const nobody = await run('operation', 'list', '--tenant', 'nobody')
+  t.equal(nobody.code, 1)
+  t.equal(refused(nobody), 'there is no tenant nobody')
+})
+
+for (const state of ['done', 'failed'] as const) {
+  t.test(`an operation is resolved as ${state}: it is settled, and who did it is on record`, async t => {
+    const { run, json, store, operations } = await world(
+      t,
+      ['o1', 'start', 60, 'unknown'],
+      ['o2', 'stop', 50, 'unknown']
+    )
+    t.equal((await run('operation', 'resolve', 'o1', state)).stdout, `resolved o1: ${state}\n`)
+    const shown = await json('operation', 'resolve', 'o2', state)
+    t.match(shown, { id: 'o2', kind: 'stop', state, meeting_id: 'm1', request_id: 'request-o2' })
+    t.ok(Math.abs(Date.parse(shown.settled_at) - Date.now()) < 60_000)
+    t.strictSame(await json('operation', 'list', '--open'), [])
+    t.strictSame((await json('operation', 'list'))[0], shown)
+    t.equal(await operations.openStart('m1'), null, 'its meeting is free again')
+    const error = { code: 409, type: 'operation_resolved', request_id: 'request-o1' }
+    t.match((await operations.find('o1'))?.answer, { status: 409, body: { error } })
+
+    const events = await eventsOf(store)
+    t.match(events, [
+      {
+        api: { operation: kinds.start.action },
+        metadata: { correlation_uid: 'request-o1' },
+        actor: { user: { type: 'Operator', uid: String } },
+        src_endpoint: { name: 'command line' },
+        resources: [{ type: 'meeting', uid: 'm1' }],
+        unmapped: { outcome: state, tenant_id: 'acme', key_id: 'k1' }
+      },
+      {
+        api: { operation: 'resolveOperation' },
+        actor: { user: { type: 'Operator', uid: String } },
+        resources: [{ type: 'operation', uid: 'o1' }],
+        unmapped: { outcome: 'done', tenant_id: 'acme' }
+      },
+      { api: { operation: kinds.stop.action }, metadata: { correlation_uid: 'request-o2' } },
+      { api: { operation: 'resolveOperation' }, resources: [{ type: 'operation', uid: 'o2' }] }
+    ])
+    t.equal(events.length, 4)
+    const head = auditEventsIn(store)
+    const rows = await store.engine.read(store.sql.selectFrom('audit_checkpoints').selectAll().compile())
+    const { seq } = head.toHead((await store.engine.write([head.headQuery()]))[0] ?? []) ?? {}
+    t.equal(rows.at(-1)?.seq, seq, 'and signed')
+  })
+}
+
+t.test('what cannot be resolved is refused with its reason, and stays as it is', async t => {
+  const { run, json, store } = await world(
+    t,
+    ['o1', 'start', 60, 'done'],
+    ['o2', 'stop', 50, 'failed'],
+    ['o3', 'start', 40, 'sent']
+  )
+  const before = await json('operation', 'list')
+  const id = randomUUID()
+  const wrong: [args: string[], code: number, says: string][] = [
+    [[id, 'done'], 1, `there is no operation ${id}`],
+    [['o1', 'failed'], 1, 'o1 is settled: done'],
+    [['o1', 'done'], 1, 'o1 is settled: done'],
+    [['o2', 'done'], 1, 'o2 is settled: failed'],
+    [['o3', 'failed'], 1, 'o3 is under way: a gateway must serve, or have restarted, first'],
+    [['o3', 'Failed'], 2, 'the outcome must be done or failed'],
+    [['o3', 'unknown'], 2, 'the outcome must be done or failed'],
+    [['o3'], 2, "missing required argument 'outcome'"]
+  ]
+  for (const [args, code, says] of wrong) {
+    const outcome = await run('operation', 'resolve', ...args)
+    t.strictSame([outcome.code, refused(outcome)], [code, says], args.join(' '))
+  }
+  t.strictSame(await json('operation', 'list'), before)
+  t.strictSame(await eventsOf(store), [])
+})
+
+t.test('an operation that the gateway settles in the same moment is left as the gateway has settled it', async t => {
+  const { env, store, operations } = await world(t, ['o1', 'start', 60, 'unknown'])
+  const faster = async (file: string): Promise<Store> => {
+    const theirs = await openStoreHere(file)
+    const { engine } = theirs
+    const write: typeof engine.write = async (statements, options) => {
+      if (statements.some(({ sql }) => sql.startsWith('update "operations"'))) {
+        await store.engine.write([operations.ended('o1', { state: 'done', livestreamId: 'a1' }, sentAtMs)])
+      }
+      return engine.write(statements, options)
+    }
+    return { ...theirs, engine: { ...engine, write } }
+  }
+  const outcome = await runHere(['operation', 'resolve', 'o1', 'failed'], env, faster)
+  t.equal(outcome.code, 1)
+  t.equal(refused(outcome), 'o1 has just been settled by the gateway')
+  t.match(await operations.find('o1'), { state: 'done', livestreamId: 'a1', answer: null })
+  t.strictSame(await eventsOf(store), [], 'and nobody is on record as having done it')
+})

@@ -1,0 +1,200 @@
+import { hash, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { presets } from '../../src/domain/scope.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { meetingsIn } from '../../src/store/meetings.ts'
+import { type Operations, operationsIn } from '../../src/store/operations.ts'
+import { dyte } from '../../src/upstream/dyte.ts'
+import type { Provider } from '../../src/upstream/provider.ts'
+import { addKey, addTenant, type TestContext } from '../support/gateway.ts'
+import { openStoreHere } from '../support/store.ts'
+import { deadlineMs } from './campaign-faults.ts'
+
+/** `LIVEGATE_SEED` makes the choices of an earlier campaign again; each prints its own. */
+export const seed = process.env.LIVEGATE_SEED ?? randomBytes(4).toString('hex')
+
+/** How much of a campaign is run: what its variable says, or what fits into a normal run. */
+export function wanted(variable: string, normally: number): number {
+  return Number(process.env[variable] ?? normally)
+}
+
+/** Choices that depend on the seed and on their name alone: what else is under way has no say in them. */
+export class Dice {
+  #state: number
+
+  constructor(name: string) {
+    this.#state = Number.parseInt(hash('sha256', `${seed} ${name}`).slice(0, 8), 16)
+  }
+
+  /** From 0 up to 1 (mulberry32). */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+
+  chance(share: number): boolean {
+    return this.next() < share
+  }
+
+  /** A whole number, both ends included. */
+  between(from: number, to: number): number {
+    return from + Math.floor(this.next() * (to - from + 1))
+  }
+
+  pick<T>(some: readonly T[]): T {
+    return some[this.between(0, some.length - 1)] as T
+  }
+}
+
+/** What the vendor's documentation leaves open (contract section 11), each with every answer that it may have. */
+const questions = {
+  contract: ['L1', 'L2'],
+  activeDuringInvoked: ['200', '404'],
+  startWhileLive: ['200', '409', 'second'],
+  stopWithNothingLive: ['200', '404', '409'],
+  livestreamId: ['reused', 'new'],
+  activeShowsStreamKey: [true, false]
+} as const
+
+export const answers = Object.entries(questions).reduce<SimulatorOptions[]>(
+  (some, [question, given]) => some.flatMap(one => given.map(answer => ({ ...one, [question]: answer }))),
+  [{}]
+)
+
+/** One vendor, with one answer to each open question. */
+export interface World {
+  /** The upstream of its meetings. */
+  name: string
+  answers: SimulatorOptions
+  simulator: Simulator
+  meetings: string[]
+  /** The runs that a browser began, past the gateway, as meeting and count. */
+  byBrowser: Map<string, number>
+}
+
+/** A store in which one tenant has meetings at many vendors, one for each way to answer the open questions. */
+export interface Campaign {
+  worlds: World[]
+  storeFile: string
+  operations: Operations
+  /** The tenant's `Authorization`. */
+  authorization: string
+  /** For a gateway in this process. */
+  upstreams: Map<string, Provider>
+  /** For a gateway in a process of its own. */
+  env: Record<string, string>
+  /** The starts whose callers wait for an answer: request id and name. */
+  waiting: Map<string, string>
+  /** Kept while the gateway is down: nobody knocks before. */
+  serving: Promise<unknown>
+  /** What was not as promised. */
+  broken: string[]
+}
+
+/** How long a run may be INVOKED. In contract L1 nothing tells a run that is hidden meanwhile from one that is over. */
+const invokedMs = { L1: [0, 1_000], L2: [0, 1_000, 60_000] }
+
+export async function openCampaign(t: TestContext, meetingsInEach: number, longestMs = 60_000): Promise<Campaign> {
+  const org = `org-${randomBytes(8).toString('hex')}`
+  const key = randomBytes(10).toString('hex')
+  const storeFile = join(t.testdir(), 'livegate.db')
+  const store = await openStoreHere(storeFile, { busyTimeoutMs: 10_000 })
+  t.teardown(() => store.close())
+  await addTenant(store, 'acme')
+
+  const worlds: World[] = []
+  for (const [i, given] of answers.entries()) {
+    const name = `vendor-${i}`
+    const liveAfterMs = Math.min(new Dice(name).pick(invokedMs[given.contract ?? 'L2']), longestMs)
+    const simulator = await createSimulator({ ...given, org, key, liveAfterMs })
+    t.teardown(() => simulator.close())
+    const meetings = Array.from({ length: meetingsInEach }, () => simulator.addMeeting().id)
+    await meetingsIn(store).assign('acme', name, meetings, Date.now())
+    worlds.push({ name, answers: { ...given, liveAfterMs }, simulator, meetings, byBrowser: new Map() })
+  }
+  const { key: ours } = await addKey(store, 'acme', presets.owner)
+  const addresses = worlds.map(({ name, simulator }): [string, string] => [name, simulator.url])
+  return {
+    worlds,
+    storeFile,
+    operations: operationsIn(store),
+    authorization: `Bearer ${ours}`,
+    upstreams: upstreamsOf(org, key, addresses),
+    env: {
+      DATABASE_URL: `sqlite:${storeFile}`,
+      DYTE_ORG_ID: org,
+      DYTE_API_KEY: key,
+      LIVEGATE_DEADLINE_MS: String(deadlineMs),
+      LIVEGATE_READ_LIMIT: '1000000/60',
+      LIVEGATE_WRITE_LIMIT: '1000000/60',
+      LOG_LEVEL: 'silent',
+      UPSTREAMS: JSON.stringify(addresses)
+    },
+    waiting: new Map(),
+    serving: Promise.resolve(),
+    broken: []
+  }
+}
+
+export function upstreamsOf(orgId: string, key: string, addresses: [name: string, url: string][]) {
+  const apiKey = new Secret(key)
+  return new Map(addresses.map(([name, url]) => [name, dyte({ baseUrl: new URL(url), orgId, apiKey })]))
+}
+
+/** A run that the vendor has, or had. */
+export interface Run {
+  livestreamId: string
+  beganAt: string
+  endedAt: string | null
+}
+
+/** All runs of a meeting in the order in which they began. */
+export function runsOf({ simulator }: World, meeting: string): Run[] {
+  return simulator
+    .livestreams()
+    .filter(({ meeting_id }) => meeting_id === meeting)
+    .flatMap(({ id, sessions }) =>
+      sessions.map(({ invoked_time, stopped_time }) => ({
+        livestreamId: id,
+        beganAt: invoked_time ?? '',
+        endedAt: stopped_time
+      }))
+    )
+    .sort((a, b) => (a.beganAt < b.beganAt ? -1 : 1))
+}
+
+export function runningIn(world: World, meeting: string): Run[] {
+  return runsOf(world, meeting).filter(({ endedAt }) => endedAt === null)
+}
+
+/** A browser starts the livestream, past the gateway. Gives its id. */
+export function startFromBrowser({ simulator, byBrowser }: World, meeting: string): string {
+  byBrowser.set(meeting, (byBrowser.get(meeting) ?? 0) + 1)
+  return simulator.startFromBrowser(meeting).id
+}
+
+/** The vendor's calls of this meeting, a list of livestreams left out. */
+export function callsOf({ simulator }: World, meeting: string) {
+  return simulator.journal.filter(({ target }) => target.includes(meeting))
+}
+
+/** The starts of this meeting that reached the vendor; each start of a campaign has a name of its own. */
+export function startsOf(world: World, meeting: string, name?: string) {
+  return callsOf(world, meeting).filter(
+    ({ method, target, body }) =>
+      method === 'POST' && target.endsWith('/livestreams') && (name === undefined || body.includes(`"${name}"`))
+  )
+}
+
+/** What went wrong, with what a person needs to understand it. */
+export function report({ broken }: Campaign, world: World, meeting: string, what: string): void {
+  const calls = callsOf(world, meeting).map(({ at, method, target, body, status, executed, fault }) =>
+    [new Date(at).toISOString().slice(14), method, target.split(meeting)[1], body, status, executed && 'executed']
+      .concat(fault === undefined ? '' : JSON.stringify({ ...fault, match: undefined }))
+      .join(' ')
+  )
+  broken.push([what, JSON.stringify(world.answers), JSON.stringify(runsOf(world, meeting)), ...calls].join('\n  '))
+}

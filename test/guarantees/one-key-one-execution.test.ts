@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import t from 'tap'
+import type { Scope } from '../../src/domain/scope.ts'
+import { presets } from '../../src/domain/scope.ts'
+import { startGateway } from '../../src/gateway.ts'
+import { makeLogger } from '../../src/logger.ts'
+import { isEnvelope, rawSocket, tally } from '../http/helper.ts'
+import { freshKey, type MutatingRoute, makeMeetings, mutatingRoutes, mutationsSent, send } from '../http/mutating.ts'
+import { gatewayBehindDoor } from '../lifecycle/door.ts'
+import { manualClock } from '../support/clock.ts'
+import { client, configFor, gateway, type Reply } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+import { inMemory } from './in-memory.ts'
+import { searchFor } from './search.ts'
+
+const unlimited = { calls: 1_000_000, seconds: 60 }
+const withoutStreamKey: Scope[] = presets.owner.filter(scope => scope !== 'stream-key:read')
+
+/** One call, and what it was answered at first. */
+interface Told {
+  key: string
+  route: MutatingRoute
+  meeting: string
+  headers: Record<string, string>
+  first: Reply
+}
+
+t.test('every operation is done once under a key, and its answer is the same for a day whatever happens', async t => {
+  const clock = manualClock()
+  const world = await gateway(inMemory(t), { clock, config: { writeLimit: unlimited } })
+  const { simulator, store, storeFile, directory, withKey } = world
+  const routes = mutatingRoutes(world)
+  t.ok(routes.length >= 4)
+  const told: Told[] = []
+  for (const scopes of [withoutStreamKey, presets.owner]) {
+    const { key, call } = await withKey('acme', [...scopes])
+    const meetings = await makeMeetings(store, simulator, 'acme', routes.length)
+    for (const [i, route] of routes.entries()) {
+      const meeting = meetings[i] ?? ''
+      if (route.operationId === 'stopLivestream') simulator.startFromBrowser(meeting)
+      const headers = freshKey()
+      const before = mutationsSent(simulator)
+      const first = await send(call, route, meeting, headers)
+      t.ok(first.statusCode < 300, route.operationId)
+      t.equal(first.headers['idempotency-replayed'], undefined, route.operationId)
+      told.push({ key, route, meeting, headers, first })
+      await areReplayed('at once', world.url, told.slice(-1))
+      t.equal(mutationsSent(simulator) - before, 1, `${route.operationId} went upstream once`)
+    }
+  }
+  t.equal(told.filter(({ first }) => /"stream_key"/.test(first.body)).length, 1, 'one first answer showed a stream key')
+
+  const before = mutationsSent(simulator)
+  for (const { id, status } of simulator.livestreams()) if (status !== 'IDLE') simulator.end(id)
+  await areReplayed('after the livestream has ended', world.url, told)
+  clock.advance(86_400_000)
+  await directory.pull()
+  await areReplayed('a day later', world.url, told)
+  await world.close()
+  const config = configFor(simulator, storeFile)
+  const restarted = await startGateway({ config, logger: makeLogger('silent'), clock })
+  t.teardown(() => restarted.close())
+  await areReplayed('after a restart', restarted.url, told)
+  t.equal(mutationsSent(simulator), before, 'nothing more went upstream')
+
+  const keys = Object.fromEntries(simulator.livestreams().map(({ stream_key }, i) => [`stream key ${i}`, stream_key]))
+  const secretsIn = searchFor({ ...keys, 'ingest server': 'rtmps://ingest.example' })
+  const files = readdirSync(dirname(storeFile)).filter(name => name.startsWith('livegate.db'))
+  for (const name of files) t.strictSame(secretsIn(readFileSync(join(dirname(storeFile), name))), [], name)
+
+  async function areReplayed(when: string, url: string, calls: Told[]): Promise<void> {
+    for (const { key, route, meeting, headers, first } of calls) {
+      const reply = await send(client(url, `Bearer ${key}`), route, meeting, headers)
+      const what = `${route.operationId} ${when}`
+      t.equal(reply.statusCode, first.statusCode, what)
+      t.equal(reply.headers['idempotency-replayed'], 'true', what)
+      const { stream_key, ingest_server, ...rest } = first.json().data
+      if (stream_key === undefined && ingest_server === undefined) t.equal(reply.body, first.body, what)
+      else t.strictSame(reply.json(), { success: true, data: rest }, `${what}, less its secrets`)
+    }
+  }
+})
+
+t.test('a key that was used for one request is refused for any other, and nothing is sent', async t => {
+  const world = await gateway(inMemory(t), { config: { writeLimit: unlimited } })
+  const { asAcme, simulator, store } = world
+  const routes = mutatingRoutes(world)
+  for (const route of routes) {
+    const [one = '', two = ''] = await makeMeetings(store, simulator, 'acme', 2)
+    if (route.operationId === 'stopLivestream') simulator.startFromBrowser(one)
+    const headers = freshKey()
+    const first = await send(asAcme, route, one, headers)
+    t.ok(first.statusCode < 300, route.operationId)
+    const before = mutationsSent(simulator)
+    const others = routes.filter(other => other !== route).map(other => () => send(asAcme, other, one, headers))
+    if (route.path.includes('{')) others.push(() => send(asAcme, route, two, headers))
+    // A stop knows no other body.
+    if (Object.keys(route.body).length > 0) others.push(() => send(asAcme, route, one, headers, {}))
+    t.ok(others.length >= routes.length)
+    for (const other of others) t.ok(isEnvelope(await other(), 422, 'idempotency_key_reused'), route.operationId)
+    t.equal(mutationsSent(simulator), before, `${route.operationId}: nothing was sent`)
+    t.strictSame(dataOf(await send(asAcme, route, one, headers)), dataOf(first), 'and the first answer stands')
+  }
+})
+
+t.test(
+  '200 requests with one key at once: one is executed, the others hear 409 while it runs and its answer after',
+  async t => {
+    const config = { writeLimit: unlimited }
+    const { asAcme, meeting, simulator, door } = await gatewayBehindDoor(inMemory(t), { config })
+    const headers = freshKey()
+    const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, headers)
+    door.hold()
+    let ended = 0
+    const running = Array.from({ length: 200 }, async () => {
+      const reply = await start()
+      ended++
+      return reply
+    })
+    await until(() => ended === 199, 20_000)
+    door.release()
+    const replies = await Promise.all(running)
+    t.strictSame(tally(replies), { 201: 1, 409: 199 })
+    const refused = replies.filter(({ statusCode }) => statusCode === 409)
+    for (const reply of refused) t.ok(isEnvelope(reply, 409, 'idempotency_key_in_use') && reply.headers['retry-after'])
+
+    const first = replies.find(({ statusCode }) => statusCode === 201)
+    const later = await Promise.all(Array.from({ length: 200 }, start))
+    t.strictSame(tally(later), { 201: 200 })
+    t.strictSame(
+      new Set(later.map(({ body }) => body)),
+      new Set([JSON.stringify({ success: true, data: first && dataOf(first) })])
+    )
+    t.equal(mutationsSent(simulator), 1)
+  }
+)
+
+t.test('a thousand keys that two tenants use alike: none learns of the other, or has its answers', async t => {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, url, withKey } = await gateway(inMemory(t), {
+    config: { writeLimit: unlimited }
+  })
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+  t.equal((await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).statusCode, 201)
+  // Every tenth asks for the very same; the others find their meeting live, which takes less time.
+  const path = (id: string) => (i: number) => (i % 10 === 0 ? '/v2/meetings' : `/v2/meetings/${id}/livestreams`)
+  const acme = (await withKey('acme', presets.owner as Scope[])).key
+  const globex = (await withKey('globex', presets.owner as Scope[])).key
+  const asAcmeWith = (keys: string[]) => postWith(url, acme, keys, path(meeting))
+  const asGlobexWith = (keys: string[]) => postWith(url, globex, keys, path(otherMeeting))
+
+  const keys = Array.from({ length: 1_000 }, randomUUID)
+  const acmes = await asAcmeWith(keys)
+  const globexs = await asGlobexWith(keys)
+  t.strictSame(tally(acmes), { 200: 900, 201: 100 })
+  t.strictSame(tally(globexs), { 200: 900, 201: 100 })
+  t.equal(simulator.journal.filter(({ target }) => target === '/v2/meetings').length, 200, 'each was executed')
+  const fresh = await asGlobexWith(Array.from({ length: 20 }, randomUUID))
+  t.strictSame(new Set(globexs.map(outwardly)), new Set(fresh.map(outwardly)), 'a used key looks like a new one')
+
+  const sent = simulator.journal.length
+  const some = keys.slice(0, 100)
+  t.strictSame((await asAcmeWith(some)).map(dataOf), acmes.slice(0, 100).map(dataOf))
+  t.strictSame((await asGlobexWith(some)).map(dataOf), globexs.slice(0, 100).map(dataOf))
+  t.equal(simulator.journal.length, sent)
+})
+
+t.test("a key that one tenant's open or unsettled request holds is free for another tenant", async t => {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, door } = await gatewayBehindDoor(inMemory(t))
+  const headers = freshKey()
+  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, headers)
+  const create = () => asGlobex('POST', '/v2/meetings', undefined, headers)
+  simulator.failNext({ match: { method: 'POST', path: `/meetings/${meeting}/livestreams` }, hangUp: true })
+  door.hold('POST')
+  const starting = start()
+  const creating = create()
+  await until(() => door.held().length === 2, 20_000)
+  t.strictSame(tally(await Promise.all([start(), create()])), { 409: 2 }, 'each has its own under way')
+  door.release()
+  t.equal((await creating).statusCode, 201)
+  t.match((await starting).json().error, { outcome: 'unknown' })
+  t.equal((await start()).statusCode, 409, 'of one the outcome is unknown')
+  t.equal((await create()).headers['idempotency-replayed'], 'true', 'and of the other it is known')
+  const other = await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`, undefined, headers)
+  t.equal(other.statusCode, 422)
+})
+
+/** What a caller can tell answers apart by, but for ids and times. */
+function outwardly({ statusCode, headers, body }: Reply): string {
+  const fields = Object.keys(headers).sort()
+  const data = body.replace(/"(id|meeting_id|stream_key|playback_url|created_at|updated_at)":"[^"]*"/g, '"$1":""')
+  return JSON.stringify([statusCode, fields, headers['cache-control'], data])
+}
+
+/** What of an answer is replayed. */
+function dataOf(reply: Reply): object {
+  const { stream_key: _key, ingest_server: _server, ...data } = reply.json().data
+  return data
+}
+
+/** Posts under each of these keys, over twenty sockets: a new one for each call would take much longer. */
+async function postWith(url: string, key: string, idempotencyKeys: string[], path: (i: number) => string) {
+  const replies: Reply[] = []
+  let next = 0
+  const work = async (): Promise<void> => {
+    const socket = await rawSocket(url)
+    for (let i = next++; i < idempotencyKeys.length; i = next++) {
+      const fields = `Host: x\r\nAuthorization: Bearer ${key}\r\nIdempotency-Key: ${idempotencyKeys[i]}\r\n`
+      socket.write(`POST ${path(i)} HTTP/1.1\r\n${fields}Content-Length: 0\r\n\r\n`)
+      replies[i] = await socket.answer()
+    }
+    socket.destroy()
+  }
+  await Promise.all(Array.from({ length: 20 }, work))
+  return replies
+}

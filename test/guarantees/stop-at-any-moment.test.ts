@@ -1,0 +1,64 @@
+/**
+ * A start with faults, and a stop at some moment of it. A normal run has 1,008 of them: `LIVEGATE_STOPS=10000` has more.
+ * Prints its seed; `LIVEGATE_SEED=<seed>` makes the same choices again.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { startGateway } from '../../src/gateway.ts'
+import { makeLogger } from '../../src/logger.ts'
+import { client, configFor } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+import { answers, openCampaign, runningIn, seed, startFromBrowser, type World, wanted } from './campaign.ts'
+import { deadlineMs } from './campaign-faults.ts'
+import { inMemory } from './in-memory.ts'
+import { answered } from './start-rounds.ts'
+import { stopDuringStart } from './stop-moments.ts'
+
+const meetingsInEach = Math.ceil(wanted('LIVEGATE_STOPS', 1_000) / answers.length)
+const plenty = { calls: 1_000_000, seconds: 60 }
+
+t.test(`a stop at any of ${answers.length * meetingsInEach} moments of a start with faults`, async t => {
+  t.comment(`LIVEGATE_SEED=${seed}`)
+  const campaign = await openCampaign(inMemory(t), meetingsInEach, 1_000)
+  const { broken, operations, worlds } = campaign
+  const { simulator } = worlds[0] as World
+  const { url, close } = await startGateway({
+    config: { ...configFor(simulator, campaign.storeFile), deadlineMs, readLimit: plenty, writeLimit: plenty },
+    logger: makeLogger('silent'),
+    upstreams: campaign.upstreams
+  })
+  t.teardown(close)
+  const call = client(url, campaign.authorization)
+  const meetings = worlds.flatMap(world => world.meetings.map((meeting, i) => ({ world, meeting, i })))
+
+  await t.test('leaves nothing live, and its answer is true', async t => {
+    const checks = await Promise.all(
+      meetings.map(({ world, meeting, i }) => stopDuringStart(campaign, world, meeting, `${world.name}-${i}`, call))
+    )
+    await until(async () => (await operations.unsettled()).length === 0, 60_000)
+    // The newest comes first, and a stop that was sent again has the request id of the first.
+    const newestLast = (await operations.list({ limit: 1_000_000 })).reverse()
+    const rows = new Map(newestLast.map(({ requestId, state }) => [requestId, state]))
+    for (const check of checks) await check(rows)
+    t.strictSame(broken.splice(0), [])
+  })
+
+  await t.test('and what a browser starts after it is seen, and can be stopped', async t => {
+    await Promise.all(
+      meetings.map(async ({ world, meeting, i }) => {
+        world.simulator.clearFaults()
+        await pause(i * 200)
+        const path = `/v2/meetings/${meeting}/active-livestream`
+        const id = startFromBrowser(world, meeting)
+        // Every other one is stopped unseen.
+        if (i % 2 === 0) {
+          const active = await answered(campaign, [200], () => call('GET', path))
+          if (active?.json().data.id !== id) broken.push(`${world.name}: ${id} runs, shown is ${active?.body}`)
+        }
+        const stopped = await answered(campaign, [200], () => call('POST', `${path}/stop`))
+        if (stopped === null || runningIn(world, meeting).length > 0) broken.push(`${world.name}: ${id} goes on`)
+      })
+    )
+    t.strictSame(broken, [])
+  })
+})

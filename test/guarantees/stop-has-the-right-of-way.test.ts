@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto'
+import Database from 'better-sqlite3'
+import t from 'tap'
+import { manualClock } from '../support/clock.ts'
+import { lockStore } from '../support/faulty-store.ts'
+import { gateway, type Reply, type TestContext, type World, type WorldOptions } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+import { inMemory } from './in-memory.ts'
+
+const plenty = { calls: 1_000_000, seconds: 60 }
+/** Long enough that nothing which hangs has ended when the stop is answered. */
+const patient = { readLimit: plenty, writeLimit: plenty, deadlineMs: 60_000, shutdownMs: 1_000 }
+
+type Headers = Record<string, string>
+
+/** A gateway whose meeting is live. */
+async function onAir(t: TestContext, options: WorldOptions = {}) {
+  const world = await gateway(inMemory(t), options)
+  const { asAcme, meeting, simulator } = world
+  const start = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  if (start.statusCode !== 201) throw new Error(`it did not start: ${start.body}`)
+  const path = `/v2/meetings/${meeting}/active-livestream/stop`
+  return {
+    ...world,
+    stop: (headers: Headers = {}) => asAcme('POST', path, undefined, headers),
+    isLive: () => simulator.livestreams().some(({ status }) => status !== 'IDLE'),
+    stopsSent: () => simulator.journal.filter(({ target }) => target === path).length
+  }
+}
+
+/** What hangs is given up with the vendor, so that the test ends; gives the answers. */
+async function giveUp({ simulator }: World, hanging: Promise<Reply>[]): Promise<number[]> {
+  await simulator.close()
+  return (await Promise.all(hanging)).map(({ statusCode }) => statusCode)
+}
+
+t.test('a write limit that is spent, by stops themselves too, does not hold back the stop of what is live', async t => {
+  const clock = manualClock()
+  const { asAcme, stop, isLive, meeting, simulator } = await onAir(t, {
+    clock,
+    config: { writeLimit: { calls: 2, seconds: 86_400 } }
+  })
+  await stop()
+  clock.advance(1_000) // stops are spaced by so much, and this one shall not wait
+  t.match((await stop()).headers.ratelimit, /^"write";r=0;/, 'it was fruitless and has spent the rest')
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 429)
+  simulator.startFromBrowser(meeting)
+  t.ok(isLive())
+  clock.advance(1_000)
+  t.equal((await stop()).statusCode, 200)
+  t.notOk(isLive())
+})
+
+t.test('while every connection for reads and for changes hangs, a stop goes out on one of its own', async t => {
+  const world = await onAir(t, { config: patient })
+  const { asAcme, meeting, simulator, stop, isLive } = world
+  const before = simulator.journal.length
+  simulator.fail({ match: { method: 'GET' }, stall: true })
+  simulator.fail({ match: { method: 'PATCH' }, stall: true })
+  const path = `/v2/meetings/${meeting}`
+  const reads = Array.from({ length: 80 }, () => asAcme('GET', path))
+  const changes = Array.from({ length: 80 }, () => asAcme('PATCH', path, { title: 'changed' }))
+  await until(() => simulator.journal.length === before + 128, 30_000)
+  t.equal((await stop()).statusCode, 200)
+  t.notOk(isLive())
+  t.equal(simulator.journal.length, before + 129, 'none of the others had been answered')
+  t.strictSame(new Set(await giveUp(world, [...reads, ...changes])), new Set([502]))
+})
+
+t.test('with 1,000 other calls of its tenant in flight a stop is answered before any of them', async t => {
+  const world = await onAir(t, { config: patient })
+  const { asAcme, app, meeting, simulator, stop, isLive } = world
+  let arrived = 0
+  app.server.on('request', () => arrived++)
+  simulator.fail({ match: { method: 'GET' }, stall: true })
+  let answered = 0
+  const reads = Array.from({ length: 1_000 }, async () => {
+    const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+    answered++
+    return reply
+  })
+  await until(() => arrived === 1_000, 30_000)
+  t.equal((await stop()).statusCode, 200)
+  t.notOk(isLive())
+  t.equal(answered, 0)
+  t.strictSame(new Set(await giveUp(world, reads)), new Set([502]))
+})
+
+t.test('a stop under a key goes out while the store is locked; its answer is kept when the store is back', async t => {
+  const world = await onAir(t)
+  const { stop, isLive, storeFile } = world
+  const key = { 'idempotency-key': randomUUID() }
+  const unlock = lockStore(storeFile)
+  const reply = await stop(key)
+  unlock()
+  t.equal(reply.statusCode, 200)
+  t.notOk(isLive())
+  t.ok(await isReplayed(world, key, reply))
+})
+
+t.test('a stop under a key goes out although nobody can look up its key, or write anything down', async t => {
+  const world = await onAir(t)
+  const { stop, isLive, storeFile, asAcme, meeting } = world
+  const key = { 'idempotency-key': randomUUID() }
+  const repair = breakOperations(storeFile)
+  const start = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`, {}, key)
+  t.match(start.json().error, { code: 503, type: 'store_unavailable', outcome: 'not_sent' })
+  const reply = await stop(key)
+  repair()
+  t.equal(reply.statusCode, 200)
+  t.notOk(isLive())
+  t.ok(await isReplayed(world, key, reply))
+})
+
+/** As soon as what could not be written is, the same call again is answered from the store. */
+async function isReplayed({ stop, stopsSent, store }: Awaited<ReturnType<typeof onAir>>, key: Headers, first: Reply) {
+  const done = store.sql.selectFrom('operations').select('id').where('kind', '=', 'stop').where('state', '=', 'done')
+  await until(async () => (await store.engine.read(done.compile())).length === 1, 20_000)
+  const again = await stop(key)
+  return again.headers['idempotency-replayed'] === 'true' && again.body === first.body && stopsSent() === 1
+}
+
+/** The table is not there until the store is repaired: neither to be read nor to be written. */
+function breakOperations(file: string): () => void {
+  const rename = (from: string, to: string): void => {
+    const database = new Database(file)
+    database.exec(`ALTER TABLE ${from} RENAME TO ${to}`)
+    database.close()
+  }
+  rename('operations', 'operations_away')
+  return () => rename('operations_away', 'operations')
+}
+
+t.test('a stop that was answered while its intent still waited to be written down ends as done', async t => {
+  const { stop, storeFile, simulator, stopsSent, store, events } = await onAir(t)
+  simulator.failNext({ match: { method: 'POST' }, delayMs: 200 })
+  const unlock = lockStore(storeFile)
+  const stopping = stop({ 'x-request-id': 'blind' })
+  await until(() => stopsSent() === 1)
+  unlock()
+  t.equal((await stopping).statusCode, 200)
+  const row = store.sql.selectFrom('operations').select('state').where('request_id', '=', 'blind')
+  await until(async () => (await store.engine.read(row.compile())).length === 1)
+  await events()
+  t.strictSame(await store.engine.read(row.compile()), [{ state: 'done' }])
+  const outcomes = (await events()).filter(({ metadata }) => metadata.correlation_uid === 'blind')
+  t.strictSame(
+    outcomes.map(({ unmapped }) => unmapped.outcome),
+    ['pending', 'done']
+  )
+})

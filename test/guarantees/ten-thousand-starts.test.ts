@@ -1,0 +1,34 @@
+/**
+ * Bar B1. A normal run has 576 starts here and 432 in `ten-thousand-starts-killed.test.ts`; all 10,000 (5,760 and 4,320):
+ * `LIVEGATE_STARTS=10000 npm test -- --disable-coverage --timeout=1800 test/guarantees/ten-thousand-starts*`.
+ * A campaign prints its seed; `LIVEGATE_SEED=<seed>` makes the same choices again.
+ */
+import t from 'tap'
+import { startGateway } from '../../src/gateway.ts'
+import { makeLogger } from '../../src/logger.ts'
+import { client, configFor } from '../support/gateway.ts'
+import { answers, openCampaign, seed, type World, wanted } from './campaign.ts'
+import { deadlineMs } from './campaign-faults.ts'
+import { inMemory } from './in-memory.ts'
+import { runRounds } from './start-rounds.ts'
+
+const meetingsInEach = 4
+const rounds = Math.ceil(wanted('LIVEGATE_STARTS', 1_000) / 1_008)
+const plenty = { calls: 1_000_000, seconds: 60 }
+
+t.test(
+  `${answers.length * meetingsInEach * rounds} starts with faults: none doubled, none lost, every answer true`,
+  async t => {
+    t.comment(`LIVEGATE_SEED=${seed}`)
+    const campaign = await openCampaign(inMemory(t), meetingsInEach)
+    const { simulator } = campaign.worlds[0] as World
+    const { url, close } = await startGateway({
+      config: { ...configFor(simulator, campaign.storeFile), deadlineMs, readLimit: plenty, writeLimit: plenty },
+      logger: makeLogger('silent'),
+      upstreams: campaign.upstreams
+    })
+    t.teardown(close)
+    await runRounds(campaign, { call: client(url, campaign.authorization), rounds, faults: 2, spreadMs: 2_000 })
+    t.strictSame(campaign.broken, [])
+  }
+)

@@ -1,0 +1,163 @@
+import t from 'tap'
+import type { Fault } from '../../src/simulator/simulator.ts'
+import { inMemory } from '../guarantees/in-memory.ts'
+import { says } from '../guarantees/trouble.ts'
+import { gatewayBehindDoor } from '../lifecycle/door.ts'
+import { manualClock } from '../support/clock.ts'
+import { lockStore } from '../support/faulty-store.ts'
+import { gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+import { isEnvelope } from './helper.ts'
+import { aRequest, isReplay, type MutatingRoute, mutatingRoutes } from './mutating.ts'
+
+const clock = manualClock()
+const world = await gatewayBehindDoor(inMemory(t), { clock, config: { writeLimit: { calls: 1_000_000, seconds: 60 } } })
+const { asAcme, simulator, storeFile, withKey, directory, url, door } = world
+const routes = mutatingRoutes(world)
+const routeOf = (id: string) => routes.find(({ operationId }) => operationId === id) as MutatingRoute
+const stopped = { success: true, data: { message: 'Stopped live stream successfully' } }
+/** Settling goes on behind the answers, with growing pauses. */
+const settlingMs = 20_000
+
+const lost: [string, Fault][] = [
+  ['500', { status: 500 }],
+  ['408', { status: 408 }],
+  ['a hang-up', { hangUp: true }],
+  ['a hang-up after the work', { hangUp: true, afterWork: true }],
+  ['no JSON', { garbage: true, afterWork: true }]
+]
+
+t.test('of what the vendor cannot be asked about, unknown is the last word', async t => {
+  for (const route of routes.filter(({ operationId }) => /Meeting$/.test(operationId))) {
+    for (const [what, fault] of lost) {
+      const { vendor, call, sent } = await aRequest(world, route)
+      simulator.failNext({ match: vendor, ...fault })
+      const first = await call()
+      t.match(says(first), /^502 .* unknown$/, `${route.operationId}, ${what}`)
+      const again = await call()
+      t.ok(isReplay(again), `${route.operationId}, ${what}`)
+      t.equal(again.body, first.body)
+      t.equal(sent(), 1)
+    }
+  }
+})
+
+t.test('a start whose answer was lost: 409 until it is settled, then what it came to', async t => {
+  for (const [what, fault] of lost) {
+    const { meeting, path, vendor, call, sent } = await aRequest(world, routeOf('startLivestream'))
+    const look = { method: 'GET', path: `/meetings/${meeting}/active-livestream` }
+    // The look before it goes well, and those after it fail until the vendor answers again.
+    simulator.failNext([{ match: vendor, ...fault }, { match: look }])
+    const recover = simulator.fail({ match: look, status: 500 })
+    t.match(says(await call()), /^502 .* unknown$/, what)
+    const early = await call()
+    t.ok(isEnvelope(early, 409, 'idempotency_key_in_use'), what)
+    t.match(early.headers['retry-after'], /^[1-9]\d*$/)
+    recover()
+    // Where nothing was done, two looks have to show it: those of a start without a key.
+    for (const ms of fault.afterWork ? [] : [30_000, 5_000]) {
+      clock.advance(ms)
+      await directory.pull()
+      await asAcme('POST', path)
+    }
+    await until(async () => (await call()).statusCode !== 409, settlingMs)
+
+    const settled = await call()
+    t.ok(isReplay(settled), what)
+    const [livestream] = simulator.livestreams().filter(({ meeting_id }) => meeting_id === meeting)
+    t.equal(livestream?.starts, 1)
+    if (fault.afterWork) {
+      t.equal(settled.statusCode, 201)
+      t.match(settled.json(), { success: true, data: { id: livestream?.id, meeting_id: meeting } })
+      t.equal(sent(), 1)
+    } else {
+      t.equal(says(settled), '502 upstream_failed failed', what)
+      t.equal(sent(), 2, 'the other one is the start without a key')
+    }
+    t.equal((await call()).body, settled.body)
+  }
+})
+
+t.test('a stop whose answer was lost: 409 until it is confirmed, then 200', async t => {
+  const requests = await Promise.all(
+    lost.map(async ([what, fault]) => {
+      const { meeting, vendor, call } = await aRequest(world, routeOf('stopLivestream'))
+      simulator.failNext({ match: vendor, ...fault })
+      const recover = simulator.fail({ match: vendor, status: 500 })
+      t.match(says(await call()), /^502 .* unknown$/, what)
+      t.ok(isEnvelope(await call(), 409, 'idempotency_key_in_use'), what)
+      recover()
+      return { what, meeting, call }
+    })
+  )
+  for (const { what, meeting, call } of requests) {
+    await until(async () => (await call()).statusCode !== 409, settlingMs)
+    const settled = await call()
+    t.ok(isReplay(settled), what)
+    t.strictSame(settled.json(), stopped)
+    t.notOk(simulator.livestreams().some(({ meeting_id, status }) => meeting_id === meeting && status !== 'IDLE'))
+  }
+})
+
+t.test('a vendor that says nothing in time: 504, and under the key what it came to', async t => {
+  const world = await gateway(inMemory(t))
+  await Promise.all(
+    routes.map(async route => {
+      const { vendor, call } = await aRequest(world, route)
+      world.simulator.failNext({ match: vendor, stall: true, afterWork: true })
+      const first = await call()
+      t.equal(says(first), '504 upstream_too_late unknown', route.operationId)
+      await until(async () => (await call()).statusCode !== 409, settlingMs)
+      const settled = await call()
+      t.ok(isReplay(settled), route.operationId)
+      if (/Meeting$/.test(route.operationId)) t.equal(settled.body, first.body)
+      else t.equal(settled.statusCode, route.operationId === 'startLivestream' ? 201 : 200)
+    })
+  )
+  const posts = world.simulator.journal.filter(({ method, target }) => method !== 'GET' && !target.endsWith('/stop'))
+  t.equal(posts.length, routes.length - 1, 'nothing but the stop was sent again')
+})
+
+t.test('what was done but could not be recorded in time: under the key what was done, once it is recorded', async t => {
+  for (const route of routes) {
+    const { vendor, call, sent } = await aRequest(world, route)
+    door.hold(vendor.method)
+    const first = call()
+    await until(() => door.held().length > 0)
+    const unlock = lockStore(storeFile)
+    door.release()
+    const isStop = route.operationId === 'stopLivestream'
+    t.equal(says(await first), isStop ? '200' : '503 audit_unavailable unknown', route.operationId)
+    t.ok(isEnvelope(await call(), 409, 'idempotency_key_in_use'), route.operationId)
+    unlock()
+    await until(async () => (await call()).statusCode !== 409, settlingMs)
+    const settled = await call()
+    t.ok(settled.statusCode < 300 && isReplay(settled), route.operationId)
+    t.equal(sent(), 1)
+  }
+})
+
+t.test('a caller that hangs up in the middle: its key is in use, and then has the answer', async t => {
+  const { key } = await withKey('acme', ['livestreams:start', 'livestreams:stop', 'meetings:write'])
+  for (const route of routes) {
+    const { headers, path, call, sent } = await aRequest(world, route)
+    door.hold(route.method)
+    const hangUp = new AbortController()
+    const asking = fetch(url + path, {
+      method: route.method,
+      headers: { ...headers, authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      body: JSON.stringify(route.body),
+      signal: hangUp.signal
+    })
+    const left = t.rejects(asking, { name: 'AbortError' })
+    await until(() => door.held().length > 0)
+    hangUp.abort()
+    await left
+    t.ok(isEnvelope(await call(), 409, 'idempotency_key_in_use'), route.operationId)
+    door.release()
+    await until(async () => (await call()).statusCode !== 409)
+    const settled = await call()
+    t.ok(settled.statusCode < 300 && isReplay(settled), route.operationId)
+    t.equal(sent(), 1)
+  }
+})

@@ -1,0 +1,42 @@
+import t from 'tap'
+import { type Mutation, recorder } from '../../src/lifecycle/recorded.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { sqlFor } from '../../src/store/database.ts'
+import type { Engine } from '../../src/store/engine.ts'
+import { operationsIn } from '../../src/store/operations.ts'
+import { manualClock } from '../support/clock.ts'
+
+const never = new Promise<never>(() => {})
+const engine: Engine = { dialect: 'sqlite', read: () => never, scan: () => never, write: () => never, async close() {} }
+const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }
+const { answered } = recorder({
+  engine,
+  operations: operationsIn(store),
+  auditEvents: auditEventsIn(store),
+  repair() {},
+  settleLater() {},
+  forget() {},
+  log: { error() {} },
+  clock: manualClock(),
+  writeWithinMs: 20
+})
+const limits = { readLimit: null, writeLimit: null }
+const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
+const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
+const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: [], digest: '', ...times }
+const idempotency = { keyDigest: 'k', requestDigest: 'r' }
+const who = { keyFingerprint: '', idempotencyKeyFingerprint: '', address: '127.0.0.1', requestId: 'r' }
+const caller = { tenant, key, ...who, idempotency, markRecorded: () => t.fail('nothing was written') }
+const joined = { caller, upstream: 'default', meetingId: 'm' }
+const answer = { status: 200, data: {} }
+
+t.test('a stop that joined another does not wait for a store that hangs', async t => {
+  const stop: Mutation = { ...joined, kind: 'stop', goesOn: true }
+  t.equal(await answered(stop, answer), undefined)
+})
+
+t.test('a start that joined another is refused when the store hangs, and hears that it sent nothing', async t => {
+  const start: Mutation = { ...joined, kind: 'start' }
+  const refusal = await answered(start, answer).catch(error => error)
+  t.match(refusal, { type: 'audit_unavailable', outcome: 'not_sent' })
+})

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { Secret } from '../../src/domain/secret.ts'
+import type { Simulator } from '../../src/simulator/simulator.ts'
+import { gateway, type Reply, type TestContext, type World, type WorldOptions } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+
+/** Between gateway and vendor, so that a test decides when the vendor hears something: no delay has to be long enough. */
+export interface Door {
+  /** Requests whose line begins so wait here from now on; without it all do. */
+  hold(begin?: string): void
+  /** What waits: requests as `METHOD target`, and what follows them. */
+  held(): string[]
+  release(): void
+  /** No new connection comes to stand; those that stand go on. */
+  shut(): void
+  open(): Promise<void>
+}
+
+export interface WorldWithDoor extends World {
+  door: Door
+  /** Sends these calls at once and gives their answers to come, when each of them has come to its lane. */
+  inLine(calls: (() => Promise<Reply>)[]): Promise<Promise<Reply>[]>
+}
+
+/** A gateway that reaches its vendor through a door. */
+export async function gatewayBehindDoor(t: TestContext, options: WorldOptions = {}): Promise<WorldWithDoor> {
+  let door: Door | undefined
+  // What a door holds back is never too late, however slow the machine.
+  const config: Record<string, unknown> = { deadlineMs: 30_000, ...options.config }
+  const world = await gateway(t, {
+    ...options,
+    config,
+    async before(store, simulator) {
+      const made = await makeDoor(t, simulator)
+      door = made
+      const { org: orgId, key } = simulator
+      config.upstream = { kind: 'dyte', baseUrl: new URL(made.url), orgId, apiKey: new Secret(key) }
+      await options.before?.(store, simulator)
+    }
+  })
+  let arrived = 0
+  world.app.server.on('request', () => arrived++)
+  return {
+    ...world,
+    door: door as Door,
+    async inLine(calls) {
+      const before = arrived
+      const replies = calls.map(call => call())
+      await until(() => arrived >= before + calls.length, 20_000)
+      // A later call that asks the store has its answer: those before it have had theirs, and have gone on.
+      for (let i = 0; i < 2; i++) await world.asAcme('GET', `/v2/meetings/${randomUUID()}`)
+      return replies
+    }
+  }
+}
+
+async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { url: string }> {
+  const sockets = new Set<Socket>()
+  const waiting: { bytes: Buffer; to: Socket }[] = []
+  let holding: string | null = null
+  let port = 0
+  let server: Server
+  const door = {
+    hold(begin = '') {
+      holding = begin
+    },
+    held: () => waiting.map(({ bytes }) => bytes.toString().split(' HTTP', 1)[0] ?? ''),
+    release() {
+      holding = null
+      for (const { bytes, to } of waiting.splice(0)) to.write(bytes)
+    },
+    shut() {
+      server.close()
+    },
+    async open() {
+      server = createServer(caller => {
+        const vendor = connect(simulator.port, '127.0.0.1')
+        for (const [socket, other] of [
+          [caller, vendor],
+          [vendor, caller]
+        ] as const) {
+          sockets.add(socket)
+          socket.on('error', () => {}) // either side may leave at any time
+          socket.on('close', () => {
+            sockets.delete(socket)
+            other.destroy()
+          })
+        }
+        caller.on('data', bytes => {
+          const waits = holding !== null && bytes.toString().startsWith(holding)
+          // What follows on the same connection belongs to it.
+          if (waits || waiting.some(({ to }) => to === vendor)) waiting.push({ bytes, to: vendor })
+          else vendor.write(bytes)
+        })
+        vendor.pipe(caller)
+      })
+      server.listen(port, '127.0.0.1')
+      await once(server, 'listening')
+      port = (server.address() as AddressInfo).port
+    }
+  }
+  await door.open()
+  t.teardown(() => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return { ...door, url: `http://127.0.0.1:${port}/v2` }
+}

@@ -1,0 +1,138 @@
+import t from 'tap'
+import { UpstreamTooLate } from '../../src/domain/failures.ts'
+import type { ListedLivestream, LivestreamSession, LivestreamWithKey } from '../../src/domain/livestream.ts'
+import { type EvidenceDeps, findStarted } from '../../src/lifecycle/evidence.ts'
+import { StoreError } from '../../src/store/engine.ts'
+import type { Providers, Run } from '../../src/upstream/provider.ts'
+import { runOf } from './settling.ts'
+
+const sentAtMs = Date.parse('2026-03-01T10:00:00.000Z')
+const before = '2026-03-01T09:59:59.999Z'
+const after = '2026-03-01T10:00:00.000Z'
+const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
+
+/** What the vendor shows of the meeting, and what our store saw of it last. */
+interface Shown {
+  active?: LivestreamWithKey
+  runs?: Run[]
+  /** By their own id. */
+  byId?: Run[]
+  last?: string
+  trouble?: 'active' | 'runs' | 'byId' | 'store'
+}
+
+async function look({ active, runs = [], byId = [], last, trouble }: Shown) {
+  const asked: string[] = []
+  const ask = (what: NonNullable<Shown['trouble']>, text: string = what): void => {
+    asked.push(text)
+    if (trouble === what) throw new UpstreamTooLate()
+  }
+  const provider = {
+    async findRuns() {
+      ask('runs')
+      return runs
+    },
+    async findLivestream(id: string) {
+      ask('byId', `byId ${id}`)
+      return byId.find(({ livestream }) => livestream.id === id) ?? null
+    }
+  }
+  const deps = {
+    providers: new Map([['default', provider]]) as unknown as Providers,
+    livestreams: {
+      async lastOfMeeting(tenantId: string, meetingId: string) {
+        if (trouble === 'store') throw new StoreError('gone')
+        const known = tenantId === 'acme' && meetingId === 'm1' && last !== undefined
+        return known ? ({ id: last } as ListedLivestream) : null
+      }
+    },
+    async findActive() {
+      ask('active')
+      return active ?? null
+    }
+  } satisfies EvidenceDeps
+  const found = findStarted(deps)(meeting, sentAtMs, AbortSignal.timeout(60_000))
+  return { found: await found.catch(error => error), asked }
+}
+
+/** A run of this meeting, over by now unless said otherwise. */
+function run(id: string, sessions: Partial<LivestreamSession>[], how: Partial<LivestreamWithKey> = {}): Run {
+  return { livestream: runOf(id, { status: 'IDLE', ...how }), sessions: sessions.map(one => ({ id: 's', ...one })) }
+}
+
+t.test('the active livestream is evidence enough: nothing was live when the start was sent', async t => {
+  const active = runOf('a1', { created_at: before })
+  const { found, asked } = await look({ active, trouble: 'runs' })
+  t.equal(found, active)
+  t.strictSame(asked, ['active'])
+})
+
+t.test('a run that has begun since the start was sent is evidence, also when it is over by now', async t => {
+  const begun: [what: string, run: Run][] = [
+    ['invoked in the same millisecond', run('a1', [{ invoked_time: after, stopped_time: after }])],
+    ['the newest of several', run('a1', [{ invoked_time: before }, { invoked_time: after }])],
+    ['not invoked, but started', run('a1', [{ invoked_time: null, started_time: after }])],
+    ['neither, but made', run('a1', [{ invoked_time: null, started_time: null, created_at: after }])],
+    ['made, and nothing else is said', run('a1', [{ created_at: after }])],
+    ['broken', run('a1', [{ invoked_time: after, err_message: 'no encoder' }], { status: 'ERRORED' })],
+    ['without runs, new itself', run('a1', [], { created_at: after })]
+  ]
+  for (const [what, one] of begun) {
+    const { found } = await look({ runs: [run('older', [{ invoked_time: before }]), one] })
+    t.match(found, { id: 'a1', status: one.livestream.status, meeting_id: 'm1' }, what)
+  }
+})
+
+t.test('an older run is not taken for it, though its livestream has the same id', async t => {
+  const older: [what: string, run: Run][] = [
+    ['ended before', run('a1', [{ invoked_time: before, stopped_time: before }])],
+    [
+      'ended since, begun before',
+      run('a1', [{ invoked_time: before, started_time: after, stopped_time: after, created_at: after }])
+    ],
+    ['begun and made before', run('a1', [{ created_at: before }], { created_at: before })],
+    ['of a livestream that is new, and begun before by the word of its run', run('a1', [{ created_at: before }])],
+    ['without runs, made before', run('a1', [], { created_at: before })],
+    ['without any time', run('a1', [])],
+    ['of a time that is none', run('a1', [{ invoked_time: 'yesterday' }])]
+  ]
+  for (const [what, one] of older) t.equal((await look({ runs: [one] })).found, null, what)
+})
+
+t.test(
+  'a run that goes on is evidence whatever its times say, and though it is not shown as the active one',
+  async t => {
+    for (const status of ['LIVE', 'INVOKED']) {
+      const runs = [run('older', []), run('a1', [{ invoked_time: before }], { status })]
+      t.match((await look({ runs })).found, { id: 'a1', status })
+    }
+  }
+)
+
+t.test('the last livestream of the meeting is asked for by its id when the list does not show it', async t => {
+  const old = run('old-1', [{ invoked_time: after, stopped_time: after }], { created_at: before })
+  const beyond = await look({ runs: [run('a1', [])], byId: [old], last: 'old-1' })
+  t.match(beyond.found, { id: 'old-1' })
+  t.strictSame(beyond.asked, ['active', 'runs', 'byId old-1'])
+
+  const listed = await look({ runs: [old], byId: [old], last: 'old-1' })
+  t.match(listed.found, { id: 'old-1' })
+  t.strictSame(listed.asked, ['active', 'runs'], 'and not twice')
+
+  t.equal((await look({ last: 'gone' })).found, null, 'the vendor does not have it any more')
+  const moved = run('old-1', [{ invoked_time: after }], { meeting_id: 'm2' })
+  t.equal((await look({ byId: [moved], last: 'old-1' })).found, null, 'it is in another meeting by now')
+  const silent = run('old-1', [{ invoked_time: after }], { meeting_id: null })
+  t.match((await look({ byId: [silent], last: 'old-1' })).found, { meeting_id: 'm1' }, 'its meeting is not said')
+})
+
+t.test('a vendor that can be asked in part only gives no evidence, neither way', async t => {
+  for (const trouble of ['active', 'runs', 'byId'] as const) {
+    t.match((await look({ trouble, last: 'a1' })).found, { type: 'upstream_too_late' }, trouble)
+  }
+})
+
+t.test('a store that cannot be read leaves the word of the vendor', async t => {
+  t.equal((await look({ trouble: 'store' })).found, null)
+  t.match((await look({ trouble: 'store', runs: [run('a1', [{ invoked_time: after }])] })).found, { id: 'a1' })
+})

@@ -1,0 +1,58 @@
+import { randomInt } from 'node:crypto'
+import fc from 'fast-check'
+import t from 'tap'
+import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { inMemory } from '../guarantees/in-memory.ts'
+import { until } from '../support/until.ts'
+import { commands, seen } from './operation-commands.ts'
+import { MeetingModel, must, restartable } from './operation-model.ts'
+
+/** `SEED=… RUNS=… npm test -- test/lifecycle/operation-model.test.ts` runs the same again, or more. */
+const seed = Number(process.env.SEED ?? randomInt(2 ** 31))
+const numRuns = Number(process.env.RUNS ?? 12)
+
+/** Two vendors, as unlike as the contract's open questions allow; both would begin a second run, and let it be seen. */
+const vendors: SimulatorOptions[] = [
+  { liveAfterMs: 0, livestreamId: 'reused', stopWithNothingLive: '404' },
+  { liveAfterMs: 3_000, livestreamId: 'new', stopWithNothingLive: '200', activeDuringInvoked: '404' }
+]
+
+for (const vendor of vendors) {
+  t.test(`whatever happens, an operation goes its way as drawn: ${JSON.stringify(vendor)}`, async t => {
+    const world = await restartable(inMemory(t), { ...vendor, startWhileLive: 'second' })
+    const models: MeetingModel[] = []
+    t.comment(`seed ${seed}`)
+    await fc.assert(
+      fc.asyncProperty(fc.commands(commands, { maxCommands: 15, size: 'max' }), async script => {
+        const model = new MeetingModel(world, await world.newMeeting(), await world.newKey())
+        await world.pull()
+        models.push(model)
+        await fc.asyncModelRun(() => ({ model, real: {} }), script)
+      }),
+      { numRuns, seed, endOnFailure: true }
+    )
+
+    await t.test('and in the end all of them are settled, and what was to be stopped is', async t => {
+      await world.restart()
+      const open = world.store.sql.selectFrom('operations').select('id').where('state', 'in', ['sent', 'unknown'])
+      await until(async () => {
+        await world.pass(1_000)
+        return (await world.store.engine.read(open.compile())).length === 0
+      }, 60_000)
+      for (const model of models) {
+        await model.check()
+        if (model.endsStopped) must(model.live().length === 0, 'it was to be stopped, and is live', [...model.rows])
+      }
+      t.pass(`${models.length} meetings`)
+    })
+  })
+}
+
+t.teardown(() =>
+  t.comment(
+    [...seen]
+      .sort()
+      .map(([what, times]) => `${times} × ${what}`)
+      .join('\n')
+  )
+)

@@ -1,0 +1,165 @@
+import t from 'tap'
+import { UpstreamUnreachable } from '../../src/domain/failures.ts'
+import { refusalOf } from '../store/helper.ts'
+import { meetingId, operationOf, runOf, settling } from './settling.ts'
+
+const stopped = { status: 200, body: { data: { message: 'Stopped live stream successfully' } } }
+
+t.test(
+  'a stop is repeated until the vendor shows nothing live, and is then done, with the answer of a stop',
+  async t => {
+    const { settle, sent, vendor, operations, events } = await settling(t)
+    const stop = await sent('stop', { requestId: 'lost' })
+    vendor.trouble = new UpstreamUnreachable()
+    t.match(await refusalOf(settle(stop)), { type: 'upstream_unreachable' })
+    vendor.trouble = null
+    vendor.stops = false
+    vendor.active = runOf('a1')
+    t.equal(await settle(stop), false, 'it says that nothing is live, and shows a run')
+    t.equal((await operations.find(stop.id))?.state, 'unknown')
+    vendor.stops = true
+    t.equal(await settle(stop), true)
+    t.strictSame(
+      vendor.asked.filter(what => what.startsWith('stop')),
+      Array(3).fill(`stop ${meetingId}`)
+    )
+    t.match(await operations.find(stop.id), { state: 'done', livestreamId: null })
+    t.strictSame((await operations.find(stop.id))?.answer, stopped)
+    t.match(await events(), [
+      {
+        metadata: { correlation_uid: 'lost' },
+        api: { operation: 'stopLivestream' },
+        status_code: '200',
+        status_detail: 'settled',
+        unmapped: { outcome: 'done' }
+      }
+    ])
+  }
+)
+
+t.test('nothing live, by the word of the vendor and by a look, is as good as stopped', async t => {
+  const { settle, sent, vendor, operations } = await settling(t)
+  const stop = await sent('stop')
+  vendor.stops = false
+  t.equal(await settle(stop), true)
+  t.strictSame(vendor.asked, [`stop ${meetingId}`, `active ${meetingId}`])
+  t.equal((await operations.find(stop.id))?.state, 'done')
+})
+
+t.test('while the outcome of an earlier start is unknown its stop is repeated: something may still begin', async t => {
+  const { settle, sent, store, clock, vendor, operations } = await settling(t)
+  const start = await sent('start')
+  clock.advance(1)
+  const stop = await sent('stop')
+  vendor.stops = false
+  t.equal(await settle(stop), false)
+  vendor.stops = true
+  t.equal(await settle(stop), false)
+  t.equal((await operations.find(stop.id))?.state, 'unknown')
+  await store.engine.write([operations.ended(start.id, { state: 'done', livestreamId: 'a1' }, clock.now())])
+  t.equal(await settle(stop), true)
+  t.equal(vendor.asked.filter(what => what.startsWith('stop')).length, 3)
+})
+
+t.test('a later start overtakes a stop that nobody has confirmed: it is never sent again', async t => {
+  const answered = { status: 200, body: { data: { id: 'a1', status: 'LIVE' } } }
+  const laterStarts = {
+    'under way': null,
+    'of unknown outcome': { state: 'unknown' },
+    done: { state: 'done', livestreamId: 'a1' },
+    'answered with the run that was live': { state: 'done', livestreamId: 'a1', answer: answered }
+  } as const
+  for (const [what, end] of Object.entries(laterStarts)) {
+    await t.test(what, async t => {
+      const { settle, sent, clock, vendor, operations, events } = await settling(t)
+      const stop = await sent('stop', { requestId: 'lost' })
+      clock.advance(1)
+      await sent('start', {}, end)
+      t.equal(await settle(stop), true)
+      t.strictSame(vendor.asked, [], 'the vendor is not even asked')
+      t.match(await operations.find(stop.id), {
+        state: 'failed',
+        answer: { status: 502, body: { error: { type: 'upstream_refused', outcome: 'failed', request_id: 'lost' } } }
+      })
+      t.match(await events(), [{ api: { operation: 'stopLivestream' }, unmapped: { outcome: 'failed' } }])
+    })
+  }
+})
+
+t.test('an earlier start, one that failed, and one of another meeting overtake no stop', async t => {
+  const { settle, sent, clock, vendor, operations } = await settling(t)
+  await sent('start', {}, { state: 'done', livestreamId: 'a1' })
+  clock.advance(1)
+  const stop = await sent('stop')
+  clock.advance(1)
+  await sent('start', {}, { state: 'failed' })
+  await sent('start', { meetingId: 'm2' }, { state: 'done', livestreamId: 'b1' })
+  t.equal(await settle(stop), true)
+  t.strictSame(vendor.asked, [`stop ${meetingId}`])
+  t.equal((await operations.find(stop.id))?.state, 'done')
+})
+
+t.test('who starts again overtakes a stop at once, as soon as it is asked to', async t => {
+  const { settle, sent, operations, events } = await settling(t)
+  const stop = await sent('stop')
+  t.equal(await settle.overtake(stop), true)
+  t.equal(await settle.overtake(stop), true, 'twice is no mistake')
+  t.equal((await operations.find(stop.id))?.state, 'failed')
+  t.equal((await events()).length, 1)
+})
+
+t.test("a user's stop never joins one that is being repeated: it is sent behind it", async t => {
+  const { settle, sent, motion, vendor } = await settling(t)
+  const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  vendor.beforeStop = () => {
+    asked.resolve()
+    return answer.promise
+  }
+  const ours = settle(await sent('stop'))
+  await asked.promise
+  const theirs = motion.stop(meetingId, async waited => `sent after ${vendor.asked}, waited: ${waited}`)
+  answer.resolve()
+  t.strictSame(await theirs, { result: `sent after stop ${meetingId}, waited: true`, led: true })
+  t.equal(await ours, true)
+})
+
+t.test('a repeated stop waits for its turn, and is not sent when somebody has started again meanwhile', async t => {
+  const { settle, sent, clock, motion, vendor, operations } = await settling(t)
+  const stop = await sent('stop')
+  clock.advance(1)
+  const go = Promise.withResolvers<void>()
+  const starting = motion.start(meetingId, async () => {
+    await go.promise
+    return (await sent('start', {}, { state: 'done', livestreamId: 'a1' })).id
+  })
+  const ours = settle(stop)
+  await new Promise(setImmediate)
+  t.strictSame(vendor.asked, [])
+  go.resolve()
+  t.equal(await ours, true)
+  await starting
+  t.strictSame(vendor.asked, [])
+  t.equal((await operations.find(stop.id))?.state, 'failed')
+})
+
+t.test('a repeated stop spaces the stops behind it, as one of a user does', async t => {
+  const { settle, sent, clock, motion } = await settling(t)
+  clock.advance(7)
+  await settle(await sent('stop'))
+  t.equal(motion.stoppedAtMs.get(meetingId), 7)
+})
+
+t.test(
+  'a stop that is not in the store yet, because the store was away, is repeated until it can be settled',
+  async t => {
+    const { settle, store, clock, vendor, operations, events } = await settling(t)
+    const stop = operationOf('stop', clock)
+    t.equal(await settle(stop), false)
+    t.strictSame(vendor.asked, [`stop ${meetingId}`], 'it goes on all the same')
+    t.strictSame(await events(), [])
+    await store.engine.write([operations.sent(stop)])
+    t.equal(await settle(stop), true)
+    t.equal((await operations.find(stop.id))?.state, 'done')
+    t.equal((await events()).length, 1)
+  }
+)

@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto'
+import type { AuditEvent } from '../../src/domain/audit-event.ts'
+import type { LivestreamWithKey } from '../../src/domain/livestream.ts'
+import type { Operation, OperationKind } from '../../src/domain/operation.ts'
+import { Motion } from '../../src/lifecycle/motion.ts'
+import { type SettleDeps, settler } from '../../src/lifecycle/settle.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { livestreamsIn } from '../../src/store/livestreams.ts'
+import { meetingsIn } from '../../src/store/meetings.ts'
+import { type OperationEnd, operationsIn } from '../../src/store/operations.ts'
+import type { Provider, Providers } from '../../src/upstream/provider.ts'
+import { storeWithTenants } from '../store/helper.ts'
+import { type ManualClock, manualClock } from '../support/clock.ts'
+
+export const deadlineMs = 10_000
+export const meetingId = 'm1'
+
+/** What the vendor shows and does next, and what it was asked. A question throws while there is `trouble`. */
+export interface Vendor {
+  trouble: Error | null
+  /** Of a start whose answer was lost. */
+  started: LivestreamWithKey | null
+  active: LivestreamWithKey | null
+  /** The answer to a stop: something was stopped. */
+  stops: boolean
+  /** Hooks in before a stop is answered. */
+  beforeStop(): Promise<void>
+  asked: string[]
+}
+
+export type TestContext = Parameters<typeof storeWithTenants>[0]
+
+/** A settler over a real store, between a vendor and a clock that the test holds. */
+export async function settling(t: TestContext) {
+  const { store } = await storeWithTenants(t)
+  const clock = manualClock()
+  const operations = operationsIn(store)
+  const livestreams = livestreamsIn(store)
+  const motion = new Motion<string, string>()
+  const vendor: Vendor = {
+    trouble: null,
+    started: null,
+    active: null,
+    stops: true,
+    beforeStop: async () => {},
+    asked: []
+  }
+  await meetingsIn(store).assign('acme', 'default', [meetingId], clock.now())
+
+  function ask<T>(what: string, answer: () => T): T {
+    vendor.asked.push(what)
+    if (vendor.trouble !== null) throw vendor.trouble
+    return answer()
+  }
+  const provider: Partial<Provider> = {
+    async stop(id) {
+      await vendor.beforeStop()
+      return ask(`stop ${id}`, () => vendor.stops)
+    }
+  }
+  const forgotten: string[] = []
+  const deps: SettleDeps = {
+    engine: store.engine,
+    operations,
+    livestreams,
+    auditEvents: auditEventsIn(store),
+    providers: new Map([['default', provider]]) as unknown as Providers,
+    findActive: async ({ id }) => ask(`active ${id}`, () => vendor.active),
+    findStarted: async ({ id }) => ask(`started ${id}`, () => vendor.started),
+    motion,
+    forget: id => forgotten.push(id),
+    clock,
+    deadline: () => AbortSignal.timeout(60_000),
+    deadlineMs
+  }
+
+  return {
+    store,
+    clock,
+    operations,
+    livestreams,
+    motion,
+    vendor,
+    forgotten,
+    settle: settler(deps),
+    /** Another gateway's, or that of the same one after a restart: it remembers nothing. */
+    another: () => settler(deps),
+    /** One that was sent now and whose outcome is unknown, unless said otherwise. */
+    async sent(kind: OperationKind, how: Partial<Operation> = {}, end: OperationEnd | null = { state: 'unknown' }) {
+      const operation = operationOf(kind, clock, how)
+      await store.engine.write([operations.sent(operation)])
+      if (end !== null) await store.engine.write([operations.ended(operation.id, end, clock.now())])
+      return operation
+    },
+    async events(): Promise<AuditEvent[]> {
+      const query = store.sql.selectFrom('audit_events').select('event').orderBy('seq')
+      return (await store.engine.read(query.compile())).map(({ event }) => JSON.parse(event))
+    }
+  }
+}
+
+export function operationOf(kind: OperationKind, clock: ManualClock, how: Partial<Operation> = {}): Operation {
+  return {
+    id: randomUUID(),
+    tenantId: 'acme',
+    keyId: 'k1',
+    kind,
+    upstream: 'default',
+    meetingId,
+    livestreamId: null,
+    state: 'sent',
+    requestId: 'r1',
+    sentAtMs: clock.now(),
+    settledAtMs: null,
+    idempotency: null,
+    answer: null,
+    ...how
+  }
+}
+
+/** A run as the vendor shows it, with a stream key that is made here. */
+export function runOf(id: string, how: Partial<LivestreamWithKey> = {}): LivestreamWithKey {
+  return { id, status: 'LIVE', meeting_id: meetingId, stream_key: `key-${randomUUID()}`, ...how }
+}
