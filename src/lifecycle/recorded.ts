@@ -154,8 +154,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     const nowMs = clock.now()
     const answer = { status, body: { data } }
     const settled = { state: 'done', livestreamId, answer, settledAtMs: nowMs } as const
-    const row =
-      caller.idempotency === null ? [] : [operations.sent({ ...operationOf(mutation, nowMs), ...settled })]
+    const row = caller.idempotency === null ? [] : [operations.sent({ ...operationOf(mutation, nowMs), ...settled })]
     const ending = { outcome: 'done', status, streamKeyRevealed } as const
     const event = toAuditEvent(subjectOf(mutation, { livestreamId }), ending, nowMs)
     const written = engine.write([...row, auditEvents.append(event)], goesOn ? {} : { withinMs: writeWithinMs })

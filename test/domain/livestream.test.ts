@@ -23,6 +23,8 @@ function callerWith(granted: readonly Scope[]): Caller {
     tenant: { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 },
     key: { id, tenantId: 'acme', name: 'studio', scopes: granted, digest, ...times },
     keyFingerprint: '',
+    idempotency: null,
+    idempotencyKeyFingerprint: null,
     address: '127.0.0.1',
     requestId: 'r1',
     markRecorded: () => {}

@@ -16,7 +16,24 @@ export async function stopDuringStart(
   name: string,
   call0: Client
 ): Promise<(rows: Map<string, OperationState>) => Promise<void>> {
-  const call: Client = async (m, p, b, h) => { const t0 = performance.now(); try { return await call0(m, p, b, h) } catch (e) { console.error('LOST', m, p, JSON.stringify(h), moment, Math.round(performance.now() - t0), Math.round(performance.now()), String(e)); return { statusCode: 599, headers: {}, body: '{}', json: () => ({}) } } }
+  const call: Client = async (m, p, b, h) => {
+    const t0 = performance.now()
+    try {
+      return await call0(m, p, b, h)
+    } catch (e) {
+      console.error(
+        'LOST',
+        m,
+        p,
+        JSON.stringify(h),
+        moment,
+        Math.round(performance.now() - t0),
+        Math.round(performance.now()),
+        String(e)
+      )
+      return { statusCode: 599, headers: {}, body: '{}', json: () => ({}) }
+    }
+  }
   const dice = new Dice(name)
   const moment = dice.pick(moments)
   const wrong = (what: string): void => report(campaign, world, meeting, `${name}, stopped ${moment}: ${what}`)

@@ -28,6 +28,7 @@ function recording() {
     operations: operationsIn(store),
     auditEvents: auditEventsIn(store),
     repair: statements => later.push(outcomeIn(statements)),
+    settleLater() {},
     forget() {},
     log: { error() {} },
     clock: manualClock(),
@@ -46,9 +47,18 @@ const limits = { readLimit: null, writeLimit: null }
 const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
 const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
 const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: presets.owner, digest: '', ...times }
-const caller = { tenant, key, keyFingerprint: '', address: '127.0.0.1', requestId: 'r', markRecorded() {} }
-const start: Mutation = { caller, kind: 'start', meetingId: 'm' }
-const stop: Mutation = { caller, kind: 'stop', meetingId: 'm', goesOn: true }
+const caller = {
+  tenant,
+  key,
+  keyFingerprint: '',
+  idempotency: null,
+  idempotencyKeyFingerprint: null,
+  address: '127.0.0.1',
+  requestId: 'r',
+  markRecorded() {}
+}
+const start: Mutation = { caller, kind: 'start', upstream: 'default', meetingId: 'm' }
+const stop: Mutation = { caller, kind: 'stop', upstream: 'default', meetingId: 'm', goesOn: true }
 
 t.test(
   'an intent that is written late: the caller was refused, nothing was done, and the operation is closed',
@@ -67,7 +77,7 @@ t.test(
 
 t.test('a stop does not wait for a slow store, and its record is not lost when the store gives up', async t => {
   const { recorded, writes, later } = recording()
-  const stopping = recorded(stop, async () => ({ value: 'stopped', status: 200 }))
+  const stopping = recorded(stop, async () => ({ value: 'stopped', data: null, status: 200 }))
   t.equal(await stopping, 'stopped')
   t.strictSame(
     writes.map(({ withinMs }) => withinMs),
@@ -94,7 +104,7 @@ t.test('when the work fails and the failure cannot be recorded, the caller hears
 
 t.test('idle waits for what is under way, whoever has hung up', async t => {
   const { recorded, writes } = recording()
-  const work = Promise.withResolvers<{ value: string; status: number }>()
+  const work = Promise.withResolvers<{ value: string; data: null; status: number }>()
   const running = recorded(start, () => work.promise)
   let idle = false
   const waiting = recorded.idle().then(() => {
@@ -103,7 +113,7 @@ t.test('idle waits for what is under way, whoever has hung up', async t => {
   writes[0]?.settle.resolve([])
   await new Promise(setImmediate)
   t.notOk(idle)
-  work.resolve({ value: 'done', status: 201 })
+  work.resolve({ value: 'done', data: null, status: 201 })
   await new Promise(setImmediate)
   writes[1]?.settle.resolve([])
   t.equal(await running, 'done')

@@ -55,8 +55,11 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     livestreamId: null,
     state: 'sent',
     requestId: 'r1',
+    upstream: 'default',
     sentAtMs: 1_000,
     settledAtMs: null,
+    idempotency: null,
+    answer: null,
     ...more
   }
 }

@@ -19,7 +19,7 @@ t.test('a meeting has one open start at most, whoever asks', async t => {
   t.strictSame(await operations.openStart('m1'), first)
   t.match(await refusalOf(send(operationOf('acme'))), { constructor: UniqueViolation })
   t.match(await refusalOf(send(operationOf('globex'))), { constructor: UniqueViolation })
-  await end(first.id, 'unknown', null, 2_000)
+  await end(first.id, { state: 'unknown' }, 2_000)
   t.match(
     await refusalOf(send(operationOf('acme'))),
     { constructor: UniqueViolation },
@@ -46,7 +46,7 @@ t.test('a settled start frees its meeting, done or failed', async t => {
   for (const state of ['done', 'failed'] as const) {
     const start = operationOf('acme')
     await send(start)
-    await end(start.id, state, null, 2_000)
+    await end(start.id, { state }, 2_000)
     t.equal(await operations.openStart('m1'), null)
   }
   t.strictSame(await operations.meetingsWithOpenStart(), [])
@@ -58,8 +58,9 @@ t.test('a settled operation stays as it is, whatever comes late', async t => {
   const { send, end, all } = await world(t)
   const start = operationOf('acme')
   await send(start)
-  await end(start.id, 'done', 'a1', 2_000)
-  for (const late of ['failed', 'unknown', 'done'] as const) await end(start.id, late, 'b2', 3_000)
+  await end(start.id, { state: 'done', livestreamId: 'a1' }, 2_000)
+  for (const late of ['failed', 'unknown', 'done'] as const)
+    await end(start.id, { state: late, livestreamId: 'b2' }, 3_000)
   t.match(await all(), [{ state: 'done', livestream_id: 'a1', settled_at: 2_000 }])
 })
 
@@ -67,19 +68,58 @@ t.test('an unknown outcome can be settled, and keeps the livestream that was kno
   const { send, end, all } = await world(t)
   const start = operationOf('acme')
   await send(start)
-  await end(start.id, 'unknown', 'a1', 2_000)
+  await end(start.id, { state: 'unknown', livestreamId: 'a1' }, 2_000)
   t.match(await all(), [{ state: 'unknown', livestream_id: 'a1', settled_at: null }])
-  await end(start.id, 'done', null, 3_000)
+  await end(start.id, { state: 'done' }, 3_000)
   t.match(await all(), [{ state: 'done', livestream_id: 'a1', settled_at: 3_000 }])
 })
 
-t.test('what was under way when a process ended is found as it was written', async t => {
+t.test('what is not settled is found as it was written, with what was under way when a process ended', async t => {
   const { operations, send, end } = await world(t)
   const left = operationOf('acme', { livestreamId: 'a1', requestId: 'r7' })
-  const unknown = operationOf('acme', { kind: 'stop' })
+  const unknown = operationOf('acme', { kind: 'stop', sentAtMs: 2_000 })
   const done = operationOf('acme', { kind: 'update_meeting' })
   await send(left, unknown, done)
-  await end(unknown.id, 'unknown', null, 2_000)
-  await end(done.id, 'done', null, 2_000)
-  t.strictSame(await operations.leftSent(), [left])
+  await end(unknown.id, { state: 'unknown' }, 2_000)
+  await end(done.id, { state: 'done' }, 2_000)
+  t.strictSame(await operations.unsettled(), [left, { ...unknown, state: 'unknown' }])
+  t.strictSame(
+    (await operations.list({ open: true, limit: 10 })).map(({ id }) => id),
+    [unknown.id, left.id]
+  )
+  t.equal((await operations.list({ limit: 1 })).length, 1)
+  t.strictSame(await operations.list({ tenantId: 'globex', limit: 10 }), [])
+  t.strictSame(await operations.unconfirmedStops('m1'), [{ ...unknown, state: 'unknown' }])
+})
+
+t.test(
+  'an operation is found by its key with the answer that is kept for it; one that executed nothing gives the key back',
+  async t => {
+    const { operations, send, end } = await world(t)
+    const idempotency = { keyDigest: 'k1', requestDigest: 'q1' }
+    const first = operationOf('acme', { kind: 'stop', idempotency })
+    await send(first)
+    t.strictSame(await operations.findByKey('k1'), first)
+    t.match(await refusalOf(send(operationOf('globex', { kind: 'stop', idempotency }))), {
+      constructor: UniqueViolation
+    })
+    await end(first.id, { state: 'failed', freesKey: true }, 2_000)
+    t.equal(await operations.findByKey('k1'), null)
+    const second = operationOf('acme', { kind: 'stop', idempotency })
+    await send(second)
+    const answer = { status: 200, body: { data: { message: 'ok' } } }
+    await end(second.id, { state: 'done', answer }, 3_000)
+    t.match(await operations.findByKey('k1'), { id: second.id, state: 'done', answer })
+  }
+)
+
+t.test('a later start counts unless it failed', async t => {
+  const { operations, send, end } = await world(t)
+  const start = operationOf('acme', { sentAtMs: 5_000 })
+  await send(start)
+  t.ok(await operations.startedSince('m1', 4_999))
+  t.notOk(await operations.startedSince('m1', 5_000))
+  t.notOk(await operations.startedSince('m2', 0))
+  await end(start.id, { state: 'failed' }, 6_000)
+  t.notOk(await operations.startedSince('m1', 0))
 })
