@@ -8,25 +8,10 @@ import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
 import { keepTidy, watchDisk } from './housekeeping.ts'
 import { inFlight } from './http/in-flight.ts'
-import { findActive } from './lifecycle/active.ts'
-import { isComing } from './lifecycle/coming.ts'
-import { deadlines } from './lifecycle/deadline.ts'
-import { findStarted } from './lifecycle/evidence.ts'
-import { tenantLivestreams } from './lifecycle/livestreams.ts'
-import { tenantMeetings } from './lifecycle/meetings.ts'
-import { Motion } from './lifecycle/motion.ts'
-import { observer } from './lifecycle/observe.ts'
-import { OpenOperations } from './lifecycle/open-operations.ts'
-import { recorder } from './lifecycle/recorded.ts'
 import { recover } from './lifecycle/recover.ts'
 import { Repairs } from './lifecycle/repairs.ts'
-import { settler } from './lifecycle/settle.ts'
-import { type Started, startOnce } from './lifecycle/start.ts'
-import { stillAllowed } from './lifecycle/still-allowed.ts'
-import { type Stopped, stop } from './lifecycle/stop.ts'
+import { services } from './services.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
-import { livestreamsIn } from './store/livestreams.ts'
-import { meetingsIn } from './store/meetings.ts'
 import { operationsIn } from './store/operations.ts'
 import { takeServeLock } from './store/serve-lock.ts'
 import { openStore, type Store } from './store/store.ts'
@@ -187,91 +172,6 @@ export async function startGateway({
 
 /** A graceful stop leaves so much of its time to writing down what was cut off. */
 const recordWithinMs = 1_500
-
-interface Parts {
-  store: Store
-  directory: Directory
-  providers: Providers
-  audited: AuditedStore
-  rollup: ReadRollup
-  repairs: Repairs
-  config: Config
-  logger: FastifyBaseLogger
-  clock: Clock
-  ending: AbortSignal
-}
-
-/** The services that routes are given. */
-function services({
-  store,
-  directory,
-  providers,
-  audited,
-  rollup,
-  repairs,
-  config,
-  logger: log,
-  clock,
-  ending
-}: Parts) {
-  const { engine } = store
-  const { deadlineMs, settleMs, corsOrigins, docs } = config
-  const deadline = deadlines(deadlineMs, ending)
-  const auditEvents = audited.events
-  const operations = operationsIn(store)
-  const livestreams = livestreamsIn(store)
-  const meetings = meetingsIn(store)
-
-  const observe = observer({ livestreams, directory, log, clock })
-  const coming = isComing({ livestreams, clock, settleMs })
-  const active = findActive({ providers, livestreams, observe, isComing: coming })
-  const forget = (id: string): void => directory.forget(id)
-  const appendEvent = rollup.append.bind(rollup)
-  const repair = repairs.add.bind(repairs)
-  const allowed = stillAllowed({ directory, clock })
-  const motion = new Motion<Started, Stopped>()
-  const shared = { providers, engine, operations, livestreams, auditEvents, motion, clock, deadline, deadlineMs }
-  const settle = settler({
-    ...shared,
-    findActive: active,
-    findStarted: findStarted({ providers, livestreams, findActive: active }),
-    forget
-  })
-  const openOperations = new OpenOperations({ settle, log, clock, settleMs })
-  const settleLater = openOperations.add.bind(openOperations)
-  const recorded = recorder({ ...shared, repair, settleLater, forget, log })
-  const acting = {
-    ...shared,
-    findActive: active,
-    settle,
-    stillAllowed: allowed,
-    recorded,
-    log,
-    settleMs
-  }
-
-  return {
-    recorded,
-    motion,
-    openOperations,
-    operations,
-    directory,
-    auditEvents,
-    appendEvent,
-    fingerprint: audited.keys.fingerprint,
-    findActive: active,
-    start: startOnce(acting),
-    stop: stop(acting),
-    livestreams: tenantLivestreams({ ...acting, observe, isComing: coming }),
-    meetings: tenantMeetings({ ...acting, meetings, directory }),
-    clock,
-    corsOrigins,
-    docs,
-    deadline,
-    // A stop may wait for a start, each within its deadline, and for the store; what takes longer is stuck.
-    handlerTimeoutMs: 3 * deadlineMs + 5_000
-  }
-}
 
 function openAuditLog(
   { engine }: Store,

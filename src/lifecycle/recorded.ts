@@ -1,45 +1,12 @@
-import { randomUUID } from 'node:crypto'
-import { type Ending, type Subject, toAuditEvent } from '../audit/ocsf.ts'
+import { type Ending, toAuditEvent } from '../audit/ocsf.ts'
 import type { AuditEvent } from '../domain/audit-event.ts'
-import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import {
-  AuditUnavailable,
-  Failure,
-  failureBody,
-  IdempotencyKeyInUse,
-  Internal,
-  type Outcome,
-  StartUnsettled
-} from '../domain/failures.ts'
-import { canBeSettled, type Operation, type OperationKind, operations as operationIds } from '../domain/operation.ts'
+import { AuditUnavailable, Failure, Internal } from '../domain/failures.ts'
+import { canBeSettled, type Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
 import type { OperationEnd, Operations } from '../store/operations.ts'
-
-/** What a mutation is, for its row and its two events. */
-export interface Mutation {
-  caller: Caller
-  kind: OperationKind
-  /** The vendor account that is asked. */
-  upstream: string
-  meetingId: string | null
-  /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
-  goesOn?: boolean
-}
-
-/** What the work came to: the answer, its HTTP status, and what else belongs into the same transaction. */
-export interface Done<T> {
-  value: T
-  status: number
-  /** The `data` of the answer, without secrets: for whoever asks the same again. */
-  data: unknown
-  livestreamId?: string | null
-  /** Of a meeting that the work has made. */
-  meetingId?: string
-  streamKeyRevealed?: boolean
-  statements?: Statement[]
-}
+import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, subjectOf } from './mutation.ts'
 
 export interface RecorderDeps {
   engine: Pick<Engine, 'write'>
@@ -247,64 +214,5 @@ export function recorder(deps: RecorderDeps): Recorded {
   function keep(statements: Statement[], event: AuditEvent, cause: unknown): void {
     log.error({ err: cause, event }, 'an audit event could not be written: it is kept and tried again')
     repair([...statements, auditEvents.append(event)])
-  }
-}
-
-function operationOf({ caller, kind, upstream, meetingId }: Mutation, nowMs: number): Operation {
-  return {
-    id: randomUUID(),
-    tenantId: caller.tenant.id,
-    keyId: caller.key.id,
-    kind,
-    upstream,
-    meetingId,
-    livestreamId: null,
-    state: 'sent',
-    requestId: caller.requestId,
-    sentAtMs: nowMs,
-    settledAtMs: null,
-    idempotency: caller.idempotency,
-    answer: null
-  }
-}
-
-/** Another process was faster: with a start of the meeting, or with this key. */
-function inUse(cause: UniqueViolation): Failure {
-  const options = { cause, outcome: 'not_sent' as const, retryAfterSeconds: 1 }
-  return cause.reason.includes('idempotency') ? new IdempotencyKeyInUse(options) : new StartUnsettled(options)
-}
-
-function endAfter(outcome: Outcome, failure: Failure, { kind, requestId }: Operation): OperationEnd {
-  if (outcome === 'not_sent') return { state: 'failed', freesKey: true }
-  const answer = {
-    status: failure.status,
-    body: { error: failureBody(failure, requestId, outcomeShown(outcome, failure)) }
-  }
-  if (outcome === 'failed') return { state: 'failed', answer }
-  // Who can't be asked has said the last word.
-  return canBeSettled(kind) ? { state: 'unknown' } : { state: 'unknown', answer }
-}
-
-/** Every 5xx says whether it happened. */
-function outcomeShown(outcome: Outcome, { status, outcome: own }: Failure): Outcome | undefined {
-  return status < 500 ? own : outcome
-}
-
-type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId'>
-
-function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): Subject {
-  const meetingId = made.meetingId ?? mutation.meetingId
-  return {
-    ...operationIds[kind],
-    tenantId: caller.tenant.id,
-    keyId: caller.key.id,
-    keyFingerprint: caller.keyFingerprint,
-    idempotencyKeyFingerprint: caller.idempotencyKeyFingerprint,
-    address: caller.address,
-    requestId: caller.requestId,
-    resources: [
-      ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
-      ...(made.livestreamId == null ? [] : [{ type: 'livestream' as const, uid: made.livestreamId }])
-    ]
   }
 }

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { type Mutation, recorder } from '../../src/lifecycle/recorded.ts'
+import type { Mutation } from '../../src/lifecycle/mutation.ts'
+import { recorder } from '../../src/lifecycle/recorded.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { sqlFor } from '../../src/store/database.ts'
 import type { Engine } from '../../src/store/engine.ts'

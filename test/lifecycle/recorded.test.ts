@@ -1,6 +1,7 @@
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
-import { type Mutation, recorder } from '../../src/lifecycle/recorded.ts'
+import type { Mutation } from '../../src/lifecycle/mutation.ts'
+import { recorder } from '../../src/lifecycle/recorded.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { sqlFor } from '../../src/store/database.ts'
 import { type Engine, type Statement, StoreError, UniqueViolation } from '../../src/store/engine.ts'
