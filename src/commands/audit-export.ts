@@ -10,6 +10,7 @@ export interface ExportOptions extends JsonOption {
   since?: string
   until?: string
   tenant?: string
+  after?: string
   format: string
 }
 
@@ -76,17 +77,22 @@ function csvLine(cells: unknown[]): string {
 const formats: Record<string, Format> = { ndjson, ocsf, csv }
 
 /** Prints the log in its order, a line an event, however long it is; changes nothing, also beside a running gateway. */
-export async function exportAudit(io: Io, { tenant, since, until, ...options }: ExportOptions): Promise<void> {
+export async function exportAudit(
+  io: Io,
+  { tenant, since, until, after = '0', ...options }: ExportOptions
+): Promise<void> {
   const write = readFormat(options)
   const sinceMs = since === undefined ? undefined : readMoment('--since', since)
   const untilMs = until === undefined ? undefined : readMoment('--until', until)
   if (sinceMs !== undefined && untilMs !== undefined && untilMs < sinceMs) {
     throw new UsageError('--until must not be before --since')
   }
+  if (!/^\d{1,15}$/.test(after)) throw new UsageError('--after must be the number of an event')
+  const afterSeq = Number(after)
   await withSnapshot(io, async store => {
     if (tenant !== undefined) await tenantOf(store, tenant)
     if (write === csv) await io.write(csvLine(csvColumns))
-    for await (const events of auditEventsIn(store).walk({ sinceMs, untilMs, tenantId: tenant })) {
+    for await (const events of auditEventsIn(store).walk({ afterSeq, sinceMs, untilMs, tenantId: tenant })) {
       await io.write(events.map(write).join(''))
     }
   })

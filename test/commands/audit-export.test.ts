@@ -157,7 +157,7 @@ t.test('as OCSF an event carries its place and its link; as CSV it is a row with
   t.match(second, /^2,2026-11-20T12:00:00\.000Z,acme,,'=me,command line,startLivestream,,done,,,,,1,r1,/)
 })
 
-t.test('a part of it: at or after a time, before a time, of one tenant', async t => {
+t.test('a part of it: after an event, at or after a time, before a time, of one tenant', async t => {
   const times = ['2026-11-19T23:59:59.999Z', '2026-11-20T00:00:00Z', '2026-11-20T12:00:00Z', '2026-11-21T00:00:00Z']
   const { lines, store } = await logOf(
     t,
@@ -172,6 +172,9 @@ t.test('a part of it: at or after a time, before a time, of one tenant', async t
   t.strictSame(await part('--since', '2026-11-20T12:00:00.001Z'), [4])
   t.strictSame(await part('--since', '2026-11-20', '--until', '2026-11-20'), [])
   t.strictSame(await part('--tenant', 'acme'), [1, 3])
+  t.strictSame(await part('--after', '2'), [3, 4])
+  t.strictSame(await part('--after', '1', '--tenant', 'acme'), [3])
+  t.strictSame(await part('--after', '4'), [])
   t.strictSame(await part('--tenant', 'globex', '--since', '2026-11-20T12:00:00Z'), [4])
   t.strictSame(await part('--tenant', 'initech'), [])
   t.equal((await lines('--tenant', 'initech', '--format', 'csv')).length, 1, 'the head alone')
@@ -198,6 +201,10 @@ t.test('an option that says nothing sensible is refused, and nothing is printed'
       [[`--until=${text}`], `--until ${time}`]
     ]),
     [['--since', '2026-11-21', '--until', '2026-11-20'], '--until must not be before --since'],
+    ...['', '-1', 'x', '1e3'].map((text): [string[], string] => [
+      [`--after=${text}`],
+      '--after must be the number of an event'
+    ]),
     [['--json', '--format', 'csv'], '--json is --format ndjson: give one of them'],
     [['--json', '--format', 'ocsf'], '--json is --format ndjson: give one of them']
   ]
