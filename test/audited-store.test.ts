@@ -133,6 +133,16 @@ t.test('a log that was cut before a rotation is proved by the new key alone', as
   t.match(await proof(after), { firstSeq: 11, lastSeq: 12 })
 })
 
+t.test('a log that was cut after a rotation is still proved by the key before', async t => {
+  const { open, proof, clock } = await auditedWorld(t)
+  const process = await open()
+  const before = keyOf(process)
+  await process.audited.rotate(worker)
+  clock.advance(dayMs)
+  t.match(await process.audited.prune(clock.now(), worker), { removed: 1 })
+  t.match(await proof(before), { firstSeq: 2, lastSeq: 2, signedSeq: 2 })
+})
+
 t.test('without its keys a log does not go on', async t => {
   const { open, dataDir, read } = await auditedWorld(t)
   const before = keyOf(await open())

@@ -48,6 +48,11 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     return { ...found, livestream, coming }
   }
 
+  /** It is listed as it was seen last, with its age. */
+  function notRefreshed({ id }: OwnedLivestream, err: unknown): void {
+    log.warn({ err, livestream_id: id }, 'a livestream could not be refreshed for a list')
+  }
+
   return {
     async find(owner, page, signal) {
       const found = await look(owner, page, deadline(signal))
@@ -65,14 +70,16 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
             const { livestream, coming } = await look(owner, { pageNo: 1, perPage: 1 }, signal)
             // Lists must not prolong the time for which a run counts as coming.
             if (coming) return
-            await briefly(livestreams.observe(owner, withoutKey(livestream), clock.now()))
+            const kept = livestreams.observe(owner, withoutKey(livestream), clock.now())
+            // The list shows what has changed; how long ago it was seen is not worth waiting for.
+            if (livestream.status === owner.status) kept.catch(err => notRefreshed(owner, err))
+            else await briefly(kept)
           } catch (err) {
             // One that is only just starting may not be there yet.
             if (err instanceof LivestreamNotFound) {
               await briefly(livestreams.gone(owner, clock.now() - settleMs, clock.now())).catch(() => {})
             }
-            // It is listed as it was seen last, with its age.
-            log.warn({ err, livestream_id: owner.id }, 'a livestream could not be refreshed for a list')
+            notRefreshed(owner, err)
           }
         })
       )

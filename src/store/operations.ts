@@ -123,7 +123,12 @@ export function operationsIn({ engine, sql }: Store) {
 
     /** Removes the oldest that were settled before; some at a time. Fewer than asked when none are left. */
     async removeSettled(beforeMs: number, atMost: number): Promise<number> {
-      const oldest = sql.selectFrom('operations').select('id').where('settled_at', '<', beforeMs).limit(atMost)
+      const oldest = sql
+        .selectFrom('operations')
+        .select('id')
+        .where('settled_at', '<', beforeMs)
+        .orderBy('settled_at')
+        .limit(atMost)
       const [rows] = await engine.write([
         sql.deleteFrom('operations').where('id', 'in', oldest).returning('id').compile()
       ])

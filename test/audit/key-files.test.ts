@@ -151,12 +151,19 @@ t.test('keys that are given by file are read, and never made', async t => {
 })
 
 t.test('a prepared key takes over when the store says so, and not before', async t => {
-  const { dataDir, remembered, file } = await madeIn(t)
+  const { dataDir, elsewhere, remembered, file } = await madeIn(t)
   const next = await prepareRotation({ dataDir })
   t.not(next.publicKey, remembered.publicKey)
   t.equal(readdirSync(dataDir).length, 3)
   t.equal((await openAuditKeys({ dataDir }, remembered)).signer.publicKey, remembered.publicKey, 'not yet')
 
+  const [prepared = ''] = readdirSync(dataDir).filter(name => name.includes('next'))
+  const pem = readFileSync(file(prepared))
+  writeFileSync(file(prepared), readFileSync(join(elsewhere, signing)))
+  await finishRotation(signingKeyFile({ dataDir }), next.publicKey)
+  t.equal((await openAuditKeys({ dataDir }, remembered)).signer.publicKey, remembered.publicKey, 'not another one')
+
+  writeFileSync(file(prepared), pem)
   await finishRotation(signingKeyFile({ dataDir }), next.publicKey)
   t.strictSame(readdirSync(dataDir).sort(), [fingerprint, signing])
   t.equal(statSync(file(signing)).mode & 0o777, 0o600)

@@ -85,13 +85,22 @@ t.test('after a silent minute a read is a first one again', async t => {
 })
 
 t.test('the worst outcome of a minute stands for all of it, of equal ones the last', async t => {
-  const { rollup, written, read } = world()
+  const { rollup, written, read, pass } = world()
   read()
   read()
   const failed = read({ outcome: 'failed' })
+  pass(30_000)
   read()
   rollup.close()
-  t.match(written[1], { count: 3, status_id: 2, metadata: failed.metadata, unmapped: { outcome: 'failed' } })
+  t.match(written[1], {
+    start_time: startMs,
+    end_time: startMs + 30_000,
+    time: startMs + 30_000,
+    count: 3,
+    status_id: 2,
+    metadata: failed.metadata,
+    unmapped: { outcome: 'failed' }
+  })
 
   const good = world()
   good.read()
@@ -179,7 +188,8 @@ t.test('a key that reads 100,000 resources fills no memory: what has no room is 
   pass(minute)
   rollup.tick()
   t.strictSame(counts().slice(5_000), [95_000, 1])
-  t.match(written[5_000], { resources: [], unmapped: { key_id: 'k1' } })
+  t.strictSame(written[5_000]?.resources, [])
+  t.match(written[5_000], { unmapped: { key_id: 'k1' } })
   t.strictSame(written[5_001], other)
   const again = read({ resource: 'm0' })
   t.not(written.at(-1), again, 'who goes on is counted on')

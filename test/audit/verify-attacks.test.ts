@@ -143,6 +143,8 @@ t.test('a change of key that the log has made cannot be moved, left out or taken
     seq: null,
     why: /^the key that signs by what the store says/
   })
+  const cutOff = { events: of.chain.slice(0, 750), notes: without(note => note.seq > 750 && !isChange(note), of.notes) }
+  t.match(attack(cutOff.notes, cutOff), { seq: 751, why: 'missing: event 801 changed the signing key' })
   t.match(attack(of.notes, { publicKey: null }), { seq: null, why: /^the key that signs by what the store says/ })
 })
 

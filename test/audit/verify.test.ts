@@ -158,6 +158,13 @@ t.test('a tail that is not signed yet is waited for, but not for longer than che
   t.match(withTail([timeMs - 86_400_000]), { ...proof, lastSeq: 101 }, 'what could not be written earlier')
 })
 
+t.test('a log begins with its first event, or after a cut: not with one that follows another', async t => {
+  const log = writtenLog(300)
+  const renumbered = from(log, 101).map((event, i) => ({ ...event, seq: i + 1 }))
+  const said = verify(evidenceOf({ ...log, notes: [] }), renumbered)
+  t.match(said, { seq: 1, why: 'is not the first event of a log' })
+})
+
 t.test('what is stored and is no event is named, not thrown', async t => {
   const log = writtenLog(10)
   for (const text of ['', 'null', '5', '"x"', '[]', '{}', '{"unmapped":null}', '{"time":', '{"api":{"operation":7}}']) {

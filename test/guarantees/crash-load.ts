@@ -25,7 +25,7 @@ export interface LoadTenant {
 export interface Load {
   /** All calls so far. */
   readonly calls: Call[]
-  /** When so many calls have had their answer. */
+  /** When so many more calls have had their answer. */
   answered(calls: number): Promise<void>
   /** From now on a call that gets no answer is no surprise. */
   expectTheEnd(): void
@@ -110,7 +110,7 @@ export function load(url: string, tenants: LoadTenant[], random: () => number): 
   if (first !== undefined) all.push(intrude(first))
   return {
     calls,
-    answered: calls => new Promise(resolve => waiting.push({ calls, resolve })),
+    answered: calls => new Promise(resolve => waiting.push({ calls: answers + calls, resolve })),
     expectTheEnd() {
       ending = true
     },

@@ -22,6 +22,8 @@ export interface CrashWorld {
   env: Record<string, string>
   /** Another gateway on the same store: it waits for the one that serves. */
   start(): Serving
+  /** At the very moment at which the vendor next hears of a mutation. */
+  nextMutation(): Promise<void>
   /** What has come into the log since this was asked last. */
   newEvents(): Promise<AuditEvent[]>
 }
@@ -94,7 +96,21 @@ export async function crashWorld(t: TestContext): Promise<CrashWorld> {
     return events
   }
   await newEvents()
-  return { simulator, tenants, env, start, newEvents }
+  return { simulator, tenants, env, start, nextMutation: watch(simulator), newEvents }
+}
+
+/** The journal itself tells: to look at it now and then would be too late. */
+function watch({ journal }: Simulator): () => Promise<void> {
+  let tell = (): void => {}
+  const push = journal.push.bind(journal)
+  journal.push = (...entries) => {
+    if (entries.some(({ method }) => method !== 'GET')) tell()
+    return push(...entries)
+  }
+  return () =>
+    new Promise(resolve => {
+      tell = resolve
+    })
 }
 
 async function fillStore(file: string, simulator: Simulator): Promise<LoadTenant[]> {

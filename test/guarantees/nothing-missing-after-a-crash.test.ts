@@ -31,9 +31,11 @@ for (let left = crashes; left > 0; left -= crashesAStore) {
       serving = world.start()
       const vendorHad = world.simulator.journal.length
       const { calls, answered, expectTheEnd, ended } = load(url, world.tenants, random)
-      const enough = answered(answers.least + random() * answers.more).then(() => pause(random() * 20))
-      await Promise.race([enough, ended])
+      await Promise.race([answered(answers.least + random() * answers.more), ended])
       if (round % longRound === 0) await Promise.race([pause(1_200), ended])
+      // The worst moments: when the vendor has just heard of something, when a caller has just had an answer; and any.
+      const moments = [world.nextMutation, () => answered(1), () => pause(random() * 20)]
+      await Promise.race([moments[round % moments.length]?.(), ended])
       expectTheEnd()
       const killedAtMs = performance.now()
       process.signal('SIGKILL')

@@ -111,11 +111,12 @@ t.test('a transaction that came to nothing leaves no trace in the chain', async 
 
 t.test('the head is the last event, seen from within the transaction that adds one', async t => {
   const { store } = await storeWithTenants(t)
-  const { append, headQuery, toHead } = auditEventsIn(store)
+  const { append, headQuery, toHead, hashAt } = auditEventsIn(store)
   const [before, , after] = await store.engine.write([headQuery(), append(eventOf()), headQuery()])
   t.strictSame(toHead(before ?? []), { seq: 0, hash: noHash })
   const [event] = await walked(store)
   t.strictSame(toHead(after ?? []), { seq: 1, hash: event?.hash })
+  t.strictSame([await hashAt(1), await hashAt(2)], [event?.hash, null])
 })
 
 t.test('a walk passes every event of its part once, in order, a thousand at a time', async t => {

@@ -10,8 +10,9 @@ import { auditNotesIn } from '../../src/store/audit-notes.ts'
 import { sqlFor } from '../../src/store/database.ts'
 import { migrate } from '../../src/store/migrations.ts'
 import { openSqliteHere } from '../../src/store/sqlite-here.ts'
-import { openStore, type Store } from '../../src/store/store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { manualClock } from '../support/clock.ts'
+import { openStoreHere } from '../support/store.ts'
 import { eventOf } from './helper.ts'
 
 const sql = sqlFor('sqlite')
@@ -66,7 +67,7 @@ t.test(
     )
     await storeOfVersion1(file, events)
 
-    const store = await openStore(file)
+    const store = await openStoreHere(file)
     t.teardown(() => store.close())
     const before = await chainIn(store)
     t.strictSame(
@@ -98,7 +99,7 @@ t.test('a store without an event begins its chain with the first one, and has a 
   const names: string[] = []
   for (const file of [one, other]) {
     await storeOfVersion1(file, [])
-    const store = await openStore(file)
+    const store = await openStoreHere(file)
     t.teardown(() => store.close())
     t.strictSame(await chainIn(store), [])
     await store.engine.write([auditEventsIn(store).append(eventOf())])

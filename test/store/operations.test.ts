@@ -123,3 +123,25 @@ t.test('a later start counts unless it failed', async t => {
   await end(start.id, { state: 'failed' }, 6_000)
   t.notOk(await operations.startedSince('m1', 0))
 })
+
+t.test(
+  'what was settled long ago goes, the oldest first and so many at a time; what is open stays for ever',
+  async t => {
+    const { operations, send, end, all } = await world(t)
+    const settled = [5_000, 1_000, 4_000, 2_000, 3_000].map(atMs => ({
+      atMs,
+      ...operationOf('acme', { kind: 'stop' })
+    }))
+    const sent = operationOf('acme', { kind: 'stop' })
+    const unknown = operationOf('acme')
+    await send(...settled, sent, unknown)
+    for (const { id, atMs } of settled) await end(id, atMs === 2_000 ? 'failed' : 'done', null, atMs)
+    await end(unknown.id, 'unknown', null, 500)
+    const left = async () => (await all()).map(({ settled_at }) => settled_at ?? 'open').sort()
+    t.equal(await operations.removeSettled(4_000, 2), 2)
+    t.strictSame(await left(), [3_000, 4_000, 5_000, 'open', 'open'])
+    t.equal(await operations.removeSettled(4_000, 2), 1, 'fewer than asked: none are left')
+    t.equal(await operations.removeSettled(4_000, 2), 0)
+    t.strictSame(await left(), [4_000, 5_000, 'open', 'open'])
+  }
+)
