@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { readUnproved } from '../audit/statements.ts'
 import { type Evidence, type Finding, LogVerifier, type Proof } from '../audit/verify.ts'
 import { checkpointFileName, publicKeyFileName } from '../audited-store.ts'
 import { readStoreConfig } from '../config.ts'
@@ -24,8 +25,7 @@ export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void>
     options.publicKey === undefined
       ? await readFile(join(auditKeys.dataDir, publicKeyFileName), 'utf8').catch(() => null)
       : await readNeeded(options.publicKey)
-  const outside = [...given.flat(), ...(beside === null ? [] : [beside])]
-  const result = await withSnapshot(io, store => verifyStore(store, outside, trusted))
+  const result = await withSnapshot(io, store => verifyStore(store, { given: given.flat(), beside, trusted }))
   if ('why' in result) {
     const where = result.seq === null ? '' : `event ${result.seq}: `
     if (options.json) io.out(JSON.stringify({ verified: false, seq: result.seq, why: result.why }))
@@ -51,12 +51,21 @@ export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void>
   print(io, options, facts, lines.join('\n'))
 }
 
-async function verifyStore(store: Store, outside: string[], trusted: string | null): Promise<Finding | Proof> {
+interface Given {
+  given: string[]
+  beside: string | null
+  trusted: string | null
+}
+
+async function verifyStore(store: Store, { given, beside, trusted }: Given): Promise<Finding | Proof> {
   const notes = auditNotesIn(store)
+  const log = await notes.logName()
+  // The file beside the data may be that of another store in the same folder.
+  const outside = beside !== null && readUnproved(beside)?.log === log ? [...given, beside] : given
   const { publicKey } = await notes.keys()
   const trustedKey = trusted?.trim() ?? publicKey
   if (trustedKey === null) throw new CommandError('this log was never signed: no gateway has served it yet')
-  const evidence: Evidence = { log: await notes.logName(), notes: await notes.list(), outside, publicKey, trustedKey }
+  const evidence: Evidence = { log, notes: await notes.list(), outside, publicKey, trustedKey }
   const verifier = new LogVerifier(evidence)
   const auditEvents = auditEventsIn(store)
   let passed = 0
