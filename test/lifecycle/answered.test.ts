@@ -27,17 +27,20 @@ const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
 const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: [], digest: '', ...times }
 const idempotency = { keyDigest: 'k', requestDigest: 'r' }
 const who = { keyFingerprint: '', idempotencyKeyFingerprint: '', address: '127.0.0.1', requestId: 'r' }
-const caller = { tenant, key, ...who, idempotency, markRecorded: () => t.fail('nothing was written') }
+let recorded = 0
+const caller = { tenant, key, ...who, idempotency, markRecorded: () => (recorded += 1) }
 const joined = { caller, upstream: 'default', meetingId: 'm' }
 const answer = { status: 200, data: {} }
 
-t.test('a stop that joined another does not wait for a store that hangs', async t => {
+t.test('a stop that joined another does not wait for a store that hangs: its event is kept', async t => {
   const stop: Mutation = { ...joined, kind: 'stop', goesOn: true }
-  t.equal(await answered(stop, answer), undefined)
+  await answered(stop, answer)
+  t.equal(recorded, 1, 'nobody adds another behind the answer')
 })
 
 t.test('a start that joined another is refused when the store hangs, and hears that it sent nothing', async t => {
   const start: Mutation = { ...joined, kind: 'start' }
   const refusal = await answered(start, answer).catch(error => error)
   t.match(refusal, { type: 'audit_unavailable', outcome: 'not_sent' })
+  t.equal(recorded, 1, 'the refusal is written behind the answer')
 })
