@@ -49,7 +49,7 @@ export function openNote(note: string, publicKey: string): string | null {
 
 /** The 32 bytes of a verifier key, or null when the text is none. */
 export function readPublicKey(text: string): Buffer | null {
-  const [, name, id, encoded = ''] = /^(\S+)\+([0-9a-f]{8})\+(\S+)$/.exec(text.trim()) ?? []
+  const [, name, id, encoded = ''] = /^([^\s+]+)\+([0-9a-f]{8})\+(\S+)$/.exec(text.trim()) ?? []
   const bytes = readBase64(encoded)
   const raw = bytes.subarray(1)
   const fits = name === keyName && raw.length === 32 && bytes[0] === ed25519[0] && id === keyId(raw).toString('hex')

@@ -64,9 +64,11 @@ export async function withAudit<T>(io: Io, work: (recording: Recording) => Promi
         const subject = { ...change, ...worker, keyId: null, address: null }
         return audited.events.append(toAuditEvent(subject, { outcome: 'done' }, Date.now()))
       }
-      const result = await work({ store, audited, worker, record })
-      await audited.checkpointer.close()
-      return result
+      try {
+        return await work({ store, audited, worker, record })
+      } finally {
+        await audited.checkpointer.close()
+      }
     })
   )
 }

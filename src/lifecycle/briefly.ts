@@ -1,5 +1,5 @@
 /** A healthy disk needs a few of them; who only reads shall hardly notice one that is not. */
-const brieflyMs = 100
+const brieflyMs = 50
 
 /** Waits for it, but not for long: what takes longer goes on behind the answer. Rejects when it fails before. */
 export async function briefly(work: Promise<unknown>): Promise<void> {

@@ -6,6 +6,7 @@ import { canBeSettled, type Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
 import type { OperationEnd, Operations } from '../store/operations.ts'
+import { Lateness } from './lateness.ts'
 import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, subjectOf } from './mutation.ts'
 
 export interface RecorderDeps {
@@ -45,7 +46,7 @@ export interface Recorded {
 export function recorder(deps: RecorderDeps): Recorded {
   const { engine, operations, auditEvents, repair, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
   const underWay = new Set<Promise<unknown>>()
-  let late = 0
+  const lateness = new Lateness(writeWithinMs)
 
   function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
     const running = run(mutation, work)
@@ -53,7 +54,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     return running.finally(() => underWay.delete(running))
   }
   recorded.answered = answered
-  recorded.late = () => late
+  recorded.late = () => lateness.late
   recorded.idle = async (): Promise<void> => {
     while (underWay.size > 0) await Promise.allSettled(underWay)
   }
@@ -126,7 +127,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     const event = toAuditEvent(subjectOf(mutation, { livestreamId }), ending, nowMs)
     const written = engine.write([...row, auditEvents.append(event)], goesOn ? {} : { withinMs: writeWithinMs })
     try {
-      if (await isLate(written)) {
+      if (await lateness.isLate(written)) {
         if (!goesOn) throw new Error(`not written within ${writeWithinMs} ms`)
         tellOf(event)
         written.catch(cause => keep(row, event, cause))
@@ -150,7 +151,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     const statements = [...sent, auditEvents.append(intent)]
     // What goes on wants its record however late; all else must not be recorded as sent when its caller was refused.
     const written = engine.write(statements, goesOn ? {} : { withinMs: writeWithinMs })
-    if (!(await isLate(written))) return
+    if (!(await lateness.isLate(written))) return
     if (goesOn) {
       tellOf(intent)
       written.catch(cause => keep(sent, intent, cause))
@@ -179,31 +180,9 @@ export function recorder(deps: RecorderDeps): Recorded {
       keep(outcome, ending, cause)
       return null
     })
-    if (!(await isLate(written))) return (await written) !== null
+    if (!(await lateness.isLate(written))) return (await written) !== null
     tellOf(ending)
     return false
-  }
-
-  /** False when the promise is kept in time, true when it is late; it rejects as the promise does. */
-  async function isLate(written: Promise<unknown>): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined
-    const tooLate = new Promise<true>(resolve => {
-      // After a pause of this thread the answer may lie there unread: it has its turn before the verdict.
-      timer = setTimeout(() => setImmediate(() => resolve(true)), writeWithinMs)
-    })
-    try {
-      const isLate = await Promise.race([written.then(() => false), tooLate])
-      if (isLate) countLate(written)
-      return isLate
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  async function countLate(written: Promise<unknown>): Promise<void> {
-    late += 1
-    await written.catch(() => {})
-    late -= 1
   }
 
   /** Whatever becomes of this process and its disk, the operational log has it. */

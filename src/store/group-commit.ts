@@ -1,8 +1,10 @@
-import type { Row } from './engine.ts'
+import { type Row, StoreError } from './engine.ts'
 import { type JobResult, type Transaction, toStoreError } from './sqlite-connection.ts'
 
 /** So many at most share a commit, so that nobody waits for a crowd. */
 const maxGroup = 256
+/** A disk that hangs must not fill the memory: who comes after so many is refused at once. */
+const maxWaiting = 10_000
 
 interface Waiting {
   transaction: Transaction
@@ -21,7 +23,9 @@ export class GroupCommit {
     this.#write = write
   }
 
+  /** Rejects with a StoreError when it can't be written, or when too many wait already. */
   run(transaction: Transaction): Promise<Row[][]> {
+    if (this.#waiting.length >= maxWaiting) return Promise.reject(new StoreError('the store is too slow'))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ transaction, resolve, reject })
       this.#running ??= this.#writeAll()

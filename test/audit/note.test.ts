@@ -19,13 +19,16 @@ function keyIdOf(name: string, key: KeyObject): Buffer {
   return createHash('sha256').update(bytes).digest().subarray(0, 4)
 }
 
+/** Name, key id and key of a verifier key; the base64 of the key may hold a plus too. */
+const parts = (verifierKey: string): string[] => /^([^+]+)\+([^+]+)\+(.+)$/.exec(verifierKey) ?? []
+
 /** Some lines of text, as a note may have. */
 const someText = fc
   .array(fc.string({ unit: 'grapheme' }), { minLength: 1, maxLength: 5 })
   .map(lines => lines.map(line => `${line}\n`).join(''))
 
 t.test("a note is C2SP's signed note: text, empty line, and an Ed25519 signature with name and key id", async t => {
-  const [name = '', id, key = ''] = signer.publicKey.split('+')
+  const [, name = '', id, key = ''] = parts(signer.publicKey)
   t.equal(name, 'livegate.audit')
   t.equal(id, keyIdOf(name, privateKey).toString('hex'))
   t.strictSame(Buffer.from(key, 'base64'), Buffer.concat([Buffer.from([1]), rawOf(privateKey)]))
@@ -107,6 +110,6 @@ t.test('a verifier key that was damaged is none, and white space around it does 
   fc.assert(fc.property(fc.string(), garbage => readPublicKey(garbage) === null))
   for (const more of ['=', 'A', 'AAAA']) t.equal(readPublicKey(publicKey + more), null)
   const id = keyIdOf('somebody', privateKey).toString('hex')
-  t.equal(readPublicKey(`somebody+${id}+${publicKey.split('+')[2]}`), null, 'the key of another name')
+  t.equal(readPublicKey(`somebody+${id}+${parts(publicKey)[3]}`), null, 'the key of another name')
   t.equal(openNote(signer.sign(text), 'no key'), null)
 })

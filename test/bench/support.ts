@@ -26,7 +26,7 @@ export function percentile(values: number[], percent: number): number {
 /** One line: what was measured, and whether it reaches the bar. */
 export function report(what: string, value: string, bar?: { reached: boolean; is: string }): void {
   const verdict = bar === undefined ? '' : `   bar: ${bar.is}${bar.reached ? '' : '   MISSED'}`
-  console.log(`${what.padEnd(56)} ${value.padStart(16)}${verdict}`)
+  console.log(`${what.padEnd(64)} ${value.padStart(12)}${verdict}`)
 }
 
 export const perSecond = (count: number, ms: number): number => Math.round(count / (ms / 1_000))
