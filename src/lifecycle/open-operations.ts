@@ -61,10 +61,22 @@ export class OpenOperations {
     const inTime = clock.monotonic() - entry.sinceMs < settleMs
     const pauseMs = Math.min(firstPauseMs * 2 ** entry.tries, inTime ? 5_000 : longestPauseMs)
     entry.timer = setTimeout(() => {
-      this.#ready.push(entry)
+      this.#makeReady(entry)
       this.#next()
     }, pauseMs)
     entry.timer.unref()
+  }
+
+  #makeReady(entry: Entry): void {
+    clearTimeout(entry.timer)
+    entry.timer = undefined
+    this.#ready.push(entry)
+  }
+
+  /** A stop that waited for its meeting's start does not wait for its pause to end: the start may have begun something. */
+  #hurry(meetingId: string | null): void {
+    const waiting = [...this.#entries.values()].filter(({ timer }) => timer !== undefined)
+    for (const entry of waiting) if (entry.operation.meetingId === meetingId) this.#makeReady(entry)
   }
 
   #next(): void {
@@ -90,6 +102,7 @@ export class OpenOperations {
     if (settled) {
       this.#entries.delete(id)
       log.info({ operation: id, kind, meeting_id: meetingId }, 'an operation was settled')
+      if (kind === 'start') this.#hurry(meetingId)
       return
     }
     if (!entry.told && clock.monotonic() - entry.sinceMs > settleMs) {

@@ -46,8 +46,8 @@ const rememberedLooks = 10_000
 
 export function settler(deps: SettleDeps): Settle {
   const { operations, livestreams, findActive, findStarted, motion, providers, clock, deadline, deadlineMs } = deps
-  /** When a start was first seen to have shown nothing, on the monotonic clock. Forgotten at a restart: then two more looks. */
-  const seenNothingAtMs = new Map<string, number>()
+  /** Of starts, on the monotonic clock: the first look, and the first that counts. Forgotten at a restart: then two more. */
+  const looks = new Map<string, { sinceMs: number; nothingAtMs: number | null }>()
 
   async function settle(operation: Operation): Promise<boolean> {
     if (await isSettled(operation)) return true
@@ -55,30 +55,32 @@ export function settler(deps: SettleDeps): Settle {
   }
 
   settle.overtake = overtake
-  settle.settledInMs = ({ id, sentAtMs }: Operation): number => {
-    const nothingAtMs = seenNothingAtMs.get(id)
-    if (nothingAtMs !== undefined) return Math.max(0, nothingAtMs + looksApartMs - clock.monotonic())
-    // A clock that was set back must not make it longer.
-    const openForMs = Math.max(0, clock.now() - sentAtMs)
-    return Math.max(0, deadlineMs - openForMs) + looksApartMs
+  settle.settledInMs = (start: Operation): number => {
+    const nothingAtMs = looks.get(start.id)?.nothingAtMs ?? null
+    if (nothingAtMs !== null) return Math.max(0, nothingAtMs + looksApartMs - clock.monotonic())
+    return Math.max(0, deadlineMs - openForMs(start)) + looksApartMs
   }
   return settle
+
+  /** A clock that was set back must not make it less. */
+  function openForMs({ id, sentAtMs }: Operation): number {
+    const nowMs = clock.monotonic()
+    return Math.max(clock.now() - sentAtMs, nowMs - (looks.get(id)?.sinceMs ?? nowMs))
+  }
 
   async function settleStart(operation: Operation): Promise<boolean> {
     const meeting = meetingOf(operation)
     const lookedAtMs = clock.monotonic()
-    const isLate = clock.now() - operation.sentAtMs >= deadlineMs
+    const isLate = openForMs(operation) >= deadlineMs
     const found = await findStarted(meeting, operation.sentAtMs, deadline())
     if (found !== null) return end(operation, doneStart(found), found)
+    const look = looks.get(operation.id) ?? { sinceMs: lookedAtMs, nothingAtMs: null }
+    if (looks.size >= rememberedLooks) looks.clear()
+    looks.set(operation.id, look)
     // What was sent may still be under way to the vendor.
     if (!isLate) return false
-    const nothingAtMs = seenNothingAtMs.get(operation.id)
-    if (nothingAtMs === undefined) {
-      if (seenNothingAtMs.size >= rememberedLooks) seenNothingAtMs.clear()
-      seenNothingAtMs.set(operation.id, lookedAtMs)
-    }
-    if (nothingAtMs === undefined || lookedAtMs - nothingAtMs < looksApartMs) return false
-    seenNothingAtMs.delete(operation.id)
+    look.nothingAtMs ??= lookedAtMs
+    if (lookedAtMs - look.nothingAtMs < looksApartMs) return false
     const failure = new UpstreamFailed({ outcome: 'failed', message: 'The livestream provider did not start it' })
     const answer = { status: failure.status, body: { error: failureBody(failure, operation.requestId) } }
     return end(operation, { state: 'failed', answer })
@@ -91,11 +93,13 @@ export function settler(deps: SettleDeps): Settle {
       // While it waited for its turn somebody may have started again.
       if (await isSettled(operation)) return true
       if (await operations.startedSince(meeting.id, operation.sentAtMs)) return overtake(operation)
+      // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
+      const openStart = await operations.openStart(meeting.id)
       const signal = deadline()
       const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
       if (!stopped && (await findActive(meeting, signal)) !== null) return false
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
-      if ((await operations.openStart(meeting.id)) !== null) return false
+      if (openStart !== null) return false
       return end(operation, { state: 'done', answer: { status: 200, body: { data: stoppedData } } })
     })
   }
@@ -130,6 +134,7 @@ export function settler(deps: SettleDeps): Settle {
     const event = deps.auditEvents.append(settledEvent(operation, how, nowMs))
     const written = await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
     if (seen !== undefined) deps.forget(seen.id)
+    looks.delete(id)
     return written || isSettled(operation)
   }
 }

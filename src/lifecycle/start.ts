@@ -52,6 +52,7 @@ export function startOnce(deps: StartDeps): StartOnce {
     await unsent(() => settleEarlier(meeting))
     const signal = deadline()
     const active = await unsent(() => findActive(meeting, signal))
+    await unsent(() => overtakeStops(meeting))
     if (active !== null) return { livestream: active, started: false, sent: false }
 
     return recorded(mutationOf(caller, meeting), async (): Promise<Done<Started>> => {
@@ -86,11 +87,15 @@ export function startOnce(deps: StartDeps): StartOnce {
     }
   }
 
-  /** An earlier start whose answer was lost holds the meeting until it is settled; an earlier stop counts no more. */
+  /** An earlier start whose answer was lost holds the meeting until it is settled. */
   async function settleEarlier({ id }: OwnedMeeting): Promise<void> {
-    for (const stop of await operations.unconfirmedStops(id)) await settle.overtake(stop)
     const earlier = await operations.openStart(id)
     if (earlier !== null && !(await settle(earlier))) throw unsettled(settle.settledInMs(earlier))
+  }
+
+  /** From here on the meeting is to be live. A start that got no further has overtaken nothing: then the last word was stop. */
+  async function overtakeStops({ id }: OwnedMeeting): Promise<void> {
+    for (const stop of await operations.unconfirmedStops(id)) await settle.overtake(stop)
   }
 
   return async (caller, meeting, wish) => {

@@ -4,6 +4,7 @@ import type { Clock } from '../domain/clock.ts'
 import { Failure, NoActiveLivestream, StartUnsettled, UpstreamRefused, withOutcome } from '../domain/failures.ts'
 import { isRunning, type Livestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Operation } from '../domain/operation.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
 import type { Providers } from '../upstream/provider.ts'
@@ -54,10 +55,13 @@ export function stop(deps: StopDeps): Stop {
     const waitMs = (motion.stoppedAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + spacingMs - clock.monotonic()
     if (waitMs > 0) await sleep(waitMs)
     const signal = deadline()
+    // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
+    const openStart = operations.openStart(meeting.id).catch(() => null)
     return recorded(mutationOf(caller, meeting), async (): Promise<Done<Stopped>> => {
+      const start = await openStart
       const stopped = await send(meeting, signal)
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
-      await settleStart(meeting, signal)
+      if (start !== null) await settleStart(start, meeting, signal)
       const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
       if (!stopped && last === null) throw new NoActiveLivestream()
       return {
@@ -82,9 +86,7 @@ export function stop(deps: StopDeps): Stop {
    * Nothing is live, but a start whose answer was lost may still begin something: then nobody may call it stopped. The stop is
    * remembered, and sent again until that start is settled.
    */
-  async function settleStart(meeting: OwnedMeeting, signal: AbortSignal): Promise<void> {
-    const start = await operations.openStart(meeting.id).catch(() => null)
-    if (start === null) return
+  async function settleStart(start: Operation, meeting: OwnedMeeting, signal: AbortSignal): Promise<void> {
     const settled = await settle(start).catch(() => false)
     if (settled && (await look(meeting, signal)) !== null) await send(meeting, signal)
     if (settled) return

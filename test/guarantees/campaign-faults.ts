@@ -3,6 +3,8 @@ import type { Dice } from './campaign.ts'
 
 /** Of the gateways of a campaign. */
 export const deadlineMs = 500
+/** So long contract L1 may leave it open whether a run is yet to come or over. */
+export const settleMs = 12_000
 
 /**
  * How late a vendor may still do what was asked for, when nobody waits for it any more. Two looks 5 s apart must find it: half of
@@ -37,6 +39,12 @@ export function mutationFault(dice: Dice): Fault {
     { status: 401 },
     { status: 422 }
   ])
+}
+
+/** One way in which the vendor may hold a start open, for a kill to fall into it. */
+export function holdingFault(dice: Dice): Fault {
+  const holding = { delayMs: dice.between(50, latestMs), afterWork: dice.chance(0.5) }
+  return dice.chance(0.2) ? { ...holding, hangUp: true } : holding
 }
 
 /** One way in which a look may go wrong; none of them says that nothing is live when something is. */

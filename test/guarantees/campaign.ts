@@ -7,9 +7,9 @@ import { meetingsIn } from '../../src/store/meetings.ts'
 import { type Operations, operationsIn } from '../../src/store/operations.ts'
 import { dyte } from '../../src/upstream/dyte.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
-import { addKey, addTenant, type TestContext } from '../support/gateway.ts'
+import { addKey, addTenant, type Client, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
-import { deadlineMs } from './campaign-faults.ts'
+import { deadlineMs, settleMs } from './campaign-faults.ts'
 
 /** `LIVEGATE_SEED` makes the choices of an earlier campaign again; each prints its own. */
 export const seed = process.env.LIVEGATE_SEED ?? randomBytes(4).toString('hex')
@@ -86,10 +86,8 @@ export interface Campaign {
   upstreams: Map<string, Provider>
   /** For a gateway in a process of its own. */
   env: Record<string, string>
-  /** The starts whose callers wait for an answer: request id and name. */
-  waiting: Map<string, string>
-  /** Kept while the gateway is down: nobody knocks before. */
-  serving: Promise<unknown>
+  /** Kept while the gateway is down: nobody knocks before. Null: nobody kills it, and no connection may be lost. */
+  serving: Promise<unknown> | null
   /** What was not as promised. */
   broken: string[]
 }
@@ -128,13 +126,13 @@ export async function openCampaign(t: TestContext, meetingsInEach: number, longe
       DYTE_ORG_ID: org,
       DYTE_API_KEY: key,
       LIVEGATE_DEADLINE_MS: String(deadlineMs),
+      LIVEGATE_SETTLE_MS: String(settleMs),
       LIVEGATE_READ_LIMIT: '1000000/60',
       LIVEGATE_WRITE_LIMIT: '1000000/60',
       LOG_LEVEL: 'silent',
       UPSTREAMS: JSON.stringify(addresses)
     },
-    waiting: new Map(),
-    serving: Promise.resolve(),
+    serving: null,
     broken: []
   }
 }
@@ -142,6 +140,23 @@ export async function openCampaign(t: TestContext, meetingsInEach: number, longe
 export function upstreamsOf(orgId: string, key: string, addresses: [name: string, url: string][]) {
   const apiKey = new Secret(key)
   return new Map(addresses.map(([name, url]) => [name, dyte({ baseUrl: new URL(url), orgId, apiKey })]))
+}
+
+/** The same calls, some at a time: however slow the machine, none waits longer for the gateway than for its vendor. */
+export function inSlots(call: Client, atOnce = 48): Client {
+  const waiting: (() => void)[] = []
+  let free = atOnce
+  return async (...args) => {
+    if (free > 0) free -= 1
+    else await new Promise<void>(resolve => waiting.push(resolve))
+    try {
+      return await call(...args)
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free += 1
+      else next()
+    }
+  }
 }
 
 /** A run that the vendor has, or had. */

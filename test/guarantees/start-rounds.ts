@@ -1,15 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Fault } from '../../src/simulator/simulator.ts'
 import type { Client, Reply } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { type Campaign, Dice, report, runningIn, runsOf, startFromBrowser, startsOf, type World } from './campaign.ts'
-import { lookFault, mutationFault, on } from './campaign-faults.ts'
+import { lookFault, on } from './campaign-faults.ts'
 
 export interface RoundOptions {
   call: Client
   /** In each meeting, one after the other. */
   rounds: number
-  /** Of the vendor, at most, for each round. */
+  /** Of the vendor, at most, for each round; and what they are. */
   faults: number
+  fault(dice: Dice): Fault
   /** The rounds begin within this time. */
   spreadMs: number
 }
@@ -44,7 +46,7 @@ async function startAndStop(
   world: World,
   meeting: string,
   name: string,
-  { call, faults, spreadMs }: RoundOptions
+  { call, faults, fault, spreadMs }: RoundOptions
 ): Promise<void> {
   const dice = new Dice(name)
   const wrong = (what: string): void => report(campaign, world, meeting, `${name}: ${what}`)
@@ -52,7 +54,7 @@ async function startAndStop(
   if (dice.chance(0.5)) simulator.end(startFromBrowser(world, meeting))
   const before = runsOf(world, meeting).length
   for (let left = dice.between(0, faults); left > 0; left--) {
-    simulator.failNext({ ...mutationFault(dice), match: on(meeting).start })
+    simulator.failNext({ ...fault(dice), match: on(meeting).start })
   }
   if (dice.chance(0.3)) simulator.failNext({ ...lookFault(dice), match: on(meeting).look })
   if (dice.chance(0.05)) simulator.failNext({ ...lookFault(dice), match: on(meeting).list })
@@ -96,14 +98,13 @@ async function startUntilTold(
   for (let tries = 0; performance.now() < giveUpAtMs; tries++) {
     const name = key ?? `${caller}-${tries}`
     const headers = { 'x-request-id': `${caller}-${tries}`, ...(key !== null && { 'idempotency-key': key }) }
-    campaign.waiting.set(headers['x-request-id'], name)
     const reply = await call('POST', `/v2/meetings/${meeting}/livestreams`, { name }, headers).catch(() => null)
-    campaign.waiting.delete(headers['x-request-id'])
 
     if (reply !== null && reply.statusCode < 300) {
       if (reply.statusCode === 201 && !executed(name)) wrong(`${name} was told 201, and the vendor never executed it`)
       return { status: reply.statusCode, id: reply.json().data.id }
     }
+    if (reply === null && campaign.serving === null) wrong('a connection was lost')
     const { type, outcome } = reply?.json().error ?? { outcome: 'unknown' }
     if (outcome === 'failed' || outcome === 'not_sent') {
       if (executed(name)) wrong(`${name} was told ${type} ${outcome}, and the vendor executed it`)

@@ -4,61 +4,51 @@ import type { Client, Reply } from '../support/gateway.ts'
 import { type Campaign, callsOf, Dice, report, runningIn, type World } from './campaign.ts'
 import { lookFault, mutationFault, on } from './campaign-faults.ts'
 
-/** When the stop is sent. */
+/** When, in the course of a start, the stop is sent. */
 const moments = ['with it', 'during its look', 'during its call', 'after it', 'while it is settled', 'later'] as const
 type Moment = (typeof moments)[number]
 
-/** Starts with a fault, stops at some moment of it. Gives what is to be checked when everything is settled. */
+export interface Clients {
+  /** Starts take turns, so that the machine keeps up; a stop must not wait. */
+  start: Client
+  stop: Client
+}
+
+/** Checks what is true when all is settled; the rows are those of the operations, by request id. */
+export type Check = (rows: Map<string, OperationState>) => Promise<void>
+
+/** Starts with a fault, and stops at some moment of it. */
 export async function stopDuringStart(
   campaign: Campaign,
   world: World,
   meeting: string,
   name: string,
-  call0: Client
-): Promise<(rows: Map<string, OperationState>) => Promise<void>> {
-  const call: Client = async (m, p, b, h) => {
-    const t0 = performance.now()
-    try {
-      return await call0(m, p, b, h)
-    } catch (e) {
-      console.error(
-        'LOST',
-        m,
-        p,
-        JSON.stringify(h),
-        moment,
-        Math.round(performance.now() - t0),
-        Math.round(performance.now()),
-        String(e)
-      )
-      return { statusCode: 599, headers: {}, body: '{}', json: () => ({}) }
-    }
-  }
+  clients: Clients
+): Promise<Check> {
   const dice = new Dice(name)
   const moment = dice.pick(moments)
   const wrong = (what: string): void => report(campaign, world, meeting, `${name}, stopped ${moment}: ${what}`)
+  const calls = on(meeting)
   const { simulator } = world
-  const { start: starting, stop: stopping, look } = on(meeting)
-  if (dice.chance(0.8)) simulator.failNext({ ...mutationFault(dice), match: starting })
-  if (dice.chance(0.5)) simulator.failNext({ ...mutationFault(dice), match: stopping })
-  // A look that takes its time is one in which the stop can fall.
-  const held = { delayMs: dice.between(20, 300), match: look }
-  if (moment === 'during its look') simulator.failNext(held)
-  if (moment === 'while it is settled') simulator.failNext([{ match: look }, held])
-  if (dice.chance(0.2)) simulator.failNext({ ...lookFault(dice), match: look })
+  if (dice.chance(0.8)) simulator.failNext({ ...mutationFault(dice), match: calls.start })
+  if (dice.chance(0.5)) simulator.failNext({ ...mutationFault(dice), match: calls.stop })
+  // Into a look that takes its time a stop can fall.
+  const slow = { delayMs: dice.between(20, 300), match: calls.look }
+  if (moment === 'during its look') simulator.failNext(slow)
+  if (moment === 'while it is settled') simulator.failNext([{ match: calls.look }, slow])
+  if (dice.chance(0.2)) simulator.failNext({ ...lookFault(dice), match: calls.look })
   await pause(dice.between(0, 4_000))
 
-  const headers = (id: string): Record<'x-request-id', string> & Record<string, string> => ({
-    'x-request-id': id,
-    ...(dice.chance(0.5) && { 'idempotency-key': id })
-  })
-  const started = call('POST', `/v2${starting.path}`, { name }, headers(`${name}-start`))
+  const headers = (id: string) => ({ 'x-request-id': id, ...(dice.chance(0.5) && { 'idempotency-key': id }) })
+  const started = clients.start('POST', `/v2${calls.start.path}`, { name }, headers(`${name}-start`))
   await comes(moment, world, meeting, started, dice)
-  const stopHeaders = headers(`${name}-stop`)
-  const stop = () => call('POST', `/v2${stopping.path}`, undefined, stopHeaders)
+  let stopHeaders = headers(`${name}-stop-0`)
+  const stop = () => clients.stop('POST', `/v2${calls.stop.path}`, undefined, stopHeaders)
   let stopped = await stop()
-  while (isToBeSentAgain(stopped)) {
+  for (let tries = 1; isToBeSentAgain(stopped); tries++) {
     await pause(Number(stopped.headers['retry-after'] ?? 0) * 1_000 + 100)
+    // A failure is final under its key.
+    stopHeaders = headers(`${name}-stop-${tries}`)
     stopped = await stop()
   }
   if (isDone(stopped) && runningIn(world, meeting).length > 0 && !startedAfter(moment, world, meeting)) {
@@ -67,24 +57,30 @@ export async function stopDuringStart(
   await started
 
   return async rows => {
-    if (startedAfter(moment, world, meeting)) await call('POST', `/v2${stopping.path}`)
-    else if (!isDone(stopped)) {
+    if (startedAfter(moment, world, meeting)) {
+      await clients.stop('POST', `/v2${calls.stop.path}`)
+    } else if (!isDone(stopped)) {
       const state = rows.get(stopHeaders['x-request-id'])
       if (state !== 'done') wrong(`the stop was answered ${stopped.body} and is ${state}`)
-      const again = stopHeaders['idempotency-key'] === undefined ? null : await stop()
-      if (again !== null && again.statusCode !== 200) wrong(`asked again it was answered ${again?.body}`)
+      const again = 'idempotency-key' in stopHeaders ? await stop() : null
+      if (again !== null && again.statusCode !== 200) wrong(`asked again it was answered ${again.body}`)
     }
     if (runningIn(world, meeting).length > 0) wrong(`it runs in the end; the stop was answered ${stopped.body}`)
   }
 }
 
 /** Until the moment has come, or is over. */
-async function comes(moment: Moment, world: World, meeting: string, started: Promise<Reply>, dice: Dice) {
+async function comes(
+  moment: Moment,
+  world: World,
+  meeting: string,
+  started: Promise<Reply>,
+  dice: Dice
+): Promise<void> {
   const { start, look } = on(meeting)
-  const over = started.then(() => pause(100))
   if (moment === 'with it') await pause(dice.between(0, 5))
-  if (moment === 'during its look') await reached(world, look, 0, over)
-  if (moment === 'during its call') await reached(world, start, 0, over)
+  if (moment === 'during its look') await reached(world, look, 0, started)
+  if (moment === 'during its call') await reached(world, start, 0, started)
   if (moment === 'after it') await started
   if (moment === 'later') await started.then(() => pause(dice.between(0, 8_000)))
   if (moment === 'while it is settled') {
@@ -121,7 +117,7 @@ function isDone({ statusCode }: Reply): boolean {
   return statusCode === 200 || statusCode === 404
 }
 
-/** Sent at the same moment the stop may have come first: then the start is the last word. */
+/** Of two that are sent at the same moment the stop may come first: then the start is the last word. */
 function startedAfter(moment: Moment, world: World, meeting: string): boolean {
   const last = callsOf(world, meeting).findLast(({ method }) => method === 'POST')
   return moment === 'with it' && last?.target.endsWith('/livestreams') === true

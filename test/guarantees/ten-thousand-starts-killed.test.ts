@@ -2,8 +2,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { type Running, startNode } from '../support/cli.ts'
-import { client } from '../support/gateway.ts'
-import { answers, type Campaign, Dice, openCampaign, seed, wanted } from './campaign.ts'
+import { type Client, client } from '../support/gateway.ts'
+import { answers, type Campaign, Dice, inSlots, openCampaign, seed, startsOf, wanted } from './campaign.ts'
+import { holdingFault } from './campaign-faults.ts'
 import { inMemory } from './in-memory.ts'
 import { runRounds } from './start-rounds.ts'
 
@@ -24,35 +25,59 @@ t.test(
       return { ...running, url }
     }
     let running = await serve()
-    const call = client(running.url, campaign.authorization)
-    const done = runRounds(campaign, { call, rounds, faults: 1, spreadMs: 6_000 })
+    campaign.serving = Promise.resolve()
+    const { call, waiting } = counted(client(running.url, campaign.authorization))
+    const done = runRounds(campaign, {
+      call: inSlots(call),
+      rounds,
+      faults: 1,
+      fault: holdingFault,
+      spreadMs: 6_000
+    })
 
     const dice = new Dice('kills')
     for (let kill = 1; kill <= killsInARound * rounds; kill++) {
       await pause(dice.between(800, 2_500))
-      const waiting = new Map(campaign.waiting)
+      const caught = new Map(waiting)
       running.signal('SIGKILL')
       const restarted = running.ended.then(serve)
       campaign.serving = restarted
       await running.ended
-      t.comment(`killed with starts ${JSON.stringify(await caught(campaign, waiting))}`)
+      t.comment(`killed with starts ${JSON.stringify(await statesOf(campaign, caught))}`)
       running = await restarted
       // Between the rounds' kills there is time for what only two looks 5 s apart can settle.
-      if (kill % killsInARound === 0) await pause(12_000)
+      if (kill % killsInARound === 0 && kill < killsInARound * rounds) await pause(12_000)
     }
     await done
     t.strictSame(campaign.broken, [])
   }
 )
 
+/** Knows the starts whose callers wait: request id and name. */
+function counted(client: Client): { call: Client; waiting: Map<string, string> } {
+  const waiting = new Map<string, string>()
+  return {
+    waiting,
+    async call(method, path, body, headers) {
+      const id = headers?.['x-request-id'] ?? ''
+      if (typeof body === 'object' && 'name' in body) waiting.set(id, String(body.name))
+      return client(method, path, body, headers).finally(() => waiting.delete(id))
+    }
+  }
+}
+
 /** In which states the kill has found the starts whose callers waited. */
-async function caught({ operations, worlds }: Campaign, waiting: Map<string, string>): Promise<Record<string, number>> {
-  const rows = new Map((await operations.list({ limit: 100_000 })).map(row => [row.requestId, row.state]))
-  const bodies = worlds.flatMap(({ simulator }) => simulator.journal.map(({ body }) => body)).join()
+async function statesOf(
+  { operations, worlds }: Campaign,
+  caught: Map<string, string>
+): Promise<Record<string, number>> {
+  const rows = new Map((await operations.list({ limit: 1_000_000 })).map(row => [row.requestId, row.state]))
+  const sent = worlds.flatMap(world => world.meetings.flatMap(meeting => startsOf(world, meeting)))
+  const names = new Set(sent.map(({ body }) => body.split('"')[3]))
   const states: Record<string, number> = {}
-  for (const [requestId, name] of waiting) {
+  for (const [requestId, name] of caught) {
     const state = rows.get(requestId) ?? 'not recorded yet'
-    const where = state === 'sent' && !bodies.includes(`"${name}"`) ? 'recorded and not sent' : state
+    const where = state === 'sent' && !names.has(name) ? 'recorded and not sent' : state
     states[where] = (states[where] ?? 0) + 1
   }
   return states

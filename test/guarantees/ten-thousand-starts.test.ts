@@ -7,14 +7,15 @@ import t from 'tap'
 import { startGateway } from '../../src/gateway.ts'
 import { makeLogger } from '../../src/logger.ts'
 import { client, configFor } from '../support/gateway.ts'
-import { answers, openCampaign, seed, type World, wanted } from './campaign.ts'
-import { deadlineMs } from './campaign-faults.ts'
+import { answers, inSlots, openCampaign, seed, type World, wanted } from './campaign.ts'
+import { deadlineMs, mutationFault, settleMs } from './campaign-faults.ts'
 import { inMemory } from './in-memory.ts'
 import { runRounds } from './start-rounds.ts'
 
 const meetingsInEach = 4
 const rounds = Math.ceil(wanted('LIVEGATE_STARTS', 1_000) / 1_008)
 const plenty = { calls: 1_000_000, seconds: 60 }
+const settings = { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty }
 
 t.test(
   `${answers.length * meetingsInEach * rounds} starts with faults: none doubled, none lost, every answer true`,
@@ -23,12 +24,13 @@ t.test(
     const campaign = await openCampaign(inMemory(t), meetingsInEach)
     const { simulator } = campaign.worlds[0] as World
     const { url, close } = await startGateway({
-      config: { ...configFor(simulator, campaign.storeFile), deadlineMs, readLimit: plenty, writeLimit: plenty },
+      config: { ...configFor(simulator, campaign.storeFile), ...settings },
       logger: makeLogger('silent'),
       upstreams: campaign.upstreams
     })
     t.teardown(close)
-    await runRounds(campaign, { call: client(url, campaign.authorization), rounds, faults: 2, spreadMs: 2_000 })
+    const call = inSlots(client(url, campaign.authorization))
+    await runRounds(campaign, { call, rounds, faults: 2, fault: mutationFault, spreadMs: 2_000 })
     t.strictSame(campaign.broken, [])
   }
 )

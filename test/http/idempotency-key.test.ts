@@ -8,7 +8,7 @@ import { isEnvelope, rawSocket } from './helper.ts'
 import { mutationsSent } from './mutating.ts'
 
 const unlimited = { calls: 1_000_000, seconds: 60 }
-const { asAcme, withKey, simulator, url } = await gateway(t, { config: { writeLimit: unlimited } })
+const { asAcme, asGlobex, withKey, simulator, url } = await gateway(t, { config: { writeLimit: unlimited } })
 const { key } = await withKey('acme', presets.owner)
 const create = (field: string) => asAcme('POST', '/v2/meetings', {}, { 'idempotency-key': field })
 
@@ -112,12 +112,14 @@ t.test('of all text that begins with a quote, exactly the strings of RFC 9651 ar
 })
 
 t.test('over the wire any printable text has its first answer again, and only the same text has', async t => {
+  // A tenant that has used no key yet.
+  const create = (text: string) => asGlobex('POST', '/v2/meetings', {}, { 'idempotency-key': quoted(text) })
   const seen = new Set<string>()
   const property = fc.asyncProperty(anyKey, async text => {
     const isNew = !seen.has(text)
     seen.add(text)
-    const first = await create(quoted(text))
-    const second = await create(quoted(text))
+    const first = await create(text)
+    const second = await create(text)
     t.equal(first.headers['idempotency-replayed'], isNew ? undefined : 'true', text)
     t.equal(second.headers['idempotency-replayed'], 'true', text)
     t.equal(second.body, first.body, text)
@@ -130,7 +132,7 @@ function byTheStandard(text: string): string | null {
   try {
     const [value, parameters] = parseItem(text)
     const fits = typeof value === 'string' && parameters.size === 0 && value.length >= 1 && value.length <= 255
-    return fits && !text.endsWith(';') ? value : null
+    return fits ? value : null
   } catch {
     return null
   }

@@ -69,6 +69,7 @@ t.test('a start whose answer was lost: 409 until it is settled, then what it cam
     if (fault.afterWork) {
       t.equal(settled.statusCode, 201)
       t.match(settled.json(), { success: true, data: { id: livestream?.id, meeting_id: meeting } })
+      t.notMatch(settled.body, /stream_key|ingest_server/)
       t.equal(sent(), 1)
     } else {
       t.equal(says(settled), '502 upstream_failed failed', what)

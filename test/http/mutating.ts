@@ -87,3 +87,9 @@ export function isReplay({ headers }: Reply): boolean {
 export function isExecuted(reply: Reply): boolean {
   return reply.statusCode < 300 && !isReplay(reply)
 }
+
+/** What of an answer is replayed. */
+export function dataOf(reply: Reply): object {
+  const { stream_key: _key, ingest_server: _server, ...data } = reply.json().data
+  return data
+}

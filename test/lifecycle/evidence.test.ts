@@ -91,7 +91,7 @@ t.test('an older run is not taken for it, though its livestream has the same id'
       run('a1', [{ invoked_time: before, started_time: after, stopped_time: after, created_at: after }])
     ],
     ['begun and made before', run('a1', [{ created_at: before }], { created_at: before })],
-    ['of a livestream that is new, and begun before by the word of its run', run('a1', [{ created_at: before }])],
+    ['of a livestream that is newer than its run', run('a1', [{ created_at: before }], { created_at: after })],
     ['without runs, made before', run('a1', [], { created_at: before })],
     ['without any time', run('a1', [])],
     ['of a time that is none', run('a1', [{ invoked_time: 'yesterday' }])]

@@ -77,7 +77,7 @@ t.test(
     t.match(rows, [{ kind: 'start', state: 'done', livestreamId: run.id, requestId: 'already-live' }])
     t.equal(rows.length, 1)
     const written = (await events()).filter(({ metadata }) => metadata.correlation_uid === 'already-live')
-    t.match(
+    t.strictSame(
       written.map(({ unmapped, status_code }) => [unmapped.outcome, status_code, unmapped.stream_key_revealed]),
       [['done', '200', true]]
     )

@@ -35,7 +35,7 @@ function world(t: TestContext) {
     said,
     answers,
     add: (id: string, kind: 'start' | 'stop' | 'create_meeting' = 'start') =>
-      open.add(operationOf(kind, clock, { id })),
+      open.add(operationOf(kind, clock, { id, meetingId: id })),
     /** In small steps, so that what a try brings about has its turn. */
     async pass(ms: number): Promise<void> {
       for (let passed = 0; passed < ms; passed += 100) {

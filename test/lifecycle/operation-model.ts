@@ -17,7 +17,8 @@ export async function restartable(t: TestContext, simulator: SimulatorOptions) {
   const config = { deadlineMs, readLimit: plenty, writeLimit: plenty }
   const world = await gateway(t, { clock, config, simulator: { ...simulator, now: clock.now } })
   const { store, storeFile } = world
-  const silent = makeLogger('info', new Writable({ write: (_chunk, _encoding, done) => done() }))
+  const restarted = { ...configFor(world.simulator, storeFile), ...config }
+  const logger = makeLogger('info', new Writable({ write: (_chunk, _encoding, done) => done() }))
   let running: Gateway = world
   t.teardown(() => running.close())
   const pull = (): Promise<void> => running.directory.pull()
@@ -32,8 +33,7 @@ export async function restartable(t: TestContext, simulator: SimulatorOptions) {
     async restart(meanwhile = async (): Promise<void> => {}): Promise<void> {
       await running.close()
       await meanwhile()
-      const logger = silent
-      running = await startGateway({ config: { ...configFor(world.simulator, storeFile), ...config }, logger, clock })
+      running = await startGateway({ config: restarted, logger, clock })
     },
     /** Else the gateway would think that it hasn't read its store for so long. */
     async pass(ms: number): Promise<void> {
@@ -64,10 +64,13 @@ type Row = OperationsTable
 export class MeetingModel {
   readonly world: Restartable
   readonly id: string
+  readonly history: string[] = []
   rows = new Map<string, Row>()
   token: { id: string; key: string }
   /** Runs that no call of ours has begun. */
   browserStarts = 0
+  /** Runs that calls of ours have begun after everybody had given them up. */
+  lateStarts = 0
   /** Whether a stop was the last thing that anybody wanted. */
   endsStopped = false
   /** By idempotency key: the calls that were made under it, by their request ids. */
@@ -104,6 +107,17 @@ export class MeetingModel {
   live(): string[] {
     const ours = this.world.simulator.livestreams().filter(({ meeting_id }) => meeting_id === this.id)
     return ours.filter(({ sessions }) => sessions.some(isOn)).map(({ id }) => id)
+  }
+
+  /** The vendor does what it was asked for, and nobody hears its answer. */
+  doLate(kind: 'start' | 'stop'): void {
+    if (kind === 'stop') this.endRuns()
+    else this.world.simulator.startFromBrowser(this.id)
+    if (kind === 'start') this.lateStarts++
+  }
+
+  endRuns(): void {
+    for (const id of this.live()) this.world.simulator.end(id)
   }
 
   openStart(rows = this.rows): Row | undefined {
@@ -161,8 +175,8 @@ export class MeetingModel {
     const executed = this.starts().filter(entry => entry.executed).length
     const done = starts.filter(row => row.state === 'done' && row.answer_status === 201)
     const open = starts.filter(isOpen).length
-    must(executed + this.crashes <= done.length + open, 'a livestream that nobody knows of', starts)
-    must(done.length <= executed + this.crashes + this.browserStarts, 'a start that began nothing', starts)
+    must(executed + this.lateStarts <= done.length + open, 'a livestream that nobody knows of', starts)
+    must(done.length <= executed + this.lateStarts + this.browserStarts, 'a start that began nothing', starts)
     for (const row of starts) {
       const did = this.executed.get(row.request_id)
       if (row.state === 'failed') must(did !== true, 'it failed, and it has begun a run', row)
@@ -174,9 +188,6 @@ export class MeetingModel {
       )
     }
   }
-
-  /** Starts that a gateway sent and whose answer it did not live to see. */
-  crashes = 0
 }
 
 function isOpen({ state }: Row): boolean {

@@ -105,6 +105,18 @@ t.test('after a restart two more looks are needed', async t => {
   t.equal(await later(start), true)
 })
 
+t.test('a clock that was set back holds its meeting no longer', async t => {
+  const { settle, sent, clock } = await settling(t)
+  const start = await sent('start')
+  t.equal(await settle(start), false)
+  clock.setBack(3_600_000)
+  clock.advance(deadlineMs)
+  t.equal(settle.settledInMs(start), 5_000)
+  t.equal(await settle(start), false)
+  clock.advance(5_000)
+  t.equal(await settle(start), true)
+})
+
 t.test('a caller who must wait is told for how long', async t => {
   const { settle, sent, clock } = await settling(t)
   const start = await sent('start')

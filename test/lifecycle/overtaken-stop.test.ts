@@ -1,0 +1,62 @@
+import t from 'tap'
+import { inMemory } from '../guarantees/in-memory.ts'
+import { manualClock } from '../support/clock.ts'
+import { gateway, type TestContext } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+
+const lost = { match: { method: 'POST' }, hangUp: true }
+
+/** A meeting that is live, and a stop of it that the vendor has never heard of. */
+async function world(t: TestContext) {
+  const clock = manualClock()
+  // One clock for both: the times of a run tell an older one from one that has just begun.
+  const world = await gateway(inMemory(t), { clock, simulator: { now: clock.now } })
+  const { asAcme, meeting, simulator, store } = world
+  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  await start()
+  simulator.failNext(lost)
+  const stopped = await stop()
+  if (stopped.json().error?.outcome !== 'unknown') throw new Error(stopped.body)
+  const stops = store.sql.selectFrom('operations').select('state').where('kind', '=', 'stop')
+  return {
+    ...world,
+    clock,
+    start,
+    stop,
+    state: async () => (await store.engine.read(stops.compile())).map(({ state }) => state).join(),
+    isLive: () => simulator.livestreams()[0]?.status === 'LIVE'
+  }
+}
+
+t.test('a start that finds the meeting live overtakes the stop that nobody has confirmed: it goes on', async t => {
+  const { start, state, isLive } = await world(t)
+  t.equal((await start()).statusCode, 200)
+  t.equal(await state(), 'failed')
+  t.ok(isLive())
+})
+
+t.test(
+  'a start that could not look has overtaken nothing: the stop is repeated, and the meeting goes off air',
+  async t => {
+    const { start, state, isLive, simulator } = await world(t)
+    simulator.failNext({ match: { method: 'GET' }, status: 503 })
+    t.match((await start()).json().error, { type: 'upstream_failed', outcome: 'not_sent' })
+    await until(async () => (await state()) === 'done', 20_000)
+    t.notOk(isLive())
+  }
+)
+
+t.test('a start that an earlier one holds up has overtaken nothing: what was remembered is still sent', async t => {
+  const { start, stop, state, isLive, simulator, meeting, clock } = await world(t)
+  await until(async () => (await state()) === 'done', 20_000)
+  clock.advance(1_000)
+  simulator.failNext(lost)
+  t.match((await start()).json().error, { outcome: 'unknown' })
+  t.match((await stop()).json().error, { type: 'start_unsettled', outcome: 'unknown' })
+  t.match((await start()).json().error, { type: 'start_unsettled', outcome: 'not_sent' })
+  // The first start arrives after all.
+  simulator.startFromBrowser(meeting)
+  await until(async () => (await state()) === 'done,done', 20_000)
+  t.notOk(isLive())
+})
