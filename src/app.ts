@@ -111,7 +111,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     authenticate(scope, known)
     refuseUnknown(scope)
     ownership(scope, { directory })
-    idempotency(scope, { operations: deps.operations, fingerprint: idempotencyFingerprint })
+    idempotency(scope, deps)
     notFound(scope)
     routes(scope)
   }

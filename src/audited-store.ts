@@ -29,6 +29,8 @@ export interface AuditedOptions {
   store: Store
   places: KeyPlaces
   clock: Clock
+  /** Another key signs from now on: another process has rotated it. */
+  onKey?(publicKey: string): void
   /** A checkpoint was signed and written. */
   onCheckpoint?(note: StoredNote): void
   /** It could not be signed or written. */
@@ -86,6 +88,7 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
     write: (note, publicKey) => writeIf(store.engine, [notes.demandPublicKey(publicKey), notes.add(note)]),
     async reload() {
       keys = await open()
+      told.onKey?.(keys.signer.publicKey)
       return keys.signer
     },
     async publish(note) {

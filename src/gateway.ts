@@ -66,15 +66,17 @@ export async function startGateway({
   try {
     const store = await openStore(storeFile)
     opened.push(() => store.close())
+    const onKey = (publicKey: string): void =>
+      logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')
     const audited = await openAudited({
       store,
       places: config.auditKeys,
       clock,
+      onKey,
       onCheckpoint: ({ seq, note }) => logger.info({ seq, checkpoint: note }, 'audit checkpoint'),
       onTrouble: err => logger.error({ err }, 'the audit log could not be signed')
     })
-    const { publicKey } = audited.keys.signer
-    logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')
+    onKey(audited.keys.signer.publicKey)
     const { engine } = store
     const left = await recover({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
     for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')

@@ -1,6 +1,7 @@
+import { toAuditEvent } from '../audit/ocsf.ts'
 import { failureBody, Resolved } from '../domain/failures.ts'
-import { canBeSettled, type Operation } from '../domain/operation.ts'
-import { settledEvent } from '../lifecycle/settle.ts'
+import type { Operation } from '../domain/operation.ts'
+import { subjectOfOperation } from '../lifecycle/mutation.ts'
 import { writeIf } from '../store/engine.ts'
 import { operationsIn } from '../store/operations.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
@@ -50,16 +51,16 @@ export async function resolveOperation(io: Io, id: string, outcome: string, opti
       throw new CommandError(`${id} is under way: a gateway must serve, or have restarted, first`)
     if (operation.state !== 'unknown') throw new CommandError(`${id} is settled: ${operation.state}`)
     const nowMs = Date.now()
-    const failure = new Resolved()
-    // Of what could not be settled by itself the caller was told the last word already.
-    const answer = canBeSettled(operation.kind)
-      ? { status: failure.status, body: { error: failureBody(failure, operation.requestId) } }
-      : null
+    const message = `An operator has settled this as ${state}: use a new idempotency key for another try`
+    const failure = new Resolved({ message, ...(state === 'failed' && { outcome: 'failed' as const }) })
+    const answer = { status: failure.status, body: { error: failureBody(failure, operation.requestId) } }
     const how = { state, answer } as const
     const resources = [{ type: 'operation' as const, uid: id }]
     const written = await writeIf(store.engine, [
       { ...operations.ended(id, how, nowMs), changes: 1 },
-      audited.events.append(settledEvent(operation, how, nowMs, worker.actor)),
+      audited.events.append(
+        toAuditEvent(subjectOfOperation(operation, worker.actor), { outcome: state, type: 'resolved' }, nowMs)
+      ),
       record({ action: 'resolveOperation', method: 'PUT', tenantId: operation.tenantId, resources })
     ])
     if (!written) throw new CommandError(`${id} has just been settled by the gateway`)

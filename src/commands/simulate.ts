@@ -35,7 +35,9 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
     io,
     options,
     { url, org, key, control: `${origin}/_simulator` },
-    [`the simulated vendor listens: ${url}`, `DYTE_BASE_URL=${url} DYTE_ORG_ID=${org} DYTE_API_KEY=${key}`].join('\n')
+    [`the simulated vendor listens: ${url}`, `DYTE_BASE_URL=${url}`, `DYTE_ORG_ID=${org}`, `DYTE_API_KEY=${key}`].join(
+      '\n'
+    )
   )
   onSignal(io, () => simulator.close())
 }

@@ -15,8 +15,6 @@ export interface Caller {
   readonly requestId: string
   /** With an `Idempotency-Key`: under which the outcome is kept. */
   readonly idempotency: Idempotency | null
-  /** Of that key, for the record. */
-  readonly idempotencyKeyFingerprint: string | null
   /** Says that the call writes its audit events itself, so that nobody adds another behind the answer. */
   markRecorded(): void
 }

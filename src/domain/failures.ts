@@ -127,7 +127,7 @@ export const IdempotencyKeyInUse = failure(
 export const Resolved = failure(
   409,
   'operation_resolved',
-  'The outcome of this operation was settled by hand: ask for the active livestream'
+  'The outcome of this operation was settled by hand: use a new idempotency key for another try'
 )
 export const PayloadTooLarge = failure(413, 'payload_too_large', 'The body is larger than 64 KiB')
 export const UnsupportedMediaType = failure(415, 'unsupported_media_type', 'The body must be application/json')

@@ -19,10 +19,10 @@ export function canBeSettled(kind: OperationKind): boolean {
   return kind === 'start' || kind === 'stop'
 }
 
-/** Under which key a caller has sent a request, and what the request was: digests, since a key is the caller's own. */
+/** Under which key a caller has sent a request, and what the request was: keyed fingerprints, since both are the caller's own. */
 export interface Idempotency {
-  readonly keyDigest: string
-  readonly requestDigest: string
+  readonly keyFingerprint: string
+  readonly requestFingerprint: string
 }
 
 /** What a caller was, or would have been, answered: for whoever asks the same again. Never with a stream key. */

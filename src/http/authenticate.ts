@@ -29,9 +29,8 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
     const markRecorded = (): void => {
       request.recorded = true
     }
-    const idempotency = { idempotency: null, idempotencyKeyFingerprint: null }
     const { ip: address, id: requestId } = request
-    request.caller = { tenant, key, keyFingerprint, address, requestId, ...idempotency, markRecorded }
+    request.caller = { tenant, key, keyFingerprint, address, requestId, idempotency: null, markRecorded }
 
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
     if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()

@@ -1,13 +1,12 @@
-import { hash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { IdempotencyKeyInUse, IdempotencyKeyReused, InvalidInput } from '../domain/failures.ts'
 import type { Idempotency, Operation } from '../domain/operation.ts'
 
 export interface IdempotencyDeps {
-  operations: { findByKey(keyDigest: string): Promise<Operation | null> }
-  /** Of a key and its tenant, for the record. */
-  fingerprint(text: string): string
+  operations: { findByKey(keyFingerprint: string): Promise<Operation | null> }
+  /** Keyed, so that the store tells nothing of keys and bodies to who reads it. */
+  fingerprint(kind: 'idempotency_key' | 'request', text: string): string
 }
 
 const header = 'idempotency-key'
@@ -24,7 +23,7 @@ const bare = /^[A-Za-z0-9._~:/+=*-]+$/
  */
 export function idempotency(app: FastifyInstance, { operations, fingerprint }: IdempotencyDeps): void {
   /** The requests under way in this process, each with what came under its key before; across processes the store's index holds. */
-  const running = new Map<string, { requestDigest: string; earlier: Promise<Operation | null> }>()
+  const running = new Map<string, { requestFingerprint: string; earlier: Promise<Operation | null> }>()
 
   app.addHook('onRoute', route => {
     if (!isMutating(route.method)) return
@@ -33,9 +32,11 @@ export function idempotency(app: FastifyInstance, { operations, fingerprint }: I
     route.handler = async function (request, reply) {
       const key = readKey(request)
       if (key === null) return handler.call(this, request, reply)
-      const asked = { keyDigest: digest([request.caller.tenant.id, key]), requestDigest: requestDigest(request) }
-      const idempotencyKeyFingerprint = fingerprint(JSON.stringify([request.caller.tenant.id, key]))
-      request.caller = { ...request.caller, idempotency: asked, idempotencyKeyFingerprint }
+      const asked = {
+        keyFingerprint: fingerprint('idempotency_key', JSON.stringify([request.caller.tenant.id, key])),
+        requestFingerprint: fingerprint('request', requestText(request))
+      }
+      request.caller = { ...request.caller, idempotency: asked }
       return once(asked, request, reply, () => handler.call(this, request, reply))
     }
   })
@@ -53,10 +54,10 @@ export function idempotency(app: FastifyInstance, { operations, fingerprint }: I
     reply: FastifyReply,
     work: () => unknown
   ): Promise<unknown> {
-    const { keyDigest, requestDigest } = asked
-    const first = running.get(keyDigest)
-    const entry = first ?? { requestDigest, earlier: operations.findByKey(keyDigest) }
-    if (first === undefined) running.set(keyDigest, entry)
+    const { keyFingerprint, requestFingerprint } = asked
+    const first = running.get(keyFingerprint)
+    const entry = first ?? { requestFingerprint, earlier: operations.findByKey(keyFingerprint) }
+    if (first === undefined) running.set(keyFingerprint, entry)
     try {
       const earlier = await entry.earlier.catch(error => {
         // A stop goes on without a store, and then without its memory.
@@ -65,9 +66,9 @@ export function idempotency(app: FastifyInstance, { operations, fingerprint }: I
       })
       if (earlier !== null) return replay(earlier, asked, request, reply)
       if (first === undefined) return await work()
-      throw first.requestDigest === requestDigest ? inUse() : new IdempotencyKeyReused()
+      throw first.requestFingerprint === requestFingerprint ? inUse() : new IdempotencyKeyReused()
     } finally {
-      if (first === undefined) running.delete(keyDigest)
+      if (first === undefined) running.delete(keyFingerprint)
     }
   }
 }
@@ -75,11 +76,11 @@ export function idempotency(app: FastifyInstance, { operations, fingerprint }: I
 /** @throws IdempotencyKeyReused, or IdempotencyKeyInUse while there is no answer yet */
 function replay(
   { idempotency, answer }: Operation,
-  { requestDigest }: Idempotency,
+  { requestFingerprint }: Idempotency,
   request: FastifyRequest,
   reply: FastifyReply
 ): FastifyReply {
-  if (idempotency?.requestDigest !== requestDigest) throw new IdempotencyKeyReused()
+  if (idempotency?.requestFingerprint !== requestFingerprint) throw new IdempotencyKeyReused()
   if (answer === null) throw inUse()
   const { status, body } = answer
   request.replayed = true
@@ -119,8 +120,8 @@ function readKey({ headers, raw }: FastifyRequest): string | null {
 }
 
 /** What was asked: the operation, its ids and its body. Not the path, since the same operation may stand in two places. */
-function requestDigest(request: FastifyRequest): string {
-  return digest([request.routeOptions.schema?.operationId, request.params, ordered(request.body ?? {})])
+function requestText(request: FastifyRequest): string {
+  return JSON.stringify([request.routeOptions.schema?.operationId, request.params, ordered(request.body ?? {})])
 }
 
 /** The order of a JSON object's members means nothing. */
@@ -128,11 +129,7 @@ function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered)
   if (typeof value !== 'object' || value === null) return value
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return members.map(([name, member]) => [name, ordered(member)])
-}
-
-function digest(value: unknown): string {
-  return hash('sha256', JSON.stringify(value), 'hex')
+  return Object.fromEntries(members.map(([name, member]) => [name, ordered(member)]))
 }
 
 function isMutating(method: string | string[]): boolean {

@@ -83,12 +83,34 @@ export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): 
     tenantId: caller.tenant.id,
     keyId: caller.key.id,
     keyFingerprint: caller.keyFingerprint,
-    idempotencyKeyFingerprint: caller.idempotencyKeyFingerprint,
+    idempotencyKeyFingerprint: caller.idempotency?.keyFingerprint,
     address: caller.address,
     requestId: caller.requestId,
-    resources: [
-      ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
-      ...(made.livestreamId == null ? [] : [{ type: 'livestream' as const, uid: made.livestreamId }])
-    ]
+    resources: resourcesOf(meetingId, made.livestreamId)
   }
+}
+
+/** What an event is about that the gateway, or a person, adds to an operation of before: with the ids of the call that it was. */
+export function subjectOfOperation(
+  { kind, tenantId, keyId, requestId, meetingId, idempotency }: Operation,
+  actor: NonNullable<Subject['actor']>,
+  livestreamId: string | null = null
+): Subject {
+  return {
+    ...operationIds[kind],
+    tenantId,
+    keyId,
+    idempotencyKeyFingerprint: idempotency?.keyFingerprint,
+    actor,
+    address: null,
+    requestId,
+    resources: resourcesOf(meetingId, livestreamId)
+  }
+}
+
+function resourcesOf(meetingId: string | null, livestreamId: string | null | undefined): Subject['resources'] {
+  return [
+    ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
+    ...(livestreamId == null ? [] : [{ type: 'livestream' as const, uid: livestreamId }])
+  ]
 }

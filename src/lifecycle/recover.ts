@@ -1,10 +1,11 @@
 import { toAuditEvent } from '../audit/ocsf.ts'
 import type { Clock } from '../domain/clock.ts'
 import { failureBody, OutcomeUnknown } from '../domain/failures.ts'
-import { canBeSettled, type Operation, operations as operationIds } from '../domain/operation.ts'
+import { canBeSettled, type Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import type { Engine } from '../store/engine.ts'
 import type { Operations } from '../store/operations.ts'
+import { subjectOfOperation } from './mutation.ts'
 
 export interface RecoverDeps {
   engine: Pick<Engine, 'write'>
@@ -20,10 +21,8 @@ export interface RecoverDeps {
 export async function recover({ engine, operations, auditEvents, clock }: RecoverDeps): Promise<Operation[]> {
   const open = await operations.unsettled()
   for (const operation of open.filter(({ state }) => state === 'sent')) {
-    const { id, kind, tenantId, keyId, requestId, meetingId } = operation
-    const resources = meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]
-    const actor = { type: 'Gateway' as const, uid: 'gateway' }
-    const subject = { ...operationIds[kind], tenantId, keyId, requestId, resources, actor, address: null }
+    const { id, kind, requestId } = operation
+    const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'gateway' })
     const event = toAuditEvent(subject, { outcome: 'unknown', type: 'gateway_restarted' }, clock.now())
     const failure = new OutcomeUnknown({ outcome: 'unknown' })
     const answer = canBeSettled(kind)

@@ -1,9 +1,9 @@
-import { type Subject, toAuditEvent } from '../audit/ocsf.ts'
+import { toAuditEvent } from '../audit/ocsf.ts'
 import type { Clock } from '../domain/clock.ts'
 import { type Failure, failureBody, StartUnsettled, UpstreamFailed, UpstreamRefused } from '../domain/failures.ts'
 import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import { type Operation, operations as operationIds, type StoredAnswer } from '../domain/operation.ts'
+import type { Operation, StoredAnswer } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, type Statement, writeIf } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
@@ -13,6 +13,7 @@ import { type FindActive, providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import type { FindStarted } from './evidence.ts'
 import type { Motion } from './motion.ts'
+import { subjectOfOperation } from './mutation.ts'
 
 export interface SettleDeps {
   engine: Pick<Engine, 'write'>
@@ -150,26 +151,16 @@ function doneStart(livestream: LivestreamWithKey): OperationEnd {
 
 /** That an earlier start holds the meeting: for whoever wants to start it again. */
 export function unsettled(inMs: number): Failure {
-  return new StartUnsettled({ retryAfterSeconds: Math.max(1, Math.ceil(inMs / 1_000)) })
+  return new StartUnsettled({ outcome: 'not_sent', retryAfterSeconds: Math.max(1, Math.ceil(inMs / 1_000)) })
 }
 
 function meetingOf({ tenantId, upstream, meetingId }: Operation): OwnedMeeting {
   return { id: meetingId ?? '', tenantId, upstream }
 }
 
-/** By the gateway itself or by a person, with the request id of the call that it settles. */
-export function settledEvent(
-  operation: Operation,
-  { state, livestreamId = null, answer }: OperationEnd,
-  nowMs: number,
-  actor: NonNullable<Subject['actor']> = { type: 'Gateway', uid: 'settling' }
-) {
-  const { kind, tenantId, keyId, requestId, meetingId } = operation
-  const resources = [
-    ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
-    ...(livestreamId === null ? [] : [{ type: 'livestream' as const, uid: livestreamId }])
-  ]
-  const subject = { ...operationIds[kind], tenantId, keyId, requestId, resources, actor, address: null }
+/** By the gateway itself, with the ids of the call that it settles. */
+function settledEvent(operation: Operation, { state, livestreamId, answer }: OperationEnd, nowMs: number) {
+  const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'settling' }, livestreamId)
   const outcome = state === 'done' ? ('done' as const) : ('failed' as const)
   return toAuditEvent(subject, { outcome, status: answer?.status, type: 'settled' }, nowMs)
 }

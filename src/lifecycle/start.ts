@@ -100,11 +100,20 @@ export function startOnce(deps: StartDeps): StartOnce {
 
   return async (caller, meeting, wish) => {
     const arrivedAtMs = clock.monotonic()
-    const { result, led } = await motion.start(
+    let mine = false
+    const joinOrLead = motion.start(
       meeting.id,
-      waited => lead(caller, meeting, wish, waited),
+      waited => {
+        mine = true
+        return lead(caller, meeting, wish, waited)
+      },
       () => clock.monotonic() - arrivedAtMs > deadlineMs
     )
+    const { result, led } = await joinOrLead.catch(error => {
+      // The unknown outcome is that of another call: this one has sent nothing, and its key is free.
+      const another = !mine && error instanceof Failure && error.outcome === 'unknown'
+      throw another ? unsettled(deadlineMs) : error
+    })
     const { livestream, sent } = result
     if (led && sent) return result
     // It is live already, or another call has started it: on record too, and answered so again under its key.

@@ -88,9 +88,9 @@ export interface OperationsTable {
   sent_at: number
   settled_at: number | null
   upstream: string
-  /** SHA-256 of tenant and idempotency key; of the request that it was sent with. */
-  idempotency_digest: string | null
-  request_digest: string | null
+  /** Of tenant and idempotency key, and of the request that it was sent with. */
+  idempotency_fingerprint: string | null
+  request_fingerprint: string | null
   /** What is answered to the same request under the same key. Never with a stream key. */
   answer_status: number | null
   answer: string | null

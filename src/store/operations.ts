@@ -43,7 +43,7 @@ export function operationsIn({ engine, sql }: Store) {
           settled_at: state === 'unknown' ? null : nowMs,
           ...(livestreamId !== null && { livestream_id: livestreamId }),
           ...(answer !== null && { answer_status: answer.status, answer: JSON.stringify(answer.body) }),
-          ...(freesKey && { idempotency_digest: null })
+          ...(freesKey && { idempotency_fingerprint: null })
         })
         .where('id', '=', id)
         .where('state', 'in', ['sent', 'unknown'])
@@ -56,8 +56,8 @@ export function operationsIn({ engine, sql }: Store) {
     },
 
     /** The one that was sent under this key, whatever became of it. */
-    async findByKey(keyDigest: string): Promise<Operation | null> {
-      const query = sql.selectFrom('operations').selectAll().where('idempotency_digest', '=', keyDigest)
+    async findByKey(keyFingerprint: string): Promise<Operation | null> {
+      const query = sql.selectFrom('operations').selectAll().where('idempotency_fingerprint', '=', keyFingerprint)
       const [row] = await engine.read(query.compile())
       return row === undefined ? null : toOperation(row)
     },
@@ -151,15 +151,20 @@ function toColumns(operation: Operation): OperationsTable {
     request_id: operation.requestId,
     sent_at: operation.sentAtMs,
     settled_at: operation.settledAtMs,
-    idempotency_digest: operation.idempotency?.keyDigest ?? null,
-    request_digest: operation.idempotency?.requestDigest ?? null,
+    idempotency_fingerprint: operation.idempotency?.keyFingerprint ?? null,
+    request_fingerprint: operation.idempotency?.requestFingerprint ?? null,
     answer_status: operation.answer?.status ?? null,
     answer: operation.answer === null ? null : JSON.stringify(operation.answer.body)
   }
 }
 
 function toOperation(row: OperationsTable): Operation {
-  const { idempotency_digest: keyDigest, request_digest: requestDigest, answer_status: status, answer } = row
+  const {
+    idempotency_fingerprint: keyFingerprint,
+    request_fingerprint: requestFingerprint,
+    answer_status: status,
+    answer
+  } = row
   return {
     id: row.id,
     tenantId: row.tenant_id,
@@ -172,7 +177,7 @@ function toOperation(row: OperationsTable): Operation {
     requestId: row.request_id,
     sentAtMs: row.sent_at,
     settledAtMs: row.settled_at,
-    idempotency: keyDigest === null || requestDigest === null ? null : { keyDigest, requestDigest },
+    idempotency: keyFingerprint === null || requestFingerprint === null ? null : { keyFingerprint, requestFingerprint },
     answer: status === null || answer === null ? null : { status, body: JSON.parse(answer) as StoredAnswer['body'] }
   }
 }

@@ -24,7 +24,6 @@ function callerWith(granted: readonly Scope[]): Caller {
     key: { id, tenantId: 'acme', name: 'studio', scopes: granted, digest, ...times },
     keyFingerprint: '',
     idempotency: null,
-    idempotencyKeyFingerprint: null,
     address: '127.0.0.1',
     requestId: 'r1',
     markRecorded: () => {}

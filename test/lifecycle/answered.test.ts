@@ -25,8 +25,8 @@ const limits = { readLimit: null, writeLimit: null }
 const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
 const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
 const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: [], digest: '', ...times }
-const idempotency = { keyDigest: 'k', requestDigest: 'r' }
-const who = { keyFingerprint: '', idempotencyKeyFingerprint: '', address: '127.0.0.1', requestId: 'r' }
+const idempotency = { keyFingerprint: 'k', requestFingerprint: 'r' }
+const who = { keyFingerprint: '', address: '127.0.0.1', requestId: 'r' }
 let recorded = 0
 const caller = { tenant, key, ...who, idempotency, markRecorded: () => (recorded += 1) }
 const joined = { caller, upstream: 'default', meetingId: 'm' }

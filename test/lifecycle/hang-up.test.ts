@@ -26,7 +26,10 @@ t.test('who hangs up aborts neither start nor stop: it is done, on record, and t
   t.equal(simulator.journal.length, before, 'the vendor has heard of neither yet')
   door.release()
 
-  const rows = store.sql.selectFrom('operations').select(['kind', 'state']).where('idempotency_digest', 'is not', null)
+  const rows = store.sql
+    .selectFrom('operations')
+    .select(['kind', 'state'])
+    .where('idempotency_fingerprint', 'is not', null)
   const states = async () => (await store.engine.read(rows.orderBy('kind').compile())).map(row => Object.values(row))
   await until(async () => (await states()).filter(([, state]) => state !== 'sent').length === 2, 20_000)
   t.strictSame(await states(), [

@@ -127,7 +127,7 @@ export class MeetingModel {
   /** What is remembered under an idempotency key. */
   remembered(key: string | null): Row | undefined {
     return [...this.rows.values()].find(
-      row => key !== null && row.request_id === this.calls.get(key) && row.idempotency_digest !== null
+      row => key !== null && row.request_id === this.calls.get(key) && row.idempotency_fingerprint !== null
     )
   }
 
@@ -145,7 +145,7 @@ export class MeetingModel {
       must(row !== undefined, 'an operation is gone', before)
       if (!isOpen(before))
         must(JSON.stringify(row) === JSON.stringify(before), 'a settled one has changed', before, row)
-      for (const column of ['tenant_id', 'key_id', 'kind', 'request_id', 'sent_at', 'request_digest'] as const) {
+      for (const column of ['tenant_id', 'key_id', 'kind', 'request_id', 'sent_at', 'request_fingerprint'] as const) {
         must(row[column] === before[column], `${column} has changed`, before, row)
       }
     }
@@ -156,7 +156,7 @@ export class MeetingModel {
       must(row.state !== 'sent', 'everybody was answered, and it is still under way', row)
       if (row.state === 'unknown') must(row.answer === null, 'an answer that may still change', row)
       const freed = row.state === 'failed' && row.answer === null
-      if (freed) must(row.idempotency_digest === null, 'its key is not free', row)
+      if (freed) must(row.idempotency_fingerprint === null, 'its key is not free', row)
     }
     const starts = [...rows.values()].filter(({ kind }) => kind === 'start')
     must(starts.filter(isOpen).length <= 1, 'two open starts', starts)

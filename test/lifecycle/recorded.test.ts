@@ -53,7 +53,6 @@ const caller = {
   key,
   keyFingerprint: '',
   idempotency: null,
-  idempotencyKeyFingerprint: null,
   address: '127.0.0.1',
   requestId: 'r',
   markRecorded() {}

@@ -3,8 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Caller } from '../../src/domain/caller.ts'
 import { Motion } from '../../src/lifecycle/motion.ts'
+import type { Done } from '../../src/lifecycle/mutation.ts'
 import { OpenOperations } from '../../src/lifecycle/open-operations.ts'
-import type { Done } from '../../src/lifecycle/recorded.ts'
 import { stop } from '../../src/lifecycle/stop.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
@@ -57,7 +57,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     providers: new Map([['default', provider as Provider]]),
     findActive: async () => (isLive ? run : null),
     stillAllowed: async () => {},
-    recorded: Object.assign(unrecorded, { answered: async () => {}, idle: async () => {} }),
+    recorded: Object.assign(unrecorded, { answered: async () => {}, late: () => 0, idle: async () => {} }),
     motion: new Motion(),
     deadline: () => AbortSignal.timeout(60_000)
   })

@@ -96,7 +96,7 @@ t.test(
   'an operation is found by its key with the answer that is kept for it; one that executed nothing gives the key back',
   async t => {
     const { operations, send, end } = await world(t)
-    const idempotency = { keyDigest: 'k1', requestDigest: 'q1' }
+    const idempotency = { keyFingerprint: 'k1', requestFingerprint: 'q1' }
     const first = operationOf('acme', { kind: 'stop', idempotency })
     await send(first)
     t.strictSame(await operations.findByKey('k1'), first)
