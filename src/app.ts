@@ -42,6 +42,7 @@ export interface Deps {
   appendEvent(event: AuditEvent): void
   fingerprint: Fingerprint
   operations: IdempotencyDeps['operations']
+  settleNow: IdempotencyDeps['settleNow']
   findActive: FindActive
   start: StartOnce
   stop: Stop

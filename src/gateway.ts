@@ -151,6 +151,8 @@ export async function startGateway({
       await motion.idle()
       await recorded.idle()
       clearTimeout(cutOff)
+      // Every call has its answer: what only looks after open operations need not end.
+      ending.abort()
     }
     let closing: Promise<void> | null = null
     return {

@@ -73,6 +73,7 @@ export function services({
     ...shared,
     findActive: active,
     findStarted: findStarted({ providers, livestreams, findActive: active }),
+    holds: async ({ tenantId, id }) => (await directory.meeting(tenantId, id)) !== null,
     forget
   })
   const openOperations = new OpenOperations({ settle, log, clock, settleMs })
@@ -93,6 +94,7 @@ export function services({
     motion,
     openOperations,
     operations,
+    settleNow: openOperations.now.bind(openOperations),
     directory,
     auditEvents,
     appendEvent,

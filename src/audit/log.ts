@@ -117,7 +117,8 @@ export class AuditLog {
    * like that is counted from the first one on.
    */
   #isFlood(event: AuditEvent): boolean {
-    if (event.unmapped.outcome !== 'refused') return false
+    // A replay executes nothing either.
+    if (event.unmapped.outcome !== 'refused' && event.status_detail !== 'replayed') return false
     const second = Math.floor(event.time / 1_000)
     if (second !== this.#refused.second) {
       const before = second === this.#refused.second + 1 ? this.#refused.counts : new Map()

@@ -119,6 +119,7 @@ function together(before: AuditEvent, event: AuditEvent): AuditEvent {
   return {
     ...worst,
     resources: sameResource ? event.resources : [],
+    ...(before.src_endpoint.ip !== event.src_endpoint.ip && { src_endpoint: { name: 'several' as const } }),
     count: (before.count ?? 1) + 1,
     start_time: before.start_time ?? before.time
   }
@@ -129,8 +130,9 @@ function single({ count: _count, start_time: _start, end_time: _end, ...event }:
   return event
 }
 
-function keyOf({ unmapped, api, resources }: AuditEvent): string {
-  return JSON.stringify([unmapped.tenant_id, unmapped.key_id, api.operation, resources.map(({ uid }) => uid)])
+function keyOf({ unmapped, api, resources, src_endpoint }: AuditEvent): string {
+  const { tenant_id, key_id } = unmapped
+  return JSON.stringify([tenant_id, key_id, api.operation, src_endpoint.ip, resources.map(({ uid }) => uid)])
 }
 
 function crowdOf({ unmapped, api }: AuditEvent): string {

@@ -96,6 +96,8 @@ export class LogVerifier {
     const signedSeq = last?.seq ?? 0
     const unsignedSeq = Math.max(signedSeq + 1, firstSeq)
     const unsigned = lastSeq - unsignedSeq + 1
+    if (lastSeq > 0 && last === null)
+      return { seq: firstSeq, why: 'no checkpoint vouches for it, nor for any other event' }
     const { sinceMs, untilMs } = this.#unsigned ?? { sinceMs: 0, untilMs: 0 }
     if (unsigned > maxUnsigned || untilMs - sinceMs > maxUnsignedMs) {
       return { seq: unsignedSeq, why: `no checkpoint vouches for it, nor for the ${unsigned - 1} after it` }

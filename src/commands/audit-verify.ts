@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readUnproved } from '../audit/statements.ts'
 import { type Evidence, type Finding, LogVerifier, type Proof } from '../audit/verify.ts'
 import { checkpointFileName, publicKeyFileName } from '../audited-store.ts'
 import { readStoreConfig } from '../config.ts'
 import { auditEventsIn } from '../store/audit-events.ts'
 import { auditNotesIn } from '../store/audit-notes.ts'
+import { findDamage, findForeign } from '../store/integrity.ts'
 import type { Store } from '../store/store.ts'
 import { CommandError, type Io, type JsonOption, print } from './io.ts'
 import { withSnapshot } from './with-store.ts'
@@ -60,13 +60,16 @@ interface Given {
 async function verifyStore(store: Store, { given, beside, trusted }: Given): Promise<Finding | Proof> {
   const notes = auditNotesIn(store)
   const log = await notes.logName()
-  // The file beside the data may be that of another store in the same folder.
-  const outside = beside !== null && readUnproved(beside)?.log === log ? [...given, beside] : given
+  const outside = beside === null ? given : [...given, beside]
   const { publicKey } = await notes.keys()
   const trustedKey = trusted?.trim() ?? publicKey
   if (trustedKey === null) throw new CommandError('this log was never signed: no gateway has served it yet')
   const evidence: Evidence = { log, notes: await notes.list(), outside, publicKey, trustedKey }
   const verifier = new LogVerifier(evidence)
+  const foreign = await findForeign(store.engine, store.sql)
+  if (foreign !== null) return { seq: null, why: foreign }
+  const damage = await findDamage(store.engine, store.sql)
+  if (damage !== null) return { seq: null, why: `the store's file is damaged: ${damage}` }
   const auditEvents = auditEventsIn(store)
   let passed = 0
   for await (const events of auditEvents.walk()) {

@@ -27,6 +27,7 @@ async function describedApp(): Promise<FastifyInstance> {
     },
     auditEvents: { list: nothing },
     operations: { findByKey: nothing },
+    settleNow: nothing,
     appendEvent() {},
     findActive: nothing,
     start: nothing,

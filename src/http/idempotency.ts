@@ -5,6 +5,8 @@ import type { Idempotency, Operation } from '../domain/operation.ts'
 
 export interface IdempotencyDeps {
   operations: { findByKey(keyFingerprint: string): Promise<Operation | null> }
+  /** Tries to settle an operation whose outcome is unknown. */
+  settleNow(operationId: string): Promise<void>
   /** Keyed, so that the store tells nothing of keys and bodies to who reads it. */
   fingerprint(kind: 'idempotency_key' | 'request', text: string): string
 }
@@ -21,7 +23,7 @@ const bare = /^[A-Za-z0-9._~:/+=*-]+$/
  * has the first answer again, without its secrets, for at least a day and whatever has happened since. What was not
  * executed is not remembered, so that the key can be used for another try.
  */
-export function idempotency(app: FastifyInstance, { operations, fingerprint }: IdempotencyDeps): void {
+export function idempotency(app: FastifyInstance, { operations, settleNow, fingerprint }: IdempotencyDeps): void {
   /** The requests under way in this process, each with what came under its key before; across processes the store's index holds. */
   const running = new Map<string, { requestFingerprint: string; earlier: Promise<Operation | null> }>()
 
@@ -64,12 +66,19 @@ export function idempotency(app: FastifyInstance, { operations, fingerprint }: I
         if (request.routeOptions.config.rule?.limit === 'never') return null
         throw error
       })
-      if (earlier !== null) return replay(earlier, asked, request, reply)
+      if (earlier !== null) return replay(await settled(earlier), asked, request, reply)
       if (first === undefined) return await work()
       throw first.requestFingerprint === requestFingerprint ? inUse() : new IdempotencyKeyReused()
     } finally {
       if (first === undefined) running.delete(keyFingerprint)
     }
+  }
+
+  /** Who stops again wants it now, and not after the next pause of the repetition. */
+  async function settled(operation: Operation): Promise<Operation> {
+    if (operation.kind !== 'stop' || operation.state !== 'unknown') return operation
+    await settleNow(operation.id)
+    return (await operations.findByKey(operation.idempotency?.keyFingerprint ?? '')) ?? operation
   }
 }
 

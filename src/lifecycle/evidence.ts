@@ -1,7 +1,7 @@
 import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
-import type { Providers, Run } from '../upstream/provider.ts'
+import type { Provider, Providers, Run } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
 
 export interface EvidenceDeps {
@@ -47,6 +47,18 @@ function beganSince({ livestream, sessions }: Run, timeMs: number): boolean {
   // Contract L1 shows no runs: there a livestream that is new itself is all there is to see.
   if (sessions.length === 0) return isLater(livestream.created_at)
   return sessions.some(session => isLater(beginOf(session)))
+}
+
+/** Whether the run of this livestream that is live now has begun at that time or later; false when the vendor doesn't tell. */
+export async function beganAfter(
+  provider: Provider,
+  id: string,
+  timeMs: number,
+  signal: AbortSignal
+): Promise<boolean> {
+  const found = await provider.findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
+  const times = (found?.sessions ?? []).map(session => Date.parse(beginOf(session) ?? '')).filter(Number.isFinite)
+  return times.length > 0 && Math.max(...times) >= timeMs
 }
 
 function beginOf({ invoked_time, started_time, created_at }: LivestreamSession): string | null | undefined {

@@ -16,6 +16,8 @@ interface Entry {
   tries: number
   told: boolean
   timer: NodeJS.Timeout | undefined
+  /** While it is being tried. */
+  run: Promise<void> | undefined
 }
 
 /** So many at once ask the vendor, so that an outage's end is no rush. */
@@ -38,9 +40,26 @@ export class OpenOperations {
   /** Takes over what can be settled; of the others nobody can tell more. */
   add(operation: Operation): void {
     if (this.#closed || !canBeSettled(operation.kind) || this.#entries.has(operation.id)) return
-    const entry = { operation, sinceMs: this.#options.clock.monotonic(), tries: 0, told: false, timer: undefined }
+    const entry = {
+      operation,
+      sinceMs: this.#options.clock.monotonic(),
+      tries: 0,
+      told: false,
+      timer: undefined,
+      run: undefined
+    }
     this.#entries.set(operation.id, entry)
     this.#wait(entry)
+  }
+
+  /** Tries one that waits for its next turn, and ends when it was tried. */
+  async now(id: string): Promise<void> {
+    const entry = this.#entries.get(id)
+    if (entry?.timer !== undefined) {
+      this.#makeReady(entry)
+      this.#next()
+    }
+    await entry?.run
   }
 
   /** How many are open. */
@@ -84,9 +103,11 @@ export class OpenOperations {
       const entry = this.#ready.shift()
       if (entry === undefined) return
       const run = this.#try(entry).finally(() => {
+        entry.run = undefined
         this.#running.delete(run)
         this.#next()
       })
+      entry.run = run
       this.#running.add(run)
     }
   }

@@ -1,7 +1,7 @@
 import { toAuditEvent } from '../audit/ocsf.ts'
 import type { Clock } from '../domain/clock.ts'
 import { type Failure, failureBody, StartUnsettled, UpstreamFailed, UpstreamRefused } from '../domain/failures.ts'
-import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
+import { type Livestream, type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Operation, StoredAnswer } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
@@ -11,18 +11,20 @@ import type { OperationEnd, Operations } from '../store/operations.ts'
 import type { Providers } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
-import type { FindStarted } from './evidence.ts'
+import { beganAfter, type FindStarted } from './evidence.ts'
 import type { Motion } from './motion.ts'
 import { subjectOfOperation } from './mutation.ts'
 
 export interface SettleDeps {
   engine: Pick<Engine, 'write'>
-  operations: Pick<Operations, 'find' | 'ended' | 'openStart' | 'startedSince'>
+  operations: Pick<Operations, 'find' | 'ended' | 'openStart' | 'hadOpenStart' | 'startedSince' | 'unconfirmedStops'>
   livestreams: Pick<Livestreams, 'observed'>
   auditEvents: Pick<AuditEvents, 'append'>
   providers: Providers
   findActive: FindActive
   findStarted: FindStarted
+  /** Whether the meeting is still the tenant's. */
+  holds(meeting: OwnedMeeting): Promise<boolean>
   motion: Pick<Motion<unknown, unknown>, 'inTurn' | 'stoppedAtMs'>
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
@@ -37,6 +39,8 @@ export interface Settle {
   (operation: Operation): Promise<boolean>
   /** Ends a stop that is still being repeated, because somebody wants the meeting live again. */
   overtake(stop: Operation): Promise<boolean>
+  /** A stop was confirmed: those of before that are still being repeated have nothing left to do. */
+  confirmStops(meetingId: string): Promise<void>
   /** When the next look at a start can settle it, in ms. */
   settledInMs(start: Operation): number
 }
@@ -56,6 +60,7 @@ export function settler(deps: SettleDeps): Settle {
   }
 
   settle.overtake = overtake
+  settle.confirmStops = confirmStops
   settle.settledInMs = (start: Operation): number => {
     const nothingAtMs = looks.get(start.id)?.nothingAtMs ?? null
     if (nothingAtMs !== null) return Math.max(0, nothingAtMs + looksApartMs - clock.monotonic())
@@ -94,23 +99,50 @@ export function settler(deps: SettleDeps): Settle {
       // While it waited for its turn somebody may have started again.
       if (await isSettled(operation)) return true
       if (await operations.startedSince(meeting.id, operation.sentAtMs)) return overtake(operation)
+      if (!(await deps.holds(meeting))) return giveUp(operation, 'The meeting is no longer the one of this tenant')
+      // Of several the last one is repeated, and speaks for all.
+      const stops = await operations.unconfirmedStops(meeting.id)
+      if (stops.some(({ sentAtMs }) => sentAtMs > operation.sentAtMs)) return false
       // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
       const openStart = await operations.openStart(meeting.id)
       const signal = deadline()
-      const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
-      if (!stopped && (await findActive(meeting, signal)) !== null) return false
-      motion.stoppedAtMs.set(meeting.id, clock.monotonic())
+      const active = await findActive(meeting, signal)
+      if (active !== null) {
+        if (await isNewer(active, operation, meeting, signal)) return overtake(operation)
+        const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
+        if (!stopped && (await findActive(meeting, signal)) !== null) return false
+        motion.stoppedAtMs.set(meeting.id, clock.monotonic())
+      }
       if (openStart !== null) return false
-      return end(operation, { state: 'done', answer: { status: 200, body: { data: stoppedData } } })
+      await confirmStops(meeting.id)
+      return end(operation, doneStop)
     })
   }
 
+  /** A browser may have begun what is live now, after the stop: nobody has said that this one is to end. */
+  async function isNewer(
+    active: Livestream,
+    stop: Operation,
+    meeting: OwnedMeeting,
+    signal: AbortSignal
+  ): Promise<boolean> {
+    // What became of a start that was open when the stop was sent is what the stop was for, however late it began.
+    if (await operations.hadOpenStart(meeting.id, stop.sentAtMs)) return false
+    return beganAfter(providerOf(providers, meeting), active.id, stop.sentAtMs, signal)
+  }
+
+  /** Nothing is live: then no earlier stop has anything left to do. */
+  async function confirmStops(meetingId: string): Promise<void> {
+    for (const stop of await operations.unconfirmedStops(meetingId)) await end(stop, doneStop)
+  }
+
   /** The last word counts: a stop that nobody has confirmed must not end what was started, or wanted, after it. */
-  async function overtake(stop: Operation): Promise<boolean> {
-    const failure = new UpstreamRefused({
-      outcome: 'failed',
-      message: 'A later start of this meeting has overtaken it'
-    })
+  function overtake(stop: Operation): Promise<boolean> {
+    return giveUp(stop, 'A later start of this meeting has overtaken it')
+  }
+
+  async function giveUp(stop: Operation, message: string): Promise<boolean> {
+    const failure = new UpstreamRefused({ outcome: 'failed', message })
     const answer = { status: failure.status, body: { error: failureBody(failure, stop.requestId) } }
     return end(stop, { state: 'failed', answer })
   }
@@ -142,6 +174,8 @@ export function settler(deps: SettleDeps): Settle {
 
 /** What every stop is answered with. */
 export const stoppedData = { message: 'Stopped live stream successfully' }
+
+const doneStop: OperationEnd = { state: 'done', answer: { status: 200, body: { data: stoppedData } } }
 
 /** The start that somebody waits for, as if its own answer had come. */
 function doneStart(livestream: LivestreamWithKey): OperationEnd {

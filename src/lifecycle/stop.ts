@@ -62,6 +62,7 @@ export function stop(deps: StopDeps): Stop {
       const stopped = await send(meeting, signal)
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
       if (start !== null) await settleStart(start, meeting, signal)
+      await settle.confirmStops(meeting.id).catch(() => {}) // the store may be away: then they end with the next one
       const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
       if (!stopped && last === null) throw new NoActiveLivestream()
       return {

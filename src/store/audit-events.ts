@@ -36,6 +36,8 @@ export function auditEventsIn({ engine, sql }: Store) {
       // In the order of `chained`; the text twice, since it is hashed too.
       return {
         ...append,
+        // Whatever keeps it from being written keeps what it belongs to from being done.
+        changes: 1,
         parameters: [time, tenant_id, api.operation, outcome, metadata.correlation_uid, text, text]
       }
     },

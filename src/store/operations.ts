@@ -62,6 +62,19 @@ export function operationsIn({ engine, sql }: Store) {
       return row === undefined ? null : toOperation(row)
     },
 
+    /** Whether a start of this meeting was open at that time, and may have begun something since. */
+    async hadOpenStart(meetingId: string, timeMs: number): Promise<boolean> {
+      const query = sql
+        .selectFrom('operations')
+        .select('id')
+        .where('meeting_id', '=', meetingId)
+        .where('kind', '=', 'start')
+        .where('sent_at', '<=', timeMs)
+        .where('state', '!=', 'failed')
+        .where(where => where.or([where('settled_at', 'is', null), where('settled_at', '>=', timeMs)]))
+      return (await engine.read(query.limit(1).compile())).length > 0
+    },
+
     /** The stops of this meeting that nobody has confirmed, and that are being repeated. */
     async unconfirmedStops(meetingId: string): Promise<Operation[]> {
       const query = sql.selectFrom('operations').selectAll().where('meeting_id', '=', meetingId)

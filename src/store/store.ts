@@ -1,5 +1,6 @@
 import { type Sql, sqlFor } from './database.ts'
-import type { Engine } from './engine.ts'
+import { type Engine, StoreError } from './engine.ts'
+import { findForeign } from './integrity.ts'
 import { checkVersion, migrate } from './migrations.ts'
 import { openSqlite, type Waits } from './sqlite.ts'
 import { openSqliteHere, openSqliteSnapshot } from './sqlite-here.ts'
@@ -13,10 +14,14 @@ export interface Store {
 
 /**
  * Opens the store of a gateway, with threads of its own, and brings its schema up to date.
- * @throws StoreError when it can't be opened, or when a newer Livegate has written it
+ * @throws StoreError when it can't be opened, when a newer Livegate has written it, or when it has triggers
  */
 export async function openStore(file: string, waits: Waits = {}): Promise<Store> {
-  return opened(await openSqlite(file, waits), migrate)
+  return opened(await openSqlite(file, waits), async (engine, sql) => {
+    await migrate(engine, sql)
+    const foreign = await findForeign(engine, sql)
+    if (foreign !== null) throw new StoreError(foreign)
+  })
 }
 
 /** The same on the calling thread: for commands. @throws StoreError */

@@ -170,6 +170,10 @@ t.test('a change that cannot be signed is made and on record, and the command sa
   const { code, stderr } = await cli.run('tenant', 'create', 'globex')
   t.equal(code, 0)
   t.match(stderr, /^livegate: note: the audit log could not be signed \(.*no note\)\n$/)
+  t.match((await cli.run('audit', 'verify')).stderr, /the store has a trigger no_note, which Livegate has not made/)
+  const again = new Database(cli.storeFile)
+  again.exec('drop trigger no_note')
+  again.close()
   t.match(await cli.json('audit', 'verify'), { last_seq: 2, signed_seq: 1 })
 })
 

@@ -36,10 +36,10 @@ t.test('simulate prints where it listens and what it accepts, and behaves as its
   t.strictSame(await child.ended, { code: 0, stdout: line, stderr: '' }, 'one JSON document and nothing else')
 })
 
-t.test('as text it prints a line that can stand in front of serve; Ctrl-C ends it with 0', async t => {
+t.test('as text it prints lines for .env; Ctrl-C ends it with 0', async t => {
   const child = startProcess(t, ['simulate', '--port', '0', '--contract', 'L1'])
   const [, url, other] = await child.line(
-    /vendor listens: (\S+)\nDYTE_BASE_URL=(\S+) DYTE_ORG_ID=\S+ DYTE_API_KEY=\S+\n/
+    /vendor listens: (\S+)\nDYTE_BASE_URL=(\S+)\nDYTE_ORG_ID=\S+\nDYTE_API_KEY=\S+\n/
   )
   t.equal(url, other)
   child.signal('SIGINT')

@@ -68,6 +68,7 @@ export async function settling(t: TestContext) {
     findActive: async ({ id }) => ask(`active ${id}`, () => vendor.active),
     findStarted: async ({ id }) => ask(`started ${id}`, () => vendor.started),
     motion,
+    holds: async () => true,
     forget: id => forgotten.push(id),
     clock,
     deadline: () => AbortSignal.timeout(60_000),
