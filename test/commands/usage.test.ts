@@ -20,6 +20,8 @@ const commands = [
   'meeting assign',
   'meeting release',
   'meeting list',
+  'operation list',
+  'operation resolve',
   'audit verify',
   'audit export',
   'audit prune',
@@ -61,8 +63,10 @@ t.test('--help of every command exits 0, prints to standard output and names wha
     'meeting assign': ['<tenant>', '[meeting_id]', '--file', '--force'],
     'meeting release': ['<meeting_id>', '--force'],
     'meeting list': ['[tenant]'],
+    'operation list': ['--open', '--tenant', '--limit'],
+    'operation resolve': ['<id>', '<outcome>'],
     'audit verify': ['--checkpoint', '--public-key'],
-    'audit export': ['--since', '--until', '--tenant', '--format'],
+    'audit export': ['--since', '--until', '--tenant', '--after', '--format'],
     'audit prune': ['--before']
   }
   for (const command of commands) {
@@ -100,6 +104,8 @@ t.test('wrong usage is one line on standard error and exit code 2', async t => {
     ['key revoke', /missing required argument 'key_id'/],
     ['meeting assign', /missing required argument 'tenant'/],
     ['meeting release', /missing required argument 'meeting_id'/],
+    ['operation resolve', /missing required argument 'id'/],
+    ['operation resolve x', /missing required argument 'outcome'/],
     ['audit prune', /required option '--before <time>' not specified/],
     ['audit export --since', /option '--since <time>' argument missing/],
     ['tenant create acme --name', /option '--name <text>' argument missing/],
