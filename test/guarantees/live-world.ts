@@ -5,10 +5,9 @@ import { gateway, type Reply, type TestContext, type World } from '../support/ga
 export interface LiveWorld extends World {
   /** Meetings of acme that are live. */
   live: string[]
-  /** One whose start was done, but its answer was lost. */
 }
 
-/** A gateway with five live meetings of acme, and one of which it does not know what became of its start. */
+/** A gateway with five live meetings of acme. */
 export async function liveWorld(t: TestContext): Promise<LiveWorld> {
   const live: string[] = []
   const world = await gateway(t, {
