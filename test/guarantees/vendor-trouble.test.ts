@@ -30,12 +30,14 @@ interface Trouble {
   again: string
 }
 
-const unsettled = '409 start_unsettled'
+const unsettled = '409 start_unsettled not_sent'
 const tooLate = everywhere(504, 'upstream_too_late', 'unknown')
 const malformed = everywhere(502, 'upstream_malformed', 'unknown')
 const failed = everywhere(502, 'upstream_failed', 'unknown')
 const refused = everywhere(502, 'upstream_refused', 'failed')
 const lost = everywhere(502, 'upstream_unreachable', 'unknown')
+/** The vendor says that nothing is live, and shows a livestream: then the stop is sent again. */
+const stopGoesOn = { stop: '502 upstream_refused unknown' }
 const credentials = everywhere(502, 'upstream_credentials_refused', 'not_sent')
 const throttled = everywhere(503, 'upstream_throttled', 'not_sent')
 
@@ -88,9 +90,9 @@ const troubles = (org: string): Record<string, Trouble> => {
     'an unknown status word': { fault: { mutate: 'unknown_status' }, expected: fine, again: '200' },
     '401': { fault: status(401), expected: credentials, again: '201' },
     '403': { fault: status(403), expected: credentials, again: '201' },
-    '404': { fault: status(404), expected: { ...refused, ...missing, ...missingReads }, again: '201' },
+    '404': { fault: status(404), expected: { ...refused, ...missing, ...missingReads, ...stopGoesOn }, again: '201' },
     '408': { fault: status(408), expected: failed, again: unsettled },
-    '409': { fault: status(409), expected: { ...refused, start: '409 already_live' }, again: '201' },
+    '409': { fault: status(409), expected: { ...refused, start: '409 already_live', ...stopGoesOn }, again: '201' },
     '422': { fault: status(422), expected: refused, again: '201' },
     '429': { fault: status(429), expected: throttled, again: '201' },
     '429 with a time': { fault: { retryAfterSeconds: 7 }, expected: throttled, again: '201' },

@@ -29,7 +29,12 @@ t.test('every refusal has the same envelope, whatever refused it', async t => {
       postText(asAcme, meetings, '{}', 'text/xml')
     ],
     ['a body without a type', 415, 'unsupported_media_type', asAcme('POST', meetings, '{}')],
-    ['a field of a later version', 400, 'not_supported_yet', asAcme('POST', meetings, {}, { 'idempotency-key': 'a' })]
+    [
+      'a header field that is not as it must be',
+      400,
+      'invalid_input',
+      asAcme('POST', meetings, {}, { 'idempotency-key': '"' })
+    ]
   ]
   for (const [what, status, type, call] of cases) {
     const reply = await call
@@ -98,8 +103,13 @@ t.test('each detail names the field that is wrong, and says what it must be', as
     [asAcme('GET', `${meetings}/%zz`), [{ field: 'path', message: 'is not a valid address' }]],
     [postText(asAcme, meetings, '{"title":'), [{ field: 'body', message: 'is not valid JSON' }]],
     [
-      asAcme('POST', meetings, {}, { 'idempotency-key': 'a' }),
-      [{ field: 'header.idempotency-key', message: 'is not supported yet' }]
+      asAcme('POST', meetings, {}, { 'idempotency-key': '"' }),
+      [
+        {
+          field: 'header.idempotency-key',
+          message: 'must be one string in quotes, or one token, of 1 to 255 characters'
+        }
+      ]
     ]
   ]
   for (const [call, details] of cases) {
