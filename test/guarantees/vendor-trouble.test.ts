@@ -38,6 +38,8 @@ const refused = everywhere(502, 'upstream_refused', 'failed')
 const lost = everywhere(502, 'upstream_unreachable', 'unknown')
 /** The vendor says that nothing is live, and shows a livestream: then the stop is sent again. */
 const stopGoesOn = { stop: '502 upstream_refused unknown' }
+/** Its answer is lost, but the vendor shows at once what the start has begun. */
+const foundAtOnce = { start: '201' }
 const credentials = everywhere(502, 'upstream_credentials_refused', 'not_sent')
 const throttled = everywhere(503, 'upstream_throttled', 'not_sent')
 
@@ -63,15 +65,23 @@ const troubles = (org: string): Record<string, Trouble> => {
     'silent in the middle of the body': { fault: { stallBody: true }, expected: tooLate, again: '200' },
     'one byte a second': { fault: { drip: { bytesPerSecond: 1 } }, expected: tooLate, again: '200' },
     garbage: { fault: { garbage: true }, expected: malformed, again: unsettled },
-    'garbage after the work': { fault: { garbage: true, afterWork: true }, expected: malformed, again: '200' },
-    'another envelope': { fault: { mutate: 'wrong_shape' }, expected: malformed, again: '200' },
-    'no data': { fault: { mutate: 'null_data' }, expected: malformed, again: '200' },
-    'a list instead of an object': { fault: { mutate: 'list_data' }, expected: malformed, again: '200' },
+    'garbage after the work': {
+      fault: { garbage: true, afterWork: true },
+      expected: { ...malformed, ...foundAtOnce },
+      again: '200'
+    },
+    'another envelope': { fault: { mutate: 'wrong_shape' }, expected: { ...malformed, ...foundAtOnce }, again: '200' },
+    'no data': { fault: { mutate: 'null_data' }, expected: { ...malformed, ...foundAtOnce }, again: '200' },
+    'a list instead of an object': {
+      fault: { mutate: 'list_data' },
+      expected: { ...malformed, ...foundAtOnce },
+      again: '200'
+    },
     "another meeting's object": {
       fault: { mutate: 'other_meeting' },
       expected: {
         ...fine,
-        ...{ start: malformed.start, check: malformed.check, active: malformed.active },
+        ...{ ...foundAtOnce, check: malformed.check, active: malformed.active },
         // One that the vendor shows in another meeting is not the tenant's (any more).
         getLivestream: '502 upstream_malformed'
       },
@@ -97,12 +107,20 @@ const troubles = (org: string): Record<string, Trouble> => {
     '429': { fault: status(429), expected: throttled, again: '201' },
     '429 with a time': { fault: { retryAfterSeconds: 7 }, expected: throttled, again: '201' },
     '500': { fault: status(500), expected: failed, again: unsettled },
-    '500 after the work': { fault: { ...status(500), afterWork: true }, expected: failed, again: '200' },
+    '500 after the work': {
+      fault: { ...status(500), afterWork: true },
+      expected: { ...failed, ...foundAtOnce },
+      again: '200'
+    },
     '503': { fault: status(503), expected: failed, again: unsettled },
     'a redirect': { fault: { redirect: other.url }, expected: malformed, again: unsettled },
     'a huge answer': { fault: { huge: 2 * 1024 * 1024 }, expected: malformed, again: unsettled },
     'a lost connection': { fault: { hangUp: true }, expected: lost, again: unsettled },
-    'a lost connection after the work': { fault: { hangUp: true, afterWork: true }, expected: lost, again: '200' }
+    'a lost connection after the work': {
+      fault: { hangUp: true, afterWork: true },
+      expected: { ...lost, ...foundAtOnce },
+      again: '200'
+    }
   }
 }
 

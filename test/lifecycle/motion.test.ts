@@ -63,7 +63,7 @@ t.test('idle waits for everything in the lanes', async t => {
   const idle = motion.idle().then(() => order.push('idle'))
   starting.reject(new Error('the start failed'))
   await t.rejects(start, { message: 'the start failed' })
-  t.equal(await stop, 'stopped')
+  t.strictSame(await stop, { result: 'stopped', led: true })
   await idle
   t.strictSame(order, ['stopped, waited: true', 'idle'])
 })
