@@ -107,12 +107,11 @@ export function settler(deps: SettleDeps): Settle {
       const openStart = await operations.openStart(meeting.id)
       const signal = deadline()
       const active = await findActive(meeting, signal)
-      if (active !== null) {
-        if (await isNewer(active, operation, meeting, signal)) return overtake(operation)
-        const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
-        if (!stopped && (await findActive(meeting, signal)) !== null) return false
-        motion.stoppedAtMs.set(meeting.id, clock.monotonic())
-      }
+      if (active !== null && (await isNewer(active, operation, meeting, signal))) return overtake(operation)
+      // Also when nothing is shown: a vendor may hide a run that is not on air yet.
+      const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
+      if (!stopped && (await findActive(meeting, signal)) !== null) return false
+      motion.stoppedAtMs.set(meeting.id, clock.monotonic())
       if (openStart !== null) return false
       await confirmStops(meeting.id)
       return end(operation, doneStop)

@@ -42,7 +42,7 @@ t.test('nothing live, by the word of the vendor and by a look, is as good as sto
   const stop = await sent('stop')
   vendor.stops = false
   t.equal(await settle(stop), true)
-  t.strictSame(vendor.asked, [`stop ${meetingId}`, `active ${meetingId}`])
+  t.strictSame(vendor.asked, [`active ${meetingId}`, `stop ${meetingId}`, `active ${meetingId}`])
   t.equal((await operations.find(stop.id))?.state, 'done')
 })
 
@@ -95,7 +95,7 @@ t.test('an earlier start, one that failed, and one of another meeting overtake n
   await sent('start', {}, { state: 'failed' })
   await sent('start', { meetingId: 'm2' }, { state: 'done', livestreamId: 'b1' })
   t.equal(await settle(stop), true)
-  t.strictSame(vendor.asked, [`stop ${meetingId}`])
+  t.strictSame(vendor.asked, [`active ${meetingId}`, `stop ${meetingId}`])
   t.equal((await operations.find(stop.id))?.state, 'done')
 })
 
@@ -119,7 +119,7 @@ t.test("a user's stop never joins one that is being repeated: it is sent behind 
   await asked.promise
   const theirs = motion.stop(meetingId, async waited => `sent after ${vendor.asked}, waited: ${waited}`)
   answer.resolve()
-  t.strictSame(await theirs, { result: `sent after stop ${meetingId}, waited: true`, led: true })
+  t.strictSame(await theirs, { result: `sent after active ${meetingId},stop ${meetingId}, waited: true`, led: true })
   t.equal(await ours, true)
 })
 
@@ -155,7 +155,7 @@ t.test(
     const { settle, store, clock, vendor, operations, events } = await settling(t)
     const stop = operationOf('stop', clock)
     t.equal(await settle(stop), false)
-    t.strictSame(vendor.asked, [`stop ${meetingId}`], 'it goes on all the same')
+    t.strictSame(vendor.asked, [`active ${meetingId}`, `stop ${meetingId}`], 'it goes on all the same')
     t.strictSame(await events(), [])
     await store.engine.write([operations.sent(stop)])
     t.equal(await settle(stop), true)

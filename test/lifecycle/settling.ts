@@ -53,6 +53,7 @@ export async function settling(t: TestContext) {
     return answer()
   }
   const provider: Partial<Provider> = {
+    findLivestream: async () => null,
     async stop(id) {
       await vendor.beforeStop()
       return ask(`stop ${id}`, () => vendor.stops)
