@@ -1,5 +1,5 @@
 import type { Fault } from '../../src/simulator/simulator.ts'
-import type { Dice } from './campaign.ts'
+import type { Dice } from './dice.ts'
 
 /** Of the gateways of a campaign. */
 export const deadlineMs = 500

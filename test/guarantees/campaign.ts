@@ -1,4 +1,4 @@
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { presets } from '../../src/domain/scope.ts'
 import { Secret } from '../../src/domain/secret.ts'
@@ -10,44 +10,7 @@ import type { Provider } from '../../src/upstream/provider.ts'
 import { addKey, addTenant, type Client, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { deadlineMs, settleMs } from './campaign-faults.ts'
-
-/** `LIVEGATE_SEED` makes the choices of an earlier campaign again; each prints its own. */
-export const seed = process.env.LIVEGATE_SEED ?? randomBytes(4).toString('hex')
-
-/** How much of a campaign is run: what its variable says, or what fits into a normal run. */
-export function wanted(variable: string, normally: number): number {
-  return Number(process.env[variable] ?? normally)
-}
-
-/** Choices that depend on the seed and on their name alone: what else is under way has no say in them. */
-export class Dice {
-  #state: number
-
-  constructor(name: string) {
-    this.#state = Number.parseInt(hash('sha256', `${seed} ${name}`).slice(0, 8), 16)
-  }
-
-  /** From 0 up to 1 (mulberry32). */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-
-  chance(share: number): boolean {
-    return this.next() < share
-  }
-
-  /** A whole number, both ends included. */
-  between(from: number, to: number): number {
-    return from + Math.floor(this.next() * (to - from + 1))
-  }
-
-  pick<T>(some: readonly T[]): T {
-    return some[this.between(0, some.length - 1)] as T
-  }
-}
+import { Dice } from './dice.ts'
 
 /** What the vendor's documentation leaves open (contract section 11), each with every answer that it may have. */
 const questions = {

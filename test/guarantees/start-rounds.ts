@@ -2,8 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Fault } from '../../src/simulator/simulator.ts'
 import type { Client, Reply } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { type Campaign, Dice, report, runningIn, runsOf, startFromBrowser, startsOf, type World } from './campaign.ts'
+import { type Campaign, report, runningIn, runsOf, startFromBrowser, startsOf, type World } from './campaign.ts'
 import { lookFault, on } from './campaign-faults.ts'
+import { Dice } from './dice.ts'
 
 export interface RoundOptions {
   call: Client
@@ -36,7 +37,7 @@ export async function runRounds(campaign: Campaign, options: RoundOptions): Prom
       }
     })
   )
-  await until(async () => (await campaign.operations.unsettled()).length === 0, withinMs)
+  await allSettled(campaign)
   for (const world of campaign.worlds) for (const meeting of world.meetings) checkTruth(campaign, world, meeting)
 }
 
@@ -118,6 +119,13 @@ async function startUntilTold(
   }
   wrong(`${caller} was not told within ${withinMs} ms`)
   return { status: 0 }
+}
+
+/** Waits until no operation is open any more. */
+export async function allSettled({ operations, broken }: Campaign): Promise<void> {
+  await until(async () => (await operations.unsettled()).length === 0, withinMs).catch(() => {
+    broken.push('an operation stays open')
+  })
 }
 
 /** Asks until the answer is one of these. Null when none comes. */

@@ -1,8 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { OperationState } from '../../src/domain/operation.ts'
 import type { Client, Reply } from '../support/gateway.ts'
-import { type Campaign, callsOf, Dice, report, runningIn, type World } from './campaign.ts'
+import { type Campaign, callsOf, report, runningIn, startsOf, type World } from './campaign.ts'
 import { lookFault, mutationFault, on } from './campaign-faults.ts'
+import { Dice } from './dice.ts'
 
 /** When, in the course of a start, the stop is sent. */
 const moments = ['with it', 'during its look', 'during its call', 'after it', 'while it is settled', 'later'] as const
@@ -57,6 +58,10 @@ export async function stopDuringStart(
   await started
 
   return async rows => {
+    const startState = rows.get(`${name}-start`)
+    const executed = startsOf(world, meeting, name).some(entry => entry.executed)
+    // In contract L1 nothing shows a run that was stopped before somebody saw it.
+    if (world.answers.contract === 'L2' && executed !== (startState === 'done')) wrong(`the start is ${startState}`)
     if (startedAfter(moment, world, meeting)) {
       await clients.stop('POST', `/v2${calls.stop.path}`)
     } else if (!isDone(stopped)) {

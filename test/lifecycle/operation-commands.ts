@@ -68,6 +68,22 @@ export function stop(key: string | null, fault: string, look: string): Command {
   })
 }
 
+/** One look that shows nothing is not enough: what was sent may come to something after it. */
+export const arrivesAfterALook = command(
+  'a start arrives after a look that showed nothing',
+  async model => {
+    const lost = await call(model, 'start', null, 'stalls', 'can be asked')
+    await model.check()
+    await model.world.pass(deadlineMs)
+    await start(null, 'none', 'can be asked').run(model, {})
+    if (lost.outcome !== 'unknown') return
+    model.executed.set(lost.requestId, true)
+    model.doLate('start')
+    model.endsStopped = false
+  },
+  model => model.live().length === 0 && model.openStart() === undefined
+)
+
 /** Several at once, on connections of their own: their order is not known, but what holds of all states is. */
 export function together(kinds: ('start' | 'stop')[], fault: string): Command {
   return command(`together: ${kinds.join(', ')} ${fault}`, async model => {
@@ -82,7 +98,7 @@ export const browserStarts = command(
   'a browser starts',
   async model => {
     model.world.simulator.startFromBrowser(model.id)
-    model.browserStarts++
+    model.browserStartsMs.push(model.world.clock.now())
     // A vendor may hide a run of which we know nothing until it is LIVE.
     await model.world.pass(3_000)
     model.endsStopped = false
@@ -161,6 +177,7 @@ export const commands: fc.Arbitrary<Command>[] = [
     .map(args => together(...args)),
   fc.constant(browserStarts),
   fc.constant(browserStops),
+  fc.constant(arrivesAfterALook),
   fc.constant(suspended),
   fc.constant(revoke),
   fc.constantFrom(deadlineMs, 5_000, 20_000).map(advance),

@@ -67,8 +67,8 @@ export class MeetingModel {
   readonly history: string[] = []
   rows = new Map<string, Row>()
   token: { id: string; key: string }
-  /** Runs that no call of ours has begun. */
-  browserStarts = 0
+  /** When runs began that no call of ours has begun. */
+  readonly browserStartsMs: number[] = []
   /** Runs that calls of ours have begun after everybody had given them up. */
   lateStarts = 0
   /** Whether a stop was the last thing that anybody wanted. */
@@ -176,7 +176,7 @@ export class MeetingModel {
     const done = starts.filter(row => row.state === 'done' && row.answer_status === 201)
     const open = starts.filter(isOpen).length
     must(executed + this.lateStarts <= done.length + open, 'a livestream that nobody knows of', starts)
-    must(done.length <= executed + this.lateStarts + this.browserStarts, 'a start that began nothing', starts)
+    must(done.length <= executed + this.lateStarts + this.browserStartsMs.length, 'a start that began nothing', starts)
     for (const row of starts) {
       const did = this.executed.get(row.request_id)
       if (row.state === 'failed') must(did !== true, 'it failed, and it has begun a run', row)
@@ -186,6 +186,8 @@ export class MeetingModel {
         'a livestream of another meeting',
         row
       )
+      const since = this.browserStartsMs.some(ms => ms >= row.sent_at)
+      if (row.answer_status === 201) must(did !== false || since, 'an older run was taken for it', row, runs)
     }
   }
 }
