@@ -5,10 +5,10 @@ import { type ChainedEvent, chainHash } from '../../src/domain/audit-chain.ts'
 import { chainOf, checkpointsOf, eventOf, link, logName, newSigner, timeOf, verify } from './helper.ts'
 
 /**
- * Bar A3: random edits of a log of 20,000 events, a checkpoint every 1,000. 500 of them; all with LIVEGATE_EDITS=10000, those of
+ * Bar A3: random edits of a log of 20,000 events, a checkpoint every 1,000. 250 of them; all with LIVEGATE_EDITS=10000, those of
  * another run again with its LIVEGATE_SEED.
  */
-const edits = Number(process.env.LIVEGATE_EDITS ?? 500)
+const edits = Number(process.env.LIVEGATE_EDITS ?? 250)
 const seed = Number(process.env.LIVEGATE_SEED ?? randomInt(2 ** 31))
 const total = 20_000
 const every = 1_000

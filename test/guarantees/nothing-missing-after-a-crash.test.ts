@@ -11,9 +11,9 @@ const seed = Number(process.env.LIVEGATE_SEED ?? Date.now() % 2 ** 32)
 /** A store is proved from its first event after each crash: so that this stays quick, it gets a successor. */
 const crashesAStore = 20
 /** So many calls are answered before a crash. The short run shares its time with other tests. */
-const answers = crashes > crashesAStore ? { least: 100, more: 500 } : { least: 20, more: 180 }
+const answers = crashes > crashesAStore ? { least: 100, more: 500 } : { least: 10, more: 70 }
 /** In some rounds the load goes on until reads and refusals are old enough to be asked for. */
-const longRound = 5
+const longRound = 10
 
 t.comment(`LIVEGATE_SEED=${seed}`)
 const random = dice(seed)

@@ -34,6 +34,27 @@ t.test('assigning says of each meeting whether it is new, was there already or i
   t.ok(await meetings.find('globex', 'theirs'))
 })
 
+t.test('of two who assign at once each meeting has one owner, and both are told the truth', async t => {
+  const { store } = await storeWithTenants(t)
+  const theirs = meetingsIn(store)
+  let raced = false
+  const write: typeof store.engine.write = async (...args) => {
+    if (!raced) {
+      raced = true
+      await theirs.assign('globex', 'default', ['b'], 1_000)
+    }
+    return store.engine.write(...args)
+  }
+  const ours = meetingsIn({ ...store, engine: { ...store.engine, write } })
+  const recorded: string[][] = []
+  const result = await ours.assign('acme', 'default', ['a', 'b'], 2_000, assigned => {
+    recorded.push(assigned)
+    return []
+  })
+  t.strictSame(Object.fromEntries(result), { a: 'assigned', b: 'taken' })
+  t.strictSame(recorded.at(-1), ['a'], 'what is recorded is what was done')
+})
+
 t.test('thousands of meetings can be assigned at once', async t => {
   const meetings = meetingsIn((await storeWithTenants(t)).store)
   const ids = Array.from({ length: 1_203 }, (_, i) => `m${i}`)
