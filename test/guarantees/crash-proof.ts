@@ -27,6 +27,8 @@ export interface Findings {
     mutations: number
     /** Reads and refusals that were answered long enough ago. */
     settledReads: number
+    /** Answered with 503. */
+    tooSlow: number
     /** Mutations that the vendor had. */
     upstream: number
   }
@@ -41,16 +43,27 @@ export function compare(round: Round): Findings {
   // What was cut off is settled in the background, sooner or later: one event more.
   const ofCalls = round.events.filter(({ status_detail }) => status_detail !== 'settled')
   const byRequest = Map.groupBy(ofCalls, event => event.metadata.correlation_uid)
-  const counts = { calls: round.calls.length, answered: 0, mutations: 0, settledReads: 0, upstream: 0 }
+  const counts = { calls: round.calls.length, answered: 0, mutations: 0, settledReads: 0, tooSlow: 0, upstream: 0 }
 
   for (const { id, kind, status, answeredAtMs } of round.calls) {
     const events = byRequest.get(id) ?? []
     const told = `${kind} ${id}, told ${status}`
     const sent = events[0]?.unmapped.outcome === 'pending'
     const written = events.map(({ unmapped, status_code }) => `${unmapped.outcome} ${status_code ?? ''}`.trim())
-    if (sent && events.length !== 2) missing.push(`${told}: its intent has not one outcome: ${written}`)
+    const settled = answeredAtMs < round.killedAtMs - behindTheAnswerMs
+    // What was written too late is closed, and that its caller was refused is one more event.
+    const tooLate = events.some(({ unmapped }) => unmapped.outcome === 'not_sent')
+    if (sent && events.length !== 2 && !(tooLate && events.length === 3)) {
+      missing.push(`${told}: its intent has not one outcome: ${written}`)
+    }
     if (status === null) continue
     counts.answered += 1
+    if (status === 503) {
+      // A machine that has too much to do: who was told that it could not be recorded in time knows less than the log.
+      counts.tooSlow += 1
+      if (events.length === 0 && settled) missing.push(`${told}: the log has nothing`)
+      continue
+    }
     const mutation = kind !== 'read' && kind !== 'refusal'
     if (mutation && (sent || status < 300)) {
       counts.mutations += 1
@@ -58,7 +71,7 @@ export function compare(round: Round): Findings {
       const byItself = status === 200 && (kind === 'start' || kind === 'stop')
       if (!sent && !byItself) missing.push(`${told}: no intent, but ${written}`)
       if (events.at(-1)?.status_code !== String(status)) missing.push(`${told}: the log says ${written}`)
-    } else if (answeredAtMs < round.killedAtMs - behindTheAnswerMs) {
+    } else if (settled) {
       counts.settledReads += 1
       if (events.length !== 1 || events[0]?.status_code !== String(status)) {
         missing.push(`${told} in time: the log says ${written}`)

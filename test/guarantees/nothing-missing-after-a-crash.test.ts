@@ -17,7 +17,7 @@ const longRound = 10
 
 t.comment(`LIVEGATE_SEED=${seed}`)
 const random = dice(seed)
-const sum = { calls: 0, answered: 0, mutations: 0, settledReads: 0, upstream: 0, missing: 0 }
+const sum = { calls: 0, answered: 0, mutations: 0, settledReads: 0, tooSlow: 0, upstream: 0, missing: 0 }
 
 for (let left = crashes; left > 0; left -= crashesAStore) {
   const rounds = Math.min(left, crashesAStore)
