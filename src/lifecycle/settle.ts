@@ -108,8 +108,9 @@ export function settler(deps: SettleDeps): Settle {
       const signal = deadline()
       const active = await findActive(meeting, signal)
       if (active !== null && (await isNewer(active, operation, meeting, signal))) return overtake(operation)
-      // Also when nothing is shown: a vendor may hide a run that is not on air yet.
-      const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
+      // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
+      const stopping = providerOf(providers, meeting).stop(meeting.id, signal)
+      const stopped = await (active === null ? stopping.catch(() => false) : stopping)
       if (!stopped && (await findActive(meeting, signal)) !== null) return false
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
       if (openStart !== null) return false
