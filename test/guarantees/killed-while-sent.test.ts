@@ -92,7 +92,7 @@ async function killed(t: TestContext, name: string, ofNode: Environment) {
       if (kind === 'start' && afterWork) live += 1
       client(running.url, `Bearer ${key}`)(method, `/v2${path}`, {}, { 'x-request-id': id }).catch(() => {})
     }
-    await until(() => arrived() === 4 * (kill + 1))
+    await until(() => arrived() === 4 * (kill + 1), deadlineMs)
     const sent = (await rows()).filter(([, { state }]) => state === 'sent')
     if (sent.length !== 4) throw new Error(`killed with ${sent.length} operations in the state sent`)
     running.signal('SIGKILL')

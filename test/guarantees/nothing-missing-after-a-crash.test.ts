@@ -42,7 +42,7 @@ for (let left = crashes; left > 0; left -= crashesAStore) {
       process.signal('SIGKILL')
       await Promise.all([process.ended, ended])
       // One that is killed while it repairs what the last one left must leave no less.
-      if (random() < 0.2) {
+      if (random() < 0.15) {
         await pause(random() * 300)
         serving.process.signal('SIGKILL')
         await serving.process.ended
