@@ -1,5 +1,5 @@
 /**
- * Bar B3. A normal run has 6 kills, `LIVEGATE_KILLS=500` has all of the bar.
+ * Bar B3. A normal run has 4 kills, `LIVEGATE_KILLS=500` has all of the bar.
  * It prints its seed; `LIVEGATE_SEED=<seed>` makes the same choices again.
  */
 import t from 'tap'
@@ -18,7 +18,7 @@ import { Dice, seed, slowestMs, wanted } from './dice.ts'
 import { inMemory } from './in-memory.ts'
 
 const gateways = 4
-const killsOfEach = Math.ceil(wanted('LIVEGATE_KILLS', 6) / gateways)
+const killsOfEach = Math.ceil(wanted('LIVEGATE_KILLS', 4) / gateways)
 /** So long that no call ends by itself before the kill. */
 const deadlineMs = 6_000
 const settleMs = 30_000

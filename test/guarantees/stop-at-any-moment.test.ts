@@ -1,5 +1,5 @@
 /**
- * A start with faults, and a stop at some moment of it. A normal run has 144 of them, `LIVEGATE_STOPS=1000` has 1,008.
+ * A start with faults, and a stop at some moment of it. A normal run has 72 of them, `LIVEGATE_STOPS=1000` has 1,008.
  * Prints its seed; `LIVEGATE_SEED=<seed>` makes the same choices again.
  */
 import { setTimeout as pause } from 'node:timers/promises'
@@ -14,7 +14,7 @@ import { inMemory } from './in-memory.ts'
 import { allSettled, answered } from './start-rounds.ts'
 import { stopDuringStart } from './stop-moments.ts'
 
-const meetingsInEach = Math.ceil(wanted('LIVEGATE_STOPS', 144) / answers.length)
+const meetingsInEach = Math.ceil(wanted('LIVEGATE_STOPS', 72) / answers.length)
 const plenty = { calls: 1_000_000, seconds: 60 }
 const settings = { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty }
 
