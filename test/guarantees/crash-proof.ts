@@ -79,10 +79,11 @@ export function compare(round: Round): Findings {
     }
   }
 
+  // The successor repeats these at once, within this round.
+  for (const event of ofCalls) if (event.unmapped.outcome === 'unknown') round.cutOff.add(targetOf(event))
   const mutations = round.journal.filter(({ method }) => method !== 'GET')
   counts.upstream = mutations.length
   missing.push(...unannounced(mutations, round), ...unnamed(mutations, byRequest))
-  for (const event of ofCalls) if (event.unmapped.outcome === 'unknown') round.cutOff.add(targetOf(event))
   return { missing, counts }
 }
 
