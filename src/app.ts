@@ -14,8 +14,7 @@ import { type LimitOptions, limits } from './http/rate-limit.ts'
 import { decorateRequests, plainId } from './http/request.ts'
 import { security } from './http/security.ts'
 import { refuseUnknown, validator } from './http/validator.ts'
-import type { FindActive } from './lifecycle/active.ts'
-import type { Deadline } from './lifecycle/deadline.ts'
+import type { ActiveReads } from './lifecycle/active-reads.ts'
 import type { TenantLivestreams } from './lifecycle/livestreams.ts'
 import type { TenantMeetings } from './lifecycle/meetings.ts'
 import type { StartOnce } from './lifecycle/start.ts'
@@ -43,7 +42,7 @@ export interface Deps {
   fingerprint: Fingerprint
   operations: IdempotencyDeps['operations']
   settleNow: IdempotencyDeps['settleNow']
-  findActive: FindActive
+  readActive: ActiveReads['read']
   start: StartOnce
   stop: Stop
   livestreams: TenantLivestreams
@@ -54,7 +53,6 @@ export interface Deps {
   limits: Omit<LimitOptions, 'clock'>
   corsOrigins: readonly string[]
   docs: DocsAccess
-  deadline: Deadline
   /** Beyond it the handler of a request is stuck. */
   handlerTimeoutMs: number
   logger: FastifyBaseLogger

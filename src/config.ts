@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { KeyPlaces } from './audit/key-files.ts'
 import { type AuditReads, auditReads } from './audit/rollup.ts'
+import type { Quota } from './domain/quota.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import { Secret } from './domain/secret.ts'
 import { type Environment, Input, type ReadFile, readText } from './environment.ts'
@@ -23,6 +24,8 @@ export interface Config {
   readonly deadlineMs: number
   /** How long the outcome of a start may stay unknown before the vendor's silence counts as no. */
   readonly settleMs: number
+  /** A read is answered from what was seen within this time; 0: only those that ask together share an answer. */
+  readonly readTtlMs: number
   /** Ceiling of a graceful stop. */
   readonly shutdownMs: number
   readonly corsOrigins: readonly string[]
@@ -45,6 +48,8 @@ export interface DyteConfig {
   readonly baseUrl: URL
   readonly orgId: string
   readonly apiKey: Secret
+  /** The vendor's quota: so many calls in any so many seconds. */
+  readonly quota: Quota
 }
 
 /** The environment of this process; nothing else reads it. */
@@ -62,8 +67,10 @@ export const variables = [
   'LIVEGATE_READ_LIMIT',
   'LIVEGATE_WRITE_LIMIT',
   'LIVEGATE_ADDRESS_LIMIT',
+  'LIVEGATE_UPSTREAM_BUDGET',
   'LIVEGATE_DEADLINE_MS',
   'LIVEGATE_SETTLE_MS',
+  'LIVEGATE_READ_TTL_MS',
   'LIVEGATE_SHUTDOWN_MS',
   'LIVEGATE_CORS_ORIGINS',
   'LIVEGATE_DOCS',
@@ -87,8 +94,6 @@ const notBuiltYet = new Set([
   'REALTIMEKIT_API_TOKEN',
   'REALTIMEKIT_BASE_URL',
   'LIVEGATE_UPSTREAMS_FILE',
-  'LIVEGATE_UPSTREAM_BUDGET',
-  'LIVEGATE_READ_TTL_MS',
   'LIVEGATE_TRUSTED_PROXIES',
   'LIVEGATE_METRICS_PORT'
 ])
@@ -111,6 +116,7 @@ export function readConfig(env: Environment = environment, readFile: ReadFile = 
     addressLimit: input.limit('LIVEGATE_ADDRESS_LIMIT', { calls: 120, seconds: 60 }),
     deadlineMs: input.integer('LIVEGATE_DEADLINE_MS', 10_000, 100, 120_000),
     settleMs: input.integer('LIVEGATE_SETTLE_MS', 30_000, 1_000, 600_000),
+    readTtlMs: input.integer('LIVEGATE_READ_TTL_MS', 1_000, 0, 60_000),
     shutdownMs: input.integer('LIVEGATE_SHUTDOWN_MS', 9_000, 100, 600_000),
     corsOrigins: input.origins('LIVEGATE_CORS_ORIGINS'),
     docs: input.choice('LIVEGATE_DOCS', ['off', 'public', 'key'] as const, 'public'),
@@ -172,7 +178,9 @@ function readDyte(input: Input): DyteConfig {
     kind: 'dyte',
     baseUrl: input.address('DYTE_BASE_URL', 'https://api.dyte.io/v2'),
     orgId,
-    apiKey: new Secret(apiKey)
+    apiKey: new Secret(apiKey),
+    // Dyte's own figure (contract section 6).
+    quota: input.quota('LIVEGATE_UPSTREAM_BUDGET', { calls: 2_000, seconds: 60 })
   })
 }
 

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { parseQuota, type Quota } from './domain/quota.ts'
 import { parseRateLimit, type RateLimit } from './domain/rate-limit.ts'
 
 /** Everything that is wrong with the configuration, in one message that names variables and never shows a value. */
@@ -58,6 +59,14 @@ export class Input {
     const limit = text === '' ? fallback : parseRateLimit(text)
     if (limit === null) this.problem(`${name} must be calls/seconds, like 600/60`)
     return Object.freeze(limit ?? fallback)
+  }
+
+  /** The vendor's quota, `calls/seconds`. */
+  quota(name: string, fallback: Quota): Quota {
+    const text = this.text(name, '')
+    const quota = text === '' ? fallback : parseQuota(text)
+    if (quota === null) this.problem(`${name} must be calls/seconds, like 2000/60, with at least 10 calls`)
+    return Object.freeze(quota ?? fallback)
   }
 
   /** A vendor's address. Without TLS the credentials would be readable on the way: only for this machine itself. */

@@ -15,8 +15,8 @@ import { type Directory, openDirectory } from './store/directory.ts'
 import { operationsIn } from './store/operations.ts'
 import { takeServeLock } from './store/serve-lock.ts'
 import { openStore, type Store } from './store/store.ts'
-import { dyte } from './upstream/dyte.ts'
-import type { Providers } from './upstream/provider.ts'
+import type { Upstreams } from './upstream/provider.ts'
+import { openRecordedUpstream } from './upstreams.ts'
 
 export interface Gateway {
   /** Where it listens, e.g. `http://127.0.0.1:3000`. */
@@ -36,7 +36,7 @@ export interface GatewayOptions {
   /** Extra trusted certificate authorities for the vendor, in PEM. */
   upstreamCa?: string
   /** Vendor accounts beside the configured one, by the name that their meetings carry. */
-  upstreams?: Providers
+  upstreams?: Upstreams
 }
 
 /** Changes made by other processes (a revoked key) act within this time. */
@@ -53,7 +53,7 @@ export async function startGateway({
   logger,
   clock = systemClock,
   upstreamCa,
-  upstreams = new Map()
+  upstreams: others = new Map()
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   const lock = await takeServeLock(storeFile, shutdownMs, () => {
@@ -84,11 +84,11 @@ export async function startGateway({
     opened.push(() => audited.checkpointer.close())
     const directory = await openDirectory(store, clock.now)
 
-    const providers: Providers = new Map([
-      ['default', dyte({ ...config.upstream, ...(upstreamCa !== undefined && { ca: upstreamCa }) })],
-      ...upstreams
+    const upstreams: Upstreams = new Map([
+      ['default', await openRecordedUpstream({ config, clock, log: logger, ca: upstreamCa })],
+      ...others
     ])
-    for (const provider of providers.values()) opened.push(() => provider.close())
+    for (const upstream of upstreams.values()) opened.push(() => upstream.close())
 
     const ending = new AbortController()
     const state = { ready: false, draining: false, auditTrouble: false }
@@ -112,7 +112,7 @@ export async function startGateway({
     const { recorded, motion, openOperations, ...given } = services({
       store,
       directory,
-      providers,
+      upstreams,
       audited,
       rollup,
       repairs,

@@ -4,6 +4,7 @@ import type { AuditedStore } from './audited-store.ts'
 import type { Config } from './config.ts'
 import type { Clock } from './domain/clock.ts'
 import { findActive } from './lifecycle/active.ts'
+import { activeReads } from './lifecycle/active-reads.ts'
 import { isComing } from './lifecycle/coming.ts'
 import { deadlines } from './lifecycle/deadline.ts'
 import { findStarted } from './lifecycle/evidence.ts'
@@ -15,6 +16,7 @@ import { OpenOperations } from './lifecycle/open-operations.ts'
 import { recorder } from './lifecycle/recorded.ts'
 import type { Repairs } from './lifecycle/repairs.ts'
 import { settler } from './lifecycle/settle.ts'
+import { Changes } from './lifecycle/shared-reads.ts'
 import { type Started, startOnce } from './lifecycle/start.ts'
 import { stillAllowed } from './lifecycle/still-allowed.ts'
 import { type Stopped, stop } from './lifecycle/stop.ts'
@@ -23,13 +25,13 @@ import { livestreamsIn } from './store/livestreams.ts'
 import { meetingsIn } from './store/meetings.ts'
 import { operationsIn } from './store/operations.ts'
 import type { Store } from './store/store.ts'
-import type { Providers } from './upstream/provider.ts'
+import type { Upstreams } from './upstream/provider.ts'
 
 /** What the services are made of. */
 export interface Parts {
   store: Store
   directory: Directory
-  providers: Providers
+  upstreams: Upstreams
   audited: AuditedStore
   rollup: ReadRollup
   repairs: Repairs
@@ -43,7 +45,7 @@ export interface Parts {
 export function services({
   store,
   directory,
-  providers,
+  upstreams,
   audited,
   rollup,
   repairs,
@@ -53,7 +55,7 @@ export function services({
   ending
 }: Parts) {
   const { engine } = store
-  const { deadlineMs, settleMs, corsOrigins, docs } = config
+  const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
   const deadline = deadlines(deadlineMs, ending)
   const auditEvents = audited.events
   const operations = operationsIn(store)
@@ -62,17 +64,23 @@ export function services({
 
   const observe = observer({ livestreams, directory, log, clock })
   const coming = isComing({ livestreams, clock, settleMs })
-  const active = findActive({ providers, livestreams, observe, isComing: coming })
+  const changes = new Changes()
+  const reading = { changes, clock, deadline, readTtlMs }
+  const look = findActive({ upstreams, livestreams, observe, isComing: coming })
+  const active = activeReads({ ...reading, findActive: look })
   const forget = (id: string): void => directory.forget(id)
   const appendEvent = rollup.append.bind(rollup)
   const repair = repairs.add.bind(repairs)
   const allowed = stillAllowed({ directory, clock })
   const motion = new Motion<Started, Stopped>()
-  const shared = { providers, engine, operations, livestreams, auditEvents, motion, clock, deadline, deadlineMs }
+  const shared = {
+    ...{ upstreams, engine, operations, livestreams, auditEvents, motion, clock, deadline, deadlineMs },
+    findActive: active.findActive,
+    changed: active.changed
+  }
   const settle = settler({
     ...shared,
-    findActive: active,
-    findStarted: findStarted({ providers, livestreams, findActive: active }),
+    findStarted: findStarted({ upstreams, livestreams, findActive: active.findActive }),
     holds: async ({ tenantId, id }) => (await directory.meeting(tenantId, id)) !== null,
     forget
   })
@@ -81,7 +89,6 @@ export function services({
   const recorded = recorder({ ...shared, repair, settleLater, forget, log })
   const acting = {
     ...shared,
-    findActive: active,
     settle,
     stillAllowed: allowed,
     recorded,
@@ -99,15 +106,14 @@ export function services({
     auditEvents,
     appendEvent,
     fingerprint: audited.keys.fingerprint,
-    findActive: active,
+    readActive: active.read,
     start: startOnce(acting),
     stop: stop(acting),
-    livestreams: tenantLivestreams({ ...acting, observe, isComing: coming }),
-    meetings: tenantMeetings({ ...acting, meetings, directory }),
+    livestreams: tenantLivestreams({ ...acting, ...reading, observe, isComing: coming }),
+    meetings: tenantMeetings({ ...acting, ...reading, meetings, directory }),
     clock,
     corsOrigins,
     docs,
-    deadline,
     // A stop may wait for a start, each within its deadline, and for the store; what takes longer is stuck.
     handlerTimeoutMs: 3 * deadlineMs + 5_000
   }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Config, isLoopback, readConfig } from '../config.ts'
 import { makeKey } from '../domain/api-key.ts'
+import { systemClock } from '../domain/clock.ts'
 import { presets } from '../domain/scope.ts'
 import { startGateway } from '../gateway.ts'
 import { makeLogger } from '../logger.ts'
@@ -11,7 +12,7 @@ import { apiKeysIn } from '../store/api-keys.ts'
 import { meetingsIn } from '../store/meetings.ts'
 import { openStoreHere } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
-import { dyte } from '../upstream/dyte.ts'
+import { openUpstream } from '../upstream/open-upstream.ts'
 import { cannotListen } from './cannot-listen.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
 import { onSignal } from './on-signal.ts'
@@ -111,8 +112,9 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
 }
 
 /** Two tenants, each with a key that may do everything and a meeting. */
-async function seed({ storeFile, upstream }: Config): Promise<Seeded[]> {
-  const provider = dyte(upstream)
+async function seed({ storeFile, upstream, deadlineMs }: Config): Promise<Seeded[]> {
+  const vendor = openUpstream({ ...upstream, deadlineMs, clock: systemClock })
+  const provider = vendor.on({ tenantId: 'operator', lane: 'mutation' })
   const store = await openStoreHere(storeFile)
   try {
     const seeded: Seeded[] = []
@@ -135,7 +137,7 @@ async function seed({ storeFile, upstream }: Config): Promise<Seeded[]> {
     return seeded
   } finally {
     await store.close()
-    await provider.close()
+    await vendor.close()
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { ConfigError, readUpstreamConfig } from '../config.ts'
+import { systemClock } from '../domain/clock.ts'
 import { Failure } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
 import type { Statement } from '../store/engine.ts'
@@ -112,8 +113,10 @@ const askWithinMs = 5_000
 /** Null when the vendor can't be asked, which is no reason not to go on, but is said. */
 async function askVendor(io: Io, meetingId: string): Promise<boolean | null> {
   try {
-    const { dyte } = await import('../upstream/dyte.ts')
-    const vendor = dyte(readUpstreamConfig(io.env))
+    const { openUpstream } = await import('../upstream/open-upstream.ts')
+    const config = readUpstreamConfig(io.env)
+    const upstream = openUpstream({ ...config, deadlineMs: askWithinMs, clock: systemClock })
+    const vendor = upstream.on({ tenantId: 'operator', lane: 'read' })
     try {
       const signal = AbortSignal.timeout(askWithinMs)
       if ((await vendor.findActive(meetingId, signal)) !== null) return true
@@ -122,7 +125,7 @@ async function askVendor(io: Io, meetingId: string): Promise<boolean | null> {
       }
       return false
     } finally {
-      await vendor.close()
+      await upstream.close()
     }
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof Failure)) throw error

@@ -29,7 +29,7 @@ async function describedApp(): Promise<FastifyInstance> {
     operations: { findByKey: nothing },
     settleNow: nothing,
     appendEvent() {},
-    findActive: nothing,
+    readActive: nothing,
     start: nothing,
     stop: nothing,
     livestreams: { find: nothing, list: nothing },
@@ -45,7 +45,6 @@ async function describedApp(): Promise<FastifyInstance> {
     },
     corsOrigins: [],
     docs: 'public',
-    deadline: () => AbortSignal.abort(),
     handlerTimeoutMs: 1_000,
     logger: makeLogger('silent')
   })

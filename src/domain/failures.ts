@@ -159,6 +159,16 @@ export const OutcomeUnknown = failure(
   'Nobody knows whether it was done: the gateway ended before the livestream provider answered'
 )
 export const UpstreamUnreachable = failure(502, 'upstream_unreachable', 'The livestream provider could not be reached')
+export const UpstreamUnavailable = failure(
+  503,
+  'upstream_unavailable',
+  'The livestream provider failed several times in a row: it is not asked for a moment'
+)
+export const UpstreamBudgetExhausted = failure(
+  503,
+  'upstream_budget_exhausted',
+  "The organisation's share of the livestream provider's quota is used up for the moment"
+)
 export const UpstreamThrottled = failure(503, 'upstream_throttled', 'The livestream provider asks to slow down')
 export const AuditUnavailable = failure(503, 'audit_unavailable', 'It could not be recorded')
 export const StoreUnavailable = failure(503, 'store_unavailable', 'The store cannot be read')

@@ -1,26 +1,26 @@
 import { isOver, isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
-import type { Provider, Providers } from '../upstream/provider.ts'
+import type { Lane, Provider, Upstreams } from '../upstream/provider.ts'
 import type { IsComing } from './coming.ts'
 import type { Observe } from './observe.ts'
 
 export interface ActiveDeps {
-  providers: Providers
+  upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   observe: Observe
   isComing: IsComing
 }
 
 /**
- * The meeting's active livestream as the vendor shows it right now, or null. A vendor may hide a run that is INVOKED but not
+ * The meeting's active livestream as the vendor shows it right now, or null; asked in that lane of the quota. A vendor may hide a run that is INVOKED but not
  * yet LIVE (contract section 11, question 4): then our last run of this meeting is asked for by its own id.
  */
-export type FindActive = (meeting: OwnedMeeting, signal: AbortSignal) => Promise<LivestreamWithKey | null>
+export type FindActive = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) => Promise<LivestreamWithKey | null>
 
-export function findActive({ providers, livestreams, observe, isComing }: ActiveDeps): FindActive {
-  return async (meeting, signal) => {
-    const provider = providerOf(providers, meeting)
+export function findActive({ upstreams, livestreams, observe, isComing }: ActiveDeps): FindActive {
+  return async (meeting, lane, signal) => {
+    const provider = providerOf(upstreams, meeting, lane)
     const { id: meetingId, tenantId, upstream } = meeting
     const keep = (livestream: LivestreamWithKey) =>
       observe({ id: livestream.id, tenantId, upstream, meetingId }, livestream)
@@ -45,9 +45,13 @@ export function findActive({ providers, livestreams, observe, isComing }: Active
   }
 }
 
-/** @throws Error when a row names an upstream that the configuration no longer has */
-export function providerOf(providers: Providers, { upstream }: { upstream: string }): Provider {
-  const provider = providers.get(upstream)
-  if (provider === undefined) throw new Error(`no upstream is called ${upstream}`)
-  return provider
+/** The vendor that a tenant's meeting or livestream is at. @throws Error when the configuration no longer has that upstream */
+export function providerOf(
+  upstreams: Upstreams,
+  { upstream, tenantId }: { upstream: string; tenantId: string },
+  lane: Lane
+): Provider {
+  const known = upstreams.get(upstream)
+  if (known === undefined) throw new Error(`no upstream is called ${upstream}`)
+  return known.on({ tenantId, lane })
 }

@@ -1,11 +1,11 @@
 import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
-import type { Provider, Providers, Run } from '../upstream/provider.ts'
+import type { Provider, Run, Upstreams } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
 
 export interface EvidenceDeps {
-  providers: Providers
+  upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   findActive: FindActive
 }
@@ -20,12 +20,12 @@ export type FindStarted = (
   signal: AbortSignal
 ) => Promise<LivestreamWithKey | null>
 
-export function findStarted({ providers, livestreams, findActive }: EvidenceDeps): FindStarted {
+export function findStarted({ upstreams, livestreams, findActive }: EvidenceDeps): FindStarted {
   return async (meeting, sentAtMs, signal) => {
     // Nothing was live when the start was sent: what is now has begun since.
-    const active = await findActive(meeting, signal)
+    const active = await findActive(meeting, 'mutation', signal)
     if (active !== null) return active
-    const provider = providerOf(providers, meeting)
+    const provider = providerOf(upstreams, meeting, 'mutation')
     const runs = await provider.findRuns(meeting.id, signal)
     // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
     const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)

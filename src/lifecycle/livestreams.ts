@@ -5,41 +5,58 @@ import type { OwnedLivestream } from '../domain/livestream.ts'
 import { type ListedLivestream, withoutKey } from '../domain/livestream.ts'
 import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
 import type { LivestreamFilter, Livestreams } from '../store/livestreams.ts'
-import type { LivestreamWithSessions, Providers } from '../upstream/provider.ts'
+import type { LivestreamWithSessions, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import { briefly } from './briefly.ts'
 import type { IsComing } from './coming.ts'
 import type { Deadline } from './deadline.ts'
 import type { Observe } from './observe.ts'
+import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
 export interface LivestreamsDeps {
-  providers: Providers
+  upstreams: Upstreams
   livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'observe' | 'gone'>
   observe: Observe
   isComing: IsComing
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
+  changes: Changes
+  readTtlMs: number
   settleMs: number
 }
 
 /** What a tenant can see of its livestreams. */
 export interface TenantLivestreams {
-  /** As the vendor shows it now, with a page of its runs. @throws LivestreamNotFound when the vendor doesn't have it */
-  find(livestream: OwnedLivestream, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions>
+  /**
+   * As the vendor has shown it within the last `LIVEGATE_READ_TTL_MS`, with a page of its runs.
+   * @throws LivestreamNotFound when the vendor doesn't have it
+   */
+  find(livestream: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Seen<LivestreamWithSessions>>
   /** From our own rows; at most `refreshedPerList` of those whose run isn't over are asked for first. Never with stream keys. */
   list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
 }
+
+/** As the vendor shows it; `coming` when its run is yet to come (`coming.ts`). */
+type Found = LivestreamWithSessions & { coming: boolean }
 
 /** A list may cost the vendor's quota at most so many calls. */
 const refreshedPerList = 10
 
 export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
-  const { providers, livestreams, observe, isComing, log, clock, deadline, settleMs } = deps
+  const { upstreams, livestreams, observe, isComing, log, clock, deadline, settleMs, changes, readTtlMs } = deps
+  const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, clock })
 
-  async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal) {
-    const found = await providerOf(providers, owner).findLivestream(owner.id, page, signal)
-    if (found === null) throw new LivestreamNotFound()
+  function shared(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Seen<Found | null>> {
+    // No tenant id has a slash, and no livestream id a question mark.
+    const key = `${owner.tenantId}/${owner.id}?${page.pageNo}&${page.perPage}`
+    const ask = (nobodyWaits: AbortSignal) => look(owner, page, deadline(nobodyWaits))
+    return reads.read({ key, subject: owner.meetingId ?? owner.id, ask, signal })
+  }
+
+  async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Found | null> {
+    const found = await providerOf(upstreams, owner, 'read').findLivestream(owner.id, page, signal)
+    if (found === null) return null
     if ((found.livestream.meeting_id ?? owner.meetingId) !== owner.meetingId) {
       throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
     }
@@ -55,9 +72,10 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
 
   return {
     async find(owner, page, signal) {
-      const found = await look(owner, page, deadline(signal))
-      await observe(owner, found.livestream)
-      return found
+      const { value: found, ...seen } = await shared(owner, page, signal)
+      if (found === null) throw new LivestreamNotFound()
+      if (seen.how === 'miss') await observe(owner, found.livestream)
+      return { ...seen, value: found }
     },
 
     async list(caller, filter) {
@@ -67,7 +85,11 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       await Promise.all(
         open.map(async owner => {
           try {
-            const { livestream, coming } = await look(owner, { pageNo: 1, perPage: 1 }, signal)
+            const { value: found, how } = await shared(owner, { pageNo: 1, perPage: 1 }, signal)
+            if (found === null) throw new LivestreamNotFound()
+            const { livestream, coming } = found
+            // Somebody else has just had it written down, or it can't be asked for.
+            if (how !== 'miss') return
             // Lists must not prolong the time for which a run counts as coming.
             if (coming) return
             const kept = livestreams.observe(owner, withoutKey(livestream), clock.now())

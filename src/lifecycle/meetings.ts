@@ -7,13 +7,14 @@ import { type Paged, pagingOf } from '../domain/paging.ts'
 import type { Directory } from '../store/directory.ts'
 import type { Engine, Statement } from '../store/engine.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../store/meetings.ts'
-import type { Providers } from '../upstream/provider.ts'
+import type { Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import type { Recorded } from './recorded.ts'
+import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
 export interface MeetingsDeps {
-  providers: Providers
+  upstreams: Upstreams
   engine: Pick<Engine, 'write'>
   meetings: Pick<Meetings, 'created' | 'observed' | 'missing' | 'list'>
   directory: Pick<Directory, 'forget'>
@@ -21,6 +22,8 @@ export interface MeetingsDeps {
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
+  changes: Changes
+  readTtlMs: number
 }
 
 /** What a tenant can do with its meetings. */
@@ -28,7 +31,7 @@ export interface TenantMeetings {
   /** The new meeting belongs to the caller's tenant. It is sent once: a lost answer leaves a meeting that nobody owns. */
   create(caller: Caller, wish: NewMeeting): Promise<Meeting>
   /** @throws MeetingNotFound when the vendor doesn't have it (any more) */
-  find(meeting: OwnedMeeting, signal: AbortSignal): Promise<Meeting>
+  find(meeting: OwnedMeeting, signal: AbortSignal): Promise<Seen<Meeting>>
   /** @throws MeetingNotFound */
   update(caller: Caller, meeting: OwnedMeeting, change: MeetingChange): Promise<Meeting>
   /** From our own rows; at most `refreshedPerPage` of the page are asked for anew. */
@@ -41,11 +44,12 @@ const refreshedPerPage = 10
 const freshForMs = 60_000
 
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
-  const { providers, engine, meetings, directory, recorded, log, clock, deadline } = deps
+  const { upstreams, engine, meetings, directory, recorded, log, clock, deadline, changes, readTtlMs } = deps
+  const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, clock })
 
   /** Asks the vendor, and keeps behind the answer what it said; also that it has no such meeting, so that lists don't ask on. */
   async function look({ id, tenantId, upstream }: OwnedMeeting, signal: AbortSignal): Promise<Meeting | null> {
-    const found = providerOf(providers, { upstream }).findMeeting(id, signal)
+    const found = providerOf(upstreams, { upstream, tenantId }, 'read').findMeeting(id, signal)
     // An id that the vendor doesn't accept is one that it doesn't have, as far as lists go on asking.
     const seen = await found.catch(error => {
       if (error instanceof UpstreamRefused) keep(id, meetings.missing(tenantId, id, clock.now()))
@@ -68,7 +72,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       const { id: tenantId, upstream } = caller.tenant
       const mutation = { caller, kind: 'create_meeting', upstream, meetingId: null } as const
       const created = await recorded(mutation, async () => {
-        const provider = providerOf(providers, caller.tenant)
+        const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
         const meeting = await provider.createMeeting(wish, deadline())
         const statements = meetings.created({ id: meeting.id, tenantId, upstream }, meeting, clock.now())
         return { value: meeting, data: meeting, status: 201, meetingId: meeting.id, statements }
@@ -78,17 +82,21 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     },
 
     async find(meeting, signal) {
-      const seen = await look(meeting, deadline(signal))
-      if (seen === null) throw new MeetingNotFound()
-      return seen
+      const { tenantId, id } = meeting
+      const ask = (nobodyWaits: AbortSignal) => look(meeting, deadline(nobodyWaits))
+      // No tenant id has a slash.
+      const { value, ...seen } = await reads.read({ key: `${tenantId}/${id}`, subject: id, ask, signal })
+      if (value === null) throw new MeetingNotFound()
+      return { ...seen, value }
     },
 
     async update(caller, meeting, change) {
       const { id: meetingId } = meeting
       const mutation = { caller, kind: 'update_meeting', upstream: meeting.upstream, meetingId } as const
       return recorded(mutation, async () => {
-        const provider = providerOf(providers, meeting)
+        const provider = providerOf(upstreams, meeting, 'mutation')
         const updated = await provider.updateMeeting(meetingId, change, deadline())
+        changes.note(meetingId)
         const statements = meetings.observed(meeting.tenantId, updated, clock.now())
         return { value: updated, data: updated, status: 200, statements }
       })

@@ -8,8 +8,9 @@ import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, type Statement, writeIf } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { OperationEnd, Operations } from '../store/operations.ts'
-import type { Providers } from '../upstream/provider.ts'
+import type { Upstreams } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
+import type { ActiveReads } from './active-reads.ts'
 import type { Deadline } from './deadline.ts'
 import { beganAfter, type FindStarted } from './evidence.ts'
 import type { Motion } from './motion.ts'
@@ -20,8 +21,9 @@ export interface SettleDeps {
   operations: Pick<Operations, 'find' | 'ended' | 'openStart' | 'hadOpenStart' | 'startedSince' | 'unconfirmedStops'>
   livestreams: Pick<Livestreams, 'observed'>
   auditEvents: Pick<AuditEvents, 'append'>
-  providers: Providers
+  upstreams: Upstreams
   findActive: FindActive
+  changed: ActiveReads['changed']
   findStarted: FindStarted
   /** Whether the meeting is still the tenant's. */
   holds(meeting: OwnedMeeting): Promise<boolean>
@@ -50,7 +52,7 @@ const looksApartMs = 5_000
 const rememberedLooks = 10_000
 
 export function settler(deps: SettleDeps): Settle {
-  const { operations, livestreams, findActive, findStarted, motion, providers, clock, deadline, deadlineMs } = deps
+  const { operations, livestreams, findActive, findStarted, motion, upstreams, clock, deadline, deadlineMs } = deps
   /** Of starts, on the monotonic clock: the first look, and the first that counts. Forgotten at a restart: then two more. */
   const looks = new Map<string, { sinceMs: number; nothingAtMs: number | null }>()
 
@@ -106,13 +108,14 @@ export function settler(deps: SettleDeps): Settle {
       // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
       const openStart = await operations.openStart(meeting.id)
       const signal = deadline()
-      const active = await findActive(meeting, signal)
+      const active = await findActive(meeting, 'stop', signal)
       if (active !== null && (await isNewer(active, operation, meeting, signal))) return overtake(operation)
       // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
-      const stopping = providerOf(providers, meeting).stop(meeting.id, signal)
+      const stopping = providerOf(upstreams, meeting, 'stop').stop(meeting.id, signal)
       const stopped = await (active === null ? stopping.catch(() => false) : stopping)
-      if (!stopped && (await findActive(meeting, signal)) !== null) return false
+      if (!stopped && (await findActive(meeting, 'stop', signal)) !== null) return false
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
+      deps.changed(meeting, null)
       if (openStart !== null) return false
       await confirmStops(meeting.id)
       return end(operation, doneStop)
@@ -128,7 +131,7 @@ export function settler(deps: SettleDeps): Settle {
   ): Promise<boolean> {
     // What became of a start that was open when the stop was sent is what the stop was for, however late it began.
     if (await operations.hadOpenStart(meeting.id, stop.sentAtMs)) return false
-    return beganAfter(providerOf(providers, meeting), active.id, stop.sentAtMs, signal)
+    return beganAfter(providerOf(upstreams, meeting, 'stop'), active.id, stop.sentAtMs, signal)
   }
 
   /** Nothing is live: then no earlier stop has anything left to do. */

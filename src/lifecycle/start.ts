@@ -5,8 +5,9 @@ import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
-import type { LivestreamWish, Providers } from '../upstream/provider.ts'
+import type { LivestreamWish, Upstreams } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
+import type { ActiveReads } from './active-reads.ts'
 import type { Deadline } from './deadline.ts'
 import type { Motion } from './motion.ts'
 import type { Done, Mutation } from './mutation.ts'
@@ -23,11 +24,12 @@ export interface Started {
 }
 
 export interface StartDeps {
-  providers: Providers
+  upstreams: Upstreams
   operations: Pick<Operations, 'openStart' | 'unconfirmedStops'>
   settle: Settle
   livestreams: Pick<Livestreams, 'observed'>
   findActive: FindActive
+  changed: ActiveReads['changed']
   stillAllowed: StillAllowed
   recorded: Recorded
   motion: Motion<Started, unknown>
@@ -44,27 +46,27 @@ export interface StartDeps {
 export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
 
 export function startOnce(deps: StartDeps): StartOnce {
-  const { findActive, stillAllowed, recorded, motion, providers, livestreams, operations, settle } = deps
-  const { clock, deadline, deadlineMs } = deps
+  const { findActive, stillAllowed, recorded, motion, upstreams, livestreams, operations, settle } = deps
+  const { changed, clock, deadline, deadlineMs } = deps
 
   async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish, waited: boolean): Promise<Started> {
     if (waited) await unsent(() => stillAllowed(caller, meeting, 'start'))
     await unsent(() => settleEarlier(meeting))
     const signal = deadline()
-    const active = await unsent(() => findActive(meeting, signal))
+    const active = await unsent(() => findActive(meeting, 'mutation', signal))
     await unsent(() => overtakeStops(meeting))
     if (active !== null) return { livestream: active, started: false, sent: false }
 
     return recorded(mutationOf(caller, meeting), async (): Promise<Done<Started>> => {
       try {
-        const livestream = await providerOf(providers, meeting).start(meeting.id, wish, signal)
+        const livestream = await providerOf(upstreams, meeting, 'mutation').start(meeting.id, wish, signal)
         return done({ livestream: { ...livestream, ...named(livestream, wish) }, started: true, sent: true })
       } catch (error) {
         // Somebody else, a browser perhaps, was faster than our look.
         const elsewhere = error instanceof LiveElsewhere
         const lost = error instanceof Failure && error.outcome === 'unknown' && !signal.aborted
         if (!elsewhere && !lost) throw error
-        const livestream = await findActive(meeting, signal).catch(cause => {
+        const livestream = await findActive(meeting, 'mutation', signal).catch(cause => {
           throw elsewhere && cause instanceof Failure ? withOutcome(cause, 'failed') : error
         })
         if (livestream === null) throw error
@@ -75,6 +77,7 @@ export function startOnce(deps: StartDeps): StartOnce {
 
     function done(value: Started): Done<Started> {
       const { livestream, started } = value
+      changed(meeting, livestream)
       const owner = { id: livestream.id, tenantId: meeting.tenantId, upstream: meeting.upstream, meetingId: meeting.id }
       return {
         value,

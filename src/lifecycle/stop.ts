@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { Failure, NoActiveLivestream, StartUnsettled, UpstreamRefused, withOutcome } from '../domain/failures.ts'
@@ -7,8 +8,9 @@ import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Operation } from '../domain/operation.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
-import type { Providers } from '../upstream/provider.ts'
+import type { Lane, Upstreams } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
+import type { ActiveReads } from './active-reads.ts'
 import type { Deadline } from './deadline.ts'
 import type { Motion } from './motion.ts'
 import type { Done, Mutation } from './mutation.ts'
@@ -17,12 +19,13 @@ import { type Settle, stoppedData } from './settle.ts'
 import type { StillAllowed } from './still-allowed.ts'
 
 export interface StopDeps {
-  providers: Providers
+  upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting' | 'observed'>
   operations: Pick<Operations, 'openStart'>
   settle: Settle
   stillAllowed: StillAllowed
   findActive: FindActive
+  changed: ActiveReads['changed']
   recorded: Recorded
   motion: Motion<unknown, Stopped>
   clock: Clock
@@ -45,10 +48,37 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
 /** Between two stops of one meeting, unless a start came between. */
 const spacingMs = 1_000
+/** After a stop that had nothing to stop: the next ones of that meeting may not use what is kept for stops. */
+const fruitlessForMs = 10_000
+/** So many meetings are remembered. */
+const maxFruitless = 10_000
 
 export function stop(deps: StopDeps): Stop {
-  const { providers, livestreams, findActive, recorded, motion, operations, settle, stillAllowed, clock, deadline } =
-    deps
+  const {
+    upstreams,
+    livestreams,
+    findActive,
+    changed,
+    recorded,
+    motion,
+    operations,
+    settle,
+    stillAllowed,
+    clock,
+    deadline
+  } = deps
+  /** When a stop of a meeting had nothing to stop, on the monotonic clock. */
+  const fruitlessAtMs = new LRUCache<string, number>({ max: maxFruitless })
+
+  /**
+   * Nothing holds back the stop of a meeting that may be live. That it is not was just proved when a stop had nothing to stop and
+   * nobody has started since: a loop of such stops has the rights of any other mutation, else it would empty the vendor's quota.
+   */
+  function laneOf({ id }: OwnedMeeting): Lane {
+    const atMs = fruitlessAtMs.get(id)
+    const isProved = atMs !== undefined && clock.monotonic() - atMs < fruitlessForMs && motion.stoppedAtMs.has(id)
+    return isProved ? 'mutation' : 'stop'
+  }
 
   async function lead(caller: Caller, meeting: OwnedMeeting, waited: boolean): Promise<Stopped> {
     if (waited) await stillAllowed(caller, meeting, 'stop')
@@ -59,15 +89,19 @@ export function stop(deps: StopDeps): Stop {
     const openStart = operations.openStart(meeting.id).catch(() => null)
     return recorded(mutationOf(caller, meeting), async (): Promise<Done<Stopped>> => {
       const start = await openStart
-      const stopped = await send(meeting, signal)
+      const lane = start === null ? laneOf(meeting) : 'stop'
+      const stopped = await send(meeting, lane, signal)
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
+      changed(meeting, null)
       if (start !== null) await settleStart(start, meeting, signal)
       await settle.confirmStops(meeting.id).catch(() => {}) // the store may be away: then they end with the next one
       const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+      // A vendor may call it a success to stop nothing.
+      const fruitless = !stopped || last === null || !isRunning(last.status)
+      if (fruitless) fruitlessAtMs.set(meeting.id, clock.monotonic())
       if (!stopped && last === null) throw new NoActiveLivestream()
       return {
-        // A vendor may call it a success to stop nothing.
-        value: { fruitless: !stopped || last === null || !isRunning(last.status) },
+        value: { fruitless },
         status: 200,
         data: stoppedData,
         livestreamId: last?.id ?? null,
@@ -77,9 +111,9 @@ export function stop(deps: StopDeps): Stop {
   }
 
   /** True when something was stopped. Nothing live, says the vendor: it may say so of a run that is only INVOKED. A look tells. */
-  async function send(meeting: OwnedMeeting, signal: AbortSignal): Promise<boolean> {
-    const stopped = await providerOf(providers, meeting).stop(meeting.id, signal)
-    if (!stopped && (await look(meeting, signal)) !== null) throw new UpstreamRefused({ outcome: 'unknown' })
+  async function send(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<boolean> {
+    const stopped = await providerOf(upstreams, meeting, lane).stop(meeting.id, signal)
+    if (!stopped && (await look(meeting, lane, signal)) !== null) throw new UpstreamRefused({ outcome: 'unknown' })
     return stopped
   }
 
@@ -89,16 +123,16 @@ export function stop(deps: StopDeps): Stop {
    */
   async function settleStart(start: Operation, meeting: OwnedMeeting, signal: AbortSignal): Promise<void> {
     const settled = await settle(start).catch(() => false)
-    if (settled && (await look(meeting, signal)) !== null) await send(meeting, signal)
+    if (settled && (await look(meeting, 'stop', signal)) !== null) await send(meeting, 'stop', signal)
     if (settled) return
     const message = 'An earlier start of this meeting is not settled yet: the stop is sent again when it is'
     throw new StartUnsettled({ message, outcome: 'unknown', retryAfterSeconds: 1 })
   }
 
   /** After a stop was sent nothing says "not sent" any more. */
-  async function look(meeting: OwnedMeeting, signal: AbortSignal) {
+  async function look(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) {
     try {
-      return await findActive(meeting, signal)
+      return await findActive(meeting, lane, signal)
     } catch (error) {
       throw error instanceof Failure ? withOutcome(error, 'unknown') : error
     }

@@ -63,6 +63,8 @@ export const vendorFailures = [
   catalogue.UpstreamFailed,
   catalogue.UpstreamMalformed,
   catalogue.UpstreamUnreachable,
+  catalogue.UpstreamUnavailable,
+  catalogue.UpstreamBudgetExhausted,
   catalogue.UpstreamThrottled,
   catalogue.UpstreamTooLate
 ]

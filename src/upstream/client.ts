@@ -11,6 +11,7 @@ import {
   UpstreamUnreachable
 } from '../domain/failures.ts'
 import type { Secret } from '../domain/secret.ts'
+import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from './vendor-limit.ts'
 
 export interface ClientOptions {
   /** The vendor's address with its path, e.g. `https://api.dyte.io/v2`. The origin is fixed: no answer can lead elsewhere. */
@@ -23,6 +24,8 @@ export interface ClientOptions {
   keepAlive?: boolean
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
+  /** Hears what the vendor says is left of its quota, with each answer that says so. */
+  onLimit?(limit: VendorLimit): void
 }
 
 export interface Call {
@@ -48,8 +51,9 @@ export class UpstreamClient {
   readonly #pool: Pool
   readonly #basePath: string
   readonly #authorization: Secret
+  readonly #onLimit: (limit: VendorLimit) => void
 
-  constructor({ baseUrl, authorization, connections = 64, keepAlive = true, ca }: ClientOptions) {
+  constructor({ baseUrl, authorization, connections = 64, keepAlive = true, ca, onLimit }: ClientOptions) {
     // Said aloud, so that no variable or flag of the process can take it back.
     const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca !== undefined && { ca }) }
     const connect = buildConnector({ timeout: 5_000, allowH2: false, ...tls })
@@ -67,6 +71,7 @@ export class UpstreamClient {
     })
     this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
     this.#authorization = authorization
+    this.#onLimit = onLimit ?? (() => {})
   }
 
   /**
@@ -78,8 +83,8 @@ export class UpstreamClient {
     const answer = await this.#send(call).catch(error => {
       throw translate(error, call.signal, mutation)
     })
-    const { status } = answer
-    if ((status >= 200 && status < 300) || expected.includes(status)) return answer
+    const { status, body } = answer
+    if ((status >= 200 && status < 300) || expected.includes(status)) return { status, body }
     throw refusal(answer, mutation)
   }
 
@@ -87,7 +92,7 @@ export class UpstreamClient {
     await this.#pool.close()
   }
 
-  async #send({ method, path, body, signal }: Call): Promise<Answer & { retryAfter: string | undefined }> {
+  async #send({ method, path, body, signal }: Call): Promise<Answer & Throttling> {
     const {
       statusCode,
       headers,
@@ -108,13 +113,20 @@ export class UpstreamClient {
       bodyTimeout: 300_000
     })
     const text = await stream.text()
-    const retryAfter = headers['retry-after']
+    const limit = readVendorLimit(headers)
+    if (limit !== null) this.#onLimit(limit)
     return {
       status: statusCode,
       body: parse(text),
-      retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined
+      throttled: isThrottled(statusCode, headers),
+      retryAfterSeconds: readRetryAfter(headers)
     }
   }
+}
+
+interface Throttling {
+  throttled: boolean
+  retryAfterSeconds: number
 }
 
 function parse(text: string): unknown {
@@ -126,25 +138,17 @@ function parse(text: string): unknown {
 }
 
 /** The vendor's status in our words (docs/vendor.md, section 6). */
-function refusal({ status, retryAfter }: Answer & { retryAfter: string | undefined }, mutation: boolean): Failure {
+function refusal({ status, throttled, retryAfterSeconds }: Answer & Throttling, mutation: boolean): Failure {
   const cause = new Error(`the vendor answered ${status}`)
   const ended = (outcome: Outcome) => ({ cause, upstreamStatus: status, ...(mutation && { outcome }) })
+  if (throttled) return new UpstreamThrottled({ ...ended('not_sent'), retryAfterSeconds })
   if (status === 401 || status === 403) return new UpstreamCredentialsRefused(ended('not_sent'))
-  if (status === 429) {
-    return new UpstreamThrottled({ ...ended('not_sent'), retryAfterSeconds: readRetryAfter(retryAfter) })
-  }
   if (status === 408 || status >= 500) return new UpstreamFailed(ended('unknown'))
   if (status >= 300 && status < 400) return new UpstreamMalformed(ended('unknown'))
   return new UpstreamRefused({
     ...ended('failed'),
     details: [{ field: 'upstream', message: `answered with status ${status}` }]
   })
-}
-
-/** Seconds; a missing or strange value counts as 5, since an unbounded one would lock callers out. */
-function readRetryAfter(text: string | undefined): number {
-  const seconds = /^\d{1,5}$/.test(text ?? '') ? Number(text) : 5
-  return Math.min(Math.max(seconds, 1), 3_600)
 }
 
 /** No connection came to stand: no byte of the request can have left. */

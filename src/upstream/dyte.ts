@@ -1,34 +1,22 @@
 import { Failure, LiveElsewhere, MeetingNotFound, UpstreamMalformed } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
-import { Secret } from '../domain/secret.ts'
-import { UpstreamClient } from './client.ts'
+import type { Answer, Call } from './client.ts'
 import { readLivestream, readLivestreams, readLivestreamWithSessions, readMeeting, readMessage } from './contract.ts'
 import { path } from './path.ts'
 import type { Provider, Run } from './provider.ts'
 
-export interface DyteOptions {
-  baseUrl: URL
-  orgId: string
-  apiKey: Secret
-  ca?: string
-}
-
 /** So many of the account's newest livestreams are looked through for one that was started just now. */
 const newest = 50
 
-/** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2). Basic auth, org-wide. */
-export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
-  const authorization = new Secret(`Basic ${Buffer.from(`${orgId}:${apiKey.reveal()}`).toString('base64')}`)
-  const options = { baseUrl, authorization, ...(ca !== undefined && { ca }) }
-  const reads = new UpstreamClient(options)
-  const mutations = new UpstreamClient({ ...options, keepAlive: false })
-  // Connections of their own, so that nothing that hangs can hold back a stop.
-  const stops = new UpstreamClient({ ...options, keepAlive: false })
+/** How a provider's calls go out: on whose errand, and over which connections, others know. */
+export type Send = (call: Call, expected?: readonly number[]) => Promise<Answer>
 
+/** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2), org-wide. */
+export function dyte(send: Send): Provider {
   return {
     async start(meetingId, wish, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/livestreams`, body: wish, signal } as const
-      const { status, body } = await mutations.call(call, [404, 409])
+      const { status, body } = await send(call, [404, 409])
       if (status === 404) throw new MeetingNotFound()
       if (status === 409) throw new LiveElsewhere()
       return settle(() => running(ofMeeting(meetingId, readLivestream(body))))
@@ -36,7 +24,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
 
     async findActive(meetingId, signal) {
       const call = { method: 'GET', path: path`/meetings/${meetingId}/active-livestream`, signal } as const
-      const { status, body } = await reads.call(call, [404])
+      const { status, body } = await send(call, [404])
       if (status === 404) return null
       const livestream = readLivestream(body)
       // It shows a stream key: an answer that doesn't say whose it is might be another tenant's.
@@ -46,7 +34,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
 
     async stop(meetingId, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/active-livestream/stop`, signal } as const
-      const { status, body } = await stops.call(call, [404, 409])
+      const { status, body } = await send(call, [404, 409])
       if (status === 404 || status === 409) return false
       settle(() => readMessage(body))
       return true
@@ -55,7 +43,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
     async findLivestream(id, { pageNo, perPage }, signal) {
       const query = `?page_no=${pageNo}&per_page=${perPage}`
       const call = { method: 'GET', path: path`/livestreams/${id}` + query, signal } as const
-      const { status, body } = await reads.call(call, [404])
+      const { status, body } = await send(call, [404])
       if (status === 404) return null
       const answer = readLivestreamWithSessions(body)
       expectId('livestream', id, answer.livestream.id)
@@ -65,7 +53,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
 
     async findRuns(meetingId, signal) {
       const query = `?page_no=1&per_page=${newest}&sort_order=DSC`
-      const { body } = await reads.call({ method: 'GET', path: path`/livestreams` + query, signal })
+      const { body } = await send({ method: 'GET', path: path`/livestreams` + query, signal })
       const ours = readLivestreams(body).filter(livestream => livestream.meeting_id === meetingId)
       const runs: Run[] = []
       for (const { id } of ours.slice(0, 3)) {
@@ -76,7 +64,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
     },
 
     async createMeeting(wish, signal) {
-      const { body } = await mutations.call({ method: 'POST', path: path`/meetings`, body: wish, signal })
+      const { body } = await send({ method: 'POST', path: path`/meetings`, body: wish, signal })
       return settle(() => {
         const meeting = readMeeting(body)
         if (!isVendorId(meeting.id)) throw new UpstreamMalformed({ cause: new Error('a meeting id of unknown form') })
@@ -85,7 +73,7 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
     },
 
     async findMeeting(id, signal) {
-      const { status, body } = await reads.call({ method: 'GET', path: path`/meetings/${id}`, signal }, [404])
+      const { status, body } = await send({ method: 'GET', path: path`/meetings/${id}`, signal }, [404])
       if (status === 404) return null
       const meeting = readMeeting(body)
       expectId('meeting', id, meeting.id)
@@ -94,17 +82,13 @@ export function dyte({ baseUrl, orgId, apiKey, ca }: DyteOptions): Provider {
 
     async updateMeeting(id, change, signal) {
       const call = { method: 'PATCH', path: path`/meetings/${id}`, body: change, signal } as const
-      const { status, body } = await mutations.call(call, [404])
+      const { status, body } = await send(call, [404])
       if (status === 404) throw new MeetingNotFound()
       return settle(() => {
         const meeting = readMeeting(body)
         expectId('meeting', id, meeting.id)
         return meeting
       })
-    },
-
-    async close() {
-      await Promise.all([reads.close(), mutations.close(), stops.close()])
     }
   }
 }

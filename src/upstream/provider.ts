@@ -2,6 +2,7 @@ import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.
 import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
 import type { Page, Paging } from '../domain/paging.ts'
+import type { BudgetStatus, Spent, TenantUse } from './budget.ts'
 
 /** What a caller may wish of a livestream; the size of the picture is in pixels. */
 export interface LivestreamWish {
@@ -20,10 +21,20 @@ export interface LivestreamWithSessions {
 /** A livestream, with its runs as far as the vendor tells. */
 export type Run = Pick<LivestreamWithSessions, 'livestream' | 'sessions'>
 
+/** Which part of the vendor's quota a call may use (`budget.ts`). */
+export type Lane = 'stop' | 'mutation' | 'read'
+
+/** For whom calls are made, and how urgent they are. */
+export interface Errand {
+  tenantId: string
+  lane: Lane
+}
+
 /**
- * What Livegate needs of a vendor. `dyte.ts` is the answer for Dyte v2; each method is one call, sent at most once.
- * The signal bounds the whole call. All of them throw: UpstreamUnreachable (never sent), UpstreamTooLate, UpstreamFailed,
- * UpstreamMalformed, UpstreamRefused, UpstreamCredentialsRefused, UpstreamThrottled; of a mutation each says its outcome.
+ * What Livegate needs of a vendor. `dyte.ts` is the answer for Dyte v2. A mutation is sent at most once, but for a stop that the
+ * vendor has refused to hear; a read that failed may be sent once more. The signal bounds the whole call. All of them throw: UpstreamUnreachable (never sent), UpstreamTooLate, UpstreamFailed,
+ * UpstreamMalformed, UpstreamRefused, UpstreamCredentialsRefused, UpstreamThrottled, UpstreamBudgetExhausted,
+ * UpstreamUnavailable; of a mutation each says its outcome.
  */
 export interface Provider {
   /** A lost answer may still have started a livestream. @throws LiveElsewhere, MeetingNotFound */
@@ -41,9 +52,26 @@ export interface Provider {
   findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null>
   /** @throws MeetingNotFound */
   updateMeeting(id: string, change: MeetingChange, signal: AbortSignal): Promise<Meeting>
+}
+
+/** Of the breaker: closed, everything goes out; open, nothing but stops and a probe now and then. */
+export interface UpstreamStatus {
+  budget: BudgetStatus
+  breaker: 'closed' | 'open'
+}
+
+/** A vendor account that Livegate has credentials for, with the one quota that all its calls share. */
+export interface Upstream {
+  /** The vendor, asked on such an errand. */
+  on(errand: Errand): Provider
+  /** What is left of the quota, and whether the vendor is asked at all; for the operator. */
+  status(): UpstreamStatus
+  tenants(): TenantUse[]
+  /** What of the quota is used, for the next process (`spent-file.ts`). */
+  spent(): Spent[]
   /** Ends idle connections and lets calls under way finish. */
   close(): Promise<void>
 }
 
 /** The vendor accounts by name; `default` is the one of the environment. */
-export type Providers = ReadonlyMap<string, Provider>
+export type Upstreams = ReadonlyMap<string, Upstream>

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { systemClock } from '../../src/domain/clock.ts'
 import { presets } from '../../src/domain/scope.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { type Operations, operationsIn } from '../../src/store/operations.ts'
-import { dyte } from '../../src/upstream/dyte.ts'
-import type { Provider } from '../../src/upstream/provider.ts'
+import { openUpstream } from '../../src/upstream/open-upstream.ts'
+import type { Upstream } from '../../src/upstream/provider.ts'
 import { addKey, addTenant, type Client, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { deadlineMs, settleMs } from './campaign-faults.ts'
@@ -46,7 +47,7 @@ export interface Campaign {
   /** The tenant's `Authorization`. */
   authorization: string
   /** For a gateway in this process. */
-  upstreams: Map<string, Provider>
+  upstreams: Map<string, Upstream>
   /** For a gateway in a process of its own. */
   env: Record<string, string>
   /** Kept while the gateway is down: nobody knocks before. Null: nobody kills it, and no connection may be lost. */
@@ -101,8 +102,9 @@ export async function openCampaign(t: TestContext, meetingsInEach: number, longe
 }
 
 export function upstreamsOf(orgId: string, key: string, addresses: [name: string, url: string][]) {
-  const apiKey = new Secret(key)
-  return new Map(addresses.map(([name, url]) => [name, dyte({ baseUrl: new URL(url), orgId, apiKey })]))
+  const quota = { calls: 1_000_000, seconds: 60 }
+  const account = { orgId, apiKey: new Secret(key), quota, deadlineMs, clock: systemClock }
+  return new Map(addresses.map(([name, url]) => [name, openUpstream({ ...account, baseUrl: new URL(url) })]))
 }
 
 /** The same calls, some at a time: however slow the machine, none waits longer for the gateway than for its vendor. */

@@ -25,7 +25,8 @@ async function gatewayOf(t: Test, url: string): Promise<World & { bed: Bed }> {
     kind: 'dyte' as const,
     baseUrl: new URL(url),
     orgId: org,
-    apiKey: new Secret(key)
+    apiKey: new Secret(key),
+    quota: { calls: 1_000_000, seconds: 60 }
   })
   const config: Record<string, unknown> = { deadlineMs }
   const world = await gateway(inMemory(t), {

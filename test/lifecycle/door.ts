@@ -36,7 +36,8 @@ export async function gatewayBehindDoor(t: TestContext, options: WorldOptions = 
       const made = await makeDoor(t, simulator)
       door = made
       const { org: orgId, key } = simulator
-      config.upstream = { kind: 'dyte', baseUrl: new URL(made.url), orgId, apiKey: new Secret(key) }
+      const quota = { calls: 1_000_000, seconds: 60 }
+      config.upstream = { kind: 'dyte', baseUrl: new URL(made.url), orgId, apiKey: new Secret(key), quota }
       await options.before?.(store, simulator)
     }
   })

@@ -3,7 +3,7 @@ import { UpstreamTooLate } from '../../src/domain/failures.ts'
 import type { ListedLivestream, LivestreamSession, LivestreamWithKey } from '../../src/domain/livestream.ts'
 import { type EvidenceDeps, findStarted } from '../../src/lifecycle/evidence.ts'
 import { StoreError } from '../../src/store/engine.ts'
-import type { Providers, Run } from '../../src/upstream/provider.ts'
+import type { Run, Upstreams } from '../../src/upstream/provider.ts'
 import { runOf } from './settling.ts'
 
 const sentAtMs = Date.parse('2026-03-01T10:00:00.000Z')
@@ -38,7 +38,7 @@ async function look({ active, runs = [], byId = [], last, trouble }: Shown) {
     }
   }
   const deps = {
-    providers: new Map([['default', provider]]) as unknown as Providers,
+    upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
     livestreams: {
       async lastOfMeeting(tenantId: string, meetingId: string) {
         if (trouble === 'store') throw new StoreError('gone')

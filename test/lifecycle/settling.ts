@@ -8,7 +8,7 @@ import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { livestreamsIn } from '../../src/store/livestreams.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { type OperationEnd, operationsIn } from '../../src/store/operations.ts'
-import type { Provider, Providers } from '../../src/upstream/provider.ts'
+import type { Provider, Upstreams } from '../../src/upstream/provider.ts'
 import { storeWithTenants } from '../store/helper.ts'
 import { type ManualClock, manualClock } from '../support/clock.ts'
 
@@ -65,7 +65,8 @@ export async function settling(t: TestContext) {
     operations,
     livestreams,
     auditEvents: auditEventsIn(store),
-    providers: new Map([['default', provider]]) as unknown as Providers,
+    upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
+    changed() {},
     findActive: async ({ id }) => ask(`active ${id}`, () => vendor.active),
     findStarted: async ({ id }) => ask(`started ${id}`, () => vendor.started),
     motion,

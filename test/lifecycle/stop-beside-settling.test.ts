@@ -6,7 +6,7 @@ import { Motion } from '../../src/lifecycle/motion.ts'
 import type { Done } from '../../src/lifecycle/mutation.ts'
 import { OpenOperations } from '../../src/lifecycle/open-operations.ts'
 import { stop } from '../../src/lifecycle/stop.ts'
-import type { Provider } from '../../src/upstream/provider.ts'
+import type { Provider, Upstreams } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
 import { operationOf, runOf, settling } from './settling.ts'
 
@@ -54,7 +54,8 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
   const stopLivestream = stop({
     ...rest,
     settle,
-    providers: new Map([['default', provider as Provider]]),
+    upstreams: new Map([['default', { on: () => provider as Provider }]]) as unknown as Upstreams,
+    changed() {},
     findActive: async () => (isLive ? run : null),
     stillAllowed: async () => {},
     recorded: Object.assign(unrecorded, { answered: async () => {}, late: () => 0, idle: async () => {} }),

@@ -168,6 +168,9 @@ export function configFor(simulator: Pick<Simulator, 'url' | 'org' | 'key'>, sto
     DYTE_ORG_ID: simulator.org,
     DYTE_API_KEY: simulator.key,
     LIVEGATE_WRITE_LIMIT: '600/60',
+    // More than any test needs, and no answer of before: what is shared, its own tests show.
+    LIVEGATE_UPSTREAM_BUDGET: '1000000/60',
+    LIVEGATE_READ_TTL_MS: '0',
     LIVEGATE_DEADLINE_MS: '2000',
     LIVEGATE_SHUTDOWN_MS: '3000',
     // Each read on its own: what is rolled up, its own tests show.

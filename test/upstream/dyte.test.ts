@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { LiveElsewhere, MeetingNotFound, UpstreamMalformed } from '../../src/domain/failures.ts'
-import { Secret } from '../../src/domain/secret.ts'
 import { createSimulator, type Fault, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { dyte } from '../../src/upstream/dyte.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
-import { failureOf } from './vendor.ts'
+import { failureOf, providerAt } from './vendor.ts'
 
 const firstPage = { pageNo: 1, perPage: 10 }
 const soon = (): AbortSignal => AbortSignal.timeout(5_000)
@@ -19,8 +17,7 @@ interface Account {
 async function account(t: Test, options: SimulatorOptions = {}): Promise<Account> {
   const simulator = await createSimulator({ liveAfterMs: 0, ...options })
   t.teardown(() => simulator.close())
-  const provider = dyte({ baseUrl: new URL(simulator.url), orgId: simulator.org, apiKey: new Secret(simulator.key) })
-  t.teardown(() => provider.close())
+  const provider = providerAt(t, simulator)
   return { provider, simulator, meeting: simulator.addMeeting({ title: 'Friday show' }).id }
 }
 

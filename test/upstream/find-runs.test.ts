@@ -1,16 +1,13 @@
 import t, { type Test } from 'tap'
-import { Secret } from '../../src/domain/secret.ts'
 import { createSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { dyte } from '../../src/upstream/dyte.ts'
-import { failureOf } from './vendor.ts'
+import { failureOf, providerAt } from './vendor.ts'
 
 const soon = (): AbortSignal => AbortSignal.timeout(5_000)
 
 async function account(t: Test, options: SimulatorOptions) {
   const simulator = await createSimulator({ liveAfterMs: 0, livestreamId: 'new', ...options })
   t.teardown(() => simulator.close())
-  const provider = dyte({ baseUrl: new URL(simulator.url), orgId: simulator.org, apiKey: new Secret(simulator.key) })
-  t.teardown(() => provider.close())
+  const provider = providerAt(t, simulator)
   const meeting = simulator.addMeeting().id
   return {
     simulator,

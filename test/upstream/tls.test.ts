@@ -4,11 +4,9 @@ import { createServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
-import { Secret } from '../../src/domain/secret.ts'
-import { dyte } from '../../src/upstream/dyte.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
 import { type Certificate, makeCertificate } from './certificates.ts'
-import { failureOf, rawVendor } from './vendor.ts'
+import { failureOf, providerAt, rawVendor } from './vendor.ts'
 
 const address = '127.0.0.1'
 const authority = makeCertificate({ name: 'the authority that Livegate trusts' })
@@ -40,15 +38,12 @@ async function secureVendor(t: Test, certificate: Certificate, options: ServerOp
     server.closeAllConnections()
   })
   const { port } = server.address() as AddressInfo
-  return { provider: providerAt(t, port), port, requests: () => requests, connections: () => connections }
+  return { provider: providerOn(t, port), port, requests: () => requests, connections: () => connections }
 }
 
-function providerAt(t: Test, port: number): Provider {
-  const apiKey = new Secret(randomBytes(10).toString('hex'))
-  const baseUrl = new URL(`https://${address}:${port}/v2`)
-  const provider = dyte({ baseUrl, orgId: randomUUID(), apiKey, ca: authority.cert })
-  t.teardown(() => provider.close())
-  return provider
+function providerOn(t: Test, port: number): Provider {
+  const url = `https://${address}:${port}/v2`
+  return providerAt(t, { url, org: randomUUID(), key: randomBytes(10).toString('hex'), ca: authority.cert })
 }
 
 const soon = (): AbortSignal => AbortSignal.timeout(5_000)
@@ -131,7 +126,7 @@ t.test('a vendor that speaks no TLS is sent nothing that can be read', async t =
     received += bytes
     socket.end('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n')
   })
-  const provider = providerAt(t, port)
+  const provider = providerOn(t, port)
   const unsent = { type: 'upstream_unreachable', outcome: 'not_sent' }
   t.match(await failureOf(provider.start(randomUUID(), {}, soon())), unsent)
   t.notMatch(received, /authorization|meetings/i)

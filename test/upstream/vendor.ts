@@ -2,9 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { type AddressInfo, createServer as createRawServer, type Server, type Socket } from 'node:net'
+import { systemClock } from '../../src/domain/clock.ts'
 import { Failure } from '../../src/domain/failures.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import { UpstreamClient } from '../../src/upstream/client.ts'
+import { openUpstream } from '../../src/upstream/open-upstream.ts'
+import type { Provider } from '../../src/upstream/provider.ts'
 import type { TestContext } from '../support/gateway.ts'
 
 export interface Vendor {
@@ -70,6 +73,28 @@ export function clientOf(
   })
   t.teardown(() => client.close())
   return client
+}
+
+export interface AccountOptions {
+  url: string
+  org: string
+  key: string
+  ca?: string
+}
+
+/** The vendor at this address, with more quota than any test needs. */
+export function providerAt(t: TestContext, { url, org, key, ca }: AccountOptions): Provider {
+  const upstream = openUpstream({
+    baseUrl: new URL(url),
+    orgId: org,
+    apiKey: new Secret(key),
+    quota: { calls: 1_000_000, seconds: 60 },
+    deadlineMs: 5_000,
+    clock: systemClock,
+    ...(ca !== undefined && { ca })
+  })
+  t.teardown(() => upstream.close())
+  return upstream.on({ tenantId: 'acme', lane: 'mutation' })
 }
 
 /** What a call failed with; it must be a failure of the catalogue. */

@@ -1,15 +1,15 @@
 import { revealsKey, shownTo } from '../../domain/caller.ts'
 import { MeetingNotFound, NoActiveLivestream } from '../../domain/failures.ts'
 import { LivestreamWithKey } from '../../domain/livestream.ts'
-import type { FindActive } from '../../lifecycle/active.ts'
-import type { Deadline } from '../../lifecycle/deadline.ts'
+import type { ActiveReads } from '../../lifecycle/active-reads.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
+import { cacheDescription, cacheFields } from '../cache-fields.ts'
 
 const schema = {
   operationId: 'getActiveLivestream',
   summary: "Fetch a meeting's active livestream",
-  description: 'As the provider shows it now. 404 `no_active_livestream` when nothing is live.',
+  description: `As the provider shows it now. 404 \`no_active_livestream\` when nothing is live. ${cacheDescription}`,
   tags: ['livestreams'],
   params: MeetingParams,
   response: {
@@ -20,12 +20,11 @@ const schema = {
 
 const rule = { scope: 'livestreams:read', limit: 'read' } as const
 
-export function getActiveLivestream(
-  app: Api,
-  { findActive, deadline }: { findActive: FindActive; deadline: Deadline }
-): void {
+export function getActiveLivestream(app: Api, { readActive }: { readActive: ActiveReads['read'] }): void {
   app.get('/meetings/:meeting_id/active-livestream', { schema, config: { rule } }, async (request, reply) => {
-    const livestream = await findActive(request.meeting, deadline(request.signal))
+    const seen = await readActive(request.meeting, request.signal)
+    cacheFields(reply, seen)
+    const livestream = seen.value
     if (livestream === null) throw new NoActiveLivestream()
     const shown = shownTo(request.caller, livestream)
     request.streamKeyRevealed = revealsKey(shown)

@@ -6,11 +6,12 @@ import { PageQuery, Paging } from '../../domain/paging.ts'
 import type { TenantLivestreams } from '../../lifecycle/livestreams.ts'
 import { failures, LivestreamParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
+import { cacheDescription, cacheFields } from '../cache-fields.ts'
 
 const schema = {
   operationId: 'getLivestream',
   summary: 'Fetch a livestream with its sessions',
-  description: 'As the provider shows it now. A session is one run; `page_no` and `per_page` page the sessions.',
+  description: `As the provider shows it now. A session is one run; \`page_no\` and \`per_page\` page the sessions. ${cacheDescription}`,
   tags: ['livestreams'],
   params: LivestreamParams,
   querystring: Type.Object(PageQuery, { additionalProperties: false }),
@@ -35,11 +36,9 @@ const rule = { scope: 'livestreams:read', limit: 'read' } as const
 export function getLivestream(app: Api, { livestreams }: { livestreams: TenantLivestreams }): void {
   app.get('/livestreams/:livestream_id', { schema, config: { rule } }, async (request, reply) => {
     const { page_no: pageNo = 1, per_page: perPage = 25 } = request.query
-    const { livestream, sessions, paging } = await livestreams.find(
-      request.livestream,
-      { pageNo, perPage },
-      request.signal
-    )
+    const { value, ...seen } = await livestreams.find(request.livestream, { pageNo, perPage }, request.signal)
+    cacheFields(reply, seen)
+    const { livestream, sessions, paging } = value
     const shown = shownTo(request.caller, livestream)
     request.streamKeyRevealed = revealsKey(shown)
     if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')

@@ -3,10 +3,12 @@ import { Meeting } from '../../domain/meeting.ts'
 import type { TenantMeetings } from '../../lifecycle/meetings.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
+import { cacheDescription, cacheFields } from '../cache-fields.ts'
 
 const schema = {
   operationId: 'getMeeting',
   summary: 'Fetch a meeting',
+  description: cacheDescription,
   tags: ['meetings'],
   params: MeetingParams,
   response: {
@@ -18,8 +20,9 @@ const schema = {
 const rule = { scope: 'meetings:read', limit: 'read' } as const
 
 export function getMeeting(app: Api, { meetings }: { meetings: TenantMeetings }): void {
-  app.get('/meetings/:meeting_id', { schema, config: { rule } }, async request => {
-    const meeting = await meetings.find(request.meeting, request.signal)
-    return { success: true as const, data: meeting }
+  app.get('/meetings/:meeting_id', { schema, config: { rule } }, async (request, reply) => {
+    const { value, ...seen } = await meetings.find(request.meeting, request.signal)
+    cacheFields(reply, seen)
+    return { success: true as const, data: value }
   })
 }

@@ -1,0 +1,294 @@
+import type { Clock } from '../domain/clock.ts'
+import { UpstreamBudgetExhausted, UpstreamThrottled } from '../domain/failures.ts'
+import type { Quota } from '../domain/quota.ts'
+import { FairLane } from './fair-lane.ts'
+import type { Errand, Lane } from './provider.ts'
+import type { VendorLimit } from './vendor-limit.ts'
+
+export interface BudgetOptions {
+  /** The vendor's quota: so many calls in any so many seconds. */
+  quota: Quota
+  /** A call without an answer may still arrive at the vendor for so long. */
+  deadlineMs: number
+  clock: Clock
+  /** Calls of an earlier process that the vendor still counts, with how long it does. */
+  spentBefore?: readonly Spent[]
+}
+
+/** Calls that the vendor still counts, and for how long it does. */
+export interface Spent {
+  calls: number
+  forMs: number
+}
+
+/** A call that counts. Exactly one of the two is to be told, once. */
+export interface Ticket {
+  /** The vendor has answered: it arrived before now. */
+  answered(): void
+  /** No answer came: it may arrive late, or never. */
+  lost(): void
+}
+
+/** What is left of the quota; for the operator alone. Calls, unless the name says otherwise. */
+export interface BudgetStatus {
+  /** Since the start. */
+  sent: number
+  quota: number
+  windowMs: number
+  /** What it was lowered to after the vendor has refused calls. */
+  loweredTo: number
+  used: Record<Lane | 'other', number>
+  left: Record<Lane, number>
+  pausedForMs: number
+}
+
+/** Calls of a tenant that still count. */
+export interface TenantUse {
+  tenantId: string
+  reads: number
+  mutations: number
+  stops: number
+}
+
+const tenantsShown = 100
+
+interface Counted {
+  tenantId: string
+  lane: Lane
+  /** When the last window that it can be part of ends. */
+  untilMs: number
+}
+
+/** Of the quota: kept for stops alone, and for starts and other mutations. */
+const stopReserve = 0.05
+const mutationReserve = 0.2
+/** The vendor's clock ticks in its own way. */
+const marginMs = 10
+/** After a 429 half of the quota is believed in, and a tenth more after each window without another. */
+const recoveryPerWindow = 0.1
+const leastFactor = 0.05
+
+/**
+ * The vendor's quota of one account, shared by all tenants. A call counts from when it leaves until a whole window after its
+ * answer, so that the vendor never sees more than the quota in any window, wherever the window begins. Reads leave a reserve
+ * to starts and other mutations, both leave one to stops, and a stop is never refused here.
+ */
+export class UpstreamBudget {
+  readonly #options: BudgetOptions
+  readonly #windowMs: number
+  readonly #lanes: Record<Lane, FairLane>
+  #inFlight = 0
+  #sent = 0
+  /** Calls that have ended, each list in the order of its times. */
+  readonly #ended = new Expiry<Counted>()
+  readonly #lost = new Expiry<Counted>()
+  /** Calls that are not this process's own: its predecessor's, or of others who use the same account. */
+  readonly #before: { calls: number; untilMs: number }[]
+  #others: { calls: number; untilMs: number } = { calls: 0, untilMs: 0 }
+  #pausedUntilMs = Number.NEGATIVE_INFINITY
+  #loweredTo = 1
+  #loweredAtMs = 0
+
+  constructor(options: BudgetOptions) {
+    const { quota, clock, spentBefore = [] } = options
+    this.#options = options
+    this.#windowMs = quota.seconds * 1_000 + marginMs
+    const activeMs = Math.min(this.#windowMs, 30_000)
+    const claimMs = Math.min(this.#windowMs / 4, 5_000)
+    const lane = (): FairLane => new FairLane({ activeMs, claimMs })
+    this.#lanes = { stop: lane(), mutation: lane(), read: lane() }
+    const nowMs = clock.monotonic()
+    this.#before = spentBefore
+      .filter(({ forMs }) => forMs > 0)
+      .map(({ calls, forMs }) => ({ calls, untilMs: nowMs + Math.min(forMs, this.#windowMs) }))
+  }
+
+  /**
+   * Counts a call that is about to be sent. A stop always may.
+   * @throws UpstreamBudgetExhausted or UpstreamThrottled, with when to ask again
+   */
+  admit({ tenantId, lane }: Errand): Ticket {
+    const nowMs = this.#now()
+    if (lane !== 'stop') this.#check(tenantId, lane, nowMs)
+    this.#lanes[lane].take(tenantId, nowMs)
+    this.#inFlight += 1
+    this.#sent += 1
+    const end = (list: Expiry<Counted>, lateMs: number): void => {
+      this.#inFlight -= 1
+      list.add({ tenantId, lane, untilMs: this.#options.clock.monotonic() + lateMs + this.#windowMs })
+    }
+    return {
+      answered: () => end(this.#ended, 0),
+      lost: () => end(this.#lost, this.#options.deadlineMs)
+    }
+  }
+
+  /** What the vendor's own fields say. They are believed when they leave less than is counted here. */
+  tell({ remaining, resetMs }: VendorLimit): void {
+    const nowMs = this.#now()
+    const own = this.#ownUsed() - this.#inFlight
+    const calls = this.#options.quota.calls - remaining - own - this.#usedBefore()
+    this.#others = { calls: Math.max(0, calls), untilMs: nowMs + Math.min(resetMs, this.#windowMs) }
+  }
+
+  /** The vendor has refused a call as one too many: until then reads and mutations are not even tried. */
+  throttled(retryAfterMs: number): void {
+    const nowMs = this.#now()
+    const factor = this.#factor(nowMs)
+    // Calls that were under way together are refused together: that is one lesson.
+    if (this.#pausedUntilMs <= nowMs) {
+      this.#loweredTo = Math.max(leastFactor, factor / 2)
+      this.#loweredAtMs = nowMs + retryAfterMs
+    }
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + retryAfterMs)
+  }
+
+  /** How long the vendor's own pause still lasts, in ms; 0 when there is none. */
+  pausedForMs(): number {
+    return Math.max(0, this.#pausedUntilMs - this.#options.clock.monotonic())
+  }
+
+  status(): BudgetStatus {
+    const nowMs = this.#now()
+    const { read, mutation, stop } = this.#lanes
+    const left = (lane: Lane): number => Math.max(0, Math.floor(this.#free(lane, nowMs)))
+    return {
+      sent: this.#sent,
+      quota: this.#options.quota.calls,
+      windowMs: this.#options.quota.seconds * 1_000,
+      loweredTo: Math.floor(this.#quota(nowMs)),
+      used: {
+        stop: stop.used,
+        mutation: mutation.used,
+        read: read.used,
+        other: this.#usedBefore() + this.#others.calls
+      },
+      left: { stop: left('stop'), mutation: left('mutation'), read: left('read') },
+      pausedForMs: this.pausedForMs()
+    }
+  }
+
+  /** Who has used most of it, the greediest first. */
+  tenants(): TenantUse[] {
+    this.#now()
+    const uses = new Map<string, TenantUse>()
+    for (const [lane, name] of [
+      ['read', 'reads'],
+      ['mutation', 'mutations'],
+      ['stop', 'stops']
+    ] as const) {
+      for (const { tenantId, used } of this.#lanes[lane].byTenant()) {
+        const use = uses.get(tenantId) ?? { tenantId, reads: 0, mutations: 0, stops: 0 }
+        uses.set(tenantId, { ...use, [name]: used })
+      }
+    }
+    const total = ({ reads, mutations, stops }: TenantUse): number => reads + mutations + stops
+    return [...uses.values()].sort((a, b) => total(b) - total(a)).slice(0, tenantsShown)
+  }
+
+  /** What the vendor still counts, for the next process: how many calls, and for how long. */
+  spent(): Spent[] {
+    const nowMs = this.#now()
+    const stepMs = this.#windowMs / 60
+    const steps = new Map<number, number>()
+    const count = (calls: number, untilMs: number): void => {
+      const step = Math.ceil((untilMs - nowMs) / stepMs)
+      steps.set(step, (steps.get(step) ?? 0) + calls)
+    }
+    if (this.#inFlight > 0) count(this.#inFlight, nowMs + this.#windowMs)
+    for (const { untilMs } of [...this.#ended.items(), ...this.#lost.items()]) count(1, untilMs)
+    for (const { calls, untilMs } of this.#before) count(calls, untilMs)
+    return [...steps].map(([step, calls]) => ({ calls, forMs: step * stepMs }))
+  }
+
+  #check(tenantId: string, lane: 'read' | 'mutation', nowMs: number): void {
+    const pausedForMs = this.#pausedUntilMs - nowMs
+    if (pausedForMs > 0) throw new UpstreamThrottled(notSent(pausedForMs))
+    const free = this.#free(lane, nowMs)
+    const own = this.#lanes[lane]
+    if (own.mayTake(tenantId, free, free + own.used, nowMs)) return
+    throw new UpstreamBudgetExhausted(notSent(this.#freeInMs(1 - free, nowMs)))
+  }
+
+  /** Calls that this lane may still send. */
+  #free(lane: Lane, nowMs: number): number {
+    const quota = this.#quota(nowMs)
+    const { read, mutation, stop } = this.#lanes
+    const others = this.#usedBefore() + this.#others.calls
+    const forStops = Math.max(stop.used, Math.ceil(quota * stopReserve))
+    const forMutations = Math.max(mutation.used, Math.round(quota * mutationReserve))
+    if (lane === 'read') return quota - others - forStops - forMutations - read.used
+    if (lane === 'mutation') return quota - others - forStops - mutation.used - read.used
+    return quota - others - stop.used - mutation.used - read.used
+  }
+
+  /** When so many more calls are free, as far as that can be told: those under way end at some time. */
+  #freeInMs(calls: number, nowMs: number): number {
+    const next = this.#ended.at(Math.max(0, Math.ceil(calls) - 1))?.untilMs ?? nowMs + this.#windowMs
+    return Math.max(marginMs, next - nowMs)
+  }
+
+  #quota(nowMs: number): number {
+    return Math.floor(this.#options.quota.calls * this.#factor(nowMs))
+  }
+
+  #factor(nowMs: number): number {
+    const windows = Math.max(0, nowMs - this.#loweredAtMs) / this.#windowMs
+    return Math.min(1, this.#loweredTo + windows * recoveryPerWindow)
+  }
+
+  #ownUsed(): number {
+    return this.#lanes.stop.used + this.#lanes.mutation.used + this.#lanes.read.used
+  }
+
+  #usedBefore(): number {
+    return this.#before.reduce((sum, { calls }) => sum + calls, 0)
+  }
+
+  /** The time, after everything that has left the window by then is forgotten. */
+  #now(): number {
+    const nowMs = this.#options.clock.monotonic()
+    for (const list of [this.#ended, this.#lost]) {
+      for (const { lane, tenantId } of list.until(nowMs)) this.#lanes[lane].release(tenantId)
+    }
+    for (let i = this.#before.length - 1; i >= 0; i--) {
+      if ((this.#before[i]?.untilMs ?? 0) < nowMs) this.#before.splice(i, 1)
+    }
+    if (this.#others.untilMs < nowMs) this.#others = { calls: 0, untilMs: 0 }
+    return nowMs
+  }
+}
+
+function notSent(waitMs: number) {
+  return { outcome: 'not_sent' as const, retryAfterSeconds: Math.ceil(waitMs / 1_000) }
+}
+
+/** Things that end, added in the order of their ends. */
+class Expiry<T extends { untilMs: number }> {
+  #items: T[] = []
+  #first = 0
+
+  add(item: T): void {
+    this.#items.push(item)
+  }
+
+  at(index: number): T | undefined {
+    return this.#items[this.#first + index]
+  }
+
+  items(): T[] {
+    return this.#items.slice(this.#first)
+  }
+
+  /** Takes out what has ended before that time. */
+  until(timeMs: number): T[] {
+    const from = this.#first
+    while ((this.#items[this.#first]?.untilMs ?? Number.POSITIVE_INFINITY) < timeMs) this.#first += 1
+    const over = this.#items.slice(from, this.#first)
+    if (this.#first > 1_000 && this.#first * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#first)
+      this.#first = 0
+    }
+    return over
+  }
+}

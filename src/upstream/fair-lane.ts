@@ -1,0 +1,107 @@
+/** What one tenant has of a lane now. */
+interface Share {
+  /** Calls that still count. */
+  used: number
+  /** On the monotonic clock. */
+  servedAtMs: number
+  askedAtMs: number
+  /** It was refused and has not been served since: the next free call is kept for it. */
+  claimed: boolean
+}
+
+export interface FairLaneOptions {
+  /** A tenant that has not asked for so long takes no part in the division. */
+  activeMs: number
+  /** A call is kept for a tenant that was refused for so long; who doesn't come back for it loses it. */
+  claimMs: number
+}
+
+/**
+ * Divides the calls of a lane among the tenants that are active now. While there is enough everybody gets what they ask for; when
+ * it runs short those who have had less come first, and among equals who has waited longest. A little is always kept for
+ * tenants that are below their share, so that a newcomer need not wait until a whole window has passed.
+ */
+export class FairLane {
+  readonly #options: FairLaneOptions
+  readonly #shares = new Map<string, Share>()
+  /** Calls of all tenants that still count. */
+  used = 0
+
+  constructor(options: FairLaneOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Whether one more call of this tenant is fair. `free` calls are left of `capacity`, both of this lane. Who is refused has a
+   * claim on the next one.
+   */
+  mayTake(tenantId: string, free: number, capacity: number, nowMs: number): boolean {
+    const share = this.#shareOf(tenantId)
+    share.askedAtMs = nowMs
+    const fair = free >= 1 && free > this.#keptFromOthers(tenantId, share, free, capacity, nowMs)
+    if (!fair) share.claimed = true
+    return fair
+  }
+
+  take(tenantId: string, nowMs: number): void {
+    const share = this.#shareOf(tenantId)
+    share.used += 1
+    share.servedAtMs = nowMs
+    share.askedAtMs = nowMs
+    share.claimed = false
+    this.used += 1
+  }
+
+  /** A call of this tenant has left the window. */
+  release(tenantId: string): void {
+    const share = this.#shareOf(tenantId)
+    share.used -= 1
+    this.used -= 1
+  }
+
+  /** How many tenants it knows. */
+  get size(): number {
+    return this.#shares.size
+  }
+
+  /** Calls of this lane that still count, by tenant. */
+  byTenant(): { tenantId: string; used: number }[] {
+    return [...this.#shares].map(([tenantId, { used }]) => ({ tenantId, used })).filter(({ used }) => used > 0)
+  }
+
+  #shareOf(tenantId: string): Share {
+    const known = this.#shares.get(tenantId)
+    if (known !== undefined) return known
+    const never = Number.NEGATIVE_INFINITY
+    const share = { used: 0, servedAtMs: never, askedAtMs: never, claimed: false }
+    this.#shares.set(tenantId, share)
+    return share
+  }
+
+  /** Calls that tenants with a better right than this one may still want. */
+  #keptFromOthers(tenantId: string, mine: Share, free: number, capacity: number, nowMs: number): number {
+    // Nobody can have more than this kept: then there is nothing to compare.
+    if (free > capacity / 5 + 2 * this.#shares.size) return 0
+    const active: Share[] = []
+    for (const [id, share] of this.#shares) {
+      if (nowMs - share.askedAtMs <= this.#options.activeMs) {
+        if (id !== tenantId) active.push(share)
+      } else if (share.used === 0) this.#shares.delete(id)
+    }
+    const fairShare = capacity / (active.length + 1)
+    // For a tenant that nobody has heard of yet: it has had nothing.
+    let kept = mine.used > 0 ? Math.floor(capacity / (active.length + 2) / 10) : 0
+    for (const other of active) if (comesFirst(other, mine)) kept += this.#keptFor(other, fairShare, nowMs)
+    return kept
+  }
+
+  #keptFor({ used, claimed, askedAtMs }: Share, fairShare: number, nowMs: number): number {
+    const headroom = Math.min(Math.floor(fairShare - used), Math.ceil(fairShare / 10))
+    const claim = claimed && nowMs - askedAtMs <= this.#options.claimMs ? 1 : 0
+    return Math.max(claim, headroom, 0)
+  }
+}
+
+function comesFirst(other: Share, mine: Share): boolean {
+  return other.used === mine.used ? other.servedAtMs < mine.servedAtMs : other.used < mine.used
+}

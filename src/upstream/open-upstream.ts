@@ -1,0 +1,147 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../domain/clock.ts'
+import {
+  Failure,
+  UpstreamFailed,
+  UpstreamMalformed,
+  UpstreamThrottled,
+  UpstreamTooLate,
+  UpstreamUnreachable
+} from '../domain/failures.ts'
+import type { Quota } from '../domain/quota.ts'
+import { Secret } from '../domain/secret.ts'
+import { Breaker } from './breaker.ts'
+import { type Spent, type Ticket, UpstreamBudget } from './budget.ts'
+import { type Answer, type Call, UpstreamClient } from './client.ts'
+import { dyte } from './dyte.ts'
+import type { Errand, Upstream } from './provider.ts'
+import { RetryBudget } from './retry-budget.ts'
+
+export interface UpstreamOptions {
+  baseUrl: URL
+  orgId: string
+  apiKey: Secret
+  /** The vendor's quota. */
+  quota: Quota
+  /** Longest time of a call; who would have to wait longer for the quota is refused at once. */
+  deadlineMs: number
+  clock: Clock
+  spentBefore?: readonly Spent[]
+  /** Extra trusted certificate authorities in PEM; for tests against an own one. */
+  ca?: string
+}
+
+/** A read that failed is sent again after a random part of this. */
+const retryPauseMs = 100
+/** Who waits for the quota asks again so often. */
+const askAgainMs = 50
+
+/**
+ * A vendor account. Every call passes the breaker, then the budget, and goes out over the connections of its kind, so that
+ * nothing that hangs can hold back what is more urgent.
+ */
+export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...account }: UpstreamOptions): Upstream {
+  const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore })
+  const breaker = new Breaker({ clock })
+  const retries = new RetryBudget(clock)
+  const { baseUrl, orgId, apiKey, ca } = account
+  const authorization = new Secret(`Basic ${Buffer.from(`${orgId}:${apiKey.reveal()}`).toString('base64')}`)
+  const options = { baseUrl, authorization, ...(ca !== undefined && { ca }), onLimit: budget.tell.bind(budget) }
+  const clients = {
+    reads: new UpstreamClient(options),
+    /** What a start or a stop has to look at. */
+    looks: new UpstreamClient(options),
+    mutations: new UpstreamClient({ ...options, keepAlive: false }),
+    stops: new UpstreamClient({ ...options, keepAlive: false })
+  }
+
+  function clientFor({ lane }: Errand, { method }: Call): UpstreamClient {
+    if (method === 'GET') return lane === 'read' ? clients.reads : clients.looks
+    return lane === 'stop' ? clients.stops : clients.mutations
+  }
+
+  async function send(errand: Errand, call: Call, expected?: readonly number[]): Promise<Answer> {
+    const isRead = call.method === 'GET'
+    if (isRead) retries.countRead()
+    for (let again = false; ; ) {
+      try {
+        return await once(errand, call, expected)
+      } catch (error) {
+        const isStop = errand.lane === 'stop' && error instanceof UpstreamThrottled
+        if (isStop) await pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
+        else if (isRead && !again && isWorthARetry(error, call) && !breaker.isOpen && retries.takeRetry()) {
+          again = true
+          await pause(Math.random() * retryPauseMs, call, error)
+        } else throw error
+      }
+    }
+  }
+
+  async function once(errand: Errand, call: Call, expected: readonly number[] | undefined): Promise<Answer> {
+    if (errand.lane !== 'stop') breaker.enter()
+    const ticket = await admitted(errand, call)
+    try {
+      const answer = await clientFor(errand, call).call(call, expected)
+      ticket.answered()
+      breaker.succeeded()
+      return answer
+    } catch (error) {
+      count(error, errand, call, ticket)
+      throw error
+    }
+  }
+
+  function count(error: unknown, { lane }: Errand, { signal }: Call, ticket: Ticket): void {
+    const answered = error instanceof Failure && error.upstreamStatus !== undefined
+    if (answered) ticket.answered()
+    else ticket.lost()
+    if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
+    if (isFailing(error, signal)) breaker.failed(lane !== 'stop')
+    else if (answered) breaker.succeeded()
+  }
+
+  /** A read is refused at once; a mutation may wait for its turn while that is in time. */
+  async function admitted(errand: Errand, call: Call): Promise<Ticket> {
+    for (;;) {
+      try {
+        return budget.admit(errand)
+      } catch (error) {
+        if (errand.lane === 'read' || !(error instanceof Failure)) throw error
+        await pause((error.retryAfterSeconds ?? 1) * 1_000, call, error, askAgainMs)
+      }
+    }
+  }
+
+  /** Waits for so long, or at most `atMostMs` of it. @throws the error when that is later than the call may end */
+  async function pause(waitMs: number, { signal }: Call, error: unknown, atMostMs = waitMs): Promise<void> {
+    if (waitMs > deadlineMs || signal.aborted) throw error
+    await sleep(Math.min(waitMs, atMostMs), undefined, { signal }).catch(() => {
+      throw error
+    })
+  }
+
+  return {
+    on: errand => dyte((call, expected) => send(errand, call, expected)),
+    status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed' }),
+    tenants: () => budget.tenants(),
+    spent: () => budget.spent(),
+    async close() {
+      await Promise.all(Object.values(clients).map(client => client.close()))
+    }
+  }
+}
+
+/** The vendor is in trouble. Who hung up, and what the vendor refuses, say nothing of that; nor does its 408. */
+function isFailing(error: unknown, signal: AbortSignal): boolean {
+  if (error instanceof UpstreamTooLate) return signal.reason instanceof Error && signal.reason.name === 'TimeoutError'
+  if (error instanceof UpstreamFailed) return error.upstreamStatus !== 408
+  return error instanceof UpstreamUnreachable || (error instanceof UpstreamMalformed && !isRedirect(error))
+}
+
+function isRedirect({ upstreamStatus }: Failure): boolean {
+  return upstreamStatus !== undefined
+}
+
+function isWorthARetry(error: unknown, { signal }: Call): boolean {
+  return !signal.aborted && (error instanceof UpstreamFailed || error instanceof UpstreamUnreachable)
+}

@@ -1,0 +1,137 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import type { Clock } from '../domain/clock.ts'
+import type { Quota } from '../domain/quota.ts'
+import type { Spent } from './budget.ts'
+import type { Upstream } from './provider.ts'
+
+const Count = Type.Number({ minimum: 0 })
+
+/**
+ * What a gateway leaves of an upstream for its successor and for `livegate upstream status`: what of the vendor's quota it has
+ * used, and how things stand. Times are in ms, `atMs` is epoch.
+ */
+const UpstreamRecord = Type.Object({
+  upstream: Type.String({ maxLength: 64 }),
+  atMs: Count,
+  quota: Count,
+  windowMs: Count,
+  loweredTo: Count,
+  used: Type.Object({ stop: Count, mutation: Count, read: Count, other: Count }),
+  left: Type.Object({ stop: Count, mutation: Count, read: Count }),
+  pausedForMs: Count,
+  breaker: Type.Enum(['closed', 'open']),
+  tenants: Type.Array(Type.Object({ tenantId: Type.String(), reads: Count, mutations: Count, stops: Count })),
+  spent: Type.Array(Type.Object({ calls: Count, forMs: Count }))
+})
+export type UpstreamRecord = Static<typeof UpstreamRecord>
+
+const isRecord = Compile(UpstreamRecord)
+
+export function recordFile(folder: string, upstream: string): string {
+  return join(folder, `upstream-${upstream}.json`)
+}
+
+/** Null when there is none, or none that can be read: it is a help, and no reason not to start. */
+export async function readRecord(file: string): Promise<UpstreamRecord | null> {
+  try {
+    const record: unknown = JSON.parse(await readFile(file, 'utf8'))
+    return isRecord.Check(record) ? record : null
+  } catch {
+    return null
+  }
+}
+
+/** Of the quota: what may have been sent after the last record, and so much at least counts as used after a start. */
+const unrecordedShare = 0.05
+const usedAtStart = 0.5
+
+/**
+ * What a gateway that starts now must count as used: what is on record, a little for what was sent after it, and never less
+ * than half of the quota, since the record may be lost. So no crash loop can spend more than the vendor grants.
+ */
+export function spentBefore(record: Pick<UpstreamRecord, 'atMs' | 'spent'> | null, { calls, seconds }: Quota, nowMs: number): Spent[] {
+  const windowMs = seconds * 1_000
+  // A clock that was set back makes nothing free.
+  const agoMs = record === null ? 0 : Math.max(0, nowMs - record.atMs)
+  const known = (record?.spent ?? [])
+    .map(spent => ({ calls: spent.calls, forMs: Math.min(spent.forMs - agoMs, windowMs) }))
+    .filter(({ forMs }) => forMs > 0)
+  const recorded = known.reduce((sum, spent) => sum + spent.calls, 0)
+  const unrecorded = record === null || agoMs > windowMs ? 0 : Math.ceil(calls * unrecordedShare)
+  const assumed = Math.max(unrecorded, Math.ceil(calls * usedAtStart) - recorded)
+  return [...known, { calls: assumed, forMs: windowMs }]
+}
+
+export interface RecordOptions {
+  name: string
+  upstream: Pick<Upstream, 'status' | 'tenants' | 'spent'>
+  folder: string
+  clock: Pick<Clock, 'now'>
+  log: { error(facts: object, message: string): void }
+  everyMs?: number
+}
+
+/**
+ * Keeps the record of an upstream up to date: at least once a second while something happens, and sooner when much does. Not
+ * flushed to the disk, since it is for a process that dies and not for a machine that does.
+ */
+export class UpstreamRecorder {
+  readonly #options: RecordOptions
+  readonly #file: string
+  #timer: NodeJS.Timeout | undefined
+  #writing = Promise.resolve()
+  #written = { sent: -1, atMs: 0, facts: '' }
+  #inTrouble = false
+
+  constructor(options: RecordOptions) {
+    this.#options = options
+    this.#file = recordFile(options.folder, options.name)
+  }
+
+  /** Before the first call goes out. */
+  async start(): Promise<void> {
+    await this.write()
+    const { everyMs = 100 } = this.#options
+    this.#timer = setInterval(() => this.#writeIfDue(), everyMs)
+    this.#timer.unref()
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.write()
+  }
+
+  write(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#write())
+    return this.#writing
+  }
+
+  #writeIfDue(): void {
+    const { upstream, clock } = this.#options
+    const { budget, breaker } = upstream.status()
+    const isMuch = budget.sent - this.#written.sent >= budget.quota * unrecordedShare
+    const isNews = budget.sent !== this.#written.sent || this.#written.facts !== `${breaker} ${budget.pausedForMs > 0}`
+    if (isMuch || (isNews && Math.abs(clock.now() - this.#written.atMs) >= 1_000)) this.write()
+  }
+
+  async #write(): Promise<void> {
+    const { name, upstream, clock, log } = this.#options
+    const { budget, breaker } = upstream.status()
+    const { sent, ...figures } = budget
+    const atMs = clock.now()
+    this.#written = { sent, atMs, facts: `${breaker} ${budget.pausedForMs > 0}` }
+    const more = { breaker, tenants: upstream.tenants(), spent: upstream.spent() }
+    const record: UpstreamRecord = { upstream: name, atMs, ...figures, ...more }
+    try {
+      await writeFile(`${this.#file}.new`, JSON.stringify(record), { mode: 0o600 })
+      await rename(`${this.#file}.new`, this.#file)
+      this.#inTrouble = false
+    } catch (err) {
+      if (!this.#inTrouble) log.error({ err }, 'what is used of the quota cannot be written down')
+      this.#inTrouble = true
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { parseList } from 'structured-headers'
+
+/** What the vendor says is left of its quota. */
+export interface VendorLimit {
+  /** Calls. */
+  remaining: number
+  /** Until there is more. */
+  resetMs: number
+}
+
+/**
+ * The vendor's `Ratelimit` field, e.g. `"default";r=50;t=30` (contract section 6); of several the one that leaves least. Null
+ * when there is none, or none that can be read: a malformed field is no reason to trust or distrust anything.
+ */
+export function readVendorLimit({ ratelimit }: IncomingHttpHeaders): VendorLimit | null {
+  if (typeof ratelimit !== 'string') return null
+  const limits: VendorLimit[] = []
+  for (const [, parameters] of list(ratelimit)) {
+    const remaining = parameters.get('r')
+    const seconds = parameters.get('t')
+    if (isCount(remaining) && isCount(seconds)) limits.push({ remaining, resetMs: seconds * 1_000 })
+  }
+  return limits.sort((a, b) => a.remaining - b.remaining)[0] ?? null
+}
+
+/** True when the vendor's edge, and not what is behind it, has refused the call as one too many. */
+export function isThrottled(status: number, headers: IncomingHttpHeaders): boolean {
+  return status === 429 || (status >= 400 && headers['x-envoy-ratelimited'] === 'true')
+}
+
+/** Seconds; a missing or strange value counts as 5, since an unbounded one would lock callers out. */
+export function readRetryAfter({ 'retry-after': text }: IncomingHttpHeaders): number {
+  const seconds = /^\d{1,5}$/.test(text ?? '') ? Number(text) : 5
+  return Math.min(Math.max(seconds, 1), 3_600)
+}
+
+function list(field: string): ReturnType<typeof parseList> {
+  try {
+    return parseList(field)
+  } catch {
+    return []
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0
+}

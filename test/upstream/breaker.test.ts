@@ -1,0 +1,108 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { Breaker } from '../../src/upstream/breaker.ts'
+import { manualClock } from '../support/clock.ts'
+
+function breakerOf(random = () => 0) {
+  const clock = manualClock()
+  const breaker = new Breaker({ clock, random })
+  const isLetIn = (): boolean => {
+    try {
+      breaker.enter()
+      return true
+    } catch {
+      return false
+    }
+  }
+  const fail = (times: number): void => {
+    for (let i = 0; i < times; i++) breaker.failed(true)
+  }
+  return { clock, breaker, isLetIn, fail }
+}
+
+t.test('five failures in a row open it, four do not, and a success between them counts from the beginning', async t => {
+  const { breaker, isLetIn, fail } = breakerOf()
+  fail(4)
+  t.equal(isLetIn(), true)
+  breaker.succeeded()
+  fail(4)
+  t.equal(isLetIn(), true)
+  fail(1)
+  t.equal(breaker.isOpen, true)
+  const refusal = { status: 503, type: 'upstream_unavailable', outcome: 'not_sent', retryAfterSeconds: 1 }
+  t.throws(() => breaker.enter(), refusal as unknown as Error)
+})
+
+t.test('after a second one probe is let through, and its success closes it', async t => {
+  const { breaker, clock, isLetIn, fail } = breakerOf()
+  fail(5)
+  clock.advance(999)
+  t.equal(isLetIn(), false)
+  clock.advance(1)
+  t.equal(isLetIn(), true, 'the probe')
+  t.equal(isLetIn(), false, 'and no other')
+  breaker.succeeded()
+  t.equal(isLetIn(), true)
+  t.equal(breaker.isOpen, false)
+})
+
+t.test('the pause doubles with each probe that fails, up to half a minute', async t => {
+  const { breaker, clock, isLetIn, fail } = breakerOf()
+  fail(5)
+  for (const seconds of [1, 2, 4, 8, 16, 30, 30, 30]) {
+    clock.advance(seconds * 1_000 - 1)
+    t.equal(isLetIn(), false)
+    clock.advance(1)
+    t.equal(isLetIn(), true, `a probe after ${seconds} s`)
+    breaker.failed(true)
+  }
+  clock.advance(30_000)
+  t.equal(isLetIn(), true)
+  breaker.succeeded()
+  fail(5)
+  clock.advance(1_000)
+  t.equal(isLetIn(), true, 'next time it begins with a second again')
+})
+
+t.test('a probe that is never heard of again is followed by another one an interval later', async t => {
+  const { clock, isLetIn, fail } = breakerOf()
+  fail(5)
+  clock.advance(1_000)
+  t.equal(isLetIn(), true)
+  clock.advance(999)
+  t.equal(isLetIn(), false)
+  clock.advance(1)
+  t.equal(isLetIn(), true)
+})
+
+t.test('what would have been sent anyway says nothing about the pace of probes, but may close it', async t => {
+  const { breaker, clock, isLetIn, fail } = breakerOf()
+  fail(5)
+  for (let i = 0; i < 10; i++) breaker.failed(false)
+  clock.advance(1_000)
+  t.equal(isLetIn(), true)
+  breaker.failed(false)
+  breaker.succeeded()
+  t.equal(isLetIn(), true)
+})
+
+t.test(
+  'whatever the dice say, a probe comes at least an interval and at most a second more after the last',
+  async t => {
+    const property = fc.property(
+      fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { minLength: 8, maxLength: 8 }),
+      dice => {
+        let next = 0
+        const { breaker, fail } = breakerOf(() => dice[next++ % dice.length] ?? 0)
+        fail(5)
+        return [1, 2, 4, 8, 16, 30, 30].every(seconds => {
+          const inMs = breaker.opensInMs
+          breaker.failed(true)
+          return inMs >= seconds * 1_000 && inMs <= seconds * 1_000 + 1_000
+        })
+      }
+    )
+    fc.assert(property)
+    t.pass('for 100 dice')
+  }
+)

@@ -1,0 +1,106 @@
+import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { UpstreamBudget } from '../../src/upstream/budget.ts'
+import { readRecord, recordFile, spentBefore, UpstreamRecorder } from '../../src/upstream/record.ts'
+import { manualClock } from '../support/clock.ts'
+import { until } from '../support/until.ts'
+
+const quota = { calls: 100, seconds: 60 }
+
+function recorderOf(folder: string) {
+  const clock = manualClock()
+  const budget = new UpstreamBudget({ quota, deadlineMs: 1_000, clock })
+  const troubles: unknown[] = []
+  const upstream = {
+    status: () => ({ budget: budget.status(), breaker: 'closed' as const }),
+    tenants: () => budget.tenants(),
+    spent: () => budget.spent()
+  }
+  const log = { error: (facts: object) => troubles.push(facts) }
+  const recorder = new UpstreamRecorder({ name: 'default', upstream, folder, clock, log, everyMs: 1 })
+  const call = (times: number): void => {
+    for (let i = 0; i < times; i++) budget.admit({ tenantId: 'acme', lane: 'stop' }).answered()
+  }
+  return { clock, budget, recorder, troubles, call, file: recordFile(folder, 'default') }
+}
+
+t.test('what was used is there for the next process, and readable by its owner alone', async t => {
+  const { recorder, call, file, clock } = recorderOf(t.testdir())
+  await recorder.start()
+  t.match(await readRecord(file), { upstream: 'default', quota: 100, used: { stop: 0 }, spent: [] })
+  call(1)
+  clock.advance(1_000)
+  await until(async () => (await readRecord(file))?.used.stop === 1)
+  call(5)
+  // A twentieth of the quota is written at once.
+  await until(async () => (await readRecord(file))?.used.stop === 6)
+  call(1)
+  await recorder.close()
+  const record = await readRecord(file)
+  t.match(record, { used: { stop: 7 }, tenants: [{ tenantId: 'acme', reads: 0, mutations: 0, stops: 7 }] })
+  t.equal(statSync(file).mode & 0o777, 0o600)
+  t.strictSame(readdirSync(join(file, '..')), ['upstream-default.json'], 'nothing half-written stays')
+})
+
+t.test('a folder that cannot be written is said once, and nobody is held up by it', async t => {
+  const folder = t.testdir()
+  const { recorder, call, troubles, file } = recorderOf(join(folder, 'missing'))
+  await recorder.start()
+  call(50)
+  await recorder.write()
+  await recorder.close()
+  t.equal(existsSync(file), false)
+  t.equal(troubles.length, 1)
+})
+
+t.test('a record that cannot be read or is something else counts as none', async t => {
+  const file = recordFile(t.testdir(), 'default')
+  t.equal(await readRecord(file), null)
+  for (const text of ['', '{', '[]', '{"upstream":"default"}', 'null']) {
+    writeFileSync(file, text)
+    t.equal(await readRecord(file), null, text)
+  }
+  chmodSync(file, 0o600)
+})
+
+t.test('after a start half of the quota counts as used, or what is on record and a little more', async t => {
+  const total = (spent: { calls: number }[]): number => spent.reduce((sum, { calls }) => sum + calls, 0)
+  t.equal(total(spentBefore(null, quota, 0)), 50)
+  const record = (calls: number, forMs = 60_000) => ({ atMs: 1_000_000, spent: [{ calls, forMs }] })
+  t.equal(total(spentBefore(record(10), quota, 1_000_500)), 50)
+  t.equal(total(spentBefore(record(10, 10_000), quota, 1_010_000)), 50, 'what is over does not count')
+  t.equal(total(spentBefore(record(80), quota, 1_000_500)), 85)
+  t.equal(total(spentBefore(record(80), quota, 999_000)), 85, 'also when the clock was set back')
+  t.equal(total(spentBefore(record(80), quota, 1_100_000)), 50, 'an old record says nothing')
+  for (const { forMs } of spentBefore(record(80, 1e9), quota, 1_000_500)) t.ok(forMs <= 60_000)
+})
+
+t.test('a gateway that crashes in a loop does not spend more than the quota in any window', async t => {
+  const folder = t.testdir()
+  const file = recordFile(folder, 'default')
+  const clock = manualClock()
+  const sent: number[] = []
+  for (let life = 0; life < 100; life++) {
+    const spent = spentBefore(await readRecord(file), quota, clock.now())
+    const budget = new UpstreamBudget({ quota, deadlineMs: 1_000, clock, spentBefore: spent })
+    const upstream = {
+      status: () => ({ budget: budget.status(), breaker: 'closed' as const }),
+      tenants: () => budget.tenants(),
+      spent: () => budget.spent()
+    }
+    const recorder = new UpstreamRecorder({ name: 'default', upstream, folder, clock, log: console, everyMs: 1e6 })
+    await recorder.start()
+    // As much as is sent before the next record is due.
+    for (let i = 0; i < 5; i++) {
+      try {
+        budget.admit({ tenantId: `tenant-${i}`, lane: 'mutation' }).answered()
+        sent.push(clock.monotonic())
+      } catch {}
+    }
+    clock.advance(700)
+  }
+  const most = Math.max(...sent.map(fromMs => sent.filter(atMs => atMs >= fromMs && atMs < fromMs + 60_000).length))
+  t.ok(sent.length > 20, `${sent.length} calls in 70 s`)
+  t.ok(most <= 100, `${most} in a minute`)
+})
