@@ -15,7 +15,7 @@ export function define(cli: Command, io: Io): void {
   const simulator = cli.command('simulate').description('a stand-in for the vendor, with state and faults').option('--host <address>', 'listen there').option('--port <number>', 'listen there', '4100')
   simulator.option('--org <id>', 'organization id it accepts').option('--key <key>', 'API key it accepts').option('--contract <L1|L2>', 'before or since July 2023').option('--meeting <id>', 'a meeting to begin with (several times)', several)
   simulator.option('--live-after <ms>', 'from INVOKED to LIVE').option('--start-while-live <answer>', '200, 409 or second').option('--active-during-invoked <answer>', '200 or 404')
-  simulator.option('--stop-with-nothing-live <answer>', '200, 404 or 409').option('--livestream-id <how>', 'reused or new').option('--lists <shape>', 'example or schema').action(async options => (await import('./commands/simulate.ts')).simulate(io, options))
+  simulator.option('--stop-with-nothing-live <answer>', '200, 404 or 409').option('--livestream-id <how>', 'reused or new').option('--lists <shape>', 'example or schema').option('--quota <limit>', 'the vendor\'s own: calls/seconds[,lock-out seconds]').action(async options => (await import('./commands/simulate.ts')).simulate(io, options))
 
   const tenant = cli.command('tenant').description('customers of the organisation')
   const limits = (command: Command) => command.option('--name <text>', 'for people').option('--upstream <name>', 'vendor account').option('--read-limit <calls/seconds>', 'like 600/60').option('--write-limit <calls/seconds>', 'like 60/60')
@@ -35,6 +35,9 @@ export function define(cli: Command, io: Io): void {
   meeting.command('assign <tenant> [meeting_id]').description('give meetings to a tenant').option('--file <ids.txt>', 'one id a line').option('--force', 'also when it is live').action(async (id, meetingId, options) => (await import('./commands/meeting.ts')).assignMeetings(io, id, meetingId, options))
   meeting.command('release <meeting_id>').description('take a meeting from its tenant').option('--force', 'also when it is live').action(async (id, options) => (await import('./commands/meeting.ts')).releaseMeeting(io, id, options))
   meeting.command('list [tenant]').description('assigned meetings').action(async (id, options) => (await import('./commands/meeting.ts')).listMeetings(io, id, options))
+
+  const upstream = cli.command('upstream').description('vendor accounts')
+  upstream.command('status').description('what is left of the vendor\'s quota').action(async options => (await import('./commands/upstream.ts')).showUpstreams(io, options))
 
   const operation = cli.command('operation').description('calls that went to the vendor')
   operation.command('list').description('the newest first').option('--open', 'only those whose outcome is not known').option('--tenant <id>', 'of one tenant').option('--limit <number>', 'so many', '100').action(async options => (await import('./commands/operation.ts')).listOperations(io, options))

@@ -16,6 +16,7 @@ export interface SimulateOptions extends JsonOption {
   stopWithNothingLive?: string
   livestreamId?: string
   lists?: string
+  quota?: string
   meeting?: string[]
 }
 
@@ -43,8 +44,18 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
 }
 
 function readOptions(options: SimulateOptions): SimulatorOptions {
-  const { host, org, key, contract, startWhileLive, activeDuringInvoked, stopWithNothingLive, livestreamId, lists } =
-    options
+  const {
+    host,
+    org,
+    key,
+    contract,
+    startWhileLive,
+    activeDuringInvoked,
+    stopWithNothingLive,
+    livestreamId,
+    lists,
+    quota
+  } = options
   const words = {
     host,
     org,
@@ -54,7 +65,8 @@ function readOptions(options: SimulateOptions): SimulatorOptions {
     activeDuringInvoked,
     stopWithNothingLive,
     livestreamId,
-    lists
+    lists,
+    quota
   }
   const given = Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined))
   return {

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { readQuota } from './quota.ts'
 import { assertFields, boolean, callback, number, oneOf, type Rule, text } from './rules.ts'
 
 /** How the stand-in behaves. The switches answer the open questions of contract section 11, one way or the other. */
@@ -26,6 +27,8 @@ export interface SimulatorOptions {
   activeShowsStreamKey?: boolean
   /** Which column of contract section 4.4 the L2 answers follow. Default example. */
   lists?: 'example' | 'schema'
+  /** The vendor's rate limit, `calls/seconds` and, behind a comma, the seconds of the lock-out, e.g. `12/3,3`. Default none. */
+  quota?: string
   /** Epoch milliseconds, default `Date.now`. Every status and time is computed from it when somebody asks. */
   now?: () => number
   /** How many requests the journal keeps. Default 100 000; then the oldest go, a tenth at a time. */
@@ -48,6 +51,10 @@ const rules: Record<keyof SimulatorOptions, Rule> = {
   livestreamId: oneOf('reused', 'new'),
   activeShowsStreamKey: boolean,
   lists: oneOf('example', 'schema'),
+  quota: text(
+    'empty, or calls/seconds like 12/3, with the seconds of a lock-out like 12/3,3',
+    value => value === '' || readQuota(value) !== undefined
+  ),
   now: callback,
   journalLimit: number(1, Number.MAX_SAFE_INTEGER)
 }
@@ -72,6 +79,7 @@ export function readOptions(options: SimulatorOptions = {}): Settings {
     livestreamId: 'reused',
     activeShowsStreamKey: true,
     lists: 'example',
+    quota: '',
     now: Date.now,
     journalLimit: 100_000,
     ...given

@@ -10,6 +10,7 @@ import { type Fault, Faults } from './faults.ts'
 import { type JournalEntry, note } from './journal.ts'
 import { newMeeting, pick } from './meeting.ts'
 import { readOptions, type SimulatorOptions } from './options.ts'
+import { readQuota, VendorQuota } from './quota.ts'
 import { assertFields } from './rules.ts'
 import { type SimulatedLivestream, truth } from './shapes.ts'
 import { World } from './state.ts'
@@ -22,7 +23,7 @@ export type { LivestreamSession, SimulatedLivestream } from './shapes.ts'
 
 /**
  * A running stand-in for Dyte v2: state, faults and a journal. `control.ts` says how to steer it from another process.
- * Not imitated: webhooks, participants' tokens, `manual_ingest`, RealtimeKit's paths, and a rate limit other than by a fault.
+ * Not imitated: webhooks, participants' tokens, `manual_ingest` and RealtimeKit's paths.
  */
 export interface Simulator {
   /** The base url of the vendor's API, e.g. `http://127.0.0.1:41234/v2`. */
@@ -69,12 +70,15 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
   const world = new World(settings)
   const vendor = createVendor(world)
   const faults = new Faults()
+  const rule = readQuota(settings.quota)
+  const quota = rule === undefined ? null : new VendorQuota(rule)
   const journal: JournalEntry[] = []
   const closing = new AbortController()
 
   async function serveVendor(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const entry = note(journal, settings.journalLimit, request, world.now())
     const { method, target } = entry
+    const refusal = quota?.refusal(entry.at)
     const fault = faults.take(method, vendorPath(split(target).path))
     if (fault) entry.fault = fault
     const onStatus = (status: number): void => {
@@ -86,6 +90,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
     const body = await readBody(request)
     if (body === null) return deliver(failure(413, 'The body is too large'), {}, line)
     entry.body = body
+    if (refusal !== undefined) return deliver(refusal, {}, line)
     if (fault?.delayMs && !fault.afterWork) await wait(fault.delayMs)
     let real: Answer | undefined
     if (!fault || !replacesWork(fault)) {

@@ -126,7 +126,8 @@ export class UpstreamBudget {
   /** What the vendor's own fields say. They are believed when they leave less than is counted here. */
   tell({ remaining, resetMs }: VendorLimit): void {
     const nowMs = this.#now()
-    const own = this.#ownUsed() - this.#inFlight
+    // The call that brings the news is in it; of the others under way nobody knows.
+    const own = this.#ownUsed() - Math.max(0, this.#inFlight - 1)
     const calls = this.#options.quota.calls - remaining - own - this.#usedBefore()
     this.#others = { calls: Math.max(0, calls), untilMs: nowMs + Math.min(resetMs, this.#windowMs) }
   }

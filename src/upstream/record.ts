@@ -52,7 +52,11 @@ const usedAtStart = 0.5
  * What a gateway that starts now must count as used: what is on record, a little for what was sent after it, and never less
  * than half of the quota, since the record may be lost. So no crash loop can spend more than the vendor grants.
  */
-export function spentBefore(record: Pick<UpstreamRecord, 'atMs' | 'spent'> | null, { calls, seconds }: Quota, nowMs: number): Spent[] {
+export function spentBefore(
+  record: Pick<UpstreamRecord, 'atMs' | 'spent'> | null,
+  { calls, seconds }: Quota,
+  nowMs: number
+): Spent[] {
   const windowMs = seconds * 1_000
   // A clock that was set back makes nothing free.
   const agoMs = record === null ? 0 : Math.max(0, nowMs - record.atMs)

@@ -1,0 +1,65 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readStoreConfig } from '../config.ts'
+import { readRecord, type UpstreamRecord } from '../upstream/record.ts'
+import { type Io, type JsonOption, print, table, when } from './io.ts'
+
+/** A running gateway writes at least so often while it is asked something. */
+const recordedEveryMs = 1_000
+
+/**
+ * What is left of each vendor account's quota, from the record that the gateway keeps in the data folder. For who runs Livegate
+ * alone: tenants are never told what the organisation has left.
+ */
+export async function showUpstreams(io: Io, options: JsonOption): Promise<void> {
+  const { auditKeys } = readStoreConfig(io.env)
+  const records = await readAll(auditKeys.dataDir)
+  const nowMs = Date.now()
+  const shown = records.map(record => ({ ...shownOf(record, nowMs), tenants: tenantsOf(record) }))
+  const empty = `no gateway has kept a record in ${auditKeys.dataDir} yet`
+  print(io, options, shown, records.map(record => text(record, nowMs)).join('\n\n') || empty)
+}
+
+async function readAll(folder: string): Promise<UpstreamRecord[]> {
+  const names = await readdir(folder).catch(() => [])
+  const files = names.filter(name => /^upstream-.+\.json$/.test(name)).sort()
+  const records = await Promise.all(files.map(name => readRecord(join(folder, name))))
+  return records.filter(record => record !== null)
+}
+
+function shownOf({ atMs, windowMs, pausedForMs, loweredTo, ...record }: UpstreamRecord, nowMs: number) {
+  const { upstream, quota, used, left, breaker } = record
+  return {
+    upstream,
+    observed_at: new Date(atMs).toISOString(),
+    quota,
+    window_seconds: windowMs / 1_000,
+    lowered_to: loweredTo,
+    used,
+    left,
+    paused_seconds: Math.max(0, Math.ceil((pausedForMs - (nowMs - atMs)) / 1_000)),
+    breaker
+  }
+}
+
+function tenantsOf({ tenants }: UpstreamRecord) {
+  return tenants.map(({ tenantId, ...used }) => ({ tenant: tenantId, ...used }))
+}
+
+function text(record: UpstreamRecord, nowMs: number): string {
+  const { upstream, quota, window_seconds, lowered_to, used, left, paused_seconds, breaker } = shownOf(record, nowMs)
+  const ago = nowMs - record.atMs
+  const lines = [
+    `upstream ${upstream}, as of ${when(record.atMs)}${ago > 10 * recordedEveryMs ? ' (nothing has been asked since, or no gateway runs)' : ''}`,
+    `quota      ${quota} calls in ${window_seconds} s${lowered_to < quota ? `, lowered to ${lowered_to} after refusals` : ''}`,
+    `used       ${used.read} reads, ${used.mutation} starts and other changes, ${used.stop} stops, ${used.other} before or by others`,
+    `left       ${left.read} for reads, ${left.mutation} for starts and other changes, ${left.stop} for stops`,
+    `vendor     ${paused_seconds > 0 ? `asks for a pause of ${paused_seconds} s` : 'asks for no pause'}; breaker ${breaker}`
+  ]
+  const rows = record.tenants.map(({ tenantId, reads, mutations, stops }) =>
+    [tenantId, reads, mutations, stops].map(String)
+  )
+  return rows.length === 0
+    ? lines.join('\n')
+    : [...lines, '', table([['tenant', 'reads', 'changes', 'stops'], ...rows], '')].join('\n')
+}

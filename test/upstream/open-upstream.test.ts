@@ -1,0 +1,196 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { RequestListener } from 'node:http'
+import t, { type Test } from 'tap'
+import { systemClock } from '../../src/domain/clock.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import { openUpstream, type UpstreamOptions } from '../../src/upstream/open-upstream.ts'
+import type { Lane, Provider } from '../../src/upstream/provider.ts'
+import { manualClock } from '../support/clock.ts'
+import { until } from '../support/until.ts'
+import { failureOf, vendor } from './vendor.ts'
+
+const meeting = randomUUID()
+const soon = (): AbortSignal => AbortSignal.timeout(10_000)
+const run = { id: randomUUID(), status: 'LIVE', meeting_id: meeting }
+const good = JSON.stringify({ success: true, data: run })
+const stopped = JSON.stringify({ success: true, data: { message: 'Stopped live stream successfully' } })
+
+/** An account at a vendor that answers as the test says. */
+async function accountAt(t: Test, answer: RequestListener, options: Partial<UpstreamOptions> = {}) {
+  const { url, requests } = await vendor(t, answer)
+  const upstream = openUpstream({
+    baseUrl: new URL(url),
+    orgId: randomUUID(),
+    apiKey: new Secret(randomBytes(10).toString('hex')),
+    quota: { calls: 10_000, seconds: 60 },
+    deadlineMs: 10_000,
+    clock: systemClock,
+    ...options
+  })
+  t.teardown(() => upstream.close())
+  const on = (lane: Lane): Provider => upstream.on({ tenantId: 'acme', lane })
+  return {
+    upstream,
+    requests,
+    read: () => on('read').findActive(meeting, soon()),
+    start: () => on('mutation').start(meeting, {}, soon()),
+    stop: () => on('stop').stop(meeting, soon()),
+    on
+  }
+}
+
+t.test('of reads that fail at most a tenth is sent again, once each, and of mutations none', async t => {
+  let answers = 0
+  const { read, start, requests } = await accountAt(t, (_request, response) => {
+    response.statusCode = answers++ % 3 === 0 ? 500 : 200
+    response.end(good)
+  })
+  let failed = 0
+  for (let i = 0; i < 100; i++) await read().catch(() => failed++)
+  const again = requests.length - 100
+  t.ok(again > 0 && again <= 10, `${again} of 100 were repeated`)
+  t.ok(failed > 0 && failed < 34, `${failed} failed for good`)
+  const before = requests.length
+  for (let i = 0; i < 30; i++) await start().catch(() => {})
+  t.equal(requests.length, before + 30)
+})
+
+t.test('after five failures in a row nothing is asked any more but a stop, whose success ends that', async t => {
+  let fails = true
+  const { read, start, stop, upstream, requests } = await accountAt(t, (request, response) => {
+    response.statusCode = fails ? 503 : 200
+    response.end(request.url?.endsWith('/stop') ? stopped : good)
+  })
+  for (let i = 0; i < 5; i++) t.equal((await failureOf(read())).type, 'upstream_failed')
+  t.equal(upstream.status().breaker, 'open')
+  const local = performance.now()
+  for (let i = 0; i < 100; i++) t.equal((await failureOf(read())).type, 'upstream_unavailable')
+  t.ok((performance.now() - local) / 100 < 10, 'and that is told at once')
+  t.match(await failureOf(start()), { status: 503, type: 'upstream_unavailable', outcome: 'not_sent' })
+  t.equal(requests.length, 5)
+  t.match(await failureOf(stop()), { type: 'upstream_failed' })
+  t.equal(requests.length, 6, 'a stop is sent all the same')
+  fails = false
+  t.equal(await stop(), true)
+  t.equal(upstream.status().breaker, 'closed')
+  t.match(await read(), { id: run.id })
+})
+
+t.test('while it is open one probe an interval is sent, and when it succeeds all are', async t => {
+  const clock = manualClock()
+  let fails = true
+  const { read, requests } = await accountAt(
+    t,
+    (_request, response) => {
+      response.statusCode = fails ? 500 : 200
+      response.end(good)
+    },
+    { clock }
+  )
+  for (let i = 0; i < 5; i++) await read().catch(() => {})
+  const seconds = 60
+  for (let i = 0; i < seconds * 10; i++) {
+    clock.advance(100)
+    await read().catch(() => {})
+  }
+  const probes = requests.length - 5
+  t.ok(probes >= 4 && probes <= 6, `${probes} in ${seconds} s: after 1, 2, 4, 8, 16, 30 s and a little more`)
+  fails = false
+  clock.advance(31_000)
+  t.match(await read(), { id: run.id })
+  t.match(await read(), { id: run.id })
+})
+
+t.test('what the vendor refuses, and who hangs up, says nothing of its health', async t => {
+  const { read, on, upstream } = await accountAt(t, (request, response) => {
+    if (request.headers['user-agent'] === 'never') return
+    if (request.url?.includes('livestreams/')) return // no answer
+    response.statusCode = 408
+    response.end('{}')
+  })
+  for (let i = 0; i < 10; i++) await read().catch(() => {})
+  t.equal(upstream.status().breaker, 'closed')
+  for (let i = 0; i < 10; i++) {
+    const caller = new AbortController()
+    const call = on('read').findLivestream(run.id, { pageNo: 1, perPage: 1 }, caller.signal)
+    setTimeout(() => caller.abort(), 5)
+    await failureOf(call)
+  }
+  t.equal(upstream.status().breaker, 'closed')
+})
+
+t.test('time-outs, lost connections and what is no HTTP open it', async t => {
+  for (const [name, answer] of [
+    ['lost connections', (_request, response) => response.destroy()],
+    ['no HTTP', (_request, response) => response.socket?.end('garbage\r\n\r\n')],
+    ['time-outs', () => {}]
+  ] as [string, RequestListener][]) {
+    const { on, upstream } = await accountAt(t, answer)
+    for (let i = 0; i < 5; i++)
+      await on('read')
+        .findActive(meeting, AbortSignal.timeout(50))
+        .catch(() => {})
+    t.equal(upstream.status().breaker, 'open', name)
+  }
+})
+
+t.test('a stop that the vendor refuses to hear is sent again when it says, if that is in time', async t => {
+  let answers = 0
+  const { stop, requests } = await accountAt(t, (_request, response) => {
+    if (answers++ > 0) return response.end(stopped)
+    response.writeHead(429, { 'retry-after': '1' }).end()
+  })
+  const before = performance.now()
+  t.equal(await stop(), true)
+  t.equal(requests.length, 2)
+  t.ok(performance.now() - before >= 990, 'not before')
+})
+
+t.test('one that would have to wait for longer than its deadline is told so at once', async t => {
+  const { stop, requests } = await accountAt(t, (_request, response) => {
+    response.writeHead(429, { 'retry-after': '300' }).end()
+  })
+  t.match(await failureOf(stop()), { type: 'upstream_throttled', outcome: 'not_sent', retryAfterSeconds: 300 })
+  t.equal(requests.length, 1)
+})
+
+t.test('a start that finds the quota used up waits for its turn, and a read does not', async t => {
+  const clock = manualClock()
+  const { start, read, requests } = await accountAt(t, (_request, response) => response.end(good), {
+    clock,
+    quota: { calls: 20, seconds: 5 }
+  })
+  while ((await start().catch(() => null)) !== null && requests.length < 19) {}
+  t.equal(requests.length, 19)
+  t.match(await failureOf(read()), { type: 'upstream_budget_exhausted', outcome: 'not_sent' })
+  const waiting = start()
+  waiting.catch(() => {})
+  clock.advance(4_000)
+  await until(() => true)
+  t.equal(requests.length, 19)
+  clock.advance(1_020)
+  t.match(await waiting, { id: run.id })
+})
+
+t.test('one whose turn comes after its deadline is told so at once, and what it says is when', async t => {
+  const clock = manualClock()
+  const { start, requests } = await accountAt(t, (_request, response) => response.end(good), {
+    clock,
+    quota: { calls: 20, seconds: 60 }
+  })
+  for (let i = 0; i < 19; i++) await start()
+  t.match(await failureOf(start()), { type: 'upstream_budget_exhausted', outcome: 'not_sent', retryAfterSeconds: 61 })
+  t.equal(requests.length, 19)
+})
+
+t.test("the vendor's own account of its quota is believed, also in an answer that refuses", async t => {
+  const { read, upstream } = await accountAt(
+    t,
+    (_request, response) => {
+      response.writeHead(404, { ratelimit: '"default";r=40;t=30' }).end()
+    },
+    { quota: { calls: 100, seconds: 60 } }
+  )
+  t.equal(await read(), null)
+  t.equal(upstream.status().budget.left.read, 40 - 25)
+})
