@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { define } from '../../src/cli.ts'
 import { main } from '../../src/commands/main.ts'
 import type { Environment } from '../../src/config.ts'
@@ -128,12 +128,14 @@ export function startNode(t: TestContext, args: string[], env: Environment): Run
   }
 }
 
+/** Starts a process without tap's loader, for one whose coverage nobody needs; what it compiles is kept for the next one. */
+export const uncovered = { NODE_OPTIONS: '', NODE_COMPILE_CACHE: resolve('.tap/compiled') }
+
 /** Nothing of the environment but what finds programs, and what tells a process to take part in tap's coverage. */
 function inherited(): Environment {
-  const kept = Object.entries(process.env).filter(([name]) =>
-    /^(PATH$|NODE_OPTIONS$|NODE_V8_COVERAGE$|_TAPJS_)/.test(name)
-  )
-  return Object.fromEntries(kept)
+  const kept = Object.entries(process.env).filter(([name]) => /^(PATH$|NODE_V8_COVERAGE$|_TAPJS_)/.test(name))
+  const bareThreads = `--import=${import.meta.resolve('./bare-threads.ts')}`
+  return { ...Object.fromEntries(kept), NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${bareThreads}` }
 }
 
 /** Asks again and again until the answer is as wanted, for so long at most: for what acts within seconds. */
