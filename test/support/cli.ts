@@ -133,9 +133,10 @@ export const uncovered = { NODE_OPTIONS: '', NODE_COMPILE_CACHE: resolve('.tap/c
 
 /** Nothing of the environment but what finds programs, and what tells a process to take part in tap's coverage. */
 function inherited(): Environment {
-  const kept = Object.entries(process.env).filter(([name]) => /^(PATH$|NODE_V8_COVERAGE$|_TAPJS_)/.test(name))
-  const bareThreads = `--import=${import.meta.resolve('./bare-threads.ts')}`
-  return { ...Object.fromEntries(kept), NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ''} ${bareThreads}` }
+  const kept = Object.entries(process.env).filter(([name]) =>
+    /^(PATH$|NODE_OPTIONS$|NODE_V8_COVERAGE$|_TAPJS_)/.test(name)
+  )
+  return Object.fromEntries(kept)
 }
 
 /** Asks again and again until the answer is as wanted, for so long at most: for what acts within seconds. */
