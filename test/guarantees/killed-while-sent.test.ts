@@ -8,7 +8,7 @@ import { presets } from '../../src/domain/scope.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { operationsIn } from '../../src/store/operations.ts'
-import { commandLine, type Running, runProcess, startProcess, uncovered } from '../support/cli.ts'
+import { commandLine, type Running, runProcess, startProcess, unmeasured } from '../support/cli.ts'
 import { addKey, addTenant, client, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
@@ -28,7 +28,7 @@ t.test(
   async t => {
     t.comment(`LIVEGATE_SEED=${seed}`)
     // What is compiled once need not be compiled again after each kill.
-    await runProcess(t, ['openapi'], uncovered)
+    await runProcess(t, ['openapi'], unmeasured)
     const campaigns = await Promise.all(Array.from({ length: gateways }, (_, i) => killed(t, `gateway ${i}`)))
     for (const { left, expected } of campaigns) t.strictSame(left, expected)
   }
@@ -49,7 +49,7 @@ async function killed(t: TestContext, name: string) {
   const serve = async (): Promise<Running & { url: string }> => {
     const running = startProcess(t, ['serve'], {
       ...env,
-      ...uncovered,
+      ...unmeasured,
       PORT: '0',
       DYTE_BASE_URL: simulator.url,
       DYTE_ORG_ID: simulator.org,

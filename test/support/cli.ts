@@ -129,7 +129,7 @@ export function startNode(t: TestContext, args: string[], env: Environment): Run
 }
 
 /** For a process that is to be killed, which leaves no coverage: it starts without measuring any, and what was compiled is kept. */
-export const uncovered = { NODE_OPTIONS: '', NODE_COMPILE_CACHE: resolve('.tap/compiled') }
+export const unmeasured = { NODE_OPTIONS: '', NODE_COMPILE_CACHE: resolve('.tap/compiled') }
 
 /** Nothing of the environment but what finds programs, and what tells a process to take part in tap's coverage. */
 function inherited(): Environment {
