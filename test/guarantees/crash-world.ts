@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import { presets } from '../../src/domain/scope.ts'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { type Running, startProcess } from '../support/cli.ts'
+import { type Running, startProcess, unmeasured } from '../support/cli.ts'
 import { addKey, addTenant, client, type TestContext } from '../support/gateway.ts'
 import { openSnapshot, openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
@@ -54,10 +54,8 @@ export async function crashWorld(t: TestContext): Promise<CrashWorld> {
     LIVEGATE_SETTLE_MS: '2500',
     LIVEGATE_SHUTDOWN_MS: '60000'
   }
-  // A process that is killed leaves no coverage: it need not be slowed down by measuring any.
-  const quick = { NODE_OPTIONS: '', NODE_V8_COVERAGE: '', NODE_COMPILE_CACHE: join(folder, 'compiled') }
   const start = (): Serving => {
-    const process = startProcess(t, ['serve'], { ...env, ...quick })
+    const process = startProcess(t, ['serve'], { ...env, ...unmeasured })
     const ready = async (): Promise<string> => {
       const [, url = ''] = await process.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
       await until(async () => (await client(url, null)('GET', '/readyz')).statusCode === 200)

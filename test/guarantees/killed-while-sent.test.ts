@@ -3,13 +3,12 @@
  * It prints its seed; `LIVEGATE_SEED=<seed>` makes the same choices again.
  */
 import t from 'tap'
-import type { Environment } from '../../src/config.ts'
 import { canBeSettled } from '../../src/domain/operation.ts'
 import { presets } from '../../src/domain/scope.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { operationsIn } from '../../src/store/operations.ts'
-import { commandLine, type Running, runProcess, startProcess } from '../support/cli.ts'
+import { commandLine, type Running, runProcess, startProcess, unmeasured } from '../support/cli.ts'
 import { addKey, addTenant, client, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
@@ -29,17 +28,14 @@ t.test(
   async t => {
     t.comment(`LIVEGATE_SEED=${seed}`)
     // What is compiled once need not be compiled again after each kill.
-    const NODE_COMPILE_CACHE = t.testdir()
-    await runProcess(t, ['openapi'], { NODE_COMPILE_CACHE })
-    const campaigns = await Promise.all(
-      Array.from({ length: gateways }, (_, i) => killed(t, `gateway ${i}`, { NODE_COMPILE_CACHE }))
-    )
+    await runProcess(t, ['openapi'], unmeasured)
+    const campaigns = await Promise.all(Array.from({ length: gateways }, (_, i) => killed(t, `gateway ${i}`)))
     for (const { left, expected } of campaigns) t.strictSame(left, expected)
   }
 )
 
 /** What is left in the store of a gateway that was killed so often, and what should be. */
-async function killed(t: TestContext, name: string, ofNode: Environment) {
+async function killed(t: TestContext, name: string) {
   const dice = new Dice(name)
   const simulator = await createSimulator({ liveAfterMs: 0 })
   t.teardown(() => simulator.close())
@@ -53,7 +49,7 @@ async function killed(t: TestContext, name: string, ofNode: Environment) {
   const serve = async (): Promise<Running & { url: string }> => {
     const running = startProcess(t, ['serve'], {
       ...env,
-      ...ofNode,
+      ...unmeasured,
       PORT: '0',
       DYTE_BASE_URL: simulator.url,
       DYTE_ORG_ID: simulator.org,

@@ -6,14 +6,14 @@ import { compare } from './crash-proof.ts'
 import { crashWorld } from './crash-world.ts'
 
 /** `LIVEGATE_CRASHES=200` and `--timeout=0` for the long run. What the dice decide is the same for one seed, the machine's moments are not. */
-const crashes = Number(process.env.LIVEGATE_CRASHES ?? 20)
+const crashes = Number(process.env.LIVEGATE_CRASHES ?? 12)
 const seed = Number(process.env.LIVEGATE_SEED ?? Date.now() % 2 ** 32)
 /** A store is proved from its first event after each crash: so that this stays quick, it gets a successor. */
 const crashesAStore = 20
 /** So many calls are answered before a crash. The short run shares its time with other tests. */
 const answers = crashes > crashesAStore ? { least: 100, more: 500 } : { least: 10, more: 70 }
 /** In some rounds the load goes on until reads and refusals are old enough to be asked for. */
-const longRound = 10
+const longRound = crashes > crashesAStore ? 10 : 6
 
 t.comment(`LIVEGATE_SEED=${seed}`)
 const random = dice(seed)

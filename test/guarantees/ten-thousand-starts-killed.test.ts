@@ -1,7 +1,7 @@
 /** The other part of `ten-thousand-starts.test.ts`: the gateway is killed again and again, and started on the same store. */
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { type Running, runProcess, startNode } from '../support/cli.ts'
+import { type Running, runProcess, startNode, unmeasured } from '../support/cli.ts'
 import { type Client, client } from '../support/gateway.ts'
 import { answers, type Campaign, inSlots, openCampaign, startsOf } from './campaign.ts'
 import { holdingFault } from './campaign-faults.ts'
@@ -19,9 +19,9 @@ t.test(
   async t => {
     t.comment(`LIVEGATE_SEED=${seed}`)
     const campaign = await openCampaign(inMemory(t), meetingsInEach)
+    const env = { ...campaign.env, ...unmeasured }
     // What is compiled once need not be compiled again after each kill.
-    const env = { ...campaign.env, NODE_COMPILE_CACHE: t.testdir() }
-    await runProcess(t, ['openapi'], { NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE })
+    await runProcess(t, ['openapi'], unmeasured)
     let port = '0'
     const serve = async (): Promise<Running & { url: string }> => {
       const running = startNode(t, ['test/guarantees/serve-campaign.ts'], { ...env, PORT: port })

@@ -1,5 +1,5 @@
+import { type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { Clean } from 'typebox/value'
 import { LogVerifier } from '../../src/audit/verify.ts'
 import { AuditEvent } from '../../src/domain/audit-event.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
@@ -8,6 +8,8 @@ import type { Store } from '../../src/store/store.ts'
 import { searchFor } from '../guarantees/search.ts'
 
 const schema = Compile(AuditEvent)
+/** The same, and no object has more than what is named. To clean each event would cost ten times as much as to check it. */
+const nothingElse = Compile(closed(AuditEvent))
 
 /**
  * What holds for every event, whatever a test was about: it fits the schema and says nothing that the schema doesn't name (bar A6), it
@@ -40,7 +42,7 @@ function checkForm(seq: number, text: string): void {
     const [error] = schema.Errors(event)
     throw new Error(`audit event ${seq} does not fit its schema: ${error?.instancePath} ${error?.message}, ${text}`)
   }
-  if (JSON.stringify(Clean(AuditEvent, event)) !== text) {
+  if (!nothingElse.Check(event) || JSON.stringify(event) !== text) {
     throw new Error(`audit event ${seq} says what its schema does not name: ${text}`)
   }
 }
@@ -50,4 +52,16 @@ async function verifierOf(store: Store): Promise<LogVerifier> {
   const { publicKey } = await notes.keys()
   if (publicKey === null) throw new Error('the audit log was never signed')
   return new LogVerifier({ log: await notes.logName(), notes: await notes.list(), publicKey, trustedKey: publicKey })
+}
+
+/** @throws Error for a schema that it does not know how to close */
+function closed(schema: TSchema): TSchema {
+  if (Type.IsObject(schema)) {
+    const properties = Object.entries(schema.properties).map(([name, one]) => [name, closed(one)])
+    return { ...schema, properties: Object.fromEntries(properties), additionalProperties: false }
+  }
+  if (Type.IsArray(schema)) return { ...schema, items: closed(schema.items) }
+  if (Type.IsUnion(schema)) return { ...schema, anyOf: schema.anyOf.map(closed) }
+  if ('properties' in schema || 'items' in schema || 'allOf' in schema) throw new Error(JSON.stringify(schema))
+  return schema
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { define } from '../../src/cli.ts'
 import { main } from '../../src/commands/main.ts'
 import type { Environment } from '../../src/config.ts'
@@ -127,6 +127,9 @@ export function startNode(t: TestContext, args: string[], env: Environment): Run
     ended
   }
 }
+
+/** For a process that is to be killed, which leaves no coverage: it starts without measuring any, and what was compiled is kept. */
+export const unmeasured = { NODE_OPTIONS: '', NODE_COMPILE_CACHE: resolve('.tap/compiled') }
 
 /** Nothing of the environment but what finds programs, and what tells a process to take part in tap's coverage. */
 function inherited(): Environment {

@@ -8,6 +8,7 @@ import { uncovered } from './coverage.ts'
 
 const tap = 'node_modules/tap/dist/esm/run.mjs'
 const readyMadeBuild = 'node_modules/@tapjs/test/test-built/dist/esm/index.js'
+const light = import.meta.resolve('./light-coverage.ts')
 const everything = process.argv.length === 2
 
 // A fresh install carries tap's own build, with the plugin that .taprc takes out: the first run would fail.
@@ -21,7 +22,8 @@ const reports = everything
   ? ['--allow-incomplete-coverage', '--coverage-report=lcovonly', '--coverage-report=text-summary']
   : []
 const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...process.argv.slice(2)], {
-  stdio: ['inherit', 'pipe', 'inherit']
+  stdio: ['inherit', 'pipe', 'inherit'],
+  env: { ...process.env, NODE_OPTIONS: [process.env.NODE_OPTIONS, `--import=${light}`].join(' ').trim() }
 })
 
 let end = ''
