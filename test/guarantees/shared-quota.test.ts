@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
@@ -39,6 +40,7 @@ t.test(
     const world = await gateway(inMemory(t), {
       clock,
       simulator: { quota: '12/3,3', now: clock.now, liveAfterMs: 0 },
+      quota: { calls: 12, seconds: 3 },
       config: { ...limits, deadlineMs: 5_000 }
     })
     t.equal(world.simulator.journal.length, 0)
@@ -48,13 +50,15 @@ t.test(
     const note = ({ statusCode }: Reply): void => {
       answers.set(statusCode, (answers.get(statusCode) ?? 0) + 1)
     }
-    const seconds = 90
+    const seconds = 36
     const tickMs = 25
     // Of the first window half counts as used, since nobody knows what went before.
     clock.advance(3_100)
     let acts = Promise.resolve()
     for (let ms = 0; ms < seconds * 1_000; ms += tickMs) {
       clock.advance(tickMs)
+      // A start that waits for its turn looks every 50 real milliseconds whether it has come.
+      await sleep(tickMs / 5)
       await Promise.all(
         crowd.map(async ({ call, meetings }) => {
           // Each asks three times a second, and there are three calls a second for all of them.
@@ -89,6 +93,7 @@ t.test('of a meeting that is live 10,000 readers cost the vendor one call a seco
   const world = await gateway(inMemory(t), { clock, config: { ...limits, readTtlMs: 1_000, auditReads: 'rollup' } })
   const { asAcme, app, meeting, simulator } = world
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  clock.advance(1_000)
   const { key } = await world.withKey('acme', ['livestreams:read'])
   const target = `/v2/meetings/${meeting}/active-livestream`
   const before = simulator.journal.length

@@ -5,6 +5,7 @@ import { type Config, readConfig } from '../../src/config.ts'
 import { makeKey } from '../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { Clock } from '../../src/domain/clock.ts'
+import type { Quota } from '../../src/domain/quota.ts'
 import { presets, type Scope } from '../../src/domain/scope.ts'
 import { type Gateway, startGateway } from '../../src/gateway.ts'
 import { makeLogger } from '../../src/logger.ts'
@@ -56,6 +57,8 @@ export interface World extends Gateway {
 export interface WorldOptions {
   simulator?: SimulatorOptions
   config?: Partial<Config>
+  /** The vendor's quota as Livegate is told. */
+  quota?: Quota
   clock?: Clock
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
   before?(store: Store, simulator: Simulator): Promise<void>
@@ -91,7 +94,9 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
       done()
     }
   })
-  const config = { ...configFor(simulator, storeFile), ...options.config }
+  const configured = { ...configFor(simulator, storeFile), ...options.config }
+  const upstream = { ...configured.upstream, ...(options.quota !== undefined && { quota: options.quota }) }
+  const config = { ...configured, upstream }
   const running = await startGateway({
     config,
     logger: makeLogger(config.logLevel, destination),
