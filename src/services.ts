@@ -76,7 +76,8 @@ export function services({
   const shared = {
     ...{ upstreams, engine, operations, livestreams, auditEvents, motion, clock, deadline, deadlineMs },
     findActive: active.findActive,
-    changed: active.changed
+    changed: active.changed,
+    outdated: active.outdated
   }
   const settle = settler({
     ...shared,

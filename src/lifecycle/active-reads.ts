@@ -19,6 +19,8 @@ export interface ActiveReads {
   read(meeting: OwnedMeeting, signal: AbortSignal): Promise<Seen<LivestreamWithKey | null>>
   /** Asks the vendor, whatever is known; what it says is shown to those who read from now on. */
   findActive: FindActive
+  /** Something was sent that may change it, or nobody knows whether it did: no answer from before is shown any more. */
+  outdated(meeting: OwnedMeeting): void
   /** A start or a stop has made it so: no answer from before is shown any more. */
   changed(meeting: OwnedMeeting, active: LivestreamWithKey | null): void
 }
@@ -41,6 +43,8 @@ export function activeReads({ findActive, deadline, changes, clock, readTtlMs }:
       reads.keep(keyOf(meeting), meeting.id, active, change)
       return active
     },
+
+    outdated: ({ id }) => changes.note(id),
 
     changed(meeting, active) {
       changes.note(meeting.id)

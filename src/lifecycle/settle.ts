@@ -169,7 +169,10 @@ export function settler(deps: SettleDeps): Settle {
           })
     const event = deps.auditEvents.append(settledEvent(operation, how, nowMs))
     const written = await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
-    if (seen !== undefined) deps.forget(seen.id)
+    if (seen !== undefined) {
+      deps.forget(seen.id)
+      deps.changed(meetingOf(operation), seen)
+    }
     looks.delete(id)
     return written || isSettled(operation)
   }

@@ -30,6 +30,7 @@ export interface StartDeps {
   livestreams: Pick<Livestreams, 'observed'>
   findActive: FindActive
   changed: ActiveReads['changed']
+  outdated: ActiveReads['outdated']
   stillAllowed: StillAllowed
   recorded: Recorded
   motion: Motion<Started, unknown>
@@ -47,7 +48,7 @@ export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: Livestream
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { findActive, stillAllowed, recorded, motion, upstreams, livestreams, operations, settle } = deps
-  const { changed, clock, deadline, deadlineMs } = deps
+  const { changed, outdated, clock, deadline, deadlineMs } = deps
 
   async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish, waited: boolean): Promise<Started> {
     if (waited) await unsent(() => stillAllowed(caller, meeting, 'start'))
@@ -58,10 +59,12 @@ export function startOnce(deps: StartDeps): StartOnce {
     if (active !== null) return { livestream: active, started: false, sent: false }
 
     return recorded(mutationOf(caller, meeting), async (): Promise<Done<Started>> => {
+      outdated(meeting)
       try {
         const livestream = await providerOf(upstreams, meeting, 'mutation').start(meeting.id, wish, signal)
         return done({ livestream: { ...livestream, ...named(livestream, wish) }, started: true, sent: true })
       } catch (error) {
+        outdated(meeting)
         // Somebody else, a browser perhaps, was faster than our look.
         const elsewhere = error instanceof LiveElsewhere
         const lost = error instanceof Failure && error.outcome === 'unknown' && !signal.aborted

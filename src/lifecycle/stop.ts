@@ -26,6 +26,7 @@ export interface StopDeps {
   stillAllowed: StillAllowed
   findActive: FindActive
   changed: ActiveReads['changed']
+  outdated: ActiveReads['outdated']
   recorded: Recorded
   motion: Motion<unknown, Stopped>
   clock: Clock
@@ -59,6 +60,7 @@ export function stop(deps: StopDeps): Stop {
     livestreams,
     findActive,
     changed,
+    outdated,
     recorded,
     motion,
     operations,
@@ -112,7 +114,9 @@ export function stop(deps: StopDeps): Stop {
 
   /** True when something was stopped. Nothing live, says the vendor: it may say so of a run that is only INVOKED. A look tells. */
   async function send(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<boolean> {
-    const stopped = await providerOf(upstreams, meeting, lane).stop(meeting.id, signal)
+    const stopped = await providerOf(upstreams, meeting, lane)
+      .stop(meeting.id, signal)
+      .finally(() => outdated(meeting))
     if (!stopped && (await look(meeting, lane, signal)) !== null) throw new UpstreamRefused({ outcome: 'unknown' })
     return stopped
   }

@@ -43,7 +43,7 @@ export class Breaker {
     if (!this.isOpen) return
     const waitMs = this.opensInMs
     if (waitMs > 0) {
-      throw new UpstreamUnavailable({ outcome: 'not_sent', retryAfterSeconds: Math.ceil(waitMs / 1_000) })
+      throw new UpstreamUnavailable({ retryAfterSeconds: Math.ceil(waitMs / 1_000) })
     }
     // This one is the probe; if nothing is heard of it the next one comes an interval later.
     this.#wait()

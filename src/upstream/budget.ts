@@ -94,7 +94,7 @@ export class UpstreamBudget {
     this.#options = options
     this.#windowMs = quota.seconds * 1_000 + marginMs
     const activeMs = Math.min(this.#windowMs, 30_000)
-    const claimMs = Math.min(this.#windowMs / 4, 5_000)
+    const claimMs = Math.min(this.#windowMs, 5_000)
     const lane = (): FairLane => new FairLane({ activeMs, claimMs })
     this.#lanes = { stop: lane(), mutation: lane(), read: lane() }
     const nowMs = clock.monotonic()
@@ -204,11 +204,11 @@ export class UpstreamBudget {
 
   #check(tenantId: string, lane: 'read' | 'mutation', nowMs: number): void {
     const pausedForMs = this.#pausedUntilMs - nowMs
-    if (pausedForMs > 0) throw new UpstreamThrottled(notSent(pausedForMs))
+    if (pausedForMs > 0) throw new UpstreamThrottled(inMs(pausedForMs))
     const free = this.#free(lane, nowMs)
     const own = this.#lanes[lane]
     if (own.mayTake(tenantId, free, free + own.used, nowMs)) return
-    throw new UpstreamBudgetExhausted(notSent(this.#freeInMs(1 - free, nowMs)))
+    throw new UpstreamBudgetExhausted(inMs(this.#freeInMs(1 - free, nowMs)))
   }
 
   /** Calls that this lane may still send. */
@@ -260,8 +260,8 @@ export class UpstreamBudget {
   }
 }
 
-function notSent(waitMs: number) {
-  return { outcome: 'not_sent' as const, retryAfterSeconds: Math.ceil(waitMs / 1_000) }
+function inMs(waitMs: number) {
+  return { retryAfterSeconds: Math.ceil(waitMs / 1_000) }
 }
 
 /** Things that end, added in the order of their ends. */

@@ -6,7 +6,8 @@ import {
   UpstreamMalformed,
   UpstreamThrottled,
   UpstreamTooLate,
-  UpstreamUnreachable
+  UpstreamUnreachable,
+  withOutcome
 } from '../domain/failures.ts'
 import type { Quota } from '../domain/quota.ts'
 import { Secret } from '../domain/secret.ts'
@@ -78,8 +79,7 @@ export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...ac
   }
 
   async function once(errand: Errand, call: Call, expected: readonly number[] | undefined): Promise<Answer> {
-    if (errand.lane !== 'stop') breaker.enter()
-    const ticket = await admitted(errand, call)
+    const ticket = await letIn(errand, call)
     try {
       const answer = await clientFor(errand, call).call(call, expected)
       ticket.answered()
@@ -98,6 +98,16 @@ export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...ac
     if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
     if (isFailing(error, signal)) breaker.failed(lane !== 'stop')
     else if (answered) breaker.succeeded()
+  }
+
+  /** Whatever does not get past breaker and budget was not sent. */
+  async function letIn(errand: Errand, call: Call): Promise<Ticket> {
+    try {
+      if (errand.lane !== 'stop') breaker.enter()
+      return await admitted(errand, call)
+    } catch (error) {
+      throw error instanceof Failure && call.method !== 'GET' ? withOutcome(error, 'not_sent') : error
+    }
   }
 
   /** A read is refused at once; a mutation may wait for its turn while that is in time. */

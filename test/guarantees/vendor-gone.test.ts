@@ -31,6 +31,7 @@ async function gatewayOf(t: Test, url: string): Promise<World & { bed: Bed }> {
   const config: Record<string, unknown> = { deadlineMs }
   const world = await gateway(inMemory(t), {
     config,
+    unmoved: true,
     before: async (store, simulator) => {
       config.upstream = at(simulator)
       beds.push(...(await makeBeds(store, simulator, 1)))

@@ -133,6 +133,7 @@ t.test('whatever the vendor does, callers hear the documented error, in time, an
   const beds: Bed[] = []
   const world = await gateway(inMemory(t), {
     config: { deadlineMs },
+    unmoved: true,
     before: async (store, simulator) => {
       beds.push(...(await makeBeds(store, simulator, 31)))
     }

@@ -56,6 +56,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     settle,
     upstreams: new Map([['default', { on: () => provider as Provider }]]) as unknown as Upstreams,
     changed() {},
+    outdated() {},
     findActive: async () => (isLive ? run : null),
     stillAllowed: async () => {},
     recorded: Object.assign(unrecorded, { answered: async () => {}, late: () => 0, idle: async () => {} }),

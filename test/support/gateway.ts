@@ -17,6 +17,7 @@ import { tenantsIn } from '../../src/store/tenants.ts'
 import { checkAuditLog } from './audit-log.ts'
 import { type Client, client } from './client.ts'
 import { openStoreHere } from './store.ts'
+import { unmovedUpstream } from './unmoved-upstream.ts'
 
 export { type Client, client, type Reply, withoutRequestId } from './client.ts'
 
@@ -59,6 +60,8 @@ export interface WorldOptions {
   config?: Partial<Config>
   /** The vendor's quota as Livegate is told. */
   quota?: Quota
+  /** The test makes call after call fail: neither breaker nor quota come between (`unmoved-upstream.ts`). */
+  unmoved?: boolean
   clock?: Clock
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
   before?(store: Store, simulator: Simulator): Promise<void>
@@ -100,6 +103,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
   const running = await startGateway({
     config,
     logger: makeLogger(config.logLevel, destination),
+    ...(options.unmoved && { upstreams: new Map([['default', unmovedUpstream(config)]]) }),
     ...(options.clock !== undefined && { clock: options.clock })
   })
   const tenantKeys = { "acme's key": secretOf(acme), "globex's key": secretOf(globex) }

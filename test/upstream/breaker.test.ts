@@ -29,7 +29,7 @@ t.test('five failures in a row open it, four do not, and a success between them 
   t.equal(isLetIn(), true)
   fail(1)
   t.equal(breaker.isOpen, true)
-  const refusal = { status: 503, type: 'upstream_unavailable', outcome: 'not_sent', retryAfterSeconds: 1 }
+  const refusal = { status: 503, type: 'upstream_unavailable', retryAfterSeconds: 1 }
   t.throws(() => breaker.enter(), refusal as unknown as Error)
 })
 

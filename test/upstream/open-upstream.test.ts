@@ -162,7 +162,7 @@ t.test('a start that finds the quota used up waits for its turn, and a read does
   })
   while ((await start().catch(() => null)) !== null && requests.length < 19) {}
   t.equal(requests.length, 19)
-  t.match(await failureOf(read()), { type: 'upstream_budget_exhausted', outcome: 'not_sent' })
+  t.match(await failureOf(read()), { type: 'upstream_budget_exhausted', outcome: undefined })
   const waiting = start()
   waiting.catch(() => {})
   clock.advance(4_000)
