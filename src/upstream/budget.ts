@@ -64,7 +64,7 @@ const stopReserve = 0.05
 const mutationReserve = 0.2
 /** The vendor's clock ticks in its own way. */
 const marginMs = 10
-/** After a 429 half of the quota is believed in, and a tenth more after each window without another. */
+/** After a 429 reads believe in half of the quota, and in a tenth more after each window without another. */
 const recoveryPerWindow = 0.1
 const leastFactor = 0.05
 
@@ -157,7 +157,7 @@ export class UpstreamBudget {
       sent: this.#sent,
       quota: this.#options.quota.calls,
       windowMs: this.#options.quota.seconds * 1_000,
-      loweredTo: Math.floor(this.#quota(nowMs)),
+      loweredTo: this.#lowered(nowMs),
       used: {
         stop: stop.used,
         mutation: mutation.used,
@@ -213,14 +213,16 @@ export class UpstreamBudget {
 
   /** Calls that this lane may still send. */
   #free(lane: Lane, nowMs: number): number {
-    const quota = this.#quota(nowMs)
+    const quota = this.#options.quota.calls
     const { read, mutation, stop } = this.#lanes
     const others = this.#usedBefore() + this.#others.calls
     const forStops = Math.max(stop.used, Math.ceil(quota * stopReserve))
     const forMutations = Math.max(mutation.used, Math.round(quota * mutationReserve))
-    if (lane === 'read') return quota - others - forStops - forMutations - read.used
-    if (lane === 'mutation') return quota - others - forStops - mutation.used - read.used
-    return quota - others - stop.used - mutation.used - read.used
+    const left = quota - others - read.used
+    if (lane === 'stop') return left - mutation.used - stop.used
+    if (lane === 'mutation') return left - mutation.used - forStops
+    const lowered = this.#lowered(nowMs) - read.used
+    return Math.min(left, lowered) - forMutations - forStops
   }
 
   /** When so many more calls are free, as far as that can be told: those under way end at some time. */
@@ -229,7 +231,8 @@ export class UpstreamBudget {
     return Math.max(marginMs, next - nowMs)
   }
 
-  #quota(nowMs: number): number {
+  /** What reads keep to after a 429; to starts and stops the vendor's own pause is enough. */
+  #lowered(nowMs: number): number {
     return Math.floor(this.#options.quota.calls * this.#factor(nowMs))
   }
 
