@@ -51,6 +51,7 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 const spacingMs = 1_000
 /** After a stop that had nothing to stop: the next ones of that meeting may not use what is kept for stops. */
 const fruitlessForMs = 10_000
+const fruitlessTimes = 5
 /** So many meetings are remembered. */
 const maxFruitless = 10_000
 
@@ -69,17 +70,23 @@ export function stop(deps: StopDeps): Stop {
     clock,
     deadline
   } = deps
-  /** When a stop of a meeting had nothing to stop, on the monotonic clock. */
-  const fruitlessAtMs = new LRUCache<string, number>({ max: maxFruitless })
+  /** Meetings whose last stops had nothing to stop, as far as is known. */
+  const fruitless = new LRUCache<string, { times: number; lastAtMs: number }>({ max: maxFruitless })
 
   /**
    * Nothing holds back the stop of a meeting that may be live. That it is not was just proved when a stop had nothing to stop and
    * nobody has started since: a loop of such stops has the rights of any other mutation, else it would empty the vendor's quota.
    */
   function laneOf({ id }: OwnedMeeting): Lane {
-    const atMs = fruitlessAtMs.get(id)
-    const isProved = atMs !== undefined && clock.monotonic() - atMs < fruitlessForMs && motion.stoppedAtMs.has(id)
-    return isProved ? 'mutation' : 'stop'
+    const { times = 0, lastAtMs = 0 } = fruitless.get(id) ?? {}
+    const isRecent = clock.monotonic() - lastAtMs < fruitlessForMs && motion.stoppedAtMs.has(id)
+    return times >= fruitlessTimes && isRecent ? 'mutation' : 'stop'
+  }
+
+  /** One that the vendor calls a success may have stopped a run that Livegate never saw, but hardly several times in a row. */
+  function noteFruitless({ id }: OwnedMeeting, stopped: boolean): void {
+    const times = stopped ? (fruitless.get(id)?.times ?? 0) + 1 : fruitlessTimes
+    fruitless.set(id, { times, lastAtMs: clock.monotonic() })
   }
 
   async function lead(caller: Caller, meeting: OwnedMeeting, waited: boolean): Promise<Stopped> {
@@ -99,11 +106,12 @@ export function stop(deps: StopDeps): Stop {
       await settle.confirmStops(meeting.id).catch(() => {}) // the store may be away: then they end with the next one
       const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
       // A vendor may call it a success to stop nothing.
-      const fruitless = !stopped || last === null || !isRunning(last.status)
-      if (fruitless) fruitlessAtMs.set(meeting.id, clock.monotonic())
+      const wasFruitless = !stopped || last === null || !isRunning(last.status)
+      if (wasFruitless) noteFruitless(meeting, stopped)
+      else fruitless.delete(meeting.id)
       if (!stopped && last === null) throw new NoActiveLivestream()
       return {
-        value: { fruitless },
+        value: { fruitless: wasFruitless },
         status: 200,
         data: stoppedData,
         livestreamId: last?.id ?? null,

@@ -57,6 +57,74 @@ t.test('a write limit that is spent, by stops themselves too, does not hold back
   t.notOk(isLive())
 })
 
+t.test(
+  "when the vendor's quota is used up, all but a stop are told so, and the stop of what is live is sent",
+  async t => {
+    const quota = { calls: 40, seconds: 86_400 }
+    const { asAcme, stop, isLive, meeting, simulator } = await onAir(t, { quota, config: { deadlineMs: 1_000 } })
+    let page = 0
+    const read = () => asAcme('GET', `/v2/livestreams/${simulator.livestreams()[0]?.id}?page_no=${++page}`)
+    const change = () => asAcme('PATCH', `/v2/meetings/${meeting}`, { title: 'changed' })
+    for (const call of [read, change]) {
+      let last: Reply | undefined
+      for (let i = 0; i < 40 && last?.statusCode !== 503; i++) last = await call()
+      t.match(last?.json().error, { type: 'upstream_budget_exhausted' })
+    }
+    t.match((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().error, {
+      type: 'upstream_budget_exhausted',
+      outcome: 'not_sent'
+    })
+    t.equal((await stop()).statusCode, 200)
+    t.notOk(isLive())
+    // Also beyond the reserve, and also a run that Livegate has not seen.
+    for (let i = 0; i < 3; i++) {
+      simulator.startFromBrowser(meeting)
+      t.equal((await stop()).statusCode, 200)
+      t.notOk(isLive())
+    }
+  }
+)
+
+t.test('while the vendor is not asked because it fails, the stop of what is live is sent', async t => {
+  const { asAcme, stop, isLive, meeting, simulator } = await onAir(t)
+  const end = simulator.fail({ match: { method: 'GET' }, status: 500 })
+  for (let i = 0; i < 5; i++) await asAcme('GET', `/v2/meetings/${meeting}`)
+  const path = `/v2/meetings/${meeting}`
+  t.match((await asAcme('GET', path)).json().error, { type: 'upstream_unavailable' })
+  const change = await asAcme('PATCH', path, { title: 'changed' })
+  t.match(change.json().error, { type: 'upstream_unavailable', outcome: 'not_sent' })
+  t.equal((await stop()).statusCode, 200)
+  t.notOk(isLive())
+  end()
+  t.equal((await asAcme('GET', path)).statusCode, 200, 'its success has shown that the vendor is there')
+})
+
+t.test('a loop of stops that have nothing to stop does not empty the quota', async t => {
+  const clock = manualClock()
+  const { asAcme, meeting, simulator, directory, stopsSent, stop } = await onAir(t, {
+    clock,
+    quota: { calls: 40, seconds: 3_600 },
+    config: { deadlineMs: 500 }
+  })
+  t.equal((await stop()).statusCode, 200)
+  const answers: number[] = []
+  for (let i = 0; i < 60; i++) {
+    clock.advance(1_000) // stops of one meeting are spaced by so much
+    await directory.pull()
+    answers.push((await stop()).statusCode)
+  }
+  t.ok(stopsSent() < 40, `${stopsSent()} were sent`)
+  t.ok(answers.includes(503))
+  simulator.startFromBrowser(meeting)
+  clock.advance(10_000)
+  await directory.pull()
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).statusCode, 200)
+  t.notOk(
+    simulator.livestreams().some(({ status }) => status !== 'IDLE'),
+    'and a run that comes later can be stopped'
+  )
+})
+
 t.test('while every connection for reads and for changes hangs, a stop goes out on one of its own', async t => {
   const world = await onAir(t, { config: patient })
   const { asAcme, meeting, simulator, stop, isLive } = world
