@@ -14,7 +14,7 @@ import type { Observe } from './observe.ts'
 
 export interface LivestreamsDeps {
   providers: Providers
-  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'observe' | 'gone'>
+  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'gone'>
   observe: Observe
   isComing: IsComing
   log: { warn(facts: object, message: string): void }
@@ -29,6 +29,8 @@ export interface TenantLivestreams {
   find(livestream: OwnedLivestream, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions>
   /** From our own rows; at most `refreshedPerList` of those whose run isn't over are asked for first. Never with stream keys. */
   list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
+  /** How many were running when they were seen last. */
+  countRunning(caller: Caller): Promise<number>
 }
 
 /** A list may cost the vendor's quota at most so many calls. */
@@ -85,6 +87,8 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       )
       const { items, total } = await livestreams.list(tenantId, filter)
       return { items, paging: pagingOf(filter, items.length, total) }
-    }
+    },
+
+    countRunning: caller => livestreams.countRunning(caller.tenant.id)
   }
 }

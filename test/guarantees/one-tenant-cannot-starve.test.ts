@@ -5,7 +5,7 @@ import { gateway, type Reply } from '../support/gateway.ts'
 
 t.test('a tenant at fifty times its limit takes nothing from another one, nor do strangers', async t => {
   const clock = manualClock()
-  const limits = { readLimit: { calls: 20, seconds: 60 }, writeLimit: { calls: 10, seconds: 60 } }
+  const limits = { readLimit: { calls: 20, seconds: 60, burst: 20 }, writeLimit: { calls: 10, seconds: 60, burst: 10 } }
   const { withKey, asGlobex, otherMeeting, url, upstream, app } = await gateway(t, { clock, config: limits })
   const { key, call } = await withKey('acme', ['livestreams:read', 'meetings:write'])
 

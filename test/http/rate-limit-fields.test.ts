@@ -6,9 +6,9 @@ import { gateway, type Reply } from '../support/gateway.ts'
 
 const clock = manualClock()
 const config = {
-  readLimit: { calls: 7, seconds: 60 },
-  writeLimit: { calls: 3, seconds: 10 },
-  addressLimit: { calls: 5, seconds: 60 }
+  readLimit: { calls: 7, seconds: 60, burst: 7 },
+  writeLimit: { calls: 3, seconds: 10, burst: 3 },
+  addressLimit: { calls: 5, seconds: 60, burst: 5 }
 }
 const { as, asAcme, directory } = await gateway(t, { clock, config })
 
