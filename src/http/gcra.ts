@@ -57,10 +57,12 @@ export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimit
       return new GcraStore()
     }
 
-    /** A bucket cannot be emptier than empty: one that was emptied under a slower limit has that limit's debt no longer. */
+    /** A bucket cannot be emptier than empty: one that was emptied under a slower limit is rid of that limit's debt. */
     #untilFullMs(bucket: string | symbol, nowMs: number, windowMs: number, spacingMs: number): number {
       const untilFullMs = Math.max(0, (this.#fullAtMs.get(bucket) ?? nowMs) - nowMs)
-      return Math.min(untilFullMs, windowMs + spacingMs * rounding)
+      if (untilFullMs <= windowMs + spacingMs * rounding) return untilFullMs
+      this.#fullAtMs.set(bucket, nowMs + windowMs)
+      return windowMs
     }
 
     #bucket(key: string, nowMs: number): string | symbol {
