@@ -37,7 +37,7 @@ export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFli
     const { handler } = route
     route.handler = async function (request, reply) {
       const stay = stays.get(request)
-      if (stay === undefined) throw new Error('a mutation that nobody counts')
+      if (stay === undefined) return handler.call(this, request, reply)
       stay.atWork = true
       try {
         return await handler.call(this, request, reply)
@@ -58,6 +58,7 @@ export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFli
         const message = `at most ${max} requests at the same time`
         throw new RateLimited({ retryAfterSeconds, details: [{ field: 'in_flight', message }] })
       }
+      if (reply.raw.closed) return // who has hung up already would count for ever
       counts.set(tenantId, count(tenantId) + 1)
       const stay: Stay = { atWork: false, closed: false, tenantId }
       stays.set(request, stay)
