@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Fingerprint } from './audit/key-files.ts'
+import type { Network } from './domain/address.ts'
 import type { AuditEvent } from './domain/audit-event.ts'
 import type { Clock } from './domain/clock.ts'
 import { ShuttingDown } from './domain/failures.ts'
 import { audit } from './http/audit.ts'
 import { authenticate, keyGuard } from './http/authenticate.ts'
+import { addressReader } from './http/client-address.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
@@ -13,6 +15,7 @@ import { ownership } from './http/ownership.ts'
 import { type LimitOptions, limits } from './http/rate-limit.ts'
 import { decorateRequests, plainId } from './http/request.ts'
 import { security } from './http/security.ts'
+import { tenantsInFlight } from './http/tenants-in-flight.ts'
 import { refuseUnknown, validator } from './http/validator.ts'
 import type { ActiveReads } from './lifecycle/active-reads.ts'
 import type { TenantLivestreams } from './lifecycle/livestreams.ts'
@@ -21,6 +24,7 @@ import type { StartOnce } from './lifecycle/start.ts'
 import type { Stop } from './lifecycle/stop.ts'
 import { FailureAnswer } from './routes/answer.ts'
 import type { TypeBox } from './routes/api.ts'
+import { getUsage } from './routes/gateway/get-usage.ts'
 import { type AuditTrail, listAuditEvents } from './routes/gateway/list-audit-events.ts'
 import { type Health, health } from './routes/health.ts'
 import { getActiveLivestream } from './routes/livestreams/get-active-livestream.ts'
@@ -50,7 +54,10 @@ export interface Deps {
   health: Health
   draining(): boolean
   clock: Clock
-  limits: Omit<LimitOptions, 'clock'>
+  limits: Omit<LimitOptions, 'clock' | 'addressOf'>
+  /** Requests of one tenant at the same time. */
+  maxInFlight: number
+  trustedProxies: readonly Network[]
   corsOrigins: readonly string[]
   docs: DocsAccess
   /** Beyond it the handler of a request is stuck. */
@@ -61,6 +68,7 @@ export interface Deps {
 /** The table of contents: from top to bottom, this is what happens to a request. */
 export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   const { directory, clock } = deps
+  const addressOf = addressReader(deps.trustedProxies)
   const app = Fastify({
     loggerInstance: deps.logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -77,7 +85,12 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     requestIdHeader: false,
     // Longer than any request line can be, so that every id meets its pattern and none another refusal.
     routerOptions: { maxParamLength: 16 * 1024 },
-    frameworkErrors: sendFailure,
+    // What is not even an address is nobody's call: it counts like those without a key.
+    frameworkErrors: (error, request, reply) =>
+      limit.address(request, reply).then(
+        () => sendFailure(error, request, reply),
+        refused => sendFailure(refused, request, reply)
+      ),
     clientErrorHandler: refuseBytes
   })
   decorateRequests(app)
@@ -90,14 +103,15 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     if (deps.draining()) reply.header('connection', 'close')
   })
   const idempotencyFingerprint = (text: string): string => deps.fingerprint('idempotency_key', text)
-  audit(app, { append: deps.appendEvent, fingerprint: idempotencyFingerprint, clock })
+  audit(app, { append: deps.appendEvent, fingerprint: idempotencyFingerprint, addressOf, clock })
   validator(app)
   errorHandler(app)
   app.addSchema(FailureAnswer)
   await security(app, deps)
-  const limit = await limits(app, { ...deps.limits, clock })
+  const limit = await limits(app, { ...deps.limits, addressOf, clock })
+  const busy = tenantsInFlight(app, deps.maxInFlight)
   const fingerprint = (digest: string): string => deps.fingerprint('key', digest)
-  const known = { directory, limits: limit, fingerprint, clock }
+  const known = { directory, limits: limit, busy, addressOf, fingerprint, clock }
   notFound(app, limit.address)
   await openapi(app, { docs: deps.docs, requireKey: keyGuard(known) })
   health(app.withTypeProvider<TypeBox>(), deps.health)
@@ -131,7 +145,9 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   await app.register(vendorApi, { prefix: '/v2' })
 
   const ownApi = tenantApi(scope => {
-    listAuditEvents(scope.withTypeProvider<TypeBox>(), deps)
+    const api = scope.withTypeProvider<TypeBox>()
+    listAuditEvents(api, deps)
+    getUsage(api, { livestreams: deps.livestreams, left: limit.left, inFlight: busy })
   })
   await app.register(ownApi, { prefix: '/gateway' })
 

@@ -18,7 +18,7 @@ export function define(cli: Command, io: Io): void {
   simulator.option('--stop-with-nothing-live <answer>', '200, 404 or 409').option('--livestream-id <how>', 'reused or new').option('--lists <shape>', 'example or schema').option('--quota <limit>', 'the vendor\'s own: calls/seconds[,lock-out seconds]').action(async options => (await import('./commands/simulate.ts')).simulate(io, options))
 
   const tenant = cli.command('tenant').description('customers of the organisation')
-  const limits = (command: Command) => command.option('--name <text>', 'for people').option('--upstream <name>', 'vendor account').option('--read-limit <calls/seconds>', 'like 600/60').option('--write-limit <calls/seconds>', 'like 60/60')
+  const limits = (command: Command) => command.option('--name <text>', 'for people').option('--upstream <name>', 'vendor account').option('--read-limit <calls/seconds[,burst]>', 'like 600/60 or 600/60,100').option('--write-limit <calls/seconds[,burst]>', 'like 60/60')
   limits(tenant.command('create <id>').description('add a tenant')).action(async (id, options) => (await import('./commands/tenant.ts')).createTenant(io, id, options))
   limits(tenant.command('update <id>').description('change a tenant')).action(async (id, options) => (await import('./commands/tenant.ts')).updateTenant(io, id, options))
   tenant.command('list').description('all tenants').action(async options => (await import('./commands/tenant.ts')).listTenants(io, options))

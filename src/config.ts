@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { KeyPlaces } from './audit/key-files.ts'
 import { type AuditReads, auditReads } from './audit/rollup.ts'
+import type { Network } from './domain/address.ts'
 import type { Quota } from './domain/quota.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import { Secret } from './domain/secret.ts'
@@ -20,6 +21,10 @@ export interface Config {
   readonly readLimit: RateLimit
   readonly writeLimit: RateLimit
   readonly addressLimit: RateLimit
+  /** Requests of one tenant at the same time. */
+  readonly maxInFlight: number
+  /** From them alone `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly Network[]
   /** Total time of a vendor call. */
   readonly deadlineMs: number
   /** How long the outcome of a start may stay unknown before the vendor's silence counts as no. */
@@ -67,6 +72,8 @@ export const variables = [
   'LIVEGATE_READ_LIMIT',
   'LIVEGATE_WRITE_LIMIT',
   'LIVEGATE_ADDRESS_LIMIT',
+  'LIVEGATE_MAX_IN_FLIGHT',
+  'LIVEGATE_TRUSTED_PROXIES',
   'LIVEGATE_UPSTREAM_BUDGET',
   'LIVEGATE_DEADLINE_MS',
   'LIVEGATE_SETTLE_MS',
@@ -94,7 +101,6 @@ const notBuiltYet = new Set([
   'REALTIMEKIT_API_TOKEN',
   'REALTIMEKIT_BASE_URL',
   'LIVEGATE_UPSTREAMS_FILE',
-  'LIVEGATE_TRUSTED_PROXIES',
   'LIVEGATE_METRICS_PORT'
 ])
 
@@ -111,9 +117,11 @@ export function readConfig(env: Environment = environment, readFile: ReadFile = 
     host: input.text('HOST', '127.0.0.1'),
     port: input.integer('PORT', 3000, 0, 65_535),
     upstream: readDyte(input),
-    readLimit: input.limit('LIVEGATE_READ_LIMIT', { calls: 600, seconds: 60 }),
-    writeLimit: input.limit('LIVEGATE_WRITE_LIMIT', { calls: 60, seconds: 60 }),
-    addressLimit: input.limit('LIVEGATE_ADDRESS_LIMIT', { calls: 120, seconds: 60 }),
+    readLimit: input.limit('LIVEGATE_READ_LIMIT', { calls: 600, seconds: 60, burst: 600 }),
+    writeLimit: input.limit('LIVEGATE_WRITE_LIMIT', { calls: 60, seconds: 60, burst: 60 }),
+    addressLimit: input.limit('LIVEGATE_ADDRESS_LIMIT', { calls: 120, seconds: 60, burst: 120 }),
+    maxInFlight: input.integer('LIVEGATE_MAX_IN_FLIGHT', 1_000, 1, 1_000_000),
+    trustedProxies: input.networks('LIVEGATE_TRUSTED_PROXIES'),
     deadlineMs: input.integer('LIVEGATE_DEADLINE_MS', 10_000, 100, 120_000),
     settleMs: input.integer('LIVEGATE_SETTLE_MS', 30_000, 1_000, 600_000),
     readTtlMs: input.integer('LIVEGATE_READ_TTL_MS', 1_000, 0, 60_000),

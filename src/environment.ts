@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { type Network, parseNetwork } from './domain/address.ts'
 import { parseQuota, type Quota } from './domain/quota.ts'
 import { parseRateLimit, type RateLimit } from './domain/rate-limit.ts'
 
@@ -57,7 +58,7 @@ export class Input {
   limit(name: string, fallback: RateLimit): RateLimit {
     const text = this.text(name, '')
     const limit = text === '' ? fallback : parseRateLimit(text)
-    if (limit === null) this.problem(`${name} must be calls/seconds, like 600/60`)
+    if (limit === null) this.problem(`${name} must be calls/seconds or calls/seconds,burst, like 600/60 or 600/60,100`)
     return Object.freeze(limit ?? fallback)
   }
 
@@ -84,10 +85,7 @@ export class Input {
 
   /** Exact origins, separated by commas. */
   origins(name: string): readonly string[] {
-    const origins = this.text(name, '')
-      .split(',')
-      .map(text => text.trim())
-      .filter(text => text !== '')
+    const origins = this.#list(name)
     for (const origin of origins) {
       const url = URL.parse(origin)
       if (url === null || url.origin !== origin || !/^https?:$/.test(url.protocol)) {
@@ -96,6 +94,21 @@ export class Input {
       }
     }
     return Object.freeze(origins)
+  }
+
+  /** Addresses and networks, separated by commas. */
+  networks(name: string): readonly Network[] {
+    const texts = this.#list(name)
+    const networks = texts
+      .map(parseNetwork)
+      .filter(network => network !== null)
+      .map(network => Object.freeze(network))
+    if (networks.length < texts.length) {
+      this.problem(
+        `${name} must be a list of addresses and networks, like 10.1.2.3 or fd12::/64: from /8 (IPv6: /7), no bits beyond the prefix, no IPv4 as IPv6`
+      )
+    }
+    return Object.freeze(networks)
   }
 
   /** From the variable or from the file that `NAME_FILE` names; one of them, not both. */
@@ -125,6 +138,13 @@ export class Input {
 
   finish(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems.join('; '))
+  }
+
+  #list(name: string): string[] {
+    return this.text(name, '')
+      .split(',')
+      .map(text => text.trim())
+      .filter(text => text !== '')
   }
 
   #checked(name: string, value: string): string {

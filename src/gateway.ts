@@ -136,6 +136,8 @@ export async function startGateway({
       },
       draining: () => state.draining,
       limits: config,
+      maxInFlight: config.maxInFlight,
+      trustedProxies: config.trustedProxies,
       logger
     })
     const requests = inFlight(app)

@@ -28,9 +28,24 @@ t.test('each bad value is refused in words that name its variable', async t => {
       'https://a/#b',
       '/v2'
     ],
-    LIVEGATE_READ_LIMIT: ['600', '0/60', '600/0', 'many/60', '600/60s', '-1/60'],
+    LIVEGATE_READ_LIMIT: ['600', '0/60', '600/0', 'many/60', '600/60s', '-1/60', '600/60,0', '600/60,', '1/60,86400'],
     LIVEGATE_WRITE_LIMIT: ['60', '2000000/60'],
     LIVEGATE_ADDRESS_LIMIT: ['x', '60/100000'],
+    LIVEGATE_MAX_IN_FLIGHT: ['0', '-1', '1000001', 'many'],
+    LIVEGATE_TRUSTED_PROXIES: [
+      'proxy.example.com',
+      'loopback',
+      '*',
+      '1',
+      '10.0.0.1/8',
+      '10.0.0.0/8,10.0.0.1/31',
+      '0.0.0.0/0',
+      '::/0',
+      '0.0.0.0/1,128.0.0.0/1',
+      '10.0.0.0/255.0.0.0',
+      '::ffff:10.0.0.1',
+      '::ffff:10.0.0.0/104'
+    ],
     LIVEGATE_DEADLINE_MS: ['99', '120001', '10s', ''].filter(text => text !== ''),
     LIVEGATE_SETTLE_MS: ['999', '600001', 'never'],
     LIVEGATE_SHUTDOWN_MS: ['99', '600001', '-5'],
@@ -65,7 +80,6 @@ t.test('what the design has but this version has not is refused, not accepted an
     'LIVEGATE_UPSTREAMS_FILE',
     'LIVEGATE_UPSTREAM_BUDGET',
     'LIVEGATE_READ_TTL_MS',
-    'LIVEGATE_TRUSTED_PROXIES',
     'LIVEGATE_METRICS_PORT'
   ]) {
     t.equal(problemOf({ ...needed, [name]: '1' }), `${name} is not supported yet`)

@@ -33,9 +33,11 @@ t.test('with the credentials alone everything else has its default', async t => 
     storeFile: resolve('data/livegate.db'),
     auditKeys: { dataDir: resolve('data'), signingKeyFile: undefined, fingerprintKeyFile: undefined },
     logLevel: 'info',
-    readLimit: { calls: 600, seconds: 60 },
-    writeLimit: { calls: 60, seconds: 60 },
-    addressLimit: { calls: 120, seconds: 60 },
+    readLimit: { calls: 600, seconds: 60, burst: 600 },
+    writeLimit: { calls: 60, seconds: 60, burst: 60 },
+    addressLimit: { calls: 120, seconds: 60, burst: 120 },
+    maxInFlight: 1_000,
+    trustedProxies: [],
     deadlineMs: 10_000,
     settleMs: 30_000,
     shutdownMs: 9_000,
@@ -61,7 +63,9 @@ t.test('every setting can be given', async t => {
     DYTE_BASE_URL: 'https://vendor.example/v9',
     LIVEGATE_READ_LIMIT: '1/2',
     LIVEGATE_WRITE_LIMIT: '3/4',
-    LIVEGATE_ADDRESS_LIMIT: '5/6',
+    LIVEGATE_ADDRESS_LIMIT: '5/6,7',
+    LIVEGATE_MAX_IN_FLIGHT: '8',
+    LIVEGATE_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8,127.0.0.1',
     LIVEGATE_DEADLINE_MS: '100',
     LIVEGATE_SETTLE_MS: '1000',
     LIVEGATE_SHUTDOWN_MS: '600000',
@@ -85,9 +89,15 @@ t.test('every setting can be given', async t => {
       fingerprintKeyFile: resolve('fingerprint.key')
     },
     logLevel: 'trace',
-    readLimit: { calls: 1, seconds: 2 },
-    writeLimit: { calls: 3, seconds: 4 },
-    addressLimit: { calls: 5, seconds: 6 },
+    readLimit: { calls: 1, seconds: 2, burst: 1 },
+    writeLimit: { calls: 3, seconds: 4, burst: 3 },
+    addressLimit: { calls: 5, seconds: 6, burst: 7 },
+    maxInFlight: 8,
+    trustedProxies: [
+      { version: 4, bits: 0x0a000000n, prefix: 8 },
+      { version: 6, bits: 0xfdn << 120n, prefix: 8 },
+      { version: 4, bits: 0x7f000001n, prefix: 32 }
+    ],
     deadlineMs: 100,
     settleMs: 1_000,
     shutdownMs: 600_000,
@@ -106,7 +116,12 @@ t.test('an empty variable is an unset one', async t => {
 })
 
 t.test('nobody can change a setting afterwards', async t => {
-  const config = readConfig({ ...needed, LIVEGATE_READ_LIMIT: '1/2', LIVEGATE_CORS_ORIGINS: 'https://app.example.com' })
+  const config = readConfig({
+    ...needed,
+    LIVEGATE_READ_LIMIT: '1/2',
+    LIVEGATE_CORS_ORIGINS: 'https://app.example.com',
+    LIVEGATE_TRUSTED_PROXIES: '127.0.0.1'
+  })
   for (const part of [
     config,
     config.upstream,
@@ -114,6 +129,8 @@ t.test('nobody can change a setting afterwards', async t => {
     config.writeLimit,
     config.addressLimit,
     config.corsOrigins,
+    config.trustedProxies,
+    config.trustedProxies[0],
     config.auditKeys
   ]) {
     t.ok(Object.isFrozen(part))

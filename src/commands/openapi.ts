@@ -32,17 +32,19 @@ async function describedApp(): Promise<FastifyInstance> {
     readActive: nothing,
     start: nothing,
     stop: nothing,
-    livestreams: { find: nothing, list: nothing },
+    livestreams: { find: nothing, list: nothing, countRunning: nothing },
     meetings: { create: nothing, find: nothing, update: nothing, list: nothing },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },
     draining: () => false,
     fingerprint: () => '',
     clock: systemClock,
     limits: {
-      addressLimit: { calls: 1, seconds: 1 },
-      readLimit: { calls: 1, seconds: 1 },
-      writeLimit: { calls: 1, seconds: 1 }
+      addressLimit: { calls: 1, seconds: 1, burst: 1 },
+      readLimit: { calls: 1, seconds: 1, burst: 1 },
+      writeLimit: { calls: 1, seconds: 1, burst: 1 }
     },
+    maxInFlight: 1,
+    trustedProxies: [],
     corsOrigins: [],
     docs: 'public',
     handlerTimeoutMs: 1_000,

@@ -112,7 +112,10 @@ function readChange({ name, upstream, readLimit, writeLimit }: TenantOptions): T
 function readLimitOption(option: string, text: string): RateLimit | null {
   if (text === 'default') return null
   const limit = parseRateLimit(text)
-  if (limit === null) throw new UsageError(`${option} must be calls/seconds, like 600/60, or default`)
+  if (limit === null)
+    throw new UsageError(
+      `${option} must be calls/seconds or calls/seconds,burst, like 600/60 or 600/60,100, or default`
+    )
   return limit
 }
 

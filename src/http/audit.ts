@@ -4,6 +4,7 @@ import type { AuditEvent, AuditOutcome } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
 import { NoActiveLivestream } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
+import type { AddressOf } from './client-address.ts'
 import { parseIdempotencyKey } from './idempotency.ts'
 
 /** Names of the calls that met no route. */
@@ -13,6 +14,7 @@ export interface AuditDeps {
   append(event: AuditEvent): void
   /** Of an idempotency key and its tenant. */
   fingerprint(text: string): string
+  addressOf: AddressOf
   clock: Clock
 }
 
@@ -20,7 +22,7 @@ export interface AuditDeps {
  * One event for each call that has not written its own: reads, and everything that was refused, a bad key too. It is appended
  * behind the answer. Mutations that went upstream have their two events from `lifecycle/recorded.ts`.
  */
-export function audit(app: FastifyInstance, { append, fingerprint, clock }: AuditDeps): void {
+export function audit(app: FastifyInstance, { append, fingerprint, addressOf, clock }: AuditDeps): void {
   app.addHook('onResponse', async (request, reply) => {
     // Health and documentation are nobody's calls, but who is refused there is on record too.
     const open = request.routeOptions.config.rule === undefined
@@ -43,7 +45,7 @@ export function audit(app: FastifyInstance, { append, fingerprint, clock }: Audi
   })
 
   function record(request: FastifyRequest, ending: Ending): void {
-    append(toAuditEvent(subjectOf(request, fingerprint), ending, clock.now()))
+    append(toAuditEvent(subjectOf(request, fingerprint, addressOf), ending, clock.now()))
   }
 }
 
@@ -59,7 +61,7 @@ function outcomeOf(request: FastifyRequest, status: number): AuditOutcome {
 }
 
 /** The ids of the path are named although they may be somebody else's: a refusal that names nothing tells nothing. */
-function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint']): Subject {
+function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'], addressOf: AddressOf): Subject {
   const idempotencyKey = request.headers['idempotency-key']
   const { meeting_id: meetingId, livestream_id: livestreamId } = (request.params ?? {}) as Record<string, string>
   return {
@@ -74,7 +76,7 @@ function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'
         JSON.stringify([request.tenantId, parseIdempotencyKey(idempotencyKey) ?? idempotencyKey])
       )
     }),
-    address: request.ip,
+    address: addressOf(request).text,
     requestId: request.id,
     resources: [
       ...(isId(meetingId) ? [{ type: 'meeting' as const, uid: meetingId }] : []),

@@ -4,7 +4,9 @@ import { type ApiKey, digestKey, isUsable, parseKey } from '../domain/api-key.ts
 import type { Clock } from '../domain/clock.ts'
 import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '../domain/failures.ts'
 import type { Directory } from '../store/directory.ts'
+import type { AddressOf } from './client-address.ts'
 import type { Limits } from './rate-limit.ts'
+import type { TenantsInFlight } from './tenants-in-flight.ts'
 
 /** When the store could not be read for so long, a revoked key could live on: then nobody but a stop gets in. */
 const blindAfterMs = 60_000
@@ -12,6 +14,8 @@ const blindAfterMs = 60_000
 export interface KnownCallers {
   directory: Directory
   limits: Limits
+  busy: TenantsInFlight
+  addressOf: AddressOf
   /** Of a key's digest, for the record. */
   fingerprint(digest: string): string
   clock: Clock
@@ -22,19 +26,20 @@ export interface KnownCallers {
  * is the same 401, and it counts against the client's address; a valid key never does.
  */
 export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
-  const { directory, limits, clock } = deps
+  const { directory, limits, busy, addressOf, clock } = deps
 
   app.addHook('onRequest', async (request, reply) => {
     const { tenant, key, keyFingerprint } = await identify(request, reply, deps)
     const markRecorded = (): void => {
       request.recorded = true
     }
-    const { ip: address, id: requestId } = request
-    request.caller = { tenant, key, keyFingerprint, address, requestId, idempotency: null, markRecorded }
+    const facts = { address: addressOf(request).text, requestId: request.id, idempotency: null, markRecorded }
+    request.caller = { tenant, key, keyFingerprint, ...facts }
 
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
-    if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()
+    busy.enter(request, reply)
     await limits.tenant(request, reply)
+    if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()
     // Suspending ends what a tenant can begin, not its way to end it.
     if (tenant.suspended && !stopping) throw new TenantSuspended()
     checkScope(request, key)

@@ -35,7 +35,7 @@ export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimit
       const nowMs = monotonic()
       const bucket = this.#bucket(key, nowMs)
       const spacingMs = windowMs / max
-      const fullAtMs = Math.max(nowMs, this.#fullAtMs.get(bucket) ?? nowMs) + spacingMs
+      const fullAtMs = nowMs + this.#untilFullMs(bucket, nowMs, windowMs, spacingMs) + spacingMs
       const earlyMs = fullAtMs - nowMs - windowMs
       if (earlyMs > spacingMs * rounding) {
         done(null, { current: max + 1, ttl: earlyMs })
@@ -48,13 +48,21 @@ export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimit
     /** What `incr` would find, without counting. */
     read(key: string, done: Done, windowMs: number, max: number): void {
       const nowMs = monotonic()
-      const fullAtMs = Math.max(nowMs, this.#fullAtMs.get(this.#bucket(key, nowMs)) ?? nowMs)
-      done(null, spent(fullAtMs - nowMs, windowMs / max))
+      const spacingMs = windowMs / max
+      done(null, spent(this.#untilFullMs(this.#bucket(key, nowMs), nowMs, windowMs, spacingMs), spacingMs))
     }
 
     /** Each limiter counts for itself. */
     child(): FastifyRateLimitStore {
       return new GcraStore()
+    }
+
+    /** A bucket cannot be emptier than empty: one that was emptied under a slower limit is rid of that limit's debt. */
+    #untilFullMs(bucket: string | symbol, nowMs: number, windowMs: number, spacingMs: number): number {
+      const untilFullMs = Math.max(0, (this.#fullAtMs.get(bucket) ?? nowMs) - nowMs)
+      if (untilFullMs <= windowMs + spacingMs * rounding) return untilFullMs
+      this.#fullAtMs.set(bucket, nowMs + windowMs)
+      return windowMs
     }
 
     #bucket(key: string, nowMs: number): string | symbol {

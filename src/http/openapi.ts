@@ -103,7 +103,11 @@ const requestIdField = {
 }
 const limitFields = {
   RateLimit: { description: 'What is left: `"read";r=599;t=1`', schema: { type: 'string', maxLength: 128 } },
-  'RateLimit-Policy': { description: 'The limit: `"read";q=600;w=60`', schema: { type: 'string', maxLength: 128 } }
+  'RateLimit-Policy': {
+    description:
+      'The limit: `"read";q=600;w=60`, 600 at once that refill in 60 s; or `"in_flight";q=1000;qu="concurrent-requests"`',
+    schema: { type: 'string', maxLength: 128 }
+  }
 }
 const retryAfterField = { description: 'Seconds to wait', schema: { type: 'integer', minimum: 1, maximum: 86_400 } }
 

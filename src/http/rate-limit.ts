@@ -1,9 +1,11 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { neighbourhood } from '../domain/address.ts'
 import type { Clock } from '../domain/clock.ts'
 import { RateLimited } from '../domain/failures.ts'
-import type { RateLimit } from '../domain/rate-limit.ts'
+import { type RateLimit, refillSeconds } from '../domain/rate-limit.ts'
 import type { Tenant } from '../domain/tenant.ts'
+import type { AddressOf } from './client-address.ts'
 import { gcraStore } from './gcra.ts'
 
 export interface LimitOptions {
@@ -12,7 +14,15 @@ export interface LimitOptions {
   /** For tenants that have no limits of their own. */
   readLimit: RateLimit
   writeLimit: RateLimit
+  addressOf: AddressOf
   clock: Clock
+}
+
+/** What a tenant may spend of a limit. */
+export interface Left extends RateLimit {
+  remaining: number
+  /** Until nothing is spent any more. */
+  resetSeconds: number
 }
 
 /** Each counts the call, sets the `RateLimit` fields, and throws RateLimited when it is one too many. */
@@ -22,6 +32,8 @@ export interface Limits {
   tenant(request: FastifyRequest, reply: FastifyReply): Promise<unknown>
   /** Counts a write that has happened, whatever is left: never refuses. */
   spendWrite(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts nothing and sets nothing. */
+  left(request: FastifyRequest): Promise<{ read: Left; write: Left }>
 }
 
 /** Far more addresses than a front end has; beyond them the strangers share one bucket. Tenants always fit. */
@@ -32,11 +44,14 @@ const maxKeys = 20_000
  * which would never count a key that was refused.
  */
 export async function limits(app: FastifyInstance, options: LimitOptions): Promise<Limits> {
-  const { addressLimit, clock } = options
+  const { addressLimit, addressOf, clock } = options
   await app.register(rateLimit, { global: false, store: gcraStore({ monotonic: clock.monotonic, maxKeys }) })
 
-  // Without a keyGenerator the plugin counts by address, IPv6 by /64.
-  const byAddress = app.createRateLimit({ max: addressLimit.calls, timeWindow: addressLimit.seconds * 1_000 })
+  const byAddress = limiter(
+    app,
+    () => addressLimit,
+    request => neighbourhood(addressOf(request))
+  )
   const classes = { read: byTenant('read'), write: byTenant('write') }
 
   return {
@@ -50,23 +65,48 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
     },
     async spendWrite(request, reply) {
       await tell('write', classes.write, limitOf(request.caller.tenant, 'write'), request, reply)
+    },
+    async left(request) {
+      return { read: await leftOf('read', request), write: await leftOf('write', request) }
     }
   }
 
-  function byTenant(name: 'read' | 'write') {
-    return app.createRateLimit({
-      keyGenerator: ({ caller }) => caller.tenant.id,
-      max: ({ caller }) => limitOf(caller.tenant, name).calls,
-      timeWindow: (({ caller }: FastifyRequest) => limitOf(caller.tenant, name).seconds * 1_000) as unknown as number
-    })
+  function byTenant(name: 'read' | 'write'): Limiter {
+    return limiter(
+      app,
+      ({ caller }) => limitOf(caller.tenant, name),
+      ({ caller }) => caller.tenant.id
+    )
   }
 
   function limitOf({ readLimit, writeLimit }: Tenant, name: 'read' | 'write'): RateLimit {
     return name === 'read' ? (readLimit ?? options.readLimit) : (writeLimit ?? options.writeLimit)
   }
+
+  async function leftOf(name: 'read' | 'write', request: FastifyRequest): Promise<Left> {
+    const result = await classes[name](request, { increment: false })
+    const limit = limitOf(request.caller.tenant, name)
+    // The first is only for an allow list, and there is none.
+    const { remaining, ttl } = result.isAllowed ? { remaining: limit.burst, ttl: 0 } : result
+    return { ...limit, remaining, resetSeconds: Math.ceil(ttl / 1_000) }
+  }
 }
 
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
+
+/** What the plugin calls max and window is the burst and the time in which it refills: so its store stays a plain GCRA. */
+function limiter(
+  app: FastifyInstance,
+  limitOf: (request: FastifyRequest) => RateLimit,
+  keyGenerator: (request: FastifyRequest) => string
+): Limiter {
+  return app.createRateLimit({
+    keyGenerator,
+    max: request => limitOf(request).burst,
+    // A function also for a limit that never changes: of a number the plugin would cut off the fraction.
+    timeWindow: ((request: FastifyRequest) => refillSeconds(limitOf(request)) * 1_000) as unknown as number
+  })
+}
 
 /** Counts, or only looks with `increment: false`; sets the fields. Gives the seconds to wait when it is one too many. */
 async function tell(
@@ -80,7 +120,9 @@ async function tell(
   const result = await limiter(request, options)
   if (result.isAllowed) return null // only for an allow list, and there is none
   const seconds = Math.max(1, Math.ceil(result.ttl / 1_000))
-  rateLimitFields(reply, name, limit, result.isExceeded ? 0 : result.remaining, seconds)
+  const remaining = result.isExceeded ? 0 : result.remaining
+  const policy = `"${name}";q=${limit.burst};w=${Math.ceil(refillSeconds(limit))}`
+  limitFields(reply, policy, `"${name}";r=${remaining};t=${seconds}`)
   return result.isExceeded ? seconds : null
 }
 
@@ -88,20 +130,19 @@ async function tell(
 async function count(name: string, limiter: Limiter, limit: RateLimit, request: FastifyRequest, reply: FastifyReply) {
   const retryAfterSeconds = await tell(name, limiter, limit, request, reply)
   if (retryAfterSeconds === null) return
-  const message = `at most ${limit.calls} calls in ${limit.seconds} s`
+  const { calls, seconds, burst } = limit
+  const atOnce = burst === calls ? '' : `${burst} at once and `
+  const message = `at most ${atOnce}${calls} calls in ${seconds} s`
   throw new RateLimited({ retryAfterSeconds, details: [{ field: name, message }] })
 }
 
-/** draft-ietf-httpapi-ratelimit-headers: `q` is what can be spent at once, `t` the seconds until there is more. */
-function rateLimitFields(
-  reply: FastifyReply,
-  name: string,
-  { calls, seconds }: RateLimit,
-  remaining: number,
-  t: number
-) {
-  reply.header('ratelimit-policy', `"${name}";q=${calls};w=${seconds}`)
-  reply.header('ratelimit', `"${name}";r=${remaining};t=${t}`)
+/**
+ * draft-ietf-httpapi-ratelimit-headers: `q` is what can be spent at once, `w` the seconds in which that much refills, `r` what
+ * is left, `t` the seconds until all of it is back or, when the call was one too many, until the next one is let in.
+ */
+export function limitFields(reply: FastifyReply, policy: string, state: string): void {
+  reply.header('ratelimit-policy', policy)
+  reply.header('ratelimit', state)
 }
 
 /** A path that no route knows counts by its method. */

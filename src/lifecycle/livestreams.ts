@@ -15,7 +15,7 @@ import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
 export interface LivestreamsDeps {
   upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'observe' | 'gone'>
+  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'gone'>
   observe: Observe
   isComing: IsComing
   log: { warn(facts: object, message: string): void }
@@ -35,6 +35,8 @@ export interface TenantLivestreams {
   find(livestream: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Seen<LivestreamWithSessions>>
   /** From our own rows; at most `refreshedPerList` of those whose run isn't over are asked for first. Never with stream keys. */
   list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
+  /** How many were running when they were seen last. */
+  countRunning(caller: Caller): Promise<number>
 }
 
 /** As the vendor shows it; `coming` when its run is yet to come (`coming.ts`). */
@@ -107,6 +109,8 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       )
       const { items, total } = await livestreams.list(tenantId, filter)
       return { items, paging: pagingOf(filter, items.length, total) }
-    }
+    },
+
+    countRunning: caller => livestreams.countRunning(caller.tenant.id)
   }
 }

@@ -1,5 +1,11 @@
 import { sql as raw } from 'kysely'
-import type { ListedLivestream, Livestream, OwnedLivestream } from '../domain/livestream.ts'
+import {
+  isRunning,
+  type ListedLivestream,
+  type Livestream,
+  livestreamStatuses,
+  type OwnedLivestream
+} from '../domain/livestream.ts'
 import type { Page } from '../domain/paging.ts'
 import { type LivestreamsTable, nextRevision, thisRevision } from './database.ts'
 import type { Statement } from './engine.ts'
@@ -18,6 +24,8 @@ export interface LivestreamFilter extends Page {
 
 /** The states after which a run is over, so that a list needs no fresh look. */
 const ended = ['IDLE', 'OFFLINE', 'ERRORED']
+
+const running = livestreamStatuses.filter(isRunning)
 
 /** The table `livestreams`: who may see which livestream, and how it was seen last. No stream key ever comes here. */
 export function livestreamsIn({ engine, sql }: Store) {
@@ -82,6 +90,13 @@ export function livestreamsIn({ engine, sql }: Store) {
           .compile()
       )
       return new Map(rows.map(row => [String(row.meeting_id), row.status]))
+    },
+
+    /** How many of the tenant's were running when they were seen last. */
+    async countRunning(tenantId: string): Promise<number> {
+      const wanted = owned(tenantId).where('status', 'in', running)
+      const [count] = await engine.scan(wanted.select(raw<number>`count(*)`.as('total')).compile())
+      return Number(count?.total ?? 0)
     },
 
     /** The tenant's livestreams, the newest first unless asked otherwise, and how many there are in all. */

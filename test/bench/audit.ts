@@ -92,7 +92,7 @@ async function append(): Promise<void> {
 /** The same mutation through two whole gateways, in turn: one has its store on the disk, the other in memory, where nothing is waited for. */
 async function mutation(): Promise<void> {
   if (memory === null) return console.log('mutation: SKIPPED, there is no /dev/shm for a store in memory')
-  const plenty = { calls: 1_000_000, seconds: 60 }
+  const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
   const config = { writeLimit: plenty, readLimit: plenty }
   await scene(onDisk =>
     scene(async inMemory => {

@@ -209,7 +209,9 @@ t.test(
 )
 
 t.test('a gateway and commands that write at once add to one chain without a gap', async t => {
-  const { asAcme, storeFile, events } = await gateway(t, { config: { readLimit: { calls: 100_000, seconds: 60 } } })
+  const { asAcme, storeFile, events } = await gateway(t, {
+    config: { readLimit: { calls: 100_000, seconds: 60, burst: 100_000 } }
+  })
   const cli = commandLine(t, { DATABASE_URL: `sqlite:${storeFile}` })
   const read = async () => (await asAcme('GET', '/v2/livestreams?per_page=1')).statusCode
   const statuses = [await read()]

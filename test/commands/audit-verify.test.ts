@@ -100,7 +100,7 @@ t.test('copies of checkpoints from other places: notes one after the other, seve
 })
 
 t.test("a running gateway's log proves its events while it writes, and a copy of them later", async t => {
-  const config = { readLimit: { calls: 100_000, seconds: 60 } }
+  const config = { readLimit: { calls: 100_000, seconds: 60, burst: 100_000 } }
   const { asAcme, logs, storeFile, close } = await gateway(t, { config })
   const cli = commandLine(t, { DATABASE_URL: `sqlite:${storeFile}` })
   const log = besides(cli, 'gateway.log')

@@ -54,6 +54,12 @@ t.test('the other commands work beside a running serve, and without one', async 
   await cli.json('tenant', 'resume', 'globex')
   t.equal(await within(globex.key, '/v2/livestreams', 200), 200, 'a resumed tenant is accepted within 5 s')
 
+  await cli.json('tenant', 'update', 'globex', '--read-limit', '600/60,100')
+  const policy = async () =>
+    (await client(url, `Bearer ${globex.key}`)('GET', '/v2/livestreams')).headers['ratelimit-policy']
+  const burst = await until(policy, text => text !== '"read";q=600;w=60')
+  t.equal(burst, '"read";q=100;w=10', 'a changed limit holds within 5 s')
+
   // The command that a person types, with the store's own threads, while the gateway has the store open.
   const beside = await runProcess(t, ['tenant', 'list', '--json'], cli.env)
   t.match(JSON.parse(beside.stdout), [{ id: 'acme' }, { id: 'globex', suspended: false }])

@@ -17,9 +17,9 @@ t.test('a tenant is created, changed, suspended, resumed and shown, as JSON', as
   })
   t.ok(Math.abs(Date.parse(acme.created_at) - Date.now()) < 10_000)
 
-  const limits = ['--read-limit', '600/60', '--write-limit', '1/86400', '--upstream', 'default']
+  const limits = ['--read-limit', '600/60,100', '--write-limit', '1/86400', '--upstream', 'default']
   const globex = await json('tenant', 'create', 'globex-2', '--name', 'Globex & Söhne', ...limits)
-  t.match(globex, { name: 'Globex & Söhne', read_limit: '600/60', write_limit: '1/86400' })
+  t.match(globex, { name: 'Globex & Söhne', read_limit: '600/60,100', write_limit: '1/86400' })
 
   t.strictSame(await json('tenant', 'update', 'acme', '--name', 'Acme'), { ...acme, name: 'Acme' })
   const changed = await json('tenant', 'update', 'globex-2', '--read-limit', 'default')
@@ -56,15 +56,26 @@ t.test('what is wrong with a tenant is named, and nothing is created or changed'
     ...['Acme', 'a_b', '-a', 'a-', 'a--b', 'ä', ' ', 'a b', 'a'.repeat(64), '..', 'a/b'].map(
       (id): [string[], RegExp] => [['create', '--', id], /^a tenant id is lower-case letters and digits/]
     ),
-    ...['600', '600/', '0/60', '60/0', '-1/60', '6e2/60', '1000001/60', '1/86401', '600/60 ', ''].flatMap(
-      (limit): [string[], RegExp][] => [
-        [
-          ['create', 'other', `--read-limit=${limit}`],
-          /^--read-limit must be calls\/seconds, like 600\/60, or default$/
-        ],
-        [['update', 'acme', `--write-limit=${limit}`], /^--write-limit must be calls\/seconds/]
-      ]
-    ),
+    ...[
+      '600',
+      '600/',
+      '0/60',
+      '60/0',
+      '-1/60',
+      '6e2/60',
+      '1000001/60',
+      '1/86401',
+      '600/60 ',
+      '600/60,0',
+      '1/60,86400',
+      ''
+    ].flatMap((limit): [string[], RegExp][] => [
+      [
+        ['create', 'other', `--read-limit=${limit}`],
+        /^--read-limit must be calls\/seconds or calls\/seconds,burst, like 600\/60 or 600\/60,100, or default$/
+      ],
+      [['update', 'acme', `--write-limit=${limit}`], /^--write-limit must be calls\/seconds or/]
+    ]),
     [['create', 'other', '--upstream', 'second'], /^--upstream: there is no upstream second; only default/],
     [['update', 'acme', '--upstream', ''], /^--upstream: there is no upstream/],
     [['create', 'other', '--name', ' '], /^--name must have 1 to 200 characters/],
@@ -100,11 +111,11 @@ t.test('every limit that is taken is kept as it was written, and every other one
   await json('tenant', 'create', 'acme')
   const number = fc.oneof(fc.integer({ min: -1, max: 2_000_000 }).map(String), fc.string({ maxLength: 4 }))
   await fc.assert(
-    fc.asyncProperty(number, number, async (calls, seconds) => {
-      const limit = `${calls}/${seconds}`
+    fc.asyncProperty(number, number, fc.option(number), async (calls, seconds, burst) => {
+      const limit = burst === null ? `${calls}/${seconds}` : `${calls}/${seconds},${burst}`
       const { code, stdout } = await run('tenant', 'update', 'acme', `--read-limit=${limit}`, '--json')
       if (parseRateLimit(limit) === null) return code === 2
-      return code === 0 && JSON.parse(stdout).read_limit === limit
+      return code === 0 && JSON.parse(stdout).read_limit === (burst === calls ? `${calls}/${seconds}` : limit)
     })
   )
 })

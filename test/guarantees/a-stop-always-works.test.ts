@@ -5,7 +5,7 @@ import { until } from '../support/until.ts'
 
 t.test("a spent limit holds back the tenant's starts and reads, and not its stop", async t => {
   const { asAcme, meeting, simulator } = await gateway(t, {
-    config: { writeLimit: { calls: 1, seconds: 60 }, readLimit: { calls: 1, seconds: 60 } }
+    config: { writeLimit: { calls: 1, seconds: 60, burst: 1 }, readLimit: { calls: 1, seconds: 60, burst: 1 } }
   })
   t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
   t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 429)

@@ -31,7 +31,7 @@ t.test(
 
 t.test('reads and refusals have one event each, mutations two, and all of a call carry its request id', async t => {
   const { as, asAcme, meeting, otherMeeting, withKey, events } = await gateway(t, {
-    config: { readLimit: { calls: 3, seconds: 60 } }
+    config: { readLimit: { calls: 3, seconds: 60, burst: 3 } }
   })
   const viewer = (await withKey('globex', ['livestreams:read'])).call
   const active = `/v2/meetings/${meeting}/active-livestream`

@@ -22,7 +22,7 @@ import { until } from '../support/until.ts'
 import { inMemory } from './in-memory.ts'
 import { searchFor } from './search.ts'
 
-const unlimited = { calls: 1_000_000, seconds: 60 }
+const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const withoutStreamKey: Scope[] = presets.owner.filter(scope => scope !== 'stream-key:read')
 
 /** One call, and what it was answered at first. */

@@ -15,7 +15,7 @@ import { allSettled, answered } from './start-rounds.ts'
 import { stopDuringStart } from './stop-moments.ts'
 
 const meetingsInEach = Math.ceil(wanted('LIVEGATE_STOPS', 72) / answers.length)
-const plenty = { calls: 1_000_000, seconds: 60 }
+const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const settings = { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty }
 
 t.setTimeout(meetingsInEach * slowestMs)

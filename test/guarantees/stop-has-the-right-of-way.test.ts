@@ -7,7 +7,7 @@ import { gateway, type Reply, type TestContext, type World, type WorldOptions } 
 import { until } from '../support/until.ts'
 import { inMemory } from './in-memory.ts'
 
-const plenty = { calls: 1_000_000, seconds: 60 }
+const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 /** Long enough that nothing which hangs has ended when the stop is answered. */
 const patient = { readLimit: plenty, writeLimit: plenty, deadlineMs: 60_000, shutdownMs: 1_000 }
 
@@ -44,7 +44,7 @@ t.test('a write limit that is spent, by stops themselves too, does not hold back
   const clock = manualClock()
   const { asAcme, stop, isLive, meeting, simulator } = await onAir(t, {
     clock,
-    config: { writeLimit: { calls: 2, seconds: 86_400 } }
+    config: { writeLimit: { calls: 2, seconds: 86_400, burst: 2 } }
   })
   await stop()
   clock.advance(1_000) // stops are spaced by so much, and this one shall not wait

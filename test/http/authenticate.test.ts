@@ -9,7 +9,7 @@ import { until } from '../support/until.ts'
 import { isEnvelope } from './helper.ts'
 
 const clock = manualClock()
-const world = await gateway(t, { clock, config: { addressLimit: { calls: 10_000, seconds: 60 } } })
+const world = await gateway(t, { clock, config: { addressLimit: { calls: 10_000, seconds: 60, burst: 10_000 } } })
 const { as, withKey, store, directory, upstream, events } = world
 const { key } = await withKey('acme', ['meetings:read'])
 const basic = (user: string, password: string) => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`

@@ -21,7 +21,9 @@ t.test('switched off it looks like any path that nobody knows, and the API goes 
 })
 
 t.test('behind a key it is shown to who has one, of whatever scope, and the browser asks for it', async t => {
-  const { as, withKey } = await gateway(t, { config: { docs: 'key', addressLimit: { calls: 20, seconds: 60 } } })
+  const { as, withKey } = await gateway(t, {
+    config: { docs: 'key', addressLimit: { calls: 20, seconds: 60, burst: 20 } }
+  })
   const { key, call } = await withKey('acme', [])
   t.strictSame(
     await statuses(as(null)),

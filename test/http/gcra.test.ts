@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm'
 import type { FastifyRateLimitStore } from '@fastify/rate-limit'
 import fc from 'fast-check'
 import t from 'tap'
+import { parseRateLimit, refillSeconds } from '../../src/domain/rate-limit.ts'
 import { type GcraOptions, gcraStore } from '../../src/http/gcra.ts'
 import { manualClock } from '../support/clock.ts'
 
@@ -99,6 +100,60 @@ t.test('in any window of time no more pass than the limit and one burst, however
   t.doesNotThrow(() => fc.assert(property, { numRuns: 200 }))
 })
 
+t.test('in any window as long as the limit is, no more pass than its calls and one burst, for any burst', async t => {
+  const limits = fc.constantFrom(
+    '600/60,100',
+    '600/60',
+    '7/3',
+    '7/3,20',
+    '1/1,10',
+    '50/10,1',
+    '1000000/1,30',
+    '3/86400'
+  )
+  const arrivals = fc.array(fc.oneof(fc.constant(0), fc.nat(300), fc.nat(8_000)), { minLength: 200, maxLength: 800 })
+  const property = fc.property(limits, arrivals, (text, pauses) => {
+    const limit = parseRateLimit(text)
+    if (limit === null) return false
+    const { ask, clock } = limiter()
+    const passed: number[] = []
+    for (const pause of pauses) {
+      clock.advance(pause)
+      if (ask('acme', limit.burst, refillSeconds(limit) * 1_000).allowed) passed.push(clock.monotonic())
+    }
+    const windowMs = limit.seconds * 1_000
+    let until = 0
+    return passed.every((from, i) => {
+      while (until < passed.length && (passed[until] ?? 0) - from < windowMs) until++
+      return until - i <= limit.calls + limit.burst
+    })
+  })
+  const seed = Math.trunc(Math.random() * 2 ** 31)
+  t.comment(`seed ${seed}`)
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 100, seed }), `seed ${seed}`)
+})
+
+t.test(
+  'a changed limit counts from the next call: no debt of a slower one is left, and no credit of a larger one',
+  async t => {
+    const { ask, clock } = limiter()
+    const dayMs = 86_400_000
+    t.ok(ask('raised', 1, dayMs).allowed)
+    t.notOk(ask('raised', 1, dayMs).allowed)
+    clock.advance(1_000)
+    const raised = Array.from({ length: 20 }, () => ask('raised', 10, 10_000))
+    t.strictSame(
+      raised.map(({ ttl }) => ttl),
+      raised.map(() => 1_000),
+      'it has the new limit, spent'
+    )
+    clock.advance(10_000)
+    t.equal(Array.from({ length: 20 }, () => ask('raised', 10, 10_000)).filter(({ allowed }) => allowed).length, 10)
+    for (let i = 0; i < 50; i++) ask('lowered', 100, 10_000)
+    t.equal(Array.from({ length: 20 }, () => ask('lowered', 10, 10_000)).filter(({ allowed }) => allowed).length, 5)
+  }
+)
+
 t.test('whoever stays within the limit is never refused', async t => {
   const property = fc.property(fc.integer({ min: 1, max: 97 }), fc.integer({ min: 1, max: 7_001 }), (max, windowMs) => {
     const { ask, clock } = limiter()
@@ -120,6 +175,24 @@ t.test('a hundred thousand strangers free nobody who is throttled, and memory st
   t.ok(heapUsed() - before < 2_000_000, 'memory')
   t.equal(ask('throttled', 5).allowed, false)
   t.equal(passed, 999 + 5, 'each of those that fit in passes once; the others share one bucket')
+})
+
+t.test('a hundred thousand strangers take no more than 20 MB of a gateway', async t => {
+  const { ask } = limiter({ maxKeys: 20_000 })
+  while (ask('throttled', 5).allowed);
+  const before = heapUsed()
+  for (let i = 0; i < 100_000; i++) ask(`2001:db8:${i}::`, 120)
+  const heldMb = (heapUsed() - before) / 1e6
+  t.comment(`${heldMb.toFixed(1)} MB`)
+  t.ok(heldMb <= 20)
+  t.equal(ask('throttled', 5).allowed, false)
+})
+
+t.test('the largest limit is exact too', async t => {
+  const { ask } = limiter()
+  let passed = 0
+  for (let i = 0; i < 1_000_100; i++) if (ask('acme', 1_000_000, 1_000).allowed) passed++
+  t.equal(passed, 1_000_000)
 })
 
 t.test('room is made by forgetting buckets that are full again, and only those', async t => {

@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Scope } from '../../src/domain/scope.ts'
 import type { Client, Reply } from '../support/gateway.ts'
+import { checkLimitFields } from '../support/limit-fields.ts'
 
 /** A socket that sends bytes as they are: what an HTTP client would refuse to send, or send differently. */
 export interface RawSocket {
@@ -49,6 +50,8 @@ export async function rawSocket(url: string, { headless = false } = {}): Promise
             const body = received.subarray(head + 4, head + 4 + length).toString()
             received = received.subarray(head + 4 + length)
             if (headers.connection === 'close') ended = true
+            // Which path it was an answer to is not known here.
+            checkLimitFields('', { statusCode, headers, body })
             return { statusCode, headers, body, json: () => JSON.parse(body) }
           }
         }

@@ -11,7 +11,10 @@ import { isEnvelope } from './helper.ts'
 import { aRequest, isReplay, type MutatingRoute, mutatingRoutes } from './mutating.ts'
 
 const clock = manualClock()
-const world = await gatewayBehindDoor(inMemory(t), { clock, config: { writeLimit: { calls: 1_000_000, seconds: 60 } } })
+const world = await gatewayBehindDoor(inMemory(t), {
+  clock,
+  config: { writeLimit: { calls: 1_000_000, seconds: 60, burst: 1_000_000 } }
+})
 const { asAcme, simulator, storeFile, withKey, directory, url, door } = world
 const routes = mutatingRoutes(world)
 const routeOf = (id: string) => routes.find(({ operationId }) => operationId === id) as MutatingRoute

@@ -8,7 +8,7 @@ import { lockStore } from '../support/faulty-store.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
 import { aRequest, freshKey, isExecuted, isReplay, mutatingRoutes, mutationsSent, send } from './mutating.ts'
 
-const unlimited = { calls: 1_000_000, seconds: 60 }
+const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const world = await gatewayBehindDoor(inMemory(t), { config: { writeLimit: unlimited } })
 const { asAcme, simulator, storeFile, meeting, otherMeeting, withKey, door } = world
 const routes = mutatingRoutes(world)
@@ -65,7 +65,7 @@ t.test('what Livegate itself refuses does not use up the key', async t => {
 
 t.test('a limit does not use up the key', async t => {
   const clock = manualClock()
-  const config = { writeLimit: { calls: 1, seconds: 60 } }
+  const config = { writeLimit: { calls: 1, seconds: 60, burst: 1 } }
   const { asAcme, directory } = await gateway(inMemory(t), { clock, config })
   const create = (headers = {}) => asAcme('POST', '/v2/meetings', {}, headers)
   t.equal((await create()).statusCode, 201)

@@ -7,7 +7,7 @@ import { isEnvelope, tally } from './helper.ts'
 const clock = manualClock()
 const { as, asAcme, directory, events } = await gateway(t, {
   clock,
-  config: { addressLimit: { calls: 20, seconds: 60 } }
+  config: { addressLimit: { calls: 20, seconds: 60, burst: 20 } }
 })
 const nobody = as(null)
 

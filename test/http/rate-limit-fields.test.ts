@@ -1,24 +1,22 @@
 import fc from 'fast-check'
-import { type Item, isInnerList, parseList } from 'structured-headers'
 import t from 'tap'
+import { refillSeconds } from '../../src/domain/rate-limit.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
+import { type LimitItem, limitItems } from '../support/limit-fields.ts'
 
 const clock = manualClock()
 const config = {
-  readLimit: { calls: 7, seconds: 60 },
-  writeLimit: { calls: 3, seconds: 10 },
-  addressLimit: { calls: 5, seconds: 60 }
+  readLimit: { calls: 7, seconds: 60, burst: 7 },
+  writeLimit: { calls: 30, seconds: 50, burst: 3 },
+  addressLimit: { calls: 5, seconds: 60, burst: 5 }
 }
 const { as, asAcme, directory } = await gateway(t, { clock, config })
 
-/** The only item of a list, by a parser that is not ours: its name and its parameters. */
-function item(field: string | string[] | undefined): { name: unknown; [parameter: string]: unknown } {
-  const list = parseList(String(field))
-  const [only] = list
-  if (list.length !== 1 || only === undefined || isInnerList(only)) throw new Error(`not one item: ${field}`)
-  const [name, parameters] = only as Item
-  return { name, ...Object.fromEntries(parameters) }
+function item(field: string | string[] | undefined): LimitItem {
+  const [only, ...others] = limitItems(field)
+  if (only === undefined || others.length > 0) throw new Error(`not one item: ${field}`)
+  return only
 }
 
 t.test('the RateLimit fields are structured fields, and what they promise comes true', async t => {
@@ -37,12 +35,13 @@ t.test('the RateLimit fields are structured fields, and what they promise comes 
   const property = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 25 }), async steps => {
     clock.advance(60_000)
     await directory.pull()
-    for (const name of Object.keys(limits)) left[name] = limits[name as keyof typeof limits].calls
+    for (const name of Object.keys(limits)) left[name] = limits[name as keyof typeof limits].burst
     for (const { call, pauseMs } of steps) {
       clock.advance(pauseMs)
       if (pauseMs > 0) await directory.pull()
       const [name, send] = calls[call] as (typeof calls)[number]
-      const { calls: q, seconds: w } = limits[name as keyof typeof limits]
+      const limit = limits[name as keyof typeof limits]
+      const [q, w] = [limit.burst, Math.ceil(refillSeconds(limit))]
       const { statusCode, headers } = await send()
       const policy = item(headers['ratelimit-policy'])
       const state = item(headers.ratelimit)

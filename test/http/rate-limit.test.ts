@@ -5,7 +5,7 @@ import { type Client, gateway, type Reply, type World } from '../support/gateway
 import { isEnvelope, rawSocket, tally } from './helper.ts'
 
 const clock = manualClock()
-const limits = { readLimit: { calls: 100, seconds: 60 }, writeLimit: { calls: 10, seconds: 60 } }
+const limits = { readLimit: { calls: 100, seconds: 60, burst: 100 }, writeLimit: { calls: 10, seconds: 60, burst: 10 } }
 const world: World = await gateway(t, { clock, config: limits })
 const { withKey, url, app, store, directory, asAcme, asGlobex } = world
 const list = '/v2/livestreams'
@@ -81,7 +81,7 @@ t.test('all keys of a tenant share its limit, and no other tenant feels it', asy
 
 t.test("a tenant's own limits hold instead of the common ones, from the moment they are set", async t => {
   await rested()
-  const own = { readLimit: { calls: 3, seconds: 10 }, writeLimit: null }
+  const own = { readLimit: { calls: 3, seconds: 10, burst: 3 }, writeLimit: null }
   await tenantsIn(store).update('globex', own, clock.now())
   await directory.pull()
   const replies = await times(5, () => asGlobex('GET', list))

@@ -19,7 +19,8 @@ const needed: Record<string, Scope> = {
   listMeetings: 'meetings:read',
   getMeeting: 'meetings:read',
   updateMeeting: 'meetings:write',
-  listAuditEvents: 'audit:read'
+  listAuditEvents: 'audit:read',
+  getUsage: 'livestreams:read'
 }
 
 t.test('each operation can be done with its scope and with no other', async t => {

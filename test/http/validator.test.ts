@@ -2,7 +2,9 @@ import fc from 'fast-check'
 import t from 'tap'
 import { gateway } from '../support/gateway.ts'
 
-const { app, withKey, simulator } = await gateway(t, { config: { writeLimit: { calls: 100_000, seconds: 60 } } })
+const { app, withKey, simulator } = await gateway(t, {
+  config: { writeLimit: { calls: 100_000, seconds: 60, burst: 100_000 } }
+})
 const { key } = await withKey('acme', ['meetings:write'])
 const created = () => simulator.journal.map(({ body }) => body)
 

@@ -5,7 +5,9 @@ import { gatewayBehindDoor } from './door.ts'
 
 /** A gateway behind a door, with meetings of acme whose starts and stops are counted. */
 export async function lanes(t: TestContext) {
-  const world = await gatewayBehindDoor(inMemory(t), { config: { writeLimit: { calls: 1_000_000, seconds: 60 } } })
+  const world = await gatewayBehindDoor(inMemory(t), {
+    config: { writeLimit: { calls: 1_000_000, seconds: 60, burst: 1_000_000 } }
+  })
   const { asAcme, simulator, store } = world
   return {
     ...world,

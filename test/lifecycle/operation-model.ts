@@ -9,7 +9,7 @@ import { manualClock } from '../support/clock.ts'
 import { addKey, client, configFor, gateway, type Reply, type TestContext } from '../support/gateway.ts'
 
 export const deadlineMs = 200
-const plenty = { calls: 1_000_000, seconds: 60 }
+const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 
 /** A gateway that can be restarted, on one clock with its vendor. */
 export async function restartable(t: TestContext, simulator: SimulatorOptions) {

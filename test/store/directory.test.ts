@@ -67,10 +67,10 @@ t.test('a new tenant and a new key of another process are known after a pull', a
 t.test('a revoked key, a suspended tenant and new limits act after a pull', async t => {
   const { directory, other, key } = await world(t)
   await apiKeysIn(other).revoke(key.id, 5_000)
-  await tenantsIn(other).update('acme', { suspended: true, readLimit: { calls: 7, seconds: 60 } }, 5_000)
+  await tenantsIn(other).update('acme', { suspended: true, readLimit: { calls: 7, seconds: 60, burst: 7 } }, 5_000)
   await directory.pull()
   t.equal(directory.keyByDigest(key.digest)?.revokedAtMs, 5_000)
-  t.match(directory.tenant('acme'), { suspended: true, readLimit: { calls: 7, seconds: 60 } })
+  t.match(directory.tenant('acme'), { suspended: true, readLimit: { calls: 7, seconds: 60, burst: 7 } })
   await tenantsIn(other).update('acme', { suspended: false, readLimit: null }, 6_000)
   await directory.pull()
   t.match(directory.tenant('acme'), { suspended: false, readLimit: null })

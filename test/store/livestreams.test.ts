@@ -84,6 +84,20 @@ t.test('what is not over is listed, the longest unseen first', async t => {
   ])
 })
 
+t.test('what was running when it was seen last is counted, for its tenant alone', async t => {
+  const { store, livestreams, see } = await world(t)
+  await see('a1', 'm1', 'LIVE', 2_000)
+  await see('a2', 'm2', 'INVOKED', 2_000)
+  await see('a3', null, 'LIVE', 2_000)
+  for (const [i, status] of ['IDLE', 'OFFLINE', 'ERRORED', 'PAUSED'].entries()) await see(`b${i}`, 'm1', status, 2_000)
+  t.equal(await livestreams.countRunning('acme'), 3)
+  t.equal(await livestreams.countRunning('globex'), 0)
+  await see('a3', null, 'IDLE', 3_000)
+  t.equal(await livestreams.countRunning('acme'), 2)
+  await meetingsIn(store).release('m1', 4_000)
+  t.equal(await livestreams.countRunning('acme'), 1, 'what was taken away is not its own any more')
+})
+
 t.test('the operator learns which meetings have a run that was not over, released ones too', async t => {
   const { livestreams, see, store } = await world(t)
   await see('a1', 'm1', 'INVOKED', 2_000)

@@ -9,8 +9,8 @@ t.test('a tenant is found as it was made, with its own limits or without', async
   const own = tenantNamed('own', {
     name: "O'Reilly & Söhne; drop table tenants",
     upstream: 'other',
-    readLimit: { calls: 10, seconds: 1 },
-    writeLimit: { calls: 5, seconds: 60 },
+    readLimit: { calls: 10, seconds: 1, burst: 3 },
+    writeLimit: { calls: 5, seconds: 60, burst: 5 },
     createdAtMs: 1_795_345_200_000
   })
   await tenants.create(own)
@@ -35,14 +35,18 @@ t.test('a change touches what it names and nothing else', async t => {
   const { store } = await storeWithTenants(t)
   const tenants = tenantsIn(store)
   const acme = tenantNamed('acme')
-  t.equal(await tenants.update('acme', { readLimit: { calls: 1, seconds: 2 } }, 5_000), true)
-  t.strictSame(await tenants.find('acme'), { ...acme, readLimit: { calls: 1, seconds: 2 } })
+  t.equal(await tenants.update('acme', { readLimit: { calls: 1, seconds: 2, burst: 1 } }, 5_000), true)
+  t.strictSame(await tenants.find('acme'), { ...acme, readLimit: { calls: 1, seconds: 2, burst: 1 } })
   await tenants.update('acme', { readLimit: null, name: 'Acme TV', upstream: 'other' }, 5_000)
   t.strictSame(await tenants.find('acme'), { ...acme, name: 'Acme TV', upstream: 'other' })
-  await tenants.update('acme', { suspended: true, writeLimit: { calls: 3, seconds: 4 } }, 5_000)
-  t.match(await tenants.find('acme'), { suspended: true, writeLimit: { calls: 3, seconds: 4 }, name: 'Acme TV' })
+  await tenants.update('acme', { suspended: true, writeLimit: { calls: 3, seconds: 4, burst: 3 } }, 5_000)
+  t.match(await tenants.find('acme'), {
+    suspended: true,
+    writeLimit: { calls: 3, seconds: 4, burst: 3 },
+    name: 'Acme TV'
+  })
   await tenants.update('acme', { suspended: false }, 6_000)
-  t.match(await tenants.find('acme'), { suspended: false, writeLimit: { calls: 3, seconds: 4 } })
+  t.match(await tenants.find('acme'), { suspended: false, writeLimit: { calls: 3, seconds: 4, burst: 3 } })
   t.strictSame(await tenants.find('globex'), tenantNamed('globex'))
 })
 
@@ -70,4 +74,15 @@ t.test('each change has a later revision, so that memory can follow', async t =>
   const changed = await tenants.changedSince(last)
   t.match(changed, [{ tenant: { id: 'acme', suspended: true } }])
   t.ok((changed[0]?.revision ?? 0) > last)
+})
+
+t.test('a limit is kept as its text; one that was written before there were bursts reads as before', async t => {
+  const { store } = await storeWithTenants(t)
+  const tenants = tenantsIn(store)
+  await tenants.update('acme', { readLimit: { calls: 600, seconds: 60, burst: 100 } }, 5_000)
+  const kept = await store.engine.read(store.sql.selectFrom('tenants').select('read_limit').compile())
+  t.match(kept, [{ read_limit: '600/60,100' }, { read_limit: null }])
+  const older = store.sql.updateTable('tenants').set({ write_limit: '60/60' }).where('id', '=', 'acme')
+  await store.engine.write([older.compile()])
+  t.match(await tenants.find('acme'), { writeLimit: { calls: 60, seconds: 60, burst: 60 } })
 })

@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { checkLimitFields } from './limit-fields.ts'
 
 export interface Reply {
   statusCode: number
@@ -16,7 +17,7 @@ export type Client = (
   headers?: Record<string, string>
 ) => Promise<Reply>
 
-/** `node:http` and not `fetch`, since it sends the path byte for byte. */
+/** `node:http` and not `fetch`, since it sends the path byte for byte. Rejects when the answer's RateLimit fields are wrong. */
 export function client(url: string, authorization: string | null): Client {
   const { hostname, port } = new URL(url)
   return (method, path, body, headers = {}) =>
@@ -43,14 +44,17 @@ export function client(url: string, authorization: string | null): Client {
             received += chunk
           })
           answer.on('error', reject)
-          answer.on('end', () =>
-            resolve({
-              statusCode: answer.statusCode ?? 0,
-              headers: answer.headers,
-              body: received,
-              json: () => JSON.parse(received)
-            })
-          )
+          answer.on('end', () => {
+            const { statusCode = 0, headers } = answer
+            const reply = { statusCode, headers, body: received, json: () => JSON.parse(received) }
+            try {
+              // What a browser asks before it calls is nobody's call.
+              if (method !== 'OPTIONS') checkLimitFields(path, reply)
+              resolve(reply)
+            } catch (error) {
+              reject(error)
+            }
+          })
         }
       )
       request.on('error', reject)

@@ -1,0 +1,35 @@
+import type { FastifyRequest } from 'fastify'
+import { type Address, contains, type Network, parseAddress } from '../domain/address.ts'
+
+/** The address that a call came from, as far as it can be believed. */
+export type AddressOf = (request: FastifyRequest) => Address
+
+/** So many proxies one behind the other are looked through. */
+const maxHops = 32
+/** Where a connection has no address: a socket of the file system. */
+const nowhere: Address = { version: 6, bits: 0n, text: '::' }
+
+/**
+ * `X-Forwarded-For`, read from its end: what a trusted proxy has written there is believed, and nothing that stands before an
+ * address which is not trusted itself. What is no address is not believed either: then it is the last one that was.
+ * No other field is read. (Not Fastify's `trustProxy`: that takes any text for an address, and host and protocol as well.)
+ */
+export function addressReader(trusted: readonly Network[]): AddressOf {
+  const isTrusted = (address: Address): boolean => trusted.some(network => contains(network, address))
+
+  return ({ raw, headers }) => {
+    // A link-local peer has its interface behind it.
+    const peer = parseAddress(raw.socket.remoteAddress?.replace(/%.*$/, '') ?? '') ?? nowhere
+    let rest = headers['x-forwarded-for']
+    if (trusted.length === 0 || typeof rest !== 'string') return peer
+    let address = peer
+    for (let hop = 0; hop < maxHops && isTrusted(address) && rest !== ''; hop++) {
+      const comma = rest.lastIndexOf(',')
+      const told = parseAddress(rest.slice(comma + 1).trim())
+      if (told === null) break
+      address = told
+      rest = rest.slice(0, Math.max(0, comma))
+    }
+    return address
+  }
+}

@@ -1,0 +1,75 @@
+import type { FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
+import type { RateLimit } from '../../domain/rate-limit.ts'
+import type { TenantLivestreams } from '../../lifecycle/livestreams.ts'
+import { Answer, failures } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const upTo = { minimum: 0, maximum: 1_000_000 }
+const day = { minimum: 0, maximum: 86_400 }
+
+const Spent = Type.Object({
+  calls: Type.Integer({ ...upTo, description: 'So many calls are allowed in `seconds`, evenly', examples: [600] }),
+  seconds: Type.Integer({ ...day, examples: [60] }),
+  burst: Type.Integer({ ...upTo, description: 'So many at once', examples: [600] }),
+  remaining: Type.Integer({
+    ...upTo,
+    description: 'So many would be let in right now; a read is counted after this one',
+    examples: [599]
+  }),
+  reset_seconds: Type.Integer({ ...day, description: 'Until `remaining` is `burst` again; 0: it is', examples: [1] })
+})
+
+const Usage = Type.Object({
+  limits: Type.Object({ read: Spent, write: Spent }, { description: 'All keys of the tenant share them' }),
+  in_flight: Type.Object(
+    {
+      now: Type.Integer({ ...upTo, description: 'With this one', examples: [1] }),
+      max: Type.Integer({ ...upTo, examples: [1000] })
+    },
+    { description: "The tenant's requests at the same time. A stop counts, and is let in beyond `max`" }
+  ),
+  live_livestreams: Type.Integer({
+    minimum: 0,
+    description: 'So many of its livestreams were INVOKED or LIVE when Livegate saw them last',
+    examples: [2]
+  })
+})
+
+const schema = {
+  operationId: 'getUsage',
+  summary: 'What the tenant has spent of its limits',
+  description: 'Only its own: nothing here tells of other tenants or of the quota at the provider.',
+  tags: ['gateway'],
+  response: { 200: Answer(Usage, 'What is spent, and what is running'), ...failures() }
+}
+
+const rule = { scope: 'livestreams:read', limit: 'read' } as const
+
+/** Where it is counted. */
+export interface UsageDeps {
+  livestreams: Pick<TenantLivestreams, 'countRunning'>
+  left(request: FastifyRequest): Promise<Record<'read' | 'write', Left>>
+  inFlight: { readonly max: number; count(tenantId: string): number }
+}
+interface Left extends RateLimit {
+  remaining: number
+  resetSeconds: number
+}
+
+export function getUsage(app: Api, { livestreams, left, inFlight }: UsageDeps): void {
+  app.get('/usage', { schema, config: { rule } }, async request => {
+    const { caller } = request
+    const live_livestreams = await livestreams.countRunning(caller)
+    const { read, write } = await left(request)
+    const in_flight = { now: inFlight.count(caller.tenant.id), max: inFlight.max }
+    return {
+      success: true as const,
+      data: { limits: { read: shown(read), write: shown(write) }, in_flight, live_livestreams }
+    }
+  })
+}
+
+function shown({ calls, seconds, burst, remaining, resetSeconds }: Left) {
+  return { calls, seconds, burst, remaining, reset_seconds: resetSeconds }
+}
