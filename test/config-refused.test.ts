@@ -78,8 +78,6 @@ t.test('what the design has but this version has not is refused, not accepted an
     'REALTIMEKIT_API_TOKEN',
     'REALTIMEKIT_BASE_URL',
     'LIVEGATE_UPSTREAMS_FILE',
-    'LIVEGATE_UPSTREAM_BUDGET',
-    'LIVEGATE_READ_TTL_MS',
     'LIVEGATE_METRICS_PORT'
   ]) {
     t.equal(problemOf({ ...needed, [name]: '1' }), `${name} is not supported yet`)
@@ -141,3 +139,15 @@ t.test(
     t.equal(problemOf({ ...needed, ...times }), 'LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
   }
 )
+
+t.test("the vendor's quota is calls/seconds, and large enough to keep a reserve of", async t => {
+  for (const text of ['2000', '9/60', '0/60', '100/0', '2000/60,100', '1000001/60', '100/86401', 'a lot', '-1/60']) {
+    const problem = 'LIVEGATE_UPSTREAM_BUDGET must be calls/seconds, like 2000/60, with at least 10 calls'
+    t.equal(problemOf({ ...needed, LIVEGATE_UPSTREAM_BUDGET: text }), problem, text)
+  }
+  t.equal(problemOf({ ...needed, LIVEGATE_UPSTREAM_BUDGET: '10/1' }), 'accepted')
+  t.equal(
+    problemOf({ ...needed, LIVEGATE_READ_TTL_MS: '60001' }),
+    'LIVEGATE_READ_TTL_MS must be a whole number from 0 to 60000'
+  )
+})

@@ -40,6 +40,7 @@ t.test('with the credentials alone everything else has its default', async t => 
     trustedProxies: [],
     deadlineMs: 10_000,
     settleMs: 30_000,
+    readTtlMs: 1_000,
     shutdownMs: 9_000,
     corsOrigins: [],
     docs: 'public',
@@ -51,6 +52,7 @@ t.test('with the credentials alone everything else has its default', async t => 
   t.equal(upstream.orgId, 'org-1')
   t.equal(upstream.apiKey.reveal(), apiKey)
   t.equal(upstream.baseUrl.href, 'https://api.dyte.io/v2')
+  t.strictSame(upstream.quota, { calls: 2_000, seconds: 60 })
 })
 
 t.test('every setting can be given', async t => {
@@ -66,6 +68,8 @@ t.test('every setting can be given', async t => {
     LIVEGATE_ADDRESS_LIMIT: '5/6,7',
     LIVEGATE_MAX_IN_FLIGHT: '8',
     LIVEGATE_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8,127.0.0.1',
+    LIVEGATE_UPSTREAM_BUDGET: '1200/300',
+    LIVEGATE_READ_TTL_MS: '0',
     LIVEGATE_DEADLINE_MS: '100',
     LIVEGATE_SETTLE_MS: '1000',
     LIVEGATE_SHUTDOWN_MS: '600000',
@@ -100,6 +104,7 @@ t.test('every setting can be given', async t => {
     ],
     deadlineMs: 100,
     settleMs: 1_000,
+    readTtlMs: 0,
     shutdownMs: 600_000,
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
     docs: 'key',
@@ -108,6 +113,7 @@ t.test('every setting can be given', async t => {
     diskFloorMb: 0
   })
   t.equal(upstream.baseUrl.href, 'https://vendor.example/v9')
+  t.strictSame(upstream.quota, { calls: 1_200, seconds: 300 })
 })
 
 t.test('an empty variable is an unset one', async t => {
@@ -125,6 +131,7 @@ t.test('nobody can change a setting afterwards', async t => {
   for (const part of [
     config,
     config.upstream,
+    config.upstream.quota,
     config.readLimit,
     config.writeLimit,
     config.addressLimit,

@@ -13,7 +13,8 @@ t.test('simulate prints where it listens and what it accepts, and behaves as its
     '--active-during-invoked': '404',
     '--stop-with-nothing-live': '200',
     '--livestream-id': 'new',
-    '--lists': 'schema'
+    '--lists': 'schema',
+    '--quota': '1000/60,60'
   }
   const place = ['--host', '127.0.0.1', '--port', '0', '--meeting', meeting, '--meeting', randomUUID(), '--json']
   const child = startProcess(t, ['simulate', '--org', org, '--key', key, ...place, ...Object.entries(switches).flat()])
