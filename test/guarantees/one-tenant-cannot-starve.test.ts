@@ -55,7 +55,7 @@ const flooding = `
   const { hostname, port } = new URL(process.env.URL)
   const call = 'GET /v2/livestreams HTTP/1.1\\r\\nhost: x\\r\\nauthorization: Bearer ' + process.env.KEY + '\\r\\n\\r\\n'
   const socket = connect(port, hostname, () => {
-    setInterval(() => socket.write(call.repeat(10)), 20)
+    setInterval(() => socket.write(call), 2)
     socket.once('data', () => console.log('floods')).resume()
   })
 `
@@ -67,7 +67,9 @@ const flooding = `
 const skip = process.env.LIVEGATE_STARVE !== '1' && 'LIVEGATE_STARVE=1 measures it'
 t.test('the p99 of a polite tenant grows by a fifth at most', { skip }, async t => {
   // The default read limit is 10 calls a second: the flood sends 500.
-  const { withKey, asGlobex, url, store, directory, otherMeeting } = await gateway(t)
+  const { withKey, asGlobex, url, store, directory, otherMeeting, simulator } = await gateway(t)
+  // As long as a vendor near by takes; with one that takes no time, fractions of a millisecond would be many percent.
+  simulator.fail({ delayMs: 30 })
   const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
   await tenantsIn(store).update('globex', { readLimit: plenty }, Date.now())
   await directory.pull()
@@ -76,15 +78,15 @@ t.test('the p99 of a polite tenant grows by a fifth at most', { skip }, async t 
   await flood.line(/floods/)
 
   const times: Record<'quiet' | 'flooded', number[]> = { quiet: [], flooded: [] }
-  for (let block = 0; block < 80; block++) {
+  for (let block = 0; block < 40; block++) {
     const flooded = block % 2 === 0
     flood.signal(flooded ? 'SIGCONT' : 'SIGSTOP')
-    for (let i = 0; i < 160; i++) {
+    for (let i = 0; i < 60; i++) {
       const from = performance.now()
       const { statusCode } = await asGlobex('GET', `/v2/meetings/${otherMeeting}`)
       if (statusCode !== 200) t.fail(`the polite tenant got ${statusCode}`)
       // The first of a block may still be of the one before.
-      if (i >= 10) times[flooded ? 'flooded' : 'quiet'].push(performance.now() - from)
+      if (i >= 5) times[flooded ? 'flooded' : 'quiet'].push(performance.now() - from)
     }
   }
   const at = (share: number, name: keyof typeof times): number => {
