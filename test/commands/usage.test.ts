@@ -20,6 +20,7 @@ const commands = [
   'meeting assign',
   'meeting release',
   'meeting list',
+  'upstream status',
   'operation list',
   'operation resolve',
   'audit verify',
