@@ -81,7 +81,7 @@ t.test('with --json it is one document; it can use a simulated vendor that runs 
   t.equal(simulator.livestreams().length, 1)
 
   simulator.failNext({ status: 500 })
-  t.equal((await asAcme('GET', `/v2/meetings/${acme.meeting}/active-livestream`)).statusCode, 502)
+  t.equal((await asAcme('GET', `/v2/meetings/${acme.meeting}`)).statusCode, 502)
 
   const port = new URL(printed.url).port
   const second = await runProcess(t, ['demo', '--port', port, ...vendor], { TMPDIR: folder })

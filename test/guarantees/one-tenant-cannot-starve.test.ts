@@ -69,7 +69,7 @@ measure('the p99 of a polite tenant grows by a fifth at most', async t => {
   // The default read limit is 10 calls a second: the flood sends 500.
   const { withKey, asGlobex, url, store, directory, otherMeeting, simulator } = await gateway(t)
   // As long as a vendor near by takes; with one that takes no time, fractions of a millisecond would be many percent.
-  simulator.fail({ delayMs: 30 })
+  simulator.fail({ delayMs: 12 })
   const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
   await tenantsIn(store).update('globex', { readLimit: plenty }, Date.now())
   await directory.pull()

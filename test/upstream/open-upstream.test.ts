@@ -172,6 +172,18 @@ t.test('a start that finds the quota used up waits for its turn, and a read does
   t.match(await waiting, { id: run.id })
 })
 
+t.test('one that waits for its turn until its time is over has sent nothing', async t => {
+  const clock = manualClock()
+  const { start, on, requests } = await accountAt(t, (_request, response) => response.end(good), {
+    clock,
+    quota: { calls: 20, seconds: 5 }
+  })
+  for (let i = 0; i < 19; i++) await start()
+  const waiting = on('mutation').start(meeting, {}, AbortSignal.timeout(100))
+  t.match(await failureOf(waiting), { type: 'upstream_budget_exhausted', outcome: 'not_sent' })
+  t.equal(requests.length, 19)
+})
+
 t.test('one whose turn comes after its deadline is told so at once, and what it says is when', async t => {
   const clock = manualClock()
   const { start, requests } = await accountAt(t, (_request, response) => response.end(good), {
