@@ -83,6 +83,8 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     return503OnClosing: false,
     genReqId: request => plainId(request.headers['x-request-id']) ?? randomUUID(),
     requestIdHeader: false,
+    // A logger for each request would cost more than most requests: what is logged of one names its id (`http/errors.ts`).
+    childLoggerFactory: logger => logger,
     // Longer than any request line can be, so that every id meets its pattern and none another refusal.
     routerOptions: { maxParamLength: 16 * 1024 },
     // What is not even an address is nobody's call: it counts like those without a key.
@@ -95,12 +97,14 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   })
   decorateRequests(app)
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
+    done()
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     // What was under way finishes; its connection takes no further call.
     if (deps.draining()) reply.header('connection', 'close')
+    done()
   })
   const idempotencyFingerprint = (text: string): string => deps.fingerprint('idempotency_key', text)
   audit(app, { append: deps.appendEvent, fingerprint: idempotencyFingerprint, addressOf, clock })

@@ -16,8 +16,20 @@ export interface ReadRollupOptions {
 interface Window {
   key: string
   endsAtMs: number
-  /** What came after the first: the worst of them, and how many. Null when nothing came. */
-  rest: AuditEvent | null
+  /** What came after the first; null when nothing did. */
+  rest: Rest | null
+}
+
+/** Several reads that become one event. */
+interface Rest {
+  /** The worst stands for all; of equals, the last. */
+  worst: AuditEvent
+  /** Those of a crowd may differ. */
+  isOneResource: boolean
+  isOneAddress: boolean
+  count: number
+  startTime: number
+  endTime: number
 }
 
 /**
@@ -48,8 +60,7 @@ export class ReadRollup {
       append(event)
       this.#open(keyOf(event), clock.monotonic())
     } else {
-      window.rest = window.rest === null ? { ...event, count: 1, start_time: event.time } : together(window.rest, event)
-      window.rest.end_time = event.time
+      window.rest = window.rest === null ? restOf(event) : together(window.rest, event)
     }
   }
 
@@ -90,7 +101,7 @@ export class ReadRollup {
     this.#windows.delete(key)
     if (rest === null) return
     const { append } = this.#options
-    append(rest.count === 1 ? single(rest) : { ...rest, time: rest.end_time ?? rest.time })
+    append(rest.count === 1 ? rest.worst : eventOf(rest))
   }
 
   /** One timer, for the window that ends first. */
@@ -112,29 +123,42 @@ function isPlainRead({ activity_id, unmapped }: AuditEvent): boolean {
   return activity_id === 2 && answered && unmapped.stream_key_revealed !== true
 }
 
-/** The worse of the two stands for both; of equals, the later. */
-function together(before: AuditEvent, event: AuditEvent): AuditEvent {
-  const worst = before.status_id > event.status_id ? before : event
-  const sameResource = JSON.stringify(before.resources) === JSON.stringify(event.resources)
+function restOf(event: AuditEvent): Rest {
+  const { time } = event
+  return { worst: event, isOneResource: true, isOneAddress: true, count: 1, startTime: time, endTime: time }
+}
+
+function together(rest: Rest, event: AuditEvent): Rest {
+  const { worst } = rest
+  if (worst.status_id <= event.status_id) rest.worst = event
+  rest.isOneResource &&= uidsOf(worst) === uidsOf(event)
+  rest.isOneAddress &&= worst.src_endpoint.ip === event.src_endpoint.ip
+  rest.count += 1
+  rest.endTime = event.time
+  return rest
+}
+
+function eventOf({ worst, isOneResource, isOneAddress, count, startTime, endTime }: Rest): AuditEvent {
   return {
     ...worst,
-    resources: sameResource ? event.resources : [],
-    ...(before.src_endpoint.ip !== event.src_endpoint.ip && { src_endpoint: { name: 'several' as const } }),
-    count: (before.count ?? 1) + 1,
-    start_time: before.start_time ?? before.time
+    time: endTime,
+    ...(!isOneResource && { resources: [] }),
+    ...(!isOneAddress && { src_endpoint: { name: 'several' as const } }),
+    count,
+    start_time: startTime,
+    end_time: endTime
   }
 }
 
-/** A single one needs no count. */
-function single({ count: _count, start_time: _start, end_time: _end, ...event }: AuditEvent): AuditEvent {
-  return event
+/** No id has a space. */
+function uidsOf({ resources }: AuditEvent): string {
+  return resources.map(({ uid }) => uid).join(' ')
 }
 
-function keyOf({ unmapped, api, resources, src_endpoint }: AuditEvent): string {
-  const { tenant_id, key_id } = unmapped
-  return JSON.stringify([tenant_id, key_id, api.operation, src_endpoint.ip, resources.map(({ uid }) => uid)])
+function keyOf(event: AuditEvent): string {
+  return `${crowdOf(event)} ${event.src_endpoint.ip} ${uidsOf(event)}`
 }
 
 function crowdOf({ unmapped, api }: AuditEvent): string {
-  return JSON.stringify([unmapped.tenant_id, unmapped.key_id, api.operation])
+  return `${unmapped.tenant_id} ${unmapped.key_id} ${api.operation}`
 }

@@ -55,15 +55,19 @@ export function keyGuard(deps: KnownCallers): (request: FastifyRequest, reply: F
   }
 }
 
+/** Of keys that exist: one is shown again and again. */
+const fingerprints = new WeakMap<ApiKey, string>()
+
 /** @throws Unauthorized, or RateLimited when its address has guessed too often */
 async function identify(request: FastifyRequest, reply: FastifyReply, deps: KnownCallers) {
   const { directory, limits, clock } = deps
   const shown = readKey(request.headers.authorization)
   const digest = shown === null ? null : digestKey(shown.key)
-  const keyFingerprint = digest === null ? null : deps.fingerprint(digest)
   request.keyId = shown === null ? null : (parseKey(shown.key)?.id ?? null)
-  request.keyFingerprint = keyFingerprint
   const key = digest === null || request.keyId === null ? null : findKey(directory, digest)
+  const keyFingerprint = (key === null ? null : fingerprints.get(key)) ?? (digest && deps.fingerprint(digest))
+  if (key !== null && keyFingerprint !== null) fingerprints.set(key, keyFingerprint)
+  request.keyFingerprint = keyFingerprint
   request.tenantId = key?.tenantId ?? null
   const tenant = key === null ? null : directory.tenant(key.tenantId)
   const usable = key !== null && tenant !== null && isUsable(key, clock.now())

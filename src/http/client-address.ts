@@ -1,8 +1,12 @@
+import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
 import { type Address, contains, type Network, parseAddress } from '../domain/address.ts'
 
 /** The address that a call came from, as far as it can be believed. */
 export type AddressOf = (request: FastifyRequest) => Address
+
+/** Of connections on which request follows request. */
+const peers = new WeakMap<Socket, Address>()
 
 /** So many proxies one behind the other are looked through. */
 const maxHops = 32
@@ -18,8 +22,7 @@ export function addressReader(trusted: readonly Network[]): AddressOf {
   const isTrusted = (address: Address): boolean => trusted.some(network => contains(network, address))
 
   return ({ raw, headers }) => {
-    // A link-local peer has its interface behind it.
-    const peer = parseAddress(raw.socket.remoteAddress?.replace(/%.*$/, '') ?? '') ?? nowhere
+    const peer = peerOf(raw.socket)
     let rest = headers['x-forwarded-for']
     if (trusted.length === 0 || typeof rest !== 'string') return peer
     let address = peer
@@ -32,4 +35,13 @@ export function addressReader(trusted: readonly Network[]): AddressOf {
     }
     return address
   }
+}
+
+function peerOf(socket: Socket): Address {
+  const known = peers.get(socket)
+  if (known !== undefined) return known
+  // A link-local peer has its interface behind it.
+  const peer = parseAddress(socket.remoteAddress?.replace(/%.*$/, '') ?? '') ?? nowhere
+  peers.set(socket, peer)
+  return peer
 }

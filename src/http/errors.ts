@@ -41,7 +41,8 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   const failure = explain(error)
   const { status, type, retryAfterSeconds } = failure
   const outcome = failure.outcome ?? outcomeOf(failure, request)
-  const facts = { operation: request.routeOptions.schema?.operationId, tenant: request.tenantId, type, status, outcome }
+  const operation = request.routeOptions.schema?.operationId
+  const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome }
   // What strangers can do as often as they like must not fill the log.
   const level = status === 401 || status === 429 ? 'debug' : 'info'
   if (status < 500) request.log[level]({ ...facts, err: failure.cause }, 'request refused')

@@ -1,6 +1,7 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import cors from '@fastify/cors'
-import helmet from '@fastify/helmet'
 import type { FastifyInstance } from 'fastify'
+import helmet, { type HelmetOptions } from 'helmet'
 
 /** Header fields that a page of another origin may read. */
 const exposedHeaders = ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'Idempotency-Replayed']
@@ -13,7 +14,7 @@ export async function security(
   app: FastifyInstance,
   { corsOrigins }: { corsOrigins: readonly string[] }
 ): Promise<void> {
-  await app.register(helmet, {
+  const fields = helmetFields({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: {
@@ -26,6 +27,10 @@ export async function security(
     frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' }
   })
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(fields)
+    done()
+  })
   if (corsOrigins.length === 0) return
   await app.register(cors, {
     origin: [...corsOrigins],
@@ -34,4 +39,21 @@ export async function security(
     exposedHeaders,
     maxAge: 600
   })
+}
+
+/**
+ * What helmet says of every answer alike, made once: its plugin for Fastify builds it anew for each request, and keeps each
+ * request in memory until the next full collection, which makes the short ones take 10 to 20 ms under load.
+ */
+function helmetFields(options: HelmetOptions): Record<string, string> {
+  const fields: Record<string, string> = {}
+  const answer = {
+    setHeader(name: string, value: string) {
+      fields[name.toLowerCase()] = value
+    },
+    removeHeader() {}
+  }
+  // No rule of ours looks at the request.
+  helmet(options)({} as IncomingMessage, answer as unknown as ServerResponse, () => {})
+  return fields
 }

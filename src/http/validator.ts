@@ -13,8 +13,9 @@ export function validator(app: FastifyInstance): void {
     // Header fields are described, and read by those who need them.
     if (httpPart === 'headers') return () => true
     const check = Compile(schema)
+    const isText = httpPart === 'body' || hasOnlyText(schema)
     return (input: unknown) => {
-      const value = httpPart === 'body' ? (input ?? {}) : Value.Convert(schema, Value.Default(schema, input))
+      const value = isText ? (input ?? {}) : Value.Convert(schema, Value.Default(schema, input))
       return check.Check(value) ? { value } : { error: check.Errors(value) as unknown as Error }
     }
   })
@@ -34,6 +35,12 @@ export function validator(app: FastifyInstance): void {
     if (body === '') done(null, {})
     else done(new UnsupportedMediaType())
   })
+}
+
+/** Then there is nothing to convert, and nothing to add. */
+function hasOnlyText(schema: TSchema): boolean {
+  if (!Type.IsObject(schema)) return false
+  return Object.values(schema.properties).every(field => Type.IsString(field) && !('default' in field))
 }
 
 const noQuery = Type.Object({}, { additionalProperties: false })
