@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { MeetingNotFound, UpstreamRefused } from '../domain/failures.ts'
@@ -46,6 +47,8 @@ const freshForMs = 60_000
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   const { upstreams, engine, meetings, directory, recorded, log, clock, deadline, changes, readTtlMs } = deps
   const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, clock })
+  /** As meetings were written down last, and when. */
+  const kept = new LRUCache<string, { text: string; atMs: number }>({ max: 10_000 })
 
   /** Asks the vendor, and keeps behind the answer what it said; also that it has no such meeting, so that lists don't ask on. */
   async function look({ id, tenantId, upstream }: OwnedMeeting, signal: AbortSignal): Promise<Meeting | null> {
@@ -56,15 +59,19 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       throw error
     })
     const nowMs = clock.now()
+    const text = JSON.stringify(seen)
+    const last = kept.get(`${tenantId}/${id}`)
+    // What is as it was needs no other time for as long as a list would not ask again.
+    if (last?.text === text && nowMs >= last.atMs && nowMs - last.atMs < freshForMs / 2) return seen
     const statements = seen === null ? meetings.missing(tenantId, id, nowMs) : meetings.observed(tenantId, seen, nowMs)
-    keep(id, statements)
+    keep(id, statements, () => kept.set(`${tenantId}/${id}`, { text, atMs: nowMs }))
     return seen
   }
 
-  function keep(id: string, statements: Statement[]): void {
-    engine.write(statements).catch(err => {
-      log.warn({ err, meeting_id: id }, 'what was seen of a meeting could not be kept')
-    })
+  function keep(id: string, statements: Statement[], onKept?: () => void): void {
+    engine
+      .write(statements)
+      .then(onKept, err => log.warn({ err, meeting_id: id }, 'what was seen of a meeting could not be kept'))
   }
 
   return {
@@ -97,6 +104,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
         const provider = providerOf(upstreams, meeting, 'mutation')
         const updated = await provider.updateMeeting(meetingId, change, deadline())
         changes.note(meetingId)
+        kept.delete(`${meeting.tenantId}/${meetingId}`)
         const statements = meetings.observed(meeting.tenantId, updated, clock.now())
         return { value: updated, data: updated, status: 200, statements }
       })

@@ -48,6 +48,9 @@ interface Pending<T> {
   left: AbortController
 }
 
+/** Why a question was given up. One for all, since making one costs more than asking. */
+const nobodyWaits = new Error('nobody waits for the answer any more')
+
 /** While the vendor is in trouble the last answer is shown for so long; while it is only not to be asked, for longer. */
 const staleMs = { inTrouble: 60_000, notAsked: 300_000 }
 
@@ -166,10 +169,10 @@ export class SharedReads<T> {
     } finally {
       signal.removeEventListener('abort', leave)
       pending.readers -= 1
-      if (pending.readers === 0) {
-        pending.left.abort()
-        // Who asks now must not wait for what was given up.
-        if (entry.pending === pending) entry.pending = null
+      // Who asks now must not wait for what is given up.
+      if (pending.readers === 0 && entry.pending === pending) {
+        entry.pending = null
+        pending.left.abort(nobodyWaits)
       }
     }
   }
