@@ -1,4 +1,4 @@
-import { createHash, randomInt } from 'node:crypto'
+import { hash, randomInt } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Scope } from './scope.ts'
 import { Secret } from './secret.ts'
@@ -51,7 +51,7 @@ export function parseKey(text: string): { id: string } | null {
 
 /** SHA-256 in hex of the whole key's text: what is stored and looked up. */
 export function digestKey(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return hash('sha256', text)
 }
 
 /** True while the key may be used: not revoked and not expired. */

@@ -25,7 +25,13 @@ export async function security(
       }
     },
     frameguard: { action: 'deny' },
-    referrerPolicy: { policy: 'no-referrer' }
+    referrerPolicy: { policy: 'no-referrer' },
+    // Of browsers and plug-ins that nobody has any more.
+    originAgentCluster: false,
+    xDnsPrefetchControl: false,
+    xDownloadOptions: false,
+    xPermittedCrossDomainPolicies: false,
+    xXssProtection: false
   })
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(fields)
