@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { Fingerprint } from './audit/key-files.ts'
+import type { Occurrence } from './audit/rollup.ts'
 import type { Network } from './domain/address.ts'
-import type { AuditEvent } from './domain/audit-event.ts'
 import type { Clock } from './domain/clock.ts'
 import { ShuttingDown } from './domain/failures.ts'
 import { audit } from './http/audit.ts'
@@ -42,7 +42,7 @@ import type { Directory } from './store/directory.ts'
 export interface Deps {
   directory: Directory
   auditEvents: AuditTrail
-  appendEvent(event: AuditEvent): void
+  appendEvent(call: Occurrence): void
   fingerprint: Fingerprint
   operations: IdempotencyDeps['operations']
   settleNow: IdempotencyDeps['settleNow']

@@ -104,6 +104,16 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
   }
 }
 
+/** OCSF's `status_id`: the larger, the worse. */
+export function statusIdOf({ outcome }: Ending): number {
+  return statusIds[outcome]
+}
+
+/** Whether it changes nothing. */
+export function isRead(subject: Subject): boolean {
+  return activityOf(subject)[0] === activities.GET[0]
+}
+
 /** By the method, as OCSF does; but a stop creates nothing. */
 function activityOf({ action, method }: Subject) {
   if (action === 'stopLivestream') return activities.PUT

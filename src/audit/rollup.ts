@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
+import { type Ending, isRead, type Subject, statusIdOf, toAuditEvent } from './ocsf.ts'
 
 /** Which reads are on record: a first one and then a count a minute, each, or none. */
 export const auditReads = ['rollup', 'all', 'none'] as const
@@ -20,16 +21,23 @@ interface Window {
   rest: Rest | null
 }
 
+/** A call that is over. An event of it is made when it is written, since most reads are only counted. */
+export interface Occurrence {
+  subject: Subject
+  ending: Ending
+  timeMs: number
+}
+
 /** Several reads that become one event. */
 interface Rest {
   /** The worst stands for all; of equals, the last. */
-  worst: AuditEvent
+  worst: Occurrence
   /** Those of a crowd may differ. */
   isOneResource: boolean
   isOneAddress: boolean
   count: number
-  startTime: number
-  endTime: number
+  startTimeMs: number
+  endTimeMs: number
 }
 
 /**
@@ -47,20 +55,20 @@ export class ReadRollup {
     this.#options = { windowMs: 60_000, maxWindows: 5_000, ...options }
   }
 
-  append(event: AuditEvent): void {
+  append(call: Occurrence): void {
     const { reads, append, clock } = this.#options
-    if (reads === 'all' || !isPlainRead(event)) {
-      append(event)
+    if (reads === 'all' || !isPlainRead(call)) {
+      append(eventOf(call))
       return
     }
     if (reads === 'none') return
     this.tick()
-    const window = this.#windowOf(event)
+    const window = this.#windowOf(call.subject)
     if (window === null) {
-      append(event)
-      this.#open(keyOf(event), clock.monotonic())
+      append(eventOf(call))
+      this.#open(keyOf(call.subject), clock.monotonic())
     } else {
-      window.rest = window.rest === null ? restOf(event) : together(window.rest, event)
+      window.rest = window.rest === null ? restOf(call) : together(window.rest, call)
     }
   }
 
@@ -82,12 +90,12 @@ export class ReadRollup {
     this.#timer = undefined
   }
 
-  #windowOf(event: AuditEvent): Window | null {
-    const found = this.#windows.get(keyOf(event)) ?? this.#windows.get(crowdOf(event))
+  #windowOf(subject: Subject): Window | null {
+    const found = this.#windows.get(keyOf(subject)) ?? this.#windows.get(crowdOf(subject))
     if (found !== undefined) return found
     if (this.#windows.size < this.#options.maxWindows) return null
     // No room for another resource: what this key reads is counted together from here on.
-    return this.#open(crowdOf(event), this.#options.clock.monotonic())
+    return this.#open(crowdOf(subject), this.#options.clock.monotonic())
   }
 
   #open(key: string, nowMs: number): Window {
@@ -101,7 +109,7 @@ export class ReadRollup {
     this.#windows.delete(key)
     if (rest === null) return
     const { append } = this.#options
-    append(rest.count === 1 ? rest.worst : eventOf(rest))
+    append(rest.count === 1 ? eventOf(rest.worst) : countOf(rest))
   }
 
   /** One timer, for the window that ends first. */
@@ -118,47 +126,50 @@ export class ReadRollup {
   }
 }
 
-function isPlainRead({ activity_id, unmapped }: AuditEvent): boolean {
-  const answered = unmapped.outcome === 'done' || unmapped.outcome === 'failed'
-  return activity_id === 2 && answered && unmapped.stream_key_revealed !== true
+function eventOf({ subject, ending, timeMs }: Occurrence): AuditEvent {
+  return toAuditEvent(subject, ending, timeMs)
 }
 
-function restOf(event: AuditEvent): Rest {
-  const { time } = event
-  return { worst: event, isOneResource: true, isOneAddress: true, count: 1, startTime: time, endTime: time }
+function isPlainRead({ subject, ending: { outcome, streamKeyRevealed } }: Occurrence): boolean {
+  return isRead(subject) && (outcome === 'done' || outcome === 'failed') && streamKeyRevealed !== true
 }
 
-function together(rest: Rest, event: AuditEvent): Rest {
+function restOf(call: Occurrence): Rest {
+  const { timeMs } = call
+  return { worst: call, isOneResource: true, isOneAddress: true, count: 1, startTimeMs: timeMs, endTimeMs: timeMs }
+}
+
+function together(rest: Rest, call: Occurrence): Rest {
   const { worst } = rest
-  if (worst.status_id <= event.status_id) rest.worst = event
-  rest.isOneResource &&= uidsOf(worst) === uidsOf(event)
-  rest.isOneAddress &&= worst.src_endpoint.ip === event.src_endpoint.ip
+  if (statusIdOf(worst.ending) <= statusIdOf(call.ending)) rest.worst = call
+  rest.isOneResource &&= uidsOf(worst.subject) === uidsOf(call.subject)
+  rest.isOneAddress &&= worst.subject.address === call.subject.address
   rest.count += 1
-  rest.endTime = event.time
+  rest.endTimeMs = call.timeMs
   return rest
 }
 
-function eventOf({ worst, isOneResource, isOneAddress, count, startTime, endTime }: Rest): AuditEvent {
+function countOf({ worst, isOneResource, isOneAddress, count, startTimeMs, endTimeMs }: Rest): AuditEvent {
   return {
-    ...worst,
-    time: endTime,
+    ...eventOf({ ...worst, timeMs: endTimeMs }),
     ...(!isOneResource && { resources: [] }),
     ...(!isOneAddress && { src_endpoint: { name: 'several' as const } }),
     count,
-    start_time: startTime,
-    end_time: endTime
+    start_time: startTimeMs,
+    end_time: endTimeMs
   }
 }
 
 /** No id has a space. */
-function uidsOf({ resources }: AuditEvent): string {
-  return resources.map(({ uid }) => uid).join(' ')
+function uidsOf({ resources }: Subject): string {
+  const [first, second] = resources
+  return second === undefined ? (first?.uid ?? '') : resources.map(({ uid }) => uid).join(' ')
 }
 
-function keyOf(event: AuditEvent): string {
-  return `${crowdOf(event)} ${event.src_endpoint.ip} ${uidsOf(event)}`
+function keyOf(subject: Subject): string {
+  return `${crowdOf(subject)} ${subject.address} ${uidsOf(subject)}`
 }
 
-function crowdOf({ unmapped, api }: AuditEvent): string {
-  return `${unmapped.tenant_id} ${unmapped.key_id} ${api.operation}`
+function crowdOf({ tenantId, keyId, action }: Subject): string {
+  return `${tenantId} ${keyId} ${action}`
 }

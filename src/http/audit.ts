@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type Ending, type Subject, toAuditEvent } from '../audit/ocsf.ts'
-import type { AuditEvent, AuditOutcome } from '../domain/audit-event.ts'
+import type { Ending, Subject } from '../audit/ocsf.ts'
+import type { Occurrence } from '../audit/rollup.ts'
+import type { AuditOutcome } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
 import { NoActiveLivestream } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
@@ -11,7 +12,7 @@ import { parseIdempotencyKey } from './idempotency.ts'
 const unknownOperation = 'unknown'
 
 export interface AuditDeps {
-  append(event: AuditEvent): void
+  append(call: Occurrence): void
   /** Of an idempotency key and its tenant. */
   fingerprint(text: string): string
   addressOf: AddressOf
@@ -45,7 +46,7 @@ export function audit(app: FastifyInstance, { append, fingerprint, addressOf, cl
   })
 
   function record(request: FastifyRequest, ending: Ending): void {
-    append(toAuditEvent(subjectOf(request, fingerprint, addressOf), ending, clock.now()))
+    append({ subject: subjectOf(request, fingerprint, addressOf), ending, timeMs: clock.now() })
   }
 }
 

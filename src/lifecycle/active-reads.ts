@@ -16,7 +16,7 @@ export interface ActiveReadsDeps {
 /** The meeting's active livestream, for many who look at it. */
 export interface ActiveReads {
   /** As the vendor has shown it within the last `LIVEGATE_READ_TTL_MS`, or longer ago when it can't be asked. */
-  read(meeting: OwnedMeeting, signal: AbortSignal): Promise<Seen<LivestreamWithKey | null>>
+  read(meeting: OwnedMeeting, signal: () => AbortSignal): Promise<Seen<LivestreamWithKey | null>>
   /** Asks the vendor, whatever is known; what it says is shown to those who read from now on. */
   findActive: FindActive
   /** Something was sent that may change it, or nobody knows whether it did: no answer from before is shown any more. */

@@ -32,7 +32,7 @@ export interface TenantLivestreams {
    * As the vendor has shown it within the last `LIVEGATE_READ_TTL_MS`, with a page of its runs.
    * @throws LivestreamNotFound when the vendor doesn't have it
    */
-  find(livestream: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Seen<LivestreamWithSessions>>
+  find(livestream: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<LivestreamWithSessions>>
   /** From our own rows; at most `refreshedPerList` of those whose run isn't over are asked for first. Never with stream keys. */
   list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
   /** How many were running when they were seen last. */
@@ -49,7 +49,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
   const { upstreams, livestreams, observe, isComing, log, clock, deadline, settleMs, changes, readTtlMs } = deps
   const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, clock })
 
-  function shared(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Seen<Found | null>> {
+  function shared(owner: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<Found | null>> {
     // No tenant id has a slash, and no livestream id a question mark.
     const key = `${owner.tenantId}/${owner.id}?${page.pageNo}&${page.perPage}`
     const ask = (nobodyWaits: AbortSignal) => look(owner, page, deadline(nobodyWaits))
@@ -87,7 +87,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       await Promise.all(
         open.map(async owner => {
           try {
-            const { value: found, how } = await shared(owner, { pageNo: 1, perPage: 1 }, signal)
+            const { value: found, how } = await shared(owner, { pageNo: 1, perPage: 1 }, () => signal)
             if (found === null) throw new LivestreamNotFound()
             const { livestream, coming } = found
             // Somebody else has just had it written down, or it can't be asked for.

@@ -32,7 +32,7 @@ export interface TenantMeetings {
   /** The new meeting belongs to the caller's tenant. It is sent once: a lost answer leaves a meeting that nobody owns. */
   create(caller: Caller, wish: NewMeeting): Promise<Meeting>
   /** @throws MeetingNotFound when the vendor doesn't have it (any more) */
-  find(meeting: OwnedMeeting, signal: AbortSignal): Promise<Seen<Meeting>>
+  find(meeting: OwnedMeeting, signal: () => AbortSignal): Promise<Seen<Meeting>>
   /** @throws MeetingNotFound */
   update(caller: Caller, meeting: OwnedMeeting, change: MeetingChange): Promise<Meeting>
   /** From our own rows; at most `refreshedPerPage` of the page are asked for anew. */

@@ -22,8 +22,8 @@ export interface Question<T> {
   subject: string
   /** Asks the vendor; the signal ends it when nobody waits any more. */
   ask(nobodyWaits: AbortSignal): Promise<T>
-  /** The caller's, who may hang up. */
-  signal: AbortSignal
+  /** The caller's, who may hang up. Asked for when there is something to wait for: making one costs as much as a look into the cache. */
+  signal(): AbortSignal
 }
 
 export interface SharedReadsOptions {
@@ -102,10 +102,11 @@ export class SharedReads<T> {
 
   /** @throws what asking throws, when no answer is known that may still be shown; UpstreamTooLate when the caller hangs up */
   async read(question: Question<T>): Promise<Seen<T>> {
-    const { key, subject, signal } = question
+    const { key, subject } = question
     for (;;) {
       const fresh = this.fresh(key, subject)
       if (fresh !== null) return fresh
+      const signal = question.signal()
       const entry = this.#entryOf(key)
       const change = this.#changes.of(subject)
       // Who asks after a change does not wait for an answer from before it.

@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type Signer, signerOf } from '../../src/audit/note.ts'
 import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
+import type { Occurrence } from '../../src/audit/rollup.ts'
 import { writeHead, writeKeyChange } from '../../src/audit/statements.ts'
 import { type Evidence, type Finding, LogVerifier, type Proof } from '../../src/audit/verify.ts'
 import { type ChainedEvent, type ChainHead, chainHash, noHash, type StoredNote } from '../../src/domain/audit-chain.ts'
@@ -26,8 +27,8 @@ export interface EventParts {
 }
 
 let made = 0
-/** One event, like no other: each has a request id of its own. */
-export function eventOf({ subject = {}, ending = {}, timeMs = startMs }: EventParts = {}): AuditEvent {
+/** One call, like no other: each has a request id of its own. */
+export function callOf({ subject = {}, ending = {}, timeMs = startMs }: EventParts = {}): Occurrence {
   const about: Subject = {
     action: 'getLivestream',
     method: 'GET',
@@ -38,7 +39,13 @@ export function eventOf({ subject = {}, ending = {}, timeMs = startMs }: EventPa
     resources: [{ type: 'meeting', uid: 'm1' }],
     ...subject
   }
-  return toAuditEvent(about, { outcome: 'done', status: 200, ...ending }, timeMs)
+  return { subject: about, ending: { outcome: 'done', status: 200, ...ending }, timeMs }
+}
+
+/** The event of one. */
+export function eventOf(parts: EventParts = {}): AuditEvent {
+  const { subject, ending, timeMs } = callOf(parts)
+  return toAuditEvent(subject, ending, timeMs)
 }
 
 /** The event as it is stored after this head. */

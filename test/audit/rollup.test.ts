@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { toAuditEvent } from '../../src/audit/ocsf.ts'
 import { ReadRollup, type ReadRollupOptions } from '../../src/audit/rollup.ts'
 import type { AuditEvent, AuditOutcome } from '../../src/domain/audit-event.ts'
 import { systemClock } from '../../src/domain/clock.ts'
 import { manualClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
-import { eventOf, startMs } from './helper.ts'
+import { callOf, startMs } from './helper.ts'
 
 const minute = 60_000
 
@@ -32,9 +33,9 @@ function world(options: Partial<ReadRollupOptions> = {}) {
     },
     read({ key = 'k1', tenantId = 'acme', action = 'getLivestream', resource = 'm1', outcome = 'done' }: Read = {}) {
       const subject = { keyId: key, tenantId, action, resources: [{ type: 'meeting' as const, uid: resource }] }
-      const event = eventOf({ subject, ending: { outcome }, timeMs: startMs + passedMs })
-      rollup.append(event)
-      return event
+      const call = callOf({ subject, ending: { outcome }, timeMs: startMs + passedMs })
+      rollup.append(call)
+      return toAuditEvent(call.subject, call.ending, call.timeMs)
     },
     /** How many reads stand behind what was written so far, each in its event. */
     counts: () => written.map(({ count }) => count ?? 1)
@@ -81,7 +82,7 @@ t.test('after a silent minute a read is a first one again', async t => {
   rollup.tick()
   t.equal(written.length, 2, 'of a silent minute nothing is told')
   const again = read()
-  t.equal(written.at(-1), again)
+  t.strictSame(written.at(-1), again)
 })
 
 t.test('the worst outcome of a minute stands for all of it, of equal ones the last', async t => {
@@ -132,16 +133,17 @@ t.test('mutations, refusals, open questions and reads that show a stream key pas
   for (const reads of ['rollup', 'none', 'all'] as const) {
     const { rollup, written } = world({ reads })
     const passing = [
-      eventOf({ subject: { method: 'POST', action: 'startLivestream' } }),
-      eventOf({ subject: { method: 'PUT', action: 'stopLivestream' }, ending: { outcome: 'pending' } }),
-      eventOf({ ending: { outcome: 'refused', status: 404 } }),
-      eventOf({ ending: { outcome: 'unknown' } }),
-      eventOf({ ending: { outcome: 'not_sent' } }),
-      eventOf({ ending: { streamKeyRevealed: true } })
+      callOf({ subject: { method: 'POST', action: 'startLivestream' } }),
+      callOf({ subject: { method: 'PUT', action: 'stopLivestream' }, ending: { outcome: 'pending' } }),
+      callOf({ ending: { outcome: 'refused', status: 404 } }),
+      callOf({ ending: { outcome: 'unknown' } }),
+      callOf({ ending: { outcome: 'not_sent' } }),
+      callOf({ ending: { streamKeyRevealed: true } })
     ]
     const twice = [...passing, ...passing]
-    for (const event of twice) rollup.append(event)
-    t.strictSame(written, twice, reads)
+    for (const call of twice) rollup.append(call)
+    const events = twice.map(({ subject, ending, timeMs }) => toAuditEvent(subject, ending, timeMs))
+    t.strictSame(written, events, reads)
     rollup.close()
     t.equal(written.length, twice.length)
   }
@@ -192,8 +194,8 @@ t.test('a key that reads 100,000 resources fills no memory: what has no room is 
   t.match(written[5_000], { unmapped: { key_id: 'k1' } })
   t.strictSame(written[5_001], other)
   const again = read({ resource: 'm0' })
-  t.not(written.at(-1), again, 'who goes on is counted on')
-  t.equal(read({ key: 'k3' }), written.at(-1), 'and there is room for others')
+  t.notSame(written.at(-1), again, 'who goes on is counted on')
+  t.strictSame(read({ key: 'k3' }), written.at(-1), 'and there is room for others')
   rollup.close()
   t.equal(sum(counts()), 100_003)
 })

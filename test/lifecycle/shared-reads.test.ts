@@ -22,7 +22,7 @@ function readsOf({ ttlMs = 1_000, maxEntries = 100 } = {}) {
     reads.read({
       key,
       subject,
-      signal,
+      signal: () => signal,
       ask: left =>
         new Promise((resolve, reject) => {
           asked.push({ answer: resolve, fail: reject, left })
@@ -207,7 +207,7 @@ t.test('however reads, answers and changes cross, nobody sees what was true befo
         const seen = reads.read({
           key: 'acme/m1',
           subject: 'm1',
-          signal: new AbortController().signal,
+          signal: () => new AbortController().signal,
           ask: () => {
             const asked = truth
             return new Promise((resolve, reject) => {

@@ -22,7 +22,7 @@ const rule = { scope: 'livestreams:read', limit: 'read' } as const
 
 export function getActiveLivestream(app: Api, { readActive }: { readActive: ActiveReads['read'] }): void {
   app.get('/meetings/:meeting_id/active-livestream', { schema, config: { rule } }, async (request, reply) => {
-    const seen = await readActive(request.meeting, request.signal)
+    const seen = await readActive(request.meeting, () => request.signal)
     cacheFields(reply, seen)
     const livestream = seen.value
     if (livestream === null) throw new NoActiveLivestream()

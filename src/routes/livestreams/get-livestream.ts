@@ -36,7 +36,7 @@ const rule = { scope: 'livestreams:read', limit: 'read' } as const
 export function getLivestream(app: Api, { livestreams }: { livestreams: TenantLivestreams }): void {
   app.get('/livestreams/:livestream_id', { schema, config: { rule } }, async (request, reply) => {
     const { page_no: pageNo = 1, per_page: perPage = 25 } = request.query
-    const { value, ...seen } = await livestreams.find(request.livestream, { pageNo, perPage }, request.signal)
+    const { value, ...seen } = await livestreams.find(request.livestream, { pageNo, perPage }, () => request.signal)
     cacheFields(reply, seen)
     const { livestream, sessions, paging } = value
     const shown = shownTo(request.caller, livestream)

@@ -21,7 +21,7 @@ const rule = { scope: 'meetings:read', limit: 'read' } as const
 
 export function getMeeting(app: Api, { meetings }: { meetings: TenantMeetings }): void {
   app.get('/meetings/:meeting_id', { schema, config: { rule } }, async (request, reply) => {
-    const { value, ...seen } = await meetings.find(request.meeting, request.signal)
+    const { value, ...seen } = await meetings.find(request.meeting, () => request.signal)
     cacheFields(reply, seen)
     return { success: true as const, data: value }
   })
