@@ -125,6 +125,25 @@ t.test('a loop of stops that have nothing to stop does not empty the quota', asy
   )
 })
 
+t.test('what was started behind a stop that had nothing to stop can be stopped while the vendor fails', async t => {
+  const clock = manualClock()
+  const world = await onAir(t, { clock, simulator: { stopWithNothingLive: '404' } })
+  const { asAcme, stop, isLive, meeting, simulator } = world
+  t.equal((await stop()).statusCode, 200)
+  clock.advance(1_000)
+  const before = simulator.journal.length
+  simulator.failNext({ match: { method: 'POST' }, delayMs: 300 })
+  const fruitless = stop()
+  await until(() => simulator.journal.length > before)
+  const start = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal((await fruitless).statusCode, 200)
+  t.equal((await start).statusCode, 201)
+  simulator.fail({ match: { method: 'GET' }, status: 500 })
+  for (let i = 0; i < 5; i++) await asAcme('GET', `/v2/meetings/${meeting}`)
+  t.equal((await stop()).statusCode, 200)
+  t.notOk(isLive())
+})
+
 t.test('while every connection for reads and for changes hangs, a stop goes out on one of its own', async t => {
   const world = await onAir(t, { config: patient })
   const { asAcme, meeting, simulator, stop, isLive } = world
