@@ -36,6 +36,8 @@ export interface UpstreamOptions {
 const retryPauseMs = 100
 /** Who waits for the quota asks again so often. */
 const askAgainMs = 50
+/** Stops that hang must not hold back the others; there is one at a time for each meeting. */
+const stopConnections = 1_024
 /** Of its deadline; a start has two calls, and what it sends needs time too. */
 const waitShare = 1 / 3
 
@@ -56,7 +58,7 @@ export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...ac
     looks: new UpstreamClient(options),
     stopLooks: new UpstreamClient(options),
     mutations: new UpstreamClient({ ...options, keepAlive: false }),
-    stops: new UpstreamClient({ ...options, keepAlive: false })
+    stops: new UpstreamClient({ ...options, keepAlive: false, connections: stopConnections })
   }
 
   function clientFor({ lane }: Errand, { method }: Call): UpstreamClient {

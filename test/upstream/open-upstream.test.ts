@@ -175,6 +175,22 @@ t.test('a start whose turn comes when its time is almost over is not sent', asyn
   t.equal(upstream.status().breaker, 'closed')
 })
 
+t.test('a hundred stops that hang do not hold back another', async t => {
+  const { on, requests } = await accountAt(t, (request, response) => {
+    if (request.url?.includes(meeting)) response.end(stopped)
+  })
+  const giveUp = new AbortController()
+  const hanging = Array.from({ length: 100 }, () =>
+    on('stop')
+      .stop(randomUUID(), giveUp.signal)
+      .catch(() => {})
+  )
+  await until(() => requests.length >= 64)
+  t.equal(await on('stop').stop(meeting, AbortSignal.timeout(2_000)), true)
+  giveUp.abort()
+  await Promise.all(hanging)
+})
+
 t.test('looks of starts that hang do not hold back the looks of stops', async t => {
   let looks = 0
   const { on, requests } = await accountAt(t, (_request, response) => {
