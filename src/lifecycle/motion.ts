@@ -38,7 +38,11 @@ export class Motion<Started, Stopped> {
     for (let waited = false; ; waited = true) {
       const last = this.#lanes.get(meetingId)
       if (last?.kind !== 'start') {
-        const result = this.#behind(last, early => lead(waited || early))
+        const result = this.#behind(last, early => {
+          // Again: the stop that it waited for has left its time.
+          this.stoppedAtMs.delete(meetingId)
+          return lead(waited || early)
+        })
         this.#put(meetingId, { kind: 'start', result, ended: quietly(result) })
         return { result: await result, led: true }
       }

@@ -45,6 +45,8 @@ interface Pending<T> {
   change: number
   promise: Promise<T>
   readers: number
+  /** Somebody has had the answer as his own: who asked first may have hung up. */
+  taken: boolean
   left: AbortController
 }
 
@@ -110,12 +112,13 @@ export class SharedReads<T> {
       const entry = this.#entryOf(key)
       const change = this.#changes.of(subject)
       // Who asks after a change does not wait for an answer from before it.
-      const joined = entry.pending !== null && entry.pending.change === change
-      const pending = joined && entry.pending !== null ? entry.pending : this.#begin(entry, question, change)
+      const pending = entry.pending?.change === change ? entry.pending : this.#begin(entry, question, change)
       try {
         const value = await this.#wait(entry, pending, signal)
         if (this.#changes.of(subject) !== change) continue
-        return { value, ageMs: 0, ttlMs: this.#ttlMs, how: joined ? 'collapsed' : 'miss' }
+        const how = pending.taken ? 'collapsed' : 'miss'
+        pending.taken = true
+        return { value, ageMs: 0, ttlMs: this.#ttlMs, how }
       } catch (error) {
         if (signal.aborted) throw error
         const stale = this.#stale(entry, subject, error)
@@ -143,7 +146,7 @@ export class SharedReads<T> {
 
   #begin(entry: Entry<T>, { key, subject, ask }: Question<T>, change: number): Pending<T> {
     const left = new AbortController()
-    const pending: Pending<T> = { change, promise: ask(left.signal), readers: 0, left }
+    const pending: Pending<T> = { change, promise: ask(left.signal), readers: 0, taken: false, left }
     entry.pending = pending
     const ended = (): void => {
       if (entry.pending === pending) entry.pending = null

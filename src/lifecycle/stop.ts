@@ -52,8 +52,10 @@ const spacingMs = 1_000
 /** After a stop that had nothing to stop: the next ones of that meeting may not use what is kept for stops. */
 const fruitlessForMs = 10_000
 const fruitlessTimes = 5
-/** So many meetings are remembered. */
+/** So many meetings, and tenants, are remembered. */
 const maxFruitless = 10_000
+/** Of one tenant, whichever meetings: who has had more may stop what is known to be live with all rights, and else as any mutation. */
+const fruitlessPerMinute = 20
 
 export function stop(deps: StopDeps): Stop {
   const {
@@ -73,18 +75,36 @@ export function stop(deps: StopDeps): Stop {
   /** Meetings whose last stops had nothing to stop, as far as is known. */
   const fruitless = new LRUCache<string, { times: number; lastAtMs: number }>({ max: maxFruitless })
 
+  /** How many fruitless stops of a tenant count; they wear off evenly. */
+  const loops = new LRUCache<string, { count: number; atMs: number }>({ max: maxFruitless })
+
+  function loopOf({ tenantId }: OwnedMeeting): number {
+    const { count, atMs } = loops.get(tenantId) ?? { count: 0, atMs: 0 }
+    return Math.max(0, count - ((clock.monotonic() - atMs) / 60_000) * fruitlessPerMinute)
+  }
+
+  /** A loop over many meetings would empty the vendor's quota as well: each of them has had no fruitless stop yet. */
+  async function isPartOfLoop(meeting: OwnedMeeting): Promise<boolean> {
+    if (loopOf(meeting) < fruitlessPerMinute) return false
+    const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => undefined)
+    return last === null || (last !== undefined && !isRunning(last.status))
+  }
+
   /**
    * Nothing holds back the stop of a meeting that may be live. That it is not was just proved when a stop had nothing to stop and
    * nobody has started since: a loop of such stops has the rights of any other mutation, else it would empty the vendor's quota.
    */
-  function laneOf({ id }: OwnedMeeting): Lane {
+  async function laneOf(meeting: OwnedMeeting): Promise<Lane> {
+    const { id } = meeting
     const { times = 0, lastAtMs = 0 } = fruitless.get(id) ?? {}
     const isRecent = clock.monotonic() - lastAtMs < fruitlessForMs && motion.stoppedAtMs.has(id)
-    return times >= fruitlessTimes && isRecent ? 'mutation' : 'stop'
+    return (times >= fruitlessTimes && isRecent) || (await isPartOfLoop(meeting)) ? 'mutation' : 'stop'
   }
 
   /** One that the vendor calls a success may have stopped a run that Livegate never saw, but hardly several times in a row. */
-  function noteFruitless({ id }: OwnedMeeting, stopped: boolean): void {
+  function noteFruitless(meeting: OwnedMeeting, stopped: boolean): void {
+    const { id, tenantId } = meeting
+    loops.set(tenantId, { count: loopOf(meeting) + 1, atMs: clock.monotonic() })
     const times = stopped ? (fruitless.get(id)?.times ?? 0) + 1 : fruitlessTimes
     fruitless.set(id, { times, lastAtMs: clock.monotonic() })
   }
@@ -98,7 +118,7 @@ export function stop(deps: StopDeps): Stop {
     const openStart = operations.openStart(meeting.id).catch(() => null)
     return recorded(mutationOf(caller, meeting), async (): Promise<Done<Stopped>> => {
       const start = await openStart
-      const lane = start === null ? laneOf(meeting) : 'stop'
+      const lane = start === null ? await laneOf(meeting) : 'stop'
       const stopped = await send(meeting, lane, signal)
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
       changed(meeting, null)

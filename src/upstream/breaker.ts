@@ -14,7 +14,8 @@ const longestMs = 30_000
 
 /**
  * Stops asking a vendor that fails: while it is open calls are answered at once, and one of them after each interval is let
- * through as a probe. The interval doubles while probes fail. Who must be let through (a stop) is a probe at any time.
+ * through as a probe. The interval doubles while probes fail. Who must be let through (a stop) is a probe at any time, and a
+ * tenant that has seen no failure may try once a second: what is broken for one of them need not be for the others.
  */
 export class Breaker {
   readonly #clock: Pick<Clock, 'monotonic'>
@@ -23,6 +24,10 @@ export class Breaker {
   /** 0: closed. */
   #intervalMs = 0
   #probeAtMs = 0
+  /** Tenants that have seen a failure since the last success. */
+  readonly #failing = new Set<string>()
+  /** When one of the others may try. */
+  #otherAtMs = 0
 
   constructor({ clock, random = Math.random }: BreakerOptions) {
     this.#clock = clock
@@ -38,25 +43,38 @@ export class Breaker {
     return this.isOpen ? Math.max(0, this.#probeAtMs - this.#clock.monotonic()) : 0
   }
 
-  /** @throws UpstreamUnavailable when nothing is to be sent now */
-  enter(): void {
-    if (!this.isOpen) return
-    const waitMs = this.opensInMs
-    if (waitMs > 0) {
-      throw new UpstreamUnavailable({ retryAfterSeconds: Math.ceil(waitMs / 1_000) })
+  /** True when the call is the probe. @throws UpstreamUnavailable when nothing is to be sent now */
+  enter(tenantId: string): boolean {
+    this.check(tenantId)
+    if (!this.isOpen) return false
+    if (this.opensInMs > 0) {
+      this.#otherAtMs = this.#clock.monotonic() + shortestMs
+      return false
     }
-    // This one is the probe; if nothing is heard of it the next one comes an interval later.
+    // If nothing is heard of it the next one comes an interval later.
     this.#wait()
+    return true
+  }
+
+  /** The same, but nothing is taken. @throws UpstreamUnavailable */
+  check(tenantId: string): void {
+    const waitMs = this.opensInMs
+    if (waitMs === 0) return
+    if (!this.#failing.has(tenantId) && this.#clock.monotonic() >= this.#otherAtMs) return
+    throw new UpstreamUnavailable({ retryAfterSeconds: Math.ceil(waitMs / 1_000) })
   }
 
   /** The vendor has answered, whatever it said. */
   succeeded(): void {
     this.#failures = 0
     this.#intervalMs = 0
+    this.#otherAtMs = 0
+    this.#failing.clear()
   }
 
-  /** @param probing false for a call that would have gone out anyway: it says nothing about the pace of probes */
-  failed(probing: boolean): void {
+  /** @param probing true of the probe alone: the others say nothing about the pace of probes */
+  failed(tenantId: string, probing: boolean): void {
+    this.#failing.add(tenantId)
     this.#failures += 1
     if (this.isOpen) {
       if (!probing) return

@@ -36,6 +36,10 @@ export interface UpstreamOptions {
 const retryPauseMs = 100
 /** Who waits for the quota asks again so often. */
 const askAgainMs = 50
+/** Stops that hang must not hold back the others; there is one at a time for each meeting. */
+const stopConnections = 1_024
+/** Of its deadline; a start has two calls, and what it sends needs time too. */
+const waitShare = 1 / 3
 
 /**
  * A vendor account. Every call passes the breaker, then the budget, and goes out over the connections of its kind, so that
@@ -50,15 +54,17 @@ export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...ac
   const options = { baseUrl, authorization, ...(ca !== undefined && { ca }), onLimit: budget.tell.bind(budget) }
   const clients = {
     reads: new UpstreamClient(options),
-    /** What a start or a stop has to look at. */
+    /** What a start, or a stop, has to look at. */
     looks: new UpstreamClient(options),
+    stopLooks: new UpstreamClient(options),
     mutations: new UpstreamClient({ ...options, keepAlive: false }),
-    stops: new UpstreamClient({ ...options, keepAlive: false })
+    stops: new UpstreamClient({ ...options, keepAlive: false, connections: stopConnections })
   }
 
   function clientFor({ lane }: Errand, { method }: Call): UpstreamClient {
-    if (method === 'GET') return lane === 'read' ? clients.reads : clients.looks
-    return lane === 'stop' ? clients.stops : clients.mutations
+    if (lane === 'read') return clients.reads
+    if (lane === 'stop') return method === 'GET' ? clients.stopLooks : clients.stops
+    return method === 'GET' ? clients.looks : clients.mutations
   }
 
   async function send(errand: Errand, call: Call, expected?: readonly number[]): Promise<Answer> {
@@ -79,32 +85,41 @@ export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...ac
   }
 
   async function once(errand: Errand, call: Call, expected: readonly number[] | undefined): Promise<Answer> {
-    const ticket = await letIn(errand, call)
+    const { ticket, probing } = await letIn(errand, call)
     try {
       const answer = await clientFor(errand, call).call(call, expected)
       ticket.answered()
       breaker.succeeded()
       return answer
     } catch (error) {
-      count(error, errand, call, ticket)
+      count(error, errand, call, ticket, probing)
       throw error
     }
   }
 
-  function count(error: unknown, { lane }: Errand, { signal }: Call, ticket: Ticket): void {
+  function count(error: unknown, { tenantId }: Errand, { signal }: Call, ticket: Ticket, probing: boolean): void {
     const answered = error instanceof Failure && error.upstreamStatus !== undefined
     if (answered) ticket.answered()
     else ticket.lost()
     if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
-    if (isFailing(error, signal)) breaker.failed(lane !== 'stop')
+    if (isFailing(error, signal)) breaker.failed(tenantId, probing)
     else if (answered) breaker.succeeded()
   }
 
   /** Whatever does not get past breaker and budget was not sent. */
-  async function letIn(errand: Errand, call: Call): Promise<Ticket> {
+  async function letIn(errand: Errand, call: Call): Promise<{ ticket: Ticket; probing: boolean }> {
+    const { tenantId, lane } = errand
     try {
-      if (errand.lane !== 'stop') breaker.enter()
-      return await admitted(errand, call)
+      if (lane === 'stop') return { ticket: budget.admit(errand), probing: false }
+      // Looked at before and taken after: who is refused, or waits, must not use up the probe.
+      breaker.check(tenantId)
+      const ticket = await admitted(errand, call)
+      try {
+        return { ticket, probing: breaker.enter(tenantId) }
+      } catch (error) {
+        ticket.answered()
+        throw error
+      }
     } catch (error) {
       throw error instanceof Failure && call.method !== 'GET' ? withOutcome(error, 'not_sent') : error
     }
@@ -112,18 +127,27 @@ export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...ac
 
   /** A read is refused at once; a mutation may wait for its turn while that is in time. */
   async function admitted(errand: Errand, call: Call): Promise<Ticket> {
+    if (errand.lane === 'read') return budget.admit(errand)
+    // What goes out when its time is almost over ends as unknown, and counts as a failure of the vendor.
+    let signal: AbortSignal | undefined
     for (;;) {
       try {
         return budget.admit(errand)
       } catch (error) {
-        if (errand.lane === 'read' || !(error instanceof Failure)) throw error
-        await pause((error.retryAfterSeconds ?? 1) * 1_000, call, error, askAgainMs)
+        if (!(error instanceof Failure)) throw error
+        signal ??= AbortSignal.any([call.signal, AbortSignal.timeout(Math.floor(deadlineMs * waitShare))])
+        await pause((error.retryAfterSeconds ?? 1) * 1_000, { signal }, error, askAgainMs)
       }
     }
   }
 
   /** Waits for so long, or at most `atMostMs` of it. @throws the error when that is later than the call may end */
-  async function pause(waitMs: number, { signal }: Call, error: unknown, atMostMs = waitMs): Promise<void> {
+  async function pause(
+    waitMs: number,
+    { signal }: Pick<Call, 'signal'>,
+    error: unknown,
+    atMostMs = waitMs
+  ): Promise<void> {
     if (waitMs > deadlineMs || signal.aborted) throw error
     await sleep(Math.min(waitMs, atMostMs), undefined, { signal }).catch(() => {
       throw error

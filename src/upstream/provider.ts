@@ -67,7 +67,7 @@ export interface Upstream {
   /** What is left of the quota, and whether the vendor is asked at all; for the operator. */
   status(): UpstreamStatus
   tenants(): TenantUse[]
-  /** What of the quota is used, for the next process (`spent-file.ts`). */
+  /** What of the quota is used, for the next process (`record.ts`). */
   spent(): Spent[]
   /** Ends idle connections and lets calls under way finish. */
   close(): Promise<void>

@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Clock } from '../domain/clock.ts'
 import type { Quota } from '../domain/quota.ts'
-import type { Spent } from './budget.ts'
+import type { BudgetStatus, Spent } from './budget.ts'
 import type { Upstream } from './provider.ts'
 
 const Count = Type.Number({ minimum: 0 })
@@ -117,7 +117,7 @@ export class UpstreamRecorder {
     const { upstream, clock } = this.#options
     const { budget, breaker } = upstream.status()
     const isMuch = budget.sent - this.#written.sent >= budget.quota * unrecordedShare
-    const isNews = budget.sent !== this.#written.sent || this.#written.facts !== `${breaker} ${budget.pausedForMs > 0}`
+    const isNews = budget.sent !== this.#written.sent || this.#written.facts !== factsOf(budget, breaker)
     if (isMuch || (isNews && Math.abs(clock.now() - this.#written.atMs) >= 1_000)) this.write()
   }
 
@@ -126,7 +126,7 @@ export class UpstreamRecorder {
     const { budget, breaker } = upstream.status()
     const { sent, ...figures } = budget
     const atMs = clock.now()
-    this.#written = { sent, atMs, facts: `${breaker} ${budget.pausedForMs > 0}` }
+    this.#written = { sent, atMs, facts: factsOf(budget, breaker) }
     const more = { breaker, tenants: upstream.tenants(), spent: upstream.spent() }
     const record: UpstreamRecord = { upstream: name, atMs, ...figures, ...more }
     try {
@@ -138,4 +138,9 @@ export class UpstreamRecorder {
       this.#inTrouble = true
     }
   }
+}
+
+/** What is worth a new record; also that calls have left the window, else the operator sees them until the next one. */
+function factsOf({ used, loweredTo, pausedForMs }: BudgetStatus, breaker: string): string {
+  return JSON.stringify([used, loweredTo, pausedForMs > 0, breaker])
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import Database from 'better-sqlite3'
 import t from 'tap'
+import { meetingsIn } from '../../src/store/meetings.ts'
 import { manualClock } from '../support/clock.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { gateway, type Reply, type TestContext, type World, type WorldOptions } from '../support/gateway.ts'
@@ -123,6 +124,53 @@ t.test('a loop of stops that have nothing to stop does not empty the quota', asy
     simulator.livestreams().some(({ status }) => status !== 'IDLE'),
     'and a run that comes later can be stopped'
   )
+})
+
+t.test('a loop of stops over many meetings that have nothing to stop leaves others their starts', async t => {
+  const clock = manualClock()
+  const world = await onAir(t, {
+    clock,
+    simulator: { stopWithNothingLive: '404', quota: '2000/60,30', now: clock.now },
+    quota: { calls: 2_000, seconds: 60 },
+    config: { ...patient, deadlineMs: 500 }
+  })
+  const { asAcme, asGlobex, simulator, store, directory, otherMeeting, stop, isLive } = world
+  const meetings = Array.from({ length: 400 }, () => simulator.addMeeting({ id: randomUUID() }).id)
+  await meetingsIn(store).assign('acme', 'default', meetings, Date.now())
+  clock.advance(61_000)
+  await directory.pull()
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < meetings.length; i += 10) {
+      const some = meetings.slice(i, i + 10)
+      await Promise.all(some.map(id => asAcme('POST', `/v2/meetings/${id}/active-livestream/stop`)))
+    }
+    clock.advance(10_500)
+    await directory.pull()
+  }
+  t.equal(simulator.journal.filter(({ status }) => status === 429).length, 0, 'the vendor refuses nothing')
+  t.equal((await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).statusCode, 201)
+  t.equal((await stop()).statusCode, 200, 'and what is known to be live is stopped')
+  t.equal(simulator.livestreams().filter(({ status }) => status !== 'IDLE').length, 1)
+  t.ok(isLive(), 'that of the other tenant')
+})
+
+t.test('what was started behind a stop that had nothing to stop can be stopped while the vendor fails', async t => {
+  const clock = manualClock()
+  const world = await onAir(t, { clock, simulator: { stopWithNothingLive: '404' } })
+  const { asAcme, stop, isLive, meeting, simulator } = world
+  t.equal((await stop()).statusCode, 200)
+  clock.advance(1_000)
+  const before = simulator.journal.length
+  simulator.failNext({ match: { method: 'POST' }, delayMs: 300 })
+  const fruitless = stop()
+  await until(() => simulator.journal.length > before)
+  const start = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal((await fruitless).statusCode, 200)
+  t.equal((await start).statusCode, 201)
+  simulator.fail({ match: { method: 'GET' }, status: 500 })
+  for (let i = 0; i < 5; i++) await asAcme('GET', `/v2/meetings/${meeting}`)
+  t.equal((await stop()).statusCode, 200)
+  t.notOk(isLive())
 })
 
 t.test('while every connection for reads and for changes hangs, a stop goes out on one of its own', async t => {

@@ -8,14 +8,14 @@ function breakerOf(random = () => 0) {
   const breaker = new Breaker({ clock, random })
   const isLetIn = (): boolean => {
     try {
-      breaker.enter()
+      breaker.enter('acme')
       return true
     } catch {
       return false
     }
   }
   const fail = (times: number): void => {
-    for (let i = 0; i < times; i++) breaker.failed(true)
+    for (let i = 0; i < times; i++) breaker.failed('acme', true)
   }
   return { clock, breaker, isLetIn, fail }
 }
@@ -30,7 +30,7 @@ t.test('five failures in a row open it, four do not, and a success between them 
   fail(1)
   t.equal(breaker.isOpen, true)
   const refusal = { status: 503, type: 'upstream_unavailable', retryAfterSeconds: 1 }
-  t.throws(() => breaker.enter(), refusal as unknown as Error)
+  t.throws(() => breaker.enter('acme'), refusal as unknown as Error)
 })
 
 t.test('after a second one probe is let through, and its success closes it', async t => {
@@ -54,7 +54,7 @@ t.test('the pause doubles with each probe that fails, up to half a minute', asyn
     t.equal(isLetIn(), false)
     clock.advance(1)
     t.equal(isLetIn(), true, `a probe after ${seconds} s`)
-    breaker.failed(true)
+    breaker.failed('acme', true)
   }
   clock.advance(30_000)
   t.equal(isLetIn(), true)
@@ -78,10 +78,10 @@ t.test('a probe that is never heard of again is followed by another one an inter
 t.test('what would have been sent anyway says nothing about the pace of probes, but may close it', async t => {
   const { breaker, clock, isLetIn, fail } = breakerOf()
   fail(5)
-  for (let i = 0; i < 10; i++) breaker.failed(false)
+  for (let i = 0; i < 10; i++) breaker.failed('acme', false)
   clock.advance(1_000)
   t.equal(isLetIn(), true)
-  breaker.failed(false)
+  breaker.failed('acme', false)
   breaker.succeeded()
   t.equal(isLetIn(), true)
 })
@@ -97,7 +97,7 @@ t.test(
         fail(5)
         return [1, 2, 4, 8, 16, 30, 30].every(seconds => {
           const inMs = breaker.opensInMs
-          breaker.failed(true)
+          breaker.failed('acme', true)
           return inMs >= seconds * 1_000 && inMs <= seconds * 1_000 + 1_000
         })
       }
@@ -106,3 +106,38 @@ t.test(
     t.pass('for 100 dice')
   }
 )
+
+t.test('what one tenant alone finds broken is asked for by another at once, who closes it by an answer', async t => {
+  const { breaker, isLetIn, fail } = breakerOf()
+  fail(5)
+  t.equal(isLetIn(), false)
+  t.equal(breaker.enter('globex'), false, 'it goes out, and is not the probe')
+  breaker.succeeded()
+  t.equal(isLetIn(), true)
+})
+
+t.test('when all is broken each of the others finds out once, and no more than one a second', async t => {
+  const { breaker, clock, fail } = breakerOf()
+  fail(5)
+  const refusal = { status: 503, type: 'upstream_unavailable' } as unknown as Error
+  breaker.enter('globex')
+  t.throws(() => breaker.enter('initech'), refusal)
+  breaker.failed('globex', false)
+  clock.advance(1_000)
+  breaker.enter('acme')
+  breaker.failed('acme', true)
+  clock.advance(1_000)
+  t.throws(() => breaker.enter('globex'), refusal)
+  breaker.enter('initech')
+  breaker.failed('initech', false)
+  t.ok(breaker.opensInMs <= 1_000, 'and the pace of probes is as it was')
+})
+
+t.test('who only looks whether it may be sent uses up nothing', async t => {
+  const { breaker, clock, isLetIn, fail } = breakerOf()
+  fail(5)
+  clock.advance(1_000)
+  breaker.check('acme')
+  breaker.check('acme')
+  t.equal(isLetIn(), true)
+})

@@ -101,6 +101,114 @@ t.test('while it is open one probe an interval is sent, and when it succeeds all
   t.match(await read(), { id: run.id })
 })
 
+t.test('calls that fail together open it for a second, and not for half a minute', async t => {
+  const clock = manualClock()
+  let fails = true
+  const { read, requests } = await accountAt(
+    t,
+    (_request, response) => {
+      response.statusCode = fails ? 500 : 200
+      setTimeout(() => response.end(good), 100)
+    },
+    { clock }
+  )
+  await Promise.all(Array.from({ length: 40 }, () => failureOf(read())))
+  t.ok(requests.length >= 40, 'all had left before the first one failed')
+  fails = false
+  clock.advance(1_200)
+  t.match(await read(), { id: run.id })
+})
+
+t.test('a meeting that fails for one tenant, who asks for it all the time, keeps nobody else out', async t => {
+  const broken = randomUUID()
+  const { upstream } = await accountAt(t, (request, response) => {
+    response.statusCode = request.url?.includes(broken) ? 500 : 200
+    response.end(good)
+  })
+  const ask = (tenantId: string, id: string) => upstream.on({ tenantId, lane: 'read' }).findActive(id, soon())
+  const answers: boolean[] = []
+  for (let round = 0; round < 5; round++) {
+    for (let i = 0; i < 10; i++) await ask('acme', broken).catch(() => {})
+    answers.push((await ask('globex', meeting).catch(() => null)) !== null)
+  }
+  t.strictSame(new Set(answers), new Set([true]))
+})
+
+t.test('who finds the quota used up does not use up the probe', async t => {
+  const clock = manualClock()
+  let fails = true
+  const options = { clock, quota: { calls: 20, seconds: 60 } }
+  const { read, start, stop, upstream } = await accountAt(
+    t,
+    (request, response) => {
+      response.statusCode = fails ? 500 : 200
+      response.end(request.url?.endsWith('/stop') ? stopped : good)
+    },
+    options
+  )
+  for (let i = 0; i < 5; i++) await stop().catch(() => {})
+  t.equal(upstream.status().breaker, 'open')
+  fails = false
+  for (let i = 0; i < 20; i++) {
+    clock.advance(1_200)
+    if ((await failureOf(read()).catch(() => null))?.type !== 'upstream_budget_exhausted') break
+  }
+  t.match(await start(), { id: run.id })
+})
+
+t.test('a start whose turn comes when its time is almost over is not sent', async t => {
+  const options = { quota: { calls: 12, seconds: 1 }, deadlineMs: 1_000 }
+  const { on, upstream } = await accountAt(
+    t,
+    (_request, response) => void setTimeout(() => response.end(good), 250),
+    options
+  )
+  const outcomes = new Set<unknown>()
+  const starts: Promise<unknown>[] = []
+  for (let i = 0; i < 60; i++) {
+    const start = on('mutation').start(meeting, {}, AbortSignal.timeout(1_000))
+    starts.push(start.then(() => 'started').catch(error => error.outcome))
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  for (const start of starts) outcomes.add(await start)
+  t.strictSame([...outcomes].sort(), ['not_sent', 'started'])
+  t.equal(upstream.status().breaker, 'closed')
+})
+
+t.test('a hundred stops that hang do not hold back another', async t => {
+  const { on, requests } = await accountAt(t, (request, response) => {
+    if (request.url?.includes(meeting)) response.end(stopped)
+  })
+  const giveUp = new AbortController()
+  const hanging = Array.from({ length: 100 }, () =>
+    on('stop')
+      .stop(randomUUID(), giveUp.signal)
+      .catch(() => {})
+  )
+  await until(() => requests.length >= 64)
+  t.equal(await on('stop').stop(meeting, AbortSignal.timeout(2_000)), true)
+  giveUp.abort()
+  await Promise.all(hanging)
+})
+
+t.test('looks of starts that hang do not hold back the looks of stops', async t => {
+  let looks = 0
+  const { on, requests } = await accountAt(t, (_request, response) => {
+    looks += 1
+    if (looks > 64) response.end(good)
+  })
+  const giveUp = new AbortController()
+  const hanging = Array.from({ length: 70 }, () =>
+    on('mutation')
+      .findActive(meeting, giveUp.signal)
+      .catch(() => {})
+  )
+  await until(() => requests.length === 64)
+  t.match(await on('stop').findActive(meeting, AbortSignal.timeout(2_000)), { id: run.id })
+  giveUp.abort()
+  await Promise.all(hanging)
+})
+
 t.test('what the vendor refuses, and who hangs up, says nothing of its health', async t => {
   const { read, on, upstream } = await accountAt(t, (request, response) => {
     if (request.headers['user-agent'] === 'never') return

@@ -43,6 +43,16 @@ t.test('what was used is there for the next process, and readable by its owner a
   t.strictSame(readdirSync(join(file, '..')), ['upstream-default.json'], 'nothing half-written stays')
 })
 
+t.test('a record shows what has left the window, also when nothing is asked any more', async t => {
+  const { recorder, call, file, clock } = recorderOf(t.testdir())
+  await recorder.start()
+  call(6)
+  await until(async () => (await readRecord(file))?.used.stop === 6)
+  clock.advance(61_000)
+  await until(async () => (await readRecord(file))?.used.stop === 0)
+  await recorder.close()
+})
+
 t.test('a folder that cannot be written is said once, and nobody is held up by it', async t => {
   const folder = t.testdir()
   const { recorder, call, troubles, file } = recorderOf(join(folder, 'missing'))
