@@ -45,7 +45,11 @@ export class Failure extends Error {
     doc: FailureDoc,
     { cause, message, outcome, details, retryAfterSeconds, upstreamStatus }: FailureOptions
   ) {
+    // Where a refusal was thrown is of no interest, and finding it out costs more than refusing.
+    const limit = Error.stackTraceLimit
+    if (doc.status < 500) Error.stackTraceLimit = 0
     super(message ?? doc.message, { cause })
+    Error.stackTraceLimit = limit
     this.status = doc.status
     this.type = doc.type
     this.outcome = outcome
