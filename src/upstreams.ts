@@ -3,7 +3,7 @@ import type { Config } from './config.ts'
 import type { Clock } from './domain/clock.ts'
 import { openUpstream } from './upstream/open-upstream.ts'
 import type { Upstream } from './upstream/provider.ts'
-import { readRecord, recordFile, spentBefore, UpstreamRecorder } from './upstream/record.ts'
+import { canRecord, readRecord, recordFile, spentBefore, UpstreamRecorder } from './upstream/record.ts'
 
 export interface RecordedUpstreamOptions {
   config: Pick<Config, 'upstream' | 'deadlineMs' | 'auditKeys'>
@@ -17,21 +17,24 @@ export async function openRecordedUpstream({ config, clock, log, ca }: RecordedU
   const { upstream: account, deadlineMs, auditKeys } = config
   const folder = auditKeys.dataDir
   const name = 'default'
-  const record = await readRecord(recordFile(folder, name))
+  const file = recordFile(folder, name)
+  const [record, isWritable] = await Promise.all([readRecord(file), canRecord(file)])
+  let recorder: UpstreamRecorder | undefined
   const upstream = openUpstream({
     ...account,
     deadlineMs,
     clock,
-    spentBefore: spentBefore(record, account.quota, clock.now()),
+    spentBefore: spentBefore(record, account.quota, clock.now(), isWritable),
+    onSent: () => recorder?.noticed(),
     ...(ca !== undefined && { ca })
   })
-  const recorder = new UpstreamRecorder({ name, upstream, folder, clock, log })
+  recorder = new UpstreamRecorder({ name, upstream, file, clock, log })
   await recorder.start()
   return {
     ...upstream,
     async close() {
       await upstream.close()
-      await recorder.close()
+      await recorder?.close()
     }
   }
 }

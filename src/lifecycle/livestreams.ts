@@ -42,6 +42,8 @@ export interface TenantLivestreams {
 /** As the vendor shows it; `coming` when its run is yet to come (`coming.ts`). */
 type Found = LivestreamWithSessions & { coming: boolean }
 
+/** The default of the API. */
+const keptPerPage = 25
 /** A list may cost the vendor's quota at most so many calls. */
 const refreshedPerList = 10
 
@@ -53,7 +55,9 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     // No tenant id has a slash, and no livestream id a question mark.
     const key = `${owner.tenantId}/${owner.id}?${page.pageNo}&${page.perPage}`
     const ask = (nobodyWaits: AbortSignal) => look(owner, page, deadline(nobodyWaits))
-    return reads.read({ key, subject: owner.meetingId ?? owner.id, ask, signal })
+    // Further pages are for people who leaf: kept, they would crowd out what is polled.
+    const isKept = page.pageNo === 1 && page.perPage <= keptPerPage
+    return reads.read({ key, subject: owner.meetingId ?? owner.id, ask, signal, isKept })
   }
 
   async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Found | null> {

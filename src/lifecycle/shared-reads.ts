@@ -20,6 +20,8 @@ export interface Question<T> {
   key: string
   /** The meeting that it is about (or the livestream that has none): what changes it outdates the answer. */
   subject: string
+  /** False: shared by those who ask together, and not kept. */
+  isKept?: boolean
   /** Asks the vendor; the signal ends it when nobody waits any more. */
   ask(nobodyWaits: AbortSignal): Promise<T>
   /** The caller's, who may hang up. Asked for when there is something to wait for: making one costs as much as a look into the cache. */
@@ -144,7 +146,7 @@ export class SharedReads<T> {
     return entry
   }
 
-  #begin(entry: Entry<T>, { key, subject, ask }: Question<T>, change: number): Pending<T> {
+  #begin(entry: Entry<T>, { key, subject, ask, isKept = true }: Question<T>, change: number): Pending<T> {
     const left = new AbortController()
     const pending: Pending<T> = { change, promise: ask(left.signal), readers: 0, taken: false, left }
     entry.pending = pending
@@ -154,7 +156,7 @@ export class SharedReads<T> {
     pending.promise.then(
       value => {
         ended()
-        this.keep(key, subject, value, change)
+        if (isKept) this.keep(key, subject, value, change)
       },
       ended // those who wait hear of it
     )

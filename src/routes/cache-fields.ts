@@ -7,9 +7,11 @@ export const cacheDescription =
 
 /** How old the answer is: `Cache-Status` (RFC 9211, section 2) and `Age` (RFC 9111, section 5.1), in seconds. */
 export function cacheFields(reply: FastifyReply, { how, ageMs, ttlMs, reason }: Omit<Seen<unknown>, 'value'>): void {
-  const ttl = Math.floor(ttlMs / 1_000)
-  if (how === 'hit') reply.header('cache-status', `livegate; hit; ttl=${ttl}`)
-  else if (how === 'stale') reply.header('cache-status', `livegate; hit; ttl=${Math.min(ttl, -1)}; detail=${reason}`)
-  else reply.header('cache-status', `livegate; fwd=miss; ${how === 'miss' ? 'stored' : 'collapsed'}`)
+  // Rounded away from zero: what is fresh has time left, what is stale has not.
+  if (how === 'hit') reply.header('cache-status', `livegate; hit; ttl=${Math.ceil(ttlMs / 1_000)}`)
+  else if (how === 'stale') {
+    const ttl = Math.min(Math.floor(ttlMs / 1_000), -1)
+    reply.header('cache-status', `livegate; hit; ttl=${ttl}; detail=${reason}`)
+  } else reply.header('cache-status', `livegate; fwd=miss; ${how === 'miss' ? 'stored' : 'collapsed'}`)
   reply.header('age', String(Math.floor(ageMs / 1_000)))
 }

@@ -13,6 +13,8 @@ export interface BudgetOptions {
   clock: Clock
   /** Calls of an earlier process that the vendor still counts, with how long it does. */
   spentBefore?: readonly Spent[]
+  /** Hears of each call that is about to be sent. */
+  onSent?(): void
 }
 
 /** Calls that the vendor still counts, and for how long it does. */
@@ -100,7 +102,10 @@ export class UpstreamBudget {
     const nowMs = clock.monotonic()
     this.#before = spentBefore
       .filter(({ forMs }) => forMs > 0)
-      .map(({ calls, forMs }) => ({ calls, untilMs: nowMs + Math.min(forMs, this.#windowMs) }))
+      .map(({ calls, forMs }) => ({
+        calls,
+        untilMs: nowMs + Math.min(forMs, this.#options.deadlineMs + this.#windowMs)
+      }))
   }
 
   /**
@@ -113,6 +118,7 @@ export class UpstreamBudget {
     this.#lanes[lane].take(tenantId, nowMs)
     this.#inFlight += 1
     this.#sent += 1
+    this.#options.onSent?.()
     const end = (list: Expiry<Counted>, lateMs: number): void => {
       this.#inFlight -= 1
       list.add({ tenantId, lane, untilMs: this.#options.clock.monotonic() + lateMs + this.#windowMs })
@@ -142,6 +148,11 @@ export class UpstreamBudget {
       this.#loweredAtMs = nowMs + retryAfterMs
     }
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + retryAfterMs)
+  }
+
+  /** The vendor has heard a call that was sent during its pause: then the pause is over. */
+  heard(): void {
+    this.#pausedUntilMs = Number.NEGATIVE_INFINITY
   }
 
   /** How long the vendor's own pause still lasts, in ms; 0 when there is none. */
@@ -196,7 +207,7 @@ export class UpstreamBudget {
       const step = Math.ceil((untilMs - nowMs) / stepMs)
       steps.set(step, (steps.get(step) ?? 0) + calls)
     }
-    if (this.#inFlight > 0) count(this.#inFlight, nowMs + this.#windowMs)
+    if (this.#inFlight > 0) count(this.#inFlight, nowMs + this.#options.deadlineMs + this.#windowMs)
     for (const { untilMs } of [...this.#ended.items(), ...this.#lost.items()]) count(1, untilMs)
     for (const { calls, untilMs } of this.#before) count(calls, untilMs)
     return [...steps].map(([step, calls]) => ({ calls, forMs: step * stepMs }))

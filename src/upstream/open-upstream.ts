@@ -28,6 +28,8 @@ export interface UpstreamOptions {
   deadlineMs: number
   clock: Clock
   spentBefore?: readonly Spent[]
+  /** Hears of each call that is about to be sent. */
+  onSent?(): void
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
 }
@@ -45,8 +47,15 @@ const waitShare = 1 / 3
  * A vendor account. Every call passes the breaker, then the budget, and goes out over the connections of its kind, so that
  * nothing that hangs can hold back what is more urgent.
  */
-export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...account }: UpstreamOptions): Upstream {
-  const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore })
+export function openUpstream({
+  deadlineMs,
+  clock,
+  quota,
+  spentBefore = [],
+  onSent,
+  ...account
+}: UpstreamOptions): Upstream {
+  const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
   const breaker = new Breaker({ clock })
   const retries = new RetryBudget(clock)
   const { baseUrl, orgId, apiKey, ca } = account
@@ -86,10 +95,12 @@ export function openUpstream({ deadlineMs, clock, quota, spentBefore = [], ...ac
 
   async function once(errand: Errand, call: Call, expected: readonly number[] | undefined): Promise<Answer> {
     const { ticket, probing } = await letIn(errand, call)
+    const isInPause = budget.pausedForMs() > 0
     try {
       const answer = await clientFor(errand, call).call(call, expected)
       ticket.answered()
       breaker.succeeded()
+      if (isInPause) budget.heard()
       return answer
     } catch (error) {
       count(error, errand, call, ticket, probing)

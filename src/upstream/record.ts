@@ -47,32 +47,45 @@ export async function readRecord(file: string): Promise<UpstreamRecord | null> {
 /** Of the quota: what may have been sent after the last record, and so much at least counts as used after a start. */
 const unrecordedShare = 0.05
 const usedAtStart = 0.5
+/** The same when nothing can be written down: then nobody would know of an earlier process. Starts and stops have what is left. */
+const usedUnrecorded = 0.75
+
+/** Whether there is a place for the record: asked before anything depends on it. */
+export async function canRecord(file: string): Promise<boolean> {
+  const trial = `${file}.new`
+  return writeFile(trial, '', { mode: 0o600 }).then(
+    () => true,
+    () => false
+  )
+}
 
 /**
  * What a gateway that starts now must count as used: what is on record, a little for what was sent after it, and never less
- * than half of the quota, since the record may be lost. So no crash loop can spend more than the vendor grants.
+ * than half of the quota, since the record may be lost. So a crash loop does not spend more than the vendor grants.
  */
 export function spentBefore(
   record: Pick<UpstreamRecord, 'atMs' | 'spent'> | null,
   { calls, seconds }: Quota,
-  nowMs: number
+  nowMs: number,
+  isWritable = true
 ): Spent[] {
   const windowMs = seconds * 1_000
   // A clock that was set back makes nothing free.
   const agoMs = record === null ? 0 : Math.max(0, nowMs - record.atMs)
   const known = (record?.spent ?? [])
-    .map(spent => ({ calls: spent.calls, forMs: Math.min(spent.forMs - agoMs, windowMs) }))
+    .map(spent => ({ calls: spent.calls, forMs: spent.forMs - agoMs }))
     .filter(({ forMs }) => forMs > 0)
   const recorded = known.reduce((sum, spent) => sum + spent.calls, 0)
   const unrecorded = record === null || agoMs > windowMs ? 0 : Math.ceil(calls * unrecordedShare)
-  const assumed = Math.max(unrecorded, Math.ceil(calls * usedAtStart) - recorded)
+  const atLeast = Math.ceil(calls * (isWritable ? usedAtStart : usedUnrecorded))
+  const assumed = Math.max(unrecorded, atLeast - recorded)
   return [...known, { calls: assumed, forMs: windowMs }]
 }
 
 export interface RecordOptions {
   name: string
   upstream: Pick<Upstream, 'status' | 'tenants' | 'spent'>
-  folder: string
+  file: string
   clock: Pick<Clock, 'now'>
   log: { error(facts: object, message: string): void }
   everyMs?: number
@@ -84,7 +97,9 @@ export interface RecordOptions {
  */
 export class UpstreamRecorder {
   readonly #options: RecordOptions
-  readonly #file: string
+  /** Sent since the last record was begun. */
+  #unwritten = 0
+  readonly #many: number
   #timer: NodeJS.Timeout | undefined
   #writing = Promise.resolve()
   #written = { sent: -1, atMs: 0, facts: '' }
@@ -92,7 +107,7 @@ export class UpstreamRecorder {
 
   constructor(options: RecordOptions) {
     this.#options = options
-    this.#file = recordFile(options.folder, options.name)
+    this.#many = options.upstream.status().budget.quota * unrecordedShare
   }
 
   /** Before the first call goes out. */
@@ -108,6 +123,14 @@ export class UpstreamRecorder {
     await this.write()
   }
 
+  /** A call is about to be sent. When many were, the next record can't wait for its time. */
+  noticed(): void {
+    this.#unwritten += 1
+    if (this.#unwritten < this.#many) return
+    this.#unwritten = 0
+    this.write()
+  }
+
   write(): Promise<void> {
     this.#writing = this.#writing.then(() => this.#write())
     return this.#writing
@@ -116,9 +139,8 @@ export class UpstreamRecorder {
   #writeIfDue(): void {
     const { upstream, clock } = this.#options
     const { budget, breaker } = upstream.status()
-    const isMuch = budget.sent - this.#written.sent >= budget.quota * unrecordedShare
     const isNews = budget.sent !== this.#written.sent || this.#written.facts !== factsOf(budget, breaker)
-    if (isMuch || (isNews && Math.abs(clock.now() - this.#written.atMs) >= 1_000)) this.write()
+    if (isNews && Math.abs(clock.now() - this.#written.atMs) >= 1_000) this.write()
   }
 
   async #write(): Promise<void> {
@@ -130,8 +152,8 @@ export class UpstreamRecorder {
     const more = { breaker, tenants: upstream.tenants(), spent: upstream.spent() }
     const record: UpstreamRecord = { upstream: name, atMs, ...figures, ...more }
     try {
-      await writeFile(`${this.#file}.new`, JSON.stringify(record), { mode: 0o600 })
-      await rename(`${this.#file}.new`, this.#file)
+      await writeFile(`${this.#options.file}.new`, JSON.stringify(record), { mode: 0o600 })
+      await rename(`${this.#options.file}.new`, this.#options.file)
       this.#inTrouble = false
     } catch (err) {
       if (!this.#inTrouble) log.error({ err }, 'what is used of the quota cannot be written down')

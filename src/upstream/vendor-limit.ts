@@ -10,8 +10,8 @@ export interface VendorLimit {
 }
 
 /**
- * The vendor's `Ratelimit` field, e.g. `"default";r=50;t=30` (contract section 6); of several the one that leaves least. Null
- * when there is none, or none that can be read: a malformed field is no reason to trust or distrust anything.
+ * The vendor's `Ratelimit` field, e.g. `"default";r=50;t=30` (contract section 6); of several the one with the longest
+ * time, since a limit of a second says nothing about a quota. Null when there is none, or none that can be read: a malformed field is no reason to trust or distrust anything.
  */
 export function readVendorLimit({ ratelimit }: IncomingHttpHeaders): VendorLimit | null {
   if (typeof ratelimit !== 'string') return null
@@ -21,7 +21,7 @@ export function readVendorLimit({ ratelimit }: IncomingHttpHeaders): VendorLimit
     const seconds = parameters.get('t')
     if (isCount(remaining) && isCount(seconds)) limits.push({ remaining, resetMs: seconds * 1_000 })
   }
-  return limits.sort((a, b) => a.remaining - b.remaining)[0] ?? null
+  return limits.sort((a, b) => b.resetMs - a.resetMs || a.remaining - b.remaining)[0] ?? null
 }
 
 /** True when the vendor's edge, and not what is behind it, has refused the call as one too many. */

@@ -252,3 +252,25 @@ t.test('however reads, answers and changes cross, nobody sees what was true befo
   await fc.assert(property, { numRuns: 200 })
   t.pass('200 random orders')
 })
+
+t.test('what is not to be kept is shared by those who ask together alone', async t => {
+  const { reads, asked } = readsOf()
+  const read = () =>
+    reads.read({
+      key: 'acme/m1?2',
+      subject: 'm1',
+      isKept: false,
+      signal: () => new AbortController().signal,
+      ask: left => new Promise((answer, fail) => asked.push({ answer, fail, left }))
+    })
+  const both = [read(), read()]
+  asked[0]?.answer('page')
+  t.strictSame(
+    (await Promise.all(both)).map(({ value }) => value),
+    ['page', 'page']
+  )
+  const later = read()
+  t.equal(asked.length, 2)
+  asked[1]?.answer('another')
+  t.match(await later, { value: 'another', how: 'miss' })
+})

@@ -314,3 +314,16 @@ t.test("the vendor's own account of its quota is believed, also in an answer tha
   t.equal(await read(), null)
   t.equal(upstream.status().budget.left.read, 40 - 25)
 })
+
+t.test('a stop that the vendor hears during its pause ends the pause', async t => {
+  let answers = 0
+  const { stop, read, start } = await accountAt(t, (request, response) => {
+    if (answers++ === 0) return response.writeHead(429, { 'retry-after': '3600' }).end()
+    response.end(request.url?.endsWith('/stop') ? stopped : good)
+  })
+  t.equal((await failureOf(read())).type, 'upstream_throttled')
+  t.equal((await failureOf(start())).type, 'upstream_throttled')
+  t.equal(answers, 1)
+  t.equal(await stop(), true)
+  t.match(await start(), { id: run.id })
+})

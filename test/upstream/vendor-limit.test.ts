@@ -2,10 +2,11 @@ import fc from 'fast-check'
 import t from 'tap'
 import { isThrottled, readRetryAfter, readVendorLimit } from '../../src/upstream/vendor-limit.ts'
 
-t.test("the vendor's field is read, and of several limits the one that leaves least", async t => {
+t.test("the vendor's field is read, and of several limits the one that lasts longest", async t => {
   const read = (ratelimit: string) => readVendorLimit({ ratelimit })
   t.strictSame(read('"default";r=50;t=30'), { remaining: 50, resetMs: 30_000 })
-  t.strictSame(read('"burst";r=0;t=1, "default";r=50;t=30'), { remaining: 0, resetMs: 1_000 })
+  t.strictSame(read('"burst";r=0;t=1, "default";r=50;t=30'), { remaining: 50, resetMs: 30_000 })
+  t.strictSame(read('"one";r=60;t=30, "other";r=50;t=30'), { remaining: 50, resetMs: 30_000 }, 'of equals the smaller')
   t.strictSame(read('"default"; r=50; t=30; pk=:c2Vj:'), { remaining: 50, resetMs: 30_000 })
   t.strictSame(read('"odd";r=?1;t=30, "default";r=7;t=3'), { remaining: 7, resetMs: 3_000 })
 })
