@@ -52,14 +52,21 @@ t.test('reads', async t => {
   await times(t, 1, 201, start)
   const read = () => asOperator('GET', active)
   const first = await cost(() => times(t, 1, 200, read))
-  t.strictSame(first, { vendorCalls: 1, lookUps: 0, commits: 1, auditEvents: 1 }, 'the first asks, and is on record')
+  t.strictSame(
+    first,
+    { ...free, commits: 1, auditEvents: 1 },
+    'the first is on record; what it shows the start has said'
+  )
   t.strictSame(await cost(() => times(t, 100, 200, read)), free, 'all others cost nothing outside of the process')
 })
 
 t.test('reads that are not shared', async t => {
-  const { meeting, asOperator, cost } = await costs(t, { config: { readTtlMs: 0 } })
+  const { meeting, asOperator, cost, directory } = await costs(t, { config: { readTtlMs: 0 } })
   await times(t, 1, 201, () => asOperator('POST', `/v2/meetings/${meeting}/livestreams`))
   const read = () => asOperator('GET', `/v2/meetings/${meeting}/active-livestream`)
+  await times(t, 1, 200, read)
+  // What the start has written is looked up once more after the memory has heard of it.
+  await directory.pull()
   await times(t, 1, 200, read)
   t.strictSame(await cost(() => times(t, 50, 200, read)), { ...free, vendorCalls: 50 }, 'one vendor call each')
 })

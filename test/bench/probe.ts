@@ -1,6 +1,7 @@
 /** Loaded into a server that is to tell how it is: answers what the bench asks over the process channel. */
-import { type Profiler, Session } from 'node:inspector/promises'
+import { Session } from 'node:inspector/promises'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { type Profile, sampleUs } from './sampling.ts'
 
 export interface Health {
   heapBytes: number
@@ -9,7 +10,6 @@ export interface Health {
   loopDelayP99Ms: number
 }
 export type Question = 'health' | 'start profile' | 'end profile'
-export type Profile = Profiler.Profile
 
 const delay = monitorEventLoopDelay({ resolution: 5 })
 delay.enable()
@@ -30,7 +30,7 @@ function health(): Health {
 async function startProfile(): Promise<string> {
   session.connect()
   await session.post('Profiler.enable')
-  await session.post('Profiler.setSamplingInterval', { interval: 200 })
+  await session.post('Profiler.setSamplingInterval', { interval: sampleUs })
   await session.post('Profiler.start')
   return 'started'
 }

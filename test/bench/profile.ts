@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Generator } from './generator.ts'
 import { seed, serveLivegate } from './livegate.ts'
-import type { Profile } from './probe.ts'
 import type { Served } from './process.ts'
+import { type Profile, sampleUs } from './sampling.ts'
 import { connections, type ScenarioName, scenarios } from './scenarios.ts'
 import type { Scene } from './support.ts'
 import { table } from './tables.ts'
@@ -67,15 +67,14 @@ function shares(
   const functions = new Map<string, number>()
   samples.forEach((id, i) => {
     const { functionName = '', url = '', lineNumber = 0 } = frames.get(id) ?? {}
-    if (functionName === '(idle)') return
-    const us = Math.max(0, timeDeltas[i] ?? 0) / requests
-    const place = placeOf(url)
-    const name =
-      place.room === 'native' ? functionName : `${functionName || '(anonymous)'} (${place.file}:${lineNumber + 1})`
-    rooms.set(
-      place.room === 'native' ? functionName : place.room,
-      (rooms.get(place.room === 'native' ? functionName : place.room) ?? 0) + us
-    )
+    if (functionName === '(idle)' || url.startsWith('node:inspector')) return
+    // The clock of the samples goes on while others have the core: what is longer than two of them was not ours.
+    const us = Math.min(Math.max(0, timeDeltas[i] ?? 0), 2 * sampleUs) / requests
+    const { room, file } = placeOf(url)
+    const native = room === 'native'
+    const name = native ? functionName : `${functionName || '(anonymous)'} (${file}:${lineNumber + 1})`
+    const where = native ? functionName : room
+    rooms.set(where, (rooms.get(where) ?? 0) + us)
     functions.set(name, (functions.get(name) ?? 0) + us)
   })
   return [rooms, functions]
