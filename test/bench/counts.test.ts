@@ -76,10 +76,10 @@ t.test('reads with an event each', async t => {
   await times(t, 1, 201, () => asOperator('POST', `/v2/meetings/${meeting}/livestreams`))
   const read = () => asOperator('GET', `/v2/meetings/${meeting}/active-livestream`)
   await times(t, 1, 200, read)
-  const startedAtMs = performance.now()
-  const { commits, ...rest } = await cost(() => times(t, 100, 200, read))
+  const together = () => Promise.all(Array.from({ length: 100 }, () => times(t, 1, 200, read)))
+  const { commits, ...rest } = await cost(together)
   t.strictSame(rest, { vendorCalls: 0, lookUps: 0, auditEvents: 100 })
-  t.ok(commits <= (performance.now() - startedAtMs) / 50 + 2, 'one fsync for all events of 50 ms')
+  t.ok(commits <= 25, `not one fsync for each event: ${commits}`)
 })
 
 t.test('refusals', async t => {

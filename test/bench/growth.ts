@@ -28,7 +28,7 @@ interface Grown {
 export async function growth(
   { folder, teardown }: Scene,
   generator: Generator,
-  { reads, rounds } = { reads: 10_000, rounds: 5 }
+  { reads, rounds } = { reads: 5_000, rounds: 3 }
 ): Promise<string> {
   const vendor = await startVendor(folder)
   teardown(() => vendor.stop())
