@@ -1,56 +1,64 @@
 import type { Field } from './compare.ts'
-import type { Generator } from './generator.ts'
-import type { Job } from './load.ts'
+import { type Generator, startGenerator } from './generator.ts'
+import type { Job, Result } from './load.ts'
 import { percentile } from './support.ts'
 
 /** What a contender adds to what the same calls take without it, in milliseconds. */
 export interface Added {
   contender: string
-  readP50: number
-  readP99: number
-  changeP50: number
-  changeP99: number
+  read: Times
+  start: Times
+  stop: Times
   failed: number
+}
+export interface Times {
+  p50: number
+  p99: number
 }
 
 export interface Calls {
-  /** Of each kind, straight and through: a multiple of 64, so that every start has its stop. */
+  /** Of each kind: a multiple of 64, so that every start has its stop. */
   calls: number
   meetings: number
 }
 
 const rate = 50
-const vendorMs = 20
+export const vendorMs = 20
 const connections = 32
+/** Straight to the vendor go other meetings, since it remembers which are live. */
+const straightFrom = 1_000
 
-/** At a low rate, with a vendor that takes 20 ms: straight to the vendor and through the contender by turns. */
-export async function latency(
-  { vendor, running }: Field,
-  generator: Generator,
-  { calls, meetings }: Calls
-): Promise<Added[]> {
+/** At a low rate, with a vendor that takes 20 ms: through the contender and straight to the vendor at the same time. */
+export async function latency({ vendor, running }: Field, generator: Generator, size: Calls): Promise<Added[]> {
+  const straightly = startGenerator()
   const added: Added[] = []
-  for (const { contender, server } of running) {
-    const { keys } = contender.seeded
-    const job = { connections, keys, meetings, rate }
-    const through = await both(server.url)
-    const straight = await both(vendor.url)
-    added.push({
-      contender: contender.name,
-      readP50: percentile(through.readMs, 50) - percentile(straight.readMs, 50),
-      readP99: percentile(through.readMs, 99) - percentile(straight.readMs, 99),
-      changeP50: percentile(through.changeMs, 50) - percentile(straight.changeMs, 50),
-      changeP99: percentile(through.changeMs, 99) - percentile(straight.changeMs, 99),
-      failed: through.failed + straight.failed
-    })
-    console.log(`latency of ${contender.name} is done`)
-
-    async function both(url: string) {
-      await vendor.set({ delayMs: vendorMs })
-      const read = await generator.run({ ...job, url, what: 'read', count: calls } satisfies Job)
-      const pair = await generator.run({ ...job, url, what: 'pair', count: calls } satisfies Job)
-      return { readMs: read.readMs, changeMs: pair.changeMs, failed: read.failed + pair.failed }
+  await vendor.set({ delayMs: vendorMs })
+  try {
+    for (const { contender, server } of running) {
+      const job = { count: size.calls, connections, keys: contender.seeded.keys, meetings: size.meetings, rate }
+      const both = (what: Job['what']): Promise<[Result, Result]> =>
+        Promise.all([
+          generator.run({ ...job, what, url: server.url }),
+          straightly.run({ ...job, what, url: vendor.url, from: straightFrom })
+        ])
+      const reads = await both('read')
+      const pairs = await both('pair')
+      added.push({
+        contender: contender.name,
+        read: difference(reads, 'readMs'),
+        start: difference(pairs, 'startMs'),
+        stop: difference(pairs, 'stopMs'),
+        failed: [...reads, ...pairs].reduce((sum, { failed }) => sum + failed, 0)
+      })
+      console.log(`latency of ${contender.name} is done`)
     }
+  } finally {
+    straightly.stop()
   }
   return added
+}
+
+function difference([through, straight]: [Result, Result], kind: 'readMs' | 'startMs' | 'stopMs'): Times {
+  const at = (percent: number): number => percentile(through[kind], percent) - percentile(straight[kind], percent)
+  return { p50: at(50), p99: at(99) }
 }

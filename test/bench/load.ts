@@ -34,7 +34,8 @@ export interface Result {
   statuses: Record<string, number>
   /** With a rate: how long each request took, by its kind. */
   readMs: number[]
-  changeMs: number[]
+  startMs: number[]
+  stopMs: number[]
 }
 
 interface Call {
@@ -70,7 +71,16 @@ function callOf(job: Job, w: number, i: number, n: number): Call {
 
 async function run(job: Job): Promise<Result> {
   const pool = poolOf(job)
-  const result: Result = { tookMs: 0, checked: 0, failed: 0, wrong: [], statuses: {}, readMs: [], changeMs: [] }
+  const result: Result = {
+    tookMs: 0,
+    checked: 0,
+    failed: 0,
+    wrong: [],
+    statuses: {},
+    readMs: [],
+    startMs: [],
+    stopMs: []
+  }
   let next = 0
   const one = async (w: number, i: number): Promise<void> => {
     const call = callOf(job, w, i, next++)
@@ -78,7 +88,7 @@ async function run(job: Job): Promise<Result> {
     const sentAtMs = performance.now()
     const { statusCode, body } = await pool.request({ method, path, headers: { authorization: `Bearer ${key}` } })
     const text = await body.text()
-    if (job.rate !== undefined) (method === 'GET' ? result.readMs : result.changeMs).push(performance.now() - sentAtMs)
+    if (job.rate !== undefined) timesOf(result, call).push(performance.now() - sentAtMs)
     result.checked += 1
     result.statuses[statusCode] = (result.statuses[statusCode] ?? 0) + 1
     if (isRight(call, statusCode, text) || (job.faulty && isFailure(statusCode, text))) return
@@ -105,6 +115,11 @@ async function run(job: Job): Promise<Result> {
   }
   result.tookMs = performance.now() - startedAtMs
   return result
+}
+
+function timesOf({ readMs, startMs, stopMs }: Result, { method, status }: Call): number[] {
+  if (method === 'GET') return readMs
+  return status === 201 ? startMs : stopMs
 }
 
 function isRight({ method, meeting, status }: Call, told: number, text: string): boolean {
