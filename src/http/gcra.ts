@@ -16,8 +16,9 @@ const overflow = Symbol('all keys for which there was no room')
 /** Part of a call: sums of `windowMs / max` are not exact, and a limit of 100 must let the hundredth pass. */
 const rounding = 1e-3
 
-function spent(untilFullMs: number, spacingMs: number): { current: number; ttl: number } {
-  return { current: Math.ceil(untilFullMs / spacingMs - rounding), ttl: untilFullMs }
+/** An empty bucket is full again after its window; what rounding lets through beyond it is nothing to wait for. */
+function spent(untilFullMs: number, spacingMs: number, windowMs: number): { current: number; ttl: number } {
+  return { current: Math.ceil(untilFullMs / spacingMs - rounding), ttl: Math.min(untilFullMs, windowMs) }
 }
 
 /**
@@ -42,14 +43,15 @@ export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimit
         return
       }
       this.#fullAtMs.set(bucket, fullAtMs)
-      done(null, spent(fullAtMs - nowMs, spacingMs))
+      done(null, spent(fullAtMs - nowMs, spacingMs, windowMs))
     }
 
     /** What `incr` would find, without counting. */
     read(key: string, done: Done, windowMs: number, max: number): void {
       const nowMs = monotonic()
       const spacingMs = windowMs / max
-      done(null, spent(this.#untilFullMs(this.#bucket(key, nowMs), nowMs, windowMs, spacingMs), spacingMs))
+      const untilFullMs = this.#untilFullMs(this.#bucket(key, nowMs), nowMs, windowMs, spacingMs)
+      done(null, spent(untilFullMs, spacingMs, windowMs))
     }
 
     /** Each limiter counts for itself. */

@@ -6,8 +6,10 @@ import type { TestContext } from '../support/gateway.ts'
 /** A folder in memory, or null where there is no such place. */
 export const memory = existsSync('/dev/shm') ? '/dev/shm' : null
 
+export type Scene = TestContext & { folder: string }
+
 /** What a part of the bench leaves behind is gone when it ends, so that no part disturbs the next. */
-export async function scene<T>(work: (context: TestContext & { folder: string }) => Promise<T>, root = tmpdir()) {
+export async function scene<T>(work: (context: Scene) => Promise<T>, root = tmpdir()) {
   const folder = mkdtempSync(join(root, 'livegate-bench-'))
   const ends: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]
   try {
@@ -21,6 +23,12 @@ export async function scene<T>(work: (context: TestContext & { folder: string })
 export function percentile(values: number[], percent: number): number {
   const sorted = values.toSorted((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? Number.NaN
+}
+
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2
 }
 
 /** One line: what was measured, and whether it reaches the bar. */

@@ -240,3 +240,12 @@ function heapUsed(): number {
   runInNewContext('gc')()
   return process.memoryUsage().heapUsed
 }
+
+t.test('what rounding lets through is no reason to say more than the window', async t => {
+  const { ask, clock } = limiter()
+  for (let i = 0; i < 7; i++) ask('acme', 7)
+  clock.advance(60_000 / 7 - 5) // a little early: within the tolerance
+  const { allowed, ttl } = ask('acme', 7)
+  t.equal(allowed, true)
+  t.equal(ttl, 60_000)
+})

@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { type Seeded, serveLivegate } from './livegate.ts'
+import { type Served, serve } from './process.ts'
+
+export interface Contender {
+  name: string
+  /** True for Livegate: only it refuses. */
+  ours: boolean
+  /** Whose keys are sent; the others do not look at them. */
+  seeded: Seeded
+  start(): Promise<Served>
+}
+
+/** What everything is divided by. */
+export const barePipe = 'bare pipe'
+/** The proxy that most would write. */
+export const usual = 'http-proxy + rate-limit + pino'
+export const rollup = 'Livegate, reads rolled up'
+export const all = 'Livegate, an event each'
+
+/** The others, and Livegate with everything on, on a store of its own each. */
+export function contenders(folder: string, vendorUrl: string, stores: Record<'rollup' | 'all', Seeded>): Contender[] {
+  const other = (name: string, file: string): Contender => ({
+    name,
+    ours: false,
+    seeded: stores.rollup,
+    start: () => serve({ name, folder, args: [contenderFile(`${file}.ts`)], env: { BENCH_UPSTREAM: vendorUrl } })
+  })
+  const livegate = (name: string, reads: 'rollup' | 'all'): Contender => ({
+    name,
+    ours: true,
+    seeded: stores[reads],
+    start: () => serveLivegate({ name, vendorUrl, seeded: stores[reads], env: { LIVEGATE_AUDIT_READS: reads } })
+  })
+  return [
+    other(barePipe, 'bare-pipe'),
+    other('reply-from', 'reply-from'),
+    other(usual, 'http-proxy'),
+    other('Express + http-proxy-middleware', 'express'),
+    ...installed(folder, vendorUrl, stores.rollup),
+    livegate(rollup, 'rollup'),
+    livegate(all, 'all')
+  ]
+}
+
+function contenderFile(name: string): string {
+  return join(import.meta.dirname, 'contenders', name)
+}
+
+/** Proxies that are no Node, where the machine has them; each has a start script that ends as the proxy itself. */
+function installed(folder: string, vendorUrl: string, seeded: Seeded): Contender[] {
+  return ['nginx', 'haproxy'].filter(isInstalled).map(name => ({
+    name,
+    ours: false,
+    seeded,
+    start: () =>
+      serve({
+        name,
+        folder,
+        command: 'sh',
+        args: [contenderFile(`${name}.sh`)],
+        env: { BENCH_UPSTREAM: new URL(vendorUrl).host, BENCH_FOLDER: folder }
+      })
+  }))
+}
+
+function isInstalled(command: string): boolean {
+  try {
+    execFileSync('sh', ['-c', `command -v ${command}`])
+    return true
+  } catch {
+    return false
+  }
+}

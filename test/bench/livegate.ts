@@ -1,0 +1,110 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { makeKey } from '../../src/domain/api-key.ts'
+import { presets } from '../../src/domain/scope.ts'
+import { nextRevision, thisRevision } from '../../src/store/database.ts'
+import { openStoreHere, type Store } from '../../src/store/store.ts'
+import { tenantsIn } from '../../src/store/tenants.ts'
+import { addKey, addTenant } from '../support/gateway.ts'
+import { type MeetingKind, meetingId } from './ids.ts'
+import { type Served, serve } from './process.ts'
+
+export interface Seed {
+  /** Meetings that are live for ever, shared out among the tenants. */
+  meetings: number
+  /** Meetings of the first tenant, to be started and stopped. */
+  own: number
+  tenants: number
+}
+
+export interface Seeded {
+  folder: string
+  storeFile: string
+  /** The key of each tenant: tenant i holds the meetings i, i + tenants, … */
+  keys: string[]
+  /** Of a tenant that may read once in a day. */
+  throttledKey: string
+  /** Well-formed, and nobody's. */
+  strangersKey: string
+}
+
+const rowsAtOnce = 2_000
+
+/** Makes a store with tenants, keys and meetings, as the command line would. */
+export async function seed(folder: string, { meetings, own, tenants }: Seed): Promise<Seeded> {
+  mkdirSync(folder, { recursive: true })
+  const storeFile = join(folder, 'livegate.db')
+  const store = await openStoreHere(storeFile)
+  try {
+    const keys: string[] = []
+    for (let i = 0; i < tenants; i++) {
+      await addTenant(store, `tenant-${i}`)
+      keys.push((await addKey(store, `tenant-${i}`, presets.operator)).key)
+    }
+    await addMeetings(store, 'read', meetings, tenants)
+    // The generator sends key i for meeting i in both kinds.
+    await addMeetings(store, 'own', own, tenants)
+    await addTenant(store, 'throttled')
+    const readLimit = { calls: 1, seconds: 86_400, burst: 1 }
+    await tenantsIn(store).update('throttled', { readLimit }, Date.now())
+    const throttled = await addKey(store, 'throttled', presets.viewer)
+    const strangersKey = makeKey().key.reveal()
+    return { folder, storeFile, keys, throttledKey: throttled.key, strangersKey }
+  } finally {
+    await store.close()
+  }
+}
+
+async function addMeetings({ engine, sql }: Store, kind: MeetingKind, count: number, tenants: number): Promise<void> {
+  const unseen = { upstream: 'default', title: null, snapshot: null, observed_at: null, released_at: null }
+  const created_at = Date.now()
+  for (let from = 0; from < count; from += rowsAtOnce) {
+    const rows = Array.from({ length: Math.min(rowsAtOnce, count - from) }, (_, i) => ({
+      ...{ ...unseen, created_at, revision: thisRevision() },
+      id: meetingId(kind, from + i),
+      tenant_id: `tenant-${(from + i) % tenants}`
+    }))
+    await engine.write([nextRevision(sql), sql.insertInto('meetings').values(rows).compile()])
+  }
+}
+
+export interface LivegateOptions {
+  name: string
+  vendorUrl: string
+  seeded: Seeded
+  env?: Record<string, string>
+  nodeArgs?: string[]
+  probe?: boolean
+}
+
+const plenty = '1000000/1'
+
+/** `livegate serve` as in production, with everything on; only its limits are out of the way. */
+export function serveLivegate({
+  name,
+  vendorUrl,
+  seeded,
+  env = {},
+  nodeArgs = [],
+  probe = false
+}: LivegateOptions): Promise<Served> {
+  return serve({
+    name,
+    folder: seeded.folder,
+    args: [...nodeArgs, 'src/cli.ts', 'serve'],
+    probe,
+    env: {
+      PORT: '0',
+      DATABASE_URL: `sqlite:${seeded.storeFile}`,
+      DYTE_BASE_URL: `${vendorUrl}/v2`,
+      DYTE_ORG_ID: 'org',
+      DYTE_API_KEY: 'key',
+      LIVEGATE_READ_LIMIT: plenty,
+      LIVEGATE_WRITE_LIMIT: plenty,
+      LIVEGATE_ADDRESS_LIMIT: plenty,
+      LIVEGATE_UPSTREAM_BUDGET: '1000000/1',
+      LIVEGATE_MAX_IN_FLIGHT: '100000',
+      ...env
+    }
+  })
+}

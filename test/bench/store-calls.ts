@@ -1,0 +1,40 @@
+import { Worker } from 'node:worker_threads'
+
+/** What crossed to the store's threads. */
+export interface StoreCalls {
+  /** Look-ups. */
+  reads: string[]
+  /** Groups of transactions: each is one commit, and so one fsync. */
+  commits: string[][]
+}
+
+interface Message {
+  read?: { sql: string }
+  write?: { statements: { sql: string }[] }[]
+}
+
+/** Memory that follows the store asks it every second, whatever is called. */
+const following = /where "revision" > |from "meta"|limit \?$/
+
+/** Counts the store's work in this process from now on, at the border of its threads; ends with the test. */
+export function countStoreCalls(t: { teardown(fn: () => unknown): void }): { take(): StoreCalls } {
+  const post = Worker.prototype.postMessage
+  let calls: StoreCalls = { reads: [], commits: [] }
+  Worker.prototype.postMessage = function (message: Message, ...rest) {
+    if (message.read !== undefined) calls.reads.push(message.read.sql)
+    if (message.write !== undefined) {
+      calls.commits.push(message.write.flatMap(({ statements }) => statements.map(({ sql }) => sql)))
+    }
+    return post.call(this, message, ...rest)
+  }
+  t.teardown(() => {
+    Worker.prototype.postMessage = post
+  })
+  return {
+    take() {
+      const taken = { ...calls, reads: calls.reads.filter(sql => !following.test(sql)) }
+      calls = { reads: [], commits: [] }
+      return taken
+    }
+  }
+}
