@@ -36,6 +36,7 @@ import { stopLivestream } from './routes/livestreams/stop-livestream.ts'
 import { createMeeting } from './routes/meetings/create-meeting.ts'
 import { getMeeting } from './routes/meetings/get-meeting.ts'
 import { listMeetings } from './routes/meetings/list-meetings.ts'
+import { replaceMeeting } from './routes/meetings/replace-meeting.ts'
 import { updateMeeting } from './routes/meetings/update-meeting.ts'
 import type { Directory } from './store/directory.ts'
 
@@ -145,6 +146,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     listMeetings(api, deps)
     getMeeting(api, deps)
     updateMeeting(api, deps)
+    replaceMeeting(api, deps)
   })
   await app.register(vendorApi, { prefix: '/v2' })
 

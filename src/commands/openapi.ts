@@ -33,7 +33,7 @@ async function describedApp(): Promise<FastifyInstance> {
     start: nothing,
     stop: nothing,
     livestreams: { find: nothing, list: nothing, countRunning: nothing },
-    meetings: { create: nothing, find: nothing, update: nothing, list: nothing },
+    meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },
     draining: () => false,
     fingerprint: () => '',

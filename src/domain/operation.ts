@@ -1,14 +1,15 @@
 import type { FailureBody } from './failures.ts'
 
 /** The mutations that go upstream. */
-export type OperationKind = 'start' | 'stop' | 'create_meeting' | 'update_meeting'
+export type OperationKind = 'start' | 'stop' | 'create_meeting' | 'update_meeting' | 'replace_meeting'
 
 /** Each with the id of its operation in the OpenAPI document and its method. */
 export const operations = {
   start: { action: 'startLivestream', method: 'POST' },
   stop: { action: 'stopLivestream', method: 'POST' },
   create_meeting: { action: 'createMeeting', method: 'POST' },
-  update_meeting: { action: 'updateMeeting', method: 'PATCH' }
+  update_meeting: { action: 'updateMeeting', method: 'PATCH' },
+  replace_meeting: { action: 'replaceMeeting', method: 'PUT' }
 } as const satisfies Record<OperationKind, { action: string; method: string }>
 
 /** `sent` until the outcome is known; `unknown` when the vendor's answer was lost. `done` and `failed` are settled. */

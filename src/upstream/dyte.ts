@@ -1,5 +1,6 @@
 import { Failure, LiveElsewhere, MeetingNotFound, UpstreamMalformed } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
+import type { Meeting } from '../domain/meeting.ts'
 import type { Answer, Call } from './client.ts'
 import { readLivestream, readLivestreams, readLivestreamWithSessions, readMeeting, readMessage } from './contract.ts'
 import { path } from './path.ts'
@@ -80,16 +81,19 @@ export function dyte(send: Send): Provider {
       return meeting
     },
 
-    async updateMeeting(id, change, signal) {
-      const call = { method: 'PATCH', path: path`/meetings/${id}`, body: change, signal } as const
-      const { status, body } = await send(call, [404])
-      if (status === 404) throw new MeetingNotFound()
-      return settle(() => {
-        const meeting = readMeeting(body)
-        expectId('meeting', id, meeting.id)
-        return meeting
-      })
-    }
+    updateMeeting: (id, change, signal) => changed('PATCH', id, change, signal),
+
+    replaceMeeting: (id, wish, signal) => changed('PUT', id, wish, signal)
+  }
+
+  async function changed(method: 'PATCH' | 'PUT', id: string, wish: object, signal: AbortSignal): Promise<Meeting> {
+    const { status, body } = await send({ method, path: path`/meetings/${id}`, body: wish, signal }, [404])
+    if (status === 404) throw new MeetingNotFound()
+    return settle(() => {
+      const meeting = readMeeting(body)
+      expectId('meeting', id, meeting.id)
+      return meeting
+    })
   }
 }
 

@@ -52,6 +52,8 @@ export interface Provider {
   findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null>
   /** @throws MeetingNotFound */
   updateMeeting(id: string, change: MeetingChange, signal: AbortSignal): Promise<Meeting>
+  /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound */
+  replaceMeeting(id: string, wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
 }
 
 /** Of the breaker: closed, everything goes out; open, nothing but stops and a probe now and then. */

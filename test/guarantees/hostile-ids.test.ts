@@ -20,6 +20,7 @@ const templates = new Set(
   [
     `GET /v2/meetings/M`,
     `PATCH /v2/meetings/M`,
+    `PUT /v2/meetings/M`,
     `GET /v2/meetings/M/active-livestream`,
     `POST /v2/meetings/M/active-livestream/stop`,
     `POST /v2/meetings/M/livestreams`,

@@ -19,6 +19,7 @@ const needed: Record<string, Scope> = {
   listMeetings: 'meetings:read',
   getMeeting: 'meetings:read',
   updateMeeting: 'meetings:write',
+  replaceMeeting: 'meetings:write',
   listAuditEvents: 'audit:read',
   getUsage: 'livestreams:read'
 }
