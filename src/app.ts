@@ -18,6 +18,7 @@ import { security } from './http/security.ts'
 import { tenantsInFlight } from './http/tenants-in-flight.ts'
 import { refuseUnknown, validator } from './http/validator.ts'
 import type { ActiveReads } from './lifecycle/active-reads.ts'
+import type { LivestreamChanges } from './lifecycle/livestream-changes.ts'
 import type { TenantLivestreams } from './lifecycle/livestreams.ts'
 import type { TenantMeetings } from './lifecycle/meetings.ts'
 import type { StartOnce } from './lifecycle/start.ts'
@@ -27,10 +28,14 @@ import type { TypeBox } from './routes/api.ts'
 import { getUsage } from './routes/gateway/get-usage.ts'
 import { type AuditTrail, listAuditEvents } from './routes/gateway/list-audit-events.ts'
 import { type Health, health } from './routes/health.ts'
+import { createLivestream } from './routes/livestreams/create-livestream.ts'
+import { disableLivestream } from './routes/livestreams/disable-livestream.ts'
+import { enableLivestream } from './routes/livestreams/enable-livestream.ts'
 import { getActiveLivestream } from './routes/livestreams/get-active-livestream.ts'
 import { getLivestream } from './routes/livestreams/get-livestream.ts'
 import { listLivestreams } from './routes/livestreams/list-livestreams.ts'
 import { listMeetingLivestreams } from './routes/livestreams/list-meeting-livestreams.ts'
+import { resetStreamKey } from './routes/livestreams/reset-stream-key.ts'
 import { startLivestream } from './routes/livestreams/start-livestream.ts'
 import { stopLivestream } from './routes/livestreams/stop-livestream.ts'
 import { createMeeting } from './routes/meetings/create-meeting.ts'
@@ -51,6 +56,7 @@ export interface Deps {
   start: StartOnce
   stop: Stop
   livestreams: TenantLivestreams
+  livestreamChanges: LivestreamChanges
   meetings: TenantMeetings
   health: Health
   draining(): boolean
@@ -142,6 +148,10 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     listMeetingLivestreams(api, deps)
     listLivestreams(api, deps)
     getLivestream(api, deps)
+    createLivestream(api, deps)
+    enableLivestream(api, deps)
+    disableLivestream(api, deps)
+    resetStreamKey(api, deps)
     createMeeting(api, deps)
     listMeetings(api, deps)
     getMeeting(api, deps)

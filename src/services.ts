@@ -3,11 +3,13 @@ import type { ReadRollup } from './audit/rollup.ts'
 import type { AuditedStore } from './audited-store.ts'
 import type { Config } from './config.ts'
 import type { Clock } from './domain/clock.ts'
+import { isSwitch } from './domain/operation.ts'
 import { findActive } from './lifecycle/active.ts'
 import { activeReads } from './lifecycle/active-reads.ts'
 import { isComing } from './lifecycle/coming.ts'
 import { deadlines } from './lifecycle/deadline.ts'
 import { findStarted } from './lifecycle/evidence.ts'
+import { livestreamChanges } from './lifecycle/livestream-changes.ts'
 import { tenantLivestreams } from './lifecycle/livestreams.ts'
 import { tenantMeetings } from './lifecycle/meetings.ts'
 import { Motion } from './lifecycle/motion.ts'
@@ -16,9 +18,10 @@ import { OpenOperations } from './lifecycle/open-operations.ts'
 import { recorder } from './lifecycle/recorded.ts'
 import type { Repairs } from './lifecycle/repairs.ts'
 import { settler } from './lifecycle/settle.ts'
+import { switchSettler } from './lifecycle/settle-switch.ts'
 import { Changes } from './lifecycle/shared-reads.ts'
 import { type Started, startOnce } from './lifecycle/start.ts'
-import { stillAllowed } from './lifecycle/still-allowed.ts'
+import { stillAllowed, stillSwitches } from './lifecycle/still-allowed.ts'
 import { type Stopped, stop } from './lifecycle/stop.ts'
 import type { Directory } from './store/directory.ts'
 import { livestreamsIn } from './store/livestreams.ts'
@@ -85,7 +88,20 @@ export function services({
     holds: async ({ tenantId, id }) => (await directory.meeting(tenantId, id)) !== null,
     forget
   })
-  const openOperations = new OpenOperations({ settle, log, clock, settleMs })
+  const lanes = new Motion<never, never>()
+  const settleSwitch = switchSettler({
+    ...shared,
+    lanes,
+    ownerOf: directory.livestream,
+    changes,
+    forget
+  })
+  const openOperations = new OpenOperations({
+    settle: operation => (isSwitch(operation.kind) ? settleSwitch(operation) : settle(operation)),
+    log,
+    clock,
+    settleMs
+  })
   const settleLater = openOperations.add.bind(openOperations)
   const recorded = recorder({ ...shared, repair, settleLater, forget, log })
   const acting = {
@@ -99,7 +115,7 @@ export function services({
 
   return {
     recorded,
-    motion,
+    motion: { idle: () => Promise.all([motion.idle(), lanes.idle()]) },
     openOperations,
     operations,
     settleNow: openOperations.now.bind(openOperations),
@@ -111,6 +127,12 @@ export function services({
     start: startOnce(acting),
     stop: stop(acting),
     livestreams: tenantLivestreams({ ...acting, ...reading, observe, isComing: coming }),
+    livestreamChanges: livestreamChanges({
+      ...acting,
+      lanes,
+      stillSwitches: stillSwitches({ directory, clock }),
+      changes
+    }),
     meetings: tenantMeetings({ ...acting, ...reading, meetings, directory }),
     clock,
     corsOrigins,

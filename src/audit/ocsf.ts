@@ -104,9 +104,12 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
   }
 }
 
+/** What is asked for with POST and creates nothing. */
+const updates = new Set(['stopLivestream', 'resetStreamKey'])
+
 /** By the method, as OCSF does; but a stop creates nothing. */
 function activityOf({ action, method }: Subject) {
-  if (action === 'stopLivestream') return activities.PUT
+  if (updates.has(action)) return activities.PUT
   return activities[method as keyof typeof activities] ?? ([99, 'Other'] as const)
 }
 

@@ -33,6 +33,7 @@ async function describedApp(): Promise<FastifyInstance> {
     start: nothing,
     stop: nothing,
     livestreams: { find: nothing, list: nothing, countRunning: nothing },
+    livestreamChanges: { create: nothing, setEnabled: nothing, resetStreamKey: nothing },
     meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },
     draining: () => false,

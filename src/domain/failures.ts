@@ -141,6 +141,11 @@ export const HeadersTooLarge = failure(431, 'headers_too_large', 'The header fie
 
 // 5xx: something behind or inside Livegate.
 export const Internal = failure(500, 'internal', 'Something went wrong inside the gateway')
+export const NotOffered = failure(
+  501,
+  'not_offered_by_upstream',
+  'The livestream provider of this tenant does not have this operation'
+)
 export const UpstreamRefused = failure(502, 'upstream_refused', 'The livestream provider refused the request')
 export const UpstreamCredentialsRefused = failure(
   502,

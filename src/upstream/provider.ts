@@ -47,12 +47,18 @@ export interface Provider {
   findLivestream(id: string, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions | null>
   /** The meeting's livestreams among the newest of the account, with when their last run began. */
   findRuns(meetingId: string, signal: AbortSignal): Promise<Run[]>
+  /** One that belongs to no meeting: an encoder sends its video. Sent twice it makes two. */
+  createLivestream(wish: Pick<LivestreamWish, 'name'>, signal: AbortSignal): Promise<LivestreamWithKey>
+  /** Enables or disables; twice is the same as once. @throws LivestreamNotFound, NotOffered */
+  setEnabled(id: string, enabled: boolean, signal: AbortSignal): Promise<LivestreamWithKey>
+  /** The livestream with its new key. @throws LivestreamNotFound, NotOffered */
+  resetStreamKey(id: string, signal: AbortSignal): Promise<LivestreamWithKey>
   createMeeting(wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
   /** Null when the vendor has no such meeting. */
   findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null>
   /** @throws MeetingNotFound */
   updateMeeting(id: string, change: MeetingChange, signal: AbortSignal): Promise<Meeting>
-  /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound */
+  /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound, NotOffered */
   replaceMeeting(id: string, wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
 }
 

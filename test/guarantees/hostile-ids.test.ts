@@ -24,6 +24,9 @@ const templates = new Set(
     `GET /v2/meetings/M/active-livestream`,
     `POST /v2/meetings/M/active-livestream/stop`,
     `POST /v2/meetings/M/livestreams`,
+    `PUT /v2/livestreams/L/enable`,
+    `PUT /v2/livestreams/L/disable`,
+    `POST /v2/livestreams/L/reset-stream-key`,
     `GET /v2/livestreams/L?page_no=1&per_page=25`,
     `GET /v2/livestreams/L?page_no=1&per_page=1`
   ].map(template => template.replace('/M', `/${meeting}`).replace('/L', `/${livestream}`))

@@ -125,8 +125,8 @@ t.test("a tenant's audit log holds its own events and nobody else's, refused str
       ...new Set(
         naming.map(({ status_detail, unmapped }) => `${unmapped.tenant_id} ${unmapped.outcome} ${status_detail}`)
       )
-    ],
-    ['globex refused livestream_not_found']
+    ].sort(),
+    ['globex refused invalid_input', 'globex refused livestream_not_found']
   )
 })
 
