@@ -18,11 +18,16 @@ import { security } from './http/security.ts'
 import { tenantsInFlight } from './http/tenants-in-flight.ts'
 import { refuseUnknown, validator } from './http/validator.ts'
 import type { ActiveReads } from './lifecycle/active-reads.ts'
+import type { TenantAnalytics } from './lifecycle/analytics.ts'
 import type { LivestreamChanges } from './lifecycle/livestream-changes.ts'
 import type { TenantLivestreams } from './lifecycle/livestreams.ts'
 import type { TenantMeetings } from './lifecycle/meetings.ts'
+import type { TenantRuns } from './lifecycle/runs.ts'
+import type { TenantStage } from './lifecycle/stage.ts'
 import type { StartOnce } from './lifecycle/start.ts'
 import type { Stop } from './lifecycle/stop.ts'
+import { getAnalytics } from './routes/analytics/get-analytics.ts'
+import { getDaywiseAnalytics } from './routes/analytics/get-daywise-analytics.ts'
 import { FailureAnswer } from './routes/answer.ts'
 import type { TypeBox } from './routes/api.ts'
 import { getUsage } from './routes/gateway/get-usage.ts'
@@ -32,7 +37,10 @@ import { createLivestream } from './routes/livestreams/create-livestream.ts'
 import { disableLivestream } from './routes/livestreams/disable-livestream.ts'
 import { enableLivestream } from './routes/livestreams/enable-livestream.ts'
 import { getActiveLivestream } from './routes/livestreams/get-active-livestream.ts'
+import { getActiveLivestreamSession } from './routes/livestreams/get-active-livestream-session.ts'
 import { getLivestream } from './routes/livestreams/get-livestream.ts'
+import { getLivestreamSession } from './routes/livestreams/get-livestream-session.ts'
+import { getMeetingLivestream } from './routes/livestreams/get-meeting-livestream.ts'
 import { listLivestreams } from './routes/livestreams/list-livestreams.ts'
 import { listMeetingLivestreams } from './routes/livestreams/list-meeting-livestreams.ts'
 import { resetStreamKey } from './routes/livestreams/reset-stream-key.ts'
@@ -43,6 +51,12 @@ import { getMeeting } from './routes/meetings/get-meeting.ts'
 import { listMeetings } from './routes/meetings/list-meetings.ts'
 import { replaceMeeting } from './routes/meetings/replace-meeting.ts'
 import { updateMeeting } from './routes/meetings/update-meeting.ts'
+import { getActiveSession } from './routes/sessions/get-active-session.ts'
+import { kickAllParticipants } from './routes/sessions/kick-all-participants.ts'
+import { kickParticipants } from './routes/sessions/kick-participants.ts'
+import { listSessionLivestreams } from './routes/sessions/list-session-livestreams.ts'
+import { muteAllParticipants } from './routes/sessions/mute-all-participants.ts'
+import { muteParticipants } from './routes/sessions/mute-participants.ts'
 import type { Directory } from './store/directory.ts'
 
 export interface Deps {
@@ -57,6 +71,9 @@ export interface Deps {
   stop: Stop
   livestreams: TenantLivestreams
   livestreamChanges: LivestreamChanges
+  runs: TenantRuns
+  stage: TenantStage
+  analytics: TenantAnalytics
   meetings: TenantMeetings
   health: Health
   draining(): boolean
@@ -152,6 +169,17 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     enableLivestream(api, deps)
     disableLivestream(api, deps)
     resetStreamKey(api, deps)
+    getActiveLivestreamSession(api, deps)
+    getLivestreamSession(api, deps)
+    getMeetingLivestream(api, deps)
+    listSessionLivestreams(api, deps)
+    getActiveSession(api, deps)
+    kickParticipants(api, deps)
+    kickAllParticipants(api, deps)
+    muteParticipants(api, deps)
+    muteAllParticipants(api, deps)
+    getAnalytics(api, deps)
+    getDaywiseAnalytics(api, deps)
     createMeeting(api, deps)
     listMeetings(api, deps)
     getMeeting(api, deps)

@@ -6,6 +6,7 @@ import type { Clock } from './domain/clock.ts'
 import { isSwitch } from './domain/operation.ts'
 import { findActive } from './lifecycle/active.ts'
 import { activeReads } from './lifecycle/active-reads.ts'
+import { tenantAnalytics } from './lifecycle/analytics.ts'
 import { isComing } from './lifecycle/coming.ts'
 import { deadlines } from './lifecycle/deadline.ts'
 import { findStarted } from './lifecycle/evidence.ts'
@@ -14,19 +15,24 @@ import { tenantLivestreams } from './lifecycle/livestreams.ts'
 import { tenantMeetings } from './lifecycle/meetings.ts'
 import { Motion } from './lifecycle/motion.ts'
 import { observer } from './lifecycle/observe.ts'
+import { runsObserver } from './lifecycle/observe-runs.ts'
 import { OpenOperations } from './lifecycle/open-operations.ts'
 import { recorder } from './lifecycle/recorded.ts'
 import type { Repairs } from './lifecycle/repairs.ts'
+import { tenantRuns } from './lifecycle/runs.ts'
 import { settler } from './lifecycle/settle.ts'
 import { switchSettler } from './lifecycle/settle-switch.ts'
 import { Changes } from './lifecycle/shared-reads.ts'
+import { tenantStage } from './lifecycle/stage.ts'
 import { type Started, startOnce } from './lifecycle/start.ts'
 import { stillAllowed, stillSwitches } from './lifecycle/still-allowed.ts'
 import { type Stopped, stop } from './lifecycle/stop.ts'
+import { analyticsIn } from './store/analytics.ts'
 import type { Directory } from './store/directory.ts'
 import { livestreamsIn } from './store/livestreams.ts'
 import { meetingsIn } from './store/meetings.ts'
 import { operationsIn } from './store/operations.ts'
+import { sessionsIn } from './store/sessions.ts'
 import type { Store } from './store/store.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
@@ -66,6 +72,8 @@ export function services({
   const meetings = meetingsIn(store)
 
   const observe = observer({ livestreams, directory, log, clock })
+  const sessions = sessionsIn(store)
+  const observeRuns = runsObserver({ engine, sessions, log, clock })
   const coming = isComing({ livestreams, clock, settleMs })
   const changes = new Changes()
   const reading = { changes, clock, deadline, readTtlMs }
@@ -126,7 +134,10 @@ export function services({
     readActive: active.read,
     start: startOnce(acting),
     stop: stop(acting),
-    livestreams: tenantLivestreams({ ...acting, ...reading, observe, isComing: coming }),
+    livestreams: tenantLivestreams({ ...acting, ...reading, observe, observeRuns, isComing: coming }),
+    runs: tenantRuns({ ...acting, ...reading, directory, observe, observeRuns }),
+    stage: tenantStage({ ...acting, ...reading, sessions }),
+    analytics: tenantAnalytics({ ...acting, ...reading, rows: analyticsIn(store), sessions, observe }),
     livestreamChanges: livestreamChanges({
       ...acting,
       lanes,

@@ -105,7 +105,14 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
 }
 
 /** What is asked for with POST and creates nothing. */
-const updates = new Set(['stopLivestream', 'resetStreamKey'])
+const updates = new Set([
+  'stopLivestream',
+  'resetStreamKey',
+  'kickParticipants',
+  'kickAllParticipants',
+  'muteParticipants',
+  'muteAllParticipants'
+])
 
 /** By the method, as OCSF does; but a stop creates nothing. */
 function activityOf({ action, method }: Subject) {

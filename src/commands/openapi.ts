@@ -21,6 +21,8 @@ async function describedApp(): Promise<FastifyInstance> {
       keyByDigest: () => null,
       meeting: nothing,
       livestream: nothing,
+      run: nothing,
+      session: nothing,
       forget() {},
       pull: nothing,
       pulledAtMs: 0
@@ -33,6 +35,9 @@ async function describedApp(): Promise<FastifyInstance> {
     start: nothing,
     stop: nothing,
     livestreams: { find: nothing, list: nothing, countRunning: nothing },
+    runs: { findActive: nothing, find: nothing, ofMeeting: nothing, ofSession: nothing },
+    stage: { findActive: nothing, act: nothing, kickAll: nothing, muteAll: nothing },
+    analytics: { overall: nothing, daywise: nothing },
     livestreamChanges: { create: nothing, setEnabled: nothing, resetStreamKey: nothing },
     meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },

@@ -108,6 +108,14 @@ export const NotFound = failure(404, 'not_found', 'No such resource')
 export const MeetingNotFound = failure(404, 'meeting_not_found', 'No such meeting')
 export const LivestreamNotFound = failure(404, 'livestream_not_found', 'No such livestream')
 export const NoActiveLivestream = failure(404, 'no_active_livestream', 'The meeting has no active livestream')
+export const NoActiveSession = failure(404, 'no_active_session', 'Nothing goes on there now: no active session')
+export const LivestreamSessionNotFound = failure(404, 'livestream_session_not_found', 'No such session of a livestream')
+export const SessionNotFound = failure(404, 'session_not_found', 'No such session of a meeting')
+export const ParticipantNotFound = failure(
+  404,
+  'participant_not_found',
+  'No such participant in an active session of this meeting'
+)
 export const RequestTimeout = failure(408, 'request_timeout', 'The request did not arrive in time')
 export const StartUnsettled = failure(
   409,

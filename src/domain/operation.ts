@@ -8,6 +8,10 @@ export type OperationKind =
   | 'enable_livestream'
   | 'disable_livestream'
   | 'reset_stream_key'
+  | 'kick_participants'
+  | 'kick_all_participants'
+  | 'mute_participants'
+  | 'mute_all_participants'
   | 'create_meeting'
   | 'update_meeting'
   | 'replace_meeting'
@@ -20,6 +24,10 @@ export const operations = {
   enable_livestream: { action: 'enableLivestream', method: 'PUT' },
   disable_livestream: { action: 'disableLivestream', method: 'PUT' },
   reset_stream_key: { action: 'resetStreamKey', method: 'POST' },
+  kick_participants: { action: 'kickParticipants', method: 'POST' },
+  kick_all_participants: { action: 'kickAllParticipants', method: 'POST' },
+  mute_participants: { action: 'muteParticipants', method: 'POST' },
+  mute_all_participants: { action: 'muteAllParticipants', method: 'POST' },
   create_meeting: { action: 'createMeeting', method: 'POST' },
   update_meeting: { action: 'updateMeeting', method: 'PATCH' },
   replace_meeting: { action: 'replaceMeeting', method: 'PUT' }

@@ -57,7 +57,8 @@ export function dyteLivestreams(send: Send): Livestreams {
   }
 }
 
-async function findLivestream(
+/** Null when the vendor has no such livestream. */
+export async function findLivestream(
   send: Send,
   id: string,
   { pageNo, perPage }: Page,

@@ -3,6 +3,8 @@ import type { Meeting } from '../domain/meeting.ts'
 import { readLivestream, readLivestreams, readMeeting, readMessage } from './contract.ts'
 import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
 import { dyteLivestreams } from './dyte-livestreams.ts'
+import { dyteRuns } from './dyte-runs.ts'
+import { dyteStage } from './dyte-stage.ts'
 import { path } from './path.ts'
 import type { Provider, Run } from './provider.ts'
 
@@ -13,6 +15,8 @@ const newest = 50
 export function dyte(send: Send): Provider {
   return {
     ...dyteLivestreams(send),
+    ...dyteRuns(send),
+    ...dyteStage(send),
 
     async start(meetingId, wish, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/livestreams`, body: wish, signal } as const

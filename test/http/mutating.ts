@@ -66,7 +66,7 @@ export async function makeMeetings(store: Store, simulator: Simulator, tenant: s
 export async function aRequest(
   { asAcme, simulator, store }: Pick<World, 'asAcme' | 'simulator' | 'store'>,
   route: MutatingRoute,
-  { live = route.operationId === 'stopLivestream' } = {}
+  { live = needsLive(route) } = {}
 ) {
   const [meeting = ''] = await makeMeetings(store, simulator, 'acme', 1)
   if (live) simulator.startFromBrowser(meeting)
@@ -83,6 +83,11 @@ export async function aRequest(
     /** How many mutations went upstream since, of whatever kind. */
     sent: () => mutationsSent(simulator) - before
   }
+}
+
+/** What acts on what goes on: a stop, and what is done to people in a meeting. */
+export function needsLive({ operationId, path }: MutatingRoute): boolean {
+  return operationId === 'stopLivestream' || path.includes('/active-session/')
 }
 
 export function isReplay({ headers }: Reply): boolean {
