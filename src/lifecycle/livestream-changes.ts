@@ -1,6 +1,6 @@
 import { type Caller, revealsKey, shownTo } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { UpstreamMalformed } from '../domain/failures.ts'
+import { type Outcome, UpstreamMalformed } from '../domain/failures.ts'
 import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../domain/livestream.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../upstream/provider.ts'
@@ -49,7 +49,7 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
       const answered = await change(providerOf(upstreams, owner, 'mutation'), deadline()).finally(() =>
         changes.note(subjectOf(owner))
       )
-      const livestream = ofOwner(owner, answered)
+      const livestream = ofOwner(owner, answered, 'unknown')
       const statements = livestreams.observed(owner, withoutKey(livestream), clock.now(), { outcome: true })
       return { ...shown(caller, livestream, 200), statements }
     })
@@ -86,13 +86,17 @@ export function subjectOf({ meetingId, id }: Pick<OwnedLivestream, 'meetingId' |
 }
 
 /**
- * The vendor's answer about a livestream that is known by its own id. @throws UpstreamMalformed, with an unknown outcome, when
- * it is shown in another meeting: then it is not, or not any more, what the tenant owns
+ * The vendor's answer about a livestream that is known by its own id. @param outcome of the mutation that it is the answer to
+ * @throws UpstreamMalformed when it is shown in another meeting: then it is not, or not any more, what the tenant owns
  */
-export function ofOwner(owner: Pick<OwnedLivestream, 'meetingId'>, answered: LivestreamWithKey): LivestreamWithKey {
+export function ofOwner(
+  owner: Pick<OwnedLivestream, 'meetingId'>,
+  answered: LivestreamWithKey,
+  outcome?: Outcome
+): LivestreamWithKey {
   if ((answered.meeting_id ?? owner.meetingId) !== owner.meetingId) {
     const cause = new Error('the vendor answered with a livestream of another meeting')
-    throw new UpstreamMalformed({ cause, outcome: 'unknown' })
+    throw new UpstreamMalformed({ cause, outcome })
   }
   return { ...answered, meeting_id: owner.meetingId }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.ts'
-import { type Failure, failureBody, LivestreamNotFound, UpstreamRefused } from '../domain/failures.ts'
+import { type Failure, failureBody, LivestreamNotFound, NotOffered, UpstreamRefused } from '../domain/failures.ts'
 import { type OwnedLivestream, withoutKey } from '../domain/livestream.ts'
 import type { Operation, StoredAnswer } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
@@ -49,13 +49,13 @@ export function switchSettler(deps: SwitchSettlerDeps): (operation: Operation) =
     const provider = providerOf(upstreams, owner, 'mutation')
     try {
       const answered = await provider.setEnabled(owner.id, kind === 'enable_livestream', deadline())
-      const livestream = withoutKey(ofOwner(owner, answered))
+      const livestream = withoutKey(ofOwner(owner, answered, 'unknown'))
       const answer: StoredAnswer = { status: 200, body: { data: livestream } }
       const seen = livestreams.observed(owner, livestream, clock.now(), { outcome: true })
       return await end(operation, { state: 'done', livestreamId: owner.id, answer }, seen)
     } catch (error) {
-      // There is nothing that could be the one or the other.
-      if (error instanceof LivestreamNotFound) return giveUp(operation, error)
+      // There is nothing that could be the one or the other, or nothing that could make it so.
+      if (error instanceof LivestreamNotFound || error instanceof NotOffered) return giveUp(operation, error)
       throw error
     } finally {
       changes.note(subjectOf(owner))

@@ -55,7 +55,7 @@ const troubles = (org: string): Record<string, Trouble> => {
   const missing = {
     start: '404 meeting_not_found',
     patchMeeting: '404 meeting_not_found',
-    putMeeting: '404 meeting_not_found',
+    putMeeting: '501 not_offered_by_upstream failed',
     check: '200'
   }
   const missingReads = {

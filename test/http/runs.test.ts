@@ -138,6 +138,8 @@ t.test('a run or a livestream of somebody else in an answer reaches nobody', asy
     [`/sessions/${ids.session_id}/livestream-sessions`, { data: [{ id: 'x' }] }]
   ]
   for (const [path, data] of answers) {
+    // Outdates the last answer, which would be shown as what it is: stale.
+    await asAcme('PUT', `/v2/livestreams/${ids.livestream_id}/enable`)
     simulator.failNext({ match: { method: 'GET', path }, status: 200, body: { success: true, data } })
     t.equal(says(await asAcme('GET', `/v2${path}`)), '502 upstream_malformed', `${path} ${JSON.stringify(data)}`)
   }

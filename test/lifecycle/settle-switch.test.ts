@@ -1,5 +1,5 @@
 import t from 'tap'
-import { LivestreamNotFound, UpstreamFailed, UpstreamTooLate } from '../../src/domain/failures.ts'
+import { LivestreamNotFound, NotOffered, UpstreamFailed, UpstreamTooLate } from '../../src/domain/failures.ts'
 import type { LivestreamWithKey } from '../../src/domain/livestream.ts'
 import type { Operation } from '../../src/domain/operation.ts'
 import { Motion } from '../../src/lifecycle/motion.ts'
@@ -141,6 +141,14 @@ t.test('what the vendor, or the tenant, no longer has can be neither', async t =
   }
   t.equal(await gone.settle(operation), true)
   t.match(await gone.operations.find(operation.id), { state: 'failed', answer: { status: 404 } })
+
+  const lacking = await world(t)
+  const neverOffered = await lacking.switched('enable_livestream')
+  lacking.vendor.answer = () => {
+    throw new NotOffered({ outcome: 'failed' })
+  }
+  t.equal(await lacking.settle(neverOffered), true)
+  t.match(await lacking.operations.find(neverOffered.id), { state: 'failed', answer: { status: 501 } })
 
   const taken = await world(t)
   const theirs = await taken.switched('enable_livestream', { livestreamId: 'l9' })
