@@ -62,8 +62,8 @@ export function tenantStage(deps: StageDeps): TenantStage {
     const found = await providerOf(upstreams, meeting, 'read').findActiveSession(meeting.id, signal)
     if (found === null || !isVendorId(found.id)) return found
     const kept = engine.write([sessions.sessionSeen(meeting, found.id, clock.now())])
-    await briefly(kept).catch(err =>
-      log.warn({ err, session_id: found.id }, 'a session that was seen could not be kept')
+    await briefly(
+      kept.catch(err => log.warn({ err, session_id: found.id }, 'a session that was seen could not be kept'))
     )
     return found
   }

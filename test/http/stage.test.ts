@@ -1,7 +1,9 @@
 import t from 'tap'
 import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
+import { lockStore } from '../support/faulty-store.ts'
 import { gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
 
 t.test('who is in a meeting is seen, muted and taken out', async t => {
   const { asAcme, meeting, simulator } = await gateway(inMemory(t))
@@ -99,6 +101,19 @@ t.test("another meeting's session reaches nobody, nor does what is no session", 
     associated_id: meeting,
     breakout_rooms: [{ id: 'room', meeting_display_name: 'Room 1', live_participants: 2 }]
   })
+})
+
+t.test('a store that cannot be written holds no look back: the session is known with the next one', async t => {
+  const { asAcme, meeting, simulator, storeFile, logs } = await gateway(inMemory(t))
+  simulator.joinMeeting(meeting)
+  const path = `/v2/meetings/${meeting}/active-session`
+  const unlock = lockStore(storeFile)
+  const { id } = (await asAcme('GET', path)).json().data
+  await until(() => logs().includes('a session that was seen could not be kept'), 10_000)
+  unlock()
+  t.equal((await asAcme('GET', `/v2/sessions/${id}/livestream-sessions`)).statusCode, 404)
+  t.equal((await asAcme('GET', path)).statusCode, 200)
+  t.equal((await asAcme('GET', `/v2/sessions/${id}/livestream-sessions`)).statusCode, 200)
 })
 
 t.test('a lost answer stays unknown, and nobody is taken out twice', async t => {
