@@ -18,25 +18,45 @@ import { security } from './http/security.ts'
 import { tenantsInFlight } from './http/tenants-in-flight.ts'
 import { refuseUnknown, validator } from './http/validator.ts'
 import type { ActiveReads } from './lifecycle/active-reads.ts'
+import type { TenantAnalytics } from './lifecycle/analytics.ts'
+import type { LivestreamChanges } from './lifecycle/livestream-changes.ts'
 import type { TenantLivestreams } from './lifecycle/livestreams.ts'
 import type { TenantMeetings } from './lifecycle/meetings.ts'
+import type { TenantRuns } from './lifecycle/runs.ts'
+import type { TenantStage } from './lifecycle/stage.ts'
 import type { StartOnce } from './lifecycle/start.ts'
 import type { Stop } from './lifecycle/stop.ts'
+import { getAnalytics } from './routes/analytics/get-analytics.ts'
+import { getDaywiseAnalytics } from './routes/analytics/get-daywise-analytics.ts'
 import { FailureAnswer } from './routes/answer.ts'
 import type { TypeBox } from './routes/api.ts'
 import { getUsage } from './routes/gateway/get-usage.ts'
 import { type AuditTrail, listAuditEvents } from './routes/gateway/list-audit-events.ts'
 import { type Health, health } from './routes/health.ts'
+import { createLivestream } from './routes/livestreams/create-livestream.ts'
+import { disableLivestream } from './routes/livestreams/disable-livestream.ts'
+import { enableLivestream } from './routes/livestreams/enable-livestream.ts'
 import { getActiveLivestream } from './routes/livestreams/get-active-livestream.ts'
+import { getActiveLivestreamSession } from './routes/livestreams/get-active-livestream-session.ts'
 import { getLivestream } from './routes/livestreams/get-livestream.ts'
+import { getLivestreamSession } from './routes/livestreams/get-livestream-session.ts'
+import { getMeetingLivestream } from './routes/livestreams/get-meeting-livestream.ts'
 import { listLivestreams } from './routes/livestreams/list-livestreams.ts'
 import { listMeetingLivestreams } from './routes/livestreams/list-meeting-livestreams.ts'
+import { resetStreamKey } from './routes/livestreams/reset-stream-key.ts'
 import { startLivestream } from './routes/livestreams/start-livestream.ts'
 import { stopLivestream } from './routes/livestreams/stop-livestream.ts'
 import { createMeeting } from './routes/meetings/create-meeting.ts'
 import { getMeeting } from './routes/meetings/get-meeting.ts'
 import { listMeetings } from './routes/meetings/list-meetings.ts'
+import { replaceMeeting } from './routes/meetings/replace-meeting.ts'
 import { updateMeeting } from './routes/meetings/update-meeting.ts'
+import { getActiveSession } from './routes/sessions/get-active-session.ts'
+import { kickAllParticipants } from './routes/sessions/kick-all-participants.ts'
+import { kickParticipants } from './routes/sessions/kick-participants.ts'
+import { listSessionLivestreams } from './routes/sessions/list-session-livestreams.ts'
+import { muteAllParticipants } from './routes/sessions/mute-all-participants.ts'
+import { muteParticipants } from './routes/sessions/mute-participants.ts'
 import type { Directory } from './store/directory.ts'
 
 export interface Deps {
@@ -50,6 +70,10 @@ export interface Deps {
   start: StartOnce
   stop: Stop
   livestreams: TenantLivestreams
+  livestreamChanges: LivestreamChanges
+  runs: TenantRuns
+  stage: TenantStage
+  analytics: TenantAnalytics
   meetings: TenantMeetings
   health: Health
   draining(): boolean
@@ -141,10 +165,26 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     listMeetingLivestreams(api, deps)
     listLivestreams(api, deps)
     getLivestream(api, deps)
+    createLivestream(api, deps)
+    enableLivestream(api, deps)
+    disableLivestream(api, deps)
+    resetStreamKey(api, deps)
+    getActiveLivestreamSession(api, deps)
+    getLivestreamSession(api, deps)
+    getMeetingLivestream(api, deps)
+    listSessionLivestreams(api, deps)
+    getActiveSession(api, deps)
+    kickParticipants(api, deps)
+    kickAllParticipants(api, deps)
+    muteParticipants(api, deps)
+    muteAllParticipants(api, deps)
+    getAnalytics(api, deps)
+    getDaywiseAnalytics(api, deps)
     createMeeting(api, deps)
     listMeetings(api, deps)
     getMeeting(api, deps)
     updateMeeting(api, deps)
+    replaceMeeting(api, deps)
   })
   await app.register(vendorApi, { prefix: '/v2' })
 

@@ -3,27 +3,36 @@ import type { ReadRollup } from './audit/rollup.ts'
 import type { AuditedStore } from './audited-store.ts'
 import type { Config } from './config.ts'
 import type { Clock } from './domain/clock.ts'
+import { isSwitch } from './domain/operation.ts'
 import { findActive } from './lifecycle/active.ts'
 import { activeReads } from './lifecycle/active-reads.ts'
+import { tenantAnalytics } from './lifecycle/analytics.ts'
 import { isComing } from './lifecycle/coming.ts'
 import { deadlines } from './lifecycle/deadline.ts'
 import { findStarted } from './lifecycle/evidence.ts'
+import { livestreamChanges } from './lifecycle/livestream-changes.ts'
 import { tenantLivestreams } from './lifecycle/livestreams.ts'
 import { tenantMeetings } from './lifecycle/meetings.ts'
 import { Motion } from './lifecycle/motion.ts'
 import { observer } from './lifecycle/observe.ts'
+import { runsObserver } from './lifecycle/observe-runs.ts'
 import { OpenOperations } from './lifecycle/open-operations.ts'
 import { recorder } from './lifecycle/recorded.ts'
 import type { Repairs } from './lifecycle/repairs.ts'
+import { tenantRuns } from './lifecycle/runs.ts'
 import { settler } from './lifecycle/settle.ts'
+import { switchSettler } from './lifecycle/settle-switch.ts'
 import { Changes } from './lifecycle/shared-reads.ts'
+import { tenantStage } from './lifecycle/stage.ts'
 import { type Started, startOnce } from './lifecycle/start.ts'
-import { stillAllowed } from './lifecycle/still-allowed.ts'
+import { stillAllowed, stillSwitches } from './lifecycle/still-allowed.ts'
 import { type Stopped, stop } from './lifecycle/stop.ts'
+import { analyticsIn } from './store/analytics.ts'
 import type { Directory } from './store/directory.ts'
 import { livestreamsIn } from './store/livestreams.ts'
 import { meetingsIn } from './store/meetings.ts'
 import { operationsIn } from './store/operations.ts'
+import { sessionsIn } from './store/sessions.ts'
 import type { Store } from './store/store.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
@@ -63,6 +72,8 @@ export function services({
   const meetings = meetingsIn(store)
 
   const observe = observer({ livestreams, directory, log, clock })
+  const sessions = sessionsIn(store)
+  const observeRuns = runsObserver({ engine, sessions, log, clock })
   const coming = isComing({ livestreams, clock, settleMs })
   const changes = new Changes()
   const reading = { changes, clock, deadline, readTtlMs }
@@ -85,7 +96,20 @@ export function services({
     holds: async ({ tenantId, id }) => (await directory.meeting(tenantId, id)) !== null,
     forget
   })
-  const openOperations = new OpenOperations({ settle, log, clock, settleMs })
+  const lanes = new Motion<never, never>()
+  const settleSwitch = switchSettler({
+    ...shared,
+    lanes,
+    ownerOf: directory.livestream,
+    changes,
+    forget
+  })
+  const openOperations = new OpenOperations({
+    settle: operation => (isSwitch(operation.kind) ? settleSwitch(operation) : settle(operation)),
+    log,
+    clock,
+    settleMs
+  })
   const settleLater = openOperations.add.bind(openOperations)
   const recorded = recorder({ ...shared, repair, settleLater, forget, log })
   const acting = {
@@ -99,7 +123,7 @@ export function services({
 
   return {
     recorded,
-    motion,
+    motion: { idle: () => Promise.all([motion.idle(), lanes.idle()]) },
     openOperations,
     operations,
     settleNow: openOperations.now.bind(openOperations),
@@ -110,7 +134,16 @@ export function services({
     readActive: active.read,
     start: startOnce(acting),
     stop: stop(acting),
-    livestreams: tenantLivestreams({ ...acting, ...reading, observe, isComing: coming }),
+    livestreams: tenantLivestreams({ ...acting, ...reading, observe, observeRuns, isComing: coming }),
+    runs: tenantRuns({ ...acting, ...reading, directory, observe, observeRuns }),
+    stage: tenantStage({ ...acting, ...reading, sessions }),
+    analytics: tenantAnalytics({ ...acting, ...reading, rows: analyticsIn(store), sessions, observe }),
+    livestreamChanges: livestreamChanges({
+      ...acting,
+      lanes,
+      stillSwitches: stillSwitches({ directory, clock }),
+      changes
+    }),
     meetings: tenantMeetings({ ...acting, ...reading, meetings, directory }),
     clock,
     corsOrigins,

@@ -114,9 +114,19 @@ export function isRead(subject: Subject): boolean {
   return activityOf(subject)[0] === activities.GET[0]
 }
 
+/** What is asked for with POST and creates nothing. */
+const updates = new Set([
+  'stopLivestream',
+  'resetStreamKey',
+  'kickParticipants',
+  'kickAllParticipants',
+  'muteParticipants',
+  'muteAllParticipants'
+])
+
 /** By the method, as OCSF does; but a stop creates nothing. */
 function activityOf({ action, method }: Subject) {
-  if (action === 'stopLivestream') return activities.PUT
+  if (updates.has(action)) return activities.PUT
   return activities[method as keyof typeof activities] ?? ([99, 'Other'] as const)
 }
 

@@ -65,7 +65,10 @@ export const AuditEvent = Type.Object({
     name: Type.Optional(Type.Enum(['command line', 'gateway', 'several']))
   }),
   resources: Type.Array(
-    Type.Object({ type: Type.Enum(['tenant', 'key', 'meeting', 'livestream', 'operation']), uid: text(64) }),
+    Type.Object({
+      type: Type.Enum(['tenant', 'key', 'meeting', 'livestream', 'livestream_session', 'session', 'operation']),
+      uid: text(64)
+    }),
     { maxItems: 100 }
   ),
   unmapped: Type.Object({

@@ -112,6 +112,14 @@ export const NotFound = failure(404, 'not_found', 'No such resource')
 export const MeetingNotFound = failure(404, 'meeting_not_found', 'No such meeting')
 export const LivestreamNotFound = failure(404, 'livestream_not_found', 'No such livestream')
 export const NoActiveLivestream = failure(404, 'no_active_livestream', 'The meeting has no active livestream')
+export const NoActiveSession = failure(404, 'no_active_session', 'Nothing goes on there now: no active session')
+export const LivestreamSessionNotFound = failure(404, 'livestream_session_not_found', 'No such session of a livestream')
+export const SessionNotFound = failure(404, 'session_not_found', 'No such session of a meeting')
+export const ParticipantNotFound = failure(
+  404,
+  'participant_not_found',
+  'No such participant in an active session of this meeting'
+)
 export const RequestTimeout = failure(408, 'request_timeout', 'The request did not arrive in time')
 export const StartUnsettled = failure(
   409,
@@ -145,6 +153,11 @@ export const HeadersTooLarge = failure(431, 'headers_too_large', 'The header fie
 
 // 5xx: something behind or inside Livegate.
 export const Internal = failure(500, 'internal', 'Something went wrong inside the gateway')
+export const NotOffered = failure(
+  501,
+  'not_offered_by_upstream',
+  'The livestream provider of this tenant does not have this operation'
+)
 export const UpstreamRefused = failure(502, 'upstream_refused', 'The livestream provider refused the request')
 export const UpstreamCredentialsRefused = failure(
   502,

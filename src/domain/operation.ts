@@ -1,14 +1,36 @@
 import type { FailureBody } from './failures.ts'
 
 /** The mutations that go upstream. */
-export type OperationKind = 'start' | 'stop' | 'create_meeting' | 'update_meeting'
+export type OperationKind =
+  | 'start'
+  | 'stop'
+  | 'create_livestream'
+  | 'enable_livestream'
+  | 'disable_livestream'
+  | 'reset_stream_key'
+  | 'kick_participants'
+  | 'kick_all_participants'
+  | 'mute_participants'
+  | 'mute_all_participants'
+  | 'create_meeting'
+  | 'update_meeting'
+  | 'replace_meeting'
 
 /** Each with the id of its operation in the OpenAPI document and its method. */
 export const operations = {
   start: { action: 'startLivestream', method: 'POST' },
   stop: { action: 'stopLivestream', method: 'POST' },
+  create_livestream: { action: 'createLivestream', method: 'POST' },
+  enable_livestream: { action: 'enableLivestream', method: 'PUT' },
+  disable_livestream: { action: 'disableLivestream', method: 'PUT' },
+  reset_stream_key: { action: 'resetStreamKey', method: 'POST' },
+  kick_participants: { action: 'kickParticipants', method: 'POST' },
+  kick_all_participants: { action: 'kickAllParticipants', method: 'POST' },
+  mute_participants: { action: 'muteParticipants', method: 'POST' },
+  mute_all_participants: { action: 'muteAllParticipants', method: 'POST' },
   create_meeting: { action: 'createMeeting', method: 'POST' },
-  update_meeting: { action: 'updateMeeting', method: 'PATCH' }
+  update_meeting: { action: 'updateMeeting', method: 'PATCH' },
+  replace_meeting: { action: 'replaceMeeting', method: 'PUT' }
 } as const satisfies Record<OperationKind, { action: string; method: string }>
 
 /** `sent` until the outcome is known; `unknown` when the vendor's answer was lost. `done` and `failed` are settled. */
@@ -16,7 +38,19 @@ export type OperationState = 'sent' | 'done' | 'failed' | 'unknown'
 
 /** True when the vendor can be asked, or told again, until the outcome is known. Of the others `unknown` is the last word. */
 export function canBeSettled(kind: OperationKind): boolean {
-  return kind === 'start' || kind === 'stop'
+  return kind === 'start' || isRepeated(kind)
+}
+
+/** True when doing it twice is the same as doing it once: then it is sent again until the vendor has confirmed it. */
+export function isRepeated(kind: OperationKind): boolean {
+  return kind === 'stop' || isSwitch(kind)
+}
+
+/** Whether a livestream is enabled: the last word counts. */
+export const switches = ['enable_livestream', 'disable_livestream'] as const satisfies OperationKind[]
+
+export function isSwitch(kind: OperationKind): kind is (typeof switches)[number] {
+  return (switches as readonly OperationKind[]).includes(kind)
 }
 
 /** Under which key a caller has sent a request, and what the request was: keyed fingerprints, since both are the caller's own. */

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import type { AnalyticsRange } from './analytics.ts'
 import { type FailureDetail, InvalidInput } from './failures.ts'
 
 export const isoTimePattern = '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,9})?)?(Z|[+-]\\d{2}:\\d{2}))?$'
@@ -18,6 +19,47 @@ export const isoTime = (description: string) =>
 export const TimeRangeQuery = {
   start_time: isoTime('Created at this time or later'),
   end_time: isoTime('Created at this time or earlier')
+}
+
+/** ISO 8601 as in contract L2, or Unix seconds as RealtimeKit has it (contract section 4.5). */
+export const eitherTimePattern = `^\\d{1,11}$|${isoTimePattern}`
+
+const eitherTime = (description: string) =>
+  Type.Optional(
+    Type.String({
+      maxLength: 35,
+      pattern: eitherTimePattern,
+      description: `${description}: ISO 8601, or Unix seconds`,
+      examples: ['2026-11-20T00:00:00Z']
+    })
+  )
+
+/** The range of analytics. Both ends are included. */
+export const AnalyticsRangeQuery = {
+  start_time: eitherTime('Sessions that began at this time or later'),
+  end_time: eitherTime('Sessions that began at this time or earlier')
+}
+
+/** @throws InvalidInput for a day that no calendar has, or a range that ends before it starts */
+export function readAnalyticsRange({
+  start_time,
+  end_time
+}: {
+  start_time?: string
+  end_time?: string
+}): AnalyticsRange {
+  const fromSeconds = readSeconds(start_time)
+  const toSeconds = readSeconds(end_time)
+  const { createdFromMs, createdToMs } = readTimeRange({
+    ...(start_time !== undefined && { start_time: fromSeconds ?? start_time }),
+    ...(end_time !== undefined && { end_time: toSeconds ?? end_time })
+  })
+  return { fromMs: createdFromMs, toMs: createdToMs }
+}
+
+/** Unix seconds as ISO 8601. */
+function readSeconds(text: string | undefined): string | undefined {
+  return text !== undefined && /^\d{1,11}$/.test(text) ? new Date(Number(text) * 1_000).toISOString() : undefined
 }
 
 /** Epoch milliseconds. @throws InvalidInput for a day that no calendar has, or a range that ends before it starts */

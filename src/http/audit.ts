@@ -3,7 +3,7 @@ import type { Ending, Subject } from '../audit/ocsf.ts'
 import type { Occurrence } from '../audit/rollup.ts'
 import type { AuditOutcome } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
-import { NoActiveLivestream } from '../domain/failures.ts'
+import { NoActiveLivestream, NoActiveSession } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
 import type { AddressOf } from './client-address.ts'
 import { parseIdempotencyKey } from './idempotency.ts'
@@ -54,9 +54,11 @@ function isRead({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
+const nothingLive = new Set<string | undefined>([NoActiveLivestream.doc.type, NoActiveSession.doc.type])
+
 function outcomeOf(request: FastifyRequest, status: number): AuditOutcome {
   // "Nothing is live" is what the caller wanted to know, and asks for all day.
-  const answered = isRead(request) && request.failure?.type === NoActiveLivestream.doc.type
+  const answered = isRead(request) && nothingLive.has(request.failure?.type)
   if (status < 400 || answered) return 'done'
   return status < 500 ? 'refused' : 'failed'
 }
@@ -64,7 +66,7 @@ function outcomeOf(request: FastifyRequest, status: number): AuditOutcome {
 /** The ids of the path are named although they may be somebody else's: a refusal that names nothing tells nothing. */
 function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'], addressOf: AddressOf): Subject {
   const idempotencyKey = request.headers['idempotency-key']
-  const { meeting_id: meetingId, livestream_id: livestreamId } = (request.params ?? {}) as Record<string, string>
+  const params = (request.params ?? {}) as Record<string, string>
   return {
     action: request.routeOptions.schema?.operationId ?? unknownOperation,
     method: request.method,
@@ -79,12 +81,20 @@ function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'
     }),
     address: addressOf(request).text,
     requestId: request.id,
-    resources: [
-      ...(isId(meetingId) ? [{ type: 'meeting' as const, uid: meetingId }] : []),
-      ...(isId(livestreamId) ? [{ type: 'livestream' as const, uid: livestreamId }] : [])
-    ]
+    resources: named.flatMap(({ param, type }) => {
+      const uid = params[param]
+      return isId(uid) ? [{ type, uid }] : []
+    })
   }
 }
+
+/** What an id of a path is the id of. */
+const named = [
+  { param: 'meeting_id', type: 'meeting' },
+  { param: 'livestream_id', type: 'livestream' },
+  { param: 'livestream_session_id', type: 'livestream_session' },
+  { param: 'session_id', type: 'session' }
+] as const
 
 function isId(text: string | undefined): text is string {
   return text !== undefined && isVendorId(text)

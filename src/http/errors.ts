@@ -17,7 +17,7 @@ import {
   StoreUnavailable,
   UnsupportedMediaType
 } from '../domain/failures.ts'
-import { isoTimePattern } from '../domain/time-range.ts'
+import { eitherTimePattern, isoTimePattern } from '../domain/time-range.ts'
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
 export function errorHandler(app: FastifyInstance): void {
@@ -133,6 +133,8 @@ function explainInput(problems: FastifySchemaValidationError[], context: string)
       details.set(here, { field: here, message: `must be one of ${params.allowedValues.join(', ')}` })
     } else if (params.pattern === isoTimePattern) {
       details.set(here, { field: here, message: 'must be ISO 8601 with its zone, like 2026-11-20T09:30:00Z, or a day' })
+    } else if (params.pattern === eitherTimePattern) {
+      details.set(here, { field: here, message: 'must be ISO 8601 with its zone, a day, or Unix seconds' })
     } else if (keyword !== 'anyOf' && keyword !== 'additionalProperties' && !details.has(here)) {
       details.set(here, { field: here, message: message ?? 'is not valid' })
     }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { IdempotencyKeyInUse, IdempotencyKeyReused, InvalidInput } from '../domain/failures.ts'
-import type { Idempotency, Operation } from '../domain/operation.ts'
+import { type Idempotency, isRepeated, type Operation } from '../domain/operation.ts'
 
 export interface IdempotencyDeps {
   operations: { findByKey(keyFingerprint: string): Promise<Operation | null> }
@@ -74,9 +74,9 @@ export function idempotency(app: FastifyInstance, { operations, settleNow, finge
     }
   }
 
-  /** Who stops again wants it now, and not after the next pause of the repetition. */
+  /** Who asks again for what is being repeated wants it now, and not after the next pause of the repetition. */
   async function settled(operation: Operation): Promise<Operation> {
-    if (operation.kind !== 'stop' || operation.state !== 'unknown') return operation
+    if (!isRepeated(operation.kind) || operation.state !== 'unknown') return operation
     await settleNow(operation.id)
     return (await operations.findByKey(operation.idempotency?.keyFingerprint ?? '')) ?? operation
   }

@@ -21,6 +21,8 @@ const description = `Livegate starts, shows and stops livestreams with the organ
 const tags = [
   { name: 'livestreams', description: 'Start, inspect and stop livestreams' },
   { name: 'meetings', description: 'The meetings that are livestreamed' },
+  { name: 'stage', description: 'Who is in a meeting now. What REST does not have of it, client SDKs do' },
+  { name: 'analytics', description: "Figures of the tenant's own livestreams" },
   { name: 'gateway', description: "Livegate's own: what the provider does not have" },
   { name: 'health', description: 'For orchestrators; no key needed' }
 ]

@@ -1,11 +1,20 @@
 import type { FastifyInstance } from 'fastify'
-import { LivestreamNotFound, MeetingNotFound } from '../domain/failures.ts'
+import { LivestreamNotFound, LivestreamSessionNotFound, MeetingNotFound, SessionNotFound } from '../domain/failures.ts'
 import type { Directory } from '../store/directory.ts'
 
 interface IdParams {
   meeting_id?: string
   livestream_id?: string
+  livestream_session_id?: string
+  session_id?: string
 }
+
+const known: readonly string[] = [
+  'meeting_id',
+  'livestream_id',
+  'livestream_session_id',
+  'session_id'
+] satisfies (keyof IdParams)[]
 
 /**
  * The walls between tenants. Every id of a path is looked up before the handler runs, by the path itself and not by a
@@ -15,12 +24,13 @@ export function ownership(app: FastifyInstance, { directory }: { directory: Dire
   app.addHook('onRoute', ({ url, config }) => {
     if (config?.rule === undefined) throw new Error(`the route ${url} declares no rule`)
     const ids = [...url.matchAll(/:(\w+)|\*/g)].map(([whole, name]) => name ?? whole)
-    const strange = ids.find(name => name !== 'meeting_id' && name !== 'livestream_id')
+    const strange = ids.find(name => !known.includes(name))
     if (strange !== undefined) throw new Error(`nobody checks who owns ${strange} of the route ${url}`)
   })
 
   app.addHook('preHandler', async request => {
-    const { meeting_id: meetingId, livestream_id: livestreamId } = (request.params ?? {}) as IdParams
+    const params = (request.params ?? {}) as IdParams
+    const { meeting_id: meetingId, livestream_id: livestreamId } = params
     if (meetingId !== undefined) {
       const meeting = await directory.meeting(request.caller.tenant.id, meetingId)
       if (meeting === null) throw new MeetingNotFound()
@@ -30,6 +40,18 @@ export function ownership(app: FastifyInstance, { directory }: { directory: Dire
       const livestream = await directory.livestream(request.caller.tenant.id, livestreamId)
       if (livestream === null) throw new LivestreamNotFound()
       request.livestream = livestream
+    }
+    if (params.livestream_session_id !== undefined) {
+      const run = await directory.run(request.caller.tenant.id, params.livestream_session_id)
+      const livestream = run && (await directory.livestream(request.caller.tenant.id, run.livestreamId))
+      if (livestream === null) throw new LivestreamSessionNotFound()
+      request.livestream = livestream
+    }
+    if (params.session_id !== undefined) {
+      const session = await directory.session(request.caller.tenant.id, params.session_id)
+      const meeting = session && (await directory.meeting(request.caller.tenant.id, session.meetingId))
+      if (meeting === null) throw new SessionNotFound()
+      request.meeting = meeting
     }
   })
 }

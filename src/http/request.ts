@@ -17,9 +17,9 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who asks; set by `authenticate`, so it is there in every route behind a key and nowhere else. */
     caller: Caller
-    /** The meeting of the path, proved to be the caller's; in routes with `:meeting_id` only. */
+    /** The meeting of the path, proved to be the caller's; in routes with `:meeting_id`, or the `:session_id` of one. */
     meeting: OwnedMeeting
-    /** The livestream of the path, proved to be the caller's; in routes with `:livestream_id` only. */
+    /** The livestream of the path, proved to be the caller's; in routes with `:livestream_id`, or the `:livestream_session_id` of one. */
     livestream: OwnedLivestream
     /** The id of the key that was shown, valid or not. */
     keyId: string | null

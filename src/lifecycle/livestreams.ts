@@ -11,12 +11,14 @@ import { briefly } from './briefly.ts'
 import type { IsComing } from './coming.ts'
 import type { Deadline } from './deadline.ts'
 import type { Observe } from './observe.ts'
+import type { ObserveRuns } from './observe-runs.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
 export interface LivestreamsDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'gone'>
   observe: Observe
+  observeRuns: ObserveRuns
   isComing: IsComing
   log: { warn(facts: object, message: string): void }
   clock: Clock
@@ -48,7 +50,8 @@ const keptPerPage = 25
 const refreshedPerList = 10
 
 export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
-  const { upstreams, livestreams, observe, isComing, log, clock, deadline, settleMs, changes, readTtlMs } = deps
+  const { upstreams, livestreams, observe, observeRuns, isComing, log, clock, deadline, settleMs, changes, readTtlMs } =
+    deps
   const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, clock })
 
   function shared(owner: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<Found | null>> {
@@ -80,7 +83,10 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     async find(owner, page, signal) {
       const { value: found, ...seen } = await shared(owner, page, signal)
       if (found === null) throw new LivestreamNotFound()
-      if (seen.how === 'miss') await observe(owner, found.livestream)
+      if (seen.how === 'miss') {
+        await observe(owner, found.livestream)
+        await observeRuns(owner, found.sessions)
+      }
       return { ...seen, value: found }
     },
 

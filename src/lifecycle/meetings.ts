@@ -8,7 +8,7 @@ import { type Paged, pagingOf } from '../domain/paging.ts'
 import type { Directory } from '../store/directory.ts'
 import type { Engine, Statement } from '../store/engine.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../store/meetings.ts'
-import type { Upstreams } from '../upstream/provider.ts'
+import type { Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import type { Recorded } from './recorded.ts'
@@ -35,6 +35,8 @@ export interface TenantMeetings {
   find(meeting: OwnedMeeting, signal: () => AbortSignal): Promise<Seen<Meeting>>
   /** @throws MeetingNotFound */
   update(caller: Caller, meeting: OwnedMeeting, change: MeetingChange): Promise<Meeting>
+  /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound */
+  replace(caller: Caller, meeting: OwnedMeeting, wish: NewMeeting): Promise<Meeting>
   /** From our own rows; at most `refreshedPerPage` of the page are asked for anew. */
   list(caller: Caller, filter: MeetingFilter): Promise<Paged<ListedMeeting>>
 }
@@ -74,6 +76,24 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       .then(onKept, err => log.warn({ err, meeting_id: id }, 'what was seen of a meeting could not be kept'))
   }
 
+  function changed(
+    caller: Caller,
+    { id: meetingId, tenantId, upstream }: OwnedMeeting,
+    kind: 'update_meeting' | 'replace_meeting',
+    change: (provider: Provider, signal: AbortSignal) => Promise<Meeting>
+  ): Promise<Meeting> {
+    return recorded({ caller, kind, upstream, meetingId }, async () => {
+      const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
+      // Also when its answer is lost, or late, the meeting may be another one.
+      const meeting = await change(provider, deadline()).finally(() => {
+        changes.note(meetingId)
+        kept.delete(`${tenantId}/${meetingId}`)
+      })
+      const statements = meetings.observed(tenantId, meeting, clock.now())
+      return { value: meeting, data: meeting, status: 200, statements }
+    })
+  }
+
   return {
     async create(caller, wish) {
       const { id: tenantId, upstream } = caller.tenant
@@ -97,18 +117,15 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       return { ...seen, value }
     },
 
-    async update(caller, meeting, change) {
-      const { id: meetingId } = meeting
-      const mutation = { caller, kind: 'update_meeting', upstream: meeting.upstream, meetingId } as const
-      return recorded(mutation, async () => {
-        const provider = providerOf(upstreams, meeting, 'mutation')
-        const updated = await provider.updateMeeting(meetingId, change, deadline())
-        changes.note(meetingId)
-        kept.delete(`${meeting.tenantId}/${meetingId}`)
-        const statements = meetings.observed(meeting.tenantId, updated, clock.now())
-        return { value: updated, data: updated, status: 200, statements }
-      })
-    },
+    update: (caller, meeting, change) =>
+      changed(caller, meeting, 'update_meeting', (provider, signal) =>
+        provider.updateMeeting(meeting.id, change, signal)
+      ),
+
+    replace: (caller, meeting, wish) =>
+      changed(caller, meeting, 'replace_meeting', (provider, signal) =>
+        provider.replaceMeeting(meeting.id, wish, signal)
+      ),
 
     async list(caller, filter) {
       const tenantId = caller.tenant.id

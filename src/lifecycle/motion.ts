@@ -75,7 +75,7 @@ export class Motion<Started, Stopped> {
   }
 
   /** Has its turn like a start or a stop, and is joined by nobody. */
-  async inTurn<T>(meetingId: string, work: () => Promise<T>): Promise<T> {
+  async inTurn<T>(meetingId: string, work: (waited: boolean) => Promise<T>): Promise<T> {
     const result = this.#behind(this.#lanes.get(meetingId), work)
     this.#put(meetingId, { kind: 'other', ended: quietly(result) })
     return result

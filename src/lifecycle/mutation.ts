@@ -13,6 +13,8 @@ export interface Mutation {
   /** The vendor account that is asked. */
   upstream: string
   meetingId: string | null
+  /** Of an operation on a livestream that is known by its own id. */
+  livestreamId?: string
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
 }
@@ -31,7 +33,7 @@ export interface Done<T> {
 }
 
 /** The row of a mutation that is about to be sent. */
-export function operationOf({ caller, kind, upstream, meetingId }: Mutation, nowMs: number): Operation {
+export function operationOf({ caller, kind, upstream, meetingId, livestreamId }: Mutation, nowMs: number): Operation {
   return {
     id: randomUUID(),
     tenantId: caller.tenant.id,
@@ -39,7 +41,7 @@ export function operationOf({ caller, kind, upstream, meetingId }: Mutation, now
     kind,
     upstream,
     meetingId,
-    livestreamId: null,
+    livestreamId: livestreamId ?? null,
     state: 'sent',
     requestId: caller.requestId,
     sentAtMs: nowMs,
@@ -86,15 +88,15 @@ export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): 
     idempotencyKeyFingerprint: caller.idempotency?.keyFingerprint,
     address: caller.address,
     requestId: caller.requestId,
-    resources: resourcesOf(meetingId, made.livestreamId)
+    resources: resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId)
   }
 }
 
 /** What an event is about that the gateway, or a person, adds to an operation of before: with the ids of the call that it was. */
 export function subjectOfOperation(
-  { kind, tenantId, keyId, requestId, meetingId, idempotency }: Operation,
+  { kind, tenantId, keyId, requestId, meetingId, idempotency, ...operation }: Operation,
   actor: NonNullable<Subject['actor']>,
-  livestreamId: string | null = null
+  livestreamId: string | null = operation.livestreamId
 ): Subject {
   return {
     ...operationIds[kind],

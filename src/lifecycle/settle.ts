@@ -199,7 +199,7 @@ function meetingOf({ tenantId, upstream, meetingId }: Operation): OwnedMeeting {
 }
 
 /** By the gateway itself, with the ids of the call that it settles. */
-function settledEvent(operation: Operation, { state, livestreamId, answer }: OperationEnd, nowMs: number) {
+export function settledEvent(operation: Operation, { state, livestreamId, answer }: OperationEnd, nowMs: number) {
   const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'settling' }, livestreamId)
   const outcome = state === 'done' ? ('done' as const) : ('failed' as const)
   return toAuditEvent(subject, { outcome, status: answer?.status, type: 'settled' }, nowMs)

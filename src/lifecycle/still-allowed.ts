@@ -1,7 +1,8 @@
 import { isUsable } from '../domain/api-key.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { MeetingNotFound, TenantSuspended, Unauthorized } from '../domain/failures.ts'
+import { LivestreamNotFound, MeetingNotFound, TenantSuspended, Unauthorized } from '../domain/failures.ts'
+import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Directory } from '../store/directory.ts'
 
@@ -18,6 +19,18 @@ export function stillAllowed({ directory, clock }: { directory: Directory; clock
     if (key === null || !isUsable(key, clock.now())) throw new Unauthorized(unsent)
     if (kind === 'start' && directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
     if ((await directory.meeting(caller.tenant.id, meeting.id)) === null) throw new MeetingNotFound(unsent)
+  }
+}
+
+/** The same of a livestream that is known by its own id. @throws Unauthorized, TenantSuspended, LivestreamNotFound */
+export type StillSwitches = (caller: Caller, livestream: OwnedLivestream) => Promise<void>
+
+export function stillSwitches({ directory, clock }: { directory: Directory; clock: Clock }): StillSwitches {
+  return async (caller, livestream) => {
+    const key = directory.keyByDigest(caller.key.digest)
+    if (key === null || !isUsable(key, clock.now())) throw new Unauthorized(unsent)
+    if (directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
+    if ((await directory.livestream(caller.tenant.id, livestream.id)) === null) throw new LivestreamNotFound(unsent)
   }
 }
 

@@ -3,6 +3,7 @@ import type { FailureClass } from '../domain/failures.ts'
 import * as catalogue from '../domain/failures.ts'
 import { LivestreamId, MeetingId } from '../domain/id.ts'
 import { Paging } from '../domain/paging.ts'
+import { LivestreamSessionId, SessionId } from '../domain/session.ts'
 
 /** The vendor's envelope around what was asked for. */
 export function Answer<X extends TSchema>(data: X, description: string) {
@@ -42,6 +43,8 @@ export const FailureAnswer = Type.Object(
 )
 
 export const MeetingParams = Type.Object({ meeting_id: MeetingId })
+export const LivestreamSessionParams = Type.Object({ livestream_session_id: LivestreamSessionId })
+export const SessionParams = Type.Object({ session_id: SessionId })
 export const LivestreamParams = Type.Object({ livestream_id: LivestreamId })
 
 /** What every route behind a key can answer. */

@@ -47,7 +47,12 @@ function routesL2(world: World): Routes {
     'GET /livestreams/sessions/{id}': ({ id }) =>
       success(sessionL2(world, known(world.runs.get(id), 'livestream session', id))),
     'PUT /livestreams/{id}/enable': call => success(withOrg(edit(call, { disabled: false }))),
-    'PUT /livestreams/{id}/disable': call => success(withOrg(edit(call, { disabled: true }))),
+    'PUT /livestreams/{id}/disable': call => {
+      const livestream = withOrg(edit(call, { disabled: true }))
+      // The schema has it beside `success`, the example in `data` (contract section 4.4).
+      if (world.settings.lists === 'schema') return { status: 200, body: { success: true, LivestreamBase: livestream } }
+      return success(livestream)
+    },
     'POST /livestreams/{id}/reset-stream-key': call =>
       success(livestreamL2(world, edit(call, { streamKey: newStreamKey() })))
   }

@@ -35,9 +35,14 @@ export function newStreamKey(): string {
   return randomBytes(24).toString('hex')
 }
 
-export function newLivestream(meetingId: string | null, name: string | null, at: number): Livestream {
+export function newLivestream(
+  meetingId: string | null,
+  name: string | null,
+  at: number,
+  id: string = randomUUID()
+): Livestream {
   return {
-    id: randomUUID(),
+    id,
     name,
     meetingId,
     streamKey: newStreamKey(),

@@ -8,10 +8,10 @@ import { control, isControl } from './control.ts'
 import { deliver } from './deliver.ts'
 import { type Fault, Faults } from './faults.ts'
 import { type JournalEntry, note } from './journal.ts'
-import { newMeeting, pick } from './meeting.ts'
+import { newMeeting, pick, uuid } from './meeting.ts'
 import { readOptions, type SimulatorOptions } from './options.ts'
 import { readQuota, VendorQuota } from './quota.ts'
-import { assertFields } from './rules.ts'
+import { assertFields, type Rules, string, text } from './rules.ts'
 import { type SimulatedLivestream, truth } from './shapes.ts'
 import { World } from './state.ts'
 import { createVendor, split, vendorPath } from './vendor.ts'
@@ -45,6 +45,8 @@ export interface Simulator {
   }): {
     id: string
   }
+  /** A livestream that belongs to no meeting, as `POST /livestreams` makes one. @throws TypeError or RangeError naming the field */
+  addLivestream(fields?: { id?: string; name?: string }): SimulatedLivestream
   /** People come to the meeting: its session begins and, with `live_stream_on_start`, a livestream (contract section 5). */
   joinMeeting(meetingId: string): { session_id: string; livestream: SimulatedLivestream | null }
   /** A participant's browser starts the livestream, past any gateway (contract section 0). Throws when one is running. */
@@ -63,6 +65,7 @@ export interface Simulator {
 }
 
 const maxBodyBytes = 1_048_576
+const newLivestreamFields: Rules = { id: text('a UUID', value => uuid.test(value)), name: string }
 
 /** @throws TypeError or RangeError naming a bad option; rejects when the address can't be listened on. */
 export async function createSimulator(options?: SimulatorOptions): Promise<Simulator> {
@@ -132,6 +135,10 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
       assertFields('meeting', newMeeting, fields)
       const { id, ...rest } = fields
       return { id: world.addMeeting(pick(newMeeting, rest), id).id }
+    },
+    addLivestream(fields = {}) {
+      assertFields('livestream', newLivestreamFields, fields)
+      return truth(world, world.addLivestream(null, fields.name ?? null, fields.id))
     },
     joinMeeting(meetingId) {
       const meeting = world.meeting(meetingId)

@@ -48,8 +48,9 @@ export class World {
     return meeting.livestreams.findLast(runningRun)
   }
 
-  addLivestream(meetingId: string | null, name: string | null): Livestream {
-    const livestream = newLivestream(meetingId, name, this.now())
+  addLivestream(meetingId: string | null, name: string | null, id?: string): Livestream {
+    if (id !== undefined && this.livestreams.has(id)) throw new RangeError(`livestream: "id" ${id} is taken`)
+    const livestream = newLivestream(meetingId, name, this.now(), id)
     this.livestreams.set(livestream.id, livestream)
     return livestream
   }

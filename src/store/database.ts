@@ -23,6 +23,8 @@ export interface Database {
   meetings: MeetingsTable
   livestreams: LivestreamsTable
   operations: OperationsTable
+  livestream_sessions: LivestreamSessionsTable
+  meeting_sessions: MeetingSessionsTable
   audit_events: AuditEventsTable
   audit_checkpoints: AuditCheckpointsTable
   meta: MetaTable
@@ -74,6 +76,27 @@ export interface LivestreamsTable {
   observed_at: number
   released_at: number | null
   revision: number
+  /** When its runs were asked for last, for the analytics. */
+  runs_seen_at: number | null
+}
+
+/** One run of a livestream, which the vendor calls a livestream session, that a tenant was shown. */
+export interface LivestreamSessionsTable {
+  id: string
+  tenant_id: string
+  livestream_id: string
+  began_at: number
+  ingest_seconds: number
+  viewer_seconds: number
+  observed_at: number
+}
+
+/** A session of a meeting that a tenant was shown. */
+export interface MeetingSessionsTable {
+  id: string
+  tenant_id: string
+  meeting_id: string
+  observed_at: number
 }
 
 export interface OperationsTable {

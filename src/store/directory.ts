@@ -1,11 +1,13 @@
 import type { ApiKey } from '../domain/api-key.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { OwnedRun, OwnedSession } from '../domain/session.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { apiKeysIn } from './api-keys.ts'
 import { livestreamsIn } from './livestreams.ts'
 import { meetingsIn } from './meetings.ts'
 import { OwnedCache } from './owned-cache.ts'
+import { sessionsIn } from './sessions.ts'
 import type { Store } from './store.ts'
 import { tenantsIn } from './tenants.ts'
 
@@ -20,6 +22,9 @@ export interface Directory {
   keyByDigest(digest: string): ApiKey | null
   meeting(tenantId: string, id: string): Promise<OwnedMeeting | null>
   livestream(tenantId: string, id: string): Promise<OwnedLivestream | null>
+  /** Runs and sessions that were shown to the tenant; whose livestream or meeting it is now, is for the two above to say. */
+  run(tenantId: string, id: string): Promise<OwnedRun | null>
+  session(tenantId: string, id: string): Promise<OwnedSession | null>
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void
   /** Brings what has changed before this call. Calls that wait for the one under way share the next. */
@@ -38,10 +43,14 @@ export async function openDirectory(store: Store, now: () => number): Promise<Di
     meetings: meetingsIn(store),
     livestreams: livestreamsIn(store)
   }
+  const sessions = sessionsIn(store)
   const tenants = new Map<string, Tenant>()
   const keys = new Map<string, ApiKey>()
   const meetings = new OwnedCache({ find: stored.meetings.find, maxIds: maxOwnedIds })
   const livestreams = new OwnedCache({ find: stored.livestreams.find, maxIds: maxOwnedIds })
+  // What is remembered of them never changes but for who holds what they are of, and that is asked besides.
+  const runs = new OwnedCache({ find: sessions.findRun, maxIds: maxOwnedIds })
+  const meetingSessions = new OwnedCache({ find: sessions.findSession, maxIds: maxOwnedIds })
   // What is in the store before the start is read when it is asked for: only later changes are followed.
   const revision = { tenants: 0, keys: 0, meetings: await currentRevision(store), livestreams: 0 }
   revision.livestreams = revision.meetings
@@ -73,6 +82,8 @@ export async function openDirectory(store: Store, now: () => number): Promise<Di
     keyByDigest: digest => keys.get(digest) ?? null,
     meeting: (tenantId, id) => meetings.find(tenantId, id),
     livestream: (tenantId, id) => livestreams.find(tenantId, id),
+    run: (tenantId, id) => runs.find(tenantId, id),
+    session: (tenantId, id) => meetingSessions.find(tenantId, id),
     forget(id) {
       meetings.changed(id)
       livestreams.changed(id)

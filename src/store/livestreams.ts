@@ -92,9 +92,11 @@ export function livestreamsIn({ engine, sql }: Store) {
       return new Map(rows.map(row => [String(row.meeting_id), row.status]))
     },
 
-    /** How many of the tenant's were running when they were seen last. */
+    /** How many of the tenant's were running when they were seen last. INVOKED without a meeting: waits for an encoder. */
     async countRunning(tenantId: string): Promise<number> {
-      const wanted = owned(tenantId).where('status', 'in', running)
+      const wanted = owned(tenantId)
+        .where('status', 'in', running)
+        .where(where => where.or([where('status', '=', 'LIVE'), where('meeting_id', 'is not', null)]))
       const [count] = await engine.scan(wanted.select(raw<number>`count(*)`.as('total')).compile())
       return Number(count?.total ?? 0)
     },
@@ -166,6 +168,28 @@ export function livestreamsIn({ engine, sql }: Store) {
             )
         )
       return [nextRevision(sql), query.compile()]
+    },
+
+    /** Statements that make a new one without a meeting the tenant's; nothing is written when it is known already, whoever's it is. */
+    created(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Statement[] {
+      const createdAtMs = Date.parse(livestream.created_at ?? '')
+      const query = sql
+        .insertInto('livestreams')
+        .values({
+          id: owner.id,
+          tenant_id: owner.tenantId,
+          upstream: owner.upstream,
+          meeting_id: null,
+          status: livestream.status,
+          snapshot: JSON.stringify(livestream),
+          created_at: Number.isNaN(createdAtMs) ? nowMs : createdAtMs,
+          observed_at: nowMs,
+          released_at: null,
+          revision: thisRevision()
+        })
+        .onConflict(conflict => conflict.column('id').doNothing())
+        .returning('id')
+      return [nextRevision(sql), { ...query.compile(), changes: 1 }]
     },
 
     /** The vendor doesn't have it any more, and it was last seen before that moment: its run is over. */

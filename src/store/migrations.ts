@@ -5,7 +5,7 @@ import { type Sql, sha256Hex } from './database.ts'
 import { Conflict, type Engine, StoreError } from './engine.ts'
 
 /** One step each; step N takes the schema from version N to N + 1. Written for both dialects. Never edited afterwards. */
-const steps: ((db: Sql) => CompiledQuery[])[] = [firstSchema, chainedAudit, replayableOperations]
+const steps: ((db: Sql) => CompiledQuery[])[] = [firstSchema, chainedAudit, replayableOperations, knownSessions]
 
 export const schemaVersion = steps.length
 
@@ -199,5 +199,31 @@ function replayableOperations(db: Sql): CompiledQuery[] {
     // The last wall against a second execution under one key. The digest covers the tenant.
     schema.createIndex('operations_idempotency').on('operations').column('idempotency_fingerprint').unique(),
     schema.createIndex('operations_meeting').on('operations').columns(['meeting_id', 'sent_at'])
+  ].map(builder => builder.compile())
+}
+
+/** Which runs and which meetings' sessions a tenant has seen, and what its analytics are made of. */
+function knownSessions(db: Sql): CompiledQuery[] {
+  const { schema } = db
+  return [
+    schema
+      .createTable('livestream_sessions')
+      .addColumn('id', 'text', c => c.primaryKey())
+      .addColumn('tenant_id', 'text', c => c.notNull().references('tenants.id'))
+      .addColumn('livestream_id', 'text', c => c.notNull())
+      .addColumn('began_at', 'bigint', c => c.notNull())
+      .addColumn('ingest_seconds', 'double precision', c => c.notNull())
+      .addColumn('viewer_seconds', 'double precision', c => c.notNull())
+      .addColumn('observed_at', 'bigint', c => c.notNull()),
+    schema.createIndex('livestream_sessions_tenant').on('livestream_sessions').columns(['tenant_id', 'began_at']),
+    schema
+      .createTable('meeting_sessions')
+      .addColumn('id', 'text', c => c.primaryKey())
+      .addColumn('tenant_id', 'text', c => c.notNull().references('tenants.id'))
+      .addColumn('meeting_id', 'text', c => c.notNull())
+      .addColumn('observed_at', 'bigint', c => c.notNull()),
+    // When all runs of a livestream were asked for last: what was seen of it since is not in the figures yet.
+    schema.alterTable('livestreams').addColumn('runs_seen_at', 'bigint'),
+    schema.createIndex('operations_livestream').on('operations').columns(['livestream_id', 'sent_at'])
   ].map(builder => builder.compile())
 }

@@ -1,4 +1,10 @@
-import type { Operation, OperationKind, OperationState, StoredAnswer } from '../domain/operation.ts'
+import {
+  type Operation,
+  type OperationKind,
+  type OperationState,
+  type StoredAnswer,
+  switches
+} from '../domain/operation.ts'
 import type { OperationsTable } from './database.ts'
 import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
@@ -92,6 +98,25 @@ export function operationsIn({ engine, sql }: Store) {
         .where('sent_at', '>', sentAtMs)
         .where('state', '!=', 'failed')
       return (await engine.read(query.limit(1).compile())).length > 0
+    },
+
+    /** The last enabling or disabling of this operation's livestream that was sent later, and was not refused. */
+    async laterSwitch({ id, livestreamId, sentAtMs }: Operation): Promise<Operation | null> {
+      const query = sql
+        .selectFrom('operations')
+        .selectAll()
+        .where('livestream_id', '=', livestreamId)
+        .where('kind', 'in', [...switches])
+        .where('state', '!=', 'failed')
+        .where(where =>
+          where.or([
+            where('sent_at', '>', sentAtMs),
+            // Within one millisecond any order will do, as long as it is one.
+            where.and([where('sent_at', '=', sentAtMs), where('id', '>', id)])
+          ])
+        )
+      const [row] = await engine.read(query.orderBy('sent_at', 'desc').orderBy('id', 'desc').limit(1).compile())
+      return row === undefined ? null : toOperation(row)
     },
 
     /** For the CLI. */

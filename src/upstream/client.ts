@@ -29,7 +29,7 @@ export interface ClientOptions {
 }
 
 export interface Call {
-  method: 'GET' | 'POST' | 'PATCH'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH'
   /** Made by the `path` tag, relative to the base address; a query may follow. */
   path: string
   body?: object

@@ -9,11 +9,11 @@ import type { Paging } from '../domain/paging.ts'
  * What of the vendor's answers we read: the fields that we use are checked, all others are ignored. Both contracts, L1 and
  * L2, and both forms in which L2 is published (contract sections 3 and 4.4) fit.
  */
-const Text = Type.Union([Type.String(), Type.Null()])
+export const Text = Type.Union([Type.String(), Type.Null()])
 /** In two schemas of the vendor the figures stand in quotes; other text would become a number that JSON does not have. */
 const Seconds = Type.Union([Type.Number(), Type.String({ pattern: '^\\d{1,15}(\\.\\d{1,20})?$' }), Type.Null()])
 
-const VendorLivestream = Type.Object({
+export const VendorLivestream = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64 }),
   status: Type.String({ minLength: 1, maxLength: 32 }),
   name: Type.Optional(Text),
@@ -26,7 +26,7 @@ const VendorLivestream = Type.Object({
   updated_at: Type.Optional(Text)
 })
 
-const VendorSession = Type.Object({
+export const VendorSession = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64 }),
   livestream_id: Type.Optional(Text),
   err_message: Type.Optional(Text),
@@ -57,17 +57,17 @@ const VendorMeeting = Type.Object({
   updated_at: Type.Optional(Text)
 })
 
-const VendorPaging = Type.Object({
+export const VendorPaging = Type.Object({
   total_count: Type.Integer({ minimum: 0 }),
   start_offset: Type.Integer({ minimum: 0 }),
   end_offset: Type.Integer({ minimum: 0 })
 })
 
-const OneOrMany = <X extends TSchema>(schema: X) => Type.Union([Type.Array(schema), schema])
-const Envelope = <X extends TSchema>(data: X) =>
+export const OneOrMany = <X extends TSchema>(schema: X) => Type.Union([Type.Array(schema), schema])
+export const Envelope = <X extends TSchema>(data: X) =>
   Type.Object({ success: Type.Optional(Type.Literal(true)), data, paging: Type.Optional(VendorPaging) })
 
-function reader<X extends TSchema>(schema: X): (body: unknown) => Static<X> {
+export function reader<X extends TSchema>(schema: X): (body: unknown) => Static<X> {
   const check = Compile(schema)
   return body => {
     if (check.Check(body)) return body as Static<X>
@@ -144,7 +144,7 @@ export function readMessage(body: unknown): void {
   messageAnswer(body)
 }
 
-function toLivestream(data: Static<typeof VendorLivestream>): LivestreamWithKey {
+export function toLivestream(data: Static<typeof VendorLivestream>): LivestreamWithKey {
   return {
     id: data.id,
     status: data.status,
@@ -154,7 +154,7 @@ function toLivestream(data: Static<typeof VendorLivestream>): LivestreamWithKey 
   }
 }
 
-function toSession(data: Static<typeof VendorSession>): LivestreamSession {
+export function toSession(data: Static<typeof VendorSession>): LivestreamSession {
   return {
     id: data.id,
     ...present(data, ['err_message', 'invoked_time', 'started_time', 'stopped_time']),
@@ -164,17 +164,20 @@ function toSession(data: Static<typeof VendorSession>): LivestreamSession {
   }
 }
 
-function pageOf(items: unknown[]): Paging {
+export function pageOf(items: unknown[]): Paging {
   return { total_count: items.length, start_offset: Math.min(1, items.length), end_offset: items.length }
 }
 
 /** The named fields that are there, null included. */
-function present<T extends object, K extends keyof T>(from: T, names: K[]): { [N in K]?: Exclude<T[N], undefined> } {
+export function present<T extends object, K extends keyof T>(
+  from: T,
+  names: K[]
+): { [N in K]?: Exclude<T[N], undefined> } {
   return Object.fromEntries(names.filter(name => from[name] !== undefined).map(name => [name, from[name]])) as never
 }
 
 /** The named fields that are there and not null. */
-function solid<T extends object, K extends keyof T>(
+export function solid<T extends object, K extends keyof T>(
   from: T,
   names: K[]
 ): { [N in K]?: Exclude<T[N], undefined | null> } {

@@ -1,19 +1,23 @@
-import { Failure, LiveElsewhere, MeetingNotFound, UpstreamMalformed } from '../domain/failures.ts'
-import { isVendorId } from '../domain/id.ts'
-import type { Answer, Call } from './client.ts'
-import { readLivestream, readLivestreams, readLivestreamWithSessions, readMeeting, readMessage } from './contract.ts'
+import { LiveElsewhere, MeetingNotFound, NotOffered } from '../domain/failures.ts'
+import type { Meeting } from '../domain/meeting.ts'
+import { readLivestream, readLivestreams, readMeeting, readMessage } from './contract.ts'
+import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
+import { dyteLivestreams } from './dyte-livestreams.ts'
+import { dyteRuns } from './dyte-runs.ts'
+import { dyteStage } from './dyte-stage.ts'
 import { path } from './path.ts'
 import type { Provider, Run } from './provider.ts'
 
 /** So many of the account's newest livestreams are looked through for one that was started just now. */
 const newest = 50
 
-/** How a provider's calls go out: on whose errand, and over which connections, others know. */
-export type Send = (call: Call, expected?: readonly number[]) => Promise<Answer>
-
 /** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2), org-wide. */
 export function dyte(send: Send): Provider {
   return {
+    ...dyteLivestreams(send),
+    ...dyteRuns(send),
+    ...dyteStage(send),
+
     async start(meetingId, wish, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/livestreams`, body: wish, signal } as const
       const { status, body } = await send(call, [404, 409])
@@ -40,17 +44,6 @@ export function dyte(send: Send): Provider {
       return true
     },
 
-    async findLivestream(id, { pageNo, perPage }, signal) {
-      const query = `?page_no=${pageNo}&per_page=${perPage}`
-      const call = { method: 'GET', path: path`/livestreams/${id}` + query, signal } as const
-      const { status, body } = await send(call, [404])
-      if (status === 404) return null
-      const answer = readLivestreamWithSessions(body)
-      expectId('livestream', id, answer.livestream.id)
-      for (const session of answer.sessions) expectId('livestream', id, session.livestream_id ?? id)
-      return answer
-    },
-
     async findRuns(meetingId, signal) {
       const query = `?page_no=1&per_page=${newest}&sort_order=DSC`
       const { body } = await send({ method: 'GET', path: path`/livestreams` + query, signal })
@@ -67,56 +60,48 @@ export function dyte(send: Send): Provider {
       const { body } = await send({ method: 'POST', path: path`/meetings`, body: wish, signal })
       return settle(() => {
         const meeting = readMeeting(body)
-        if (!isVendorId(meeting.id)) throw new UpstreamMalformed({ cause: new Error('a meeting id of unknown form') })
+        expectPlainId('meeting', meeting.id)
         return meeting
       })
     },
 
-    async findMeeting(id, signal) {
-      const { status, body } = await send({ method: 'GET', path: path`/meetings/${id}`, signal }, [404])
-      if (status === 404) return null
+    findMeeting,
+
+    updateMeeting: (id, change, signal) => changed('PATCH', id, change, signal),
+
+    replaceMeeting: (id, wish, signal) => changed('PUT', id, wish, signal)
+  }
+
+  async function findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null> {
+    const { status, body } = await send({ method: 'GET', path: path`/meetings/${id}`, signal }, [404])
+    if (status === 404) return null
+    const meeting = readMeeting(body)
+    expectId('meeting', id, meeting.id)
+    return meeting
+  }
+
+  async function changed(method: 'PATCH' | 'PUT', id: string, wish: object, signal: AbortSignal): Promise<Meeting> {
+    const { status, body } = await send({ method, path: path`/meetings/${id}`, body: wish, signal }, [404])
+    // Contract L1 has no PUT, and says so as it says that an id is unknown. A look tells.
+    const isThere = status === 404 && method === 'PUT' && (await findMeeting(id, signal).catch(() => null)) !== null
+    if (isThere) throw new NotOffered({ outcome: 'failed' })
+    if (status === 404) throw new MeetingNotFound()
+    return settle(() => {
       const meeting = readMeeting(body)
       expectId('meeting', id, meeting.id)
       return meeting
-    },
-
-    async updateMeeting(id, change, signal) {
-      const call = { method: 'PATCH', path: path`/meetings/${id}`, body: change, signal } as const
-      const { status, body } = await send(call, [404])
-      if (status === 404) throw new MeetingNotFound()
-      return settle(() => {
-        const meeting = readMeeting(body)
-        expectId('meeting', id, meeting.id)
-        return meeting
-      })
-    }
+    })
   }
 }
 
 /** A livestream that was asked for by meeting: a start's answer names no meeting (contract section 4.3), another's is refused. */
 function ofMeeting<L extends { id: string; meeting_id?: string | null }>(meetingId: string, livestream: L): L {
   if (livestream.meeting_id != null) expectId('meeting', meetingId, livestream.meeting_id)
-  if (!isVendorId(livestream.id)) throw new UpstreamMalformed({ cause: new Error('a livestream id of unknown form') })
+  expectPlainId('livestream', livestream.id)
   return { ...livestream, meeting_id: meetingId }
 }
 
 /** In contract L1 a fresh run is called OFFLINE, as an ended one is; where the vendor speaks of a run under way it is INVOKED. */
 function running<L extends { status: string }>(livestream: L): L {
   return livestream.status === 'OFFLINE' ? { ...livestream, status: 'INVOKED' } : livestream
-}
-
-/** Another object than the one that was asked for must not reach the caller: it may be another tenant's. */
-function expectId(what: string, asked: string, answered: string): void {
-  if (asked !== answered) {
-    throw new UpstreamMalformed({ cause: new Error(`the vendor answered with another ${what}`) })
-  }
-}
-
-/** Reads the answer to a mutation that the vendor has called a success: what can't be read leaves its outcome unknown. */
-function settle<T>(read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw error instanceof Failure ? new UpstreamMalformed({ cause: error.cause, outcome: 'unknown' }) : error
-  }
 }

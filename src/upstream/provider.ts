@@ -2,6 +2,7 @@ import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.
 import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
 import type { Page, Paging } from '../domain/paging.ts'
+import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
 import type { BudgetStatus, Spent, TenantUse } from './budget.ts'
 
 /** What a caller may wish of a livestream; the size of the picture is in pixels. */
@@ -20,6 +21,17 @@ export interface LivestreamWithSessions {
 
 /** A livestream, with its runs as far as the vendor tells. */
 export type Run = Pick<LivestreamWithSessions, 'livestream' | 'sessions'>
+
+/** A livestream with the run that goes on. */
+export interface ActiveRun {
+  livestream: LivestreamWithKey
+  session: LivestreamSession
+}
+
+export type PageOfRuns = Pick<LivestreamWithSessions, 'sessions' | 'paging'>
+
+/** What can be done to people in a meeting. */
+export type StageAction = 'kick' | 'mute'
 
 /** Which part of the vendor's quota a call may use (`budget.ts`). */
 export type Lane = 'stop' | 'mutation' | 'read'
@@ -45,13 +57,40 @@ export interface Provider {
   stop(meetingId: string, signal: AbortSignal): Promise<boolean>
   /** Null when the vendor has no such livestream. */
   findLivestream(id: string, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions | null>
+  /** The meeting's last livestream with a page of its runs; null when there is none, or the contract has no such list. */
+  findOfMeeting(meetingId: string, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions | null>
+  /** The livestream with the run that goes on; null when none does. @throws NotOffered */
+  findActiveRun(livestreamId: string, signal: AbortSignal): Promise<ActiveRun | null>
+  /** Null when the vendor has no such run. */
+  findRun(id: string, signal: AbortSignal): Promise<LivestreamSession | null>
+  /** The runs in one session of a meeting; null when the vendor has no such session. */
+  findRunsOfSession(sessionId: string, page: Page, signal: AbortSignal): Promise<PageOfRuns | null>
   /** The meeting's livestreams among the newest of the account, with when their last run began. */
   findRuns(meetingId: string, signal: AbortSignal): Promise<Run[]>
+  /** One that belongs to no meeting: an encoder sends its video. Sent twice it makes two. */
+  createLivestream(wish: Pick<LivestreamWish, 'name'>, signal: AbortSignal): Promise<LivestreamWithKey>
+  /** Enables or disables; twice is the same as once. @throws LivestreamNotFound, NotOffered */
+  setEnabled(id: string, enabled: boolean, signal: AbortSignal): Promise<LivestreamWithKey>
+  /** The livestream with its new key. @throws LivestreamNotFound, NotOffered */
+  resetStreamKey(id: string, signal: AbortSignal): Promise<LivestreamWithKey>
+  /** Null when nobody is in the meeting, or the vendor doesn't know it: it answers both alike. */
+  findActiveSession(meetingId: string, signal: AbortSignal): Promise<ActiveSession | null>
+  /** Those whom it was done to. @throws ParticipantNotFound, also when nobody is there */
+  onStage(meetingId: string, action: StageAction, whom: Participants, signal: AbortSignal): Promise<Participant[]>
+  /** How many it was done to. @throws NoActiveSession */
+  onWholeStage(
+    meetingId: string,
+    action: StageAction,
+    wish: { allow_unmute?: boolean },
+    signal: AbortSignal
+  ): Promise<number>
   createMeeting(wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
   /** Null when the vendor has no such meeting. */
   findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null>
   /** @throws MeetingNotFound */
   updateMeeting(id: string, change: MeetingChange, signal: AbortSignal): Promise<Meeting>
+  /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound, NotOffered */
+  replaceMeeting(id: string, wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
 }
 
 /** Of the breaker: closed, everything goes out; open, nothing but stops and a probe now and then. */

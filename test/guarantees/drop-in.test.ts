@@ -105,6 +105,25 @@ t.test('meetings are made, read and changed with the words and codes of the vend
   t.equal(changed.statusCode, 200)
   t.match(changed.json(), { success: true, data: { id, title: 'Board', status: 'INACTIVE' } })
 
+  const replaced = await asAcme('PUT', `/v2/meetings/${id}`, { title: 'Council', persist_chat: true })
+  t.equal(replaced.statusCode, 200)
+  const { created_at, updated_at, ...whole } = replaced.json().data
+  t.strictSame(
+    whole,
+    {
+      id,
+      title: 'Council',
+      status: 'INACTIVE',
+      persist_chat: true,
+      summarize_on_end: false,
+      record_on_start: false,
+      live_stream_on_start: false
+    },
+    'what is left out is set back, and the status stays'
+  )
+  t.strictSame((await asAcme('GET', `/v2/meetings/${id}`)).json().data, replaced.json().data, 'and is read so at once')
+  t.equal((await asAcme('PUT', `/v2/meetings/${id}`, { status: 'ACTIVE' })).statusCode, 400, 'PATCH sets the status')
+
   const list = await asAcme('GET', '/v2/meetings?page_no=1&per_page=1', undefined, guideHeaders)
   t.equal(list.statusCode, 200)
   t.match(list.json(), { success: true, data: [{ id: String }], paging: { total_count: 2, end_offset: 1 } })

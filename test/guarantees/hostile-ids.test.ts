@@ -20,9 +20,20 @@ const templates = new Set(
   [
     `GET /v2/meetings/M`,
     `PATCH /v2/meetings/M`,
+    `PUT /v2/meetings/M`,
     `GET /v2/meetings/M/active-livestream`,
     `POST /v2/meetings/M/active-livestream/stop`,
     `POST /v2/meetings/M/livestreams`,
+    `PUT /v2/livestreams/L/enable`,
+    `PUT /v2/livestreams/L/disable`,
+    `POST /v2/livestreams/L/reset-stream-key`,
+    `GET /v2/livestreams/L/active-livestream-session`,
+    `GET /v2/meetings/M/livestream?page_no=1&per_page=25`,
+    `GET /v2/meetings/M/active-session`,
+    `POST /v2/meetings/M/active-session/kick`,
+    `POST /v2/meetings/M/active-session/kick-all`,
+    `POST /v2/meetings/M/active-session/mute`,
+    `POST /v2/meetings/M/active-session/mute-all`,
     `GET /v2/livestreams/L?page_no=1&per_page=25`,
     `GET /v2/livestreams/L?page_no=1&per_page=1`
   ].map(template => template.replace('/M', `/${meeting}`).replace('/L', `/${livestream}`))
@@ -83,7 +94,14 @@ t.test(
     const seen = new Map<number, number>()
     const seenBefore = upstream().length
     const property = fc.asyncProperty(fc.constantFrom(...routes), before, hostileId, async (route, prefix, id) => {
-      const target = prefix + fill(route.path, { meeting_id: id, livestream_id: id })
+      const target =
+        prefix +
+        fill(route.path, {
+          meeting_id: id,
+          livestream_id: id,
+          livestream_session_id: id,
+          session_id: id
+        })
       fc.pre(!ownThing(target))
       if (socket.ended()) {
         socket.destroy()

@@ -13,6 +13,7 @@ import {
   makeMeetings,
   mutatingRoutes,
   mutationsSent,
+  needsLive,
   send
 } from '../http/mutating.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
@@ -46,7 +47,7 @@ t.test('every operation is done once under a key, and its answer is the same for
     const meetings = await makeMeetings(store, simulator, 'acme', routes.length)
     for (const [i, route] of routes.entries()) {
       const meeting = meetings[i] ?? ''
-      if (route.operationId === 'stopLivestream') simulator.startFromBrowser(meeting)
+      if (needsLive(route)) simulator.startFromBrowser(meeting)
       const headers = freshKey()
       const before = mutationsSent(simulator)
       const first = await send(call, route, meeting, headers)
@@ -57,10 +58,17 @@ t.test('every operation is done once under a key, and its answer is the same for
       t.equal(mutationsSent(simulator) - before, 1, `${route.operationId} went upstream once`)
     }
   }
-  t.equal(told.filter(({ first }) => /"stream_key"/.test(first.body)).length, 1, 'one first answer showed a stream key')
+  t.strictSame(
+    told
+      .filter(({ first }) => /"stream_key"/.test(first.body))
+      .map(({ route }) => route.operationId)
+      .sort(),
+    ['createLivestream', 'disableLivestream', 'enableLivestream', 'resetStreamKey', 'startLivestream'],
+    'to one caller of two these first answers showed a stream key'
+  )
 
   const before = mutationsSent(simulator)
-  for (const { id, status } of simulator.livestreams()) if (status !== 'IDLE') simulator.end(id)
+  for (const { id, status, starts } of simulator.livestreams()) if (starts > 0 && status !== 'IDLE') simulator.end(id)
   await areReplayed('after the livestream has ended', world.url, told)
   clock.advance(86_400_000)
   await directory.pull()
@@ -96,7 +104,7 @@ t.test('a key that was used for one request is refused for any other, and nothin
   const routes = mutatingRoutes(world)
   for (const route of routes) {
     const [one = '', two = ''] = await makeMeetings(store, simulator, 'acme', 2)
-    if (route.operationId === 'stopLivestream') simulator.startFromBrowser(one)
+    if (needsLive(route)) simulator.startFromBrowser(one)
     const headers = freshKey()
     const first = await send(asAcme, route, one, headers)
     t.ok(first.statusCode < 300, route.operationId)
@@ -108,7 +116,10 @@ t.test('a key that was used for one request is refused for any other, and nothin
       .filter(other => other !== route)
       .map(other => () => send(asAcme, other, one, headers, bodyOf(other)))
     if (route.path.includes('{')) others.push(() => send(asAcme, route, two, headers))
-    if (!isEmpty) others.push(() => send(asAcme, route, one, headers, {}))
+    // (An empty body names nobody, which is a 400.)
+    const namesSomebody = /^(kick|mute)Participants$/.test(route.operationId)
+    if (!isEmpty && !namesSomebody) others.push(() => send(asAcme, route, one, headers, {}))
+    if (namesSomebody) others.push(() => send(asAcme, route, one, headers, { participant_ids: ['x'] }))
     t.ok(others.length >= routes.length)
     for (const other of others) t.ok(isEnvelope(await other(), 422, 'idempotency_key_reused'), route.operationId)
     t.equal(mutationsSent(simulator), before, `${route.operationId}: nothing was sent`)

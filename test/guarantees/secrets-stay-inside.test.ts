@@ -29,7 +29,9 @@ const owner = await withKey('acme', [
   'livestreams:start',
   'livestreams:stop',
   'meetings:read',
+  'livestreams:manage',
   'meetings:write',
+  'stage:manage',
   'audit:read'
 ])
 const privileged = await withKey('acme', ['livestreams:read', 'livestreams:start', 'stream-key:read'])
@@ -44,7 +46,12 @@ const kept =
     return reply
   }
 const asOwner = kept(owner.call)
-const bodies: Record<string, object> = { createMeeting: { title: 'a' }, updateMeeting: { title: 'b' } }
+const bodies: Record<string, object> = {
+  createMeeting: { title: 'a' },
+  updateMeeting: { title: 'b' },
+  kickParticipants: { custom_participant_ids: ['guest-1'] },
+  muteParticipants: { custom_participant_ids: ['guest-1'] }
+}
 
 /** Everything that the API can do, with good and bad ids, bodies and keys. */
 async function useEverything(call: Client): Promise<void> {

@@ -15,12 +15,13 @@ export const operations = [
   'stop',
   'createMeeting',
   'patchMeeting',
+  'putMeeting',
   'active',
   'getLivestream',
   'getMeeting'
 ] as const
 export type Operation = (typeof operations)[number]
-export const mutations: readonly Operation[] = ['start', 'stop', 'createMeeting', 'patchMeeting']
+export const mutations: readonly Operation[] = ['start', 'stop', 'createMeeting', 'patchMeeting', 'putMeeting']
 
 /** Things of acme at the vendor, one for each operation, so that all can be called at once. */
 export interface Bed {
@@ -64,6 +65,8 @@ export function use(operation: Operation, { meetings, livestream }: Bed): Use {
       return same({ method: 'GET', path: meeting })
     case 'patchMeeting':
       return same({ method: 'PATCH', path: meeting }, { title: 'changed' })
+    case 'putMeeting':
+      return same({ method: 'PUT', path: meeting }, { title: 'replaced' })
   }
 }
 
@@ -125,6 +128,7 @@ export const fine: Expected = {
   stop: '200',
   createMeeting: '201',
   patchMeeting: '200',
+  putMeeting: '200',
   active: '200',
   getLivestream: '200',
   getMeeting: '200'

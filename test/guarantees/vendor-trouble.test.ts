@@ -52,7 +52,12 @@ const words = (org: string) => ({
 
 const troubles = (org: string): Record<string, Trouble> => {
   const status = (code: number): Fault => ({ status: code, body: words(org) })
-  const missing = { start: '404 meeting_not_found', patchMeeting: '404 meeting_not_found', check: '200' }
+  const missing = {
+    start: '404 meeting_not_found',
+    patchMeeting: '404 meeting_not_found',
+    putMeeting: '501 not_offered_by_upstream failed',
+    check: '200'
+  }
   const missingReads = {
     active: '404 no_active_livestream',
     getLivestream: '404 livestream_not_found',
@@ -93,7 +98,8 @@ const troubles = (org: string): Record<string, Trouble> => {
         ...fine,
         getLivestream: malformed.getLivestream,
         getMeeting: malformed.getMeeting,
-        patchMeeting: malformed.patchMeeting
+        patchMeeting: malformed.patchMeeting,
+        putMeeting: malformed.putMeeting
       },
       again: '200'
     },

@@ -62,7 +62,7 @@ t.test('pages of a listed origin may call, ask and read what helps them', async 
     t.equal(asked.statusCode, 204)
     t.equal(asked.headers[allowed], origin)
     t.match(asked.headers['access-control-allow-headers'], /Authorization.*Content-Type/)
-    for (const method of ['GET', 'POST', 'PATCH']) t.match(asked.headers['access-control-allow-methods'], method)
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH']) t.match(asked.headers['access-control-allow-methods'], method)
     t.match(asked.headers.vary, /Origin/)
 
     const reply = await asAcme('GET', '/v2/livestreams', undefined, { origin })

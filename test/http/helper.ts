@@ -101,8 +101,28 @@ export function documentedRoutes(app: FastifyInstance): DocumentedRoute[] {
 }
 
 /** The path with these ids in it. */
-export function fill(path: string, ids: { meeting_id?: string; livestream_id?: string }): string {
-  return path.replace(/\{(\w+)\}/g, (_, name: 'meeting_id' | 'livestream_id') => ids[name] ?? name)
+export function fill(path: string, ids: Ids): string {
+  return path.replace(/\{(\w+)\}/g, (_, name: keyof Ids) => ids[name] ?? name)
+}
+
+/** What can stand in a path. */
+export interface Ids {
+  meeting_id?: string
+  livestream_id?: string
+  livestream_session_id?: string
+  session_id?: string
+}
+
+/** The ids of a livestream's run and of its meeting's session, as the tenant is shown them; both must go on. */
+export async function sessionIds(call: Client, { meeting_id, livestream_id }: Ids): Promise<Required<Ids>> {
+  const run = await call('GET', `/v2/livestreams/${livestream_id}/active-livestream-session`)
+  const session = await call('GET', `/v2/meetings/${meeting_id}/active-session`)
+  return {
+    meeting_id: meeting_id ?? '',
+    livestream_id: livestream_id ?? '',
+    livestream_session_id: run.json().data.session.id,
+    session_id: session.json().data.id
+  }
 }
 
 /** What every error answer must be, whatever went wrong. */

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { presets } from '../../src/domain/scope.ts'
 import type { Fault } from '../../src/simulator/simulator.ts'
 import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
@@ -18,6 +19,10 @@ const world = await gatewayBehindDoor(inMemory(t), {
 const { asAcme, simulator, storeFile, withKey, directory, url, door } = world
 const routes = mutatingRoutes(world)
 const routeOf = (id: string) => routes.find(({ operationId }) => operationId === id) as MutatingRoute
+/** Sent again until it is confirmed. */
+const isRepeated = ({ operationId }: MutatingRoute): boolean => /^(stop|enable|disable)Livestream$/.test(operationId)
+/** Nobody can be asked what became of it. */
+const isFinal = (route: MutatingRoute): boolean => !isRepeated(route) && route.operationId !== 'startLivestream'
 const stopped = { success: true, data: { message: 'Stopped live stream successfully' } }
 /** Settling goes on behind the answers, with growing pauses. */
 const settlingMs = 20_000
@@ -31,7 +36,7 @@ const lost: [string, Fault][] = [
 ]
 
 t.test('of what the vendor cannot be asked about, unknown is the last word', async t => {
-  for (const route of routes.filter(({ operationId }) => /Meeting$/.test(operationId))) {
+  for (const route of routes.filter(isFinal)) {
     for (const [what, fault] of lost) {
       const { vendor, call, sent } = await aRequest(world, route)
       simulator.failNext({ match: vendor, ...fault })
@@ -108,6 +113,29 @@ t.test('a stop whose answer was lost: 409 while the meeting is live, else 200, a
   }
 })
 
+t.test(
+  'an enabling or disabling whose answer was lost: asked again under its key it is sent again, at once',
+  async t => {
+    for (const id of ['enableLivestream', 'disableLivestream']) {
+      for (const [what, fault] of lost) {
+        const { vendor, call, sent } = await aRequest(world, routeOf(id))
+        simulator.failNext({ match: vendor, ...fault })
+        const recover = simulator.fail({ match: vendor, status: 500 })
+        t.match(says(await call()), /^502 .* unknown$/, `${id}, ${what}`)
+        t.ok(isEnvelope(await call(), 409, 'idempotency_key_in_use'), `${id}, ${what}`)
+        recover()
+        const settled = await call()
+        t.ok(isReplay(settled), `${id}, ${what}`)
+        t.match(settled.json(), { success: true, data: { disabled: id === 'disableLivestream' } })
+        t.notMatch(settled.body, /stream_key|ingest_server|org_id/)
+        const before = sent()
+        t.equal((await call()).body, settled.body)
+        t.equal(sent(), before)
+      }
+    }
+  }
+)
+
 t.test('a vendor that says nothing in time: 504, and under the key what it came to', async t => {
   const world = await gateway(inMemory(t))
   await Promise.all(
@@ -119,12 +147,17 @@ t.test('a vendor that says nothing in time: 504, and under the key what it came 
       await until(async () => (await call()).statusCode !== 409, settlingMs)
       const settled = await call()
       t.ok(isReplay(settled), route.operationId)
-      if (/Meeting$/.test(route.operationId)) t.equal(settled.body, first.body)
+      if (isFinal(route)) t.equal(settled.body, first.body)
       else t.equal(settled.statusCode, route.operationId === 'startLivestream' ? 201 : 200)
     })
   )
-  const posts = world.simulator.journal.filter(({ method, target }) => method !== 'GET' && !target.endsWith('/stop'))
-  t.equal(posts.length, routes.length - 1, 'nothing but the stop was sent again')
+  const { journal } = world.simulator
+  const sent = journal.filter(({ method, target }) => method !== 'GET' && !/(stop|enable|disable)$/.test(target))
+  t.equal(
+    sent.length,
+    routes.filter(route => !isRepeated(route)).length,
+    'nothing but what is repeatable was sent again'
+  )
 })
 
 t.test('what was done but could not be recorded in time: under the key what was done, once it is recorded', async t => {
@@ -147,7 +180,7 @@ t.test('what was done but could not be recorded in time: under the key what was 
 })
 
 t.test('a caller that hangs up in the middle: its key is in use, and then has the answer', async t => {
-  const { key } = await withKey('acme', ['livestreams:start', 'livestreams:stop', 'meetings:write'])
+  const { key } = await withKey('acme', presets.owner)
   for (const route of routes) {
     const { headers, path, call, sent } = await aRequest(world, route)
     door.hold(route.method)

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Simulator } from '../../src/simulator/simulator.ts'
+import { livestreamsIn } from '../../src/store/livestreams.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { Client, Reply, World } from '../support/gateway.ts'
@@ -41,7 +42,7 @@ export function send(
   headers: Record<string, string>,
   otherBody: object = body
 ): Promise<Reply> {
-  return call(method, fill(path, { meeting_id: meetingId }), otherBody, headers)
+  return call(method, fill(path, { meeting_id: meetingId, livestream_id: meetingId }), otherBody, headers)
 }
 
 /** What was changed, or was to be changed, at the vendor. */
@@ -49,10 +50,15 @@ export function mutationsSent({ journal }: Pick<Simulator, 'journal'>): number {
   return journal.filter(({ method }) => method !== 'GET').length
 }
 
-/** New meetings of a tenant. */
+/** New meetings of a tenant, and for each a livestream without a meeting that has the same id. */
 export async function makeMeetings(store: Store, simulator: Simulator, tenant: string, count: number) {
   const ids = Array.from({ length: count }, () => simulator.addMeeting().id)
   await meetingsIn(store).assign(tenant, 'default', ids, Date.now())
+  for (const id of ids) {
+    const { status } = simulator.addLivestream({ id })
+    const owner = { id, tenantId: tenant, upstream: 'default', meetingId: null }
+    await livestreamsIn(store).observe(owner, { id, status }, Date.now())
+  }
   return ids
 }
 
@@ -60,13 +66,13 @@ export async function makeMeetings(store: Store, simulator: Simulator, tenant: s
 export async function aRequest(
   { asAcme, simulator, store }: Pick<World, 'asAcme' | 'simulator' | 'store'>,
   route: MutatingRoute,
-  { live = route.operationId === 'stopLivestream' } = {}
+  { live = needsLive(route) } = {}
 ) {
   const [meeting = ''] = await makeMeetings(store, simulator, 'acme', 1)
   if (live) simulator.startFromBrowser(meeting)
   const headers = freshKey()
   const before = mutationsSent(simulator)
-  const path = fill(route.path, { meeting_id: meeting })
+  const path = fill(route.path, { meeting_id: meeting, livestream_id: meeting })
   return {
     meeting,
     headers,
@@ -77,6 +83,11 @@ export async function aRequest(
     /** How many mutations went upstream since, of whatever kind. */
     sent: () => mutationsSent(simulator) - before
   }
+}
+
+/** What acts on what goes on: a stop, and what is done to people in a meeting. */
+export function needsLive({ operationId, path }: MutatingRoute): boolean {
+  return operationId === 'stopLivestream' || path.includes('/active-session/')
 }
 
 export function isReplay({ headers }: Reply): boolean {

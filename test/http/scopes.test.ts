@@ -5,7 +5,8 @@ import { ownership } from '../../src/http/ownership.ts'
 import { decorateRequests } from '../../src/http/request.ts'
 import type { Directory } from '../../src/store/directory.ts'
 import { gateway } from '../support/gateway.ts'
-import { documentedRoutes, fill, isEnvelope } from './helper.ts'
+import { type DocumentedRoute, documentedRoutes, fill, isEnvelope, sessionIds } from './helper.ts'
+import { mutatingRoutes } from './mutating.ts'
 
 /** What each operation needs, said a second time: a changed rule must be changed here too, by somebody who means it. */
 const needed: Record<string, Scope> = {
@@ -15,16 +16,32 @@ const needed: Record<string, Scope> = {
   listMeetingLivestreams: 'livestreams:read',
   listLivestreams: 'livestreams:read',
   getLivestream: 'livestreams:read',
+  createLivestream: 'livestreams:manage',
+  enableLivestream: 'livestreams:manage',
+  disableLivestream: 'livestreams:manage',
+  resetStreamKey: 'livestreams:manage',
+  getActiveLivestreamSession: 'livestreams:read',
+  getLivestreamSession: 'livestreams:read',
+  getMeetingLivestream: 'livestreams:read',
+  listSessionLivestreams: 'livestreams:read',
+  getActiveSession: 'livestreams:read',
+  kickParticipants: 'stage:manage',
+  kickAllParticipants: 'stage:manage',
+  muteParticipants: 'stage:manage',
+  muteAllParticipants: 'stage:manage',
+  getAnalytics: 'livestreams:read',
+  getDaywiseAnalytics: 'livestreams:read',
   createMeeting: 'meetings:write',
   listMeetings: 'meetings:read',
   getMeeting: 'meetings:read',
   updateMeeting: 'meetings:write',
+  replaceMeeting: 'meetings:write',
   listAuditEvents: 'audit:read',
   getUsage: 'livestreams:read'
 }
 
 t.test('each operation can be done with its scope and with no other', async t => {
-  const { app, asAcme, withKey, meeting, upstream } = await gateway(t)
+  const { app, asAcme, withKey, meeting, upstream, simulator } = await gateway(t)
   const routes = documentedRoutes(app)
   const guarded = routes.filter(({ path }) => /^\/(v2|gateway)\//.test(path))
   t.strictSame(Object.fromEntries(guarded.map(({ operationId, scope }) => [operationId, scope])), needed)
@@ -36,7 +53,13 @@ t.test('each operation can be done with its scope and with no other', async t =>
   t.equal(guarded.length, pathsOf(app.printRoutes({ commonPrefix: false })), 'no route is missing in the document')
 
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
-  const ids = { meeting_id: meeting, livestream_id: id }
+  simulator.joinMeeting(meeting) // its session outlives the livestream
+  const ids = await sessionIds(asAcme, { meeting_id: meeting, livestream_id: id })
+  const bodies = new Map(mutatingRoutes({ app }).map(({ operationId, body }) => [operationId, body]))
+  const changes = ({ operationId }: DocumentedRoute): number =>
+    ['muteParticipants', 'muteAllParticipants', 'kickParticipants', 'kickAllParticipants'].indexOf(operationId)
+  // Who was kicked cannot be muted, and what was stopped has no session.
+  guarded.sort((a, b) => changes(a) - changes(b))
   for (const scope of scopes) {
     const { call } = await withKey('acme', [scope])
     const { call: callOthers } = await withKey(
@@ -48,7 +71,7 @@ t.test('each operation can be done with its scope and with no other', async t =>
       const path = fill(route.path, ids)
       const label = `${operationId} with ${scope}`
       const allowed = route.scope === scope
-      const reply = await call(method, path, method === 'GET' ? undefined : {})
+      const reply = await call(method, path, method === 'GET' ? undefined : bodies.get(operationId))
       t.equal(reply.statusCode === 403, !allowed, `${label}: ${reply.statusCode}`)
       if (!allowed) continue
       t.ok(reply.statusCode < 300, `${label}: ${reply.statusCode}`)
@@ -81,8 +104,8 @@ t.test('a route that nobody has thought through is refused while it is registere
   }
   const rule = { scope: 'meetings:read', limit: 'read' }
   await t.rejects(register('/things', {}), new Error('the route /things declares no rule'))
-  const strange = 'nobody checks who owns session_id of the route /sessions/:session_id'
-  await t.rejects(register('/sessions/:session_id', { rule }), new Error(strange))
+  const strange = 'nobody checks who owns room_id of the route /rooms/:room_id'
+  await t.rejects(register('/rooms/:room_id', { rule }), new Error(strange))
   await t.rejects(register('/:meeting_id/a/:id', { rule }), { message: /nobody checks who owns id / })
   await t.rejects(register('/:id(^\\d+$)', { rule }), { message: /nobody checks who owns id / })
   await t.rejects(register('/files/*', { rule }), { message: /nobody checks who owns \* / })

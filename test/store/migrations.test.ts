@@ -29,7 +29,9 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
     'api_keys',
     'audit_checkpoints',
     'audit_events',
+    'livestream_sessions',
     'livestreams',
+    'meeting_sessions',
     'meetings',
     'meta',
     'operations',
@@ -128,6 +130,6 @@ t.test('every step can be written for PostgreSQL too', async t => {
   await migrate(engine, sqlFor('postgres'))
   t.equal(version, schemaVersion)
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
-  t.equal(written.filter(text => text.startsWith('create table "')).length, 7)
+  t.equal(written.filter(text => text.startsWith('create table "')).length, 9)
   t.notMatch(written.join(';'), /\?/)
 })

@@ -1,0 +1,26 @@
+import { type Static, Type } from 'typebox'
+
+const Whole = (description: string, example: number) => Type.Integer({ minimum: 0, description, examples: [example] })
+
+const figures = {
+  count: Whole('How many sessions of livestreams began', 4),
+  total_ingest_seconds: Whole('Seconds of video that came in', 531),
+  total_viewer_seconds: Whole('Seconds that viewers saw, all together', 116)
+}
+
+/** What the tenant's livestreams came to in a time (contract section 4.3). */
+export const Analytics = Type.Object(figures)
+export type Analytics = Static<typeof Analytics>
+
+/** The same for one day, in UTC. */
+export const DayAnalytics = Type.Object({
+  date: Type.String({ description: 'The day in UTC, by its first moment', examples: ['2026-11-20T00:00:00.000Z'] }),
+  ...figures
+})
+export type DayAnalytics = Static<typeof DayAnalytics>
+
+/** By when a session began; both ends are included. Epoch milliseconds. */
+export interface AnalyticsRange {
+  fromMs?: number | undefined
+  toMs?: number | undefined
+}

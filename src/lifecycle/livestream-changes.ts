@@ -1,0 +1,112 @@
+import { type Caller, revealsKey, shownTo } from '../domain/caller.ts'
+import type { Clock } from '../domain/clock.ts'
+import { type Outcome, UpstreamMalformed } from '../domain/failures.ts'
+import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../domain/livestream.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { LivestreamWish, Provider, Upstreams } from '../upstream/provider.ts'
+import { providerOf } from './active.ts'
+import type { Deadline } from './deadline.ts'
+import type { Motion } from './motion.ts'
+import type { Done } from './mutation.ts'
+import type { Recorded } from './recorded.ts'
+import type { Changes } from './shared-reads.ts'
+import type { StillSwitches } from './still-allowed.ts'
+
+export interface LivestreamChangesDeps {
+  upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'created' | 'observed'>
+  recorded: Recorded
+  /** A lane for each livestream: what enables and what disables it never cross, repetitions neither (`settle-switch.ts`). */
+  lanes: Pick<Motion<never, never>, 'inTurn'>
+  stillSwitches: StillSwitches
+  changes: Changes
+  clock: Clock
+  deadline: Deadline
+}
+
+/** What a tenant can do with a livestream that it knows by its own id, with a meeting or without. */
+export interface LivestreamChanges {
+  /** One without a meeting, which belongs to the caller's tenant. Sent once: a lost answer leaves one that nobody owns. */
+  create(caller: Caller, wish: Pick<LivestreamWish, 'name'>): Promise<LivestreamWithKey>
+  /** @throws LivestreamNotFound, NotOffered */
+  setEnabled(caller: Caller, livestream: OwnedLivestream, enabled: boolean): Promise<LivestreamWithKey>
+  /** The livestream with its new key; the one before is worth nothing any more. @throws LivestreamNotFound, NotOffered */
+  resetStreamKey(caller: Caller, livestream: OwnedLivestream): Promise<LivestreamWithKey>
+}
+
+export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChanges {
+  const { upstreams, livestreams, recorded, lanes, stillSwitches, changes, clock, deadline } = deps
+
+  function changed(
+    caller: Caller,
+    owner: OwnedLivestream,
+    kind: 'enable_livestream' | 'disable_livestream' | 'reset_stream_key',
+    change: (provider: Provider, signal: AbortSignal) => Promise<LivestreamWithKey>
+  ): Promise<LivestreamWithKey> {
+    const { id: livestreamId, upstream, meetingId } = owner
+    return recorded({ caller, kind, upstream, meetingId, livestreamId }, async () => {
+      // Also when its answer is lost, or late, the livestream may be another one.
+      const answered = await change(providerOf(upstreams, owner, 'mutation'), deadline()).finally(() =>
+        changes.note(subjectOf(owner))
+      )
+      const livestream = ofOwner(owner, answered, 'unknown')
+      const statements = livestreams.observed(owner, withoutKey(livestream), clock.now(), { outcome: true })
+      return { ...shown(caller, livestream, 200), statements }
+    })
+  }
+
+  return {
+    create(caller, wish) {
+      const { id: tenantId, upstream } = caller.tenant
+      return recorded({ caller, kind: 'create_livestream', upstream, meetingId: null }, async () => {
+        const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
+        const livestream = await provider.createLivestream(wish, deadline())
+        const owner = { id: livestream.id, tenantId, upstream, meetingId: null }
+        const statements = livestreams.created(owner, withoutKey(livestream), clock.now())
+        return { ...shown(caller, livestream, 201), statements }
+      })
+    },
+
+    setEnabled: (caller, owner, enabled) =>
+      lanes.inTurn(owner.id, async waited => {
+        if (waited) await stillSwitches(caller, owner)
+        return changed(caller, owner, enabled ? 'enable_livestream' : 'disable_livestream', (provider, signal) =>
+          provider.setEnabled(owner.id, enabled, signal)
+        )
+      }),
+
+    resetStreamKey: (caller, owner) =>
+      changed(caller, owner, 'reset_stream_key', (provider, signal) => provider.resetStreamKey(owner.id, signal))
+  }
+}
+
+/** What is outdated by a change of the livestream: all that is known of its meeting, or of itself when it has none. */
+export function subjectOf({ meetingId, id }: Pick<OwnedLivestream, 'meetingId' | 'id'>): string {
+  return meetingId ?? id
+}
+
+/**
+ * The vendor's answer about a livestream that is known by its own id. @param outcome of the mutation that it is the answer to
+ * @throws UpstreamMalformed when it is shown in another meeting: then it is not, or not any more, what the tenant owns
+ */
+export function ofOwner(
+  owner: Pick<OwnedLivestream, 'meetingId'>,
+  answered: LivestreamWithKey,
+  outcome?: Outcome
+): LivestreamWithKey {
+  if ((answered.meeting_id ?? owner.meetingId) !== owner.meetingId) {
+    const cause = new Error('the vendor answered with a livestream of another meeting')
+    throw new UpstreamMalformed({ cause, outcome })
+  }
+  return { ...answered, meeting_id: owner.meetingId }
+}
+
+function shown(caller: Caller, livestream: LivestreamWithKey, status: number): Done<LivestreamWithKey> {
+  return {
+    value: livestream,
+    status,
+    livestreamId: livestream.id,
+    data: withoutKey(livestream),
+    streamKeyRevealed: revealsKey(shownTo(caller, livestream))
+  }
+}

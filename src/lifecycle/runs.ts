@@ -1,0 +1,152 @@
+import type { Clock } from '../domain/clock.ts'
+import {
+  LivestreamNotFound,
+  LivestreamSessionNotFound,
+  NoActiveSession,
+  SessionNotFound,
+  UpstreamMalformed
+} from '../domain/failures.ts'
+import type { LivestreamSession, OwnedLivestream } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Page } from '../domain/paging.ts'
+import type { Directory } from '../store/directory.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams } from '../upstream/provider.ts'
+import { providerOf } from './active.ts'
+import type { Deadline } from './deadline.ts'
+import { ofOwner, subjectOf } from './livestream-changes.ts'
+import type { Observe } from './observe.ts'
+import type { ObserveRuns } from './observe-runs.ts'
+import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
+
+export interface RunsDeps {
+  upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  directory: Pick<Directory, 'livestream'>
+  observe: Observe
+  observeRuns: ObserveRuns
+  clock: Clock
+  deadline: Deadline
+  changes: Changes
+  readTtlMs: number
+}
+
+/** Runs of livestreams, which the vendor calls livestream sessions, as it shows them now. Those that are shown are known from then on. */
+export interface TenantRuns {
+  /** The run that goes on, with its livestream. @throws NoActiveSession, NotOffered */
+  findActive(livestream: OwnedLivestream, signal: AbortSignal): Promise<Seen<ActiveRun>>
+  /** @throws LivestreamSessionNotFound */
+  find(livestream: OwnedLivestream, id: string, signal: AbortSignal): Promise<Seen<LivestreamSession>>
+  /** The meeting's last livestream with a page of its runs. @throws LivestreamNotFound when it has none */
+  ofMeeting(meeting: OwnedMeeting, page: Page, signal: AbortSignal): Promise<Seen<LivestreamWithSessions>>
+  /** Those in one session of the meeting. @throws SessionNotFound */
+  ofSession(meeting: OwnedMeeting, sessionId: string, page: Page, signal: AbortSignal): Promise<Seen<PageOfRuns>>
+}
+
+export function tenantRuns(deps: RunsDeps): TenantRuns {
+  const { upstreams, livestreams, directory, observe, observeRuns, deadline } = deps
+  const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, clock: deps.clock }
+  const active = new SharedReads<ActiveRun | null>(shared)
+  const single = new SharedReads<LivestreamSession | null>(shared)
+  const ofMeetings = new SharedReads<LivestreamWithSessions | null>(shared)
+  const ofSessions = new SharedReads<PageOfRuns | null>(shared)
+
+  async function lookForActive(owner: OwnedLivestream, signal: AbortSignal): Promise<ActiveRun | null> {
+    const found = await providerOf(upstreams, owner, 'read').findActiveRun(owner.id, signal)
+    if (found === null) return null
+    const livestream = ofOwner(owner, found.livestream)
+    await observe(owner, livestream)
+    await observeRuns(owner, [found.session])
+    return { ...found, livestream }
+  }
+
+  async function lookFor(owner: OwnedLivestream, id: string, signal: AbortSignal): Promise<LivestreamSession | null> {
+    const run = await providerOf(upstreams, owner, 'read').findRun(id, signal)
+    if ((run?.livestream_id ?? owner.id) !== owner.id) throw anothers()
+    if (run !== null) await observeRuns(owner, [run])
+    return run
+  }
+
+  async function lookAtMeeting(meeting: OwnedMeeting, page: Page, signal: AbortSignal) {
+    const provider = providerOf(upstreams, meeting, 'read')
+    const { tenantId, upstream, id: meetingId } = meeting
+    const found =
+      (await provider.findOfMeeting(meetingId, page, signal)) ?? (await lastSeen(provider, meeting, page, signal))
+    if (found === null) return null
+    const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
+    await observe(owner, found.livestream)
+    await observeRuns(owner, found.sessions)
+    return found
+  }
+
+  /** Built from what there is where the vendor has no such list, as in contract L1. */
+  async function lastSeen(provider: Provider, { tenantId, id }: OwnedMeeting, page: Page, signal: AbortSignal) {
+    const last = await livestreams.lastOfMeeting(tenantId, id).catch(() => null)
+    const found = last && (await provider.findLivestream(last.id, page, signal))
+    return found && { ...found, livestream: ofOwner({ meetingId: id }, found.livestream) }
+  }
+
+  async function lookAtSession(meeting: OwnedMeeting, sessionId: string, page: Page, signal: AbortSignal) {
+    const provider = providerOf(upstreams, meeting, 'read')
+    const found = await provider.findRunsOfSession(sessionId, page, signal)
+    if (found === null) return null
+    for (const [id, runs] of Map.groupBy(found.sessions, run => run.livestream_id)) {
+      if (id === undefined) throw anothers()
+      await expectOurs(provider, meeting, id, signal)
+      await observeRuns({ ...meeting, id, meetingId: meeting.id }, runs)
+    }
+    return found
+  }
+
+  /** A browser may have begun a livestream that Livegate has not seen: then the vendor says whose it is. @throws UpstreamMalformed */
+  async function expectOurs(provider: Provider, meeting: OwnedMeeting, id: string, signal: AbortSignal): Promise<void> {
+    const known = await directory.livestream(meeting.tenantId, id)
+    if (known?.meetingId === meeting.id) return
+    const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
+    if (found?.livestream.meeting_id !== meeting.id) throw anothers()
+    await observe({ ...meeting, id, meetingId: meeting.id }, found.livestream)
+  }
+
+  return {
+    async findActive(owner, signal) {
+      const ask = (nobodyWaits: AbortSignal) => lookForActive(owner, deadline(nobodyWaits))
+      const key = `${owner.tenantId}/${owner.id}`
+      return orThrow(await active.read({ key, subject: subjectOf(owner), ask, signal: () => signal }), NoActiveSession)
+    },
+
+    async find(owner, id, signal) {
+      const ask = (nobodyWaits: AbortSignal) => lookFor(owner, id, deadline(nobodyWaits))
+      const key = `${owner.tenantId}/${id}`
+      return orThrow(
+        await single.read({ key, subject: subjectOf(owner), ask, signal: () => signal }),
+        LivestreamSessionNotFound
+      )
+    },
+
+    async ofMeeting(meeting, page, signal) {
+      const ask = (nobodyWaits: AbortSignal) => lookAtMeeting(meeting, page, deadline(nobodyWaits))
+      const key = keyOf(meeting, meeting.id, page)
+      return orThrow(await ofMeetings.read({ key, subject: meeting.id, ask, signal: () => signal }), LivestreamNotFound)
+    },
+
+    async ofSession(meeting, sessionId, page, signal) {
+      const ask = (nobodyWaits: AbortSignal) => lookAtSession(meeting, sessionId, page, deadline(nobodyWaits))
+      const key = keyOf(meeting, sessionId, page)
+      return orThrow(await ofSessions.read({ key, subject: meeting.id, ask, signal: () => signal }), SessionNotFound)
+    }
+  }
+}
+
+/** No tenant id has a slash, and no id of the vendor a question mark. */
+function keyOf({ tenantId }: OwnedMeeting, id: string, { pageNo, perPage }: Page): string {
+  return `${tenantId}/${id}?${pageNo}&${perPage}`
+}
+
+function orThrow<T>({ value, ...seen }: Seen<T | null>, NotFound: new () => Error): Seen<T> {
+  if (value === null) throw new NotFound()
+  return { ...seen, value }
+}
+
+function anothers(): Error {
+  return new UpstreamMalformed({ cause: new Error('the vendor answered with a run of another livestream') })
+}

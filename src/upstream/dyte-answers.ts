@@ -1,0 +1,27 @@
+import { Failure, UpstreamMalformed } from '../domain/failures.ts'
+import { isVendorId } from '../domain/id.ts'
+import type { Answer, Call } from './client.ts'
+
+/** How a provider's calls go out: on whose errand, and over which connections, others know. */
+export type Send = (call: Call, expected?: readonly number[]) => Promise<Answer>
+
+/** Another object than the one that was asked for must not reach the caller: it may be another tenant's. */
+export function expectId(what: string, asked: string, answered: string): void {
+  if (asked !== answered) {
+    throw new UpstreamMalformed({ cause: new Error(`the vendor answered with another ${what}`) })
+  }
+}
+
+/** The id of something new: it is to be a part of our paths. */
+export function expectPlainId(what: string, id: string): void {
+  if (!isVendorId(id)) throw new UpstreamMalformed({ cause: new Error(`a ${what} id of unknown form`) })
+}
+
+/** Reads the answer to a mutation that the vendor has called a success: what can't be read leaves its outcome unknown. */
+export function settle<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof Failure ? new UpstreamMalformed({ cause: error.cause, outcome: 'unknown' }) : error
+  }
+}

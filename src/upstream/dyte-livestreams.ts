@@ -1,0 +1,74 @@
+import { LivestreamNotFound, NotOffered, UpstreamMalformed } from '../domain/failures.ts'
+import type { LivestreamWithKey } from '../domain/livestream.ts'
+import type { Page } from '../domain/paging.ts'
+import type { Call } from './client.ts'
+import { readLivestream, readLivestreamWithSessions } from './contract.ts'
+import { readSwitched } from './contract-livestreams.ts'
+import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
+import { path } from './path.ts'
+import type { LivestreamWithSessions, Provider } from './provider.ts'
+
+type Livestreams = Pick<Provider, 'findLivestream' | 'createLivestream' | 'setEnabled' | 'resetStreamKey'>
+
+/** Livestreams by their own id. */
+export function dyteLivestreams(send: Send): Livestreams {
+  return {
+    findLivestream: (id, page, signal) => findLivestream(send, id, page, signal),
+
+    async createLivestream(wish, signal) {
+      const { body } = await send({ method: 'POST', path: path`/livestreams`, body: wish, signal })
+      return settle(() => {
+        const livestream = readLivestream(body)
+        expectPlainId('livestream', livestream.id)
+        if (livestream.meeting_id != null) throw new UpstreamMalformed({ cause: new Error("a meeting's livestream") })
+        return { ...livestream, meeting_id: null }
+      })
+    },
+
+    setEnabled: (id, enabled, signal) =>
+      changed(
+        { method: 'PUT', path: path`/livestreams/${id}` + (enabled ? '/enable' : '/disable'), signal },
+        id,
+        readSwitched
+      ),
+
+    resetStreamKey: (id, signal) =>
+      changed({ method: 'POST', path: path`/livestreams/${id}/reset-stream-key`, signal }, id, readLivestream)
+  }
+
+  async function changed(
+    call: Call,
+    id: string,
+    read: (body: unknown) => LivestreamWithKey
+  ): Promise<LivestreamWithKey> {
+    const { status, body } = await send(call, [404])
+    if (status === 404) throw await notThere(call.signal, id)
+    return settle(() => {
+      const livestream = read(body)
+      expectId('livestream', id, livestream.id)
+      return livestream
+    })
+  }
+
+  /** Contract L1 has nothing behind these paths, and says so as it says that an id is unknown. A look tells. */
+  async function notThere(signal: AbortSignal, id: string): Promise<Error> {
+    const found = await findLivestream(send, id, { pageNo: 1, perPage: 1 }, signal).catch(() => null)
+    return found === null ? new LivestreamNotFound() : new NotOffered({ outcome: 'failed' })
+  }
+}
+
+/** Null when the vendor has no such livestream. */
+export async function findLivestream(
+  send: Send,
+  id: string,
+  { pageNo, perPage }: Page,
+  signal: AbortSignal
+): Promise<LivestreamWithSessions | null> {
+  const query = `?page_no=${pageNo}&per_page=${perPage}`
+  const { status, body } = await send({ method: 'GET', path: path`/livestreams/${id}` + query, signal }, [404])
+  if (status === 404) return null
+  const answer = readLivestreamWithSessions(body)
+  expectId('livestream', id, answer.livestream.id)
+  for (const session of answer.sessions) expectId('livestream', id, session.livestream_id ?? id)
+  return answer
+}

@@ -1,0 +1,102 @@
+import { type Static, Type } from 'typebox'
+import { NoActiveSession, ParticipantNotFound } from '../domain/failures.ts'
+import type { ActiveSession, Participant } from '../domain/session.ts'
+import { Envelope, present, reader, solid, Text } from './contract.ts'
+import { expectId, type Send, settle } from './dyte-answers.ts'
+import { path } from './path.ts'
+import type { Provider } from './provider.ts'
+
+type Stage = Pick<Provider, 'findActiveSession' | 'onStage' | 'onWholeStage'>
+
+const Figure = Type.Optional(Type.Union([Type.Number(), Type.Null()]))
+const VendorSession = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 64 }),
+  associated_id: Type.Optional(Text),
+  meeting_display_name: Type.Optional(Text),
+  type: Type.Optional(Text),
+  status: Type.Optional(Text),
+  live_participants: Figure,
+  max_concurrent_participants: Figure,
+  minutes_consumed: Figure,
+  started_at: Type.Optional(Text),
+  ended_at: Type.Optional(Text),
+  created_at: Type.Optional(Text),
+  updated_at: Type.Optional(Text)
+})
+const sessionAnswer = reader(
+  Envelope(
+    Type.Object({
+      ...VendorSession.properties,
+      associated_id: Type.String({ minLength: 1, maxLength: 64 }),
+      breakout_rooms: Type.Optional(Type.Union([Type.Array(VendorSession), Type.Null()]))
+    })
+  )
+)
+const VendorParticipant = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 64 }),
+  name: Type.Optional(Text),
+  email: Type.Optional(Text),
+  picture: Type.Optional(Text),
+  created_at: Type.Optional(Text),
+  updated_at: Type.Optional(Text)
+})
+const participantsAnswer = reader(Envelope(Type.Object({ participants: Type.Array(VendorParticipant) })))
+const Count = Type.Optional(Type.Integer({ minimum: 0 }))
+const countAnswer = reader(Envelope(Type.Object({ kicked_participants_count: Count, muted_participants_count: Count })))
+
+/** Who is in a meeting now: what REST has of stage management (contract section 5). */
+export function dyteStage(send: Send): Stage {
+  const onStage = (meetingId: string): string => path`/meetings/${meetingId}/active-session`
+
+  return {
+    async findActiveSession(meetingId, signal) {
+      const { status, body } = await send({ method: 'GET', path: onStage(meetingId), signal }, [404])
+      if (status === 404) return null
+      const { data } = sessionAnswer(body)
+      expectId('meeting', meetingId, data.associated_id)
+      const { breakout_rooms: rooms } = data
+      return {
+        ...toSession(data),
+        associated_id: data.associated_id,
+        ...(rooms != null && { breakout_rooms: rooms.map(toSession) })
+      }
+    },
+
+    async onStage(meetingId, action, whom, signal) {
+      const call = { method: 'POST', path: `${onStage(meetingId)}/${action}`, body: whom, signal } as const
+      const { status, body } = await send(call, [404])
+      if (status === 404) throw new ParticipantNotFound()
+      return settle(() => participantsAnswer(body).data.participants.map(toParticipant))
+    },
+
+    async onWholeStage(meetingId, action, wish, signal) {
+      const call = { method: 'POST', path: `${onStage(meetingId)}/${action}-all`, body: wish, signal } as const
+      const { status, body } = await send(call, [404])
+      if (status === 404) throw new NoActiveSession()
+      return settle(() => {
+        const { kicked_participants_count: kicked, muted_participants_count: muted } = countAnswer(body).data
+        return (action === 'kick' ? kicked : muted) ?? 0
+      })
+    }
+  }
+}
+
+/** What is not named here stays behind: `organization_id` is half of the vendor's credentials. */
+function toSession(
+  data: Static<typeof VendorSession>
+): Omit<ActiveSession, 'associated_id'> & { associated_id?: string } {
+  return {
+    id: data.id,
+    ...present(data, ['meeting_display_name', 'started_at', 'ended_at']),
+    ...solid(data, ['associated_id', 'type', 'status', 'created_at', 'updated_at']),
+    ...solid(data, ['live_participants', 'max_concurrent_participants', 'minutes_consumed'])
+  }
+}
+
+function toParticipant(data: Static<typeof VendorParticipant>): Participant {
+  return {
+    id: data.id,
+    ...present(data, ['name', 'email', 'picture']),
+    ...solid(data, ['created_at', 'updated_at'])
+  }
+}
