@@ -292,6 +292,30 @@ t.test('one that waits for its turn until its time is over has sent nothing', as
   t.equal(requests.length, 19)
 })
 
+t.test('one whose turn comes when the vendor has begun to fail is not sent', async t => {
+  const clock = manualClock()
+  let fails = false
+  const { start, stop, requests, upstream } = await accountAt(
+    t,
+    (_request, response) => {
+      response.statusCode = fails ? 500 : 200
+      response.end(good)
+    },
+    { clock, quota: { calls: 20, seconds: 5 } }
+  )
+  for (let i = 0; i < 19; i++) await start()
+  const waiting = start()
+  const ended = failureOf(waiting)
+  clock.advance(4_500)
+  fails = true
+  for (let i = 0; i < 5; i++) await stop().catch(() => {})
+  t.equal(upstream.status().breaker, 'open')
+  const before = requests.length
+  clock.advance(520) // its turn, and not yet the next probe
+  t.match(await ended, { type: 'upstream_unavailable', outcome: 'not_sent' })
+  t.equal(requests.length, before)
+})
+
 t.test('one whose turn comes after its deadline is told so at once, and what it says is when', async t => {
   const clock = manualClock()
   const { start, requests } = await accountAt(t, (_request, response) => response.end(good), {
