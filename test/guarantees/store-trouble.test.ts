@@ -55,7 +55,13 @@ t.test('what cannot be written down before is not sent, and the answer says so; 
   const bed = world.nextBed()
   const unlock = lockStore(storeFile)
   const refused = '503 audit_unavailable not_sent'
-  t.strictSame(await callAll(bed), { start: refused, stop: '200', createMeeting: refused, patchMeeting: refused })
+  t.strictSame(await callAll(bed), {
+    start: refused,
+    stop: '200',
+    createMeeting: refused,
+    patchMeeting: refused,
+    putMeeting: refused
+  })
   t.strictSame(sent(bed), ['stop'])
   unlock()
 })
@@ -74,12 +80,12 @@ t.test(
     const [unread, unwritten] = ['503 store_unavailable not_sent', '503 audit_unavailable not_sent']
     t.strictSame(
       await callAll(bed),
-      { start: unread, stop: '200', createMeeting: unwritten, patchMeeting: unwritten },
+      { start: unread, stop: '200', createMeeting: unwritten, patchMeeting: unwritten, putMeeting: unwritten },
       'a start asks first whether another one is open'
     )
     const underKeys = await callAll(other, newKeys())
     t.strictSame(sent(bed), ['stop'])
-    t.match(underKeys, { start: unread, createMeeting: unread, patchMeeting: unread })
+    t.match(underKeys, { start: unread, createMeeting: unread, patchMeeting: unread, putMeeting: unread })
     rename('away', 'operations')
   }
 )
@@ -102,7 +108,7 @@ t.test('what the vendor did and nobody could write down is unknown; when the sto
   const unlock = lockStore(storeFile)
   const told = Object.fromEntries(await Promise.all([start, ...others]))
   const lost = '503 audit_unavailable unknown'
-  t.strictSame(told, { start: lost, stop: '200', createMeeting: lost, patchMeeting: lost })
+  t.strictSame(told, { start: lost, stop: '200', createMeeting: lost, patchMeeting: lost, putMeeting: lost })
 
   unlock()
   const ids = Object.values(keys).map(key => key['x-request-id'] ?? '')
@@ -116,7 +122,8 @@ t.test('what the vendor did and nobody could write down is unknown; when the sto
     start: '201 replayed',
     stop: '200 replayed',
     createMeeting: '201 replayed',
-    patchMeeting: '200 replayed'
+    patchMeeting: '200 replayed',
+    putMeeting: '200 replayed'
   })
   const posts = simulator.journal.filter(({ method }) => method !== 'GET').length
   t.equal(posts, mutations.length, 'each was sent once')
@@ -132,9 +139,15 @@ t.test('a gateway that ends: new calls were not sent, and what the vendor holds 
   const closing = close()
   const refused = '503 shutting_down not_sent'
   const told = Object.fromEntries(await Promise.all(mutations.map(async name => [name, says(await call(name, bed))])))
-  t.strictSame(told, { start: refused, stop: refused, createMeeting: refused, patchMeeting: refused })
+  t.strictSame(told, {
+    start: refused,
+    stop: refused,
+    createMeeting: refused,
+    patchMeeting: refused,
+    putMeeting: refused
+  })
   const late = '504 upstream_too_late unknown'
-  t.strictSame(await held, { start: late, stop: late, createMeeting: late, patchMeeting: late })
+  t.strictSame(await held, { start: late, stop: late, createMeeting: late, patchMeeting: late, putMeeting: late })
   await closing
   t.equal(simulator.journal.filter(({ method }) => method !== 'GET').length, mutations.length)
 })
