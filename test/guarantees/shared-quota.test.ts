@@ -50,7 +50,7 @@ t.test(
     const note = ({ statusCode }: Reply): void => {
       answers.set(statusCode, (answers.get(statusCode) ?? 0) + 1)
     }
-    const seconds = 36
+    const seconds = 30
     const tickMs = 25
     // Of the first window half counts as used, since nobody knows what went before.
     clock.advance(3_100)
