@@ -1,8 +1,10 @@
 import type { Clock } from '../domain/clock.ts'
 import { UpstreamBudgetExhausted, UpstreamThrottled } from '../domain/failures.ts'
 import type { Quota } from '../domain/quota.ts'
+import { Expiry } from './expiry.ts'
 import { FairLane } from './fair-lane.ts'
 import type { Errand, Lane } from './provider.ts'
+import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
 import type { VendorLimit } from './vendor-limit.ts'
 
 export interface BudgetOptions {
@@ -17,39 +19,12 @@ export interface BudgetOptions {
   onSent?(): void
 }
 
-/** Calls that the vendor still counts, and for how long it does. */
-export interface Spent {
-  calls: number
-  forMs: number
-}
-
 /** A call that counts. Exactly one of the two is to be told, once. */
 export interface Ticket {
   /** The vendor has answered: it arrived before now. */
   answered(): void
   /** No answer came: it may arrive late, or never. */
   lost(): void
-}
-
-/** What is left of the quota; for the operator alone. Calls, unless the name says otherwise. */
-export interface BudgetStatus {
-  /** Since the start. */
-  sent: number
-  quota: number
-  windowMs: number
-  /** What it was lowered to after the vendor has refused calls. */
-  loweredTo: number
-  used: Record<Lane | 'other', number>
-  left: Record<Lane, number>
-  pausedForMs: number
-}
-
-/** Calls of a tenant that still count. */
-export interface TenantUse {
-  tenantId: string
-  reads: number
-  mutations: number
-  stops: number
 }
 
 const tenantsShown = 100
@@ -276,34 +251,4 @@ export class UpstreamBudget {
 
 function inMs(waitMs: number) {
   return { retryAfterSeconds: Math.ceil(waitMs / 1_000) }
-}
-
-/** Things that end, added in the order of their ends. */
-class Expiry<T extends { untilMs: number }> {
-  #items: T[] = []
-  #first = 0
-
-  add(item: T): void {
-    this.#items.push(item)
-  }
-
-  at(index: number): T | undefined {
-    return this.#items[this.#first + index]
-  }
-
-  items(): T[] {
-    return this.#items.slice(this.#first)
-  }
-
-  /** Takes out what has ended before that time. */
-  until(timeMs: number): T[] {
-    const from = this.#first
-    while ((this.#items[this.#first]?.untilMs ?? Number.POSITIVE_INFINITY) < timeMs) this.#first += 1
-    const over = this.#items.slice(from, this.#first)
-    if (this.#first > 1_000 && this.#first * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#first)
-      this.#first = 0
-    }
-    return over
-  }
 }

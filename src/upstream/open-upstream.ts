@@ -12,10 +12,11 @@ import {
 import type { Quota } from '../domain/quota.ts'
 import { Secret } from '../domain/secret.ts'
 import { Breaker } from './breaker.ts'
-import { type Spent, type Ticket, UpstreamBudget } from './budget.ts'
+import { type Ticket, UpstreamBudget } from './budget.ts'
 import { type Answer, type Call, UpstreamClient } from './client.ts'
 import { dyte } from './dyte.ts'
 import type { Errand, Upstream } from './provider.ts'
+import type { Spent } from './quota-use.ts'
 import { RetryBudget } from './retry-budget.ts'
 
 export interface UpstreamOptions {

@@ -3,7 +3,7 @@ import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
 import type { Page, Paging } from '../domain/paging.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
-import type { BudgetStatus, Spent, TenantUse } from './budget.ts'
+import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
 
 /** What a caller may wish of a livestream; the size of the picture is in pixels. */
 export interface LivestreamWish {

@@ -4,8 +4,8 @@ import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Clock } from '../domain/clock.ts'
 import type { Quota } from '../domain/quota.ts'
-import type { BudgetStatus, Spent } from './budget.ts'
 import type { Upstream } from './provider.ts'
+import type { BudgetStatus, Spent } from './quota-use.ts'
 
 const Count = Type.Number({ minimum: 0 })
 
