@@ -18,9 +18,10 @@ export function define(cli: Command, io: Io): void {
   simulator.option('--stop-with-nothing-live <answer>', '200, 404 or 409').option('--livestream-id <how>', 'reused or new').option('--lists <shape>', 'example or schema').option('--quota <limit>', 'the vendor\'s own: calls/seconds[,lock-out seconds]').action(async options => (await import('./commands/simulate.ts')).simulate(io, options))
 
   const tenant = cli.command('tenant').description('customers of the organisation')
-  const limits = (command: Command) => command.option('--name <text>', 'for people').option('--upstream <name>', 'vendor account').option('--read-limit <calls/seconds[,burst]>', 'like 600/60 or 600/60,100').option('--write-limit <calls/seconds[,burst]>', 'like 60/60')
-  limits(tenant.command('create <id>').description('add a tenant')).action(async (id, options) => (await import('./commands/tenant.ts')).createTenant(io, id, options))
+  const limits = (command: Command) => command.option('--name <text>', 'for people').option('--read-limit <calls/seconds[,burst]>', 'like 600/60 or 600/60,100').option('--write-limit <calls/seconds[,burst]>', 'like 60/60')
+  limits(tenant.command('create <id>').description('add a tenant')).option('--upstream <name>', 'vendor account').action(async (id, options) => (await import('./commands/tenant.ts')).createTenant(io, id, options))
   limits(tenant.command('update <id>').description('change a tenant')).action(async (id, options) => (await import('./commands/tenant.ts')).updateTenant(io, id, options))
+  tenant.command('move <id>').description('make what is new of it at another vendor account').requiredOption('--upstream <name>', 'vendor account').action(async (id, options) => (await import('./commands/tenant.ts')).moveTenant(io, id, options))
   tenant.command('list').description('all tenants').action(async options => (await import('./commands/tenant.ts')).listTenants(io, options))
   tenant.command('show <id>').description('one tenant').action(async (id, options) => (await import('./commands/tenant.ts')).showTenant(io, id, options))
   tenant.command('suspend <id>').description('refuse its keys until it is resumed').action(async (id, options) => (await import('./commands/tenant.ts')).suspendTenant(io, id, options))
@@ -32,7 +33,7 @@ export function define(cli: Command, io: Io): void {
   key.command('revoke <key_id>').description('end a key within 5 s').action(async (id, options) => (await import('./commands/key.ts')).revokeKey(io, id, options))
 
   const meeting = cli.command('meeting').description('which meeting belongs to which tenant')
-  meeting.command('assign <tenant> [meeting_id]').description('give meetings to a tenant').option('--file <ids.txt>', 'one id a line').option('--force', 'also when it is live').action(async (id, meetingId, options) => (await import('./commands/meeting.ts')).assignMeetings(io, id, meetingId, options))
+  meeting.command('assign <tenant> [meeting_id]').description('give meetings to a tenant').option('--file <ids.txt>', 'one id a line').option('--upstream <name>', 'the vendor account that has them').option('--force', 'also when it is live').action(async (id, meetingId, options) => (await import('./commands/meeting.ts')).assignMeetings(io, id, meetingId, options))
   meeting.command('release <meeting_id>').description('take a meeting from its tenant').option('--force', 'also when it is live').action(async (id, options) => (await import('./commands/meeting.ts')).releaseMeeting(io, id, options))
   meeting.command('list [tenant]').description('assigned meetings').action(async (id, options) => (await import('./commands/meeting.ts')).listMeetings(io, id, options))
 

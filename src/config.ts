@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { KeyPlaces } from './audit/key-files.ts'
 import { type AuditReads, auditReads } from './audit/rollup.ts'
+import { readAccounts, upstreamFiles } from './config-upstreams.ts'
 import type { Network } from './domain/address.ts'
-import type { Quota } from './domain/quota.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
-import { Secret } from './domain/secret.ts'
+import type { UpstreamAccount } from './domain/upstream-account.ts'
 import { type Environment, Input, type ReadFile, readText } from './environment.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
@@ -17,7 +19,9 @@ export interface Config {
   readonly storeFile: string
   readonly auditKeys: KeyPlaces
   readonly logLevel: string
-  readonly upstream: DyteConfig
+  readonly upstreams: readonly UpstreamAccount[]
+  /** Reads them again from their files; null where they stand in none. */
+  readonly rereadUpstreams: (() => Promise<UpstreamsRead>) | null
   readonly readLimit: RateLimit
   readonly writeLimit: RateLimit
   readonly addressLimit: RateLimit
@@ -47,16 +51,6 @@ export interface Config {
 /** Where a store and the keys of its audit log are. */
 export interface StoreConfig extends Pick<Config, 'storeFile' | 'logLevel' | 'auditKeys'> {}
 
-/** The vendor account `default`. */
-export interface DyteConfig {
-  readonly kind: 'dyte'
-  readonly baseUrl: URL
-  readonly orgId: string
-  readonly apiKey: Secret
-  /** The vendor's quota: so many calls in any so many seconds. */
-  readonly quota: Quota
-}
-
 /** The environment of this process; nothing else reads it. */
 export const environment: Environment = process.env
 
@@ -69,6 +63,11 @@ export const variables = [
   'DYTE_ORG_ID',
   'DYTE_API_KEY',
   'DYTE_BASE_URL',
+  'REALTIMEKIT_ACCOUNT_ID',
+  'REALTIMEKIT_APP_ID',
+  'REALTIMEKIT_API_TOKEN',
+  'REALTIMEKIT_BASE_URL',
+  'LIVEGATE_UPSTREAMS_FILE',
   'LIVEGATE_READ_LIMIT',
   'LIVEGATE_WRITE_LIMIT',
   'LIVEGATE_ADDRESS_LIMIT',
@@ -91,18 +90,16 @@ export const variables = [
 type Variable = (typeof variables)[number]
 
 /** Each of them can also come from the file that `NAME_FILE` names. */
-const secretVariables: readonly string[] = ['DYTE_ORG_ID', 'DYTE_API_KEY'] satisfies Variable[]
-
-/** Planned and not built yet: refused, so that nobody relies on what doesn't happen. */
-const notBuiltYet = new Set([
-  'VALKEY_URL',
+const secretVariables: readonly string[] = [
+  'DYTE_ORG_ID',
+  'DYTE_API_KEY',
   'REALTIMEKIT_ACCOUNT_ID',
   'REALTIMEKIT_APP_ID',
-  'REALTIMEKIT_API_TOKEN',
-  'REALTIMEKIT_BASE_URL',
-  'LIVEGATE_UPSTREAMS_FILE',
-  'LIVEGATE_METRICS_PORT'
-])
+  'REALTIMEKIT_API_TOKEN'
+] satisfies Variable[]
+
+/** Planned and not built yet: refused, so that nobody relies on what doesn't happen. */
+const notBuiltYet = new Set(['VALKEY_URL', 'LIVEGATE_METRICS_PORT'])
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
@@ -110,13 +107,14 @@ const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
  * Reads the whole configuration of `serve` from the environment.
  * @throws ConfigError naming all problems at once
  */
-export function readConfig(env: Environment = environment, readFile: ReadFile = readText): Config {
-  const input = new Input(env, readFile)
+export function readConfig(env: Environment = environment, readSecret: ReadFile = readText): Config {
+  const input = new Input(env, readSecret)
   const config = {
     ...readStore(input),
     host: input.text('HOST', '127.0.0.1'),
     port: input.integer('PORT', 3000, 0, 65_535),
-    upstream: readDyte(input),
+    upstreams: readAccounts(input),
+    rereadUpstreams: reader(env),
     readLimit: input.limit('LIVEGATE_READ_LIMIT', { calls: 600, seconds: 60, burst: 600 }),
     writeLimit: input.limit('LIVEGATE_WRITE_LIMIT', { calls: 60, seconds: 60, burst: 60 }),
     addressLimit: input.limit('LIVEGATE_ADDRESS_LIMIT', { calls: 120, seconds: 60, burst: 120 }),
@@ -140,20 +138,56 @@ export function readConfig(env: Environment = environment, readFile: ReadFile = 
 }
 
 /** What the other commands need: the store. @throws ConfigError */
-export function readStoreConfig(env: Environment = environment, readFile: ReadFile = readText): StoreConfig {
-  const input = new Input(env, readFile)
+export function readStoreConfig(env: Environment = environment, readSecret: ReadFile = readText): StoreConfig {
+  const input = new Input(env, readSecret)
   const config = readStore(input)
   input.refuseUnknown(isKnown, notBuiltYet)
   input.finish()
   return config
 }
 
-/** The vendor account alone, for a command that may ask it. @throws ConfigError */
-export function readUpstreamConfig(env: Environment = environment, readFile: ReadFile = readText): DyteConfig {
-  const input = new Input(env, readFile)
-  const config = readDyte(input)
+/** The vendor accounts alone: for a command that may ask them, and when their files have changed. @throws ConfigError */
+export function readUpstreams(
+  env: Environment = environment,
+  readSecret: ReadFile = readText
+): readonly UpstreamAccount[] {
+  const input = new Input(env, readSecret)
+  const accounts = readAccounts(input)
   input.finish()
-  return config
+  return accounts
+}
+
+/** The upstreams as their files have them now. */
+export interface UpstreamsRead {
+  /** Another one when any of the files has changed. */
+  readonly digest: string
+  /** @throws ConfigError */
+  accounts(): readonly UpstreamAccount[]
+}
+
+/** Reads the upstreams again, all files at once; null where they stand in none. */
+function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
+  const input = new Input(env, readText)
+  const list = input.text('LIVEGATE_UPSTREAMS_FILE', '')
+  if (upstreamFiles(input, '').length === 0) return null
+  const read = (path: string) => readFile(path, 'utf8').catch(() => null)
+  return async () => {
+    const listText = list === '' ? null : await read(resolve(list))
+    const texts = new Map([[resolve(list), listText]])
+    const others = upstreamFiles(input, listText ?? '').filter(path => !texts.has(path))
+    for (const path of others) texts.set(path, await read(path))
+    const known = (path: string): string => {
+      const text = texts.get(path)
+      if (text == null) throw new Error(`${path} cannot be read`)
+      return text
+    }
+    return {
+      digest: createHash('sha256')
+        .update(JSON.stringify([...texts]))
+        .digest('hex'),
+      accounts: () => readUpstreams(env, known)
+    }
+  }
 }
 
 function readStore(input: Input): StoreConfig {
@@ -175,21 +209,6 @@ function readStore(input: Input): StoreConfig {
     }),
     logLevel: input.choice('LOG_LEVEL', logLevels, 'info')
   }
-}
-
-function readDyte(input: Input): DyteConfig {
-  const orgId = input.secret('DYTE_ORG_ID')
-  const apiKey = input.secret('DYTE_API_KEY')
-  // The colon parts the two in Basic credentials (RFC 7617).
-  if (orgId.includes(':')) input.problem('DYTE_ORG_ID must not have a colon')
-  return Object.freeze({
-    kind: 'dyte',
-    baseUrl: input.address('DYTE_BASE_URL', 'https://api.dyte.io/v2'),
-    orgId,
-    apiKey: new Secret(apiKey),
-    // Dyte's own figure (contract section 6).
-    quota: input.quota('LIVEGATE_UPSTREAM_BUDGET', { calls: 2_000, seconds: 60 })
-  })
 }
 
 function isKnown(name: string): boolean {

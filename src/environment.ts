@@ -15,19 +15,33 @@ export type ReadFile = (path: string) => string
 /** Of a file with a secret. */
 export const readText: ReadFile = path => readFileSync(path, 'utf8')
 
+/** Where the second of two credentials stands that are given as they are; no variable can be called so. */
+export function secondOf(name: string): string {
+  return `${name} 2`
+}
+
 /** An environment, read variable by variable, with a list of what was wrong with it. */
 export class Input {
   readonly #env: Environment
   readonly #readFile: ReadFile
+  readonly #fileSuffix: string
   readonly #problems: string[] = []
+  readonly #tell: (problem: string) => void
 
-  constructor(env: Environment, readFile: ReadFile) {
+  constructor(env: Environment, readFile: ReadFile, fileSuffix = '_FILE', tell?: (problem: string) => void) {
     this.#env = env
     this.#readFile = readFile
+    this.#fileSuffix = fileSuffix
+    this.#tell = tell ?? (problem => this.#problems.push(problem))
+  }
+
+  /** Settings that stand elsewhere; what is wrong with them is said with where that is. */
+  inside(env: Environment, where: string, fileSuffix: string): Input {
+    return new Input(env, this.#readFile, fileSuffix, text => this.problem(`${where}: ${text}`))
   }
 
   problem(text: string): void {
-    this.#problems.push(text)
+    this.#tell(text)
   }
 
   text(name: string, fallback: string): string {
@@ -111,20 +125,31 @@ export class Input {
     return Object.freeze(networks)
   }
 
+  /** Null when it cannot be read. */
+  file(path: string): string | null {
+    try {
+      return this.#readFile(path)
+    } catch {
+      return null
+    }
+  }
+
   /** From the variable or from the file that `NAME_FILE` names; one of them, not both. */
   secret(name: string): string {
-    const file = this.#env[`${name}_FILE`]
-    const value = this.text(name, '')
-    if (file !== undefined && file !== '') {
-      if (value !== '') this.problem(`${name} and ${name}_FILE are both set`)
-      try {
-        return this.#checked(name, this.#readFile(file).trim())
-      } catch {
-        this.problem(`${name}_FILE cannot be read`)
-        return ''
-      }
-    }
-    return this.#checked(name, value)
+    return this.#checked(name, this.#secretText(name))
+  }
+
+  /** The same for one or two: in a file a line each, else the second beside the first. */
+  secrets(name: string): string[] {
+    const text = this.#secretText(name)
+    if (text === undefined) return []
+    const isInFile = this.text(name, '') === ''
+    const lines = isInFile ? text.split(/\r?\n/).map(line => line.trim()) : [text, this.text(secondOf(name), '')]
+    const [first = '', ...others] = lines
+    const more = others.filter(line => line !== '')
+    if (more.length > 1) this.problem(`${name} has more than two lines`)
+    if (more.includes(first)) this.problem(`${name} has the same credential twice`)
+    return [first, ...more].map(line => this.#checked(name, line))
   }
 
   /** A misspelt setting must not be a silent default, and one that does nothing yet not a silent promise. */
@@ -147,7 +172,20 @@ export class Input {
       .filter(text => text !== '')
   }
 
-  #checked(name: string, value: string): string {
+  /** Undefined when that was a problem already. */
+  #secretText(name: string): string | undefined {
+    const fileName = name + this.#fileSuffix
+    const path = this.text(fileName, '')
+    const value = this.text(name, '')
+    if (path === '') return value
+    if (value !== '') this.problem(`${name} and ${fileName} are both set`)
+    const text = this.file(path)
+    if (text === null) this.problem(`${fileName} cannot be read`)
+    return text?.trim()
+  }
+
+  #checked(name: string, value: string | undefined): string {
+    if (value === undefined) return ''
     if (value === '') this.problem(`${name} is missing`)
     else if (placeholder.test(value)) this.problem(`${name} is still a placeholder`)
     else if (!/^[\x21-\x7e]+$/.test(value)) this.problem(`${name} must be plain ASCII without white space`)

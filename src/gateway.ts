@@ -16,7 +16,7 @@ import { operationsIn } from './store/operations.ts'
 import { takeServeLock } from './store/serve-lock.ts'
 import { openStore, type Store } from './store/store.ts'
 import type { Upstreams } from './upstream/provider.ts'
-import { openRecordedUpstream } from './upstreams.ts'
+import { openUpstreams } from './upstreams.ts'
 
 export interface Gateway {
   /** Where it listens, e.g. `http://127.0.0.1:3000`. */
@@ -35,7 +35,7 @@ export interface GatewayOptions {
   clock?: Clock
   /** Extra trusted certificate authorities for the vendor, in PEM. */
   upstreamCa?: string
-  /** Vendor accounts beside the configured one, by the name that their meetings carry. */
+  /** Vendor accounts beside the configured ones or instead of them, by the name that their meetings carry. */
   upstreams?: Upstreams
 }
 
@@ -84,12 +84,6 @@ export async function startGateway({
     opened.push(() => audited.checkpointer.close())
     const directory = await openDirectory(store, clock.now)
 
-    const upstreams: Upstreams = new Map([
-      ['default', await openRecordedUpstream({ config, clock, log: logger, ca: upstreamCa })],
-      ...others
-    ])
-    for (const upstream of upstreams.values()) opened.push(() => upstream.close())
-
     const ending = new AbortController()
     const state = { ready: false, draining: false, auditTrouble: false }
     const auditLog = openAuditLog(store, audited, logger, trouble => {
@@ -105,6 +99,18 @@ export async function startGateway({
     opened.push(() => repairs.close())
     opened.push(() => auditLog.close())
     opened.push(() => rollup.close())
+    const configured = await openUpstreams({
+      config,
+      store,
+      clock,
+      logger,
+      ca: upstreamCa,
+      append: event => auditLog.append(event)
+    })
+    opened.push(() => configured.close())
+    for (const upstream of others.values()) opened.push(() => upstream.close())
+    const upstreams: Upstreams =
+      others.size === 0 ? configured.upstreams : new Map([...configured.upstreams, ...others])
     opened.push(follow(directory, logger))
     const { auditRetentionDays } = config
     opened.push(keepTidy({ audited, operations: operationsIn(store), auditRetentionDays, log: logger, clock }))

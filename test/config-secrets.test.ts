@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import t from 'tap'
 import { ConfigError, type Environment, readConfig, variables } from '../src/config.ts'
+import { basic } from './support/account.ts'
 
 const org = `org-${randomBytes(4).toString('hex')}`
 const key = randomBytes(16).toString('hex')
@@ -19,9 +20,12 @@ function problemOf(env: Environment, readFile?: (path: string) => string): strin
 
 t.test('a secret can come from a file, with white space around it', async t => {
   const folder = t.testdir({ org: `${org}\n`, key: `  ${key}\r\n` })
-  const { upstream } = readConfig({ DYTE_ORG_ID_FILE: join(folder, 'org'), DYTE_API_KEY_FILE: join(folder, 'key') })
-  t.equal(upstream.orgId, org)
-  t.equal(upstream.apiKey.reveal(), key)
+  const files = { DYTE_ORG_ID_FILE: join(folder, 'org'), DYTE_API_KEY_FILE: join(folder, 'key') }
+  const [upstream] = readConfig(files).upstreams
+  t.strictSame(
+    upstream?.credentials.map(one => one.reveal()),
+    [basic(org, key).reveal()]
+  )
 })
 
 t.test('an empty NAME_FILE is an unset one', async t => {

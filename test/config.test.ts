@@ -7,9 +7,10 @@ import {
   environment,
   readConfig,
   readStoreConfig,
-  readUpstreamConfig,
+  readUpstreams,
   variables
 } from '../src/config.ts'
+import { basic } from './support/account.ts'
 
 const apiKey = randomBytes(16).toString('hex')
 const needed: Environment = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: apiKey }
@@ -26,13 +27,15 @@ function problemOf(env: Environment, read: (env: Environment) => unknown = readC
 }
 
 t.test('with the credentials alone everything else has its default', async t => {
-  const { upstream, ...rest } = readConfig(needed)
+  const { upstreams, ...rest } = readConfig(needed)
+  const [upstream] = upstreams
   t.strictSame(rest, {
     host: '127.0.0.1',
     port: 3000,
     storeFile: resolve('data/livegate.db'),
     auditKeys: { dataDir: resolve('data'), signingKeyFile: undefined, fingerprintKeyFile: undefined },
     logLevel: 'info',
+    rereadUpstreams: null,
     readLimit: { calls: 600, seconds: 60, burst: 600 },
     writeLimit: { calls: 60, seconds: 60, burst: 60 },
     addressLimit: { calls: 120, seconds: 60, burst: 120 },
@@ -48,11 +51,13 @@ t.test('with the credentials alone everything else has its default', async t => 
     auditRetentionDays: null,
     diskFloorMb: 512
   })
-  t.equal(upstream.kind, 'dyte')
-  t.equal(upstream.orgId, 'org-1')
-  t.equal(upstream.apiKey.reveal(), apiKey)
-  t.equal(upstream.baseUrl.href, 'https://api.dyte.io/v2')
-  t.strictSame(upstream.quota, { calls: 2_000, seconds: 60 })
+  t.equal(upstreams.length, 1)
+  t.match(upstream, { name: 'default', provider: 'dyte', dedicatedTo: null, quota: { calls: 2_000, seconds: 60 } })
+  t.strictSame(
+    upstream?.credentials.map(one => one.reveal()),
+    [basic('org-1', apiKey).reveal()]
+  )
+  t.equal(upstream?.baseUrl.href, 'https://api.dyte.io/v2')
 })
 
 t.test('every setting can be given', async t => {
@@ -82,7 +87,8 @@ t.test('every setting can be given', async t => {
     LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE: 'fingerprint.key',
     LIVEGATE_DISK_FLOOR_MB: '0'
   })
-  const { upstream, ...rest } = config
+  const { upstreams, ...rest } = config
+  const [upstream] = upstreams
   t.strictSame(rest, {
     host: '0.0.0.0',
     port: 0,
@@ -93,6 +99,7 @@ t.test('every setting can be given', async t => {
       fingerprintKeyFile: resolve('fingerprint.key')
     },
     logLevel: 'trace',
+    rereadUpstreams: null,
     readLimit: { calls: 1, seconds: 2, burst: 1 },
     writeLimit: { calls: 3, seconds: 4, burst: 3 },
     addressLimit: { calls: 5, seconds: 6, burst: 7 },
@@ -112,8 +119,8 @@ t.test('every setting can be given', async t => {
     auditRetentionDays: 90,
     diskFloorMb: 0
   })
-  t.equal(upstream.baseUrl.href, 'https://vendor.example/v9')
-  t.strictSame(upstream.quota, { calls: 1_200, seconds: 300 })
+  t.equal(upstream?.baseUrl.href, 'https://vendor.example/v9')
+  t.strictSame(upstream?.quota, { calls: 1_200, seconds: 300 })
 })
 
 t.test('an empty variable is an unset one', async t => {
@@ -130,8 +137,10 @@ t.test('nobody can change a setting afterwards', async t => {
   })
   for (const part of [
     config,
-    config.upstream,
-    config.upstream.quota,
+    config.upstreams,
+    config.upstreams[0],
+    config.upstreams[0]?.quota,
+    config.upstreams[0]?.credentials,
     config.readLimit,
     config.writeLimit,
     config.addressLimit,
@@ -160,8 +169,8 @@ t.test('other commands need no credentials of the vendor, and are strict about t
 })
 
 t.test('a command that may ask the vendor needs its credentials and nothing else', async t => {
-  t.match(readUpstreamConfig({ ...needed, PORT: 'x' }), { kind: 'dyte', orgId: 'org-1' })
-  t.equal(problemOf({}, readUpstreamConfig), 'DYTE_ORG_ID is missing; DYTE_API_KEY is missing')
+  t.match(readUpstreams({ ...needed, PORT: 'x' }), [{ name: 'default', provider: 'dyte' }])
+  t.equal(problemOf({}, readUpstreams), 'DYTE_ORG_ID is missing; DYTE_API_KEY is missing')
 })
 
 t.test('the environment is that of this process', async t => {

@@ -5,6 +5,7 @@ import { type Config, isLoopback, readConfig } from '../config.ts'
 import { makeKey } from '../domain/api-key.ts'
 import { systemClock } from '../domain/clock.ts'
 import { presets } from '../domain/scope.ts'
+import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import { startGateway } from '../gateway.ts'
 import { makeLogger } from '../logger.ts'
 import { createSimulator } from '../simulator/simulator.ts'
@@ -112,8 +113,9 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
 }
 
 /** Two tenants, each with a key that may do everything and a meeting. */
-async function seed({ storeFile, upstream, deadlineMs }: Config): Promise<Seeded[]> {
-  const vendor = openUpstream({ ...upstream, deadlineMs, clock: systemClock })
+async function seed({ storeFile, upstreams, deadlineMs }: Config): Promise<Seeded[]> {
+  const [account] = upstreams as [UpstreamAccount]
+  const vendor = openUpstream({ account, deadlineMs, clock: systemClock })
   const provider = vendor.on({ tenantId: 'operator', lane: 'mutation' })
   const store = await openStoreHere(storeFile)
   try {
@@ -129,7 +131,7 @@ async function seed({ storeFile, upstream, deadlineMs }: Config): Promise<Seeded
       const times = { createdAtMs, expiresAtMs: null, revokedAtMs: null }
       await apiKeysIn(store).create({ id, tenantId: tenant, name: 'demo', scopes: presets.owner, digest, ...times })
       const meeting = await provider.createMeeting({ title }, AbortSignal.timeout(5_000)).catch(cause => {
-        throw new CommandError(`${upstream.baseUrl}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+        throw new CommandError(`${account.baseUrl}: ${cause instanceof Error ? cause.message : cause}`, { cause })
       })
       await meetingsIn(store).assign(tenant, 'default', [meeting.id], createdAtMs)
       seeded.push({ tenant, key: key.reveal(), meeting: meeting.id })

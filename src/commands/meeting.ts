@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { ConfigError, readUpstreamConfig } from '../config.ts'
-import { systemClock } from '../domain/clock.ts'
+import { ConfigError } from '../config.ts'
 import { Failure } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
 import type { Statement } from '../store/engine.ts'
@@ -9,10 +8,12 @@ import { meetingsIn } from '../store/meetings.ts'
 import { operationsIn } from '../store/operations.ts'
 import type { Store } from '../store/store.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError } from './io.ts'
+import { checkUpstream, withUpstream } from './upstream-accounts.ts'
 import { tenantOf, withAudit, withStore } from './with-store.ts'
 
 export interface AssignOptions extends JsonOption {
   file?: string
+  upstream?: string
   force?: boolean
 }
 
@@ -27,12 +28,16 @@ export async function assignMeetings(
   options: AssignOptions
 ): Promise<void> {
   const ids = await readIds(meetingId, options.file)
+  const given = options.upstream
+  if (given !== undefined) checkUpstream(io, tenantId, given)
   const { results, live } = await withAudit(io, async ({ store, record }) => {
     const tenant = await tenantOf(store, tenantId)
     const meetings = meetingsIn(store)
     const owned = new Set((await meetings.listAll()).map(({ id }) => id))
     const free = ids.filter(id => !owned.has(id))
-    const seen = options.force ? [] : await seenLive(store, free, meetingId === undefined ? null : io)
+    const [only] = free
+    const at = given ?? (only && (await meetings.upstreamOf(only))) ?? tenant.upstream
+    const seen = options.force ? [] : await seenLive(store, free, meetingId === undefined ? null : { io, at })
     const live = new Set(seen)
     const wanted = ids.filter(id => !live.has(id))
     const recordAll = (assigned: string[]): Statement[] =>
@@ -40,7 +45,9 @@ export async function assignMeetings(
         const resources = [{ type: 'tenant' as const, uid: tenantId }, ...group.map(meetingResource)]
         return record({ action: 'assignMeeting', method: 'POST', tenantId, resources })
       })
-    return { live, results: await meetings.assign(tenantId, tenant.upstream, wanted, Date.now(), recordAll) }
+    const place = given ?? tenant.upstream
+    const isThere = given !== undefined
+    return { live, results: await meetings.assign(tenantId, place, wanted, Date.now(), recordAll, isThere) }
   })
   const taken = ids.filter(id => results.get(id) === 'taken')
   const counts = { assigned: count(results, 'assigned'), unchanged: count(results, 'unchanged') }
@@ -66,7 +73,7 @@ export async function releaseMeeting(io: Io, id: string, options: AssignOptions)
     const meetings = meetingsIn(store)
     const owner = await meetings.ownerOf(meetingId)
     if (owner === null) throw new CommandError(`nobody has the meeting ${meetingId}`)
-    const live = options.force ? [] : await seenLive(store, [meetingId], io)
+    const live = options.force ? [] : await seenLive(store, [meetingId], { io, at: owner.upstream })
     if (live.length > 0) throw new CommandError(`not released; ${liveNow}: ${meetingId}`)
     const resources = [meetingResource(meetingId)]
     const event = record({ action: 'releaseMeeting', method: 'DELETE', tenantId: owner.tenantId, resources })
@@ -100,33 +107,28 @@ const liveNow = 'live, or so when last seen (stop first, or give --force)'
  * Which of these meetings are live, as Livegate saw them last or, with `askFor`, by the vendor's word for the one there is. A
  * run that is only just starting counts either way, because a vendor may not show it yet.
  */
-async function seenLive(store: Store, ids: string[], askFor: Io | null): Promise<string[]> {
+async function seenLive(store: Store, ids: string[], askFor: { io: Io; at: string } | null): Promise<string[]> {
   const starting = new Set(await operationsIn(store).meetingsWithOpenStart())
   const seen = await livestreamsIn(store).unfinishedMeetings()
   const [only] = ids
-  const told = askFor === null || only === undefined ? null : await askVendor(askFor, only)
+  const told = askFor === null || only === undefined ? null : await askVendor(askFor.io, askFor.at, only)
   return ids.filter(id => starting.has(id) || seen.get(id) === 'INVOKED' || (told ?? seen.has(id)))
 }
 
 const askWithinMs = 5_000
 
 /** Null when the vendor can't be asked, which is no reason not to go on, but is said. */
-async function askVendor(io: Io, meetingId: string): Promise<boolean | null> {
+async function askVendor(io: Io, name: string, meetingId: string): Promise<boolean | null> {
   try {
-    const { openUpstream } = await import('../upstream/open-upstream.ts')
-    const config = readUpstreamConfig(io.env)
-    const upstream = openUpstream({ ...config, deadlineMs: askWithinMs, clock: systemClock })
-    const vendor = upstream.on({ tenantId: 'operator', lane: 'read' })
-    try {
+    return await withUpstream(io, name, askWithinMs, async upstream => {
+      const vendor = upstream.on({ tenantId: 'operator', lane: 'read' })
       const signal = AbortSignal.timeout(askWithinMs)
       if ((await vendor.findActive(meetingId, signal)) !== null) return true
       if ((await vendor.findMeeting(meetingId, signal)) === null) {
         io.err(`livegate: note: the provider has no meeting ${meetingId}`)
       }
       return false
-    } finally {
-      await upstream.close()
-    }
+    })
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof Failure)) throw error
     io.err(`livegate: note: the provider could not be asked whether ${meetingId} is live (${error.message})`)

@@ -3,6 +3,7 @@ import { isTenantId, type Tenant } from '../domain/tenant.ts'
 import { UniqueViolation } from '../store/engine.ts'
 import { type TenantChange, tenantsIn } from '../store/tenants.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
+import { checkUpstream, usualUpstream } from './upstream-accounts.ts'
 import { type Change, tenantOf, withAudit, withStore } from './with-store.ts'
 
 export interface TenantOptions extends JsonOption {
@@ -12,17 +13,16 @@ export interface TenantOptions extends JsonOption {
   writeLimit?: string
 }
 
-/** The vendor account of the environment; several of them come with another version. */
-const onlyUpstream = 'default'
-
 export async function createTenant(io: Io, id: string, options: TenantOptions): Promise<void> {
   if (!isTenantId(id))
     throw new UsageError('a tenant id is lower-case letters and digits joined by hyphens, at most 63')
   const change = readChange(options)
+  const { upstream = usualUpstream(io, id) } = options
+  checkUpstream(io, id, upstream)
   const tenant: Tenant = {
     id,
     name: change.name ?? id,
-    upstream: change.upstream ?? onlyUpstream,
+    upstream,
     readLimit: change.readLimit ?? null,
     writeLimit: change.writeLimit ?? null,
     suspended: false,
@@ -41,8 +41,18 @@ export async function createTenant(io: Io, id: string, options: TenantOptions): 
 export async function updateTenant(io: Io, id: string, options: TenantOptions): Promise<void> {
   const change = readChange(options)
   if (Object.keys(change).length === 0)
-    throw new UsageError('nothing to change: give --name, --upstream, --read-limit or --write-limit')
+    throw new UsageError('nothing to change: give --name, --read-limit or --write-limit')
   await applyChange(io, id, change, options, 'update')
+}
+
+/**
+ * Sends what is new of the tenant, meetings and independent livestreams, to another upstream. What there is stays where it is,
+ * since no vendor can give it to another one.
+ */
+export async function moveTenant(io: Io, id: string, options: JsonOption & { upstream: string }): Promise<void> {
+  const { upstream } = options
+  checkUpstream(io, id, upstream)
+  await applyChange(io, id, { upstream }, options, 'move')
 }
 
 export async function suspendTenant(io: Io, id: string, options: JsonOption): Promise<void> {
@@ -75,7 +85,7 @@ export async function listTenants(io: Io, options: JsonOption): Promise<void> {
   print(io, options, tenants.map(shown), text)
 }
 
-const done = { update: 'updated', suspend: 'suspended', resume: 'resumed' } as const
+const done = { update: 'updated', move: 'moved', suspend: 'suspended', resume: 'resumed' } as const
 
 async function applyChange(
   io: Io,
@@ -95,14 +105,10 @@ function changeOf(id: string, action: string, method: Change['method']): Change 
   return { action, method, tenantId: id, resources: [{ type: 'tenant', uid: id }] }
 }
 
-function readChange({ name, upstream, readLimit, writeLimit }: TenantOptions): TenantChange {
+function readChange({ name, readLimit, writeLimit }: TenantOptions): TenantChange {
   checkName(name)
-  if (upstream !== undefined && upstream !== onlyUpstream) {
-    throw new UsageError(`--upstream: there is no upstream ${upstream}; only ${onlyUpstream} is supported yet`)
-  }
   return {
     ...(name !== undefined && { name }),
-    ...(upstream !== undefined && { upstream }),
     ...(readLimit !== undefined && { readLimit: readLimitOption('--read-limit', readLimit) }),
     ...(writeLimit !== undefined && { writeLimit: readLimitOption('--write-limit', writeLimit) })
   }

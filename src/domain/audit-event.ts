@@ -66,7 +66,17 @@ export const AuditEvent = Type.Object({
   }),
   resources: Type.Array(
     Type.Object({
-      type: Type.Enum(['tenant', 'key', 'meeting', 'livestream', 'livestream_session', 'session', 'operation']),
+      type: Type.Enum([
+        'tenant',
+        'key',
+        'meeting',
+        'livestream',
+        'livestream_session',
+        'session',
+        'operation',
+        'upstream',
+        'upstream_credential'
+      ]),
       uid: text(64)
     }),
     { maxItems: 100 }

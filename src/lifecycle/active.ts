@@ -1,3 +1,4 @@
+import { UpstreamUnavailable } from '../domain/failures.ts'
 import { isOver, isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
@@ -45,13 +46,18 @@ export function findActive({ upstreams, livestreams, observe, isComing }: Active
   }
 }
 
-/** The vendor that a tenant's meeting or livestream is at. @throws Error when the configuration no longer has that upstream */
+/** The vendor that a tenant's meeting or livestream is at. @throws UpstreamUnavailable when the configuration has no such upstream */
 export function providerOf(
   upstreams: Upstreams,
   { upstream, tenantId }: { upstream: string; tenantId: string },
   lane: Lane
 ): Provider {
   const known = upstreams.get(upstream)
-  if (known === undefined) throw new Error(`no upstream is called ${upstream}`)
+  if (known === undefined) {
+    const cause = new Error(`no upstream is called ${upstream}`)
+    const message =
+      'The livestream provider that this belongs to is not configured: the operator of the gateway must look'
+    throw new UpstreamUnavailable({ cause, message, ...(lane !== 'read' && { outcome: 'not_sent' }) })
+  }
   return known.on({ tenantId, lane })
 }

@@ -86,10 +86,16 @@ export function meetingsIn({ engine, sql }: Store) {
       return row === undefined ? null : { id, tenantId: row.tenant_id, upstream: row.upstream }
     },
 
+    /** The upstream that has the meeting, whoever owns it or did; null when it was never seen. For the CLI only. */
+    async upstreamOf(id: string): Promise<string | null> {
+      const [row] = await engine.read(sql.selectFrom('meetings').select('upstream').where('id', '=', id).compile())
+      return row?.upstream ?? null
+    },
+
     /** Statements that make the meeting the tenant's, as seen just now. Together with the outcome of its creation. */
     created(owner: OwnedMeeting, meeting: Meeting, nowMs: number): Statement[] {
       const seen = { title: meeting.title ?? null, snapshot: JSON.stringify(meeting), observed_at: nowMs }
-      return [nextRevision(sql), { ...assignment(owner, nowMs, seen), changes: 1 }]
+      return [nextRevision(sql), { ...assignment(owner, nowMs, { ...seen, upstream: owner.upstream }), changes: 1 }]
     },
 
     /** Statements that keep how the meeting was seen last. The owner is not changed by it. */
@@ -110,14 +116,17 @@ export function meetingsIn({ engine, sql }: Store) {
 
     /**
      * Gives meetings to a tenant; those that another tenant holds are left and named.
+     * @param upstream has those that had no owner before; the others stay where they are known to be
      * @param record belongs into the same transaction, for those that are assigned by it
+     * @param isThere all of them are at that upstream, whatever is known
      */
     async assign(
       tenantId: string,
       upstream: string,
       ids: string[],
       nowMs: number,
-      record: (assigned: string[]) => Statement[] = () => []
+      record: (assigned: string[]) => Statement[] = () => [],
+      isThere = false
     ): Promise<Map<string, Assigned>> {
       const result = new Map<string, Assigned>()
       for (let from = 0; from < ids.length; ) {
@@ -125,7 +134,7 @@ export function meetingsIn({ engine, sql }: Store) {
         const owners = await ownersOf(part)
         const free = part.filter(id => !owners.has(id))
         const statements = free.flatMap(id => [
-          { ...assignment({ id, tenantId, upstream }, nowMs), changes: 1 },
+          { ...assignment({ id, tenantId, upstream }, nowMs, isThere ? { upstream } : {}), changes: 1 },
           returnLivestreams(tenantId, id)
         ])
         if (free.length > 0 && !(await writeIf(engine, [nextRevision(sql), ...statements, ...record(free)]))) {
@@ -178,17 +187,11 @@ export function meetingsIn({ engine, sql }: Store) {
   }
 
   /** Takes effect, and returns a row, only when nobody holds the meeting. */
-  function assignment(owner: OwnedMeeting, nowMs: number, seen: Partial<MeetingsTable> = {}) {
-    const values = {
-      tenant_id: owner.tenantId,
-      upstream: owner.upstream,
-      created_at: nowMs,
-      released_at: null,
-      ...seen
-    }
+  function assignment({ id, tenantId, upstream }: OwnedMeeting, nowMs: number, seen: Partial<MeetingsTable> = {}) {
+    const values = { tenant_id: tenantId, created_at: nowMs, released_at: null, ...seen }
     return sql
       .insertInto('meetings')
-      .values({ ...values, id: owner.id, revision: thisRevision() })
+      .values({ ...values, id, upstream, revision: thisRevision() })
       .onConflict(conflict =>
         conflict
           .column('id')

@@ -11,13 +11,12 @@ import {
   UpstreamUnreachable
 } from '../domain/failures.ts'
 import type { Secret } from '../domain/secret.ts'
+import { CredentialRefused, type EdgeComplaint, edgeComplaint, NoRoute } from './edge-errors.ts'
 import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from './vendor-limit.ts'
 
 export interface ClientOptions {
   /** The vendor's address with its path, e.g. `https://api.dyte.io/v2`. The origin is fixed: no answer can lead elsewhere. */
   baseUrl: URL
-  /** The whole value of `Authorization`. It is added here, last, and nowhere else. */
-  authorization: Secret
   /** Connections at most; further calls wait for one, within their signal. */
   connections?: number
   /** False: a connection for each call, so that no late answer of another call can be taken for its own. */
@@ -33,6 +32,8 @@ export interface Call {
   /** Made by the `path` tag, relative to the base address; a query may follow. */
   path: string
   body?: object
+  /** The whole value of `Authorization`. It is added here, last, and nowhere else. */
+  authorization: Secret
   /** Bounds the whole call, from waiting for a connection to the last byte: undici's own time-outs restart with each chunk. */
   signal: AbortSignal
 }
@@ -50,10 +51,9 @@ const maxAnswerBytes = 1024 * 1024
 export class UpstreamClient {
   readonly #pool: Pool
   readonly #basePath: string
-  readonly #authorization: Secret
   readonly #onLimit: (limit: VendorLimit) => void
 
-  constructor({ baseUrl, authorization, connections = 64, keepAlive = true, ca, onLimit }: ClientOptions) {
+  constructor({ baseUrl, connections = 64, keepAlive = true, ca, onLimit }: ClientOptions) {
     // Said aloud, so that no variable or flag of the process can take it back.
     const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca !== undefined && { ca }) }
     const connect = buildConnector({ timeout: 5_000, allowH2: false, ...tls })
@@ -70,7 +70,6 @@ export class UpstreamClient {
         })
     })
     this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
-    this.#authorization = authorization
     this.#onLimit = onLimit ?? (() => {})
   }
 
@@ -84,15 +83,17 @@ export class UpstreamClient {
       throw translate(error, call.signal, mutation)
     })
     const { status, body } = answer
-    if ((status >= 200 && status < 300) || expected.includes(status)) return { status, body }
-    throw refusal(answer, mutation)
+    if (status >= 200 && status < 300) return { status, body }
+    const complaint = edgeComplaint(body)
+    if (complaint === null && expected.includes(status)) return { status, body }
+    throw refusal(answer, mutation, complaint)
   }
 
   async close(): Promise<void> {
     await this.#pool.close()
   }
 
-  async #send({ method, path, body, signal }: Call): Promise<Answer & Throttling> {
+  async #send({ method, path, body, authorization, signal }: Call): Promise<Answer & Throttling> {
     const {
       statusCode,
       headers,
@@ -104,7 +105,7 @@ export class UpstreamClient {
         accept: 'application/json',
         'user-agent': 'livegate',
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        authorization: this.#authorization.reveal()
+        authorization: authorization.reveal()
       },
       body: body === undefined ? null : JSON.stringify(body),
       signal,
@@ -138,11 +139,17 @@ function parse(text: string): unknown {
 }
 
 /** The vendor's status in our words (docs/vendor.md, section 6). */
-function refusal({ status, throttled, retryAfterSeconds }: Answer & Throttling, mutation: boolean): Failure {
+function refusal(
+  { status, throttled, retryAfterSeconds }: Answer & Throttling,
+  mutation: boolean,
+  complaint: EdgeComplaint | null
+): Failure {
   const cause = new Error(`the vendor answered ${status}`)
   const ended = (outcome: Outcome) => ({ cause, upstreamStatus: status, ...(mutation && { outcome }) })
   if (throttled) return new UpstreamThrottled({ ...ended('not_sent'), retryAfterSeconds })
-  if (status === 401 || status === 403) return new UpstreamCredentialsRefused(ended('not_sent'))
+  if (status === 401 || complaint === 'credentials') return new CredentialRefused(ended('not_sent'))
+  if (status === 403) return new UpstreamCredentialsRefused(ended('not_sent'))
+  if (complaint === 'route') return new NoRoute(ended('not_sent'))
   if (status === 408 || status >= 500) return new UpstreamFailed(ended('unknown'))
   if (status >= 300 && status < 400) return new UpstreamMalformed(ended('unknown'))
   return new UpstreamRefused({

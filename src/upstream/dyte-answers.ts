@@ -2,8 +2,11 @@ import { Failure, UpstreamMalformed } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
 import type { Answer, Call } from './client.ts'
 
-/** How a provider's calls go out: on whose errand, and over which connections, others know. */
-export type Send = (call: Call, expected?: readonly number[]) => Promise<Answer>
+/** A call as a provider makes it. */
+export type Question = Omit<Call, 'authorization'>
+
+/** How a provider's calls go out: on whose errand, with which credential, and over which connections, others know. */
+export type Send = (question: Question, expected?: readonly number[]) => Promise<Answer>
 
 /** Another object than the one that was asked for must not reach the caller: it may be another tenant's. */
 export function expectId(what: string, asked: string, answered: string): void {

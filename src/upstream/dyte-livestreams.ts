@@ -1,10 +1,9 @@
 import { LivestreamNotFound, NotOffered, UpstreamMalformed } from '../domain/failures.ts'
 import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { Page } from '../domain/paging.ts'
-import type { Call } from './client.ts'
 import { readLivestream, readLivestreamWithSessions } from './contract.ts'
 import { readSwitched } from './contract-livestreams.ts'
-import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
+import { expectId, expectPlainId, type Question, type Send, settle } from './dyte-answers.ts'
 import { path } from './path.ts'
 import type { LivestreamWithSessions, Provider } from './provider.ts'
 
@@ -37,7 +36,7 @@ export function dyteLivestreams(send: Send): Livestreams {
   }
 
   async function changed(
-    call: Call,
+    call: Question,
     id: string,
     read: (body: unknown) => LivestreamWithKey
   ): Promise<LivestreamWithKey> {

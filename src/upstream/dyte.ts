@@ -2,7 +2,7 @@ import { LiveElsewhere, MeetingNotFound, NotOffered } from '../domain/failures.t
 import type { Meeting } from '../domain/meeting.ts'
 import { readLivestream, readLivestreams, readMeeting, readMessage } from './contract.ts'
 import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
-import { dyteLivestreams } from './dyte-livestreams.ts'
+import { dyteLivestreams, findLivestream } from './dyte-livestreams.ts'
 import { dyteRuns } from './dyte-runs.ts'
 import { dyteStage } from './dyte-stage.ts'
 import { path } from './path.ts'
@@ -50,7 +50,7 @@ export function dyte(send: Send): Provider {
       const ours = readLivestreams(body).filter(livestream => livestream.meeting_id === meetingId)
       const runs: Run[] = []
       for (const { id } of ours.slice(0, 3)) {
-        const found = await this.findLivestream(id, { pageNo: 1, perPage: newest }, signal)
+        const found = await findLivestream(send, id, { pageNo: 1, perPage: newest }, signal)
         if (found !== null) runs.push(found)
       }
       return runs

@@ -1,191 +1,112 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
 import {
-  Failure,
+  UpstreamCredentialsRefused,
   UpstreamFailed,
-  UpstreamMalformed,
   UpstreamThrottled,
-  UpstreamTooLate,
-  UpstreamUnreachable,
-  withOutcome
+  UpstreamUnreachable
 } from '../domain/failures.ts'
-import type { Quota } from '../domain/quota.ts'
-import { Secret } from '../domain/secret.ts'
+import type { ProviderKind, UpstreamAccount } from '../domain/upstream-account.ts'
 import { Breaker } from './breaker.ts'
-import { type Ticket, UpstreamBudget } from './budget.ts'
-import { type Answer, type Call, UpstreamClient } from './client.ts'
+import { UpstreamBudget } from './budget.ts'
+import type { Answer, Call } from './client.ts'
+import { Credentials, type Probe } from './credentials.ts'
 import { dyte } from './dyte.ts'
-import type { Errand, Upstream } from './provider.ts'
+import type { Question, Send } from './dyte-answers.ts'
+import { CredentialRefused, NoRoute } from './edge-errors.ts'
+import { Gate } from './gate.ts'
+import { path } from './path.ts'
+import type { Errand, Provider, Upstream } from './provider.ts'
 import type { Spent } from './quota-use.ts'
+import { realtimekit } from './realtimekit.ts'
 import { RetryBudget } from './retry-budget.ts'
 
 export interface UpstreamOptions {
-  baseUrl: URL
-  orgId: string
-  apiKey: Secret
-  /** The vendor's quota. */
-  quota: Quota
+  account: UpstreamAccount
   /** Longest time of a call; who would have to wait longer for the quota is refused at once. */
   deadlineMs: number
   clock: Clock
   spentBefore?: readonly Spent[]
   /** Hears of each call that is about to be sent. */
   onSent?(): void
+  /** The vendor takes another credential from now on: the first or the second. */
+  onCredential?(position: number): void
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
 }
 
+const providers: Record<ProviderKind, (send: Send) => Provider> = { dyte, realtimekit }
+
 /** A read that failed is sent again after a random part of this. */
 const retryPauseMs = 100
-/** Who waits for the quota asks again so often. */
-const askAgainMs = 50
-/** Stops that hang must not hold back the others; there is one at a time for each meeting. */
-const stopConnections = 1_024
-/** Of its deadline; a start has two calls, and what it sends needs time too. */
-const waitShare = 1 / 3
 
-/**
- * A vendor account. Every call passes the breaker, then the budget, and goes out over the connections of its kind, so that
- * nothing that hangs can hold back what is more urgent.
- */
-export function openUpstream({
-  deadlineMs,
-  clock,
-  quota,
-  spentBefore = [],
-  onSent,
-  ...account
-}: UpstreamOptions): Upstream {
+/** Who asks when nobody's call is under way. */
+const operator: Errand = { tenantId: 'operator', lane: 'mutation' }
+
+/** What harms nothing, and shows whether a credential is taken. */
+const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per_page=1` } as const
+
+/** A vendor account: its way out, what may be sent twice over it, and with which credential. */
+export function openUpstream(options: UpstreamOptions): Upstream {
+  const { account, deadlineMs, clock, spentBefore = [], onSent, onCredential, ca } = options
+  const { baseUrl, quota, dedicatedTo } = account
   const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
   const breaker = new Breaker({ clock })
+  const gate = new Gate({ budget, breaker, deadlineMs, connecting: { baseUrl, ...(ca !== undefined && { ca }) } })
   const retries = new RetryBudget(clock)
-  const { baseUrl, orgId, apiKey, ca } = account
-  const authorization = new Secret(`Basic ${Buffer.from(`${orgId}:${apiKey.reveal()}`).toString('base64')}`)
-  const options = { baseUrl, authorization, ...(ca !== undefined && { ca }), onLimit: budget.tell.bind(budget) }
-  const clients = {
-    reads: new UpstreamClient(options),
-    /** What a start, or a stop, has to look at. */
-    looks: new UpstreamClient(options),
-    stopLooks: new UpstreamClient(options),
-    mutations: new UpstreamClient({ ...options, keepAlive: false }),
-    stops: new UpstreamClient({ ...options, keepAlive: false, connections: stopConnections })
-  }
+  const credentials = new Credentials({
+    all: account.credentials,
+    clock,
+    ...(onCredential && { onSwitch: onCredential })
+  })
+  const provider = providers[account.provider]
 
-  function clientFor({ lane }: Errand, { method }: Call): UpstreamClient {
-    if (lane === 'read') return clients.reads
-    if (lane === 'stop') return method === 'GET' ? clients.stopLooks : clients.stops
-    return method === 'GET' ? clients.looks : clients.mutations
-  }
-
-  async function send(errand: Errand, call: Call, expected?: readonly number[]): Promise<Answer> {
-    const isRead = call.method === 'GET'
+  async function send(errand: Errand, question: Question, expected?: readonly number[]): Promise<Answer> {
+    const isRead = question.method === 'GET'
+    const isStop = errand.lane === 'stop'
     if (isRead) retries.countRead()
-    for (let again = false; ; ) {
+    for (let again = false, another = false; ; ) {
+      const call = { ...question, authorization: credentials.current }
       try {
-        return await once(errand, call, expected)
+        return await gate.pass(errand, call, expected)
       } catch (error) {
-        const isStop = errand.lane === 'stop' && error instanceof UpstreamThrottled
-        if (isStop) await pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
-        else if (isRead && !again && isWorthARetry(error, call) && !breaker.isOpen && retries.takeRetry()) {
+        if (error instanceof CredentialRefused && !another) {
+          another = await credentials.refused(call.authorization, probeFor(errand, call.signal))
+          // Other mutations are answered: whether they are still wanted is for the caller to say.
+          if (!another || !(isRead || isStop)) throw error
+        } else if (isStop && error instanceof UpstreamThrottled) {
+          await gate.pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
+        } else if (isRead && !again && isWorthARetry(error, call) && !breaker.isOpen && retries.takeRetry()) {
           again = true
-          await pause(Math.random() * retryPauseMs, call, error)
+          await gate.pause(Math.random() * retryPauseMs, call, error)
         } else throw error
       }
     }
   }
 
-  async function once(errand: Errand, call: Call, expected: readonly number[] | undefined): Promise<Answer> {
-    const { ticket, probing } = await letIn(errand, call)
-    const isInPause = budget.pausedForMs() > 0
-    try {
-      const answer = await clientFor(errand, call).call(call, expected)
-      ticket.answered()
-      breaker.succeeded()
-      if (isInPause) budget.heard()
-      return answer
-    } catch (error) {
-      count(error, errand, call, ticket, probing)
-      throw error
-    }
-  }
-
-  function count(error: unknown, { tenantId }: Errand, { signal }: Call, ticket: Ticket, probing: boolean): void {
-    const answered = error instanceof Failure && error.upstreamStatus !== undefined
-    if (answered) ticket.answered()
-    else ticket.lost()
-    if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
-    if (isFailing(error, signal)) breaker.failed(tenantId, probing)
-    else if (answered) breaker.succeeded()
-  }
-
-  /** Whatever does not get past breaker and budget was not sent. */
-  async function letIn(errand: Errand, call: Call): Promise<{ ticket: Ticket; probing: boolean }> {
-    const { tenantId, lane } = errand
-    try {
-      if (lane === 'stop') return { ticket: budget.admit(errand), probing: false }
-      // Looked at before and taken after: who is refused, or waits, must not use up the probe.
-      breaker.check(tenantId)
-      const ticket = await admitted(errand, call)
-      try {
-        return { ticket, probing: breaker.enter(tenantId) }
-      } catch (error) {
-        ticket.answered()
-        throw error
-      }
-    } catch (error) {
-      throw error instanceof Failure && call.method !== 'GET' ? withOutcome(error, 'not_sent') : error
-    }
-  }
-
-  /** A read is refused at once; a mutation may wait for its turn while that is in time. */
-  async function admitted(errand: Errand, call: Call): Promise<Ticket> {
-    if (errand.lane === 'read') return budget.admit(errand)
-    // What goes out when its time is almost over ends as unknown, and counts as a failure of the vendor.
-    let signal: AbortSignal | undefined
-    for (;;) {
-      try {
-        return budget.admit(errand)
-      } catch (error) {
-        if (!(error instanceof Failure)) throw error
-        signal ??= AbortSignal.any([call.signal, AbortSignal.timeout(Math.floor(deadlineMs * waitShare))])
-        await pause((error.retryAfterSeconds ?? 1) * 1_000, { signal }, error, askAgainMs)
-      }
-    }
-  }
-
-  /** Waits for so long, or at most `atMostMs` of it. @throws the error when that is later than the call may end */
-  async function pause(
-    waitMs: number,
-    { signal }: Pick<Call, 'signal'>,
-    error: unknown,
-    atMostMs = waitMs
-  ): Promise<void> {
-    if (waitMs > deadlineMs || signal.aborted) throw error
-    await sleep(Math.min(waitMs, atMostMs), undefined, { signal }).catch(() => {
-      throw error
-    })
+  function probeFor(errand: Errand, signal: AbortSignal): Probe {
+    return authorization => isTaken(gate.pass(errand, { ...harmless, signal, authorization }))
   }
 
   return {
-    on: errand => dyte((call, expected) => send(errand, call, expected)),
+    dedicatedTo,
+    on: errand => provider((question, expected) => send(errand, question, expected)),
+    probe: signal => isTaken(send(operator, { ...harmless, signal })),
+    chooseCredential: (all, signal) => credentials.choose(all, probeFor(operator, signal)),
     status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed' }),
     tenants: () => budget.tenants(),
     spent: () => budget.spent(),
-    async close() {
-      await Promise.all(Object.values(clients).map(client => client.close()))
-    }
+    close: () => gate.close()
   }
 }
 
-/** The vendor is in trouble. Who hung up, and what the vendor refuses, say nothing of that; nor does its 408. */
-function isFailing(error: unknown, signal: AbortSignal): boolean {
-  if (error instanceof UpstreamTooLate) return signal.reason instanceof Error && signal.reason.name === 'TimeoutError'
-  if (error instanceof UpstreamFailed) return error.upstreamStatus !== 408
-  return error instanceof UpstreamUnreachable || (error instanceof UpstreamMalformed && !isRedirect(error))
-}
-
-function isRedirect({ upstreamStatus }: Failure): boolean {
-  return upstreamStatus !== undefined
+async function isTaken(answer: Promise<Answer>): Promise<boolean> {
+  try {
+    await answer
+    return true
+  } catch (error) {
+    if (error instanceof UpstreamCredentialsRefused || error instanceof NoRoute) return false
+    throw error
+  }
 }
 
 function isWorthARetry(error: unknown, { signal }: Call): boolean {

@@ -2,6 +2,7 @@ import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.
 import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
 import type { Page, Paging } from '../domain/paging.ts'
+import type { Secret } from '../domain/secret.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
 import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
 
@@ -43,7 +44,7 @@ export interface Errand {
 }
 
 /**
- * What Livegate needs of a vendor. `dyte.ts` is the answer for Dyte v2. A mutation is sent at most once, but for a stop that the
+ * What Livegate needs of a vendor. `dyte.ts` is the answer for Dyte v2, `realtimekit.ts` for RealtimeKit. A mutation is sent at most once, but for a stop that the
  * vendor has refused to hear; a read that failed may be sent once more. The signal bounds the whole call. All of them throw: UpstreamUnreachable (never sent), UpstreamTooLate, UpstreamFailed,
  * UpstreamMalformed, UpstreamRefused, UpstreamCredentialsRefused, UpstreamThrottled, UpstreamBudgetExhausted,
  * UpstreamUnavailable; of a mutation each says its outcome.
@@ -101,8 +102,17 @@ export interface UpstreamStatus {
 
 /** A vendor account that Livegate has credentials for, with the one quota that all its calls share. */
 export interface Upstream {
+  /** The tenant that owns all its meetings; null when they are assigned one by one. */
+  readonly dedicatedTo: string | null
   /** The vendor, asked on such an errand. */
   on(errand: Errand): Provider
+  /** Whether the vendor takes a credential of ours, shown by a read that harms nothing. @throws as a read does */
+  probe(signal: AbortSignal): Promise<boolean>
+  /**
+   * Other credentials, the preferred one first. The vendor is asked about them, unless one is in use already: null when it takes
+   * none, else what puts them to use. @throws as a read does
+   */
+  chooseCredential(all: readonly Secret[], signal: AbortSignal): Promise<(() => void) | null>
   /** What is left of the quota, and whether the vendor is asked at all; for the operator. */
   status(): UpstreamStatus
   tenants(): TenantUse[]

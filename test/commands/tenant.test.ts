@@ -24,7 +24,7 @@ t.test('a tenant is created, changed, suspended, resumed and shown, as JSON', as
   t.strictSame(await json('tenant', 'update', 'acme', '--name', 'Acme'), { ...acme, name: 'Acme' })
   const changed = await json('tenant', 'update', 'globex-2', '--read-limit', 'default')
   t.strictSame(changed, { ...globex, read_limit: null }, 'what is not named stays')
-  const same = await json('tenant', 'update', 'globex-2', '--upstream', 'default')
+  const same = await json('tenant', 'move', 'globex-2', '--upstream', 'default')
   t.strictSame(same, changed)
 
   t.match(await json('tenant', 'suspend', 'acme'), { id: 'acme', suspended: true })
@@ -76,12 +76,12 @@ t.test('what is wrong with a tenant is named, and nothing is created or changed'
       ],
       [['update', 'acme', `--write-limit=${limit}`], /^--write-limit must be calls\/seconds or/]
     ]),
-    [['create', 'other', '--upstream', 'second'], /^--upstream: there is no upstream second; only default/],
-    [['update', 'acme', '--upstream', ''], /^--upstream: there is no upstream/],
+    [['create', 'other', '--upstream', 'second'], /^--upstream: there is no upstream second; none is configured$/],
+    [['move', 'acme', '--upstream', ''], /^--upstream: there is no upstream/],
     [['create', 'other', '--name', ' '], /^--name must have 1 to 200 characters/],
     [['create', 'other', '--name', 'two\nlines'], /^--name must have 1 to 200 characters, on one line/],
     [['update', 'acme', '--name', 'n'.repeat(201)], /^--name must have 1 to 200 characters/],
-    [['update', 'acme'], /^nothing to change: give --name, --upstream, --read-limit or --write-limit$/]
+    [['update', 'acme'], /^nothing to change: give --name, --read-limit or --write-limit$/]
   ]
   for (const [args, message] of usage) {
     const outcome = await run('tenant', ...args)

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { systemClock } from '../../src/domain/clock.ts'
 import { presets } from '../../src/domain/scope.ts'
-import { Secret } from '../../src/domain/secret.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { type Operations, operationsIn } from '../../src/store/operations.ts'
 import { openUpstream } from '../../src/upstream/open-upstream.ts'
 import type { Upstream } from '../../src/upstream/provider.ts'
+import { accountOf } from '../support/account.ts'
 import { addKey, addTenant, type Client, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { deadlineMs, settleMs } from './campaign-faults.ts'
@@ -101,10 +101,9 @@ export async function openCampaign(t: TestContext, meetingsInEach: number, longe
   }
 }
 
-export function upstreamsOf(orgId: string, key: string, addresses: [name: string, url: string][]) {
-  const quota = { calls: 1_000_000, seconds: 60 }
-  const account = { orgId, apiKey: new Secret(key), quota, deadlineMs, clock: systemClock }
-  return new Map(addresses.map(([name, url]) => [name, openUpstream({ ...account, baseUrl: new URL(url) })]))
+export function upstreamsOf(org: string, key: string, addresses: [name: string, url: string][]) {
+  const open = (url: string) => openUpstream({ account: accountOf({ url, org, key }), deadlineMs, clock: systemClock })
+  return new Map(addresses.map(([name, url]) => [name, open(url)]))
 }
 
 /** The same calls, some at a time: however slow the machine, none waits longer for the gateway than for its vendor. */

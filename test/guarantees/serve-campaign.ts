@@ -9,7 +9,7 @@ import { upstreamsOf } from './campaign.ts'
 
 const { UPSTREAMS = '[]', ...env } = process.env
 const config = readConfig(env)
-const { orgId, apiKey } = config.upstream
-const upstreams = upstreamsOf(orgId, apiKey.reveal(), JSON.parse(UPSTREAMS))
+const { DYTE_ORG_ID = '', DYTE_API_KEY = '' } = env
+const upstreams = upstreamsOf(DYTE_ORG_ID, DYTE_API_KEY, JSON.parse(UPSTREAMS))
 const { url } = await startGateway({ config, logger: makeLogger(config.logLevel), upstreams })
 console.log(`listens at ${url}`)

@@ -1,6 +1,5 @@
 import t, { type Test } from 'tap'
-import { Secret } from '../../src/domain/secret.ts'
-import type { Simulator } from '../../src/simulator/simulator.ts'
+import { accountOf } from '../support/account.ts'
 import { gateway, type World } from '../support/gateway.ts'
 import { nobody, rawVendor } from '../upstream/vendor.ts'
 import { inMemory } from './in-memory.ts'
@@ -21,19 +20,12 @@ const deadlineMs = 400
 /** A gateway whose vendor is at the given address, with things of acme that it knows from better days. */
 async function gatewayOf(t: Test, url: string): Promise<World & { bed: Bed }> {
   const beds: Bed[] = []
-  const at = ({ org, key }: Simulator) => ({
-    kind: 'dyte' as const,
-    baseUrl: new URL(url),
-    orgId: org,
-    apiKey: new Secret(key),
-    quota: { calls: 1_000_000, seconds: 60 }
-  })
   const config: Record<string, unknown> = { deadlineMs }
   const world = await gateway(inMemory(t), {
     config,
     unmoved: true,
     before: async (store, simulator) => {
-      config.upstream = at(simulator)
+      config.upstreams = [accountOf({ ...simulator, url })]
       beds.push(...(await makeBeds(store, simulator, 1)))
     }
   })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { Secret } from '../../src/domain/secret.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
+import { accountOf } from '../support/account.ts'
 import { gateway, type Reply, type TestContext, type World, type WorldOptions } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
@@ -35,9 +35,7 @@ export async function gatewayBehindDoor(t: TestContext, options: WorldOptions = 
     async before(store, simulator) {
       const made = await makeDoor(t, simulator)
       door = made
-      const { org: orgId, key } = simulator
-      const quota = { calls: 1_000_000, seconds: 60 }
-      config.upstream = { kind: 'dyte', baseUrl: new URL(made.url), orgId, apiKey: new Secret(key), quota }
+      config.upstreams = [accountOf({ ...simulator, url: made.url })]
       await options.before?.(store, simulator)
     }
   })

@@ -98,8 +98,9 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     }
   })
   const configured = { ...configFor(simulator, storeFile), ...options.config }
-  const upstream = { ...configured.upstream, ...(options.quota !== undefined && { quota: options.quota }) }
-  const config = { ...configured, upstream }
+  const { quota } = options
+  const upstreams = configured.upstreams.map(account => ({ ...account, ...(quota !== undefined && { quota }) }))
+  const config = { ...configured, upstreams }
   const running = await startGateway({
     config,
     logger: makeLogger(config.logLevel, destination),

@@ -1,5 +1,6 @@
 import type { Config } from '../../src/config.ts'
 import { systemClock } from '../../src/domain/clock.ts'
+import type { UpstreamAccount } from '../../src/domain/upstream-account.ts'
 import { openUpstream } from '../../src/upstream/open-upstream.ts'
 import type { Upstream } from '../../src/upstream/provider.ts'
 
@@ -7,8 +8,9 @@ import type { Upstream } from '../../src/upstream/provider.ts'
  * A vendor account that no failure moves: each call finds a closed breaker and an unused quota. For tests that make every call
  * fail to see what each of them says.
  */
-export function unmovedUpstream({ upstream, deadlineMs }: Pick<Config, 'upstream' | 'deadlineMs'>): Upstream {
-  const open = (): Upstream => openUpstream({ ...upstream, deadlineMs, clock: systemClock })
+export function unmovedUpstream({ upstreams, deadlineMs }: Pick<Config, 'upstreams' | 'deadlineMs'>): Upstream {
+  const [account] = upstreams as [UpstreamAccount]
+  const open = (): Upstream => openUpstream({ account, deadlineMs, clock: systemClock })
   const first = open()
   const opened = [first]
   return {

@@ -18,12 +18,12 @@ t.test('a call leaves with what it needs and nothing else, the credentials among
     response.end('{"success":true}')
   })
   const authorization = new Secret('Basic bWFkZTp1cA==')
-  const client = new UpstreamClient({ baseUrl: new URL(`${url}//`), authorization })
+  const client = new UpstreamClient({ baseUrl: new URL(`${url}//`) })
   t.teardown(() => client.close())
 
-  t.strictSame((await client.call(get())).body, { success: true })
-  await client.call(post())
-  await client.call({ method: 'POST', path: '/stop', signal: soon() })
+  t.strictSame((await client.call({ ...get(), authorization })).body, { success: true })
+  await client.call({ ...post(), authorization })
+  await client.call({ method: 'POST', path: '/stop', signal: soon(), authorization })
   const [read, write, bare] = requests
   t.strictSame([read?.method, read?.url], ['GET', '/v2/thing'], 'slashes at the end of the address do not count')
   const common = { accept: 'application/json', 'user-agent': 'livegate', authorization: authorization.reveal() }

@@ -2,9 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/domain/clock.ts'
-import { Secret } from '../../src/domain/secret.ts'
+import type { Quota } from '../../src/domain/quota.ts'
 import { openUpstream, type UpstreamOptions } from '../../src/upstream/open-upstream.ts'
 import type { Lane, Provider } from '../../src/upstream/provider.ts'
+import { accountOf } from '../support/account.ts'
 import { manualClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
 import { failureOf, vendor } from './vendor.ts'
@@ -16,13 +17,14 @@ const good = JSON.stringify({ success: true, data: run })
 const stopped = JSON.stringify({ success: true, data: { message: 'Stopped live stream successfully' } })
 
 /** An account at a vendor that answers as the test says. */
-async function accountAt(t: Test, answer: RequestListener, options: Partial<UpstreamOptions> = {}) {
+async function accountAt(
+  t: Test,
+  answer: RequestListener,
+  { quota = { calls: 10_000, seconds: 60 }, ...options }: Partial<UpstreamOptions> & { quota?: Quota } = {}
+) {
   const { url, requests } = await vendor(t, answer)
   const upstream = openUpstream({
-    baseUrl: new URL(url),
-    orgId: randomUUID(),
-    apiKey: new Secret(randomBytes(10).toString('hex')),
-    quota: { calls: 10_000, seconds: 60 },
+    account: accountOf({ url, org: randomUUID(), key: randomBytes(10).toString('hex') }, { quota }),
     deadlineMs: 10_000,
     clock: systemClock,
     ...options

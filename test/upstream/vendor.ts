@@ -5,9 +5,11 @@ import { type AddressInfo, createServer as createRawServer, type Server, type So
 import { systemClock } from '../../src/domain/clock.ts'
 import { Failure } from '../../src/domain/failures.ts'
 import { Secret } from '../../src/domain/secret.ts'
-import { UpstreamClient } from '../../src/upstream/client.ts'
+import { type Answer, UpstreamClient } from '../../src/upstream/client.ts'
+import type { Question } from '../../src/upstream/dyte-answers.ts'
 import { openUpstream } from '../../src/upstream/open-upstream.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
+import { accountOf } from '../support/account.ts'
 import type { TestContext } from '../support/gateway.ts'
 
 export interface Vendor {
@@ -57,22 +59,20 @@ async function listen(t: TestContext, server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** A client of the given address, with credentials made up for this run. */
+/** A client of the given address, whose calls carry credentials made up for this run. */
 export function clientOf(
   t: TestContext,
   url: string,
   ca?: string,
   options: { keepAlive?: boolean } = {}
-): UpstreamClient {
+): { call(question: Question, expected?: readonly number[]): Promise<Answer>; close(): Promise<void> } {
   const authorization = new Secret(`Basic ${randomBytes(12).toString('base64')}`)
-  const client = new UpstreamClient({
-    ...options,
-    baseUrl: new URL(url),
-    authorization,
-    ...(ca !== undefined && { ca })
-  })
+  const client = new UpstreamClient({ ...options, baseUrl: new URL(url), ...(ca !== undefined && { ca }) })
   t.teardown(() => client.close())
-  return client
+  return {
+    call: (question, expected) => client.call({ ...question, authorization }, expected),
+    close: () => client.close()
+  }
 }
 
 export interface AccountOptions {
@@ -85,10 +85,7 @@ export interface AccountOptions {
 /** The vendor at this address, with more quota than any test needs. */
 export function providerAt(t: TestContext, { url, org, key, ca }: AccountOptions): Provider {
   const upstream = openUpstream({
-    baseUrl: new URL(url),
-    orgId: org,
-    apiKey: new Secret(key),
-    quota: { calls: 1_000_000, seconds: 60 },
+    account: accountOf({ url, org, key }),
     deadlineMs: 5_000,
     clock: systemClock,
     ...(ca !== undefined && { ca })

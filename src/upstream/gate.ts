@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  Failure,
+  UpstreamFailed,
+  UpstreamMalformed,
+  UpstreamThrottled,
+  UpstreamTooLate,
+  UpstreamUnreachable,
+  withOutcome
+} from '../domain/failures.ts'
+import type { Breaker } from './breaker.ts'
+import type { Ticket, UpstreamBudget } from './budget.ts'
+import { type Answer, type Call, type ClientOptions, UpstreamClient } from './client.ts'
+import type { Question } from './dyte-answers.ts'
+import type { Errand } from './provider.ts'
+
+export interface GateOptions {
+  budget: UpstreamBudget
+  breaker: Breaker
+  connecting: Pick<ClientOptions, 'baseUrl' | 'ca'>
+  deadlineMs: number
+}
+
+/** Who waits for the quota asks again so often. */
+const askAgainMs = 50
+/** Stops that hang must not hold back the others; there is one at a time for each meeting. */
+const stopConnections = 1_024
+/** Of its deadline; a start has two calls, and what it sends needs time too. */
+const waitShare = 1 / 3
+
+/**
+ * The way out to a vendor account: every call passes the breaker, then the budget, and goes out over the connections of its kind,
+ * so that nothing that hangs can hold back what is more urgent.
+ */
+export class Gate {
+  readonly #options: GateOptions
+  readonly #clients: Record<'reads' | 'looks' | 'stopLooks' | 'mutations' | 'stops', UpstreamClient>
+
+  constructor(options: GateOptions) {
+    this.#options = options
+    const connecting = { ...options.connecting, onLimit: options.budget.tell.bind(options.budget) }
+    this.#clients = {
+      reads: new UpstreamClient(connecting),
+      /** What a start, or a stop, has to look at. */
+      looks: new UpstreamClient(connecting),
+      stopLooks: new UpstreamClient(connecting),
+      mutations: new UpstreamClient({ ...connecting, keepAlive: false }),
+      stops: new UpstreamClient({ ...connecting, keepAlive: false, connections: stopConnections })
+    }
+  }
+
+  /** Sends a call once, if it may go out. */
+  async pass(errand: Errand, call: Call, expected?: readonly number[]): Promise<Answer> {
+    const { budget, breaker } = this.#options
+    const { ticket, probing } = await this.#letIn(errand, call)
+    const isInPause = budget.pausedForMs() > 0
+    try {
+      const answer = await this.#clientFor(errand, call).call(call, expected)
+      ticket.answered()
+      breaker.succeeded()
+      if (isInPause) budget.heard()
+      return answer
+    } catch (error) {
+      this.#count(error, errand, call, ticket, probing)
+      throw error
+    }
+  }
+
+  /** Waits for so long, or at most `atMostMs` of it. @throws the error when that is later than the call may end */
+  async pause(waitMs: number, { signal }: Pick<Call, 'signal'>, error: unknown, atMostMs = waitMs): Promise<void> {
+    if (waitMs > this.#options.deadlineMs || signal.aborted) throw error
+    await sleep(Math.min(waitMs, atMostMs), undefined, { signal }).catch(() => {
+      throw error
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#clients).map(client => client.close()))
+  }
+
+  #clientFor({ lane }: Errand, { method }: Question): UpstreamClient {
+    const { reads, looks, stopLooks, mutations, stops } = this.#clients
+    if (lane === 'read') return reads
+    if (lane === 'stop') return method === 'GET' ? stopLooks : stops
+    return method === 'GET' ? looks : mutations
+  }
+
+  #count(error: unknown, { tenantId }: Errand, { signal }: Call, ticket: Ticket, probing: boolean): void {
+    const { budget, breaker } = this.#options
+    const answered = error instanceof Failure && error.upstreamStatus !== undefined
+    if (answered) ticket.answered()
+    else ticket.lost()
+    if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
+    if (isFailing(error, signal)) breaker.failed(tenantId, probing)
+    else if (answered) breaker.succeeded()
+  }
+
+  /** Whatever does not get past breaker and budget was not sent. */
+  async #letIn(errand: Errand, call: Call): Promise<{ ticket: Ticket; probing: boolean }> {
+    const { budget, breaker } = this.#options
+    const { tenantId, lane } = errand
+    try {
+      if (lane === 'stop') return { ticket: budget.admit(errand), probing: false }
+      // Looked at before and taken after: who is refused, or waits, must not use up the probe.
+      breaker.check(tenantId)
+      const ticket = await this.#admitted(errand, call)
+      try {
+        return { ticket, probing: breaker.enter(tenantId) }
+      } catch (error) {
+        ticket.answered()
+        throw error
+      }
+    } catch (error) {
+      throw error instanceof Failure && call.method !== 'GET' ? withOutcome(error, 'not_sent') : error
+    }
+  }
+
+  /** A read is refused at once; a mutation may wait for its turn while that is in time. */
+  async #admitted(errand: Errand, call: Call): Promise<Ticket> {
+    const { budget, deadlineMs } = this.#options
+    if (errand.lane === 'read') return budget.admit(errand)
+    // What goes out when its time is almost over ends as unknown, and counts as a failure of the vendor.
+    let signal: AbortSignal | undefined
+    for (;;) {
+      try {
+        return budget.admit(errand)
+      } catch (error) {
+        if (!(error instanceof Failure)) throw error
+        signal ??= AbortSignal.any([call.signal, AbortSignal.timeout(Math.floor(deadlineMs * waitShare))])
+        await this.pause((error.retryAfterSeconds ?? 1) * 1_000, { signal }, error, askAgainMs)
+      }
+    }
+  }
+}
+
+/** The vendor is in trouble. Who hung up, and what the vendor refuses, say nothing of that; nor does its 408. */
+function isFailing(error: unknown, signal: AbortSignal): boolean {
+  if (error instanceof UpstreamTooLate) return signal.reason instanceof Error && signal.reason.name === 'TimeoutError'
+  if (error instanceof UpstreamFailed) return error.upstreamStatus !== 408
+  return error instanceof UpstreamUnreachable || (error instanceof UpstreamMalformed && !isRedirect(error))
+}
+
+function isRedirect({ upstreamStatus }: Failure): boolean {
+  return upstreamStatus !== undefined
+}

@@ -1,0 +1,48 @@
+import { NotOffered } from '../domain/failures.ts'
+import { dyte } from './dyte.ts'
+import type { Send } from './dyte-answers.ts'
+import { NoRoute } from './edge-errors.ts'
+import type { Provider } from './provider.ts'
+
+/**
+ * Cloudflare RealtimeKit: contract L2 behind another address (contract sections 1 and 4.5). What was in its reference once and
+ * is gone from its client (section 2, the last two columns) is tried: who answers it has it, who has no route for it does not.
+ */
+export function realtimekit(send: Send): Provider {
+  const l2 = dyte(send)
+  return {
+    ...l2,
+
+    /** From the list of all livestreams: the path of its own was dropped. */
+    async findOfMeeting(meetingId, page, signal) {
+      const [newest] = await l2.findRuns(meetingId, signal)
+      if (newest === undefined) return null
+      return l2.findLivestream(newest.livestream.id, page, signal)
+    },
+
+    createLivestream: (wish, signal) => ifOffered(l2.createLivestream(wish, signal)),
+    setEnabled: (id, enabled, signal) => ifOffered(l2.setEnabled(id, enabled, signal)),
+    resetStreamKey: (id, signal) => ifOffered(l2.resetStreamKey(id, signal)),
+    findRunsOfSession: (id, page, signal) => ifOffered(l2.findRunsOfSession(id, page, signal)),
+
+    onStage(meetingId, action, whom, signal) {
+      const done = l2.onStage(meetingId, action, whom, signal)
+      return action === 'mute' ? ifOffered(done) : done
+    },
+    onWholeStage(meetingId, action, wish, signal) {
+      const done = l2.onWholeStage(meetingId, action, wish, signal)
+      return action === 'mute' ? ifOffered(done) : done
+    }
+  }
+}
+
+/** @throws NotOffered instead of NoRoute */
+async function ifOffered<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (!(error instanceof NoRoute)) throw error
+    const mutation = error.outcome !== undefined
+    throw new NotOffered({ cause: error, ...(mutation && { outcome: 'failed' }) })
+  }
+}

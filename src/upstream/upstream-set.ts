@@ -1,0 +1,187 @@
+import type { Clock } from '../domain/clock.ts'
+import { Failure } from '../domain/failures.ts'
+import type { UpstreamAccount } from '../domain/upstream-account.ts'
+import { openUpstream } from './open-upstream.ts'
+import type { Upstream, Upstreams } from './provider.ts'
+import type { Spent } from './quota-use.ts'
+import { canRecord, readRecord, recordFile, spentBefore, UpstreamRecorder } from './record.ts'
+
+export interface UpstreamSetOptions {
+  /** Where it is kept what of each quota is used. */
+  dataDir: string
+  deadlineMs: number
+  clock: Clock
+  log: { error(facts: object, message: string): void }
+  ca?: string | undefined
+  /** Another credential of an upstream is used from now on. */
+  onCredential?(name: string, position: number): void
+  /** Who or what an upstream can't be taken away from, in words; null when nobody needs it. */
+  neededBy?(name: string): Promise<string | null>
+}
+
+/** A list of upstreams that can't be used instead of the one in use; the message says why. */
+export class UpstreamsRejected extends Error {}
+
+interface Opened {
+  account: UpstreamAccount
+  upstream: Upstream
+  recorder: UpstreamRecorder
+}
+
+/** The vendor accounts of a running gateway, which can change while calls go on. */
+export class UpstreamSet {
+  readonly #options: UpstreamSetOptions
+  readonly #opened = new Map<string, Opened>()
+  readonly #upstreams = new Map<string, Upstream>()
+  /** Accounts that were replaced, while their last calls end. */
+  readonly #leaving = new Set<Promise<void>>()
+
+  constructor(options: UpstreamSetOptions) {
+    this.#options = options
+  }
+
+  /** The accounts by name; it shows each change at once. */
+  get upstreams(): Upstreams {
+    return this.#upstreams
+  }
+
+  /** At the start: the vendors are not asked, since a gateway must start while one is away. */
+  async open(accounts: readonly UpstreamAccount[]): Promise<void> {
+    for (const account of accounts) await this.#put(account, await this.#spentBefore(account))
+  }
+
+  /**
+   * Takes another list, all of it or nothing; false when it is the same. Each credential that is new is shown to its vendor first.
+   * @throws UpstreamsRejected that says what is wrong with it
+   */
+  async replace(accounts: readonly UpstreamAccount[]): Promise<boolean> {
+    const { deadlineMs } = this.#options
+    await this.#checkNames(accounts)
+    const steps: (() => unknown)[] = []
+    const tried: Upstream[] = []
+    try {
+      for (const account of accounts) {
+        const opened = this.#opened.get(account.name)
+        const signal = AbortSignal.timeout(deadlineMs)
+        if (opened !== undefined && isSameAccount(opened.account, account)) {
+          if (isSame(opened.account, account)) continue
+          const use = await asked(account, opened.upstream.chooseCredential(account.credentials, signal))
+          steps.push(() => {
+            use()
+            opened.account = account
+          })
+        } else {
+          const trial = openUpstream({ account, ...this.#given() })
+          tried.push(trial)
+          await asked(account, trial.probe(signal))
+          steps.push(() => this.#swap(account, opened, trial.spent()))
+        }
+      }
+    } finally {
+      for (const trial of tried) this.#leave(trial)
+    }
+    for (const step of steps) await step()
+    const names = accounts.map(({ name }) => name)
+    const gone = [...this.#opened.keys()].filter(one => !names.includes(one))
+    for (const name of gone) await this.#remove(name)
+    return steps.length + gone.length > 0
+  }
+
+  /** Ends idle connections, lets calls under way finish, and leaves what is used of each quota. */
+  async close(): Promise<void> {
+    for (const name of [...this.#opened.keys()]) await this.#remove(name)
+    await Promise.all(this.#leaving)
+  }
+
+  async #checkNames(accounts: readonly UpstreamAccount[]): Promise<void> {
+    for (const { account } of this.#opened.values()) {
+      const { name } = account
+      const next = accounts.find(other => other.name === name)
+      if (next === undefined) {
+        const reason = await this.#options.neededBy?.(name)
+        if (reason != null) throw new UpstreamsRejected(`upstream ${name} is missing, and ${reason}`)
+      } else if (next.identity.reveal() !== account.identity.reveal()) {
+        // Its meetings would be looked for where they never were.
+        throw new UpstreamsRejected(`upstream ${name} is another account now: another account needs another name`)
+      }
+    }
+  }
+
+  /** What counts of the quota goes over to the one that follows. */
+  async #swap(account: UpstreamAccount, before: Opened | undefined, trial: readonly Spent[]): Promise<void> {
+    await before?.recorder.close()
+    const spent = before?.upstream.spent() ?? (await this.#spentBefore(account))
+    await this.#put(account, [...spent, ...trial])
+    if (before !== undefined) this.#leave(before.upstream)
+  }
+
+  async #put(account: UpstreamAccount, spent: readonly Spent[]): Promise<void> {
+    const { clock, log } = this.#options
+    const { name } = account
+    let recorder: UpstreamRecorder | undefined
+    const upstream = openUpstream({
+      account,
+      ...this.#given(),
+      spentBefore: spent,
+      onSent: () => recorder?.noticed(),
+      onCredential: position => this.#options.onCredential?.(name, position)
+    })
+    recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, log })
+    await recorder.start()
+    this.#opened.set(name, { account, upstream, recorder })
+    this.#upstreams.set(name, upstream)
+  }
+
+  async #remove(name: string): Promise<void> {
+    const opened = this.#opened.get(name)
+    this.#opened.delete(name)
+    this.#upstreams.delete(name)
+    await opened?.recorder.close()
+    if (opened !== undefined) this.#leave(opened.upstream)
+  }
+
+  #leave(upstream: Upstream): void {
+    const left = upstream.close().finally(() => this.#leaving.delete(left))
+    this.#leaving.add(left)
+  }
+
+  #given() {
+    const { deadlineMs, clock, ca } = this.#options
+    return { deadlineMs, clock, ...(ca !== undefined && { ca }) }
+  }
+
+  #fileOf({ name }: UpstreamAccount): string {
+    return recordFile(this.#options.dataDir, name)
+  }
+
+  async #spentBefore(account: UpstreamAccount): Promise<Spent[]> {
+    const file = this.#fileOf(account)
+    const [record, isWritable] = await Promise.all([readRecord(file), canRecord(file)])
+    return spentBefore(record, account.quota, this.#options.clock.now(), isWritable)
+  }
+}
+
+/** @throws UpstreamsRejected when the vendor says no, or can't be asked */
+async function asked<T>({ name }: UpstreamAccount, answer: Promise<T | null | false>): Promise<T> {
+  const said = await answer.catch(error => {
+    if (!(error instanceof Failure)) throw error
+    throw new UpstreamsRejected(`upstream ${name} could not be asked: ${error.message}`, { cause: error })
+  })
+  if (said === null || said === false)
+    throw new UpstreamsRejected(`the vendor refuses the credentials of upstream ${name}`)
+  return said
+}
+
+/** But for the credentials, which can change while calls go on. */
+function isSameAccount(one: UpstreamAccount, other: UpstreamAccount): boolean {
+  return isSame({ ...one, credentials: [] }, { ...other, credentials: [] })
+}
+
+function isSame(one: UpstreamAccount, other: UpstreamAccount): boolean {
+  return textOf(one) === textOf(other)
+}
+
+/** In it nothing is hidden: to compare, and nothing else. */
+function textOf({ baseUrl, identity, credentials, ...rest }: UpstreamAccount): string {
+  return JSON.stringify([baseUrl.href, identity.reveal(), credentials.map(one => one.reveal()), Object.entries(rest)])
+}

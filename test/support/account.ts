@@ -1,0 +1,26 @@
+import type { Quota } from '../../src/domain/quota.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import type { UpstreamAccount } from '../../src/domain/upstream-account.ts'
+import type { Simulator } from '../../src/simulator/simulator.ts'
+
+/** The simulated vendor's account with a quota that no test uses up. */
+export function accountOf(
+  { url, org, key }: Pick<Simulator, 'url' | 'org' | 'key'>,
+  given: Partial<UpstreamAccount> = {}
+): UpstreamAccount {
+  const quota: Quota = { calls: 1_000_000, seconds: 60 }
+  return {
+    name: 'default',
+    provider: 'dyte',
+    baseUrl: new URL(url),
+    identity: new Secret(`dyte ${org}`),
+    credentials: [basic(org, key)],
+    quota,
+    dedicatedTo: null,
+    ...given
+  }
+}
+
+export function basic(org: string, key: string): Secret {
+  return new Secret(`Basic ${Buffer.from(`${org}:${key}`).toString('base64')}`)
+}
