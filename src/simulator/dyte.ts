@@ -20,6 +20,7 @@ export function dyte(world: World): Dialect {
       headers: { 'retry-after': String(seconds), 'x-envoy-ratelimited': 'true', server: 'envoy' }
     }),
     limitFields: () => ({}),
+    beside: {},
     offers: () => true
   }
 }

@@ -5,7 +5,7 @@ import type { SimulatedLivestream } from './shapes.ts'
 
 /**
  * A running stand-in for Dyte v2 or Cloudflare RealtimeKit: state, faults and a journal. `control.ts` says how to steer it
- * from another process. Not imitated: webhooks, participants' tokens, `manual_ingest` and RealtimeKit's list of apps.
+ * from another process. Not imitated: webhooks, participants' tokens, `manual_ingest` and more than one app.
  */
 export interface Simulator {
   vendor: Vendor

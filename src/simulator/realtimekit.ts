@@ -1,5 +1,6 @@
-import type { Answer } from './answers.ts'
+import { type Answer, iso } from './answers.ts'
 import type { Dialect } from './dialect.ts'
+import { paged } from './lists.ts'
 import type { World } from './state.ts'
 
 /** The operations that Cloudflare's document once had and npm `cloudflare` 7.3.0 has not: the ○ rows of contract section 2. */
@@ -24,12 +25,14 @@ const bearer = /^Bearer +([\w.~+/-]+=*)$/i
  */
 export function realtimekit(world: World): Dialect {
   const { account, app, badToken, dropped } = world.settings
+  const kit = `${basePath}/accounts/${account}/realtime/kit`
+  const onlyApp = { id: app, name: 'simulated', created_at: iso(world.now()) }
   const noSuchUri = { code: 7000, message: 'No route for that URI' }
   const notAuthentic = (status: number): Answer => edgeError(status, { code: 10000, message: 'Authentication error' })
 
   return {
     basePath,
-    apiPath: `${basePath}/accounts/${account}/realtime/kit/${app}`,
+    apiPath: `${kit}/${app}`,
     refusal(path, authorization) {
       if (authorization === undefined) {
         const message = 'Missing X-Auth-Key, X-Auth-Email or Authorization headers'
@@ -42,7 +45,7 @@ export function realtimekit(world: World): Dialect {
       if (inAccount === undefined) return undefined
       const isAccount = /^[0-9a-f]{32}$/i.test(inAccount)
       if (isAccount && inAccount !== account) return notAuthentic(403)
-      if (isAccount && inApp === app) return undefined
+      if (isAccount && (inApp === app || path === `${kit}/apps`)) return undefined
       const message = `Could not route to ${path.slice(basePath.length)}, perhaps your object identifier is invalid?`
       return edgeError(404, { code: 7003, message }, noSuchUri)
     },
@@ -55,6 +58,13 @@ export function realtimekit(world: World): Dialect {
       ratelimit: `"default";r=${left};t=${Math.ceil(resetMs / 1_000)}`,
       'ratelimit-policy': `"default";q=${quota.calls};w=${quota.windowMs / 1_000}`
     }),
+    beside: {
+      // The account's apps, of which there is one (contract section 4.5).
+      [`GET ${kit}/apps`]({ query }) {
+        const { page, paging } = paged([onlyApp], query)
+        return { status: 200, body: { success: true, data: page, paging } }
+      }
+    },
     offers: operation => dropped === 'answer' || !noLongerDocumented.has(operation)
   }
 }

@@ -30,7 +30,7 @@ export function createVendor(world: World, dialect: Dialect): (request: VendorRe
     const { path, query } = split(target)
     const refusal = dialect.refusal(path, authorization)
     if (refusal) return refusal
-    const route = findRoute(routes, method, pathIn(dialect, path) ?? '')
+    const route = findRoute(routes, method, pathIn(dialect, path) ?? '') ?? findRoute(dialect.beside, method, path)
     if (!route) return dialect.noRoute(method, path)
     try {
       return route.handle({ id: route.id, query, body: parse(body) })
