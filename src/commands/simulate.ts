@@ -1,4 +1,4 @@
-import { createSimulator, type SimulatorOptions } from '../simulator/simulator.ts'
+import { createSimulator, type Simulator, type SimulatorOptions } from '../simulator/simulator.ts'
 import { cannotListen } from './cannot-listen.ts'
 import { type Io, type JsonOption, print, UsageError } from './io.ts'
 import { onSignal } from './on-signal.ts'
@@ -7,8 +7,14 @@ import { onSignal } from './on-signal.ts'
 export interface SimulateOptions extends JsonOption {
   host?: string
   port: string
+  vendor?: string
   org?: string
   key?: string
+  account?: string
+  app?: string
+  token?: string
+  badToken?: string
+  dropped?: string
   contract?: string
   liveAfter?: string
   startWhileLive?: string
@@ -31,48 +37,36 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
     await simulator.close()
     throw error instanceof Error ? new UsageError(error.message.replace('meeting: "id"', '--meeting')) : error
   }
-  const { url, org, key, origin } = simulator
-  print(
-    io,
-    options,
-    { url, org, key, control: `${origin}/_simulator` },
-    [`the simulated vendor listens: ${url}`, `DYTE_BASE_URL=${url}`, `DYTE_ORG_ID=${org}`, `DYTE_API_KEY=${key}`].join(
-      '\n'
-    )
-  )
+  const { url, origin } = simulator
+  const { credentials, lines } = toConfigure(simulator)
+  const text = [`the simulated vendor listens: ${url}`, ...lines].join('\n')
+  print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
   onSignal(io, () => simulator.close())
 }
 
-function readOptions(options: SimulateOptions): SimulatorOptions {
-  const {
-    host,
-    org,
-    key,
-    contract,
-    startWhileLive,
-    activeDuringInvoked,
-    stopWithNothingLive,
-    livestreamId,
-    lists,
-    quota
-  } = options
-  const words = {
-    host,
-    org,
-    key,
-    contract,
-    startWhileLive,
-    activeDuringInvoked,
-    stopWithNothingLive,
-    livestreamId,
-    lists,
-    quota
+/** What a gateway needs to know of it, for programs and as lines of its environment. */
+function toConfigure({ vendor, url, org, key, account, app, token }: Simulator): {
+  credentials: Record<string, string>
+  lines: string[]
+} {
+  if (vendor === 'dyte') {
+    const lines = [`DYTE_BASE_URL=${url}`, `DYTE_ORG_ID=${org}`, `DYTE_API_KEY=${key}`]
+    return { credentials: { org, key }, lines }
   }
-  const given = Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined))
+  const lines = [
+    `REALTIMEKIT_BASE_URL=${url}`,
+    `REALTIMEKIT_ACCOUNT_ID=${account}`,
+    `REALTIMEKIT_APP_ID=${app}`,
+    `REALTIMEKIT_API_TOKEN=${token}`
+  ]
+  return { credentials: { account, app, token }, lines }
+}
+
+function readOptions({ port, liveAfter, meeting: _meeting, json: _json, ...words }: SimulateOptions): SimulatorOptions {
   return {
-    ...(given as SimulatorOptions), // each word is checked by the simulator itself, which names what is wrong
-    port: wholeNumber('--port', options.port),
-    ...(options.liveAfter !== undefined && { liveAfterMs: wholeNumber('--live-after', options.liveAfter) })
+    ...(words as SimulatorOptions), // each word is checked by the simulator itself, which names what is wrong
+    port: wholeNumber('--port', port),
+    ...(liveAfter !== undefined && { liveAfterMs: wholeNumber('--live-after', liveAfter) })
   }
 }
 

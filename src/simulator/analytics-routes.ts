@@ -1,27 +1,37 @@
 import { iso, success } from './answers.ts'
-import { inTime } from './lists.ts'
+import { inTime, inTimeOrSeconds } from './lists.ts'
 import { liveSeconds, type Run } from './livestream.ts'
 import type { Call, Routes } from './route.ts'
 import type { World } from './state.ts'
 
-/** Figures of the whole organization, L2 only (contract section 4.3). */
+/**
+ * Figures of the whole organization, L2 only (contract section 4.3). RealtimeKit takes Unix seconds as well, and gives plain
+ * dates and one object overall (section 4.5).
+ */
 export function analyticsRoutes(world: World): Routes {
-  if (world.settings.contract === 'L1') return {}
+  const { contract, lists, vendor } = world.settings
+  if (contract === 'L1') return {}
+  const isDyte = vendor === 'dyte'
   return {
     'GET /analytics/livestreams/overall': call => {
       const overall = totals(runs(world, call), world.now())
-      if (world.settings.lists === 'schema') return success(overall)
+      if (!isDyte || lists === 'schema') return success(overall)
       return success([{ date: iso(startOfDay(world.now())), ...overall }])
     },
     'GET /analytics/livestreams/daywise': call => {
       const byDay = Map.groupBy(runs(world, call), run => startOfDay(run.invokedAt))
-      return success([...byDay].map(([day, ofDay]) => ({ date: iso(day), ...totals(ofDay, world.now()) })))
+      return success(
+        [...byDay].map(([day, ofDay]) => ({
+          date: isDyte ? iso(day) : iso(day).slice(0, 10),
+          ...totals(ofDay, world.now())
+        }))
+      )
     }
   }
 }
 
 function runs(world: World, { query }: Call): Run[] {
-  const isInTime = inTime(query)
+  const isInTime = (world.settings.vendor === 'dyte' ? inTime : inTimeOrSeconds)(query)
   return [...world.runs.values()].filter(run => isInTime(run.invokedAt))
 }
 

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { Answer } from './answers.ts'
+import type { Dialect } from './dialect.ts'
 import type { Fault, Mutation } from './faults.ts'
 import { isObject } from './rules.ts'
 
 /** The answer that stands instead of the real one; undefined when the fault only changes, delays or slows the real one. */
-export function substitute(fault: Fault): Answer | undefined {
+export function substitute(fault: Fault, dialect: Dialect): Answer | undefined {
   const { status, body, retryAfterSeconds, redirect, garbage, huge } = fault
   if (retryAfterSeconds !== undefined) {
-    const envoy = { 'retry-after': String(retryAfterSeconds), 'x-envoy-ratelimited': 'true', server: 'envoy' }
-    return { status: status ?? 429, headers: envoy, ...(body !== undefined && { body }) }
+    const { status: usual, ...answer } = dialect.tooMany(retryAfterSeconds)
+    return { status: status ?? usual, ...answer, ...(body !== undefined && { body }) }
   }
   if (redirect !== undefined) return { status: status ?? 302, headers: { location: redirect } }
   if (garbage) return { status: status ?? 200, body: '<html>this is not what was asked for' }
@@ -18,13 +19,14 @@ export function substitute(fault: Fault): Answer | undefined {
 }
 
 /** Whether the request goes unanswered or gets something else: then no work is done, unless `afterWork`. */
-export function replacesWork(fault: Fault): boolean {
-  return !fault.afterWork && (fault.hangUp === true || fault.stall === true || substitute(fault) !== undefined)
+export function replacesWork(fault: Fault, dialect: Dialect): boolean {
+  const isSilent = fault.hangUp === true || fault.stall === true
+  return !fault.afterWork && (isSilent || substitute(fault, dialect) !== undefined)
 }
 
 /** The answer in its broken form: another one, or the real one with some of it changed. */
-export function broken(real: Answer | undefined, fault: Fault): Answer {
-  const answer = substitute(fault) ?? real ?? { status: 200 }
+export function broken(real: Answer | undefined, fault: Fault, dialect: Dialect): Answer {
+  const answer = substitute(fault, dialect) ?? real ?? { status: 200 }
   const headers = { ...answer.headers, ...fault.headers }
   const { body } = answer
   return fault.mutate && isObject(body)

@@ -1,5 +1,5 @@
 /**
- * The control endpoint, for tests and demos that run in another process. It shares the port, stands outside of /v2, and
+ * The control endpoint, for tests and demos that run in another process. It shares the port, stands outside of the vendor's paths, and
  * its calls are not in the journal. Answers have the vendor's envelope; a bad body is a 400 that names the field.
  *
  * | call                            | does                                                                      |
@@ -9,16 +9,18 @@
  * | `GET /_simulator/journal`       | the vendor requests so far, oldest first; credentials as fingerprints     |
  * | `GET /_simulator/livestreams`   | the true state: id, meeting_id, status, stream_key, starts, sessions      |
  * | `POST /_simulator/meetings`     | adds a meeting: `id`, `title`, `status`, `live_stream_on_start`, all optional |
+ * | `PUT /_simulator/credentials`  | which API keys (Dyte) or tokens (RealtimeKit) get in from now on          |
  * | `GET /_simulator/health`        | `{"status": "ok"}`                                                        |
  *
  * curl -d '{"match":{"method":"POST"},"hangUp":true,"afterWork":true}' http://127.0.0.1:4100/_simulator/faults
+ * curl -X PUT -d '{"credentials":["one","another"]}' http://127.0.0.1:4100/_simulator/credentials
  *
  * It asks for no credentials: leave the simulator on loopback.
  */
 import { type Answer, failure, success } from './answers.ts'
 import type { Fault } from './faults.ts'
 import { withoutCredentials } from './journal.ts'
-import { isObject } from './rules.ts'
+import { assertFields, isObject, type Rule } from './rules.ts'
 import type { Simulator } from './simulator.ts'
 
 /** Whether a request is for the control endpoint. */
@@ -38,6 +40,8 @@ export function control(simulator: Simulator, method: string, target: string, bo
   }
 }
 
+const list: Rule = { says: 'an array', kind: Array.isArray }
+
 const calls: Record<string, (simulator: Simulator, body: string) => Answer> = {
   'POST /faults': (simulator, body) => {
     const { times = 1, ...fault } = parse(body)
@@ -51,6 +55,13 @@ const calls: Record<string, (simulator: Simulator, body: string) => Answer> = {
   'GET /journal': simulator => success(simulator.journal.map(withoutCredentials)),
   'GET /livestreams': simulator => success(simulator.livestreams()),
   'POST /meetings': (simulator, body) => success(simulator.addMeeting(parse(body)), 201),
+  'PUT /credentials': (simulator, body) => {
+    const wish: { credentials: unknown } = { credentials: null, ...parse(body) }
+    assertFields('accept', { credentials: list }, wish)
+    const credentials = wish.credentials as string[] // `accept` looks at each
+    simulator.accept(...credentials)
+    return success({ accepted: credentials.length })
+  },
   'GET /health': () => success({ status: 'ok' })
 }
 

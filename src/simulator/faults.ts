@@ -8,7 +8,7 @@ import { assertFields, boolean, isObject, number, object, oneOf, type Rule, stri
  */
 export interface Fault {
   /**
-   * Which requests it hits; absent: any. `path` is relative to /v2, without the query; `*` stands for a part of one
+   * Which requests it hits; absent: any. `path` is relative to the vendor's API, without the query; `*` stands for a part of one
    * segment, `**` for anything.
    */
   match?: { method?: string; path?: string }
@@ -33,7 +33,7 @@ export interface Fault {
   drip?: { bytesPerSecond: number }
   /** An answer of so many bytes of JSON, at least those of its envelope. */
   huge?: number
-  /** The vendor's 429 without a body (contract section 6). */
+  /** The 429 of the vendor's edge (contract section 6), at Dyte without a body. */
   retryAfterSeconds?: number
   /** 302 to this location. */
   redirect?: string
@@ -119,7 +119,7 @@ export class Faults {
     this.#standing = []
   }
 
-  /** The fault of this request. `path` is relative to /v2, or null for a request elsewhere, which no pattern fits. */
+  /** The fault of this request. `path` is relative to the vendor's API, or null for a request elsewhere, which no pattern fits. */
   take(method: string, path: string | null): Fault | undefined {
     const fits = (fault: Fault): boolean => matches(fault, method, path)
     const next = this.#queued.findIndex(fits)

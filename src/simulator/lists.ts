@@ -49,15 +49,24 @@ export function word<Word extends string>(query: URLSearchParams, name: string, 
 
 /** `start_time` and `end_time`, both included. Which time of an item they mean is not confirmed: here, when it began. */
 export function inTime(query: URLSearchParams): (at: number) => boolean {
-  const from = time(query, 'start_time') ?? Number.NEGATIVE_INFINITY
-  const to = time(query, 'end_time') ?? Number.POSITIVE_INFINITY
+  return between(query, Date.parse)
+}
+
+/** The same, in Unix seconds or ISO 8601: current and earlier captures of RealtimeKit's analytics differ (contract section 4.5). */
+export function inTimeOrSeconds(query: URLSearchParams): (at: number) => boolean {
+  return between(query, text => (/^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text)))
+}
+
+function between(query: URLSearchParams, parse: (text: string) => number): (at: number) => boolean {
+  const from = time(query, 'start_time', parse) ?? Number.NEGATIVE_INFINITY
+  const to = time(query, 'end_time', parse) ?? Number.POSITIVE_INFINITY
   return at => from <= at && at <= to
 }
 
-function time(query: URLSearchParams, name: string): number | null {
+function time(query: URLSearchParams, name: string, parse: (text: string) => number): number | null {
   const value = query.get(name)
   if (value === null) return null
-  const at = Date.parse(value)
+  const at = parse(value)
   if (Number.isNaN(at)) throw new Refusal(400, `BAD_REQUEST: "${name}" must be a valid ISO 8601 date`)
   return at
 }

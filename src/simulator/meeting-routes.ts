@@ -1,7 +1,7 @@
 import { type Answer, checkBody, Refusal, success } from './answers.ts'
-import { inTime, paged, sorted } from './lists.ts'
+import { inTime, paged, sorted, word } from './lists.ts'
 import { livestreamName, oneL2, pageL1, sessionsPage } from './livestream-routes.ts'
-import { type MeetingFields, meetingShape, partOfMeeting, pick, wholeMeeting } from './meeting.ts'
+import { type Meeting, type MeetingFields, meetingShape, partOfMeeting, pick, wholeMeeting } from './meeting.ts'
 import type { Call, Routes } from './route.ts'
 import { isObject, type Rules } from './rules.ts'
 import { activeL2, livestreamL1, livestreamL2, startedL1, startedL2 } from './shapes.ts'
@@ -18,19 +18,20 @@ const startBody: Rules = {
 
 /** Meetings, and livestreams by their meeting (contract sections 3, 4.3 and 5). */
 export function meetingRoutes(world: World): Routes {
-  const isL1 = world.settings.contract === 'L1'
+  const { contract, vendor } = world.settings
+  const whole = wholeMeeting(vendor)
   return {
     'POST /meetings': ({ body }) => {
-      checkBody(wholeMeeting, body)
-      return success(meetingShape(world.addMeeting(pick(wholeMeeting, body))), 201)
+      checkBody(whole, body)
+      return success(meetingShape(world.addMeeting(pick(whole, body)), vendor), 201)
     },
     'GET /meetings': call => list(world, call),
-    'GET /meetings/{id}': ({ id }) => success(meetingShape(world.meeting(id))),
-    'PATCH /meetings/{id}': call => edit(world, call, partOfMeeting, fields => fields),
+    'GET /meetings/{id}': ({ id }) => success(meetingShape(world.meeting(id), vendor)),
+    'PATCH /meetings/{id}': call => edit(world, call, partOfMeeting(vendor), fields => fields),
     'POST /meetings/{id}/livestreams': call => start(world, call),
     'GET /meetings/{id}/active-livestream': call => active(world, call),
     'POST /meetings/{id}/active-livestream/stop': call => stop(world, call),
-    ...(isL1 ? routesL1(world) : routesL2(world))
+    ...(contract === 'L1' ? routesL1(world) : routesL2(world))
   }
 }
 
@@ -44,7 +45,8 @@ function routesL1(world: World): Routes {
 function routesL2(world: World): Routes {
   return {
     // A meeting's status is set by PATCH only, so that replacing the rest does not bring it back to life.
-    'PUT /meetings/{id}': call => edit(world, call, wholeMeeting, ({ status }) => ({ ...(status && { status }) })),
+    'PUT /meetings/{id}': call =>
+      edit(world, call, wholeMeeting(world.settings.vendor), ({ status }) => ({ ...(status && { status }) })),
     'GET /meetings/{id}/livestream': ({ id, query }) => {
       const livestreams = world.meeting(id).livestreams.toReversed()
       const [latest] = livestreams
@@ -59,12 +61,22 @@ function routesL2(world: World): Routes {
 
 function list(world: World, { query }: Call): Answer {
   const isInTime = inTime(query)
+  const isWanted = hasStatus(world, query)
   const search = (query.get('search') ?? '').toLowerCase()
   const wanted = sorted(world.meetings.values(), query)
-    .filter(one => isInTime(one.createdAt))
+    .filter(one => isInTime(one.createdAt) && isWanted(one))
     .filter(one => one.id.includes(search) || (one.fields.title ?? '').toLowerCase().includes(search))
   const { page, paging } = paged(wanted, query)
-  return { status: 200, body: { success: true, data: page.map(meetingShape), paging } }
+  return {
+    status: 200,
+    body: { success: true, data: page.map(one => meetingShape(one, world.settings.vendor)), paging }
+  }
+}
+
+/** The filter `status` is RealtimeKit's alone (contract section 4.5). */
+function hasStatus({ settings }: World, query: URLSearchParams): (meeting: Meeting) => boolean {
+  const status = settings.vendor === 'dyte' ? null : word(query, 'status', ['ACTIVE', 'INACTIVE'])
+  return ({ fields }) => status === null || (fields.status ?? 'ACTIVE') === status
 }
 
 function edit(world: World, { id, body }: Call, rules: Rules, kept: (fields: MeetingFields) => MeetingFields): Answer {
@@ -72,7 +84,7 @@ function edit(world: World, { id, body }: Call, rules: Rules, kept: (fields: Mee
   checkBody(rules, body)
   meeting.fields = { ...kept(meeting.fields), ...pick(rules, body) }
   meeting.updatedAt = world.now()
-  return success(meetingShape(meeting))
+  return success(meetingShape(meeting, world.settings.vendor))
 }
 
 function start(world: World, { id, body }: Call): Answer {

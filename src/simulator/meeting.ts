@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { iso } from './answers.ts'
 import type { Livestream } from './livestream.ts'
-import { boolean, nullable, object, oneOf, type Rules, string, text } from './rules.ts'
+import type { Vendor } from './options.ts'
+import { boolean, nullable, number, object, oneOf, type Rules, string, text } from './rules.ts'
 import type { MeetingSession } from './stage.ts'
 
 /** The fields of a meeting that a caller can set (contract section 5), in the vendor's words. */
@@ -15,6 +16,9 @@ export interface MeetingFields {
   preferred_region?: string | null
   recording_config?: object
   ai_config?: object
+  /** RealtimeKit alone, like the next. */
+  session_keep_alive_time_in_secs?: number
+  transcribe_on_end?: boolean
 }
 
 export interface Meeting {
@@ -31,21 +35,29 @@ export interface Meeting {
 /** Ids of meetings are UUIDs in every path (contract section 4.3). */
 export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
-const settable: Rules = {
+const common: Rules = {
   title: nullable(string),
   record_on_start: nullable(boolean),
   live_stream_on_start: nullable(boolean),
   persist_chat: boolean,
   summarize_on_end: boolean,
-  preferred_region: nullable(oneOf('ap-south-1', 'ap-southeast-1', 'us-east-1', 'eu-central-1')),
   recording_config: object,
   ai_config: object
+}
+/** What the vendors do not share (contract section 4.5). */
+const own: Record<Vendor, Rules> = {
+  dyte: { preferred_region: nullable(oneOf('ap-south-1', 'ap-southeast-1', 'us-east-1', 'eu-central-1')) },
+  realtimekit: { session_keep_alive_time_in_secs: number(60, 600, true), transcribe_on_end: boolean }
+}
+const defaults: Record<Vendor, MeetingFields> = {
+  dyte: {},
+  realtimekit: { session_keep_alive_time_in_secs: 60, transcribe_on_end: false }
 }
 const status = oneOf('ACTIVE', 'INACTIVE')
 
 /** Bodies of POST and PUT: no status, a meeting is retired with PATCH only (contract section 2). */
-export const wholeMeeting: Rules = settable
-export const partOfMeeting: Rules = { ...settable, status }
+export const wholeMeeting = (vendor: Vendor): Rules => ({ ...common, ...own[vendor] })
+export const partOfMeeting = (vendor: Vendor): Rules => ({ ...wholeMeeting(vendor), status })
 /** What a test or the control endpoint may say of a new meeting. */
 export const newMeeting: Rules = {
   id: text('a UUID', value => uuid.test(value)),
@@ -65,13 +77,14 @@ export function createMeeting(fields: MeetingFields, at: number, id: string = ra
 }
 
 /** The vendor's Meeting; its optional configurations appear only when they were set. */
-export function meetingShape({ id, fields, createdAt, updatedAt }: Meeting): object {
+export function meetingShape({ id, fields, createdAt, updatedAt }: Meeting, vendor: Vendor): object {
   return {
     id,
     title: null,
     status: 'ACTIVE',
     persist_chat: false,
     summarize_on_end: false,
+    ...defaults[vendor],
     ...fields,
     record_on_start: fields.record_on_start ?? false,
     live_stream_on_start: fields.live_stream_on_start ?? false,

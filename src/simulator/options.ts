@@ -1,17 +1,30 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { uuid } from './meeting.ts'
 import { readQuota } from './quota.ts'
 import { assertFields, boolean, callback, number, oneOf, type Rule, text } from './rules.ts'
 
+export type Vendor = 'dyte' | 'realtimekit'
+
 /** How the stand-in behaves. The switches answer the open questions of contract section 11, one way or the other. */
 export interface SimulatorOptions {
+  /** Whose API it speaks: Dyte v2 (default) or Cloudflare RealtimeKit, contract section 1. */
+  vendor?: Vendor
   /** Address to listen on. Default 127.0.0.1: the control endpoint asks for no credentials. */
   host?: string
   /** Default 0: any free port. */
   port?: number
-  /** The organization id and API key that Basic auth must carry. Default: made anew for each run. */
+  /** Dyte: the organization id and API key that Basic auth must carry. Default: made anew for each run. */
   org?: string
   key?: string
-  /** The vendor's contract before (L1) or since (L2) July 2023, contract section 0. Default L2. */
+  /** RealtimeKit: the account and the app in the path, and the token that Bearer auth must carry. Default: made anew for each run. */
+  account?: string
+  app?: string
+  token?: string
+  /** RealtimeKit: the status of a wrong token (open question 8). Default 401. */
+  badToken?: '401' | '403'
+  /** RealtimeKit: whether what the vendor's document no longer has still answers (open question 9). Default gone. */
+  dropped?: 'gone' | 'answer'
+  /** Dyte: the contract before (L1) or since (L2) July 2023, contract section 0. Default L2, which RealtimeKit is always. */
   contract?: 'L1' | 'L2'
   /** From INVOKED to LIVE, in milliseconds. Default 2000. 0: LIVE at the next look. */
   liveAfterMs?: number
@@ -38,11 +51,23 @@ export interface SimulatorOptions {
 /** The options with every gap filled. */
 export type Settings = Readonly<Required<SimulatorOptions>>
 
+/** Set with the other vendor they would be accepted and ignored. */
+const ofVendor: Record<Vendor, (keyof SimulatorOptions)[]> = {
+  dyte: ['org', 'key', 'contract'],
+  realtimekit: ['account', 'app', 'token', 'badToken', 'dropped']
+}
+
 const rules: Record<keyof SimulatorOptions, Rule> = {
+  vendor: oneOf('dyte', 'realtimekit'),
   host: text('a non-empty string', value => value !== ''),
   port: number(0, 65_535),
   org: text('a non-empty string without a colon, which would end it in Basic auth', value => /^[^:]+$/.test(value)),
   key: text('a non-empty string', value => value !== ''),
+  account: text('32 hexadecimal digits', value => /^[0-9a-f]{32}$/i.test(value)),
+  app: text('a UUID, or 32 hexadecimal digits', value => uuid.test(value) || /^[0-9a-f]{32}$/i.test(value)),
+  token: text('a string that can stand in a Bearer header', value => /^[\w.~+/-]+=*$/.test(value)),
+  badToken: oneOf('401', '403'),
+  dropped: oneOf('gone', 'answer'),
   contract: oneOf('L1', 'L2'),
   liveAfterMs: number(0, Number.MAX_SAFE_INTEGER, true),
   startWhileLive: oneOf('200', '409', 'second'),
@@ -59,6 +84,9 @@ const rules: Record<keyof SimulatorOptions, Rule> = {
   journalLimit: number(1, Number.MAX_SAFE_INTEGER)
 }
 
+/** What may be let in as the vendor's API key or token. */
+export const credentialOf = { dyte: rules.key, realtimekit: rules.token }
+
 /**
  * Fills the gaps. Credentials are made per run, so that none stands in the source and none works twice.
  * @throws TypeError or RangeError naming the option.
@@ -66,11 +94,20 @@ const rules: Record<keyof SimulatorOptions, Rule> = {
 export function readOptions(options: SimulatorOptions = {}): Settings {
   assertFields('simulator options', rules, options)
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const { vendor = 'dyte' } = options
+  const foreign = ofVendor[vendor === 'dyte' ? 'realtimekit' : 'dyte'].find(name => Object.hasOwn(given, name))
+  if (foreign) throw new RangeError(`simulator options: "${foreign}" does not go with the vendor ${vendor}`)
   return {
+    vendor,
     host: '127.0.0.1',
     port: 0,
     org: randomUUID(),
     key: randomBytes(10).toString('hex'),
+    account: randomBytes(16).toString('hex'),
+    app: randomUUID(),
+    token: randomBytes(20).toString('hex'),
+    badToken: '401',
+    dropped: 'gone',
     contract: 'L2',
     liveAfterMs: 2_000,
     startWhileLive: '409',

@@ -1,5 +1,3 @@
-import type { Answer } from './answers.ts'
-
 /** The vendor's own limit: so many calls in any window, and whoever exceeds it hears nothing but 429 for a while. */
 export interface QuotaRule {
   calls: number
@@ -15,6 +13,17 @@ export function readQuota(text: string): QuotaRule | undefined {
   return { calls: Number(calls), windowMs: Number(seconds) * 1_000, lockOutMs: Number(lockOut) * 1_000 }
 }
 
+/** What one request found of the quota. */
+export interface Allowance {
+  quota: QuotaRule
+  /** The request itself is one too many. */
+  refused: boolean
+  /** Calls that may follow now. */
+  left: number
+  /** Until there is more. */
+  resetMs: number
+}
+
 /** Counts every request of the account, however it is answered. */
 export class VendorQuota {
   readonly #rule: QuotaRule
@@ -25,19 +34,21 @@ export class VendorQuota {
     this.#rule = rule
   }
 
-  /** The 429 of a request that is one too many, as the vendor's edge sends it: without a body. */
-  refusal(nowMs: number): Answer | undefined {
+  take(nowMs: number): Allowance {
     const { calls, windowMs, lockOutMs } = this.#rule
-    if (nowMs < this.#lockedUntilMs) return tooMany(this.#lockedUntilMs - nowMs)
+    const refused = (resetMs: number): Allowance => ({ quota: this.#rule, refused: true, left: 0, resetMs })
+    if (nowMs < this.#lockedUntilMs) return refused(this.#lockedUntilMs - nowMs)
     while ((this.#times[0] ?? nowMs) <= nowMs - windowMs) this.#times.shift()
     this.#times.push(nowMs)
-    if (this.#times.length <= calls) return undefined
+    const resetMs = (this.#times[0] ?? nowMs) + windowMs - nowMs
+    const left = calls - this.#times.length
+    if (left >= 0) return { quota: this.#rule, refused: false, left, resetMs }
     this.#lockedUntilMs = nowMs + lockOutMs
-    return tooMany(Math.max(lockOutMs, (this.#times[0] ?? nowMs) + windowMs - nowMs))
+    return refused(Math.max(lockOutMs, resetMs))
   }
 }
 
-function tooMany(waitMs: number): Answer {
-  const headers = { 'retry-after': String(Math.max(1, Math.ceil(waitMs / 1_000))), 'x-envoy-ratelimited': 'true' }
-  return { status: 429, headers }
+/** What `retry-after` says: whole seconds, rounded up, and never none. */
+export function retryAfterSeconds({ resetMs }: Allowance): number {
+  return Math.max(1, Math.ceil(resetMs / 1_000))
 }

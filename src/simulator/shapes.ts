@@ -36,11 +36,14 @@ export interface SimulatedLivestream {
   sessions: LivestreamSession[]
 }
 
-const ingestServer = 'rtmps://ingest.example:443/app/'
+/** Contract section 4.1. */
+function ingestServer({ settings }: World): string {
+  return `rtmps://ingest.example:443/${settings.vendor === 'dyte' ? 'app' : 'live'}/`
+}
 
 /** L2's full livestream object (contract section 4.1). */
 export function livestreamL2(world: World, livestream: Livestream): object {
-  return { ...withoutKey(world, livestream), ingest_server: ingestServer, stream_key: livestream.streamKey }
+  return { ...withoutKey(world, livestream), ingest_server: ingestServer(world), stream_key: livestream.streamKey }
 }
 
 /** What L2's `active-livestream` shows: where and with which key to send video is in the schema, not in the example. */
@@ -70,7 +73,7 @@ export function createdL2(world: World, livestream: Livestream): object {
 /** L2's answer to a start: these five fields only (contract section 4.3). */
 export function startedL2(world: World, livestream: Livestream, status = world.status(livestream)): object {
   const { id, streamKey, playbackUrl } = livestream
-  return { status, ingest_server: ingestServer, id, stream_key: streamKey, playback_url: playbackUrl }
+  return { status, ingest_server: ingestServer(world), id, stream_key: streamKey, playback_url: playbackUrl }
 }
 
 /** L1's livestream object (contract section 3): no times, no `disabled`. */

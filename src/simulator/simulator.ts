@@ -3,75 +3,36 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Answer, failure } from './answers.ts'
+import { readBody } from './body.ts'
 import { broken, replacesWork } from './broken-answers.ts'
 import { control, isControl } from './control.ts'
 import { deliver } from './deliver.ts'
+import { dialectOf, pathIn } from './dialect.ts'
 import { type Fault, Faults } from './faults.ts'
+import type { Simulator } from './handle.ts'
 import { type JournalEntry, note } from './journal.ts'
 import { newMeeting, pick, uuid } from './meeting.ts'
 import { readOptions, type SimulatorOptions } from './options.ts'
-import { readQuota, VendorQuota } from './quota.ts'
+import { readQuota, retryAfterSeconds, VendorQuota } from './quota.ts'
 import { assertFields, type Rules, string, text } from './rules.ts'
-import { type SimulatedLivestream, truth } from './shapes.ts'
+import { truth } from './shapes.ts'
 import { World } from './state.ts'
-import { createVendor, split, vendorPath } from './vendor.ts'
+import { createVendor, split } from './vendor.ts'
 
 export type { Fault } from './faults.ts'
+export type { Simulator } from './handle.ts'
 export type { JournalEntry } from './journal.ts'
 export type { SimulatorOptions } from './options.ts'
 export type { LivestreamSession, SimulatedLivestream } from './shapes.ts'
 
-/**
- * A running stand-in for Dyte v2: state, faults and a journal. `control.ts` says how to steer it from another process.
- * Not imitated: webhooks, participants' tokens, `manual_ingest` and RealtimeKit's paths.
- */
-export interface Simulator {
-  /** The base url of the vendor's API, e.g. `http://127.0.0.1:41234/v2`. */
-  url: string
-  origin: string
-  port: number
-  org: string
-  key: string
-  /** Every request outside of `/_simulator/`, in order of arrival, bounded by `journalLimit`. */
-  journal: JournalEntry[]
-  /** The truth behind the answers. */
-  livestreams(): SimulatedLivestream[]
-  /** @throws TypeError or RangeError naming the field. */
-  addMeeting(fields?: {
-    id?: string
-    title?: string
-    status?: 'ACTIVE' | 'INACTIVE'
-    live_stream_on_start?: boolean
-  }): {
-    id: string
-  }
-  /** A livestream that belongs to no meeting, as `POST /livestreams` makes one. @throws TypeError or RangeError naming the field */
-  addLivestream(fields?: { id?: string; name?: string }): SimulatedLivestream
-  /** People come to the meeting: its session begins and, with `live_stream_on_start`, a livestream (contract section 5). */
-  joinMeeting(meetingId: string): { session_id: string; livestream: SimulatedLivestream | null }
-  /** A participant's browser starts the livestream, past any gateway (contract section 0). Throws when one is running. */
-  startFromBrowser(meetingId: string): SimulatedLivestream
-  /** An encoder connects to an independent livestream, which is LIVE at once. */
-  ingest(livestreamId: string): SimulatedLivestream
-  /** The run ends by itself. Throws when there is none. */
-  end(livestreamId: string, how?: 'IDLE' | 'ERRORED'): void
-  /** Queues faults, each for the next request that it matches. @throws TypeError or RangeError naming the field. */
-  failNext(fault: Fault | Fault[], times?: number): void
-  /** A fault for every request that it matches, until the returned function is called. */
-  fail(fault: Fault): () => void
-  clearFaults(): void
-  /** Destroys all sockets and gives up what is under way. */
-  close(): Promise<void>
-}
-
-const maxBodyBytes = 1_048_576
 const newLivestreamFields: Rules = { id: text('a UUID', value => uuid.test(value)), name: string }
 
 /** @throws TypeError or RangeError naming a bad option; rejects when the address can't be listened on. */
 export async function createSimulator(options?: SimulatorOptions): Promise<Simulator> {
   const settings = readOptions(options)
   const world = new World(settings)
-  const vendor = createVendor(world)
+  const dialect = dialectOf(world)
+  const vendor = createVendor(world, dialect)
   const faults = new Faults()
   const rule = readQuota(settings.quota)
   const quota = rule === undefined ? null : new VendorQuota(rule)
@@ -81,28 +42,31 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
   async function serveVendor(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const entry = note(journal, settings.journalLimit, request, world.now())
     const { method, target } = entry
-    const refusal = quota?.refusal(entry.at)
-    const fault = faults.take(method, vendorPath(split(target).path))
+    const allowance = quota?.take(entry.at)
+    const fault = faults.take(method, pathIn(dialect, split(target).path))
     if (fault) entry.fault = fault
     const onStatus = (status: number): void => {
       entry.status = status
     }
     const line = { response, closing: closing.signal, onStatus }
+    const limits = allowance && dialect.limitFields(allowance)
+    const answer = ({ headers, ...rest }: Answer, how: Fault = {}): Promise<void> =>
+      deliver({ ...rest, headers: { ...limits, ...headers } }, how, line)
     const wait = async (ms: number): Promise<void> => pause(ms, undefined, { signal: closing.signal })
 
     const body = await readBody(request)
-    if (body === null) return deliver(failure(413, 'The body is too large'), {}, line)
+    if (body === null) return answer(failure(413, 'The body is too large'))
     entry.body = body
-    if (refusal !== undefined) return deliver(refusal, {}, line)
+    if (allowance?.refused) return answer(dialect.tooMany(retryAfterSeconds(allowance)))
     if (fault?.delayMs && !fault.afterWork) await wait(fault.delayMs)
     let real: Answer | undefined
-    if (!fault || !replacesWork(fault)) {
+    if (!fault || !replacesWork(fault, dialect)) {
       // Also when the caller has left meanwhile: a vendor finishes what it was asked for.
       real = vendor({ method, target, authorization: request.headers.authorization, body })
       entry.executed = real.status < 300
     }
     if (fault?.delayMs && fault.afterWork) await wait(fault.delayMs)
-    await deliver(broken(real, fault ?? {}), fault ?? {}, line)
+    await answer(broken(real, fault ?? {}, dialect), fault)
   }
 
   async function serveControl(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -123,12 +87,18 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
   const { address, port, family } = server.address() as AddressInfo
   const origin = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 
+  const isDyte = settings.vendor === 'dyte'
   const simulator: Simulator = {
-    url: `${origin}/v2`,
+    vendor: settings.vendor,
+    url: origin + dialect.basePath,
+    apiUrl: origin + dialect.apiPath,
     origin,
     port,
     org: settings.org,
-    key: settings.key,
+    key: isDyte ? settings.key : '',
+    account: isDyte ? '' : settings.account,
+    app: isDyte ? '' : settings.app,
+    token: isDyte ? '' : settings.token,
     journal,
     livestreams: () => [...world.livestreams.values()].map(one => truth(world, one)),
     addMeeting(fields = {}) {
@@ -160,6 +130,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
       return truth(world, livestream)
     },
     end: (livestreamId, how = 'IDLE') => world.end(world.livestream(livestreamId), how),
+    accept: (...credentials) => world.accept(credentials),
     failNext: (fault, times = 1) => faults.queue(Array.isArray(fault) ? fault : [fault], times),
     fail: fault => faults.stand(fault),
     clearFaults: () => faults.clear(),
@@ -171,15 +142,4 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
     }
   }
   return simulator
-}
-
-/** The body as text; null when it is too large, which is read to its end all the same, so that the answer can arrive. */
-async function readBody(request: IncomingMessage): Promise<string | null> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size <= maxBodyBytes) chunks.push(chunk)
-  }
-  return size <= maxBodyBytes ? Buffer.concat(chunks).toString() : null
 }

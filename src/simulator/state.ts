@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { Refusal } from './answers.ts'
 import { type Livestream, newLivestream, type Run, runningRun, type Status, statusOf } from './livestream.ts'
 import { createMeeting, type Meeting, type MeetingFields, uuid } from './meeting.ts'
-import type { Settings } from './options.ts'
+import { credentialOf, type Settings } from './options.ts'
+import { assertFields } from './rules.ts'
 import { type MeetingSession, openSession, settleSession } from './stage.ts'
 
 /** Everything that the vendor would know of one organization. Time enters only through `settings.now`. */
@@ -12,9 +13,19 @@ export class World {
   readonly livestreams = new Map<string, Livestream>()
   readonly runs = new Map<string, Run>()
   readonly sessions = new Map<string, MeetingSession>()
+  /** The API keys (Dyte) or tokens (RealtimeKit) that let a caller in. */
+  accepted: ReadonlySet<string>
 
   constructor(settings: Settings) {
     this.settings = settings
+    this.accepted = new Set([settings.vendor === 'dyte' ? settings.key : settings.token])
+  }
+
+  /** From now on these and no others, as when an operator rotates them. @throws TypeError or RangeError */
+  accept(credentials: string[]): void {
+    const rules = { credential: credentialOf[this.settings.vendor] }
+    for (const credential of credentials) assertFields('accept', rules, { credential })
+    this.accepted = new Set(credentials)
   }
 
   now(): number {

@@ -1,5 +1,6 @@
 import { analyticsRoutes } from './analytics-routes.ts'
 import { type Answer, failure, Refusal } from './answers.ts'
+import { type Dialect, pathIn } from './dialect.ts'
 import { livestreamRoutes } from './livestream-routes.ts'
 import { meetingRoutes } from './meeting-routes.ts'
 import { findRoute } from './route.ts'
@@ -16,20 +17,21 @@ export interface VendorRequest {
 }
 
 /** The vendor's API as one function: a request in, an answer out, the state changed in between. Never throws. */
-export function createVendor(world: World): (request: VendorRequest) => Answer {
-  const routes = {
+export function createVendor(world: World, dialect: Dialect): (request: VendorRequest) => Answer {
+  const known = {
     ...livestreamRoutes(world),
     ...meetingRoutes(world),
     ...stageRoutes(world),
     ...analyticsRoutes(world)
   }
-  const credentials = `${world.settings.org}:${world.settings.key}`
+  const routes = Object.fromEntries(Object.entries(known).filter(([operation]) => dialect.offers(operation)))
 
   return ({ method, target, authorization, body }) => {
-    if (basic(authorization) !== credentials) return { status: 401, body: { message: 'Unauthorized' } }
     const { path, query } = split(target)
-    const route = findRoute(routes, method, vendorPath(path) ?? '')
-    if (!route) return failure(404, `No route ${method} ${path}`)
+    const refusal = dialect.refusal(path, authorization)
+    if (refusal) return refusal
+    const route = findRoute(routes, method, pathIn(dialect, path) ?? '') ?? findRoute(dialect.beside, method, path)
+    if (!route) return dialect.noRoute(method, path)
     try {
       return route.handle({ id: route.id, query, body: parse(body) })
     } catch (error) {
@@ -44,16 +46,6 @@ export function createVendor(world: World): (request: VendorRequest) => Answer {
 export function split(target: string): { path: string; query: URLSearchParams } {
   const [path = '', ...rest] = target.split('?')
   return { path, query: new URLSearchParams(rest.join('?')) }
-}
-
-/** The path relative to the base url; null outside of it. */
-export function vendorPath(path: string): string | null {
-  return path.startsWith('/v2/') ? path.slice(3) : null
-}
-
-function basic(authorization = ''): string {
-  const encoded = /^Basic +(\S+)$/i.exec(authorization)?.[1] ?? ''
-  return Buffer.from(encoded, 'base64').toString()
 }
 
 /** Nothing at all is fine on every operation: the vendor's guide sends the JSON content type even with a bare GET. */

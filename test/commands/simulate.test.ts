@@ -37,6 +37,51 @@ t.test('simulate prints where it listens and what it accepts, and behaves as its
   t.strictSame(await child.ended, { code: 0, stdout: line, stderr: '' }, 'one JSON document and nothing else')
 })
 
+t.test('as RealtimeKit it has an account, an app and a token, and what it prints configures a client', async t => {
+  const [account, app, token] = ['0'.repeat(32), randomUUID(), randomUUID()]
+  const given = { '--vendor': 'realtimekit', '--account': account, '--app': app, '--token': token }
+  const switches = { '--bad-token': '403', '--dropped': 'answer', '--quota': '1000/60' }
+  const args = Object.entries({ '--port': '0', ...given, ...switches }).flat()
+  const child = startProcess(t, ['simulate', ...args, '--json'])
+  const [line] = await child.line(/^.*\n/)
+  const { url, control, ...credentials } = JSON.parse(line)
+  t.strictSame(credentials, { account, app, token })
+  t.match(url, /^http:\/\/127\.0\.0\.1:\d+\/client\/v4$/)
+  t.match(control, /:\d+\/_simulator$/)
+
+  const call = (path: string, withToken: string, method = 'GET') =>
+    fetch(`${url}/accounts/${account}/realtime/kit/${app}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${withToken}` }
+    })
+  const meetings = await call('/meetings', token)
+  t.equal(meetings.status, 200)
+  t.match(meetings.headers.get('ratelimit'), /^"default";r=999;t=60$/)
+  t.equal((await call('/meetings', 'wrong')).status, 403, '--bad-token')
+  t.equal((await call('/livestreams', token, 'POST')).status, 201, '--dropped')
+  const credential = randomUUID()
+  const rotated = { method: 'PUT', body: JSON.stringify({ credentials: [credential] }) }
+  t.equal((await fetch(`${control}/credentials`, rotated)).status, 200)
+  t.equal((await call('/meetings', token)).status, 403)
+  t.equal((await call('/meetings', credential)).status, 200)
+
+  child.signal('SIGTERM')
+  t.strictSame(await child.ended, { code: 0, stdout: line, stderr: '' })
+})
+
+t.test('as text RealtimeKit prints its own lines for .env', async t => {
+  const child = startProcess(t, ['simulate', '--port', '0', '--vendor', 'realtimekit'])
+  const [, url, other, account, app, token] = await child.line(
+    /vendor listens: (\S+)\nREALTIMEKIT_BASE_URL=(\S+)\nREALTIMEKIT_ACCOUNT_ID=(\S+)\nREALTIMEKIT_APP_ID=(\S+)\nREALTIMEKIT_API_TOKEN=(\S+)\n$/
+  )
+  t.equal(url, other)
+  const headers = { authorization: `Bearer ${token}` }
+  t.equal((await fetch(`${url}/accounts/${account}/realtime/kit/${app}/meetings`, { headers })).status, 200)
+  t.notMatch(child.stdout(), 'DYTE')
+  child.signal('SIGINT')
+  t.equal((await child.ended).code, 0)
+})
+
 t.test('as text it prints lines for .env; Ctrl-C ends it with 0', async t => {
   const child = startProcess(t, ['simulate', '--port', '0', '--contract', 'L1'])
   const [, url, other] = await child.line(
@@ -49,6 +94,15 @@ t.test('as text it prints lines for .env; Ctrl-C ends it with 0', async t => {
 
 t.test('a switch with another value is wrong usage, and named as it was typed', async t => {
   const refusals: [string[], RegExp][] = [
+    [['--vendor', 'zoom'], /^--vendor must be one of dyte, realtimekit$/],
+    [['--vendor', 'realtimekit', '--contract', 'L1'], /^--contract does not go with the vendor realtimekit$/],
+    [['--vendor', 'realtimekit', '--key', 'x'], /^--key does not go with the vendor realtimekit$/],
+    [['--token', 'x'], /^--token does not go with the vendor dyte$/],
+    [['--account', 'x'], /^--account must be 32 hexadecimal digits$/],
+    [['--app', 'x'], /^--app must be a UUID, or 32 hexadecimal digits$/],
+    [['--token', 'a b'], /^--token must be a string that can stand in a Bearer header$/],
+    [['--bad-token', '400'], /^--bad-token must be one of 401, 403$/],
+    [['--dropped', 'no'], /^--dropped must be one of gone, answer$/],
     [['--contract', 'L3'], /^--contract must be one of L1, L2$/],
     [['--start-while-live', '500'], /^--start-while-live must be one of 200, 409, second$/],
     [['--active-during-invoked', '500'], /^--active-during-invoked must be one of 200, 404$/],

@@ -21,7 +21,7 @@ export interface Clock {
 export interface Running {
   simulator: Simulator
   clock: Clock
-  /** Calls the vendor's API with the right credentials. `path` is relative to /v2 and sent as it stands. */
+  /** Calls the vendor's API with the right credentials. `path` is relative to the address of the operations and sent as it stands. */
   call(method: string, path: string, body?: object | string, headers?: Record<string, string>): Promise<Reply>
   /** A meeting with its livestream started: the ids of both. */
   started(): Promise<{ meeting: string; livestream: string }>
@@ -37,9 +37,10 @@ export async function simulate(t: Test, options: SimulatorOptions = {}): Promise
   }
   const simulator = await createSimulator({ now: () => clock.at, ...options })
   t.teardown(() => simulator.close())
-  const authorization = basic(simulator.org, simulator.key)
+  const { vendor, org, key, token, origin, apiUrl } = simulator
+  const authorization = vendor === 'dyte' ? basic(org, key) : `Bearer ${token}`
   const call: Running['call'] = (method, path, body, headers) =>
-    send(simulator, method, `/v2${path}`, body, { authorization, ...headers })
+    send(simulator, method, apiUrl.slice(origin.length) + path, body, { authorization, ...headers })
   return {
     simulator,
     clock,

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { send } from './helper.ts'
+import { nobody, send } from './helper.ts'
 
 const refused = async (options: object): Promise<Error> =>
   createSimulator(options as SimulatorOptions).then(
@@ -13,10 +13,16 @@ const refused = async (options: object): Promise<Error> =>
 
 t.test('an option of the wrong kind is a TypeError that names it', async t => {
   const wrong = {
+    vendor: null,
     host: 7,
     port: '80',
     org: null,
     key: 7,
+    account: 7,
+    app: 7,
+    token: 7,
+    badToken: 401,
+    dropped: true,
     contract: 2,
     liveAfterMs: '2s',
     startWhileLive: 409,
@@ -35,10 +41,16 @@ t.test('an option of the wrong kind is a TypeError that names it', async t => {
 
 t.test('an option out of range is a RangeError that says what would be in range', async t => {
   const wrong = {
+    vendor: 'zoom',
     host: '',
     port: 65_536,
     org: 'with:colon',
     key: '',
+    account: 'a'.repeat(31),
+    app: 'my-app',
+    token: 'with a space',
+    badToken: '400',
+    dropped: 'maybe',
     contract: 'L3',
     liveAfterMs: -1,
     startWhileLive: '201',
@@ -56,6 +68,19 @@ t.test('an option out of range is a RangeError that says what would be in range'
   t.match((await refused({ contract: 'L3' })).message, 'one of L1, L2')
   t.match((await refused({ port: 1.5 })).message, 'a whole number from 0 to 65535')
   t.match((await refused({ liveAfterMs: Number.NaN })).message, 'a number from 0 up')
+})
+
+t.test('an option of the other vendor is refused, not ignored', async t => {
+  const ofDyte = { org: 'some-org', key: 'some-key', contract: 'L1' }
+  for (const [name, value] of Object.entries(ofDyte)) {
+    const error = await refused({ vendor: 'realtimekit', [name]: value })
+    t.type(error, RangeError, name)
+    t.equal(error.message, `simulator options: "${name}" does not go with the vendor realtimekit`)
+  }
+  const ofRealtimeKit = { account: 'a'.repeat(32), app: nobody, token: 'some-token', badToken: '401', dropped: 'gone' }
+  for (const [name, value] of Object.entries(ofRealtimeKit)) {
+    t.equal((await refused({ [name]: value })).message, `simulator options: "${name}" does not go with the vendor dyte`)
+  }
 })
 
 t.test('an option that is undefined is like one that is absent', async t => {

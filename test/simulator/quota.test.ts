@@ -22,6 +22,7 @@ t.test('the vendor refuses what exceeds its quota in any window', async t => {
   const refusal = await call()
   t.equal(refusal.headers.get('retry-after'), '10')
   t.equal(refusal.headers.get('x-envoy-ratelimited'), 'true')
+  t.equal(refusal.headers.get('server'), 'envoy')
   t.equal(await refusal.text(), '')
   clock.advance(10_000)
   t.strictSame(await calls(4), [200, 200, 200, 429])
