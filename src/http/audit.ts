@@ -24,6 +24,11 @@ export interface AuditDeps {
  * behind the answer. Mutations that went upstream have their two events from `lifecycle/recorded.ts`.
  */
 export function audit(app: FastifyInstance, { append, fingerprint, addressOf, clock }: AuditDeps): void {
+  app.addHook('onRoute', ({ url, config, schema }) => {
+    if (config?.rule !== undefined && !schema?.operationId)
+      throw new Error(`the route ${url} has no operationId to be on record by`)
+  })
+
   app.addHook('onResponse', async (request, reply) => {
     // Health and documentation are nobody's calls, but who is refused there is on record too.
     const open = request.routeOptions.config.rule === undefined

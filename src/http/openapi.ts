@@ -14,9 +14,11 @@ export interface OpenApiOptions {
   requireKey(request: FastifyRequest, reply: FastifyReply): Promise<void>
 }
 
-const description = `Livegate starts, shows and stops livestreams with the organisation's own credentials at the livestream provider (Dyte v2), which never leave the server. Each tenant has its own keys, meetings and limits.
+const description = `Livegate starts, shows and stops livestreams with the organisation's own credentials at the livestream provider (Dyte v2 or Cloudflare RealtimeKit), which never leave the server. Each tenant has its own keys, meetings and limits.
 
-**Authorize** with a tenant's key: as Bearer token, or as Basic with the tenant as user and the key as password. Paths, fields and the \`{success, data}\` envelope are the provider's, so existing code changes its base address and its token, nothing else. Somebody else's meeting or livestream answers exactly like one that does not exist.`
+**Authorize** with a tenant's key: as Bearer token, or as Basic with the tenant as user and the key as password. Paths, fields and the \`{success, data}\` envelope are the provider's, so existing code changes its base address and its token, nothing else. Somebody else's meeting or livestream answers exactly like one that does not exist.
+
+What stands here under \`/v2/…\` answers the same under \`/client/v4/accounts/{account_id}/realtime/kit/{app_id}/…\`, as at Cloudflare RealtimeKit. Any ids of letters, digits, - and _ do there: the key decides.`
 
 const tags = [
   { name: 'livestreams', description: 'Start, inspect and stop livestreams' },

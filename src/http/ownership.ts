@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { LivestreamNotFound, LivestreamSessionNotFound, MeetingNotFound, SessionNotFound } from '../domain/failures.ts'
+import { isScope } from '../domain/scope.ts'
 import type { Directory } from '../store/directory.ts'
 
 interface IdParams {
@@ -23,6 +24,7 @@ const known: readonly string[] = [
 export function ownership(app: FastifyInstance, { directory }: { directory: Directory }): void {
   app.addHook('onRoute', ({ url, config }) => {
     if (config?.rule === undefined) throw new Error(`the route ${url} declares no rule`)
+    if (!isScope(config.rule.scope)) throw new Error(`the route ${url} asks for no scope`)
     const ids = [...url.matchAll(/:(\w+)|\*/g)].map(([whole, name]) => name ?? whole)
     const strange = ids.find(name => !known.includes(name))
     if (strange !== undefined) throw new Error(`nobody checks who owns ${strange} of the route ${url}`)

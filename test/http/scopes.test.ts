@@ -1,6 +1,9 @@
 import Fastify from 'fastify'
 import t from 'tap'
+import { type Address, parseAddress } from '../../src/domain/address.ts'
+import { systemClock } from '../../src/domain/clock.ts'
 import { type Scope, scopes } from '../../src/domain/scope.ts'
+import { audit } from '../../src/http/audit.ts'
 import { ownership } from '../../src/http/ownership.ts'
 import { decorateRequests } from '../../src/http/request.ts'
 import type { Directory } from '../../src/store/directory.ts'
@@ -92,25 +95,46 @@ t.test('a key without scopes, or for an unknown id, is refused before it learns 
     t.equal((await call('GET', `/v2/meetings/${id}`)).statusCode, 403, id)
 })
 
-t.test('a route that nobody has thought through is refused while it is registered', async t => {
-  const nobody = { meeting: async () => null, livestream: async () => null } as unknown as Directory
-  const register = (url: string, config: object) => async () => {
-    const app = Fastify()
-    decorateRequests(app)
-    ownership(app, { directory: nobody })
-    app.get(url, { config }, async () => 'shown')
-    const { statusCode } = await app.inject(url.replace(/:\w+/, 'x'))
-    return statusCode
+t.test(
+  'a route without a scope, an owner of its ids or a name in the log is refused while it is registered',
+  async t => {
+    const nobody = { meeting: async () => null, livestream: async () => null } as unknown as Directory
+    const schema = { operationId: 'seeThings' }
+    const register =
+      (url: string, config: object, described: object = schema) =>
+      async () => {
+        const app = Fastify()
+        decorateRequests(app)
+        audit(app, {
+          append() {},
+          fingerprint: String,
+          addressOf: () => parseAddress('::1') as Address,
+          clock: systemClock
+        })
+        await app.register(async api => {
+          ownership(api, { directory: nobody })
+          api.get(url, { config, schema: described }, async () => 'shown')
+        })
+        const { statusCode } = await app.inject(url.replace(/:\w+/, 'x'))
+        return statusCode
+      }
+    const rule = { scope: 'meetings:read', limit: 'read' }
+    await t.rejects(register('/things', {}), new Error('the route /things declares no rule'))
+    for (const scope of [undefined, '', 'meetings:red']) {
+      const config = { rule: { limit: 'read', scope } }
+      await t.rejects(register('/things', config), new Error('the route /things asks for no scope'))
+    }
+    const strange = 'nobody checks who owns room_id of the route /rooms/:room_id'
+    await t.rejects(register('/rooms/:room_id', { rule }), new Error(strange))
+    await t.rejects(register('/:meeting_id/a/:id', { rule }), { message: /nobody checks who owns id / })
+    await t.rejects(register('/:id(^\\d+$)', { rule }), { message: /nobody checks who owns id / })
+    await t.rejects(register('/files/*', { rule }), { message: /nobody checks who owns \* / })
+    const nameless = new Error('the route /things has no operationId to be on record by')
+    for (const described of [{}, { operationId: '' }])
+      await t.rejects(register('/things', { rule }, described), nameless)
+    t.equal(await register('/things', { rule })(), 200)
   }
-  const rule = { scope: 'meetings:read', limit: 'read' }
-  await t.rejects(register('/things', {}), new Error('the route /things declares no rule'))
-  const strange = 'nobody checks who owns room_id of the route /rooms/:room_id'
-  await t.rejects(register('/rooms/:room_id', { rule }), new Error(strange))
-  await t.rejects(register('/:meeting_id/a/:id', { rule }), { message: /nobody checks who owns id / })
-  await t.rejects(register('/:id(^\\d+$)', { rule }), { message: /nobody checks who owns id / })
-  await t.rejects(register('/files/*', { rule }), { message: /nobody checks who owns \* / })
-  t.equal(await register('/things', { rule })(), 200)
-})
+)
 
 /** How many methods stand behind /v2 and /gateway in Fastify's own picture of its routes, HEAD aside. */
 function pathsOf(picture: string): number {

@@ -36,7 +36,9 @@ export function checkLimitFields(path: string, { statusCode, headers, body }: An
   if (headers.ratelimit === undefined || headers['ratelimit-policy'] === undefined) {
     if (headers.ratelimit !== headers['ratelimit-policy']) wrong('one field without the other')
     // Who comes while the gateway ends is not asked who he is.
-    const behindKey = /^\/(v2|gateway)(\/|$)/.test(path) && !/"shutting_down"/.test(body)
+    const behindKey =
+      /^\/(v2|gateway|client\/v4\/accounts\/[\w-]+\/realtime\/kit\/[\w-]+)(\/|$)/.test(path) &&
+      !/"shutting_down"/.test(body)
     if (statusCode === 429 || statusCode === 401 || (behindKey && body !== '')) wrong('no RateLimit fields')
     return
   }
