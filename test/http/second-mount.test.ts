@@ -1,4 +1,5 @@
 import t from 'tap'
+import { fromSecondMount } from '../../src/http/second-mount.ts'
 import { inMemory } from '../guarantees/in-memory.ts'
 import { type Client, gateway, withoutRequestId } from '../support/gateway.ts'
 import { isEnvelope } from './helper.ts'
@@ -90,40 +91,15 @@ t.test('any well-formed account and app do; what only looks like this place is n
     t.equal((await asAcme('GET', at(account, 'kit', app))).statusCode, 200, `${account} ${app}`)
   const none = await as(null)('GET', '/nothing')
   t.ok(isEnvelope(none, 404, 'not_found'))
-  const ids = [
-    '',
-    '.',
-    '..',
-    '%2e',
-    'a%2Fb',
-    '%61',
-    'a.b',
-    '-a',
-    '_a',
-    'a b'.replace(' ', '+'),
-    'a;b',
-    '%c3%a9',
-    'a'.repeat(65)
-  ]
+  const ids = ['', '.', '..', '%2e', 'a%2Fb', '%61', '%c3%a9', 'a.b', '-a', '_a', 'a+b', 'a;b', 'a'.repeat(65)]
   const strange = [
-    at('a/b', 'kit', 'app'),
     ...ids.flatMap(id => [at(id, 'kit', 'app'), at('account', 'kit', id)]),
-    ...[
-      at('a', 'Kit', 'b'),
-      at('a', 'kits', 'b'),
-      at('a', 'kit', 'b').replace('v4', 'v%34'),
-      `/v2/..${at('a', 'kit', 'b')}`
-    ],
-    ...[
-      '/client/v4/livestreams',
-      '/client/v4/accounts/a/realtime/kit',
-      `/${at('a', 'kit', 'b')}`,
-      `/x${at('a', 'kit', 'b')}`
-    ],
-    `${mount}x.y/livestreams`,
-    mount.replace('/client', '/gateway')
+    ...[at('a/b', 'kit', 'app'), at('a', 'Kit', 'b'), at('a', 'kits', 'b'), `${mount}x.y/livestreams`],
+    ...['/', '/x', '/v2/..'].map(before => before + at('a', 'kit', 'b')),
+    ...[mount.replace('v4', 'v%34'), mount.replace('/client', '/gateway'), '/client/v4/accounts/a/realtime/kit']
   ]
-  for (const path of strange.map(path => Buffer.from(path).toString('latin1'))) {
+  for (const path of strange) {
+    t.equal(fromSecondMount({ url: path }), path, 'it stays as it is, byte for byte')
     for (const call of [as(null), asAcme]) {
       const reply = await call('GET', path)
       const isOurs = path.startsWith('/v2/') || path.startsWith('/gateway/')

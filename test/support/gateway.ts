@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { type Config, readConfig } from '../../src/config.ts'
+import type { Config } from '../../src/config.ts'
 import { makeKey } from '../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { Clock } from '../../src/domain/clock.ts'
@@ -16,10 +16,12 @@ import type { Store } from '../../src/store/store.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
 import { checkAuditLog } from './audit-log.ts'
 import { type Client, client } from './client.ts'
+import { configFor } from './config.ts'
 import { openStoreHere } from './store.ts'
 import { unmovedUpstream } from './unmoved-upstream.ts'
 
 export { type Client, client, type Reply, withoutRequestId } from './client.ts'
+export { configFor } from './config.ts'
 
 /** What a test needs of tap's `t`. */
 export interface TestContext {
@@ -58,6 +60,8 @@ export interface World extends Gateway {
 export interface WorldOptions {
   simulator?: SimulatorOptions
   config?: Partial<Config>
+  /** The vendor's address as Livegate is told; else `simulator.url`. */
+  vendorUrl?(simulator: Simulator): string
   /** The vendor's quota as Livegate is told. */
   quota?: Quota
   /** The test makes call after call fail: neither breaker nor quota come between (`unmoved-upstream.ts`). */
@@ -97,7 +101,8 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
       done()
     }
   })
-  const configured = { ...configFor(simulator, storeFile), ...options.config }
+  const vendor = { ...simulator, url: options.vendorUrl?.(simulator) ?? simulator.url }
+  const configured = { ...configFor(vendor, storeFile), ...options.config }
   const { quota } = options
   const upstreams = configured.upstreams.map(account => ({ ...account, ...(quota !== undefined && { quota }) }))
   const config = { ...configured, upstreams }
@@ -146,13 +151,13 @@ function secretOf({ key }: { key: string }): string {
 }
 
 /** What must not stand in any event. */
-function secretsOf(simulator: Simulator): Record<string, string> {
+function secretsOf({ vendor, org, key, account, app, token, livestreams }: Simulator): Record<string, string> {
+  const ofDyte = { 'the organization id': org, 'the API key': key, 'the Basic credentials': `${org}:${key}` }
+  const ofRealtimekit = { 'the account id': account, 'the app id': app, 'the API token': token }
   return {
-    'the organization id': simulator.org,
-    'the API key': simulator.key,
-    'the Basic credentials': `${simulator.org}:${simulator.key}`,
+    ...(vendor === 'dyte' ? ofDyte : ofRealtimekit),
     'an ingest address': 'rtmps://',
-    ...Object.fromEntries(simulator.livestreams().map(one => [`the stream key of ${one.id}`, one.stream_key]))
+    ...Object.fromEntries(livestreams().map(one => [`the stream key of ${one.id}`, one.stream_key]))
   }
 }
 
@@ -167,25 +172,6 @@ async function endAll(opened: (() => unknown)[]): Promise<void> {
     }
   }
   if (failures.length > 0) throw failures[0]
-}
-
-/** The settings of a test gateway: those of production, but for ports, places and patience. */
-export function configFor(simulator: Pick<Simulator, 'url' | 'org' | 'key'>, storeFile: string): Config {
-  return readConfig({
-    PORT: '0',
-    DATABASE_URL: `sqlite:${storeFile}`,
-    DYTE_BASE_URL: simulator.url,
-    DYTE_ORG_ID: simulator.org,
-    DYTE_API_KEY: simulator.key,
-    LIVEGATE_WRITE_LIMIT: '600/60',
-    // More than any test needs, and no answer of before: what is shared, its own tests show.
-    LIVEGATE_UPSTREAM_BUDGET: '1000000/60',
-    LIVEGATE_READ_TTL_MS: '0',
-    LIVEGATE_DEADLINE_MS: '2000',
-    LIVEGATE_SHUTDOWN_MS: '3000',
-    // Each read on its own: what is rolled up, its own tests show.
-    LIVEGATE_AUDIT_READS: 'all'
-  })
 }
 
 export async function addTenant(store: Store, id: string, ...meetings: string[]): Promise<void> {

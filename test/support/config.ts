@@ -1,0 +1,36 @@
+import { type Config, readConfig } from '../../src/config.ts'
+import type { Simulator } from '../../src/simulator/simulator.ts'
+
+/** What is needed to reach the simulated vendor and to be let in. */
+type VendorAccount = Pick<Simulator, 'url' | 'org' | 'key'> &
+  Partial<Pick<Simulator, 'vendor' | 'account' | 'app' | 'token'>>
+
+/** The settings of a test gateway: those of production, but for ports, places and patience. */
+export function configFor(vendor: VendorAccount, storeFile: string): Config {
+  return readConfig({
+    ...(vendor.vendor === 'realtimekit' ? realtimekitAccount(vendor) : dyteAccount(vendor)),
+    PORT: '0',
+    DATABASE_URL: `sqlite:${storeFile}`,
+    LIVEGATE_WRITE_LIMIT: '600/60',
+    // More than any test needs, and no answer of before: what is shared, its own tests show.
+    LIVEGATE_UPSTREAM_BUDGET: '1000000/60',
+    LIVEGATE_READ_TTL_MS: '0',
+    LIVEGATE_DEADLINE_MS: '2000',
+    LIVEGATE_SHUTDOWN_MS: '3000',
+    // Each read on its own: what is rolled up, its own tests show.
+    LIVEGATE_AUDIT_READS: 'all'
+  })
+}
+
+function dyteAccount({ url, org, key }: VendorAccount) {
+  return { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
+}
+
+function realtimekitAccount({ url, account, app, token }: VendorAccount) {
+  return {
+    REALTIMEKIT_BASE_URL: url,
+    REALTIMEKIT_ACCOUNT_ID: account,
+    REALTIMEKIT_APP_ID: app,
+    REALTIMEKIT_API_TOKEN: token
+  }
+}
