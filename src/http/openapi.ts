@@ -39,6 +39,7 @@ export async function openapi(app: FastifyInstance, { docs, requireKey }: OpenAp
       tags,
       security: [{ bearer: [] }, { basic: [] }],
       components: {
+        headers,
         securitySchemes: {
           bearer: { type: 'http', scheme: 'bearer', description: 'The key of a tenant: `lgk_…`' },
           basic: { type: 'http', scheme: 'basic', description: 'User: the tenant. Password: its key' }
@@ -101,19 +102,23 @@ interface Operation {
   responses?: Record<string, { headers?: Record<string, object> }>
 }
 
-const requestIdField = {
-  description: 'The id of this call, also in the audit log',
-  schema: { type: 'string', maxLength: 64 }
-}
-const limitFields = {
+/** The fields of answers that no route declares. */
+const headers = {
+  'X-Request-Id': {
+    description: 'The id of this call, also in the audit log',
+    schema: { type: 'string', maxLength: 64 }
+  },
   RateLimit: { description: 'What is left: `"read";r=599;t=1`', schema: { type: 'string', maxLength: 128 } },
   'RateLimit-Policy': {
     description:
       'The limit: `"read";q=600;w=60`, 600 at once that refill in 60 s; or `"in_flight";q=1000;qu="concurrent-requests"`',
     schema: { type: 'string', maxLength: 128 }
-  }
-}
-const retryAfterField = { description: 'Seconds to wait', schema: { type: 'integer', minimum: 1, maximum: 86_400 } }
+  },
+  'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer', minimum: 1, maximum: 86_400 } }
+} as const
+
+const headersOf = (...names: (keyof typeof headers)[]) =>
+  Object.fromEntries(names.map(name => [name, { $ref: `#/components/headers/${name}` }]))
 
 /** The fields that hooks set on every answer, which no route declares. */
 function withHeaders<Document extends { paths?: object }>(document: Document): Document {
@@ -128,9 +133,9 @@ function withHeaders<Document extends { paths?: object }>(document: Document): D
       const open = operation.security?.length === 0
       for (const [status, response] of Object.entries(operation.responses ?? {})) {
         response.headers = {
-          'X-Request-Id': requestIdField,
-          ...(!open && limitFields),
-          ...(['429', '503', '409'].includes(status) && { 'Retry-After': retryAfterField })
+          ...headersOf('X-Request-Id'),
+          ...(!open && headersOf('RateLimit', 'RateLimit-Policy')),
+          ...(['429', '503', '409'].includes(status) && headersOf('Retry-After'))
         }
       }
       const body = operation.requestBody
