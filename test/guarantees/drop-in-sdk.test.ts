@@ -112,10 +112,12 @@ async function aStartHappensOnce(t: Test, world: World, apiToken: string): Promi
   await Promise.all(starts)
 }
 
+/** It would start as often as it is asked. */
+const simulator = { startWhileLive: 'second' } as const
 const vendors: Record<string, WorldOptions> = {
-  Dyte: {},
-  'Dyte at another address': { vendorUrl: ({ port }) => `http://localhost:${port}/v2` },
-  'Cloudflare RealtimeKit': { simulator: { vendor: 'realtimekit' } }
+  Dyte: { simulator },
+  'Dyte at another address': { simulator, vendorUrl: ({ port }) => `http://localhost:${port}/v2` },
+  'Cloudflare RealtimeKit': { simulator: { ...simulator, vendor: 'realtimekit' } }
 }
 
 for (const [vendor, options] of Object.entries(vendors)) {
