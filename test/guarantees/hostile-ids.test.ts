@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { documentedRoutes, fill, type RawSocket, rawSocket } from '../http/helper.ts'
+import { mounted } from '../http/mounts.ts'
 import { gateway } from '../support/gateway.ts'
 
 /**
@@ -70,6 +71,22 @@ const piece = fc.oneof(
 const hostileId = fc.array(piece, { minLength: 1, maxLength: 7 }).map(pieces => pieces.join(''))
 const before = oneOf('    http://127.0.0.1 http://evil.example:81 https://u:p@evil.example x: // / \\ * .. /. /%2e')
 
+const all = (id: string) => ({ meeting_id: id, livestream_id: id, livestream_session_id: id, session_id: id })
+/** Where the id stands: in the path of an operation, or where account and app are named. */
+const places = [
+  (path: string, id: string) => fill(path, all(id)),
+  (path: string, id: string) => mounted(fill(path, all(id))),
+  (path: string, id: string) =>
+    `/client/v4/accounts/${id}/realtime/kit/app${fill(path, all(meeting)).replace('/v2', '')}`,
+  (path: string, id: string) =>
+    `/client/v4/accounts/account/realtime/kit/${id}${fill(path, all(meeting)).replace('/v2', '')}`
+]
+const target = fc.record({
+  route: fc.constantFrom(...routes),
+  prefix: before,
+  place: fc.constantFrom(...places)
+})
+
 /** True when the target is, percent signs aside, one of the caller's own things: then it is no attack, and answered. */
 function ownThing(target: string): boolean {
   const path = target.replace(/^https?:\/\/[^/]*/, '').replace(/[?#].*$/s, '')
@@ -93,15 +110,8 @@ t.test(
     let socket: RawSocket = await rawSocket(url)
     const seen = new Map<number, number>()
     const seenBefore = upstream().length
-    const property = fc.asyncProperty(fc.constantFrom(...routes), before, hostileId, async (route, prefix, id) => {
-      const target =
-        prefix +
-        fill(route.path, {
-          meeting_id: id,
-          livestream_id: id,
-          livestream_session_id: id,
-          session_id: id
-        })
+    const property = fc.asyncProperty(target, hostileId, async ({ route, prefix, place }, id) => {
+      const target = prefix + place(route.path, id)
       fc.pre(!ownThing(target))
       if (socket.ended()) {
         socket.destroy()
