@@ -97,7 +97,7 @@ t.test('a route that nobody has thought through is refused while it is registere
   const register = (url: string, config: object) => async () => {
     const app = Fastify()
     decorateRequests(app)
-    ownership(app, { directory: nobody })
+    ownership(app, { directory: nobody, adopt: nobody })
     app.get(url, { config }, async () => 'shown')
     const { statusCode } = await app.inject(url.replace(/:\w+/, 'x'))
     return statusCode
