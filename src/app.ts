@@ -11,7 +11,7 @@ import { addressReader } from './http/client-address.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
-import { ownership } from './http/ownership.ts'
+import { type OwnershipDeps, ownership } from './http/ownership.ts'
 import { type LimitOptions, limits } from './http/rate-limit.ts'
 import { decorateRequests, plainId } from './http/request.ts'
 import { fromSecondMount } from './http/second-mount.ts'
@@ -65,6 +65,7 @@ export interface Deps {
   auditEvents: AuditTrail
   appendEvent(call: Occurrence): void
   fingerprint: Fingerprint
+  adopt: OwnershipDeps['adopt']
   operations: IdempotencyDeps['operations']
   settleNow: IdempotencyDeps['settleNow']
   readActive: ActiveReads['read']
@@ -153,7 +154,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     })
     authenticate(scope, known)
     refuseUnknown(scope)
-    ownership(scope, { directory })
+    ownership(scope, deps)
     idempotency(scope, deps)
     notFound(scope)
     routes(scope)

@@ -6,6 +6,7 @@ import type { Clock } from './domain/clock.ts'
 import { isSwitch } from './domain/operation.ts'
 import { findActive } from './lifecycle/active.ts'
 import { activeReads } from './lifecycle/active-reads.ts'
+import { adopter } from './lifecycle/adopt.ts'
 import { tenantAnalytics } from './lifecycle/analytics.ts'
 import { isComing } from './lifecycle/coming.ts'
 import { deadlines } from './lifecycle/deadline.ts'
@@ -74,6 +75,7 @@ export function services({
   const observe = observer({ livestreams, directory, log, clock })
   const sessions = sessionsIn(store)
   const observeRuns = runsObserver({ engine, sessions, log, clock })
+  const adopt = adopter({ upstreams, meetings, directory, auditEvents, observe, clock, deadline })
   const coming = isComing({ livestreams, clock, settleMs })
   const changes = new Changes()
   const reading = { changes, clock, deadline, readTtlMs }
@@ -130,6 +132,7 @@ export function services({
     directory,
     auditEvents,
     appendEvent,
+    adopt,
     fingerprint: audited.keys.fingerprint,
     readActive: active.read,
     start: startOnce(acting),
@@ -144,7 +147,7 @@ export function services({
       stillSwitches: stillSwitches({ directory, clock }),
       changes
     }),
-    meetings: tenantMeetings({ ...acting, ...reading, meetings, directory }),
+    meetings: tenantMeetings({ ...acting, ...reading, meetings, directory, adopt }),
     clock,
     corsOrigins,
     docs,

@@ -27,6 +27,7 @@ async function describedApp(): Promise<FastifyInstance> {
       pull: nothing,
       pulledAtMs: 0
     },
+    adopt: { meeting: nothing, livestream: nothing },
     auditEvents: { list: nothing },
     operations: { findByKey: nothing },
     settleNow: nothing,

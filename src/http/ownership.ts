@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { LivestreamNotFound, LivestreamSessionNotFound, MeetingNotFound, SessionNotFound } from '../domain/failures.ts'
+import type { OwnedLivestream } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
 import { isScope } from '../domain/scope.ts'
 import type { Directory } from '../store/directory.ts'
 
@@ -17,11 +19,20 @@ const known: readonly string[] = [
   'session_id'
 ] satisfies (keyof IdParams)[]
 
+export interface OwnershipDeps {
+  directory: Pick<Directory, 'meeting' | 'livestream' | 'run' | 'session'>
+  /** What to do about an id that is not the tenant's yet, and may become so; a stop is urgent. */
+  adopt: {
+    meeting(tenantId: string, id: string, urgent: boolean): Promise<OwnedMeeting | null>
+    livestream(tenantId: string, id: string, urgent: boolean): Promise<OwnedLivestream | null>
+  }
+}
+
 /**
  * The walls between tenants. Every id of a path is looked up before the handler runs, by the path itself and not by a
  * declaration that could be forgotten; somebody else's answers exactly like one that doesn't exist.
  */
-export function ownership(app: FastifyInstance, { directory }: { directory: Directory }): void {
+export function ownership(app: FastifyInstance, { directory, adopt }: OwnershipDeps): void {
   app.addHook('onRoute', ({ url, config }) => {
     if (config?.rule === undefined) throw new Error(`the route ${url} declares no rule`)
     if (!isScope(config.rule.scope)) throw new Error(`the route ${url} asks for no scope`)
@@ -33,25 +44,29 @@ export function ownership(app: FastifyInstance, { directory }: { directory: Dire
   app.addHook('preHandler', async request => {
     const params = (request.params ?? {}) as IdParams
     const { meeting_id: meetingId, livestream_id: livestreamId } = params
+    const tenantId = request.caller.tenant.id
+    const urgent = request.routeOptions.config.rule?.limit === 'never'
     if (meetingId !== undefined) {
-      const meeting = await directory.meeting(request.caller.tenant.id, meetingId)
+      const meeting =
+        (await directory.meeting(tenantId, meetingId)) ?? (await adopt.meeting(tenantId, meetingId, urgent))
       if (meeting === null) throw new MeetingNotFound()
       request.meeting = meeting
     }
     if (livestreamId !== undefined) {
-      const livestream = await directory.livestream(request.caller.tenant.id, livestreamId)
+      const livestream =
+        (await directory.livestream(tenantId, livestreamId)) ?? (await adopt.livestream(tenantId, livestreamId, urgent))
       if (livestream === null) throw new LivestreamNotFound()
       request.livestream = livestream
     }
     if (params.livestream_session_id !== undefined) {
-      const run = await directory.run(request.caller.tenant.id, params.livestream_session_id)
-      const livestream = run && (await directory.livestream(request.caller.tenant.id, run.livestreamId))
+      const run = await directory.run(tenantId, params.livestream_session_id)
+      const livestream = run && (await directory.livestream(tenantId, run.livestreamId))
       if (livestream === null) throw new LivestreamSessionNotFound()
       request.livestream = livestream
     }
     if (params.session_id !== undefined) {
-      const session = await directory.session(request.caller.tenant.id, params.session_id)
-      const meeting = session && (await directory.meeting(request.caller.tenant.id, session.meetingId))
+      const session = await directory.session(tenantId, params.session_id)
+      const meeting = session && (await directory.meeting(tenantId, session.meetingId))
       if (meeting === null) throw new SessionNotFound()
       request.meeting = meeting
     }

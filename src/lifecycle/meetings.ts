@@ -10,6 +10,7 @@ import type { Engine, Statement } from '../store/engine.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../store/meetings.ts'
 import type { Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
+import type { Adopt } from './adopt.ts'
 import type { Deadline } from './deadline.ts'
 import type { Recorded } from './recorded.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
@@ -19,6 +20,7 @@ export interface MeetingsDeps {
   engine: Pick<Engine, 'write'>
   meetings: Pick<Meetings, 'created' | 'observed' | 'missing' | 'list'>
   directory: Pick<Directory, 'forget'>
+  adopt: Pick<Adopt, 'newest'>
   recorded: Recorded
   log: { warn(facts: object, message: string): void }
   clock: Clock
@@ -47,7 +49,7 @@ const refreshedPerPage = 10
 const freshForMs = 60_000
 
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
-  const { upstreams, engine, meetings, directory, recorded, log, clock, deadline, changes, readTtlMs } = deps
+  const { upstreams, engine, meetings, directory, adopt, recorded, log, clock, deadline, changes, readTtlMs } = deps
   const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, clock })
   /** As meetings were written down last, and when. */
   const kept = new LRUCache<string, { text: string; atMs: number }>({ max: 10_000 })
@@ -129,6 +131,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
 
     async list(caller, filter) {
       const tenantId = caller.tenant.id
+      await adopt.newest(tenantId).catch(err => log.warn({ err }, 'what is new at the vendor could not be listed'))
       const { rows, total } = await meetings.list(tenantId, filter)
       const signal = deadline()
       const stale = rows

@@ -105,11 +105,14 @@ export class UpstreamBudget {
   }
 
   /** What the vendor's own fields say. They are believed when they leave less than is counted here. */
-  tell({ remaining, resetMs }: VendorLimit): void {
+  tell({ remaining, resetMs, quota }: VendorLimit): void {
     const nowMs = this.#now()
+    const whole = this.#options.quota.calls
+    // Of another quota than the configured one the part that is left counts: else the reserves of ours might be more than all of it.
+    const left = quota === null || quota === 0 ? remaining : Math.floor((remaining * whole) / quota)
     // The call that brings the news is in it; of the others under way nobody knows.
     const own = this.#ownUsed() - Math.max(0, this.#inFlight - 1)
-    const calls = this.#options.quota.calls - remaining - own - this.#usedBefore()
+    const calls = whole - left - own - this.#usedBefore()
     this.#others = { calls: Math.max(0, calls), untilMs: nowMs + Math.min(resetMs, this.#windowMs) }
   }
 

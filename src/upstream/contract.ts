@@ -78,6 +78,7 @@ export function reader<X extends TSchema>(schema: X): (body: unknown) => Static<
 
 const livestreamAnswer = reader(Envelope(VendorLivestream))
 const meetingAnswer = reader(Envelope(VendorMeeting))
+const meetingsAnswer = reader(Envelope(Type.Array(VendorMeeting)))
 const sessionsAnswer = reader(
   Envelope(
     Type.Union([
@@ -129,7 +130,15 @@ export function readLivestreamWithSessions(body: unknown): {
 
 /** A meeting. Where recordings are stored, and with which secrets, is left out. @throws UpstreamMalformed */
 export function readMeeting(body: unknown): Meeting {
-  const { data } = meetingAnswer(body)
+  return toMeeting(meetingAnswer(body).data)
+}
+
+/** A page of meetings. @throws UpstreamMalformed */
+export function readMeetings(body: unknown): Meeting[] {
+  return meetingsAnswer(body).data.map(toMeeting)
+}
+
+function toMeeting(data: Static<typeof VendorMeeting>): Meeting {
   return {
     id: data.id,
     ...present(data, ['title', 'preferred_region', 'live_stream_on_start', 'record_on_start']),

@@ -1,6 +1,7 @@
 import { LiveElsewhere, MeetingNotFound, NotOffered } from '../domain/failures.ts'
+import { isVendorId } from '../domain/id.ts'
 import type { Meeting } from '../domain/meeting.ts'
-import { readLivestream, readLivestreams, readMeeting, readMessage } from './contract.ts'
+import { readLivestream, readLivestreams, readMeeting, readMeetings, readMessage } from './contract.ts'
 import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
 import { dyteLivestreams, findLivestream } from './dyte-livestreams.ts'
 import { dyteRuns } from './dyte-runs.ts'
@@ -66,6 +67,12 @@ export function dyte(send: Send): Provider {
     },
 
     findMeeting,
+
+    async findMeetings({ pageNo, perPage }, signal) {
+      const query = `?page_no=${pageNo}&per_page=${perPage}`
+      const { body } = await send({ method: 'GET', path: path`/meetings` + query, signal })
+      return readMeetings(body).filter(({ id }) => isVendorId(id))
+    },
 
     updateMeeting: (id, change, signal) => changed('PATCH', id, change, signal),
 

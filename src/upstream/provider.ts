@@ -88,6 +88,8 @@ export interface Provider {
   createMeeting(wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
   /** Null when the vendor has no such meeting. */
   findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null>
+  /** A page of the account's meetings, the newest first as far as the vendor sorts them. */
+  findMeetings(page: Page, signal: AbortSignal): Promise<Meeting[]>
   /** @throws MeetingNotFound */
   updateMeeting(id: string, change: MeetingChange, signal: AbortSignal): Promise<Meeting>
   /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound, NotOffered */

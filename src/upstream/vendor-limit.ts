@@ -7,19 +7,27 @@ export interface VendorLimit {
   remaining: number
   /** Until there is more. */
   resetMs: number
+  /** Of how many it is left, as `Ratelimit-Policy` says; null when it doesn't. */
+  quota: number | null
 }
 
 /**
  * The vendor's `Ratelimit` field, e.g. `"default";r=50;t=30` (contract section 6); of several the one with the longest
  * time, since a limit of a second says nothing about a quota. Null when there is none, or none that can be read: a malformed field is no reason to trust or distrust anything.
  */
-export function readVendorLimit({ ratelimit }: IncomingHttpHeaders): VendorLimit | null {
+export function readVendorLimit({ ratelimit, 'ratelimit-policy': policy }: IncomingHttpHeaders): VendorLimit | null {
   if (typeof ratelimit !== 'string') return null
+  const policies = typeof policy === 'string' ? list(policy) : []
   const limits: VendorLimit[] = []
-  for (const [, parameters] of list(ratelimit)) {
+  for (const [name, parameters] of list(ratelimit)) {
     const remaining = parameters.get('r')
     const seconds = parameters.get('t')
-    if (isCount(remaining) && isCount(seconds)) limits.push({ remaining, resetMs: seconds * 1_000 })
+    if (!isCount(remaining) || !isCount(seconds)) continue
+    // The vendor's own example has one policy, by another name than its limit.
+    const [only, ...others] = policies
+    const [, said] = policies.find(([other]) => other === name) ?? (others.length === 0 ? (only ?? []) : [])
+    const quota = said?.get('q')
+    limits.push({ remaining, resetMs: seconds * 1_000, quota: isCount(quota) && quota >= remaining ? quota : null })
   }
   return limits.sort((a, b) => b.resetMs - a.resetMs || a.remaining - b.remaining)[0] ?? null
 }

@@ -10,6 +10,7 @@ const commands = [
   'simulate',
   'tenant create',
   'tenant update',
+  'tenant move',
   'tenant list',
   'tenant show',
   'tenant suspend',
@@ -57,7 +58,8 @@ t.test('--help of every command exits 0, prints to standard output and names wha
       '--start-while-live'
     ].concat(['--active-during-invoked', '--stop-with-nothing-live', '--livestream-id', '--lists']),
     'tenant create': ['<id>', '--name', '--upstream', '--read-limit', '--write-limit'],
-    'tenant update': ['<id>', '--name', '--upstream', '--read-limit', '--write-limit'],
+    'tenant update': ['<id>', '--name', '--read-limit', '--write-limit'],
+    'tenant move': ['<id>', '--upstream'],
     'key create': ['<tenant>', '--preset', '--scope', '--expires', '--name'],
     'key list': ['[tenant]'],
     'key revoke': ['<key_id>'],
@@ -86,6 +88,7 @@ t.test('--help of every command exits 0, prints to standard output and names wha
 
 t.test('wrong usage is one line on standard error and exit code 2', async t => {
   const { run } = commandLine(t)
+  const needed: Record<string, string> = { 'audit prune': ' --before 2026-01-01', 'tenant move': ' --upstream x' }
   const wrong: [string, RegExp][] = [
     ['', /which command\? --help/],
     ['tenant', /which command\? --help/],
@@ -94,8 +97,7 @@ t.test('wrong usage is one line on standard error and exit code 2', async t => {
     ['help nonsense', /which command\? --help/],
     ['--nonsense', /unknown option '--nonsense'/],
     ...commands.map((command): [string, RegExp] => {
-      const needed = command === 'audit prune' ? ' --before 2026-01-01' : ''
-      return [`${command}${needed} --nonsense`, /unknown option '--nonsense'/]
+      return [`${command}${needed[command] ?? ''} --nonsense`, /unknown option '--nonsense'/]
     }),
     ['tenant list --jsno', /unknown option '--jsno' \(Did you mean --json\?\)/],
     ['tenant create', /missing required argument 'id'/],

@@ -80,8 +80,14 @@ t.test('a released meeting belongs to nobody until it is assigned again, to whom
   t.strictSame(await meetings.listAll(), [])
 
   t.strictSame([...(await meetings.assign('globex', 'other', ['m1'], 4_000))], [['m1', 'assigned']])
-  t.strictSame(await meetings.find('globex', 'm1'), { id: 'm1', tenantId: 'globex', upstream: 'other' })
+  const found = await meetings.find('globex', 'm1')
+  t.strictSame(found, { id: 'm1', tenantId: 'globex', upstream: 'default' }, 'it stays with its vendor account')
   t.equal(await meetings.find('acme', 'm1'), null)
+  t.equal(await meetings.release('m1', 5_000), true)
+  await meetings.assign('acme', 'other', ['m1'], 6_000, () => [], true)
+  t.match(await meetings.find('acme', 'm1'), { upstream: 'other' }, 'unless somebody knows better')
+  t.equal(await meetings.upstreamOf('m1'), 'other')
+  t.equal(await meetings.upstreamOf('missing'), null)
 })
 
 t.test('the list for the operator has every assigned meeting with its owner', async t => {

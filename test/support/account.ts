@@ -24,3 +24,18 @@ export function accountOf(
 export function basic(org: string, key: string): Secret {
   return new Secret(`Basic ${Buffer.from(`${org}:${key}`).toString('base64')}`)
 }
+
+/** The same of a simulated RealtimeKit. */
+export function realtimekitAccountOf(
+  { url, account, app, token }: Pick<Simulator, 'url' | 'account' | 'app' | 'token'>,
+  given: Partial<UpstreamAccount> = {}
+): UpstreamAccount {
+  return {
+    ...accountOf({ url, org: '', key: '' }),
+    provider: 'realtimekit',
+    baseUrl: new URL(`${url}/accounts/${account}/realtime/kit/${app}`),
+    identity: new Secret(`realtimekit ${account} ${app}`),
+    credentials: [new Secret(`Bearer ${token}`)],
+    ...given
+  }
+}

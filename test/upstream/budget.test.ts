@@ -166,13 +166,27 @@ t.test('after a start what was used before counts, each for its time', async t =
 t.test("the vendor's own figure counts when it leaves less than is known here", async t => {
   const { calls, budget, clock } = budgetOf()
   calls('read', 10)
-  budget.tell({ remaining: 95, resetMs: 60_000 })
+  budget.tell({ remaining: 95, resetMs: 60_000, quota: null })
   t.equal(budget.status().left.read, 65, 'more is not believed')
-  budget.tell({ remaining: 50, resetMs: 5_000 })
+  budget.tell({ remaining: 50, resetMs: 5_000, quota: 100 })
   t.equal(budget.status().left.read, 25, 'less is: somebody else uses the same quota')
   t.equal(budget.status().used.other, 40)
   clock.advance(5_001)
   t.equal(budget.status().left.read, 65, 'until the vendor has said that there is more')
+})
+
+t.test("of another quota than the configured one it is the vendor's part that counts", async t => {
+  const { budget } = budgetOf()
+  budget.tell({ remaining: 10, resetMs: 60_000, quota: 20 })
+  t.strictSame(budget.status().left, { stop: 50, mutation: 45, read: 25 })
+  budget.tell({ remaining: 20, resetMs: 60_000, quota: 20 })
+  t.equal(
+    budget.status().left.read,
+    75,
+    'reserves that are larger than the vendor’s whole quota do not shut everybody out'
+  )
+  budget.tell({ remaining: 0, resetMs: 60_000, quota: 0 })
+  t.equal(budget.status().left.read, 0)
 })
 
 t.test('after a 429 reads and mutations pause as long as the vendor says, and stops are tried', async t => {

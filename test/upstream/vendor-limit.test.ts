@@ -4,11 +4,26 @@ import { isThrottled, readRetryAfter, readVendorLimit } from '../../src/upstream
 
 t.test("the vendor's field is read, and of several limits the one that lasts longest", async t => {
   const read = (ratelimit: string) => readVendorLimit({ ratelimit })
-  t.strictSame(read('"default";r=50;t=30'), { remaining: 50, resetMs: 30_000 })
-  t.strictSame(read('"burst";r=0;t=1, "default";r=50;t=30'), { remaining: 50, resetMs: 30_000 })
-  t.strictSame(read('"one";r=60;t=30, "other";r=50;t=30'), { remaining: 50, resetMs: 30_000 }, 'of equals the smaller')
-  t.strictSame(read('"default"; r=50; t=30; pk=:c2Vj:'), { remaining: 50, resetMs: 30_000 })
-  t.strictSame(read('"odd";r=?1;t=30, "default";r=7;t=3'), { remaining: 7, resetMs: 3_000 })
+  t.strictSame(read('"default";r=50;t=30'), { remaining: 50, resetMs: 30_000, quota: null })
+  t.strictSame(read('"burst";r=0;t=1, "default";r=50;t=30'), { remaining: 50, resetMs: 30_000, quota: null })
+  t.strictSame(
+    read('"one";r=60;t=30, "other";r=50;t=30'),
+    { remaining: 50, resetMs: 30_000, quota: null },
+    'of equals the smaller'
+  )
+  t.strictSame(read('"default"; r=50; t=30; pk=:c2Vj:'), { remaining: 50, resetMs: 30_000, quota: null })
+  t.strictSame(read('"odd";r=?1;t=30, "default";r=7;t=3'), { remaining: 7, resetMs: 3_000, quota: null })
+})
+
+t.test('the policy says of how many, by the name of the limit or alone by any', async t => {
+  const read = (policy: string) =>
+    readVendorLimit({ ratelimit: '"default";r=50;t=30', 'ratelimit-policy': policy })?.quota
+  t.equal(read('"default";q=1200;w=300'), 1_200)
+  t.equal(read('"burst";q=100;w=60'), 100)
+  t.equal(read('"burst";q=100;w=60, "default";q=1200;w=300'), 1_200)
+  t.equal(read('"burst";q=100;w=60, "other";q=1200;w=300'), null)
+  t.equal(read('"default";q=49;w=300'), null, 'less than what is left')
+  for (const policy of ['', '"default";w=3', '"default";q=x', '"d']) t.equal(read(policy), null, policy)
 })
 
 t.test('what is malformed or missing says nothing', async t => {
