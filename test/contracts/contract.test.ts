@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { sessionsIn } from '../../src/store/sessions.ts'
 import { accountOf, realtimekitAccountOf } from '../support/account.ts'
 import { type Client, gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -110,7 +111,7 @@ for (const { name, document, simulator, used, undescribed } of dialects) {
 async function callEverything(t: Test, options: SimulatorOptions): Promise<RecordedCall[]> {
   const config: Record<string, unknown> = {}
   let calls: RecordedCall[] = []
-  const { asAcme, simulator } = await gateway(t, {
+  const { asAcme, simulator, store } = await gateway(t, {
     simulator: options,
     config,
     async before(_store, simulator) {
@@ -144,7 +145,9 @@ async function callEverything(t: Test, options: SimulatorOptions): Promise<Recor
   const [run] = [sessions ?? session ?? []].flat()
   await asAcme('GET', `/v2/livestreams/sessions/${run?.id}`)
   const people = await dataOf('GET', `${own}/active-session`)
-  await asAcme('GET', `/v2/sessions/${people?.id}/livestream-sessions`)
+  // An id that was shown is written down a moment later, at the latest.
+  await until(async () => (await sessionsIn(store).findSession('acme', people.id)) !== null)
+  await asAcme('GET', `/v2/sessions/${people.id}/livestream-sessions`)
   await asAcme('POST', `${own}/active-session/mute`, { custom_participant_ids: ['guest-1'] })
   await asAcme('POST', `${own}/active-session/mute-all`, { allow_unmute: false })
   await asAcme('POST', `${own}/active-session/kick`, { custom_participant_ids: ['guest-1'] })
