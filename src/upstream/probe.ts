@@ -69,7 +69,7 @@ const tls = /CERT|SSL|TLS|EPROTO|SIGNATURE|SELF_SIGNED/
 
 /** Why no answer came, for the operator. Names the address, but not the account that may stand in its path. */
 export function inWords(failure: Error, { origin, host, hostname }: URL): string {
-  const code = /^\w+ ([A-Z0-9_]+): /.exec(failure.cause instanceof Error ? failure.cause.message : '')?.[1] ?? ''
+  const code = /(?:^|: )\w+ ([A-Z0-9_]+): /.exec(failure.cause instanceof Error ? failure.cause.message : '')?.[1] ?? ''
   if (noName.includes(code)) return `the name ${hostname} is not found (${code})`
   if (code === 'ECONNREFUSED') return `nothing listens at ${origin}: connection refused`
   if (failure instanceof UpstreamTooLate || tooLate.includes(code)) return `no answer from ${origin} in time`

@@ -29,7 +29,7 @@ export function checkConfiguration(env: Environment): Configured {
       diskFloorMb
     }
   } catch (error) {
-    const problem = orNull(error)
+    const problem = words(error)
     return {
       checks: [{ ...about, ...failed(`${problem}: \`serve\` would not start`) }],
       store: attempt(() => readStoreConfig(env)),
@@ -43,13 +43,13 @@ function attempt<T>(read: () => T): T | null {
   try {
     return read()
   } catch (error) {
-    orNull(error)
+    words(error)
     return null
   }
 }
 
 /** What a ConfigError says. @throws what is none */
-function orNull(error: unknown): string {
-  if (error instanceof ConfigError) return error.message
-  throw error
+function words(error: unknown): string {
+  if (!(error instanceof ConfigError)) throw error
+  return error.message
 }

@@ -38,8 +38,8 @@ async function examined(probe: Probe, account: UpstreamAccount, credential: Secr
   try {
     return await examine(probe, account, credential)
   } catch (error) {
-    if (error instanceof Failure) return error
-    throw error
+    if (!(error instanceof Failure)) throw error
+    return error
   }
 }
 

@@ -132,15 +132,16 @@ async function question(io: Io, { asker, account, meetingId, world }: Place, ans
   const problem = await errorOf(askAll({ asker, runs, meetingId, provider, world }, answers))
   const left = await errorOf(runs.stopAll())
   letGo()
-  if (left !== null && !(left instanceof StillLive)) throw left
-  const problems = [left, problem instanceof StillLive ? null : problem].filter(error => error !== null)
-  return problems.map(error => words(error, baseUrl)).join('; ') || null
+  // What is still live comes first; in the end it is the last try that counts.
+  const errors = left === null ? [problem] : [left, problem instanceof StillLive ? null : problem]
+  const told = errors.filter(error => error !== null).map(error => words(error, baseUrl, left === null))
+  return told.length === 0 ? null : told.join('; ')
 }
 
-function words(error: unknown, baseUrl: URL): string {
+function words(error: unknown, baseUrl: URL, allStopped: boolean): string {
+  if (!(error instanceof Failure || error instanceof Ended || error instanceof StillLive)) throw error
   if (error instanceof Failure) return inWords(error, baseUrl)
-  if (error instanceof Ended || error instanceof StillLive) return error.message
-  throw error
+  return error instanceof StillLive && allStopped ? 'a stop took more than 60 s to work' : error.message
 }
 
 /** What was found out, also when it is not all: as it stands, and as a vendor that behaves like this one. */

@@ -139,7 +139,7 @@ async function orNull<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof Failure || error instanceof Ended) return null
-    throw error
+    if (!(error instanceof Failure || error instanceof Ended)) throw error
+    return null
   }
 }
