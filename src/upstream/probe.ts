@@ -75,5 +75,5 @@ export function inWords(failure: Error, { origin, host, hostname }: URL): string
   if (failure instanceof UpstreamTooLate || tooLate.includes(code)) return `no answer from ${origin} in time`
   if (tls.test(code)) return `no secure connection to ${host}: TLS failed (${code})`
   if (failure instanceof UpstreamMalformed) return `what answers at ${origin} is no such API: not HTTP, or far too long`
-  return `the connection to ${origin} broke${code === '' ? '' : ` (${code})`}`
+  return `the connection to ${origin} broke${/^(UND_.*)?$/.test(code) ? '' : ` (${code})`}`
 }

@@ -49,7 +49,7 @@ export async function checkStore(
     })
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    return { checks: [{ ...about, ...failed(error.message) }, ...written], seen: null }
+    return { checks: [{ ...about, ...failed(error.message.replace(`${storeFile} `, '')) }, ...written], seen: null }
   }
 }
 
