@@ -81,3 +81,11 @@ t.test('what a browser has started is seen at the vendor, also when it is only s
   )
   t.equal(mutations(), 0)
 })
+
+t.test('what is shown as active is enough, whatever the lists say', async t => {
+  const { cli, meeting, simulator, mutations } = await beside(t)
+  simulator.startFromBrowser(meeting)
+  simulator.failNext({ match: { path: '/livestreams' }, status: 200, body: { success: true, data: [] } })
+  t.match(refused(await cli.run('doctor', '--probe-meeting', meeting, '--yes')), /is live: nothing was started/)
+  t.equal(mutations(), 0)
+})

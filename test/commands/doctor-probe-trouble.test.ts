@@ -161,6 +161,53 @@ t.test('interrupted before the first start it starts nothing', async t => {
   t.equal(running(simulator), 0)
 })
 
+t.test(
+  'what the vendor does not show is stopped as well: a stop that failed, or that came too early, is not the last',
+  async t => {
+    const hidden = { activeDuringInvoked: '404', liveAfterMs: 3_600_000 } as const
+    const cases: [SimulatorOptions, Fault, number][] = [
+      // In the old contract nothing shows a run before it is LIVE: a stop must have been heard.
+      [{ ...hidden, contract: 'L1' }, { match: stopping, status: 503 }, 1],
+      [{ ...hidden, contract: 'L2' }, { match: stopping, status: 404, body: '{}' }, 3]
+    ]
+    for (const [options, fault, times] of cases) {
+      const { simulator, world, probe } = await place(t, options)
+      world.atPause(number => {
+        if (number !== 1) return
+        simulator.failNext(fault, times)
+        world.interrupt()
+      })
+      t.match(await probe(), { code: 1, stderr: /interrupted/ })
+      t.equal(simulator.livestreams().length, 1)
+      t.equal(running(simulator), 0)
+    }
+  }
+)
+
+t.test('a start that was lost and is carried out late is stopped', async t => {
+  const { simulator, world, meeting, probe } = await place(t)
+  simulator.failNext({ match: starting, hangUp: true })
+  world.atPause(number => {
+    if (number === 3) simulator.startFromBrowser(meeting)
+  })
+  t.match(await probe(), { code: 1, stderr: /broke/ })
+  t.equal(simulator.livestreams().length, 1)
+  t.equal(running(simulator), 0)
+})
+
+t.test('a vendor that asks for a pause gets it', async t => {
+  const { simulator, world, probe } = await place(t)
+  world.atPause(number => {
+    if (number !== 1) return
+    simulator.failNext({ match: stopping, retryAfterSeconds: 20 })
+    world.interrupt()
+  })
+  await probe()
+  const stops = simulator.journal.filter(({ target }) => target.endsWith('/stop')).map(({ at }) => at)
+  t.equal((stops.at(-1) ?? 0) - (stops.at(-2) ?? 0), 20_000)
+  t.equal(running(simulator), 0)
+})
+
 t.test('a signal to the process stops what was started', async t => {
   const simulator = await createSimulator({ liveAfterMs: 3_600_000 })
   t.teardown(() => simulator.close())
@@ -211,7 +258,7 @@ t.test('a start that never left stops nothing', async t => {
   }
   const { code, stderr } = await doctorIn(fastWorld(), env, { probeMeeting: 'm', yes: true })
   t.equal(code, 1)
-  t.match(stderr, /nothing listens at http:\/\/127\.0\.0\.1:\d+: connection refused\n$/)
+  t.match(stderr, /^livegate: nothing listens at http:\/\/127\.0\.0\.1:\d+: connection refused\n$/)
   t.strictSame(
     sent.filter(one => one.startsWith('POST')),
     ['POST /v2/meetings/m/active-livestream/stop']
