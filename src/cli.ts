@@ -52,6 +52,8 @@ export function define(cli: Command, io: Io): void {
   audit.command('rotate-key').description('sign with a new key from now on').action(async options => (await import('./commands/audit-keep.ts')).rotateAuditKey(io, options))
   audit.command('schema').description('print the JSON Schema of an event').action(async () => (await import('./commands/audit-schema.ts')).auditSchema(io))
 
+  const doctor = cli.command('doctor').description('whether all is well, and what to do about it; changes nothing').option('--probe-meeting <id>', 'instead: find out how the vendor answers, with real livestreams in this meeting')
+  doctor.option('--upstream <name>', 'the vendor account that has the meeting').option('--yes', 'begin: livestreams cost money').action(async options => (await import('./commands/doctor.ts')).doctor(io, options))
   cli.command('openapi').description('print the OpenAPI document').action(async () => (await import('./commands/openapi.ts')).openapi(io))
   cli.command('healthcheck').description('whether the gateway on this machine answers').action(async options => (await import('./commands/healthcheck.ts')).healthcheck(io, options))
 }

@@ -1,5 +1,5 @@
 import { createHmac, createPrivateKey, createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { access, link, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Signer, signerOf } from './note.ts'
 
@@ -43,15 +43,41 @@ const fingerprintKeyName = 'audit-fingerprint.key'
 export async function openAuditKeys(places: KeyPlaces, remembered: RememberedKeys): Promise<AuditKeys> {
   const signingFile = signingKeyFile(places)
   await finishRotation(signingFile, remembered.publicKey)
-  const mayMakeSigning = places.signingKeyFile === undefined && remembered.publicKey === null
-  const signer = signerOf(toPrivateKey(signingFile, await readOrMake(signingFile, makeSigningKey, mayMakeSigning)))
+  return readKeys(places, remembered, signingFile, {
+    signing: places.signingKeyFile === undefined && remembered.publicKey === null,
+    fingerprint: places.fingerprintKeyFile === undefined && remembered.fingerprintCheck === null
+  })
+}
+
+/**
+ * That both keys are there, for who only looks: nothing is made or moved. Before a store has keys none are missed.
+ * @throws AuditKeyError as `openAuditKeys` does
+ */
+export async function findAuditKeys(places: KeyPlaces, remembered: RememberedKeys): Promise<void> {
+  if (remembered.publicKey === null) return
+  const signingFile = signingKeyFile(places)
+  const prepared = nextOf(signingFile, remembered.publicKey)
+  // After a crash in a rotation it is the prepared one that signs; the next start puts it in place.
+  const isPrepared = await access(prepared).then(
+    () => true,
+    () => false
+  )
+  await readKeys(places, remembered, isPrepared ? prepared : signingFile, { signing: false, fingerprint: false })
+}
+
+async function readKeys(
+  places: KeyPlaces,
+  remembered: RememberedKeys,
+  signingFile: string,
+  mayMake: { signing: boolean; fingerprint: boolean }
+): Promise<AuditKeys> {
+  const signer = signerOf(toPrivateKey(signingFile, await readOrMake(signingFile, makeSigningKey, mayMake.signing)))
   if (remembered.publicKey !== null && remembered.publicKey !== signer.publicKey) {
     throw new AuditKeyError(`${signingFile} is not the key that this store's audit log is signed with`)
   }
 
   const fingerprintFile = places.fingerprintKeyFile ?? join(places.dataDir, fingerprintKeyName)
-  const mayMakeFingerprint = places.fingerprintKeyFile === undefined && remembered.fingerprintCheck === null
-  const text = await readOrMake(fingerprintFile, makeFingerprintKey, mayMakeFingerprint)
+  const text = await readOrMake(fingerprintFile, makeFingerprintKey, mayMake.fingerprint)
   const fingerprint = fingerprintWith(toBytes(fingerprintFile, text))
   const fingerprintCheck = fingerprint('check', 'livegate')
   if (remembered.fingerprintCheck !== null && remembered.fingerprintCheck !== fingerprintCheck) {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type Answer, iso } from './answers.ts'
 import type { Dialect } from './dialect.ts'
 import { paged } from './lists.ts'
@@ -16,6 +17,8 @@ const noLongerDocumented = new Set([
 ])
 
 const basePath = '/client/v4'
+/** Whether the token itself is good, whatever it may do: an operation of all of Cloudflare's API. */
+const tokenCheck = `${basePath}/user/tokens/verify`
 /** The characters that a Bearer token may have. */
 const bearer = /^Bearer +([\w.~+/-]+=*)$/i
 
@@ -27,6 +30,7 @@ export function realtimekit(world: World): Dialect {
   const { account, app, badToken, dropped } = world.settings
   const kit = `${basePath}/accounts/${account}/realtime/kit`
   const onlyApp = { id: app, name: 'simulated', created_at: iso(world.now()) }
+  const activeToken = { id: randomUUID().replaceAll('-', ''), status: 'active' }
   const noSuchUri = { code: 7000, message: 'No route for that URI' }
   const notAuthentic = (status: number): Answer => edgeError(status, { code: 10000, message: 'Authentication error' })
 
@@ -40,6 +44,9 @@ export function realtimekit(world: World): Dialect {
       }
       const token = bearer.exec(authorization)?.[1]
       if (token === undefined) return edgeError(400, { code: 6003, message: 'Invalid request headers' })
+      if (!world.accepted.has(token) && path === tokenCheck) {
+        return edgeError(401, { code: 1000, message: 'Invalid API Token' })
+      }
       if (!world.accepted.has(token)) return notAuthentic(Number(badToken))
       const [, inAccount, inApp] = /^\/client\/v4\/accounts\/([^/]+)\/realtime\/kit\/([^/]+)/.exec(path) ?? []
       if (inAccount === undefined) return undefined
@@ -59,6 +66,10 @@ export function realtimekit(world: World): Dialect {
       'ratelimit-policy': `"default";q=${quota.calls};w=${quota.windowMs / 1_000}`
     }),
     beside: {
+      [`GET ${tokenCheck}`]: () => ({
+        status: 200,
+        body: { success: true, errors: [], messages: [], result: activeToken }
+      }),
       // The account's apps, of which there is one (contract section 4.5).
       [`GET ${kit}/apps`]({ query }) {
         const { page, paging } = paged([onlyApp], query)

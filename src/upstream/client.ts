@@ -44,6 +44,14 @@ export interface Answer {
   body: unknown
 }
 
+/** An answer of any kind, with what its fields say of it. */
+export interface RawAnswer extends Answer {
+  throttled: boolean
+  retryAfterSeconds: number
+  /** The vendor's clock, in whole seconds; null when it didn't say. */
+  dateMs: number | null
+}
+
 /** No answer of the vendor comes near it; without it a broken one could fill the memory. */
 const maxAnswerBytes = 1024 * 1024
 
@@ -78,22 +86,26 @@ export class UpstreamClient {
    * of the catalogue, for a mutation with its outcome.
    */
   async call(call: Call, expected: readonly number[] = []): Promise<Answer> {
-    const mutation = call.method !== 'GET'
-    const answer = await this.#send(call).catch(error => {
-      throw translate(error, call.signal, mutation)
-    })
+    const answer = await this.ask(call)
     const { status, body } = answer
     if (status >= 200 && status < 300) return { status, body }
     const complaint = edgeComplaint(body)
     if (complaint === null && expected.includes(status)) return { status, body }
-    throw refusal(answer, mutation, complaint)
+    throw refusal(answer, call.method !== 'GET', complaint)
+  }
+
+  /** Sends one call, once, and gives the answer as it is. @throws Failure when none comes */
+  async ask(call: Call): Promise<RawAnswer> {
+    return this.#send(call).catch(error => {
+      throw translate(error, call.signal, call.method !== 'GET')
+    })
   }
 
   async close(): Promise<void> {
     await this.#pool.close()
   }
 
-  async #send({ method, path, body, authorization, signal }: Call): Promise<Answer & Throttling> {
+  async #send({ method, path, body, authorization, signal }: Call): Promise<RawAnswer> {
     const {
       statusCode,
       headers,
@@ -120,14 +132,10 @@ export class UpstreamClient {
       status: statusCode,
       body: parse(text),
       throttled: isThrottled(statusCode, headers),
-      retryAfterSeconds: readRetryAfter(headers)
+      retryAfterSeconds: readRetryAfter(headers),
+      dateMs: typeof headers.date === 'string' ? Date.parse(headers.date) || null : null
     }
   }
-}
-
-interface Throttling {
-  throttled: boolean
-  retryAfterSeconds: number
 }
 
 function parse(text: string): unknown {
@@ -140,7 +148,7 @@ function parse(text: string): unknown {
 
 /** The vendor's status in our words (docs/vendor.md, section 6). */
 function refusal(
-  { status, throttled, retryAfterSeconds }: Answer & Throttling,
+  { status, throttled, retryAfterSeconds }: RawAnswer,
   mutation: boolean,
   complaint: EdgeComplaint | null
 ): Failure {

@@ -43,7 +43,7 @@ const retryPauseMs = 100
 const operator: Errand = { tenantId: 'operator', lane: 'mutation' }
 
 /** What harms nothing, and shows whether a credential is taken. */
-const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per_page=1` } as const
+export const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per_page=1` } as const
 
 /** A vendor account: its way out, what may be sent twice over it, and with which credential. */
 export function openUpstream(options: UpstreamOptions): Upstream {

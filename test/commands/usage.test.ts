@@ -29,6 +29,7 @@ const commands = [
   'audit prune',
   'audit rotate-key',
   'audit schema',
+  'doctor',
   'openapi',
   'healthcheck'
 ]
@@ -70,7 +71,8 @@ t.test('--help of every command exits 0, prints to standard output and names wha
     'operation resolve': ['<id>', '<outcome>'],
     'audit verify': ['--checkpoint', '--public-key'],
     'audit export': ['--since', '--until', '--tenant', '--after', '--format'],
-    'audit prune': ['--before']
+    'audit prune': ['--before'],
+    doctor: ['--probe-meeting', '--upstream', '--yes']
   }
   for (const command of commands) {
     const { code, stdout, stderr } = await runHere([...command.split(' '), '--help'], {})
@@ -115,6 +117,11 @@ t.test('wrong usage is one line on standard error and exit code 2', async t => {
     ['serve now', /too many arguments/],
     ['demo now', /too many arguments/],
     ['simulate now', /too many arguments/],
+    ['doctor now', /too many arguments/],
+    ['doctor --probe-meeting', /option '--probe-meeting <id>' argument missing/],
+    ['doctor --yes', /--upstream and --yes go with --probe-meeting/],
+    ['doctor --upstream rtk', /--upstream and --yes go with --probe-meeting/],
+    ['doctor --probe-meeting ../x', /--probe-meeting: not an id of the provider/],
     ['openapi now', /too many arguments/],
     ['healthcheck now', /too many arguments/],
     ['tenant list acme', /too many arguments/],

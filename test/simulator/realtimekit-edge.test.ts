@@ -108,3 +108,15 @@ t.test('what stands behind the edge refuses as Dyte does', async t => {
   })
   t.match(await call('POST', '/meetings', '{'), { status: 400, json: { success: false, error: { code: 400 } } })
 })
+
+t.test('whether a token is good can be asked without any account', async t => {
+  const { simulator } = await simulate(t, { vendor: 'realtimekit', badToken: '403' })
+  const verify = (authorization: string) =>
+    send(simulator, 'GET', '/client/v4/user/tokens/verify', undefined, { authorization })
+  t.match(await verify(`Bearer ${simulator.token}`), {
+    status: 200,
+    json: { success: true, result: { status: 'active' } }
+  })
+  t.strictSame(edge(await verify('Bearer wrong')), [401, [1000]], 'of its own, whatever other operations answer')
+  t.strictSame(edge(await verify('wrong')), [400, [6003]])
+})

@@ -1,0 +1,23 @@
+/** One thing that was looked at. */
+export interface Check {
+  check: 'configuration' | 'store' | 'audit keys' | 'disk' | 'tenants' | 'credentials' | 'clock'
+  /** Of what: an upstream, a tenant, a file. */
+  subject: string
+  status: 'ok' | 'warning' | 'failed'
+  /** What was found and, unless all is well, what to do about it. Never a secret. */
+  message: string
+}
+
+/** What is said of one subject. */
+export type Verdict = Pick<Check, 'status' | 'message'>
+
+export const ok = (message: string): Verdict => ({ status: 'ok', message })
+export const warning = (message: string): Verdict => ({ status: 'warning', message })
+export const failed = (message: string): Verdict => ({ status: 'failed', message })
+
+const labels = { ok: 'ok', warning: 'warn', failed: 'FAIL' }
+
+/** A line for people. */
+export function lineOf({ check, subject, status, message }: Check): string {
+  return `${labels[status].padEnd(4)}  ${check} of ${subject}: ${message}`
+}

@@ -1,0 +1,55 @@
+import { type Config, ConfigError, type Environment, readConfig, readStoreConfig, readUpstreams } from '../../config.ts'
+import type { UpstreamAccount } from '../../domain/upstream-account.ts'
+import { type Check, failed, ok } from './check.ts'
+
+/** What of the configuration can be used, however much of the rest is wrong. */
+export interface Configured {
+  checks: Check[]
+  store: Pick<Config, 'storeFile' | 'auditKeys'> | null
+  accounts: readonly UpstreamAccount[]
+  deadlineMs: number
+  diskFloorMb: number
+}
+
+/** What is used where the configuration doesn't say; as in `readConfig`. */
+const usual = { deadlineMs: 10_000, diskFloorMb: 512 }
+
+/** As `serve` would read it; what is wrong with one part keeps nobody from looking at the others. */
+export function checkConfiguration(env: Environment): Configured {
+  const about = { check: 'configuration', subject: 'the environment' } as const
+  try {
+    const config = readConfig(env)
+    const names = config.upstreams.map(({ name }) => name).join(', ')
+    const { upstreams: accounts, deadlineMs, diskFloorMb } = config
+    return {
+      checks: [{ ...about, ...ok(`complete; upstreams: ${names}`) }],
+      store: config,
+      accounts,
+      deadlineMs,
+      diskFloorMb
+    }
+  } catch (error) {
+    const problem = words(error)
+    return {
+      checks: [{ ...about, ...failed(`${problem}: \`serve\` would not start`) }],
+      store: attempt(() => readStoreConfig(env)),
+      accounts: attempt(() => readUpstreams(env)) ?? [],
+      ...usual
+    }
+  }
+}
+
+function attempt<T>(read: () => T): T | null {
+  try {
+    return read()
+  } catch (error) {
+    words(error)
+    return null
+  }
+}
+
+/** What a ConfigError says. @throws what is none */
+function words(error: unknown): string {
+  if (!(error instanceof ConfigError)) throw error
+  return error.message
+}

@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto'
+import { Secret } from '../../domain/secret.ts'
+import type { ProviderKind } from '../../domain/upstream-account.ts'
+import { edgeComplaint } from '../../upstream/edge-errors.ts'
+import { at } from '../../upstream/examine.ts'
+import { harmless } from '../../upstream/open-upstream.ts'
+import { path } from '../../upstream/path.ts'
+import type { Heard } from '../../upstream/probe.ts'
+import { type Asker, Ended } from './asker.ts'
+import { isHeard, type Runs } from './runs.ts'
+import type { World } from './world.ts'
+
+/** What has been found out so far, by the switches of `livegate simulate`. */
+export class Answers {
+  readonly known = new Map<string, string>()
+  /** What this vendor does not tell, or not in words that the simulator has; with the reason. */
+  readonly open = new Map<string, string>()
+
+  tell(question: string, answer: string | number, fits: readonly string[] = [String(answer)]): void {
+    if (fits.includes(String(answer))) this.known.set(question, String(answer))
+    else this.open.set(question, `the vendor answered ${answer}, which the simulator does not imitate`)
+  }
+}
+
+export interface Questions {
+  asker: Asker
+  runs: Runs
+  meetingId: string
+  provider: ProviderKind
+  world: World
+}
+
+const liveWithinMs = 90_000
+
+/** Asks the open questions of the vendor's contract, section 11, one after the other. @throws Ended, Failure */
+export async function askAll(questions: Questions, answers: Answers): Promise<void> {
+  const { asker, runs, provider } = questions
+  if (provider === 'realtimekit') await askTheEdge(questions, answers)
+  // First, since it also shows that stops get through: else nothing must be started.
+  const before = await stopNothing(runs)
+
+  const id = await startNew(runs)
+  await askOfTheFirstRun(questions, answers, id)
+  await asker.pause()
+  await startWhileLive(runs, answers)
+  await runs.stopAll()
+
+  await asker.pause()
+  const after = await stopNothing(runs)
+  answers.tell('stop-with-nothing-live', after, ['200', '404', '409'])
+  if (before !== after)
+    answers.open.set('a stop before the first livestream', `it was answered ${before}, later ones ${after}`)
+
+  const known = new Set(runs.ids)
+  const again = await startNew(runs)
+  answers.tell('livestream-id', known.has(again) ? 'reused' : 'new')
+  await runs.stopAll()
+}
+
+/** What Cloudflare's edge answers: questions 8 and 9. */
+async function askTheEdge({ asker, meetingId }: Questions, answers: Answers): Promise<void> {
+  const wrong = new Secret(`Bearer ${randomBytes(20).toString('hex')}`)
+  answers.tell('bad-token', (await asker.ask(harmless, wrong)).status, ['401', '403'])
+  const { status, body } = await asker.ask({ method: 'GET', path: path`/meetings/${meetingId}/livestream` })
+  const isThere = edgeComplaint(body) === null && [200, 404].includes(status)
+  answers.tell('dropped', edgeComplaint(body) === 'route' ? 'gone' : isThere ? 'answer' : status, ['gone', 'answer'])
+}
+
+async function stopNothing(runs: Runs): Promise<number> {
+  const heard = await runs.stop()
+  const { status } = heard
+  if (!isHeard(heard)) throw new Ended(`a stop was answered with ${status}: what cannot be stopped must not be started`)
+  return status
+}
+
+async function startNew(runs: Runs): Promise<string> {
+  const { status, id } = await runs.start()
+  if (id === null) throw new Ended(`a start was refused with ${status}`)
+  return id
+}
+
+/** Questions 3, 4 and 10: how a run is shown from INVOKED to LIVE. */
+async function askOfTheFirstRun(questions: Questions, answers: Answers, id: string): Promise<void> {
+  const { asker, runs, provider, world } = questions
+  const startedAtMs = world.clock.monotonic()
+  const first = await runs.active()
+  const one = await asker.ask({ method: 'GET', path: path`/livestreams/${id}` })
+  const isL2 = at(one.body, 'data', 'livestream', 'id') !== undefined
+  if (provider === 'dyte') answers.tell('contract', isL2 ? 'L2' : 'L1')
+  if (isL2) await askForms(asker, answers, one)
+
+  let last = first
+  while (last.state !== 'LIVE' && world.clock.monotonic() - startedAtMs < liveWithinMs) {
+    await asker.pause()
+    last = await runs.active()
+  }
+  const isLive = last.state === 'LIVE'
+  if (first.state === 'LIVE') answers.open.set('active-during-invoked', 'it was LIVE at the first look')
+  else if (first.state !== null || isLive || shows(one, 'INVOKED')) answers.tell('active-during-invoked', first.status)
+  else answers.open.set('active-during-invoked', 'nothing was shown at all')
+
+  const polledMs = Math.round(world.clock.monotonic() - startedAtMs)
+  const toldMs = isL2 ? invokedForMs(await asker.ask({ method: 'GET', path: path`/livestreams/${id}` })) : null
+  if (isLive) answers.tell('live-after', toldMs ?? polledMs)
+  else answers.open.set('live-after', `it was not LIVE within ${liveWithinMs / 1_000} s: is anybody in the meeting?`)
+}
+
+/** Which of the two published forms. */
+async function askForms(asker: Asker, answers: Answers, one: Heard): Promise<void> {
+  const form = at(one.body, 'data', 'sessions') === undefined ? 'schema' : 'example'
+  const list = await asker.ask({ method: 'GET', path: `${path`/livestreams`}?page_no=1&per_page=5` })
+  const listForm = Array.isArray(at(list.body, 'data')) ? 'example' : 'schema'
+  answers.tell('lists', form)
+  if (listForm !== form)
+    answers.open.set('lists', `the list has the form of the ${listForm}, a livestream that of the ${form}`)
+}
+
+/** Question 1. */
+async function startWhileLive(runs: Runs, answers: Answers): Promise<void> {
+  if ((await runs.active()).state === null && answers.known.get('active-during-invoked') !== '404') {
+    answers.open.set('start-while-live', 'the livestream had ended by itself')
+    return
+  }
+  const known = new Set(runs.ids)
+  const { status, id } = await runs.start()
+  answers.tell('start-while-live', id === null ? status : known.has(id) ? '200' : 'second', ['200', '409', 'second'])
+}
+
+function shows({ body }: Heard, state: string): boolean {
+  return (at(body, 'data', 'livestream', 'status') ?? at(body, 'data', 'status')) === state
+}
+
+/** From the times of the newest run; null where there are none. */
+function invokedForMs({ body }: Heard): number | null {
+  const [run] = [at(body, 'data', 'sessions') ?? at(body, 'data', 'session')].flat()
+  const forMs = Date.parse(String(at(run, 'started_time'))) - Date.parse(String(at(run, 'invoked_time')))
+  return forMs >= 0 ? forMs : null
+}

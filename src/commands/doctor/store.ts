@@ -1,0 +1,113 @@
+import { access, constants, stat, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { AuditKeyError, findAuditKeys } from '../../audit/key-files.ts'
+import type { Config } from '../../config.ts'
+import type { Tenant } from '../../domain/tenant.ts'
+import { auditNotesIn } from '../../store/audit-notes.ts'
+import { findForeign } from '../../store/integrity.ts'
+import { type HeldAt, overviewOf } from '../../store/overview.ts'
+import type { Store } from '../../store/store.ts'
+import { tenantsIn } from '../../store/tenants.ts'
+import { CommandError, type Io } from '../io.ts'
+import { withSnapshot } from '../with-store.ts'
+import { type Check, failed, ok, type Verdict, warning } from './check.ts'
+
+/** What stands in a store. */
+export interface Seen {
+  tenants: Tenant[]
+  held: HeldAt[]
+  newestEventMs: number | null
+}
+
+/** Looks at the store beside a running gateway or without one. Makes none; `seen` is null when there is none, or none that can be read. */
+export async function checkStore(
+  io: Io,
+  { storeFile, auditKeys }: Pick<Config, 'storeFile' | 'auditKeys'>
+): Promise<{ checks: Check[]; seen: Seen | null }> {
+  const folder = await nearestFolder(dirname(storeFile))
+  const readOnly = await firstNotWritable([folder, storeFile])
+  const about = { check: 'store', subject: storeFile } as const
+  const written =
+    readOnly === null
+      ? []
+      : [{ ...about, ...failed(`${readOnly} cannot be written: give it to the user that runs Livegate`) }]
+  if (!(await isThere(storeFile))) {
+    const none = ok('there is none yet: `serve`, or the first `tenant create`, makes it')
+    return { checks: readOnly === null ? [{ ...about, ...none }] : written, seen: null }
+  }
+  try {
+    return await withSnapshot(io, async store => {
+      const seen = await look(store)
+      const foreign = await findForeign(store.engine, store.sql)
+      const { length } = seen.tenants
+      const verdict =
+        foreign === null
+          ? ok(`can be read; ${length} ${length === 1 ? 'tenant' : 'tenants'}`)
+          : failed(`${foreign}: \`serve\` would not start`)
+      const keys: Check = { check: 'audit keys', subject: auditKeys.dataDir, ...(await checkKeys(store, auditKeys)) }
+      return { checks: [{ ...about, ...verdict }, ...written, keys], seen }
+    })
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    return { checks: [{ ...about, ...failed(error.message.replace(`${storeFile} `, '')) }, ...written], seen: null }
+  }
+}
+
+/** The space where the store is, or will be. The gateway warns of too little, and goes on. */
+export async function checkDisk(storeFile: string, floorMb: number): Promise<Check> {
+  const folder = await nearestFolder(dirname(storeFile))
+  const { bavail, bsize } = await statfs(folder)
+  const freeMb = Math.floor((bavail * bsize) / 2 ** 20)
+  const verdict =
+    freeMb >= floorMb
+      ? ok(`${freeMb} MB are free`)
+      : warning(
+          `${freeMb} MB are free, less than ${floorMb} (LIVEGATE_DISK_FLOOR_MB): make room, since without any starts are refused`
+        )
+  return { check: 'disk', subject: folder, ...verdict }
+}
+
+async function look(store: Store): Promise<Seen> {
+  const overview = overviewOf(store)
+  return {
+    tenants: await tenantsIn(store).list(),
+    held: await overview.held(),
+    newestEventMs: await overview.newestEventMs()
+  }
+}
+
+async function checkKeys(store: Store, places: Config['auditKeys']): Promise<Verdict> {
+  const remembered = await auditNotesIn(store).keys()
+  if (remembered.publicKey === null) return ok('none are needed yet: the first change makes them')
+  try {
+    await findAuditKeys(places, remembered)
+    return ok('both are there, and are those of the log')
+  } catch (error) {
+    if (!(error instanceof AuditKeyError)) throw error
+    return failed(error.message)
+  }
+}
+
+/** The folder itself or, before it is made, the one that it will be made in. */
+async function nearestFolder(folder: string): Promise<string> {
+  return (await isThere(folder)) ? folder : nearestFolder(dirname(folder))
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false
+  )
+}
+
+/** A file in the place of a folder counts as one that can't be written. */
+async function firstNotWritable([folder, file]: [folder: string, file: string]): Promise<string | null> {
+  for (const path of [`${folder}/`, file]) {
+    const code = await access(path, constants.W_OK).then(
+      () => null,
+      (error: NodeJS.ErrnoException) => error.code
+    )
+    if (code !== null && code !== 'ENOENT') return path.replace(/(.)\/$/, '$1')
+  }
+  return null
+}

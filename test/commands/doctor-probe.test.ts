@@ -1,0 +1,75 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { createSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { doctorIn, environmentOf, fastWorld } from '../support/doctor.ts'
+
+const usual = {
+  contract: 'L2',
+  lists: 'example',
+  activeDuringInvoked: '200',
+  liveAfterMs: 2_500,
+  startWhileLive: '409',
+  stopWithNothingLive: '404',
+  livestreamId: 'reused'
+} as const
+const kit = { vendor: 'realtimekit', badToken: '401', dropped: 'gone' } as const
+
+/** Vendors as they may be, each value of each switch among them, and what can't be known of them. */
+const vendors: [given: SimulatorOptions, unknown: string[]][] = [
+  [usual, []],
+  [{ ...usual, lists: 'schema', startWhileLive: '200', activeDuringInvoked: '404', livestreamId: 'new' }, []],
+  [{ ...usual, startWhileLive: 'second', stopWithNothingLive: '409' }, []],
+  [{ ...usual, startWhileLive: 'second', activeDuringInvoked: '404', livestreamId: 'new', lists: 'schema' }, []],
+  [{ ...usual, stopWithNothingLive: '200', liveAfterMs: 61_250 }, []],
+  [{ ...usual, startWhileLive: 'second', activeDuringInvoked: '404', stopWithNothingLive: '200' }, []],
+  [{ ...usual, liveAfterMs: 0 }, ['activeDuringInvoked']],
+  // L1 has one form of lists, and tells no times: they are as good as the pauses between two looks.
+  [{ ...usual, contract: 'L1', liveAfterMs: 3_000 }, ['lists']],
+  [{ ...usual, contract: 'L1', liveAfterMs: 3_000, activeDuringInvoked: '404', livestreamId: 'new' }, ['lists']],
+  [{ ...usual, contract: 'L1', liveAfterMs: 4_000, startWhileLive: 'second', activeDuringInvoked: '404' }, ['lists']],
+  [{ ...usual, contract: 'L1', liveAfterMs: 1_000, startWhileLive: '200', stopWithNothingLive: '200' }, ['lists']],
+  [{ ...usual, ...kit, contract: undefined }, []],
+  [{ ...usual, ...kit, contract: undefined, badToken: '403', dropped: 'answer', lists: 'schema' }, []],
+  [{ ...usual, ...kit, contract: undefined, startWhileLive: 'second', activeDuringInvoked: '404' }, []]
+] as [SimulatorOptions, string[]][]
+
+const switchOf = (name: string): string =>
+  name.replace(/Ms$/, '').replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+
+t.test(`the switches that imitate a vendor are found, and nothing goes on: ${vendors.length} vendors`, async t => {
+  for (const [i, [given, unknown]] of vendors.entries()) {
+    const world = fastWorld()
+    const simulator = await createSimulator({ ...given, now: world.clock.now })
+    t.teardown(() => simulator.close())
+    const meetingId = simulator.addMeeting().id
+    const env = { ...environmentOf(simulator), DATABASE_URL: `sqlite:${join(t.testdir(), `${i}.db`)}` }
+    const options = { probeMeeting: meetingId, yes: true, json: true }
+    const { code, stdout, stderr } = await doctorIn(world, env, options)
+    const name = JSON.stringify(given)
+    t.strictSame({ code, stderr }, { code: 0, stderr: '' }, name)
+    const { answers, simulate, open, ...rest } = JSON.parse(stdout)
+    const { vendor, ...switches } = given
+    const expected = Object.entries(switches).filter(([one, value]) => value !== undefined && !unknown.includes(one))
+    t.strictSame(answers, Object.fromEntries(expected.map(([one, value]) => [switchOf(one), String(value)])), name)
+    t.strictSame(rest, { ok: true, upstream: 'default', meeting_id: meetingId })
+    t.strictSame(
+      simulate.split(' --').sort(),
+      [
+        'livegate simulate',
+        ...(vendor === undefined ? [] : [`vendor ${vendor}`]),
+        ...Object.entries(answers).map(pair => pair.join(' '))
+      ].sort()
+    )
+    t.strictSame(
+      open.map(({ question }: { question: string }) => question),
+      unknown.filter(one => one !== 'lists').map(switchOf)
+    )
+    const runs = simulator.livestreams().flatMap(({ sessions }) => sessions)
+    t.ok(
+      runs.every(({ stopped_time }) => stopped_time !== null),
+      'all are stopped'
+    )
+    t.ok(runs.length <= 3, 'three at most')
+    t.ok(simulator.journal.length < 40 + world.pauses() * 2, `${simulator.journal.length} calls, and pauses between`)
+  }
+})

@@ -1,0 +1,69 @@
+import type { World } from '../../src/commands/doctor/world.ts'
+import { doctor } from '../../src/commands/doctor.ts'
+import { main } from '../../src/commands/main.ts'
+import type { Environment } from '../../src/config.ts'
+import type { Simulator } from '../../src/simulator/simulator.ts'
+import type { Outcome } from './cli.ts'
+import { openSnapshot } from './store.ts'
+
+/** What configures a gateway for this simulated vendor. */
+export function environmentOf({ vendor, url, org, key, account, app, token }: Simulator): Environment {
+  if (vendor === 'dyte') return { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
+  const ids = { REALTIMEKIT_ACCOUNT_ID: account, REALTIMEKIT_APP_ID: app, REALTIMEKIT_API_TOKEN: token }
+  return { REALTIMEKIT_BASE_URL: url, ...ids }
+}
+
+export interface FastWorld extends World {
+  /** Called at each pause, with its number: for what shall happen in the middle. */
+  atPause(act: (number: number) => void): void
+  pauses(): number
+  interrupt(): void
+}
+
+/** A world in which a pause takes no time, but moves the clock. */
+export function fastWorld(): FastWorld {
+  const startedAtMs = Date.now()
+  let passedMs = 0
+  let pauses = 0
+  let act = (_number: number): void => {}
+  let interrupt = (): void => {}
+  return {
+    clock: { now: () => startedAtMs + passedMs, monotonic: () => passedMs },
+    async sleep(ms) {
+      passedMs += ms
+      pauses++
+      act(pauses)
+    },
+    onInterrupt(callback) {
+      interrupt = callback
+      return () => {
+        interrupt = () => {}
+      }
+    },
+    atPause(wanted) {
+      act = wanted
+    },
+    pauses: () => pauses,
+    interrupt: () => interrupt()
+  }
+}
+
+/** `livegate doctor` in such a world. */
+export async function doctorIn(world: World, env: Environment, options: object): Promise<Outcome> {
+  let stdout = ''
+  let stderr = ''
+  const io = {
+    env,
+    out(text: string) {
+      stdout += `${text}\n`
+    },
+    err(text: string) {
+      stderr += `${text}\n`
+    },
+    write: () => Promise.reject(new Error('not written')),
+    openStore: () => Promise.reject(new Error('not opened: nothing may be changed')),
+    openSnapshot
+  }
+  const code = await main(cli => cli.action(() => doctor(io, options, world)), [], io)
+  return { code, stdout, stderr }
+}
