@@ -4776,6 +4776,8 @@ export interface operations {
             query?: {
                 /** @description Part of the id or of the title */
                 search?: string;
+                /** @description As Livegate saw it last; a meeting that it has not looked at yet has no status */
+                status?: "ACTIVE" | "INACTIVE";
                 /** @description Created at this time or later */
                 start_time?: string;
                 /** @description Created at this time or earlier */

@@ -24,6 +24,7 @@ async function meetingsWork(t: Test, { meetings }: Kit): Promise<string> {
   t.match(made.data, { success: true, data: { id: /^[0-9a-f-]{36}$/, title: 'Council' } })
   const page = { page_no: 1, per_page: 10, search: 'Council', start_time: '2026-01-01T00:00:00Z' }
   t.match(await meetings.get(app_id, { ...inAccount, ...page }), { data: [{ id }], paging: { total_count: 1 } })
+  t.match(await meetings.get(app_id, { ...inAccount, ...page, status: 'ACTIVE' }), { data: [{ id, status: 'ACTIVE' }] })
   t.match(await meetings.getMeetingByID(id, inApp), { success: true, data: { id, title: 'Council' } })
   const changed = await meetings.updateMeetingByID(id, { ...inApp, title: 'Assembly', status: 'ACTIVE' })
   t.match(changed, { data: { id, title: 'Assembly', status: 'ACTIVE' } })

@@ -31,6 +31,23 @@ t.test('one store with a few meetings', async t => {
     t.strictSame(await idsOf(meetings, page), ['UPPER-case-5', 'm4', 'm3', 'm2', 'm1'])
   })
 
+  t.test('of a status are those that were seen so, whatever their titles say', async t => {
+    const store2 = (await storeWithTenants(t)).store
+    const other = meetingsIn(store2)
+    for (const [id, status, title] of [
+      ['a1', 'ACTIVE', 'x'],
+      ['i1', 'INACTIVE', '"status":"ACTIVE"'],
+      ['i2', 'INACTIVE', '","status":"ACTIVE","x":"'],
+      ['n1', undefined, 'ACTIVE']
+    ] as const) {
+      const meeting = { id, title, ...(status && { status }) }
+      await store2.engine.write(other.created({ id, tenantId: 'acme', upstream: 'default' }, meeting, 1_000))
+    }
+    await other.assign('acme', 'default', ['u1'], 1_000)
+    t.strictSame(await idsOf(other, { ...page, status: 'ACTIVE' }), ['a1'])
+    t.strictSame(await idsOf(other, { ...page, status: 'INACTIVE' }), ['i1', 'i2'])
+  })
+
   t.test('a meeting that was never looked at has its id and nothing else', async t => {
     const { rows } = await meetings.list('acme', { ...page, search: 'upper' })
     t.strictSame(rows, [

@@ -22,6 +22,11 @@ const schema = {
           examples: ['Friday']
         })
       ),
+      status: Type.Optional(
+        Type.Enum(['ACTIVE', 'INACTIVE'], {
+          description: 'As Livegate saw it last; a meeting that it has not looked at yet has no status'
+        })
+      ),
       ...TimeRangeQuery,
       ...PageQuery
     },
@@ -34,8 +39,8 @@ const rule = { scope: 'meetings:read', limit: 'read' } as const
 
 export function listMeetings(app: Api, { meetings }: { meetings: TenantMeetings }): void {
   app.get('/meetings', { schema, config: { rule } }, async request => {
-    const { page_no: pageNo = 1, per_page: perPage = 25, search } = request.query
-    const filter = { pageNo, perPage, search, ...readTimeRange(request.query) }
+    const { page_no: pageNo = 1, per_page: perPage = 25, search, status } = request.query
+    const filter = { pageNo, perPage, search, status, ...readTimeRange(request.query) }
     const { items, paging } = await meetings.list(request.caller, filter)
     return { success: true as const, data: items, paging }
   })
