@@ -65,7 +65,7 @@ export function services({
 }: Parts) {
   const { engine } = store
   const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
-  const deadline = deadlines(deadlineMs, ending)
+  const { deadline, bounded } = deadlines(deadlineMs, ending)
   const auditEvents = audited.events
   const operations = operationsIn(store)
   const livestreams = livestreamsIn(store)
@@ -76,7 +76,7 @@ export function services({
   const observeRuns = runsObserver({ engine, sessions, log, clock })
   const coming = isComing({ livestreams, clock, settleMs })
   const changes = new Changes()
-  const reading = { changes, clock, deadline, readTtlMs }
+  const reading = { changes, clock, deadline, bounded, readTtlMs }
   const look = findActive({ upstreams, livestreams, observe, isComing: coming })
   const active = activeReads({ ...reading, findActive: look })
   const forget = (id: string): void => directory.forget(id)

@@ -10,7 +10,7 @@ import type { Engine, Statement } from '../store/engine.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../store/meetings.ts'
 import type { Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded, Deadline } from './deadline.ts'
 import type { Recorded } from './recorded.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
@@ -23,6 +23,7 @@ export interface MeetingsDeps {
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
+  bounded: Bounded
   changes: Changes
   readTtlMs: number
 }
@@ -47,8 +48,8 @@ const refreshedPerPage = 10
 const freshForMs = 60_000
 
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
-  const { upstreams, engine, meetings, directory, recorded, log, clock, deadline, changes, readTtlMs } = deps
-  const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, clock })
+  const { upstreams, engine, meetings, directory, recorded, log, clock, deadline, bounded, changes, readTtlMs } = deps
+  const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, bounded, clock })
   /** As meetings were written down last, and when. */
   const kept = new LRUCache<string, { text: string; atMs: number }>({ max: 10_000 })
 
@@ -110,7 +111,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
 
     async find(meeting, signal) {
       const { tenantId, id } = meeting
-      const ask = (nobodyWaits: AbortSignal) => look(meeting, deadline(nobodyWaits))
+      const ask = (signal: AbortSignal) => look(meeting, signal)
       // No tenant id has a slash.
       const { value, ...seen } = await reads.read({ key: `${tenantId}/${id}`, subject: id, ask, signal })
       if (value === null) throw new MeetingNotFound()
