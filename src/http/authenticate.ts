@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
 import { type ApiKey, digestKey, isUsable, parseKey } from '../domain/api-key.ts'
 import type { Clock } from '../domain/clock.ts'
 import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '../domain/failures.ts'
@@ -55,18 +56,17 @@ export function keyGuard(deps: KnownCallers): (request: FastifyRequest, reply: F
   }
 }
 
-/** Of keys that exist: one is shown again and again. */
-const fingerprints = new WeakMap<ApiKey, string>()
+/** By digest: a key is shown again and again, a wrong one too, and making one costs more than all other looks at it. */
+const fingerprints = new LRUCache<string, string>({ max: 10_000 })
 
 /** @throws Unauthorized, or RateLimited when its address has guessed too often */
 async function identify(request: FastifyRequest, reply: FastifyReply, deps: KnownCallers) {
   const { directory, limits, clock } = deps
   const shown = readKey(request.headers.authorization)
   const digest = shown === null ? null : digestKey(shown.key)
-  request.keyId = shown === null ? null : (parseKey(shown.key)?.id ?? null)
-  const key = digest === null || request.keyId === null ? null : findKey(directory, digest)
-  const keyFingerprint = (key === null ? null : fingerprints.get(key)) ?? (digest && deps.fingerprint(digest))
-  if (key !== null && keyFingerprint !== null) fingerprints.set(key, keyFingerprint)
+  const key = digest === null ? null : findKey(directory, digest)
+  request.keyId = key?.id ?? (shown === null ? null : (parseKey(shown.key)?.id ?? null))
+  const keyFingerprint = digest === null ? null : fingerprintOf(digest, deps)
   request.keyFingerprint = keyFingerprint
   request.tenantId = key?.tenantId ?? null
   const tenant = key === null ? null : directory.tenant(key.tenantId)
@@ -76,6 +76,14 @@ async function identify(request: FastifyRequest, reply: FastifyReply, deps: Know
   }
   await limits.address(request, reply)
   throw new Unauthorized()
+}
+
+function fingerprintOf(digest: string, { fingerprint }: KnownCallers): string {
+  const known = fingerprints.get(digest)
+  if (known !== undefined) return known
+  const made = fingerprint(digest)
+  fingerprints.set(digest, made)
+  return made
 }
 
 function findKey(directory: Directory, digest: string): ApiKey | null {
