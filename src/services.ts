@@ -85,7 +85,7 @@ export function services({
   const allowed = stillAllowed({ directory, clock })
   const motion = new Motion<Started, Stopped>()
   const shared = {
-    ...{ upstreams, engine, operations, livestreams, auditEvents, motion, clock, deadline, deadlineMs },
+    ...{ upstreams, engine, operations, livestreams, auditEvents, motion, clock, deadline, bounded, deadlineMs },
     findActive: active.findActive,
     changed: active.changed,
     outdated: active.outdated

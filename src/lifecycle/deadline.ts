@@ -1,14 +1,14 @@
 /**
- * A signal for the vendor calls of one mutation: it ends them after `LIVEGATE_DEADLINE_MS`, or when the gateway has no more
+ * A signal for the vendor calls of one request: it ends them after `LIVEGATE_DEADLINE_MS`, or when the gateway has no more
  * time to end gracefully.
  */
 export type Deadline = () => AbortSignal
 
 /**
- * The same for a question to the vendor, which also ends when nobody waits for its answer any more: then whoever asks for it
- * aborts `asked`. Nothing of it is left when the work is done, since there are thousands a second.
+ * The same for what there are thousands of a second: nothing of it is left when the work is done. Whoever hands in a controller
+ * may end the work by it as well, as when nobody waits for the answer any more.
  */
-export type Bounded = <T>(asked: AbortController, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
+export type Bounded = <T>(work: (signal: AbortSignal) => Promise<T>, asked?: AbortController) => Promise<T>
 
 export function deadlines(deadlineMs: number, ending: AbortSignal): { deadline: Deadline; bounded: Bounded } {
   const underWay = new Set<AbortController>()
@@ -21,7 +21,7 @@ export function deadlines(deadlineMs: number, ending: AbortSignal): { deadline: 
   return {
     deadline: () => AbortSignal.any([AbortSignal.timeout(deadlineMs), ending]),
 
-    async bounded(asked, work) {
+    async bounded(work, asked = new AbortController()) {
       if (ending.aborted) asked.abort(ending.reason)
       const timer = setTimeout(late, deadlineMs, asked)
       underWay.add(asked)

@@ -152,7 +152,7 @@ export class SharedReads<T> {
 
   #begin(entry: Entry<T>, { key, subject, ask, isKept = true }: Question<T>, change: number): Pending<T> {
     const left = new AbortController()
-    const pending: Pending<T> = { change, promise: this.#bounded(left, ask), readers: 0, taken: false, left }
+    const pending: Pending<T> = { change, promise: this.#bounded(ask, left), readers: 0, taken: false, left }
     entry.pending = pending
     const ended = (): void => {
       if (entry.pending === pending) entry.pending = null

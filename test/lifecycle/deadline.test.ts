@@ -17,7 +17,7 @@ function world({ deadlineMs = 60_000 } = {}) {
 
 t.test('what takes too long is ended, and the reason says so', async t => {
   const { asked, bounded, deadline, untilEnded } = world({ deadlineMs: 10 })
-  t.match(await bounded(asked, untilEnded), { name: 'TimeoutError' }, 'as for a failing vendor')
+  t.match(await bounded(untilEnded, asked), { name: 'TimeoutError' }, 'as for a failing vendor')
   const kept = setInterval(() => {}, 1_000) // the timer of a mutation holds no process back
   t.match(await untilEnded(deadline()), { name: 'TimeoutError' })
   clearInterval(kept)
@@ -26,27 +26,27 @@ t.test('what takes too long is ended, and the reason says so', async t => {
 t.test('when the gateway ends, so does what is under way, and what comes after', async t => {
   const { ending, asked, bounded, deadline, untilEnded } = world()
   const mutation = deadline()
-  const underWay = bounded(asked, untilEnded)
+  const underWay = bounded(untilEnded, asked)
   ending.abort('no time')
   t.equal(await underWay, 'no time')
   t.equal(mutation.reason, 'no time')
-  t.equal(await bounded(new AbortController(), untilEnded), 'no time')
+  t.equal(await bounded(untilEnded), 'no time')
 })
 
 t.test('who asks may end it', async t => {
   const { asked, bounded, untilEnded } = world()
-  const underWay = bounded(asked, untilEnded)
+  const underWay = bounded(untilEnded, asked)
   asked.abort('nobody waits')
   t.equal(await underWay, 'nobody waits')
 })
 
 t.test('nothing is left of work that is done, or has failed', async t => {
   const { ending, asked, bounded } = world({ deadlineMs: 10 })
-  t.equal(await bounded(asked, async () => 'live'), 'live')
+  t.equal(await bounded(async () => 'live', asked), 'live')
   await t.rejects(
-    bounded(asked, async () => {
+    bounded(async () => {
       throw new Error('over')
-    }),
+    }, asked),
     { message: 'over' }
   )
   await sleep(30)
