@@ -6,7 +6,7 @@ import type { Network } from './domain/address.ts'
 import type { Clock } from './domain/clock.ts'
 import { ShuttingDown } from './domain/failures.ts'
 import { audit } from './http/audit.ts'
-import { authenticate, keyGuard } from './http/authenticate.ts'
+import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
 import { addressReader } from './http/client-address.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
@@ -141,7 +141,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   await security(app, deps)
   const limit = await limits(app, { ...deps.limits, addressOf, clock })
   const busy = tenantsInFlight(app, deps.maxInFlight)
-  const fingerprint = (digest: string): string => deps.fingerprint('key', digest)
+  const fingerprint = remembered(digest => deps.fingerprint('key', digest))
   const known = { directory, limits: limit, busy, addressOf, fingerprint, clock }
   notFound(app, limit.address)
   await openapi(app, { docs: deps.docs, requireKey: keyGuard(known) })

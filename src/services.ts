@@ -66,7 +66,7 @@ export function services({
 }: Parts) {
   const { engine } = store
   const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
-  const deadline = deadlines(deadlineMs, ending)
+  const { deadline, bounded } = deadlines(deadlineMs, ending)
   const auditEvents = audited.events
   const operations = operationsIn(store)
   const livestreams = livestreamsIn(store)
@@ -78,7 +78,7 @@ export function services({
   const adopt = adopter({ upstreams, meetings, directory, auditEvents, observe, clock, deadline })
   const coming = isComing({ livestreams, clock, settleMs })
   const changes = new Changes()
-  const reading = { changes, clock, deadline, readTtlMs }
+  const reading = { changes, clock, deadline, bounded, readTtlMs }
   const look = findActive({ upstreams, livestreams, observe, isComing: coming })
   const active = activeReads({ ...reading, findActive: look })
   const forget = (id: string): void => directory.forget(id)
@@ -87,7 +87,7 @@ export function services({
   const allowed = stillAllowed({ directory, clock })
   const motion = new Motion<Started, Stopped>()
   const shared = {
-    ...{ upstreams, engine, operations, livestreams, auditEvents, motion, clock, deadline, deadlineMs },
+    ...{ upstreams, engine, operations, livestreams, auditEvents, motion, clock, deadline, bounded, deadlineMs },
     findActive: active.findActive,
     changed: active.changed,
     outdated: active.outdated

@@ -46,12 +46,12 @@ export class AuditLog {
 
   /** Writes all that waits. Rejects when the store can't; nothing is lost by that. */
   async flush(): Promise<void> {
-    await this.#flush(true)
+    await this.#flush(() => this.#writeAll())
   }
 
-  async #flush(countedToo: boolean): Promise<void> {
+  async #flush(work: () => Promise<void>): Promise<void> {
     while (this.#flushing !== null) await this.#flushing
-    this.#flushing = this.#writeAll(countedToo).finally(() => {
+    this.#flushing = work().finally(() => {
       this.#flushing = null
     })
     await this.#flushing
@@ -68,18 +68,32 @@ export class AuditLog {
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
-  async #writeAll(countedToo: boolean): Promise<void> {
+  async #writeAll(): Promise<void> {
     for (;;) {
-      if (this.#waiting.length === 0 && countedToo) {
-        this.#waiting.push(...this.#counted.values())
-        this.#counted.clear()
-        this.#countedAtMs = performance.now()
-      }
+      if (this.#waiting.length === 0) this.#takeCounted()
       if (this.#waiting.length === 0) return
-      const group = this.#waiting.slice(0, groupSize)
-      await this.#write(group)
-      this.#waiting.splice(0, group.length)
+      await this.#writeGroup()
     }
+  }
+
+  /** Nobody waits: what comes meanwhile is gathered for the next time, unless it is enough for a group by itself. */
+  async #writeSome(): Promise<void> {
+    do await this.#writeGroup()
+    while (this.#waiting.length >= groupSize)
+    // Counts grow for a second before they are written: that is what makes them few.
+    if (performance.now() - this.#countedAtMs >= 1_000) this.#takeCounted()
+  }
+
+  #takeCounted(): void {
+    this.#waiting.push(...this.#counted.values())
+    this.#counted.clear()
+    this.#countedAtMs = performance.now()
+  }
+
+  async #writeGroup(): Promise<void> {
+    const group = this.#waiting.slice(0, groupSize)
+    if (group.length > 0) await this.#write(group)
+    this.#waiting.splice(0, group.length)
   }
 
   /** A disk that hangs gives no error, and neither does the thread that waits for it. */
@@ -93,11 +107,10 @@ export class AuditLog {
   #schedule(afterMs: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null
-      // Counts grow for a second before they are written: that is what makes them few.
-      const countedToo = performance.now() - this.#countedAtMs >= 1_000
-      this.#flush(countedToo).then(
+      this.#flush(() => this.#writeSome()).then(
         () => {
-          if (this.#counted.size > 0 && !this.#closed) this.#schedule(this.#options.flushAfterMs)
+          const more = this.#waiting.length > 0 || this.#counted.size > 0
+          if (more && !this.#closed) this.#schedule(this.#options.flushAfterMs)
         },
         error => {
           this.#options.onTrouble(error, this.#waitingCount())

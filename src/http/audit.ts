@@ -71,7 +71,6 @@ function outcomeOf(request: FastifyRequest, status: number): AuditOutcome {
 /** The ids of the path are named although they may be somebody else's: a refusal that names nothing tells nothing. */
 function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'], addressOf: AddressOf): Subject {
   const idempotencyKey = request.headers['idempotency-key']
-  const params = (request.params ?? {}) as Record<string, string>
   return {
     action: request.routeOptions.schema?.operationId ?? unknownOperation,
     method: request.method,
@@ -86,10 +85,7 @@ function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'
     }),
     address: addressOf(request).text,
     requestId: request.id,
-    resources: named.flatMap(({ param, type }) => {
-      const uid = params[param]
-      return isId(uid) ? [{ type, uid }] : []
-    })
+    resources: resourcesOf((request.params ?? {}) as Record<string, string>)
   }
 }
 
@@ -101,6 +97,11 @@ const named = [
   { param: 'session_id', type: 'session' }
 ] as const
 
-function isId(text: string | undefined): text is string {
-  return text !== undefined && isVendorId(text)
+function resourcesOf(params: Record<string, string>): Subject['resources'] {
+  const resources: Subject['resources'] = []
+  for (const { param, type } of named) {
+    const uid = params[param]
+    if (uid !== undefined && isVendorId(uid)) resources.push({ type, uid })
+  }
+  return resources
 }

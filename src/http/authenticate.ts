@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { LRUCache } from 'lru-cache'
 import { type ApiKey, digestKey, isUsable, parseKey } from '../domain/api-key.ts'
 import type { Clock } from '../domain/clock.ts'
 import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '../domain/failures.ts'
@@ -55,18 +56,24 @@ export function keyGuard(deps: KnownCallers): (request: FastifyRequest, reply: F
   }
 }
 
-/** Of keys that exist: one is shown again and again. */
-const fingerprints = new WeakMap<ApiKey, string>()
+/** Remembers fingerprints: a key is shown again and again, a wrong one too, and making one costs more than all other looks at it. */
+export function remembered(fingerprint: (digest: string) => string): (digest: string) => string {
+  const known = new LRUCache<string, string>({ max: 10_000 })
+  return digest => {
+    const made = known.get(digest) ?? fingerprint(digest)
+    known.set(digest, made)
+    return made
+  }
+}
 
 /** @throws Unauthorized, or RateLimited when its address has guessed too often */
 async function identify(request: FastifyRequest, reply: FastifyReply, deps: KnownCallers) {
   const { directory, limits, clock } = deps
   const shown = readKey(request.headers.authorization)
   const digest = shown === null ? null : digestKey(shown.key)
-  request.keyId = shown === null ? null : (parseKey(shown.key)?.id ?? null)
-  const key = digest === null || request.keyId === null ? null : findKey(directory, digest)
-  const keyFingerprint = (key === null ? null : fingerprints.get(key)) ?? (digest && deps.fingerprint(digest))
-  if (key !== null && keyFingerprint !== null) fingerprints.set(key, keyFingerprint)
+  const key = digest === null ? null : findKey(directory, digest)
+  request.keyId = key?.id ?? (shown === null ? null : (parseKey(shown.key)?.id ?? null))
+  const keyFingerprint = digest === null ? null : deps.fingerprint(digest)
   request.keyFingerprint = keyFingerprint
   request.tenantId = key?.tenantId ?? null
   const tenant = key === null ? null : directory.tenant(key.tenantId)

@@ -10,12 +10,14 @@ export interface InFlight {
 export function inFlight(app: FastifyInstance): InFlight {
   const open = new Set<ServerResponse>()
   let settled = (): void => {}
+  // One for all: a closure for each request, and what `once` wraps it in, would be felt.
+  function leave(this: ServerResponse): void {
+    open.delete(this)
+    if (open.size === 0) settled()
+  }
   app.server.on('request', (_request, response: ServerResponse) => {
     open.add(response)
-    response.once('close', () => {
-      open.delete(response)
-      if (open.size === 0) settled()
-    })
+    response.on('close', leave)
   })
   return {
     empty: withinMs =>

@@ -23,6 +23,7 @@ const retryAfterSeconds = 1
 /** Who hangs up has not ended a mutation: it counts until its handler is done, so that nobody starts more by not waiting. */
 export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFlight {
   const counts = new Map<string, number>()
+  /** Of mutations: the handler of a read ends with its request. */
   const stays = new WeakMap<FastifyRequest, Stay>()
   const count = (tenantId: string): number => counts.get(tenantId) ?? 0
 
@@ -33,7 +34,7 @@ export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFli
   }
 
   app.addHook('onRoute', route => {
-    if (route.config?.rule === undefined || route.method === 'GET' || route.method === 'HEAD') return
+    if (route.config?.rule === undefined || [route.method].flat().every(isRead)) return
     const { handler } = route
     route.handler = async function (request, reply) {
       const stay = stays.get(request)
@@ -61,11 +62,15 @@ export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFli
       if (reply.raw.closed) return // who has hung up already would count for ever
       counts.set(tenantId, count(tenantId) + 1)
       const stay: Stay = { atWork: false, closed: false, tenantId }
-      stays.set(request, stay)
-      reply.raw.once('close', () => {
+      if (!isRead(request.method)) stays.set(request, stay)
+      reply.raw.on('close', () => {
         stay.closed = true
         leave(stay)
       })
     }
   }
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
 }

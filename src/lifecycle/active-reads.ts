@@ -2,12 +2,12 @@ import type { Clock } from '../domain/clock.ts'
 import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { FindActive } from './active.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded } from './deadline.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
 export interface ActiveReadsDeps {
   findActive: FindActive
-  deadline: Deadline
+  bounded: Bounded
   changes: Changes
   clock: Pick<Clock, 'monotonic'>
   readTtlMs: number
@@ -25,15 +25,15 @@ export interface ActiveReads {
   changed(meeting: OwnedMeeting, active: LivestreamWithKey | null): void
 }
 
-export function activeReads({ findActive, deadline, changes, clock, readTtlMs }: ActiveReadsDeps): ActiveReads {
-  const reads = new SharedReads<LivestreamWithKey | null>({ ttlMs: readTtlMs, changes, clock })
+export function activeReads({ findActive, bounded, changes, clock, readTtlMs }: ActiveReadsDeps): ActiveReads {
+  const reads = new SharedReads<LivestreamWithKey | null>({ ttlMs: readTtlMs, changes, bounded, clock })
   // No tenant id has a slash.
   const keyOf = ({ tenantId, id }: OwnedMeeting): string => `${tenantId}/${id}`
 
   return {
     async read(meeting, signal) {
       const key = keyOf(meeting)
-      const ask = (nobodyWaits: AbortSignal) => findActive(meeting, 'read', deadline(nobodyWaits))
+      const ask = (signal: AbortSignal) => findActive(meeting, 'read', signal)
       return reads.fresh(key, meeting.id) ?? reads.read({ key, subject: meeting.id, ask, signal })
     },
 

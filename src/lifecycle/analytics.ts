@@ -8,7 +8,7 @@ import type { Engine } from '../store/engine.ts'
 import type { Sessions } from '../store/sessions.ts'
 import type { Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded, Deadline } from './deadline.ts'
 import { ofOwner, subjectOf } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import { type Changes, SharedReads } from './shared-reads.ts'
@@ -22,6 +22,7 @@ export interface AnalyticsDeps {
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
+  bounded: Bounded
   changes: Changes
   readTtlMs: number
 }
@@ -44,8 +45,8 @@ const freshForMs = 60_000
 const newestRuns = 50
 
 export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
-  const { upstreams, engine, rows, sessions, observe, log, clock, deadline, changes, readTtlMs } = deps
-  const reads = new SharedReads<null>({ ttlMs: readTtlMs, changes, clock })
+  const { upstreams, engine, rows, sessions, observe, log, clock, deadline, bounded, changes, readTtlMs } = deps
+  const reads = new SharedReads<null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
   async function look(owner: OwnedLivestream, signal: AbortSignal): Promise<null> {
     const nowMs = clock.now()
@@ -63,7 +64,7 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
     const signal = deadline()
     await Promise.all(
       unseen.map(owner => {
-        const ask = (nobodyWaits: AbortSignal) => look(owner, deadline(nobodyWaits))
+        const ask = (signal: AbortSignal) => look(owner, signal)
         const asked = reads.read({
           key: `${tenantId}/${owner.id}`,
           subject: subjectOf(owner),

@@ -9,7 +9,7 @@ import type { LivestreamWithSessions, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import { briefly } from './briefly.ts'
 import type { IsComing } from './coming.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded, Deadline } from './deadline.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
@@ -23,6 +23,7 @@ export interface LivestreamsDeps {
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
+  bounded: Bounded
   changes: Changes
   readTtlMs: number
   settleMs: number
@@ -50,14 +51,26 @@ const keptPerPage = 25
 const refreshedPerList = 10
 
 export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
-  const { upstreams, livestreams, observe, observeRuns, isComing, log, clock, deadline, settleMs, changes, readTtlMs } =
-    deps
-  const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, clock })
+  const {
+    upstreams,
+    livestreams,
+    observe,
+    observeRuns,
+    isComing,
+    log,
+    clock,
+    deadline,
+    bounded,
+    settleMs,
+    changes,
+    readTtlMs
+  } = deps
+  const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
   function shared(owner: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<Found | null>> {
     // No tenant id has a slash, and no livestream id a question mark.
     const key = `${owner.tenantId}/${owner.id}?${page.pageNo}&${page.perPage}`
-    const ask = (nobodyWaits: AbortSignal) => look(owner, page, deadline(nobodyWaits))
+    const ask = (signal: AbortSignal) => look(owner, page, signal)
     // Further pages are for people who leaf: kept, they would crowd out what is polled.
     const isKept = page.pageNo === 1 && page.perPage <= keptPerPage
     return reads.read({ key, subject: owner.meetingId ?? owner.id, ask, signal, isKept })

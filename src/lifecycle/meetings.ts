@@ -11,7 +11,7 @@ import type { MeetingFilter, MeetingRow, Meetings } from '../store/meetings.ts'
 import type { Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Adopt } from './adopt.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded, Deadline } from './deadline.ts'
 import type { Recorded } from './recorded.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
@@ -25,6 +25,7 @@ export interface MeetingsDeps {
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
+  bounded: Bounded
   changes: Changes
   readTtlMs: number
 }
@@ -49,8 +50,9 @@ const refreshedPerPage = 10
 const freshForMs = 60_000
 
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
-  const { upstreams, engine, meetings, directory, adopt, recorded, log, clock, deadline, changes, readTtlMs } = deps
-  const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, clock })
+  const { upstreams, engine, meetings, directory, adopt, recorded, log, clock } = deps
+  const { deadline, bounded, changes, readTtlMs } = deps
+  const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, bounded, clock })
   /** As meetings were written down last, and when. */
   const kept = new LRUCache<string, { text: string; atMs: number }>({ max: 10_000 })
 
@@ -112,7 +114,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
 
     async find(meeting, signal) {
       const { tenantId, id } = meeting
-      const ask = (nobodyWaits: AbortSignal) => look(meeting, deadline(nobodyWaits))
+      const ask = (signal: AbortSignal) => look(meeting, signal)
       // No tenant id has a slash.
       const { value, ...seen } = await reads.read({ key: `${tenantId}/${id}`, subject: id, ask, signal })
       if (value === null) throw new MeetingNotFound()

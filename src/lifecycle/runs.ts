@@ -13,7 +13,7 @@ import type { Directory } from '../store/directory.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded } from './deadline.ts'
 import { ofOwner, subjectOf } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
@@ -26,7 +26,7 @@ export interface RunsDeps {
   observe: Observe
   observeRuns: ObserveRuns
   clock: Clock
-  deadline: Deadline
+  bounded: Bounded
   changes: Changes
   readTtlMs: number
 }
@@ -44,8 +44,8 @@ export interface TenantRuns {
 }
 
 export function tenantRuns(deps: RunsDeps): TenantRuns {
-  const { upstreams, livestreams, directory, observe, observeRuns, deadline } = deps
-  const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, clock: deps.clock }
+  const { upstreams, livestreams, directory, observe, observeRuns } = deps
+  const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, bounded: deps.bounded, clock: deps.clock }
   const active = new SharedReads<ActiveRun | null>(shared)
   const single = new SharedReads<LivestreamSession | null>(shared)
   const ofMeetings = new SharedReads<LivestreamWithSessions | null>(shared)
@@ -109,13 +109,13 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
 
   return {
     async findActive(owner, signal) {
-      const ask = (nobodyWaits: AbortSignal) => lookForActive(owner, deadline(nobodyWaits))
+      const ask = (signal: AbortSignal) => lookForActive(owner, signal)
       const key = `${owner.tenantId}/${owner.id}`
       return orThrow(await active.read({ key, subject: subjectOf(owner), ask, signal: () => signal }), NoActiveSession)
     },
 
     async find(owner, id, signal) {
-      const ask = (nobodyWaits: AbortSignal) => lookFor(owner, id, deadline(nobodyWaits))
+      const ask = (signal: AbortSignal) => lookFor(owner, id, signal)
       const key = `${owner.tenantId}/${id}`
       return orThrow(
         await single.read({ key, subject: subjectOf(owner), ask, signal: () => signal }),
@@ -124,13 +124,13 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     },
 
     async ofMeeting(meeting, page, signal) {
-      const ask = (nobodyWaits: AbortSignal) => lookAtMeeting(meeting, page, deadline(nobodyWaits))
+      const ask = (signal: AbortSignal) => lookAtMeeting(meeting, page, signal)
       const key = keyOf(meeting, meeting.id, page)
       return orThrow(await ofMeetings.read({ key, subject: meeting.id, ask, signal: () => signal }), LivestreamNotFound)
     },
 
     async ofSession(meeting, sessionId, page, signal) {
-      const ask = (nobodyWaits: AbortSignal) => lookAtSession(meeting, sessionId, page, deadline(nobodyWaits))
+      const ask = (signal: AbortSignal) => lookAtSession(meeting, sessionId, page, signal)
       const key = keyOf(meeting, sessionId, page)
       return orThrow(await ofSessions.read({ key, subject: meeting.id, ask, signal: () => signal }), SessionNotFound)
     }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../domain/clock.ts'
 import { Failure, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamTooLate } from '../domain/failures.ts'
+import type { Bounded } from './deadline.ts'
 
 /** An answer of the vendor, and how it came to whoever asked. */
 export interface Seen<T> {
@@ -22,8 +23,8 @@ export interface Question<T> {
   subject: string
   /** False: shared by those who ask together, and not kept. */
   isKept?: boolean
-  /** Asks the vendor; the signal ends it when nobody waits any more. */
-  ask(nobodyWaits: AbortSignal): Promise<T>
+  /** Asks the vendor; the signal ends it at its deadline, and when nobody waits any more. */
+  ask(signal: AbortSignal): Promise<T>
   /** The caller's, who may hang up. Asked for when there is something to wait for: making one costs as much as a look into the cache. */
   signal(): AbortSignal
 }
@@ -32,6 +33,7 @@ export interface SharedReadsOptions {
   /** An answer is fresh for so long. */
   ttlMs: number
   changes: Changes
+  bounded: Bounded
   clock: Pick<Clock, 'monotonic'>
   maxEntries?: number
 }
@@ -85,12 +87,14 @@ export class Changes {
 export class SharedReads<T> {
   readonly #ttlMs: number
   readonly #changes: Changes
+  readonly #bounded: Bounded
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #entries: LRUCache<string, Entry<T>>
 
-  constructor({ ttlMs, changes, clock, maxEntries = 10_000 }: SharedReadsOptions) {
+  constructor({ ttlMs, changes, bounded, clock, maxEntries = 10_000 }: SharedReadsOptions) {
     this.#ttlMs = ttlMs
     this.#changes = changes
+    this.#bounded = bounded
     this.#clock = clock
     this.#entries = new LRUCache({ max: maxEntries })
   }
@@ -148,7 +152,7 @@ export class SharedReads<T> {
 
   #begin(entry: Entry<T>, { key, subject, ask, isKept = true }: Question<T>, change: number): Pending<T> {
     const left = new AbortController()
-    const pending: Pending<T> = { change, promise: ask(left.signal), readers: 0, taken: false, left }
+    const pending: Pending<T> = { change, promise: this.#bounded(ask, left), readers: 0, taken: false, left }
     entry.pending = pending
     const ended = (): void => {
       if (entry.pending === pending) entry.pending = null

@@ -10,7 +10,7 @@ import type { Sessions } from '../store/sessions.ts'
 import type { Provider, StageAction, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import { briefly } from './briefly.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded, Deadline } from './deadline.ts'
 import type { Recorded } from './recorded.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
@@ -22,6 +22,7 @@ export interface StageDeps {
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
+  bounded: Bounded
   changes: Changes
   readTtlMs: number
 }
@@ -55,8 +56,8 @@ export interface TenantStage {
 }
 
 export function tenantStage(deps: StageDeps): TenantStage {
-  const { upstreams, engine, sessions, recorded, log, clock, deadline, changes, readTtlMs } = deps
-  const reads = new SharedReads<ActiveSession | null>({ ttlMs: readTtlMs, changes, clock })
+  const { upstreams, engine, sessions, recorded, log, clock, deadline, bounded, changes, readTtlMs } = deps
+  const reads = new SharedReads<ActiveSession | null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
   async function look(meeting: OwnedMeeting, signal: AbortSignal): Promise<ActiveSession | null> {
     const found = await providerOf(upstreams, meeting, 'read').findActiveSession(meeting.id, signal)
@@ -83,7 +84,7 @@ export function tenantStage(deps: StageDeps): TenantStage {
 
   return {
     async findActive(meeting, signal) {
-      const ask = (nobodyWaits: AbortSignal) => look(meeting, deadline(nobodyWaits))
+      const ask = (signal: AbortSignal) => look(meeting, signal)
       // No tenant id has a slash.
       const key = `${meeting.tenantId}/${meeting.id}`
       const { value, ...seen } = await reads.read({ key, subject: meeting.id, ask, signal: () => signal })

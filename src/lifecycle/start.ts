@@ -8,7 +8,7 @@ import type { Operations } from '../store/operations.ts'
 import type { LivestreamWish, Upstreams } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded } from './deadline.ts'
 import type { Motion } from './motion.ts'
 import type { Done, Mutation } from './mutation.ts'
 import type { Recorded } from './recorded.ts'
@@ -35,7 +35,7 @@ export interface StartDeps {
   recorded: Recorded
   motion: Motion<Started, unknown>
   clock: Clock
-  deadline: Deadline
+  bounded: Bounded
   deadlineMs: number
 }
 
@@ -48,12 +48,20 @@ export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: Livestream
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { findActive, stillAllowed, recorded, motion, upstreams, livestreams, operations, settle } = deps
-  const { changed, outdated, clock, deadline, deadlineMs } = deps
+  const { changed, outdated, clock, bounded, deadlineMs } = deps
 
   async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish, waited: boolean): Promise<Started> {
     if (waited) await unsent(() => stillAllowed(caller, meeting, 'start'))
     await unsent(() => settleEarlier(meeting))
-    const signal = deadline()
+    return bounded(signal => lookAndSend(caller, meeting, wish, signal))
+  }
+
+  async function lookAndSend(
+    caller: Caller,
+    meeting: OwnedMeeting,
+    wish: LivestreamWish,
+    signal: AbortSignal
+  ): Promise<Started> {
     const active = await unsent(() => findActive(meeting, 'mutation', signal))
     await unsent(() => overtakeStops(meeting))
     if (active !== null) return { livestream: active, started: false, sent: false }

@@ -11,7 +11,7 @@ import type { Operations } from '../store/operations.ts'
 import type { Lane, Upstreams } from '../upstream/provider.ts'
 import { type FindActive, providerOf } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
-import type { Deadline } from './deadline.ts'
+import type { Bounded } from './deadline.ts'
 import type { Motion } from './motion.ts'
 import type { Done, Mutation } from './mutation.ts'
 import type { Recorded } from './recorded.ts'
@@ -30,7 +30,7 @@ export interface StopDeps {
   recorded: Recorded
   motion: Motion<unknown, Stopped>
   clock: Clock
-  deadline: Deadline
+  bounded: Bounded
 }
 
 export interface Stopped {
@@ -70,7 +70,7 @@ export function stop(deps: StopDeps): Stop {
     settle,
     stillAllowed,
     clock,
-    deadline
+    bounded
   } = deps
   /** Meetings whose last stops had nothing to stop, as far as is known. */
   const fruitless = new LRUCache<string, { times: number; lastAtMs: number }>({ max: maxFruitless })
@@ -113,7 +113,10 @@ export function stop(deps: StopDeps): Stop {
     if (waited) await stillAllowed(caller, meeting, 'stop')
     const waitMs = (motion.stoppedAtMs.get(meeting.id) ?? Number.NEGATIVE_INFINITY) + spacingMs - clock.monotonic()
     if (waitMs > 0) await sleep(waitMs)
-    const signal = deadline()
+    return bounded(signal => stopNow(caller, meeting, signal))
+  }
+
+  async function stopNow(caller: Caller, meeting: OwnedMeeting, signal: AbortSignal): Promise<Stopped> {
     // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
     const openStart = operations.openStart(meeting.id).catch(() => null)
     return recorded(mutationOf(caller, meeting), async (): Promise<Done<Stopped>> => {

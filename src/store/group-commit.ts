@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { type Row, StoreError } from './engine.ts'
 import { type JobResult, type Transaction, toStoreError } from './sqlite-connection.ts'
 
@@ -38,8 +39,8 @@ export class GroupCommit {
   }
 
   async #writeAll(): Promise<void> {
-    // Those of the same turn of the event loop go together from the start.
-    await null
+    // Those of the same turn of the event loop go together from the start, also when each came over a connection of its own.
+    await turn()
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, maxGroup)
       try {

@@ -7,6 +7,7 @@ import {
   type OwnedLivestream
 } from '../domain/livestream.ts'
 import type { Page } from '../domain/paging.ts'
+import { compileOnce } from './compile-once.ts'
 import { type LivestreamsTable, nextRevision, thisRevision } from './database.ts'
 import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
@@ -22,6 +23,16 @@ export interface LivestreamFilter extends Page {
   oldestFirst?: boolean | undefined
 }
 
+/** What is kept of a look at a livestream. */
+interface Sighting extends LivestreamOwner {
+  status: string
+  snapshot: string
+  createdAtMs: number
+  nowMs: number
+  /** Of a start or a stop: it counts whatever the clock has done. */
+  isOutcome: boolean
+}
+
 /** The states after which a run is over, so that a list needs no fresh look. */
 const ended = ['IDLE', 'OFFLINE', 'ERRORED']
 
@@ -32,12 +43,62 @@ export function livestreamsIn({ engine, sql }: Store) {
   const owned = (tenantId: string) =>
     sql.selectFrom('livestreams').where('tenant_id', '=', tenantId).where('released_at', 'is', null)
 
+  const findOne = compileOnce(({ tenantId, id }: { tenantId: string; id: string }) =>
+    owned(tenantId).select(['upstream', 'meeting_id', 'status']).where('id', '=', id)
+  )
+
+  // In the order of an index, so that it takes no longer when a meeting has had many.
+  const findLast = compileOnce(({ tenantId, meetingId }: { tenantId: string; meetingId: string }) =>
+    owned(tenantId)
+      .selectAll()
+      .where('meeting_id', '=', meetingId)
+      .orderBy(raw`status in ('INVOKED', 'LIVE')`, 'desc')
+      .orderBy('observed_at', 'desc')
+      .orderBy('created_at', 'desc')
+      .limit(1)
+  )
+
+  const revise = nextRevision(sql)
+
+  const upsert = compileOnce(({ id, createdAtMs, isOutcome, ...seen }: Sighting) => {
+    const { tenantId, upstream, meetingId, status, snapshot, nowMs } = seen
+    const values = {
+      tenant_id: tenantId,
+      upstream,
+      meeting_id: meetingId,
+      status,
+      snapshot,
+      observed_at: nowMs,
+      // What is seen late, after the meeting was taken away, stays hidden.
+      released_at:
+        meetingId === null
+          ? null
+          : raw<number | null>`case when ${holds(tenantId, meetingId)} then null else ${nowMs} end`,
+      revision: thisRevision()
+    }
+    return sql
+      .insertInto('livestreams')
+      .values({ ...values, id, created_at: createdAtMs })
+      .onConflict(conflict =>
+        conflict
+          .column('id')
+          .doUpdateSet(values)
+          .where(where =>
+            where.and([
+              ...(isOutcome ? [] : [where('livestreams.observed_at', '<=', nowMs)]),
+              where.or([
+                where('livestreams.tenant_id', '=', tenantId),
+                where.and([where('livestreams.meeting_id', '=', meetingId), holds(tenantId, meetingId ?? '')])
+              ])
+            ])
+          )
+      )
+  })
+
   return {
     /** Null when it doesn't exist *or is not the tenant's*, also after its meeting was taken from the tenant. */
     async find(tenantId: string, id: string): Promise<OwnedLivestream | null> {
-      const [row] = await engine.read(
-        owned(tenantId).select(['upstream', 'meeting_id', 'status']).where('id', '=', id).compile()
-      )
+      const [row] = await engine.read(findOne({ tenantId, id }))
       return row === undefined
         ? null
         : { id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }
@@ -48,16 +109,7 @@ export function livestreamsIn({ engine, sql }: Store) {
      * that was running comes first: a later look at an older one must not hide it.
      */
     async lastOfMeeting(tenantId: string, meetingId: string): Promise<ListedLivestream | null> {
-      const [row] = await engine.read(
-        owned(tenantId)
-          .selectAll()
-          .where('meeting_id', '=', meetingId)
-          .orderBy(raw`status in ('INVOKED', 'LIVE')`, 'desc')
-          .orderBy('observed_at', 'desc')
-          .orderBy('created_at', 'desc')
-          .limit(1)
-          .compile()
-      )
+      const [row] = await engine.read(findLast({ tenantId, meetingId }))
       return row === undefined ? null : toListed(row)
     },
 
@@ -132,42 +184,14 @@ export function livestreamsIn({ engine, sql }: Store) {
     observed(owner: LivestreamOwner, livestream: Livestream, nowMs: number, { outcome = false } = {}): Statement[] {
       const { id, tenantId, upstream, meetingId } = owner
       const createdAtMs = livestream.created_at === undefined ? Number.NaN : Date.parse(livestream.created_at)
-      const values = {
-        tenant_id: tenantId,
-        upstream,
-        meeting_id: meetingId,
+      const sighting = upsert({
+        ...{ id, tenantId, upstream, meetingId, nowMs },
         status: livestream.status,
         snapshot: JSON.stringify({ ...livestream, meeting_id: meetingId }),
-        observed_at: nowMs,
-        // What is seen late, after the meeting was taken away, stays hidden.
-        released_at:
-          meetingId === null
-            ? null
-            : raw<number | null>`case when ${holds(tenantId, meetingId)} then null else ${nowMs} end`
-      }
-      const query = sql
-        .insertInto('livestreams')
-        .values({
-          ...values,
-          id,
-          created_at: Number.isNaN(createdAtMs) ? nowMs : createdAtMs,
-          revision: thisRevision()
-        })
-        .onConflict(conflict =>
-          conflict
-            .column('id')
-            .doUpdateSet({ ...values, revision: thisRevision() })
-            .where(where =>
-              where.and([
-                ...(outcome ? [] : [where('livestreams.observed_at', '<=', nowMs)]),
-                where.or([
-                  where('livestreams.tenant_id', '=', tenantId),
-                  where.and([where('livestreams.meeting_id', '=', meetingId), holds(tenantId, meetingId ?? '')])
-                ])
-              ])
-            )
-        )
-      return [nextRevision(sql), query.compile()]
+        createdAtMs: Number.isNaN(createdAtMs) ? nowMs : createdAtMs,
+        isOutcome: outcome
+      })
+      return [revise, sighting]
     },
 
     /** Statements that make a new one without a meeting the tenant's; nothing is written when it is known already, whoever's it is. */
@@ -189,7 +213,7 @@ export function livestreamsIn({ engine, sql }: Store) {
         })
         .onConflict(conflict => conflict.column('id').doNothing())
         .returning('id')
-      return [nextRevision(sql), { ...query.compile(), changes: 1 }]
+      return [revise, { ...query.compile(), changes: 1 }]
     },
 
     /** The vendor doesn't have it any more, and it was last seen before that moment: its run is over. */
@@ -200,7 +224,7 @@ export function livestreamsIn({ engine, sql }: Store) {
         .where('id', '=', id)
         .where('tenant_id', '=', tenantId)
         .where('observed_at', '<', seenBeforeMs)
-      await engine.write([nextRevision(sql), query.compile()])
+      await engine.write([revise, query.compile()])
     },
 
     async observe(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Promise<void> {

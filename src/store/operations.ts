@@ -1,3 +1,4 @@
+import { sql as raw } from 'kysely'
 import {
   type Operation,
   type OperationKind,
@@ -5,6 +6,7 @@ import {
   type StoredAnswer,
   switches
 } from '../domain/operation.ts'
+import { compileOnce } from './compile-once.ts'
 import type { OperationsTable } from './database.ts'
 import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
@@ -19,6 +21,16 @@ export interface OperationEnd {
   freesKey?: boolean
 }
 
+interface EndColumns {
+  id: string
+  state: OperationState
+  settledAtMs: number | null
+  livestreamId: string | null
+  answerStatus: number | null
+  answer: string | null
+  freesKey: boolean
+}
+
 /** Which operations a list has, the newest first. */
 export interface OperationFilter {
   open?: boolean | undefined
@@ -26,14 +38,41 @@ export interface OperationFilter {
   limit: number
 }
 
+/** In the words of the index that has only these rows: with parameters SQLite would not see that it is the right one. */
+const isOpen = raw<boolean>`state in ('sent', 'unknown')`
+const isSwitched = raw<boolean>`kind in (${raw.join(switches.map(kind => raw.lit(kind)))})`
+
 /** The table `operations`: every mutation that went, or may have gone, upstream. */
 export function operationsIn({ engine, sql }: Store) {
-  const open = sql.selectFrom('operations').selectAll().where('state', 'in', ['sent', 'unknown'])
+  const open = sql.selectFrom('operations').selectAll().where(isOpen)
+  const insert = compileOnce((row: OperationsTable) => sql.insertInto('operations').values(row))
+
+  // Of one kind each: with a parameter for it SQLite would plan the query anew whenever it changes.
+  const openOf = (kind: OperationKind) =>
+    compileOnce(({ meetingId }: { meetingId: string }) =>
+      open.where('meeting_id', '=', meetingId).where('kind', '=', raw.lit(kind))
+    )
+  const openStarts = openOf('start')
+  const openStops = openOf('stop')
+
+  const end = compileOnce(({ id, state, settledAtMs, livestreamId, answerStatus, answer, freesKey }: EndColumns) =>
+    sql
+      .updateTable('operations')
+      .set({
+        state,
+        settled_at: settledAtMs,
+        ...(livestreamId !== null && { livestream_id: livestreamId }),
+        ...(answer !== null && { answer_status: answerStatus, answer }),
+        ...(freesKey && { idempotency_fingerprint: null })
+      })
+      .where('id', '=', id)
+      .where(isOpen)
+  )
 
   return {
     /** Written in one transaction with the audit intent. @throws UniqueViolation when the meeting has an open start, or the key is used */
     sent(operation: Operation): Statement {
-      return sql.insertInto('operations').values(toColumns(operation)).compile()
+      return insert(toColumns(operation))
     },
 
     /** Closes an operation, or says that its outcome is unknown. One that is settled already stays as it is. */
@@ -42,18 +81,15 @@ export function operationsIn({ engine, sql }: Store) {
       { state, livestreamId = null, answer = null, freesKey = false }: OperationEnd,
       nowMs: number
     ): Statement {
-      return sql
-        .updateTable('operations')
-        .set({
-          state,
-          settled_at: state === 'unknown' ? null : nowMs,
-          ...(livestreamId !== null && { livestream_id: livestreamId }),
-          ...(answer !== null && { answer_status: answer.status, answer: JSON.stringify(answer.body) }),
-          ...(freesKey && { idempotency_fingerprint: null })
-        })
-        .where('id', '=', id)
-        .where('state', 'in', ['sent', 'unknown'])
-        .compile()
+      return end({
+        id,
+        state,
+        settledAtMs: state === 'unknown' ? null : nowMs,
+        livestreamId,
+        answerStatus: answer?.status ?? null,
+        answer: answer === null ? null : JSON.stringify(answer.body),
+        freesKey
+      })
     },
 
     async find(id: string): Promise<Operation | null> {
@@ -83,9 +119,8 @@ export function operationsIn({ engine, sql }: Store) {
 
     /** The stops of this meeting that nobody has confirmed, and that are being repeated. */
     async unconfirmedStops(meetingId: string): Promise<Operation[]> {
-      const query = sql.selectFrom('operations').selectAll().where('meeting_id', '=', meetingId)
-      const rows = await engine.read(query.where('kind', '=', 'stop').where('state', '=', 'unknown').compile())
-      return rows.map(toOperation)
+      const rows = await engine.read(openStops({ meetingId }))
+      return rows.filter(({ state }) => state === 'unknown').map(toOperation)
     },
 
     /** Whether a start of this meeting was sent later, and may have begun something. */
@@ -106,7 +141,7 @@ export function operationsIn({ engine, sql }: Store) {
         .selectFrom('operations')
         .selectAll()
         .where('livestream_id', '=', livestreamId)
-        .where('kind', 'in', [...switches])
+        .where(isSwitched)
         .where('state', '!=', 'failed')
         .where(where =>
           where.or([
@@ -134,27 +169,14 @@ export function operationsIn({ engine, sql }: Store) {
 
     /** The start of this meeting whose outcome is not known, if there is one; by the index there is one at most. */
     async openStart(meetingId: string): Promise<Operation | null> {
-      const [row] = await engine.read(
-        sql
-          .selectFrom('operations')
-          .selectAll()
-          .where('kind', '=', 'start')
-          .where('meeting_id', '=', meetingId)
-          .where('state', 'in', ['sent', 'unknown'])
-          .compile()
-      )
+      const [row] = await engine.read(openStarts({ meetingId }))
       return row === undefined ? null : toOperation(row)
     },
 
     /** The meetings that have such a start. For the CLI only. */
     async meetingsWithOpenStart(): Promise<string[]> {
       const rows = await engine.read(
-        sql
-          .selectFrom('operations')
-          .select('meeting_id')
-          .where('kind', '=', 'start')
-          .where('state', 'in', ['sent', 'unknown'])
-          .compile()
+        sql.selectFrom('operations').select('meeting_id').where('kind', '=', 'start').where(isOpen).compile()
       )
       return rows.map(row => String(row.meeting_id))
     },

@@ -50,6 +50,8 @@ export class SqliteConnection {
       this.#database.pragma('journal_mode = WAL')
       this.#database.pragma('synchronous = FULL')
       this.#database.pragma('foreign_keys = ON')
+      // What undoes one transaction of a group is needed for a moment: in a file it costs as much as the commit.
+      this.#database.pragma('temp_store = MEMORY')
     }
   }
 

@@ -2,12 +2,21 @@ import { Worker } from 'node:worker_threads'
 import { StoreError } from './engine.ts'
 import type { ConnectionOptions, JobResult, Query, Transaction } from './sqlite-connection.ts'
 
-/** What the worker is asked: one of the two, or nothing at its end. */
-export interface Message {
+/** What the worker is asked: one of the two. */
+export interface Job {
   id: number
   read?: Query
   write?: Transaction[]
 }
+
+/** What it answers. */
+export interface Answer {
+  id: number
+  results: JobResult[]
+}
+
+/** Jobs that came in one turn of the event loop cross together: a message costs more than most jobs. Null: it is to end. */
+export type Message = Job[] | null
 
 interface Waiting {
   resolve(results: JobResult[]): void
@@ -18,6 +27,7 @@ interface Waiting {
 export class SqliteThread {
   readonly #options: ConnectionOptions
   readonly #waiting = new Map<number, Waiting>()
+  #outbox: Job[] = []
   #worker: Worker | null = null
   #closed = false
   #nextId = 0
@@ -27,11 +37,10 @@ export class SqliteThread {
   }
 
   /** Rejects with a StoreError when the thread ends, or when there is no answer within the time given. */
-  run(job: Omit<Message, 'id'>, withinMs?: number): Promise<JobResult[]> {
+  run(job: Omit<Job, 'id'>, withinMs?: number): Promise<JobResult[]> {
     // Nobody would end a thread that is started now.
     if (this.#closed) return Promise.reject(new StoreError('the store is closed'))
     this.#worker ??= this.#start()
-    const worker = this.#worker
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       const timer = withinMs && setTimeout(() => this.#giveUp(id, withinMs), withinMs)
@@ -42,8 +51,16 @@ export class SqliteThread {
           done(value)
         }
       this.#waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
-      worker.postMessage({ id, ...job } satisfies Message)
+      if (this.#outbox.length === 0) setImmediate(() => this.#post())
+      this.#outbox.push({ id, ...job })
     })
+  }
+
+  #post(): void {
+    const jobs = this.#outbox
+    this.#outbox = []
+    // None are left when the thread has died before they were sent: their callers have heard of it.
+    if (jobs.length > 0) this.#worker?.postMessage(jobs satisfies Message)
   }
 
   #giveUp(id: number, withinMs: number): void {
@@ -57,7 +74,8 @@ export class SqliteThread {
     const worker = this.#worker
     if (worker === null) return
     const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
-    worker.postMessage({ id: -1 } satisfies Message)
+    this.#post()
+    worker.postMessage(null satisfies Message)
     await ended
   }
 
@@ -68,10 +86,12 @@ export class SqliteThread {
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 }
     })
     let failure = new StoreError("the store's thread ended")
-    worker.on('message', ({ id, results }: { id: number; results: JobResult[] }) => {
-      const waiting = this.#waiting.get(id)
-      this.#waiting.delete(id)
-      waiting?.resolve(results)
+    worker.on('message', (answers: Answer[]) => {
+      for (const { id, results } of answers) {
+        const waiting = this.#waiting.get(id)
+        this.#waiting.delete(id)
+        waiting?.resolve(results)
+      }
     })
     worker.on('error', cause => {
       failure = new StoreError(`the store's thread ended: ${cause instanceof Error ? cause.message : cause}`, { cause })
@@ -80,6 +100,7 @@ export class SqliteThread {
       if (this.#worker === worker) this.#worker = null
       for (const { reject } of this.#waiting.values()) reject(failure)
       this.#waiting.clear()
+      this.#outbox = []
     })
     return worker
   }

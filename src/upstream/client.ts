@@ -64,7 +64,8 @@ export class UpstreamClient {
   constructor({ baseUrl, connections = 64, keepAlive = true, ca, onLimit }: ClientOptions) {
     // Said aloud, so that no variable or flag of the process can take it back.
     const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca !== undefined && { ca }) }
-    const connect = buildConnector({ timeout: 5_000, allowH2: false, ...tls })
+    // A connection for one call does not last long enough to be probed.
+    const connect = buildConnector({ timeout: 5_000, allowH2: false, keepAlive, ...tls })
     this.#pool = new Pool(baseUrl.origin, {
       connections,
       pipelining: keepAlive ? 1 : 0,

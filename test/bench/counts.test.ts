@@ -3,6 +3,7 @@ import { presets } from '../../src/domain/scope.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { tally } from '../http/helper.ts'
 import { gateway, type World, type WorldOptions } from '../support/gateway.ts'
+import { allocatedBytes } from './allocations.ts'
 import { countStoreCalls } from './store-calls.ts'
 
 interface Cost {
@@ -123,4 +124,28 @@ t.test('many starts at once share their commits', async t => {
   const { commits, auditEvents } = await cost(startAll)
   t.equal(auditEvents, 2 * ids.length)
   t.ok(commits < 2 * ids.length, `not one fsync for each record: ${commits}`)
+})
+
+t.test('what a read leaves to the garbage collector', async t => {
+  const readLimit = { calls: 1_000_000, seconds: 1, burst: 1_000_000 }
+  const { app, meeting, withKey } = await gateway(t, {
+    config: { auditReads: 'rollup', readTtlMs: 600_000, readLimit }
+  })
+  const { key } = await withKey('acme', [...presets.operator])
+  const active = `/v2/meetings/${meeting}/active-livestream`
+  const headers = { authorization: `Bearer ${key}` }
+  await app.inject({ method: 'POST', url: `/v2/meetings/${meeting}/livestreams`, headers })
+  const reads = 3_000
+  const readAll = async (): Promise<void> => {
+    const told: Record<number, number> = {}
+    for (let i = 0; i < reads; i++) {
+      const { statusCode } = await app.inject({ method: 'GET', url: active, headers })
+      told[statusCode] = (told[statusCode] ?? 0) + 1
+    }
+    t.strictSame(told, { 200: reads })
+  }
+  await readAll() // until it is compiled, code allocates more
+  const bytes = Math.round((await allocatedBytes(readAll)) / reads)
+  t.comment(`${bytes} bytes each`)
+  t.ok(bytes < 85_000, `${bytes} bytes, with the injected request itself`)
 })

@@ -8,10 +8,7 @@ export interface StoreCalls {
   commits: string[][]
 }
 
-interface Message {
-  read?: { sql: string }
-  write?: { statements: { sql: string }[] }[]
-}
+type Message = { read?: { sql: string }; write?: { statements: { sql: string }[] }[] }[] | null
 
 /** Memory that follows the store asks it every second, whatever is called. */
 const following = /where "revision" > |from "meta"|limit \?$/
@@ -21,9 +18,9 @@ export function countStoreCalls(t: { teardown(fn: () => unknown): void }): { tak
   const post = Worker.prototype.postMessage
   let calls: StoreCalls = { reads: [], commits: [] }
   Worker.prototype.postMessage = function (message: Message, ...rest) {
-    if (message.read !== undefined) calls.reads.push(message.read.sql)
-    if (message.write !== undefined) {
-      calls.commits.push(message.write.flatMap(({ statements }) => statements.map(({ sql }) => sql)))
+    for (const { read, write } of message ?? []) {
+      if (read !== undefined) calls.reads.push(read.sql)
+      if (write !== undefined) calls.commits.push(write.flatMap(({ statements }) => statements.map(({ sql }) => sql)))
     }
     return post.call(this, message, ...rest)
   }

@@ -64,8 +64,8 @@ export function freezer(t: TestContext): Freezer {
   const watch = (worker: Worker): void => {
     let writes = false
     const post = worker.postMessage.bind(worker)
-    worker.postMessage = (message: { write?: unknown }) => {
-      writes ||= message.write !== undefined
+    worker.postMessage = (message: { write?: unknown }[] | null) => {
+      writes ||= message?.some(({ write }) => write !== undefined) ?? false
       if (hold === 'orders' && writes) held.push(() => post(message))
       else post(message)
     }

@@ -8,6 +8,7 @@ import {
   UpstreamThrottled,
   UpstreamTooLate
 } from '../../src/domain/failures.ts'
+import { deadlines } from '../../src/lifecycle/deadline.ts'
 import { Changes, type Seen, SharedReads } from '../../src/lifecycle/shared-reads.ts'
 import { manualClock } from '../support/clock.ts'
 
@@ -15,7 +16,8 @@ import { manualClock } from '../support/clock.ts'
 function readsOf({ ttlMs = 1_000, maxEntries = 100 } = {}) {
   const clock = manualClock()
   const changes = new Changes()
-  const reads = new SharedReads<string>({ ttlMs, changes, clock, maxEntries })
+  const { bounded } = deadlines(60_000, new AbortController().signal)
+  const reads = new SharedReads<string>({ ttlMs, changes, bounded, clock, maxEntries })
   const asked: { answer(value: string): void; fail(error: unknown): void; left: AbortSignal }[] = []
   const never = new AbortController().signal
   const read = (signal = never, key = 'acme/m1', subject = 'm1'): Promise<Seen<string>> =>

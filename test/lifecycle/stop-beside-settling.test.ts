@@ -2,6 +2,7 @@ import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Caller } from '../../src/domain/caller.ts'
+import { deadlines } from '../../src/lifecycle/deadline.ts'
 import { Motion } from '../../src/lifecycle/motion.ts'
 import type { Done } from '../../src/lifecycle/mutation.ts'
 import { OpenOperations } from '../../src/lifecycle/open-operations.ts'
@@ -61,7 +62,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     stillAllowed: async () => {},
     recorded: Object.assign(unrecorded, { answered: async () => {}, late: () => 0, idle: async () => {} }),
     motion: new Motion(),
-    deadline: () => AbortSignal.timeout(60_000)
+    bounded: deadlines(60_000, new AbortController().signal).bounded
   })
   const caller = { tenant: { id: 'acme' }, idempotency: null } as Caller
   await stopLivestream(caller, { id: 'm1', tenantId: 'acme', upstream: 'default' })

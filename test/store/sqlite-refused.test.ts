@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { sql as raw } from 'kysely'
 import t from 'tap'
@@ -54,6 +55,7 @@ t.test('when a thread dies, who waits for it hears so, and the next call has a n
   t.equal(threads.length, 3, 'only the thread that died was replaced')
 
   const write = refusalOf(engine.write([raw`create table half (id int)`.compile(sql), slow.compile(sql)]))
+  await sleep(50) // else it has not begun, and the next thread would do it
   await writer?.terminate()
   t.match(await write, { constructor: StoreError })
   await engine.write([raw`create table whole (id int)`.compile(sql)])

@@ -1,0 +1,63 @@
+import type { CompiledQuery } from 'kysely'
+import t, { type Test } from 'tap'
+import { livestreamsIn } from '../../src/store/livestreams.ts'
+import { operationsIn } from '../../src/store/operations.ts'
+import { operationOf, storeWithTenants } from './helper.ts'
+
+/** How SQLite answers what is looked up. */
+async function plans(t: Test) {
+  const { store } = await storeWithTenants(t)
+  const { engine } = store
+  let asked: CompiledQuery[] = []
+  const read = async <R>(query: CompiledQuery<R>): Promise<R[]> => {
+    asked.push(query)
+    return engine.read(query)
+  }
+  const watched = { ...store, engine: { ...engine, read } }
+  const planOf = async (look: () => Promise<unknown>): Promise<string[]> => {
+    asked = []
+    await look()
+    const steps: string[] = []
+    for (const { sql, ...query } of asked) {
+      const rows = await engine.read<{ detail?: string }>({
+        ...query,
+        sql: `explain query plan ${sql}`
+      } as CompiledQuery<{
+        detail?: string
+      }>)
+      steps.push(...rows.map(({ detail }) => String(detail)))
+    }
+    return steps
+  }
+  return { operations: operationsIn(watched), livestreams: livestreamsIn(watched), planOf }
+}
+
+t.test('what a start or a stop looks up does not grow with the history of its meeting', async t => {
+  const { operations, livestreams, planOf } = await plans(t)
+  t.strictSame(await planOf(() => operations.openStart('m1')), [
+    'SEARCH operations USING INDEX operations_open_start (meeting_id=?)'
+  ])
+  t.strictSame(await planOf(() => operations.unconfirmedStops('m1')), [
+    'SEARCH operations USING INDEX operations_open (meeting_id=?)'
+  ])
+  t.strictSame(
+    await planOf(() => livestreams.lastOfMeeting('acme', 'm1')),
+    ['SEARCH livestreams USING INDEX livestreams_last (meeting_id=?)'],
+    'in the order of the index: nothing is sorted'
+  )
+})
+
+t.test('what is open is found without looking at what is settled', async t => {
+  const { operations, planOf } = await plans(t)
+  for (const look of [operations.unsettled, operations.meetingsWithOpenStart]) {
+    const [first = ''] = await planOf(look)
+    t.match(first, /^SCAN operations USING INDEX operations_open/)
+  }
+})
+
+t.test('a key, and a later switch, are found by what only has those rows', async t => {
+  const { operations, planOf } = await plans(t)
+  t.match(await planOf(() => operations.findByKey('f1')), [/USING INDEX operations_idempotency \(idempotency_/])
+  const later = await planOf(() => operations.laterSwitch(operationOf('acme', { livestreamId: 'l1' })))
+  t.match(later[0], /operations_switches/)
+})
