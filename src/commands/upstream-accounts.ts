@@ -39,8 +39,8 @@ function configured(io: Io): readonly UpstreamAccount[] {
   try {
     return readUpstreams(io.env)
   } catch (error) {
-    if (error instanceof ConfigError) return []
-    throw error
+    if (!(error instanceof ConfigError)) throw error
+    return []
   }
 }
 

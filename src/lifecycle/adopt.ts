@@ -123,6 +123,6 @@ function toResource(uid: string) {
 
 /** An id that the vendor does not accept is one that it doesn't have. */
 function nullIfRefused(error: unknown): null {
-  if (error instanceof UpstreamRefused) return null
-  throw error
+  if (!(error instanceof UpstreamRefused)) throw error
+  return null
 }

@@ -195,6 +195,11 @@ t.test("all that is in a dedicated upstream is its tenant's alone, without being
   for (const id of [otherMeeting, 'nowhere', 'a1']) t.equal((await asAcme('GET', `/v2/meetings/${id}`)).statusCode, 404)
   for (const id of ['nowhere', theirs[5]]) t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404)
 
+  const calm = rtk.fail({ match: { method: 'GET' }, status: 503 })
+  const away = await asAcme('GET', `/v2/meetings/${theirs[4]}`)
+  t.equal(away.json().error.type, 'upstream_failed', 'a vendor in trouble does not make it missing')
+  calm()
+
   const fourth = theirs[3] ?? ''
   rtk.startFromBrowser(fourth)
   t.equal((await asAcme('POST', `/v2/meetings/${fourth}/active-livestream/stop`)).statusCode, 200)
