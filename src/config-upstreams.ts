@@ -50,8 +50,12 @@ export function readAccounts(input: Input): readonly UpstreamAccount[] {
   if (given.length > 1) {
     input.problem('DYTE_* and REALTIMEKIT_* are both set: for several accounts there is LIVEGATE_UPSTREAMS_FILE')
   }
-  const kinds = given.length === 0 && file === '' ? (['dyte'] as const) : given
-  for (const kind of kinds) {
+  if (given.length === 0 && file === '') {
+    const { owner, app, credential } = variablesOf.realtimekit
+    const ways = ['DYTE_ORG_ID and DYTE_API_KEY', `${owner}, ${app} and ${credential}`, 'LIVEGATE_UPSTREAMS_FILE']
+    input.problem(`the vendor account is missing: set ${ways.join(', or ')}`)
+  }
+  for (const kind of given) {
     accounts.push(readAccount(input, kind, variablesOf[kind], { name: defaultUpstream, dedicatedTo: null }))
   }
   if (file !== '') accounts.push(...readList(input, resolve(file)))

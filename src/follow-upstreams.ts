@@ -12,33 +12,47 @@ export interface FollowOptions {
   againAfterMs?: number
 }
 
+export interface Following {
+  /** The files hold a list that is not used. */
+  isRefused(): boolean
+  close(): Promise<void>
+}
+
 /**
  * Takes changes of the upstreams' files while the gateway runs. They are read and compared each second, since what watches files
- * misses those that are mounted, or replaced by links. Gives back what ends it.
+ * misses those that are mounted, or replaced by links.
  */
-export function followUpstreams(options: FollowOptions): () => Promise<void> {
+export function followUpstreams(options: FollowOptions): Following {
   const { read, set, onChange, log, everyMs = 1_000, againAfterMs = 10_000 } = options
   let used: string | null = null
   let refused = { digest: '', atMs: 0 }
+  let isRefused = false
   let looking: Promise<void> | null = null
 
   async function look(): Promise<void> {
     const found = await read()
     const { digest } = found
     const nowMs = performance.now()
-    if (digest === used || (digest === refused.digest && nowMs - refused.atMs < againAfterMs)) return
+    if (digest === used) return accept(false)
+    if (digest === refused.digest && nowMs - refused.atMs < againAfterMs) return
     try {
       const changed = await set.replace(found.accounts())
       used = digest
-      if (!changed) return
-      log.info({}, 'the upstreams have changed: the new list is in use')
-      onChange()
+      accept(changed)
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof UpstreamsRejected)) throw error
       if (digest !== refused.digest)
         log.error({ reason: error.message }, 'the new list of upstreams is not used: the old one stays')
       refused = { digest, atMs: nowMs }
+      isRefused = true
     }
+  }
+
+  function accept(changed: boolean): void {
+    if (changed) log.info({}, 'the upstreams have changed: the new list is in use')
+    else if (isRefused) log.info({}, 'the list of upstreams is the one in use again')
+    isRefused = false
+    if (changed) onChange()
   }
 
   const timer = setInterval(() => {
@@ -48,8 +62,11 @@ export function followUpstreams(options: FollowOptions): () => Promise<void> {
         looking = null
       })
   }, everyMs)
-  return async () => {
-    clearInterval(timer)
-    await looking
+  return {
+    isRefused: () => isRefused,
+    async close() {
+      clearInterval(timer)
+      await looking
+    }
   }
 }

@@ -25,6 +25,8 @@ export interface Gateway {
   readonly directory: Directory
   /** Waits until every event that was appended so far is written. */
   flushAudit(): Promise<void>
+  /** Asks each vendor whether it takes our credentials, and logs where it doesn't. */
+  checkUpstreams(): Promise<void>
   /** Ends gracefully: calls under way finish, new ones get 503. Idempotent. */
   close(): Promise<void>
 }
@@ -105,7 +107,8 @@ export async function startGateway({
       clock,
       logger,
       ca: upstreamCa,
-      append: event => auditLog.append(event)
+      append: event => auditLog.append(event),
+      fingerprint: audited.keys.fingerprint
     })
     opened.push(() => configured.close())
     for (const upstream of others.values()) opened.push(() => upstream.close())
@@ -138,7 +141,7 @@ export async function startGateway({
           const waits = repairs.waiting > 0 || recorded.late() > 0
           return state.auditTrouble || waits || blind ? ['store'] : []
         },
-        warnings: () => (disk.low() ? ['disk_space'] : [])
+        warnings: () => [...(disk.low() ? (['disk_space'] as const) : []), ...configured.warnings()]
       },
       draining: () => state.draining,
       limits: config,
@@ -167,6 +170,7 @@ export async function startGateway({
       url,
       app,
       directory,
+      checkUpstreams: () => configured.check(),
       async flushAudit() {
         await repairs.flush()
         await auditLog.flush()

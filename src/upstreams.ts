@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyBaseLogger } from 'fastify'
+import type { Fingerprint } from './audit/key-files.ts'
 import { toAuditEvent } from './audit/ocsf.ts'
 import type { Config } from './config.ts'
 import type { AuditEvent, AuditResource } from './domain/audit-event.ts'
 import type { Clock } from './domain/clock.ts'
+import type { UpstreamAccount } from './domain/upstream-account.ts'
 import { followUpstreams } from './follow-upstreams.ts'
 import type { Store } from './store/store.ts'
 import { tenantsIn } from './store/tenants.ts'
-import { neededBy } from './store/upstream-use.ts'
+import { type UpstreamUse, upstreamUseIn } from './store/upstream-use.ts'
 import type { Upstreams } from './upstream/provider.ts'
-import { UpstreamSet } from './upstream/upstream-set.ts'
+import { type Names, UpstreamSet } from './upstream/upstream-set.ts'
 
 export interface UpstreamsDeps {
   config: Pick<Config, 'upstreams' | 'rereadUpstreams' | 'deadlineMs' | 'auditKeys'>
@@ -18,11 +20,25 @@ export interface UpstreamsDeps {
   logger: FastifyBaseLogger
   ca?: string | undefined
   append(event: AuditEvent): void
+  fingerprint: Fingerprint
 }
 
-/** The configured vendor accounts, which follow their files; each change is on record. */
-export async function openUpstreams(deps: UpstreamsDeps): Promise<{ upstreams: Upstreams; close(): Promise<void> }> {
-  const { config, store, clock, logger: log, ca, append } = deps
+/** The configured vendor accounts of a running gateway. */
+export interface OpenUpstreams {
+  readonly upstreams: Upstreams
+  /** What an operator should look at, for `/readyz`. */
+  warnings(): ('upstream_credentials' | 'upstreams_list')[]
+  /** Asks each vendor whether it takes our credentials, and logs where it doesn't. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A first credential that was refused may be taken later: vendors need a moment for new ones. */
+const preferFirstEveryMs = 60_000
+
+/** They follow their files, and each change is on record. @throws UpstreamsRejected */
+export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams> {
+  const { config, store, clock, logger: log, ca, append, fingerprint } = deps
   const record = (action: string, resources: AuditResource[]): void => {
     const subject = { action, method: 'PUT', tenantId: null, keyId: null, address: null, resources }
     const worker = { actor: { type: 'Gateway' as const, uid: 'upstreams' }, requestId: randomUUID() }
@@ -34,7 +50,7 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<{ upstreams: U
     clock,
     log,
     ca,
-    neededBy: name => neededBy(store, name),
+    names: namesIn(upstreamUseIn(store), fingerprint),
     onCredential(name, position) {
       log.warn({ upstream: name, position }, 'another credential of this upstream is used from now on')
       const credential = { type: 'upstream_credential', uid: `${name}#${position}` } as const
@@ -47,18 +63,52 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<{ upstreams: U
       log.error({ tenant: id, upstream }, 'the upstream of this tenant is not configured')
   }
   const onChange = (): void => {
+    for (const [upstream, { credential }] of set.upstreams) {
+      if (credential().position > 1)
+        log.warn({ upstream }, 'the vendor refuses the first credential of this upstream: the second is used')
+    }
     const names = [...set.upstreams.keys()].slice(0, 100)
     record(
       'replaceUpstreams',
       names.map(uid => ({ type: 'upstream', uid }))
     )
   }
-  const unfollow = config.rereadUpstreams && followUpstreams({ read: config.rereadUpstreams, set, onChange, log })
+  const following = config.rereadUpstreams && followUpstreams({ read: config.rereadUpstreams, set, onChange, log })
+  const timer = setInterval(() => set.preferFirst(), preferFirstEveryMs)
   return {
     upstreams: set.upstreams,
+    warnings() {
+      const areRefused = [...set.upstreams.values()].some(({ credential }) => credential().isRefused)
+      return [
+        ...(areRefused ? (['upstream_credentials'] as const) : []),
+        ...(following?.isRefused() ? (['upstreams_list'] as const) : [])
+      ]
+    },
+    async check() {
+      for (const { name, reason } of await set.check()) {
+        if (reason === null) log.info({ upstream: name }, 'the vendor takes the credentials of this upstream')
+        else log.error({ upstream: name, reason }, 'this upstream cannot be used now')
+      }
+    },
     async close() {
-      await unfollow?.()
+      clearInterval(timer)
+      await following?.close()
       await set.close()
+    }
+  }
+}
+
+/** A name stands for one account, as long as something of it is there. Which it was is kept as a fingerprint. */
+function namesIn(use: UpstreamUse, fingerprint: Fingerprint): Names {
+  const of = ({ identity }: UpstreamAccount): string => fingerprint('upstream_account', identity.reveal())
+  return {
+    neededBy: use.neededBy,
+    async heldByAnother(account) {
+      const known = await use.accountOf(account.name)
+      return known === null || known === of(account) ? null : use.held(account.name)
+    },
+    async remember(account) {
+      if ((await use.accountOf(account.name)) !== of(account)) await use.rememberAccount(account.name, of(account))
     }
   }
 }

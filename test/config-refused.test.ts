@@ -91,11 +91,18 @@ t.test('a misspelt variable with one of our prefixes is refused; those of others
 })
 
 t.test('all problems come in one message', async t => {
-  const problem = problemOf({ PORT: '30o0', LIVEGATE_DOCS: 'yes', LIVEGATE_X: '1', VALKEY_URL: 'x', DATABASE_URL: 'x' })
+  const problem = problemOf({
+    PORT: '30o0',
+    LIVEGATE_DOCS: 'yes',
+    LIVEGATE_X: '1',
+    VALKEY_URL: 'x',
+    DATABASE_URL: 'x',
+    DYTE_ORG_ID: 'changeme'
+  })
   t.strictSame(problem.split('; '), [
     'DATABASE_URL must be sqlite:<file>',
     'PORT must be a whole number from 0 to 65535',
-    'DYTE_ORG_ID is missing',
+    'DYTE_ORG_ID is still a placeholder',
     'DYTE_API_KEY is missing',
     'LIVEGATE_DOCS must be one of off, public, key',
     'LIVEGATE_X is not a known variable',

@@ -170,7 +170,9 @@ t.test('other commands need no credentials of the vendor, and are strict about t
 
 t.test('a command that may ask the vendor needs its credentials and nothing else', async t => {
   t.match(readUpstreams({ ...needed, PORT: 'x' }), [{ name: 'default', provider: 'dyte' }])
-  t.equal(problemOf({}, readUpstreams), 'DYTE_ORG_ID is missing; DYTE_API_KEY is missing')
+  const ways = 'DYTE_ORG_ID and DYTE_API_KEY, or REALTIMEKIT_ACCOUNT_ID, REALTIMEKIT_APP_ID and REALTIMEKIT_API_TOKEN'
+  t.equal(problemOf({}, readUpstreams), `the vendor account is missing: set ${ways}, or LIVEGATE_UPSTREAMS_FILE`)
+  t.equal(problemOf({ DYTE_ORG_ID: 'x' }, readUpstreams), 'DYTE_API_KEY is missing')
 })
 
 t.test('the environment is that of this process', async t => {

@@ -31,7 +31,10 @@ export interface AuditKeys {
  * A short text that says whether two secrets are equal, to nobody but who has the key: an operator can test a value that he
  * knows, and a reader of the log cannot guess. 128 bits of HMAC-SHA-256 in hex.
  */
-export type Fingerprint = (kind: 'key' | 'idempotency_key' | 'request' | 'check', text: string) => string
+export type Fingerprint = (
+  kind: 'key' | 'idempotency_key' | 'request' | 'check' | 'upstream_account',
+  text: string
+) => string
 
 const signingKeyName = 'audit-signing.key'
 const fingerprintKeyName = 'audit-fingerprint.key'

@@ -4,6 +4,7 @@ import { readConfig } from '../config.ts'
 import { startGateway } from '../gateway.ts'
 import { makeLogger } from '../logger.ts'
 import { StoreError } from '../store/engine.ts'
+import { UpstreamsRejected } from '../upstream/upstream-set.ts'
 import { cannotListen } from './cannot-listen.ts'
 import { CommandError, type Io } from './io.ts'
 
@@ -15,10 +16,13 @@ export async function serve(io: Io): Promise<void> {
   const gateway = await startGateway({ config, logger }).catch(error => {
     if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
     if (error instanceof AuditKeyError) throw new CommandError(error.message, { cause: error })
+    if (error instanceof UpstreamsRejected) throw new CommandError(error.message, { cause: error })
     throw cannotListen(error, 'HOST and PORT say where')
   })
   started()
   logger.info({ url: gateway.url, docs: config.docs === 'off' ? null : `${gateway.url}/docs` }, 'livegate listens')
+  // Behind the start, which must not depend on a vendor.
+  gateway.checkUpstreams()
   closeWithGrace({ delay: config.shutdownMs, logger }, async ({ signal, err }) => {
     if (err) logger.fatal({ err }, 'livegate ends: this must not happen')
     else logger.info({ signal }, 'livegate finishes what is under way')

@@ -1,3 +1,4 @@
+import type { AuditResource } from '../domain/audit-event.ts'
 import { formatRateLimit, parseRateLimit, type RateLimit } from '../domain/rate-limit.ts'
 import { isTenantId, type Tenant } from '../domain/tenant.ts'
 import { UniqueViolation } from '../store/engine.ts'
@@ -52,7 +53,7 @@ export async function updateTenant(io: Io, id: string, options: TenantOptions): 
 export async function moveTenant(io: Io, id: string, options: JsonOption & { upstream: string }): Promise<void> {
   const { upstream } = options
   checkUpstream(io, id, upstream)
-  await applyChange(io, id, { upstream }, options, 'move')
+  await applyChange(io, id, { upstream }, options, 'move', [{ type: 'upstream', uid: upstream }])
 }
 
 export async function suspendTenant(io: Io, id: string, options: JsonOption): Promise<void> {
@@ -92,17 +93,19 @@ async function applyChange(
   id: string,
   change: TenantChange,
   options: JsonOption,
-  what: keyof typeof done
+  what: keyof typeof done,
+  also: AuditResource[] = []
 ): Promise<void> {
   const tenant = await withAudit(io, async ({ store, record }) => {
-    await tenantsIn(store).update(id, change, Date.now(), record(changeOf(id, `${what}Tenant`, 'PATCH')))
+    await tenantsIn(store).update(id, change, Date.now(), record(changeOf(id, `${what}Tenant`, 'PATCH', also)))
     return tenantOf(store, id)
   })
-  print(io, options, shown(tenant), `${done[what]} tenant ${id}`)
+  const where = what === 'move' ? `: what is new of it is made at ${tenant.upstream}` : ''
+  print(io, options, shown(tenant), `${done[what]} tenant ${id}${where}`)
 }
 
-function changeOf(id: string, action: string, method: Change['method']): Change {
-  return { action, method, tenantId: id, resources: [{ type: 'tenant', uid: id }] }
+function changeOf(id: string, action: string, method: Change['method'], also: AuditResource[] = []): Change {
+  return { action, method, tenantId: id, resources: [{ type: 'tenant', uid: id }, ...also] }
 }
 
 function readChange({ name, readLimit, writeLimit }: TenantOptions): TenantChange {

@@ -5,10 +5,11 @@ import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { Upstream } from '../upstream/provider.ts'
 import { CommandError, type Io, UsageError } from './io.ts'
 
-/** That a tenant may belong to the upstream of that name. @throws UsageError, CommandError */
+/** That a tenant may belong to the upstream of that name. @throws UsageError, CommandError, ConfigError */
 export function checkUpstream(io: Io, tenantId: string, name: string): void {
-  const accounts = configured(io)
-  if (accounts.length === 0 && name === defaultUpstream) return
+  // Tenants can be made before anything is configured.
+  if (name === defaultUpstream && configured(io).length === 0) return
+  const accounts = readUpstreams(io.env)
   const account = accounts.find(one => one.name === name)
   if (account === undefined) {
     const names = accounts.map(one => one.name).join(', ')

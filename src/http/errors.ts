@@ -45,7 +45,9 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome }
   // What strangers can do as often as they like must not fill the log.
   const level = status === 401 || status === 429 ? 'debug' : 'info'
-  if (status < 500) request.log[level]({ ...facts, err: failure.cause }, 'request refused')
+  // An operation that a vendor does not have is nobody's failure.
+  if (status < 500 || status === 501)
+    request.log[level]({ ...facts, ...(status < 500 && { err: failure.cause }) }, 'request refused')
   else request.log.error({ ...facts, err: failure.cause ?? error }, 'request failed')
   request.failure = { type, outcome, upstreamStatus: failure.upstreamStatus }
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)

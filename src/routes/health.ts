@@ -1,6 +1,9 @@
 import { Type } from 'typebox'
 import type { Api } from './api.ts'
 
+const warnings = ['disk_space', 'upstream_credentials', 'upstreams_list'] as const
+type Warning = (typeof warnings)[number]
+
 /** How the process is: for orchestrators, without a key. Tells nothing about tenants or the vendor. */
 export interface Health {
   /** False before start-up has finished and during shutdown. */
@@ -8,7 +11,7 @@ export interface Health {
   /** What doesn't work while stops and reads still do. */
   degraded(): 'store'[]
   /** What will not work soon. */
-  warnings(): 'disk_space'[]
+  warnings(): Warning[]
 }
 
 const Live = Type.Object({ status: Type.Literal('ok') }, { description: 'The process answers' })
@@ -16,7 +19,7 @@ const Ready = Type.Object(
   {
     status: Type.Enum(['ready', 'unready']),
     degraded: Type.Array(Type.Enum(['store']), { maxItems: 1 }),
-    warnings: Type.Array(Type.Enum(['disk_space']), { maxItems: 1 })
+    warnings: Type.Array(Type.Enum([...warnings]), { maxItems: warnings.length })
   },
   {
     description:
@@ -41,10 +44,10 @@ const readyz = {
   response: { 200: Ready, 503: Ready }
 }
 
-export function health(app: Api, { ready, degraded, warnings }: Health): void {
+export function health(app: Api, { ready, degraded, warnings: warned }: Health): void {
   app.get('/livez', { schema: livez, logLevel: 'warn' }, async () => ({ status: 'ok' as const }))
   app.get('/readyz', { schema: readyz, logLevel: 'warn' }, async (_request, reply) => {
     const status = ready() ? ('ready' as const) : ('unready' as const)
-    return reply.code(status === 'ready' ? 200 : 503).send({ status, degraded: degraded(), warnings: warnings() })
+    return reply.code(status === 'ready' ? 200 : 503).send({ status, degraded: degraded(), warnings: warned() })
   })
 }

@@ -1,17 +1,52 @@
+import { sql as raw } from 'kysely'
 import type { Store } from './store.ts'
 
-/** Who needs an upstream, in words: a tenant that belongs to it, or a meeting or livestream that stays with it; null when nobody does. */
-export async function neededBy({ engine, sql }: Store, upstream: string): Promise<string | null> {
-  const tenants = sql.selectFrom('tenants').select('id').where('upstream', '=', upstream).orderBy('id').limit(1)
-  const [tenant] = await engine.scan(tenants.compile())
-  if (tenant !== undefined) return `the tenant ${tenant.id} belongs to it`
-  for (const [table, what] of [
-    ['meetings', 'meeting'],
-    ['livestreams', 'livestream']
-  ] as const) {
-    const held = sql.selectFrom(table).select('id').where('upstream', '=', upstream).where('released_at', 'is', null)
-    const [row] = await engine.scan(held.orderBy('id').limit(1).compile())
-    if (row !== undefined) return `the ${what} ${row.id} is there`
+/** What upstreams are to the store: who needs them, and which account each name has stood for. */
+export function upstreamUseIn({ engine, sql }: Store) {
+  /** A meeting or livestream that stays with the upstream, in words; null when there is none. */
+  async function held(upstream: string): Promise<string | null> {
+    for (const [table, what] of [
+      ['meetings', 'meeting'],
+      ['livestreams', 'livestream']
+    ] as const) {
+      const found = sql.selectFrom(table).select('id').where('upstream', '=', upstream).where('released_at', 'is', null)
+      const [row] = await engine.scan(found.orderBy('id').limit(1).compile())
+      if (row !== undefined) return `the ${what} ${row.id}`
+    }
+    return null
   }
-  return null
+
+  return {
+    held,
+
+    /** Who needs an upstream, in words: a tenant that belongs to it, or what stays with it; null when nobody does. */
+    async neededBy(upstream: string): Promise<string | null> {
+      const tenants = sql.selectFrom('tenants').select('id').where('upstream', '=', upstream).orderBy('id').limit(1)
+      const [tenant] = await engine.scan(tenants.compile())
+      if (tenant !== undefined) return `the tenant ${tenant.id} belongs to it`
+      const thing = await held(upstream)
+      return thing && `${thing} is there`
+    },
+
+    /** The fingerprint of the account that the name stood for last; null when it is new. */
+    async accountOf(upstream: string): Promise<string | null> {
+      const known = sql.selectFrom('meta').select('value').where('name', '=', accountName(upstream))
+      const [row] = await engine.read(known.compile())
+      return row?.value ?? null
+    },
+
+    async rememberAccount(upstream: string, fingerprint: string): Promise<void> {
+      const row = { name: accountName(upstream), value: fingerprint }
+      const query = sql
+        .insertInto('meta')
+        .values(row)
+        .onConflict(conflict => conflict.column('name').doUpdateSet({ value: raw`excluded.value` }))
+      await engine.write([query.compile()])
+    }
+  }
+}
+export type UpstreamUse = ReturnType<typeof upstreamUseIn>
+
+function accountName(upstream: string): string {
+  return `upstream_account:${upstream}`
 }

@@ -38,6 +38,11 @@ export class Credentials {
     return this.#current
   }
 
+  /** 1 or 2: which of the configured ones is in use. */
+  get position(): number {
+    return this.#all.indexOf(this.#current) + 1
+  }
+
   /** Whether the vendor may be asked once more with another one than this, which it has refused. */
   async refused(credential: Secret, probe: Probe): Promise<boolean> {
     if (credential !== this.#current) return true
@@ -81,7 +86,7 @@ export class Credentials {
     if (credential === this.#current) return
     this.#current = credential
     this.#probedAtMs = Number.NEGATIVE_INFINITY
-    this.#onSwitch(this.#all.indexOf(credential) + 1)
+    this.#onSwitch(this.position)
   }
 }
 

@@ -59,6 +59,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     ...(onCredential && { onSwitch: onCredential })
   })
   const provider = providers[account.provider]
+  let isRefused = false
 
   async function send(errand: Errand, question: Question, expected?: readonly number[]): Promise<Answer> {
     const isRead = question.method === 'GET'
@@ -67,8 +68,11 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     for (let again = false, another = false; ; ) {
       const call = { ...question, authorization: credentials.current }
       try {
-        return await gate.pass(errand, call, expected)
+        const answer = await gate.pass(errand, call, expected)
+        isRefused = false
+        return answer
       } catch (error) {
+        if (error instanceof CredentialRefused) isRefused = true
         if (error instanceof CredentialRefused && !another) {
           another = await credentials.refused(call.authorization, probeFor(errand, call.signal))
           // Other mutations are answered: whether they are still wanted is for the caller to say.
@@ -91,6 +95,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     dedicatedTo,
     on: errand => provider((question, expected) => send(errand, question, expected)),
     probe: signal => isTaken(send(operator, { ...harmless, signal })),
+    credential: () => ({ position: credentials.position, isRefused }),
     chooseCredential: (all, signal) => credentials.choose(all, probeFor(operator, signal)),
     status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed' }),
     tenants: () => budget.tenants(),

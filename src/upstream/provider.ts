@@ -115,6 +115,8 @@ export interface Upstream {
    * none, else what puts them to use. @throws as a read does
    */
   chooseCredential(all: readonly Secret[], signal: AbortSignal): Promise<(() => void) | null>
+  /** Which of the configured credentials is in use, and whether the vendor has refused it last. */
+  credential(): { position: number; isRefused: boolean }
   /** What is left of the quota, and whether the vendor is asked at all; for the operator. */
   status(): UpstreamStatus
   tenants(): TenantUse[]

@@ -6,6 +6,15 @@ import type { Upstream, Upstreams } from './provider.ts'
 import type { Spent } from './quota-use.ts'
 import { canRecord, readRecord, recordFile, spentBefore, UpstreamRecorder } from './record.ts'
 
+/** What upstreams' names stand for, beyond this process. */
+export interface Names {
+  /** Who or what an upstream can't be taken away from, in words; null when nobody needs it. */
+  neededBy(name: string): Promise<string | null>
+  /** What is at another account of that name, in words; null when nothing is, or it is the same account. */
+  heldByAnother(account: UpstreamAccount): Promise<string | null>
+  remember(account: UpstreamAccount): Promise<void>
+}
+
 export interface UpstreamSetOptions {
   /** Where it is kept what of each quota is used. */
   dataDir: string
@@ -15,8 +24,7 @@ export interface UpstreamSetOptions {
   ca?: string | undefined
   /** Another credential of an upstream is used from now on. */
   onCredential?(name: string, position: number): void
-  /** Who or what an upstream can't be taken away from, in words; null when nobody needs it. */
-  neededBy?(name: string): Promise<string | null>
+  names?: Names
 }
 
 /** A list of upstreams that can't be used instead of the one in use; the message says why. */
@@ -45,9 +53,37 @@ export class UpstreamSet {
     return this.#upstreams
   }
 
-  /** At the start: the vendors are not asked, since a gateway must start while one is away. */
+  /** At the start: the vendors are not asked, since a gateway must start while one is away. @throws UpstreamsRejected */
   async open(accounts: readonly UpstreamAccount[]): Promise<void> {
+    for (const account of accounts) await this.#checkAccount(account)
     for (const account of accounts) await this.#put(account, await this.#spentBefore(account))
+  }
+
+  /** Whether each vendor takes a credential of ours; a reason where it doesn't, or can't be asked. */
+  async check(): Promise<{ name: string; reason: string | null }[]> {
+    const { deadlineMs } = this.#options
+    return Promise.all(
+      [...this.#opened.values()].map(async ({ account, upstream }) => {
+        const reason = await asked(account, upstream.probe(AbortSignal.timeout(deadlineMs))).then(
+          () => null,
+          (error: Error) => error.message
+        )
+        return { name: account.name, reason }
+      })
+    )
+  }
+
+  /** Where the second credential is in use, the first is shown to its vendor once more. */
+  async preferFirst(): Promise<void> {
+    const { deadlineMs } = this.#options
+    const second = [...this.#opened.values()].filter(({ upstream }) => upstream.credential().position > 1)
+    await Promise.all(
+      second.map(async ({ account, upstream }) => {
+        const signal = AbortSignal.timeout(deadlineMs)
+        const use = await upstream.chooseCredential(account.credentials, signal).catch(() => null)
+        use?.()
+      })
+    )
   }
 
   /**
@@ -98,12 +134,20 @@ export class UpstreamSet {
       const { name } = account
       const next = accounts.find(other => other.name === name)
       if (next === undefined) {
-        const reason = await this.#options.neededBy?.(name)
+        const reason = await this.#options.names?.neededBy(name)
         if (reason != null) throw new UpstreamsRejected(`upstream ${name} is missing, and ${reason}`)
-      } else if (next.identity.reveal() !== account.identity.reveal()) {
-        // Its meetings would be looked for where they never were.
-        throw new UpstreamsRejected(`upstream ${name} is another account now: another account needs another name`)
       }
+    }
+    for (const account of accounts) await this.#checkAccount(account)
+  }
+
+  async #checkAccount(account: UpstreamAccount): Promise<void> {
+    const held = await this.#options.names?.heldByAnother(account)
+    // It would be looked for where it never was, and a stop of it would be believed.
+    if (held != null) {
+      throw new UpstreamsRejected(
+        `upstream ${account.name} is not the account that has ${held}: another account needs another name`
+      )
     }
   }
 
@@ -128,6 +172,7 @@ export class UpstreamSet {
     })
     recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, log })
     await recorder.start()
+    await this.#options.names?.remember(account)
     this.#opened.set(name, { account, upstream, recorder })
     this.#upstreams.set(name, upstream)
   }

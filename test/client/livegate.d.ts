@@ -608,7 +608,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: "store"[];
-                        warnings: "disk_space"[];
+                        warnings: ("disk_space" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };
@@ -624,7 +624,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: "store"[];
-                        warnings: "disk_space"[];
+                        warnings: ("disk_space" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };

@@ -75,7 +75,7 @@ t.test('a configuration with mistakes: all are said, and the rest is looked at a
   const { stdout } = await cli.run('doctor')
   for (const check of ['store', 'disk', 'credentials', 'clock']) t.match(stdout, new RegExp(`^ok {4}${check} of `, 'm'))
   const none = await wrong(t, commandLine(t, { DATABASE_URL: 'nonsense' }))
-  t.match(none, [/DATABASE_URL must be sqlite:<file>; DYTE_ORG_ID is missing; DYTE_API_KEY is missing/])
+  t.match(none, [/DATABASE_URL must be sqlite:<file>; the vendor account is missing: set DYTE_ORG_ID/])
 })
 
 t.test('a store that is none, is not ours, or cannot be written', async t => {

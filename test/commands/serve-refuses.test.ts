@@ -23,7 +23,7 @@ t.test('serve refuses to start without its settings: all problems in one line, n
 
   const child = await runProcess(t, ['serve'], { DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}` })
   t.equal(child.code, 1)
-  t.equal(refused(child), 'DYTE_ORG_ID is missing; DYTE_API_KEY is missing')
+  t.match(refused(child), /^the vendor account is missing: set DYTE_ORG_ID and DYTE_API_KEY, or /)
 })
 
 t.test('a store that a newer Livegate has written is left alone, by serve and by every other command', async t => {

@@ -38,7 +38,10 @@ t.test('a tenant moves to an upstream that is there and open to it, and that is 
   const cli = withList(t, [dyte('default'), dyte('rtk'), dyte('theirs', { dedicated_to: 'globex' })])
   await cli.json('tenant', 'create', 'acme')
   t.match(await cli.json('tenant', 'move', 'acme', '--upstream', 'rtk'), { id: 'acme', upstream: 'rtk' })
-  t.equal((await cli.run('tenant', 'move', 'acme', '--upstream', 'default')).stdout, 'moved tenant acme\n')
+  t.equal(
+    (await cli.run('tenant', 'move', 'acme', '--upstream', 'default')).stdout,
+    'moved tenant acme: what is new of it is made at default\n'
+  )
   const missing = await cli.run('tenant', 'move', 'acme', '--upstream', 'none')
   t.equal(refused(missing), '--upstream: there is no upstream none; there is default, rtk, theirs')
   const foreign = await cli.run('tenant', 'move', 'acme', '--upstream', 'theirs')
@@ -48,6 +51,22 @@ t.test('a tenant moves to an upstream that is there and open to it, and that is 
   t.match((await cli.json('tenant', 'list'))[0], { upstream: 'default' })
   const { stdout } = await cli.run('audit', 'export')
   t.equal(stdout.split('"operation":"moveTenant"').length, 3)
+  t.match(stdout, '"resources":[{"type":"tenant","uid":"acme"},{"type":"upstream","uid":"rtk"}]')
+})
+
+t.test('a list that is broken is named as such, and nothing is changed', async t => {
+  const cli = withList(t, [dyte('default'), dyte('rtk')])
+  await cli.json('tenant', 'create', 'acme')
+  writeFileSync(String(cli.env.LIVEGATE_UPSTREAMS_FILE), '[')
+  for (const args of [
+    ['move', 'acme'],
+    ['create', 'other']
+  ]) {
+    const outcome = await cli.run('tenant', ...args, '--upstream', 'rtk')
+    t.equal(outcome.code, 1)
+    t.match(refused(outcome), /^LIVEGATE_UPSTREAMS_FILE must be a JSON list/)
+  }
+  t.match(await cli.json('tenant', 'create', 'early', '--upstream', 'default'), { upstream: 'default' })
 })
 
 t.test('a meeting is assigned where its tenant is, where it was before, or where it is said to be', async t => {

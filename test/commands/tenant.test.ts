@@ -76,8 +76,6 @@ t.test('what is wrong with a tenant is named, and nothing is created or changed'
       ],
       [['update', 'acme', `--write-limit=${limit}`], /^--write-limit must be calls\/seconds or/]
     ]),
-    [['create', 'other', '--upstream', 'second'], /^--upstream: there is no upstream second; none is configured$/],
-    [['move', 'acme', '--upstream', ''], /^--upstream: there is no upstream/],
     [['create', 'other', '--name', ' '], /^--name must have 1 to 200 characters/],
     [['create', 'other', '--name', 'two\nlines'], /^--name must have 1 to 200 characters, on one line/],
     [['update', 'acme', '--name', 'n'.repeat(201)], /^--name must have 1 to 200 characters/],

@@ -1,49 +1,8 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import t, { type Test } from 'tap'
-import { readConfig } from '../../src/config.ts'
-import { createSimulator, type Simulator } from '../../src/simulator/simulator.ts'
+import t from 'tap'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
-import { gateway, type World, type WorldOptions } from '../support/gateway.ts'
-import { until } from '../support/until.ts'
-
-interface Accounts {
-  world: World
-  rtk: Simulator
-  /** Writes the list, with this in place of what stands there. */
-  list(change?: { rtk?: object; dyte?: object; more?: object[]; text?: string }): void
-}
-
-/** A gateway with a list of two accounts: Dyte's, which is `default`, and one of RealtimeKit. */
-async function twoAccounts(t: Test, options: WorldOptions = {}, of: { rtk?: object } = {}): Promise<Accounts> {
-  const rtk = await createSimulator({ vendor: 'realtimekit', liveAfterMs: 0 })
-  t.teardown(() => rtk.close())
-  const file = join(t.testdir(), 'upstreams.json')
-  const config: Record<string, unknown> = { ...options.config }
-  let list: Accounts['list'] = () => {}
-  const world = await gateway(t, {
-    ...options,
-    config,
-    async before(store, simulator) {
-      await options.before?.(store, simulator)
-      const { url: base_url, org: org_id, key: api_key } = simulator
-      const dyte = { name: 'default', provider: 'dyte', base_url, org_id, api_key, budget: '1000000/60' }
-      const { account: account_id, app: app_id, token: api_token } = rtk
-      const other = { name: 'rtk', provider: 'realtimekit', base_url: rtk.url, account_id, app_id, api_token }
-      list = ({ rtk: change, dyte: changed, more = [], text } = {}) => {
-        const all = [{ ...dyte, ...changed }, { ...other, budget: '1000000/60', ...of.rtk, ...change }, ...more]
-        writeFileSync(file, text ?? JSON.stringify(all))
-      }
-      list()
-      const { upstreams, rereadUpstreams } = readConfig({ LIVEGATE_UPSTREAMS_FILE: file })
-      Object.assign(config, { upstreams, rereadUpstreams })
-    }
-  })
-  return { world, rtk, list }
-}
-
-const calls = ({ journal }: Simulator) => journal.map(({ method, target }) => `${method} ${target}`)
+import { gateway } from '../support/gateway.ts'
+import { calls, twoAccounts } from './two-accounts.ts'
 
 t.test('a tenant that moves starts anew at the other vendor, and what it has stays where it is', async t => {
   const { world, rtk } = await twoAccounts(t)
@@ -92,86 +51,6 @@ t.test('what the new vendor does not have is 501, says so and is sent no second 
     t.equal(answer.json().error.type, 'not_offered_by_upstream', path)
   }
   t.equal((await asAcme('POST', `/v2/meetings/${id}/active-livestream/stop`)).statusCode, 200)
-})
-
-t.test('a list that changes is used, once its vendors have taken what is new in it', async t => {
-  const { world, rtk, list } = await twoAccounts(t)
-  const { asAcme, store, directory, events, logs } = world
-  await tenantsIn(store).update('acme', { upstream: 'rtk' }, Date.now())
-  await directory.pull()
-  const { id } = (await asAcme('POST', '/v2/meetings', {})).json().data
-  const read = () => asAcme('GET', `/v2/meetings/${id}/active-livestream`)
-  t.equal((await read()).statusCode, 404)
-
-  rtk.accept(rtk.token, 'the-next-token')
-  list({ rtk: { api_token: ['the-next-token', rtk.token] } })
-  await until(() => logs().includes('the new list is in use'), 10_000)
-  rtk.accept('the-next-token')
-  t.equal((await read()).json().error.type, 'no_active_livestream', 'the old one is no longer needed')
-
-  const refusals: [change: Parameters<typeof list>[0], reason: RegExp][] = [
-    [{ text: '[{"name":' }, /must be a JSON list/],
-    [{ rtk: { api_token: 'made-up' } }, /the vendor refuses the credentials of upstream rtk/],
-    [{ rtk: { app_id: 'another' } }, /upstream rtk is another account now/],
-    [{ rtk: { name: 'renamed' } }, /upstream rtk is missing, and the tenant acme belongs to it/],
-    [{ rtk: { base_url: 'http://127.0.0.1:9' } }, /upstream rtk could not be asked/]
-  ]
-  for (const [change, reason] of refusals) {
-    list(change)
-    await until(() => reason.test(logs()), 10_000)
-    t.match(logs(), reason)
-    t.equal((await read()).statusCode, 404, 'the old list goes on')
-  }
-  t.notMatch(logs(), 'the-next-token')
-
-  const moved = rtk.url.replace('127.0.0.1', 'localhost')
-  const third = await createSimulator()
-  t.teardown(() => third.close())
-  const more = [{ name: 'third', provider: 'dyte', base_url: third.url, org_id: third.org, api_key: third.key }]
-  list({ rtk: { api_token: 'the-next-token', base_url: moved }, more })
-  await until(() => logs().split('the new list is in use').length === 3, 10_000)
-  t.equal((await read()).statusCode, 404)
-  t.match(rtk.journal.at(-1)?.headers.host, 'localhost', 'at its new address')
-  list({ rtk: { api_token: 'the-next-token', base_url: moved } })
-  await until(() => logs().split('the new list is in use').length === 4, 10_000)
-
-  const changes = (await events()).filter(({ api }) => api.operation.endsWith('Upstreams'))
-  const named = (names: string[]) => ({ resources: names.map(uid => ({ type: 'upstream', uid })) })
-  t.match(changes, [named(['default', 'rtk']), named(['default', 'rtk', 'third']), named(['default', 'rtk'])])
-})
-
-t.test('a credential that is refused gives way to the other one, and nothing is sent twice', async t => {
-  const { world, rtk } = await twoAccounts(t, {}, { rtk: { api_token: ['first', 'second'] } })
-  const { asAcme, store, directory, events } = world
-  rtk.accept('first')
-  await tenantsIn(store).update('acme', { upstream: 'rtk' }, Date.now())
-  await directory.pull()
-  const { id } = (await asAcme('POST', '/v2/meetings', {})).json().data
-  const path = `/v2/meetings/${id}`
-  const start = () => asAcme('POST', `${path}/livestreams`, undefined, { 'idempotency-key': 'friday-1' })
-
-  rtk.accept('second')
-  t.equal((await asAcme('GET', path)).statusCode, 200, 'a read goes out again at once')
-  rtk.accept('first')
-  // The look before a start is a read: the start itself goes out with what it has brought.
-  t.equal((await start()).statusCode, 201)
-  rtk.accept('second')
-  t.equal((await asAcme('POST', `${path}/active-livestream/stop`)).statusCode, 200, 'so does a stop')
-  rtk.accept('first')
-  const patched = await asAcme('PATCH', path, { title: 'x' })
-  t.equal(patched.statusCode, 502)
-  t.match(patched.json().error, { type: 'upstream_credentials_refused', outcome: 'not_sent' })
-  t.equal((await asAcme('PATCH', path, { title: 'x' })).statusCode, 200, 'the next one uses the other')
-  t.equal(rtk.livestreams()[0]?.starts, 1)
-
-  rtk.accept()
-  t.equal((await asAcme('GET', `${path}/active-session`)).json().error.type, 'upstream_credentials_refused')
-  const switches = (await events()).filter(({ api }) => api.operation === 'switchUpstreamCredential')
-  t.strictSame(
-    switches.map(({ resources }) => resources.at(-1)?.uid),
-    ['rtk#2', 'rtk#1', 'rtk#2', 'rtk#1']
-  )
-  t.match(switches[0], { actor: { user: { type: 'Gateway', uid: 'upstreams' } } })
 })
 
 t.test("all that is in a dedicated upstream is its tenant's alone, without being assigned", async t => {

@@ -70,7 +70,7 @@ function judge({ finding, heard }: Examined, { provider, baseUrl }: UpstreamAcco
     refused_account: failed(
       `refused with ${status}, although the token is good: correct ${accountSetting}, or give the token the permission Realtime for that account`
     ),
-    unknown_account: failed(`there is no such account (${status}): correct ${accountSetting}`),
+    unknown_account: failed(`there is no such account there (${status}): correct ${accountSetting}, or ${base}`),
     unknown_app: failed(`the token is good for the account, which has no such app (${status}): correct ${appSetting}`),
     not_allowed: failed(
       `the vendor knows the credential, but does not let it read meetings (${status}): give it that right`
