@@ -45,7 +45,7 @@ export const defaultUpstream = 'default'
  */
 export function readAccounts(input: Input): readonly UpstreamAccount[] {
   const file = input.text('LIVEGATE_UPSTREAMS_FILE', '')
-  const accounts: UpstreamAccount[] = []
+  const accounts: Read[] = []
   const given = providerKinds.filter(kind => isGiven(input, variablesOf[kind]))
   if (given.length > 1) {
     input.problem('DYTE_* and REALTIMEKIT_* are both set: for several accounts there is LIVEGATE_UPSTREAMS_FILE')
@@ -59,16 +59,23 @@ export function readAccounts(input: Input): readonly UpstreamAccount[] {
     accounts.push(readAccount(input, kind, variablesOf[kind], { name: defaultUpstream, dedicatedTo: null }))
   }
   if (file !== '') accounts.push(...readList(input, resolve(file)))
-  for (const [i, { name, identity }] of accounts.entries()) {
+  for (const [i, { name, identity, quotaOf, isQuotaGiven }] of accounts.entries()) {
     const before = accounts.slice(0, i)
     if (given.length < 2 && before.some(other => other.name === name))
       input.problem(`there are two upstreams called ${name}`)
     const same = before.find(other => other.identity.reveal() === identity.reveal())
     // Each would count the one quota alone.
     if (same !== undefined && same.name !== name) input.problem(`${same.name} and ${name} are the same account`)
+    const shared = before.find(other => other !== same && other.quotaOf.reveal() === quotaOf.reveal())
+    if (shared !== undefined && !(shared.isQuotaGiven && isQuotaGiven)) {
+      input.problem(`${shared.name} and ${name} share one account's quota: give each its part of it as budget`)
+    }
   }
-  return Object.freeze(accounts)
+  return Object.freeze(accounts.map(({ quotaOf, isQuotaGiven, ...account }) => Object.freeze(account)))
 }
+
+/** What is known of an account while the list is read: whose quota it uses, and whether its part of it was given. */
+type Read = UpstreamAccount & { quotaOf: Secret; isQuotaGiven: boolean }
 
 /** The files that the settings of upstreams stand in: a change of any of them is a change of the configuration. */
 export function upstreamFiles(input: Input, listText: string): string[] {
@@ -110,7 +117,7 @@ function parseList(text: string): Entry[] | null {
   }
 }
 
-function readList(input: Input, file: string): UpstreamAccount[] {
+function readList(input: Input, file: string): Read[] {
   const text = input.file(file)
   if (text === null) {
     input.problem('LIVEGATE_UPSTREAMS_FILE cannot be read')
@@ -127,7 +134,7 @@ function readList(input: Input, file: string): UpstreamAccount[] {
 /** A name is a part of file names and of command lines. */
 const namePattern = /^[a-z0-9]+(-[a-z0-9]+)*$/
 
-function readEntry(input: Input, entry: Entry, number: number, folder: string): UpstreamAccount[] {
+function readEntry(input: Input, entry: Entry, number: number, folder: string): Read[] {
   const named = typeof entry.name === 'string' && entry.name.length <= 32 && namePattern.test(entry.name)
   const where = `LIVEGATE_UPSTREAMS_FILE, ${named ? `upstream ${entry.name}` : `entry ${number}`}`
   const own = input.inside(toEnvironment(entry, folder), where, '_file')
@@ -161,7 +168,7 @@ function checkFields(input: Input, entry: Entry, names: Names): void {
   for (const [name, value] of Object.entries(entry)) {
     const isText = typeof value === 'string'
     const isPair = name === credential && isOneOrTwo(value)
-    if (!known.includes(name)) input.problem(`${name.slice(0, 32)} is not a known field`)
+    if (!known.includes(name)) input.problem(`${/^[a-z_]{1,32}$/.test(name) ? name : 'a field'} is not a known field`)
     else if (!isText && !isPair && value !== null)
       input.problem(`${name} must be a string${name === credential ? ', or a list of one or two' : ''}`)
   }
@@ -189,12 +196,12 @@ function readAccount(
   kind: ProviderKind,
   names: Names,
   given: Pick<UpstreamAccount, 'name' | 'dedicatedTo'>
-): UpstreamAccount {
+): Read {
   const account = kind === 'dyte' ? readDyte(input, names) : readRealtimekit(input, names)
-  return Object.freeze({ ...given, provider: kind, ...account })
+  return { ...given, provider: kind, isQuotaGiven: input.text(names.budget, '') !== '', ...account }
 }
 
-type Account = Pick<UpstreamAccount, 'baseUrl' | 'identity' | 'credentials' | 'quota'>
+type Account = Pick<Read, 'baseUrl' | 'identity' | 'quotaOf' | 'credentials' | 'quota'>
 
 function readDyte(input: Input, names: Names): Account {
   const orgId = input.secret(names.owner)
@@ -204,11 +211,16 @@ function readDyte(input: Input, names: Names): Account {
     new Secret(`Basic ${Buffer.from(`${orgId}:${apiKey}`).toString('base64')}`)
   return {
     baseUrl: input.address(names.baseUrl, 'https://api.dyte.io/v2'),
-    identity: new Secret(`dyte ${orgId}`),
+    ...identified(`dyte ${orgId}`),
     credentials: Object.freeze(input.secrets(names.credential).map(toBasic)),
     // Dyte's own figure (contract section 6).
     quota: input.quota(names.budget, { calls: 2_000, seconds: 60 })
   }
+}
+
+/** Ids are the same in either case, to vendors that write them in one. */
+function identified(identity: string, quotaOf = identity): Pick<Read, 'identity' | 'quotaOf'> {
+  return { identity: new Secret(identity.toLowerCase()), quotaOf: new Secret(quotaOf.toLowerCase()) }
 }
 
 function readRealtimekit(input: Input, names: Names): Account {
@@ -223,7 +235,8 @@ function readRealtimekit(input: Input, names: Names): Account {
   baseUrl.pathname = `${baseUrl.pathname.replace(/\/+$/, '')}/accounts/${account}/realtime/kit/${app}`
   return {
     baseUrl,
-    identity: new Secret(`realtimekit ${account} ${app}`),
+    // The quota is the token's or the account's, whatever the app (contract section 6).
+    ...identified(`realtimekit ${account} ${app}`, `realtimekit ${account}`),
     credentials: Object.freeze(input.secrets(names.credential).map(token => new Secret(`Bearer ${token}`))),
     // Cloudflare's figure for all of its API, the stricter of the two (contract section 6).
     quota: input.quota(names.budget, { calls: 1_200, seconds: 300 })

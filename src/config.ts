@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { KeyPlaces } from './audit/key-files.ts'
 import { type AuditReads, auditReads } from './audit/rollup.ts'
@@ -7,7 +7,7 @@ import { readAccounts, upstreamFiles } from './config-upstreams.ts'
 import type { Network } from './domain/address.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import type { UpstreamAccount } from './domain/upstream-account.ts'
-import { type Environment, Input, type ReadFile, readText } from './environment.ts'
+import { checkFile, type Environment, Input, type ReadFile, readText, withoutMark } from './environment.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
 
@@ -170,7 +170,14 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
   const input = new Input(env, readText)
   const list = input.text('LIVEGATE_UPSTREAMS_FILE', '')
   if (upstreamFiles(input, '').length === 0) return null
-  const read = (path: string) => readFile(path, 'utf8').catch(() => null)
+  const read = async (path: string): Promise<string | null> => {
+    try {
+      checkFile(await stat(path))
+      return withoutMark(await readFile(path, 'utf8'))
+    } catch {
+      return null
+    }
+  }
   return async () => {
     const listText = list === '' ? null : await read(resolve(list))
     const texts = new Map([[resolve(list), listText]])

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { type Network, parseNetwork } from './domain/address.ts'
 import { parseQuota, type Quota } from './domain/quota.ts'
 import { parseRateLimit, type RateLimit } from './domain/rate-limit.ts'
@@ -13,7 +13,23 @@ const placeholder =
 
 export type ReadFile = (path: string) => string
 /** Of a file with a secret. */
-export const readText: ReadFile = path => readFileSync(path, 'utf8')
+export const readText: ReadFile = path => {
+  checkFile(statSync(path))
+  return withoutMark(readFileSync(path, 'utf8'))
+}
+
+/** No list of upstreams comes near it; a secret is a line. */
+const maxFileBytes = 1024 * 1024
+
+/** @throws Error for what is no file (a pipe has no end, and a reader of it none either), or much too large */
+export function checkFile(stats: { isFile(): boolean; size: number }): void {
+  if (!stats.isFile() || stats.size > maxFileBytes) throw new Error('not a file of settings')
+}
+
+/** Editors of some systems begin a file with a mark of its encoding. */
+export function withoutMark(text: string): string {
+  return text.replace(/^\uFEFF/, '')
+}
 
 /** Where the second of two credentials stands that are given as they are; no variable can be called so. */
 export function secondOf(name: string): string {

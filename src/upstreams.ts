@@ -92,6 +92,7 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     },
     async close() {
       clearInterval(timer)
+      set.abort()
       await following?.close()
       await set.close()
     }
@@ -103,9 +104,15 @@ function namesIn(use: UpstreamUse, fingerprint: Fingerprint): Names {
   const of = ({ identity }: UpstreamAccount): string => fingerprint('upstream_account', identity.reveal())
   return {
     neededBy: use.neededBy,
-    async heldByAnother(account) {
-      const known = await use.accountOf(account.name)
-      return known === null || known === of(account) ? null : use.held(account.name)
+    async conflict(account) {
+      const { name, dedicatedTo } = account
+      const known = await use.accountOf(name)
+      const held = known === null || known === of(account) ? null : await use.held(name)
+      // It would be looked for where it never was, and a stop of it would be believed.
+      if (held !== null) return `is not the account that has ${held}: another account needs another name`
+      const other = dedicatedTo === null ? null : await use.usedByOthers(name, dedicatedTo)
+      // What is theirs there would be found and taken.
+      return other && `is dedicated to the tenant ${dedicatedTo}, but ${other}`
     },
     async remember(account) {
       if ((await use.accountOf(account.name)) !== of(account)) await use.rememberAccount(account.name, of(account))

@@ -59,7 +59,7 @@ t.test('of two accounts in the environment nobody could say which one counts', a
 })
 
 t.test('a list has as many accounts as one likes, each with what it needs', async t => {
-  const own = { ...realtimekit, name: 'acme-own', app_id: made(), dedicated_to: 'acme', budget: '50/10' }
+  const own = { ...realtimekit, name: 'acme-own', account_id: made(), dedicated_to: 'acme', budget: '50/10' }
   const moved = { ...dyte, base_url: 'https://api.realtime.cloudflare.com/v2' }
   const accounts = readUpstreams(listed(t, [moved, realtimekit, own]))
   t.match(accounts, [
@@ -121,7 +121,13 @@ t.test('what is wrong with a list is said, with the upstream and the field, and 
     [[{ ...dyte, budget: '1' }], `${where('default')}budget must be calls/seconds`],
     [[{ ...dyte, dedicated_to: 'A!' }], `${where('default')}dedicated_to must be the id of a tenant`],
     [[dyte, { ...realtimekit, name: 'default' }], 'there are two upstreams called default'],
-    [[dyte, { ...dyte, name: 'again' }], 'default and again are the same account']
+    [[dyte, { ...dyte, name: 'again' }], 'default and again are the same account'],
+    [[dyte, { ...dyte, name: 'again', org_id: org.toUpperCase() }], 'default and again are the same account'],
+    [
+      [realtimekit, { ...realtimekit, name: 'rtk-2', app_id: made() }],
+      "rtk and rtk-2 share one account's quota: give each its part of it as budget"
+    ],
+    [[{ ...dyte, [key]: 'x' }], `${where('default')}a field is not a known field`]
   ]
   for (const [list, problem] of wrong) {
     const said = problemOf(listed(t, list))

@@ -8,7 +8,7 @@ import { meetingsIn } from '../store/meetings.ts'
 import { operationsIn } from '../store/operations.ts'
 import type { Store } from '../store/store.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError } from './io.ts'
-import { checkUpstream, withUpstream } from './upstream-accounts.ts'
+import { checkDedication, checkUpstream, withUpstream } from './upstream-accounts.ts'
 import { tenantOf, withAudit, withStore } from './with-store.ts'
 
 export interface AssignOptions extends JsonOption {
@@ -37,6 +37,7 @@ export async function assignMeetings(
     const free = ids.filter(id => !owned.has(id))
     const [only] = free
     const at = given ?? (only && (await meetings.upstreamOf(only))) ?? tenant.upstream
+    checkDedication(io, tenantId, at)
     const seen = options.force ? [] : await seenLive(store, free, meetingId === undefined ? null : { io, at })
     const live = new Set(seen)
     const wanted = ids.filter(id => !live.has(id))

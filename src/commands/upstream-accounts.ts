@@ -17,10 +17,13 @@ export function checkUpstream(io: Io, tenantId: string, name: string): void {
       `--upstream: there is no upstream ${name}; ${names ? `there is ${names}` : 'none is configured'}`
     )
   }
-  const { dedicatedTo } = account
-  if (dedicatedTo !== null && dedicatedTo !== tenantId) {
-    throw new CommandError(`the upstream ${name} is dedicated to the tenant ${dedicatedTo}`)
-  }
+  checkDedication(io, tenantId, name)
+}
+
+/** @throws CommandError when the upstream of that name is another tenant's alone */
+export function checkDedication(io: Io, tenantId: string, name: string): void {
+  const owner = configured(io).find(one => one.name === name)?.dedicatedTo ?? tenantId
+  if (owner !== tenantId) throw new CommandError(`the upstream ${name} is dedicated to the tenant ${owner}`)
 }
 
 /** Where a new tenant belongs when nobody says: its own account, else `default`, else the only one. @throws UsageError */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { toAuditEvent } from '../audit/ocsf.ts'
 import type { Clock } from '../domain/clock.ts'
 import { UpstreamRefused } from '../domain/failures.ts'
@@ -6,15 +7,16 @@ import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import type { Directory } from '../store/directory.ts'
-import type { Statement } from '../store/engine.ts'
+import { type Statement, StoreError } from '../store/engine.ts'
 import type { Meetings } from '../store/meetings.ts'
 import type { Lane, Provider, Upstreams } from '../upstream/provider.ts'
+import { adoptNewest } from './adopt-newest.ts'
 import type { Deadline } from './deadline.ts'
 import type { Observe } from './observe.ts'
 
 export interface AdoptDeps {
   upstreams: Upstreams
-  meetings: Pick<Meetings, 'assign'>
+  meetings: Pick<Meetings, 'assign' | 'ownerOf'>
   directory: Pick<Directory, 'meeting' | 'livestream' | 'forget'>
   auditEvents: Pick<AuditEvents, 'append'>
   observe: Observe
@@ -33,88 +35,115 @@ export interface Adopt {
   newest(tenantId: string): Promise<void>
 }
 
-/** A list asks the vendor this often at most, and for so many meetings. */
-const newestEveryMs = 60_000
-const pages = 8
-const perPage = 25
-/** Behind the last page. */
-const end = Number.POSITIVE_INFINITY
+/** What was not there a moment ago is not looked for again. */
+const missingForMs = 2_000
+/** So many urgent looks of a tenant pass whatever holds others back: a stop of made-up ids is not worth the quota. */
+const urgentLooks = { count: 10, withinMs: 10_000 }
+/** An event names so many things at most. */
+const namedAtOnce = 99
 
 export function adopter(deps: AdoptDeps): Adopt {
   const { upstreams, meetings, directory, auditEvents, observe, clock, deadline } = deps
-  /** When the newest were looked for, by upstream, and which page of the older ones comes next. */
-  const seen = new Map<string, { atMs: number; next: number }>()
+  const missing = new LRUCache<string, number>({ max: 10_000 })
+  const urgent = new LRUCache<string, number[]>({ max: 10_000 })
 
   const ownOf = (tenantId: string): string[] =>
     [...upstreams].filter(([, { dedicatedTo }]) => dedicatedTo === tenantId).map(([name]) => name)
 
-  const at = (tenantId: string, name: string, lane: Lane): Provider | undefined =>
-    upstreams.get(name)?.on({ tenantId, lane })
+  function laneOf(tenantId: string, isUrgent: boolean): Lane {
+    if (!isUrgent) return 'read'
+    const nowMs = clock.monotonic()
+    const recent = (urgent.get(tenantId) ?? []).filter(atMs => nowMs - atMs < urgentLooks.withinMs)
+    if (recent.length >= urgentLooks.count) return 'read'
+    urgent.set(tenantId, [...recent, nowMs])
+    return 'stop'
+  }
+
+  /** Where the first of the tenant's own vendors has it, with what it shows; one that hangs holds back no other. */
+  async function findIn<T>(
+    tenantId: string,
+    id: string,
+    isUrgent: boolean,
+    look: (vendor: Provider, signal: AbortSignal) => Promise<T | null>
+  ): Promise<{ name: string; found: T } | null> {
+    const names = ownOf(tenantId)
+    // Vendors write UUIDs in lower case: in another case it would be another id to us, and the same to them.
+    if (names.length === 0 || id !== id.toLowerCase()) return null
+    const key = `${tenantId}/${id}`
+    if (clock.monotonic() - (missing.get(key) ?? Number.NEGATIVE_INFINITY) < missingForMs) return null
+    const lane = laneOf(tenantId, isUrgent)
+    const signal = deadline()
+    const looks = names.map(async name => {
+      const vendor = upstreams.get(name)?.on({ tenantId, lane })
+      const found = (await (vendor && look(vendor, signal))?.catch(nullIfRefused)) ?? null
+      if (found === null) throw new NotThere()
+      return { name, found }
+    })
+    try {
+      return await Promise.any(looks)
+    } catch (error) {
+      const trouble = (error as AggregateError).errors.find(one => !(one instanceof NotThere))
+      if (trouble !== undefined) throw trouble
+      missing.set(key, clock.monotonic())
+      return null
+    }
+  }
 
   /** How many of them were nobody's; those that another tenant holds stay there. */
   async function take(tenantId: string, upstream: string, ids: string[]): Promise<number> {
-    const record = (assigned: string[]): Statement[] => {
-      const resources = [{ type: 'tenant' as const, uid: tenantId }, ...assigned.map(toResource)]
-      const subject = { action: 'assignMeeting', method: 'POST', tenantId, keyId: null, address: null, resources }
-      const worker = { actor: { type: 'Gateway' as const, uid: 'adopting' }, requestId: randomUUID() }
-      return [auditEvents.append(toAuditEvent({ ...subject, ...worker }, { outcome: 'done' }, clock.now()))]
-    }
+    const record = (assigned: string[]): Statement[] =>
+      inGroups(assigned).map(group => {
+        const resources = [{ type: 'tenant' as const, uid: tenantId }, ...group.map(toResource)]
+        const subject = { action: 'assignMeeting', method: 'POST', tenantId, keyId: null, address: null, resources }
+        const worker = { actor: { type: 'Gateway' as const, uid: 'adopting' }, requestId: randomUUID() }
+        return auditEvents.append(toAuditEvent({ ...subject, ...worker }, { outcome: 'done' }, clock.now()))
+      })
     const results = await meetings.assign(tenantId, upstream, ids, clock.now(), record, true)
     const taken = ids.filter(id => results.get(id) === 'assigned')
     for (const id of taken) directory.forget(id)
     return taken.length
   }
 
-  async function meeting(tenantId: string, id: string, urgent: boolean): Promise<OwnedMeeting | null> {
-    for (const name of ownOf(tenantId)) {
-      const look = at(tenantId, name, urgent ? 'mutation' : 'read')?.findMeeting(id, deadline())
-      if ((await look?.catch(nullIfRefused)) == null) continue
-      await take(tenantId, name, [id])
-      return directory.meeting(tenantId, id)
-    }
-    return null
-  }
-
   return {
-    meeting,
-
-    async livestream(tenantId, id, urgent) {
-      for (const name of ownOf(tenantId)) {
-        const vendor = at(tenantId, name, urgent ? 'mutation' : 'read')
-        const found = await vendor?.findLivestream(id, { pageNo: 1, perPage: 1 }, deadline()).catch(nullIfRefused)
-        if (found == null) continue
-        const { livestream } = found
-        const meetingId = livestream.meeting_id ?? null
-        if (meetingId !== null) {
-          const known = (await directory.meeting(tenantId, meetingId)) ?? (await meeting(tenantId, meetingId, urgent))
-          if (known?.upstream !== name) continue
-        }
-        await observe({ id, tenantId, upstream: name, meetingId }, livestream)
-        return directory.livestream(tenantId, id)
+    async meeting(tenantId, id, isUrgent) {
+      const there = await findIn(tenantId, id, isUrgent, (vendor, signal) => vendor.findMeeting(id, signal))
+      if (there === null) return null
+      const owner = { id, tenantId, upstream: there.name }
+      try {
+        await take(tenantId, there.name, [id])
+      } catch (error) {
+        // A stop does not wait for a disk; but what another tenant holds is not there for it.
+        if (!isUrgent || !(error instanceof StoreError)) throw error
+        return (await meetings.ownerOf(id)) === null ? owner : null
       }
-      return null
+      return directory.meeting(tenantId, id)
     },
 
-    async newest(tenantId) {
-      for (const name of ownOf(tenantId)) {
-        const nowMs = clock.monotonic()
-        const before = seen.get(name) ?? { atMs: Number.NEGATIVE_INFINITY, next: 2 }
-        if (nowMs - before.atMs < newestEveryMs) continue
-        seen.set(name, { ...before, atMs: nowMs })
-        const signal = deadline()
-        const takePage = async (pageNo: number) => {
-          const found = await at(tenantId, name, 'read')?.findMeetings({ pageNo, perPage }, signal)
-          const ids = found?.map(({ id }) => id) ?? []
-          return { shown: ids.length, taken: ids.length === 0 ? 0 : await take(tenantId, name, ids) }
-        }
-        const first = await takePage(1)
-        // A page of nothing but new ones: what was behind it has moved.
-        let { next } = first.shown > 0 && first.taken === first.shown ? { next: 2 } : before
-        for (let i = 1; i < pages && next !== end; i++) next = (await takePage(next)).shown === 0 ? end : next + 1
-        seen.set(name, { atMs: nowMs, next })
+    async livestream(tenantId, id, isUrgent) {
+      const page = { pageNo: 1, perPage: 1 }
+      const there = await findIn(tenantId, id, isUrgent, (vendor, signal) => vendor.findLivestream(id, page, signal))
+      if (there === null) return null
+      const { name, found } = there
+      const { meeting_id: meetingId } = found.livestream
+      // An answer that doesn't say whose it is might be of another tenant's meeting.
+      if (meetingId === undefined) return null
+      if (meetingId !== null) {
+        await take(tenantId, name, [meetingId])
+        if ((await directory.meeting(tenantId, meetingId))?.upstream !== name) return null
       }
-    }
+      await observe({ id, tenantId, upstream: name, meetingId }, found.livestream)
+      return directory.livestream(tenantId, id)
+    },
+
+    newest: adoptNewest({ ownOf, upstreams, take, clock, deadline })
   }
+}
+
+class NotThere extends Error {}
+
+function inGroups(ids: string[]): string[][] {
+  const count = Math.ceil(ids.length / namedAtOnce)
+  return Array.from({ length: count }, (_, i) => ids.slice(i * namedAtOnce, (i + 1) * namedAtOnce))
 }
 
 function toResource(uid: string) {

@@ -99,7 +99,10 @@ export function meetingsIn({ engine, sql }: Store) {
     /** Statements that make the meeting the tenant's, as seen just now. Together with the outcome of its creation. */
     created(owner: OwnedMeeting, meeting: Meeting, nowMs: number): Statement[] {
       const seen = { title: meeting.title ?? null, snapshot: JSON.stringify(meeting), observed_at: nowMs }
-      return [nextRevision(sql), { ...assignment(owner, nowMs, { ...seen, upstream: owner.upstream }), changes: 1 }]
+      return [
+        nextRevision(sql),
+        { ...assignment(owner, nowMs, { ...seen, upstream: owner.upstream }, true), changes: 1 }
+      ]
     },
 
     /** Statements that keep how the meeting was seen last. The owner is not changed by it. */
@@ -133,8 +136,9 @@ export function meetingsIn({ engine, sql }: Store) {
       isThere = false
     ): Promise<Map<string, Assigned>> {
       const result = new Map<string, Assigned>()
-      for (let from = 0; from < ids.length; ) {
-        const part = ids.slice(from, from + assignAtOnce)
+      const wanted = [...new Set(ids)]
+      for (let from = 0; from < wanted.length; ) {
+        const part = wanted.slice(from, from + assignAtOnce)
         const owners = await ownersOf(part)
         const free = part.filter(id => !owners.has(id))
         const statements = free.flatMap(id => [
@@ -191,7 +195,12 @@ export function meetingsIn({ engine, sql }: Store) {
   }
 
   /** Takes effect, and returns a row, only when nobody holds the meeting. */
-  function assignment({ id, tenantId, upstream }: OwnedMeeting, nowMs: number, seen: Partial<MeetingsTable> = {}) {
+  function assignment(
+    { id, tenantId, upstream }: OwnedMeeting,
+    nowMs: number,
+    seen: Partial<MeetingsTable> = {},
+    isOwn = false
+  ) {
     const values = { tenant_id: tenantId, created_at: nowMs, released_at: null, ...seen }
     return sql
       .insertInto('meetings')
@@ -200,7 +209,13 @@ export function meetingsIn({ engine, sql }: Store) {
         conflict
           .column('id')
           .doUpdateSet({ ...values, revision: thisRevision() })
-          .where('meetings.released_at', 'is not', null)
+          // A tenant may have found its new meeting before its creation is written down.
+          .where(where =>
+            where.or([
+              where('meetings.released_at', 'is not', null),
+              ...(isOwn ? [where('meetings.tenant_id', '=', tenantId)] : [])
+            ])
+          )
       )
       .returning('id')
       .compile()

@@ -24,8 +24,29 @@ export function upstreamUseIn({ engine, sql }: Store) {
       const tenants = sql.selectFrom('tenants').select('id').where('upstream', '=', upstream).orderBy('id').limit(1)
       const [tenant] = await engine.scan(tenants.compile())
       if (tenant !== undefined) return `the tenant ${tenant.id} belongs to it`
+      const operations = sql.selectFrom('operations').select('id').where('upstream', '=', upstream)
+      const [open] = await engine.scan(operations.where('state', 'in', ['sent', 'unknown']).limit(1).compile())
+      if (open !== undefined) return `the operation ${open.id} there is not settled`
       const thing = await held(upstream)
       return thing && `${thing} is there`
+    },
+
+    /** Who else than that tenant uses an upstream, in words; null when nobody does. */
+    async usedByOthers(upstream: string, tenantId: string): Promise<string | null> {
+      const tenants = sql
+        .selectFrom('tenants')
+        .select('id')
+        .where('upstream', '=', upstream)
+        .where('id', '!=', tenantId)
+      const [tenant] = await engine.scan(tenants.limit(1).compile())
+      if (tenant !== undefined) return `the tenant ${tenant.id} belongs to it`
+      for (const table of ['meetings', 'livestreams'] as const) {
+        const things = sql.selectFrom(table).select(['id', 'tenant_id']).where('upstream', '=', upstream)
+        const others = things.where('tenant_id', '!=', tenantId).where('released_at', 'is', null)
+        const [row] = await engine.scan(others.limit(1).compile())
+        if (row !== undefined) return `the tenant ${row.tenant_id} has ${row.id} there`
+      }
+      return null
     },
 
     /** The fingerprint of the account that the name stood for last; null when it is new. */

@@ -8,10 +8,11 @@ import {
   UpstreamRefused,
   UpstreamThrottled,
   UpstreamTooLate,
+  UpstreamUnavailable,
   UpstreamUnreachable
 } from '../domain/failures.ts'
 import type { Secret } from '../domain/secret.ts'
-import { CredentialRefused, type EdgeComplaint, edgeComplaint, NoRoute } from './edge-errors.ts'
+import { CredentialRefused, type EdgeComplaint, edgeComplaint, isOwnWord, NoRoute } from './edge-errors.ts'
 import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from './vendor-limit.ts'
 
 export interface ClientOptions {
@@ -90,9 +91,11 @@ export class UpstreamClient {
     const answer = await this.ask(call)
     const { status, body } = answer
     if (status >= 200 && status < 300) return { status, body }
+    if (expected.includes(status) && isOwnWord(body)) return { status, body }
     const complaint = edgeComplaint(body)
-    if (complaint === null && expected.includes(status)) return { status, body }
-    throw refusal(answer, call.method !== 'GET', complaint)
+    const isMutation = call.method !== 'GET'
+    if (expected.includes(status) && complaint === null) throw strangersWord(status, isMutation)
+    throw refusal(answer, isMutation, complaint)
   }
 
   /** Sends one call, once, and gives the answer as it is. @throws Failure when none comes */
@@ -167,12 +170,21 @@ function refusal(
   })
 }
 
+/** Of somebody between the vendor and us: what the vendor has done is not known. */
+function strangersWord(status: number, isMutation: boolean): Failure {
+  const cause = new Error(`the answer ${status} is not the vendor's own`)
+  return new UpstreamMalformed({ cause, upstreamStatus: status, ...(isMutation && { outcome: 'unknown' }) })
+}
+
 /** No connection came to stand: no byte of the request can have left. */
 class NeverConnected extends Error {}
 
 /** undici's error classes stop here. */
 function translate(error: unknown, signal: AbortSignal, mutation: boolean): Failure {
   const ended = (outcome: Outcome) => ({ cause: new Error(plain(error)), ...(mutation && { outcome }) })
+  // Closed while it waited: the account was replaced meanwhile.
+  const isClosed = error instanceof errors.ClientClosedError || error instanceof errors.ClientDestroyedError
+  if (isClosed) return new UpstreamUnavailable(ended('not_sent'))
   if (error instanceof NeverConnected) return new UpstreamUnreachable(ended('not_sent'))
   if (signal.aborted) return new UpstreamTooLate(ended('unknown'))
   if (notHttp.some(kind => error instanceof kind)) return new UpstreamMalformed(ended('unknown'))

@@ -12,8 +12,9 @@ export interface CredentialsOptions {
 /** A credential of ours: false when the vendor refuses it. Throws when that can't be found out. */
 export type Probe = (credential: Secret) => Promise<boolean>
 
-/** A vendor that refuses both is not asked about the other one again and again. */
+/** A vendor that refuses both is not asked about the other one again and again; one that can't be asked now may be in a moment. */
 const probeAgainMs = 5_000
+const askAgainMs = 500
 
 /**
  * What is sent as `Authorization`: one of two, so that a credential can be replaced while calls go on. The one that was refused
@@ -25,7 +26,7 @@ export class Credentials {
   #all: readonly Secret[]
   #current: Secret
   #probing: Promise<boolean> | null = null
-  #probedAtMs = Number.NEGATIVE_INFINITY
+  #notBeforeMs = Number.NEGATIVE_INFINITY
 
   constructor({ all, clock, onSwitch = () => {} }: CredentialsOptions) {
     this.#clock = clock
@@ -55,6 +56,21 @@ export class Credentials {
     return this.#probing
   }
 
+  /** The other of two; the same where there is one. For a call that can't wait for a probe. */
+  otherThan(credential: Secret): Secret {
+    return this.#all.find(one => one !== credential) ?? credential
+  }
+
+  /** The vendor has taken it for a call. */
+  taken(credential: Secret): void {
+    if (this.#all.includes(credential)) this.#use(credential)
+  }
+
+  /** Both were refused for the same call: that is about the call, and no reason to go from one to the other and back. */
+  bothRefused(): void {
+    this.#pause(probeAgainMs)
+  }
+
   /**
    * Others are configured: what is in use stays in use where it is among them and the ones before it are refused. Gives what
    * puts them to use, or null when the vendor takes none of them.
@@ -74,18 +90,20 @@ export class Credentials {
   }
 
   async #tryOther(other: Secret, probe: Probe): Promise<boolean> {
-    const nowMs = this.#clock.monotonic()
-    if (nowMs - this.#probedAtMs < probeAgainMs) return false
-    this.#probedAtMs = nowMs
-    const isTaken = await probe(other).catch(() => false)
-    if (isTaken) this.#use(other)
-    return isTaken
+    if (this.#clock.monotonic() < this.#notBeforeMs) return false
+    const isTaken = await probe(other).catch(() => null)
+    if (isTaken === true) this.#use(other)
+    else this.#pause(isTaken === null ? askAgainMs : probeAgainMs)
+    return isTaken === true
+  }
+
+  #pause(pauseMs: number): void {
+    this.#notBeforeMs = this.#clock.monotonic() + pauseMs
   }
 
   #use(credential: Secret): void {
     if (credential === this.#current) return
     this.#current = credential
-    this.#probedAtMs = Number.NEGATIVE_INFINITY
     this.#onSwitch(this.position)
   }
 }

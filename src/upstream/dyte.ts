@@ -71,7 +71,9 @@ export function dyte(send: Send): Provider {
     async findMeetings({ pageNo, perPage }, signal) {
       const query = `?page_no=${pageNo}&per_page=${perPage}`
       const { body } = await send({ method: 'GET', path: path`/meetings` + query, signal })
-      return readMeetings(body).filter(({ id }) => isVendorId(id))
+      return readMeetings(body)
+        .filter(({ id }) => isVendorId(id))
+        .slice(0, perPage)
     },
 
     updateMeeting: (id, change, signal) => changed('PATCH', id, change, signal),

@@ -6,12 +6,10 @@ import { UpstreamCredentialsRefused, UpstreamRefused } from '../domain/failures.
  * Cloudflare's edge has answered, and not the vendor's API behind it (contract section 6): a 404 of it says nothing of a
  * meeting or a livestream.
  */
-const EdgeAnswer = Type.Object({
-  success: Type.Literal(false),
-  errors: Type.Array(Type.Object({ code: Type.Integer() }), { minItems: 1 }),
-  error: Type.Optional(Type.Undefined())
-})
+const EdgeAnswer = Type.Object({ errors: Type.Array(Type.Unknown()) })
+const Complaint = Type.Object({ code: Type.Union([Type.Integer(), Type.String({ pattern: '^\\d{1,9}$' })]) })
 const isEdgeAnswer = Compile(EdgeAnswer)
+const isComplaint = Compile(Complaint)
 
 /** What the edge complains of. */
 export type EdgeComplaint = 'credentials' | 'route' | 'other'
@@ -24,10 +22,18 @@ const routeCodes = [7003, 7000]
 /** Null when the answer is not the edge's. */
 export function edgeComplaint(body: unknown): EdgeComplaint | null {
   if (!isEdgeAnswer.Check(body)) return null
-  const { errors }: Static<typeof EdgeAnswer> = body
-  const has = (codes: number[]): boolean => errors.some(({ code }) => codes.includes(code))
+  const complaints = body.errors.filter((one): one is Static<typeof Complaint> => isComplaint.Check(one))
+  const has = (codes: number[]): boolean => complaints.some(({ code }) => codes.includes(Number(code)))
   if (has(credentialCodes)) return 'credentials'
   return has(routeCodes) ? 'route' : 'other'
+}
+
+/**
+ * Whether a refusal is the vendor's own word: JSON, and not the edge's. A web server's page, or a proxy's, also says 404, and
+ * taken for "nothing is live" it would have a stop believed that nobody has heard.
+ */
+export function isOwnWord(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && !Array.isArray(body) && !('errors' in body)
 }
 
 /** The credential itself is not taken. A 403 of the vendor's own may be about what was asked for. */

@@ -5,10 +5,12 @@ import {
   UpstreamThrottled,
   UpstreamUnreachable
 } from '../domain/failures.ts'
+import type { Secret } from '../domain/secret.ts'
 import type { ProviderKind, UpstreamAccount } from '../domain/upstream-account.ts'
 import { Breaker } from './breaker.ts'
 import { UpstreamBudget } from './budget.ts'
 import type { Answer, Call } from './client.ts'
+import { readMeetings } from './contract.ts'
 import { Credentials, type Probe } from './credentials.ts'
 import { dyte } from './dyte.ts'
 import type { Question, Send } from './dyte-answers.ts'
@@ -26,6 +28,8 @@ export interface UpstreamOptions {
   deadlineMs: number
   clock: Clock
   spentBefore?: readonly Spent[]
+  /** The vendor has asked an earlier way out to pause for so long. */
+  pausedForMs?: number
   /** Hears of each call that is about to be sent. */
   onSent?(): void
   /** The vendor takes another credential from now on: the first or the second. */
@@ -50,6 +54,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   const { account, deadlineMs, clock, spentBefore = [], onSent, onCredential, ca } = options
   const { baseUrl, quota, dedicatedTo } = account
   const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
+  if (options.pausedForMs) budget.throttled(options.pausedForMs)
   const breaker = new Breaker({ clock })
   const gate = new Gate({ budget, breaker, deadlineMs, connecting: { baseUrl, ...(ca !== undefined && { ca }) } })
   const retries = new RetryBudget(clock)
@@ -65,18 +70,25 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     const isRead = question.method === 'GET'
     const isStop = errand.lane === 'stop'
     if (isRead) retries.countRead()
+    let authorization = credentials.current
     for (let again = false, another = false; ; ) {
-      const call = { ...question, authorization: credentials.current }
+      const call = { ...question, authorization }
       try {
         const answer = await gate.pass(errand, call, expected)
         isRefused = false
+        if (another) credentials.taken(authorization)
         return answer
       } catch (error) {
         if (error instanceof CredentialRefused) isRefused = true
-        if (error instanceof CredentialRefused && !another) {
-          another = await credentials.refused(call.authorization, probeFor(errand, call.signal))
+        if (error instanceof CredentialRefused) {
+          if (another) credentials.bothRefused()
+          // A stop does not wait for a probe: it is one itself.
+          const other = isStop ? credentials.otherThan(authorization) : await afterRefusal(authorization)
+          if (another || other === authorization) throw error
           // Other mutations are answered: whether they are still wanted is for the caller to say.
-          if (!another || !(isRead || isStop)) throw error
+          if (!isRead && !isStop) throw error
+          authorization = other
+          another = true
         } else if (isStop && error instanceof UpstreamThrottled) {
           await gate.pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
         } else if (isRead && !again && isWorthARetry(error, call) && !breaker.isOpen && retries.takeRetry()) {
@@ -85,6 +97,13 @@ export function openUpstream(options: UpstreamOptions): Upstream {
         } else throw error
       }
     }
+  }
+
+  /** What is in use after that one was refused. The question is everybody's, and no single caller's deadline or share. */
+  async function afterRefusal(refused: Secret): Promise<Secret> {
+    const signal = AbortSignal.timeout(deadlineMs)
+    await credentials.refused(refused, probeFor({ ...operator, lane: 'stop' }, signal))
+    return credentials.current
   }
 
   function probeFor(errand: Errand, signal: AbortSignal): Probe {
@@ -106,7 +125,8 @@ export function openUpstream(options: UpstreamOptions): Upstream {
 
 async function isTaken(answer: Promise<Answer>): Promise<boolean> {
   try {
-    await answer
+    // Whatever answers at another address may say 200 as well.
+    readMeetings((await answer).body)
     return true
   } catch (error) {
     if (error instanceof UpstreamCredentialsRefused || error instanceof NoRoute) return false

@@ -1,6 +1,6 @@
 import { NotOffered } from '../domain/failures.ts'
 import { dyte } from './dyte.ts'
-import type { Send } from './dyte-answers.ts'
+import { expectId, type Send } from './dyte-answers.ts'
 import { NoRoute } from './edge-errors.ts'
 import type { Provider } from './provider.ts'
 
@@ -17,7 +17,10 @@ export function realtimekit(send: Send): Provider {
     async findOfMeeting(meetingId, page, signal) {
       const [newest] = await l2.findRuns(meetingId, signal)
       if (newest === undefined) return null
-      return l2.findLivestream(newest.livestream.id, page, signal)
+      const found = await l2.findLivestream(newest.livestream.id, page, signal)
+      // It shows a stream key: an answer that doesn't say whose it is might be another tenant's.
+      if (found !== null) expectId('meeting', meetingId, found.livestream.meeting_id ?? 'none')
+      return found
     },
 
     createLivestream: (wish, signal) => ifOffered(l2.createLivestream(wish, signal)),

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
 import { Failure } from '../domain/failures.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
@@ -10,8 +11,8 @@ import { canRecord, readRecord, recordFile, spentBefore, UpstreamRecorder } from
 export interface Names {
   /** Who or what an upstream can't be taken away from, in words; null when nobody needs it. */
   neededBy(name: string): Promise<string | null>
-  /** What is at another account of that name, in words; null when nothing is, or it is the same account. */
-  heldByAnother(account: UpstreamAccount): Promise<string | null>
+  /** Why the account can't have that name, in words: `is …`. Null when it can. */
+  conflict(account: UpstreamAccount): Promise<string | null>
   remember(account: UpstreamAccount): Promise<void>
 }
 
@@ -41,6 +42,7 @@ export class UpstreamSet {
   readonly #options: UpstreamSetOptions
   readonly #opened = new Map<string, Opened>()
   readonly #upstreams = new Map<string, Upstream>()
+  readonly #closing = new AbortController()
   /** Accounts that were replaced, while their last calls end. */
   readonly #leaving = new Set<Promise<void>>()
 
@@ -98,7 +100,7 @@ export class UpstreamSet {
     try {
       for (const account of accounts) {
         const opened = this.#opened.get(account.name)
-        const signal = AbortSignal.timeout(deadlineMs)
+        const signal = AbortSignal.any([AbortSignal.timeout(deadlineMs), this.#closing.signal])
         if (opened !== undefined && isSameAccount(opened.account, account)) {
           if (isSame(opened.account, account)) continue
           const use = await asked(account, opened.upstream.chooseCredential(account.credentials, signal))
@@ -118,13 +120,19 @@ export class UpstreamSet {
     }
     for (const step of steps) await step()
     const names = accounts.map(({ name }) => name)
-    const gone = [...this.#opened.keys()].filter(one => !names.includes(one))
-    for (const name of gone) await this.#remove(name)
+    const gone = [...this.#opened].filter(([name]) => !names.includes(name))
+    for (const [name, { upstream }] of gone) await this.#takeAway(name, upstream)
     return steps.length + gone.length > 0
+  }
+
+  /** What a vendor is being asked is not waited for any more. */
+  abort(): void {
+    this.#closing.abort()
   }
 
   /** Ends idle connections, lets calls under way finish, and leaves what is used of each quota. */
   async close(): Promise<void> {
+    this.abort()
     for (const name of [...this.#opened.keys()]) await this.#remove(name)
     await Promise.all(this.#leaving)
   }
@@ -142,24 +150,18 @@ export class UpstreamSet {
   }
 
   async #checkAccount(account: UpstreamAccount): Promise<void> {
-    const held = await this.#options.names?.heldByAnother(account)
-    // It would be looked for where it never was, and a stop of it would be believed.
-    if (held != null) {
-      throw new UpstreamsRejected(
-        `upstream ${account.name} is not the account that has ${held}: another account needs another name`
-      )
-    }
+    const conflict = await this.#options.names?.conflict(account)
+    if (conflict != null) throw new UpstreamsRejected(`upstream ${account.name} ${conflict}`)
   }
 
   /** What counts of the quota goes over to the one that follows. */
   async #swap(account: UpstreamAccount, before: Opened | undefined, trial: readonly Spent[]): Promise<void> {
-    await before?.recorder.close()
     const spent = before?.upstream.spent() ?? (await this.#spentBefore(account))
-    await this.#put(account, [...spent, ...trial])
-    if (before !== undefined) this.#leave(before.upstream)
+    await this.#put(account, [...spent, ...trial], before)
   }
 
-  async #put(account: UpstreamAccount, spent: readonly Spent[]): Promise<void> {
+  /** From the same turn on in which it is known what is spent, nothing new goes out over the one before. */
+  async #put(account: UpstreamAccount, spent: readonly Spent[], before?: Opened): Promise<void> {
     const { clock, log } = this.#options
     const { name } = account
     let recorder: UpstreamRecorder | undefined
@@ -167,14 +169,26 @@ export class UpstreamSet {
       account,
       ...this.#given(),
       spentBefore: spent,
+      pausedForMs: before?.upstream.status().budget.pausedForMs ?? 0,
       onSent: () => recorder?.noticed(),
       onCredential: position => this.#options.onCredential?.(name, position)
     })
     recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, log })
-    await recorder.start()
-    await this.#options.names?.remember(account)
     this.#opened.set(name, { account, upstream, recorder })
     this.#upstreams.set(name, upstream)
+    await before?.recorder.close()
+    if (before !== undefined) this.#leave(before.upstream, 2 * this.#options.deadlineMs)
+    await recorder.start()
+    await this.#options.names?.remember(account)
+  }
+
+  /** Who came to need it while vendors were asked keeps it. */
+  async #takeAway(name: string, upstream: Upstream): Promise<void> {
+    this.#upstreams.delete(name)
+    const reason = await this.#options.names?.neededBy(name)
+    if (reason == null) return this.#remove(name)
+    this.#upstreams.set(name, upstream)
+    this.#options.log.error({ upstream: name, reason }, 'this upstream is missing in the list, and needed: it stays')
   }
 
   async #remove(name: string): Promise<void> {
@@ -182,11 +196,15 @@ export class UpstreamSet {
     this.#opened.delete(name)
     this.#upstreams.delete(name)
     await opened?.recorder.close()
-    if (opened !== undefined) this.#leave(opened.upstream)
+    if (opened !== undefined) this.#leave(opened.upstream, 2 * this.#options.deadlineMs)
   }
 
-  #leave(upstream: Upstream): void {
-    const left = upstream.close().finally(() => this.#leaving.delete(left))
+  /** A start that has looked over it sends over it as well, and who waits for the quota there goes out there. */
+  #leave(upstream: Upstream, afterMs = 0): void {
+    const left = sleep(afterMs, undefined, { ref: false, signal: this.#closing.signal })
+      .catch(() => {})
+      .then(() => upstream.close())
+      .finally(() => this.#leaving.delete(left))
     this.#leaving.add(left)
   }
 

@@ -79,7 +79,7 @@ t.test('RealtimeKit: wrong token, wrong account and unknown app are told apart',
         new RegExp(`^failed: .*refused with ${badToken}; the token is wrong, or was deleted: correct api_token`)
       ],
       [{ REALTIMEKIT_ACCOUNT_ID: '0'.repeat(32) }, goodToken],
-      [{ REALTIMEKIT_ACCOUNT_ID: 'abc' }, /there is no such account \(404\): correct account_id/],
+      [{ REALTIMEKIT_ACCOUNT_ID: 'abc' }, /there is no such account there \(404\): correct account_id/],
       [{ REALTIMEKIT_APP_ID: randomUUID() }, /good for the account, which has no such app \(404\): correct app_id/],
       [{ REALTIMEKIT_ACCOUNT_ID: '0'.repeat(32), REALTIMEKIT_APP_ID: randomUUID() }, goodToken]
     ]

@@ -129,7 +129,8 @@ async function callEverything(t: Test, options: SimulatorOptions): Promise<Recor
   await asAcme('GET', own)
   simulator.joinMeeting(made.id)
   // Its answer is lost and nothing is shown as live, so that the list of all livestreams is looked through.
-  simulator.failNext({ match: { method: 'GET', path: `/meetings/${made.id}/active-livestream` }, status: 404 }, 3)
+  const look = { method: 'GET', path: `/meetings/${made.id}/active-livestream` }
+  simulator.failNext({ match: look, status: 404, body: {} }, 3)
   simulator.failNext({
     match: { method: 'POST', path: `/meetings/${made.id}/livestreams` },
     hangUp: true,

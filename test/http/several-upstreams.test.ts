@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
+import { lockStore } from '../support/faulty-store.ts'
 import { gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
 import { calls, twoAccounts } from './two-accounts.ts'
 
 t.test('a tenant that moves starts anew at the other vendor, and what it has stays where it is', async t => {
@@ -111,4 +114,51 @@ t.test('a meeting whose upstream is not configured is said to be so, and a stop 
   t.match(read.json().error.message, /is not configured/)
   const stop = await world.asAcme('POST', '/v2/meetings/m-1/active-livestream/stop')
   t.match(stop.json().error, { code: 503, type: 'upstream_unavailable', outcome: 'not_sent' })
+})
+
+t.test('a stop in a dedicated upstream waits for no quota, no other vendor and no disk', async t => {
+  const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
+  const { asAcme, storeFile } = world
+  const [first = '', second = ''] = [1, 2].map(() => rtk.addMeeting({}).id)
+  rtk.startFromBrowser(first)
+  const unlock = lockStore(storeFile)
+  const stopped = await asAcme('POST', `/v2/meetings/${first}/active-livestream/stop`)
+  unlock()
+  t.equal(rtk.livestreams()[0]?.status, 'IDLE', `${stopped.statusCode}`)
+
+  const before = rtk.journal.length
+  for (let i = 0; i < 12; i++) await asAcme('POST', `/v2/meetings/${randomUUID()}/active-livestream/stop`)
+  const again = randomUUID()
+  for (let i = 0; i < 5; i++) await asAcme('POST', `/v2/meetings/${again}/active-livestream/stop`)
+  t.equal(rtk.journal.length - before, 13, 'what is missing is not looked for again and again')
+  t.equal((await asAcme('GET', `/v2/meetings/${second.toUpperCase()}`)).statusCode, 404)
+})
+
+t.test('a livestream whose answer does not say whose it is becomes nobody’s', async t => {
+  const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
+  const { id } = rtk.addMeeting({})
+  const live = rtk.startFromBrowser(id)
+  const bare = { id: live.id, status: 'LIVE', stream_key: 'k' }
+  const calm = rtk.fail({
+    match: { path: `/livestreams/${live.id}` },
+    status: 200,
+    body: { success: true, data: { livestream: bare, sessions: [] } }
+  })
+  t.equal((await world.asAcme('GET', `/v2/livestreams/${live.id}`)).statusCode, 404)
+  calm()
+})
+
+t.test('an upstream that others use cannot be dedicated to one', async t => {
+  const { world, rtk, list } = await twoAccounts(t)
+  await tenantsIn(world.store).update('globex', { upstream: 'rtk' }, Date.now())
+  list({ rtk: { dedicated_to: 'acme' } })
+  await until(
+    () => world.logs().includes('is dedicated to the tenant acme, but the tenant globex belongs to it'),
+    10_000
+  )
+  await tenantsIn(world.store).update('globex', { upstream: 'default' }, Date.now())
+  await meetingsIn(world.store).assign('globex', 'rtk', ['m-9'], Date.now(), () => [], true)
+  list({ rtk: { dedicated_to: 'acme', budget: '900/60' } })
+  await until(() => world.logs().includes('but the tenant globex has m-9 there'), 10_000)
+  t.equal(rtk.journal.length, 0)
 })

@@ -164,3 +164,74 @@ t.test(
     t.equal(rtk.journal.length, asked, 'and then nobody is asked any more')
   }
 )
+
+t.test('a stop goes out with the other credential at once, whatever becomes of the probe', async t => {
+  const { world, rtk } = await twoAccounts(t, {}, { rtk: { api_token: ['first', 'second'] } })
+  const { asAcme, store, directory } = world
+  rtk.accept('first')
+  await tenantsIn(store).update('acme', { upstream: 'rtk' }, Date.now())
+  await directory.pull()
+  const { id } = (await asAcme('POST', '/v2/meetings', {})).json().data
+  await asAcme('POST', `/v2/meetings/${id}/livestreams`)
+  rtk.accept('second')
+  rtk.fail({ match: { method: 'GET', path: '/meetings' }, status: 500 })
+  t.equal((await asAcme('GET', `/v2/meetings/${id}`)).json().error.type, 'upstream_credentials_refused')
+  t.equal((await asAcme('POST', `/v2/meetings/${id}/active-livestream/stop`)).statusCode, 200)
+  t.equal(rtk.livestreams()[0]?.status, 'IDLE')
+  t.equal((await asAcme('GET', `/v2/meetings/${id}`)).statusCode, 200, 'and what it has shown counts for all')
+})
+
+t.test('one route that refuses both credentials does not make all calls go from one to the other and back', async t => {
+  const { world, rtk } = await twoAccounts(t, {}, { rtk: { api_token: ['first', 'second'] } })
+  rtk.accept('first', 'second')
+  await tenantsIn(world.store).update('acme', { upstream: 'rtk' }, Date.now())
+  await world.directory.pull()
+  const { id } = (await world.asAcme('POST', '/v2/meetings', {})).json().data
+  rtk.fail({ match: { method: 'GET', path: '/meetings/*' }, status: 401, body: {} })
+  const before = rtk.journal.length
+  for (let i = 0; i < 10; i++) t.equal((await world.asAcme('GET', `/v2/meetings/${id}`)).statusCode, 502)
+  t.equal(rtk.journal.length - before, 12, 'one probe, one call again')
+  const switches = (await world.events()).filter(({ api }) => api.operation === 'switchUpstreamCredential')
+  t.equal(switches.length, 1)
+})
+
+t.test("a page that is not the vendor's own says nothing of a livestream: no stop is believed", async t => {
+  const { world, rtk } = await twoAccounts(t)
+  const { asAcme, store, directory } = world
+  await tenantsIn(store).update('acme', { upstream: 'rtk' }, Date.now())
+  await directory.pull()
+  const { id } = (await asAcme('POST', '/v2/meetings', {})).json().data
+  await asAcme('POST', `/v2/meetings/${id}/livestreams`)
+  for (const body of ['<html>404</html>', '', '[]', '{"errors":[{"code":"7003"}],"error":null}']) {
+    const calm = rtk.fail({ status: 404, body })
+    const stopped = await asAcme('POST', `/v2/meetings/${id}/active-livestream/stop`)
+    t.equal(stopped.statusCode, 502, body)
+    t.match((await asAcme('GET', `/v2/meetings/${id}/active-livestream`)).statusCode, /^50[023]$/, body)
+    calm()
+  }
+  await until(() => rtk.livestreams()[0]?.status === 'IDLE', 20_000)
+  t.pass('the stop is repeated until it is heard')
+})
+
+t.test('an upstream that comes into use while a list without it is taken stays', async t => {
+  const rtk = await createSimulator({ vendor: 'realtimekit' })
+  t.teardown(() => rtk.close())
+  const answers = [null, 'the operation o1 there is not settled']
+  const errors: string[] = []
+  const set = new UpstreamSet({
+    dataDir: t.testdir(),
+    deadlineMs: 2_000,
+    clock: systemClock,
+    log: { error: (_facts, message) => errors.push(message) },
+    names: { neededBy: async () => answers.shift() ?? null, conflict: async () => null, remember: async () => {} }
+  })
+  t.teardown(() => set.close())
+  await set.open([realtimekitAccountOf(rtk)])
+  const other = await createSimulator()
+  t.teardown(() => other.close())
+  await set.replace([accountOf(other, { name: 'other' })])
+  t.strictSame([...set.upstreams.keys()].sort(), ['default', 'other'])
+  t.match(errors, [/is missing in the list, and needed: it stays/])
+  await set.replace([accountOf(other, { name: 'other' })])
+  t.strictSame([...set.upstreams.keys()], ['other'], 'until nobody needs it')
+})

@@ -90,6 +90,16 @@ t.test('a released meeting belongs to nobody until it is assigned again, to whom
   t.equal(await meetings.upstreamOf('missing'), null)
 })
 
+t.test('an id that is named twice is assigned once, and a creation finds its meeting assigned already', async t => {
+  const { store } = await storeWithTenants(t)
+  const meetings = meetingsIn(store)
+  t.strictSame([...(await meetings.assign('acme', 'default', ['m1', 'm1'], 1_000))], [['m1', 'assigned']])
+  const owner = { id: 'm1', tenantId: 'acme', upstream: 'default' }
+  await store.engine.write(meetings.created(owner, { id: 'm1', title: 'Friday' }, 2_000))
+  t.match((await meetings.list('acme', page)).rows, [{ meeting: { id: 'm1', title: 'Friday' } }])
+  await t.rejects(store.engine.write(meetings.created({ ...owner, tenantId: 'globex' }, { id: 'm1' }, 3_000)))
+})
+
 t.test('the list for the operator has every assigned meeting with its owner', async t => {
   const meetings = meetingsIn((await storeWithTenants(t)).store)
   await meetings.assign('globex', 'default', ['m3'], 1_000)

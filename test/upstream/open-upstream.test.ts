@@ -333,7 +333,7 @@ t.test("the vendor's own account of its quota is believed, also in an answer tha
   const { read, upstream } = await accountAt(
     t,
     (_request, response) => {
-      response.writeHead(404, { ratelimit: '"default";r=40;t=30' }).end()
+      response.writeHead(404, { ratelimit: '"default";r=40;t=30' }).end('{}')
     },
     { quota: { calls: 100, seconds: 60 } }
   )

@@ -1,4 +1,5 @@
 import { Failure } from '../../domain/failures.ts'
+import { isVendorId } from '../../domain/id.ts'
 import { isOver, isRunning } from '../../domain/livestream.ts'
 import { edgeComplaint } from '../../upstream/edge-errors.ts'
 import { at } from '../../upstream/examine.ts'
@@ -57,7 +58,7 @@ export class Runs {
       return { status, id: null }
     }
     const id = at(body, 'data', 'id')
-    if (status >= 300 || typeof id !== 'string')
+    if (status >= 300 || typeof id !== 'string' || !isVendorId(id))
       throw new Ended(`a start was answered with ${status}, which says neither yes nor no`)
     this.#isUncertain = wasUncertain
     this.ids.add(id)
