@@ -24,15 +24,16 @@ const none = (): VendorCounts => ({ reads: 0, starts: 0, stops: 0, others: 0, fa
 let settings: VendorSettings = { delayMs: 0, faultEvery: 0 }
 let counts = none()
 let calls = 0
-/** Meeting to livestream. */
-const live = new Map<string, string>()
+/** Meetings with their livestream: it is used again, as real vendors' may be, with a new run for each start. */
+const runs = new Map<string, { id: string; beganAt: string; isLive: boolean }>()
 
 const since = '2026-11-22T10:00:00.000Z'
 const nothingLive = { status: 404, body: { success: false, error: { code: 404, message: 'No active livestream' } } }
 const playbackUrl = 'https://playback.example/bench/manifest/video.m3u8'
 
 function active(meeting: string) {
-  const id = meeting.startsWith('1') ? livestreamIdOf(meeting) : live.get(meeting)
+  const run = runs.get(meeting)
+  const id = meeting.startsWith('1') ? livestreamIdOf(meeting) : run?.isLive ? run.id : undefined
   if (id === undefined) return nothingLive
   const times = { created_at: since, updated_at: since }
   const data = { id, name: 'bench', status: 'LIVE', meeting_id: meeting, playback_url: playbackUrl, ...times }
@@ -40,15 +41,31 @@ function active(meeting: string) {
 }
 
 function start(meeting: string) {
-  const id = randomUUID()
-  live.set(meeting, id)
+  const id = runs.get(meeting)?.id ?? randomUUID()
+  runs.set(meeting, { id, beganAt: new Date().toISOString(), isLive: true })
   const secrets = { ingest_server: 'rtmps://ingest.example:443/app/', stream_key: `key-${id}` }
   return { status: 201, body: { success: true, data: { id, status: 'LIVE', playback_url: playbackUrl, ...secrets } } }
 }
 
 function stop(meeting: string) {
-  if (!live.delete(meeting)) return nothingLive
+  const run = runs.get(meeting)
+  if (!run?.isLive) return nothingLive
+  run.isLive = false
   return { status: 200, body: { success: true, data: { message: 'Livestream stopped' } } }
+}
+
+function shown(meeting: string, { id, beganAt, isLive }: { id: string; beganAt: string; isLive: boolean }) {
+  const livestream = { id, status: isLive ? 'LIVE' : 'IDLE', meeting_id: meeting, playback_url: playbackUrl }
+  const session = { id: `${id}-run`, livestream_id: id, invoked_time: beganAt, started_time: beganAt }
+  return { livestream, sessions: [session] }
+}
+
+/** What a lost start is looked for in. */
+function livestreams(id: string): { status: number; body: object } {
+  const all = [...runs].map(([meeting, run]) => shown(meeting, run))
+  if (id === '') return { status: 200, body: { success: true, data: all.map(({ livestream }) => livestream) } }
+  const one = all.find(({ livestream }) => livestream.id === id)
+  return one === undefined ? nothingLive : { status: 200, body: { success: true, data: one } }
 }
 
 function answer(method: string, url: string): { status: number; body: object } {
@@ -66,6 +83,8 @@ function answer(method: string, url: string): { status: number; body: object } {
     return stop(meeting)
   }
   counts.others += 1
+  const found = /^\/v2\/livestreams(?:\/([^/?]+))?(?:\?|$)/.exec(url)
+  if (method === 'GET' && found !== null) return livestreams(found[1] ?? '')
   if (method === 'GET' && rest === '') return { status: 200, body: { success: true, data: { id: meeting } } }
   return { status: 404, body: { success: false, error: { code: 404, message: `no ${method} ${url}` } } }
 }
