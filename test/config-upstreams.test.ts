@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ConfigError, type Environment, readConfig, readUpstreams } from '../src/config.ts'
@@ -152,6 +153,16 @@ t.test('read again, a list says whether any of its files has changed', async t =
   const second = await rereadUpstreams?.()
   t.not(second?.digest, first?.digest)
   t.equal(second?.accounts()[0]?.credentials[0]?.reveal(), `Bearer ${next}`)
+  for (const unreadable of ['pipe', 'huge']) {
+    rmSync(file)
+    if (unreadable === 'pipe') execFileSync('mkfifo', [file])
+    else writeFileSync(file, 'x'.repeat(1024 * 1024 + 1))
+    const third = await rereadUpstreams?.()
+    t.throws(() => third?.accounts(), { message: /upstream rtk: api_token_file cannot be read$/ }, unreadable)
+    t.match(problemOf(env), /api_token_file cannot be read$/, unreadable)
+  }
+  writeFileSync(file, `\uFEFF${token}\n`)
+  t.equal((await rereadUpstreams?.())?.accounts()[0]?.credentials[0]?.reveal(), `Bearer ${token}`)
   writeFileSync(String(env.LIVEGATE_UPSTREAMS_FILE), '[')
   const broken = await rereadUpstreams?.()
   t.throws(() => broken?.accounts(), { message: /must be a JSON list/ })

@@ -54,7 +54,7 @@ t.test('when nobody listens at the vendor, every call says so and every mutation
 t.test('when the vendor sends bytes that are no answer, every call says so and nothing is sent twice', async t => {
   let answer = ''
   const received: string[] = []
-  const nothingLive = 'HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n'
+  const nothingLive = 'HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}'
   const { url } = await rawVendor(t, (socket, bytes) => {
     const [line = ''] = bytes.split(' HTTP')
     received.push(line)
