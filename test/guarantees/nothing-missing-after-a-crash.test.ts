@@ -6,7 +6,7 @@ import { compare } from './crash-proof.ts'
 import { crashWorld } from './crash-world.ts'
 
 /** `LIVEGATE_CRASHES=200` and `--timeout=0` for the long run. What the dice decide is the same for one seed, the machine's moments are not. */
-const crashes = Number(process.env.LIVEGATE_CRASHES ?? 12)
+const crashes = Number(process.env.LIVEGATE_CRASHES ?? 8)
 const seed = Number(process.env.LIVEGATE_SEED ?? Date.now() % 2 ** 32)
 /** A store is proved from its first event after each crash: so that this stays quick, it gets a successor. */
 const crashesAStore = 20

@@ -10,7 +10,7 @@ import { MeetingModel, must, restartable } from './operation-model.ts'
 
 /** `LIVEGATE_SEED` makes the choices of an earlier run again, `LIVEGATE_MODEL_RUNS` more of them. */
 const seed = process.env.LIVEGATE_SEED ?? randomBytes(4).toString('hex')
-const numRuns = Number(process.env.LIVEGATE_MODEL_RUNS ?? 3)
+const numRuns = Number(process.env.LIVEGATE_MODEL_RUNS ?? 2)
 
 /** Two vendors, as unlike as the contract's open questions allow; both would begin a second run, and let it be seen. */
 const vendors: SimulatorOptions[] = [
