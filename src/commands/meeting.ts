@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { ConfigError } from '../config.ts'
+import { inEvents } from '../domain/audit-event.ts'
 import { Failure } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
 import type { Statement } from '../store/engine.ts'
@@ -42,7 +43,7 @@ export async function assignMeetings(
     const live = new Set(seen)
     const wanted = ids.filter(id => !live.has(id))
     const recordAll = (assigned: string[]): Statement[] =>
-      inGroups(assigned).map(group => {
+      inEvents(assigned).map(group => {
         const resources = [{ type: 'tenant' as const, uid: tenantId }, ...group.map(meetingResource)]
         return record({ action: 'assignMeeting', method: 'POST', tenantId, resources })
       })
@@ -95,11 +96,6 @@ export async function listMeetings(io: Io, tenantId: string | undefined, options
 
 function meetingResource(uid: string) {
   return { type: 'meeting' as const, uid }
-}
-
-/** An event names so many at most. */
-function inGroups(ids: string[], size = 99): string[][] {
-  return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size))
 }
 
 const liveNow = 'live, or so when last seen (stop first, or give --force)'

@@ -22,6 +22,9 @@ const Fingerprint = Type.String({
 })
 const Milliseconds = (description: string) => Type.Optional(Type.Integer({ minimum: 0, description }))
 
+/** An event names so many things at most. */
+const maxResources = 100
+
 /** One line of the audit log: OCSF 1.8.0, class API Activity (6003); what OCSF has no field for stands under `unmapped`. */
 export const AuditEvent = Type.Object({
   class_uid: Type.Literal(6003),
@@ -79,7 +82,7 @@ export const AuditEvent = Type.Object({
       ]),
       uid: text(64)
     }),
-    { maxItems: 100 }
+    { maxItems: maxResources }
   ),
   unmapped: Type.Object({
     tenant_id: Nullable(text(64, 'acme')),
@@ -95,6 +98,12 @@ export const AuditEvent = Type.Object({
   })
 })
 export type AuditEvent = Static<typeof AuditEvent>
+
+/** Ids in as few events as can name them, each beside one thing more: its tenant. */
+export function inEvents(ids: string[]): string[][] {
+  const size = maxResources - 1
+  return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size))
+}
 
 /** Of whom or what an event tells. */
 export type AuditResource = AuditEvent['resources'][number]

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { toAuditEvent } from '../audit/ocsf.ts'
+import { inEvents } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
 import { UpstreamRefused } from '../domain/failures.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
@@ -39,8 +40,6 @@ export interface Adopt {
 const missingForMs = 2_000
 /** So many urgent looks of a tenant pass whatever holds others back: a stop of made-up ids is not worth the quota. */
 const urgentLooks = { count: 10, withinMs: 10_000 }
-/** An event names so many things at most. */
-const namedAtOnce = 99
 
 export function adopter(deps: AdoptDeps): Adopt {
   const { upstreams, meetings, directory, auditEvents, observe, clock, deadline } = deps
@@ -92,7 +91,7 @@ export function adopter(deps: AdoptDeps): Adopt {
   /** How many of them were nobody's; those that another tenant holds stay there. */
   async function take(tenantId: string, upstream: string, ids: string[]): Promise<number> {
     const record = (assigned: string[]): Statement[] =>
-      inGroups(assigned).map(group => {
+      inEvents(assigned).map(group => {
         const resources = [{ type: 'tenant' as const, uid: tenantId }, ...group.map(toResource)]
         const subject = { action: 'assignMeeting', method: 'POST', tenantId, keyId: null, address: null, resources }
         const worker = { actor: { type: 'Gateway' as const, uid: 'adopting' }, requestId: randomUUID() }
@@ -140,11 +139,6 @@ export function adopter(deps: AdoptDeps): Adopt {
 }
 
 class NotThere extends Error {}
-
-function inGroups(ids: string[]): string[][] {
-  const count = Math.ceil(ids.length / namedAtOnce)
-  return Array.from({ length: count }, (_, i) => ids.slice(i * namedAtOnce, (i + 1) * namedAtOnce))
-}
 
 function toResource(uid: string) {
   return { type: 'meeting' as const, uid }
