@@ -19,6 +19,8 @@ export interface FailureOptions {
   details?: FailureDetail[] | undefined
   /** The status that the vendor answered with, for the audit log. */
   upstreamStatus?: number | undefined
+  /** The vendor's own words, cleaned (`upstream/vendor-words.ts`). For log, audit event and operation; a caller never sees them. */
+  upstreamReason?: string | undefined
   /** Seconds after which it is worth to ask again; becomes `Retry-After`. */
   retryAfterSeconds?: number | undefined
   /** Replaces the catalogue's sentence where a more exact one helps the caller. Public. */
@@ -40,10 +42,11 @@ export class Failure extends Error {
   readonly details: FailureDetail[] | undefined
   readonly retryAfterSeconds: number | undefined
   readonly upstreamStatus: number | undefined
+  readonly upstreamReason: string | undefined
 
   constructor(
     doc: FailureDoc,
-    { cause, message, outcome, details, retryAfterSeconds, upstreamStatus }: FailureOptions
+    { cause, message, outcome, details, retryAfterSeconds, upstreamStatus, upstreamReason }: FailureOptions
   ) {
     // Where a refusal was thrown is of no interest, and finding it out costs more than refusing.
     const limit = Error.stackTraceLimit
@@ -56,6 +59,7 @@ export class Failure extends Error {
     this.details = details
     this.retryAfterSeconds = retryAfterSeconds
     this.upstreamStatus = upstreamStatus
+    this.upstreamReason = upstreamReason
   }
 }
 
@@ -83,8 +87,8 @@ export function failureBody(failure: Failure, requestId: string, outcome = failu
 
 /** The same failure, saying whether the mutation happened. */
 export function withOutcome(failure: Failure, outcome: Outcome): Failure {
-  const { message, cause, details, retryAfterSeconds, upstreamStatus } = failure
-  const options = { details, retryAfterSeconds, upstreamStatus }
+  const { message, cause, details, retryAfterSeconds, upstreamStatus, upstreamReason } = failure
+  const options = { details, retryAfterSeconds, upstreamStatus, upstreamReason }
   return new Failure(failure, { message, cause, outcome, ...options })
 }
 
@@ -131,6 +135,13 @@ export const LiveElsewhere = failure(
   'already_live',
   'The livestream provider says that this meeting is live already, but shows no livestream'
 )
+export const StillStopping = failure(
+  409,
+  'still_stopping',
+  'The run that was stopped is still ending at the livestream provider: start again in a moment'
+)
+export const MeetingInactive = failure(409, 'meeting_inactive', 'The meeting is INACTIVE: activate it first')
+export const LivestreamDisabled = failure(409, 'livestream_disabled', 'The livestream is disabled: enable it first')
 export const IdempotencyKeyInUse = failure(
   409,
   'idempotency_key_in_use',
@@ -187,6 +198,11 @@ export const UpstreamBudgetExhausted = failure(
   "The organisation's share of the livestream provider's quota is used up for the moment"
 )
 export const UpstreamThrottled = failure(503, 'upstream_throttled', 'The livestream provider asks to slow down')
+export const StopUnderWay = failure(
+  503,
+  'stop_under_way',
+  'A stop of this meeting is under way, and too many wait for the next one: ask again'
+)
 export const AuditUnavailable = failure(503, 'audit_unavailable', 'It could not be recorded')
 export const StoreUnavailable = failure(503, 'store_unavailable', 'The store cannot be read')
 export const ShuttingDown = failure(503, 'shutting_down', 'The gateway is shutting down: ask again')

@@ -112,7 +112,7 @@ export function settler(deps: SettleDeps): Settle {
       if (active !== null && (await isNewer(active, operation, meeting, signal))) return overtake(operation)
       // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
       const stopping = providerOf(upstreams, meeting, 'stop').stop(meeting.id, signal)
-      const stopped = await (active === null ? stopping.catch(() => false) : stopping)
+      const { stopped } = await (active === null ? stopping.catch(() => ({ stopped: false })) : stopping)
       if (!stopped && (await findActive(meeting, 'stop', signal)) !== null) return false
       motion.stoppedAtMs.set(meeting.id, clock.monotonic())
       deps.changed(meeting, null)

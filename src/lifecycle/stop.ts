@@ -145,7 +145,7 @@ export function stop(deps: StopDeps): Stop {
 
   /** True when something was stopped. Nothing live, says the vendor: it may say so of a run that is only INVOKED. A look tells. */
   async function send(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<boolean> {
-    const stopped = await providerOf(upstreams, meeting, lane)
+    const { stopped } = await providerOf(upstreams, meeting, lane)
       .stop(meeting.id, signal)
       .finally(() => outdated(meeting))
     if (!stopped && (await look(meeting, lane, signal)) !== null) throw new UpstreamRefused({ outcome: 'unknown' })

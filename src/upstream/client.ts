@@ -43,14 +43,14 @@ export interface Call {
 export interface Answer {
   status: number
   body: unknown
+  /** The vendor's clock, in whole seconds; null when it didn't say. */
+  dateMs: number | null
 }
 
 /** An answer of any kind, with what its fields say of it. */
 export interface RawAnswer extends Answer {
   throttled: boolean
   retryAfterSeconds: number
-  /** The vendor's clock, in whole seconds; null when it didn't say. */
-  dateMs: number | null
 }
 
 /** No answer of the vendor comes near it; without it a broken one could fill the memory. */
@@ -89,9 +89,9 @@ export class UpstreamClient {
    */
   async call(call: Call, expected: readonly number[] = []): Promise<Answer> {
     const answer = await this.ask(call)
-    const { status, body } = answer
-    if (status >= 200 && status < 300) return { status, body }
-    if (expected.includes(status) && isOwnWord(body)) return { status, body }
+    const { status, body, dateMs } = answer
+    if (status >= 200 && status < 300) return { status, body, dateMs }
+    if (expected.includes(status) && isOwnWord(body)) return { status, body, dateMs }
     const complaint = edgeComplaint(body)
     const isMutation = call.method !== 'GET'
     if (expected.includes(status) && complaint === null) throw strangersWord(status, isMutation)

@@ -1,5 +1,6 @@
 import { LiveElsewhere, MeetingNotFound, NotOffered } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
+import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { Meeting } from '../domain/meeting.ts'
 import { readLivestream, readLivestreams, readMeeting, readMeetings, readMessage } from './contract.ts'
 import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
@@ -39,10 +40,19 @@ export function dyte(send: Send): Provider {
 
     async stop(meetingId, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/active-livestream/stop`, signal } as const
-      const { status, body } = await send(call, [404, 409])
-      if (status === 404 || status === 409) return false
-      settle(() => readMessage(body))
-      return true
+      const { status, body, dateMs } = await send(call, [404])
+      if (status !== 404) settle(() => readMessage(body))
+      return { stopped: status !== 404, dateMs }
+    },
+
+    async findRunning(signal) {
+      const running: LivestreamWithKey[] = []
+      for (const status of ['INVOKED', 'LIVE']) {
+        const query = `?status=${status}&page_no=1&per_page=${newest}`
+        const { body } = await send({ method: 'GET', path: path`/livestreams` + query, signal })
+        running.push(...readLivestreams(body).filter(livestream => livestream.status === status))
+      }
+      return running
     },
 
     async findRuns(meetingId, signal) {

@@ -16,11 +16,13 @@ import { dyte } from './dyte.ts'
 import type { Question, Send } from './dyte-answers.ts'
 import { CredentialRefused, NoRoute } from './edge-errors.ts'
 import { Gate } from './gate.ts'
+import { Habits } from './habits.ts'
 import { path } from './path.ts'
 import type { Errand, Provider, Upstream } from './provider.ts'
 import type { Spent } from './quota-use.ts'
 import { realtimekit } from './realtimekit.ts'
 import { RetryBudget } from './retry-budget.ts'
+import { VendorClock } from './vendor-clock.ts'
 
 export interface UpstreamOptions {
   account: UpstreamAccount
@@ -65,6 +67,8 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   })
   const provider = providers[account.provider]
   let isRefused = false
+  const habits = new Habits(clock)
+  const vendorClock = new VendorClock(clock)
 
   async function send(errand: Errand, question: Question, expected?: readonly number[]): Promise<Answer> {
     const isRead = question.method === 'GET'
@@ -75,6 +79,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
       const call = { ...question, authorization }
       try {
         const answer = await gate.pass(errand, call, expected)
+        vendorClock.heard(answer.dateMs)
         isRefused = false
         if (another) credentials.taken(authorization)
         return answer
@@ -112,6 +117,8 @@ export function openUpstream(options: UpstreamOptions): Upstream {
 
   return {
     dedicatedTo,
+    habits,
+    vendorNowMs: () => vendorClock.now(),
     on: errand => provider((question, expected) => send(errand, question, expected)),
     probe: signal => isTaken(send(operator, { ...harmless, signal })),
     credential: () => ({ position: credentials.position, isRefused }),

@@ -31,6 +31,14 @@ export interface ActiveRun {
 
 export type PageOfRuns = Pick<LivestreamWithSessions, 'sessions' | 'paging'>
 
+/** What the vendor said to a stop that it has taken up. */
+export interface StopAnswer {
+  /** False when the vendor says by its own 404 that nothing was live. */
+  stopped: boolean
+  /** The vendor's clock when it said so, in whole seconds; null when it did not say. */
+  dateMs: number | null
+}
+
 /** What can be done to people in a meeting. */
 export type StageAction = 'kick' | 'mute'
 
@@ -52,10 +60,16 @@ export interface Errand {
 export interface Provider {
   /** A lost answer may still have started a livestream. @throws LiveElsewhere, MeetingNotFound */
   start(meetingId: string, wish: LivestreamWish, signal: AbortSignal): Promise<LivestreamWithKey>
-  /** Null when the vendor shows no active livestream, or doesn't know the meeting: it answers both alike. */
+  /**
+   * Null when the vendor shows no active livestream, or doesn't know the meeting: a 404 of its own, or a 200 without a livestream.
+   * It may show one that is over, and one whose answer names no meeting: then `meeting_id` is missing. A 5xx is thrown as
+   * UpstreamFailed and does not count for the breaker: `findRunning` tells what it meant.
+   */
   findActive(meetingId: string, signal: AbortSignal): Promise<LivestreamWithKey | null>
-  /** False when the vendor says that nothing was live. */
-  stop(meetingId: string, signal: AbortSignal): Promise<boolean>
+  /** All that runs in the account, from its lists of INVOKED and of LIVE livestreams, each to its last page. */
+  findRunning(signal: AbortSignal): Promise<LivestreamWithKey[]>
+  /** Every refusal but the vendor's own 404 is thrown. */
+  stop(meetingId: string, signal: AbortSignal): Promise<StopAnswer>
   /** Null when the vendor has no such livestream. */
   findLivestream(id: string, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions | null>
   /** The meeting's last livestream with a page of its runs; null when there is none, or the contract has no such list. */
@@ -102,6 +116,16 @@ export interface UpstreamStatus {
   breaker: 'closed' | 'open'
 }
 
+/** What an account has shown of its ways. Kept over a restart (`record.ts`). */
+export interface VendorHabits {
+  /** It has refused a second start with 409: then one look at its lists is enough before a start. */
+  readonly refusesSecondStart: boolean
+  noteSecondStartRefused(): void
+  /** It has answered 5xx for a meeting with nothing live three times while its lists could be read: ask the lists first, for an hour. */
+  readonly failsWhenNothingIsLive: boolean
+  noteFailedWhenNothingWasLive(): void
+}
+
 /** A vendor account that Livegate has credentials for, with the one quota that all its calls share. */
 export interface Upstream {
   /** The tenant that owns all its meetings; null when they are assigned one by one. */
@@ -115,6 +139,9 @@ export interface Upstream {
    * none, else what puts them to use. @throws as a read does
    */
   chooseCredential(all: readonly Secret[], signal: AbortSignal): Promise<(() => void) | null>
+  readonly habits: VendorHabits
+  /** The vendor's clock now, in epoch ms as far as the `Date` of its answers tells; null before its first answer. */
+  vendorNowMs(): number | null
   /** Which of the configured credentials is in use, and whether the vendor has refused it last. */
   credential(): { position: number; isRefused: boolean }
   /** What is left of the quota, and whether the vendor is asked at all; for the operator. */

@@ -43,13 +43,14 @@ t.test('saying whether it happened keeps everything else of a failure', async t 
     cause: new Error('inside'),
     details: [{ field: 'body.name', message: 'is too long' }],
     upstreamStatus: 504,
+    upstreamReason: 'try again',
     retryAfterSeconds: 7,
     message: 'The provider said nothing'
   }
   for (const outcome of ['not_sent', 'failed', 'unknown'] as const) {
     const said = withOutcome(new UpstreamTooLate(options), outcome)
-    const { cause, details, upstreamStatus, retryAfterSeconds, message, status, type } = said
-    t.strictSame({ cause, details, upstreamStatus, retryAfterSeconds, message }, options)
+    const { cause, details, upstreamStatus, upstreamReason, retryAfterSeconds, message, status, type } = said
+    t.strictSame({ cause, details, upstreamStatus, upstreamReason, retryAfterSeconds, message }, options)
     t.strictSame({ status, type, outcome: said.outcome }, { status: 504, type: 'upstream_too_late', outcome })
     t.ok(said instanceof Failure)
   }

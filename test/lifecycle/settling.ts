@@ -56,7 +56,7 @@ export async function settling(t: TestContext) {
     findLivestream: async () => null,
     async stop(id) {
       await vendor.beforeStop()
-      return ask(`stop ${id}`, () => vendor.stops)
+      return ask(`stop ${id}`, () => ({ stopped: vendor.stops, dateMs: null }))
     }
   }
   const forgotten: string[] = []

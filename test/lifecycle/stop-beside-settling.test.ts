@@ -48,7 +48,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
         vendor.started = run
         t.ok(await settle(start))
       }
-      return true
+      return { stopped: true, dateMs: null }
     }
   }
   const unrecorded = async <T>(_mutation: unknown, work: () => Promise<Done<T>>): Promise<T> => (await work()).value

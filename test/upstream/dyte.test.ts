@@ -32,7 +32,7 @@ for (const world of worlds) {
   t.test(`the whole life of a livestream under contract ${contract}, lists as in the ${world.lists}`, async t => {
     const { provider, simulator, meeting } = await account(t, world)
     t.equal(await provider.findActive(meeting, soon()), null, 'nothing is live')
-    t.equal(await provider.stop(meeting, soon()), false, 'and nothing can be stopped')
+    t.equal((await provider.stop(meeting, soon())).stopped, false, 'and nothing can be stopped')
 
     const started = await provider.start(meeting, { name: 'friday-show' }, soon())
     t.match(started, { status: 'INVOKED', meeting_id: meeting, ingest_server: String, playback_url: String })
@@ -49,7 +49,7 @@ for (const world of worlds) {
     )
     t.equal(found?.paging.total_count, contract === 'L1' ? 0 : 1)
 
-    t.equal(await provider.stop(meeting, soon()), true)
+    t.equal((await provider.stop(meeting, soon())).stopped, true)
     t.equal(await provider.findActive(meeting, soon()), null)
     const ended = await provider.findLivestream(started.id, firstPage, soon())
     t.equal(ended?.livestream.status, contract === 'L1' ? 'OFFLINE' : 'IDLE')
@@ -71,21 +71,21 @@ t.test('what the vendor does not have is null for a read and a failure for a cha
   t.equal(await provider.findMeeting(missing, soon()), null)
   t.equal(await provider.findActive(missing, soon()), null)
   t.equal(await provider.findLivestream(missing, firstPage, soon()), null)
-  t.equal(await provider.stop(missing, soon()), false)
+  t.equal((await provider.stop(missing, soon())).stopped, false)
   await t.rejects(provider.updateMeeting(missing, { title: 'x' }, soon()), MeetingNotFound)
   await t.rejects(provider.start(missing, {}, soon()), MeetingNotFound)
 })
 
 t.test('a vendor that answers a second start or a fruitless stop with 200 is understood', async t => {
   const { provider, meeting } = await account(t, { startWhileLive: '200', stopWithNothingLive: '200' })
-  t.equal(await provider.stop(meeting, soon()), true)
+  t.equal((await provider.stop(meeting, soon())).stopped, true)
   const first = await provider.start(meeting, {}, soon())
   t.equal((await provider.start(meeting, {}, soon())).id, first.id)
 })
 
 t.test('a fruitless stop that is a conflict is no failure', async t => {
   const { provider, meeting } = await account(t, { stopWithNothingLive: '409' })
-  t.equal(await provider.stop(meeting, soon()), false)
+  t.equal((await provider.stop(meeting, soon())).stopped, false)
 })
 
 t.test("a page of a livestream's runs is asked for with the vendor's own words", async t => {
