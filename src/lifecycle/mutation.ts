@@ -15,6 +15,8 @@ export interface Mutation {
   meetingId: string | null
   /** Of an operation on a livestream that is known by its own id. */
   livestreamId?: string
+  /** What the vendor's clock says now, as far as we know it. */
+  vendorAtMs?: number | null
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
 }
@@ -33,7 +35,8 @@ export interface Done<T> {
 }
 
 /** The row of a mutation that is about to be sent. */
-export function operationOf({ caller, kind, upstream, meetingId, livestreamId }: Mutation, nowMs: number): Operation {
+export function operationOf(mutation: Mutation, nowMs: number): Operation {
+  const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs } = mutation
   return {
     id: randomUUID(),
     tenantId: caller.tenant.id,
@@ -45,7 +48,12 @@ export function operationOf({ caller, kind, upstream, meetingId, livestreamId }:
     state: 'sent',
     requestId: caller.requestId,
     sentAtMs: nowMs,
+    vendorAtMs: vendorAtMs ?? null,
+    sentAgainAtMs: null,
     settledAtMs: null,
+    openStartId: null,
+    upstreamStatus: null,
+    reason: null,
     idempotency: caller.idempotency,
     answer: null
   }

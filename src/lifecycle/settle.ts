@@ -100,11 +100,12 @@ export function settler(deps: SettleDeps): Settle {
     return motion.inTurn(meeting.id, async () => {
       // While it waited for its turn somebody may have started again.
       if (await isSettled(operation)) return true
-      if (await operations.startedSince(meeting.id, operation.sentAtMs)) return overtake(operation)
+      if (await operations.startedSince(operation)) return overtake(operation)
       if (!(await deps.holds(meeting))) return giveUp(operation, 'The meeting is no longer the one of this tenant')
       // Of several the last one is repeated, and speaks for all.
       const stops = await operations.unconfirmedStops(meeting.id)
-      if (stops.some(({ sentAtMs }) => sentAtMs > operation.sentAtMs)) return false
+      const place = stops.findIndex(({ id }) => id === operation.id)
+      if (place >= 0 && place < stops.length - 1) return false
       // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
       const openStart = await operations.openStart(meeting.id)
       const signal = deadline()
@@ -130,7 +131,7 @@ export function settler(deps: SettleDeps): Settle {
     signal: AbortSignal
   ): Promise<boolean> {
     // What became of a start that was open when the stop was sent is what the stop was for, however late it began.
-    if (await operations.hadOpenStart(meeting.id, stop.sentAtMs)) return false
+    if (await operations.hadOpenStart(stop)) return false
     return beganAfter(providerOf(upstreams, meeting, 'stop'), active.id, stop.sentAtMs, signal)
   }
 

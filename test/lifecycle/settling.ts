@@ -114,7 +114,12 @@ export function operationOf(kind: OperationKind, clock: ManualClock, how: Partia
     state: 'sent',
     requestId: 'r1',
     sentAtMs: clock.now(),
+    vendorAtMs: null,
+    sentAgainAtMs: null,
     settledAtMs: null,
+    openStartId: null,
+    upstreamStatus: null,
+    reason: null,
     idempotency: null,
     answer: null,
     ...how

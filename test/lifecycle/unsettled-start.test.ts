@@ -62,7 +62,12 @@ t.test(
           requestId: 'before-the-crash',
           upstream: 'default',
           sentAtMs: Date.now(),
+          vendorAtMs: null,
+          sentAgainAtMs: null,
           settledAtMs: null,
+          openStartId: null,
+          upstreamStatus: null,
+          reason: null,
           idempotency: null,
           answer: null
         })
