@@ -31,6 +31,10 @@ export interface Done<T> {
   /** Of a meeting that the work has made. */
   meetingId?: string
   streamKeyRevealed?: boolean
+  /** The caller is answered, but something may still go on: the operation stays open until a later look agrees. */
+  isWatched?: boolean
+  /** What the caller is told instead of `data`. */
+  failure?: Failure
   statements?: Statement[]
 }
 

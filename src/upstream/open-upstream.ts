@@ -118,7 +118,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   return {
     dedicatedTo,
     habits,
-    vendorNowMs: () => vendorClock.now(),
+    vendorNowMs: bound => vendorClock.now(bound),
     on: errand => provider((question, expected) => send(errand, question, expected)),
     probe: signal => isTaken(send(operator, { ...harmless, signal })),
     credential: () => ({ position: credentials.position, isRefused }),

@@ -53,9 +53,10 @@ t.test('a browser that is faster than our look: the vendor says 409, the caller 
   t.equal(reply.json().data.id, theirs.id)
 })
 
-t.test('a vendor that says 409 and shows no livestream is a 409, and the next start goes on', async t => {
+t.test('a vendor that says 409 twice and shows no livestream is a 409, and the next start goes on', async t => {
   const { asAcme, meeting, simulator } = await gateway(t)
-  simulator.failNext({ match: { method: 'POST' }, status: 409, body: {} })
+  const refused = { match: { method: 'POST' }, status: 409, body: {} }
+  simulator.failNext([refused, refused])
   const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   t.equal(reply.statusCode, 409)
   t.equal(reply.json().error.type, 'already_live')
@@ -85,7 +86,8 @@ t.test('a vendor that says 409 and then cannot be asked: the start failed, and t
   simulator.failNext([
     { match: { method: 'POST' }, status: 409, body: {} },
     { match: { method: 'GET' } }, // the look before the start
-    { match: { method: 'GET' }, status: 503 }
+    { match: { method: 'GET' }, status: 503 },
+    { match: { method: 'GET' }, status: 503 } // the lists that are asked instead
   ])
   const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   t.equal(reply.statusCode, 502)

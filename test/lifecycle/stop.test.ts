@@ -78,7 +78,8 @@ t.test('a vendor that says "nothing live" and then cannot be asked: the outcome 
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   simulator.failNext([
     { match: { method: 'POST' }, status: 404, body: {} },
-    { match: { method: 'GET' }, status: 503 }
+    { match: { method: 'GET' }, status: 503 },
+    { match: { method: 'GET' }, status: 503 } // the lists that are asked instead
   ])
   const reply = await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
   t.equal(reply.statusCode, 502)

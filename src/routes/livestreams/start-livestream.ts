@@ -36,10 +36,10 @@ const rule = { scope: 'livestreams:start', limit: 'write' } as const
 
 export function startLivestream(app: Api, { start }: { start: StartOnce }): void {
   app.post('/meetings/:meeting_id/livestreams', { schema, config: { rule } }, async (request, reply) => {
-    const { livestream, started } = await start(request.caller, request.meeting, request.body)
+    const { livestream, how } = await start(request.caller, request.meeting, request.body)
     const shown = shownTo(request.caller, livestream)
     request.streamKeyRevealed = revealsKey(shown)
     if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
-    return reply.code(started ? 201 : 200).send({ success: true, data: shown })
+    return reply.code(how === 'started' ? 201 : 200).send({ success: true, data: shown })
   })
 }

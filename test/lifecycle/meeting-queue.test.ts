@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Motion } from '../../src/lifecycle/motion.ts'
+import { MeetingQueue } from '../../src/lifecycle/meeting-queue.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
@@ -14,7 +14,7 @@ t.test('the last word counts: stop, start, stop leaves nothing live, and start, 
   const first = asAcme('POST', stopPath)
   await until(() => posts(stopPath) === 1)
   const between = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-  await new Promise(resolve => setTimeout(resolve, 50)) // the start is in the lane
+  await new Promise(resolve => setTimeout(resolve, 50)) // the start is in the queue
   const last = await asAcme('POST', stopPath)
   t.strictSame([(await first).statusCode, (await between).statusCode, last.statusCode], [200, 201, 200])
   t.equal(posts(stopPath), 2)
@@ -25,7 +25,7 @@ t.test('the last word counts: stop, start, stop leaves nothing live, and start, 
   const begun = asGlobex('POST', startPath)
   await until(() => posts(startPath) === 1)
   const ended = asGlobex('POST', `/v2/meetings/${otherMeeting}/active-livestream/stop`)
-  await new Promise(resolve => setTimeout(resolve, 50)) // the stop is in the lane
+  await new Promise(resolve => setTimeout(resolve, 50)) // the stop is in the queue
   const again = await asGlobex('POST', startPath)
   t.strictSame([(await begun).statusCode, (await ended).statusCode, again.statusCode], [201, 200, 201])
   t.equal(stateOf(otherMeeting), 'LIVE')
@@ -40,7 +40,7 @@ t.test('who has waited is asked again: a meeting that was given away meanwhile i
   const stopping = asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
   await until(() => simulator.journal.length > before)
   const waiting = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-  await new Promise(resolve => setTimeout(resolve, 50)) // the start is in the lane
+  await new Promise(resolve => setTimeout(resolve, 50)) // the start is in the queue
   await meetingsIn(store).release(meeting, Date.now())
   await meetingsIn(store).assign('globex', 'default', [meeting], Date.now())
   await directory.pull()
@@ -51,16 +51,16 @@ t.test('who has waited is asked again: a meeting that was given away meanwhile i
   t.equal((await asGlobex('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404, 'nothing runs')
 })
 
-t.test('idle waits for everything in the lanes', async t => {
-  const motion = new Motion<string, string>()
+t.test('idle waits for everything in the queues', async t => {
+  const queue = new MeetingQueue<string, string>()
   const starting = Promise.withResolvers<string>()
   const order: string[] = []
-  const start = motion.start('m', () => starting.promise)
-  const stop = motion.stop('m', async waited => {
+  const start = queue.start('m', () => starting.promise)
+  const stop = queue.stop('m', async ({ waited }) => {
     order.push(`stopped, waited: ${waited}`)
     return 'stopped'
   })
-  const idle = motion.idle().then(() => order.push('idle'))
+  const idle = queue.idle().then(() => order.push('idle'))
   starting.reject(new Error('the start failed'))
   await t.rejects(start, { message: 'the start failed' })
   t.strictSame(await stop, { result: 'stopped', led: true })
