@@ -8,8 +8,8 @@ import { until } from '../support/until.ts'
 
 /** Between gateway and vendor, so that a test decides when the vendor hears something: no delay has to be long enough. */
 export interface Door {
-  /** Requests whose line begins so wait here from now on; without it all do. */
-  hold(begin?: string): void
+  /** Requests whose line begins so wait here from now on; without a word all do. */
+  hold(...begins: string[]): void
   /** What waits: requests as `METHOD target`, and what follows them. */
   held(): string[]
   release(): void
@@ -58,16 +58,16 @@ export async function gatewayBehindDoor(t: TestContext, options: WorldOptions = 
 async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { url: string }> {
   const sockets = new Set<Socket>()
   const waiting: { bytes: Buffer; to: Socket }[] = []
-  let holding: string | null = null
+  let holding: string[] = []
   let port = 0
   let server: Server
   const door = {
-    hold(begin = '') {
-      holding = begin
+    hold(...begins: string[]) {
+      holding = begins.length > 0 ? begins : ['']
     },
     held: () => waiting.map(({ bytes }) => bytes.toString().split(' HTTP', 1)[0] ?? ''),
     release() {
-      holding = null
+      holding = []
       for (const { bytes, to } of waiting.splice(0)) to.write(bytes)
     },
     shut() {
@@ -88,7 +88,7 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
           })
         }
         caller.on('data', bytes => {
-          const waits = holding !== null && bytes.toString().startsWith(holding)
+          const waits = holding.some(begin => bytes.toString().startsWith(begin))
           // What follows on the same connection belongs to it.
           if (waits || waiting.some(({ to }) => to === vendor)) waiting.push({ bytes, to: vendor })
           else vendor.write(bytes)
