@@ -12,6 +12,10 @@ export interface Door {
   hold(...begins: string[]): void
   /** What waits: requests as `METHOD target`, and what follows them. */
   held(): string[]
+  /** The vendor has done its work, and its answers to such requests wait here from now on. */
+  holdAnswers(begin: string): void
+  heldAnswers(): number
+  /** Whatever waits goes on. */
   release(): void
   /** No new connection comes to stand; those that stand go on. */
   shut(): void
@@ -59,6 +63,8 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
   const sockets = new Set<Socket>()
   const waiting: { bytes: Buffer; to: Socket }[] = []
   let holding: string[] = []
+  let holdingAnswers: string | null = null
+  const waitingAnswers: { bytes: Buffer; to: Socket }[] = []
   let port = 0
   let server: Server
   const door = {
@@ -66,8 +72,14 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
       holding = begins.length > 0 ? begins : ['']
     },
     held: () => waiting.map(({ bytes }) => bytes.toString().split(' HTTP', 1)[0] ?? ''),
+    holdAnswers(begin: string) {
+      holdingAnswers = begin
+    },
+    heldAnswers: () => waitingAnswers.length,
     release() {
       holding = []
+      holdingAnswers = null
+      for (const { bytes, to } of waitingAnswers.splice(0)) to.write(bytes)
       for (const { bytes, to } of waiting.splice(0)) to.write(bytes)
     },
     shut() {
@@ -87,13 +99,19 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
             other.destroy()
           })
         }
+        let request = ''
         caller.on('data', bytes => {
+          request = bytes.toString()
           const waits = holding.some(begin => bytes.toString().startsWith(begin))
           // What follows on the same connection belongs to it.
           if (waits || waiting.some(({ to }) => to === vendor)) waiting.push({ bytes, to: vendor })
           else vendor.write(bytes)
         })
-        vendor.pipe(caller)
+        vendor.on('data', bytes => {
+          const waits = holdingAnswers !== null && request.startsWith(holdingAnswers)
+          if (waits || waitingAnswers.some(({ to }) => to === caller)) waitingAnswers.push({ bytes, to: caller })
+          else caller.write(bytes)
+        })
       })
       server.listen(port, '127.0.0.1')
       await once(server, 'listening')
