@@ -7,6 +7,7 @@ import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { manualClock } from '../support/clock.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { gateway } from '../support/gateway.ts'
+import { shortDeadlineMs } from '../support/short-deadline.ts'
 import { until } from '../support/until.ts'
 import { isEnvelope } from './helper.ts'
 import { aRequest, isReplay, type MutatingRoute, mutatingRoutes } from './mutating.ts'
@@ -25,7 +26,7 @@ const isRepeated = ({ operationId }: MutatingRoute): boolean => /^(stop|enable|d
 const isFinal = (route: MutatingRoute): boolean => !isRepeated(route) && route.operationId !== 'startLivestream'
 const stopped = { success: true, data: { message: 'Stopped live stream successfully' } }
 /** Settling goes on behind the answers, with growing pauses. */
-const settlingMs = 20_000
+const settlingMs = 60_000
 
 const lost: [string, Fault][] = [
   ['500', { status: 500 }],
@@ -137,7 +138,7 @@ t.test(
 )
 
 t.test('a vendor that says nothing in time: 504, and under the key what it came to', async t => {
-  const world = await gateway(inMemory(t))
+  const world = await gateway(inMemory(t), { config: { deadlineMs: 5 * (await shortDeadlineMs(t)) } })
   await Promise.all(
     routes.map(async route => {
       const { vendor, call } = await aRequest(world, route)
