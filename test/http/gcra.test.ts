@@ -1,11 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { FastifyRateLimitStore } from '@fastify/rate-limit'
-import fc from 'fast-check'
 import t from 'tap'
 import { parseRateLimit, refillSeconds } from '../../src/domain/rate-limit.ts'
 import { type GcraOptions, gcraStore } from '../../src/http/gcra.ts'
 import { manualClock } from '../support/clock.ts'
+import fc from '../support/properties.ts'
 
 interface Decision {
   allowed: boolean
