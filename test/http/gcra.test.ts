@@ -128,9 +128,7 @@ t.test('in any window as long as the limit is, no more pass than its calls and o
       return until - i <= limit.calls + limit.burst
     })
   })
-  const seed = Math.trunc(Math.random() * 2 ** 31)
-  t.comment(`seed ${seed}`)
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 100, seed }), `seed ${seed}`)
+  t.doesNotThrow(() => fc.assert(property))
 })
 
 t.test(

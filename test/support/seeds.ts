@@ -14,6 +14,11 @@ export const seeds = {
   campaigns: process.env.LIVEGATE_SEED ?? fixed.campaigns
 }
 
+/** Says how to make the choices of a campaign again. */
+export function printSeed(t: { comment(text: string): void }): void {
+  t.comment(`LIVEGATE_SEED=${seeds.campaigns}`)
+}
+
 /** A number of 32 bits for whatever has this name. */
 export function seedOf(kind: keyof typeof seeds, name: string): number {
   return Number.parseInt(hash('sha256', `${seeds[kind]} ${name}`).slice(0, 8), 16)
