@@ -16,6 +16,7 @@ import { type LimitOptions, limits } from './http/rate-limit.ts'
 import { decorateRequests, plainId } from './http/request.ts'
 import { fromSecondMount } from './http/second-mount.ts'
 import { security } from './http/security.ts'
+import { compiledOnce } from './http/serializer.ts'
 import { tenantsInFlight } from './http/tenants-in-flight.ts'
 import { refuseUnknown, validator } from './http/validator.ts'
 import type { ActiveReads } from './lifecycle/active-reads.ts'
@@ -114,6 +115,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     // Longer than any request line can be, so that every id meets its pattern and none another refusal.
     routerOptions: { maxParamLength: 16 * 1024 },
     rewriteUrl: fromSecondMount,
+    schemaController: { compilersFactory: { buildSerializer: compiledOnce } },
     // What is not even an address is nobody's call: it counts like those without a key.
     frameworkErrors: (error, request, reply) =>
       limit.address(request, reply).then(

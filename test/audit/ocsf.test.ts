@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Compile } from 'typebox/compile'
 import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
 import { AuditEvent, auditOutcomes } from '../../src/domain/audit-event.ts'
+import fc from '../support/properties.ts'
 
 const schema = Compile(AuditEvent)
 const keyFingerprint = 'c0ffee'.padEnd(32, '0')

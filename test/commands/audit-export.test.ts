@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import fc from 'fast-check'
 import t from 'tap'
 import { toAuditEvent } from '../../src/audit/ocsf.ts'
 import { define } from '../../src/cli.ts'
@@ -11,6 +10,7 @@ import { auditEventsIn } from '../../src/store/audit-events.ts'
 import type { Store } from '../../src/store/store.ts'
 import { commandLine, refused, runProcess } from '../support/cli.ts'
 import { addTenant, type TestContext } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 import { openSnapshot, openStoreHere } from '../support/store.ts'
 
 const noonMs = Date.parse('2026-11-20T12:00:00Z')

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
-import fc from 'fast-check'
 import t from 'tap'
 import { contains, neighbourhood, parseAddress, parseNetwork } from '../../src/domain/address.ts'
+import fc from '../support/properties.ts'
 
 const v4 = fc.ipV4()
 const v6 = fc.ipV6()

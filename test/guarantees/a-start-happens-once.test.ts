@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import type { Fault } from '../../src/simulator/simulator.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 import { shortDeadlineMs } from '../support/short-deadline.ts'
 import { until } from '../support/until.ts'
 

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { documentedRoutes, fill, type RawSocket, rawSocket } from '../http/helper.ts'
 import { mounted } from '../http/mounts.ts'
 import { gateway } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 
 /**
  * Bar E2: whatever stands where an id belongs, the vendor never sees a request outside of the templates. Targets are sent byte

@@ -1,8 +1,8 @@
 import { deepStrictEqual } from 'node:assert/strict'
-import fc from 'fast-check'
 import t from 'tap'
 import { UpstreamMalformed } from '../../src/domain/failures.ts'
 import { readLivestream, readLivestreamWithSessions, readMeeting, readMessage } from '../../src/upstream/contract.ts'
+import fc from '../support/properties.ts'
 
 const id = '2b7f6c1e-88a1-4c8f-9a3d-0e5b1c2d3f04'
 const meeting_id = '7f0d3c52-1a54-4f5e-9c0e-3b6a5d6b7a01'
