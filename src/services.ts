@@ -64,7 +64,8 @@ export function services({
   clock,
   ending
 }: Parts) {
-  const { engine } = store
+  // Whatever decides over the life of an operation is written in order.
+  const engine = { write: repairs.write.bind(repairs) }
   const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
   const { deadline, bounded } = deadlines(deadlineMs, ending)
   const auditEvents = audited.events
@@ -84,6 +85,7 @@ export function services({
   const forget = (id: string): void => directory.forget(id)
   const appendEvent = rollup.append.bind(rollup)
   const repair = repairs.add.bind(repairs)
+  const late = repairs.behind.bind(repairs)
   const allowed = stillAllowed({ directory, clock })
   const motion = new Motion<Started, Stopped>()
   const shared = {
@@ -113,7 +115,7 @@ export function services({
     settleMs
   })
   const settleLater = openOperations.add.bind(openOperations)
-  const recorded = recorder({ ...shared, repair, settleLater, forget, log })
+  const recorded = recorder({ ...shared, repair, late, settleLater, forget, log })
   const acting = {
     ...shared,
     settle,

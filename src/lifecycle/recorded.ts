@@ -10,11 +10,14 @@ import { Lateness } from './lateness.ts'
 import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, subjectOf } from './mutation.ts'
 
 export interface RecorderDeps {
+  /** Writes in order: nothing before what waits to be repaired. */
   engine: Pick<Engine, 'write'>
   operations: Pick<Operations, 'sent' | 'ended'>
   auditEvents: Pick<AuditEvents, 'append'>
   /** Takes what could not be written, and tries again until the store does. */
   repair(statements: Statement[]): void
+  /** Takes note of an intent that was sent on before it is written: what comes later is written later. */
+  late(written: Promise<unknown>): void
   /** An operation whose outcome is unknown, and can be found out. */
   settleLater(operation: Operation): void
   /** Forgets what memory knows of a livestream whose row was written. */
@@ -44,7 +47,7 @@ export interface Recorded {
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
 export function recorder(deps: RecorderDeps): Recorded {
-  const { engine, operations, auditEvents, repair, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
+  const { engine, operations, auditEvents, repair, late, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
   const underWay = new Set<Promise<unknown>>()
   const lateness = new Lateness(writeWithinMs)
 
@@ -154,7 +157,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     if (!(await lateness.isLate(written))) return
     if (goesOn) {
       tellOf(intent)
-      written.catch(cause => keep(sent, intent, cause))
+      late(written.catch(cause => keep(sent, intent, cause)))
     } else {
       const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
       const close = () => [
