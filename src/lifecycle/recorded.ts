@@ -90,6 +90,7 @@ export function recorder(deps: RecorderDeps): Recorded {
         status: failure.status,
         type: failure.type,
         upstreamStatus: failure.upstreamStatus,
+        upstreamReason: failure.upstreamReason,
         durationMs: clock.monotonic() - startedMs
       })
       // The caller hears of the work's failure, not of a second one in writing it down.
