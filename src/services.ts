@@ -54,7 +54,8 @@ export function services({
   clock,
   ending
 }: Parts) {
-  const { engine } = store
+  // Whatever decides over the life of an operation is written in order.
+  const engine = { write: repairs.write.bind(repairs) }
   const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
   const { deadline, bounded } = deadlines(deadlineMs, ending)
   const auditEvents = audited.events

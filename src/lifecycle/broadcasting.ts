@@ -114,7 +114,9 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     clock,
     settleMs
   })
-  const recorded = recorder({ ...deps, repair: deps.repairs.add.bind(deps.repairs), settleLater, forget })
+  const repair = deps.repairs.add.bind(deps.repairs)
+  const late = deps.repairs.behind.bind(deps.repairs)
+  const recorded = recorder({ ...deps, repair, late, settleLater, forget })
   const acting = { ...seeing, queue, recorded, settle }
 
   return {

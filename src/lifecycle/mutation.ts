@@ -70,7 +70,12 @@ export function inUse(cause: UniqueViolation): Failure {
 }
 
 /** How an operation whose work has failed ends, or stands. */
-export function endAfter(outcome: Outcome, failure: Failure, { kind, requestId }: Operation): OperationEnd {
+export function endAfter(outcome: Outcome, failure: Failure, operation: Operation): OperationEnd {
+  const { upstreamStatus, upstreamReason } = failure
+  return { ...standingAfter(outcome, failure, operation), upstreamStatus, reason: upstreamReason }
+}
+
+function standingAfter(outcome: Outcome, failure: Failure, { kind, requestId }: Operation): OperationEnd {
   if (outcome === 'not_sent') return { state: 'failed', freesKey: true }
   const answer = {
     status: failure.status,

@@ -10,11 +10,14 @@ import { Lateness } from './lateness.ts'
 import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, subjectOf } from './mutation.ts'
 
 export interface RecorderDeps {
+  /** Writes in order: nothing before what waits to be repaired. */
   engine: Pick<Engine, 'write'>
   operations: Pick<Operations, 'sent' | 'sentAgain' | 'ended'>
   auditEvents: Pick<AuditEvents, 'append'>
   /** Takes what could not be written, and tries again until the store does. */
   repair(statements: Statement[]): void
+  /** Takes note of an intent that was sent on before it is written: what comes later is written later. */
+  late(written: Promise<unknown>): void
   /** An operation whose outcome is unknown, and can be found out. @param sentAtMs on the monotonic clock */
   settleLater(operation: Operation, sentAtMs: number): void
   /** Forgets what memory knows of a livestream whose row was written. */
@@ -60,7 +63,7 @@ export interface Recorded {
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
 export function recorder(deps: RecorderDeps): Recorded {
-  const { engine, operations, auditEvents, repair, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
+  const { engine, operations, auditEvents, repair, late, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
   const underWay = new Set<Promise<unknown>>()
   const lateness = new Lateness(writeWithinMs)
 
@@ -121,11 +124,13 @@ export function recorder(deps: RecorderDeps): Recorded {
           status: failure.status,
           type: failure.type,
           upstreamStatus: failure.upstreamStatus,
+          upstreamReason: failure.upstreamReason,
           durationMs: durationMs()
         })
         // The caller hears of the work's failure, not of a second one in writing it down.
         const how = endAfter(outcome, failure, operation)
-        await end(operation, freesKey && how.state === 'failed' ? { state: 'failed', freesKey } : how, ending)
+        const freed = freesKey && how.state === 'failed'
+        await end(operation, freed ? { ...how, answer: null, freesKey } : how, ending)
         ended.resolve()
         if (outcome === 'unknown' && canBeSettled(operation.kind)) settleLater(operation, startedMs)
         return error
@@ -138,6 +143,7 @@ export function recorder(deps: RecorderDeps): Recorded {
             status: done.status,
             type: done.failure?.type,
             upstreamStatus: done.failure?.upstreamStatus,
+            upstreamReason: done.failure?.upstreamReason,
             streamKeyRevealed: done.streamKeyRevealed,
             durationMs: durationMs()
           },
@@ -203,7 +209,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     if (!(await lateness.isLate(written))) return
     if (goesOn) {
       tellOf(intent)
-      written.catch(cause => keep(sent, intent, cause))
+      late(written.catch(cause => keep(sent, intent, cause)))
     } else {
       const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
       const close = () => [

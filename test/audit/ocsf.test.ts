@@ -23,6 +23,7 @@ t.test('a whole event of a start, as it is stored', async t => {
     status: 201,
     durationMs: 12.6,
     upstreamStatus: 200,
+    upstreamReason: 'try again',
     streamKeyRevealed: true
   }
   const event = toAuditEvent(subject, ending, 1_795_345_200_000)
@@ -57,6 +58,7 @@ t.test('a whole event of a start, as it is stored', async t => {
       outcome: 'done',
       key_fingerprint: keyFingerprint,
       upstream_status: 200,
+      upstream_reason: 'try again',
       stream_key_revealed: true
     }
   })

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import type { Fault } from '../../src/simulator/simulator.ts'
+import { operationsIn } from '../../src/store/operations.ts'
 import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
@@ -19,6 +21,7 @@ const world = await gatewayBehindDoor(inMemory(t), {
 })
 const { asAcme, simulator, storeFile, withKey, directory, url, door } = world
 const routes = mutatingRoutes(world)
+const operations = operationsIn(world.store)
 const routeOf = (id: string) => routes.find(({ operationId }) => operationId === id) as MutatingRoute
 /** Sent again until it is confirmed. */
 const isRepeated = ({ operationId }: MutatingRoute): boolean => /^(stop|enable|disable)Livestream$/.test(operationId)
@@ -112,6 +115,29 @@ t.test('a stop whose answer was lost: 409 while the meeting is live, else 200, a
     t.strictSame(settled.json(), stopped)
     t.notOk(isLive(meeting))
   }
+})
+
+t.test('a stop whose caller was told is still being watched: under its key the same answer, at once', async t => {
+  const { meeting, vendor, call } = await aRequest(world, routeOf('stopLivestream'))
+  door.hold(vendor.method)
+  simulator.failNext({ match: vendor, status: 500 })
+  const first = call()
+  await until(() => door.held().length > 0)
+  door.release()
+  t.equal(says(await first), '502 upstream_failed unknown')
+  // Nothing gets through any more: who waited for a look would wait for its deadline.
+  door.hold()
+  const [stop] = await operations.unconfirmedStops(meeting)
+  const answer = { status: 200, body: { data: stopped.data } }
+  await world.store.engine.write([operations.ended(stop?.id ?? '', { state: 'unknown', answer }, clock.now())])
+  const again = await Promise.race([call(), sleep(10_000, null)])
+  door.release()
+  if (again === null) return t.fail('it waited for a look')
+  t.ok(isReplay(again))
+  t.strictSame(again.json(), stopped)
+  await until(async () => (await operations.unconfirmedStops(meeting)).length === 0, settlingMs)
+  t.notOk(isLive(meeting))
+  t.equal((await call()).body, again.body)
 })
 
 t.test(
