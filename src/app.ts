@@ -10,6 +10,7 @@ import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
 import { addressReader } from './http/client-address.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
+import { withoutLastSlash } from './http/last-slash.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
 import { type OwnershipDeps, ownership } from './http/ownership.ts'
 import { type LimitOptions, limits } from './http/rate-limit.ts'
@@ -113,7 +114,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     childLoggerFactory: logger => logger,
     // Longer than any request line can be, so that every id meets its pattern and none another refusal.
     routerOptions: { maxParamLength: 16 * 1024 },
-    rewriteUrl: fromSecondMount,
+    rewriteUrl: request => withoutLastSlash(fromSecondMount(request)),
     // What is not even an address is nobody's call: it counts like those without a key.
     frameworkErrors: (error, request, reply) =>
       limit.address(request, reply).then(
