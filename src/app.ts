@@ -8,6 +8,7 @@ import { ShuttingDown } from './domain/failures.ts'
 import { audit } from './http/audit.ts'
 import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
 import { addressReader } from './http/client-address.ts'
+import { dropBodies } from './http/dropped-body.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
 import { withoutLastSlash } from './http/last-slash.ts'
@@ -150,6 +151,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
 
   /** Everything behind a key. */
   const tenantApi = (routes: (api: FastifyInstance) => void) => async (scope: FastifyInstance) => {
+    dropBodies(scope)
     scope.addHook('onRequest', async () => {
       if (deps.draining()) throw new ShuttingDown({ retryAfterSeconds: 1 })
     })

@@ -18,6 +18,7 @@ import {
   UnsupportedMediaType
 } from '../domain/failures.ts'
 import { eitherTimePattern, isoTimePattern } from '../domain/time-range.ts'
+import { giveUpBody } from './dropped-body.ts'
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
 export function errorHandler(app: FastifyInstance): void {
@@ -74,6 +75,7 @@ export function refuseBytes(error: Error & { code?: string }, socket: Socket): v
     socket.destroy()
     return
   }
+  if (giveUpBody(socket)) return
   const { status, type, message } = bytesFailure(error.code).doc
   const id = randomUUID()
   const body = JSON.stringify({ success: false, error: { code: status, type, message, request_id: id } })
