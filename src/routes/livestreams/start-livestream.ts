@@ -13,7 +13,7 @@ import type { StartOnce } from '../../lifecycle/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 
-const pixels = Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Pixels' }))
+const pixels = Type.Optional(Type.Integer({ description: 'Pixels' }))
 
 const schema = {
   operationId: 'startLivestream',
