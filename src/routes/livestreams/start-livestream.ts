@@ -1,12 +1,19 @@
 import { Type } from 'typebox'
 import { revealsKey, shownTo } from '../../domain/caller.ts'
-import { LiveElsewhere, MeetingNotFound, StartUnsettled } from '../../domain/failures.ts'
+import {
+  LiveElsewhere,
+  LivestreamDisabled,
+  MeetingInactive,
+  MeetingNotFound,
+  StartUnsettled,
+  StillStopping
+} from '../../domain/failures.ts'
 import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
 import type { StartOnce } from '../../lifecycle/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 
-const pixels = Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Pixels' }))
+const pixels = Type.Optional(Type.Integer({ description: 'Pixels' }))
 
 const schema = {
   operationId: 'startLivestream',
@@ -28,7 +35,15 @@ const schema = {
   response: {
     201: Answer(LivestreamWithKey, 'Started by this call'),
     200: Answer(LivestreamWithKey, 'The meeting was live already, or another call was starting it'),
-    ...failures(MeetingNotFound, StartUnsettled, LiveElsewhere, ...mutationFailures)
+    ...failures(
+      MeetingNotFound,
+      StartUnsettled,
+      LiveElsewhere,
+      StillStopping,
+      MeetingInactive,
+      LivestreamDisabled,
+      ...mutationFailures
+    )
   }
 }
 
