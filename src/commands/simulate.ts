@@ -20,6 +20,14 @@ export interface SimulateOptions extends JsonOption {
   startWhileLive?: string
   activeDuringInvoked?: string
   stopWithNothingLive?: string
+  stopRefusal?: string
+  nothingLive?: string
+  activeShowsEnded?: boolean
+  stoppingFor?: string
+  restartAfter?: string
+  restartRefusal?: string
+  validation?: string
+  livestreamName?: string
   livestreamId?: string
   lists?: string
   quota?: string
@@ -62,11 +70,14 @@ function toConfigure({ vendor, url, org, key, account, app, token }: Simulator):
   return { credentials: { account, app, token }, lines }
 }
 
-function readOptions({ port, liveAfter, meeting: _meeting, json: _json, ...words }: SimulateOptions): SimulatorOptions {
+function readOptions({ port, meeting: _meeting, json: _json, ...given }: SimulateOptions): SimulatorOptions {
+  const { liveAfter, stoppingFor, restartAfter, ...words } = given
   return {
     ...(words as SimulatorOptions), // each word is checked by the simulator itself, which names what is wrong
     port: wholeNumber('--port', port),
-    ...(liveAfter !== undefined && { liveAfterMs: wholeNumber('--live-after', liveAfter) })
+    ...(liveAfter !== undefined && { liveAfterMs: wholeNumber('--live-after', liveAfter) }),
+    ...(stoppingFor !== undefined && { stoppingForMs: wholeNumber('--stopping-for', stoppingFor) }),
+    ...(restartAfter !== undefined && { restartAfterMs: wholeNumber('--restart-after', restartAfter) })
   }
 }
 

@@ -1,5 +1,3 @@
-import { firstProblem, type Rules } from './rules.ts'
-
 /** What goes back to the caller: an object is sent as JSON, a string as it is, nothing as nothing. */
 export interface Answer {
   status: number
@@ -16,6 +14,15 @@ export class Refusal extends Error {
   }
 }
 
+/** What was sent does not fit. How that is said is a switch: see `World.invalid`. */
+export class Invalid extends Error {
+  readonly part: 'params' | 'query' | 'body'
+  constructor(part: 'params' | 'query' | 'body', message: string) {
+    super(message)
+    this.part = part
+  }
+}
+
 /** The vendor's envelope of a success: `{success, data}`. */
 export function success(data: unknown, status = 200): Answer {
   return { status, body: { success: true, data } }
@@ -24,15 +31,6 @@ export function success(data: unknown, status = 200): Answer {
 /** The vendor's envelope of a failure: `{success, error: {code, message}}`, the code being the HTTP status. */
 export function failure(status: number, message: string): Answer {
   return { status, body: { success: false, error: { code: status, message } } }
-}
-
-/**
- * Checks the fields of a vendor body. Fields without a rule are ignored: what the vendor does with them is not confirmed.
- * @throws Refusal 400 in the form `BAD_REQUEST: "name" must be …`, like the vendor's webhook validation.
- */
-export function checkBody(rules: Rules, body: Record<string, unknown>): void {
-  const problem = firstProblem(rules, body)
-  if (problem) throw new Refusal(400, `BAD_REQUEST: ${problem.message}`)
 }
 
 /** ISO 8601 with milliseconds and Z, as every time in the vendor's answers. */

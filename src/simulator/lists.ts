@@ -1,19 +1,22 @@
-import { Refusal } from './answers.ts'
+import { Invalid } from './answers.ts'
 
-/** The vendor's `paging`: offsets count from 1 (contract section 4.4), and are 0 when the page is empty. */
+/** The vendor's `paging`: offsets count from 1 (contract section 4.4). An empty page ends before it starts: 1 and 0 where there is nothing. */
 export interface Paging {
   total_count: number
   start_offset: number
   end_offset: number
 }
 
+/** As many as were met to be honoured. Whether more are refused, honoured or cut off like here is not known. */
+const mostPerPage = 100
+
 /** `page_no` from 1 and `per_page`, which is 10 by default: the vendor's own default is not confirmed. */
 export function paged<T>(items: T[], query: URLSearchParams): { page: T[]; paging: Paging } {
-  const perPage = wholeNumber(query, 'per_page', 10, 1)
+  const perPage = Math.min(wholeNumber(query, 'per_page', 10, 1), mostPerPage)
   const skipped = (wholeNumber(query, 'page_no', 1, 1) - 1) * perPage
   const page = items.slice(skipped, skipped + perPage)
-  const [start_offset, end_offset] = page.length > 0 ? [skipped + 1, skipped + page.length] : [0, 0]
-  return { page, paging: { total_count: items.length, start_offset, end_offset } }
+  const paging = { total_count: items.length, start_offset: skipped + 1, end_offset: skipped + page.length }
+  return { page, paging }
 }
 
 /** L1's page: `limit` 10 and `offset` 0 by default (contract section 3). */
@@ -31,20 +34,20 @@ export function pagedL1<T>(items: T[], query: URLSearchParams): { page: T[]; hea
   return { page: items.slice(offset, offset + limit), head }
 }
 
-/** @throws Refusal 400 naming the parameter. */
+/** @throws Invalid naming the parameter. */
 export function wholeNumber(query: URLSearchParams, name: string, fallback: number, from: number): number {
   const value = query.get(name)
   if (value === null) return fallback
   if (/^\d{1,9}$/.test(value) && Number(value) >= from) return Number(value)
-  throw new Refusal(400, `BAD_REQUEST: "${name}" must be a number larger than or equal to ${from}`)
+  throw new Invalid('query', `"${name}" must be a number larger than or equal to ${from}`)
 }
 
-/** One of a few words, or null when the parameter is absent. @throws Refusal 400 naming the parameter. */
+/** One of a few words, or null when the parameter is absent. @throws Invalid naming the parameter. */
 export function word<Word extends string>(query: URLSearchParams, name: string, words: readonly Word[]): Word | null {
   const value = query.get(name)
   const found = words.find(one => one === value)
   if (value === null || found !== undefined) return found ?? null
-  throw new Refusal(400, `BAD_REQUEST: "${name}" must be one of [${words.join(', ')}]`)
+  throw new Invalid('query', `"${name}" must be one of [${words.join(', ')}]`)
 }
 
 /** `start_time` and `end_time`, both included. Which time of an item they mean is not confirmed: here, when it began. */
@@ -67,7 +70,7 @@ function time(query: URLSearchParams, name: string, parse: (text: string) => num
   const value = query.get(name)
   if (value === null) return null
   const at = parse(value)
-  if (Number.isNaN(at)) throw new Refusal(400, `BAD_REQUEST: "${name}" must be a valid ISO 8601 date`)
+  if (Number.isNaN(at)) throw new Invalid('query', `"${name}" must be a valid ISO 8601 date`)
   return at
 }
 

@@ -1,16 +1,17 @@
-import { type Answer, checkBody, Refusal, success } from './answers.ts'
+import { type Answer, Refusal, success } from './answers.ts'
 import { inTime, type Paging, paged, pagedL1, sorted, word } from './lists.ts'
 import { type Livestream, newStreamKey, runningRun } from './livestream.ts'
 import type { Call, Routes } from './route.ts'
-import { nullable, type Rules, text } from './rules.ts'
+import { nullable, type Rules, string, text } from './rules.ts'
 import { createdL2, type LivestreamSession, livestreamL1, livestreamL2, sessionL2 } from './shapes.ts'
-import { known, type World } from './state.ts'
+import type { World } from './state.ts'
 
 const namePattern = /^[a-zA-Z0-9-_]*$/
 
-/** `name` of a livestream, contract section 3: no limit of its length is known. */
-export const livestreamName: Rules = {
-  name: nullable(text(`a string with the pattern ${namePattern.source}`, value => namePattern.test(value)))
+/** `name` of a livestream: whether its published pattern holds is a switch, and no limit of its length is known. */
+export function livestreamName({ settings }: World): Rules {
+  const inPattern = text(`a string with the pattern ${namePattern.source}`, value => namePattern.test(value))
+  return { name: nullable(settings.livestreamName === 'any' ? string : inPattern) }
 }
 
 /** Livestreams by their own id, in both contracts (contract sections 3 and 4.3). */
@@ -40,12 +41,12 @@ function routesL2(world: World): Routes {
     'GET /livestreams/{id}': ({ id, query }) => oneL2(world, world.livestream(id), query),
     'GET /livestreams/{id}/active-livestream-session': ({ id }) => {
       const livestream = world.livestream(id)
-      const run = runningRun(livestream)
+      const run = runningRun(livestream, world.now())
       if (!run) throw new Refusal(404, `No active livestream session found for livestream_id ${id}`)
       return success({ livestream: livestreamL2(world, livestream), session: sessionL2(world, run) })
     },
     'GET /livestreams/sessions/{id}': ({ id }) =>
-      success(sessionL2(world, known(world.runs.get(id), 'livestream session', id))),
+      success(sessionL2(world, world.find(world.runs, 'livestream session', id))),
     'PUT /livestreams/{id}/enable': call => success(withOrg(edit(call, { disabled: false }))),
     'PUT /livestreams/{id}/disable': call => {
       const livestream = withOrg(edit(call, { disabled: true }))
@@ -59,7 +60,7 @@ function routesL2(world: World): Routes {
 }
 
 function create(world: World, body: Record<string, unknown>): Livestream {
-  checkBody(livestreamName, body)
+  world.checkBody(livestreamName(world), body)
   return world.addLivestream(null, (body.name as string | null | undefined) ?? null)
 }
 

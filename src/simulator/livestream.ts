@@ -12,7 +12,9 @@ export interface Run {
   invokedAt: number
   /** When it turns, or would have turned, LIVE. */
   liveAt: number
+  /** When it ends or ended; null while nobody has stopped it. A stop that was confirmed may take its time: then it lies ahead. */
   stoppedAt: number | null
+  /** How, from then on. */
   ending: 'IDLE' | 'ERRORED' | null
 }
 
@@ -54,14 +56,19 @@ export function newLivestream(
   }
 }
 
-/** The run that has not ended, INVOKED or LIVE. */
-export function runningRun({ runs }: Livestream): Run | undefined {
-  return runs.findLast(run => run.stoppedAt === null)
+/** When the run ended; null while it goes on, also when it has been stopped already. */
+export function endedAt({ stoppedAt }: Run, at: number): number | null {
+  return stoppedAt !== null && stoppedAt <= at ? stoppedAt : null
 }
 
-/** When the run became LIVE; null when it has not yet, or was stopped before. */
+/** The run that has not ended, INVOKED or LIVE. */
+export function runningRun({ runs }: Livestream, at: number): Run | undefined {
+  return runs.findLast(run => endedAt(run, at) === null)
+}
+
+/** When the run became LIVE; null when it has not yet, or ended before. */
 export function wentLiveAt(run: Run, at: number): number | null {
-  return run.liveAt <= (run.stoppedAt ?? at) ? run.liveAt : null
+  return run.liveAt <= (endedAt(run, at) ?? at) ? run.liveAt : null
 }
 
 /**
@@ -70,15 +77,16 @@ export function wentLiveAt(run: Run, at: number): number | null {
  */
 export function statusOf({ runs }: Livestream, at: number, contract: 'L1' | 'L2'): Status {
   const run = runs.at(-1)
-  if (run?.ending === 'ERRORED') return 'ERRORED'
-  if (run?.ending === 'IDLE') return contract === 'L1' ? 'OFFLINE' : 'IDLE'
+  const isOver = run !== undefined && endedAt(run, at) !== null
+  if (isOver && run.ending === 'ERRORED') return 'ERRORED'
+  if (isOver) return contract === 'L1' ? 'OFFLINE' : 'IDLE'
   if (run !== undefined && run.liveAt <= at) return 'LIVE'
   return contract === 'L1' ? 'OFFLINE' : 'INVOKED'
 }
 
 /** The latest of: invoked, live, stopped. */
 export function runChangedAt(run: Run, at: number): number {
-  return run.stoppedAt ?? wentLiveAt(run, at) ?? run.invokedAt
+  return endedAt(run, at) ?? wentLiveAt(run, at) ?? run.invokedAt
 }
 
 export function changedAt(livestream: Livestream, at: number): number {
@@ -88,5 +96,5 @@ export function changedAt(livestream: Livestream, at: number): number {
 /** Seconds on air so far; 0 for a run that never went live. */
 export function liveSeconds(run: Run, at: number): number {
   const from = wentLiveAt(run, at)
-  return from === null ? 0 : ((run.stoppedAt ?? at) - from) / 1_000
+  return from === null ? 0 : ((endedAt(run, at) ?? at) - from) / 1_000
 }

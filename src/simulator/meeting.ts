@@ -28,6 +28,8 @@ export interface Meeting {
   updatedAt: number
   /** In the order in which they were last started. */
   livestreams: Livestream[]
+  /** When a stop was confirmed last. */
+  stoppedAt: number | null
   /** The session going on now. */
   session: MeetingSession | null
 }
@@ -73,7 +75,7 @@ export function pick(rules: Rules, body: Record<string, unknown>): MeetingFields
 }
 
 export function createMeeting(fields: MeetingFields, at: number, id: string = randomUUID()): Meeting {
-  return { id, fields, createdAt: at, updatedAt: at, livestreams: [], session: null }
+  return { id, fields, createdAt: at, updatedAt: at, livestreams: [], stoppedAt: null, session: null }
 }
 
 /** The vendor's Meeting; its optional configurations appear only when they were set. */

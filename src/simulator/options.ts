@@ -20,7 +20,7 @@ export interface SimulatorOptions {
   account?: string
   app?: string
   token?: string
-  /** RealtimeKit: the status of a wrong token (open question 8). Default 401. */
+  /** RealtimeKit: the status of a wrong token (open question 8). Default 403. */
   badToken?: '401' | '403'
   /** RealtimeKit: whether what the vendor's document no longer has still answers (open question 9). Default gone. */
   dropped?: 'gone' | 'answer'
@@ -32,8 +32,20 @@ export interface SimulatorOptions {
   startWhileLive?: '200' | '409' | 'second'
   /** Whether `active-livestream` shows a run that is not LIVE yet. Default 200. */
   activeDuringInvoked?: '200' | '404'
-  /** Default 404. */
-  stopWithNothingLive?: '200' | '404' | '409'
+  /** What a stop is answered when nothing is live, or all that is has been stopped already. Default 404. */
+  stopWithNothingLive?: '200' | '400' | '404' | '409'
+  /** How a stop of a run that is not LIVE yet is refused: then it goes on. Default none: it is stopped. */
+  stopRefusal?: 'none' | '400' | '404' | '409'
+  /** What `active-livestream` is answered when nothing is live: a status, or 200 with `data` null or `{}`. Default 404. */
+  nothingLive?: '404' | '400' | '409' | '500' | 'null' | 'empty'
+  /**
+   * Whether `active-livestream` shows the last livestream when it is over, IDLE or ERRORED, where there is one. L2 alone: L1's
+   * OFFLINE would not tell it from one that begins. Default false. */
+  activeShowsEnded?: boolean
+  /** How a field, parameter or id that does not fit is refused. 422 (default) is strict: a field that is not known is refused too. */
+  validation?: '422' | '400'
+  /** Whether the published pattern of a livestream's name holds. Default pattern. */
+  livestreamName?: 'pattern' | 'any'
   /** Whether a restarted meeting keeps its livestream (id and stream key) or gets a new one. Default reused. */
   livestreamId?: 'reused' | 'new'
   /** Whether L2's `active-livestream` carries `ingest_server` and `stream_key`: the schema says yes (default), the example no. */
@@ -42,6 +54,14 @@ export interface SimulatorOptions {
   lists?: 'example' | 'schema'
   /** The vendor's rate limit, `calls/seconds` and, behind a comma, the seconds of the lock-out, e.g. `12/3,3`. Default none. */
   quota?: string
+  /** After a confirmed stop a start is refused for so long, because the old run is still stopping. Default 0. */
+  restartAfterMs?: number
+  /** How it is refused. Default 400. */
+  restartRefusal?: '400' | '409'
+  /** After a confirmed stop the old run goes on for so long, and is shown. Default 0. */
+  stoppingForMs?: number
+  /** How far the vendor's clock is ahead of `now`, in milliseconds: of every time it tells, and of the `Date` of its answers. Default 0. */
+  clockOffsetMs?: number
   /** Epoch milliseconds, default `Date.now`. Every status and time is computed from it when somebody asks. */
   now?: () => number
   /** How many requests the journal keeps. Default 100 000; then the oldest go, a tenth at a time. */
@@ -72,7 +92,12 @@ const rules: Record<keyof SimulatorOptions, Rule> = {
   liveAfterMs: number(0, Number.MAX_SAFE_INTEGER, true),
   startWhileLive: oneOf('200', '409', 'second'),
   activeDuringInvoked: oneOf('200', '404'),
-  stopWithNothingLive: oneOf('200', '404', '409'),
+  stopWithNothingLive: oneOf('200', '400', '404', '409'),
+  stopRefusal: oneOf('none', '400', '404', '409'),
+  nothingLive: oneOf('404', '400', '409', '500', 'null', 'empty'),
+  activeShowsEnded: boolean,
+  validation: oneOf('422', '400'),
+  livestreamName: oneOf('pattern', 'any'),
   livestreamId: oneOf('reused', 'new'),
   activeShowsStreamKey: boolean,
   lists: oneOf('example', 'schema'),
@@ -80,6 +105,10 @@ const rules: Record<keyof SimulatorOptions, Rule> = {
     'empty, or calls/seconds like 12/3, with the seconds of a lock-out like 12/3,3',
     value => value === '' || readQuota(value) !== undefined
   ),
+  restartAfterMs: number(0, Number.MAX_SAFE_INTEGER, true),
+  restartRefusal: oneOf('400', '409'),
+  stoppingForMs: number(0, Number.MAX_SAFE_INTEGER, true),
+  clockOffsetMs: number(-31_536_000_000, 31_536_000_000, true),
   now: callback,
   journalLimit: number(1, Number.MAX_SAFE_INTEGER)
 }
@@ -97,6 +126,8 @@ export function readOptions(options: SimulatorOptions = {}): Settings {
   const { vendor = 'dyte' } = options
   const foreign = ofVendor[vendor === 'dyte' ? 'realtimekit' : 'dyte'].find(name => Object.hasOwn(given, name))
   if (foreign) throw new RangeError(`simulator options: "${foreign}" does not go with the vendor ${vendor}`)
+  if (options.contract === 'L1' && options.activeShowsEnded)
+    throw new RangeError('simulator options: "activeShowsEnded" does not go with the contract L1')
   return {
     vendor,
     host: '127.0.0.1',
@@ -106,17 +137,26 @@ export function readOptions(options: SimulatorOptions = {}): Settings {
     account: randomBytes(16).toString('hex'),
     app: randomUUID(),
     token: randomBytes(20).toString('hex'),
-    badToken: '401',
+    badToken: '403',
     dropped: 'gone',
     contract: 'L2',
     liveAfterMs: 2_000,
     startWhileLive: '409',
     activeDuringInvoked: '200',
     stopWithNothingLive: '404',
+    stopRefusal: 'none',
+    nothingLive: '404',
+    activeShowsEnded: false,
+    validation: '422',
+    livestreamName: 'pattern',
     livestreamId: 'reused',
     activeShowsStreamKey: true,
     lists: 'example',
     quota: '',
+    restartAfterMs: 0,
+    restartRefusal: '400',
+    stoppingForMs: 0,
+    clockOffsetMs: 0,
     now: Date.now,
     journalLimit: 100_000,
     ...given

@@ -43,7 +43,10 @@ export function realtimekit(world: World): Dialect {
         return edgeError(400, { code: 9106, message })
       }
       const token = bearer.exec(authorization)?.[1]
-      if (token === undefined) return edgeError(400, { code: 6003, message: 'Invalid request headers' })
+      if (token === undefined) {
+        const chain = [{ code: 6111, message: 'Invalid format for Authorization header' }]
+        return edgeError(400, { code: 6003, message: 'Invalid request headers', error_chain: chain })
+      }
       if (!world.accepted.has(token) && path === tokenCheck) {
         return edgeError(401, { code: 1000, message: 'Invalid API Token' })
       }
@@ -80,7 +83,14 @@ export function realtimekit(world: World): Dialect {
   }
 }
 
+interface EdgeProblem {
+  code: number
+  message: string
+  /** What lies behind it. */
+  error_chain?: EdgeProblem[]
+}
+
 /** Cloudflare's own envelope; what stands behind its edge has another (contract section 0). */
-function edgeError(status: number, ...errors: { code: number; message: string }[]): Answer {
+function edgeError(status: number, ...errors: EdgeProblem[]): Answer {
   return { status, body: { success: false, errors, messages: [], result: null } }
 }

@@ -1,6 +1,7 @@
 import { iso, isoOrNull } from './answers.ts'
 import {
   changedAt,
+  endedAt,
   type Livestream,
   liveSeconds,
   type Run,
@@ -93,14 +94,15 @@ export function sessionL2(world: World, run: Run): LivestreamSession {
   const at = world.now()
   const startedAt = wentLiveAt(run, at)
   const seconds = liveSeconds(run, at)
+  const stoppedAt = endedAt(run, at)
   const early = startedAt !== null && seconds < 45
   return {
     id: run.id,
     livestream_id: run.livestreamId,
-    err_message: run.ending === 'ERRORED' ? 'The livestream ended with an error' : null,
+    err_message: stoppedAt !== null && run.ending === 'ERRORED' ? 'The livestream ended with an error' : null,
     invoked_time: iso(run.invokedAt),
     started_time: isoOrNull(startedAt),
-    stopped_time: isoOrNull(run.stoppedAt),
+    stopped_time: isoOrNull(stoppedAt),
     created_at: iso(run.invokedAt),
     updated_at: iso(runChangedAt(run, at)),
     ingest_seconds: early ? 60 : seconds,

@@ -51,7 +51,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
     const line = { response, closing: closing.signal, onStatus }
     const limits = allowance && dialect.limitFields(allowance)
     const answer = ({ headers, ...rest }: Answer, how: Fault = {}): Promise<void> =>
-      deliver({ ...rest, headers: { ...limits, ...headers } }, how, line)
+      deliver({ ...rest, headers: { date: new Date(world.now()).toUTCString(), ...limits, ...headers } }, how, line)
     const wait = async (ms: number): Promise<void> => pause(ms, undefined, { signal: closing.signal })
 
     const body = await readBody(request)
@@ -122,6 +122,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
       const meeting = world.meeting(meetingId)
       const running = world.running(meeting)
       if (running && settings.startWhileLive !== 'second') throw new Error(`meeting ${meetingId} is live already`)
+      if (world.isStillStopping(meeting)) throw new Error(`meeting ${meetingId} is still stopping`)
       return truth(world, world.begin(meeting))
     },
     ingest(livestreamId) {

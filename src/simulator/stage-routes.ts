@@ -1,4 +1,4 @@
-import { type Answer, checkBody, success } from './answers.ts'
+import { type Answer, success } from './answers.ts'
 import { inTime, paged, sorted, word } from './lists.ts'
 import type { Call, Routes } from './route.ts'
 import { boolean } from './rules.ts'
@@ -11,12 +11,12 @@ import {
   removeParticipants,
   sessionShape
 } from './stage.ts'
-import { known, type World } from './state.ts'
+import type { World } from './state.ts'
 
 /** People in a meeting, and the sessions in which they met (contract section 5). */
 export function stageRoutes(world: World): Routes {
   const shape = (session: MeetingSession): object => sessionShape(session, world.settings.org, world.now())
-  const session = (id: string): MeetingSession => known(world.sessions.get(id), 'session', id)
+  const session = (id: string): MeetingSession => world.find(world.sessions, 'session', id)
   const onStage = '/meetings/{id}/active-session'
   return {
     [`GET ${onStage}`]: ({ id }) => success(shape(activeSession(world.meeting(id)))),
@@ -39,7 +39,7 @@ export function stageRoutes(world: World): Routes {
       return success({ action: 'mute', participants: muted.map(participantShape) })
     },
     [`POST ${onStage}/mute-all`]: ({ id, body }) => {
-      checkBody({ allow_unmute: boolean }, body)
+      world.checkBody({ allow_unmute: boolean }, body)
       const { length } = activeSession(world.meeting(id)).participants
       return success({ action: 'mute-all', muted_participants_count: length })
     },

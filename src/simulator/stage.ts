@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { iso, isoOrNull, Refusal } from './answers.ts'
+import { Invalid, iso, isoOrNull, Refusal } from './answers.ts'
 import { runningRun } from './livestream.ts'
 import type { Meeting } from './meeting.ts'
 
@@ -40,11 +40,11 @@ export function openSession(meeting: Meeting, at: number): MeetingSession {
   return meeting.session
 }
 
-/** Ends the session when nothing holds it any more: no livestream runs and nobody who joined is left. */
-export function settleSession(meeting: Meeting, at: number): void {
+/** Ends the session when nothing holds it any more: no livestream runs and nobody who joined is left. `since` says from when. */
+export function settleSession(meeting: Meeting, at: number, since = at): void {
   const { session } = meeting
-  if (session === null || session.joined || meeting.livestreams.some(runningRun)) return
-  session.endedAt = at
+  if (session === null || session.joined || meeting.livestreams.some(one => runningRun(one, at))) return
+  session.endedAt = since
   meeting.session = null
 }
 
@@ -56,12 +56,12 @@ export function activeSession(meeting: Meeting): MeetingSession {
 
 /**
  * The participants that a kick or mute names, by the vendor's ids or by the caller's own.
- * @throws Refusal 400 without a list of ids, 404 for somebody who is not there.
+ * @throws Invalid without a list of ids, Refusal 404 for somebody who is not there.
  */
 export function namedParticipants(session: MeetingSession, body: Record<string, unknown>): Participant[] {
   const { participant_ids: ids, custom_participant_ids: customIds } = body
   const wanted = ids ?? customIds
-  if (!Array.isArray(wanted)) throw new Refusal(400, 'BAD_REQUEST: "participant_ids" must be an array')
+  if (!Array.isArray(wanted)) throw new Invalid('body', '"participant_ids" must be an array')
   return wanted.map(id => {
     const found = session.participants.find(one => (ids === undefined ? one.customId : one.id) === id)
     if (!found) throw new Refusal(404, `No user found with id ${id}`)

@@ -1,6 +1,7 @@
 import { analyticsRoutes } from './analytics-routes.ts'
-import { type Answer, failure, Refusal } from './answers.ts'
+import { type Answer, failure, Invalid, Refusal } from './answers.ts'
 import { type Dialect, pathIn } from './dialect.ts'
+import { liveRoutes } from './live-routes.ts'
 import { livestreamRoutes } from './livestream-routes.ts'
 import { meetingRoutes } from './meeting-routes.ts'
 import { findRoute } from './route.ts'
@@ -21,6 +22,7 @@ export function createVendor(world: World, dialect: Dialect): (request: VendorRe
   const known = {
     ...livestreamRoutes(world),
     ...meetingRoutes(world),
+    ...liveRoutes(world),
     ...stageRoutes(world),
     ...analyticsRoutes(world)
   }
@@ -35,6 +37,7 @@ export function createVendor(world: World, dialect: Dialect): (request: VendorRe
     try {
       return route.handle({ id: route.id, query, body: parse(body) })
     } catch (error) {
+      if (error instanceof Invalid) return world.invalid(error)
       if (error instanceof Refusal) return failure(error.status, error.message)
       // Also a stand-in has mistakes: shown to whoever runs it, rather than a socket that hangs.
       return failure(500, `The simulator failed: ${error}`)

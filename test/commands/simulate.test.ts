@@ -12,25 +12,46 @@ t.test('simulate prints where it listens and what it accepts, and behaves as its
     '--start-while-live': '200',
     '--active-during-invoked': '404',
     '--stop-with-nothing-live': '200',
+    '--stop-refusal': '404',
+    '--nothing-live': '500',
+    '--stopping-for': '3600000',
+    '--restart-after': '7200000',
+    '--restart-refusal': '409',
+    '--validation': '400',
+    '--livestream-name': 'any',
     '--livestream-id': 'new',
     '--lists': 'schema',
     '--quota': '1000/60,60'
   }
   const place = ['--host', '127.0.0.1', '--port', '0', '--meeting', meeting, '--meeting', randomUUID(), '--json']
-  const child = startProcess(t, ['simulate', '--org', org, '--key', key, ...place, ...Object.entries(switches).flat()])
+  const child = startProcess(t, [
+    'simulate',
+    '--org',
+    org,
+    '--key',
+    key,
+    ...place,
+    ...Object.entries(switches).flat(),
+    '--active-shows-ended'
+  ])
   const [line] = await child.line(/^.*\n/)
   const printed = JSON.parse(line)
   t.match(printed, { org, key, url: /^http:\/\/127\.0\.0\.1:\d+\/v2$/, control: /^http:\/\/.*\/_simulator$/ })
 
   const authorization = `Basic ${Buffer.from(`${org}:${key}`).toString('base64')}`
-  const call = (method: string, path: string) =>
-    fetch(`${printed.url}/meetings/${meeting}/${path}`, { method, headers: { authorization } })
+  const call = (method: string, path: string, body?: string) =>
+    fetch(`${printed.url}/meetings/${meeting}/${path}`, { method, headers: { authorization }, ...(body && { body }) })
   t.equal((await call('POST', 'active-livestream/stop')).status, 200, '--stop-with-nothing-live')
-  const first = (await (await call('POST', 'livestreams')).json()) as { data: { id: string } }
+  t.equal((await call('GET', 'active-livestream')).status, 500, '--nothing-live')
+  const named = JSON.stringify({ name: 'Friday show', unknown: true })
+  const first = (await (await call('POST', 'livestreams', named)).json()) as { data: { id: string } }
   const second = await call('POST', 'livestreams')
   t.equal(second.status, 200, '--start-while-live')
   t.match(await second.json(), { data: { id: first.data.id } })
   t.match(await (await call('GET', 'active-livestream')).json(), { data: { status: 'LIVE' } }, '--live-after')
+  t.equal((await call('POST', 'active-livestream/stop')).status, 200)
+  t.match(await (await call('GET', 'active-livestream')).json(), { data: { status: 'LIVE' } }, '--stopping-for')
+  t.equal((await call('POST', 'livestreams')).status, 409, '--restart-after')
   t.equal((await fetch(`${printed.url}/meetings`)).status, 401)
 
   child.signal('SIGTERM')
@@ -106,7 +127,15 @@ t.test('a switch with another value is wrong usage, and named as it was typed', 
     [['--contract', 'L3'], /^--contract must be one of L1, L2$/],
     [['--start-while-live', '500'], /^--start-while-live must be one of 200, 409, second$/],
     [['--active-during-invoked', '500'], /^--active-during-invoked must be one of 200, 404$/],
-    [['--stop-with-nothing-live', '500'], /^--stop-with-nothing-live must be one of 200, 404, 409$/],
+    [['--stop-with-nothing-live', '500'], /^--stop-with-nothing-live must be one of 200, 400, 404, 409$/],
+    [['--stop-refusal', '500'], /^--stop-refusal must be one of none, 400, 404, 409$/],
+    [['--nothing-live', '200'], /^--nothing-live must be one of 404, 400, 409, 500, null, empty$/],
+    [['--active-shows-ended', '--contract', 'L1'], /^--active-shows-ended does not go with the contract L1$/],
+    [['--stopping-for', 'long'], /^--stopping-for must be a whole number$/],
+    [['--restart-after', '-1'], /^--restart-after must be a whole number$/],
+    [['--restart-refusal', '404'], /^--restart-refusal must be one of 400, 409$/],
+    [['--validation', '200'], /^--validation must be one of 422, 400$/],
+    [['--livestream-name', 'no'], /^--livestream-name must be one of pattern, any$/],
     [['--livestream-id', 'old'], /^--livestream-id must be one of reused, new$/],
     [['--lists', 'both'], /^--lists must be one of example, schema$/],
     [['--live-after', '-1'], /^--live-after must be a whole number$/],

@@ -49,16 +49,10 @@ t.test('the commands are those of the design', async t => {
 t.test('--help of every command exits 0, prints to standard output and names what the command takes', async t => {
   const options: Record<string, string[]> = {
     demo: ['--host', '--port', '--vendor', '--org', '--key'],
-    simulate: [
-      '--host',
-      '--port',
-      '--org',
-      '--key',
-      '--contract',
-      '--meeting',
-      '--live-after',
-      '--start-while-live'
-    ].concat(['--active-during-invoked', '--stop-with-nothing-live', '--livestream-id', '--lists']),
+    simulate: ['--host', '--port', '--org', '--key', '--contract', '--meeting', '--live-after', '--start-while-live']
+      .concat(['--active-during-invoked', '--stop-with-nothing-live', '--stop-refusal', '--livestream-id', '--lists'])
+      .concat(['--nothing-live', '--active-shows-ended', '--stopping-for', '--restart-after', '--restart-refusal'])
+      .concat(['--validation', '--livestream-name']),
     'tenant create': ['<id>', '--name', '--upstream', '--read-limit', '--write-limit'],
     'tenant update': ['<id>', '--name', '--read-limit', '--write-limit'],
     'tenant move': ['<id>', '--upstream'],

@@ -15,7 +15,11 @@ const fields = [
 
 t.test('a meeting is created with the defaults of the contract and read back as it is', async t => {
   const { call } = await simulate(t)
-  const created = await call('POST', '/meetings', { title: 'Weekly sync', record_on_start: null, colour: 'red' })
+  const created = await call('POST', '/meetings', {
+    title: 'Weekly sync',
+    record_on_start: null,
+    transcribe_on_end: true
+  })
   t.equal(created.status, 201)
   t.strictSame(Object.keys(created.json.data).sort(), fields)
   t.match(created.json.data, { title: 'Weekly sync', status: 'ACTIVE', record_on_start: false, persist_chat: false })
@@ -58,7 +62,7 @@ t.test('meetings are listed in pages and found by id or title and time', async t
   })
 })
 
-t.test('an id that is no UUID is a 400, an unknown one a 404, in every operation of a meeting', async t => {
+t.test('an id that is no UUID is a 422, an unknown one a 404, in every operation of a meeting', async t => {
   const { call } = await simulate(t)
   const operations = [
     ['GET', ''],
@@ -81,8 +85,8 @@ t.test('an id that is no UUID is a 400, an unknown one a 404, in every operation
     })
     for (const id of ['not-a-uuid', `${nobody}0`, '%2e%2e', `${nobody}%00`]) {
       t.match(await call(method, `/meetings/${id}${path}`), {
-        status: 400,
-        json: { success: false, error: { code: 400, message: 'BAD_REQUEST: "id" must be a valid GUID' } }
+        status: 422,
+        json: { success: false, message: '[params] "id" must be a valid GUID' }
       })
     }
   }
@@ -94,7 +98,7 @@ t.test('a meeting that never had a livestream has none to show', async t => {
   t.match(await call('GET', `/meetings/${id}/livestream`), { status: 404, json: { error: { code: 404 } } })
 })
 
-t.test('a field of the wrong kind is a 400 that names it', async t => {
+t.test('a field of the wrong kind is refused and named', async t => {
   const { simulator, call } = await simulate(t)
   const { id } = simulator.addMeeting()
   const bad = {
@@ -108,8 +112,8 @@ t.test('a field of the wrong kind is a 400 that names it', async t => {
   }
   for (const [name, value] of Object.entries(bad)) {
     const { status, json } = await call('PATCH', `/meetings/${id}`, { [name]: value })
-    t.equal(status, 400, name)
-    t.match(json.error.message, `BAD_REQUEST: "${name}" must be`)
+    t.equal(status, 422, name)
+    t.match(json.message, `[body] "${name}" must be`)
   }
   t.match((await call('GET', `/meetings/${id}`)).json.data, { title: null, status: 'ACTIVE' })
 })

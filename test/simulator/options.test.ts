@@ -27,6 +27,8 @@ t.test('an option of the wrong kind is a TypeError that names it', async t => {
     liveAfterMs: '2s',
     startWhileLive: 409,
     activeShowsStreamKey: 'yes',
+    activeShowsEnded: 'yes',
+    clockOffsetMs: '1',
     now: 1,
     journalLimit: '5',
     colour: 'red'
@@ -56,6 +58,14 @@ t.test('an option out of range is a RangeError that says what would be in range'
     startWhileLive: '201',
     activeDuringInvoked: '409',
     stopWithNothingLive: '500',
+    stopRefusal: '200',
+    nothingLive: '200',
+    validation: '200',
+    livestreamName: 'short',
+    restartAfterMs: -1,
+    restartRefusal: '404',
+    stoppingForMs: -1,
+    clockOffsetMs: 1e15,
     livestreamId: 'random',
     lists: 'both',
     journalLimit: 0
@@ -81,6 +91,12 @@ t.test('an option of the other vendor is refused, not ignored', async t => {
   for (const [name, value] of Object.entries(ofRealtimeKit)) {
     t.equal((await refused({ [name]: value })).message, `simulator options: "${name}" does not go with the vendor dyte`)
   }
+})
+
+t.test('what is over cannot be shown in the old contract, where it would look like what begins', async t => {
+  const error = await refused({ contract: 'L1', activeShowsEnded: true })
+  t.type(error, RangeError)
+  t.equal(error.message, 'simulator options: "activeShowsEnded" does not go with the contract L1')
 })
 
 t.test('an option that is undefined is like one that is absent', async t => {

@@ -43,8 +43,8 @@ t.test('without credentials, with malformed or wrong ones, the edge says which',
   const cases: [string | undefined, [number, number[]]][] = [
     [undefined, [400, [9106]]],
     ...malformed.map((one): [string, [number, number[]]] => [one, [400, [6003]]]),
-    [`Bearer ${token}x`, [401, [10000]]],
-    ['Bearer wrong', [401, [10000]]]
+    [`Bearer ${token}x`, [403, [10000]]],
+    ['Bearer wrong', [403, [10000]]]
   ]
   for (const [authorization, expected] of cases) {
     const headers = authorization === undefined ? {} : { authorization }
@@ -53,14 +53,22 @@ t.test('without credentials, with malformed or wrong ones, the edge says which',
       t.strictSame(edge(reply), expected, `${authorization} on ${target}`)
     }
   }
+  const { json } = await send(simulator, 'GET', `${path}/meetings`, undefined, { authorization: 'Bearer {}' })
+  t.strictSame(json.errors, [
+    {
+      code: 6003,
+      message: 'Invalid request headers',
+      error_chain: [{ code: 6111, message: 'Invalid format for Authorization header' }]
+    }
+  ])
   t.notOk(simulator.journal.some(({ executed }) => executed))
   t.equal((await call('GET', '/meetings', undefined, { authorization: `bearer ${token}` })).status, 200)
 })
 
-t.test('badToken 403 is the other answer to a wrong token', async t => {
-  const { call } = await simulate(t, { vendor: 'realtimekit', badToken: '403' })
+t.test('badToken 401 is the other answer to a wrong token', async t => {
+  const { call } = await simulate(t, { vendor: 'realtimekit', badToken: '401' })
   const headers = { authorization: 'Bearer wrong' }
-  t.strictSame(edge(await call('GET', '/meetings', undefined, headers)), [403, [10000]])
+  t.strictSame(edge(await call('GET', '/meetings', undefined, headers)), [401, [10000]])
 })
 
 t.test('another account, another app and what is neither have answers of their own', async t => {

@@ -51,7 +51,7 @@ t.test('on L1 lists are pages with limit and offset', async t => {
     total: 1,
     livestreams: [{ meeting_id: meeting }]
   })
-  t.equal((await call('GET', '/livestreams?limit=0')).status, 400)
+  t.equal((await call('GET', '/livestreams?limit=0')).status, 422)
 })
 
 t.test('what came with L2 is unknown to L1, and the other way round', async t => {

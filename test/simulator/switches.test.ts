@@ -10,7 +10,8 @@ t.test('startWhileLive 409 refuses the second start and changes nothing', async 
   const { meeting } = await started()
   const { status, json } = await call(...start(meeting))
   t.equal(status, 409)
-  t.match(json, { success: false, error: { code: 409, message: String } })
+  const message = `A LIVESTREAMER is already running for meeting ${meeting}`
+  t.strictSame(json, { success: false, error: { code: 409, message } })
   t.match(simulator.livestreams(), [{ starts: 1 }])
   t.match(simulator.journal, [{ executed: true }, { executed: false, status: 409 }])
 })
@@ -50,7 +51,7 @@ t.test('activeDuringInvoked 200 shows a run that is not live yet, 404 hides it',
   t.match((await hiding.call(...live(other))).json, { data: { status: 'LIVE' } })
 })
 
-for (const stopWithNothingLive of ['200', '404', '409'] as const) {
+for (const stopWithNothingLive of ['200', '400', '404', '409'] as const) {
   t.test(`stopWithNothingLive ${stopWithNothingLive} is what a fruitless stop gets`, async t => {
     const { simulator, call } = await simulate(t, { stopWithNothingLive })
     const { id } = simulator.addMeeting()
