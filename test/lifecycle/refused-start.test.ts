@@ -1,7 +1,10 @@
 import t from 'tap'
 import { gateway } from '../support/gateway.ts'
 
-const refusal = (code: number, message = 'not now') => ({ status: code, body: { success: false, error: { code, message } } })
+const refusal = (code: number, message = 'not now') => ({
+  status: code,
+  body: { success: false, error: { code, message } }
+})
 
 for (const status of [400, 403, 404, 409, 422]) {
   t.test(`a start that a browser was faster than, refused with ${status}, is answered with its livestream`, async t => {
@@ -87,12 +90,15 @@ t.test('a start of an INACTIVE meeting, and of a disabled livestream, is told as
   t.match((await start()).json().error, { code: 409, type: 'livestream_disabled', outcome: 'failed' })
 })
 
-t.test('an ERRORED livestream and a vendor that calls it running: the caller is told, and nothing is stopped', async t => {
-  const { asAcme, meeting, simulator, upstream } = await gateway(t, { simulator: { activeShowsEnded: true } })
-  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-  simulator.end((await start()).json().data.id, 'ERRORED')
-  const refused = { match: { method: 'POST' }, ...refusal(409) }
-  simulator.failNext([refused, refused])
-  t.match((await start()).json().error, { code: 409, type: 'already_live' })
-  t.notMatch(upstream().join(), '/stop')
-})
+t.test(
+  'an ERRORED livestream and a vendor that calls it running: the caller is told, and nothing is stopped',
+  async t => {
+    const { asAcme, meeting, simulator, upstream } = await gateway(t, { simulator: { activeShowsEnded: true } })
+    const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    simulator.end((await start()).json().data.id, 'ERRORED')
+    const refused = { match: { method: 'POST' }, ...refusal(409) }
+    simulator.failNext([refused, refused])
+    t.match((await start()).json().error, { code: 409, type: 'already_live' })
+    t.notMatch(upstream().join(), '/stop')
+  }
+)

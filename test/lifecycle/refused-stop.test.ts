@@ -17,15 +17,18 @@ async function world(t: TestContext, options: WorldOptions = {}) {
 }
 
 for (const status of ['400', '404', '409'] as const) {
-  t.test(`a stop that the vendor refuses with ${status} because the run is not LIVE yet ends it all the same`, async t => {
-    const { start, stop, goesOn, states } = await world(t, { simulator: { liveAfterMs: 1_500, stopRefusal: status } })
-    t.equal((await start()).statusCode, 201)
-    const reply = await stop()
-    t.equal(reply.statusCode, 502)
-    t.match(reply.json().error, { type: 'upstream_refused', outcome: 'unknown' })
-    await until(() => !goesOn(), 20_000)
-    await until(async () => (await states()).join() === 'done', 20_000)
-  })
+  t.test(
+    `a stop that the vendor refuses with ${status} because the run is not LIVE yet ends it all the same`,
+    async t => {
+      const { start, stop, goesOn, states } = await world(t, { simulator: { liveAfterMs: 1_500, stopRefusal: status } })
+      t.equal((await start()).statusCode, 201)
+      const reply = await stop()
+      t.equal(reply.statusCode, 502)
+      t.match(reply.json().error, { type: 'upstream_refused', outcome: 'unknown' })
+      await until(() => !goesOn(), 20_000)
+      await until(async () => (await states()).join() === 'done', 20_000)
+    }
+  )
 
   t.test(`a stop that the vendor refuses with ${status} since nothing is live is answered as for 404`, async t => {
     const { start, stop, simulator } = await world(t, { simulator: { stopWithNothingLive: status } })
@@ -38,22 +41,25 @@ for (const status of ['400', '404', '409'] as const) {
   })
 }
 
-t.test('a stop whose refusal a look has explained is replayed under its key while it is watched, and after', async t => {
-  const { start, stop, states, simulator, meeting, asAcme } = await world(t)
-  const key = { 'idempotency-key': 'stop-once' }
-  const { id } = (await start()).json().data
-  simulator.end(id)
-  simulator.failNext({ match: { path: '/meetings/*/active-livestream/stop' }, status: 400, body: {} })
-  const first = await stop(key)
-  t.equal(first.statusCode, 200)
-  t.strictSame(await states(), ['unknown'], 'one look is not the end of it')
-  const again = await stop(key)
-  t.equal(again.headers['idempotency-replayed'], 'true')
-  t.equal(again.body, first.body)
-  await until(async () => (await states()).join() === 'done', 20_000)
-  t.equal((await stop(key)).body, first.body)
-  t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404)
-})
+t.test(
+  'a stop whose refusal a look has explained is replayed under its key while it is watched, and after',
+  async t => {
+    const { start, stop, states, simulator, meeting, asAcme } = await world(t)
+    const key = { 'idempotency-key': 'stop-once' }
+    const { id } = (await start()).json().data
+    simulator.end(id)
+    simulator.failNext({ match: { path: '/meetings/*/active-livestream/stop' }, status: 400, body: {} })
+    const first = await stop(key)
+    t.equal(first.statusCode, 200)
+    t.strictSame(await states(), ['unknown'], 'one look is not the end of it')
+    const again = await stop(key)
+    t.equal(again.headers['idempotency-replayed'], 'true')
+    t.equal(again.body, first.body)
+    await until(async () => (await states()).join() === 'done', 20_000)
+    t.equal((await stop(key)).body, first.body)
+    t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404)
+  }
+)
 
 t.test('a run that shows itself after a stop was answered is stopped too', async t => {
   const { start, stop, goesOn, states, simulator } = await world(t, {
