@@ -139,8 +139,8 @@ function inherited(): Environment {
   return Object.fromEntries(kept)
 }
 
-/** Asks again and again until the answer is as wanted, for so long at most: for what acts within seconds. */
-export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, withinMs = 5_000): Promise<T> {
+/** Asks again and again until the answer is as wanted, for so long at most. */
+export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, withinMs = 60_000): Promise<T> {
   const deadline = performance.now() + withinMs
   for (;;) {
     const answer = await ask()
