@@ -130,7 +130,7 @@ export function startNode(t: TestContext, args: string[], env: Environment): Run
 }
 
 /** For a process that takes part in the coverage, since it runs lines that no other does: it takes twice as long to start. */
-export const measured = { ...inherited(/^(NODE_OPTIONS$|NODE_V8_COVERAGE$|_TAPJS_)/), NODE_COMPILE_CACHE: '' }
+export const measured = inherited(/^(NODE_OPTIONS$|NODE_V8_COVERAGE$|_TAPJS_)/)
 
 function inherited(names: RegExp): Environment {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => names.test(name)))
