@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
+import type { Environment } from '../../src/config.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { timed } from '../guarantees/live-world.ts'
-import { commandLine, refused, runHere, runProcess, startProcess, until } from '../support/cli.ts'
+import { commandLine, measured, refused, runHere, runProcess, startProcess, until } from '../support/cli.ts'
 import { client, type TestContext } from '../support/gateway.ts'
 import { latestMs } from '../support/grace.ts'
 
 /** `serve` as a process of its own, in front of a simulator in this one, with a command line on the same store. */
-async function served(t: TestContext, env: Record<string, string> = {}) {
+async function served(t: TestContext, env: Environment = {}) {
   const simulator = await createSimulator({ liveAfterMs: 0 })
   t.teardown(() => simulator.close())
   const cli = commandLine(t)
@@ -19,7 +20,7 @@ async function served(t: TestContext, env: Record<string, string> = {}) {
 }
 
 t.test('the other commands work beside a running serve, and without one', async t => {
-  const { cli, child, url, settings } = await served(t)
+  const { cli, child, url, settings } = await served(t, measured)
   const { ms: calmMs } = await timed(client(url, null)('GET', '/livez'))
   const within5s = latestMs(5_000, calmMs)
   const within = (key: string, path: string, status: number) =>
