@@ -84,7 +84,7 @@ export async function startGateway({
     for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
     await audited.checkpointer.start()
     opened.push(() => audited.checkpointer.close())
-    const directory = await openDirectory(store, clock.now)
+    const directory = await openDirectory(store, clock)
 
     const ending = new AbortController()
     const state = { ready: false, draining: false, auditTrouble: false }
@@ -137,7 +137,7 @@ export async function startGateway({
       health: {
         ready: () => state.ready && !state.draining,
         degraded() {
-          const blind = clock.now() - directory.pulledAtMs > blindAfterMs
+          const blind = clock.monotonic() - directory.pulledAtMs > blindAfterMs
           const waits = repairs.waiting > 0 || recorded.late() > 0
           return state.auditTrouble || waits || blind ? ['store'] : []
         },

@@ -1,4 +1,5 @@
 import type { ApiKey } from '../domain/api-key.ts'
+import type { Clock } from '../domain/clock.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { OwnedRun, OwnedSession } from '../domain/session.ts'
@@ -29,14 +30,14 @@ export interface Directory {
   forget(id: string): void
   /** Brings what has changed before this call. Calls that wait for the one under way share the next. */
   pull(): Promise<void>
-  /** When the store was last read, epoch ms: after a minute without, revoked keys could live on. */
+  /** When the store was last read, on the monotonic clock: after a minute without, revoked keys could live on. */
   readonly pulledAtMs: number
 }
 
 const maxOwnedIds = 50_000
 
 /** @throws StoreError when the store can't be read: a gateway that knows no keys must not start */
-export async function openDirectory(store: Store, now: () => number): Promise<Directory> {
+export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'monotonic'>): Promise<Directory> {
   const stored = {
     tenants: tenantsIn(store),
     keys: apiKeysIn(store),
@@ -54,12 +55,12 @@ export async function openDirectory(store: Store, now: () => number): Promise<Di
   // What is in the store before the start is read when it is asked for: only later changes are followed.
   const revision = { tenants: 0, keys: 0, meetings: await currentRevision(store), livestreams: 0 }
   revision.livestreams = revision.meetings
-  let pulledAtMs = 0
+  let pulledAtMs = Number.NEGATIVE_INFINITY
   let pulling: Promise<void> | null = null
   let next: Promise<void> | null = null
 
   async function pull(): Promise<void> {
-    const startedAtMs = now()
+    const startedAtMs = monotonic()
     const [changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
       stored.tenants.changedSince(revision.tenants),
       stored.keys.changedSince(revision.keys),

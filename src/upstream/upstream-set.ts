@@ -5,7 +5,7 @@ import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import { openUpstream } from './open-upstream.ts'
 import type { Upstream, Upstreams } from './provider.ts'
 import type { Spent } from './quota-use.ts'
-import { canRecord, readRecord, recordFile, spentBefore, UpstreamRecorder } from './record.ts'
+import { canRecord, readRecord, recordFile, spentBefore, thisMoment, UpstreamRecorder } from './record.ts'
 
 /** What upstreams' names stand for, beyond this process. */
 export interface Names {
@@ -220,7 +220,7 @@ export class UpstreamSet {
   async #spentBefore(account: UpstreamAccount): Promise<Spent[]> {
     const file = this.#fileOf(account)
     const [record, isWritable] = await Promise.all([readRecord(file), canRecord(file)])
-    return spentBefore(record, account.quota, this.#options.clock.now(), isWritable)
+    return spentBefore(record, account.quota, thisMoment(this.#options.clock), isWritable)
   }
 }
 

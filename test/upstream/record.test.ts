@@ -1,9 +1,10 @@
 import { chmodSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { UpstreamBudget } from '../../src/upstream/budget.ts'
 import { canRecord, readRecord, recordFile, spentBefore, UpstreamRecorder } from '../../src/upstream/record.ts'
-import { manualClock } from '../support/clock.ts'
+import { manualClock, steps } from '../support/clock.ts'
 import { until } from '../support/until.ts'
 
 const quota = { calls: 100, seconds: 60 }
@@ -87,15 +88,28 @@ t.test('a record that cannot be read or is something else counts as none', async
 
 t.test('after a start half of the quota counts as used, or what is on record and a little more', async t => {
   const total = (spent: { calls: number }[]): number => spent.reduce((sum, { calls }) => sum + calls, 0)
-  t.equal(total(spentBefore(null, quota, 0)), 50)
+  const at = (nowMs: number) => ({ nowMs, upMs: 0 })
+  t.equal(total(spentBefore(null, quota, at(0))), 50)
   const record = (calls: number, forMs = 60_000) => ({ atMs: 1_000_000, spent: [{ calls, forMs }] })
-  t.equal(total(spentBefore(record(10), quota, 1_000_500)), 50)
-  t.equal(total(spentBefore(record(10, 10_000), quota, 1_010_000)), 50, 'what is over does not count')
-  t.equal(total(spentBefore(record(80), quota, 1_000_500)), 85)
-  t.equal(total(spentBefore(record(80), quota, 999_000)), 85, 'also when the clock was set back')
-  t.equal(total(spentBefore(record(80), quota, 1_100_000)), 50, 'an old record says nothing')
-  t.equal(total(spentBefore(null, quota, 0, false)), 75, 'and more when nothing can be written down')
-  t.equal(total(spentBefore(record(10), quota, 1_000_500, false)), 75)
+  t.equal(total(spentBefore(record(10), quota, at(1_000_500))), 50)
+  t.equal(total(spentBefore(record(10, 10_000), quota, at(1_010_000))), 50, 'what is over does not count')
+  t.equal(total(spentBefore(record(80), quota, at(1_000_500))), 85)
+  t.equal(total(spentBefore(record(80), quota, at(1_100_000))), 50, 'an old record says nothing')
+  t.equal(total(spentBefore(null, quota, at(0), false)), 75, 'and more when nothing can be written down')
+  t.equal(total(spentBefore(record(10), quota, at(1_000_500), false)), 75)
+})
+
+t.test('a clock that was set between two gateways makes nothing free', async t => {
+  const record = { atMs: 1_000_000, upMs: 500_000, spent: [{ calls: 80, forMs: 30_000 }] }
+  const known = (nowMs: number, upMs: number) => spentBefore(record, quota, { nowMs, upMs }).slice(0, -1)
+  const left = [{ calls: 80, forMs: 28_000 }]
+  t.strictSame(known(1_002_000, 502_000), left)
+  for (const stepMs of steps.filter(ms => ms > 0))
+    t.strictSame(known(1_002_000 + stepMs, 502_000), left, `${stepMs} ms`)
+  for (const stepMs of steps.filter(ms => ms < 0)) t.strictSame(known(1_002_000 + stepMs, 502_000), record.spent)
+  t.strictSame(known(1_040_000, 540_000), [], 'what is over is free')
+  t.strictSame(known(1_040_000, 20_000), [{ calls: 80, forMs: 10_000 }], 'the machine was started again meanwhile')
+  t.strictSame(known(1_002_000, 900_000), left, 'a machine that has been up for longer')
 })
 
 t.test('a gateway that crashes in a loop does not spend more than the quota in any window', async t => {
@@ -104,7 +118,10 @@ t.test('a gateway that crashes in a loop does not spend more than the quota in a
   const clock = manualClock()
   const sent: number[] = []
   for (let life = 0; life < 100; life++) {
-    const spent = spentBefore(await readRecord(file), quota, clock.now())
+    const spent = spentBefore(await readRecord(file), quota, {
+      nowMs: clock.now(),
+      upMs: uptime() * 1_000 + clock.monotonic()
+    })
     const budget = new UpstreamBudget({ quota, deadlineMs: 1_000, clock, spentBefore: spent })
     const upstream = {
       status: () => ({ budget: budget.status(), breaker: 'closed' as const }),
