@@ -17,7 +17,7 @@ import { dyte } from './dyte.ts'
 import type { Question, Send } from './dyte-answers.ts'
 import { CredentialRefused, Forbidden, NoRoute } from './edge-errors.ts'
 import { Gate, isOwnTrouble } from './gate.ts'
-import { Habits } from './habits.ts'
+import { Habits, type KeptHabits } from './habits.ts'
 import { path } from './path.ts'
 import type { Errand, Provider, Upstream } from './provider.ts'
 import type { Spent } from './quota-use.ts'
@@ -34,6 +34,8 @@ export interface UpstreamOptions {
   spentBefore?: readonly Spent[]
   /** The vendor has asked an earlier way out to pause for so long. */
   pausedForMs?: number
+  /** What an earlier way out has seen of the vendor's ways. */
+  habitsBefore?: KeptHabits | undefined
   /** Hears of each call that is about to be sent. */
   onSent?(): void
   /** The vendor takes another credential from now on: the first or the second. */
@@ -71,7 +73,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   })
   const provider = providers[account.provider]
   let isRefused = false
-  const habits = new Habits(clock)
+  const habits = new Habits({ account, clock, before: options.habitsBefore })
   const suspicion = new Suspicion(clock)
 
   async function send(errand: Errand, question: Question, expected?: readonly number[]): Promise<Answer> {
@@ -146,7 +148,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     probe: signal => isTaken(send(operator, { ...harmless, signal })),
     credential: () => ({ position: credentials.position, isRefused }),
     chooseCredential: (all, signal) => credentials.choose(all, probeFor(operator, signal)),
-    status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed' }),
+    status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed', habits: habits.kept() }),
     tenants: () => budget.tenants(),
     spent: () => budget.spent(),
     close: () => gate.close()

@@ -5,6 +5,7 @@ import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
 import type { Page, Paging } from '../domain/paging.ts'
 import type { Secret } from '../domain/secret.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
+import type { KeptHabits } from './habits.ts'
 import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
 
 /** The vendor itself says no, in its own words: JSON, and not of its edge or of a proxy. */
@@ -127,6 +128,7 @@ export interface Provider {
 export interface UpstreamStatus {
   budget: BudgetStatus
   breaker: 'closed' | 'open'
+  habits: KeptHabits
 }
 
 /** What an account has shown of its ways. Kept over a restart (`record.ts`). */
