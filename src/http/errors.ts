@@ -48,7 +48,9 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   const failure = explain(error, operation)
   const { status, type, retryAfterSeconds } = failure
   const outcome = failure.outcome ?? outcomeOf(failure, request)
-  const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome }
+  const { upstreamStatus: upstream_status, upstreamReason: upstream_reason } = failure
+  const vendor = upstream_status === undefined ? {} : { upstream_status, upstream_reason }
+  const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome, ...vendor }
   // What strangers can do as often as they like must not fill the log.
   const level = status === 401 || status === 429 ? 'debug' : 'info'
   // An operation that a vendor does not have is nobody's failure.

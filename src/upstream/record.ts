@@ -5,8 +5,9 @@ import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Clock } from '../domain/clock.ts'
 import type { Quota } from '../domain/quota.ts'
-import type { Upstream } from './provider.ts'
-import type { BudgetStatus, Spent } from './quota-use.ts'
+import { KeptHabits } from './habits.ts'
+import type { Upstream, UpstreamStatus } from './provider.ts'
+import type { Spent } from './quota-use.ts'
 
 const Count = Type.Number({ minimum: 0 })
 
@@ -27,7 +28,9 @@ const UpstreamRecord = Type.Object({
   pausedForMs: Count,
   breaker: Type.Enum(['closed', 'open']),
   tenants: Type.Array(Type.Object({ tenantId: Type.String(), reads: Count, mutations: Count, stops: Count })),
-  spent: Type.Array(Type.Object({ calls: Count, forMs: Count }))
+  spent: Type.Array(Type.Object({ calls: Count, forMs: Count })),
+  /** Older records have none. */
+  habits: Type.Optional(KeptHabits)
 })
 export type UpstreamRecord = Static<typeof UpstreamRecord>
 
@@ -104,6 +107,16 @@ export function spentBefore(
   return [...known, { calls: assumed, forMs: windowMs }]
 }
 
+/** What is known of the vendor's ways after so long. A clock that was set back makes nothing last longer. */
+export function habitsBefore(
+  record: Pick<UpstreamRecord, 'atMs' | 'habits'> | null,
+  nowMs: number
+): KeptHabits | undefined {
+  if (record?.habits === undefined) return undefined
+  const { failsForMs, ...others } = record.habits
+  return { ...others, failsForMs: Math.max(0, failsForMs - Math.max(0, nowMs - record.atMs)) }
+}
+
 export interface RecordOptions {
   name: string
   upstream: Pick<Upstream, 'status' | 'tenants' | 'spent'>
@@ -160,18 +173,19 @@ export class UpstreamRecorder {
 
   #writeIfDue(): void {
     const { upstream, clock } = this.#options
-    const { budget, breaker } = upstream.status()
-    const isNews = budget.sent !== this.#written.sent || this.#written.facts !== factsOf(budget, breaker)
+    const status = upstream.status()
+    const isNews = status.budget.sent !== this.#written.sent || this.#written.facts !== factsOf(status)
     if (isNews && clock.monotonic() - this.#written.onMs >= 1_000) this.write()
   }
 
   async #write(): Promise<void> {
     const { name, upstream, clock, log } = this.#options
-    const { budget, breaker } = upstream.status()
-    const { sent, ...figures } = budget
+    const status = upstream.status()
+    const { breaker, habits } = status
+    const { sent, ...figures } = status.budget
     const { nowMs: atMs, upMs } = thisMoment(clock)
-    this.#written = { sent, onMs: clock.monotonic(), facts: factsOf(budget, breaker) }
-    const more = { breaker, tenants: upstream.tenants(), spent: upstream.spent() }
+    this.#written = { sent, onMs: clock.monotonic(), facts: factsOf(status) }
+    const more = { breaker, habits, tenants: upstream.tenants(), spent: upstream.spent() }
     const record: UpstreamRecord = { upstream: name, atMs, upMs, ...figures, ...more }
     try {
       await writeFile(`${this.#options.file}.new`, JSON.stringify(record), { mode: 0o600 })
@@ -185,6 +199,7 @@ export class UpstreamRecorder {
 }
 
 /** What is worth a new record; also that calls have left the window, else the operator sees them until the next one. */
-function factsOf({ used, loweredTo, pausedForMs }: BudgetStatus, breaker: string): string {
-  return JSON.stringify([used, loweredTo, pausedForMs > 0, breaker])
+function factsOf({ budget, breaker, habits }: UpstreamStatus): string {
+  const { used, loweredTo, pausedForMs } = budget
+  return JSON.stringify([used, loweredTo, pausedForMs > 0, breaker, habits.refusesSecondStart, habits.failsForMs > 0])
 }

@@ -43,7 +43,7 @@ t.test(
       304: ['upstream_malformed', 'unknown'],
       400: ['upstream_refused', 'failed'],
       401: ['upstream_credentials_refused', 'not_sent'],
-      403: ['upstream_credentials_refused', 'not_sent'],
+      403: ['upstream_refused', 'failed'],
       404: ['upstream_refused', 'failed'],
       408: ['upstream_failed', 'unknown'],
       409: ['upstream_refused', 'failed'],
