@@ -15,6 +15,7 @@ import { withoutLastSlash } from './http/last-slash.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
 import { type OwnershipDeps, ownership } from './http/ownership.ts'
 import { type LimitOptions, limits } from './http/rate-limit.ts'
+import { refusedStops } from './http/refused-stops.ts'
 import { decorateRequests, plainId } from './http/request.ts'
 import { fromSecondMount } from './http/second-mount.ts'
 import { security } from './http/security.ts'
@@ -158,6 +159,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     authenticate(scope, known)
     refuseUnknown(scope)
     ownership(scope, deps)
+    refusedStops(scope, limit)
     idempotency(scope, deps)
     notFound(scope)
     routes(scope)
