@@ -10,6 +10,7 @@ import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
 import { addressReader } from './http/client-address.ts'
 import { dropBodies } from './http/dropped-body.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
+import { freshlyAllowed } from './http/freshly-allowed.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
 import { withoutLastSlash } from './http/last-slash.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
@@ -161,6 +162,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     ownership(scope, deps)
     refusedStops(scope, limit)
     idempotency(scope, deps)
+    freshlyAllowed(scope, deps)
     notFound(scope)
     routes(scope)
   }
