@@ -26,6 +26,8 @@ export interface Directory {
   /** Runs and sessions that were shown to the tenant; whose livestream or meeting it is now, is for the two above to say. */
   run(tenantId: string, id: string): Promise<OwnedRun | null>
   session(tenantId: string, id: string): Promise<OwnedSession | null>
+  /** Whose it is as far as memory knows: undefined when it doesn't. By the id as the vendor wrote it; asks nobody. */
+  readonly remembered: Record<'meeting' | 'livestream', (id: string) => string | undefined>
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void
   /** Brings what has changed before this call. Calls that wait for the one under way share the next. */
@@ -85,6 +87,10 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
     livestream: (tenantId, id) => livestreams.find(tenantId, id),
     run: (tenantId, id) => runs.find(tenantId, id),
     session: (tenantId, id) => meetingSessions.find(tenantId, id),
+    remembered: {
+      meeting: id => meetings.remembered(id)?.tenantId,
+      livestream: id => livestreams.remembered(id)?.tenantId
+    },
     forget(id) {
       meetings.changed(id)
       livestreams.changed(id)
