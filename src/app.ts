@@ -8,14 +8,17 @@ import { ShuttingDown } from './domain/failures.ts'
 import { audit } from './http/audit.ts'
 import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
 import { addressReader } from './http/client-address.ts'
+import { dropBodies } from './http/dropped-body.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
+import { withoutLastSlash } from './http/last-slash.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
 import { type OwnershipDeps, ownership } from './http/ownership.ts'
 import { type LimitOptions, limits } from './http/rate-limit.ts'
 import { decorateRequests, plainId } from './http/request.ts'
 import { fromSecondMount } from './http/second-mount.ts'
 import { security } from './http/security.ts'
+import { compiledOnce } from './http/serializer.ts'
 import { tenantsInFlight } from './http/tenants-in-flight.ts'
 import { refuseUnknown, validator } from './http/validator.ts'
 import type { ActiveReads } from './lifecycle/active-reads.ts'
@@ -113,7 +116,8 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     childLoggerFactory: logger => logger,
     // Longer than any request line can be, so that every id meets its pattern and none another refusal.
     routerOptions: { maxParamLength: 16 * 1024 },
-    rewriteUrl: fromSecondMount,
+    rewriteUrl: request => withoutLastSlash(fromSecondMount(request)),
+    schemaController: { compilersFactory: { buildSerializer: compiledOnce } },
     // What is not even an address is nobody's call: it counts like those without a key.
     frameworkErrors: (error, request, reply) =>
       limit.address(request, reply).then(
@@ -149,6 +153,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
 
   /** Everything behind a key. */
   const tenantApi = (routes: (api: FastifyInstance) => void) => async (scope: FastifyInstance) => {
+    dropBodies(scope)
     scope.addHook('onRequest', async () => {
       if (deps.draining()) throw new ShuttingDown({ retryAfterSeconds: 1 })
     })

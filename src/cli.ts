@@ -46,6 +46,7 @@ export function define(cli: Command, io: Io): void {
 
   const operation = cli.command('operation').description('calls that went to the vendor')
   operation.command('list').description('the newest first').option('--open', 'only those whose outcome is not known').option('--tenant <id>', 'of one tenant').option('--limit <number>', 'so many', '100').action(async options => (await import('./commands/operation.ts')).listOperations(io, options))
+  operation.command('show <id>').description('one of them, with what the vendor said').action(async (id, options) => (await import('./commands/operation.ts')).showOperation(io, id, options))
   operation.command('resolve <id> <outcome>').description('end one by hand: done or failed').action(async (id, outcome, options) => (await import('./commands/operation.ts')).resolveOperation(io, id, outcome, options))
 
   const audit = cli.command('audit').description('the audit log')

@@ -118,7 +118,7 @@ export async function startGateway({
     const { auditRetentionDays } = config
     opened.push(keepTidy({ audited, operations: operationsIn(store), auditRetentionDays, log: logger, clock }))
 
-    const { recorded, motion, openOperations, ...given } = services({
+    const { recorded, broadcasts, openOperations, ...given } = services({
       store,
       directory,
       upstreams,
@@ -159,7 +159,7 @@ export async function startGateway({
       state.draining = true
       const cutOff = setTimeout(() => ending.abort(), Math.max(shutdownMs / 2, shutdownMs - recordWithinMs))
       await requests.empty(shutdownMs - recordWithinMs / 2)
-      await motion.idle()
+      await broadcasts.idle()
       await recorded.idle()
       clearTimeout(cutOff)
       // Every call has its answer: what only looks after open operations need not end.

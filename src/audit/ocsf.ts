@@ -28,6 +28,8 @@ export interface Ending {
   type?: string | undefined
   durationMs?: number | undefined
   upstreamStatus?: number | undefined
+  /** The vendor's own words. */
+  upstreamReason?: string | undefined
   streamKeyRevealed?: boolean | undefined
   /** Signed note of what was done to the log itself. */
   note?: string | undefined
@@ -57,7 +59,7 @@ const actorTypeIds = { 'API key': 99, Operator: 2, Gateway: 3 } as const satisfi
 /** One line of the audit log, as it is stored and shown. */
 export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): AuditEvent {
   const { tenantId, action, requestId, keyFingerprint, idempotencyKeyFingerprint } = subject
-  const { outcome, status, type, durationMs, upstreamStatus, streamKeyRevealed, note } = ending
+  const { outcome, status, type, durationMs, upstreamStatus, upstreamReason, streamKeyRevealed, note } = ending
   const [activityId, activityName] = activityOf(subject)
   const actor = subject.actor ?? { type: 'API key' as const, uid: subject.keyId ?? 'unknown' }
   const denied = outcome === 'refused'
@@ -98,6 +100,7 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
       ...(keyFingerprint != null && { key_fingerprint: keyFingerprint }),
       ...(idempotencyKeyFingerprint != null && { idempotency_key_fingerprint: idempotencyKeyFingerprint }),
       ...(upstreamStatus !== undefined && { upstream_status: upstreamStatus }),
+      ...(upstreamReason !== undefined && { upstream_reason: upstreamReason }),
       ...(streamKeyRevealed && { stream_key_revealed: true }),
       ...(note !== undefined && { note })
     }

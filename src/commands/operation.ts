@@ -39,6 +39,28 @@ export async function listOperations(io: Io, options: OperationListOptions): Pro
   )
 }
 
+/** All that is known of one, but for what stands for its idempotency key: that is the caller's own. */
+export async function showOperation(io: Io, id: string, options: JsonOption): Promise<void> {
+  const operation = await withStore(io, store => operationsIn(store).find(id))
+  if (operation === null) throw new CommandError(`there is no operation ${id}`)
+  const { answer } = operation
+  const facts = {
+    ...shown(operation),
+    upstream: operation.upstream,
+    key_id: operation.keyId,
+    has_idempotency_key: operation.idempotency !== null,
+    vendor_at: iso(operation.vendorAtMs),
+    sent_again_at: iso(operation.sentAgainAtMs),
+    open_start_id: operation.openStartId,
+    upstream_status: operation.upstreamStatus,
+    reason: operation.reason
+  }
+  // A whole answer fits in no table.
+  const rows = Object.entries({ ...facts, answer_status: answer?.status ?? null })
+  const text = table([['field', 'value'], ...rows.map(([name, value]) => [name, String(value ?? '-')])], '')
+  print(io, options, { ...facts, answer }, text)
+}
+
 /** Ends an operation whose outcome only a person can find out; its meeting is free again. */
 export async function resolveOperation(io: Io, id: string, outcome: string, options: JsonOption): Promise<void> {
   const state = (['done', 'failed'] as const).find(known => known === outcome)
@@ -78,7 +100,11 @@ function shown({ id, tenantId, kind, meetingId, livestreamId, state, requestId, 
     livestream_id: livestreamId,
     state,
     request_id: requestId,
-    sent_at: new Date(sentAtMs).toISOString(),
-    settled_at: settledAtMs === null ? null : new Date(settledAtMs).toISOString()
+    sent_at: iso(sentAtMs),
+    settled_at: iso(settledAtMs)
   }
+}
+
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
 }

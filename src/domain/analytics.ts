@@ -1,5 +1,14 @@
 import { type Static, Type } from 'typebox'
 
+/** No figure of a livestream comes near it. A sum of larger ones would be a number that JSON does not have. */
+export const largestFigure = 1_000_000_000
+
+/** Whether it may be kept, and counted in. */
+export function isFigure(value: unknown): value is number {
+  // Also false for NaN.
+  return typeof value === 'number' && value >= 0 && value <= largestFigure
+}
+
 const Whole = (description: string, example: number) => Type.Integer({ minimum: 0, description, examples: [example] })
 
 const figures = {

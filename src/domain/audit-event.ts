@@ -91,6 +91,12 @@ export const AuditEvent = Type.Object({
     key_fingerprint: Type.Optional(Fingerprint),
     idempotency_key_fingerprint: Type.Optional(Fingerprint),
     upstream_status: Type.Optional(Type.Integer()),
+    upstream_reason: Type.Optional(
+      Type.String({
+        maxLength: 300,
+        description: "The vendor's own words, for the operator alone: no tenant is shown them"
+      })
+    ),
     stream_key_revealed: Type.Optional(Type.Boolean()),
     note: Type.Optional(
       Type.String({ maxLength: 1024, description: 'Of a cut, or of a change of the signing key: the signed note' })

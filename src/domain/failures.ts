@@ -107,6 +107,11 @@ function failure(status: number, type: string, message: string): FailureClass {
   }
 }
 
+/** Whether a failure is one of these, also after `withOutcome`. */
+export function isOneOf({ type }: Failure, ...kinds: FailureClass[]): boolean {
+  return kinds.some(({ doc }) => doc.type === type)
+}
+
 // 4xx: the caller can do something about it.
 export const InvalidInput = failure(400, 'invalid_input', 'The request is not valid')
 export const Unauthorized = failure(401, 'unauthorized', 'A valid key is needed: Bearer <key> or Basic <tenant>:<key>')

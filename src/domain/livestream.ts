@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { LivestreamId, MeetingId } from './id.ts'
-import { Nullable, Timestamp, VendorText } from './schema.ts'
+import { anyLength, Nullable, Timestamp, VendorText } from './schema.ts'
 
 /** What the vendors call the states of a livestream. An open set: another word of theirs passes through as it is. */
 export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const
@@ -23,8 +23,11 @@ const LivestreamStatus = Type.String({
   examples: ['LIVE']
 })
 
-/** The name a caller may give (contract section 3: the vendor's own pattern; the length is ours, theirs is not published). */
-export const LivestreamName = Nullable(Type.String({ pattern: '^[a-zA-Z0-9-_]*$', maxLength: 128 }))
+/**
+ * The name a caller may give. The vendors publish the pattern `^[a-zA-Z0-9-_]*$`, but a program that runs against the real
+ * service sends blanks: it is passed on, and the vendor says what it accepts.
+ */
+export const LivestreamName = Nullable(Type.String({ maxLength: anyLength, examples: ['friday-show'] }))
 
 /**
  * The vendor's livestream as a tenant may see it (contract section 4.1). Where to send video, and with which key, is in

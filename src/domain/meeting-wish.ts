@@ -1,28 +1,28 @@
 import { type Static, Type } from 'typebox'
-import { Nullable } from './schema.ts'
+import { anyLength, Nullable } from './schema.ts'
 
 /**
  * What a caller may ask of a meeting: every request field of both vendors (contract section 5), closed, so that a misspelt
- * field is refused and not lost. Bounds that the vendor does not publish are ours and only keep sizes sane.
+ * field is refused and not lost. What is only passed on has the vendor's own bounds or none: it knows what it accepts.
  */
 const closed = { additionalProperties: false }
-const text = (maxLength: number) => Type.Optional(Type.String({ maxLength }))
-const size = (maximum: number) => Type.Optional(Type.Integer({ minimum: 1, maximum }))
+const text = Type.Optional(Type.String({ maxLength: anyLength }))
+const size = (bounds: { maximum?: number } = {}) => Type.Optional(Type.Integer({ minimum: 1, ...bounds }))
 
 const StorageConfig = Type.Object(
   {
-    type: Type.Enum(['aws', 'azure', 'digitalocean', 'gcs', 'sftp']),
-    access_key: text(512),
-    secret: text(4096),
-    bucket: text(256),
-    region: text(64),
-    path: text(1024),
+    type: Type.Optional(Type.Enum(['aws', 'azure', 'digitalocean', 'gcs', 'sftp'])),
+    access_key: text,
+    secret: text,
+    bucket: text,
+    region: text,
+    path: text,
     auth_method: Type.Optional(Type.Enum(['KEY', 'PASSWORD'])),
-    username: text(256),
-    password: text(1024),
-    host: text(256),
-    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
-    private_key: text(16_384)
+    username: text,
+    password: text,
+    host: text,
+    port: Type.Optional(Type.Number({ description: 'Samples of the provider send 0' })),
+    private_key: text
   },
   { ...closed, description: 'Goes to the provider and is never shown again' }
 )
@@ -32,18 +32,18 @@ const BucketConfig = Type.Object({ enabled: Type.Boolean() }, closed)
 const RecordingConfig = Type.Object(
   {
     max_seconds: Type.Optional(Type.Number({ minimum: 60, maximum: 86_400 })),
-    file_name_prefix: text(256),
+    file_name_prefix: text,
     video_config: Type.Optional(
       Type.Object(
         {
-          codec: Type.Optional(Type.Enum(['H264', 'VP8'])),
-          width: size(1920),
-          height: size(1920),
+          codec: Type.Optional(Type.Enum(['H264', 'VP8', 'VP9'])),
+          width: size({ maximum: 1920 }),
+          height: size({ maximum: 1920 }),
           watermark: Type.Optional(
             Type.Object(
               {
-                url: text(2048),
-                size: Type.Optional(Type.Object({ width: size(10_000), height: size(10_000) }, closed)),
+                url: text,
+                size: Type.Optional(Type.Object({ width: size(), height: size() }, closed)),
                 position: Type.Optional(Type.Enum(['left top', 'right top', 'left bottom', 'right bottom']))
               },
               closed
@@ -67,7 +67,7 @@ const RecordingConfig = Type.Object(
     storage_config: Type.Optional(Nullable(StorageConfig)),
     dyte_bucket_config: Type.Optional(BucketConfig),
     realtimekit_bucket_config: Type.Optional(BucketConfig),
-    live_streaming_config: Type.Optional(Type.Object({ rtmp_url: text(2048) }, closed))
+    live_streaming_config: Type.Optional(Type.Object({ rtmp_url: text }, closed))
   },
   closed
 )
@@ -77,8 +77,8 @@ const AiConfig = Type.Object(
     transcription: Type.Optional(
       Type.Object(
         {
-          keywords: Type.Optional(Type.Array(Type.String({ maxLength: 256 }), { maxItems: 1000 })),
-          language: text(16),
+          keywords: Type.Optional(Type.Array(Type.String({ maxLength: anyLength }), { maxItems: anyLength })),
+          language: text,
           profanity_filter: Type.Optional(Type.Boolean())
         },
         closed
@@ -89,7 +89,7 @@ const AiConfig = Type.Object(
         {
           word_limit: Type.Optional(Type.Integer({ minimum: 150, maximum: 1000 })),
           text_format: Type.Optional(Type.Enum(['plain_text', 'markdown'])),
-          summary_type: text(64)
+          summary_type: text
         },
         closed
       )
@@ -99,7 +99,7 @@ const AiConfig = Type.Object(
 )
 
 const fields = {
-  title: Type.Optional(Nullable(Type.String({ maxLength: 1024, examples: ['Friday show'] }))),
+  title: Type.Optional(Nullable(Type.String({ maxLength: anyLength, examples: ['Friday show'] }))),
   preferred_region: Type.Optional(Nullable(Type.Enum(['ap-south-1', 'ap-southeast-1', 'us-east-1', 'eu-central-1']))),
   live_stream_on_start: Type.Optional(
     Nullable(Type.Boolean({ description: 'Start a livestream when the meeting starts, without another call' }))

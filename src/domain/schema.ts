@@ -5,6 +5,9 @@ export function Nullable<X extends TSchema>(schema: X) {
   return Type.Union([schema, Type.Null()])
 }
 
+/** Of what is passed on to the vendor as it is: no body can hold more. */
+export const anyLength = 64 * 1024
+
 /**
  * Text of the vendor. No bound: its contract gives none, a whole answer is bounded by the client, and a serializer that finds
  * `Nullable(String({ maxLength }))` exceeded turns a call that was done into a 500.

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { MeetingId, vendorIdPattern } from './id.ts'
-import { Nullable, Timestamp, VendorText } from './schema.ts'
+import { anyLength, Nullable, Timestamp, VendorText } from './schema.ts'
 
 /** Whose run of a livestream it is, which the vendor calls a livestream session: known once it was shown to the tenant. */
 export interface OwnedRun {
@@ -64,7 +64,10 @@ export const Participant = Type.Object({
 export type Participant = Static<typeof Participant>
 
 const ids = (description: string) =>
-  Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { minItems: 1, maxItems: 1000, description }))
+  Type.Optional(
+    // Nobody knows whether the vendor takes an empty list for nobody or for everybody.
+    Type.Array(Type.String({ minLength: 1, maxLength: anyLength }), { minItems: 1, maxItems: anyLength, description })
+  )
 
 /** Whom to kick or to mute: by the vendor's ids or by the caller's own, one of the two. */
 export const Participants = Type.Object(

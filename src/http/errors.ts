@@ -11,13 +11,16 @@ import {
   Internal,
   InvalidInput,
   NotFound,
+  NotOffered,
   type Outcome,
   PayloadTooLarge,
   RequestTimeout,
   StoreUnavailable,
   UnsupportedMediaType
 } from '../domain/failures.ts'
+import { isNotHonoured, isNotOffered } from '../domain/not-offered.ts'
 import { eitherTimePattern, isoTimePattern } from '../domain/time-range.ts'
+import { giveUpBody } from './dropped-body.ts'
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
 export function errorHandler(app: FastifyInstance): void {
@@ -29,7 +32,10 @@ export function notFound(
   app: FastifyInstance,
   before?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 ): void {
-  const handler = (): never => {
+  const handler = ({ method, url }: FastifyRequest): never => {
+    const [path = ''] = url.split('?')
+    if (isNotOffered(method, path))
+      throw new NotOffered({ message: 'Livegate does not have this operation of the provider' })
     throw new NotFound()
   }
   if (before === undefined) app.setNotFoundHandler(handler)
@@ -38,10 +44,10 @@ export function notFound(
 
 /** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = explain(error)
+  const operation = request.routeOptions.schema?.operationId
+  const failure = explain(error, operation)
   const { status, type, retryAfterSeconds } = failure
   const outcome = failure.outcome ?? outcomeOf(failure, request)
-  const operation = request.routeOptions.schema?.operationId
   const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome }
   // What strangers can do as often as they like must not fill the log.
   const level = status === 401 || status === 429 ? 'debug' : 'info'
@@ -74,6 +80,7 @@ export function refuseBytes(error: Error & { code?: string }, socket: Socket): v
     socket.destroy()
     return
   }
+  if (giveUpBody(socket)) return
   const { status, type, message } = bytesFailure(error.code).doc
   const id = randomUUID()
   const body = JSON.stringify({ success: false, error: { code: status, type, message, request_id: id } })
@@ -96,11 +103,11 @@ const frameworkFailures: Record<string, FailureClass> = {
   [handlerTimeout]: StoreUnavailable
 }
 
-function explain(error: unknown): Failure {
+function explain(error: unknown, operationId: string | undefined): Failure {
   if (error instanceof Failure) return error
   if (!(error instanceof Error)) return new Internal({ cause: error })
   const { validation, validationContext, code, statusCode } = error as FastifyError
-  if (validation) return new InvalidInput({ details: explainInput(validation, validationContext ?? 'input') })
+  if (validation) return explainInput(validation, validationContext ?? 'input', operationId)
   // Fastify's messages quote the address and the body, and so a key in the wrong place: as a cause they would be logged.
   const known = frameworkFailures[code]
   if (known !== undefined) return new known(known.doc.status < 500 ? {} : { cause: error })
@@ -118,30 +125,39 @@ function badInput(field: string, message: string): Failure {
 const words: Record<string, string> = { params: 'path', querystring: 'query', headers: 'header' }
 
 /** Each problem once, with its field: typebox tells of a misspelt field twice, and of a union once for each branch. */
-function explainInput(problems: FastifySchemaValidationError[], context: string): FailureDetail[] {
+function explainInput(problems: FastifySchemaValidationError[], context: string, operationId?: string): Failure {
   const root = words[context] ?? context
   const details = new Map<string, FailureDetail>()
-  for (const { instancePath, keyword, message, params } of problems) {
+  const tell = (field: string, message: string): unknown => details.set(field, { field, message })
+  for (const { instancePath, keyword, message, params } of withoutOtherBranches(problems)) {
     const here = fieldName(root + instancePath)
     if (keyword === 'boolean') {
       // The schema of every unknown field is `false`. (`additionalProperties` sums them up, unless they are so many that it is cut off.)
-      details.set(here, { field: here, message: 'is not a known field' })
+      const isKnown = isNotHonoured(operationId, here)
+      tell(here, isKnown ? 'is a field of the provider that Livegate does not have' : 'is not a known field')
     } else if (keyword === 'required') {
       const missing = params.requiredProperties
-      for (const name of Array.isArray(missing) ? missing : []) {
-        details.set(`${here}.${name}`, { field: `${here}.${name}`, message: 'is missing' })
-      }
+      for (const name of Array.isArray(missing) ? missing : []) tell(`${here}.${name}`, 'is missing')
     } else if (keyword === 'enum' && Array.isArray(params.allowedValues)) {
-      details.set(here, { field: here, message: `must be one of ${params.allowedValues.join(', ')}` })
+      tell(here, `must be one of ${params.allowedValues.join(', ')}`)
     } else if (params.pattern === isoTimePattern) {
-      details.set(here, { field: here, message: 'must be ISO 8601 with its zone, like 2026-11-20T09:30:00Z, or a day' })
+      tell(here, 'must be ISO 8601 with its zone, like 2026-11-20T09:30:00Z, or a day')
     } else if (params.pattern === eitherTimePattern) {
-      details.set(here, { field: here, message: 'must be ISO 8601 with its zone, a day, or Unix seconds' })
+      tell(here, 'must be ISO 8601 with its zone, a day, or Unix seconds')
     } else if (keyword !== 'anyOf' && keyword !== 'additionalProperties' && !details.has(here)) {
-      details.set(here, { field: here, message: message ?? 'is not valid' })
+      tell(here, message ?? 'is not valid')
     }
   }
-  return [...details.values()].slice(0, 20)
+  return new InvalidInput({ details: [...details.values()].slice(0, 20) })
+}
+
+/** Where one branch of a union takes a value but for something inside it, that another wants `null` there is false. */
+function withoutOtherBranches(problems: FastifySchemaValidationError[]): FastifySchemaValidationError[] {
+  const unions = problems.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath)
+  const isInside = ({ instancePath, keyword }: FastifySchemaValidationError, path: string): boolean =>
+    instancePath.startsWith(`${path}/`) || (instancePath === path && keyword === 'required')
+  const entered = new Set(unions.filter(path => problems.some(one => isInside(one, path))))
+  return problems.filter(({ instancePath, keyword }) => keyword !== 'type' || !entered.has(instancePath))
 }
 
 /** `body.title` for the JSON pointer `body/title`; cut, since an unknown name may be as long as its sender likes. */

@@ -74,9 +74,13 @@ export function idempotency(app: FastifyInstance, { operations, settleNow, finge
     }
   }
 
-  /** Who asks again for what is being repeated wants it now, and not after the next pause of the repetition. */
+  /**
+   * Who asks again for what is being repeated wants it now, and not after the next pause of the repetition; but a stop whose
+   * caller has his answer is only being watched.
+   */
   async function settled(operation: Operation): Promise<Operation> {
-    if (!isRepeated(operation.kind) || operation.state !== 'unknown') return operation
+    const { kind, state, answer } = operation
+    if (!isRepeated(kind) || state !== 'unknown' || answer !== null) return operation
     await settleNow(operation.id)
     return (await operations.findByKey(operation.idempotency?.keyFingerprint ?? '')) ?? operation
   }

@@ -18,7 +18,7 @@ const description = `Livegate starts, shows and stops livestreams with the organ
 
 **Authorize** with a tenant's key: as Bearer token, or as Basic with the tenant as user and the key as password. Paths, fields and the \`{success, data}\` envelope are the provider's, so existing code changes its base address and its token, nothing else. Somebody else's meeting or livestream answers exactly like one that does not exist.
 
-What stands here under \`/v2/…\` answers the same under \`/client/v4/accounts/{account_id}/realtime/kit/{app_id}/…\`, as at Cloudflare RealtimeKit. Any ids of letters, digits, - and _ do there: the key decides.`
+What stands here under \`/v2/…\` answers the same under \`/client/v4/accounts/{account_id}/realtime/kit/{app_id}/…\`, as at Cloudflare RealtimeKit. Any ids of letters, digits, - and _ do there: the key decides. One slash at the end of a path is left out, and a UUID may be written in any case; nothing else is corrected.`
 
 const tags = [
   { name: 'livestreams', description: 'Start, inspect and stop livestreams' },

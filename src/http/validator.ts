@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { type TSchema, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/compile'
 import { Value } from 'typebox/value'
 import { InvalidInput, UnsupportedMediaType } from '../domain/failures.ts'
 
@@ -9,10 +9,13 @@ import { InvalidInput, UnsupportedMediaType } from '../domain/failures.ts'
  * it is, so `"7"` is not 7 and a misspelt field is not lost. (Fastify's own would convert, trim and drop.)
  */
 export function validator(app: FastifyInstance): void {
+  // Many routes have the same, above all those of the second mount.
+  const compiled = new Map<TSchema, Validator>()
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     // Header fields are described, and read by those who need them.
     if (httpPart === 'headers') return () => true
-    const check = Compile(schema)
+    const check = compiled.get(schema) ?? Compile(schema)
+    compiled.set(schema, check)
     const isText = httpPart === 'body' || hasOnlyText(schema)
     return (input: unknown) => {
       const value = isText ? (input ?? {}) : Value.Convert(schema, Value.Default(schema, input))

@@ -1,12 +1,12 @@
 import type { Clock } from '../domain/clock.ts'
 import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import type { FindActive } from './active.ts'
+import { ofUpstream, type WhatRuns } from './active.ts'
 import type { Bounded } from './deadline.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
 export interface ActiveReadsDeps {
-  findActive: FindActive
+  whatRuns: WhatRuns
   bounded: Bounded
   changes: Changes
   clock: Pick<Clock, 'monotonic'>
@@ -15,39 +15,47 @@ export interface ActiveReadsDeps {
 
 /** The meeting's active livestream, for many who look at it. */
 export interface ActiveReads {
-  /** As the vendor has shown it within the last `LIVEGATE_READ_TTL_MS`, or longer ago when it can't be asked. */
+  /** As the vendor has shown it within the last `LIVEGATE_READ_TTL_MS`, or longer ago when it can't be asked. A run that was stopped is not shown. */
   read(meeting: OwnedMeeting, signal: () => AbortSignal): Promise<Seen<LivestreamWithKey | null>>
   /** Asks the vendor, whatever is known; what it says is shown to those who read from now on. */
-  findActive: FindActive
+  whatRuns: WhatRuns
   /** Something was sent that may change it, or nobody knows whether it did: no answer from before is shown any more. */
   outdated(meeting: OwnedMeeting): void
   /** A start or a stop has made it so: no answer from before is shown any more. */
   changed(meeting: OwnedMeeting, active: LivestreamWithKey | null): void
 }
 
-export function activeReads({ findActive, bounded, changes, clock, readTtlMs }: ActiveReadsDeps): ActiveReads {
+export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: ActiveReadsDeps): ActiveReads {
   const reads = new SharedReads<LivestreamWithKey | null>({ ttlMs: readTtlMs, changes, bounded, clock })
   // No tenant id has a slash.
   const keyOf = ({ tenantId, id }: OwnedMeeting): string => `${tenantId}/${id}`
 
+  function outdated({ id, upstream }: OwnedMeeting): void {
+    changes.note(id)
+    changes.note(ofUpstream(upstream))
+  }
+
   return {
     async read(meeting, signal) {
       const key = keyOf(meeting)
-      const ask = (signal: AbortSignal) => findActive(meeting, 'read', signal)
+      const ask = async (signal: AbortSignal): Promise<LivestreamWithKey | null> => {
+        const { livestream, isEnding } = await whatRuns(meeting, 'read', signal)
+        return isEnding ? null : livestream
+      }
       return reads.fresh(key, meeting.id) ?? reads.read({ key, subject: meeting.id, ask, signal })
     },
 
-    async findActive(meeting, lane, signal) {
+    async whatRuns(meeting, lane, signal) {
       const change = changes.of(meeting.id)
-      const active = await findActive(meeting, lane, signal)
-      reads.keep(keyOf(meeting), meeting.id, active, change)
-      return active
+      const sight = await whatRuns(meeting, lane, signal)
+      reads.keep(keyOf(meeting), meeting.id, sight.isEnding ? null : sight.livestream, change)
+      return sight
     },
 
-    outdated: ({ id }) => changes.note(id),
+    outdated,
 
     changed(meeting, active) {
-      changes.note(meeting.id)
+      outdated(meeting)
       reads.keep(keyOf(meeting), meeting.id, active)
     }
   }

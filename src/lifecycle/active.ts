@@ -1,63 +1,206 @@
-import { UpstreamUnavailable } from '../domain/failures.ts'
-import { isOver, isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
+import { UpstreamFailed, UpstreamMalformed, UpstreamUnavailable } from '../domain/failures.ts'
+import { isOver, isRunning, type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Directory } from '../store/directory.ts'
 import type { Livestreams } from '../store/livestreams.ts'
-import type { Lane, Provider, Upstreams } from '../upstream/provider.ts'
+import type { Lane, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
 import type { IsComing } from './coming.ts'
+import type { EndingRuns } from './ending-runs.ts'
 import type { Observe } from './observe.ts'
+import type { SharedReads } from './shared-reads.ts'
+import type { StopPace } from './stop-pace.ts'
 
-export interface ActiveDeps {
-  upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'lastOfMeeting'>
-  observe: Observe
-  isComing: IsComing
+/** What the vendor shows of a meeting right now. */
+export interface Sight {
+  /** What runs, or is about to; null when nothing does. */
+  livestream: LivestreamWithKey | null
+  /** It was stopped a moment ago, and is still shown. */
+  isEnding: boolean
+  /** That nothing runs is what the lists say, of a vendor that may begin a second run: before a start two such looks must agree. */
+  isWeak: boolean
 }
 
 /**
- * The meeting's active livestream as the vendor shows it right now, or null; asked in that lane of the quota. A vendor may hide a run that is INVOKED but not
- * yet LIVE (contract section 11, question 4): then our last run of this meeting is asked for by its own id.
+ * What runs in this meeting, as the vendor shows it right now; asked in that lane of the quota. The one answer for starts, stops,
+ * settling and reads. The vendor's `active-livestream` has the first word. Where it fails the lists of what runs decide. A run
+ * that is INVOKED but not yet LIVE may be hidden (contract section 11, question 4): then our last run is asked for by its own id.
+ * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream that is known to be another meeting's
  */
-export type FindActive = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) => Promise<LivestreamWithKey | null>
+export type WhatRuns = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) => Promise<Sight>
 
-export function findActive({ upstreams, livestreams, observe, isComing }: ActiveDeps): FindActive {
+export interface WhatRunsDeps {
+  upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'lastOfMeeting' | 'list' | 'meetingOf'>
+  directory: Pick<Directory, 'livestream'>
+  observe: Observe
+  isComing: IsComing
+  endingRuns: EndingRuns
+  pace: StopPace
+  /** What runs in an upstream, shared by all of its meetings that are read at the same time. */
+  listReads: SharedReads<LivestreamWithKey[]>
+}
+
+/** So many livestreams of a meeting are asked for by id when the vendor shows no active one. */
+const askedById = 5
+
+export function whatRuns(deps: WhatRunsDeps): WhatRuns {
+  const { upstreams, livestreams, directory, observe, isComing, endingRuns, pace, listReads } = deps
+
   return async (meeting, lane, signal) => {
-    const provider = providerOf(upstreams, meeting, lane)
-    const { id: meetingId, tenantId, upstream } = meeting
-    const keep = (livestream: LivestreamWithKey) =>
-      observe({ id: livestream.id, tenantId, upstream, meetingId }, livestream)
-
-    const active = await provider.findActive(meetingId, signal)
-    if (active !== null) {
-      await keep(active)
-      // A vendor might show the last run as the active one: over is over.
-      return isOver(active.status) ? null : active
+    const upstream = upstreamOf(upstreams, meeting, lane)
+    const provider = upstream.on({ tenantId: meeting.tenantId, lane })
+    const { shown, byLists } = await ask(upstream, provider, meeting, lane, signal)
+    pace.heard(meeting)
+    const found = shown ?? (await findKnown(provider, meeting, byLists && lane !== 'read', signal))
+    // A vendor might show the last run as the active one: over is over.
+    if (found === null || isOver(found.status)) {
+      if (found !== null) await remember(provider, meeting, found, signal)
+      return { livestream: null, isEnding: false, isWeak: byLists && !upstream.habits.refusesSecondStart }
     }
+    if (await endingRuns.isEnding(meeting, found, provider, signal)) {
+      return { livestream: { ...found, meeting_id: meeting.id }, isEnding: true, isWeak: false }
+    }
+    return { livestream: await remember(provider, meeting, found, signal), isEnding: false, isWeak: false }
+  }
 
-    // A store that can't be read must not hold a read back: then the vendor's word stands.
+  /** `byLists`: `active-livestream` says nothing, and the lists have been read instead. */
+  async function ask(
+    { habits }: Upstream,
+    provider: Provider,
+    meeting: OwnedMeeting,
+    lane: Lane,
+    signal: AbortSignal
+  ): Promise<{ shown: LivestreamWithKey | null; byLists: boolean }> {
+    let hasFailed = false
+    if (!habits.failsWhenNothingIsLive) {
+      try {
+        return { shown: await provider.findActive(meeting.id, signal), byLists: false }
+      } catch (error) {
+        if (!isServerError(error)) throw error
+        hasFailed = true
+      }
+    }
+    const running = await findRunning(provider, meeting, lane, signal)
+    const listed = running.find(({ meeting_id }) => meeting_id === meeting.id)
+    if (listed === undefined) {
+      if (hasFailed) habits.noteFailedWhenNothingWasLive()
+      return { shown: null, byLists: true }
+    }
+    const found = await provider.findLivestream(listed.id, { pageNo: 1, perPage: 1 }, signal)
+    return { shown: { ...(found?.livestream ?? listed), status: listed.status }, byLists: true }
+  }
+
+  /** A start or a stop asks for itself; those who read share what one of them has asked. */
+  async function findRunning(
+    provider: Provider,
+    { upstream }: OwnedMeeting,
+    lane: Lane,
+    signal: AbortSignal
+  ): Promise<LivestreamWithKey[]> {
+    if (lane !== 'read') return provider.findRunning(signal)
+    const ask = (signal: AbortSignal) => provider.findRunning(signal)
+    const seen = await listReads.read({ key: upstream, subject: ofUpstream(upstream), ask, signal: () => signal })
+    // What was listed a while ago says nothing of now.
+    if (seen.how === 'stale') throw new UpstreamFailed()
+    return seen.value
+  }
+
+  /** One of ours that runs although the vendor shows no active one. A store that can't be read must not hold a read back. */
+  async function findKnown(
+    provider: Provider,
+    { id: meetingId, tenantId, upstream }: OwnedMeeting,
+    all: boolean,
+    signal: AbortSignal
+  ): Promise<LivestreamWithKey | null> {
     const last = await livestreams.lastOfMeeting(tenantId, meetingId).catch(() => null)
-    if (last === null || !isRunning(last.status)) return null
-    const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: 1 }, signal)
-    // An answer may leave the meeting out; another meeting's run is not this one's.
-    if (found === null || (found.livestream.meeting_id ?? meetingId) !== meetingId) return null
-    const coming = await isComing({ id: last.id, tenantId, meetingId }, found.livestream)
-    const livestream = { ...found.livestream, meeting_id: meetingId, ...(coming && { status: 'INVOKED' }) }
-    await keep(livestream)
-    return isRunning(livestream.status) ? livestream : null
+    const ids = new Set(last !== null && isRunning(last.status) ? [last.id] : [])
+    const known = all ? await livestreams.list(tenantId, { meetingId, pageNo: 1, perPage: askedById }) : { items: [] }
+    for (const { id } of known.items) ids.add(id)
+    for (const id of ids) {
+      const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
+      // An answer may leave the meeting out; another meeting's run is not this one's.
+      if (found === null || (found.livestream.meeting_id ?? meetingId) !== meetingId) continue
+      const coming = await isComing({ id, tenantId, meetingId }, found.livestream)
+      const livestream = { ...found.livestream, meeting_id: meetingId, ...(coming && { status: 'INVOKED' }) }
+      if (isRunning(livestream.status)) return livestream
+      await observe({ id, tenantId, upstream, meetingId }, livestream)
+    }
+    return null
+  }
+
+  /** Makes it known to the tenant, if it is of this meeting. Where nobody says whose it is it is shown without what lets anybody use it. */
+  async function remember(
+    provider: Provider,
+    meeting: OwnedMeeting,
+    livestream: LivestreamWithKey,
+    signal: AbortSignal
+  ): Promise<LivestreamWithKey> {
+    const { id: meetingId, tenantId, upstream } = meeting
+    const { id } = livestream
+    const isOurs =
+      (await isKnownHere({ livestreams, directory }, meeting, id)) ||
+      livestream.meeting_id === meetingId ||
+      (await isShownHere(provider, meeting, id, signal))
+    if (!isOurs) {
+      const { playback_url: _playback, ...bare } = withoutKey(livestream)
+      return { ...bare, meeting_id: meetingId }
+    }
+    const ours = { ...livestream, meeting_id: meetingId }
+    await observe({ id, tenantId, upstream, meetingId }, ours)
+    return ours
   }
 }
 
-/** The vendor that a tenant's meeting or livestream is at. @throws UpstreamUnavailable when the configuration has no such upstream */
-export function providerOf(
-  upstreams: Upstreams,
-  { upstream, tenantId }: { upstream: string; tenantId: string },
-  lane: Lane
-): Provider {
+/**
+ * Whether this livestream is known as one of this meeting; false when nobody knows it.
+ * @throws UpstreamMalformed when it is known as another meeting's, or as one without a meeting: its key is not for this tenant
+ */
+export async function isKnownHere(
+  { livestreams, directory }: { livestreams: Pick<Livestreams, 'meetingOf'>; directory: Pick<Directory, 'livestream'> },
+  meeting: OwnedMeeting,
+  livestreamId: string
+): Promise<boolean> {
+  const known =
+    (await directory.livestream(meeting.tenantId, livestreamId).catch(() => null)) ??
+    (await livestreams.meetingOf(livestreamId).catch(() => null))
+  if (known === null) return false
+  if (known.meetingId === meeting.id) return true
+  throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
+}
+
+/** The vendor left the meeting out: it may tell when it is asked for the livestream. @throws UpstreamMalformed when it is another's */
+async function isShownHere(
+  provider: Provider,
+  meeting: OwnedMeeting,
+  livestreamId: string,
+  signal: AbortSignal
+): Promise<boolean> {
+  const found = await provider.findLivestream(livestreamId, { pageNo: 1, perPage: 1 }, signal).catch(() => null)
+  const named = found?.livestream.meeting_id ?? null
+  if (named === null || named === meeting.id) return named !== null
+  throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
+}
+
+/** What outdates the shared look at all that runs in an upstream. No meeting's id has a slash. */
+export function ofUpstream(upstream: string): string {
+  return `upstream/${upstream}`
+}
+
+function isServerError(error: unknown): boolean {
+  return error instanceof UpstreamFailed && (error.upstreamStatus ?? 0) >= 500
+}
+
+/** The vendor account that a tenant's meeting or livestream is at. @throws UpstreamUnavailable when the configuration has no such upstream */
+export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: string }, lane: Lane): Upstream {
   const known = upstreams.get(upstream)
-  if (known === undefined) {
-    const cause = new Error(`no upstream is called ${upstream}`)
-    const message =
-      'The livestream provider that this belongs to is not configured: the operator of the gateway must look'
-    throw new UpstreamUnavailable({ cause, message, ...(lane !== 'read' && { outcome: 'not_sent' }) })
-  }
-  return known.on({ tenantId, lane })
+  if (known !== undefined) return known
+  const cause = new Error(`no upstream is called ${upstream}`)
+  const message =
+    'The livestream provider that this belongs to is not configured: the operator of the gateway must look'
+  throw new UpstreamUnavailable({ cause, message, ...(lane !== 'read' && { outcome: 'not_sent' }) })
+}
+
+/** The same, asked on behalf of its tenant. @throws UpstreamUnavailable */
+export function providerOf(upstreams: Upstreams, owner: { upstream: string; tenantId: string }, lane: Lane): Provider {
+  return upstreamOf(upstreams, owner, lane).on({ tenantId: owner.tenantId, lane })
 }

@@ -2,17 +2,17 @@ import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../do
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Provider, Run, Upstreams } from '../upstream/provider.ts'
-import { type FindActive, providerOf } from './active.ts'
+import { providerOf, type WhatRuns } from './active.ts'
 
 export interface EvidenceDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
-  findActive: FindActive
+  whatRuns: WhatRuns
 }
 
 /**
  * What the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
- * be used again, so that only the times of a livestream's runs tell an older one.
+ * be used again, so that only the times of a livestream's runs tell an older one. @param sentAtMs by the vendor's clock
  */
 export type FindStarted = (
   meeting: OwnedMeeting,
@@ -20,11 +20,11 @@ export type FindStarted = (
   signal: AbortSignal
 ) => Promise<LivestreamWithKey | null>
 
-export function findStarted({ upstreams, livestreams, findActive }: EvidenceDeps): FindStarted {
+export function findStarted({ upstreams, livestreams, whatRuns }: EvidenceDeps): FindStarted {
   return async (meeting, sentAtMs, signal) => {
     // Nothing was live when the start was sent: what is now has begun since.
-    const active = await findActive(meeting, 'mutation', signal)
-    if (active !== null) return active
+    const { livestream: active, isEnding } = await whatRuns(meeting, 'mutation', signal)
+    if (active !== null && !isEnding) return active
     const provider = providerOf(upstreams, meeting, 'mutation')
     const runs = await provider.findRuns(meeting.id, signal)
     // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
@@ -33,7 +33,7 @@ export function findStarted({ upstreams, livestreams, findActive }: EvidenceDeps
       const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: 10 }, signal)
       if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) runs.push(found)
     }
-    const began = runs.find(run => isRunning(run.livestream.status) || beganSince(run, sentAtMs))
+    const began = runs.find(run => (isRunning(run.livestream.status) && !isEnding) || beganSince(run, sentAtMs))
     return began === undefined ? null : { ...began.livestream, meeting_id: meeting.id }
   }
 }
@@ -61,6 +61,7 @@ export async function beganAfter(
   return times.length > 0 && Math.max(...times) >= timeMs
 }
 
-function beginOf({ invoked_time, started_time, created_at }: LivestreamSession): string | null | undefined {
+/** When a run began, as far as the vendor tells. */
+export function beginOf({ invoked_time, started_time, created_at }: LivestreamSession): string | null | undefined {
   return invoked_time ?? started_time ?? created_at
 }

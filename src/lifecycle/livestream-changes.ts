@@ -6,7 +6,7 @@ import type { Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
-import type { Motion } from './motion.ts'
+import type { MeetingQueue } from './meeting-queue.ts'
 import type { Done } from './mutation.ts'
 import type { Recorded } from './recorded.ts'
 import type { Changes } from './shared-reads.ts'
@@ -17,7 +17,7 @@ export interface LivestreamChangesDeps {
   livestreams: Pick<Livestreams, 'created' | 'observed'>
   recorded: Recorded
   /** A lane for each livestream: what enables and what disables it never cross, repetitions neither (`settle-switch.ts`). */
-  lanes: Pick<Motion<never, never>, 'inTurn'>
+  lanes: Pick<MeetingQueue<never, never>, 'inTurn'>
   stillSwitches: StillSwitches
   changes: Changes
   clock: Clock
@@ -68,7 +68,7 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
     },
 
     setEnabled: (caller, owner, enabled) =>
-      lanes.inTurn(owner.id, async waited => {
+      lanes.inTurn(owner.id, async ({ waited }) => {
         if (waited) await stillSwitches(caller, owner)
         return changed(caller, owner, enabled ? 'enable_livestream' : 'disable_livestream', (provider, signal) =>
           provider.setEnabled(owner.id, enabled, signal)

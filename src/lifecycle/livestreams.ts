@@ -2,7 +2,7 @@ import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { LivestreamNotFound, UpstreamMalformed } from '../domain/failures.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
-import { type ListedLivestream, withoutKey } from '../domain/livestream.ts'
+import { isRunning, type ListedLivestream, withoutKey } from '../domain/livestream.ts'
 import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
 import type { LivestreamFilter, Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Upstreams } from '../upstream/provider.ts'
@@ -10,6 +10,7 @@ import { providerOf } from './active.ts'
 import { briefly } from './briefly.ts'
 import type { IsComing } from './coming.ts'
 import type { Bounded, Deadline } from './deadline.ts'
+import type { EndingRuns } from './ending-runs.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
@@ -20,6 +21,7 @@ export interface LivestreamsDeps {
   observe: Observe
   observeRuns: ObserveRuns
   isComing: IsComing
+  endingRuns: Pick<EndingRuns, 'showEnding'>
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
@@ -57,6 +59,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     observe,
     observeRuns,
     isComing,
+    endingRuns,
     log,
     clock,
     deadline,
@@ -83,7 +86,14 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
     }
     const coming = await isComing(owner, found.livestream)
-    const livestream = { ...found.livestream, meeting_id: owner.meetingId, ...(coming && { status: 'INVOKED' }) }
+    const { meetingId } = owner
+    const isEnding =
+      meetingId !== null &&
+      page.pageNo === 1 &&
+      isRunning(found.livestream.status) &&
+      endingRuns.showEnding({ id: meetingId }, found.sessions)
+    const status = coming ? 'INVOKED' : isEnding ? 'IDLE' : found.livestream.status
+    const livestream = { ...found.livestream, meeting_id: meetingId, status }
     return { ...found, livestream, coming }
   }
 

@@ -15,6 +15,8 @@ export interface Mutation {
   meetingId: string | null
   /** Of an operation on a livestream that is known by its own id. */
   livestreamId?: string
+  /** What the vendor's clock says now, as far as we know it. */
+  vendorAtMs?: number | null
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
 }
@@ -29,11 +31,16 @@ export interface Done<T> {
   /** Of a meeting that the work has made. */
   meetingId?: string
   streamKeyRevealed?: boolean
+  /** The caller is answered, but something may still go on: the operation stays open until a later look agrees. */
+  isWatched?: boolean
+  /** What the caller is told instead of `data`. */
+  failure?: Failure
   statements?: Statement[]
 }
 
 /** The row of a mutation that is about to be sent. */
-export function operationOf({ caller, kind, upstream, meetingId, livestreamId }: Mutation, nowMs: number): Operation {
+export function operationOf(mutation: Mutation, nowMs: number): Operation {
+  const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs } = mutation
   return {
     id: randomUUID(),
     tenantId: caller.tenant.id,
@@ -45,7 +52,12 @@ export function operationOf({ caller, kind, upstream, meetingId, livestreamId }:
     state: 'sent',
     requestId: caller.requestId,
     sentAtMs: nowMs,
+    vendorAtMs: vendorAtMs ?? null,
+    sentAgainAtMs: null,
     settledAtMs: null,
+    openStartId: null,
+    upstreamStatus: null,
+    reason: null,
     idempotency: caller.idempotency,
     answer: null
   }
@@ -58,7 +70,12 @@ export function inUse(cause: UniqueViolation): Failure {
 }
 
 /** How an operation whose work has failed ends, or stands. */
-export function endAfter(outcome: Outcome, failure: Failure, { kind, requestId }: Operation): OperationEnd {
+export function endAfter(outcome: Outcome, failure: Failure, operation: Operation): OperationEnd {
+  const { upstreamStatus, upstreamReason } = failure
+  return { ...standingAfter(outcome, failure, operation), upstreamStatus, reason: upstreamReason }
+}
+
+function standingAfter(outcome: Outcome, failure: Failure, { kind, requestId }: Operation): OperationEnd {
   if (outcome === 'not_sent') return { state: 'failed', freesKey: true }
   const answer = {
     status: failure.status,

@@ -1,7 +1,7 @@
 import { type Ending, toAuditEvent } from '../audit/ocsf.ts'
 import type { AuditEvent } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
-import { AuditUnavailable, Failure, Internal } from '../domain/failures.ts'
+import { AuditUnavailable, Failure, failureBody, Internal } from '../domain/failures.ts'
 import { canBeSettled, type Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
@@ -10,13 +10,16 @@ import { Lateness } from './lateness.ts'
 import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, subjectOf } from './mutation.ts'
 
 export interface RecorderDeps {
+  /** Writes in order: nothing before what waits to be repaired. */
   engine: Pick<Engine, 'write'>
-  operations: Pick<Operations, 'sent' | 'ended'>
+  operations: Pick<Operations, 'sent' | 'sentAgain' | 'ended'>
   auditEvents: Pick<AuditEvents, 'append'>
   /** Takes what could not be written, and tries again until the store does. */
   repair(statements: Statement[]): void
-  /** An operation whose outcome is unknown, and can be found out. */
-  settleLater(operation: Operation): void
+  /** Takes note of an intent that was sent on before it is written: what comes later is written later. */
+  late(written: Promise<unknown>): void
+  /** An operation whose outcome is unknown, and can be found out. @param sentAtMs on the monotonic clock */
+  settleLater(operation: Operation, sentAtMs: number): void
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
   log: { error(facts: object, message: string): void }
@@ -25,7 +28,23 @@ export interface RecorderDeps {
   writeWithinMs?: number
 }
 
+/** The record of a mutation that is under way. It is to be ended once, by `failed` or by `done`. */
+export interface Trail {
+  readonly operation: Operation
+  /** The mutation is sent a second time: that stands, durably, before its first byte. @throws when it can't be written in time */
+  again(): Promise<void>
+  /** Writes down how it failed, and gives the error back to be thrown. `freesKey`: nothing came of it, the key may be used again. */
+  failed(error: unknown, how?: { freesKey?: boolean }): Promise<unknown>
+  /** Writes down what it came to, before the caller has its answer. @throws AuditUnavailable when that can't be written */
+  done<T>(done: Done<T>): Promise<T>
+}
+
 export interface Recorded {
+  /**
+   * The same as straight text: nothing is sent before `begin` has come back.
+   * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start
+   */
+  begin(mutation: Mutation): Promise<Trail>
   <T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T>
   /**
    * Says yes to a mutation for which nothing is sent, since it is so already or another call has done it: its one event stands
@@ -44,15 +63,21 @@ export interface Recorded {
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
 export function recorder(deps: RecorderDeps): Recorded {
-  const { engine, operations, auditEvents, repair, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
+  const { engine, operations, auditEvents, repair, late, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
   const underWay = new Set<Promise<unknown>>()
   const lateness = new Lateness(writeWithinMs)
 
-  function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
-    const running = run(mutation, work)
-    underWay.add(running)
-    return running.finally(() => underWay.delete(running))
+  async function recorded<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
+    const trail = await begin(mutation)
+    let done: Done<T>
+    try {
+      done = await work()
+    } catch (error) {
+      throw await trail.failed(error)
+    }
+    return trail.done(done)
   }
+  recorded.begin = begin
   recorded.answered = answered
   recorded.late = () => lateness.late
   recorded.idle = async (): Promise<void> => {
@@ -60,58 +85,88 @@ export function recorder(deps: RecorderDeps): Recorded {
   }
   return recorded
 
-  async function run<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T> {
+  async function begin(mutation: Mutation): Promise<Trail> {
     const { caller, goesOn = false } = mutation
     const startedMs = clock.monotonic()
     const operation = operationOf(mutation, clock.now())
+    const ended = Promise.withResolvers<void>()
     const sent = [operations.sent(operation)]
     const event = (ending: Ending, made: Made = {}) => toAuditEvent(subjectOf(mutation, made), ending, clock.now())
+    const durationMs = (): number => clock.monotonic() - startedMs
 
+    underWay.add(ended.promise)
+    ended.promise.then(() => underWay.delete(ended.promise))
     try {
-      await begin(sent, operation, event, goesOn)
+      await intend(sent, operation, event, goesOn)
     } catch (cause) {
+      if (cause instanceof UniqueViolation || !goesOn) ended.resolve()
       if (cause instanceof UniqueViolation) throw inUse(cause)
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
       keep(sent, event({ outcome: 'pending' }), cause)
     }
     caller.markRecorded()
 
-    let done: Done<T>
-    try {
-      done = await work()
-    } catch (error) {
-      const failure = error instanceof Failure ? error : new Internal()
-      const outcome = failure.outcome ?? (failure.status < 500 ? 'failed' : 'unknown')
-      const ending = event({
-        outcome: failure.status < 500 && outcome !== 'unknown' ? 'refused' : outcome,
-        status: failure.status,
-        type: failure.type,
-        upstreamStatus: failure.upstreamStatus,
-        durationMs: clock.monotonic() - startedMs
-      })
-      // The caller hears of the work's failure, not of a second one in writing it down.
-      await end(operation, endAfter(outcome, failure, operation), ending)
-      if (outcome === 'unknown' && canBeSettled(operation.kind)) settleLater(operation)
-      throw error
-    }
+    return {
+      operation,
 
-    const ending = event(
-      {
-        outcome: done.status < 400 ? 'done' : 'refused',
-        status: done.status,
-        streamKeyRevealed: done.streamKeyRevealed,
-        durationMs: clock.monotonic() - startedMs
+      async again() {
+        const statements = [operations.sentAgain(operation.id, clock.now())]
+        const intent = auditEvents.append(event({ outcome: 'pending', type: 'sent_again' }))
+        const written = engine.write([...statements, intent], { withinMs: writeWithinMs })
+        if (await lateness.isLate(written)) throw new Error(`not written within ${writeWithinMs} ms`)
       },
-      done
-    )
-    const answer = { status: done.status, body: { data: done.data } }
-    const livestreamId = done.livestreamId ?? null
-    const written = await end(operation, { state: 'done', livestreamId, answer }, ending, done.statements)
-    if (!written && !goesOn) {
-      throw new AuditUnavailable({ outcome: 'unknown', message: 'It was sent, but its outcome could not be recorded' })
+
+      async failed(error, { freesKey = false } = {}) {
+        const failure = error instanceof Failure ? error : new Internal()
+        const outcome = failure.outcome ?? (failure.status < 500 ? 'failed' : 'unknown')
+        const ending = event({
+          outcome: failure.status < 500 && outcome !== 'unknown' ? 'refused' : outcome,
+          status: failure.status,
+          type: failure.type,
+          upstreamStatus: failure.upstreamStatus,
+          upstreamReason: failure.upstreamReason,
+          durationMs: durationMs()
+        })
+        // The caller hears of the work's failure, not of a second one in writing it down.
+        const how = endAfter(outcome, failure, operation)
+        const freed = freesKey && how.state === 'failed'
+        await end(operation, freed ? { ...how, answer: null, freesKey } : how, ending)
+        ended.resolve()
+        if (outcome === 'unknown' && canBeSettled(operation.kind)) settleLater(operation, startedMs)
+        return error
+      },
+
+      async done(done) {
+        const ending = event(
+          {
+            outcome: done.status < 400 ? 'done' : 'refused',
+            status: done.status,
+            type: done.failure?.type,
+            upstreamStatus: done.failure?.upstreamStatus,
+            upstreamReason: done.failure?.upstreamReason,
+            streamKeyRevealed: done.streamKeyRevealed,
+            durationMs: durationMs()
+          },
+          done
+        )
+        const body =
+          done.failure === undefined ? { data: done.data } : { error: failureBody(done.failure, operation.requestId) }
+        const livestreamId = done.livestreamId ?? null
+        const state = done.isWatched ? 'unknown' : done.status < 400 ? 'done' : 'failed'
+        const how = { state, livestreamId, answer: { status: done.status, body } } as const
+        const written = await end(operation, how, ending, done.statements)
+        ended.resolve()
+        if (done.isWatched) settleLater({ ...operation, answer: how.answer }, startedMs)
+        if (!written && !goesOn) {
+          throw new AuditUnavailable({
+            outcome: 'unknown',
+            message: 'It was sent, but its outcome could not be recorded'
+          })
+        }
+        if (done.livestreamId != null) forget(done.livestreamId)
+        return done.value
+      }
     }
-    if (done.livestreamId != null) forget(done.livestreamId)
-    return done.value
   }
 
   async function answered(
@@ -141,7 +196,7 @@ export function recorder(deps: RecorderDeps): Recorded {
   }
 
   /** The intent, in time. One that is written after its caller was told otherwise is closed at once: nothing was sent. */
-  async function begin(
+  async function intend(
     sent: Statement[],
     operation: Operation,
     event: (ending: Ending) => AuditEvent,
@@ -154,7 +209,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     if (!(await lateness.isLate(written))) return
     if (goesOn) {
       tellOf(intent)
-      written.catch(cause => keep(sent, intent, cause))
+      late(written.catch(cause => keep(sent, intent, cause)))
     } else {
       const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
       const close = () => [

@@ -1,4 +1,12 @@
-import { Conflict, type Engine, type Statement, UniqueViolation } from '../store/engine.ts'
+import {
+  Conflict,
+  type Engine,
+  Expired,
+  type Row,
+  type Statement,
+  UniqueViolation,
+  type WriteOptions
+} from '../store/engine.ts'
 
 export interface RepairsOptions {
   engine: Pick<Engine, 'write'>
@@ -16,6 +24,7 @@ const maxWaiting = 10_000
 export class Repairs {
   readonly #options: Required<RepairsOptions>
   readonly #waiting: Statement[][] = []
+  readonly #late = new Set<Promise<unknown>>()
   #timer: NodeJS.Timeout | null = null
   #writing: Promise<void> | null = null
 
@@ -34,13 +43,38 @@ export class Repairs {
     this.#timer ??= setTimeout(() => this.#retry(), this.#options.retryAfterMs)
   }
 
-  /** Writes what waits. Rejects when the store can't; nothing is lost by that. */
+  /**
+   * Writes what waits. Rejects when the store can't; nothing is lost by that. Calls share the attempt that is under way, so that
+   * a store that is away for long is not tried once for each of them.
+   */
   async flush(): Promise<void> {
-    while (this.#writing !== null) await this.#writing.catch(() => {})
-    this.#writing = this.#writeAll().finally(() => {
-      this.#writing = null
-    })
-    await this.#writing
+    while (this.#waiting.length > 0) {
+      this.#writing ??= this.#writeAll().finally(() => {
+        this.#writing = null
+      })
+      await this.#writing
+    }
+  }
+
+  /** Takes note of what is being written for longer than it should: should it fail, it comes here. */
+  behind(written: Promise<unknown>): void {
+    const ended = written.catch(() => {}).finally(() => this.#late.delete(ended))
+    this.#late.add(ended)
+  }
+
+  /**
+   * Writes into the store once everything older is there, since the order of operations is that in which they are written
+   * (`operations.ts`): a start that overtook a stop which still waits here would be ended by its repetition.
+   * @throws Expired, and what the store throws, also when what is older can't be written
+   */
+  async write(statements: Statement[], { withinMs }: WriteOptions = {}): Promise<Row[][]> {
+    const begunAtMs = performance.now()
+    if (this.#late.size > 0) await Promise.all(this.#late)
+    await this.flush()
+    if (withinMs === undefined) return this.#options.engine.write(statements)
+    const leftMs = withinMs - (performance.now() - begunAtMs)
+    if (leftMs <= 0) throw new Expired('what is older took too long')
+    return this.#options.engine.write(statements, { withinMs: leftMs })
   }
 
   /** Tries a last time and stops the clock. */

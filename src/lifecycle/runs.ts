@@ -14,6 +14,7 @@ import type { Livestreams } from '../store/livestreams.ts'
 import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Bounded } from './deadline.ts'
+import type { EndingRuns } from './ending-runs.ts'
 import { ofOwner, subjectOf } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
@@ -25,6 +26,7 @@ export interface RunsDeps {
   directory: Pick<Directory, 'livestream'>
   observe: Observe
   observeRuns: ObserveRuns
+  endingRuns: Pick<EndingRuns, 'showEnding'>
   clock: Clock
   bounded: Bounded
   changes: Changes
@@ -44,7 +46,7 @@ export interface TenantRuns {
 }
 
 export function tenantRuns(deps: RunsDeps): TenantRuns {
-  const { upstreams, livestreams, directory, observe, observeRuns } = deps
+  const { upstreams, livestreams, directory, observe, observeRuns, endingRuns } = deps
   const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, bounded: deps.bounded, clock: deps.clock }
   const active = new SharedReads<ActiveRun | null>(shared)
   const single = new SharedReads<LivestreamSession | null>(shared)
@@ -55,6 +57,8 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     const found = await providerOf(upstreams, owner, 'read').findActiveRun(owner.id, signal)
     if (found === null) return null
     const livestream = ofOwner(owner, found.livestream)
+    const { meetingId } = owner
+    if (meetingId !== null && endingRuns.showEnding({ id: meetingId }, [found.session])) return null
     await observe(owner, livestream)
     await observeRuns(owner, [found.session])
     return { ...found, livestream }

@@ -10,7 +10,7 @@ import type { Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import { ofOwner, subjectOf } from './livestream-changes.ts'
-import type { Motion } from './motion.ts'
+import type { MeetingQueue } from './meeting-queue.ts'
 import { settledEvent } from './settle.ts'
 import type { Changes } from './shared-reads.ts'
 
@@ -22,7 +22,7 @@ export interface SwitchSettlerDeps {
   upstreams: Upstreams
   /** Null when the livestream is not the tenant's any more. */
   ownerOf(tenantId: string, livestreamId: string): Promise<OwnedLivestream | null>
-  lanes: Pick<Motion<never, never>, 'inTurn'>
+  lanes: Pick<MeetingQueue<never, never>, 'inTurn'>
   changes: Changes
   forget(livestreamId: string): void
   clock: Clock

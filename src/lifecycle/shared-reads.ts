@@ -67,7 +67,8 @@ const staleMs = { inTrouble: 60_000, notAsked: 300_000 }
 export class Changes {
   #last = 0
   // More than any cache of answers has entries, so that a change is not forgotten before what it outdates.
-  readonly #bySubject = new LRUCache<string, number>({ max: 100_000 })
+  // By size, so that it takes memory as they come; by `max` it would take all of it at the start.
+  readonly #bySubject = new LRUCache<string, number>({ maxSize: 100_000, sizeCalculation: () => 1 })
 
   /** From now on answers of before are outdated. */
   note(subject: string): void {
@@ -96,7 +97,7 @@ export class SharedReads<T> {
     this.#changes = changes
     this.#bounded = bounded
     this.#clock = clock
-    this.#entries = new LRUCache({ max: maxEntries })
+    this.#entries = new LRUCache({ maxSize: maxEntries, sizeCalculation: () => 1 })
   }
 
   /** What is fresh, without asking anybody. */

@@ -72,17 +72,18 @@ export const vendorFailures = [
   catalogue.UpstreamTooLate
 ]
 
-/** What every mutation can come to besides. */
-export const mutationFailures = [
+/** What a mutation whose body is not read can come to besides. */
+export const bodilessFailures = [
   ...vendorFailures,
   catalogue.AuditUnavailable,
   catalogue.IdempotencyKeyInUse,
   catalogue.IdempotencyKeyReused,
   catalogue.OutcomeUnknown,
-  catalogue.Resolved,
-  catalogue.PayloadTooLarge,
-  catalogue.UnsupportedMediaType
+  catalogue.Resolved
 ]
+
+/** What every other mutation can come to. */
+export const mutationFailures = [...bodilessFailures, catalogue.PayloadTooLarge, catalogue.UnsupportedMediaType]
 
 /** Response schemas by status, documented from the catalogue: the given failures and those that can happen everywhere. */
 export function failures(...own: FailureClass[]): Record<number, object> {

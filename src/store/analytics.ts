@@ -1,5 +1,5 @@
 import { sql as raw } from 'kysely'
-import type { Analytics, AnalyticsRange, DayAnalytics } from '../domain/analytics.ts'
+import { type Analytics, type AnalyticsRange, type DayAnalytics, largestFigure } from '../domain/analytics.ts'
 import { isRunning, livestreamStatuses, type OwnedLivestream } from '../domain/livestream.ts'
 import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
@@ -22,8 +22,8 @@ export function analyticsIn({ engine, sql }: Store) {
     if (toMs !== undefined) wanted = wanted.where('began_at', '<=', toMs)
     return wanted.select([
       raw<number>`count(*)`.as('count'),
-      raw<number>`coalesce(sum(ingest_seconds), 0)`.as('ingest'),
-      raw<number>`coalesce(sum(viewer_seconds), 0)`.as('viewer')
+      sumOf('ingest_seconds').as('ingest'),
+      sumOf('viewer_seconds').as('viewer')
     ])
   }
 
@@ -75,6 +75,12 @@ export function analyticsIn({ engine, sql }: Store) {
   }
 }
 export type AnalyticsRows = ReturnType<typeof analyticsIn>
+
+/** Less what is no figure: earlier versions have kept whatever the vendor said. */
+function sumOf(column: 'ingest_seconds' | 'viewer_seconds') {
+  const figure = raw.ref(column)
+  return raw<number>`coalesce(sum(case when ${figure} between 0 and ${raw.lit(largestFigure)} then ${figure} end), 0)`
+}
 
 function toFigures(row: { count: number; ingest: number; viewer: number } | undefined): Analytics {
   return {

@@ -117,6 +117,17 @@ export interface OperationsTable {
   /** What is answered to the same request under the same key. Never with a stream key. */
   answer_status: number | null
   answer: string | null
+  /** Its place in the order of what was sent; null when nothing was sent. See `operations.ts`. */
+  ordinal: number | null
+  /** Of a stop: the start of its meeting that was open. */
+  open_start_id: string | null
+  /** When it was sent, by the vendor's clock. */
+  vendor_at: number | null
+  /** Of a start: its second sending. */
+  sent_again_at: number | null
+  upstream_status: number | null
+  /** The vendor's words. */
+  reason: string | null
 }
 
 export interface AuditEventsTable {

@@ -47,6 +47,10 @@ export function livestreamsIn({ engine, sql }: Store) {
     owned(tenantId).select(['upstream', 'meeting_id', 'status']).where('id', '=', id)
   )
 
+  const findMeeting = compileOnce(({ id }: { id: string }) =>
+    sql.selectFrom('livestreams').select('meeting_id').where('id', '=', id)
+  )
+
   // In the order of an index, so that it takes no longer when a meeting has had many.
   const findLast = compileOnce(({ tenantId, meetingId }: { tenantId: string; meetingId: string }) =>
     owned(tenantId)
@@ -102,6 +106,12 @@ export function livestreamsIn({ engine, sql }: Store) {
       return row === undefined
         ? null
         : { id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }
+    },
+
+    /** The meeting that a livestream is known to be of, whichever tenant's: null for one without a meeting. Null when nobody knows the id. */
+    async meetingOf(id: string): Promise<{ meetingId: string | null } | null> {
+      const [row] = await engine.read(findMeeting({ id }))
+      return row === undefined ? null : { meetingId: row.meeting_id }
     },
 
     /**

@@ -19,6 +19,9 @@ export interface OperationEnd {
   answer?: StoredAnswer | null
   /** Nothing was executed: the same key may be used for another try. */
   freesKey?: boolean
+  /** The vendor's status and words. What is known of before stays when there are none. */
+  upstreamStatus?: number | undefined
+  reason?: string | undefined
 }
 
 interface EndColumns {
@@ -29,6 +32,17 @@ interface EndColumns {
   answerStatus: number | null
   answer: string | null
   freesKey: boolean
+  upstreamStatus: number | null
+  reason: string | null
+}
+
+/** What a caller gives of a row; the rest is known to the store alone. */
+type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id'>
+
+/** What its row will look like, where that decides what is asked of the store. */
+interface NewRow extends Given {
+  wasSent: boolean
+  isStop: boolean
 }
 
 /** Which operations a list has, the newest first. */
@@ -42,28 +56,56 @@ export interface OperationFilter {
 const isOpen = raw<boolean>`state in ('sent', 'unknown')`
 const isSwitched = raw<boolean>`kind in (${raw.join(switches.map(kind => raw.lit(kind)))})`
 
-/** The table `operations`: every mutation that went, or may have gone, upstream. */
+/** After all that are there. What is open is never removed, so that nothing comes before what it is compared with. */
+const nextOrdinal = raw<number>`(select coalesce(max(ordinal), 0) + 1 from operations)`
+const ordinalOf = (id: string) => raw<number>`(select ordinal from operations where id = ${id})`
+
+/**
+ * The table `operations`: every mutation that went, or may have gone, upstream. Their order is that of their ordinals, which
+ * the store gives as they are written, and never that of their times: a clock may be set back. What was answered without being
+ * sent has its row for its key alone, and no place in the order.
+ */
 export function operationsIn({ engine, sql }: Store) {
   const open = sql.selectFrom('operations').selectAll().where(isOpen)
-  const insert = compileOnce((row: OperationsTable) => sql.insertInto('operations').values(row))
+  const insert = compileOnce(({ wasSent, isStop, ...row }: NewRow) =>
+    sql.insertInto('operations').values({
+      ...row,
+      ordinal: wasSent ? nextOrdinal : null,
+      open_start_id: isStop
+        ? raw<string>`(select id from operations where meeting_id = ${row.meeting_id} and kind = 'start' and ${isOpen})`
+        : null
+    })
+  )
 
   // Of one kind each: with a parameter for it SQLite would plan the query anew whenever it changes.
-  const openOf = (kind: OperationKind) =>
-    compileOnce(({ meetingId }: { meetingId: string }) =>
-      open.where('meeting_id', '=', meetingId).where('kind', '=', raw.lit(kind))
-    )
-  const openStarts = openOf('start')
-  const openStops = openOf('stop')
+  const openOf = (kind: OperationKind, meetingId: string) =>
+    open.where('meeting_id', '=', meetingId).where('kind', '=', raw.lit(kind))
+  const openStarts = compileOnce(({ meetingId }: { meetingId: string }) => openOf('start', meetingId))
+  const openStops = compileOnce(({ meetingId }: { meetingId: string }) => openOf('stop', meetingId).orderBy('ordinal'))
 
-  const end = compileOnce(({ id, state, settledAtMs, livestreamId, answerStatus, answer, freesKey }: EndColumns) =>
+  const startedAfter = compileOnce(({ id, meetingId }: { id: string; meetingId: string }) =>
+    sql
+      .selectFrom('operations')
+      .select('id')
+      .where('meeting_id', '=', meetingId)
+      .where('kind', '=', raw.lit('start'))
+      .where('ordinal', '>', ordinalOf(id))
+      .where('state', '!=', raw.lit('failed'))
+      .limit(1)
+  )
+
+  const end = compileOnce(({ id, state, settledAtMs, answerStatus, answer, freesKey, ...known }: EndColumns) =>
     sql
       .updateTable('operations')
       .set({
         state,
         settled_at: settledAtMs,
-        ...(livestreamId !== null && { livestream_id: livestreamId }),
-        ...(answer !== null && { answer_status: answerStatus, answer }),
-        ...(freesKey && { idempotency_fingerprint: null })
+        ...(known.livestreamId !== null && { livestream_id: known.livestreamId }),
+        ...(answer !== null && { answer_status: unlessAnswered('answer_status', answerStatus) }),
+        ...(answer !== null && { answer: unlessAnswered('answer', answer) }),
+        ...(freesKey && { idempotency_fingerprint: null }),
+        ...(known.upstreamStatus !== null && { upstream_status: known.upstreamStatus }),
+        ...(known.reason !== null && { reason: known.reason })
       })
       .where('id', '=', id)
       .where(isOpen)
@@ -72,15 +114,22 @@ export function operationsIn({ engine, sql }: Store) {
   return {
     /** Written in one transaction with the audit intent. @throws UniqueViolation when the meeting has an open start, or the key is used */
     sent(operation: Operation): Statement {
-      return insert(toColumns(operation))
+      const { kind, state } = operation
+      return insert({ ...toColumns(operation), wasSent: state === 'sent', isStop: kind === 'stop' })
     },
 
-    /** Closes an operation, or says that its outcome is unknown. One that is settled already stays as it is. */
-    ended(
-      id: string,
-      { state, livestreamId = null, answer = null, freesKey = false }: OperationEnd,
-      nowMs: number
-    ): Statement {
+    /** Before a start is sent a second time. @throws Conflict when it is settled by now: then it must not be */
+    sentAgain(id: string, nowMs: number): Statement {
+      const query = sql.updateTable('operations').set({ sent_again_at: nowMs }).where('id', '=', id).where(isOpen)
+      return { ...query.compile(), changes: 1 }
+    },
+
+    /**
+     * Closes an operation, or says that its outcome is unknown. One that is settled already stays as it is. A stop that is
+     * unknown and has an answer goes on being looked after, but its caller was told: that answer stays.
+     */
+    ended(id: string, how: OperationEnd, nowMs: number): Statement {
+      const { state, livestreamId = null, answer = null, freesKey = false, upstreamStatus, reason } = how
       return end({
         id,
         state,
@@ -88,7 +137,9 @@ export function operationsIn({ engine, sql }: Store) {
         livestreamId,
         answerStatus: answer?.status ?? null,
         answer: answer === null ? null : JSON.stringify(answer.body),
-        freesKey
+        freesKey,
+        upstreamStatus: upstreamStatus ?? null,
+        reason: reason ?? null
       })
     },
 
@@ -104,53 +155,41 @@ export function operationsIn({ engine, sql }: Store) {
       return row === undefined ? null : toOperation(row)
     },
 
-    /** Whether a start of this meeting was open at that time, and may have begun something since. */
-    async hadOpenStart(meetingId: string, timeMs: number): Promise<boolean> {
+    /** Whether a start of this meeting was open when this stop was written down, and may have begun something since. */
+    async hadOpenStart({ id }: Operation): Promise<boolean> {
       const query = sql
-        .selectFrom('operations')
-        .select('id')
-        .where('meeting_id', '=', meetingId)
-        .where('kind', '=', 'start')
-        .where('sent_at', '<=', timeMs)
-        .where('state', '!=', 'failed')
-        .where(where => where.or([where('settled_at', 'is', null), where('settled_at', '>=', timeMs)]))
-      return (await engine.read(query.limit(1).compile())).length > 0
+        .selectFrom('operations as start')
+        .innerJoin('operations as stop', 'stop.open_start_id', 'start.id')
+        .select('start.id')
+        .where('stop.id', '=', id)
+        .where('start.state', '!=', 'failed')
+      return (await engine.read(query.compile())).length > 0
     },
 
-    /** The stops of this meeting that nobody has confirmed, and that are being repeated. */
+    /** The stops of this meeting that nobody has confirmed, and that are being repeated; the oldest first. */
     async unconfirmedStops(meetingId: string): Promise<Operation[]> {
       const rows = await engine.read(openStops({ meetingId }))
       return rows.filter(({ state }) => state === 'unknown').map(toOperation)
     },
 
-    /** Whether a start of this meeting was sent later, and may have begun something. */
-    async startedSince(meetingId: string, sentAtMs: number): Promise<boolean> {
-      const query = sql
-        .selectFrom('operations')
-        .select('id')
-        .where('meeting_id', '=', meetingId)
-        .where('kind', '=', 'start')
-        .where('sent_at', '>', sentAtMs)
-        .where('state', '!=', 'failed')
-      return (await engine.read(query.limit(1).compile())).length > 0
+    /**
+     * Whether a start of this meeting was sent after this operation, and may have begun something. False when the operation has
+     * no row yet: until it has one, nothing is sent that would have to come after it (`Repairs.write`).
+     */
+    async startedSince({ id, meetingId }: Operation): Promise<boolean> {
+      return (await engine.read(startedAfter({ id, meetingId: meetingId ?? '' }))).length > 0
     },
 
     /** The last enabling or disabling of this operation's livestream that was sent later, and was not refused. */
-    async laterSwitch({ id, livestreamId, sentAtMs }: Operation): Promise<Operation | null> {
+    async laterSwitch({ id, livestreamId }: Operation): Promise<Operation | null> {
       const query = sql
         .selectFrom('operations')
         .selectAll()
         .where('livestream_id', '=', livestreamId)
         .where(isSwitched)
         .where('state', '!=', 'failed')
-        .where(where =>
-          where.or([
-            where('sent_at', '>', sentAtMs),
-            // Within one millisecond any order will do, as long as it is one.
-            where.and([where('sent_at', '=', sentAtMs), where('id', '>', id)])
-          ])
-        )
-      const [row] = await engine.read(query.orderBy('sent_at', 'desc').orderBy('id', 'desc').limit(1).compile())
+        .where('ordinal', '>', ordinalOf(id))
+      const [row] = await engine.read(query.orderBy('ordinal', 'desc').limit(1).compile())
       return row === undefined ? null : toOperation(row)
     },
 
@@ -164,7 +203,8 @@ export function operationsIn({ engine, sql }: Store) {
 
     /** Those whose outcome is not known; after a restart also those that were under way when the last process ended. */
     async unsettled(): Promise<Operation[]> {
-      return (await engine.read(open.orderBy('sent_at').compile())).map(toOperation)
+      // Sorted, since they are few: in the order of the index of all ordinals SQLite would walk through what is settled.
+      return (await engine.read(open.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
     },
 
     /** The start of this meeting whose outcome is not known, if there is one; by the index there is one at most. */
@@ -175,10 +215,8 @@ export function operationsIn({ engine, sql }: Store) {
 
     /** The meetings that have such a start. For the CLI only. */
     async meetingsWithOpenStart(): Promise<string[]> {
-      const rows = await engine.read(
-        sql.selectFrom('operations').select('meeting_id').where('kind', '=', 'start').where(isOpen).compile()
-      )
-      return rows.map(row => String(row.meeting_id))
+      const rows = await engine.read(open.compile())
+      return rows.filter(({ kind }) => kind === 'start').map(row => String(row.meeting_id))
     },
 
     /** Removes the oldest that were settled before; some at a time. Fewer than asked when none are left. */
@@ -198,7 +236,12 @@ export function operationsIn({ engine, sql }: Store) {
 }
 export type Operations = ReturnType<typeof operationsIn>
 
-function toColumns(operation: Operation): OperationsTable {
+/** In the words of the store: a caller was told what stands there, or will be. */
+function unlessAnswered<Value>(column: 'answer_status' | 'answer', value: Value) {
+  return raw<Value>`case when kind = 'stop' and answer is not null then ${raw.ref(column)} else ${value} end`
+}
+
+function toColumns(operation: Operation): Given {
   return {
     id: operation.id,
     tenant_id: operation.tenantId,
@@ -214,7 +257,11 @@ function toColumns(operation: Operation): OperationsTable {
     idempotency_fingerprint: operation.idempotency?.keyFingerprint ?? null,
     request_fingerprint: operation.idempotency?.requestFingerprint ?? null,
     answer_status: operation.answer?.status ?? null,
-    answer: operation.answer === null ? null : JSON.stringify(operation.answer.body)
+    answer: operation.answer === null ? null : JSON.stringify(operation.answer.body),
+    vendor_at: operation.vendorAtMs,
+    sent_again_at: operation.sentAgainAtMs,
+    upstream_status: operation.upstreamStatus,
+    reason: operation.reason
   }
 }
 
@@ -236,7 +283,12 @@ function toOperation(row: OperationsTable): Operation {
     state: row.state as OperationState,
     requestId: row.request_id,
     sentAtMs: row.sent_at,
+    vendorAtMs: row.vendor_at,
+    sentAgainAtMs: row.sent_again_at,
     settledAtMs: row.settled_at,
+    openStartId: row.open_start_id,
+    upstreamStatus: row.upstream_status,
+    reason: row.reason,
     idempotency: keyFingerprint === null || requestFingerprint === null ? null : { keyFingerprint, requestFingerprint },
     answer: status === null || answer === null ? null : { status, body: JSON.parse(answer) as StoredAnswer['body'] }
   }

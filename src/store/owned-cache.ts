@@ -17,7 +17,8 @@ export class OwnedCache<Thing extends { readonly tenantId: string }> {
 
   constructor({ find, maxIds }: Sources<Thing>) {
     this.#find = find
-    this.#owned = new LRUCache({ max: maxIds })
+    // A bound by size takes memory as ids come; one by `max` takes all of it at the start.
+    this.#owned = new LRUCache({ maxSize: maxIds, sizeCalculation: () => 1 })
   }
 
   async find(tenantId: string, id: string): Promise<Thing | null> {

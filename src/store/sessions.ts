@@ -1,4 +1,5 @@
 import { sql as raw } from 'kysely'
+import { isFigure } from '../domain/analytics.ts'
 import type { LivestreamSession } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { OwnedRun, OwnedSession } from '../domain/session.ts'
@@ -28,12 +29,15 @@ export function sessionsIn({ engine, sql }: Store) {
 
     /** A statement that keeps a run as it was shown just now. One of another livestream, or tenant, with its id stays as it is. */
     runSeen({ id: livestreamId, tenantId }: LivestreamOwner, run: LivestreamSession, nowMs: number): Statement {
-      const values = {
+      const { ingest_seconds, viewer_seconds } = run
+      // A figure that is missing, or none, leaves the one that was seen before.
+      const seen = {
         tenant_id: tenantId,
-        ingest_seconds: run.ingest_seconds ?? 0,
-        viewer_seconds: run.viewer_seconds ?? 0,
+        ...(isFigure(ingest_seconds) && { ingest_seconds }),
+        ...(isFigure(viewer_seconds) && { viewer_seconds }),
         observed_at: nowMs
       }
+      const values = { ingest_seconds: 0, viewer_seconds: 0, ...seen }
       const isHolder = raw<boolean>`exists (select 1 from livestreams l where l.id = ${livestreamId} and l.tenant_id = ${tenantId} and l.released_at is null)`
       return sql
         .insertInto('livestream_sessions')
@@ -41,7 +45,7 @@ export function sessionsIn({ engine, sql }: Store) {
         .onConflict(conflict =>
           conflict
             .column('id')
-            .doUpdateSet(values)
+            .doUpdateSet(seen)
             .where('livestream_sessions.livestream_id', '=', livestreamId)
             .where(where => where.or([where('livestream_sessions.tenant_id', '=', tenantId), isHolder]))
         )

@@ -3,16 +3,17 @@ import { UpstreamMalformed } from '../domain/failures.ts'
 import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
 import type { Paging } from '../domain/paging.ts'
 import {
+  Beside,
   Envelope,
   OneOrMany,
-  pageOf,
+  PagingAlone,
   reader,
   toLivestream,
   toSession,
   VendorLivestream,
-  VendorPaging,
   VendorSession
 } from './contract.ts'
+import { pageOf, pagingOf } from './figures.ts'
 import type { ActiveRun, LivestreamWithSessions, PageOfRuns } from './provider.ts'
 
 const switchedAnswer = reader(
@@ -57,7 +58,7 @@ const ofMeetingAnswer = reader(
       livestreams: Type.Optional(Type.Union([OneOrMany(VendorLivestream), Type.Null()])),
       sessions: Sessions,
       session: Sessions,
-      paging: Type.Optional(VendorPaging)
+      paging: Beside
     })
   )
 )
@@ -71,17 +72,17 @@ export function readOfMeeting(body: unknown): LivestreamWithSessions | null {
   // With several livestreams the runs may be of any of them.
   const isOfAnother = (run: LivestreamSession): boolean => others.some(({ id }) => id === run.livestream_id)
   const sessions = shown.filter(run => !isOfAnother(run))
-  return { livestream: toLivestream(first), sessions, paging: paging ?? data.paging ?? pageOf(sessions) }
+  return { livestream: toLivestream(first), sessions, paging: pagingOf(paging, data.paging) ?? pageOf(sessions) }
 }
 
-const Paged = { paging: Type.Optional(VendorPaging) }
+const Paged = { paging: Beside }
 const runsAnswer = reader(
   Envelope(
     Type.Union([
       Type.Array(VendorSession),
       Type.Object({ data: OneOrMany(VendorSession), ...Paged }),
       Type.Object({ ...VendorSession.properties, ...Paged }), // L2 as its schema has it: one run beside `paging`
-      Type.Object({ paging: VendorPaging })
+      PagingAlone
     ])
   )
 )
@@ -89,9 +90,9 @@ const runsAnswer = reader(
 /** A page of runs, in each of the forms of contract section 4.4. @throws UpstreamMalformed */
 export function readRuns(body: unknown): PageOfRuns {
   const { data, paging } = runsAnswer(body)
-  if (Array.isArray(data)) return pageOfRuns(data.map(toSession), paging)
+  if (Array.isArray(data)) return pageOfRuns(data.map(toSession), pagingOf(paging))
   const runs = 'data' in data ? [data.data].flat() : 'id' in data ? [data] : []
-  return pageOfRuns(runs.map(toSession), paging ?? data.paging)
+  return pageOfRuns(runs.map(toSession), pagingOf(paging, data.paging))
 }
 
 function pageOfRuns(sessions: LivestreamSession[], paging: Paging | undefined): PageOfRuns {

@@ -2,20 +2,24 @@ import { type Static, type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { UpstreamMalformed } from '../domain/failures.ts'
 import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
-import type { Meeting } from '../domain/meeting.ts'
 import type { Paging } from '../domain/paging.ts'
+import { figureOf, figures, pageOf, pagingOf } from './figures.ts'
 
 /**
  * What of the vendor's answers we read: the fields that we use are checked, all others are ignored. Both contracts, L1 and
  * L2, and both forms in which L2 is published (contract sections 3 and 4.4) fit.
  */
 export const Text = Type.Union([Type.String(), Type.Null()])
-/** In two schemas of the vendor the figures stand in quotes; other text would become a number that JSON does not have. */
-const Seconds = Type.Union([Type.Number(), Type.String({ pattern: '^\\d{1,15}(\\.\\d{1,20})?$' }), Type.Null()])
+/** Read by `figures.ts`: what is wrong with a figure, or with paging, makes nothing else unreadable. */
+export const Figure = Type.Optional(Type.Unknown())
+export const Beside = Type.Optional(Type.Unknown())
+/** Where nothing but paging tells an empty page from something else. */
+export const PagingAlone = Type.Object({ paging: Type.Object({}) })
 
+const VendorStatus = Type.String({ minLength: 1, maxLength: 32 })
 export const VendorLivestream = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64 }),
-  status: Type.String({ minLength: 1, maxLength: 32 }),
+  status: VendorStatus,
   name: Type.Optional(Text),
   meeting_id: Type.Optional(Text),
   ingest_server: Type.Optional(Text),
@@ -35,37 +39,13 @@ export const VendorSession = Type.Object({
   stopped_time: Type.Optional(Text),
   created_at: Type.Optional(Text),
   updated_at: Type.Optional(Text),
-  ingest_seconds: Type.Optional(Seconds),
-  viewer_seconds: Type.Optional(Seconds)
-})
-
-const Flag = Type.Union([Type.Boolean(), Type.Null()])
-const VendorMeeting = Type.Object({
-  id: Type.String({ minLength: 1, maxLength: 64 }),
-  title: Type.Optional(Text),
-  status: Type.Optional(Text),
-  preferred_region: Type.Optional(Text),
-  live_stream_on_start: Type.Optional(Flag),
-  record_on_start: Type.Optional(Flag),
-  persist_chat: Type.Optional(Flag),
-  summarize_on_end: Type.Optional(Flag),
-  is_large: Type.Optional(Flag),
-  waiting_room: Type.Optional(Flag),
-  transcribe_on_end: Type.Optional(Flag),
-  session_keep_alive_time_in_secs: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
-  created_at: Type.Optional(Text),
-  updated_at: Type.Optional(Text)
-})
-
-export const VendorPaging = Type.Object({
-  total_count: Type.Integer({ minimum: 0 }),
-  start_offset: Type.Integer({ minimum: 0 }),
-  end_offset: Type.Integer({ minimum: 0 })
+  ingest_seconds: Figure,
+  viewer_seconds: Figure
 })
 
 export const OneOrMany = <X extends TSchema>(schema: X) => Type.Union([Type.Array(schema), schema])
 export const Envelope = <X extends TSchema>(data: X) =>
-  Type.Object({ success: Type.Optional(Type.Literal(true)), data, paging: Type.Optional(VendorPaging) })
+  Type.Object({ success: Type.Optional(Type.Literal(true)), data, paging: Beside })
 
 export function reader<X extends TSchema>(schema: X): (body: unknown) => Static<X> {
   const check = Compile(schema)
@@ -77,8 +57,19 @@ export function reader<X extends TSchema>(schema: X): (body: unknown) => Static<
 }
 
 const livestreamAnswer = reader(Envelope(VendorLivestream))
-const meetingAnswer = reader(Envelope(VendorMeeting))
-const meetingsAnswer = reader(Envelope(Type.Array(VendorMeeting)))
+const startedAnswer = reader(
+  Envelope(
+    Type.Object({ ...VendorLivestream.properties, status: Type.Optional(Type.Union([VendorStatus, Type.Null()])) })
+  )
+)
+/** A success that shows nothing. The edge's envelope has `errors`, and says nothing of a livestream. */
+const isBlank = Compile(
+  Type.Object({
+    success: Type.Literal(true),
+    data: Type.Optional(Type.Union([Type.Null(), Type.Object({}, { additionalProperties: false })])),
+    errors: Type.Optional(Type.Never())
+  })
+)
 const sessionsAnswer = reader(
   Envelope(
     Type.Union([
@@ -86,7 +77,7 @@ const sessionsAnswer = reader(
         livestream: VendorLivestream,
         sessions: Type.Optional(OneOrMany(VendorSession)),
         session: Type.Optional(Type.Union([OneOrMany(VendorSession), Type.Null()])),
-        paging: Type.Optional(VendorPaging)
+        paging: Beside
       }),
       VendorLivestream // L1: the object alone
     ])
@@ -96,9 +87,9 @@ const livestreamsAnswer = reader(
   Envelope(
     Type.Union([
       Type.Array(VendorLivestream),
-      Type.Object({ livestreams: Type.Array(VendorLivestream) }), // L1
-      VendorLivestream, // L2 as its schema has it: one object beside `paging`
-      Type.Object({ paging: VendorPaging })
+      Type.Object({ livestreams: Type.Array(VendorLivestream), total_count: Figure, total: Figure }), // L1
+      Type.Object({ ...VendorLivestream.properties, paging: Beside }), // L2 as its schema has it: one object beside `paging`
+      PagingAlone
     ])
   )
 )
@@ -109,11 +100,39 @@ export function readLivestream(body: unknown): LivestreamWithKey {
   return toLivestream(livestreamAnswer(body).data)
 }
 
-/** A page of livestreams, in each of the forms of contract section 4.4. @throws UpstreamMalformed */
+/** What a start has made. The vendor marks no field as always present: what was asked for is INVOKED. @throws UpstreamMalformed */
+export function readStarted(body: unknown): LivestreamWithKey {
+  const { data } = startedAnswer(body)
+  return toLivestream({ ...data, status: data.status ?? 'INVOKED' })
+}
+
+/** What is active; null when the answer is a success and shows nothing. @throws UpstreamMalformed */
+export function readActive(body: unknown): LivestreamWithKey | null {
+  return isBlank.Check(body) ? null : readLivestream(body)
+}
+
+/** How a list comes: of contract L1; as an array; or as one livestream a page, as the schema of L2 has it (contract section 4.4). */
+export type ListForm = 'L1' | 'many' | 'one'
+
+/** A page of livestreams, and how many there are in all where that is said. @throws UpstreamMalformed */
+export function readLivestreamList(body: unknown): {
+  livestreams: LivestreamWithKey[]
+  form: ListForm
+  total?: number
+} {
+  const { data, paging } = livestreamsAnswer(body)
+  if (Array.isArray(data)) return listOf(data, 'many', pagingOf(paging)?.total_count)
+  if ('livestreams' in data) return listOf(data.livestreams, 'L1', figureOf(data.total_count) ?? figureOf(data.total))
+  return listOf('id' in data ? [data] : [], 'one', pagingOf(data.paging, paging)?.total_count)
+}
+
+function listOf(items: Static<typeof VendorLivestream>[], form: ListForm, total: number | undefined) {
+  return { livestreams: items.map(toLivestream), form, ...(total !== undefined && { total }) }
+}
+
+/** The same, when nobody asks for more than the page. @throws UpstreamMalformed */
 export function readLivestreams(body: unknown): LivestreamWithKey[] {
-  const { data } = livestreamsAnswer(body)
-  if (Array.isArray(data)) return data.map(toLivestream)
-  return ('livestreams' in data ? data.livestreams : 'id' in data ? [data] : []).map(toLivestream)
+  return readLivestreamList(body).livestreams
 }
 
 /** A livestream with its runs; contract L1 knows no runs. @throws UpstreamMalformed */
@@ -125,26 +144,10 @@ export function readLivestreamWithSessions(body: unknown): {
   const { data, paging } = sessionsAnswer(body)
   if (!('livestream' in data)) return { livestream: toLivestream(data), sessions: [], paging: pageOf([]) }
   const sessions = [data.sessions ?? data.session ?? []].flat().map(toSession)
-  return { livestream: toLivestream(data.livestream), sessions, paging: paging ?? data.paging ?? pageOf(sessions) }
-}
-
-/** A meeting. Where recordings are stored, and with which secrets, is left out. @throws UpstreamMalformed */
-export function readMeeting(body: unknown): Meeting {
-  return toMeeting(meetingAnswer(body).data)
-}
-
-/** A page of meetings. @throws UpstreamMalformed */
-export function readMeetings(body: unknown): Meeting[] {
-  return meetingsAnswer(body).data.map(toMeeting)
-}
-
-function toMeeting(data: Static<typeof VendorMeeting>): Meeting {
   return {
-    id: data.id,
-    ...present(data, ['title', 'preferred_region', 'live_stream_on_start', 'record_on_start']),
-    ...present(data, ['persist_chat', 'summarize_on_end']),
-    ...solid(data, ['status', 'created_at', 'updated_at', 'is_large', 'waiting_room', 'transcribe_on_end']),
-    ...solid(data, ['session_keep_alive_time_in_secs'])
+    livestream: toLivestream(data.livestream),
+    sessions,
+    paging: pagingOf(paging, data.paging) ?? pageOf(sessions)
   }
 }
 
@@ -157,10 +160,16 @@ export function toLivestream(data: Static<typeof VendorLivestream>): LivestreamW
   return {
     id: data.id,
     status: data.status,
-    ...present(data, ['name', 'meeting_id', 'playback_url']),
+    ...present(data, ['name', 'meeting_id']),
+    ...(isPlayable(data.playback_url) && present(data, ['playback_url'])),
     ...solid(data, ['ingest_server', 'stream_key', 'created_at', 'updated_at']),
     ...(data.disabled != null && { disabled: data.disabled === true || data.disabled === 'true' })
   }
+}
+
+/** A page that follows the address must not be led to a script or a file. */
+function isPlayable(url: string | null | undefined): boolean {
+  return url == null || (/^https?:\/\//i.test(url) && URL.canParse(url))
 }
 
 export function toSession(data: Static<typeof VendorSession>): LivestreamSession {
@@ -168,13 +177,8 @@ export function toSession(data: Static<typeof VendorSession>): LivestreamSession
     id: data.id,
     ...present(data, ['err_message', 'invoked_time', 'started_time', 'stopped_time']),
     ...solid(data, ['livestream_id', 'created_at', 'updated_at']),
-    ...(data.ingest_seconds != null && { ingest_seconds: Number(data.ingest_seconds) }),
-    ...(data.viewer_seconds != null && { viewer_seconds: Number(data.viewer_seconds) })
+    ...figures(data, ['ingest_seconds', 'viewer_seconds'])
   }
-}
-
-export function pageOf(items: unknown[]): Paging {
-  return { total_count: items.length, start_offset: Math.min(1, items.length), end_offset: items.length }
 }
 
 /** The named fields that are there, null included. */

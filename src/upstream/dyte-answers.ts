@@ -3,7 +3,10 @@ import { isVendorId } from '../domain/id.ts'
 import type { Answer, Call } from './client.ts'
 
 /** A call as a provider makes it. */
-export type Question = Omit<Call, 'authorization'>
+export interface Question extends Omit<Call, 'authorization'> {
+  /** A 5xx may be what this vendor always says to it: it is not asked again for that, and is not taken to be in trouble. */
+  mayFail?: boolean
+}
 
 /** How a provider's calls go out: on whose errand, with which credential, and over which connections, others know. */
 export type Send = (question: Question, expected?: readonly number[]) => Promise<Answer>

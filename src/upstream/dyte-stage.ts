@@ -3,12 +3,13 @@ import { NoActiveSession, ParticipantNotFound } from '../domain/failures.ts'
 import type { ActiveSession, Participant } from '../domain/session.ts'
 import { Envelope, present, reader, solid, Text } from './contract.ts'
 import { expectId, type Send, settle } from './dyte-answers.ts'
+import { figureOf, figures } from './figures.ts'
 import { path } from './path.ts'
 import type { Provider } from './provider.ts'
 
 type Stage = Pick<Provider, 'findActiveSession' | 'onStage' | 'onWholeStage'>
 
-const Figure = Type.Optional(Type.Union([Type.Number(), Type.Null()]))
+const Figure = Type.Optional(Type.Unknown())
 const VendorSession = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64 }),
   associated_id: Type.Optional(Text),
@@ -41,8 +42,9 @@ const VendorParticipant = Type.Object({
   updated_at: Type.Optional(Text)
 })
 const participantsAnswer = reader(Envelope(Type.Object({ participants: Type.Array(VendorParticipant) })))
-const Count = Type.Optional(Type.Integer({ minimum: 0 }))
-const countAnswer = reader(Envelope(Type.Object({ kicked_participants_count: Count, muted_participants_count: Count })))
+const countAnswer = reader(
+  Envelope(Type.Object({ kicked_participants_count: Figure, muted_participants_count: Figure }))
+)
 
 /** Who is in a meeting now: what REST has of stage management (contract section 5). */
 export function dyteStage(send: Send): Stage {
@@ -75,7 +77,8 @@ export function dyteStage(send: Send): Stage {
       if (status === 404) throw new NoActiveSession()
       return settle(() => {
         const { kicked_participants_count: kicked, muted_participants_count: muted } = countAnswer(body).data
-        return (action === 'kick' ? kicked : muted) ?? 0
+        const count = figureOf(action === 'kick' ? kicked : muted) ?? 0
+        return Number.isInteger(count) ? count : 0
       })
     }
   }
@@ -89,7 +92,7 @@ function toSession(
     id: data.id,
     ...present(data, ['meeting_display_name', 'started_at', 'ended_at']),
     ...solid(data, ['associated_id', 'type', 'status', 'created_at', 'updated_at']),
-    ...solid(data, ['live_participants', 'max_concurrent_participants', 'minutes_consumed'])
+    ...figures(data, ['live_participants', 'max_concurrent_participants', 'minutes_consumed'])
   }
 }
 

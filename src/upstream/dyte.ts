@@ -1,10 +1,11 @@
 import { LiveElsewhere, MeetingNotFound, NotOffered } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
-import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { Meeting } from '../domain/meeting.ts'
-import { readLivestream, readLivestreams, readMeeting, readMeetings, readMessage } from './contract.ts'
+import { readActive, readLivestreams, readMessage, readStarted } from './contract.ts'
+import { readMeeting, readMeetings } from './contract-meetings.ts'
 import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
 import { dyteLivestreams, findLivestream } from './dyte-livestreams.ts'
+import { findRunning } from './dyte-running.ts'
 import { dyteRuns } from './dyte-runs.ts'
 import { dyteStage } from './dyte-stage.ts'
 import { path } from './path.ts'
@@ -25,17 +26,18 @@ export function dyte(send: Send): Provider {
       const { status, body } = await send(call, [404, 409])
       if (status === 404) throw new MeetingNotFound()
       if (status === 409) throw new LiveElsewhere()
-      return settle(() => running(ofMeeting(meetingId, readLivestream(body))))
+      return settle(() => ({ ...running(ofMeeting(meetingId, readStarted(body))), meeting_id: meetingId }))
     },
 
     async findActive(meetingId, signal) {
-      const call = { method: 'GET', path: path`/meetings/${meetingId}/active-livestream`, signal } as const
+      const target = path`/meetings/${meetingId}/active-livestream`
+      const call = { method: 'GET', path: target, signal, mayFail: true } as const
       const { status, body } = await send(call, [404])
-      if (status === 404) return null
-      const livestream = readLivestream(body)
-      // It shows a stream key: an answer that doesn't say whose it is might be another tenant's.
-      expectId('meeting', meetingId, livestream.meeting_id ?? 'none')
-      return running(ofMeeting(meetingId, livestream))
+      const livestream = status === 404 ? null : readActive(body)
+      if (livestream === null) return null
+      // Which meeting it is of is not told by what was asked for: whoever shows its stream key must know.
+      const { meeting_id: named, ...rest } = ofMeeting(meetingId, livestream)
+      return running(named == null ? rest : { ...rest, meeting_id: named })
     },
 
     async stop(meetingId, signal) {
@@ -45,15 +47,7 @@ export function dyte(send: Send): Provider {
       return { stopped: status !== 404, dateMs }
     },
 
-    async findRunning(signal) {
-      const running: LivestreamWithKey[] = []
-      for (const status of ['INVOKED', 'LIVE']) {
-        const query = `?status=${status}&page_no=1&per_page=${newest}`
-        const { body } = await send({ method: 'GET', path: path`/livestreams` + query, signal })
-        running.push(...readLivestreams(body).filter(livestream => livestream.status === status))
-      }
-      return running
-    },
+    findRunning: signal => findRunning(send, signal),
 
     async findRuns(meetingId, signal) {
       const query = `?page_no=1&per_page=${newest}&sort_order=DSC`
@@ -113,11 +107,11 @@ export function dyte(send: Send): Provider {
   }
 }
 
-/** A livestream that was asked for by meeting: a start's answer names no meeting (contract section 4.3), another's is refused. */
+/** A livestream that was asked for by meeting. A start's answer names no meeting (contract section 4.3); another's is refused. */
 function ofMeeting<L extends { id: string; meeting_id?: string | null }>(meetingId: string, livestream: L): L {
   if (livestream.meeting_id != null) expectId('meeting', meetingId, livestream.meeting_id)
   expectPlainId('livestream', livestream.id)
-  return { ...livestream, meeting_id: meetingId }
+  return livestream
 }
 
 /** In contract L1 a fresh run is called OFFLINE, as an ended one is; where the vendor speaks of a run under way it is INVOKED. */

@@ -21,6 +21,8 @@ export interface GateOptions {
   deadlineMs: number
 }
 
+type Asked = Call & Pick<Question, 'mayFail'>
+
 /** Who waits for the quota asks again so often. */
 const askAgainMs = 50
 /** Stops that hang must not hold back the others; there is one at a time for each meeting. */
@@ -50,7 +52,7 @@ export class Gate {
   }
 
   /** Sends a call once, if it may go out. */
-  async pass(errand: Errand, call: Call, expected?: readonly number[]): Promise<Answer> {
+  async pass(errand: Errand, call: Asked, expected?: readonly number[]): Promise<Answer> {
     const { budget, breaker } = this.#options
     const { ticket, probing } = await this.#letIn(errand, call)
     const isInPause = budget.pausedForMs() > 0
@@ -85,12 +87,13 @@ export class Gate {
     return method === 'GET' ? looks : mutations
   }
 
-  #count(error: unknown, { tenantId }: Errand, { signal }: Call, ticket: Ticket, probing: boolean): void {
+  #count(error: unknown, { tenantId }: Errand, { signal, mayFail }: Asked, ticket: Ticket, probing: boolean): void {
     const { budget, breaker } = this.#options
     const answered = error instanceof Failure && error.upstreamStatus !== undefined
     if (answered) ticket.answered()
     else ticket.lost()
     if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
+    if (mayFail && isOwnTrouble(error)) return
     if (isFailing(error, signal)) breaker.failed(tenantId, probing)
     else if (answered) breaker.succeeded()
   }
@@ -136,8 +139,13 @@ export class Gate {
 /** The vendor is in trouble. Who hung up, and what the vendor refuses, say nothing of that; nor does its 408. */
 function isFailing(error: unknown, signal: AbortSignal): boolean {
   if (error instanceof UpstreamTooLate) return signal.reason instanceof Error && signal.reason.name === 'TimeoutError'
-  if (error instanceof UpstreamFailed) return error.upstreamStatus !== 408
+  if (error instanceof UpstreamFailed) return isOwnTrouble(error)
   return error instanceof UpstreamUnreachable || (error instanceof UpstreamMalformed && !isRedirect(error))
+}
+
+/** The vendor has answered, and says that it has failed. */
+export function isOwnTrouble(error: unknown): boolean {
+  return error instanceof UpstreamFailed && error.upstreamStatus !== 408
 }
 
 function isRedirect({ upstreamStatus }: Failure): boolean {

@@ -9,13 +9,13 @@ import type { Secret } from '../domain/secret.ts'
 import type { ProviderKind, UpstreamAccount } from '../domain/upstream-account.ts'
 import { Breaker } from './breaker.ts'
 import { UpstreamBudget } from './budget.ts'
-import type { Answer, Call } from './client.ts'
-import { readMeetings } from './contract.ts'
+import type { Answer } from './client.ts'
+import { readMeetings } from './contract-meetings.ts'
 import { Credentials, type Probe } from './credentials.ts'
 import { dyte } from './dyte.ts'
 import type { Question, Send } from './dyte-answers.ts'
 import { CredentialRefused, NoRoute } from './edge-errors.ts'
-import { Gate } from './gate.ts'
+import { Gate, isOwnTrouble } from './gate.ts'
 import { Habits } from './habits.ts'
 import { path } from './path.ts'
 import type { Errand, Provider, Upstream } from './provider.ts'
@@ -96,7 +96,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
           another = true
         } else if (isStop && error instanceof UpstreamThrottled) {
           await gate.pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
-        } else if (isRead && !again && isWorthARetry(error, call) && !breaker.isOpen && retries.takeRetry()) {
+        } else if (isRead && !again && isWorthARetry(error, question) && !breaker.isOpen && retries.takeRetry()) {
           again = true
           await gate.pause(Math.random() * retryPauseMs, call, error)
         } else throw error
@@ -118,7 +118,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   return {
     dedicatedTo,
     habits,
-    vendorNowMs: () => vendorClock.now(),
+    vendorNowMs: bound => vendorClock.now(bound),
     on: errand => provider((question, expected) => send(errand, question, expected)),
     probe: signal => isTaken(send(operator, { ...harmless, signal })),
     credential: () => ({ position: credentials.position, isRefused }),
@@ -141,6 +141,7 @@ async function isTaken(answer: Promise<Answer>): Promise<boolean> {
   }
 }
 
-function isWorthARetry(error: unknown, { signal }: Call): boolean {
+function isWorthARetry(error: unknown, { signal, mayFail }: Question): boolean {
+  if (mayFail && isOwnTrouble(error)) return false
   return !signal.aborted && (error instanceof UpstreamFailed || error instanceof UpstreamUnreachable)
 }

@@ -140,8 +140,8 @@ export interface Upstream {
    */
   chooseCredential(all: readonly Secret[], signal: AbortSignal): Promise<(() => void) | null>
   readonly habits: VendorHabits
-  /** The vendor's clock now, in epoch ms as far as the `Date` of its answers tells; null before its first answer. */
-  vendorNowMs(): number | null
+  /** The vendor's clock now, in epoch ms, at the earliest or the latest that the `Date` of its answers allows; null before its first answer. */
+  vendorNowMs(bound: 'earliest' | 'latest'): number | null
   /** Which of the configured credentials is in use, and whether the vendor has refused it last. */
   credential(): { position: number; isRefused: boolean }
   /** What is left of the quota, and whether the vendor is asked at all; for the operator. */

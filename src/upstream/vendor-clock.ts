@@ -2,16 +2,20 @@ import type { Clock } from '../domain/clock.ts'
 
 /** Beyond this the vendor's clock was set, or ours ran at another pace. */
 const steppedMs = 1_500
+/** A `Date` has whole seconds. */
+const secondMs = 1_000
+const marginMs = 50
 
 /**
- * The vendor's clock, from the `Date` of its answers: what the vendor dates is compared with its own clock and never with ours.
- * A `Date` has whole seconds and an answer takes its time, so each one says a little less than it was; the one that says most is believed.
+ * The vendor's clock, from the `Date` of its answers: what the vendor dates is compared with its own clock. A `Date` has whole
+ * seconds and an answer takes its time, so each one says a little less than it was; the one that says most is believed. While our
+ * clock agrees with it to the second ours is taken, which is more exact.
  */
 export class VendorClock {
-  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #clock: Clock
   #aheadMs: number | null = null
 
-  constructor(clock: Pick<Clock, 'monotonic'>) {
+  constructor(clock: Clock) {
     this.#clock = clock
   }
 
@@ -23,7 +27,11 @@ export class VendorClock {
   }
 
   /** Epoch ms; null before the first answer. */
-  now(): number | null {
-    return this.#aheadMs === null ? null : this.#aheadMs + this.#clock.monotonic()
+  now(bound: 'earliest' | 'latest'): number | null {
+    if (this.#aheadMs === null) return null
+    const earliestMs = this.#aheadMs + this.#clock.monotonic()
+    const oursMs = this.#clock.now()
+    if (oursMs >= earliestMs - marginMs && oursMs <= earliestMs + secondMs + marginMs) return oursMs
+    return Math.floor(bound === 'earliest' ? earliestMs : earliestMs + secondMs)
   }
 }

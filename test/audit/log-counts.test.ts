@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import t from 'tap'
+import fc from '../support/properties.ts'
 import { until } from '../support/until.ts'
 import { eventOf, logInto, sumOf } from './log-helper.ts'
 

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
-import fc from 'fast-check'
 import t from 'tap'
 import { openNote, readPublicKey, signerOf } from '../../src/audit/note.ts'
+import fc from '../support/properties.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')
 const signer = signerOf(privateKey)

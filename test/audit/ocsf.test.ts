@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Compile } from 'typebox/compile'
 import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
 import { AuditEvent, auditOutcomes } from '../../src/domain/audit-event.ts'
+import fc from '../support/properties.ts'
 
 const schema = Compile(AuditEvent)
 const keyFingerprint = 'c0ffee'.padEnd(32, '0')
@@ -23,6 +23,7 @@ t.test('a whole event of a start, as it is stored', async t => {
     status: 201,
     durationMs: 12.6,
     upstreamStatus: 200,
+    upstreamReason: 'try again',
     streamKeyRevealed: true
   }
   const event = toAuditEvent(subject, ending, 1_795_345_200_000)
@@ -57,6 +58,7 @@ t.test('a whole event of a start, as it is stored', async t => {
       outcome: 'done',
       key_fingerprint: keyFingerprint,
       upstream_status: 200,
+      upstream_reason: 'try again',
       stream_key_revealed: true
     }
   })

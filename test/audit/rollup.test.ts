@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { toAuditEvent } from '../../src/audit/ocsf.ts'
 import { ReadRollup, type ReadRollupOptions } from '../../src/audit/rollup.ts'
 import type { AuditEvent, AuditOutcome } from '../../src/domain/audit-event.ts'
 import { systemClock } from '../../src/domain/clock.ts'
 import { manualClock } from '../support/clock.ts'
+import fc from '../support/properties.ts'
 import { until } from '../support/until.ts'
 import { callOf, startMs } from './helper.ts'
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import fc from 'fast-check'
 import t from 'tap'
 import { readStatement, readUnproved, writeHead, writeKeyChange } from '../../src/audit/statements.ts'
+import fc from '../support/properties.ts'
 import { newSigner } from './helper.ts'
 
 const logs = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 1, maxLength: 32 })

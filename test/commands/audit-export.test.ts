@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import fc from 'fast-check'
 import t from 'tap'
 import { toAuditEvent } from '../../src/audit/ocsf.ts'
 import { define } from '../../src/cli.ts'
@@ -11,6 +10,7 @@ import { auditEventsIn } from '../../src/store/audit-events.ts'
 import type { Store } from '../../src/store/store.ts'
 import { commandLine, refused, runProcess } from '../support/cli.ts'
 import { addTenant, type TestContext } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 import { openSnapshot, openStoreHere } from '../support/store.ts'
 
 const noonMs = Date.parse('2026-11-20T12:00:00Z')
@@ -133,6 +133,7 @@ t.test('as OCSF an event carries its place and its link; as CSV it is a row with
     status: 502,
     type: 'upstream_refused',
     upstreamStatus: 400,
+    upstreamReason: '=not while it stops',
     durationMs: 12
   } as const
   const event = toAuditEvent({ ...start, address: '127.0.0.1', resources }, ending, noonMs)
@@ -148,13 +149,13 @@ t.test('as OCSF an event carries its place and its link; as CSV it is a row with
   const [head, first, second] = await lines('--format', 'csv')
   t.equal(
     head,
-    'seq,time,tenant_id,key_id,actor,address,operation,resources,outcome,status,reason,upstream_status,duration_ms,count,request_id,hash'
+    'seq,time,tenant_id,key_id,actor,address,operation,resources,outcome,status,reason,upstream_status,upstream_reason,duration_ms,count,request_id,hash'
   )
   t.equal(
     first,
-    `1,2026-11-20T12:00:00.000Z,acme,k1,k1,127.0.0.1,startLivestream,meeting:m1 meeting:m2,failed,502,upstream_refused,400,12,1,r1,${hash}`
+    `1,2026-11-20T12:00:00.000Z,acme,k1,k1,127.0.0.1,startLivestream,meeting:m1 meeting:m2,failed,502,upstream_refused,400,'=not while it stops,12,1,r1,${hash}`
   )
-  t.match(second, /^2,2026-11-20T12:00:00\.000Z,acme,,'=me,command line,startLivestream,,done,,,,,1,r1,/)
+  t.match(second, /^2,2026-11-20T12:00:00\.000Z,acme,,'=me,command line,startLivestream,,done,,,,,,1,r1,/)
 })
 
 t.test('a part of it: after an event, at or after a time, before a time, of one tenant', async t => {

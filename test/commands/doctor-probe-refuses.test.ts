@@ -8,9 +8,7 @@ import { doctorIn, environmentOf, fastWorld } from '../support/doctor.ts'
 import { gateway } from '../support/gateway.ts'
 
 t.test('beside a running gateway', async t => {
-  const { simulator, storeFile, store, meeting, otherMeeting, asAcme, asGlobex } = await gateway(t, {
-    config: { deadlineMs: 300 }
-  })
+  const { simulator, storeFile, store, meeting, otherMeeting, asAcme, asGlobex } = await gateway(t)
   const cli = commandLine(t, { DATABASE_URL: `sqlite:${storeFile}`, ...environmentOf(simulator) })
   const mutations = (): number => simulator.journal.filter(({ method }) => method !== 'GET').length
   /** The line of a refusal, after which nothing may have been sent that changes anything. */
@@ -68,7 +66,7 @@ t.test('beside a running gateway', async t => {
   })
 
   await t.test('a start whose outcome is not known keeps it away', async t => {
-    simulator.failNext({ match: { method: 'POST' }, stall: true })
+    simulator.failNext({ match: { method: 'POST' }, hangUp: true })
     await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)
     t.equal((await operationsIn(store).unsettled()).length, 1)
     t.match(await refusal(otherMeeting), /or a call about it is open/)

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import fc from 'fast-check'
 import t from 'tap'
 import { type CommandLine, commandLine, refused } from '../support/cli.ts'
+import fc from '../support/properties.ts'
 
 /** A command line with the tenants acme and globex, and a way to write a file of ids beside its store. */
 async function twoTenants(t: { testdir(): string; teardown(fn: () => unknown): void }) {

@@ -74,8 +74,8 @@ t.test('a run that is only starting counts, though the vendor may not show it ye
 })
 
 t.test('a start whose outcome is not known counts as live', async t => {
-  const { asAcme, cli, meeting, simulator } = await world(t, { config: { deadlineMs: 300 } })
-  simulator.failNext({ match: { method: 'POST' }, stall: true })
+  const { asAcme, cli, meeting, simulator } = await world(t)
+  simulator.failNext({ match: { method: 'POST' }, hangUp: true })
   t.match((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json(), { error: { outcome: 'unknown' } })
   t.match(refused(await cli.run('meeting', 'release', meeting)), live)
 })

@@ -77,6 +77,57 @@ t.test('operations are listed, the newest first; with --open only those whose ou
   )
 })
 
+t.test('one is shown with all that is known of it, but for what its key was', async t => {
+  const { json, run, store, operations } = await world(t, ['o1', 'start', 60, 'unknown'])
+  const idempotency = { keyFingerprint: 'digest-of-key', requestFingerprint: 'digest-of-request' }
+  const vendorAtMs = sentAtMs + 1_500
+  const row = { id: 'o2', sentAtMs, vendorAtMs, requestId: 'request-o2', idempotency }
+  const answer = { status: 502, body: { error: { code: 502, type: 'upstream_refused', message: '', request_id: '' } } }
+  const end = { state: 'failed', answer, upstreamStatus: 400, reason: 'Maximum number of livestreams reached' } as const
+  await store.engine.write([
+    operations.sent(operationOf('stop', manualClock(), row)),
+    operations.ended('o2', end, sentAtMs + 2_000)
+  ])
+  await store.engine.write([operations.sentAgain('o1', sentAtMs)])
+  const told = {
+    id: 'o2',
+    tenant_id: 'acme',
+    kind: 'stop',
+    meeting_id: 'm1',
+    livestream_id: null,
+    state: 'failed',
+    request_id: 'request-o2',
+    sent_at: '2026-03-01T10:00:00.000Z',
+    settled_at: '2026-03-01T10:00:02.000Z',
+    upstream: 'default',
+    key_id: 'k1',
+    has_idempotency_key: true,
+    vendor_at: '2026-03-01T10:00:01.500Z',
+    sent_again_at: null,
+    open_start_id: 'o1',
+    upstream_status: 400,
+    reason: 'Maximum number of livestreams reached'
+  }
+  t.strictSame(await json('operation', 'show', 'o2'), { ...told, answer })
+  const start = await json('operation', 'show', 'o1')
+  const sent_again_at = '2026-03-01T10:00:00.000Z'
+  t.match(start, { sent_again_at, has_idempotency_key: false, vendor_at: null, reason: null, answer: null })
+  const { stdout } = await run('operation', 'show', 'o2')
+  t.strictSame(
+    stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => line.split(/ {2,}/)),
+    [
+      ['field', 'value'],
+      ...Object.entries({ ...told, answer_status: 502 }).map(([name, value]) => [name, `${value ?? '-'}`])
+    ]
+  )
+  t.notMatch(stdout, /digest/)
+  const nobody = await run('operation', 'show', 'o3')
+  t.strictSame([nobody.code, refused(nobody)], [1, 'there is no operation o3'])
+})
+
 t.test('a list without operations says so', async t => {
   const { run, json } = await world(t, ['o1', 'stop', 1, 'done'])
   t.equal((await run('operation', 'list', '--open')).stdout, 'no open operations\n')

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { parseRateLimit } from '../../src/domain/rate-limit.ts'
 import { commandLine, refused } from '../support/cli.ts'
+import fc from '../support/properties.ts'
 
 t.test('a tenant is created, changed, suspended, resumed and shown, as JSON', async t => {
   const { json } = commandLine(t)

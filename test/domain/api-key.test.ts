@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
 import t from 'tap'
 import { type ApiKey, digestKey, isUsable, keyIdPattern, makeKey, parseKey } from '../../src/domain/api-key.ts'
+import fc from '../support/properties.ts'
 
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { pagingOf } from '../../src/domain/paging.ts'
+import fc from '../support/properties.ts'
 
 t.test('offsets count from 1', async t => {
   const perPage = 25

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Compile } from 'typebox/compile'
 import { InvalidInput } from '../../src/domain/failures.ts'
 import { isoTime, readTime, readTimeRange } from '../../src/domain/time-range.ts'
+import fc from '../support/properties.ts'
 
 function refusalOf(read: () => unknown): unknown {
   try {

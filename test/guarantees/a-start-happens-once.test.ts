@@ -1,8 +1,9 @@
-import fc from 'fast-check'
 import t from 'tap'
 import type { Fault } from '../../src/simulator/simulator.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
+import { shortDeadlineMs } from '../support/short-deadline.ts'
 import { until } from '../support/until.ts'
 
 /** What may happen to the vendor's answer to a start, before or after it did the work. */
@@ -24,7 +25,7 @@ t.test('whatever happens to the answers, callers who ask again until they are to
   const clock = manualClock()
   const { asAcme, asGlobex, meeting, otherMeeting, simulator, directory } = await gateway(t, {
     clock,
-    config: { deadlineMs: 150 },
+    config: { deadlineMs: await shortDeadlineMs(t) },
     simulator: { journalLimit: 100_000 }
   })
 
@@ -62,7 +63,7 @@ t.test('whatever happens to the answers, callers who ask again until they are to
         t.ok(told.filter(({ started }) => started).length <= 1, 'at most one of them began it')
         // With so short a deadline a busy machine may lose the answer of a stop too.
         const stop = () => call('POST', `/v2/meetings/${id}/active-livestream/stop`)
-        await until(async () => (await stop()).statusCode === 200, 20_000)
+        await until(async () => (await stop()).statusCode === 200)
         t.equal(simulator.livestreams().filter(({ status }) => status !== 'IDLE').length, 0)
         await pass(60_000)
       }

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -34,15 +35,16 @@ t.test(
 )
 
 t.test('a vendor that never answers reads does not hold back a stop', async t => {
-  const { asAcme, meeting, simulator } = await gateway(t, { config: { deadlineMs: 3_000 } })
+  const { asAcme, meeting, simulator, door } = await gatewayBehindDoor(t)
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
-  const stopStalling = simulator.fail({ match: { method: 'GET' }, stall: true })
+  door.hold('GET')
   const reads = Array.from({ length: 100 }, (_, i) => asAcme('GET', `/v2/livestreams/${id}?page_no=${i + 1}`))
-  await until(() => simulator.journal.length >= 64)
+  await until(() => door.held().length === 64)
   t.equal((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).statusCode, 200)
   t.equal(simulator.livestreams()[0]?.status, 'IDLE')
-  stopStalling()
-  await Promise.all(reads)
+  t.equal(door.held().length, 64, 'none of them had its answer')
+  door.release()
+  t.strictSame(new Set((await Promise.all(reads)).map(({ statusCode }) => statusCode)), new Set([200]))
 })
 
 t.test('who stops needs the scope for stopping alone', async t => {

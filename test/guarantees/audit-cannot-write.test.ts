@@ -1,13 +1,18 @@
+import { spawnSync } from 'node:child_process'
+import { openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { runHere } from '../support/cli.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import type { TestContext } from '../support/gateway.ts'
+import { latestMs } from '../support/grace.ts'
 import { until } from '../support/until.ts'
 import { canFillDisk, fillDisk, freezer, refuseWrites } from './broken-stores.ts'
 import {
   degraded,
   type LiveWorld,
   liveWorld,
+  liveWorldBehindDoor,
   loggedOf,
   mutationsSince,
   openOperations,
@@ -16,8 +21,10 @@ import {
   written
 } from './live-world.ts'
 
-/** The bar is one second; what is more is for machines that have other things to do. It is printed. */
-const refusedWithinMs = 1_500
+/** The bar is one second. What the machine itself needs for such a call is seen in the same run, and added. It is printed. */
+const refusedWithinMs = 1_000
+/** The same for a store that is there again. */
+const wellWithinMs = 5_000
 
 const fullDisk = 'on a full disk'
 /** Prepared before the gateway starts; then breaks its store, and gives back what repairs it. */
@@ -26,7 +33,7 @@ const breakages: Record<string, (t: TestContext) => (storeFile: string) => () =>
   'that refuses to be written': () => refuseWrites,
   'whose writing thread hangs': t => freezer(t).beforeTheWrite,
   'whose commits hang': t => freezer(t).inTheCommit,
-  [fullDisk]: () => fillDisk
+  [fullDisk]: t => () => fillDisk(t)
 }
 const noPrlimit = canFillDisk() ? false : 'NOT TESTED: prlimit, of util-linux, is not here'
 
@@ -40,6 +47,7 @@ for (const [name, breakage] of Object.entries(breakages)) {
     const world = await liveWorld(t)
     const { asAcme, meeting, live, simulator } = world
     const [kept, ...stopped] = live
+    const { ms: calmMs } = await timed(asAcme('PATCH', `/v2/meetings/${meeting}`, { title: 'calm' }))
     const callsBefore = simulator.journal.length
     const repair = breakStore(world.storeFile)
 
@@ -61,7 +69,7 @@ for (const [name, breakage] of Object.entries(breakages)) {
       const { reply, ms } = await asked
       t.equal(reply.statusCode, 503, `${what}: refused after ${ms} ms`)
       t.match(reply.json().error, { type: 'audit_unavailable', outcome: 'not_sent' }, what)
-      t.ok(ms < refusedWithinMs, `${what}: in time`)
+      t.ok(ms < latestMs(refusedWithinMs, calmMs), `${what}: in time`)
     }
     for (const stop of [...stops, joined]) t.equal((await stop).statusCode, 200, 'stopped')
     for (const id of stopped)
@@ -83,7 +91,7 @@ for (const [name, breakage] of Object.entries(breakages)) {
     t.strictSame(await found(), wanted, 'the events of the stops are in the store by themselves')
     await until(async () => (await degraded(world)).length === 0)
     const repairMs = performance.now() - repairedAtMs
-    t.ok(repairMs < 5_000, `well again after ${Math.round(repairMs)} ms`)
+    t.ok(repairMs < latestMs(wellWithinMs, calmMs), `well again after ${Math.round(repairMs)} ms`)
 
     t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
     t.strictSame(await openOperations(world), [], 'nothing is left open')
@@ -94,6 +102,33 @@ for (const [name, breakage] of Object.entries(breakages)) {
     t.match(await runHere(['audit', 'verify'], { DATABASE_URL: `sqlite:${world.storeFile}` }), { code: 0, stderr: '' })
   })
 }
+
+t.test('a full disk loses nothing of what is printed to a file', { skip: noPrlimit }, async t => {
+  const printed = join(t.testdir(), 'printed')
+  const output = openSync(printed, 'w')
+  const script = `
+    import { fillDisk } from './test/guarantees/broken-stores.ts'
+    console.log('before')
+    const repair = fillDisk({ teardown() {} })
+    console.log('while it is full')
+    console.error('also this')
+    repair()
+    console.log('after')`
+  const args = ['--input-type=module', '-e', script]
+  t.match(spawnSync(process.execPath, args, { stdio: ['ignore', output, output] }), { status: 0, signal: null })
+  const lines = readFileSync(printed, 'utf8').trim().split('\n')
+  t.strictSame(lines, ['before', 'while it is full', 'also this', 'after'])
+})
+
+t.test('the signal of a write that found the disk full may be heard after the repair', { skip: noPrlimit }, async t => {
+  const file = join(t.testdir(), 'file')
+  const repair = fillDisk(t)
+  t.throws(() => writeFileSync(file, 'too much'), { code: 'EFBIG' })
+  repair()
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate)
+  writeFileSync(file, 'enough')
+  t.equal(readFileSync(file, 'utf8'), 'enough', 'and ends nothing')
+})
 
 t.test(
   'an intent that is on disk after its caller was refused: the log says at once that nothing was sent',
@@ -132,14 +167,14 @@ t.test('a stop whose record waits for a thread that hangs shows in /readyz, also
 })
 
 t.test('a store that comes back while a stop is under way: its outcome waits for its intent', async t => {
-  const world = await liveWorld(t)
-  const { asAcme, live, simulator, storeFile } = world
-  simulator.failNext({ match: { path: '/meetings/*/active-livestream/stop' }, delayMs: 200 })
-  const callsBefore = simulator.journal.length
+  const world = await liveWorldBehindDoor(t)
+  const { asAcme, live, storeFile, door } = world
   const repair = lockStore(storeFile)
+  door.hold('POST')
   const stopping = asAcme('POST', stopOf(live[0]), {}, named('between'))
-  await until(() => mutationsSince(world, callsBefore).length > 0)
+  await until(() => door.held().length === 1)
   repair()
+  door.release()
   t.equal((await stopping).statusCode, 200)
   await until(async () => outcomesOf(await written(world), 'between').length === 2)
   t.strictSame(outcomesOf(await written(world), 'between'), ['pending', 'done'])

@@ -5,17 +5,44 @@ import type { TestContext } from '../support/gateway.ts'
 
 /**
  * Every write of this process to a file fails from now on, as on a full disk: the system's limit of a file's size is 0, which
- * needs no rights and no disk of its own. Gives back what lifts it.
+ * needs no rights and no disk of its own. Gives back what lifts it; the end of the test does so too.
  */
-export function fillDisk(): () => void {
-  // Else the signal that comes with the error would end the process.
-  const ignore = (): void => {}
+export function fillDisk(t: Pick<TestContext, 'teardown'>): () => void {
+  // Else the signal that comes with the error would end the process. For good: one of before the repair may be heard after it.
   process.on('SIGXFSZ', ignore)
   const [soft = ''] = prlimit('--fsize', '--output=SOFT', '--noheadings').trim().split(/\s+/)
+  const print = holdOutput()
   prlimit('--fsize=0:')
-  return () => {
+  let full = true
+  const repair = (): void => {
+    if (!full) return
+    full = false
     prlimit(`--fsize=${soft}:`)
-    process.off('SIGXFSZ', ignore)
+    print()
+  }
+  t.teardown(repair)
+  return repair
+}
+
+/** A function of its own, so that it listens once, however many disks are filled. */
+function ignore(): void {}
+
+/** What this process prints may go to a file as well: it waits until there is room again. Gives back what prints it. */
+function holdOutput(): () => void {
+  const printing = [process.stdout, process.stderr].map(stream => {
+    const { write } = stream
+    const held: Parameters<typeof write>[] = []
+    stream.write = (...args: unknown[]): boolean => {
+      held.push(args as Parameters<typeof write>)
+      return true
+    }
+    return () => {
+      stream.write = write
+      for (const args of held) stream.write(...args)
+    }
+  })
+  return () => {
+    for (const print of printing) print()
   }
 }
 

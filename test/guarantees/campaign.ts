@@ -28,6 +28,26 @@ export const answers = Object.entries(questions).reduce<SimulatorOptions[]>(
   [{}]
 )
 
+/** So many of them, in which every two answers to two questions meet as soon as that is possible. */
+export function someAnswers(count: number): SimulatorOptions[] {
+  const left = new Set(answers)
+  const met = new Set<string>()
+  const chosen: SimulatorOptions[] = []
+  while (chosen.length < count && left.size > 0) {
+    const news = (one: SimulatorOptions): number => pairsOf(one).filter(pair => !met.has(pair)).length
+    const best = [...left].reduce((a, b) => (news(b) > news(a) ? b : a))
+    for (const pair of pairsOf(best)) met.add(pair)
+    left.delete(best)
+    chosen.push(best)
+  }
+  return chosen
+}
+
+function pairsOf(one: SimulatorOptions): string[] {
+  const given = Object.entries(one).map(entry => entry.join(' '))
+  return given.flatMap((first, i) => given.slice(i + 1).map(second => `${first}, ${second}`))
+}
+
 /** One vendor, with one answer to each open question. */
 export interface World {
   /** The upstream of its meetings. */

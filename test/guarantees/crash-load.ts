@@ -39,15 +39,6 @@ const clientsEach = 3
 const refusalEveryMs = 150
 const maxUnsettled = 3
 
-/** Numbers from 0 to 1 that are the same for the same seed. */
-export function dice(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
 /** Clients of several tenants who start, stop, make, change and read, each call over a socket of its own, until the gateway is gone. */
 export function load(url: string, tenants: LoadTenant[], random: () => number): Load {
   const calls: Call[] = []

@@ -1,12 +1,4 @@
-import { hash, randomBytes } from 'node:crypto'
-
-/** `LIVEGATE_SEED` makes the choices of an earlier campaign again; each prints its own. */
-export const seed = process.env.LIVEGATE_SEED ?? randomBytes(4).toString('hex')
-
-/** How much of a campaign is run: what its variable says, or what fits into a normal run. */
-export function wanted(variable: string, normally: number): number {
-  return Number(process.env[variable] ?? normally)
-}
+import { seedOf } from '../support/seeds.ts'
 
 /** A machine with much else to do may take so long for what normally takes half a minute. */
 export const slowestMs = 300_000
@@ -16,7 +8,7 @@ export class Dice {
   #state: number
 
   constructor(name: string) {
-    this.#state = Number.parseInt(hash('sha256', `${seed} ${name}`).slice(0, 8), 16)
+    this.#state = seedOf('campaigns', name)
   }
 
   /** From 0 up to 1 (mulberry32). */

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { documentedRoutes, fill, type RawSocket, rawSocket } from '../http/helper.ts'
 import { mounted } from '../http/mounts.ts'
 import { gateway } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 
 /**
  * Bar E2: whatever stands where an id belongs, the vendor never sees a request outside of the templates. Targets are sent byte
@@ -87,9 +87,15 @@ const target = fc.record({
   place: fc.constantFrom(...places)
 })
 
-/** True when the target is, percent signs aside, one of the caller's own things: then it is no attack, and answered. */
+/**
+ * True when the target is, percent signs aside, one of the caller's own things: then it is no attack, and answered. Blanks behind the
+ * target are no part of it: Node's parser passes over them, as RFC 9112 (section 3) allows, and nobody behind it could refuse them.
+ */
 function ownThing(target: string): boolean {
-  const path = target.replace(/^https?:\/\/[^/]*/, '').replace(/[?#].*$/s, '')
+  const path = target
+    .replace(/ +$/, '')
+    .replace(/^https?:\/\/[^/]*/, '')
+    .replace(/[?#].*$/s, '')
   const segments = path.split('/').map(segment => {
     try {
       return decodeURIComponent(segment)
@@ -104,6 +110,38 @@ function isPlain(segment: string): boolean {
   return /^[A-Za-z0-9_-]*$/.test(segment)
 }
 
+/** The bytes of a request with the caller's key. */
+function requestFor(method: string, target: string): string {
+  const body = method === 'GET' ? '' : 'content-type: application/json\r\ncontent-length: 2\r\n'
+  return `${method} ${target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n${body}\r\n${body && '{}'}`
+}
+
+t.test('blanks around a target are no part of it; all else that a blank can do to it is refused', async t => {
+  const own = `/v2/meetings/${meeting}`
+  const answerTo = async (target: string) => {
+    const before = upstream().length
+    const socket = await rawSocket(url)
+    socket.write(requestFor('GET', target))
+    const { statusCode } = await socket.answer()
+    socket.destroy()
+    return [statusCode, ...upstream().slice(before)]
+  }
+  for (const target of [own, `${own} `, `${own}   `, ` ${own}`]) {
+    t.strictSame(await answerTo(target), [200, `GET ${own}`], JSON.stringify(target))
+  }
+  for (const target of [
+    `${own}\t`,
+    `${own} x`,
+    `${own} \t`,
+    `${own} HTTP/1.1`,
+    `${own} \r\n`,
+    `${own}%20`,
+    `/v2/meetings/ ${meeting}`
+  ]) {
+    t.strictSame(await answerTo(target), [400], JSON.stringify(target))
+  }
+})
+
 t.test(
   'whatever stands where an id belongs, it is refused, and the vendor sees no request outside of the templates',
   async t => {
@@ -117,10 +155,7 @@ t.test(
         socket.destroy()
         socket = await rawSocket(url)
       }
-      const body = route.method === 'GET' ? '' : 'content-type: application/json\r\ncontent-length: 2\r\n'
-      socket.write(
-        `${route.method} ${target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n${body}\r\n${body && '{}'}`
-      )
+      socket.write(requestFor(route.method, target))
       const { statusCode, json } = await socket.answer()
       seen.set(statusCode, (seen.get(statusCode) ?? 0) + 1)
       const { success, error } = json()

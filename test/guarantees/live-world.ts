@@ -1,6 +1,7 @@
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
-import { gateway, type Reply, type TestContext, type World } from '../support/gateway.ts'
+import { gatewayBehindDoor, type WorldWithDoor } from '../lifecycle/door.ts'
+import { gateway, type Reply, type TestContext, type World, type WorldOptions } from '../support/gateway.ts'
 
 export interface LiveWorld extends World {
   /** Meetings of acme that are live. */
@@ -8,9 +9,18 @@ export interface LiveWorld extends World {
 }
 
 /** A gateway with five live meetings of acme. */
-export async function liveWorld(t: TestContext): Promise<LiveWorld> {
+export function liveWorld(t: TestContext): Promise<LiveWorld> {
+  return madeLive(options => gateway(t, options))
+}
+
+/** The same, and the test decides when the vendor hears of something. */
+export function liveWorldBehindDoor(t: TestContext): Promise<LiveWorld & WorldWithDoor> {
+  return madeLive(options => gatewayBehindDoor(t, options))
+}
+
+async function madeLive<Made extends World>(make: (options: WorldOptions) => Promise<Made>): Promise<Made & LiveWorld> {
   const live: string[] = []
-  const world = await gateway(t, {
+  const world = await make({
     async before(store, simulator) {
       live.push(...Array.from({ length: 5 }, () => simulator.addMeeting().id))
       await meetingsIn(store).assign('acme', 'default', live, Date.now())

@@ -1,22 +1,25 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { countOf, inFull } from '../support/campaigns.ts'
 import { runHere } from '../support/cli.ts'
-import { dice, load } from './crash-load.ts'
+import { printSeed } from '../support/seeds.ts'
+import { load } from './crash-load.ts'
 import { compare } from './crash-proof.ts'
 import { crashWorld } from './crash-world.ts'
+import { Dice } from './dice.ts'
 
-/** `LIVEGATE_CRASHES=200` and `--timeout=0` for the long run. What the dice decide is the same for one seed, the machine's moments are not. */
-const crashes = Number(process.env.LIVEGATE_CRASHES ?? 8)
-const seed = Number(process.env.LIVEGATE_SEED ?? Date.now() % 2 ** 32)
+/** What the dice decide is the same for one seed, the machine's moments are not. */
+const crashes = countOf('crashes')
 /** A store is proved from its first event after each crash: so that this stays quick, it gets a successor. */
 const crashesAStore = 20
 /** So many calls are answered before a crash. The short run shares its time with other tests. */
-const answers = crashes > crashesAStore ? { least: 100, more: 500 } : { least: 10, more: 70 }
+const answers = inFull ? { least: 100, more: 500 } : { least: 10, more: 70 }
 /** In some rounds the load goes on until reads and refusals are old enough to be asked for. */
-const longRound = crashes > crashesAStore ? 10 : 6
+const longRound = inFull ? 10 : crashes
 
-t.comment(`LIVEGATE_SEED=${seed}`)
-const random = dice(seed)
+printSeed(t)
+const dice = new Dice('crashes')
+const random = (): number => dice.next()
 const sum = { calls: 0, answered: 0, mutations: 0, settledReads: 0, tooSlow: 0, upstream: 0, missing: 0 }
 
 for (let left = crashes; left > 0; left -= crashesAStore) {

@@ -1,24 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { countOf } from '../support/campaigns.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
+import { someAnswers } from './campaign.ts'
 import { inMemory } from './in-memory.ts'
 
-/** What the vendor's documentation leaves open (contract section 11), each with every answer that it may have. */
-const questions = {
-  contract: ['L1', 'L2'],
-  activeDuringInvoked: ['200', '404'],
-  startWhileLive: ['200', '409', 'second'],
-  stopWithNothingLive: ['200', '404', '409'],
-  livestreamId: ['reused', 'new'],
-  activeShowsStreamKey: [true, false]
-} as const
-
-const worlds = Object.entries(questions).reduce<SimulatorOptions[]>(
-  (some, [question, answers]) => some.flatMap(world => answers.map(answer => ({ ...world, [question]: answer }))),
-  [{}]
-)
+/** All that there are in a campaign (`campaigns.ts`). */
+const worlds = someAnswers(countOf('worlds'))
 
 /** How long a run is INVOKED, on the vendor's clock, which stands still unless it is moved. */
 const liveAfterMs = 5_000

@@ -7,6 +7,7 @@ import type { Fault } from '../../src/simulator/simulator.ts'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { documentedRoutes, fill, rawSocket } from '../http/helper.ts'
 import { type Client, gateway, type Reply } from '../support/gateway.ts'
+import { shortDeadlineMs } from '../support/short-deadline.ts'
 import { searchFor } from './search.ts'
 
 /**
@@ -20,7 +21,7 @@ const basic = Buffer.from(`${org}:${vendorKey}`).toString('base64')
 
 const world = await gateway(t, {
   simulator: { org, key: vendorKey },
-  config: { logLevel: 'trace', deadlineMs: 800 },
+  config: { logLevel: 'trace', deadlineMs: await shortDeadlineMs(t) },
   unmoved: true
 })
 const { app, as, meeting, otherMeeting, simulator, storeFile, withKey, logs, url, store, directory } = world

@@ -1,26 +1,25 @@
-/**
- * A start with faults, and a stop at some moment of it. A normal run has 72 of them, `LIVEGATE_STOPS=1000` has 1,008.
- * Prints its seed; `LIVEGATE_SEED=<seed>` makes the same choices again.
- */
+/** A start with faults, and a stop at some moment of it: 1,008 of them in a campaign (`campaigns.ts`), 144 in a normal run. */
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { startGateway } from '../../src/gateway.ts'
 import { makeLogger } from '../../src/logger.ts'
+import { countOf } from '../support/campaigns.ts'
 import { client, configFor } from '../support/gateway.ts'
+import { printSeed } from '../support/seeds.ts'
 import { answers, inSlots, openCampaign, runningIn, startFromBrowser, type World } from './campaign.ts'
 import { deadlineMs, settleMs } from './campaign-faults.ts'
-import { seed, slowestMs, wanted } from './dice.ts'
+import { slowestMs } from './dice.ts'
 import { inMemory } from './in-memory.ts'
 import { allSettled, answered } from './start-rounds.ts'
 import { stopDuringStart } from './stop-moments.ts'
 
-const meetingsInEach = Math.ceil(wanted('LIVEGATE_STOPS', 72) / answers.length)
+const meetingsInEach = countOf('stops') / answers.length
 const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const settings = { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty }
 
 t.setTimeout(meetingsInEach * slowestMs)
 t.test(`a stop at any of ${answers.length * meetingsInEach} moments of a start with faults`, async t => {
-  t.comment(`LIVEGATE_SEED=${seed}`)
+  printSeed(t)
   const campaign = await openCampaign(inMemory(t), meetingsInEach, 1_000)
   const { broken, operations, worlds } = campaign
   const { simulator } = worlds[0] as World

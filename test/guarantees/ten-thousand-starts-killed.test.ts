@@ -1,23 +1,25 @@
 /** The other part of `ten-thousand-starts.test.ts`: the gateway is killed again and again, and started on the same store. */
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { countOf } from '../support/campaigns.ts'
 import { type Running, runProcess, startNode, unmeasured } from '../support/cli.ts'
 import { type Client, client } from '../support/gateway.ts'
+import { printSeed } from '../support/seeds.ts'
 import { answers, type Campaign, inSlots, openCampaign, startsOf } from './campaign.ts'
 import { holdingFault } from './campaign-faults.ts'
-import { Dice, seed, slowestMs, wanted } from './dice.ts'
+import { Dice, slowestMs } from './dice.ts'
 import { inMemory } from './in-memory.ts'
 import { runRounds } from './start-rounds.ts'
 
 const meetingsInEach = 3
-const rounds = Math.ceil(wanted('LIVEGATE_STARTS', 1_000) / 1_008)
+const rounds = countOf('killedStarts') / (answers.length * meetingsInEach)
 const killsInARound = 4
 
 t.setTimeout(rounds * slowestMs)
 t.test(
   `${answers.length * meetingsInEach * rounds} starts of a gateway that is killed: none doubled, none lost, every answer true`,
   async t => {
-    t.comment(`LIVEGATE_SEED=${seed}`)
+    printSeed(t)
     const campaign = await openCampaign(inMemory(t), meetingsInEach)
     const env = { ...campaign.env, ...unmeasured }
     // What is compiled once need not be compiled again after each kill.

@@ -96,12 +96,17 @@ export interface Outcome {
   tookMs: number
 }
 
-/** Calls every operation at once. */
-export async function callAll(asAcme: Client, bed: Bed): Promise<Record<Operation, Outcome>> {
+/** Calls every operation at once, and tells of each answer at the moment of it. */
+export async function callAll(
+  asAcme: Client,
+  bed: Bed,
+  answered: (operation: Operation) => void = () => {}
+): Promise<Record<Operation, Outcome>> {
   const outcomes = operations.map(async name => {
     const { method, path, body } = use(name, bed)
     const startedMs = performance.now()
     const reply = await asAcme(method, path, body)
+    answered(name)
     return [name, { reply, says: says(reply), tookMs: performance.now() - startedMs }] as const
   })
   return Object.fromEntries(await Promise.all(outcomes)) as Record<Operation, Outcome>

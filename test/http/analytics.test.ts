@@ -125,3 +125,30 @@ t.test('a meeting that was taken away takes its figures with it', async t => {
   await directory.pull()
   t.equal((await asGlobex('GET', overall)).json().data.count, 0)
 })
+
+t.test('a figure of the vendor that is none is neither kept nor shown, and what was seen before stays', async t => {
+  const { asAcme, show, simulator } = await world(t)
+  await show(100)
+  t.match((await asAcme('GET', overall)).json().data, { count: 1, total_ingest_seconds: 100 })
+  const [livestream] = simulator.livestreams()
+  const { livestream: shown, sessions } = (await asAcme('GET', `/v2/livestreams/${livestream?.id}`)).json().data
+  for (const figure of [1e308, -1, '9'.repeat(12)]) {
+    const run = {
+      ...sessions[0],
+      ingest_seconds: figure,
+      viewer_seconds: figure,
+      stopped_time: new Date().toISOString()
+    }
+    simulator.failNext({
+      match: { path: `/livestreams/${livestream?.id}` },
+      body: { success: true, data: { livestream: shown, sessions: [run] } }
+    })
+    const read = await asAcme('GET', `/v2/livestreams/${livestream?.id}?per_page=7`)
+    t.match(read.json().data.sessions, [{ id: run.id, ingest_seconds: undefined, viewer_seconds: undefined }])
+    t.match((await asAcme('GET', overall)).json().data, {
+      count: 1,
+      total_ingest_seconds: 100,
+      total_viewer_seconds: 98
+    })
+  }
+})

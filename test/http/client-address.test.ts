@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { parseAddress, parseNetwork } from '../../src/domain/address.ts'
 import { addressReader } from '../../src/http/client-address.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 import { rawSocket, tally } from './helper.ts'
 
 function trust(...texts: string[]) {

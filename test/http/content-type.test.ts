@@ -73,7 +73,7 @@ const others = [
 
 t.test('no spelling of the content type leads a body past its check', async t => {
   const { app, withKey, simulator, meeting } = await gateway(t)
-  const { key } = await withKey('acme', ['meetings:write', 'livestreams:start', 'livestreams:stop'])
+  const { key } = await withKey('acme', ['meetings:write', 'livestreams:start'])
   const wrong = '{"title":"a","titel":1}'
   const send = (url: string, type: string, payload: string, method: 'POST' | 'PATCH' = 'POST') =>
     app.inject({ method, url, headers: { authorization: `Bearer ${key}`, 'content-type': type }, payload })
@@ -87,9 +87,7 @@ t.test('no spelling of the content type leads a body past its check', async t =>
       t.equal((await send('/v2/meetings', type, body)).statusCode, 415, JSON.stringify(type.slice(0, 60)))
     }
   }
-  for (const path of ['livestreams', 'active-livestream/stop']) {
-    t.equal((await send(`/v2/meetings/${meeting}/${path}`, 'text/plain', '{}')).statusCode, 415, path)
-  }
+  t.equal((await send(`/v2/meetings/${meeting}/livestreams`, 'text/plain', '{}')).statusCode, 415)
   t.equal((await send(`/v2/meetings/${meeting}`, 'text/plain', '{"title":"a"}', 'PATCH')).statusCode, 415)
   t.strictSame(simulator.journal, [], 'the vendor hears of none')
 })

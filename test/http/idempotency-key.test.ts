@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { parseItem, serializeItem } from 'structured-headers'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { parseIdempotencyKey } from '../../src/http/idempotency.ts'
 import { gateway } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 import { isEnvelope, rawSocket } from './helper.ts'
 import { mutationsSent } from './mutating.ts'
 

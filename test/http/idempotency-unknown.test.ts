@@ -1,12 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import type { Fault } from '../../src/simulator/simulator.ts'
+import { operationsIn } from '../../src/store/operations.ts'
 import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { manualClock } from '../support/clock.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { gateway } from '../support/gateway.ts'
+import { shortDeadlineMs } from '../support/short-deadline.ts'
 import { until } from '../support/until.ts'
 import { isEnvelope } from './helper.ts'
 import { aRequest, isReplay, type MutatingRoute, mutatingRoutes } from './mutating.ts'
@@ -18,6 +21,7 @@ const world = await gatewayBehindDoor(inMemory(t), {
 })
 const { asAcme, simulator, storeFile, withKey, directory, url, door } = world
 const routes = mutatingRoutes(world)
+const operations = operationsIn(world.store)
 const routeOf = (id: string) => routes.find(({ operationId }) => operationId === id) as MutatingRoute
 /** Sent again until it is confirmed. */
 const isRepeated = ({ operationId }: MutatingRoute): boolean => /^(stop|enable|disable)Livestream$/.test(operationId)
@@ -25,7 +29,7 @@ const isRepeated = ({ operationId }: MutatingRoute): boolean => /^(stop|enable|d
 const isFinal = (route: MutatingRoute): boolean => !isRepeated(route) && route.operationId !== 'startLivestream'
 const stopped = { success: true, data: { message: 'Stopped live stream successfully' } }
 /** Settling goes on behind the answers, with growing pauses. */
-const settlingMs = 20_000
+const settlingMs = 60_000
 
 const lost: [string, Fault][] = [
   ['500', { status: 500 }],
@@ -113,6 +117,29 @@ t.test('a stop whose answer was lost: 409 while the meeting is live, else 200, a
   }
 })
 
+t.test('a stop whose caller was told is still being watched: under its key the same answer, at once', async t => {
+  const { meeting, vendor, call } = await aRequest(world, routeOf('stopLivestream'))
+  door.hold(vendor.method)
+  simulator.failNext({ match: vendor, status: 500 })
+  const first = call()
+  await until(() => door.held().length > 0)
+  door.release()
+  t.equal(says(await first), '502 upstream_failed unknown')
+  // Nothing gets through any more: who waited for a look would wait for its deadline.
+  door.hold()
+  const [stop] = await operations.unconfirmedStops(meeting)
+  const answer = { status: 200, body: { data: stopped.data } }
+  await world.store.engine.write([operations.ended(stop?.id ?? '', { state: 'unknown', answer }, clock.now())])
+  const again = await Promise.race([call(), sleep(10_000, null)])
+  door.release()
+  if (again === null) return t.fail('it waited for a look')
+  t.ok(isReplay(again))
+  t.strictSame(again.json(), stopped)
+  await until(async () => (await operations.unconfirmedStops(meeting)).length === 0, settlingMs)
+  t.notOk(isLive(meeting))
+  t.equal((await call()).body, again.body)
+})
+
 t.test(
   'an enabling or disabling whose answer was lost: asked again under its key it is sent again, at once',
   async t => {
@@ -137,7 +164,7 @@ t.test(
 )
 
 t.test('a vendor that says nothing in time: 504, and under the key what it came to', async t => {
-  const world = await gateway(inMemory(t))
+  const world = await gateway(inMemory(t), { config: { deadlineMs: 5 * (await shortDeadlineMs(t)) } })
   await Promise.all(
     routes.map(async route => {
       const { vendor, call } = await aRequest(world, route)

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { refillSeconds } from '../../src/domain/rate-limit.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
 import { type LimitItem, limitItems } from '../support/limit-fields.ts'
+import fc from '../support/properties.ts'
 
 const clock = manualClock()
 const config = {

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import Fastify from 'fastify'
 import t from 'tap'
 import { parseRateLimit, type RateLimit, refillSeconds } from '../../src/domain/rate-limit.ts'
@@ -8,6 +7,7 @@ import { limits } from '../../src/http/rate-limit.ts'
 import { decorateRequests } from '../../src/http/request.ts'
 import { manualClock } from '../support/clock.ts'
 import { checkLimitFields, limitItems } from '../support/limit-fields.ts'
+import fc from '../support/properties.ts'
 
 function limitOf(text: string): RateLimit {
   const limit = parseRateLimit(text)

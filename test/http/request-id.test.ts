@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { plainId } from '../../src/http/request.ts'
 import { gateway } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { gateway } from '../support/gateway.ts'
+import fc from '../support/properties.ts'
 
 const { app, withKey, simulator } = await gateway(t, {
   config: { writeLimit: { calls: 100_000, seconds: 60, burst: 100_000 } }

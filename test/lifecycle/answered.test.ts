@@ -15,6 +15,7 @@ const { answered } = recorder({
   operations: operationsIn(store),
   auditEvents: auditEventsIn(store),
   repair() {},
+  late() {},
   settleLater() {},
   forget() {},
   log: { error() {} },

@@ -8,10 +8,14 @@ import { until } from '../support/until.ts'
 
 /** Between gateway and vendor, so that a test decides when the vendor hears something: no delay has to be long enough. */
 export interface Door {
-  /** Requests whose line begins so wait here from now on; without it all do. */
-  hold(begin?: string): void
+  /** Requests whose line begins so wait here from now on; without a word all do. */
+  hold(...begins: string[]): void
   /** What waits: requests as `METHOD target`, and what follows them. */
   held(): string[]
+  /** The vendor has done its work, and its answers to such requests wait here from now on. */
+  holdAnswers(begin: string): void
+  heldAnswers(): number
+  /** Whatever waits goes on. */
   release(): void
   /** No new connection comes to stand; those that stand go on. */
   shut(): void
@@ -58,16 +62,24 @@ export async function gatewayBehindDoor(t: TestContext, options: WorldOptions = 
 async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { url: string }> {
   const sockets = new Set<Socket>()
   const waiting: { bytes: Buffer; to: Socket }[] = []
-  let holding: string | null = null
+  let holding: string[] = []
+  let holdingAnswers: string | null = null
+  const waitingAnswers: { bytes: Buffer; to: Socket }[] = []
   let port = 0
   let server: Server
   const door = {
-    hold(begin = '') {
-      holding = begin
+    hold(...begins: string[]) {
+      holding = begins.length > 0 ? begins : ['']
     },
     held: () => waiting.map(({ bytes }) => bytes.toString().split(' HTTP', 1)[0] ?? ''),
+    holdAnswers(begin: string) {
+      holdingAnswers = begin
+    },
+    heldAnswers: () => waitingAnswers.length,
     release() {
-      holding = null
+      holding = []
+      holdingAnswers = null
+      for (const { bytes, to } of waitingAnswers.splice(0)) to.write(bytes)
       for (const { bytes, to } of waiting.splice(0)) to.write(bytes)
     },
     shut() {
@@ -87,13 +99,19 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
             other.destroy()
           })
         }
+        let request = ''
         caller.on('data', bytes => {
-          const waits = holding !== null && bytes.toString().startsWith(holding)
+          request = bytes.toString()
+          const waits = holding.some(begin => bytes.toString().startsWith(begin))
           // What follows on the same connection belongs to it.
           if (waits || waiting.some(({ to }) => to === vendor)) waiting.push({ bytes, to: vendor })
           else vendor.write(bytes)
         })
-        vendor.pipe(caller)
+        vendor.on('data', bytes => {
+          const waits = holdingAnswers !== null && request.startsWith(holdingAnswers)
+          if (waits || waitingAnswers.some(({ to }) => to === caller)) waitingAnswers.push({ bytes, to: caller })
+          else caller.write(bytes)
+        })
       })
       server.listen(port, '127.0.0.1')
       await once(server, 'listening')

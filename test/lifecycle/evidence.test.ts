@@ -46,9 +46,9 @@ async function look({ active, runs = [], byId = [], last, trouble }: Shown) {
         return known ? ({ id: last } as ListedLivestream) : null
       }
     },
-    async findActive() {
+    async whatRuns() {
       ask('active')
-      return active ?? null
+      return { livestream: active ?? null, isEnding: false, isWeak: false }
     }
   } satisfies EvidenceDeps
   const found = findStarted(deps)(meeting, sentAtMs, AbortSignal.timeout(60_000))

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import fc, { type AsyncCommand } from 'fast-check'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { operationsIn } from '../../src/store/operations.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
+import fc, { type AsyncCommand } from '../support/properties.ts'
 import { call, checkFailure, faults, isRemembered, looks } from './operation-calls.ts'
 import { deadlineMs, type MeetingModel, must } from './operation-model.ts'
 import { operationOf } from './settling.ts'
@@ -46,17 +46,19 @@ export function start(key: string | null, fault: string, look: string): Command 
     }
     must(begun === 0, 'refused, and begun', called)
     if (says === '409 start_unsettled') must(model.openStart() !== undefined, 'nothing is unsettled', called)
+    else if (says === '409 still_stopping') must(model.wasStopped(), 'nothing was stopped lately', called)
     else must(says === '409 already_live' && fault === '409', 'a refusal without a reason', called)
   })
 }
 
 export function stop(key: string | null, fault: string, look: string): Command {
   return command(`stop ${key} ${fault}, ${look}`, async model => {
-    await model.world.pass(1_000) // stops are spaced by so much, and this one shall not wait
+    await model.world.pass(5_000) // stops are spaced by so much at most, and this one shall not wait
     const called = await call(model, 'stop', key, fault, look)
     const { reply, says } = called
     if (await isRemembered(model, 'stop', key, called)) return
     if (called.outcome !== 'not_sent' && called.outcome !== 'failed') model.endsStopped = true
+    if (reply.statusCode === 200) model.stoppedAtMs = model.world.clock.now()
     if (reply.statusCode >= 500) return checkFailure(model, called)
     if (says === '409 start_unsettled') {
       must(model.openStart() !== undefined, 'nothing is unsettled', called)

@@ -1,16 +1,13 @@
-import { randomBytes } from 'node:crypto'
-import fc from 'fast-check'
 import t from 'tap'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { inMemory } from '../guarantees/in-memory.ts'
+import { countOf } from '../support/campaigns.ts'
+import fc from '../support/properties.ts'
+import { printSeed } from '../support/seeds.ts'
 import { until } from '../support/until.ts'
 import { seen } from './operation-calls.ts'
 import { commands } from './operation-commands.ts'
 import { MeetingModel, must, restartable } from './operation-model.ts'
-
-/** `LIVEGATE_SEED` makes the choices of an earlier run again, `LIVEGATE_MODEL_RUNS` more of them. */
-const seed = process.env.LIVEGATE_SEED ?? randomBytes(4).toString('hex')
-const numRuns = Number(process.env.LIVEGATE_MODEL_RUNS ?? 2)
 
 /** Two vendors, as unlike as the contract's open questions allow; both would begin a second run, and let it be seen. */
 const vendors: SimulatorOptions[] = [
@@ -22,7 +19,7 @@ for (const vendor of vendors) {
   t.test(`whatever happens, an operation goes its way as drawn: ${JSON.stringify(vendor)}`, async t => {
     const world = await restartable(inMemory(t), { ...vendor, startWhileLive: 'second' })
     const models: MeetingModel[] = []
-    t.comment(`seed ${seed}`)
+    printSeed(t)
     await fc.assert(
       fc.asyncProperty(fc.commands(commands, { maxCommands: 15, size: 'max' }), async script => {
         const model = new MeetingModel(world, await world.newMeeting(), await world.newKey())
@@ -30,7 +27,7 @@ for (const vendor of vendors) {
         models.push(model)
         await fc.asyncModelRun(() => ({ model, real: {} }), script)
       }),
-      { numRuns, seed: Number.parseInt(seed, 16) | 0, endOnFailure: true }
+      { numRuns: countOf('scripts'), endOnFailure: true }
     )
 
     await t.test('and in the end all of them are settled, and what was to be stopped is', async t => {

@@ -9,6 +9,7 @@ import { manualClock } from '../support/clock.ts'
 import { addKey, client, configFor, gateway, type Reply, type TestContext } from '../support/gateway.ts'
 
 export const deadlineMs = 200
+const settleMs = 30_000
 const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 
 /** A gateway that can be restarted, on one clock with its vendor. */
@@ -73,6 +74,8 @@ export class MeetingModel {
   lateStarts = 0
   /** Whether a stop was the last thing that anybody wanted. */
   endsStopped = false
+  /** When a stop was confirmed last. */
+  stoppedAtMs = Number.NEGATIVE_INFINITY
   /** By idempotency key: the calls that were made under it, by their request ids. */
   readonly calls = new Map<string, string>()
   /** By operation: what was replayed of it. */
@@ -84,6 +87,11 @@ export class MeetingModel {
     this.world = world
     this.id = id
     this.token = token
+  }
+
+  /** So lately that the run which it ended may still be shown. */
+  wasStopped(): boolean {
+    return this.world.clock.now() - this.stoppedAtMs < settleMs
   }
 
   get startPath(): string {
@@ -154,7 +162,9 @@ export class MeetingModel {
       must(next[before]?.includes(row.state) ?? row.state === before, `${before} has become ${row.state}`, row)
       must((row.settled_at === null) === isOpen(row), 'settled without a time, or the other way round', row)
       must(row.state !== 'sent', 'everybody was answered, and it is still under way', row)
-      if (row.state === 'unknown') must(row.answer === null, 'an answer that may still change', row)
+      // The caller of a stop may be answered while it is watched whether something goes on.
+      if (row.state === 'unknown' && row.kind !== 'stop')
+        must(row.answer === null, 'an answer that may still change', row)
       const freed = row.state === 'failed' && row.answer === null
       if (freed) must(row.idempotency_fingerprint === null, 'its key is not free', row)
     }

@@ -29,6 +29,7 @@ function recording() {
     operations: operationsIn(store),
     auditEvents: auditEventsIn(store),
     repair: statements => later.push(outcomeIn(statements)),
+    late() {},
     settleLater() {},
     forget() {},
     log: { error() {} },

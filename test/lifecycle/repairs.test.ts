@@ -2,8 +2,8 @@ import t from 'tap'
 import { Repairs } from '../../src/lifecycle/repairs.ts'
 import { Conflict, type Statement, StoreError } from '../../src/store/engine.ts'
 import { lockStore } from '../support/faulty-store.ts'
-import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
+import { gatewayBehindDoor } from './door.ts'
 
 const statement = (sql: string): Statement => ({ sql, parameters: [] }) as unknown as Statement
 
@@ -61,13 +61,13 @@ t.test('closing without a store says how much is lost', async t => {
 })
 
 t.test('a stop whose outcome met a locked store is settled when the store is back, with its livestream', async t => {
-  const { asAcme, meeting, simulator, storeFile, store, events } = await gateway(t)
+  const { asAcme, meeting, storeFile, store, events, door } = await gatewayBehindDoor(t)
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-  simulator.failNext({ match: { method: 'POST' }, delayMs: 200 })
-  const before = simulator.journal.length
+  door.hold('POST')
   const stopping = asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
-  await until(() => simulator.journal.length > before)
+  await until(() => door.held().length === 1)
   const unlock = lockStore(storeFile)
+  door.release()
   t.equal((await stopping).statusCode, 200)
   unlock()
   await until(async () => (await events().catch(() => [])).length === 4)

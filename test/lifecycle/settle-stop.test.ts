@@ -1,5 +1,5 @@
 import t from 'tap'
-import { UpstreamUnreachable } from '../../src/domain/failures.ts'
+import { UpstreamFailed, UpstreamUnreachable } from '../../src/domain/failures.ts'
 import { refusalOf } from '../store/helper.ts'
 import { meetingId, operationOf, runOf, settling } from './settling.ts'
 
@@ -8,16 +8,22 @@ const stopped = { status: 200, body: { data: { message: 'Stopped live stream suc
 t.test(
   'a stop is repeated until the vendor shows nothing live, and is then done, with the answer of a stop',
   async t => {
-    const { settle, sent, vendor, operations, events } = await settling(t)
+    const { settle, sent, clock, vendor, operations, events } = await settling(t)
     const stop = await sent('stop', { requestId: 'lost' })
     vendor.trouble = new UpstreamUnreachable()
     t.match(await refusalOf(settle(stop)), { type: 'upstream_unreachable' })
     vendor.trouble = null
     vendor.stops = false
     vendor.active = runOf('a1')
-    t.equal(await settle(stop), false, 'it says that nothing is live, and shows a run')
+    clock.advance(5_000)
+    t.match(
+      await refusalOf(settle(stop)),
+      { type: 'upstream_refused' },
+      'it says that nothing is live, and shows a run'
+    )
     t.equal((await operations.find(stop.id))?.state, 'unknown')
     vendor.stops = true
+    clock.advance(5_000)
     t.equal(await settle(stop), true)
     t.strictSame(
       vendor.asked.filter(what => what.startsWith('stop')),
@@ -54,7 +60,9 @@ t.test('while the outcome of an earlier start is unknown its stop is repeated: s
   vendor.stops = false
   t.equal(await settle(stop), false)
   vendor.stops = true
+  clock.advance(5_000)
   t.equal(await settle(stop), false)
+  clock.advance(5_000)
   t.equal((await operations.find(stop.id))?.state, 'unknown')
   await store.engine.write([operations.ended(start.id, { state: 'done', livestreamId: 'a1' }, clock.now())])
   t.equal(await settle(stop), true)
@@ -109,7 +117,7 @@ t.test('who starts again overtakes a stop at once, as soon as it is asked to', a
 })
 
 t.test("a user's stop never joins one that is being repeated: it is sent behind it", async t => {
-  const { settle, sent, motion, vendor } = await settling(t)
+  const { settle, sent, queue, vendor } = await settling(t)
   const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   vendor.beforeStop = () => {
     asked.resolve()
@@ -117,18 +125,18 @@ t.test("a user's stop never joins one that is being repeated: it is sent behind 
   }
   const ours = settle(await sent('stop'))
   await asked.promise
-  const theirs = motion.stop(meetingId, async waited => `sent after ${vendor.asked}, waited: ${waited}`)
+  const theirs = queue.stop(meetingId, async ({ waited }) => `sent after ${vendor.asked}, waited: ${waited}`)
   answer.resolve()
   t.strictSame(await theirs, { result: `sent after active ${meetingId},stop ${meetingId}, waited: true`, led: true })
   t.equal(await ours, true)
 })
 
 t.test('a repeated stop waits for its turn, and is not sent when somebody has started again meanwhile', async t => {
-  const { settle, sent, clock, motion, vendor, operations } = await settling(t)
+  const { settle, sent, clock, queue, vendor, operations } = await settling(t)
   const stop = await sent('stop')
   clock.advance(1)
   const go = Promise.withResolvers<void>()
-  const starting = motion.start(meetingId, async () => {
+  const starting = queue.start(meetingId, async () => {
     await go.promise
     return (await sent('start', {}, { state: 'done', livestreamId: 'a1' })).id
   })
@@ -143,10 +151,11 @@ t.test('a repeated stop waits for its turn, and is not sent when somebody has st
 })
 
 t.test('a repeated stop spaces the stops behind it, as one of a user does', async t => {
-  const { settle, sent, clock, motion } = await settling(t)
-  clock.advance(7)
-  await settle(await sent('stop'))
-  t.equal(motion.stoppedAtMs.get(meetingId), 7)
+  const { settle, sent, clock, pace } = await settling(t)
+  const stop = await sent('stop')
+  await settle(stop)
+  clock.advance(300)
+  t.equal(pace.waitMs({ id: meetingId, tenantId: 'acme', upstream: 'default' }), 700)
 })
 
 t.test(
@@ -158,8 +167,63 @@ t.test(
     t.strictSame(vendor.asked, [`active ${meetingId}`, `stop ${meetingId}`], 'it goes on all the same')
     t.strictSame(await events(), [])
     await store.engine.write([operations.sent(stop)])
+    clock.advance(5_000)
     t.equal(await settle(stop), true)
     t.equal((await operations.find(stop.id))?.state, 'done')
     t.equal((await events()).length, 1)
   }
 )
+
+t.test('repetitions are spaced, whatever they come to: between them the vendor is not asked at all', async t => {
+  const { settle, sent, clock, vendor } = await settling(t)
+  const stop = await sent('stop')
+  vendor.trouble = new UpstreamUnreachable()
+  const asked: number[] = []
+  for (let ms = 0; ms < 20_000; ms += 100) {
+    await settle(stop).catch(() => {})
+    if (vendor.asked.splice(0).length > 0) asked.push(ms)
+    clock.advance(100)
+  }
+  t.strictSame(asked, [0, 2_000, 6_000, 11_000, 16_000])
+})
+
+t.test('a stop that the vendor will not hear ends when two looks, 5 s apart, show nothing live', async t => {
+  const { settle, sent, clock, vendor, operations } = await settling(t)
+  const stop = await sent('stop')
+  vendor.beforeStop = async () => {
+    throw new UpstreamFailed({ outcome: 'unknown', upstreamStatus: 500 })
+  }
+  t.equal(await settle(stop), false)
+  clock.advance(4_999)
+  t.equal(await settle(stop), false)
+  vendor.asked = []
+  clock.advance(1)
+  t.equal(await settle(stop), true)
+  t.strictSame(vendor.asked, [`active ${meetingId}`], 'the second look is enough')
+  t.equal((await operations.find(stop.id))?.state, 'done')
+})
+
+t.test('a stop whose caller was answered is watched: 5 s later it is done, or sent again', async t => {
+  for (const goesOn of [false, true]) {
+    await t.test(goesOn ? 'a run is shown after all' : 'nothing is shown', async t => {
+      const { settle, sent, clock, vendor, operations } = await settling(t)
+      const stop = await sent('stop', { answer: stopped }, { state: 'unknown', answer: stopped })
+      clock.advance(4_999)
+      t.equal(await settle(stop), false)
+      t.strictSame(vendor.asked, [], 'until then nobody is asked')
+      clock.advance(1)
+      vendor.active = goesOn ? runOf('a1') : null
+      t.equal(await settle(stop), true)
+      t.strictSame(vendor.asked, [`active ${meetingId}`, ...(goesOn ? [`stop ${meetingId}`] : [])])
+      t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
+    })
+  }
+})
+
+t.test('a later start ends a watched stop, and what its caller was told stays true', async t => {
+  const { settle, sent, operations, events } = await settling(t)
+  const stop = await sent('stop', { answer: stopped }, { state: 'unknown', answer: stopped })
+  t.equal(await settle.overtake(stop), true)
+  t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
+  t.match(await events(), [{ status_code: '200', unmapped: { outcome: 'done' } }])
+})

@@ -2,7 +2,7 @@ import t from 'tap'
 import { LivestreamNotFound, NotOffered, UpstreamFailed, UpstreamTooLate } from '../../src/domain/failures.ts'
 import type { LivestreamWithKey } from '../../src/domain/livestream.ts'
 import type { Operation } from '../../src/domain/operation.ts'
-import { Motion } from '../../src/lifecycle/motion.ts'
+import { MeetingQueue } from '../../src/lifecycle/meeting-queue.ts'
 import { switchSettler } from '../../src/lifecycle/settle-switch.ts'
 import { Changes } from '../../src/lifecycle/shared-reads.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
@@ -37,7 +37,7 @@ async function world(t: TestContext) {
     auditEvents: auditEventsIn(store),
     upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
     ownerOf: livestreams.find,
-    lanes: new Motion<never, never>(),
+    lanes: new MeetingQueue<never, never>(),
     changes,
     forget() {},
     clock,

@@ -2,8 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { LivestreamWithKey } from '../../src/domain/livestream.ts'
 import type { Operation, OperationKind } from '../../src/domain/operation.ts'
-import { Motion } from '../../src/lifecycle/motion.ts'
-import { type SettleDeps, settler } from '../../src/lifecycle/settle.ts'
+import { EndingRuns } from '../../src/lifecycle/ending-runs.ts'
+import { MeetingQueue } from '../../src/lifecycle/meeting-queue.ts'
+import { sendStop } from '../../src/lifecycle/send-stop.ts'
+import { operationEnds, type Settle, settler } from '../../src/lifecycle/settle.ts'
+import { startSettler } from '../../src/lifecycle/settle-start.ts'
+import { stopSettler } from '../../src/lifecycle/settle-stop.ts'
+import { StopPace } from '../../src/lifecycle/stop-pace.ts'
+import { StopRights } from '../../src/lifecycle/stop-rights.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { livestreamsIn } from '../../src/store/livestreams.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
@@ -36,7 +42,7 @@ export async function settling(t: TestContext) {
   const clock = manualClock()
   const operations = operationsIn(store)
   const livestreams = livestreamsIn(store)
-  const motion = new Motion<string, string>()
+  const queue = new MeetingQueue<string, string>()
   const vendor: Vendor = {
     trouble: null,
     started: null,
@@ -60,39 +66,55 @@ export async function settling(t: TestContext) {
     }
   }
   const forgotten: string[] = []
-  const deps: SettleDeps = {
-    engine: store.engine,
-    operations,
-    livestreams,
-    auditEvents: auditEventsIn(store),
-    upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
-    changed() {},
-    findActive: async ({ id }) => ask(`active ${id}`, () => vendor.active),
-    findStarted: async ({ id }) => ask(`started ${id}`, () => vendor.started),
-    motion,
-    holds: async () => true,
-    forget: id => forgotten.push(id),
-    clock,
-    deadline: () => AbortSignal.timeout(60_000),
-    deadlineMs
+  const status = () => ({ budget: { quota: 2_000, windowMs: 60_000 } })
+  const pace = new StopPace(clock)
+  const upstreams = new Map([['default', { on: () => provider, status }]]) as unknown as Upstreams
+
+  /** As in a gateway; each remembers for itself. */
+  function another(pace = new StopPace(clock)): Settle {
+    const deps = {
+      ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), upstreams, queue, clock },
+      changed() {},
+      outdated() {},
+      forget: (id: string) => forgotten.push(id),
+      whatRuns: async ({ id }: { id: string }) => {
+        const livestream = ask(`active ${id}`, () => vendor.active)
+        return { livestream, isEnding: false, isWeak: false }
+      },
+      findStarted: async ({ id }: { id: string }) => ask(`started ${id}`, () => vendor.started),
+      holds: async () => true,
+      deadline: () => AbortSignal.timeout(60_000),
+      deadlineMs,
+      settleMs: 30_000,
+      pace,
+      rights: new StopRights({ upstreams, livestreams, clock }),
+      endingRuns: new EndingRuns({ stopAgain() {}, look: async () => {}, log: { warn() {} }, clock, settleMs: 30_000 })
+    }
+    const ends = operationEnds(deps)
+    const stop = stopSettler({ ...deps, ends, send: sendStop(deps) })
+    return settler({ ends, start: startSettler({ ...deps, ends }), stop })
   }
+
+  const settle = another(pace)
 
   return {
     store,
     clock,
     operations,
     livestreams,
-    motion,
+    queue,
     vendor,
     forgotten,
-    settle: settler(deps),
+    pace,
+    settle,
     /** Another gateway's, or that of the same one after a restart: it remembers nothing. */
-    another: () => settler(deps),
+    another: () => another(),
     /** One that was sent now and whose outcome is unknown, unless said otherwise. */
     async sent(kind: OperationKind, how: Partial<Operation> = {}, end: OperationEnd | null = { state: 'unknown' }) {
       const operation = operationOf(kind, clock, how)
       await store.engine.write([operations.sent(operation)])
       if (end !== null) await store.engine.write([operations.ended(operation.id, end, clock.now())])
+      if (end?.state === 'unknown') settle.note(operation, clock.monotonic())
       return operation
     },
     async events(): Promise<AuditEvent[]> {
@@ -114,7 +136,12 @@ export function operationOf(kind: OperationKind, clock: ManualClock, how: Partia
     state: 'sent',
     requestId: 'r1',
     sentAtMs: clock.now(),
+    vendorAtMs: null,
+    sentAgainAtMs: null,
     settledAtMs: null,
+    openStartId: null,
+    upstreamStatus: null,
+    reason: null,
     idempotency: null,
     answer: null,
     ...how

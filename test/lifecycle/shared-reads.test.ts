@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import t from 'tap'
 import {
   Failure,
@@ -11,6 +10,7 @@ import {
 import type { Bounded } from '../../src/lifecycle/deadline.ts'
 import { Changes, type Seen, SharedReads } from '../../src/lifecycle/shared-reads.ts'
 import { manualClock } from '../support/clock.ts'
+import fc from '../support/properties.ts'
 
 /** A vendor that answers when it is told to. */
 function readsOf({ ttlMs = 1_000, maxEntries = 100 } = {}) {

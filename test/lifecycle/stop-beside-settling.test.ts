@@ -3,10 +3,13 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Caller } from '../../src/domain/caller.ts'
 import { deadlines } from '../../src/lifecycle/deadline.ts'
-import { Motion } from '../../src/lifecycle/motion.ts'
-import type { Done } from '../../src/lifecycle/mutation.ts'
+import { EndingRuns } from '../../src/lifecycle/ending-runs.ts'
+import { MeetingQueue } from '../../src/lifecycle/meeting-queue.ts'
 import { OpenOperations } from '../../src/lifecycle/open-operations.ts'
+import type { Recorded } from '../../src/lifecycle/recorded.ts'
+import { sendStop } from '../../src/lifecycle/send-stop.ts'
 import { stop } from '../../src/lifecycle/stop.ts'
+import { StopRights } from '../../src/lifecycle/stop-rights.ts'
 import type { Provider, Upstreams } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
 import { operationOf, runOf, settling } from './settling.ts'
@@ -14,7 +17,7 @@ import { operationOf, runOf, settling } from './settling.ts'
 t.test(
   'a repeated stop that went out before a late start began is sent again, though that start is settled',
   async t => {
-    const { settle, sent, vendor } = await settling(t)
+    const { settle, sent, clock, vendor } = await settling(t)
     const start = await sent('start')
     const stop = await sent('stop')
     vendor.beforeStop = async () => {
@@ -24,6 +27,7 @@ t.test(
     }
     t.notOk(await settle(stop), 'it may have stopped nothing')
     vendor.beforeStop = async () => {}
+    clock.advance(5_000)
     t.ok(await settle(stop))
     t.strictSame(
       vendor.asked.filter(what => what.startsWith('stop')),
@@ -51,17 +55,27 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
       return { stopped: true, dateMs: null }
     }
   }
-  const unrecorded = async <T>(_mutation: unknown, work: () => Promise<Done<T>>): Promise<T> => (await work()).value
-  const stopLivestream = stop({
-    ...rest,
-    settle,
-    upstreams: new Map([['default', { on: () => provider as Provider }]]) as unknown as Upstreams,
+  const { clock, livestreams, pace } = rest
+  const upstreams = new Map([
+    ['default', { on: () => provider as Provider, vendorNowMs: () => null, status: () => ({ budget: {} }) }]
+  ]) as unknown as Upstreams
+  const seeing = {
+    ...{ upstreams, livestreams, clock, pace, settleMs: 30_000 },
     changed() {},
     outdated() {},
-    findActive: async () => (isLive ? run : null),
+    whatRuns: async () => ({ livestream: isLive ? run : null, isEnding: false, isWeak: false }),
+    rights: new StopRights({ upstreams, livestreams, clock }),
+    endingRuns: new EndingRuns({ stopAgain() {}, look: async () => {}, log: { warn() {} }, clock, settleMs: 30_000 })
+  }
+  const trail = { done: async () => {}, failed: async (error: unknown) => error }
+  const stopLivestream = stop({
+    ...rest,
+    ...seeing,
+    settle,
+    send: sendStop(seeing),
     stillAllowed: async () => {},
-    recorded: Object.assign(unrecorded, { answered: async () => {}, late: () => 0, idle: async () => {} }),
-    motion: new Motion(),
+    recorded: { begin: async () => trail } as unknown as Recorded,
+    queue: new MeetingQueue(),
     bounded: deadlines(60_000, new AbortController().signal).bounded
   })
   const caller = { tenant: { id: 'acme' }, idempotency: null } as Caller

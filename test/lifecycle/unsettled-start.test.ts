@@ -10,7 +10,7 @@ t.test(
   'a start whose answer was lost before the work holds the meeting until two looks have shown nothing',
   async t => {
     const clock = manualClock()
-    const { asAcme, meeting, simulator, store } = await gateway(t, { clock })
+    const { asAcme, meeting, simulator, store } = await gateway(t, { clock, config: { deadlineMs: 2_000 } })
     const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
     simulator.failNext(lost)
 
@@ -62,7 +62,12 @@ t.test(
           requestId: 'before-the-crash',
           upstream: 'default',
           sentAtMs: Date.now(),
+          vendorAtMs: null,
+          sentAgainAtMs: null,
           settledAtMs: null,
+          openStartId: null,
+          upstreamStatus: null,
+          reason: null,
           idempotency: null,
           answer: null
         })

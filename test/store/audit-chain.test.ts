@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { type ChainedEvent, type ChainHead, chainHash, noHash } from '../../src/domain/audit-chain.ts'
 import { auditEventsIn, type WalkOptions } from '../../src/store/audit-events.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import fc from '../support/properties.ts'
 import { openStoreHere } from '../support/store.ts'
 import { eventOf, refusalOf, storeWithTenants } from './helper.ts'
 

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { chainHash, noHash } from '../../src/domain/audit-chain.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { Conflict } from '../../src/store/engine.ts'
+import fc from '../support/properties.ts'
 import { eventOf, refusalOf, storeWithTenants } from './helper.ts'
 
 async function world(t: Parameters<typeof storeWithTenants>[0]) {

@@ -6,6 +6,10 @@ import { type ApiKey, makeKey } from '../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { Operation } from '../../src/domain/operation.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
+import { sqlFor } from '../../src/store/database.ts'
+import type { Engine } from '../../src/store/engine.ts'
+import { migrate } from '../../src/store/migrations.ts'
+import { openSqliteHere } from '../../src/store/sqlite-here.ts'
 import type { Store } from '../../src/store/store.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
 import { openStoreHere } from '../support/store.ts'
@@ -33,6 +37,21 @@ export async function storeWithTenants(t: TestContext): Promise<{ store: Store; 
   return { store, file }
 }
 
+/** A store as that version left it, still to be filled by statements of its time. */
+export async function engineOfVersion(file: string, version: number): Promise<Engine> {
+  const engine = await openSqliteHere(file)
+  const enough = new Error('no further step')
+  let steps = 0
+  const firstSteps: Engine['write'] = (statements, options) => {
+    const claimsStep = statements[0]?.changes === 1
+    return claimsStep && ++steps > version ? Promise.reject(enough) : engine.write(statements, options)
+  }
+  await migrate({ ...engine, write: firstSteps }, sqlFor('sqlite')).catch(error => {
+    if (error !== enough) throw error
+  })
+  return engine
+}
+
 export function tenantNamed(id: string, more: Partial<Tenant> = {}): Tenant {
   const limits = { readLimit: null, writeLimit: null }
   return { id, name: id, upstream: 'default', ...limits, suspended: false, createdAtMs: 1_000, ...more }
@@ -57,7 +76,12 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     requestId: 'r1',
     upstream: 'default',
     sentAtMs: 1_000,
+    vendorAtMs: null,
+    sentAgainAtMs: null,
     settledAtMs: null,
+    openStartId: null,
+    upstreamStatus: null,
+    reason: null,
     idempotency: null,
     answer: null,
     ...more

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import type { Meetings } from '../../src/store/meetings.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import type { Store } from '../../src/store/store.ts'
+import fc from '../support/properties.ts'
 import { storeWithTenants } from './helper.ts'
 
 const letters = [..."aBcXyZ019 %_\\\\'?*[]äÖüßéÀıİσςΣЖя中🎥"]

@@ -8,27 +8,16 @@ import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { auditNotesIn } from '../../src/store/audit-notes.ts'
 import { sqlFor } from '../../src/store/database.ts'
-import { migrate } from '../../src/store/migrations.ts'
-import { openSqliteHere } from '../../src/store/sqlite-here.ts'
 import type { Store } from '../../src/store/store.ts'
 import { manualClock } from '../support/clock.ts'
 import { openStoreHere } from '../support/store.ts'
-import { eventOf } from './helper.ts'
+import { engineOfVersion, eventOf } from './helper.ts'
 
 const sql = sqlFor('sqlite')
 
 /** A store as the first version left it, with these events. */
 async function storeOfVersion1(file: string, events: AuditEvent[]): Promise<void> {
-  const engine = await openSqliteHere(file)
-  const enough = new Error('the first step alone')
-  let steps = 0
-  const firstStep: typeof engine.write = (statements, options) => {
-    const claimsStep = statements[0]?.changes === 1
-    return claimsStep && ++steps > 1 ? Promise.reject(enough) : engine.write(statements, options)
-  }
-  await migrate({ ...engine, write: firstStep }, sql).catch(error => {
-    if (error !== enough) throw error
-  })
+  const engine = await engineOfVersion(file, 1)
   for (const [i, event] of events.entries()) {
     const { time, unmapped, api, metadata } = event
     const columns = raw.join([

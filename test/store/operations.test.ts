@@ -1,5 +1,5 @@
 import t from 'tap'
-import { UniqueViolation } from '../../src/store/engine.ts'
+import { Conflict, UniqueViolation } from '../../src/store/engine.ts'
 import { operationsIn } from '../../src/store/operations.ts'
 import { operationOf, refusalOf, storeWithTenants } from './helper.ts'
 
@@ -9,7 +9,7 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
   const send = (...sent: ReturnType<typeof operationOf>[]) => store.engine.write(sent.map(operations.sent))
   const end = (...args: Parameters<typeof operations.ended>) => store.engine.write([operations.ended(...args)])
   const all = () => store.engine.read(store.sql.selectFrom('operations').selectAll().orderBy('id').compile())
-  return { operations, send, end, all }
+  return { operations, send, end, all, store }
 }
 
 t.test('a meeting has one open start at most, whoever asks', async t => {
@@ -77,7 +77,7 @@ t.test('an unknown outcome can be settled, and keeps the livestream that was kno
 t.test('what is not settled is found as it was written, with what was under way when a process ended', async t => {
   const { operations, send, end } = await world(t)
   const left = operationOf('acme', { livestreamId: 'a1', requestId: 'r7' })
-  const unknown = operationOf('acme', { kind: 'stop', sentAtMs: 2_000 })
+  const unknown = operationOf('acme', { kind: 'stop', sentAtMs: 2_000, openStartId: left.id })
   const done = operationOf('acme', { kind: 'update_meeting' })
   await send(left, unknown, done)
   await end(unknown.id, { state: 'unknown' }, 2_000)
@@ -113,15 +113,127 @@ t.test(
   }
 )
 
-t.test('a later start counts unless it failed', async t => {
+t.test('a later start counts unless it failed, and it is later whatever its time says', async t => {
   const { operations, send, end } = await world(t)
-  const start = operationOf('acme', { sentAtMs: 5_000 })
+  const earlier = operationOf('acme', { sentAtMs: 9_000 })
+  const stop = operationOf('acme', { kind: 'stop', sentAtMs: 8_000 })
+  const elsewhere = operationOf('acme', { kind: 'stop', meetingId: 'm2', sentAtMs: 8_000 })
+  await send(earlier)
+  await end(earlier.id, { state: 'done' }, 9_500)
+  await send(stop, elsewhere)
+  t.notOk(await operations.startedSince(stop), 'the one before it has a later time')
+  const later = operationOf('acme', { sentAtMs: 1_000 })
+  t.notOk(await operations.startedSince(later), 'it is not there yet')
+  await send(later)
+  t.ok(await operations.startedSince(stop), 'the one after it has an earlier time')
+  t.notOk(await operations.startedSince(elsewhere))
+  t.notOk(await operations.startedSince(later), 'nothing comes after itself')
+  await end(later.id, { state: 'failed' }, 1_500)
+  t.notOk(await operations.startedSince(stop))
+})
+
+t.test('what was answered without being sent comes after nothing', async t => {
+  const { operations, send } = await world(t)
+  const stop = operationOf('acme', { kind: 'stop' })
+  await send(stop)
+  const idempotency = { keyFingerprint: 'k1', requestFingerprint: 'q1' }
+  const answer = { status: 200, body: { data: {} } }
+  await send(operationOf('acme', { state: 'done', settledAtMs: 1_000, idempotency, answer }))
+  t.notOk(await operations.startedSince(stop))
+})
+
+t.test('the order has no hole for what was removed, and nothing comes before what is open', async t => {
+  const { operations, send, end } = await world(t)
+  const stop = operationOf('acme', { kind: 'stop' })
+  const settled = operationOf('acme', { meetingId: 'm2' })
+  await send(stop, settled)
+  await end(settled.id, { state: 'done' }, 2_000)
+  t.equal(await operations.removeSettled(3_000, 10), 1)
+  await send(operationOf('acme'))
+  t.ok(await operations.startedSince(stop))
+})
+
+t.test(
+  'a stop knows the start that was open when it was written down, whatever became of it but a failure',
+  async t => {
+    const { operations, send, end } = await world(t)
+    const start = operationOf('acme', { sentAtMs: 9_000 })
+    const during = operationOf('acme', { kind: 'stop', sentAtMs: 1_000 })
+    await send(start, operationOf('acme', { meetingId: 'm2' }))
+    await send(during)
+    t.equal((await operations.find(during.id))?.openStartId, start.id)
+    t.ok(await operations.hadOpenStart(during))
+    await end(start.id, { state: 'done' }, 500)
+    const after = operationOf('acme', { kind: 'stop', sentAtMs: 2_000 })
+    await send(after)
+    t.ok(await operations.hadOpenStart(during), 'it has begun something')
+    t.notOk(await operations.hadOpenStart(after))
+    t.equal((await operations.find(after.id))?.openStartId, null)
+    t.equal((await operations.find(start.id))?.openStartId, null)
+
+    const failing = operationOf('acme')
+    const [one, other] = [operationOf('acme', { kind: 'stop' }), operationOf('acme', { kind: 'stop' })]
+    await send(failing, one)
+    await end(failing.id, { state: 'unknown' }, 500)
+    await send(other)
+    t.ok((await operations.hadOpenStart(one)) && (await operations.hadOpenStart(other)))
+    await end(failing.id, { state: 'failed' }, 600)
+    t.notOk((await operations.hadOpenStart(one)) || (await operations.hadOpenStart(other)))
+  }
+)
+
+t.test('unconfirmed stops come in their order, and so does a later switch, whatever their times', async t => {
+  const { operations, send, end } = await world(t)
+  const stops = [3_000, 1_000, 2_000].map(sentAtMs => operationOf('acme', { kind: 'stop', sentAtMs }))
+  for (const stop of stops) {
+    await send(stop)
+    await end(stop.id, { state: 'unknown' }, 4_000)
+  }
+  t.strictSame(
+    (await operations.unconfirmedStops('m1')).map(({ id }) => id),
+    stops.map(({ id }) => id)
+  )
+  const enable = operationOf('acme', { kind: 'enable_livestream', livestreamId: 'l1', sentAtMs: 9_000 })
+  const disable = operationOf('acme', { kind: 'disable_livestream', livestreamId: 'l1', sentAtMs: 1_000 })
+  await send(enable, disable)
+  t.match(await operations.laterSwitch(enable), { id: disable.id })
+  t.equal(await operations.laterSwitch(disable), null)
+})
+
+t.test('a stop whose caller was told goes on being looked after, and its answer stays', async t => {
+  const { operations, send, end } = await world(t)
+  const told = { status: 200, body: { data: { message: 'stopped' } } }
+  const later = { status: 502, body: { data: null } }
+  const [stop, other] = [operationOf('acme', { kind: 'stop' }), operationOf('acme', { kind: 'stop' })]
+  await send(stop, other)
+  await end(stop.id, { state: 'unknown', answer: told }, 2_000)
+  await end(other.id, { state: 'unknown' }, 2_000)
+  t.match(await operations.unconfirmedStops('m1'), [
+    { id: stop.id, answer: told },
+    { id: other.id, answer: null }
+  ])
+  for (const { id } of [stop, other]) await end(id, { state: 'failed', answer: later }, 3_000)
+  t.match(await operations.find(stop.id), { state: 'failed', settledAtMs: 3_000, answer: told })
+  t.match(await operations.find(other.id), { state: 'failed', answer: later })
+  const start = operationOf('acme', { kind: 'create_meeting', meetingId: null })
   await send(start)
-  t.ok(await operations.startedSince('m1', 4_999))
-  t.notOk(await operations.startedSince('m1', 5_000))
-  t.notOk(await operations.startedSince('m2', 0))
-  await end(start.id, { state: 'failed' }, 6_000)
-  t.notOk(await operations.startedSince('m1', 0))
+  await end(start.id, { state: 'unknown', answer: told }, 2_000)
+  await end(start.id, { state: 'done', answer: later }, 3_000)
+  t.match(await operations.find(start.id), { answer: later }, 'only of stops')
+})
+
+t.test("the vendor's words and times, and a second sending, are kept with an operation", async t => {
+  const { operations, send, end, store } = await world(t)
+  const start = operationOf('acme', { vendorAtMs: 1_234 })
+  await send(start)
+  await store.engine.write([operations.sentAgain(start.id, 5_000)])
+  await end(start.id, { state: 'unknown', upstreamStatus: 400, reason: 'still stopping' }, 6_000)
+  const kept = { vendorAtMs: 1_234, sentAgainAtMs: 5_000, upstreamStatus: 400, reason: 'still stopping' }
+  t.match(await operations.find(start.id), kept)
+  await end(start.id, { state: 'done' }, 7_000)
+  t.match(await operations.find(start.id), kept, 'also when its end has none')
+  const refusal = await refusalOf(store.engine.write([operations.sentAgain(start.id, 8_000)]))
+  t.match(refusal, { constructor: Conflict }, 'what is settled is not sent again')
 })
 
 t.test(

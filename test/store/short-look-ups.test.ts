@@ -14,22 +14,16 @@ async function plans(t: Test) {
     return engine.read(query)
   }
   const watched = { ...store, engine: { ...engine, read } }
+  const writePlanOf = async ({ sql, ...query }: CompiledQuery): Promise<string[]> => {
+    const explain = { ...query, sql: `explain query plan ${sql}` } as CompiledQuery<{ detail?: string }>
+    return (await engine.read(explain)).map(({ detail }) => String(detail))
+  }
   const planOf = async (look: () => Promise<unknown>): Promise<string[]> => {
     asked = []
     await look()
-    const steps: string[] = []
-    for (const { sql, ...query } of asked) {
-      const rows = await engine.read<{ detail?: string }>({
-        ...query,
-        sql: `explain query plan ${sql}`
-      } as CompiledQuery<{
-        detail?: string
-      }>)
-      steps.push(...rows.map(({ detail }) => String(detail)))
-    }
-    return steps
+    return (await Promise.all(asked.map(writePlanOf))).flat()
   }
-  return { operations: operationsIn(watched), livestreams: livestreamsIn(watched), planOf }
+  return { operations: operationsIn(watched), livestreams: livestreamsIn(watched), planOf, writePlanOf }
 }
 
 t.test('what a start or a stop looks up does not grow with the history of its meeting', async t => {
@@ -45,6 +39,30 @@ t.test('what a start or a stop looks up does not grow with the history of its me
     ['SEARCH livestreams USING INDEX livestreams_last (meeting_id=?)'],
     'in the order of the index: nothing is sorted'
   )
+  const stop = operationOf('acme', { kind: 'stop' })
+  const itsPlace = ['SCALAR SUBQUERY 1', 'SEARCH operations USING INDEX sqlite_autoindex_operations_1 (id=?)']
+  t.strictSame(await planOf(() => operations.startedSince(stop)), [
+    'SEARCH operations USING INDEX operations_starts (meeting_id=? AND ordinal>?)',
+    ...itsPlace
+  ])
+  t.strictSame(await planOf(() => operations.hadOpenStart(stop)), [
+    'SEARCH stop USING INDEX sqlite_autoindex_operations_1 (id=?)',
+    'SEARCH start USING INDEX sqlite_autoindex_operations_1 (id=?)'
+  ])
+})
+
+t.test('what an operation needs of the store as it is written does not grow with the history', async t => {
+  const { operations, writePlanOf } = await plans(t)
+  t.strictSame(await writePlanOf(operations.sent(operationOf('acme'))), [
+    'SCALAR SUBQUERY 1',
+    'SEARCH operations USING COVERING INDEX operations_ordinal'
+  ])
+  t.strictSame(await writePlanOf(operations.sent(operationOf('acme', { kind: 'stop' }))), [
+    'SCALAR SUBQUERY 1',
+    'SEARCH operations USING COVERING INDEX operations_ordinal',
+    'SCALAR SUBQUERY 2',
+    'SEARCH operations USING INDEX operations_open_start (meeting_id=?)'
+  ])
 })
 
 t.test('what is open is found without looking at what is settled', async t => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import fc from 'fast-check'
 import t from 'tap'
 import { type JobResult, SqliteConnection, type Transaction } from '../../src/store/sqlite-connection.ts'
+import fc from '../support/properties.ts'
 import { commitsIn } from './helper.ts'
 
 const together = (...statements: string[]): Transaction => ({

@@ -1,6 +1,7 @@
 /**
  * Runs tap and ends with one line of counts: `12 passed, 0 failed`. Arguments go on to tap. The counts are assertions; a run
- * that is red for another reason counts as one failure. A run of all tests must also have run every line of src.
+ * that is red for another reason counts as one failure. A run of all tests must also have run every line of src; of one that
+ * names files nobody asks that.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -9,7 +10,8 @@ import { uncovered } from './coverage.ts'
 const tap = 'node_modules/tap/dist/esm/run.mjs'
 const readyMadeBuild = 'node_modules/@tapjs/test/test-built/dist/esm/index.js'
 const light = import.meta.resolve('./light-coverage.ts')
-const everything = process.argv.length === 2
+const args = process.argv.slice(2)
+const everything = args.every(arg => arg.startsWith('-') && arg !== '--disable-coverage')
 
 // A fresh install carries tap's own build, with the plugin that .taprc takes out: the first run would fail.
 if (readFileSync(readyMadeBuild, 'utf8').includes('@tapjs/typescript')) {
@@ -20,8 +22,10 @@ if (readFileSync(readyMadeBuild, 'utf8').includes('@tapjs/typescript')) {
 // The bar is ours (`coverage.ts`): tap's own would also ask for every branch.
 const reports = everything
   ? ['--allow-incomplete-coverage', '--coverage-report=lcovonly', '--coverage-report=text-summary']
-  : []
-const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...process.argv.slice(2)], {
+  : args.some(arg => arg.includes('coverage'))
+    ? []
+    : ['--disable-coverage']
+const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...args], {
   stdio: ['inherit', 'pipe', 'inherit'],
   env: { ...process.env, NODE_OPTIONS: [process.env.NODE_OPTIONS, `--import=${light}`].join(' ').trim() }
 })

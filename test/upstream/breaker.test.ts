@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Breaker } from '../../src/upstream/breaker.ts'
 import { manualClock } from '../support/clock.ts'
+import fc from '../support/properties.ts'
 
 function breakerOf(random = () => 0) {
   const clock = manualClock()

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Failure } from '../../src/domain/failures.ts'
 import { type BudgetOptions, type Ticket, UpstreamBudget } from '../../src/upstream/budget.ts'
 import type { Lane } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
+import fc from '../support/properties.ts'
 
 const quota = { calls: 100, seconds: 60 }
 

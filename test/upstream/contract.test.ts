@@ -1,8 +1,17 @@
 import { deepStrictEqual } from 'node:assert/strict'
-import fc from 'fast-check'
 import t from 'tap'
 import { UpstreamMalformed } from '../../src/domain/failures.ts'
-import { readLivestream, readLivestreamWithSessions, readMeeting, readMessage } from '../../src/upstream/contract.ts'
+import {
+  readActive,
+  readLivestream,
+  readLivestreamList,
+  readLivestreamWithSessions,
+  readMessage,
+  readStarted
+} from '../../src/upstream/contract.ts'
+import { readMeeting } from '../../src/upstream/contract-meetings.ts'
+import { pageOf } from '../../src/upstream/figures.ts'
+import fc from '../support/properties.ts'
 
 const id = '2b7f6c1e-88a1-4c8f-9a3d-0e5b1c2d3f04'
 const meeting_id = '7f0d3c52-1a54-4f5e-9c0e-3b6a5d6b7a01'
@@ -22,6 +31,8 @@ const session = {
   viewer_seconds: 116.116
 }
 const paging = { total_count: 12, start_offset: 11, end_offset: 12 }
+/** Numbers that JSON has, but no statistic. */
+const wrongFigures = [-1, -0.5, 1e308, 1_000_000_001, Number.NaN, Number.POSITIVE_INFINITY]
 const success = (data: unknown, rest = {}): object => ({ success: true, data, ...rest })
 
 t.test('the answer to a start is read in both contracts', async t => {
@@ -67,11 +78,78 @@ t.test('a word where a yes or no belongs, and figures in quotes, become what the
   t.strictSame(readLivestreamWithSessions(success({ livestream, sessions: [quoted] })).sessions, [session])
 })
 
-t.test('figures that are none are not the contract', async t => {
-  for (const ingest_seconds of ['soon', '', '1e999', '0x10', true, [], Number.POSITIVE_INFINITY]) {
-    const body = success({ livestream, sessions: [{ ...session, ingest_seconds }] })
-    t.throws(() => readLivestreamWithSessions(body), UpstreamMalformed, String(ingest_seconds))
+t.test('a figure that is none, or out of all bounds, is left out and keeps nothing else from being read', async t => {
+  const none = [...wrongFigures, 'soon', '', '1e999', '0x10', '-1', '1000000001', true, [], {}, null]
+  const { ingest_seconds: _ingest, viewer_seconds: _viewer, ...rest } = session
+  for (const figure of none) {
+    const body = success({ livestream, sessions: [{ ...session, ingest_seconds: figure, viewer_seconds: figure }] })
+    t.strictSame(
+      readLivestreamWithSessions(body),
+      { livestream, sessions: [rest], paging: pageOf([1]) },
+      String(figure)
+    )
+    const meeting = readMeeting(success({ id: meeting_id, session_keep_alive_time_in_secs: figure }))
+    t.strictSame(meeting, { id: meeting_id }, `${figure} of a meeting`)
   }
+  for (const figure of [0, 0.5, 1_000_000_000, '1000000000', '0.25']) {
+    const body = success({ livestream, sessions: [{ ...session, ingest_seconds: figure }] })
+    t.equal(readLivestreamWithSessions(body).sessions[0]?.ingest_seconds, Number(figure))
+  }
+})
+
+t.test('paging that is none is counted instead', async t => {
+  for (const figure of wrongFigures) {
+    const body = success({ livestream, sessions: [session] }, { paging: { ...paging, total_count: figure } })
+    t.strictSame(readLivestreamWithSessions(body).paging, pageOf([1]), String(figure))
+    t.strictSame(readLivestreamList(success([livestream], { paging: { ...paging, total_count: figure } })), {
+      livestreams: [livestream],
+      form: 'many'
+    })
+  }
+})
+
+t.test('an address that is no web address is left out', async t => {
+  const { playback_url: _url, ...rest } = livestream
+  for (const url of [
+    'javascript:alert(1)',
+    'file:///etc/passwd',
+    'rtmps://x/y',
+    '//x/y',
+    'x',
+    '',
+    'http://',
+    'data:,x'
+  ])
+    t.strictSame(readLivestream(success({ ...livestream, playback_url: url })), rest, url)
+  for (const url of ['http://x/y.m3u8', 'HTTPS://X/y'])
+    t.equal(readLivestream(success({ ...livestream, playback_url: url })).playback_url, url)
+  t.equal(readLivestream(success({ ...livestream, playback_url: null })).playback_url, null)
+})
+
+t.test('what was started is INVOKED when the answer does not say what it is', async t => {
+  for (const data of [{ id }, { id, status: null }]) t.strictSame(readStarted(success(data)), { id, status: 'INVOKED' })
+  t.equal(readStarted(success({ id, status: 'LIVE' })).status, 'LIVE')
+  for (const data of [{ status: 'LIVE' }, { id, status: 7 }, { id, status: '' }, null, {}])
+    t.throws(() => readStarted(success(data)), UpstreamMalformed, JSON.stringify(data))
+  t.throws(() => readLivestream(success({ id })), UpstreamMalformed, 'elsewhere the status is what is asked for')
+})
+
+t.test('a success that shows nothing means that nothing is active, and no other answer does', async t => {
+  for (const body of [success(null), success({}), { success: true }, { success: true, message: 'none' }])
+    t.equal(readActive(body), null, JSON.stringify(body))
+  t.strictSame(readActive(success(livestream)), livestream)
+  const edge = { success: true, errors: [], messages: [], result: null }
+  for (const body of [
+    {},
+    { data: null },
+    { success: false, data: null },
+    success([]),
+    success(''),
+    edge,
+    null,
+    undefined
+  ])
+    t.throws(() => readActive(body), UpstreamMalformed, JSON.stringify(body))
 })
 
 t.test('a meeting keeps its documented fields', async t => {
@@ -103,7 +181,13 @@ t.test('another status word than those of the contract passes as it is', async t
   t.equal(readLivestream(success({ ...livestream, status: 'PAUSED' })).status, 'PAUSED')
 })
 
-const readers = { readLivestream, readLivestreamWithSessions, readMeeting, readMessage }
+const readers = {
+  readLivestream,
+  readLivestreamWithSessions,
+  readMeeting,
+  readMessage,
+  readStarted
+}
 
 t.test('what is not a success of the right shape is refused by every reader', async t => {
   const wrong: Record<string, unknown> = {
@@ -143,7 +227,7 @@ t.test(
     )
     fc.assert(
       fc.property(body, any => {
-        for (const read of Object.values(readers)) {
+        for (const read of [readLivestreamList, ...Object.values(readers)]) {
           try {
             const result = read(JSON.parse(JSON.stringify(any)))
             if (result !== undefined) deepStrictEqual(JSON.parse(JSON.stringify(result)), result)

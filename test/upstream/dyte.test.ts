@@ -83,9 +83,12 @@ t.test('a vendor that answers a second start or a fruitless stop with 200 is und
   t.equal((await provider.start(meeting, {}, soon())).id, first.id)
 })
 
-t.test('a fruitless stop that is a conflict is no failure', async t => {
-  const { provider, meeting } = await account(t, { stopWithNothingLive: '409' })
-  t.equal((await provider.stop(meeting, soon())).stopped, false)
+t.test('a stop that the vendor refuses but by its own 404 is told as refused: a look decides', async t => {
+  const { provider, simulator, meeting } = await account(t, { stopWithNothingLive: '409' })
+  const stop = () => failureOf(provider.stop(meeting, soon()))
+  t.match(await stop(), { type: 'upstream_refused', outcome: 'failed', upstreamStatus: 409 })
+  simulator.failNext({ status: 400, body: { success: false, error: { code: 400, message: 'has not started yet' } } })
+  t.match(await stop(), { type: 'upstream_refused', outcome: 'failed', upstreamStatus: 400 })
 })
 
 t.test("a page of a livestream's runs is asked for with the vendor's own words", async t => {

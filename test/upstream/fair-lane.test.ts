@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { FairLane } from '../../src/upstream/fair-lane.ts'
+import fc from '../support/properties.ts'
 
 const capacity = 100
 

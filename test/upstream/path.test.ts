@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { path } from '../../src/upstream/path.ts'
+import fc from '../support/properties.ts'
 
 const build = (id: string): string => path`/meetings/${id}/active-livestream`
 

@@ -35,9 +35,9 @@ t.test('a livestream is started, found, listed and stopped as with Dyte, with a 
   t.match(await vendor.findLivestream(started.id, page, soon()), { livestream: { id: started.id } })
   t.match(await vendor.findActiveRun(started.id, soon()), { livestream: { id: started.id } })
   t.match((await vendor.findRuns(meeting, soon()))[0]?.livestream, { id: started.id })
-  t.equal(await vendor.stop(meeting, soon()), true)
+  t.match(await vendor.stop(meeting, soon()), { stopped: true })
   t.equal(await vendor.findActive(meeting, soon()), null)
-  t.equal(await vendor.stop(meeting, soon()), false)
+  t.match(await vendor.stop(meeting, soon()), { stopped: false })
   t.equal(simulator.journal[0]?.headers.authorization, `Bearer ${simulator.token}`)
 })
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { RetryBudget } from '../../src/upstream/retry-budget.ts'
 import { manualClock } from '../support/clock.ts'
+import fc from '../support/properties.ts'
 
 t.test('a tenth of the reads of the last ten seconds may be repeated, and of nine none', async t => {
   const clock = manualClock()

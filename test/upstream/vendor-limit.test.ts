@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { isThrottled, readRetryAfter, readVendorLimit } from '../../src/upstream/vendor-limit.ts'
+import fc from '../support/properties.ts'
 
 t.test("the vendor's field is read, and of several limits the one that lasts longest", async t => {
   const read = (ratelimit: string) => readVendorLimit({ ratelimit })

@@ -72,8 +72,8 @@ export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: AuditT
   })
 }
 
-/** Who works at the organisation is not a tenant's business; what was done is. */
-function forTenant(event: AuditEvent): AuditEvent {
-  const { user } = event.actor
-  return user.type === 'Operator' ? { ...event, actor: { user: { ...user, uid: 'operator' } } } : event
+/** Who works at the organisation, and how the vendor words a refusal, is not a tenant's business; what was done is. */
+function forTenant({ actor, unmapped: { upstream_reason: _, ...unmapped }, ...event }: AuditEvent): AuditEvent {
+  const uid = actor.user.type === 'Operator' ? 'operator' : actor.user.uid
+  return { ...event, actor: { user: { ...actor.user, uid } }, unmapped }
 }

@@ -1,12 +1,19 @@
 import { Type } from 'typebox'
 import { revealsKey, shownTo } from '../../domain/caller.ts'
-import { LiveElsewhere, MeetingNotFound, StartUnsettled } from '../../domain/failures.ts'
+import {
+  LiveElsewhere,
+  LivestreamDisabled,
+  MeetingInactive,
+  MeetingNotFound,
+  StartUnsettled,
+  StillStopping
+} from '../../domain/failures.ts'
 import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
 import type { StartOnce } from '../../lifecycle/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 
-const pixels = Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000, description: 'Pixels' }))
+const pixels = Type.Optional(Type.Integer({ description: 'Pixels' }))
 
 const schema = {
   operationId: 'startLivestream',
@@ -28,7 +35,15 @@ const schema = {
   response: {
     201: Answer(LivestreamWithKey, 'Started by this call'),
     200: Answer(LivestreamWithKey, 'The meeting was live already, or another call was starting it'),
-    ...failures(MeetingNotFound, StartUnsettled, LiveElsewhere, ...mutationFailures)
+    ...failures(
+      MeetingNotFound,
+      StartUnsettled,
+      LiveElsewhere,
+      StillStopping,
+      MeetingInactive,
+      LivestreamDisabled,
+      ...mutationFailures
+    )
   }
 }
 
@@ -36,10 +51,10 @@ const rule = { scope: 'livestreams:start', limit: 'write' } as const
 
 export function startLivestream(app: Api, { start }: { start: StartOnce }): void {
   app.post('/meetings/:meeting_id/livestreams', { schema, config: { rule } }, async (request, reply) => {
-    const { livestream, started } = await start(request.caller, request.meeting, request.body)
+    const { livestream, how } = await start(request.caller, request.meeting, request.body)
     const shown = shownTo(request.caller, livestream)
     request.streamKeyRevealed = revealsKey(shown)
     if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
-    return reply.code(started ? 201 : 200).send({ success: true, data: shown })
+    return reply.code(how === 'started' ? 201 : 200).send({ success: true, data: shown })
   })
 }

@@ -1,22 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { MeetingNotFound, NoActiveLivestream, StartUnsettled } from '../../domain/failures.ts'
+import { MeetingNotFound, NoActiveLivestream, StartUnsettled, StopUnderWay } from '../../domain/failures.ts'
 import { stoppedData } from '../../lifecycle/settle.ts'
 import type { Stop } from '../../lifecycle/stop.ts'
-import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
+import { Answer, bodilessFailures, failures, MeetingParams } from '../answer.ts'
 import type { Api } from '../api.ts'
 
 const schema = {
   operationId: 'stopLivestream',
   summary: "Stop a meeting's active livestream",
   description:
-    'Always asks the provider. 200 as well when the run that Livegate knew has ended by itself; 404 `no_active_livestream` when nothing is live and none was ever seen.',
+    'Always asks the provider. 200 as well when the run that Livegate knew has ended by itself; 404 `no_active_livestream` when nothing is live and none was ever seen. It has no fields: a body is not read, whatever its type.',
   tags: ['livestreams'],
   params: MeetingParams,
-  body: Type.Object({}, { additionalProperties: false }),
   response: {
     200: Answer(Type.Object({ message: Type.String({ maxLength: 128 }) }), 'Nothing is live any more'),
-    ...failures(MeetingNotFound, NoActiveLivestream, StartUnsettled, ...mutationFailures)
+    ...failures(MeetingNotFound, NoActiveLivestream, StartUnsettled, StopUnderWay, ...bodilessFailures)
   }
 }
 

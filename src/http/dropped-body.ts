@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+
+/** What more, or later, comes behind a stop is not read. */
+const maxBytes = 1024 * 1024
+const withinMs = 1_000
+
+/** Bodies that are still on their way, each with what gives it up. */
+const arriving = new WeakMap<Socket, () => void>()
+
+/**
+ * A stop has no fields, so that nothing in or about a body can be wrong with it: a client that sends `{}` as text, a form or
+ * 70 KB wants its livestream stopped all the same. The call begins when its head has arrived; what follows is dropped.
+ */
+export function dropBodies(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.rule?.limit === 'never') {
+      const { raw } = request
+      if (raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length'] ?? 0) > 0)
+        drop(raw, reply)
+      // For Fastify the call has neither a body nor a type of one.
+      request.headers = { 'content-type': undefined, 'content-length': undefined, 'transfer-encoding': undefined }
+    }
+    done()
+  })
+}
+
+/**
+ * For bytes that break HTTP, and for a request that takes too long: true when they belong to the body of a stop. Its answer is
+ * still to be given, and then the connection ends.
+ */
+export function giveUpBody(socket: Socket): boolean {
+  const giveUp = arriving.get(socket)
+  giveUp?.()
+  return giveUp !== undefined
+}
+
+function drop(body: IncomingMessage, { raw: answer }: FastifyReply): void {
+  const { socket } = body
+  let bytes = 0
+  const count = (chunk: Buffer): void => {
+    bytes += chunk.length
+    if (bytes > maxBytes) giveUp()
+  }
+  const giveUp = (): void => {
+    clearTimeout(timer)
+    body.off('data', count).pause()
+    // Where the body ends is not known, and so neither where the next request begins.
+    if (answer.headersSent) socket.destroySoon()
+    else answer.shouldKeepAlive = false
+  }
+  const timer = setTimeout(giveUp, withinMs)
+  arriving.set(socket, giveUp)
+  body.on('data', count)
+  body.on('end', () => {
+    clearTimeout(timer)
+    arriving.delete(socket)
+  })
+  body.on('close', () => clearTimeout(timer))
+}

@@ -1,0 +1,18 @@
+import SerializerSelector from '@fastify/fast-json-stringify-compiler'
+
+const compiled = new Map<string, SerializerSelector.Serializer>()
+
+/**
+ * Fastify's own serializers, each compiled once: 450 answers of all routes have 30 schemas, since most are failures, and to compile
+ * each of them would take half of the time of a start.
+ */
+export const compiledOnce: SerializerSelector.SerializerFactory = (schemas, options) => {
+  const compile = SerializerSelector()(schemas, options)
+  const beside = JSON.stringify([schemas, options])
+  return route => {
+    const key = JSON.stringify(route.schema) + beside
+    const serialize = compiled.get(key) ?? compile(route)
+    compiled.set(key, serialize)
+    return serialize
+  }
+}

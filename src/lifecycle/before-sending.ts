@@ -1,0 +1,10 @@
+import { Failure, withOutcome } from '../domain/failures.ts'
+
+/** Does what comes before a mutation is sent: whatever goes wrong in it says so. */
+export async function beforeSending<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof Failure ? withOutcome(error, 'not_sent') : error
+  }
+}

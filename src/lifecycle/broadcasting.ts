@@ -1,0 +1,136 @@
+import type { Clock } from '../domain/clock.ts'
+import type { LivestreamWithKey } from '../domain/livestream.ts'
+import { isSwitch, type Operation } from '../domain/operation.ts'
+import type { AuditEvents } from '../store/audit-events.ts'
+import type { Directory } from '../store/directory.ts'
+import type { Engine } from '../store/engine.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { Operations } from '../store/operations.ts'
+import type { Upstreams } from '../upstream/provider.ts'
+import { whatRuns } from './active.ts'
+import { type ActiveReads, activeReads } from './active-reads.ts'
+import type { IsComing } from './coming.ts'
+import type { Bounded, Deadline } from './deadline.ts'
+import { EndingRuns } from './ending-runs.ts'
+import { findStarted } from './evidence.ts'
+import { MeetingQueue } from './meeting-queue.ts'
+import type { Observe } from './observe.ts'
+import { OpenOperations } from './open-operations.ts'
+import { type Recorded, recorder } from './recorded.ts'
+import type { Repairs } from './repairs.ts'
+import { sendStart } from './send-start.ts'
+import { sendStop } from './send-stop.ts'
+import { operationEnds, settler } from './settle.ts'
+import { startSettler } from './settle-start.ts'
+import { stopSettler } from './settle-stop.ts'
+import { switchSettler } from './settle-switch.ts'
+import { type Changes, SharedReads } from './shared-reads.ts'
+import { type Led, type StartOnce, startOnce } from './start.ts'
+import { startPermit } from './start-permit.ts'
+import type { StillAllowed } from './still-allowed.ts'
+import { type Stop, type Stopped, stop } from './stop.ts'
+import { stopAgain } from './stop-again.ts'
+import { StopPace } from './stop-pace.ts'
+import { StopRights } from './stop-rights.ts'
+
+export interface BroadcastingDeps {
+  upstreams: Upstreams
+  engine: Pick<Engine, 'write'>
+  operations: Operations
+  livestreams: Livestreams
+  auditEvents: Pick<AuditEvents, 'append'>
+  directory: Directory
+  repairs: Repairs
+  observe: Observe
+  isComing: IsComing
+  stillAllowed: StillAllowed
+  changes: Changes
+  log: Record<'info' | 'warn' | 'error', (facts: object, message: string) => void>
+  clock: Clock
+  deadline: Deadline
+  bounded: Bounded
+  deadlineMs: number
+  settleMs: number
+  readTtlMs: number
+}
+
+/** How meetings are started and stopped, and what is known of what runs in them. */
+export interface Broadcasting {
+  start: StartOnce
+  stop: Stop
+  reads: ActiveReads
+  endingRuns: EndingRuns
+  recorded: Recorded
+  openOperations: OpenOperations
+  /** The livestreams' queue, for enabling and disabling. */
+  switches: MeetingQueue<never, never>
+  /** Waits until nothing is under way, whoever has hung up. */
+  idle(): Promise<unknown>
+}
+
+/** Puts starts, stops, settling and reads of what runs together: they share one memory. */
+export function broadcasting(deps: BroadcastingDeps): Broadcasting {
+  const { upstreams, livestreams, directory, changes, log, clock, bounded, deadlineMs, settleMs } = deps
+  const forget = (id: string): void => directory.forget(id)
+  const queue = new MeetingQueue<Led, Stopped>()
+  const switches = new MeetingQueue<never, never>()
+  const pace = new StopPace(clock)
+  const rights = new StopRights({ upstreams, livestreams, clock })
+
+  const settleLater = (operation: Operation, sentAtMs: number): void => {
+    if (!isSwitch(operation.kind)) settle.note(operation, sentAtMs)
+    openOperations.add(operation)
+  }
+  const vendorAtMs = (upstream: string): number | null => upstreams.get(upstream)?.vendorNowMs('latest') ?? null
+  const endingRuns = new EndingRuns({
+    stopAgain: stopAgain({ ...deps, settleLater, vendorAtMs }),
+    look: meeting => bounded(signal => look(meeting, 'stop', signal)),
+    log,
+    clock,
+    settleMs
+  })
+  const listReads = new SharedReads<LivestreamWithKey[]>({ ttlMs: deps.readTtlMs, changes, bounded, clock })
+  const reads = activeReads({ ...deps, whatRuns: whatRuns({ ...deps, endingRuns, pace, listReads }) })
+  const { whatRuns: look, outdated, changed } = reads
+  const seeing = { ...deps, whatRuns: look, outdated, changed, endingRuns, pace, rights }
+
+  const send = sendStop(seeing)
+  const ends = operationEnds({ ...deps, changed, forget })
+  const settle = settler({
+    ends,
+    start: startSettler({ ...deps, ends, findStarted: findStarted(seeing) }),
+    stop: stopSettler({
+      ...seeing,
+      ends,
+      send,
+      queue,
+      holds: async ({ tenantId, id }) => (await directory.meeting(tenantId, id)) !== null
+    })
+  })
+  const settleSwitch = switchSettler({ ...deps, lanes: switches, ownerOf: directory.livestream, forget })
+  const openOperations = new OpenOperations({
+    settle: operation => (isSwitch(operation.kind) ? settleSwitch(operation) : settle(operation)),
+    log,
+    clock,
+    settleMs
+  })
+  const repair = deps.repairs.add.bind(deps.repairs)
+  const late = deps.repairs.behind.bind(deps.repairs)
+  const recorded = recorder({ ...deps, repair, late, settleLater, forget })
+  const acting = { ...seeing, queue, recorded, settle }
+
+  return {
+    start: startOnce({
+      ...acting,
+      permit: startPermit({ whatRuns: look, clock, deadlineMs }),
+      send: sendStart(seeing)
+    }),
+    stop: stop({ ...acting, send }),
+    reads,
+    endingRuns,
+    recorded,
+    openOperations,
+    switches,
+    idle: () => Promise.all([queue.idle(), switches.idle()])
+  }
+}

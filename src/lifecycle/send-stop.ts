@@ -1,0 +1,79 @@
+import { Failure, InvalidInput, isOneOf, UpstreamRefused, withOutcome } from '../domain/failures.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Lane, StopAnswer, Upstreams } from '../upstream/provider.ts'
+import { providerOf, type WhatRuns } from './active.ts'
+import type { ActiveReads } from './active-reads.ts'
+import type { EndingRuns } from './ending-runs.ts'
+import type { StopPace } from './stop-pace.ts'
+import type { StopRights } from './stop-rights.ts'
+
+/** What came of a stop that nothing contradicts. */
+export interface StopOutcome {
+  /** The vendor has called it a success. */
+  stopped: boolean
+  /** The vendor has refused it, and one look shows nothing live: something may still come, and a later look must agree. */
+  isWatched: boolean
+}
+
+/**
+ * Sends a stop once and finds out what came of it. A refusal is explained by a look.
+ * @throws what a Provider throws; UpstreamRefused, `unknown`, when the vendor still shows the run
+ */
+export type SendStop = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) => Promise<StopOutcome>
+
+export interface SendStopDeps {
+  upstreams: Upstreams
+  whatRuns: WhatRuns
+  outdated: ActiveReads['outdated']
+  endingRuns: EndingRuns
+  pace: StopPace
+  rights: StopRights
+  settleMs: number
+}
+
+export function sendStop(deps: SendStopDeps): SendStop {
+  const { upstreams, whatRuns, outdated, endingRuns, pace, rights, settleMs } = deps
+
+  return async (meeting, lane, signal) => {
+    const heard = await ask(meeting, lane, signal)
+    if ('stopped' in heard && heard.stopped) {
+      pace.takenUp(meeting)
+      endingRuns.stopped(meeting, heard.dateMs, { isYoung: pace.hasStarted(meeting, settleMs) })
+      return { stopped: true, isWatched: false }
+    }
+    const { livestream, isEnding } = await whatRuns(meeting, lane, signal).catch(error => {
+      rights.noteFailed(meeting, 2)
+      // After a stop was sent nothing says "not sent" any more.
+      throw error instanceof Failure ? withOutcome(error, 'unknown') : error
+    })
+    if (livestream !== null && !isEnding) {
+      rights.noteFailed(meeting, 2)
+      const { upstreamStatus, upstreamReason } = 'refused' in heard ? heard.refused : {}
+      throw new UpstreamRefused({ outcome: 'unknown', upstreamStatus, upstreamReason })
+    }
+    pace.takenUp(meeting)
+    return { stopped: false, isWatched: 'refused' in heard || pace.hasStarted(meeting, settleMs) }
+  }
+
+  async function ask(
+    meeting: OwnedMeeting,
+    lane: Lane,
+    signal: AbortSignal
+  ): Promise<StopAnswer | { refused: Failure }> {
+    try {
+      return await providerOf(upstreams, meeting, lane).stop(meeting.id, signal)
+    } catch (error) {
+      if (error instanceof Failure && isAboutTheMoment(error)) return { refused: error }
+      rights.noteFailed(meeting, 1)
+      throw error
+    } finally {
+      outdated(meeting)
+    }
+  }
+}
+
+/** The vendor has heard the stop and says no: a look tells why. A 403 says that it did not listen. */
+function isAboutTheMoment(error: Failure): boolean {
+  const isRefused = isOneOf(error, UpstreamRefused, InvalidInput) && error.outcome !== 'unknown'
+  return isRefused && error.upstreamStatus !== undefined && error.upstreamStatus !== 403
+}

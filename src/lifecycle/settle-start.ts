@@ -1,0 +1,87 @@
+import type { Clock } from '../domain/clock.ts'
+import { UpstreamFailed } from '../domain/failures.ts'
+import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
+import type { Operation, StoredAnswer } from '../domain/operation.ts'
+import type { OperationEnd } from '../store/operations.ts'
+import type { Deadline } from './deadline.ts'
+import type { FindStarted } from './evidence.ts'
+import { meetingOf, type OperationEnds } from './settle.ts'
+
+export interface SettleStartDeps {
+  ends: OperationEnds
+  findStarted: FindStarted
+  clock: Pick<Clock, 'monotonic'>
+  deadline: Deadline
+  deadlineMs: number
+}
+
+export interface SettleStart {
+  (start: Operation): Promise<boolean>
+  settledInMs(start: Operation): number
+  note(start: Operation, sentAtMs: number): void
+}
+
+/** On the monotonic clock. */
+interface Looks {
+  /** When it was sent; after a restart when it was heard of first: then one deadline more is waited. */
+  sentAtMs: number
+  /** The first look that counts and has shown nothing. Forgotten at a restart: then two more. */
+  nothingAtMs: number | null
+}
+
+/** Two looks so far apart that show nothing: then the start has not come to anything. */
+const looksApartMs = 5_000
+const rememberedLooks = 10_000
+
+export function startSettler({ ends, findStarted, clock, deadline, deadlineMs }: SettleStartDeps): SettleStart {
+  const looks = new Map<string, Looks>()
+
+  function looksOf({ id }: Operation): Looks {
+    const known = looks.get(id)
+    if (known !== undefined) return known
+    const fresh = { sentAtMs: clock.monotonic(), nothingAtMs: null }
+    if (looks.size >= rememberedLooks) looks.clear()
+    looks.set(id, fresh)
+    return fresh
+  }
+
+  async function settle(start: Operation): Promise<boolean> {
+    const look = looksOf(start)
+    const lookedAtMs = clock.monotonic()
+    const isLate = lookedAtMs - look.sentAtMs >= deadlineMs
+    const found = await findStarted(meetingOf(start), start.vendorAtMs ?? start.sentAtMs, deadline())
+    if (found !== null) return end(start, doneWith(found), found)
+    // What was sent may still be under way to the vendor.
+    if (!isLate) return false
+    look.nothingAtMs ??= lookedAtMs
+    if (lookedAtMs - look.nothingAtMs < looksApartMs) return false
+    looks.delete(start.id)
+    return ends.giveUp(
+      start,
+      new UpstreamFailed({ outcome: 'failed', message: 'The livestream provider did not start it' })
+    )
+  }
+
+  async function end(start: Operation, how: OperationEnd, seen: LivestreamWithKey): Promise<boolean> {
+    looks.delete(start.id)
+    return ends.end(start, how, seen)
+  }
+
+  settle.note = (start: Operation, sentAtMs: number): void => {
+    looks.set(start.id, { sentAtMs, nothingAtMs: null })
+  }
+
+  settle.settledInMs = (start: Operation): number => {
+    const nowMs = clock.monotonic()
+    const { sentAtMs, nothingAtMs } = looks.get(start.id) ?? { sentAtMs: nowMs, nothingAtMs: null }
+    if (nothingAtMs !== null) return Math.max(0, nothingAtMs + looksApartMs - nowMs)
+    return Math.max(0, sentAtMs + deadlineMs - nowMs) + looksApartMs
+  }
+  return settle
+}
+
+/** The start that somebody waits for, as if its own answer had come. */
+function doneWith(livestream: LivestreamWithKey): OperationEnd {
+  const answer: StoredAnswer = { status: 201, body: { data: withoutKey(livestream) } }
+  return { state: 'done', livestreamId: livestream.id, answer }
+}

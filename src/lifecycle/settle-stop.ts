@@ -1,0 +1,131 @@
+import type { Clock } from '../domain/clock.ts'
+import { MeetingNotFound } from '../domain/failures.ts'
+import type { Livestream } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Operation } from '../domain/operation.ts'
+import type { Operations } from '../store/operations.ts'
+import type { Upstreams } from '../upstream/provider.ts'
+import { providerOf, type Sight, type WhatRuns } from './active.ts'
+import type { ActiveReads } from './active-reads.ts'
+import type { Deadline } from './deadline.ts'
+import { beganAfter } from './evidence.ts'
+import type { MeetingQueue } from './meeting-queue.ts'
+import type { SendStop } from './send-stop.ts'
+import { meetingOf, type OperationEnds, stopEnd } from './settle.ts'
+import type { StopPace } from './stop-pace.ts'
+import type { StopRights } from './stop-rights.ts'
+
+export interface SettleStopDeps {
+  ends: OperationEnds
+  operations: Pick<Operations, 'openStart' | 'hadOpenStart' | 'startedSince' | 'unconfirmedStops'>
+  upstreams: Upstreams
+  whatRuns: WhatRuns
+  send: SendStop
+  pace: StopPace
+  rights: StopRights
+  changed: ActiveReads['changed']
+  /** Whether the meeting is still the tenant's. */
+  holds(meeting: OwnedMeeting): Promise<boolean>
+  queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
+  clock: Pick<Clock, 'monotonic'>
+  deadline: Deadline
+}
+
+export interface SettleStop {
+  (stop: Operation): Promise<boolean>
+  note(stop: Operation, sentAtMs: number): void
+}
+
+/** Two looks so far apart that show nothing: then nothing is left to stop. */
+const looksApartMs = 5_000
+const rememberedLooks = 10_000
+
+/**
+ * Stops are repeated until the vendor has confirmed one, or two looks show nothing live, and nothing can come any more of a start
+ * that was open. The last word counts: a later start ends it, and a run that has begun after the stop is not meant by it.
+ */
+export function stopSettler(deps: SettleStopDeps): SettleStop {
+  const { ends, operations, upstreams, whatRuns, send, pace, rights, changed, holds, queue, clock, deadline } = deps
+  /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
+  const nothingAtMs = new Map<string, number>()
+
+  async function settle(stop: Operation): Promise<boolean> {
+    // The look that the caller was answered after counts; there is nothing to do until the second one.
+    if (isTooEarly(stop)) return false
+    return queue.inTurn(stop.meetingId ?? '', () => repeat(stop, meetingOf(stop)))
+  }
+  settle.note = (stop: Operation, sentAtMs: number): void => {
+    if (stop.answer !== null) remember(stop, sentAtMs)
+  }
+  return settle
+
+  async function repeat(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
+    // While it waited for its turn somebody may have started again.
+    if (await ends.isSettled(stop)) return ended(stop)
+    if (await operations.startedSince(stop)) return ended(stop, ends.overtake(stop))
+    if (!(await holds(meeting))) {
+      const message = 'The meeting is no longer the one of this tenant'
+      return ended(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
+    }
+    // Of several the last one is repeated, and speaks for all.
+    const stops = await operations.unconfirmedStops(meeting.id)
+    if (stops.length > 0 && stops.at(-1)?.id !== stop.id) return false
+    // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
+    const openStart = await operations.openStart(meeting.id)
+    if (pace.waitMs(meeting) > 0) return false
+    pace.sent(meeting)
+    const signal = deadline()
+    const sight = await whatRuns(meeting, 'stop', signal)
+    if (shows(sight) && (await isNewer(sight.livestream, stop, meeting, signal)))
+      return ended(stop, ends.overtake(stop))
+    if (shows(sight)) nothingAtMs.delete(stop.id)
+    else if (nothingAtMs.has(stop.id) && openStart === null) return confirm(stop, meeting)
+    // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
+    const sending = send(meeting, await rights.laneOf(meeting), signal)
+    const outcome = await (shows(sight) ? sending : sending.catch(() => null))
+    if (openStart !== null) return false
+    if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting)
+    if (outcome !== null || !shows(await whatRuns(meeting, 'stop', signal))) remember(stop, clock.monotonic())
+    return false
+  }
+
+  async function confirm(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
+    pace.takenUp(meeting)
+    changed(meeting, null)
+    await ends.confirmStops(meeting.id)
+    return ended(stop, ends.end(stop, stopEnd(stop)))
+  }
+
+  /** A browser may have begun what is live now, after the stop: nobody has said that this one is to end. */
+  async function isNewer(
+    active: Livestream,
+    stop: Operation,
+    meeting: OwnedMeeting,
+    signal: AbortSignal
+  ): Promise<boolean> {
+    // What became of a start that was open when the stop was sent is what the stop was for, however late it began.
+    if (await operations.hadOpenStart(stop)) return false
+    const provider = providerOf(upstreams, meeting, 'stop')
+    return beganAfter(provider, active.id, stop.vendorAtMs ?? stop.sentAtMs, signal)
+  }
+
+  function isTooEarly({ id }: Operation): boolean {
+    return clock.monotonic() - (nothingAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < looksApartMs
+  }
+
+  function remember({ id }: Operation, atMs: number): void {
+    if (nothingAtMs.size >= rememberedLooks) nothingAtMs.clear()
+    nothingAtMs.set(id, atMs)
+  }
+
+  /** A run that was stopped and is still shown has nothing left to stop. */
+  function shows(sight: Sight): sight is Sight & { livestream: Livestream } {
+    return sight.livestream !== null && !sight.isEnding
+  }
+
+  async function ended({ id }: Operation, how: Promise<boolean> | boolean = true): Promise<boolean> {
+    const isEnded = await how
+    if (isEnded) nothingAtMs.delete(id)
+    return isEnded
+  }
+}

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../domain/clock.ts'
+import { type Failure, StillStopping, UpstreamTooLate } from '../domain/failures.ts'
+import type { LivestreamWithKey } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { WhatRuns } from './active.ts'
+
+/** How long a start may wait, and for whom it gives way. */
+export interface StartWait {
+  signal: AbortSignal
+  /** On the monotonic clock. */
+  endsAtMs: number
+  /** Aborts when a stop waits behind this start. */
+  stopWanted: AbortSignal
+}
+
+export interface Permit {
+  /** What runs already: then nothing is to be sent. */
+  active: LivestreamWithKey | null
+  waited: boolean
+}
+
+/**
+ * Looks until a start may be sent, or need not be. A run that was stopped and is still shown is waited for; so is the second of two
+ * looks where one is not enough.
+ * @throws StillStopping when the run that was stopped does not end in time, or a stop comes meanwhile; what a Provider throws
+ */
+export type StartPermit = (meeting: OwnedMeeting, wait: StartWait) => Promise<Permit>
+
+export interface StartPermitDeps {
+  whatRuns: WhatRuns
+  clock: Pick<Clock, 'monotonic'>
+  deadlineMs: number
+}
+
+/** Pauses between the looks at a run that is ending. */
+const pausesMs = [1_000, 2_000, 4_000]
+/** Two looks that must agree are so far apart; both fit into a shorter deadline too. */
+const looksApartMs = 5_000
+
+export function startPermit({ whatRuns, clock, deadlineMs }: StartPermitDeps): StartPermit {
+  const apartMs = Math.min(looksApartMs, deadlineMs / 3)
+
+  return async (meeting, wait) => {
+    let nothingAtMs: number | null = null
+    for (let looks = 0; ; looks++) {
+      const atMs = clock.monotonic()
+      const { livestream, isEnding, isWeak } = await whatRuns(meeting, 'mutation', wait.signal)
+      if (livestream !== null && !isEnding) return { active: livestream, waited: looks > 0 }
+      if (livestream === null) {
+        const isEnough = !isWeak || (nothingAtMs !== null && atMs - nothingAtMs >= apartMs)
+        if (isEnough) return { active: null, waited: looks > 0 }
+        nothingAtMs ??= atMs
+      }
+      const pauseMs = isEnding ? pausesMs[looks] : apartMs
+      const late = isEnding ? stillStopping() : new UpstreamTooLate()
+      if (pauseMs === undefined || !(await pauseFor(pauseMs, wait, clock))) throw late
+    }
+  }
+}
+
+/** True after the pause; false when there is no time for it, or a stop wants its turn. */
+export async function pauseFor(
+  pauseMs: number,
+  { signal, endsAtMs, stopWanted }: StartWait,
+  clock: Pick<Clock, 'monotonic'>
+): Promise<boolean> {
+  if (clock.monotonic() + pauseMs >= endsAtMs) return false
+  const either = AbortSignal.any([signal, stopWanted])
+  return sleep(pauseMs, true, { signal: either }).catch(() => false)
+}
+
+/** @param refused what the vendor said to the start, if it was sent */
+export function stillStopping(refused?: Failure): Failure {
+  const { upstreamStatus, upstreamReason } = refused ?? {}
+  return new StillStopping({ outcome: 'not_sent', retryAfterSeconds: 2, upstreamStatus, upstreamReason })
+}

@@ -1,0 +1,109 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../domain/clock.ts'
+import { isRunning } from '../domain/livestream.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+import type { Lane, Upstreams } from '../upstream/provider.ts'
+
+/** After a stop that had nothing to stop: the next ones of that meeting may not use what is kept for stops. */
+const fruitlessForMs = 10_000
+const fruitlessTimes = 5
+/** Of one tenant, whichever meetings: a tenant that has had more may stop what is known to be live with all rights, and else as any mutation. */
+const fruitlessPerMinute = 20
+/** The part of the vendor's quota that is kept for stops (`budget.ts`), and what one tenant's failing stops may have of it. */
+const stopReserve = 0.05
+const failingShare = 0.5
+/** So many meetings, and tenants, are remembered. */
+const maxRemembered = 10_000
+
+export interface StopRightsDeps {
+  upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  clock: Pick<Clock, 'monotonic'>
+}
+
+/**
+ * Which part of the vendor's quota a stop may use. Nothing holds back the stop of a meeting that may be live. A loop of stops that
+ * had nothing to stop, or that all fail, has the rights of any other mutation: else it would empty what is kept for the others' stops.
+ */
+export class StopRights {
+  readonly #deps: StopRightsDeps
+  /** Meetings whose last stops had nothing to stop, as far as is known. */
+  readonly #fruitless = new LRUCache<string, { times: number; lastAtMs: number }>({ max: maxRemembered })
+  readonly #loops: WearingOff
+  readonly #failing: WearingOff
+
+  constructor(deps: StopRightsDeps) {
+    this.#deps = deps
+    this.#loops = new WearingOff(deps.clock)
+    this.#failing = new WearingOff(deps.clock)
+  }
+
+  async laneOf(meeting: OwnedMeeting): Promise<Lane> {
+    if (this.#hasFailedTooOften(meeting)) return 'mutation'
+    const { times = 0, lastAtMs = 0 } = this.#fruitless.get(meeting.id) ?? {}
+    const isRecent = this.#deps.clock.monotonic() - lastAtMs < fruitlessForMs
+    return (times >= fruitlessTimes && isRecent) || (await this.#isPartOfLoop(meeting)) ? 'mutation' : 'stop'
+  }
+
+  /** One that the vendor calls a success may have stopped a run that Livegate never saw, but hardly several times in a row. */
+  noteFruitless({ id, tenantId }: OwnedMeeting, stopped: boolean): void {
+    this.#loops.add(tenantId, 1, fruitlessPerMinute)
+    const times = stopped ? (this.#fruitless.get(id)?.times ?? 0) + 1 : fruitlessTimes
+    this.#fruitless.set(id, { times, lastAtMs: this.#deps.clock.monotonic() })
+  }
+
+  /** It had something to stop, or something was sent that may be stopped. */
+  noteLive({ id }: OwnedMeeting): void {
+    this.#fruitless.delete(id)
+  }
+
+  /** So many calls of a stop went out for nothing. */
+  noteFailed(meeting: OwnedMeeting, calls: number): void {
+    const { most, perMinute } = this.#failingLimit(meeting)
+    if (most > 0) this.#failing.add(keyOf(meeting), calls, perMinute)
+  }
+
+  #hasFailedTooOften(meeting: OwnedMeeting): boolean {
+    const { most, perMinute } = this.#failingLimit(meeting)
+    return this.#failing.count(keyOf(meeting), perMinute) >= most
+  }
+
+  #failingLimit({ upstream }: OwnedMeeting): { most: number; perMinute: number } {
+    const budget = this.#deps.upstreams.get(upstream)?.status().budget
+    if (budget === undefined) return { most: Number.POSITIVE_INFINITY, perMinute: 0 }
+    const most = Math.max(1, budget.quota * stopReserve * failingShare)
+    return { most, perMinute: (most / budget.windowMs) * 60_000 }
+  }
+
+  /** A loop over many meetings would empty the vendor's quota as well: each of them has had no fruitless stop yet. */
+  async #isPartOfLoop({ tenantId, id }: OwnedMeeting): Promise<boolean> {
+    if (this.#loops.count(tenantId, fruitlessPerMinute) < fruitlessPerMinute) return false
+    const last = await this.#deps.livestreams.lastOfMeeting(tenantId, id).catch(() => undefined)
+    return last === null || (last !== undefined && !isRunning(last.status))
+  }
+}
+
+/** No tenant id has a slash. */
+function keyOf({ tenantId, upstream }: OwnedMeeting): string {
+  return `${tenantId}/${upstream}`
+}
+
+/** Counts that wear off evenly. */
+class WearingOff {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #counts = new LRUCache<string, { count: number; atMs: number }>({ max: maxRemembered })
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock
+  }
+
+  count(key: string, perMinute: number): number {
+    const { count, atMs } = this.#counts.get(key) ?? { count: 0, atMs: 0 }
+    return Math.max(0, count - ((this.#clock.monotonic() - atMs) / 60_000) * perMinute)
+  }
+
+  add(key: string, by: number, perMinute: number): void {
+    this.#counts.set(key, { count: this.count(key, perMinute) + by, atMs: this.#clock.monotonic() })
+  }
+}

@@ -1,0 +1,57 @@
+import { UpstreamMalformed } from '../domain/failures.ts'
+import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
+import { type ListForm, readLivestreamList } from './contract.ts'
+import type { Send } from './dyte-answers.ts'
+import { path } from './path.ts'
+
+/** Programs ask for so many a page, and get them (section 1.6 of what they met; the vendor publishes no maximum). */
+const perPage = 100
+/** Of a list. A vendor that never comes to an end is no proof that nothing runs. */
+const mostPages = 20
+
+/**
+ * All that runs in the account. INVOKED before LIVE: what goes on air between the two questions is in the first list, and the
+ * other way round it would be in neither.
+ */
+export async function findRunning(send: Send, signal: AbortSignal): Promise<LivestreamWithKey[]> {
+  const running = new Map<string, LivestreamWithKey>()
+  for (const status of ['INVOKED', 'LIVE'] as const) {
+    const { livestreams, form } = await wholeList(send, status, signal)
+    // A vendor may not know the filter. In contract L1 it doesn't, and what is OFFLINE there in a list does not run.
+    for (const livestream of livestreams) if (isRunning(livestream.status)) running.set(livestream.id, livestream)
+    if (form === 'L1') break
+  }
+  return [...running.values()]
+}
+
+interface WholeList {
+  livestreams: Iterable<LivestreamWithKey>
+  form: ListForm
+}
+
+/** Each page until the last one. @throws UpstreamMalformed when there is no end to it */
+async function wholeList(send: Send, status: 'INVOKED' | 'LIVE', signal: AbortSignal): Promise<WholeList> {
+  const found = new Map<string, LivestreamWithKey>()
+  let target = `status=${status}&page_no=1&per_page=${perPage}`
+  for (let pageNo = 1; pageNo <= mostPages; pageNo++) {
+    const { body } = await send({ method: 'GET', path: `${path`/livestreams`}?${target}`, signal })
+    const { livestreams, form, total } = readLivestreamList(body)
+    const before = found.size
+    for (const livestream of livestreams) found.set(livestream.id, livestream)
+    const isLast = total === undefined ? found.size === before : found.size >= total && livestreams.length < perPage
+    if (isLast || livestreams.length === 0) {
+      if (found.size < (total ?? 0)) break
+      return { livestreams: found.values(), form }
+    }
+    // The same page again: it will not become another one.
+    if (found.size === before && total !== undefined && found.size < total) break
+    target = nextPage(status, form, pageNo, found.size)
+  }
+  throw new UpstreamMalformed({ cause: new Error('the list of livestreams does not come to its end') })
+}
+
+/** L1 has other words for it, and the form that shows one livestream at a time has as many pages as livestreams. */
+function nextPage(status: string, form: ListForm, pageNo: number, seen: number): string {
+  if (form === 'L1') return `limit=${perPage}&offset=${seen}`
+  return `status=${status}&page_no=${pageNo + 1}&per_page=${form === 'one' ? 1 : perPage}`
+}

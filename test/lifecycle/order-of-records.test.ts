@@ -1,0 +1,113 @@
+import t from 'tap'
+import type { Caller } from '../../src/domain/caller.ts'
+import { presets } from '../../src/domain/scope.ts'
+import type { Mutation } from '../../src/lifecycle/mutation.ts'
+import { recorder } from '../../src/lifecycle/recorded.ts'
+import { Repairs } from '../../src/lifecycle/repairs.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { type Engine, StoreError } from '../../src/store/engine.ts'
+import { operationsIn } from '../../src/store/operations.ts'
+import { keyOf, storeWithTenants, tenantNamed } from '../store/helper.ts'
+import { manualClock } from '../support/clock.ts'
+
+/** A recorder and its repairs over a real store, in front of which the test stands. */
+async function recording(t: Parameters<typeof storeWithTenants>[0]) {
+  const { store } = await storeWithTenants(t)
+  const { engine } = store
+  const operations = operationsIn(store)
+  const door: { write: Engine['write'] } = { write: engine.write }
+  const repairs = new Repairs({
+    engine: { write: (...args) => door.write(...args) },
+    onTrouble() {},
+    retryAfterMs: 3_600_000
+  })
+  t.teardown(() => repairs.close())
+  const recorded = recorder({
+    engine: { write: (...args) => repairs.write(...args) },
+    operations,
+    auditEvents: auditEventsIn(store),
+    repair: statements => repairs.add(statements),
+    late: written => repairs.behind(written),
+    settleLater() {},
+    forget() {},
+    log: { error() {} },
+    clock: manualClock(),
+    writeWithinMs: 50
+  })
+  const rows = store.sql.selectFrom('operations').select(['kind', 'state']).orderBy('ordinal')
+  return { door, engine, repairs, recorded, order: () => engine.read(rows.compile()) }
+}
+
+const caller: Caller = {
+  tenant: tenantNamed('acme'),
+  key: keyOf('acme', { scopes: presets.owner }),
+  keyFingerprint: '',
+  idempotency: null,
+  address: '127.0.0.1',
+  requestId: 'r',
+  markRecorded() {}
+}
+const of = { caller, upstream: 'default', meetingId: 'm1' }
+const start: Mutation = { ...of, kind: 'start' }
+const stop: Mutation = { ...of, kind: 'stop', goesOn: true }
+const done = async () => ({ value: 'done', data: null, status: 200 })
+const away = () => Promise.reject(new StoreError('locked'))
+
+t.test('a start is not sent before a stop that waits to be written down has its place', async t => {
+  const { door, engine, repairs, recorded, order } = await recording(t)
+  door.write = away
+  t.equal(await recorded(stop, done), 'done')
+  t.equal(repairs.waiting, 2)
+
+  const refused = await recorded(start, async () => t.fail('it was sent') as never).catch(error => error)
+  t.match(refused, { type: 'audit_unavailable', status: 503, outcome: 'not_sent' })
+
+  // The store is back, but only for what is newest: what is older must be there first.
+  let written = 0
+  door.write = (...args) => (++written > 1 ? engine.write(...args) : away())
+  const early = await recorded(start, async () => t.fail('it was sent') as never).catch(error => error)
+  t.match(early, { type: 'audit_unavailable', outcome: 'not_sent' })
+
+  door.write = engine.write
+  t.equal(await recorded(start, done), 'done')
+  t.equal(repairs.waiting, 0)
+  t.strictSame(await order(), [
+    { kind: 'stop', state: 'done' },
+    { kind: 'start', state: 'done' }
+  ])
+})
+
+t.test('nor before one that is being written for longer than it may take, should that fail after all', async t => {
+  const { door, engine, recorded, order } = await recording(t)
+  const hanging = Promise.withResolvers<never>()
+  door.write = () => {
+    door.write = engine.write
+    return hanging.promise
+  }
+  t.equal(await recorded(stop, done), 'done')
+  const refused = await recorded(start, async () => t.fail('it was sent') as never).catch(error => error)
+  t.match(refused, { type: 'audit_unavailable', outcome: 'not_sent' })
+  const starting = recorded(start, done)
+  hanging.reject(new StoreError('the disk is gone'))
+  t.equal(await starting, 'done')
+  t.strictSame(await order(), [
+    { kind: 'stop', state: 'done' },
+    { kind: 'start', state: 'done' }
+  ])
+})
+
+t.test('what waits is tried once for all who come meanwhile', async t => {
+  const { door, repairs, recorded } = await recording(t)
+  door.write = away
+  await recorded(stop, done)
+  let tries = 0
+  const locked = Promise.withResolvers<never>()
+  door.write = () => {
+    tries++
+    return locked.promise
+  }
+  const flushes = Array.from({ length: 20 }, () => repairs.flush().catch(() => 'failed'))
+  locked.reject(new StoreError('locked'))
+  t.strictSame(new Set(await Promise.all(flushes)), new Set(['failed']))
+  t.equal(tries, 1)
+})

@@ -1,0 +1,62 @@
+import t from 'tap'
+import type { Caller } from '../../src/domain/caller.ts'
+import { type Outcome, UpstreamRefused } from '../../src/domain/failures.ts'
+import { presets } from '../../src/domain/scope.ts'
+import { recorder } from '../../src/lifecycle/recorded.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { operationsIn } from '../../src/store/operations.ts'
+import { eventOf, keyOf, storeWithTenants, tenantNamed } from '../store/helper.ts'
+import { manualClock } from '../support/clock.ts'
+import { gateway } from '../support/gateway.ts'
+
+const upstreamReason = 'Maximum number of concurrent livestreams reached'
+
+t.test('the words of a refusal stand in the operation and in the event, whatever its outcome', async t => {
+  const { store } = await storeWithTenants(t)
+  const operations = operationsIn(store)
+  const recorded = recorder({
+    engine: store.engine,
+    operations,
+    auditEvents: auditEventsIn(store),
+    repair() {},
+    late() {},
+    settleLater() {},
+    forget() {},
+    log: { error() {} },
+    clock: manualClock()
+  })
+  const caller: Caller = {
+    tenant: tenantNamed('acme'),
+    key: keyOf('acme', { scopes: presets.owner }),
+    keyFingerprint: '',
+    idempotency: null,
+    address: '127.0.0.1',
+    requestId: 'r',
+    markRecorded() {}
+  }
+  const outcomes: Outcome[] = ['failed', 'unknown', 'not_sent']
+  for (const [i, outcome] of outcomes.entries()) {
+    const refusal = new UpstreamRefused({ outcome, upstreamStatus: 400, upstreamReason })
+    const start = { caller, kind: 'start', upstream: 'default', meetingId: `m${i}`, vendorAtMs: 1_234 } as const
+    await recorded(start, () => Promise.reject(refusal)).catch(error => t.equal(error, refusal))
+    const [operation] = (await operations.list({ limit: 10 })).filter(({ meetingId }) => meetingId === `m${i}`)
+    t.match(operation, { reason: upstreamReason, upstreamStatus: 400, vendorAtMs: 1_234 }, outcome)
+  }
+  const rows = await store.engine.read(store.sql.selectFrom('audit_events').select('event').orderBy('seq').compile())
+  const told = rows.map(({ event }) => JSON.parse(event).unmapped.upstream_reason)
+  t.strictSame(
+    told,
+    outcomes.flatMap(() => [undefined, upstreamReason])
+  )
+})
+
+t.test('no tenant reads them in its audit log', async t => {
+  const { store, asAcme } = await gateway(t)
+  const ending = { outcome: 'failed', status: 502, upstreamStatus: 400, upstreamReason } as const
+  await store.engine.write([auditEventsIn(store).append(eventOf({}, ending, Date.now()))])
+  const reply = await asAcme('GET', '/gateway/audit-events')
+  t.match(reply.json().data, [
+    { actor: { user: { uid: 'k1' } }, unmapped: { outcome: 'failed', upstream_status: 400 } }
+  ])
+  t.notMatch(reply.body, upstreamReason)
+})

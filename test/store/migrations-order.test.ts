@@ -1,0 +1,54 @@
+import { join } from 'node:path'
+import { sql as raw } from 'kysely'
+import t from 'tap'
+import type { Operation } from '../../src/domain/operation.ts'
+import { sqlFor } from '../../src/store/database.ts'
+import { operationsIn } from '../../src/store/operations.ts'
+import { openStoreHere } from '../support/store.ts'
+import { engineOfVersion, operationOf } from './helper.ts'
+
+const sql = sqlFor('sqlite')
+
+/** What version 5 wrote down: the times are all that is known of the order. */
+const left: [id: string, kind: string, state: string, sentAtMs: number, settledAtMs: number | null][] = [
+  ['start-2', 'start', 'unknown', 5_000, null],
+  ['stop-1', 'stop', 'unknown', 2_000, null],
+  ['start-1', 'start', 'done', 1_000, 2_500],
+  ['start-0', 'start', 'failed', 500, 2_500],
+  ['stop-2', 'stop', 'unknown', 3_000, null],
+  ['stop-3', 'stop', 'unknown', 6_000, null]
+]
+
+t.test('the operations of an older version are ordered by their times, and stops know what was open', async t => {
+  const file = join(t.testdir(), 'livegate.db')
+  const engine = await engineOfVersion(file, 5)
+  await engine.write([
+    raw`insert into tenants (id, name, upstream, created_at, revision) values ('acme', 'Acme', 'default', 0, 1)`.compile(
+      sql
+    ),
+    ...left.map(([id, kind, state, sentAtMs, settledAtMs]) =>
+      raw`insert into operations (id, tenant_id, key_id, kind, meeting_id, state, request_id, sent_at, settled_at)
+        values (${id}, 'acme', 'k1', ${kind}, 'm1', ${state}, 'r1', ${sentAtMs}, ${settledAtMs})`.compile(sql)
+    )
+  ])
+  await engine.close()
+
+  const store = await openStoreHere(file)
+  t.teardown(() => store.close())
+  const operations = operationsIn(store)
+  const find = async (id: string) => (await operations.find(id)) as Operation
+  const rows = await store.engine.read(store.sql.selectFrom('operations').select(['id', 'ordinal']).compile())
+  const order = rows.sort((a, b) => Number(a.ordinal) - Number(b.ordinal)).map(({ id }) => id)
+  t.strictSame(order, ['start-0', 'start-1', 'stop-1', 'stop-2', 'start-2', 'stop-3'])
+  t.match(await operations.unconfirmedStops('m1'), [
+    { id: 'stop-1', openStartId: 'start-1' },
+    { id: 'stop-2', openStartId: null },
+    { id: 'stop-3', openStartId: 'start-2' }
+  ])
+  t.ok(await operations.startedSince(await find('stop-2')))
+  t.notOk(await operations.startedSince(await find('stop-3')))
+
+  await store.engine.write([operations.ended('start-2', { state: 'done' }, 7_000)])
+  await store.engine.write([operations.sent(operationOf('acme', { sentAtMs: 100 }))])
+  t.ok(await operations.startedSince(await find('stop-3')), 'what is new comes after what was there')
+})

@@ -1,0 +1,30 @@
+/**
+ * The campaigns: tests that leave much to luck, and find the more the longer they run. `npm test` runs a small part of each, with
+ * the same choices every time; `npm run campaign` runs all of it, with fresh ones (`campaign.ts`). A new campaign is a line here, and
+ * a test that asks `countOf` how much it shall do and takes its choices from `seedOf` or a `Dice`: it prints `LIVEGATE_SEED=…`.
+ */
+export const campaigns = {
+  /** Random edits of the audit log (bar A3). */
+  edits: { file: 'test/audit/verify-edits.test.ts', normally: 250, inFull: 10_000 },
+  /** Scripts of calls, faults and restarts, for each of two vendors. */
+  scripts: { file: 'test/lifecycle/operation-model.test.ts', normally: 2, inFull: 40 },
+  /** Stops at some moment of a start. */
+  stops: { file: 'test/guarantees/stop-at-any-moment.test.ts', normally: 144, inFull: 1_008 },
+  /** Starts with faults, and starts of a gateway that is killed (bar B1: 10,000 together). */
+  starts: { file: 'test/guarantees/ten-thousand-starts.test.ts', normally: 576, inFull: 5_760 },
+  killedStarts: { file: 'test/guarantees/ten-thousand-starts-killed.test.ts', normally: 432, inFull: 4_320 },
+  /** Ways to answer what the vendor's documents leave open; there are no more than these. */
+  worlds: { file: 'test/guarantees/open-questions.test.ts', normally: 16, inFull: 144 },
+  /** Crashes under load. */
+  crashes: { file: 'test/guarantees/nothing-missing-after-a-crash.test.ts', normally: 4, inFull: 200 },
+  /** Kills of a gateway whose calls the vendor has (bar B3). */
+  kills: { file: 'test/guarantees/killed-while-sent.test.ts', normally: 2, inFull: 500 }
+} as const
+
+/** Whether this is the long run: `npm run campaign` says so to the tests. */
+export const inFull = process.env.LIVEGATE_CAMPAIGN === 'full'
+
+/** How much of a campaign this run shall do. */
+export function countOf(name: keyof typeof campaigns): number {
+  return inFull ? campaigns[name].inFull : campaigns[name].normally
+}

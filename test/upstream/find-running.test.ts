@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { createSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { failureOf, providerAt, vendor } from './vendor.ts'
+
+const soon = (): AbortSignal => AbortSignal.timeout(20_000)
+
+interface Shown {
+  id: string
+  status: string
+  meeting_id: string
+}
+const runs = (count: number, status: string): Shown[] =>
+  Array.from({ length: count }, () => ({ id: randomUUID(), status, meeting_id: randomUUID() }))
+const idsOf = (livestreams: { id: string }[]): string[] => livestreams.map(({ id }) => id).sort()
+const page = (data: Shown[], total_count: number) => ({
+  success: true,
+  data,
+  paging: { total_count, start_offset: 1, end_offset: data.length }
+})
+
+/** A vendor that answers each question for its list so. */
+async function listing(t: Test, answer: (query: URLSearchParams) => unknown) {
+  const { url, requests } = await vendor(t, (request, response) => {
+    const { searchParams } = new URL(request.url ?? '', 'http://vendor')
+    response.end(JSON.stringify(answer(searchParams)))
+  })
+  const provider = providerAt(t, { url, org: randomUUID(), key: 'k' })
+  return { find: () => provider.findRunning(soon()), asked: () => requests.map(({ url }) => url?.split('?')[1]) }
+}
+
+/** One that knows filter and pages, but gives no more than `most` a page. */
+const honest =
+  (all: Shown[], most: number, isCounted = true) =>
+  (query: URLSearchParams): unknown => {
+    const wanted = all.filter(({ status }) => status === query.get('status'))
+    const size = Math.min(most, Number(query.get('per_page')))
+    const from = (Number(query.get('page_no')) - 1) * size
+    const shown = wanted.slice(from, from + size)
+    return isCounted ? page(shown, wanted.length) : { success: true, data: shown }
+  }
+
+const worlds: SimulatorOptions[] = [
+  { contract: 'L1' },
+  { contract: 'L2', lists: 'example' },
+  { contract: 'L2', lists: 'schema' }
+]
+for (const world of worlds) {
+  t.test(`what runs in the account is found, and nothing else: ${JSON.stringify(world)}`, async t => {
+    const simulator = await createSimulator({ liveAfterMs: 0, livestreamId: 'new', ...world })
+    t.teardown(() => simulator.close())
+    const provider = providerAt(t, simulator)
+    t.strictSame(await provider.findRunning(soon()), [], 'an account without livestreams')
+    const live = Array.from({ length: 12 }, () => simulator.startFromBrowser(simulator.addMeeting().id))
+    for (let i = 0; i < 3; i++) simulator.end(simulator.startFromBrowser(simulator.addMeeting().id).id)
+    const found = await provider.findRunning(soon())
+    t.strictSame(idsOf(found), idsOf(live))
+    t.match(found[0], { status: 'LIVE', meeting_id: String })
+  })
+}
+
+t.test('both lists are read to their last page, whatever the vendor takes for a page', async t => {
+  for (const most of [1, 7, 25, 100, 1_000]) {
+    for (const isCounted of [true, false]) {
+      const all = [...runs(most === 1 ? 3 : 9, 'INVOKED'), ...runs(most === 1 ? 5 : 130, 'LIVE'), ...runs(5, 'IDLE')]
+      const { find } = await listing(t, honest(all, most, isCounted))
+      const running = all.filter(({ status }) => status !== 'IDLE')
+      t.strictSame(idsOf(await find()), idsOf(running), `${most} a page, ${isCounted ? '' : 'not '}counted`)
+    }
+  }
+})
+
+t.test('what is INVOKED is asked for first, and two short lists are two calls', async t => {
+  const { find, asked } = await listing(t, honest([...runs(1, 'INVOKED'), ...runs(2, 'LIVE')], 100))
+  t.equal((await find()).length, 3)
+  t.strictSame(asked(), ['status=INVOKED&page_no=1&per_page=100', 'status=LIVE&page_no=1&per_page=100'])
+})
+
+t.test('a full page is followed by another question, also when the count says that it was all', async t => {
+  const all = runs(150, 'LIVE')
+  const { find } = await listing(t, query => {
+    const from = (Number(query.get('page_no')) - 1) * 100
+    const shown = query.get('status') === 'LIVE' ? all.slice(from, from + 100) : []
+    return page(shown, shown.length)
+  })
+  t.equal((await find()).length, 150)
+})
+
+t.test(
+  'a vendor that does not know the filter is filtered here, and one that counts from 1 in vain is read',
+  async t => {
+    const all = [
+      ...runs(2, 'LIVE'),
+      ...runs(1, 'INVOKED'),
+      ...runs(1, 'IDLE'),
+      ...runs(1, 'OFFLINE'),
+      ...runs(1, 'ERRORED')
+    ]
+    const { find } = await listing(t, () => page(all, all.length))
+    t.strictSame(idsOf(await find()), idsOf(all.slice(0, 3)))
+    const empty = await listing(t, () => ({
+      success: true,
+      data: { paging: { total_count: 0, start_offset: 1, end_offset: 0 } }
+    }))
+    t.strictSame(await empty.find(), [])
+  }
+)
+
+t.test('a list that has no end, or shows less than it counts, proves nothing', async t => {
+  const worlds: Record<string, (query: URLSearchParams) => unknown> = {
+    'ever new ones': () => page(runs(100, 'LIVE'), 1_000_000),
+    'ever new ones, not counted': () => ({ success: true, data: runs(3, 'LIVE') }),
+    'the same page again': (
+      (one): (() => unknown) =>
+      () =>
+        page(one, 30)
+    )(runs(10, 'LIVE')),
+    'an empty page before the last': query => page(query.get('page_no') === '1' ? runs(10, 'LIVE') : [], 30),
+    'nothing of many': () => page([], 30),
+    'one that is none': () => ({ success: true, data: null })
+  }
+  for (const [name, answer] of Object.entries(worlds)) {
+    const { find, asked } = await listing(t, answer)
+    t.equal((await failureOf(find())).type, 'upstream_malformed', name)
+    t.ok(asked().length <= 20, `${name}: ${asked().length} calls`)
+  }
+})
