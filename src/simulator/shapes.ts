@@ -6,6 +6,7 @@ import {
   liveSeconds,
   type Run,
   runChangedAt,
+  runningRun,
   type Status,
   wentLiveAt
 } from './livestream.ts'
@@ -32,6 +33,8 @@ export interface SimulatedLivestream {
   meeting_id: string | null
   status: Status
   stream_key: string
+  /** Its run has been stopped, and goes on for a while (`stoppingForMs`). */
+  stopping: boolean
   /** How many runs it had: two, where one was asked for, is the mistake a gateway must not make. */
   starts: number
   sessions: LivestreamSession[]
@@ -116,6 +119,7 @@ export function truth(world: World, livestream: Livestream): SimulatedLivestream
     meeting_id: livestream.meetingId,
     status: world.status(livestream),
     stream_key: livestream.streamKey,
+    stopping: runningRun(livestream, world.now())?.stoppedAt != null,
     starts: livestream.runs.length,
     sessions: livestream.runs.map(run => sessionL2(world, run))
   }

@@ -10,12 +10,13 @@ export const settleMs = 12_000
  * How late a vendor may still do what was asked for, when nobody waits for it any more. Two looks 5 s apart must find it: half of
  * that, so that a slow machine doesn't matter.
  */
-const latestMs = deadlineMs + 1_500
+const latestAfter = (deadline: number): number => deadline + 1_500
+const latestMs = latestAfter(deadlineMs)
 
 /** One way in which the vendor may take a start or a stop; `soon` holds it open within the deadline. */
-export function mutationFault(dice: Dice): Fault {
+export function mutationFault(dice: Dice, deadline = deadlineMs): Fault {
   const soon = dice.between(20, 300)
-  const late = dice.between(deadlineMs + 100, latestMs)
+  const late = dice.between(deadline + 100, latestAfter(deadline))
   return dice.pick<Fault>([
     { delayMs: soon },
     { delayMs: soon, afterWork: true },

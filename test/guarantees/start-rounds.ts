@@ -18,7 +18,7 @@ export interface RoundOptions {
 }
 
 /** What a caller was told in the end. */
-interface Told {
+export interface Told {
   status: number
   /** Of the livestream. */
   id?: string
@@ -84,7 +84,7 @@ async function startAndStop(
  * Asks as a careful client would. With a key: the same request until it has a final answer. Without: after an unclear answer it
  * looks whether the meeting is live, or just starts again; each of those starts has a name of its own, to be told apart at the vendor.
  */
-async function startUntilTold(
+export async function startUntilTold(
   campaign: Campaign,
   world: World,
   meeting: string,
@@ -121,9 +121,11 @@ async function startUntilTold(
   return { status: 0 }
 }
 
-/** Waits until no operation is open any more. */
-export async function allSettled({ operations, broken }: Campaign): Promise<void> {
-  await until(async () => (await operations.unsettled()).length === 0, withinMs).catch(() => {
+/** Waits until no operation is open any more, of one meeting or of all. */
+export async function allSettled({ operations, broken }: Campaign, meeting?: string): Promise<void> {
+  const open = async () =>
+    (await operations.unsettled()).filter(one => meeting === undefined || one.meetingId === meeting)
+  await until(async () => (await open()).length === 0, withinMs).catch(() => {
     broken.push('an operation stays open')
   })
 }

@@ -6,8 +6,15 @@ import { lookFault, mutationFault, on } from './campaign-faults.ts'
 import { Dice } from './dice.ts'
 
 /** When, in the course of a start, the stop is sent. */
-const moments = ['with it', 'during its look', 'during its call', 'after it', 'while it is settled', 'later'] as const
-type Moment = (typeof moments)[number]
+export const moments = [
+  'with it',
+  'during its look',
+  'during its call',
+  'after it',
+  'while it is settled',
+  'later'
+] as const
+export type Moment = (typeof moments)[number]
 
 export interface Clients {
   /** Starts take turns, so that the machine keeps up; a stop must not wait. */
@@ -75,7 +82,7 @@ export async function stopDuringStart(
 }
 
 /** Until the moment has come, or is over. */
-async function comes(
+export async function comes(
   moment: Moment,
   world: World,
   meeting: string,
@@ -113,12 +120,12 @@ async function reached(
 }
 
 /** Only who is told that nothing was stopped has to ask again. */
-function isToBeSentAgain(reply: Reply): boolean {
+export function isToBeSentAgain(reply: Reply): boolean {
   const { outcome } = reply.json().error ?? {}
   return reply.statusCode >= 500 && (outcome === 'not_sent' || outcome === 'failed')
 }
 
-function isDone({ statusCode }: Reply): boolean {
+export function isDone({ statusCode }: Reply): boolean {
   return statusCode === 200 || statusCode === 404
 }
 

@@ -60,6 +60,7 @@ t.test('stoppingForMs shows a run that was stopped as LIVE, everywhere, until it
   const { simulator, clock, call, started } = await simulate(t, { stoppingForMs: 5_000 })
   const { meeting, livestream } = await started()
   clock.pass(10_000)
+  t.match(simulator.livestreams(), [{ status: 'LIVE', stopping: false }])
   t.equal((await call(...stop(meeting))).status, 200)
   clock.pass(4_999)
   const reads = async () => {
@@ -81,9 +82,10 @@ t.test('stoppingForMs shows a run that was stopped as LIVE, everywhere, until it
   }
   const going = { active: 'LIVE', one: 'LIVE', stopped: null, listed: 1, session: 200, people: 200 }
   t.strictSame(await reads(), going)
-  t.match(simulator.livestreams(), [{ status: 'LIVE', sessions: [{ stopped_time: null }] }])
+  t.match(simulator.livestreams(), [{ status: 'LIVE', stopping: true, sessions: [{ stopped_time: null }] }])
   clock.pass(1)
   const stopped = '2026-01-05T10:00:15.000Z'
+  t.match(simulator.livestreams(), [{ status: 'IDLE', stopping: false }])
   t.strictSame(await reads(), { active: 404, one: 'IDLE', stopped, listed: 0, session: 404, people: 404 })
   clock.pass(60_000)
   t.match((await call('GET', '/sessions')).json.data.sessions, [{ status: 'ENDED', ended_at: stopped }])
