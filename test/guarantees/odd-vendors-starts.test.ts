@@ -1,12 +1,12 @@
 /**
  * What programs met at the real vendors, and starts with faults under each of it: 100 for each switch in a normal run, and a few under
- * combinations in which every two values of two switches meet. `LIVEGATE_SWITCH_STARTS=1000` has 1,000 under each value.
- * Prints its seed; `LIVEGATE_SEED=<seed>` makes the same choices again.
+ * combinations in which every two values of two switches meet. A campaign has 1,000 under each value.
  */
 import t from 'tap'
 import { client } from '../support/gateway.ts'
+import { printSeed } from '../support/seeds.ts'
 import { inSlots } from './campaign.ts'
-import { seed, slowestMs } from './dice.ts'
+import { slowestMs } from './dice.ts'
 import { runOddRounds } from './odd-starts.ts'
 import { counts, openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
 
@@ -19,7 +19,7 @@ const starts = plans.reduce((sum, { meetings, rounds }) => sum + meetings * roun
 
 t.setTimeout(Math.max(...plans.map(({ rounds }) => rounds)) * slowestMs)
 t.test(`${starts} starts at ${plans.length} odd vendors: none doubled, none lost, every answer true`, async t => {
-  t.comment(`LIVEGATE_SEED=${seed}`)
+  printSeed(t)
   const campaign = await openOdd(t, plans, deadlineMs)
   const call = inSlots(client(campaign.gateway.url, campaign.authorization))
   await runOddRounds(campaign, call, deadlineMs)

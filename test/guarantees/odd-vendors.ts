@@ -9,11 +9,12 @@ import { meetingsIn } from '../../src/store/meetings.ts'
 import { operationsIn } from '../../src/store/operations.ts'
 import { openUpstream } from '../../src/upstream/open-upstream.ts'
 import { accountOf } from '../support/account.ts'
+import { countOf, inFull } from '../support/campaigns.ts'
 import { addKey, addTenant, configFor, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { answers, type Campaign, type World } from './campaign.ts'
 import { settleMs } from './campaign-faults.ts'
-import { Dice, wanted } from './dice.ts'
+import { Dice } from './dice.ts'
 import { inMemory } from './in-memory.ts'
 import { pairwise } from './pairwise.ts'
 
@@ -58,8 +59,8 @@ export const pairs: SimulatorOptions[] = pairwise(factors, isPossible).map(({ re
 
 /** How much is asked of the vendors: of each value of a switch in a campaign, of each switch in a normal run. */
 export const counts = {
-  starts: (values: number): number => wanted('LIVEGATE_SWITCH_STARTS', Math.ceil(100 / values)),
-  stops: (values: number): number => wanted('LIVEGATE_SWITCH_STOPS', Math.ceil(12 / values))
+  starts: (values: number): number => (inFull ? countOf('oddStarts') : Math.ceil(countOf('oddStarts') / values)),
+  stops: (values: number): number => (inFull ? countOf('oddStops') : Math.ceil(countOf('oddStops') / values))
 }
 
 /** A vendor, and what is wanted of it. */

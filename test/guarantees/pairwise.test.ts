@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import t from 'tap'
+import fc from '../support/properties.ts'
 import { pairwise } from './pairwise.ts'
 
 t.test('two factors meet in each of their combinations', async t => {
