@@ -49,6 +49,8 @@ export interface Parts {
   logger: FastifyBaseLogger
   clock: Clock
   ending: AbortSignal
+  /** Else the recorder's own. */
+  writeWithinMs?: number
 }
 
 /** The services that routes are given, each made of what it needs and nothing else. */
@@ -62,7 +64,8 @@ export function services({
   config,
   logger: log,
   clock,
-  ending
+  ending,
+  ...recording
 }: Parts) {
   const { engine } = store
   const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
@@ -113,7 +116,7 @@ export function services({
     settleMs
   })
   const settleLater = openOperations.add.bind(openOperations)
-  const recorded = recorder({ ...shared, repair, settleLater, forget, log })
+  const recorded = recorder({ ...shared, ...recording, repair, settleLater, forget, log })
   const acting = {
     ...shared,
     settle,
