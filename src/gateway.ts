@@ -39,6 +39,8 @@ export interface GatewayOptions {
   upstreamCa?: string
   /** Vendor accounts beside the configured ones or instead of them, by the name that their meetings carry. */
   upstreams?: Upstreams
+  /** How long the record of a mutation may take to be written, where nobody waits for an answer within a second (a test). */
+  writeWithinMs?: number
 }
 
 /** Changes made by other processes (a revoked key) act within this time. */
@@ -55,7 +57,8 @@ export async function startGateway({
   logger,
   clock = systemClock,
   upstreamCa,
-  upstreams: others = new Map()
+  upstreams: others = new Map(),
+  writeWithinMs
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   const lock = await takeServeLock(storeFile, shutdownMs, () => {
@@ -128,7 +131,8 @@ export async function startGateway({
       config,
       logger,
       clock,
-      ending: ending.signal
+      ending: ending.signal,
+      ...(writeWithinMs !== undefined && { writeWithinMs })
     })
     opened.push(() => openOperations.close())
     for (const operation of left) openOperations.add(operation)

@@ -43,6 +43,7 @@ t.test(
     const clock = manualClock()
     const world = await gateway(inMemory(t), {
       clock,
+      slowDisk: true,
       simulator: { quota: '12/3,3', now: clock.now, liveAfterMs: 0 },
       quota: { calls: 12, seconds: 3 },
       config: { ...limits, deadlineMs: 60_000 }
