@@ -96,7 +96,7 @@ export function startOnce(deps: StartDeps): StartOnce {
         livestreamId: livestream.id,
         data: withoutKey(livestream),
         streamKeyRevealed: revealsKey(shownTo(caller, livestream)),
-        statements: livestreams.observed(owner, withoutKey(livestream), clock.now(), { outcome: true })
+        statements: livestreams.observed(owner, withoutKey(livestream), clock.now())
       }
     }
   }
