@@ -1,24 +1,25 @@
 /**
  * What programs met at the real vendors, and a stop at any moment of a start with faults under each of it: 12 for each switch in a
- * normal run, and one under each combination in which every two values of two switches meet. `LIVEGATE_SWITCH_STOPS=72` has 72 under
- * each value. Prints its seed; `LIVEGATE_SEED=<seed>` makes the same choices again.
+ * normal run, 72 for each of its values in a campaign (`campaigns.ts`), and one under each combination in which every two values of two
+ * switches meet.
  */
 import t from 'tap'
 import { client } from '../support/gateway.ts'
+import { printSeed } from '../support/seeds.ts'
 import { inSlots } from './campaign.ts'
 import { deadlineMs } from './campaign-faults.ts'
-import { seed, slowestMs } from './dice.ts'
+import { slowestMs } from './dice.ts'
 import { stopInAll } from './odd-stops.ts'
-import { counts, openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
+import { openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
 
-const each = planEach(counts.stops, 72)
+const each = planEach('oddStops', 72)
 const together = pairs.map((answers): Plan => ({ answers, meetings: 1, rounds: 1 }))
 const plans = [...each, ...together]
 const stops = plans.reduce((sum, { meetings }) => sum + meetings, 0)
 
 t.setTimeout(slowestMs)
 t.test(`${stops} stops at ${plans.length} odd vendors: nothing goes on, and every answer is true`, async t => {
-  t.comment(`LIVEGATE_SEED=${seed}`)
+  printSeed(t)
   const campaign = await openOdd(t, plans, deadlineMs)
   const call = client(campaign.gateway.url, campaign.authorization)
   await stopInAll(campaign, { start: inSlots(call), stop: call })

@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import t from 'tap'
+import fc from '../support/properties.ts'
 import { pairwise } from './pairwise.ts'
 
 t.test('two factors meet in each of their combinations', async t => {
@@ -23,7 +23,7 @@ t.test('every two values meet, in far fewer rows than there are combinations', a
     if (rows.some(row => Object.keys(row).length !== names.length)) throw new Error('a row is not complete')
     return rows.length <= most * next * 3
   })
-  t.doesNotThrow(() => fc.assert(property, { seed: 14, numRuns: 100 }))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 100 }))
 })
 
 t.test('what is not allowed stands in no row, and everything else meets all the same', async t => {
