@@ -10,11 +10,13 @@ import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
 import { addressReader } from './http/client-address.ts'
 import { dropBodies } from './http/dropped-body.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
+import { freshlyAllowed } from './http/freshly-allowed.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
 import { withoutLastSlash } from './http/last-slash.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
 import { type OwnershipDeps, ownership } from './http/ownership.ts'
 import { type LimitOptions, limits } from './http/rate-limit.ts'
+import { refusedStops } from './http/refused-stops.ts'
 import { decorateRequests, plainId } from './http/request.ts'
 import { fromSecondMount } from './http/second-mount.ts'
 import { security } from './http/security.ts'
@@ -160,7 +162,9 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     authenticate(scope, known)
     refuseUnknown(scope)
     ownership(scope, deps)
+    refusedStops(scope, limit)
     idempotency(scope, deps)
+    freshlyAllowed(scope, deps)
     notFound(scope)
     routes(scope)
   }

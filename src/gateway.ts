@@ -39,6 +39,8 @@ export interface GatewayOptions {
   upstreamCa?: string
   /** Vendor accounts beside the configured ones or instead of them, by the name that their meetings carry. */
   upstreams?: Upstreams
+  /** How long the record of a mutation may take to be written, where nobody waits for an answer within a second (a test). */
+  writeWithinMs?: number
 }
 
 /** Changes made by other processes (a revoked key) act within this time. */
@@ -55,7 +57,8 @@ export async function startGateway({
   logger,
   clock = systemClock,
   upstreamCa,
-  upstreams: others = new Map()
+  upstreams: others = new Map(),
+  writeWithinMs
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   const lock = await takeServeLock(storeFile, shutdownMs, () => {
@@ -84,7 +87,7 @@ export async function startGateway({
     for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
     await audited.checkpointer.start()
     opened.push(() => audited.checkpointer.close())
-    const directory = await openDirectory(store, clock.now)
+    const directory = await openDirectory(store, clock)
 
     const ending = new AbortController()
     const state = { ready: false, draining: false, auditTrouble: false }
@@ -128,7 +131,8 @@ export async function startGateway({
       config,
       logger,
       clock,
-      ending: ending.signal
+      ending: ending.signal,
+      ...(writeWithinMs !== undefined && { writeWithinMs })
     })
     opened.push(() => openOperations.close())
     for (const operation of left) openOperations.add(operation)
@@ -137,7 +141,7 @@ export async function startGateway({
       health: {
         ready: () => state.ready && !state.draining,
         degraded() {
-          const blind = clock.now() - directory.pulledAtMs > blindAfterMs
+          const blind = clock.monotonic() - directory.pulledAtMs > blindAfterMs
           const waits = repairs.waiting > 0 || recorded.late() > 0
           return state.auditTrouble || waits || blind ? ['store'] : []
         },

@@ -17,7 +17,7 @@ export interface TidyDeps {
   /** Null: the audit log is kept for ever. */
   auditRetentionDays: number | null
   log: Log
-  clock: Pick<Clock, 'now'>
+  clock: Clock
 }
 
 const dayMs = 86_400_000
@@ -42,11 +42,18 @@ export async function tidy({ audited, operations, auditRetentionDays, log, clock
   }
 }
 
+/** What is removed does not come back: a clock that is set forward while this process runs makes nothing old enough. */
+function notSetForward(clock: Clock): Clock {
+  const aheadMs = clock.now() - clock.monotonic()
+  return { ...clock, now: () => Math.min(clock.now(), clock.monotonic() + aheadMs) }
+}
+
 /** Tidies every hour. Gives back what ends it. */
 export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes): () => Promise<void> {
   let running = Promise.resolve()
+  const clock = notSetForward(deps.clock)
   const run = (): void => {
-    running = tidy(deps).catch(err =>
+    running = tidy({ ...deps, clock }).catch(err =>
       deps.log.error({ err }, 'what is old could not be removed: tried again in an hour')
     )
   }

@@ -39,6 +39,8 @@ export interface Parts {
   logger: FastifyBaseLogger
   clock: Clock
   ending: AbortSignal
+  /** Else the recorder's own. */
+  writeWithinMs?: number
 }
 
 /** The services that routes are given, each made of what it needs and nothing else. */
@@ -52,7 +54,8 @@ export function services({
   config,
   logger: log,
   clock,
-  ending
+  ending,
+  ...recording
 }: Parts) {
   // Whatever decides over the life of an operation is written in order.
   const engine = { write: repairs.write.bind(repairs) }
@@ -77,7 +80,8 @@ export function services({
     isComing: coming,
     stillAllowed: stillAllowed({ directory, clock }),
     deadlineMs,
-    settleMs
+    settleMs,
+    ...recording
   })
   const { recorded, openOperations, switches, endingRuns } = broadcasts
   const acting = { upstreams, engine, livestreams, directory, recorded, log, settleMs }

@@ -4,7 +4,7 @@ import { keepTidy, type TidyDeps, tidy, watchDisk } from '../src/housekeeping.ts
 import { operationsIn } from '../src/store/operations.ts'
 import { auditedWorld, dayMs } from './audit/store-helper.ts'
 import { operationOf, storeWithTenants } from './store/helper.ts'
-import { manualClock } from './support/clock.ts'
+import { manualClock, steps } from './support/clock.ts'
 import { until } from './support/until.ts'
 
 /** A log that remembers its lines, as `level message`. */
@@ -132,6 +132,30 @@ t.test('it tidies again and again until it is ended, also after it could not', a
   held.resolve()
   await ending
   t.equal(timers(), timersBefore, 'and no other comes')
+})
+
+t.test('a clock that is set makes nothing old enough before its time', async t => {
+  for (const stepMs of steps) {
+    const clock = manualClock()
+    const startedAtMs = clock.now()
+    const before: number[] = []
+    const removeSettled = async (beforeMs: number) => {
+      before.push(beforeMs)
+      return 0
+    }
+    const prune = async (beforeMs: number) => {
+      before.push(beforeMs)
+      return { removed: 0, cutAt: null }
+    }
+    const given = deps({ operations: { removeSettled }, audited: { prune }, auditRetentionDays: 7, clock })
+    const end = keepTidy(given, { firstAfterMs: 1, everyMs: 60_000 })
+    clock.advance(3_600_000)
+    clock.step(stepMs)
+    await until(() => before.length === 2)
+    await end()
+    const expected = startedAtMs + 3_600_000 + Math.min(0, stepMs) - 7 * dayMs
+    t.strictSame(before, [expected, expected], `${stepMs} ms`)
+  }
 })
 
 t.test('little disk space is warned of, and told to who asks', async t => {

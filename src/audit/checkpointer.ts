@@ -18,14 +18,18 @@ export interface CheckpointerOptions {
   /** To where a copy survives what happens to the store. */
   publish(note: StoredNote): Promise<void>
   onTrouble(error: unknown): void
-  clock: Pick<Clock, 'now'>
+  clock: Clock
   everyMs?: number
   everyEvents?: number
 }
 
+/** A clock that has moved so far from the one that nobody sets was set. */
+const steppedMs = 5_000
+
 /**
  * Signs how far the log goes, every 10 s and every 1,000 events, also when nothing happens: so that silence is on record too,
- * and nobody can cut or rewrite more than that without a signature that shows it.
+ * and nobody can cut or rewrite more than that without a signature that shows it. And with the first event after the clock was set:
+ * before and after it, unsigned, would look like hours without a checkpoint.
  */
 export class Checkpointer {
   readonly #options: Required<CheckpointerOptions>
@@ -35,10 +39,13 @@ export class Checkpointer {
   /** What this process has signed last: nobody makes it sign a log that was written again behind its back. */
   #signed: ChainHead | null = null
   #signing: Promise<void> | null = null
+  /** When that was. */
+  #signedAheadMs: number
 
   constructor(options: CheckpointerOptions) {
     this.#options = { everyMs: 10_000, everyEvents: 1_000, ...options }
     this.#signer = options.signer
+    this.#signedAheadMs = this.#aheadMs()
   }
 
   /** The first one covers what an earlier process has left. A full disk is no reason not to start: stops must work. */
@@ -50,9 +57,15 @@ export class Checkpointer {
   /** An event is being written. */
   noticed(): void {
     this.#events += 1
-    if (this.#events < this.#options.everyEvents) return
+    const wasSet = Math.abs(this.#aheadMs() - this.#signedAheadMs) > steppedMs
+    if (this.#events < this.#options.everyEvents && !wasSet) return
     this.#events = 0
     this.#try()
+  }
+
+  /** It stays as it is while nobody sets the clock. */
+  #aheadMs(): number {
+    return this.#options.clock.now() - this.#options.clock.monotonic()
   }
 
   /** Signs now. Those who ask meanwhile share the one under way. Rejects when the store can't be asked or written. */
@@ -87,11 +100,12 @@ export class Checkpointer {
   async #signWith(signer: Signer): Promise<boolean> {
     const { log, head, write, publish, clock } = this.#options
     const place = await head()
-    const timeMs = clock.now()
+    const [timeMs, aheadMs] = [clock.now(), this.#aheadMs()]
     const text = signer.sign(writeHead('checkpoint', log, place, timeMs))
     const note: StoredNote = { kind: 'checkpoint', seq: place.seq, timeMs, note: text }
     if (!(await write(note, signer.publicKey))) return false
     this.#signed = place
+    this.#signedAheadMs = aheadMs
     await publish(note)
     return true
   }

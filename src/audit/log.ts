@@ -154,8 +154,9 @@ export class AuditLog {
     const counted: AuditEvent = {
       ...event,
       count: (before?.count ?? 0) + (event.count ?? 1),
-      start_time: before?.start_time ?? event.start_time ?? event.time,
-      end_time: event.end_time ?? event.time
+      // The clock may have been set back between two of them.
+      start_time: Math.min(before?.start_time ?? event.time, event.start_time ?? event.time),
+      end_time: Math.max(before?.end_time ?? 0, event.end_time ?? event.time)
     }
     this.#counted.set(group, room ? counted : { ...counted, src_endpoint: { name: 'several' }, resources: [] })
   }

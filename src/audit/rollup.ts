@@ -145,7 +145,9 @@ function together(rest: Rest, call: Occurrence): Rest {
   rest.isOneResource &&= uidsOf(worst.subject) === uidsOf(call.subject)
   rest.isOneAddress &&= worst.subject.address === call.subject.address
   rest.count += 1
-  rest.endTimeMs = call.timeMs
+  // The clock may have been set back between two of them.
+  rest.startTimeMs = Math.min(rest.startTimeMs, call.timeMs)
+  rest.endTimeMs = Math.max(rest.endTimeMs, call.timeMs)
   return rest
 }
 

@@ -100,7 +100,8 @@ export class LogVerifier {
       return { seq: firstSeq, why: 'no checkpoint vouches for it, nor for any other event' }
     const { sinceMs, untilMs } = this.#unsigned ?? { sinceMs: 0, untilMs: 0 }
     if (unsigned > maxUnsigned || untilMs - sinceMs > maxUnsignedMs) {
-      return { seq: unsignedSeq, why: `no checkpoint vouches for it, nor for the ${unsigned - 1} after it` }
+      const why = `no checkpoint vouches for it, nor for the ${unsigned - 1} after it`
+      return { seq: unsignedSeq, why, isUnsigned: true }
     }
     const beforeTheCut = this.#heads.filter(({ head }) => head.seq < firstSeq - 1).length
     return { firstSeq, lastSeq, signedSeq, checkpoints, beforeTheCut }

@@ -2,6 +2,7 @@ import { type Check, lineOf } from './doctor/check.ts'
 import { checkAgainstStore } from './doctor/clock.ts'
 import { checkConfiguration } from './doctor/configuration.ts'
 import { checkCredentials } from './doctor/credentials.ts'
+import { checkHabits } from './doctor/habits.ts'
 import { checkDisk, checkStore } from './doctor/store.ts'
 import { checkTenants } from './doctor/tenants.ts'
 import { realWorld, type World } from './doctor/world.ts'
@@ -30,10 +31,11 @@ export async function doctor(io: Io, options: DoctorOptions, world: World = real
 
 async function examineAll(io: Io, { clock }: World): Promise<Check[]> {
   const { checks, store, accounts, deadlineMs, diskFloorMb } = checkConfiguration(io.env)
-  const [inStore, disk, atVendors] = await Promise.all([
+  const [inStore, disk, atVendors, habits] = await Promise.all([
     store && checkStore(io, store),
     store && checkDisk(store.storeFile, diskFloorMb),
-    Promise.all(accounts.map(account => checkCredentials(account, { deadlineMs, clock })))
+    Promise.all(accounts.map(account => checkCredentials(account, { deadlineMs, clock }))),
+    Promise.all(accounts.map(account => (store === null ? [] : checkHabits(account, store.auditKeys.dataDir, clock))))
   ])
   const seen = inStore?.seen ?? null
   return [
@@ -43,6 +45,7 @@ async function examineAll(io: Io, { clock }: World): Promise<Check[]> {
     // Without any upstream that is the one mistake, and is said already.
     ...(accounts.length === 0 ? [] : checkTenants(accounts, seen)),
     ...checkAgainstStore(seen?.newestEventMs ?? null, clock.now()),
-    ...atVendors.flat()
+    ...atVendors.flat(),
+    ...habits.flat()
   ]
 }

@@ -23,6 +23,7 @@ async function describedApp(): Promise<FastifyInstance> {
       livestream: nothing,
       run: nothing,
       session: nothing,
+      remembered: { meeting: () => undefined, livestream: () => undefined },
       forget() {},
       pull: nothing,
       pulledAtMs: 0

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readStoreConfig } from '../config.ts'
-import { readRecord, type UpstreamRecord } from '../upstream/record.ts'
+import { inWords } from '../upstream/habits.ts'
+import { habitsBefore, readRecord, type UpstreamRecord } from '../upstream/record.ts'
 import { type Io, type JsonOption, print, table, when } from './io.ts'
 
 /** A running gateway writes at least so often while it is asked something. */
@@ -20,6 +21,8 @@ export async function showUpstreams(io: Io, options: JsonOption): Promise<void> 
   print(io, options, shown, records.map(record => text(record, nowMs)).join('\n\n') || empty)
 }
 
+const unknown = { refusesSecondStart: false, failsForMs: 0 }
+
 async function readAll(folder: string): Promise<UpstreamRecord[]> {
   const names = await readdir(folder).catch(() => [])
   const files = names.filter(name => /^upstream-.+\.json$/.test(name)).sort()
@@ -28,7 +31,8 @@ async function readAll(folder: string): Promise<UpstreamRecord[]> {
 }
 
 function shownOf({ atMs, windowMs, pausedForMs, loweredTo, ...record }: UpstreamRecord, nowMs: number) {
-  const { upstream, quota, used, left, breaker } = record
+  const { upstream, quota, used, left, breaker, habits } = record
+  const ways = habitsBefore({ atMs, ...(habits && { habits }) }, nowMs)
   return {
     upstream,
     observed_at: new Date(atMs).toISOString(),
@@ -38,7 +42,9 @@ function shownOf({ atMs, windowMs, pausedForMs, loweredTo, ...record }: Upstream
     used,
     left,
     paused_seconds: Math.max(0, Math.ceil((pausedForMs - (nowMs - atMs)) / 1_000)),
-    breaker
+    breaker,
+    refuses_second_start: ways?.refusesSecondStart ?? false,
+    fails_when_nothing_is_live: (ways?.failsForMs ?? 0) > 0
   }
 }
 
@@ -56,6 +62,8 @@ function text(record: UpstreamRecord, nowMs: number): string {
     `left       ${left.read} for reads, ${left.mutation} for starts and other changes, ${left.stop} for stops`,
     `vendor     ${paused_seconds > 0 ? `asks for a pause of ${paused_seconds} s` : 'asks for no pause'}; breaker ${breaker}`
   ]
+  const ways = inWords(habitsBefore(record, nowMs) ?? unknown)
+  if (ways.length > 0) lines.push(`ways       ${ways.join('; ')}`)
   const rows = record.tenants.map(({ tenantId, reads, mutations, stops }) =>
     [tenantId, reads, mutations, stops].map(String)
   )

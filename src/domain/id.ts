@@ -11,6 +11,13 @@ export function isVendorId(text: string): boolean {
   return matcher.test(text)
 }
 
+const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
+
+/** As a vendor would write it, for an id that it is yet to be asked for: a UUID in lower case, any other id as it is. */
+export function likelySpelling(id: string): string {
+  return uuid.test(id) ? id.toLowerCase() : id
+}
+
 export const MeetingId = Type.String({
   pattern: vendorIdPattern,
   maxLength: 64,

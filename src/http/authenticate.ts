@@ -40,7 +40,7 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
     busy.enter(request, reply)
     await limits.tenant(request, reply)
-    if (!stopping && clock.now() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()
+    if (!stopping && clock.monotonic() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()
     // Suspending ends what a tenant can begin, not its way to end it.
     if (tenant.suspended && !stopping) throw new TenantSuspended()
     checkScope(request, key)

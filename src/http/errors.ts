@@ -44,11 +44,18 @@ export function notFound(
 
 /** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.send(refusal(error, request, reply))
+}
+
+/** Makes the answer one that says what went wrong, and gives the body of it. */
+export function refusal(error: unknown, request: FastifyRequest, reply: FastifyReply): object {
   const operation = request.routeOptions.schema?.operationId
   const failure = explain(error, operation)
   const { status, type, retryAfterSeconds } = failure
   const outcome = failure.outcome ?? outcomeOf(failure, request)
-  const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome }
+  const { upstreamStatus: upstream_status, upstreamReason: upstream_reason } = failure
+  const vendor = upstream_status === undefined ? {} : { upstream_status, upstream_reason }
+  const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome, ...vendor }
   // What strangers can do as often as they like must not fill the log.
   const level = status === 401 || status === 429 ? 'debug' : 'info'
   // An operation that a vendor does not have is nobody's failure.
@@ -60,8 +67,8 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   // Not Basic: a browser would open its own dialog over a page that asks with fetch. Pages for people ask for Basic themselves.
   if (status === 401 && !reply.hasHeader('www-authenticate'))
     reply.header('www-authenticate', 'Bearer realm="livegate"')
-  const body = failureBody(failure, request.id, outcome)
-  return reply.code(status).header('x-request-id', request.id).send({ success: false, error: body })
+  reply.code(status).header('x-request-id', request.id)
+  return { success: false, error: failureBody(failure, request.id, outcome) }
 }
 
 /** Every 5xx of a mutation says whether it happened: what failed before it was recorded was not sent. */
@@ -103,7 +110,8 @@ const frameworkFailures: Record<string, FailureClass> = {
   [handlerTimeout]: StoreUnavailable
 }
 
-function explain(error: unknown, operationId: string | undefined): Failure {
+/** The failure of the catalogue that it is. */
+export function explain(error: unknown, operationId?: string): Failure {
   if (error instanceof Failure) return error
   if (!(error instanceof Error)) return new Internal({ cause: error })
   const { validation, validationContext, code, statusCode } = error as FastifyError

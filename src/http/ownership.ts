@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { LivestreamNotFound, LivestreamSessionNotFound, MeetingNotFound, SessionNotFound } from '../domain/failures.ts'
+import { likelySpelling } from '../domain/id.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import { isScope } from '../domain/scope.ts'
@@ -30,7 +31,8 @@ export interface OwnershipDeps {
 
 /**
  * The walls between tenants. Every id of a path is looked up before the handler runs, by the path itself and not by a
- * declaration that could be forgotten; somebody else's answers exactly like one that doesn't exist.
+ * declaration that could be forgotten; somebody else's answers exactly like one that doesn't exist. From here on the path has
+ * each id as the vendor wrote it, for vendor, caches, record and fingerprint: a UUID may have come in another case.
  */
 export function ownership(app: FastifyInstance, { directory, adopt }: OwnershipDeps): void {
   app.addHook('onRoute', ({ url, config }) => {
@@ -48,27 +50,33 @@ export function ownership(app: FastifyInstance, { directory, adopt }: OwnershipD
     const urgent = request.routeOptions.config.rule?.limit === 'never'
     if (meetingId !== undefined) {
       const meeting =
-        (await directory.meeting(tenantId, meetingId)) ?? (await adopt.meeting(tenantId, meetingId, urgent))
+        (await directory.meeting(tenantId, meetingId)) ??
+        (await adopt.meeting(tenantId, likelySpelling(meetingId), urgent))
       if (meeting === null) throw new MeetingNotFound()
       request.meeting = meeting
+      params.meeting_id = meeting.id
     }
     if (livestreamId !== undefined) {
       const livestream =
-        (await directory.livestream(tenantId, livestreamId)) ?? (await adopt.livestream(tenantId, livestreamId, urgent))
+        (await directory.livestream(tenantId, livestreamId)) ??
+        (await adopt.livestream(tenantId, likelySpelling(livestreamId), urgent))
       if (livestream === null) throw new LivestreamNotFound()
       request.livestream = livestream
+      params.livestream_id = livestream.id
     }
     if (params.livestream_session_id !== undefined) {
       const run = await directory.run(tenantId, params.livestream_session_id)
       const livestream = run && (await directory.livestream(tenantId, run.livestreamId))
-      if (livestream === null) throw new LivestreamSessionNotFound()
+      if (run === null || livestream === null) throw new LivestreamSessionNotFound()
       request.livestream = livestream
+      params.livestream_session_id = run.id
     }
     if (params.session_id !== undefined) {
       const session = await directory.session(tenantId, params.session_id)
       const meeting = session && (await directory.meeting(tenantId, session.meetingId))
-      if (meeting === null) throw new SessionNotFound()
+      if (session === null || meeting === null) throw new SessionNotFound()
       request.meeting = meeting
+      params.session_id = session.id
     }
   })
 }

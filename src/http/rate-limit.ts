@@ -32,6 +32,8 @@ export interface Limits {
   tenant(request: FastifyRequest, reply: FastifyReply): Promise<unknown>
   /** Counts a write that has happened, whatever is left: never refuses. */
   spendWrite(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts a write. */
+  write(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** Counts nothing and sets nothing. */
   left(request: FastifyRequest): Promise<{ read: Left; write: Left }>
 }
@@ -63,6 +65,7 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
       if (rule === 'never') return tell(name, classes[name], limit, request, reply, { increment: false })
       return count(name, classes[name], limit, request, reply)
     },
+    write: (request, reply) => count('write', classes.write, limitOf(request.caller.tenant, 'write'), request, reply),
     async spendWrite(request, reply) {
       await tell('write', classes.write, limitOf(request.caller.tenant, 'write'), request, reply)
     },

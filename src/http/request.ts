@@ -21,6 +21,8 @@ declare module 'fastify' {
     meeting: OwnedMeeting
     /** The livestream of the path, proved to be the caller's; in routes with `:livestream_id`, or the `:livestream_session_id` of one. */
     livestream: OwnedLivestream
+    /** True from where caller, meeting and livestream are proved. */
+    admitted: boolean
     /** The id of the key that was shown, valid or not. */
     keyId: string | null
     /** Of the credential that was shown. */
@@ -52,5 +54,5 @@ export function plainId(header: string | string[] | undefined): string | null {
 export function decorateRequests(app: FastifyInstance): void {
   for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
     app.decorateRequest(fact, null)
-  for (const flag of ['recorded', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
+  for (const flag of ['admitted', 'recorded', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
 }

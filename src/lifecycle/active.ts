@@ -16,6 +16,8 @@ export interface Sight {
   livestream: LivestreamWithKey | null
   /** It was stopped a moment ago, and is still shown. */
   isEnding: boolean
+  /** That it is the one that was stopped is likely, and not proved: the vendor tells neither session nor time. */
+  isUnclear: boolean
   /** That nothing runs is what the lists say, of a vendor that may begin a second run: before a start two such looks must agree. */
   isWeak: boolean
 }
@@ -55,12 +57,18 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     // A vendor might show the last run as the active one: over is over.
     if (found === null || isOver(found.status)) {
       if (found !== null) await remember(provider, meeting, found, signal)
-      return { livestream: null, isEnding: false, isWeak: byLists && !upstream.habits.refusesSecondStart }
+      return {
+        livestream: null,
+        isEnding: false,
+        isUnclear: false,
+        isWeak: byLists && !upstream.habits.refusesSecondStart
+      }
     }
-    if (await endingRuns.isEnding(meeting, found, provider, signal)) {
-      return { livestream: { ...found, meeting_id: meeting.id }, isEnding: true, isWeak: false }
-    }
-    return { livestream: await remember(provider, meeting, found, signal), isEnding: false, isWeak: false }
+    const isEnding = await endingRuns.isEnding(meeting, found, provider, signal)
+    const livestream = isEnding
+      ? { ...found, meeting_id: meeting.id }
+      : await remember(provider, meeting, found, signal)
+    return { livestream, isEnding: isEnding !== false, isUnclear: isEnding === 'maybe', isWeak: false }
   }
 
   /** `byLists`: `active-livestream` says nothing, and the lists have been read instead. */

@@ -52,6 +52,8 @@ export interface BroadcastingDeps {
   deadlineMs: number
   settleMs: number
   readTtlMs: number
+  /** How long the record of a mutation may take. */
+  writeWithinMs?: number
 }
 
 /** How meetings are started and stopped, and what is known of what runs in them. */

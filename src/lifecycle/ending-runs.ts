@@ -76,15 +76,15 @@ export class EndingRuns {
   }
 
   /**
-   * Whether this livestream, which the vendor shows as running, shows the run that was stopped. Asks by id at most once for all
-   * who look at the same time.
+   * Whether this livestream, which the vendor shows as running, shows the run that was stopped: `maybe` where nothing tells. Asks by
+   * id at most once for all who look at the same time.
    */
   async isEnding(
     meeting: OwnedMeeting,
     shown: Pick<Livestream, 'id'>,
     provider: Provider,
     signal: AbortSignal
-  ): Promise<boolean> {
+  ): Promise<boolean | 'maybe'> {
     const stop = this.#stops.get(meeting.id)
     if (stop === undefined) return false
     const verdict = await this.#verdictOn(stop, shown.id, provider, signal)
@@ -97,7 +97,7 @@ export class EndingRuns {
     if (this.#ageMs(stop) < this.#limitMs(verdict)) {
       if (!stop.isFollowed) this.#lookAfter(this.#deps.settleMs - this.#ageMs(stop), meeting, stop)
       stop.isFollowed = true
-      return true
+      return verdict === 'maybe' ? 'maybe' : true
     }
     this.#goesOn(meeting, stop, verdict)
     return false

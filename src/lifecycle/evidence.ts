@@ -12,18 +12,19 @@ export interface EvidenceDeps {
 
 /**
  * What the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
- * be used again, so that only the times of a livestream's runs tell an older one. @param sentAtMs by the vendor's clock
+ * be used again, so that only the times of a livestream's runs tell an older one. `unclear`: what is shown may be the run before, which
+ * was stopped, or the new one. @param sentAtMs by the vendor's clock
  */
 export type FindStarted = (
   meeting: OwnedMeeting,
   sentAtMs: number,
   signal: AbortSignal
-) => Promise<LivestreamWithKey | null>
+) => Promise<LivestreamWithKey | 'unclear' | null>
 
 export function findStarted({ upstreams, livestreams, whatRuns }: EvidenceDeps): FindStarted {
   return async (meeting, sentAtMs, signal) => {
     // Nothing was live when the start was sent: what is now has begun since.
-    const { livestream: active, isEnding } = await whatRuns(meeting, 'mutation', signal)
+    const { livestream: active, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
     if (active !== null && !isEnding) return active
     const provider = providerOf(upstreams, meeting, 'mutation')
     const runs = await provider.findRuns(meeting.id, signal)
@@ -34,7 +35,8 @@ export function findStarted({ upstreams, livestreams, whatRuns }: EvidenceDeps):
       if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) runs.push(found)
     }
     const began = runs.find(run => (isRunning(run.livestream.status) && !isEnding) || beganSince(run, sentAtMs))
-    return began === undefined ? null : { ...began.livestream, meeting_id: meeting.id }
+    if (began === undefined) return isUnclear ? 'unclear' : null
+    return { ...began.livestream, meeting_id: meeting.id }
   }
 }
 

@@ -13,7 +13,7 @@ import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Directory } from '../store/directory.ts'
 import type { Livestreams } from '../store/livestreams.ts'
-import type { LivestreamWish, Upstreams } from '../upstream/provider.ts'
+import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../upstream/provider.ts'
 import { isKnownHere, type Sight, upstreamOf, type WhatRuns } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
 import type { EndingRuns } from './ending-runs.ts'
@@ -55,7 +55,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
     if (!('refused' in first)) return first
     const look = await lookAfter(first.refused, meeting, wait)
     if ('livestream' in look || 'error' in look) return look
-    const mayBeTriedAgain = isDefinite(first.refused) && (await pauseFor(secondTryAfterMs, wait, clock))
+    const mayBeTriedAgain = isDefiniteRefusal(first.refused) && (await pauseFor(secondTryAfterMs, wait, clock))
     if (!mayBeTriedAgain) return refusedWith(first.refused, look.nothing, meeting, wait)
     try {
       await again()
@@ -119,7 +119,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
     meeting: OwnedMeeting,
     { signal }: StartWait
   ): Promise<StartOutcome> {
-    if (isDefinite(refused) && (isEnding || endingRuns.isRecent(meeting))) {
+    if (isDefiniteRefusal(refused) && (isEnding || endingRuns.isRecent(meeting))) {
       return { error: stillStopping(refused), nothingCame: true }
     }
     const reason = refused.upstreamStatus === 403 ? await whyForbidden(meeting, signal).catch(() => null) : null
@@ -142,11 +142,6 @@ export function sendStart(deps: SendStartDeps): SendStart {
 function isRefusal(error: Failure): boolean {
   if (isOneOf(error, InvalidInput) || error.outcome === 'unknown') return false
   return error.status < 500 || isOneOf(error, UpstreamRefused)
-}
-
-/** The vendor's own no to this moment: nothing was begun by it. */
-function isDefinite(error: Failure): boolean {
-  return isOneOf(error, LiveElsewhere) || (isOneOf(error, UpstreamRefused) && error.upstreamStatus === 400)
 }
 
 /** The answer to a start names no livestream (contract section 4.3), but the caller knows what it asked for. */

@@ -50,6 +50,10 @@ export function startSettler({ ends, findStarted, clock, deadline, deadlineMs }:
     const lookedAtMs = clock.monotonic()
     const isLate = lookedAtMs - look.sentAtMs >= deadlineMs
     const found = await findStarted(meetingOf(start), start.vendorAtMs ?? start.sentAtMs, deadline())
+    if (found === 'unclear') {
+      look.nothingAtMs = null
+      return false
+    }
     if (found !== null) return end(start, doneWith(found), found)
     // What was sent may still be under way to the vendor.
     if (!isLate) return false

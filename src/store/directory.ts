@@ -1,4 +1,5 @@
 import type { ApiKey } from '../domain/api-key.ts'
+import type { Clock } from '../domain/clock.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { OwnedRun, OwnedSession } from '../domain/session.ts'
@@ -25,18 +26,20 @@ export interface Directory {
   /** Runs and sessions that were shown to the tenant; whose livestream or meeting it is now, is for the two above to say. */
   run(tenantId: string, id: string): Promise<OwnedRun | null>
   session(tenantId: string, id: string): Promise<OwnedSession | null>
+  /** Whose it is as far as memory knows: undefined when it doesn't. By the id as the vendor wrote it; asks nobody. */
+  readonly remembered: Record<'meeting' | 'livestream', (id: string) => string | undefined>
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void
   /** Brings what has changed before this call. Calls that wait for the one under way share the next. */
   pull(): Promise<void>
-  /** When the store was last read, epoch ms: after a minute without, revoked keys could live on. */
+  /** When the store was last read, on the monotonic clock: after a minute without, revoked keys could live on. */
   readonly pulledAtMs: number
 }
 
 const maxOwnedIds = 50_000
 
 /** @throws StoreError when the store can't be read: a gateway that knows no keys must not start */
-export async function openDirectory(store: Store, now: () => number): Promise<Directory> {
+export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'monotonic'>): Promise<Directory> {
   const stored = {
     tenants: tenantsIn(store),
     keys: apiKeysIn(store),
@@ -54,12 +57,12 @@ export async function openDirectory(store: Store, now: () => number): Promise<Di
   // What is in the store before the start is read when it is asked for: only later changes are followed.
   const revision = { tenants: 0, keys: 0, meetings: await currentRevision(store), livestreams: 0 }
   revision.livestreams = revision.meetings
-  let pulledAtMs = 0
+  let pulledAtMs = Number.NEGATIVE_INFINITY
   let pulling: Promise<void> | null = null
   let next: Promise<void> | null = null
 
   async function pull(): Promise<void> {
-    const startedAtMs = now()
+    const startedAtMs = monotonic()
     const [changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
       stored.tenants.changedSince(revision.tenants),
       stored.keys.changedSince(revision.keys),
@@ -84,6 +87,10 @@ export async function openDirectory(store: Store, now: () => number): Promise<Di
     livestream: (tenantId, id) => livestreams.find(tenantId, id),
     run: (tenantId, id) => runs.find(tenantId, id),
     session: (tenantId, id) => meetingSessions.find(tenantId, id),
+    remembered: {
+      meeting: id => meetings.remembered(id)?.tenantId,
+      livestream: id => livestreams.remembered(id)?.tenantId
+    },
     forget(id) {
       meetings.changed(id)
       livestreams.changed(id)

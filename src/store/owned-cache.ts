@@ -34,6 +34,11 @@ export class OwnedCache<Thing extends { readonly tenantId: string }> {
     }
   }
 
+  /** What is remembered, whosever it is; undefined when nothing is. Asks nobody. */
+  remembered(id: string): Thing | undefined {
+    return this.#owned.get(id)
+  }
+
   /** Remembers what was read before the first call. */
   fill(id: string, thing: Thing): void {
     this.#owned.set(id, thing)

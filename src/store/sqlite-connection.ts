@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import Database from 'better-sqlite3'
 import { Conflict, Expired, StoreError, UniqueViolation } from './engine.ts'
+import { threadTimeMs } from './thread-time.ts'
 
 export interface ConnectionOptions {
   file: string
@@ -68,7 +69,7 @@ export class SqliteConnection {
    * Group commit: transactions that wait together are made durable together, by one commit and its one fsync. Each stands for
    * itself all the same: what one of them breaks is undone alone, and one that is too late takes no other with it. Never throws.
    */
-  write(group: Transaction[], now: () => number = Date.now): JobResult[] {
+  write(group: Transaction[], now: () => number = threadTimeMs): JobResult[] {
     const results = group.map((): JobResult => ({ error: tooLate }))
     let left = group.map((transaction, i) => ({ transaction, i }))
     for (;;) {

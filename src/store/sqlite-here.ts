@@ -2,6 +2,7 @@ import type { CompiledQuery } from 'kysely'
 import { type Engine, type Row, StoreError } from './engine.ts'
 import { type ConnectionOptions, type JobResult, SqliteConnection, toStoreError } from './sqlite-connection.ts'
 import { makeFile } from './sqlite-file.ts'
+import { threadTimeMs } from './thread-time.ts'
 
 /**
  * SQLite on the calling thread: for commands, which have nothing else to do meanwhile and should cost little, beside a gateway
@@ -39,7 +40,7 @@ function engineOver(connection: SqliteConnection): Engine {
     read,
     scan: read,
     async write(statements, { withinMs } = {}) {
-      const expiresAtMs = withinMs === undefined ? undefined : Date.now() + withinMs
+      const expiresAtMs = withinMs === undefined ? undefined : threadTimeMs() + withinMs
       const [result] = connection.write([{ statements: [...statements], expiresAtMs }])
       return rowsOf(result as JobResult)
     },

@@ -4,6 +4,7 @@ import { GroupCommit } from './group-commit.ts'
 import { type ConnectionOptions, type JobResult, toStoreError } from './sqlite-connection.ts'
 import { makeFile } from './sqlite-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
+import { threadTimeMs } from './thread-time.ts'
 
 /** How long this process is patient. */
 export interface Waits extends Pick<ConnectionOptions, 'busyTimeoutMs'> {
@@ -43,7 +44,7 @@ export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits 
     write(statements, { withinMs } = {}) {
       const plain = statements.map(({ sql, parameters, changes }) => ({ sql, parameters, changes }))
       // A moment and not a span: what waits for its turn grows old too.
-      const expiresAtMs = withinMs === undefined ? undefined : Date.now() + withinMs
+      const expiresAtMs = withinMs === undefined ? undefined : threadTimeMs() + withinMs
       return group.run({ statements: plain, expiresAtMs })
     },
     async close() {

@@ -2,18 +2,16 @@ import { buildConnector, errors, Pool } from 'undici'
 import {
   type Failure,
   type Outcome,
-  UpstreamCredentialsRefused,
-  UpstreamFailed,
   UpstreamMalformed,
-  UpstreamRefused,
-  UpstreamThrottled,
   UpstreamTooLate,
   UpstreamUnavailable,
   UpstreamUnreachable
 } from '../domain/failures.ts'
 import type { Secret } from '../domain/secret.ts'
-import { CredentialRefused, type EdgeComplaint, edgeComplaint, isOwnWord, NoRoute } from './edge-errors.ts'
+import { edgeComplaint, isOwnWord } from './edge-errors.ts'
+import { meansNotThere, refusalOf, strangersWord } from './refusals.ts'
 import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from './vendor-limit.ts'
+import { type Own, reasonOf } from './vendor-words.ts'
 
 export interface ClientOptions {
   /** The vendor's address with its path, e.g. `https://api.dyte.io/v2`. The origin is fixed: no answer can lead elsewhere. */
@@ -26,6 +24,8 @@ export interface ClientOptions {
   ca?: string
   /** Hears what the vendor says is left of its quota, with each answer that says so. */
   onLimit?(limit: VendorLimit): void
+  /** Hears the vendor's clock, with each answer that tells it. */
+  onDate?(dateMs: number): void
 }
 
 export interface Call {
@@ -45,6 +45,8 @@ export interface Answer {
   body: unknown
   /** The vendor's clock, in whole seconds; null when it didn't say. */
   dateMs: number | null
+  /** Why a mutation was refused, in the vendor's own words, cleaned. */
+  reason?: string | undefined
 }
 
 /** An answer of any kind, with what its fields say of it. */
@@ -61,8 +63,9 @@ export class UpstreamClient {
   readonly #pool: Pool
   readonly #basePath: string
   readonly #onLimit: (limit: VendorLimit) => void
+  readonly #onDate: (dateMs: number) => void
 
-  constructor({ baseUrl, connections = 64, keepAlive = true, ca, onLimit }: ClientOptions) {
+  constructor({ baseUrl, connections = 64, keepAlive = true, ca, onLimit, onDate }: ClientOptions) {
     // Said aloud, so that no variable or flag of the process can take it back.
     const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca !== undefined && { ca }) }
     // A connection for one call does not last long enough to be probed.
@@ -81,6 +84,7 @@ export class UpstreamClient {
     })
     this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
     this.#onLimit = onLimit ?? (() => {})
+    this.#onDate = onDate ?? (() => {})
   }
 
   /**
@@ -91,11 +95,13 @@ export class UpstreamClient {
     const answer = await this.ask(call)
     const { status, body, dateMs } = answer
     if (status >= 200 && status < 300) return { status, body, dateMs }
-    if (expected.includes(status) && isOwnWord(body)) return { status, body, dateMs }
-    const complaint = edgeComplaint(body)
+    if (expected.includes(404) && meansNotThere(answer, call)) return { status: 404, body, dateMs }
     const isMutation = call.method !== 'GET'
-    if (expected.includes(status) && complaint === null) throw strangersWord(status, isMutation)
-    throw refusal(answer, isMutation, complaint)
+    const own = ownOf(call, this.#basePath)
+    if (expected.includes(status) && isOwnWord(body))
+      return { status, body, dateMs, ...(isMutation && { reason: reasonOf(body, own) }) }
+    if (expected.includes(status) && edgeComplaint(body) === null) throw strangersWord(status, isMutation)
+    throw refusalOf(answer, call, own)
   }
 
   /** Sends one call, once, and gives the answer as it is. @throws Failure when none comes */
@@ -129,6 +135,8 @@ export class UpstreamClient {
       headersTimeout: 300_000,
       bodyTimeout: 300_000
     })
+    const dateMs = typeof headers.date === 'string' ? Date.parse(headers.date) || null : null
+    if (dateMs !== null) this.#onDate(dateMs)
     const text = await stream.text()
     const limit = readVendorLimit(headers)
     if (limit !== null) this.#onLimit(limit)
@@ -137,9 +145,18 @@ export class UpstreamClient {
       body: parse(text),
       throttled: isThrottled(statusCode, headers),
       retryAfterSeconds: readRetryAfter(headers),
-      dateMs: typeof headers.date === 'string' ? Date.parse(headers.date) || null : null
+      dateMs
     }
   }
+}
+
+/** What of a call, and of the way to the vendor, is nobody's to read in the vendor's words. */
+function ownOf({ body, path, authorization }: Call, basePath: string): Own {
+  const [, credential = ''] = /^\S+ (.+)$/.exec(authorization.reveal()) ?? []
+  const [, org = '', key = ''] = /^([^:]+):(.+)$/s.exec(Buffer.from(credential, 'base64').toString()) ?? []
+  // Of RealtimeKit's address, account and app: its other parts are shorter, and the same for everybody.
+  const ids = basePath.split('/').filter(part => part.length > 'realtime'.length)
+  return { sent: body, path, secrets: [credential, org, key, ...ids].filter(secret => secret !== '') }
 }
 
 function parse(text: string): unknown {
@@ -148,32 +165,6 @@ function parse(text: string): unknown {
   } catch {
     return undefined // what is not JSON fits no schema: the adapter refuses it
   }
-}
-
-/** The vendor's status in our words (docs/vendor.md, section 6). */
-function refusal(
-  { status, throttled, retryAfterSeconds }: RawAnswer,
-  mutation: boolean,
-  complaint: EdgeComplaint | null
-): Failure {
-  const cause = new Error(`the vendor answered ${status}`)
-  const ended = (outcome: Outcome) => ({ cause, upstreamStatus: status, ...(mutation && { outcome }) })
-  if (throttled) return new UpstreamThrottled({ ...ended('not_sent'), retryAfterSeconds })
-  if (status === 401 || complaint === 'credentials') return new CredentialRefused(ended('not_sent'))
-  if (status === 403) return new UpstreamCredentialsRefused(ended('not_sent'))
-  if (complaint === 'route') return new NoRoute(ended('not_sent'))
-  if (status === 408 || status >= 500) return new UpstreamFailed(ended('unknown'))
-  if (status >= 300 && status < 400) return new UpstreamMalformed(ended('unknown'))
-  return new UpstreamRefused({
-    ...ended('failed'),
-    details: [{ field: 'upstream', message: `answered with status ${status}` }]
-  })
-}
-
-/** Of somebody between the vendor and us: what the vendor has done is not known. */
-function strangersWord(status: number, isMutation: boolean): Failure {
-  const cause = new Error(`the answer ${status} is not the vendor's own`)
-  return new UpstreamMalformed({ cause, upstreamStatus: status, ...(isMutation && { outcome: 'unknown' }) })
 }
 
 /** No connection came to stand: no byte of the request can have left. */

@@ -1,4 +1,4 @@
-import { Failure, UpstreamMalformed } from '../domain/failures.ts'
+import { Failure, type FailureOptions, UpstreamMalformed } from '../domain/failures.ts'
 import { isVendorId } from '../domain/id.ts'
 import type { Answer, Call } from './client.ts'
 
@@ -10,6 +10,11 @@ export interface Question extends Omit<Call, 'authorization'> {
 
 /** How a provider's calls go out: on whose errand, with which credential, and over which connections, others know. */
 export type Send = (question: Question, expected?: readonly number[]) => Promise<Answer>
+
+/** What a refusal that was expected has said, for the failure that it becomes. */
+export function saidIn({ status, reason }: Answer): FailureOptions {
+  return { upstreamStatus: status, upstreamReason: reason }
+}
 
 /** Another object than the one that was asked for must not reach the caller: it may be another tenant's. */
 export function expectId(what: string, asked: string, answered: string): void {

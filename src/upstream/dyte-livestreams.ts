@@ -1,9 +1,10 @@
 import { LivestreamNotFound, NotOffered, UpstreamMalformed } from '../domain/failures.ts'
 import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { Page } from '../domain/paging.ts'
+import type { Answer } from './client.ts'
 import { readLivestream, readLivestreamWithSessions } from './contract.ts'
 import { readSwitched } from './contract-livestreams.ts'
-import { expectId, expectPlainId, type Question, type Send, settle } from './dyte-answers.ts'
+import { expectId, expectPlainId, type Question, type Send, saidIn, settle } from './dyte-answers.ts'
 import { path } from './path.ts'
 import type { LivestreamWithSessions, Provider } from './provider.ts'
 
@@ -40,19 +41,19 @@ export function dyteLivestreams(send: Send): Livestreams {
     id: string,
     read: (body: unknown) => LivestreamWithKey
   ): Promise<LivestreamWithKey> {
-    const { status, body } = await send(call, [404])
-    if (status === 404) throw await notThere(call.signal, id)
+    const answer = await send(call, [404])
+    if (answer.status === 404) throw await notThere(answer, call.signal, id)
     return settle(() => {
-      const livestream = read(body)
+      const livestream = read(answer.body)
       expectId('livestream', id, livestream.id)
       return livestream
     })
   }
 
   /** Contract L1 has nothing behind these paths, and says so as it says that an id is unknown. A look tells. */
-  async function notThere(signal: AbortSignal, id: string): Promise<Error> {
+  async function notThere(answer: Answer, signal: AbortSignal, id: string): Promise<Error> {
     const found = await findLivestream(send, id, { pageNo: 1, perPage: 1 }, signal).catch(() => null)
-    return found === null ? new LivestreamNotFound() : new NotOffered({ outcome: 'failed' })
+    return found === null ? new LivestreamNotFound(saidIn(answer)) : new NotOffered({ outcome: 'failed' })
   }
 }
 

@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox'
-import { NoActiveSession, ParticipantNotFound } from '../domain/failures.ts'
+import { type FailureClass, NoActiveSession, ParticipantNotFound } from '../domain/failures.ts'
 import type { ActiveSession, Participant } from '../domain/session.ts'
 import { Envelope, present, reader, solid, Text } from './contract.ts'
-import { expectId, type Send, settle } from './dyte-answers.ts'
+import { expectId, type Question, type Send, saidIn, settle } from './dyte-answers.ts'
 import { figureOf, figures } from './figures.ts'
 import { path } from './path.ts'
-import type { Provider } from './provider.ts'
+import { isDefiniteRefusal, type Provider } from './provider.ts'
 
 type Stage = Pick<Provider, 'findActiveSession' | 'onStage' | 'onWholeStage'>
 
@@ -51,36 +51,55 @@ export function dyteStage(send: Send): Stage {
   const onStage = (meetingId: string): string => path`/meetings/${meetingId}/active-session`
 
   return {
-    async findActiveSession(meetingId, signal) {
-      const { status, body } = await send({ method: 'GET', path: onStage(meetingId), signal }, [404])
-      if (status === 404) return null
-      const { data } = sessionAnswer(body)
-      expectId('meeting', meetingId, data.associated_id)
-      const { breakout_rooms: rooms } = data
-      return {
-        ...toSession(data),
-        associated_id: data.associated_id,
-        ...(rooms != null && { breakout_rooms: rooms.map(toSession) })
-      }
-    },
+    findActiveSession,
 
     async onStage(meetingId, action, whom, signal) {
       const call = { method: 'POST', path: `${onStage(meetingId)}/${action}`, body: whom, signal } as const
-      const { status, body } = await send(call, [404])
-      if (status === 404) throw new ParticipantNotFound()
+      const body = await change(meetingId, call, ParticipantNotFound)
       return settle(() => participantsAnswer(body).data.participants.map(toParticipant))
     },
 
     async onWholeStage(meetingId, action, wish, signal) {
       const call = { method: 'POST', path: `${onStage(meetingId)}/${action}-all`, body: wish, signal } as const
-      const { status, body } = await send(call, [404])
-      if (status === 404) throw new NoActiveSession()
+      const body = await change(meetingId, call, NoActiveSession)
       return settle(() => {
         const { kicked_participants_count: kicked, muted_participants_count: muted } = countAnswer(body).data
         const count = figureOf(action === 'kick' ? kicked : muted) ?? 0
         return Number.isInteger(count) ? count : 0
       })
     }
+  }
+
+  async function findActiveSession(meetingId: string, signal: AbortSignal): Promise<ActiveSession | null> {
+    const { status, body } = await send({ method: 'GET', path: onStage(meetingId), signal }, [404])
+    if (status === 404) return null
+    const { data } = sessionAnswer(body)
+    expectId('meeting', meetingId, data.associated_id)
+    const { breakout_rooms: rooms } = data
+    return {
+      ...toSession(data),
+      associated_id: data.associated_id,
+      ...(rooms != null && { breakout_rooms: rooms.map(toSession) })
+    }
+  }
+
+  /** @throws NotThere where nobody is there to do it to: the vendor says so by 404, or refuses it and shows nobody */
+  async function change(meetingId: string, call: Question, NotThere: FailureClass): Promise<unknown> {
+    try {
+      const answer = await send(call, [404])
+      if (answer.status === 404) throw new NotThere(saidIn(answer))
+      return answer.body
+    } catch (error) {
+      if (!isDefiniteRefusal(error) || !(await isEmpty(meetingId, call.signal))) throw error
+      const { cause, upstreamStatus, upstreamReason } = error
+      throw new NotThere({ cause, upstreamStatus, upstreamReason })
+    }
+  }
+
+  /** False also when the vendor does not tell. */
+  async function isEmpty(meetingId: string, signal: AbortSignal): Promise<boolean> {
+    const session = await findActiveSession(meetingId, signal).catch(() => undefined)
+    return session === null || session?.status === 'ENDED' || session?.live_participants === 0
   }
 }
 

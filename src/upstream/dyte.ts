@@ -3,7 +3,7 @@ import { isVendorId } from '../domain/id.ts'
 import type { Meeting } from '../domain/meeting.ts'
 import { readActive, readLivestreams, readMessage, readStarted } from './contract.ts'
 import { readMeeting, readMeetings } from './contract-meetings.ts'
-import { expectId, expectPlainId, type Send, settle } from './dyte-answers.ts'
+import { expectId, expectPlainId, type Send, saidIn, settle } from './dyte-answers.ts'
 import { dyteLivestreams, findLivestream } from './dyte-livestreams.ts'
 import { findRunning } from './dyte-running.ts'
 import { dyteRuns } from './dyte-runs.ts'
@@ -23,9 +23,10 @@ export function dyte(send: Send): Provider {
 
     async start(meetingId, wish, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/livestreams`, body: wish, signal } as const
-      const { status, body } = await send(call, [404, 409])
-      if (status === 404) throw new MeetingNotFound()
-      if (status === 409) throw new LiveElsewhere()
+      const answer = await send(call, [404, 409])
+      const { status, body } = answer
+      if (status === 404) throw new MeetingNotFound(saidIn(answer))
+      if (status === 409) throw new LiveElsewhere(saidIn(answer))
       return settle(() => ({ ...running(ofMeeting(meetingId, readStarted(body))), meeting_id: meetingId }))
     },
 
@@ -94,11 +95,12 @@ export function dyte(send: Send): Provider {
   }
 
   async function changed(method: 'PATCH' | 'PUT', id: string, wish: object, signal: AbortSignal): Promise<Meeting> {
-    const { status, body } = await send({ method, path: path`/meetings/${id}`, body: wish, signal }, [404])
+    const answer = await send({ method, path: path`/meetings/${id}`, body: wish, signal }, [404])
+    const { status, body } = answer
     // Contract L1 has no PUT, and says so as it says that an id is unknown. A look tells.
     const isThere = status === 404 && method === 'PUT' && (await findMeeting(id, signal).catch(() => null)) !== null
     if (isThere) throw new NotOffered({ outcome: 'failed' })
-    if (status === 404) throw new MeetingNotFound()
+    if (status === 404) throw new MeetingNotFound(saidIn(answer))
     return settle(() => {
       const meeting = readMeeting(body)
       expectId('meeting', id, meeting.id)

@@ -22,7 +22,9 @@ const routeCodes = [7003, 7000]
 /** Null when the answer is not the edge's. */
 export function edgeComplaint(body: unknown): EdgeComplaint | null {
   if (!isEdgeAnswer.Check(body)) return null
-  const complaints = body.errors.filter((one): one is Static<typeof Complaint> => isComplaint.Check(one))
+  // What is wrong in the end may stand in the chain of the first complaint.
+  const all = body.errors.flatMap(one => [one, at(one, 'error_chain')].flat())
+  const complaints = all.filter((one): one is Static<typeof Complaint> => isComplaint.Check(one))
   const has = (codes: number[]): boolean => complaints.some(({ code }) => codes.includes(Number(code)))
   if (has(credentialCodes)) return 'credentials'
   return has(routeCodes) ? 'route' : 'other'
@@ -36,8 +38,20 @@ export function isOwnWord(body: unknown): boolean {
   return typeof body === 'object' && body !== null && !Array.isArray(body) && !('errors' in body)
 }
 
-/** The credential itself is not taken. A 403 of the vendor's own may be about what was asked for. */
+/** What stands there in an answer, however it is made; undefined when nothing does. */
+export function at(body: unknown, ...names: string[]): unknown {
+  return names.reduce<unknown>(
+    (value, name) =>
+      typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined,
+    body
+  )
+}
+
+/** The credential itself is not taken. */
 export class CredentialRefused extends UpstreamCredentialsRefused {}
+
+/** A 403 that may be about the credential, or about what was asked for: another question tells (`suspicion.ts`). */
+export class Forbidden extends UpstreamRefused {}
 
 /** Nothing is behind the path: the account or the app is wrong, or the vendor no longer has the operation. */
 export class NoRoute extends UpstreamRefused {}

@@ -1,8 +1,10 @@
 import type { Secret } from '../domain/secret.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
-import { edgeComplaint } from './edge-errors.ts'
+import { at, edgeComplaint } from './edge-errors.ts'
 import { harmless } from './open-upstream.ts'
 import type { Heard, Probe } from './probe.ts'
+
+export { at }
 
 /**
  * What a credential is good for. `refused_account` and `unknown_app` are RealtimeKit's: the token is good, and the account or
@@ -64,15 +66,6 @@ async function whoseRoute(probe: Probe, credential: Secret): Promise<Finding> {
   const { status } = await probe.ask({ method: 'GET', path: '/apps', of: 'kit' }, credential)
   if (status === 200) return 'unknown_app'
   return status === 401 || status === 403 ? 'refused_account' : 'unknown_account'
-}
-
-/** What stands there in an answer, however it is made; undefined when nothing does. */
-export function at(body: unknown, ...names: string[]): unknown {
-  return names.reduce<unknown>(
-    (value, name) =>
-      typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined,
-    body
-  )
 }
 
 /** The vendor's envelope of a success. */

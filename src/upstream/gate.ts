@@ -17,7 +17,7 @@ import type { Errand } from './provider.ts'
 export interface GateOptions {
   budget: UpstreamBudget
   breaker: Breaker
-  connecting: Pick<ClientOptions, 'baseUrl' | 'ca'>
+  connecting: Pick<ClientOptions, 'baseUrl' | 'ca' | 'onDate'>
   deadlineMs: number
 }
 

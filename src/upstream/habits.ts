@@ -1,20 +1,52 @@
+import { type Static, Type } from 'typebox'
 import type { Clock } from '../domain/clock.ts'
+import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { VendorHabits } from './provider.ts'
 
 /** So many times it must have failed so, and for so long it is remembered. */
 const failuresToBelieve = 3
 const believedForMs = 3_600_000
 
+/** What is kept of it over a restart. */
+export const KeptHabits = Type.Object({
+  /** Whose ways they are: at another address others may answer. */
+  of: Type.String({ maxLength: 300 }),
+  refusesSecondStart: Type.Boolean(),
+  /** For so long it is still believed that a look fails where nothing is live. */
+  failsForMs: Type.Number({ minimum: 0 })
+})
+export type KeptHabits = Static<typeof KeptHabits>
+
+/** Never a path: RealtimeKit's has the account in it. */
+function vendorOf({ provider, baseUrl }: Pick<UpstreamAccount, 'provider' | 'baseUrl'>): string {
+  return `${provider} ${baseUrl.host}`
+}
+
+export interface HabitsOptions {
+  account: Pick<UpstreamAccount, 'provider' | 'baseUrl'>
+  clock: Pick<Clock, 'monotonic'>
+  /** What was known before; of another vendor it counts as nothing. */
+  before?: KeptHabits | undefined
+}
+
 /** What one account has shown of its ways. */
 export class Habits implements VendorHabits {
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #of: string
   #refusesSecondStart: boolean
   #failures = 0
-  #failedAtMs = Number.NEGATIVE_INFINITY
+  #failedAtMs = 0
 
-  constructor(clock: Pick<Clock, 'monotonic'>, refusesSecondStart = false) {
+  constructor({ account, clock, before }: HabitsOptions) {
     this.#clock = clock
-    this.#refusesSecondStart = refusesSecondStart
+    this.#of = vendorOf(account)
+    const known = before?.of === this.#of ? before : null
+    this.#refusesSecondStart = known?.refusesSecondStart ?? false
+    const failsForMs = Math.min(known?.failsForMs ?? 0, believedForMs)
+    if (failsForMs > 0) {
+      this.#failures = failuresToBelieve
+      this.#failedAtMs = clock.monotonic() + failsForMs - believedForMs
+    }
   }
 
   get refusesSecondStart(): boolean {
@@ -26,12 +58,30 @@ export class Habits implements VendorHabits {
   }
 
   get failsWhenNothingIsLive(): boolean {
-    if (this.#clock.monotonic() - this.#failedAtMs >= believedForMs) this.#failures = 0
-    return this.#failures >= failuresToBelieve
+    return this.kept().failsForMs > 0
   }
 
   noteFailedWhenNothingWasLive(): void {
+    const nowMs = this.#clock.monotonic()
+    if (nowMs - this.#failedAtMs >= believedForMs) this.#failures = 0
     this.#failures += 1
-    this.#failedAtMs = this.#clock.monotonic()
+    this.#failedAtMs = nowMs
   }
+
+  kept(): KeptHabits {
+    const leftMs = this.#failedAtMs + believedForMs - this.#clock.monotonic()
+    return {
+      of: this.#of,
+      refusesSecondStart: this.#refusesSecondStart,
+      failsForMs: this.#failures >= failuresToBelieve ? Math.max(0, leftMs) : 0
+    }
+  }
+}
+
+/** What can be said of them; nothing of a vendor that has shown none. */
+export function inWords({ refusesSecondStart, failsForMs }: Omit<KeptHabits, 'of'>): string[] {
+  return [
+    ...(refusesSecondStart ? ['refuses a second start with 409'] : []),
+    ...(failsForMs > 0 ? ['fails where nothing is live, so its lists are asked first'] : [])
+  ]
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts'
 import {
+  type Failure,
   UpstreamCredentialsRefused,
   UpstreamFailed,
   UpstreamThrottled,
@@ -9,19 +10,20 @@ import type { Secret } from '../domain/secret.ts'
 import type { ProviderKind, UpstreamAccount } from '../domain/upstream-account.ts'
 import { Breaker } from './breaker.ts'
 import { UpstreamBudget } from './budget.ts'
-import type { Answer } from './client.ts'
+import type { Answer, Call } from './client.ts'
 import { readMeetings } from './contract-meetings.ts'
 import { Credentials, type Probe } from './credentials.ts'
 import { dyte } from './dyte.ts'
 import type { Question, Send } from './dyte-answers.ts'
-import { CredentialRefused, NoRoute } from './edge-errors.ts'
+import { CredentialRefused, Forbidden, NoRoute } from './edge-errors.ts'
 import { Gate, isOwnTrouble } from './gate.ts'
-import { Habits } from './habits.ts'
+import { Habits, type KeptHabits } from './habits.ts'
 import { path } from './path.ts'
 import type { Errand, Provider, Upstream } from './provider.ts'
 import type { Spent } from './quota-use.ts'
 import { realtimekit } from './realtimekit.ts'
 import { RetryBudget } from './retry-budget.ts'
+import { Suspicion } from './suspicion.ts'
 import { VendorClock } from './vendor-clock.ts'
 
 export interface UpstreamOptions {
@@ -32,6 +34,8 @@ export interface UpstreamOptions {
   spentBefore?: readonly Spent[]
   /** The vendor has asked an earlier way out to pause for so long. */
   pausedForMs?: number
+  /** What an earlier way out has seen of the vendor's ways. */
+  habitsBefore?: KeptHabits | undefined
   /** Hears of each call that is about to be sent. */
   onSent?(): void
   /** The vendor takes another credential from now on: the first or the second. */
@@ -58,7 +62,9 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
   if (options.pausedForMs) budget.throttled(options.pausedForMs)
   const breaker = new Breaker({ clock })
-  const gate = new Gate({ budget, breaker, deadlineMs, connecting: { baseUrl, ...(ca !== undefined && { ca }) } })
+  const vendorClock = new VendorClock(clock)
+  const connecting = { baseUrl, onDate: vendorClock.heard.bind(vendorClock), ...(ca !== undefined && { ca }) }
+  const gate = new Gate({ budget, breaker, deadlineMs, connecting })
   const retries = new RetryBudget(clock)
   const credentials = new Credentials({
     all: account.credentials,
@@ -67,8 +73,8 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   })
   const provider = providers[account.provider]
   let isRefused = false
-  const habits = new Habits(clock)
-  const vendorClock = new VendorClock(clock)
+  const habits = new Habits({ account, clock, before: options.habitsBefore })
+  const suspicion = new Suspicion(clock)
 
   async function send(errand: Errand, question: Question, expected?: readonly number[]): Promise<Answer> {
     const isRead = question.method === 'GET'
@@ -79,13 +85,14 @@ export function openUpstream(options: UpstreamOptions): Upstream {
       const call = { ...question, authorization }
       try {
         const answer = await gate.pass(errand, call, expected)
-        vendorClock.heard(answer.dateMs)
         isRefused = false
+        if (answer.status < 300) suspicion.taken(authorization)
         if (another) credentials.taken(authorization)
         return answer
-      } catch (error) {
-        if (error instanceof CredentialRefused) isRefused = true
+      } catch (refusal) {
+        const error = refusal instanceof Forbidden ? await explained(refusal, errand, call) : refusal
         if (error instanceof CredentialRefused) {
+          isRefused = true
           if (another) credentials.bothRefused()
           // A stop does not wait for a probe: it is one itself.
           const other = isStop ? credentials.otherThan(authorization) : await afterRefusal(authorization)
@@ -102,6 +109,24 @@ export function openUpstream(options: UpstreamOptions): Upstream {
         } else throw error
       }
     }
+  }
+
+  /** What a 403 is about. The harmless read itself is about nothing but the credential, and a stop waits for no other question. */
+  async function explained(refusal: Forbidden, { lane }: Errand, call: Call): Promise<Failure> {
+    const { authorization, method, path, signal } = call
+    if (path === harmless.path && method === harmless.method) return credentialRefused(refusal)
+    const probe = probeFor({ ...operator, lane: 'stop' }, AbortSignal.timeout(deadlineMs))
+    const answer = suspicion.isRefused(authorization, probe)
+    if (lane === 'stop') {
+      // For those that come after it.
+      answer.then(async isSo => {
+        if (!isSo) return
+        isRefused = true
+        await afterRefusal(authorization)
+      })
+      return refusal
+    }
+    return (await inTime(answer, signal)) === true ? credentialRefused(refusal) : refusal
   }
 
   /** What is in use after that one was refused. The question is everybody's, and no single caller's deadline or share. */
@@ -123,7 +148,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     probe: signal => isTaken(send(operator, { ...harmless, signal })),
     credential: () => ({ position: credentials.position, isRefused }),
     chooseCredential: (all, signal) => credentials.choose(all, probeFor(operator, signal)),
-    status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed' }),
+    status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed', habits: habits.kept() }),
     tenants: () => budget.tenants(),
     spent: () => budget.spent(),
     close: () => gate.close()
@@ -136,9 +161,23 @@ async function isTaken(answer: Promise<Answer>): Promise<boolean> {
     readMeetings((await answer).body)
     return true
   } catch (error) {
-    if (error instanceof UpstreamCredentialsRefused || error instanceof NoRoute) return false
+    if ([UpstreamCredentialsRefused, Forbidden, NoRoute].some(kind => error instanceof kind)) return false
     throw error
   }
+}
+
+/** Nothing was done: whose credential is refused is not heard. */
+function credentialRefused({ cause, outcome, upstreamStatus, upstreamReason }: Forbidden): CredentialRefused {
+  return new CredentialRefused({ cause, upstreamStatus, upstreamReason, ...(outcome && { outcome: 'not_sent' }) })
+}
+
+/** Null when it comes later than the call may end. */
+async function inTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  const over = new AbortController()
+  const { promise: ended, resolve } = Promise.withResolvers<null>()
+  if (signal.aborted) resolve(null)
+  signal.addEventListener('abort', () => resolve(null), { signal: over.signal })
+  return Promise.race([answer, ended]).finally(() => over.abort())
 }
 
 function isWorthARetry(error: unknown, { signal, mayFail }: Question): boolean {

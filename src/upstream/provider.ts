@@ -1,10 +1,24 @@
+import { type Failure, LiveElsewhere, UpstreamRefused } from '../domain/failures.ts'
 import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
 import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
 import type { Page, Paging } from '../domain/paging.ts'
 import type { Secret } from '../domain/secret.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
+import type { KeptHabits } from './habits.ts'
 import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
+
+/** The vendor itself says no, in its own words: JSON, and not of its edge or of a proxy. */
+export class VendorRefusal extends UpstreamRefused {}
+
+/**
+ * Whether the vendor itself has refused a mutation for what is so at the moment: with 400 or 409, and not for a field of the
+ * caller's own. Then nothing has come of it, and nothing will.
+ */
+export function isDefiniteRefusal(failure: unknown): failure is Failure {
+  if (failure instanceof LiveElsewhere) return true
+  return failure instanceof VendorRefusal && (failure.upstreamStatus === 400 || failure.upstreamStatus === 409)
+}
 
 /** What a caller may wish of a livestream; the size of the picture is in pixels. */
 export interface LivestreamWish {
@@ -114,6 +128,7 @@ export interface Provider {
 export interface UpstreamStatus {
   budget: BudgetStatus
   breaker: 'closed' | 'open'
+  habits: KeptHabits
 }
 
 /** What an account has shown of its ways. Kept over a restart (`record.ts`). */

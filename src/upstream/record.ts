@@ -1,11 +1,13 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
+import { uptime } from 'node:os'
 import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { Clock } from '../domain/clock.ts'
 import type { Quota } from '../domain/quota.ts'
-import type { Upstream } from './provider.ts'
-import type { BudgetStatus, Spent } from './quota-use.ts'
+import { KeptHabits } from './habits.ts'
+import type { Upstream, UpstreamStatus } from './provider.ts'
+import type { Spent } from './quota-use.ts'
 
 const Count = Type.Number({ minimum: 0 })
 
@@ -16,6 +18,8 @@ const Count = Type.Number({ minimum: 0 })
 const UpstreamRecord = Type.Object({
   upstream: Type.String({ maxLength: 64 }),
   atMs: Count,
+  /** For how long the machine had been up: its clock may be set before the successor starts, this may not. */
+  upMs: Type.Optional(Count),
   quota: Count,
   windowMs: Count,
   loweredTo: Count,
@@ -24,7 +28,9 @@ const UpstreamRecord = Type.Object({
   pausedForMs: Count,
   breaker: Type.Enum(['closed', 'open']),
   tenants: Type.Array(Type.Object({ tenantId: Type.String(), reads: Count, mutations: Count, stops: Count })),
-  spent: Type.Array(Type.Object({ calls: Count, forMs: Count }))
+  spent: Type.Array(Type.Object({ calls: Count, forMs: Count })),
+  /** Older records have none. */
+  habits: Type.Optional(KeptHabits)
 })
 export type UpstreamRecord = Static<typeof UpstreamRecord>
 
@@ -59,34 +65,63 @@ export async function canRecord(file: string): Promise<boolean> {
   )
 }
 
+/** What a clock says, and for how long the machine has been up. */
+export interface Moment {
+  nowMs: number
+  upMs: number
+}
+
+export function thisMoment({ now }: Pick<Clock, 'now'>): Moment {
+  return { nowMs: now(), upMs: uptime() * 1_000 }
+}
+
+/**
+ * So long ago at least is the record: by the clock, and by how long the machine has been up since, or at all when that is less.
+ * A clock that was set back makes nothing free, and one that was set forward doesn't either.
+ */
+function agoMs({ atMs, upMs }: Pick<UpstreamRecord, 'atMs' | 'upMs'>, moment: Moment): number {
+  const byClockMs = Math.max(0, moment.nowMs - atMs)
+  if (upMs === undefined) return byClockMs
+  return Math.min(byClockMs, moment.upMs < upMs ? moment.upMs : moment.upMs - upMs)
+}
+
 /**
  * What a gateway that starts now must count as used: what is on record, a little for what was sent after it, and never less
  * than half of the quota, since the record may be lost. So a crash loop does not spend more than the vendor grants.
  */
 export function spentBefore(
-  record: Pick<UpstreamRecord, 'atMs' | 'spent'> | null,
+  record: Pick<UpstreamRecord, 'atMs' | 'upMs' | 'spent'> | null,
   { calls, seconds }: Quota,
-  nowMs: number,
+  moment: Moment,
   isWritable = true
 ): Spent[] {
   const windowMs = seconds * 1_000
-  // A clock that was set back makes nothing free.
-  const agoMs = record === null ? 0 : Math.max(0, nowMs - record.atMs)
+  const passedMs = record === null ? 0 : agoMs(record, moment)
   const known = (record?.spent ?? [])
-    .map(spent => ({ calls: spent.calls, forMs: spent.forMs - agoMs }))
+    .map(spent => ({ calls: spent.calls, forMs: spent.forMs - passedMs }))
     .filter(({ forMs }) => forMs > 0)
   const recorded = known.reduce((sum, spent) => sum + spent.calls, 0)
-  const unrecorded = record === null || agoMs > windowMs ? 0 : Math.ceil(calls * unrecordedShare)
+  const unrecorded = record === null || passedMs > windowMs ? 0 : Math.ceil(calls * unrecordedShare)
   const atLeast = Math.ceil(calls * (isWritable ? usedAtStart : usedUnrecorded))
   const assumed = Math.max(unrecorded, atLeast - recorded)
   return [...known, { calls: assumed, forMs: windowMs }]
+}
+
+/** What is known of the vendor's ways after so long. A clock that was set back makes nothing last longer. */
+export function habitsBefore(
+  record: Pick<UpstreamRecord, 'atMs' | 'habits'> | null,
+  nowMs: number
+): KeptHabits | undefined {
+  if (record?.habits === undefined) return undefined
+  const { failsForMs, ...others } = record.habits
+  return { ...others, failsForMs: Math.max(0, failsForMs - Math.max(0, nowMs - record.atMs)) }
 }
 
 export interface RecordOptions {
   name: string
   upstream: Pick<Upstream, 'status' | 'tenants' | 'spent'>
   file: string
-  clock: Pick<Clock, 'now'>
+  clock: Clock
   log: { error(facts: object, message: string): void }
   everyMs?: number
 }
@@ -102,7 +137,7 @@ export class UpstreamRecorder {
   readonly #many: number
   #timer: NodeJS.Timeout | undefined
   #writing = Promise.resolve()
-  #written = { sent: -1, atMs: 0, facts: '' }
+  #written = { sent: -1, onMs: Number.NEGATIVE_INFINITY, facts: '' }
   #inTrouble = false
 
   constructor(options: RecordOptions) {
@@ -138,19 +173,20 @@ export class UpstreamRecorder {
 
   #writeIfDue(): void {
     const { upstream, clock } = this.#options
-    const { budget, breaker } = upstream.status()
-    const isNews = budget.sent !== this.#written.sent || this.#written.facts !== factsOf(budget, breaker)
-    if (isNews && Math.abs(clock.now() - this.#written.atMs) >= 1_000) this.write()
+    const status = upstream.status()
+    const isNews = status.budget.sent !== this.#written.sent || this.#written.facts !== factsOf(status)
+    if (isNews && clock.monotonic() - this.#written.onMs >= 1_000) this.write()
   }
 
   async #write(): Promise<void> {
     const { name, upstream, clock, log } = this.#options
-    const { budget, breaker } = upstream.status()
-    const { sent, ...figures } = budget
-    const atMs = clock.now()
-    this.#written = { sent, atMs, facts: factsOf(budget, breaker) }
-    const more = { breaker, tenants: upstream.tenants(), spent: upstream.spent() }
-    const record: UpstreamRecord = { upstream: name, atMs, ...figures, ...more }
+    const status = upstream.status()
+    const { breaker, habits } = status
+    const { sent, ...figures } = status.budget
+    const { nowMs: atMs, upMs } = thisMoment(clock)
+    this.#written = { sent, onMs: clock.monotonic(), facts: factsOf(status) }
+    const more = { breaker, habits, tenants: upstream.tenants(), spent: upstream.spent() }
+    const record: UpstreamRecord = { upstream: name, atMs, upMs, ...figures, ...more }
     try {
       await writeFile(`${this.#options.file}.new`, JSON.stringify(record), { mode: 0o600 })
       await rename(`${this.#options.file}.new`, this.#options.file)
@@ -163,6 +199,7 @@ export class UpstreamRecorder {
 }
 
 /** What is worth a new record; also that calls have left the window, else the operator sees them until the next one. */
-function factsOf({ used, loweredTo, pausedForMs }: BudgetStatus, breaker: string): string {
-  return JSON.stringify([used, loweredTo, pausedForMs > 0, breaker])
+function factsOf({ budget, breaker, habits }: UpstreamStatus): string {
+  const { used, loweredTo, pausedForMs } = budget
+  return JSON.stringify([used, loweredTo, pausedForMs > 0, breaker, habits.refusesSecondStart, habits.failsForMs > 0])
 }

@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
 import { Failure } from '../domain/failures.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
+import type { KeptHabits } from './habits.ts'
 import { openUpstream } from './open-upstream.ts'
 import type { Upstream, Upstreams } from './provider.ts'
 import type { Spent } from './quota-use.ts'
-import { canRecord, readRecord, recordFile, spentBefore, UpstreamRecorder } from './record.ts'
+import { canRecord, habitsBefore, readRecord, recordFile, spentBefore, thisMoment, UpstreamRecorder } from './record.ts'
 
 /** What upstreams' names stand for, beyond this process. */
 export interface Names {
@@ -37,6 +38,12 @@ interface Opened {
   recorder: UpstreamRecorder
 }
 
+/** What one way out to a vendor leaves to the next. */
+interface Left {
+  spent: readonly Spent[]
+  habits: KeptHabits | undefined
+}
+
 /** The vendor accounts of a running gateway, which can change while calls go on. */
 export class UpstreamSet {
   readonly #options: UpstreamSetOptions
@@ -58,7 +65,7 @@ export class UpstreamSet {
   /** At the start: the vendors are not asked, since a gateway must start while one is away. @throws UpstreamsRejected */
   async open(accounts: readonly UpstreamAccount[]): Promise<void> {
     for (const account of accounts) await this.#checkAccount(account)
-    for (const account of accounts) await this.#put(account, await this.#spentBefore(account))
+    for (const account of accounts) await this.#put(account, await this.#leftBefore(account))
   }
 
   /** Whether each vendor takes a credential of ours; a reason where it doesn't, or can't be asked. */
@@ -156,12 +163,15 @@ export class UpstreamSet {
 
   /** What counts of the quota goes over to the one that follows. */
   async #swap(account: UpstreamAccount, before: Opened | undefined, trial: readonly Spent[]): Promise<void> {
-    const spent = before?.upstream.spent() ?? (await this.#spentBefore(account))
-    await this.#put(account, [...spent, ...trial], before)
+    const left =
+      before === undefined
+        ? await this.#leftBefore(account)
+        : { spent: before.upstream.spent(), habits: before.upstream.status().habits }
+    await this.#put(account, { ...left, spent: [...left.spent, ...trial] }, before)
   }
 
   /** From the same turn on in which it is known what is spent, nothing new goes out over the one before. */
-  async #put(account: UpstreamAccount, spent: readonly Spent[], before?: Opened): Promise<void> {
+  async #put(account: UpstreamAccount, { spent, habits }: Left, before?: Opened): Promise<void> {
     const { clock, log } = this.#options
     const { name } = account
     let recorder: UpstreamRecorder | undefined
@@ -169,6 +179,7 @@ export class UpstreamSet {
       account,
       ...this.#given(),
       spentBefore: spent,
+      habitsBefore: habits,
       pausedForMs: before?.upstream.status().budget.pausedForMs ?? 0,
       onSent: () => recorder?.noticed(),
       onCredential: position => this.#options.onCredential?.(name, position)
@@ -217,10 +228,12 @@ export class UpstreamSet {
     return recordFile(this.#options.dataDir, name)
   }
 
-  async #spentBefore(account: UpstreamAccount): Promise<Spent[]> {
+  async #leftBefore(account: UpstreamAccount): Promise<Left> {
     const file = this.#fileOf(account)
     const [record, isWritable] = await Promise.all([readRecord(file), canRecord(file)])
-    return spentBefore(record, account.quota, this.#options.clock.now(), isWritable)
+    const moment = thisMoment(this.#options.clock)
+    const spent = spentBefore(record, account.quota, moment, isWritable)
+    return { spent, habits: habitsBefore(record, moment.nowMs) }
   }
 }
 

@@ -19,8 +19,7 @@ export class VendorClock {
     this.#clock = clock
   }
 
-  heard(dateMs: number | null): void {
-    if (dateMs === null) return
+  heard(dateMs: number): void {
     const aheadMs = dateMs - this.#clock.monotonic()
     const known = this.#aheadMs
     if (known === null || aheadMs > known || known - aheadMs > steppedMs) this.#aheadMs = aheadMs

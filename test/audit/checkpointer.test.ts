@@ -3,7 +3,7 @@ import { Checkpointer, type CheckpointerOptions } from '../../src/audit/checkpoi
 import { openNote, type Signer } from '../../src/audit/note.ts'
 import { readStatement } from '../../src/audit/statements.ts'
 import type { ChainHead, StoredNote } from '../../src/domain/audit-chain.ts'
-import { manualClock } from '../support/clock.ts'
+import { manualClock, steps } from '../support/clock.ts'
 import { until } from '../support/until.ts'
 import { emptyHead, logName, newSigner } from './helper.ts'
 
@@ -189,3 +189,24 @@ t.test(
     log.holds = true
   }
 )
+
+t.test('the first event after the clock was set is signed at once, and those after it are not', async t => {
+  for (const stepMs of steps) {
+    const { checkpointer, log, clock, signer } = world(t)
+    await checkpointer.start()
+    for (let i = 0; i < 10; i++) {
+      clock.advance(1_000)
+      checkpointer.noticed()
+    }
+    await checkpointer.sign()
+    const before = log.written.length
+    clock.step(stepMs)
+    checkpointer.noticed()
+    log.head = headAt(1)
+    await until(() => log.written.length === before + 1)
+    t.equal(said(log.written.at(-1), signer)?.timeMs, clock.now())
+    for (let i = 0; i < 10; i++) checkpointer.noticed()
+    await new Promise(setImmediate)
+    t.equal(log.written.length, before + 1, `${stepMs} ms`)
+  }
+})

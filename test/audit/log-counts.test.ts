@@ -33,6 +33,13 @@ t.test('a count says when the first and the last of them came', async t => {
   t.match(groups.flat()[1], { count: 3, start_time: 1_100, end_time: 1_900 })
 })
 
+t.test('also when the clock was set back between them', async t => {
+  const { log, groups } = logInto({ flushAfterMs: 60_000, maxWaiting: 1 })
+  for (const timeMs of [5_000, 5_100, 1_200, 1_300]) log.append(eventOf({ timeMs }))
+  await log.close()
+  t.match(groups.flat()[1], { count: 3, start_time: 1_200, end_time: 5_100 })
+})
+
 t.test('counts that are counted again keep their sum and their first moment', async t => {
   const { log, groups } = logInto({ flushAfterMs: 60_000, maxWaiting: 0 })
   log.append({ ...eventOf({ timeMs: 5_000 }), count: 7, start_time: 2_000, end_time: 5_000 })

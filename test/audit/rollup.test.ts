@@ -3,7 +3,7 @@ import { toAuditEvent } from '../../src/audit/ocsf.ts'
 import { ReadRollup, type ReadRollupOptions } from '../../src/audit/rollup.ts'
 import type { AuditEvent, AuditOutcome } from '../../src/domain/audit-event.ts'
 import { systemClock } from '../../src/domain/clock.ts'
-import { manualClock } from '../support/clock.ts'
+import { manualClock, steps } from '../support/clock.ts'
 import fc from '../support/properties.ts'
 import { until } from '../support/until.ts'
 import { callOf, startMs } from './helper.ts'
@@ -59,6 +59,18 @@ t.test('the first read is on record at once, those of the minute after it as one
   t.equal(written.length, 2)
   const times = { start_time: startMs + 10_000, end_time: startMs + 40_000, time: startMs + 40_000 }
   t.match(written[1], { ...times, count: 4, resources: first.resources, unmapped: { outcome: 'done', key_id: 'k1' } })
+})
+
+t.test('a clock that is set does not turn a count around', async t => {
+  for (const stepMs of steps) {
+    const { rollup, written, pass } = world()
+    const call = callOf({ subject: { action: 'getLivestream' }, ending: { outcome: 'done' }, timeMs: startMs })
+    for (const timeMs of [startMs, startMs + 1, startMs + stepMs]) rollup.append({ ...call, timeMs })
+    pass(minute)
+    rollup.tick()
+    const [first, last] = [startMs + 1, startMs + stepMs].sort((a, b) => a - b)
+    t.match(written.at(-1), { count: 2, start_time: first, end_time: last, time: last })
+  }
 })
 
 t.test('who goes on reading is counted minute by minute, without a first one in between', async t => {

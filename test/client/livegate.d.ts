@@ -96,7 +96,7 @@ export interface paths {
         put?: never;
         /**
          * Stop a meeting's active livestream
-         * @description Always asks the provider. 200 as well when the run that Livegate knew has ended by itself; 404 `no_active_livestream` when nothing is live and none was ever seen. Needs the scope `livestreams:stop`; no limit holds it back.
+         * @description Always asks the provider. 200 as well when the run that Livegate knew has ended by itself; 404 `no_active_livestream` when nothing is live and none was ever seen. It has no fields: a body is not read, whatever its type. Needs the scope `livestreams:stop`; no limit holds it back.
          */
         post: operations["stopLivestream"];
         delete?: never;
@@ -955,7 +955,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `start_unsettled`: An earlier start of this meeting is not settled yet: nothing was sent. `already_live`: The livestream provider says that this meeting is live already, but shows no livestream. `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
+            /** @description `start_unsettled`: An earlier start of this meeting is not settled yet: nothing was sent. `already_live`: The livestream provider says that this meeting is live already, but shows no livestream. `still_stopping`: The run that was stopped is still ending at the livestream provider: start again in a moment. `meeting_inactive`: The meeting is INACTIVE: activate it first. `livestream_disabled`: The livestream is disabled: enable it first. `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1250,11 +1250,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: {
-            content: {
-                "application/json": Record<string, never>;
-            };
-        };
+        requestBody?: never;
         responses: {
             /** @description Nothing is live any more */
             200: {
@@ -1335,30 +1331,6 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `payload_too_large`: The body is larger than 64 KiB. */
-            413: {
-                headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
-            /** @description `unsupported_media_type`: The body must be application/json. */
-            415: {
-                headers: {
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Failure"];
-                };
-            };
             /** @description `idempotency_key_reused`: This idempotency key was used for another request. */
             422: {
                 headers: {
@@ -1408,7 +1380,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `stop_under_way`: A stop of this meeting is under way, and too many wait for the next one: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4950,7 +4922,7 @@ export interface operations {
                         file_name_prefix?: string;
                         video_config?: {
                             /** @enum {unknown} */
-                            codec?: "H264" | "VP8";
+                            codec?: "H264" | "VP8" | "VP9";
                             width?: number;
                             height?: number;
                             watermark?: {
@@ -4973,7 +4945,7 @@ export interface operations {
                         };
                         storage_config?: {
                             /** @enum {unknown} */
-                            type: "aws" | "azure" | "digitalocean" | "gcs" | "sftp";
+                            type?: "aws" | "azure" | "digitalocean" | "gcs" | "sftp";
                             access_key?: string;
                             secret?: string;
                             bucket?: string;
@@ -4984,6 +4956,7 @@ export interface operations {
                             username?: string;
                             password?: string;
                             host?: string;
+                            /** @description Samples of the provider send 0 */
                             port?: number;
                             private_key?: string;
                         } | null;
@@ -5403,7 +5376,7 @@ export interface operations {
                         file_name_prefix?: string;
                         video_config?: {
                             /** @enum {unknown} */
-                            codec?: "H264" | "VP8";
+                            codec?: "H264" | "VP8" | "VP9";
                             width?: number;
                             height?: number;
                             watermark?: {
@@ -5426,7 +5399,7 @@ export interface operations {
                         };
                         storage_config?: {
                             /** @enum {unknown} */
-                            type: "aws" | "azure" | "digitalocean" | "gcs" | "sftp";
+                            type?: "aws" | "azure" | "digitalocean" | "gcs" | "sftp";
                             access_key?: string;
                             secret?: string;
                             bucket?: string;
@@ -5437,6 +5410,7 @@ export interface operations {
                             username?: string;
                             password?: string;
                             host?: string;
+                            /** @description Samples of the provider send 0 */
                             port?: number;
                             private_key?: string;
                         } | null;
@@ -5703,7 +5677,7 @@ export interface operations {
                         file_name_prefix?: string;
                         video_config?: {
                             /** @enum {unknown} */
-                            codec?: "H264" | "VP8";
+                            codec?: "H264" | "VP8" | "VP9";
                             width?: number;
                             height?: number;
                             watermark?: {
@@ -5726,7 +5700,7 @@ export interface operations {
                         };
                         storage_config?: {
                             /** @enum {unknown} */
-                            type: "aws" | "azure" | "digitalocean" | "gcs" | "sftp";
+                            type?: "aws" | "azure" | "digitalocean" | "gcs" | "sftp";
                             access_key?: string;
                             secret?: string;
                             bucket?: string;
@@ -5737,6 +5711,7 @@ export interface operations {
                             username?: string;
                             password?: string;
                             host?: string;
+                            /** @description Samples of the provider send 0 */
                             port?: number;
                             private_key?: string;
                         } | null;
@@ -6104,6 +6079,8 @@ export interface operations {
                                 /** @description A keyed fingerprint: whoever holds the gateway's fingerprint key can test a value that he knows */
                                 idempotency_key_fingerprint?: string;
                                 upstream_status?: number;
+                                /** @description The vendor's own words, for the operator alone: no tenant is shown them */
+                                upstream_reason?: string;
                                 stream_key_revealed?: boolean;
                                 /** @description Of a cut, or of a change of the signing key: the signed note */
                                 note?: string;

@@ -1,8 +1,13 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import t from 'tap'
+import { openAudited } from '../../src/audited-store.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { eventOf } from '../store/helper.ts'
 import { type CommandLine, commandLine, refused } from '../support/cli.ts'
+import { hourMs, manualClock } from '../support/clock.ts'
 import { gateway, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 
@@ -204,4 +209,26 @@ t.test('a log that nobody has signed yet proves nothing; nor does a copy that is
   t.equal(half.code, 1)
   t.match(refused(half), `${copy} cannot be read: `, 'what was not written back yet is in the file -wal')
   await store.close()
+})
+
+t.test('an event after the clock was set is signed in a moment: that moment is waited for, and no longer', async t => {
+  const cli = await signedLog(t)
+  const store = await openStoreHere(cli.storeFile)
+  t.teardown(() => store.close())
+  const clock = manualClock()
+  clock.step(hourMs)
+  const places = { dataDir: dirname(cli.storeFile) }
+  const audited = await openAudited({ store, places, clock, onTrouble: error => t.fail(String(error)) })
+  await store.engine.write([auditEventsIn(store).append(eventOf({}, { outcome: 'done' }, clock.now()))])
+  const late = await cli.run('audit', 'verify')
+  t.strictSame(
+    [late.code, refused(late)],
+    [1, 'the audit log does not hold: event 4: no checkpoint vouches for it, nor for the 0 after it']
+  )
+  const [{ code, stdout }] = await Promise.all([
+    cli.run('audit', 'verify'),
+    sleep(200).then(() => audited.checkpointer.sign())
+  ])
+  t.equal(code, 0)
+  t.match(stdout, /events 1 to 4, signed up to 4/)
 })

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { parseKey } from '../../src/domain/api-key.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
-import { type Running, refused, runHere, runProcess, startProcess, until } from '../support/cli.ts'
+import { measured, type Running, refused, runHere, runProcess, startProcess, until } from '../support/cli.ts'
 import { client, type Reply, type TestContext } from '../support/gateway.ts'
 
 const run = promisify(execFile)
@@ -26,7 +26,7 @@ async function paste(line: string): Promise<Reply> {
 }
 
 async function startDemo(t: TestContext, folder: string, ...args: string[]): Promise<Running> {
-  const child = startProcess(t, ['demo', '--port', '0', ...args], { TMPDIR: folder })
+  const child = startProcess(t, ['demo', '--port', '0', ...args], { TMPDIR: folder, ...measured })
   await child.line(/Swagger UI/)
   return child
 }
@@ -100,8 +100,7 @@ t.test('a signal while the demo is still starting leaves nothing behind either',
   const child = startProcess(t, ['demo', '--port', '0'], { TMPDIR: folder })
   const [made] = await until(
     async () => readdirSync(folder),
-    names => names.length > 0,
-    20_000
+    names => names.length > 0
   )
   t.match(made, /^livegate-demo-/)
   child.signal('SIGTERM')

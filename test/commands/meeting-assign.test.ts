@@ -66,7 +66,7 @@ t.test('whatever such a file looks like, the tenant has exactly the ids in it', 
         for (const id of await meetingsOf(cli, 'acme')) await cli.json('meeting', 'release', id)
       }
     ),
-    { numRuns: 30 }
+    { numRuns: 10 }
   )
 })
 

@@ -25,6 +25,7 @@ t.test('whatever happens to the answers, callers who ask again until they are to
   const clock = manualClock()
   const { asAcme, asGlobex, meeting, otherMeeting, simulator, directory } = await gateway(t, {
     clock,
+    slowDisk: true,
     config: { deadlineMs: await shortDeadlineMs(t) },
     simulator: { journalLimit: 100_000 }
   })

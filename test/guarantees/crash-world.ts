@@ -3,7 +3,7 @@ import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import { presets } from '../../src/domain/scope.ts'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { type Running, startProcess, unmeasured } from '../support/cli.ts'
+import { type Running, startProcess } from '../support/cli.ts'
 import { addKey, addTenant, client, type TestContext } from '../support/gateway.ts'
 import { openSnapshot, openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
@@ -55,7 +55,7 @@ export async function crashWorld(t: TestContext): Promise<CrashWorld> {
     LIVEGATE_SHUTDOWN_MS: '60000'
   }
   const start = (): Serving => {
-    const process = startProcess(t, ['serve'], { ...env, ...unmeasured })
+    const process = startProcess(t, ['serve'], env)
     const ready = async (): Promise<string> => {
       const [, url = ''] = await process.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
       await until(async () => (await client(url, null)('GET', '/readyz')).statusCode === 200)

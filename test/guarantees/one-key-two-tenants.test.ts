@@ -48,7 +48,7 @@ t.test("a key that one tenant's open or unsettled request holds is free for anot
   door.hold('POST')
   const starting = start()
   const creating = create()
-  await until(() => door.held().length === 2, 20_000)
+  await until(() => door.held().length === 2)
   t.strictSame(tally(await Promise.all([start(), create()])), { 409: 2 }, 'each has its own under way')
   door.release()
   t.equal((await creating).statusCode, 201)

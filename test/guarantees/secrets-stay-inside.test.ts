@@ -22,7 +22,8 @@ const basic = Buffer.from(`${org}:${vendorKey}`).toString('base64')
 const world = await gateway(t, {
   simulator: { org, key: vendorKey },
   config: { logLevel: 'trace', deadlineMs: await shortDeadlineMs(t) },
-  unmoved: true
+  unmoved: true,
+  slowDisk: true
 })
 const { app, as, meeting, otherMeeting, simulator, storeFile, withKey, logs, url, store, directory } = world
 const owner = await withKey('acme', [

@@ -13,6 +13,8 @@ import { inMemory } from './in-memory.ts'
 
 const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const limits = { readLimit: plenty, writeLimit: plenty }
+/** A tenth of a second. */
+const readers = 20
 
 interface Member {
   id: string
@@ -41,6 +43,7 @@ t.test(
     const clock = manualClock()
     const world = await gateway(inMemory(t), {
       clock,
+      slowDisk: true,
       simulator: { quota: '12/3,3', now: clock.now, liveAfterMs: 0 },
       quota: { calls: 12, seconds: 3 },
       config: { ...limits, deadlineMs: 60_000 }
@@ -52,7 +55,7 @@ t.test(
     const note = ({ statusCode }: Reply): void => {
       answers.set(statusCode, (answers.get(statusCode) ?? 0) + 1)
     }
-    const seconds = 90
+    const seconds = 45
     const tickMs = 25
     // Of the first window half counts as used, since nobody knows what went before.
     clock.advance(3_100)
@@ -96,7 +99,7 @@ t.test(
   }
 )
 
-t.test('of a meeting that is live 10,000 readers cost the vendor one call a second', async t => {
+t.test(`of a meeting that is live ${readers * 100} readers cost the vendor one call a second`, async t => {
   const clock = manualClock()
   const world = await gateway(inMemory(t), { clock, config: { ...limits, readTtlMs: 1_000, auditReads: 'rollup' } })
   const { asAcme, app, meeting, simulator } = world
@@ -109,7 +112,7 @@ t.test('of a meeting that is live 10,000 readers cost the vendor one call a seco
   const seen = new Set<string>()
   for (let ms = 0; ms < 10_000; ms += 100) {
     clock.advance(100)
-    const replies = await Promise.all(Array.from({ length: 100 }, () => app.inject({ url: target, headers })))
+    const replies = await Promise.all(Array.from({ length: readers }, () => app.inject({ url: target, headers })))
     for (const { statusCode, json } of replies) seen.add(`${statusCode} ${json().data.status}`)
   }
   t.strictSame([...seen], ['200 LIVE'])

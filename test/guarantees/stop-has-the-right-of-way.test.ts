@@ -54,6 +54,7 @@ t.test('a write limit that is spent, by stops themselves too, does not hold back
   const clock = manualClock()
   const { asAcme, stop, isLive, meeting, simulator } = await onAir(t, {
     clock,
+    slowDisk: true,
     config: { writeLimit: { calls: 2, seconds: 86_400, burst: 2 } }
   })
   await stop()
@@ -71,7 +72,7 @@ t.test(
   "when the vendor's quota is used up, all but a stop are told so, and the stop of what is live is sent",
   async t => {
     const quota = { calls: 40, seconds: 86_400 }
-    const { asAcme, stop, isLive, meeting, simulator } = await onAir(t, { quota, config: patient })
+    const { asAcme, stop, isLive, meeting, simulator } = await onAir(t, { quota, config: patient, slowDisk: true })
     let page = 0
     const read = () => asAcme('GET', `/v2/livestreams/${simulator.livestreams()[0]?.id}?page_no=${++page}`)
     const change = () => asAcme('PATCH', `/v2/meetings/${meeting}`, { title: 'changed' })
@@ -113,6 +114,7 @@ t.test('a loop of stops that have nothing to stop does not empty the quota', asy
   const clock = manualClock()
   const { asAcme, meeting, simulator, directory, stopsSent, stop } = await onAir(t, {
     clock,
+    slowDisk: true,
     quota: { calls: 40, seconds: 3_600 },
     config: patient
   })
@@ -139,6 +141,7 @@ t.test('a loop of stops over many meetings that have nothing to stop leaves othe
   const clock = manualClock()
   const world = await onAir(t, {
     clock,
+    slowDisk: true,
     simulator: { stopWithNothingLive: '404', quota: '2000/60,30', now: clock.now },
     quota: { calls: 2_000, seconds: 60 },
     config: { ...patient, deadlineMs: 5_000 }
@@ -165,7 +168,7 @@ t.test('a loop of stops over many meetings that have nothing to stop leaves othe
 
 t.test('what was started behind a stop that had nothing to stop can be stopped while the vendor fails', async t => {
   const clock = manualClock()
-  const world = await onAirBehindDoor(t, { clock, simulator: { stopWithNothingLive: '404' } })
+  const world = await onAirBehindDoor(t, { clock, slowDisk: true, simulator: { stopWithNothingLive: '404' } })
   const { asAcme, stop, isLive, meeting, simulator, door, inLine } = world
   t.equal((await stop()).statusCode, 200)
   clock.advance(1_000)
@@ -183,7 +186,7 @@ t.test('what was started behind a stop that had nothing to stop can be stopped w
 })
 
 t.test('while every connection for reads and for changes hangs, a stop goes out on one of its own', async t => {
-  const world = await onAirBehindDoor(t, { config: patient })
+  const world = await onAirBehindDoor(t, { config: patient, slowDisk: true })
   const { asAcme, meeting, simulator, stop, isLive, door } = world
   const before = simulator.journal.length
   door.hold('GET', 'PATCH')
@@ -199,7 +202,7 @@ t.test('while every connection for reads and for changes hangs, a stop goes out 
 })
 
 t.test('with 1,000 other calls of its tenant in flight a stop is answered before any of them', async t => {
-  const world = await onAirBehindDoor(t, { config: patient })
+  const world = await onAirBehindDoor(t, { config: patient, slowDisk: true })
   const { app, stop, isLive, door } = world
   let arrived = 0
   app.server.on('request', () => arrived++)
@@ -245,7 +248,7 @@ t.test('a stop under a key goes out although nobody can look up its key, or writ
 /** As soon as what could not be written is, the same call again is answered from the store. */
 async function isReplayed({ stop, stopsSent, store }: Awaited<ReturnType<typeof onAir>>, key: Headers, first: Reply) {
   const done = store.sql.selectFrom('operations').select('id').where('kind', '=', 'stop').where('state', '=', 'done')
-  await until(async () => (await store.engine.read(done.compile())).length === 1, 20_000)
+  await until(async () => (await store.engine.read(done.compile())).length === 1)
   const again = await stop(key)
   return again.headers['idempotency-replayed'] === 'true' && again.body === first.body && stopsSent() === 1
 }

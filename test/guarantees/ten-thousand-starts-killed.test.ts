@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { countOf } from '../support/campaigns.ts'
-import { type Running, runProcess, startNode, unmeasured } from '../support/cli.ts'
+import { type Running, runProcess, startNode } from '../support/cli.ts'
 import { type Client, client } from '../support/gateway.ts'
 import { printSeed } from '../support/seeds.ts'
 import { answers, type Campaign, inSlots, openCampaign, startsOf } from './campaign.ts'
@@ -21,12 +21,11 @@ t.test(
   async t => {
     printSeed(t)
     const campaign = await openCampaign(inMemory(t), meetingsInEach)
-    const env = { ...campaign.env, ...unmeasured }
-    // What is compiled once need not be compiled again after each kill.
-    await runProcess(t, ['openapi'], unmeasured)
+    // A process that is killed keeps nothing of what it has compiled: this one does.
+    await runProcess(t, ['openapi'])
     let port = '0'
     const serve = async (): Promise<Running & { url: string }> => {
-      const running = startNode(t, ['test/guarantees/serve-campaign.ts'], { ...env, PORT: port })
+      const running = startNode(t, ['test/guarantees/serve-campaign.ts'], { ...campaign.env, PORT: port })
       const [, url = ''] = await running.line(/listens at (\S+)/)
       port = new URL(url).port
       return { ...running, url }

@@ -25,6 +25,7 @@ async function gatewayOf(t: Test, url: string): Promise<World & { bed: Bed }> {
   const world = await gateway(inMemory(t), {
     config,
     unmoved: true,
+    slowDisk: true,
     before: async (store, simulator) => {
       config.upstreams = [accountOf({ ...simulator, url })]
       beds.push(...(await makeBeds(store, simulator, 1)))

@@ -147,6 +147,7 @@ async function worldOf(t: Test, deadlineMs: number, rounds: number) {
   const world = await gateway(inMemory(t), {
     config: { deadlineMs },
     unmoved: true,
+    slowDisk: true,
     before: async (store, simulator) => {
       beds.push(...(await makeBeds(store, simulator, rounds)))
     }

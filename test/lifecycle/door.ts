@@ -51,7 +51,7 @@ export async function gatewayBehindDoor(t: TestContext, options: WorldOptions = 
     async inLine(calls) {
       const before = arrived
       const replies = calls.map(call => call())
-      await until(() => arrived >= before + calls.length, 20_000)
+      await until(() => arrived >= before + calls.length)
       // A later call that asks the store has its answer: those before it have had theirs, and have gone on.
       for (let i = 0; i < 2; i++) await world.asAcme('GET', `/v2/meetings/${randomUUID()}`)
       return replies

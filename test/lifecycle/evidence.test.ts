@@ -48,7 +48,7 @@ async function look({ active, runs = [], byId = [], last, trouble }: Shown) {
     },
     async whatRuns() {
       ask('active')
-      return { livestream: active ?? null, isEnding: false, isWeak: false }
+      return { livestream: active ?? null, isEnding: false, isUnclear: false, isWeak: false }
     }
   } satisfies EvidenceDeps
   const found = findStarted(deps)(meeting, sentAtMs, AbortSignal.timeout(60_000))

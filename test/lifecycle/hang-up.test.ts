@@ -20,9 +20,9 @@ t.test('who hangs up aborts neither start nor stop: it is done, on record, and t
   const before = simulator.journal.length
   door.hold()
   const leave = [hangUp(url, acme, start), hangUp(url, globex, stop)]
-  await until(() => door.held().length === 2, 20_000)
+  await until(() => door.held().length === 2)
   for (const hangUp of leave) hangUp()
-  await until(() => closed() === 2, 20_000)
+  await until(() => closed() === 2)
   t.equal(simulator.journal.length, before, 'the vendor has heard of neither yet')
   door.release()
 
@@ -31,7 +31,7 @@ t.test('who hangs up aborts neither start nor stop: it is done, on record, and t
     .select(['kind', 'state'])
     .where('idempotency_fingerprint', 'is not', null)
   const states = async () => (await store.engine.read(rows.orderBy('kind').compile())).map(row => Object.values(row))
-  await until(async () => (await states()).filter(([, state]) => state !== 'sent').length === 2, 20_000)
+  await until(async () => (await states()).filter(([, state]) => state !== 'sent').length === 2)
   t.strictSame(await states(), [
     ['start', 'done'],
     ['stop', 'done']

@@ -168,7 +168,7 @@ t.test('behind the answers: an unknown disabling is repeated until the vendor ha
   const lost = await asAcme('PUT', `/v2/livestreams/${id}/disable`, undefined, { 'x-request-id': 'lost' })
   t.match(lost.json().error, { outcome: 'unknown' })
   const settled = async () => (await events()).filter(event => event.status_detail === 'settled')
-  await until(async () => (await settled()).length > 0, 20_000)
+  await until(async () => (await settled()).length > 0)
   t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).json().data.livestream.disabled, true)
   t.match(await settled(), [{ metadata: { correlation_uid: 'lost' }, actor: { user: { type: 'Gateway' } } }])
   t.equal(simulator.journal.filter(({ method }) => method === 'PUT').length, 3)
@@ -180,7 +180,7 @@ t.test('an enabling overtakes an unknown disabling: it is never sent again', asy
   simulator.failNext({ match: { method: 'PUT' }, hangUp: true })
   t.equal((await asAcme('PUT', `/v2/livestreams/${id}/disable`)).statusCode, 502)
   t.equal((await asAcme('PUT', `/v2/livestreams/${id}/enable`)).statusCode, 200)
-  await until(async () => (await events()).some(({ status_detail }) => status_detail === 'settled'), 20_000)
+  await until(async () => (await events()).some(({ status_detail }) => status_detail === 'settled'))
   t.strictSame(
     simulator.journal.filter(({ method }) => method === 'PUT').map(({ target }) => target.split('/').at(-1)),
     ['disable', 'enable']
@@ -198,7 +198,7 @@ t.test('what was under way when the gateway ended is repeated by the next one', 
     }
   })
   const states = () => store.engine.read(store.sql.selectFrom('operations').select('state').compile())
-  await until(async () => (await states())[0]?.state === 'done', 20_000)
+  await until(async () => (await states())[0]?.state === 'done')
   const [livestream] = simulator.livestreams()
   t.equal((await asAcme('GET', `/v2/livestreams/${livestream?.id}`)).json().data.livestream.disabled, true)
 })

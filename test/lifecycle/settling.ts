@@ -79,7 +79,7 @@ export async function settling(t: TestContext) {
       forget: (id: string) => forgotten.push(id),
       whatRuns: async ({ id }: { id: string }) => {
         const livestream = ask(`active ${id}`, () => vendor.active)
-        return { livestream, isEnding: false, isWeak: false }
+        return { livestream, isEnding: false, isUnclear: false, isWeak: false }
       },
       findStarted: async ({ id }: { id: string }) => ask(`started ${id}`, () => vendor.started),
       holds: async () => true,

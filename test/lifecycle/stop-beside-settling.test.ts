@@ -63,7 +63,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     ...{ upstreams, livestreams, clock, pace, settleMs: 30_000 },
     changed() {},
     outdated() {},
-    whatRuns: async () => ({ livestream: isLive ? run : null, isEnding: false, isWeak: false }),
+    whatRuns: async () => ({ livestream: isLive ? run : null, isEnding: false, isUnclear: false, isWeak: false }),
     rights: new StopRights({ upstreams, livestreams, clock }),
     endingRuns: new EndingRuns({ stopAgain() {}, look: async () => {}, log: { warn() {} }, clock, settleMs: 30_000 })
   }

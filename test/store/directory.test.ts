@@ -28,7 +28,7 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
     }
   }
   const clock = { now: 10_000 }
-  const directory = await openDirectory(counted, () => clock.now)
+  const directory = await openDirectory(counted, { monotonic: () => clock.now })
   return { directory, other, key, reads, clock, counted }
 }
 
@@ -158,15 +158,12 @@ t.test('it says when the store was last read; a failed pull does not count, and 
 t.test('a gateway that cannot read its keys does not start', async t => {
   const { counted, reads } = await world(t)
   reads.broken = true
-  await t.rejects(
-    openDirectory(counted, () => 0),
-    { message: 'disk' }
-  )
+  await t.rejects(openDirectory(counted, { monotonic: () => 0 }), { message: 'disk' })
 })
 
 t.test('a store without a revision is followed from the beginning', async t => {
   const { counted, other } = await world(t)
   await other.engine.write([other.sql.deleteFrom('meta').where('name', '=', 'revision').compile()])
-  const directory = await openDirectory(counted, () => 0)
+  const directory = await openDirectory(counted, { monotonic: () => 0 })
   t.match(directory.tenant('acme'), { id: 'acme' })
 })

@@ -6,6 +6,7 @@ import { sqlFor } from '../../src/store/database.ts'
 import { Conflict, type Engine, Expired, StoreError, UniqueViolation } from '../../src/store/engine.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { SqliteConnection } from '../../src/store/sqlite-connection.ts'
+import { steps } from '../support/clock.ts'
 import { commitsIn, refusalOf } from './helper.ts'
 
 const sql = sqlFor('sqlite')
@@ -48,6 +49,21 @@ t.test('the engine in its two threads', async t => {
     t.strictSame(await names(engine), [])
     await engine.write([put('a')])
     t.strictSame(await names(engine), ['a'], 'and the next one works')
+  })
+
+  t.test('a clock that is set makes nothing late, and nothing later', async t => {
+    const { now } = Date
+    t.teardown(() => {
+      Date.now = now
+    })
+    for (const stepMs of steps) {
+      // The thread's own clock is not set: the two differ, as they do when it is set between their two looks.
+      Date.now = () => now() + stepMs
+      await engine.write([put(`${stepMs}`)], { withinMs: 1_000 })
+      t.match(await refusalOf(engine.write([put('late')], { withinMs: -1 })), { constructor: Expired })
+    }
+    Date.now = now
+    t.equal((await names(engine)).length, steps.length)
   })
 
   t.test('a statement that changes another number of rows than expected is a conflict', async t => {

@@ -1,24 +1,46 @@
 import type { Clock } from '../../src/domain/clock.ts'
 
-export interface ManualClock extends Clock {
-  advance(ms: number): void
-  /** Only the wall clock: what never runs backwards doesn't. */
-  setBack(ms: number): void
+/** A clock whose wall time can be set, by an operator or by NTP, while what never runs backwards goes on. */
+export interface SteppedClock extends Clock {
+  /** Only the wall clock: by so much, or back by so much. */
+  step(ms: number): void
 }
 
-/** A clock that moves when it is told to. It begins at the real time, since the store's threads have clocks of their own. */
+export interface ManualClock extends SteppedClock {
+  advance(ms: number): void
+}
+
+export const hourMs = 3_600_000
+export const dayMs = 86_400_000
+
+/** What a clock is set by under the guarantees. */
+export const steps = [-3 * dayMs, -hourMs, hourMs, 3 * dayMs] as const
+
+/** A clock that runs as the machine's does, and whose wall time can be set. */
+export function steppedClock(): SteppedClock {
+  let aheadMs = 0
+  return {
+    now: () => Date.now() + aheadMs,
+    monotonic: () => performance.now(),
+    step(ms) {
+      aheadMs += ms
+    }
+  }
+}
+
+/** A clock that moves when it is told to. It begins at the real time, since commands have clocks of their own. */
 export function manualClock(): ManualClock {
   const startedAtMs = Date.now()
   let passedMs = 0
-  let setBackMs = 0
+  let aheadMs = 0
   return {
-    now: () => startedAtMs + passedMs - setBackMs,
+    now: () => startedAtMs + passedMs + aheadMs,
     monotonic: () => passedMs,
     advance(ms) {
       passedMs += ms
     },
-    setBack(ms) {
-      setBackMs += ms
+    step(ms) {
+      aheadMs += ms
     }
   }
 }

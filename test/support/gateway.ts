@@ -67,6 +67,8 @@ export interface WorldOptions {
   /** The test makes call after call fail: neither breaker nor quota come between (`unmoved-upstream.ts`). */
   unmoved?: boolean
   clock?: Clock
+  /** The disk of a busy machine may be slow: no mutation is refused since its record takes longer than a second. */
+  slowDisk?: boolean
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
   before?(store: Store, simulator: Simulator): Promise<void>
   /** The test harms the store or its log for good: at its end nothing is asked of them. */
@@ -110,7 +112,8 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     config,
     logger: makeLogger(config.logLevel, destination),
     ...(options.unmoved && { upstreams: new Map([['default', unmovedUpstream(config)]]) }),
-    ...(options.clock !== undefined && { clock: options.clock })
+    ...(options.clock !== undefined && { clock: options.clock }),
+    ...(options.slowDisk && { writeWithinMs: 60_000 })
   })
   const tenantKeys = { "acme's key": secretOf(acme), "globex's key": secretOf(globex) }
   if (!options.damaged) opened.push(() => checkAuditLog(store, { ...tenantKeys, ...secretsOf(simulator) }))

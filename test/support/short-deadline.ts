@@ -8,7 +8,11 @@ import { gateway, type TestContext } from './gateway.ts'
  */
 export async function shortDeadlineMs(t: TestContext): Promise<number> {
   const clock = manualClock()
-  const { asAcme, meeting, close } = await gateway(inMemory(t), { clock, config: { deadlineMs: 60_000 } })
+  const { asAcme, meeting, close } = await gateway(inMemory(t), {
+    clock,
+    slowDisk: true,
+    config: { deadlineMs: 60_000 }
+  })
   let slowestMs = 0
   for (let round = 0; round < 3; round++) {
     for (const path of ['livestreams', 'active-livestream/stop']) {

@@ -6,7 +6,7 @@ import type { Provider } from '../../src/upstream/provider.ts'
 import { failureOf, providerAt } from './vendor.ts'
 
 const firstPage = { pageNo: 1, perPage: 10 }
-const soon = (): AbortSignal => AbortSignal.timeout(5_000)
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 interface Account {
   provider: Provider

@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { createSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { failureOf, providerAt } from './vendor.ts'
 
-const soon = (): AbortSignal => AbortSignal.timeout(5_000)
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 async function account(t: Test, options: SimulatorOptions) {
   const simulator = await createSimulator({ liveAfterMs: 0, livestreamId: 'new', ...options })

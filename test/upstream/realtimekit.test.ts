@@ -5,7 +5,7 @@ import { openUpstream } from '../../src/upstream/open-upstream.ts'
 import { realtimekitAccountOf } from '../support/account.ts'
 import { failureOf } from './vendor.ts'
 
-const soon = () => AbortSignal.timeout(5_000)
+const soon = () => AbortSignal.timeout(60_000)
 const page = { pageNo: 1, perPage: 10 }
 
 async function account(
@@ -16,7 +16,7 @@ async function account(
   const simulator = await createSimulator({ vendor: 'realtimekit', liveAfterMs: 0, ...options })
   const upstream = openUpstream({
     account: realtimekitAccountOf({ ...simulator, ...as }),
-    deadlineMs: 5_000,
+    deadlineMs: 60_000,
     clock: systemClock
   })
   t.teardown(async () => {

@@ -46,7 +46,7 @@ function providerOn(t: Test, port: number): Provider {
   return providerAt(t, { url, org: randomUUID(), key: randomBytes(10).toString('hex'), ca: authority.cert })
 }
 
-const soon = (): AbortSignal => AbortSignal.timeout(5_000)
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 
 async function refuses(t: Test, { provider, requests, connections }: SecureVendor): Promise<void> {
   const meeting = randomUUID()

@@ -86,7 +86,7 @@ export interface AccountOptions {
 export function providerAt(t: TestContext, { url, org, key, ca }: AccountOptions): Provider {
   const upstream = openUpstream({
     account: accountOf({ url, org, key }),
-    deadlineMs: 5_000,
+    deadlineMs: 60_000,
     clock: systemClock,
     ...(ca !== undefined && { ca })
   })

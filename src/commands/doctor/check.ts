@@ -1,6 +1,6 @@
 /** One thing that was looked at. */
 export interface Check {
-  check: 'configuration' | 'store' | 'audit keys' | 'disk' | 'tenants' | 'credentials' | 'clock'
+  check: 'configuration' | 'store' | 'audit keys' | 'disk' | 'tenants' | 'credentials' | 'clock' | 'habits'
   /** Of what: an upstream, a tenant, a file. */
   subject: string
   status: 'ok' | 'warning' | 'failed'

@@ -1,0 +1,72 @@
+import { writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import t, { type Test } from 'tap'
+import { systemClock } from '../../src/domain/clock.ts'
+import { createSimulator } from '../../src/simulator/simulator.ts'
+import type { KeptHabits } from '../../src/upstream/habits.ts'
+import { readRecord, recordFile } from '../../src/upstream/record.ts'
+import { UpstreamSet } from '../../src/upstream/upstream-set.ts'
+import { accountOf } from '../support/account.ts'
+import { commandLine } from '../support/cli.ts'
+import { environmentOf } from '../support/doctor.ts'
+
+/** A vendor, and what a gateway beside it has left of its ways. */
+async function world(t: Test) {
+  const simulator = await createSimulator()
+  t.teardown(() => simulator.close())
+  const cli = commandLine(t, environmentOf(simulator))
+  const dataDir = dirname(cli.storeFile)
+  const account = accountOf(simulator)
+  const open = async () => {
+    const set = new UpstreamSet({ dataDir, deadlineMs: 1_000, clock: systemClock, log: console })
+    await set.open([account])
+    const upstream = set.upstreams.get('default')
+    if (upstream === undefined) throw new Error('no upstream')
+    return { set, upstream }
+  }
+  return { cli, account, open, file: recordFile(dataDir, 'default') }
+}
+
+t.test("a vendor's ways are known after a restart, and shown to the operator", async t => {
+  const { cli, open } = await world(t)
+  const first = await open()
+  t.match(first.upstream.habits, { refusesSecondStart: false, failsWhenNothingIsLive: false })
+  first.upstream.habits.noteSecondStartRefused()
+  for (let i = 0; i < 3; i++) first.upstream.habits.noteFailedWhenNothingWasLive()
+  await first.set.close()
+
+  const { set, upstream } = await open()
+  t.match(upstream.habits, { refusesSecondStart: true, failsWhenNothingIsLive: true })
+  await set.close()
+  const ways = 'refuses a second start with 409; fails where nothing is live, so its lists are asked first'
+  t.match((await cli.run('upstream', 'status')).stdout, `ways       ${ways}`)
+  t.match(await cli.json('upstream', 'status'), [{ refuses_second_start: true, fails_when_nothing_is_live: true }])
+  const { code, stdout } = await cli.run('doctor')
+  t.equal(code, 0)
+  t.match(stdout, /^ok {4}habits of the upstream default: it refuses a second start with 409; and it fails where/m)
+})
+
+t.test('they stay when the account is opened anew while calls go on', async t => {
+  const { account, open } = await world(t)
+  const { set, upstream } = await open()
+  upstream.habits.noteSecondStartRefused()
+  await set.replace([{ ...account, quota: { calls: 500, seconds: 60 } }])
+  t.not(set.upstreams.get('default'), upstream)
+  t.equal(set.upstreams.get('default')?.habits.refusesSecondStart, true)
+  await set.close()
+})
+
+t.test('of a vendor that has shown none, and of another vendor, nothing is said', async t => {
+  const { cli, open, file } = await world(t)
+  const { set } = await open()
+  await set.close()
+  const record = await readRecord(file)
+  const another: KeptHabits = { of: 'dyte api.dyte.io', refusesSecondStart: true, failsForMs: 0 }
+  for (const habits of [record?.habits, undefined, another]) {
+    writeFileSync(file, JSON.stringify({ ...record, habits }))
+    t.notMatch((await cli.run('doctor')).stdout, /^ok +habits/m)
+  }
+  writeFileSync(file, JSON.stringify({ ...record, habits: undefined }))
+  t.notMatch((await cli.run('upstream', 'status')).stdout, /^ways/m)
+  t.match(await cli.json('upstream', 'status'), [{ refuses_second_start: false, fails_when_nothing_is_live: false }])
+})

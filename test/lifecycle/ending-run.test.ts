@@ -1,0 +1,147 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import t from 'tap'
+import { gateway, type TestContext, type WorldOptions } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+
+/** A gateway with a meeting that is live for more than a second, so that the vendor's clock tells its run from one after the stop. */
+async function live(t: TestContext, options: WorldOptions) {
+  const world = await gateway(t, options)
+  const { asAcme, meeting, simulator } = world
+  const start = (headers = {}) => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, headers)
+  const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  const { id } = (await start()).json().data
+  await pause(1_100)
+  const isOn = () => simulator.livestreams().some(({ sessions }) => sessions.some(run => run.stopped_time === null))
+  const sent = (path: string) =>
+    simulator.journal.filter(({ method, target }) => method === 'POST' && target.endsWith(path))
+  return {
+    ...world,
+    id,
+    start,
+    stop,
+    isOn,
+    starts: () => sent('/livestreams').length,
+    stops: () => sent('/stop').length
+  }
+}
+
+t.test('a start right after a stop waits for the run that is ending, and begins a new one', async t => {
+  const { start, stop, simulator, starts } = await live(t, { simulator: { stoppingForMs: 1_500 } })
+  t.equal((await stop()).statusCode, 200)
+  const again = await start({ 'idempotency-key': 'the-show' })
+  t.equal(again.statusCode, 201, 'and not the run that just ended')
+  t.equal(starts(), 2)
+  const runs = simulator.livestreams().flatMap(({ sessions }) => sessions)
+  t.equal(runs.length, 2)
+  t.equal(runs.filter(({ stopped_time }) => stopped_time === null).length, 1)
+})
+
+t.test('a vendor that refuses a start while the last run is still stopping is asked once more', async t => {
+  for (const restartRefusal of ['400', '409'] as const) {
+    const { start, stop, starts } = await live(t, { simulator: { restartAfterMs: 1_200, restartRefusal } })
+    await stop()
+    t.equal((await start()).statusCode, 201)
+    t.equal(starts(), 3)
+  }
+})
+
+t.test(
+  'a run that takes longer to end than a start may wait: 409 still_stopping, nothing is sent, its key is free',
+  async t => {
+    const { start, stop, starts } = await live(t, {
+      simulator: { stoppingForMs: 6_000 },
+      config: { deadlineMs: 2_500 }
+    })
+    await stop()
+    const key = { 'idempotency-key': 'the-show' }
+    const reply = await start(key)
+    t.equal(reply.statusCode, 409)
+    t.match(reply.json().error, { type: 'still_stopping', outcome: 'not_sent' })
+    t.match(reply.headers['retry-after'], /^\d+$/)
+    t.equal(starts(), 1)
+    await until(async () => (await start(key)).statusCode === 201, 20_000)
+    t.equal(starts(), 2)
+  }
+)
+
+t.test('a stop does not wait behind a start that waits for the run that is ending', async t => {
+  const { start, stop, starts, stops, simulator } = await live(t, { simulator: { stoppingForMs: 8_000 } })
+  await stop()
+  const before = simulator.journal.length
+  const starting = start()
+  await until(() => simulator.journal.length > before)
+  const stopped = await stop()
+  t.match((await starting).json().error, { type: 'still_stopping', outcome: 'not_sent' })
+  t.equal(stopped.statusCode, 200)
+  t.equal(stops(), 2)
+  t.equal(starts(), 1)
+})
+
+t.test('after an acknowledged stop no read shows its run as LIVE, though the vendor does', async t => {
+  const { asAcme, meeting, stop, id, isOn } = await live(t, { simulator: { stoppingForMs: 20_000 } })
+  await stop()
+  t.ok(isOn(), 'the vendor shows it')
+  t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404)
+  t.equal((await asAcme('GET', `/v2/livestreams/${id}/active-livestream-session`)).statusCode, 404)
+  t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).json().data.livestream.status, 'IDLE')
+  t.equal((await asAcme('GET', '/v2/livestreams')).json().data[0].status, 'IDLE')
+})
+
+t.test('a browser that starts after the stop is seen at once: its run is another one', async t => {
+  const { asAcme, meeting, stop, simulator, id } = await live(t, {})
+  await stop()
+  await pause(1_100)
+  simulator.startFromBrowser(meeting)
+  const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+  t.equal(reply.statusCode, 200)
+  t.equal(reply.json().data.id, id)
+})
+
+t.test('a run that goes on after the time to settle was not stopped: it is seen again, and stopped again', async t => {
+  const { asAcme, meeting, stop, stops, isOn, simulator, events, logs } = await live(t, { config: { settleMs: 2_000 } })
+  // The vendor says yes, and does nothing.
+  const said = { success: true, data: { message: 'Stopped live stream successfully' } }
+  simulator.failNext({ match: { path: '/meetings/*/active-livestream/stop' }, status: 200, body: said })
+  t.equal((await stop()).statusCode, 200)
+  t.ok(isOn())
+  t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404)
+  await until(() => !isOn(), 20_000)
+  t.equal(stops(), 2)
+  await until(async () => (await events()).some(({ status_detail }) => status_detail === 'settled'))
+  const own = (await events()).filter(({ actor }) => actor.user.type === 'Gateway')
+  t.strictSame(
+    own.map(({ api, unmapped, status_detail }) => [api.operation, unmapped.outcome, status_detail]),
+    [
+      ['stopLivestream', 'pending', 'still_live'],
+      ['stopLivestream', 'done', 'settled']
+    ]
+  )
+  t.match(logs(), 'a run that was stopped still goes on')
+})
+
+t.test('a start that comes before it is stopped again overtakes it', async t => {
+  const { start, stop, stops, isOn, simulator } = await live(t, { config: { settleMs: 1_000 } })
+  const said = { success: true, data: { message: 'Stopped live stream successfully' } }
+  simulator.failNext({ match: { path: '/meetings/*/active-livestream/stop' }, status: 200, body: said })
+  await stop()
+  await pause(1_100)
+  t.equal((await start()).statusCode, 200, 'the run goes on, and now it is wanted')
+  await pause(2_000)
+  t.equal(stops(), 1)
+  t.ok(isOn())
+})
+
+t.test('where nothing tells the runs apart, as in contract L1, nothing is sent and the operator is told', async t => {
+  const { asAcme, meeting, stop, stops, simulator, logs } = await live(t, {
+    simulator: { contract: 'L1' },
+    config: { settleMs: 1_500 }
+  })
+  const said = { success: true, data: { message: 'livestream stopped' } }
+  simulator.failNext({ match: { path: '/meetings/*/active-livestream/stop' }, status: 200, body: said })
+  await stop()
+  const active = () => asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+  t.equal((await active()).statusCode, 404)
+  await until(async () => (await active()).statusCode === 200, 20_000)
+  t.match(logs(), 'nothing tells whether it is the same run')
+  t.equal(stops(), 1)
+})

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
+
+const shown = (id: string, more: object = {}) => ({
+  success: true,
+  data: { id, status: 'LIVE', stream_key: randomUUID(), ingest_server: 'rtmps://ingest.example', ...more }
+})
+
+t.test('an answer without its meeting is used when the livestream is known, or says whose it is', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
+  const active = async (body: object) => {
+    simulator.failNext({ match: { path: '/meetings/*/active-livestream', method: 'GET' }, status: 200, body })
+    return asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+  }
+  const { id } = simulator.startFromBrowser(meeting)
+  const byId = await active(shown(id, { playback_url: 'https://play.example/a' }))
+  t.match(byId.json().data, { id, meeting_id: meeting, stream_key: String }, 'GET by id names this meeting')
+  t.match((await active(shown(id))).json().data, { id, stream_key: String }, 'and now it is known')
+})
+
+t.test('where nobody says whose it is, it counts as live and is shown without what lets anybody use it', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
+  const id = randomUUID()
+  simulator.fail({
+    match: { path: '/meetings/*/active-livestream', method: 'GET' },
+    status: 200,
+    body: shown(id, { playback_url: 'https://play.example/a' })
+  })
+  const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+  t.equal(reply.statusCode, 200)
+  t.strictSame(Object.keys(reply.json().data).sort(), ['id', 'meeting_id', 'status'])
+  const started = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal(started.statusCode, 200)
+  t.notMatch(started.body, 'stream_key')
+  t.equal(simulator.livestreams().length, 0, 'no start is sent')
+  t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404, 'and its id is not known')
+  t.match((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).json().error, { outcome: 'unknown' })
+})
+
+t.test("another tenant's livestream, shown in this meeting, is never passed on", async t => {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
+  const theirs = (await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).json().data
+  const independent = (await asGlobex('POST', '/v2/livestreams', { name: 'theirs' })).json().data
+  for (const { id } of [theirs, independent]) {
+    for (const more of [{}, { meeting_id: meeting }]) {
+      const body = shown(id, more)
+      simulator.failNext({ match: { path: '/meetings/*/active-livestream', method: 'GET' }, status: 200, body })
+      const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+      t.equal(reply.statusCode, 502)
+      t.match(reply.json().error, { type: 'upstream_malformed' })
+      t.notMatch(reply.body, body.data.stream_key)
+    }
+  }
+  simulator.failNext({ match: { method: 'POST' }, status: 201, body: shown(theirs.id, { status: 'INVOKED' }) })
+  const started = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal(started.statusCode, 502)
+  t.match(started.json().error, { type: 'upstream_malformed', outcome: 'unknown' })
+  t.notMatch(started.body, 'stream_key')
+  t.equal((await asGlobex('GET', `/v2/livestreams/${theirs.id}`)).statusCode, 200, 'and it stays where it was')
+})
+
+t.test('a stop goes on although the vendor shows a livestream of another meeting', async t => {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, store } = await gateway(t)
+  const theirs = (await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).json().data
+  simulator.startFromBrowser(meeting)
+  const confuse = simulator.fail({
+    match: { path: `/meetings/${meeting}/active-livestream`, method: 'GET' },
+    status: 200,
+    body: shown(theirs.id)
+  })
+  simulator.failNext({ match: { method: 'POST' }, status: 404, body: {} })
+  const reply = await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  t.match(reply.json().error, { type: 'upstream_malformed', outcome: 'unknown' })
+  confuse()
+  const stops = store.sql.selectFrom('operations').select('state').where('kind', '=', 'stop')
+  await until(async () => (await store.engine.read(stops.compile()))[0]?.state === 'done', 20_000)
+  t.equal(simulator.livestreams().find(({ meeting_id }) => meeting_id === meeting)?.status, 'IDLE')
+})
