@@ -24,7 +24,7 @@ t.test('beside a running gateway', async t => {
     const before = simulator.journal.length
     const outcome = await cli.run('doctor', '--probe-meeting', meeting)
     t.equal(outcome.code, 2)
-    t.match(refused(outcome), /three livestreams at most in the meeting \S+, which the tenant acme has, at default/)
+    t.match(refused(outcome), /four livestreams at most in the meeting \S+, which the tenant acme has, at default/)
     t.match(refused(outcome), /bills.*nobody should use the meeting meanwhile: --yes does it$/)
     t.notMatch(refused(await cli.run('doctor', '--probe-meeting', randomUUID())), /tenant/)
     const elsewhere = await cli.run('doctor', '--probe-meeting', meeting, '--upstream', 'rtk')

@@ -50,17 +50,20 @@ const troubles: Record<
   'a start that fails and has happened': {
     fault: { match: starting, status: 500, afterWork: true },
     when: 'at once',
-    says: /a start was answered with 500/
+    says: /a start was answered with 500/,
+    options: { livestreamName: 'any' }
   },
   'a start whose answer is lost': {
     fault: { match: starting, hangUp: true, afterWork: true },
     when: 'at once',
-    says: /the connection to http:\S+ broke/
+    says: /the connection to http:\S+ broke/,
+    options: { livestreamName: 'any' }
   },
   'a start that is answered with something else': {
     fault: { match: starting, garbage: true, afterWork: true },
     when: 'at once',
-    says: /a start was answered with 200, which says neither/
+    says: /a start was answered with 200, which says neither/,
+    options: { livestreamName: 'any' }
   },
   'a second start that fails and has happened': {
     fault: { match: starting, status: 503, afterWork: true },
@@ -208,6 +211,40 @@ t.test('a vendor that asks for a pause gets it', async t => {
   t.equal(running(simulator), 0)
 })
 
+t.test('interrupted, or with a call that fails, at any moment: nothing goes on', async t => {
+  const odd: SimulatorOptions[] = [
+    { startWhileLive: 'second', activeDuringInvoked: '404' },
+    { nothingLive: '500', stopRefusal: '404', activeDuringInvoked: '404', livestreamName: 'any' },
+    { nothingLive: '400', stopRefusal: '400', stopWithNothingLive: '400', stoppingForMs: 3_000, startWhileLive: '200' },
+    { nothingLive: 'null', activeShowsEnded: true, restartAfterMs: 4_000, validation: '400', livestreamId: 'new' },
+    { contract: 'L1', stopRefusal: '404', activeDuringInvoked: '404', liveAfterMs: 3_000 }
+  ]
+  const faults: Fault[] = [
+    { match: starting, hangUp: true, afterWork: true },
+    { match: starting, status: 500, afterWork: true },
+    { match: stopping, hangUp: true },
+    { match: stopping, status: 503 },
+    { match: looking, status: 500 },
+    { match: looking, hangUp: true }
+  ]
+  for (const options of odd) {
+    for (let when = 1; when <= 18; when++) {
+      const { simulator, world, probe } = await place(t, options)
+      const fault = when % 3 === 0 ? null : faults[when % faults.length]
+      world.atPause(number => {
+        if (number !== when) return
+        if (fault == null) world.interrupt()
+        else simulator.failNext(fault)
+      })
+      const { code, stderr } = await probe()
+      if (running(simulator) > 0) t.fail(`${JSON.stringify({ options, when, fault, code, stderr })}`)
+      if (fault === null && code === 1) t.match(stderr, /livegate: interrupted\n$/)
+      await simulator.close()
+    }
+  }
+  t.pass('nothing goes on')
+})
+
 t.test('a signal to the process stops what was started', async t => {
   const simulator = await createSimulator({ liveAfterMs: 3_600_000 })
   t.teardown(() => simulator.close())
@@ -294,7 +331,8 @@ t.test('what a vendor does that no switch imitates, or does not do at all, is sa
       body: { success: true, data: [] },
       status: 200
     })
-    // The first is that of the look whether the meeting is idle.
+    // The first is that of the look whether the meeting is idle, the next two are of many in a page.
+    simulator.failNext({ match: { method: 'GET', path: '/livestreams' } }, 2)
     simulator.failNext({
       match: { method: 'GET', path: '/livestreams' },
       body: { success: true, data: {} },

@@ -10,7 +10,14 @@ const usual = {
   liveAfterMs: 2_500,
   startWhileLive: '409',
   stopWithNothingLive: '404',
-  livestreamId: 'reused'
+  livestreamId: 'reused',
+  nothingLive: '404',
+  activeShowsEnded: false,
+  stopRefusal: 'none',
+  stoppingForMs: 0,
+  restartAfterMs: 0,
+  validation: '422',
+  livestreamName: 'pattern'
 } as const
 const kit = { vendor: 'realtimekit', badToken: '401', dropped: 'gone' } as const
 
@@ -22,10 +29,23 @@ const vendors: [given: SimulatorOptions, unknown: string[]][] = [
   [{ ...usual, startWhileLive: 'second', activeDuringInvoked: '404', livestreamId: 'new', lists: 'schema' }, []],
   [{ ...usual, stopWithNothingLive: '200', liveAfterMs: 61_250 }, []],
   [{ ...usual, startWhileLive: 'second', activeDuringInvoked: '404', stopWithNothingLive: '200' }, []],
-  [{ ...usual, liveAfterMs: 0 }, ['activeDuringInvoked']],
+  [{ ...usual, liveAfterMs: 0 }, ['activeDuringInvoked', 'stopRefusal']],
+  [{ ...usual, nothingLive: '400', stopRefusal: '400', validation: '400' }, []],
+  [{ ...usual, nothingLive: '409', stopRefusal: '404', livestreamName: 'any' }, []],
+  [{ ...usual, nothingLive: '500', stopRefusal: '409', activeDuringInvoked: '404' }, []],
+  [{ ...usual, nothingLive: 'null', activeShowsEnded: true, stopWithNothingLive: '400' }, []],
+  [{ ...usual, nothingLive: 'empty', startWhileLive: '200', stoppingForMs: 5_000 }, []],
+  [{ ...usual, stoppingForMs: 7_000, livestreamId: 'new' }, []],
+  [{ ...usual, stoppingForMs: 4_000, startWhileLive: 'second', livestreamId: 'new' }, []],
+  [{ ...usual, stoppingForMs: 4_000, startWhileLive: 'second', activeDuringInvoked: '404' }, []],
+  [{ ...usual, restartAfterMs: 3_000, restartRefusal: '400' }, []],
+  [{ ...usual, restartAfterMs: 6_000, restartRefusal: '409', nothingLive: '500' }, []],
+  [{ ...usual, restartAfterMs: 6_000, restartRefusal: '400', stoppingForMs: 3_000 }, []],
   // L1 has one form of lists, and tells no times: they are as good as the pauses between two looks.
   [{ ...usual, contract: 'L1', liveAfterMs: 3_000 }, ['lists']],
   [{ ...usual, contract: 'L1', liveAfterMs: 3_000, activeDuringInvoked: '404', livestreamId: 'new' }, ['lists']],
+  [{ ...usual, contract: 'L1', liveAfterMs: 3_000, stopRefusal: '404', activeDuringInvoked: '404' }, ['lists']],
+  [{ ...usual, contract: 'L1', liveAfterMs: 3_000, nothingLive: '500', stoppingForMs: 3_000 }, ['lists']],
   [{ ...usual, contract: 'L1', liveAfterMs: 4_000, startWhileLive: 'second', activeDuringInvoked: '404' }, ['lists']],
   [{ ...usual, contract: 'L1', liveAfterMs: 1_000, startWhileLive: '200', stopWithNothingLive: '200' }, ['lists']],
   [{ ...usual, ...kit, contract: undefined }, []],
@@ -47,7 +67,7 @@ t.test(`the switches that imitate a vendor are found, and nothing goes on: ${ven
     const { code, stdout, stderr } = await doctorIn(world, env, options)
     const name = JSON.stringify(given)
     t.strictSame({ code, stderr }, { code: 0, stderr: '' }, name)
-    const { answers, simulate, open, ...rest } = JSON.parse(stdout)
+    const { answers, simulate, open, observed, ...rest } = JSON.parse(stdout)
     const { vendor, ...switches } = given
     const expected = Object.entries(switches).filter(([one, value]) => value !== undefined && !unknown.includes(one))
     t.strictSame(answers, Object.fromEntries(expected.map(([one, value]) => [switchOf(one), String(value)])), name)
@@ -57,7 +77,9 @@ t.test(`the switches that imitate a vendor are found, and nothing goes on: ${ven
       [
         'livegate simulate',
         ...(vendor === undefined ? [] : [`vendor ${vendor}`]),
-        ...Object.entries(answers).map(pair => pair.join(' '))
+        ...Object.entries(answers).flatMap(([one, value]) =>
+          value === 'false' ? [] : value === 'true' ? [one] : [`${one} ${value}`]
+        )
       ].sort()
     )
     t.strictSame(
@@ -69,7 +91,9 @@ t.test(`the switches that imitate a vendor are found, and nothing goes on: ${ven
       runs.every(({ stopped_time }) => stopped_time !== null),
       'all are stopped'
     )
-    t.ok(runs.length <= 3, 'three at most')
-    t.ok(simulator.journal.length < 40 + world.pauses() * 2, `${simulator.journal.length} calls, and pauses between`)
+    t.ok(runs.length <= 4, 'four at most')
+    t.ok(observed.length >= 12, 'what was answered is told')
+    t.notMatch(JSON.stringify(observed), /rtmps|https|[0-9a-f]{8}-[0-9a-f]{4}|[0-9a-f]{20}/, 'and no value of it')
+    t.ok(simulator.journal.length < 60 + world.pauses() * 2, `${simulator.journal.length} calls, and pauses between`)
   }
 })

@@ -6,17 +6,22 @@ import { Dice } from './dice.ts'
 import { goingOn, isBlind, isRefusedUnseen, type OddCampaign } from './odd-vendors.ts'
 import { allSettled, answered, startUntilTold } from './start-rounds.ts'
 
-/** Starts and stops in all meetings at the same time, in each one after the other, and looks at what became of them. */
+/** So many meetings at the same time: a caller who waits for the machine would be told too late. */
+const atOnce = 64
+
+/** Starts and stops in all meetings, in each one after the other, and looks at what became of them. */
 export async function runOddRounds(campaign: OddCampaign, call: Client, deadlineMs: number): Promise<void> {
   const meetings = campaign.worlds.flatMap(world => world.meetings.map((meeting, i) => ({ world, meeting, i })))
-  await Promise.all(
-    meetings.map(async ({ world, meeting, i }) => {
+  const work = async (): Promise<void> => {
+    for (let next = meetings.shift(); next !== undefined; next = meetings.shift()) {
+      const { world, meeting, i } = next
       const { rounds } = campaign.plans.get(world) ?? { rounds: 0 }
-      await pause(new Dice(`${world.name}-${i}`).between(0, 2_000))
+      await pause(new Dice(`${world.name}-${i}`).between(0, 1_000))
       for (let round = 0; round < rounds; round++)
         await startAndStop(campaign, world, meeting, `${world.name}-${i}-${round}`, { call, deadlineMs })
-    })
-  )
+    }
+  }
+  await Promise.all(Array.from({ length: atOnce }, work))
   await allSettled(campaign)
   for (const world of campaign.worlds) for (const meeting of world.meetings) checkTruth(campaign, world, meeting)
 }
@@ -32,7 +37,7 @@ async function startAndStop(
   const dice = new Dice(name)
   const wrong = (what: string): void => report(campaign, world, meeting, `${name}: ${what}`)
   const { simulator } = world
-  const elsewhere = startElsewhere(world, meeting, dice)
+  const elsewhere = await startElsewhere(campaign, world, meeting, dice)
   const before = runsOf(world, meeting).length
   for (let left = dice.between(0, 2); left > 0; left--)
     simulator.failNext({ ...mutationFault(dice, deadlineMs), match: on(meeting).start })
@@ -68,9 +73,16 @@ async function startAndStop(
 }
 
 /** Somebody else has started: it is over again, or it goes on and is the livestream that a start gets. Null: nothing goes on. */
-function startElsewhere(world: World, meeting: string, dice: Dice): string | null {
+async function startElsewhere(
+  campaign: OddCampaign,
+  world: World,
+  meeting: string,
+  dice: Dice
+): Promise<string | null> {
   const goesOn = dice.chance(0.2) && !isBlind(world)
   if (!goesOn && dice.chance(0.6)) return null
+  // A stop that the vendor refused may still be repeated, and would end this run too.
+  if (goesOn) await allSettled(campaign, meeting)
   try {
     const id = startFromBrowser(world, meeting)
     if (goesOn) return id

@@ -1,18 +1,17 @@
 /**
- * What programs met at the real vendors, and starts with faults under each of it: 100 for each switch in a normal run, and a few under
- * combinations in which every two values of two switches meet. A campaign has 1,000 under each value.
+ * What programs met at the real vendors, and starts with faults under each of it: 100 for each switch in a normal run, 1,000 for
+ * each of its values in a campaign (`campaigns.ts`), and a few under combinations in which every two values of two switches meet.
  */
 import t from 'tap'
 import { client } from '../support/gateway.ts'
 import { printSeed } from '../support/seeds.ts'
-import { inSlots } from './campaign.ts'
 import { slowestMs } from './dice.ts'
 import { runOddRounds } from './odd-starts.ts'
-import { counts, openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
+import { openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
 
 /** Longer than in other campaigns: a start may wait for a run that is ending, and be sent once more after a refusal. */
 const deadlineMs = 2_500
-const each = planEach(counts.starts, 50)
+const each = planEach('oddStarts', 50)
 const together = pairs.map((answers): Plan => ({ answers, meetings: 1, rounds: 2 }))
 const plans = [...each, ...together]
 const starts = plans.reduce((sum, { meetings, rounds }) => sum + meetings * rounds, 0)
@@ -21,7 +20,7 @@ t.setTimeout(Math.max(...plans.map(({ rounds }) => rounds)) * slowestMs)
 t.test(`${starts} starts at ${plans.length} odd vendors: none doubled, none lost, every answer true`, async t => {
   printSeed(t)
   const campaign = await openOdd(t, plans, deadlineMs)
-  const call = inSlots(client(campaign.gateway.url, campaign.authorization))
+  const call = client(campaign.gateway.url, campaign.authorization)
   await runOddRounds(campaign, call, deadlineMs)
   t.strictSame(campaign.broken, [])
 })

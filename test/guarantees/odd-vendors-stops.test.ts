@@ -1,6 +1,7 @@
 /**
  * What programs met at the real vendors, and a stop at any moment of a start with faults under each of it: 12 for each switch in a
- * normal run, and one under each combination in which every two values of two switches meet. A campaign has 72 under each value.
+ * normal run, 72 for each of its values in a campaign (`campaigns.ts`), and one under each combination in which every two values of two
+ * switches meet.
  */
 import t from 'tap'
 import { client } from '../support/gateway.ts'
@@ -9,9 +10,9 @@ import { inSlots } from './campaign.ts'
 import { deadlineMs } from './campaign-faults.ts'
 import { slowestMs } from './dice.ts'
 import { stopInAll } from './odd-stops.ts'
-import { counts, openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
+import { openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
 
-const each = planEach(counts.stops, 72)
+const each = planEach('oddStops', 72)
 const together = pairs.map((answers): Plan => ({ answers, meetings: 1, rounds: 1 }))
 const plans = [...each, ...together]
 const stops = plans.reduce((sum, { meetings }) => sum + meetings, 0)

@@ -57,12 +57,6 @@ export const pairs: SimulatorOptions[] = pairwise(factors, isPossible).map(({ re
   ...restart
 }))
 
-/** How much is asked of the vendors: of each value of a switch in a campaign, of each switch in a normal run. */
-export const counts = {
-  starts: (values: number): number => (inFull ? countOf('oddStarts') : Math.ceil(countOf('oddStarts') / values)),
-  stops: (values: number): number => (inFull ? countOf('oddStops') : Math.ceil(countOf('oddStops') / values))
-}
-
 /** A vendor, and what is wanted of it. */
 export interface Plan {
   answers: SimulatorOptions
@@ -70,14 +64,15 @@ export interface Plan {
   rounds: number
 }
 
-/** Each value of each switch, with whatever else the vendor may be; `of` says how much of it. */
-export function planEach(of: (values: number) => number, mostMeetings: number): Plan[] {
+/** Each value of each switch, with whatever else the vendor may be. In a normal run the values of a switch share its count. */
+export function planEach(campaign: 'oddStarts' | 'oddStops', mostMeetings: number): Plan[] {
   return Object.entries(switches).flatMap(([name, values]) =>
     values.map((value, i): Plan => {
       const dice = new Dice(`${name} ${i}`)
       const others = answers.filter(other => isPossible({ ...other, ...value }))
-      const meetings = Math.min(mostMeetings, of(values.length))
-      const rounds = Math.ceil(of(values.length) / meetings)
+      const count = Math.ceil(countOf(campaign) / (inFull ? 1 : values.length))
+      const meetings = Math.min(mostMeetings, count)
+      const rounds = Math.ceil(count / meetings)
       return { answers: { liveAfterMs: dice.pick([0, 1_000]), ...dice.pick(others), ...value }, meetings, rounds }
     })
   )

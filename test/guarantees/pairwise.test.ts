@@ -23,7 +23,7 @@ t.test('every two values meet, in far fewer rows than there are combinations', a
     if (rows.some(row => Object.keys(row).length !== names.length)) throw new Error('a row is not complete')
     return rows.length <= most * next * 3
   })
-  t.doesNotThrow(() => fc.assert(property, { seed: 14, numRuns: 100 }))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: 100 }))
 })
 
 t.test('what is not allowed stands in no row, and everything else meets all the same', async t => {

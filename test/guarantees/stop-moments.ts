@@ -81,18 +81,19 @@ export async function stopDuringStart(
   }
 }
 
-/** Until the moment has come, or is over. */
+/** Until the moment has come, or is over; of what the vendor was asked before `from` nothing counts. */
 export async function comes(
   moment: Moment,
   world: World,
   meeting: string,
   started: Promise<Reply>,
-  dice: Dice
+  dice: Dice,
+  from = 0
 ): Promise<void> {
   const { start, look } = on(meeting)
   if (moment === 'with it') await pause(dice.between(0, 5))
-  if (moment === 'during its look') await reached(world, look, 0, started)
-  if (moment === 'during its call') await reached(world, start, 0, started)
+  if (moment === 'during its look') await reached(world, look, from, started)
+  if (moment === 'during its call') await reached(world, start, from, started)
   if (moment === 'after it') await started
   if (moment === 'later') await started.then(() => pause(dice.between(0, 8_000)))
   if (moment === 'while it is settled') {

@@ -1,7 +1,7 @@
 import { readConfig } from '../../config.ts'
-import { Failure } from '../../domain/failures.ts'
+import { Failure, UpstreamCredentialsRefused, UpstreamFailed, UpstreamRefused } from '../../domain/failures.ts'
 import { isVendorId } from '../../domain/id.ts'
-import { isRunning } from '../../domain/livestream.ts'
+import { isOver, isRunning } from '../../domain/livestream.ts'
 import type { Secret } from '../../domain/secret.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import { livestreamsIn } from '../../store/livestreams.ts'
@@ -13,8 +13,9 @@ import type { DoctorOptions } from '../doctor.ts'
 import { CommandError, type Io, print, UsageError } from '../io.ts'
 import { usualUpstream, withUpstream } from '../upstream-accounts.ts'
 import { withSnapshot } from '../with-store.ts'
+import { Answers } from './answers.ts'
 import { Asker, Ended } from './asker.ts'
-import { Answers, askAll } from './questions.ts'
+import { askAll } from './questions.ts'
 import { Runs, StillLive } from './runs.ts'
 import { isThere } from './store.ts'
 import type { World } from './world.ts'
@@ -35,7 +36,7 @@ export async function probeMeeting(io: Io, options: ProbeMeetingOptions, world: 
   if (!options.yes) {
     const owner = known?.tenantId == null ? '' : `, which the tenant ${known.tenantId} has,`
     throw new UsageError(
-      `this would start three livestreams at most in the meeting ${meetingId}${owner} at ${name}, real ones that the vendor bills, and stop each, within 5 minutes; nobody should use the meeting meanwhile: --yes does it`
+      `this would start four livestreams at most in the meeting ${meetingId}${owner} at ${name}, real ones that the vendor bills, and stop each, within 5 minutes; nobody should use the meeting meanwhile: --yes does it`
     )
   }
   if (known?.isBusy)
@@ -81,14 +82,25 @@ async function demandIdle(io: Io, { name }: UpstreamAccount, meetingId: string, 
       const signal = AbortSignal.timeout(deadlineMs)
       const meeting = await vendor.findMeeting(meetingId, signal)
       if (meeting === null) throw new CommandError(`${name} has no meeting ${meetingId}`)
-      const active = await vendor.findActive(meetingId, signal)
+      // Some vendors have no good word for nothing: then their lists must say that nothing runs.
+      const active = await vendor.findActive(meetingId, signal).catch(async error => {
+        if (!isOddNothing(error)) throw error
+        return (await vendor.findRunning(signal)).find(one => one.meeting_id === meetingId) ?? null
+      })
       // What is only INVOKED may not be shown as active.
       const runs = await vendor.findRuns(meetingId, signal)
-      if (active !== null || runs.some(({ livestream }) => isRunning(livestream.status))) {
+      const isLive = active !== null && !isOver(active.status)
+      if (isLive || runs.some(({ livestream }) => isRunning(livestream.status))) {
         throw new CommandError(`${meetingId} is live: nothing was started, and what is live goes on`)
       }
     })
   )
+}
+
+/** A failure, or a refusal, that may mean that nothing is live: not that the caller may not ask. */
+function isOddNothing(error: unknown): boolean {
+  if (error instanceof UpstreamCredentialsRefused) return false
+  return error instanceof UpstreamFailed || error instanceof UpstreamRefused
 }
 
 async function takenCredential(probe: Probe, account: UpstreamAccount): Promise<Secret> {
@@ -149,10 +161,13 @@ function tell(io: Io, options: ProbeMeetingOptions, account: UpstreamAccount, an
   const known = [...answers.known]
   const open = [...answers.open]
   const vendor = account.provider === 'dyte' ? [] : ['--vendor', account.provider]
-  const line = ['livegate simulate', ...vendor, ...known.map(([name, answer]) => `--${name} ${answer}`)].join(' ')
+  const line = ['livegate simulate', ...vendor, ...known.flatMap(asSwitch)].join(' ')
+  const { observed } = answers
   const lines = [
     ...known.map(([name, answer]) => `${name.padEnd(24)}${answer}`),
     ...open.map(([name, why]) => `${name.padEnd(24)}? ${why}`),
+    ...(observed.length > 0 ? ['', 'what was answered, by the names of its fields'] : []),
+    ...observed.map(({ question, status, shape }) => `${question.padEnd(40)}${status} ${shape}`),
     ...(known.length > 0 ? ['', 'this vendor is imitated by', line] : [])
   ]
   const value = {
@@ -161,7 +176,13 @@ function tell(io: Io, options: ProbeMeetingOptions, account: UpstreamAccount, an
     meeting_id: options.meetingId,
     answers: Object.fromEntries(known),
     open: open.map(([name, why]) => ({ question: name, why })),
+    observed,
     simulate: line
   }
   if (options.json || lines.length > 0) print(io, options, value, lines.join('\n'))
+}
+
+function asSwitch([name, answer]: [string, string]): string[] {
+  if (answer === 'false') return []
+  return [answer === 'true' ? `--${name}` : `--${name} ${answer}`]
 }

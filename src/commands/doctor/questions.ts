@@ -6,21 +6,12 @@ import { at } from '../../upstream/examine.ts'
 import { harmless } from '../../upstream/open-upstream.ts'
 import { path } from '../../upstream/path.ts'
 import type { Heard } from '../../upstream/probe.ts'
+import type { Answers } from './answers.ts'
 import { type Asker, Ended } from './asker.ts'
+import { askOfTheEnd, askOfUnknownFields } from './end-questions.ts'
+import { askOfNothing } from './nothing-questions.ts'
 import { isHeard, type Runs } from './runs.ts'
 import type { World } from './world.ts'
-
-/** What has been found out so far, by the switches of `livegate simulate`. */
-export class Answers {
-  readonly known = new Map<string, string>()
-  /** What this vendor does not tell, or not in words that the simulator has; with the reason. */
-  readonly open = new Map<string, string>()
-
-  tell(question: string, answer: string | number, fits: readonly string[] = [String(answer)]): void {
-    if (fits.includes(String(answer))) this.known.set(question, String(answer))
-    else this.open.set(question, `the vendor answered ${answer}, which the simulator does not imitate`)
-  }
-}
 
 export interface Questions {
   asker: Asker
@@ -31,29 +22,39 @@ export interface Questions {
 }
 
 const liveWithinMs = 90_000
+/** Else a stop would not be given up within its minute. */
+const longestHiddenMs = 45_000
+/** The published pattern has no blank. */
+const oddName = { name: 'livegate probe' }
 
 /** Asks the open questions of the vendor's contract, section 11, one after the other. @throws Ended, Failure */
 export async function askAll(questions: Questions, answers: Answers): Promise<void> {
   const { asker, runs, provider } = questions
   if (provider === 'realtimekit') await askTheEdge(questions, answers)
-  // First, since it also shows that stops get through: else nothing must be started.
+  await askOfNothing(questions, answers)
+  // Before any start, since it also shows that stops get through: else nothing must be started.
   const before = await stopNothing(runs)
 
-  const id = await startNew(runs)
+  const id = await startNamed(runs, answers)
   await askOfTheFirstRun(questions, answers, id)
   await asker.pause()
   await startWhileLive(runs, answers)
+  await askOfTheEnd(questions, answers)
   await runs.stopAll()
 
   await asker.pause()
   const after = await stopNothing(runs)
-  answers.tell('stop-with-nothing-live', after, ['200', '404', '409'])
-  if (before !== after)
-    answers.open.set('a stop before the first livestream', `it was answered ${before}, later ones ${after}`)
-
-  const known = new Set(runs.ids)
-  const again = await startNew(runs)
-  answers.tell('livestream-id', known.has(again) ? 'reused' : 'new')
+  answers.observe('stop with nothing live', after)
+  answers.tell('stop-with-nothing-live', after.status, ['200', '400', '404', '409'])
+  if (before.status !== after.status)
+    answers.open.set(
+      'a stop before the first livestream',
+      `it was answered ${before.status}, later ones ${after.status}`
+    )
+  const last = await runs.look()
+  answers.observe('active after a livestream', last)
+  answers.tell('active-shows-ended', String(at(last.body, 'data', 'status') !== undefined))
+  await askOfUnknownFields(questions, answers)
   await runs.stopAll()
 }
 
@@ -66,16 +67,24 @@ async function askTheEdge({ asker, meetingId }: Questions, answers: Answers): Pr
   answers.tell('dropped', edgeComplaint(body) === 'route' ? 'gone' : isThere ? 'answer' : status, ['gone', 'answer'])
 }
 
-async function stopNothing(runs: Runs): Promise<number> {
+async function stopNothing(runs: Runs): Promise<Heard> {
   const heard = await runs.stop()
-  const { status } = heard
-  if (!isHeard(heard)) throw new Ended(`a stop was answered with ${status}: what cannot be stopped must not be started`)
-  return status
+  if (!isHeard(heard))
+    throw new Ended(`a stop was answered with ${heard.status}: what cannot be stopped must not be started`)
+  return heard
 }
 
-async function startNew(runs: Runs): Promise<string> {
+/** The first start has a name with a blank; where that is refused, the second has none. */
+async function startNamed(runs: Runs, answers: Answers): Promise<string> {
+  const named = await runs.start(oddName)
+  answers.observe('start with a blank in its name', named.heard)
+  if (named.id !== null) {
+    answers.tell('livestream-name', 'any')
+    return named.id
+  }
   const { status, id } = await runs.start()
   if (id === null) throw new Ended(`a start was refused with ${status}`)
+  answers.tell('livestream-name', [400, 422].includes(named.status) ? 'pattern' : named.status, ['pattern'])
   return id
 }
 
@@ -96,13 +105,17 @@ async function askOfTheFirstRun(questions: Questions, answers: Answers, id: stri
   }
   const isLive = last.state === 'LIVE'
   if (first.state === 'LIVE') answers.open.set('active-during-invoked', 'it was LIVE at the first look')
-  else if (first.state !== null || isLive || shows(one, 'INVOKED')) answers.tell('active-during-invoked', first.status)
+  // What is hidden looks as if nothing were live.
+  else if (first.state !== null || isLive || shows(one, 'INVOKED'))
+    answers.tell('active-during-invoked', first.state === null ? '404' : '200')
   else answers.open.set('active-during-invoked', 'nothing was shown at all')
 
   const polledMs = Math.round(world.clock.monotonic() - startedAtMs)
   const toldMs = isL2 ? invokedForMs(await asker.ask({ method: 'GET', path: path`/livestreams/${id}` })) : null
-  if (isLive) answers.tell('live-after', toldMs ?? polledMs)
-  else answers.open.set('live-after', `it was not LIVE within ${liveWithinMs / 1_000} s: is anybody in the meeting?`)
+  if (isLive) {
+    answers.tell('live-after', toldMs ?? polledMs)
+    runs.hiddenForMs = Math.min(Math.max(toldMs ?? polledMs, polledMs), longestHiddenMs)
+  } else answers.open.set('live-after', `it was not LIVE within ${liveWithinMs / 1_000} s: is anybody in the meeting?`)
 }
 
 /** Which of the two published forms. */
@@ -122,7 +135,8 @@ async function startWhileLive(runs: Runs, answers: Answers): Promise<void> {
     return
   }
   const known = new Set(runs.ids)
-  const { status, id } = await runs.start()
+  const { status, id, heard } = await runs.start({}, true)
+  answers.observe('second start', heard)
   answers.tell('start-while-live', id === null ? status : known.has(id) ? '200' : 'second', ['200', '409', 'second'])
 }
 

@@ -14,6 +14,8 @@ export class StillLive extends Error {}
 const stopWithinMs = 60_000
 /** A start whose answer was lost may be carried out late: so long nothing must have been live. */
 const quietForMs = 5_000
+/** So long a run may be hidden before it is LIVE, unless the vendor has shown another time. */
+const usuallyHiddenForMs = 30_000
 
 /** What a meeting shows as active. */
 export interface Shown {
@@ -22,78 +24,134 @@ export interface Shown {
   state: string | null
 }
 
+/** What came of a start: 2xx with the livestream's id, or a refusal. */
+export interface StartHeard {
+  status: number
+  id: string | null
+  heard: Heard
+}
+
 /** The livestreams that questions start in a meeting: none of them outlives the questions. */
 export class Runs {
   /** All that were started. */
   readonly ids = new Set<string>()
   readonly #asker: Asker
   readonly #world: World
+  readonly #meetingId: string
   readonly #path: string
-  /** Sent since the last time that nothing was live, and not refused. */
+  /** How long a run was seen to take until it is LIVE: before that it may be hidden, and a stop of it may be refused. */
+  hiddenForMs = usuallyHiddenForMs
+  /** Starts that were sent since the last time that nothing was live, and not refused; and stops of them that were taken. */
   #begun = 0
+  #stopped = 0
   #isUncertain = false
+  /** What this vendor says where nothing is live. Only a 404 says it by itself; of another the livestreams themselves must tell. */
+  readonly #saysNothing = new Set([404])
 
   constructor(asker: Asker, meetingId: string, world: World) {
     this.#asker = asker
     this.#world = world
+    this.#meetingId = meetingId
     this.#path = path`/meetings/${meetingId}`
   }
 
-  /** Answers what the vendor answered: 2xx with the livestream's id, or a refusal. @throws Ended, Failure */
-  async start(): Promise<{ status: number; id: string | null }> {
+  /** A look that was answered so showed nothing, when nothing was live. */
+  saysNothing(status: number): void {
+    this.#saysNothing.add(status)
+  }
+
+  /** Where one `isRunning`, a 200 with its id has begun nothing. @throws Ended, Failure */
+  async start(body: object = {}, isRunning = false): Promise<StartHeard> {
     this.#begun++
     const wasUncertain = this.#isUncertain
     // Until an answer has come it may have happened.
     this.#isUncertain = true
-    const heard = await this.#asker
-      .ask({ method: 'POST', path: `${this.#path}/livestreams`, body: {} })
-      .catch(error => {
-        if (error instanceof Ended || (error instanceof Failure && error.outcome === 'not_sent'))
-          this.#takeBack(wasUncertain)
-        throw error
-      })
-    const { status, body } = heard
+    const heard = await this.#asker.ask({ method: 'POST', path: `${this.#path}/livestreams`, body }).catch(error => {
+      if (error instanceof Ended || (error instanceof Failure && error.outcome === 'not_sent'))
+        this.#takeBack(wasUncertain)
+      throw error
+    })
+    const { status, body: answer } = heard
     if (isRefusal(heard)) {
       this.#takeBack(wasUncertain)
-      return { status, id: null }
+      return { status, id: null, heard }
     }
-    const id = at(body, 'data', 'id')
+    const id = at(answer, 'data', 'id')
     if (status >= 300 || typeof id !== 'string' || !isVendorId(id))
       throw new Ended(`a start was answered with ${status}, which says neither yes nor no`)
     this.#isUncertain = wasUncertain
+    if (isRunning && status === 200 && this.ids.has(id)) this.#takeBack(wasUncertain)
     this.ids.add(id)
-    return { status, id }
+    return { status, id, heard }
   }
 
   /** What the vendor shows as active. @throws Ended, Failure */
-  async active(ask: (question: RawQuestion) => Promise<Heard> = question => this.#asker.ask(question)): Promise<Shown> {
-    const { status, body } = await ask({ method: 'GET', path: `${this.#path}/active-livestream` })
+  async active(ask = this.#ask): Promise<Shown> {
+    const heard = await this.look(ask)
+    const { status, body } = heard
     const state = at(body, 'data', 'status')
     if (status === 200) return { status, state: typeof state === 'string' && !isOver(state) ? state : null }
-    if (status === 404 && edgeComplaint(body) === null) return { status, state: null }
+    if (this.#saysNothing.has(status) && edgeComplaint(body) === null && !heard.throttled)
+      return { status, state: null }
     throw new Ended(`the question what is live was answered with ${status}`)
   }
 
-  /** One stop, for when nothing is live. @throws Ended, Failure */
-  async stop(): Promise<Heard> {
-    return this.#asker.ask(this.#stopping)
+  /** The same, as it was answered. @throws Ended, Failure */
+  async look(ask = this.#ask): Promise<Heard> {
+    return ask({ method: 'GET', path: `${this.#path}/active-livestream` })
+  }
+
+  /** One stop. @throws Ended, Failure */
+  async stop(ask = this.#ask): Promise<Heard> {
+    const heard = await ask({ method: 'POST', path: `${this.#path}/active-livestream/stop` })
+    if (heard.status < 300 && this.#begun > 0) this.#stopped++
+    return heard
+  }
+
+  /** Livestreams of ours that have not been stopped as often as they were started. */
+  get toBeStopped(): number {
+    return this.#begun - this.#stopped
+  }
+
+  /** Whether one of these livestreams runs, INVOKED or LIVE. @throws Ended, Failure */
+  async isRunning(ids: Iterable<string>, ask = this.#ask): Promise<boolean> {
+    for (const id of ids) {
+      const { body } = await ask({ method: 'GET', path: path`/livestreams/${id}` })
+      const state = at(body, 'data', 'livestream', 'status') ?? at(body, 'data', 'status')
+      if (typeof state === 'string' && isRunning(state)) return true
+    }
+    return false
+  }
+
+  /** Whether the vendor's list has a livestream of this meeting that runs; null when it can't be read. @throws Ended, Failure */
+  async isListed(ask = this.#ask): Promise<boolean | null> {
+    const { status, body } = await ask({ method: 'GET', path: `${path`/livestreams`}?page_no=1&per_page=100` })
+    const items = [at(body, 'data', 'livestreams') ?? at(body, 'data') ?? []].flat()
+    if (status !== 200) return null
+    return items.some(one => {
+      const state = at(one, 'status')
+      return at(one, 'meeting_id') === this.#meetingId && typeof state === 'string' && isRunning(state)
+    })
   }
 
   /** Stops again and again until nothing is live; does nothing when nothing can be. @throws StillLive */
   async stopAll(): Promise<void> {
     const { clock, sleep } = this.#world
     const untilMs = clock.monotonic() + stopWithinMs
-    let stops = 0
+    let heard = 0
     let quietSinceMs: number | null = null
     while (this.#begun > 0) {
-      const stopped = await orNull(this.#asker.askAnyway(this.#stopping))
-      // Each start may have made a livestream of its own, and a run that is only INVOKED may not be shown.
-      if (stopped !== null && isHeard(stopped)) stops++
+      const stopped = await orNull(this.stop(this.#askAnyway))
+      if (stopped !== null && isHeard(stopped)) heard++
       const isLive = await orNull(this.#isLive())
       quietSinceMs = isLive === false ? (quietSinceMs ?? clock.monotonic()) : null
       const quietMs = quietSinceMs === null ? Number.NEGATIVE_INFINITY : clock.monotonic() - quietSinceMs
-      if (stops >= this.#begun && quietMs >= (this.#isUncertain ? quietForMs : 0)) {
+      // Each start may have made a livestream of its own, and a run that is only INVOKED may not be shown.
+      const isStopped = this.toBeStopped <= 0 && quietMs >= (this.#isUncertain ? quietForMs : 0)
+      // A stop that was refused had perhaps nothing to stop, and perhaps came too early.
+      if (isStopped || (heard >= this.#begun && quietMs >= this.hiddenForMs + quietForMs)) {
         this.#begun = 0
+        this.#stopped = 0
         this.#isUncertain = false
         return
       }
@@ -103,20 +161,15 @@ export class Runs {
     }
   }
 
-  get #stopping(): RawQuestion {
-    return { method: 'POST', path: `${this.#path}/active-livestream/stop` }
-  }
+  readonly #ask = (question: RawQuestion): Promise<Heard> => this.#asker.ask(question)
+  readonly #askAnyway = (question: RawQuestion): Promise<Heard> => this.#asker.askAnyway(question)
 
-  /** By what is shown as active and, since that may leave out what is only INVOKED, by the livestreams themselves. */
-  async #isLive(): Promise<boolean> {
-    const ask = (question: RawQuestion): Promise<Heard> => this.#asker.askAnyway(question)
-    if ((await this.active(ask)).state !== null) return true
-    for (const id of this.ids) {
-      const { body } = await ask({ method: 'GET', path: path`/livestreams/${id}` })
-      const state = at(body, 'data', 'livestream', 'status') ?? at(body, 'data', 'status')
-      if (typeof state === 'string' && isRunning(state)) return true
-    }
-    return false
+  /** By what is shown as active and, since that may leave out what is only INVOKED, by the livestreams themselves. Null: unknown. */
+  async #isLive(): Promise<boolean | null> {
+    const ask = this.#askAnyway
+    const { status, state } = await this.active(ask)
+    if (state !== null || (await this.isRunning(this.ids, ask))) return true
+    return status === 200 || status === 404 ? false : this.isListed(ask)
   }
 
   #takeBack(wasUncertain: boolean): void {
