@@ -46,13 +46,14 @@ async function wholeList(send: Send, status: 'INVOKED' | 'LIVE', signal: AbortSi
 /** Null when the pages do not fit together. */
 async function readPages(send: Send, status: 'INVOKED' | 'LIVE', signal: AbortSignal): Promise<WholeList | null> {
   const found = new Map<string, LivestreamWithKey>()
-  let firstTotal: number | undefined
+  let wholeTotal: number | undefined
   let target = `status=${status}&page_no=1&per_page=${perPage}`
   for (let pageNo = 1; pageNo <= mostPages; pageNo++) {
     const { body } = await send({ method: 'GET', path: `${path`/livestreams`}?${target}`, signal })
     const { livestreams, form, total } = readLivestreamList(body)
-    if (pageNo === 1) firstTotal = total
-    else if (total !== firstTotal) return null
+    // Some count no more than the page.
+    if (pageNo === 1 && total !== undefined && total > livestreams.length) wholeTotal = total
+    if (wholeTotal !== undefined && total !== wholeTotal) return null
     const before = found.size
     for (const livestream of livestreams) found.set(livestream.id, livestream)
     const isLast = total === undefined ? found.size === before : found.size >= total && livestreams.length < perPage
