@@ -63,14 +63,14 @@ export function services({
   const { deadline, bounded } = deadlines(deadlineMs, ending)
   const auditEvents = audited.events
   const operations = operationsIn(store)
-  const livestreams = livestreamsIn(store)
+  const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
 
   const observe = observer({ livestreams, directory, log, clock })
   const sessions = sessionsIn(store)
   const observeRuns = runsObserver({ engine, sessions, log, clock })
   const adopt = adopter({ upstreams, meetings, directory, auditEvents, observe, clock, deadline })
-  const coming = isComing({ livestreams, clock, settleMs })
+  const coming = isComing({ livestreams, settleMs })
   const changes = new Changes()
   const reading = { changes, clock, deadline, bounded, readTtlMs }
   const appendEvent = rollup.append.bind(rollup)

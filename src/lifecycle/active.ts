@@ -1,11 +1,11 @@
 import { UpstreamFailed, UpstreamMalformed, UpstreamUnavailable } from '../domain/failures.ts'
 import { isOver, isRunning, type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import type { Directory } from '../store/directory.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Lane, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
 import type { IsComing } from './coming.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import type { KnownMeetings } from './known-meetings.ts'
 import type { Observe } from './observe.ts'
 import type { SharedReads } from './shared-reads.ts'
 import type { StopPace } from './stop-pace.ts'
@@ -32,8 +32,8 @@ export type WhatRuns = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) 
 
 export interface WhatRunsDeps {
   upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'lastOfMeeting' | 'list' | 'meetingOf'>
-  directory: Pick<Directory, 'livestream'>
+  livestreams: Pick<Livestreams, 'lastOfMeeting' | 'list'>
+  knownMeetings: KnownMeetings
   observe: Observe
   isComing: IsComing
   endingRuns: EndingRuns
@@ -46,7 +46,7 @@ export interface WhatRunsDeps {
 const askedById = 5
 
 export function whatRuns(deps: WhatRunsDeps): WhatRuns {
-  const { upstreams, livestreams, directory, observe, isComing, endingRuns, pace, listReads } = deps
+  const { upstreams, livestreams, knownMeetings, observe, isComing, endingRuns, pace, listReads } = deps
 
   return async (meeting, lane, signal) => {
     const upstream = upstreamOf(upstreams, meeting, lane)
@@ -146,7 +146,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const { id: meetingId, tenantId, upstream } = meeting
     const { id } = livestream
     const isOurs =
-      (await isKnownHere({ livestreams, directory }, meeting, id)) ||
+      (await knownMeetings.has(meeting, id)) ||
       livestream.meeting_id === meetingId ||
       (await isShownHere(provider, meeting, id, signal))
     if (!isOurs) {
@@ -154,26 +154,10 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
       return { ...bare, meeting_id: meetingId }
     }
     const ours = { ...livestream, meeting_id: meetingId }
+    knownMeetings.note(meeting, id)
     await observe({ id, tenantId, upstream, meetingId }, ours)
     return ours
   }
-}
-
-/**
- * Whether this livestream is known as one of this meeting; false when nobody knows it.
- * @throws UpstreamMalformed when it is known as another meeting's, or as one without a meeting: its key is not for this tenant
- */
-export async function isKnownHere(
-  { livestreams, directory }: { livestreams: Pick<Livestreams, 'meetingOf'>; directory: Pick<Directory, 'livestream'> },
-  meeting: OwnedMeeting,
-  livestreamId: string
-): Promise<boolean> {
-  const known =
-    (await directory.livestream(meeting.tenantId, livestreamId).catch(() => null)) ??
-    (await livestreams.meetingOf(livestreamId).catch(() => null))
-  if (known === null) return false
-  if (known.meetingId === meeting.id) return true
-  throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
 }
 
 /** The vendor left the meeting out: it may tell when it is asked for the livestream. @throws UpstreamMalformed when it is another's */

@@ -60,7 +60,7 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
 
   /** What can't be asked for counts as it was seen last. */
   async function refresh(tenantId: string): Promise<void> {
-    const unseen = await rows.unseen(tenantId, clock.now() - freshForMs, refreshedPerQuestion)
+    const unseen = await rows.unseen(tenantId, { nowMs: clock.now(), freshForMs, limit: refreshedPerQuestion })
     const signal = deadline()
     await Promise.all(
       unseen.map(owner => {

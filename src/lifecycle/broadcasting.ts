@@ -13,6 +13,7 @@ import type { IsComing } from './coming.ts'
 import type { Bounded, Deadline } from './deadline.ts'
 import { EndingRuns } from './ending-runs.ts'
 import { findStarted } from './evidence.ts'
+import { KnownMeetings } from './known-meetings.ts'
 import { MeetingQueue } from './meeting-queue.ts'
 import type { Observe } from './observe.ts'
 import { OpenOperations } from './open-operations.ts'
@@ -91,10 +92,11 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     clock,
     settleMs
   })
+  const knownMeetings = new KnownMeetings(livestreams)
   const listReads = new SharedReads<LivestreamWithKey[]>({ ttlMs: deps.readTtlMs, changes, bounded, clock })
-  const reads = activeReads({ ...deps, whatRuns: whatRuns({ ...deps, endingRuns, pace, listReads }) })
+  const reads = activeReads({ ...deps, whatRuns: whatRuns({ ...deps, knownMeetings, endingRuns, pace, listReads }) })
   const { whatRuns: look, outdated, changed } = reads
-  const seeing = { ...deps, whatRuns: look, outdated, changed, endingRuns, pace, rights }
+  const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, pace, rights }
 
   const send = sendStop(seeing)
   const ends = operationEnds({ ...deps, changed, forget })

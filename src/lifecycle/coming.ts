@@ -1,10 +1,8 @@
-import type { Clock } from '../domain/clock.ts'
 import type { Livestream } from '../domain/livestream.ts'
 import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
 
 export interface ComingDeps {
-  livestreams: Pick<Livestreams, 'lastOfMeeting'>
-  clock: Clock
+  livestreams: Pick<Livestreams, 'lastOfMeeting' | 'unseenForMs'>
   settleMs: number
 }
 
@@ -15,11 +13,11 @@ export interface ComingDeps {
  */
 export type IsComing = (owner: Omit<LivestreamOwner, 'upstream'>, livestream: Livestream) => Promise<boolean>
 
-export function isComing({ livestreams, clock, settleMs }: ComingDeps): IsComing {
+export function isComing({ livestreams, settleMs }: ComingDeps): IsComing {
   return async ({ id, tenantId, meetingId }, { status }) => {
     if (status !== 'OFFLINE' || meetingId === null) return false
     const last = await livestreams.lastOfMeeting(tenantId, meetingId).catch(() => null)
     if (last?.id !== id || last.status !== 'INVOKED') return false
-    return clock.now() - Date.parse(last.observed_at) < settleMs
+    return livestreams.unseenForMs({ id, observedAtMs: Date.parse(last.observed_at) }) < settleMs
   }
 }

@@ -50,7 +50,7 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
         changes.note(subjectOf(owner))
       )
       const livestream = ofOwner(owner, answered, 'unknown')
-      const statements = livestreams.observed(owner, withoutKey(livestream), clock.now(), { outcome: true })
+      const statements = livestreams.observed(owner, withoutKey(livestream), clock.now())
       return { ...shown(caller, livestream, 200), statements }
     })
   }

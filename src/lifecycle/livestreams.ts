@@ -17,7 +17,7 @@ import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
 export interface LivestreamsDeps {
   upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'gone'>
+  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'unseenForMs' | 'gone'>
   observe: Observe
   observeRuns: ObserveRuns
   isComing: IsComing
@@ -133,8 +133,8 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
             else await briefly(kept)
           } catch (err) {
             // One that is only just starting may not be there yet.
-            if (err instanceof LivestreamNotFound) {
-              await briefly(livestreams.gone(owner, clock.now() - settleMs, clock.now())).catch(() => {})
+            if (err instanceof LivestreamNotFound && livestreams.unseenForMs(owner) > settleMs) {
+              await briefly(livestreams.gone(owner, clock.now())).catch(() => {})
             }
             notRefreshed(owner, err)
           }

@@ -49,12 +49,17 @@ const refreshedPerPage = 10
 /** What was seen within this time is shown as it was. */
 const freshForMs = 60_000
 
+/** When the clock was set back since, nobody knows how long ago it was. */
+function isFresh(atMs: number, nowMs: number): boolean {
+  return atMs <= nowMs && nowMs - atMs <= freshForMs
+}
+
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   const { upstreams, engine, meetings, directory, adopt, recorded, log, clock } = deps
   const { deadline, bounded, changes, readTtlMs } = deps
   const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, bounded, clock })
-  /** As meetings were written down last, and when. */
-  const kept = new LRUCache<string, { text: string; atMs: number }>({ max: 10_000 })
+  /** As meetings were written down last, and when, on the monotonic clock. */
+  const kept = new LRUCache<string, { text: string; onMs: number }>({ max: 10_000 })
 
   /** Asks the vendor, and keeps behind the answer what it said; also that it has no such meeting, so that lists don't ask on. */
   async function look({ id, tenantId, upstream }: OwnedMeeting, signal: AbortSignal): Promise<Meeting | null> {
@@ -64,13 +69,13 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       if (error instanceof UpstreamRefused) keep(id, meetings.missing(tenantId, id, clock.now()))
       throw error
     })
-    const nowMs = clock.now()
+    const [nowMs, onMs] = [clock.now(), clock.monotonic()]
     const text = JSON.stringify(seen)
     const last = kept.get(`${tenantId}/${id}`)
     // What is as it was needs no other time for as long as a list would not ask again.
-    if (last?.text === text && nowMs >= last.atMs && nowMs - last.atMs < freshForMs / 2) return seen
+    if (last?.text === text && onMs - last.onMs < freshForMs / 2) return seen
     const statements = seen === null ? meetings.missing(tenantId, id, nowMs) : meetings.observed(tenantId, seen, nowMs)
-    keep(id, statements, () => kept.set(`${tenantId}/${id}`, { text, atMs: nowMs }))
+    keep(id, statements, () => kept.set(`${tenantId}/${id}`, { text, onMs }))
     return seen
   }
 
@@ -137,7 +142,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       const { rows, total } = await meetings.list(tenantId, filter)
       const signal = deadline()
       const stale = rows
-        .filter(row => row.observedAtMs === null || clock.now() - row.observedAtMs > freshForMs)
+        .filter(({ observedAtMs }) => observedAtMs === null || !isFresh(observedAtMs, clock.now()))
         .sort((a, b) => (a.observedAtMs ?? 0) - (b.observedAtMs ?? 0))
         .slice(0, refreshedPerPage)
       const refreshed = new Map<string, ListedMeeting>()

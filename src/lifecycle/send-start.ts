@@ -11,12 +11,12 @@ import {
 } from '../domain/failures.ts'
 import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import type { Directory } from '../store/directory.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../upstream/provider.ts'
-import { isKnownHere, type Sight, upstreamOf, type WhatRuns } from './active.ts'
+import { type Sight, upstreamOf, type WhatRuns } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import type { KnownMeetings } from './known-meetings.ts'
 import { pauseFor, type StartWait, stillStopping } from './start-permit.ts'
 
 /** What came of a start. `isNew`: the livestream was begun by it. `nothingCame`: a look has shown that nothing was. */
@@ -32,8 +32,8 @@ export type SendStart = (
 
 export interface SendStartDeps {
   upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'lastOfMeeting' | 'meetingOf'>
-  directory: Pick<Directory, 'livestream'>
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  knownMeetings: KnownMeetings
   whatRuns: WhatRuns
   outdated: ActiveReads['outdated']
   endingRuns: EndingRuns
@@ -48,7 +48,7 @@ const secondTryAfterMs = 1_500
  * refused it in its own words, and a fresh look shows nothing live, or the run that is ending.
  */
 export function sendStart(deps: SendStartDeps): SendStart {
-  const { upstreams, livestreams, directory, whatRuns, outdated, endingRuns, clock } = deps
+  const { upstreams, livestreams, knownMeetings, whatRuns, outdated, endingRuns, clock } = deps
 
   return async (meeting, wish, wait, again) => {
     const first = await send(meeting, wish, wait)
@@ -79,7 +79,8 @@ export function sendStart(deps: SendStartDeps): SendStart {
     try {
       const provider = upstreamOf(upstreams, meeting, 'mutation').on({ tenantId: meeting.tenantId, lane: 'mutation' })
       const livestream = await provider.start(meeting.id, wish, signal)
-      await isKnownHere({ livestreams, directory }, meeting, livestream.id)
+      await knownMeetings.has(meeting, livestream.id)
+      knownMeetings.note(meeting, livestream.id)
       return { livestream: { ...livestream, ...named(livestream, wish) }, isNew: true }
     } catch (error) {
       if (!(error instanceof Failure)) return { error, nothingCame: false }

@@ -51,7 +51,7 @@ export function switchSettler(deps: SwitchSettlerDeps): (operation: Operation) =
       const answered = await provider.setEnabled(owner.id, kind === 'enable_livestream', deadline())
       const livestream = withoutKey(ofOwner(owner, answered, 'unknown'))
       const answer: StoredAnswer = { status: 200, body: { data: livestream } }
-      const seen = livestreams.observed(owner, livestream, clock.now(), { outcome: true })
+      const seen = livestreams.observed(owner, livestream, clock.now())
       return await end(operation, { state: 'done', livestreamId: owner.id, answer }, seen)
     } catch (error) {
       // There is nothing that could be the one or the other, or nothing that could make it so.

@@ -82,9 +82,7 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     const rows: Statement[] =
       seen === undefined
         ? []
-        : livestreams.observed({ id: seen.id, tenantId, upstream, meetingId }, withoutKey(seen), nowMs, {
-            outcome: true
-          })
+        : livestreams.observed({ id: seen.id, tenantId, upstream, meetingId }, withoutKey(seen), nowMs)
     const event = deps.auditEvents.append(settledEvent(operation, how, nowMs))
     const written = await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
     if (seen !== undefined) {

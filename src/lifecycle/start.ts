@@ -136,7 +136,7 @@ export function startOnce(deps: StartDeps): StartOnce {
       livestreamId: livestream.id,
       data: shown,
       streamKeyRevealed: revealsKey(shownTo(caller, livestream)),
-      statements: livestreams.observed(owner, shown, clock.now(), { outcome: true })
+      statements: livestreams.observed(owner, shown, clock.now())
     }
   }
 

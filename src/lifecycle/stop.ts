@@ -137,7 +137,7 @@ export function stop(deps: StopDeps): Stop {
   function ended(meeting: OwnedMeeting, last: Livestream | null) {
     if (last === null || !isRunning(last.status)) return []
     const owner = { id: last.id, tenantId: meeting.tenantId, upstream: meeting.upstream, meetingId: meeting.id }
-    return livestreams.observed(owner, { ...last, status: 'IDLE' }, clock.now(), { outcome: true })
+    return livestreams.observed(owner, { ...last, status: 'IDLE' }, clock.now())
   }
 
   function mutationOf(caller: Caller, { id, upstream }: OwnedMeeting): Mutation {

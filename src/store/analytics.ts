@@ -41,7 +41,10 @@ export function analyticsIn({ engine, sql }: Store) {
     },
 
     /** The tenant's livestreams whose runs may be others than those that were seen, the longest unseen first. */
-    async unseen(tenantId: string, seenBeforeMs: number, limit: number): Promise<OwnedLivestream[]> {
+    async unseen(
+      tenantId: string,
+      { nowMs, freshForMs, limit }: { nowMs: number; freshForMs: number; limit: number }
+    ): Promise<OwnedLivestream[]> {
       const query = sql
         .selectFrom('livestreams')
         .select(['id', 'upstream', 'meeting_id', 'status'])
@@ -51,7 +54,9 @@ export function analyticsIn({ engine, sql }: Store) {
           where.or([
             where('status', 'in', livestreamStatuses.filter(isRunning)),
             where('runs_seen_at', 'is', null),
-            where('runs_seen_at', '<', seenBeforeMs),
+            where('runs_seen_at', '<', nowMs - freshForMs),
+            // The clock was set back since: nobody knows how long ago that was.
+            where('runs_seen_at', '>', nowMs),
             where('runs_seen_at', '<', where.ref('observed_at'))
           ])
         )

@@ -1,4 +1,6 @@
 import { sql as raw } from 'kysely'
+import { LRUCache } from 'lru-cache'
+import { type Clock, systemClock } from '../domain/clock.ts'
 import {
   isRunning,
   type ListedLivestream,
@@ -29,17 +31,34 @@ interface Sighting extends LivestreamOwner {
   snapshot: string
   createdAtMs: number
   nowMs: number
-  /** Of a start or a stop: it counts whatever the clock has done. */
-  isOutcome: boolean
 }
+
+/** One whose run was not over when it was seen last. */
+export interface UnfinishedLivestream extends OwnedLivestream {
+  readonly observedAtMs: number
+  /** Of its row, when it was read. */
+  readonly revision: number
+}
+
+/** So many livestreams are remembered; of the others the wall clock tells for how long they were not seen. */
+const maxSeen = 50_000
 
 /** The states after which a run is over, so that a list needs no fresh look. */
 const ended = ['IDLE', 'OFFLINE', 'ERRORED']
 
 const running = livestreamStatuses.filter(isRunning)
 
-/** The table `livestreams`: who may see which livestream, and how it was seen last. No stream key ever comes here. */
-export function livestreamsIn({ engine, sql }: Store) {
+/**
+ * The table `livestreams`: who may see which livestream, and how it was seen last. No stream key ever comes here.
+ *
+ * What was seen last is what was written last: one process writes down what it sees as the answers come, one after the other. A
+ * clock that was set back would call every look of the next hour older than what was seen before, and leave a run LIVE that is
+ * over; so the order is that of the revisions, and `observed_at` is for people.
+ */
+export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock) {
+  /** By id, on the monotonic clock: when this process has seen it, or what it became, last. */
+  const seen = new LRUCache<string, number>({ max: maxSeen })
+  const opened = { atMs: clock.now(), onMs: clock.monotonic() }
   const owned = (tenantId: string) =>
     sql.selectFrom('livestreams').where('tenant_id', '=', tenantId).where('released_at', 'is', null)
 
@@ -57,15 +76,15 @@ export function livestreamsIn({ engine, sql }: Store) {
       .selectAll()
       .where('meeting_id', '=', meetingId)
       .orderBy(raw`status in ('INVOKED', 'LIVE')`, 'desc')
-      .orderBy('observed_at', 'desc')
+      .orderBy('revision', 'desc')
       .orderBy('created_at', 'desc')
       .limit(1)
   )
 
   const revise = nextRevision(sql)
 
-  const upsert = compileOnce(({ id, createdAtMs, isOutcome, ...seen }: Sighting) => {
-    const { tenantId, upstream, meetingId, status, snapshot, nowMs } = seen
+  const upsert = compileOnce((sighting: Sighting) => {
+    const { id, tenantId, upstream, meetingId, status, snapshot, createdAtMs, nowMs } = sighting
     const values = {
       tenant_id: tenantId,
       upstream,
@@ -88,12 +107,9 @@ export function livestreamsIn({ engine, sql }: Store) {
           .column('id')
           .doUpdateSet(values)
           .where(where =>
-            where.and([
-              ...(isOutcome ? [] : [where('livestreams.observed_at', '<=', nowMs)]),
-              where.or([
-                where('livestreams.tenant_id', '=', tenantId),
-                where.and([where('livestreams.meeting_id', '=', meetingId), holds(tenantId, meetingId ?? '')])
-              ])
+            where.or([
+              where('livestreams.tenant_id', '=', tenantId),
+              where.and([where('livestreams.meeting_id', '=', meetingId), holds(tenantId, meetingId ?? '')])
             ])
           )
       )
@@ -127,16 +143,18 @@ export function livestreamsIn({ engine, sql }: Store) {
     async unfinished(
       tenantId: string,
       filter: { meetingId?: string | undefined; limit: number }
-    ): Promise<OwnedLivestream[]> {
+    ): Promise<UnfinishedLivestream[]> {
       let wanted = owned(tenantId).where('status', 'not in', ended)
       if (filter.meetingId !== undefined) wanted = wanted.where('meeting_id', '=', filter.meetingId)
-      const rows = await engine.read(wanted.selectAll().orderBy('observed_at').limit(filter.limit).compile())
+      const rows = await engine.read(wanted.selectAll().orderBy('revision').limit(filter.limit).compile())
       return rows.map(row => ({
         id: row.id,
         tenantId,
         upstream: row.upstream,
         meetingId: row.meeting_id,
-        status: row.status
+        status: row.status,
+        observedAtMs: row.observed_at,
+        revision: row.revision
       }))
     },
 
@@ -148,7 +166,7 @@ export function livestreamsIn({ engine, sql }: Store) {
           .select(['meeting_id', 'status'])
           .where('status', 'not in', ended)
           .where('meeting_id', 'is not', null)
-          .orderBy('observed_at')
+          .orderBy('revision')
           .compile()
       )
       return new Map(rows.map(row => [String(row.meeting_id), row.status]))
@@ -188,19 +206,18 @@ export function livestreamsIn({ engine, sql }: Store) {
 
     /**
      * Statements that keep how a livestream was seen last, and make it known to the tenant when it is new. A livestream
-     * follows its meeting: when the vendor shows a known one in a meeting that another tenant holds by now, it changes hands. A look that is older than
-     * what was seen last says nothing; the outcome of a start or stop counts whatever the clock has done.
+     * follows its meeting: when the vendor shows a known one in a meeting that another tenant holds by now, it changes hands.
      */
-    observed(owner: LivestreamOwner, livestream: Livestream, nowMs: number, { outcome = false } = {}): Statement[] {
+    observed(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Statement[] {
       const { id, tenantId, upstream, meetingId } = owner
       const createdAtMs = livestream.created_at === undefined ? Number.NaN : Date.parse(livestream.created_at)
       const sighting = upsert({
         ...{ id, tenantId, upstream, meetingId, nowMs },
         status: livestream.status,
         snapshot: JSON.stringify({ ...livestream, meeting_id: meetingId }),
-        createdAtMs: Number.isNaN(createdAtMs) ? nowMs : createdAtMs,
-        isOutcome: outcome
+        createdAtMs: Number.isNaN(createdAtMs) ? nowMs : createdAtMs
       })
+      seen.set(id, clock.monotonic())
       return [revise, sighting]
     },
 
@@ -226,15 +243,28 @@ export function livestreamsIn({ engine, sql }: Store) {
       return [revise, { ...query.compile(), changes: 1 }]
     },
 
-    /** The vendor doesn't have it any more, and it was last seen before that moment: its run is over. */
-    async gone({ id, tenantId }: OwnedLivestream, seenBeforeMs: number, nowMs: number): Promise<void> {
+    /** The vendor doesn't have it any more: its run is over, unless it was seen again since its row was read. */
+    async gone({ id, tenantId, revision }: UnfinishedLivestream, nowMs: number): Promise<void> {
       const query = sql
         .updateTable('livestreams')
         .set({ status: 'OFFLINE', observed_at: nowMs, revision: thisRevision() })
         .where('id', '=', id)
         .where('tenant_id', '=', tenantId)
-        .where('observed_at', '<', seenBeforeMs)
+        .where('revision', '=', revision)
       await engine.write([revise, query.compile()])
+    },
+
+    /**
+     * For how long it was not seen, in ms: by the clock that nobody sets, where this process has seen it. Of what an earlier one
+     * has seen the wall clock tells, as it was when this process began; and when that was set back before, so long at least as
+     * this process has been there.
+     */
+    unseenForMs({ id, observedAtMs }: Pick<UnfinishedLivestream, 'id' | 'observedAtMs'>): number {
+      const onMs = seen.get(id)
+      if (onMs !== undefined) return clock.monotonic() - onMs
+      const passedMs = clock.monotonic() - opened.onMs
+      const ageMs = opened.atMs + passedMs - observedAtMs
+      return ageMs < 0 ? passedMs : ageMs
     },
 
     async observe(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Promise<void> {

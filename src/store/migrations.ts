@@ -11,7 +11,8 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   replayableOperations,
   knownSessions,
   shortLookUps,
-  orderedOperations
+  orderedOperations,
+  orderedSightings
 ]
 
 export const schemaVersion = steps.length
@@ -287,4 +288,13 @@ function orderedOperations(db: Sql): CompiledQuery[] {
       sql`create index operations_starts on operations (meeting_id, ordinal) where kind = 'start'`
     ].map(step => step.compile(db))
   ]
+}
+
+/** Which livestream of a meeting was seen last is told by its revision, for the same reason. */
+function orderedSightings(db: Sql): CompiledQuery[] {
+  return [
+    sql`drop index livestreams_last`,
+    sql`create index livestreams_last on livestreams
+      (meeting_id, (status in ('INVOKED', 'LIVE')), revision, created_at)`
+  ].map(step => step.compile(db))
 }

@@ -10,7 +10,7 @@ import fc from '../support/properties.ts'
  * for byte, as no HTTP client would, and the vendor's side is looked at byte for byte, too.
  */
 const limit = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
-const world = await gateway(t, { config: { readLimit: limit, writeLimit: limit, addressLimit: limit } })
+const world = await gateway(t, { slowDisk: true, config: { readLimit: limit, writeLimit: limit, addressLimit: limit } })
 const { app, asAcme, meeting, otherMeeting, url, upstream, simulator, withKey } = world
 const { key } = await withKey('acme', presets.owner)
 const { id: livestream } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data

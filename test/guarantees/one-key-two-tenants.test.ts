@@ -12,6 +12,7 @@ const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 
 t.test('a thousand keys that two tenants use alike: none learns of the other, or has its answers', async t => {
   const { asAcme, asGlobex, meeting, otherMeeting, simulator, url, withKey } = await gateway(inMemory(t), {
+    slowDisk: true,
     config: { writeLimit: unlimited }
   })
   t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
@@ -40,7 +41,9 @@ t.test('a thousand keys that two tenants use alike: none learns of the other, or
 })
 
 t.test("a key that one tenant's open or unsettled request holds is free for another tenant", async t => {
-  const { asAcme, asGlobex, meeting, otherMeeting, simulator, door } = await gatewayBehindDoor(inMemory(t))
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, door } = await gatewayBehindDoor(inMemory(t), {
+    slowDisk: true
+  })
   const headers = freshKey()
   const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, headers)
   const create = () => asGlobex('POST', '/v2/meetings', undefined, headers)

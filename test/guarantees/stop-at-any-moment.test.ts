@@ -34,12 +34,16 @@ t.test(`a stop at any of ${answers.length * meetingsInEach} moments of a start w
   const meetings = worlds.flatMap(world => world.meetings.map((meeting, i) => ({ world, meeting, i })))
 
   await t.test('leaves nothing live, and its answer is true', async t => {
-    const checks = await Promise.all(
-      meetings.map(({ world, meeting, i }) => stopDuringStart(campaign, world, meeting, `${world.name}-${i}`, clients))
-    )
-    await allSettled(campaign)
-    const rows = new Map((await operations.list({ limit: 1_000_000 })).map(row => [row.requestId, row.state]))
-    for (const check of checks) await check(rows)
+    // One meeting of each world at a time: all at once would be too much for the machine, and measure that.
+    for (let round = 0; round < meetingsInEach; round++) {
+      const some = meetings.filter(({ i }) => i === round)
+      const checks = await Promise.all(
+        some.map(({ world, meeting, i }) => stopDuringStart(campaign, world, meeting, `${world.name}-${i}`, clients))
+      )
+      await allSettled(campaign)
+      const rows = new Map((await operations.list({ limit: 1_000_000 })).map(row => [row.requestId, row.state]))
+      for (const check of checks) await check(rows)
+    }
     t.strictSame(broken.splice(0), [])
   })
 
@@ -47,7 +51,7 @@ t.test(`a stop at any of ${answers.length * meetingsInEach} moments of a start w
     await Promise.all(
       meetings.map(async ({ world, meeting, i }) => {
         world.simulator.clearFaults()
-        await pause(i * 200)
+        await pause(i * 2_000)
         const path = `/v2/meetings/${meeting}/active-livestream`
         const id = startFromBrowser(world, meeting)
         // Every other one is stopped unseen.

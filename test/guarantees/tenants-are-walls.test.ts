@@ -6,7 +6,7 @@ import { documentedRoutes, fill, type Ids, sessionIds } from '../http/helper.ts'
 import { mutatingRoutes } from '../http/mutating.ts'
 import { type Client, gateway, type Reply } from '../support/gateway.ts'
 
-const world = await gateway(t)
+const world = await gateway(t, { slowDisk: true })
 const { app, asAcme, asGlobex, meeting, otherMeeting, simulator, store, directory, withKey, events } = world
 
 /** A live meeting with its livestream, of which globex knows or knew. */

@@ -10,7 +10,7 @@ import { inMemory } from './in-memory.ts'
 
 /** More than any test needs, for all alike. */
 const limit = { calls: 10_000, seconds: 60, burst: 10_000 }
-const world = await gateway(inMemory(t), { config: { readLimit: limit, writeLimit: limit } })
+const world = await gateway(inMemory(t), { slowDisk: true, config: { readLimit: limit, writeLimit: limit } })
 const { app, asAcme, asGlobex, otherMeeting, simulator, store, directory, withKey, upstream } = world
 
 /** A meeting with people in it that is live, as every other one of these. */

@@ -58,6 +58,7 @@ const words = (org: string) => ({
 
 const troubles = (org: string): Record<string, Trouble> => {
   const status = (code: number): Fault => ({ status: code, body: words(org) })
+  const badToken = { status: 403, body: { ...words(org), errors: [{ code: 10_000, message: marker }] } }
   const missing = {
     start: '404 meeting_not_found',
     patchMeeting: '404 meeting_not_found',
@@ -82,7 +83,12 @@ const troubles = (org: string): Record<string, Trouble> => {
       again: '200'
     },
     'another envelope': { fault: { mutate: 'wrong_shape' }, expected: { ...malformed, ...foundAtOnce }, again: '200' },
-    'no data': { fault: { mutate: 'null_data' }, expected: { ...malformed, ...foundAtOnce }, again: '200' },
+    'no data': {
+      fault: { mutate: 'null_data' },
+      // Of active-livestream it is an answer: nothing is live.
+      expected: { ...malformed, ...foundAtOnce, check: '200', active: missingReads.active },
+      again: '200'
+    },
     'a list instead of an object': {
       fault: { mutate: 'list_data' },
       expected: { ...malformed, ...foundAtOnce },
@@ -111,11 +117,11 @@ const troubles = (org: string): Record<string, Trouble> => {
     },
     'an unknown status word': { fault: { mutate: 'unknown_status' }, expected: fine, again: '200' },
     '401': { fault: status(401), expected: credentials, again: '201' },
-    '403': { fault: status(403), expected: credentials, again: '201' },
+    "the edge's 403": { fault: badToken, expected: credentials, again: '201' },
     '404': { fault: status(404), expected: { ...refused, ...missing, ...missingReads, ...stopGoesOn }, again: '201' },
     '408': { fault: status(408), expected: failed, again: unsettled },
     '409': { fault: status(409), expected: { ...refused, start: '409 already_live', ...stopGoesOn }, again: '201' },
-    '422': { fault: status(422), expected: refused, again: '201' },
+    '422': { fault: status(422), expected: { ...refused, check: '200', ...missingReads }, again: '201' },
     '429': { fault: status(429), ...throttled, again: '201' },
     '429 with a time': { fault: { retryAfterSeconds: 7 }, ...throttled, again: '201' },
     '500': { fault: status(500), expected: failed, again: unsettled },

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { inMemory } from '../guarantees/in-memory.ts'
-import { manualClock } from '../support/clock.ts'
+import { manualClock, steps } from '../support/clock.ts'
 import { gateway, type WorldOptions } from '../support/gateway.ts'
 
 const overall = '/v2/analytics/livestreams/overall'
@@ -101,6 +101,21 @@ t.test('a question costs the vendor ten calls at most, and what was just looked 
   clock.advance(120_000)
   await directory.pull()
   t.equal(await cost(), 10)
+})
+
+t.test('a clock that is set hides no run', async t => {
+  for (const stepMs of steps) {
+    const clock = manualClock()
+    const { asAcme, show } = await world(t, { clock })
+    await show(100)
+    clock.advance(1_000)
+    t.match((await asAcme('GET', overall)).json().data, { count: 1, total_ingest_seconds: 100 })
+    clock.step(stepMs)
+    clock.advance(1_000)
+    await show(100)
+    clock.advance(1_000)
+    t.match((await asAcme('GET', overall)).json().data, { count: 2, total_ingest_seconds: 200 }, `${stepMs} ms`)
+  }
 })
 
 t.test('a vendor that cannot be asked: the figures are those of the last look', async t => {

@@ -5,7 +5,7 @@ import { until } from '../support/until.ts'
 import { isEnvelope, rawSocket } from './helper.ts'
 
 t.test('a stop of the gateway loses no call that is under way, and takes no new one', async t => {
-  const world = await gatewayBehindDoor(t, { config: { shutdownMs: 60_000 } })
+  const world = await gatewayBehindDoor(t, { slowDisk: true, config: { shutdownMs: 60_000 } })
   const { asAcme, meeting, simulator, url, withKey, events, door } = world
   const { key } = await withKey('acme', ['livestreams:read'])
   const half = `GET /v2/livestreams HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\nx-request-id: late\r\n`

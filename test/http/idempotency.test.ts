@@ -26,7 +26,10 @@ const routes = mutatingRoutes(world)
 t.test('what the vendor has not executed frees the key: the next request with it is executed', async t => {
   const refusals: [Fault, string][] = [
     [{ status: 401 }, '502 upstream_credentials_refused not_sent'],
-    [{ status: 403 }, '502 upstream_credentials_refused not_sent'],
+    [
+      { status: 403, body: { errors: [{ code: 10_000, message: 'Authentication error' }] } },
+      '502 upstream_credentials_refused not_sent'
+    ],
     [{ retryAfterSeconds: 1 }, '503 upstream_throttled not_sent']
   ]
   for (const route of routes) {

@@ -5,7 +5,9 @@ import { until } from '../support/until.ts'
 import { gatewayBehindDoor } from './door.ts'
 
 t.test('the last word counts: stop, start, stop leaves nothing live, and start, stop, start leaves a run', async t => {
-  const { asAcme, asGlobex, meeting, otherMeeting, simulator, door, inLine } = await gatewayBehindDoor(t)
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, door, inLine } = await gatewayBehindDoor(t, {
+    slowDisk: true
+  })
   const stateOf = (id: string) => simulator.livestreams().find(({ meeting_id }) => meeting_id === id)?.status
   const posts = (path: string) => simulator.journal.filter(({ target }) => target === path).length
 
@@ -33,7 +35,7 @@ t.test('the last word counts: stop, start, stop leaves nothing live, and start, 
 })
 
 t.test('who has waited is asked again: a meeting that was given away meanwhile is not started', async t => {
-  const { asAcme, asGlobex, meeting, store, directory, door, inLine } = await gatewayBehindDoor(t)
+  const { asAcme, asGlobex, meeting, store, directory, door, inLine } = await gatewayBehindDoor(t, { slowDisk: true })
   const { meetingsIn } = await import('../../src/store/meetings.ts')
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   door.hold('POST')

@@ -10,7 +10,7 @@ const lost = { match: { method: 'POST' }, hangUp: true }
 async function world(t: TestContext) {
   const clock = manualClock()
   // One clock for both: the times of a run tell an older one from one that has just begun.
-  const world = await gateway(inMemory(t), { clock, simulator: { now: clock.now } })
+  const world = await gateway(inMemory(t), { clock, slowDisk: true, simulator: { now: clock.now } })
   const { asAcme, meeting, simulator, store } = world
   const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)

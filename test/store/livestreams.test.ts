@@ -4,6 +4,7 @@ import t from 'tap'
 import { withoutKey } from '../../src/domain/livestream.ts'
 import { livestreamsIn } from '../../src/store/livestreams.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
+import { hourMs, manualClock, steps } from '../support/clock.ts'
 import { storeWithTenants } from './helper.ts'
 
 const page = { pageNo: 1, perPage: 100 }
@@ -45,28 +46,71 @@ t.test('nobody gets a livestream by looking at it', async t => {
   t.match(await livestreams.find('acme', 'a1'), { status: 'LIVE', meetingId: 'm1' })
 })
 
-t.test('the last look counts, also when an older one arrives after it', async t => {
+t.test('the last look counts, whatever its time says', async t => {
   const { livestreams, see } = await world(t)
   await see('a1', 'm1', 'LIVE', 3_000)
   await see('a1', 'm1', 'INVOKED', 2_000)
+  t.match(await livestreams.find('acme', 'a1'), { status: 'INVOKED' })
+  for (const stepMs of steps) {
+    await see('a1', 'm1', 'LIVE', 3_000)
+    await see('a1', 'm1', 'IDLE', 3_000 + stepMs)
+    t.match(await livestreams.find('acme', 'a1'), { status: 'IDLE' }, `${stepMs} ms`)
+  }
+})
+
+t.test('how long one was not seen is told by the clock that nobody sets', async t => {
+  const { store, livestreams: earlier } = await world(t)
+  for (const stepMs of steps) {
+    const clock = manualClock()
+    const livestreams = livestreamsIn(store, clock)
+    const owner = { id: 'a1', tenantId: 'acme', upstream: 'default', meetingId: 'm1' }
+    const observedAtMs = clock.now()
+    await livestreams.observe(owner, { id: 'a1', status: 'LIVE' }, observedAtMs)
+    clock.step(stepMs)
+    clock.advance(5_000)
+    t.equal(livestreams.unseenForMs({ id: 'a1', observedAtMs }), 5_000, `${stepMs} ms`)
+    const before = { id: 'b2', observedAtMs: observedAtMs - 20_000 }
+    t.equal(livestreams.unseenForMs(before), 25_000, 'seen by an earlier process')
+    const ahead = { id: 'c3', observedAtMs: observedAtMs + hourMs }
+    t.equal(
+      livestreams.unseenForMs(ahead),
+      5_000,
+      'by one whose clock was ahead: as long at least as this one is there'
+    )
+  }
+  t.ok(earlier.unseenForMs({ id: 'a1', observedAtMs: 0 }) > 1_000_000)
+})
+
+t.test('who was seen again while it was asked for is not gone', async t => {
+  const { livestreams, see } = await world(t)
+  await see('a1', 'm1', 'INVOKED', 2_000)
+  const [asked] = await livestreams.unfinished('acme', { limit: 1 })
+  await see('a1', 'm1', 'LIVE', 1_000)
+  if (asked !== undefined) await livestreams.gone(asked, 3_000)
   t.match(await livestreams.find('acme', 'a1'), { status: 'LIVE' })
-  await see('a1', 'm1', 'IDLE', 3_000)
-  t.match(await livestreams.find('acme', 'a1'), { status: 'IDLE' })
+  const [again] = await livestreams.unfinished('acme', { limit: 1 })
+  if (again !== undefined) await livestreams.gone(again, 500)
+  t.match(await livestreams.find('acme', 'a1'), { status: 'OFFLINE' })
 })
 
 t.test('the last livestream of a meeting is the one seen last, and of two seen at once the newer', async t => {
-  const { livestreams, see } = await world(t)
+  const { store, livestreams, see } = await world(t)
   t.equal(await livestreams.lastOfMeeting('acme', 'm1'), null)
   await see('a1', 'm1', 'IDLE', 2_000, '2026-11-20T09:00:00.000Z')
-  await see('b2', 'm1', 'INVOKED', 3_000, '2026-11-20T10:00:00.000Z')
+  await see('b2', 'm1', 'INVOKED', 1_000, '2026-11-20T10:00:00.000Z')
   await see('c3', 'm2', 'LIVE', 4_000)
   t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2', status: 'INVOKED', meeting_id: 'm1' })
   await see('a1', 'm1', 'IDLE', 3_000)
-  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2' }, 'both at once')
+  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2' }, 'one that is running comes first')
+  await see('b2', 'm1', 'IDLE', 500)
+  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2' }, 'seen last, whatever the time')
+  await meetingsIn(store).release('m1', 600)
+  await meetingsIn(store).assign('acme', 'default', ['m1'], 700)
+  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2' }, 'both came back at once')
   await see('e5', 'm2', 'LIVE', 4_500, '2026-11-20T10:00:00.000Z')
   await see('d4', 'm2', 'IDLE', 4_500, '2026-11-20T09:00:00.000Z')
   t.match(await livestreams.lastOfMeeting('acme', 'm2'), { id: 'e5' }, 'also when the older one was known later')
-  await see('a1', 'm1', 'LIVE', 5_000)
+  await see('a1', 'm1', 'LIVE', 100)
   t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'a1' })
 })
 
@@ -74,10 +118,11 @@ t.test('what is not over is listed, the longest unseen first', async t => {
   const { livestreams, see } = await world(t)
   const statuses = ['LIVE', 'INVOKED', 'IDLE', 'OFFLINE', 'ERRORED', 'A-WORD-OF-TOMORROW']
   for (const [i, status] of statuses.entries()) await see(`s${i}`, i === 0 ? 'm2' : 'm1', status, 9_000 - i)
+  await see('s0', 'm2', 'LIVE', 1_000)
   const ids = async (filter: { meetingId?: string; limit: number }) =>
     (await livestreams.unfinished('acme', filter)).map(({ id }) => id)
-  t.strictSame(await ids({ limit: 9 }), ['s5', 's1', 's0'])
-  t.strictSame(await ids({ limit: 2 }), ['s5', 's1'])
+  t.strictSame(await ids({ limit: 9 }), ['s1', 's5', 's0'])
+  t.strictSame(await ids({ limit: 2 }), ['s1', 's5'])
   t.strictSame(await ids({ meetingId: 'm2', limit: 9 }), ['s0'])
   t.match(await livestreams.unfinished('acme', { meetingId: 'm2', limit: 1 }), [
     { id: 's0', tenantId: 'acme', upstream: 'default', meetingId: 'm2', status: 'LIVE' }

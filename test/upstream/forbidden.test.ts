@@ -70,9 +70,11 @@ t.test('and about the credential when a harmless read is refused as well', async
     t.match(await failureOf(read()), { ...said, outcome: undefined })
     t.equal(upstream.credential().isRefused, true)
     t.equal(probes(), 1)
-    t.equal(await upstream.probe(soon()), false, 'the harmless read itself is about nothing else')
-    t.equal(probes(), 2)
   }
+  const { upstream, probes } = await world(t, { harmless: 403 })
+  t.equal(await upstream.probe(soon()), false)
+  t.equal(probes(), 1, 'the harmless read itself is about nothing else: nobody asks once more')
+  t.equal(upstream.credential().isRefused, true)
 })
 
 t.test('when that cannot be found out the credential is not suspected', async t => {
@@ -85,16 +87,22 @@ t.test('the question is asked once in five seconds, and shared by all who wait',
   const { start, probes, clock, world: state, calls } = await world(t, { harmless: 403, waits: pause.promise })
   const failures = Array.from({ length: 10 }, () => failureOf(start()))
   await until(() => calls() === 11)
+  clock.advance(6_000)
+  failures.push(failureOf(start()))
+  await until(() => calls() === 12)
+  t.equal(probes(), 1, 'also while the answer takes longer than that')
   pause.resolve()
   for (const failure of failures) t.equal((await failure).type, 'upstream_credentials_refused')
   t.equal(probes(), 1)
+  t.equal((await failureOf(start())).type, 'upstream_credentials_refused')
+  t.equal(probes(), 2, 'from then on it is asked anew')
   state.harmless = 200
   clock.advance(4_999)
   t.equal((await failureOf(start())).type, 'upstream_credentials_refused')
-  t.equal(probes(), 1)
+  t.equal(probes(), 2)
   clock.advance(1)
   t.equal((await failureOf(start())).type, 'upstream_refused')
-  t.equal(probes(), 2)
+  t.equal(probes(), 3)
 })
 
 t.test('a success of the last five seconds answers it', async t => {
@@ -113,7 +121,9 @@ t.test('a success of the last five seconds answers it', async t => {
 t.test('who waits for the answer waits no longer than the own call may last', async t => {
   const pause = Promise.withResolvers<void>()
   const { start } = await world(t, { harmless: 403, waits: pause.promise })
+  const before = performance.now()
   t.match(await failureOf(start(AbortSignal.timeout(200))), { type: 'upstream_refused', outcome: 'failed' })
+  t.ok(performance.now() - before < 3_000)
   pause.resolve()
 })
 

@@ -206,3 +206,19 @@ t.test('whatever a vendor repeats of a call, nothing of it stays in the failure'
     }
   }
 })
+
+t.test('ids of organisation, account and app are hidden, however they look', async t => {
+  const words = 'no access for friday-org, friday-acct or friday-app-1'
+  const { url } = await vendor(t, (_request, response) => response.writeHead(400).end(JSON.stringify(own(400, words))))
+  const accounts = [
+    [accountOf({ url, org: 'friday-org', key: 'k' }), ['friday-org']],
+    [realtimekitAccountOf({ url, account: 'friday-acct', app: 'friday-app-1', token: 't' }), ['friday-acct', 'app-1']]
+  ] as const
+  for (const [account, ids] of accounts) {
+    const upstream = openUpstream({ account, deadlineMs: 5_000, clock: systemClock })
+    t.teardown(() => upstream.close())
+    const failure = await failureOf(upstream.on({ tenantId: 'acme', lane: 'mutation' }).createMeeting({}, soon()))
+    t.match(failure.upstreamReason, /^no access for /)
+    for (const id of ids) t.notOk(failure.upstreamReason?.includes(id), `${id} in ${failure.upstreamReason}`)
+  }
+})

@@ -1,0 +1,39 @@
+import { LRUCache } from 'lru-cache'
+import { UpstreamMalformed } from '../domain/failures.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { Livestreams } from '../store/livestreams.ts'
+
+const remembered = 20_000
+
+/**
+ * Which meeting a livestream is known to be of, whichever tenant holds that meeting. A livestream never leaves its meeting, so that
+ * what is known once need not be asked for again.
+ */
+export class KnownMeetings {
+  readonly #livestreams: Pick<Livestreams, 'meetingOf'>
+  readonly #meetings = new LRUCache<string, string>({ max: remembered })
+
+  constructor(livestreams: Pick<Livestreams, 'meetingOf'>) {
+    this.#livestreams = livestreams
+  }
+
+  /**
+   * Whether a livestream is known as one of this meeting; false when nobody knows it. A store that can't be read knows nothing.
+   * @throws UpstreamMalformed when it is known as another meeting's, or as one without a meeting: its key is not for this tenant
+   */
+  async has(meeting: OwnedMeeting, livestreamId: string): Promise<boolean> {
+    if (this.#meetings.get(livestreamId) === meeting.id) return true
+    const known = await this.#livestreams.meetingOf(livestreamId).catch(() => null)
+    if (known === null) return false
+    if (known.meetingId !== meeting.id) {
+      throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
+    }
+    this.note(meeting, livestreamId)
+    return true
+  }
+
+  /** It is shown in this meeting, and will be known as one of it. */
+  note({ id }: OwnedMeeting, livestreamId: string): void {
+    this.#meetings.set(livestreamId, id)
+  }
+}
