@@ -28,12 +28,13 @@ export async function assignMeetings(
   meetingId: string | undefined,
   options: AssignOptions
 ): Promise<void> {
-  const ids = await readIds(meetingId, options.file)
+  const spelled = await readIds(meetingId, options.file)
   const given = options.upstream
   if (given !== undefined) checkUpstream(io, tenantId, given)
-  const { results, live } = await withAudit(io, async ({ store, record }) => {
+  const { ids, results, live } = await withAudit(io, async ({ store, record }) => {
     const tenant = await tenantOf(store, tenantId)
     const meetings = meetingsIn(store)
+    const ids = await meetings.asStored(spelled)
     const owned = new Set((await meetings.listAll()).map(({ id }) => id))
     const free = ids.filter(id => !owned.has(id))
     const [only] = free
@@ -49,7 +50,7 @@ export async function assignMeetings(
       })
     const place = given ?? tenant.upstream
     const isThere = given !== undefined
-    return { live, results: await meetings.assign(tenantId, place, wanted, Date.now(), recordAll, isThere) }
+    return { ids, live, results: await meetings.assign(tenantId, place, wanted, Date.now(), recordAll, isThere) }
   })
   const taken = ids.filter(id => results.get(id) === 'taken')
   const counts = { assigned: count(results, 'assigned'), unchanged: count(results, 'unchanged') }
@@ -70,16 +71,18 @@ export async function assignMeetings(
 
 /** Takes a meeting from its tenant; from then on nobody can start, see or stop what runs in it through Livegate. */
 export async function releaseMeeting(io: Io, id: string, options: AssignOptions): Promise<void> {
-  const meetingId = readId(id, 'meeting id')
-  await withAudit(io, async ({ store, record }) => {
+  const given = readId(id, 'meeting id')
+  const meetingId = await withAudit(io, async ({ store, record }) => {
     const meetings = meetingsIn(store)
-    const owner = await meetings.ownerOf(meetingId)
-    if (owner === null) throw new CommandError(`nobody has the meeting ${meetingId}`)
+    const owner = await meetings.ownerOf(given)
+    if (owner === null) throw new CommandError(`nobody has the meeting ${given}`)
+    const meetingId = owner.id
     const live = options.force ? [] : await seenLive(store, [meetingId], { io, at: owner.upstream })
     if (live.length > 0) throw new CommandError(`not released; ${liveNow}: ${meetingId}`)
     const resources = [meetingResource(meetingId)]
     const event = record({ action: 'releaseMeeting', method: 'DELETE', tenantId: owner.tenantId, resources })
     await meetings.release(meetingId, Date.now(), event)
+    return meetingId
   })
   print(io, options, { id: meetingId, released: true }, `released ${meetingId}`)
 }
@@ -143,14 +146,13 @@ async function readIds(meetingId: string | undefined, file: string | undefined):
   const lines = text.split(/\r?\n/).map(line => line.replace(/#.*/, '').trim())
   const ids = lines.flatMap((line, i) => (line === '' ? [] : [readId(line, `line ${i + 1}`)]))
   if (ids.length === 0) throw new CommandError(`--file: ${file} has no meeting ids`)
-  return [...new Set(ids)]
+  return ids
 }
 
-/** UUIDs are kept in lower case, as the vendor writes them: one meeting must not be two because of a letter's case. */
 function readId(text: string, what: string): string {
   if (!isVendorId(text))
     throw new UsageError(`${what}: not an id of the provider (letters, digits, - and _, at most 64)`)
-  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : text
+  return text
 }
 
 function count(results: Map<string, string>, wanted: string): number {

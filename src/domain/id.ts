@@ -13,9 +13,14 @@ export function isVendorId(text: string): boolean {
 
 const uuid = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i
 
+/** A UUID is the same id in any case; any other id is another one when a letter is. */
+export function isUuid(id: string): boolean {
+  return uuid.test(id)
+}
+
 /** As a vendor would write it, for an id that it is yet to be asked for: a UUID in lower case, any other id as it is. */
 export function likelySpelling(id: string): string {
-  return uuid.test(id) ? id.toLowerCase() : id
+  return isUuid(id) ? id.toLowerCase() : id
 }
 
 export const MeetingId = Type.String({

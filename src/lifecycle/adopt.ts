@@ -30,6 +30,7 @@ export interface AdoptDeps {
  * becomes the tenant's when it is there. Null for all else, and at once where the tenant has no such upstream.
  */
 export interface Adopt {
+  /** @param id as the vendor would write it */
   meeting(tenantId: string, id: string, urgent: boolean): Promise<OwnedMeeting | null>
   livestream(tenantId: string, id: string, urgent: boolean): Promise<OwnedLivestream | null>
   /** Makes the newest meetings known, before they are listed. */
@@ -66,8 +67,7 @@ export function adopter(deps: AdoptDeps): Adopt {
     look: (vendor: Provider, signal: AbortSignal) => Promise<T | null>
   ): Promise<{ name: string; found: T } | null> {
     const names = ownOf(tenantId)
-    // Vendors write UUIDs in lower case: in another case it would be another id to us, and the same to them.
-    if (names.length === 0 || id !== id.toLowerCase()) return null
+    if (names.length === 0) return null
     const key = `${tenantId}/${id}`
     if (clock.monotonic() - (missing.get(key) ?? Number.NEGATIVE_INFINITY) < missingForMs) return null
     const lane = laneOf(tenantId, isUrgent)
@@ -103,6 +103,11 @@ export function adopter(deps: AdoptDeps): Adopt {
     return taken.length
   }
 
+  async function holderOf(tenantId: string, upstream: string, meetingId: string): Promise<OwnedMeeting | null> {
+    await take(tenantId, upstream, [meetingId])
+    return directory.meeting(tenantId, meetingId)
+  }
+
   return {
     async meeting(tenantId, id, isUrgent) {
       const there = await findIn(tenantId, id, isUrgent, (vendor, signal) => vendor.findMeeting(id, signal))
@@ -126,11 +131,9 @@ export function adopter(deps: AdoptDeps): Adopt {
       const { meeting_id: meetingId } = found.livestream
       // An answer that doesn't say whose it is might be of another tenant's meeting.
       if (meetingId === undefined) return null
-      if (meetingId !== null) {
-        await take(tenantId, name, [meetingId])
-        if ((await directory.meeting(tenantId, meetingId))?.upstream !== name) return null
-      }
-      await observe({ id, tenantId, upstream: name, meetingId }, found.livestream)
+      const meeting = meetingId === null ? null : await holderOf(tenantId, name, meetingId)
+      if (meetingId !== null && meeting?.upstream !== name) return null
+      await observe({ id, tenantId, upstream: name, meetingId: meeting?.id ?? null }, found.livestream)
       return directory.livestream(tenantId, id)
     },
 

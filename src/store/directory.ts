@@ -21,12 +21,13 @@ export interface Directory {
   tenant(id: string): Tenant | null
   /** By the digest of the whole key (`digestKey`). An unknown key never touches the store. */
   keyByDigest(digest: string): ApiKey | null
+  /** The id may be a UUID in any case; what is given has it as the vendor wrote it. So of the three below. */
   meeting(tenantId: string, id: string): Promise<OwnedMeeting | null>
   livestream(tenantId: string, id: string): Promise<OwnedLivestream | null>
   /** Runs and sessions that were shown to the tenant; whose livestream or meeting it is now, is for the two above to say. */
   run(tenantId: string, id: string): Promise<OwnedRun | null>
   session(tenantId: string, id: string): Promise<OwnedSession | null>
-  /** Whose it is as far as memory knows: undefined when it doesn't. By the id as the vendor wrote it; asks nobody. */
+  /** Whose it is as far as memory knows: undefined when it doesn't. Asks nobody. */
   readonly remembered: Record<'meeting' | 'livestream', (id: string) => string | undefined>
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void

@@ -1,6 +1,7 @@
 import { sql as raw } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import { type Clock, systemClock } from '../domain/clock.ts'
+import { likelySpelling } from '../domain/id.ts'
 import {
   isRunning,
   type ListedLivestream,
@@ -12,6 +13,7 @@ import type { Page } from '../domain/paging.ts'
 import { compileOnce } from './compile-once.ts'
 import { type LivestreamsTable, nextRevision, thisRevision } from './database.ts'
 import type { Statement } from './engine.ts'
+import { asStored, isSpelled, type Spelled, spelled } from './spelling.ts'
 import type { Store } from './store.ts'
 
 export type LivestreamOwner = Omit<OwnedLivestream, 'status'>
@@ -26,7 +28,7 @@ export interface LivestreamFilter extends Page {
 }
 
 /** What is kept of a look at a livestream. */
-interface Sighting extends LivestreamOwner {
+interface Sighting extends Omit<LivestreamOwner, 'id'>, Spelled {
   status: string
   snapshot: string
   createdAtMs: number
@@ -62,12 +64,12 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
   const owned = (tenantId: string) =>
     sql.selectFrom('livestreams').where('tenant_id', '=', tenantId).where('released_at', 'is', null)
 
-  const findOne = compileOnce(({ tenantId, id }: { tenantId: string; id: string }) =>
-    owned(tenantId).select(['upstream', 'meeting_id', 'status']).where('id', '=', id)
+  const findOne = compileOnce(({ tenantId, ...id }: Spelled & { tenantId: string }) =>
+    owned(tenantId).select(['id', 'upstream', 'meeting_id', 'status']).where(isSpelled(id))
   )
 
-  const findMeeting = compileOnce(({ id }: { id: string }) =>
-    sql.selectFrom('livestreams').select('meeting_id').where('id', '=', id)
+  const findMeeting = compileOnce((id: Spelled) =>
+    sql.selectFrom('livestreams').select('meeting_id').where(isSpelled(id))
   )
 
   // In the order of an index, so that it takes no longer when a meeting has had many.
@@ -84,7 +86,7 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
   const revise = nextRevision(sql)
 
   const upsert = compileOnce((sighting: Sighting) => {
-    const { id, tenantId, upstream, meetingId, status, snapshot, createdAtMs, nowMs } = sighting
+    const { tenantId, upstream, meetingId, status, snapshot, createdAtMs, nowMs } = sighting
     const values = {
       tenant_id: tenantId,
       upstream,
@@ -101,7 +103,7 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
     }
     return sql
       .insertInto('livestreams')
-      .values({ ...values, id, created_at: createdAtMs })
+      .values({ ...values, id: asStored('livestreams', sighting), created_at: createdAtMs })
       .onConflict(conflict =>
         conflict
           .column('id')
@@ -116,17 +118,17 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
   })
 
   return {
-    /** Null when it doesn't exist *or is not the tenant's*, also after its meeting was taken from the tenant. */
+    /** With its id as it is stored. Null when it doesn't exist *or is not the tenant's*, also after its meeting was taken from the tenant. */
     async find(tenantId: string, id: string): Promise<OwnedLivestream | null> {
-      const [row] = await engine.read(findOne({ tenantId, id }))
+      const [row] = await engine.read(findOne({ tenantId, ...spelled(id) }))
       return row === undefined
         ? null
-        : { id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }
+        : { id: row.id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }
     },
 
     /** The meeting that a livestream is known to be of, whichever tenant's: null for one without a meeting. Null when nobody knows the id. */
     async meetingOf(id: string): Promise<{ meetingId: string | null } | null> {
-      const [row] = await engine.read(findMeeting({ id }))
+      const [row] = await engine.read(findMeeting(spelled(id)))
       return row === undefined ? null : { meetingId: row.meeting_id }
     },
 
@@ -212,12 +214,12 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
       const { id, tenantId, upstream, meetingId } = owner
       const createdAtMs = livestream.created_at === undefined ? Number.NaN : Date.parse(livestream.created_at)
       const sighting = upsert({
-        ...{ id, tenantId, upstream, meetingId, nowMs },
+        ...{ ...spelled(id), tenantId, upstream, meetingId, nowMs },
         status: livestream.status,
         snapshot: JSON.stringify({ ...livestream, meeting_id: meetingId }),
         createdAtMs: Number.isNaN(createdAtMs) ? nowMs : createdAtMs
       })
-      seen.set(id, clock.monotonic())
+      seen.set(likelySpelling(id), clock.monotonic())
       return [revise, sighting]
     },
 
@@ -227,7 +229,7 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
       const query = sql
         .insertInto('livestreams')
         .values({
-          id: owner.id,
+          id: asStored('livestreams', spelled(owner.id)),
           tenant_id: owner.tenantId,
           upstream: owner.upstream,
           meeting_id: null,
@@ -260,7 +262,7 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
      * this process has been there.
      */
     unseenForMs({ id, observedAtMs }: Pick<UnfinishedLivestream, 'id' | 'observedAtMs'>): number {
-      const onMs = seen.get(id)
+      const onMs = seen.get(likelySpelling(id))
       if (onMs !== undefined) return clock.monotonic() - onMs
       const passedMs = clock.monotonic() - opened.onMs
       const ageMs = opened.atMs + passedMs - observedAtMs

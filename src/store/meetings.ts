@@ -1,8 +1,11 @@
 import { sql as raw } from 'kysely'
+import { isUuid, likelySpelling } from '../domain/id.ts'
 import type { ListedMeeting, Meeting, OwnedMeeting } from '../domain/meeting.ts'
 import type { Page } from '../domain/paging.ts'
+import { compileOnce } from './compile-once.ts'
 import { type MeetingsTable, nextRevision, thisRevision } from './database.ts'
 import { type Statement, writeIf } from './engine.ts'
+import { areSpelled, asStored, isSpelled, type Spelled, spelled } from './spelling.ts'
 import type { Store } from './store.ts'
 
 export interface MeetingFilter extends Page {
@@ -29,11 +32,30 @@ export function meetingsIn({ engine, sql }: Store) {
   const owned = (tenantId: string) =>
     sql.selectFrom('meetings').where('tenant_id', '=', tenantId).where('released_at', 'is', null)
 
+  const findOne = compileOnce(({ tenantId, ...id }: Spelled & { tenantId: string }) =>
+    owned(tenantId).select(['id', 'upstream']).where(isSpelled(id))
+  )
+
   return {
-    /** Null when it doesn't exist *or is not the tenant's*. */
+    /** With its id as it is stored. Null when it doesn't exist *or is not the tenant's*. */
     async find(tenantId: string, id: string): Promise<OwnedMeeting | null> {
-      const [row] = await engine.read(owned(tenantId).select(['upstream']).where('id', '=', id).compile())
-      return row === undefined ? null : { id, tenantId, upstream: row.upstream }
+      const [row] = await engine.read(findOne({ tenantId, ...spelled(id) }))
+      return row === undefined ? null : { id: row.id, tenantId, upstream: row.upstream }
+    },
+
+    /** Each of these ids once, as it is stored, whoever has the meeting or had it; and one that was never seen as a vendor would write it. */
+    async asStored(ids: string[]): Promise<string[]> {
+      const likely = [...new Set(ids.map(likelySpelling))]
+      const uuids = likely.filter(isUuid)
+      const stored = new Map<string, string>()
+      for (let from = 0; from < uuids.length; from += assignAtOnce) {
+        const query = sql
+          .selectFrom('meetings')
+          .select('id')
+          .where(areSpelled(uuids.slice(from, from + assignAtOnce)))
+        for (const { id } of await engine.scan(query.compile())) stored.set(likelySpelling(id), id)
+      }
+      return likely.map(id => stored.get(id) ?? id)
     },
 
     /** The tenant's meetings, the newest first, and how many there are in all. */
@@ -84,15 +106,18 @@ export function meetingsIn({ engine, sql }: Store) {
 
     /** The meeting's owner, whoever it is; null when it has none. For the CLI only: a tenant must not learn of it. */
     async ownerOf(id: string): Promise<OwnedMeeting | null> {
-      const [row] = await engine.read(
-        sql.selectFrom('meetings').selectAll().where('id', '=', id).where('released_at', 'is', null).compile()
-      )
-      return row === undefined ? null : { id, tenantId: row.tenant_id, upstream: row.upstream }
+      const held = sql.selectFrom('meetings').selectAll().where('released_at', 'is', null)
+      const [row] = await engine.read(held.where(isSpelled(spelled(id))).compile())
+      return row === undefined ? null : { id: row.id, tenantId: row.tenant_id, upstream: row.upstream }
     },
 
     /** The upstream that has the meeting, whoever owns it or did; null when it was never seen. For the CLI only. */
     async upstreamOf(id: string): Promise<string | null> {
-      const [row] = await engine.read(sql.selectFrom('meetings').select('upstream').where('id', '=', id).compile())
+      const known = sql
+        .selectFrom('meetings')
+        .select('upstream')
+        .where(isSpelled(spelled(id)))
+      const [row] = await engine.read(known.compile())
       return row?.upstream ?? null
     },
 
@@ -110,7 +135,7 @@ export function meetingsIn({ engine, sql }: Store) {
       const query = sql
         .updateTable('meetings')
         .set({ title: meeting.title ?? null, snapshot: JSON.stringify(meeting), observed_at: nowMs })
-        .where('id', '=', meeting.id)
+        .where(isSpelled(spelled(meeting.id)))
         .where('tenant_id', '=', tenantId)
       return [query.compile()]
     },
@@ -126,6 +151,7 @@ export function meetingsIn({ engine, sql }: Store) {
      * @param upstream has those that had no owner before; the others stay where they are known to be
      * @param record belongs into the same transaction, for those that are assigned by it
      * @param isThere all of them are at that upstream, whatever is known
+     * @param ids as they are stored, where they are; what came in another case was given to `asStored` first
      */
     async assign(
       tenantId: string,
@@ -204,7 +230,7 @@ export function meetingsIn({ engine, sql }: Store) {
     const values = { tenant_id: tenantId, created_at: nowMs, released_at: null, ...seen }
     return sql
       .insertInto('meetings')
-      .values({ ...values, id, upstream, revision: thisRevision() })
+      .values({ ...values, id: asStored('meetings', spelled(id)), upstream, revision: thisRevision() })
       .onConflict(conflict =>
         conflict
           .column('id')

@@ -3,6 +3,7 @@ import { type CompiledQuery, sql } from 'kysely'
 import { noHash } from '../domain/audit-chain.ts'
 import { type Sql, sha256Hex } from './database.ts'
 import { Conflict, type Engine, StoreError } from './engine.ts'
+import { ownedTables, refuseTwins, spelledTables, spellingIndex } from './spelling.ts'
 
 /** One step each; step N takes the schema from version N to N + 1. Written for both dialects. Never edited afterwards. */
 const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -12,7 +13,8 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   knownSessions,
   shortLookUps,
   orderedOperations,
-  orderedSightings
+  orderedSightings,
+  oneSpelling
 ]
 
 export const schemaVersion = steps.length
@@ -28,6 +30,7 @@ export async function migrate(engine: Engine, db: Sql): Promise<void> {
       db
     )
   ])
+  await refuseWhatCannotBe(engine, db)
   for (let version = await readVersion(engine, db); version < steps.length; version = await readVersion(engine, db)) {
     const step = steps[version]?.(db) ?? []
     const claim = db
@@ -42,6 +45,13 @@ export async function migrate(engine: Engine, db: Sql): Promise<void> {
       if (!(error instanceof Conflict)) throw error // else another process has just taken this step
     }
   }
+}
+
+/** Before any step, so that the Livegate of before can still be started. @throws StoreError */
+async function refuseWhatCannotBe(engine: Engine, db: Sql): Promise<void> {
+  const version = await readVersion(engine, db)
+  const isOlder = version > 0 && version <= steps.indexOf(oneSpelling)
+  if (isOlder) await refuseTwins(engine, db, version > steps.indexOf(knownSessions) ? spelledTables : ownedTables)
 }
 
 /** @throws StoreError unless the schema is of this version: for who only looks */
@@ -297,4 +307,9 @@ function orderedSightings(db: Sql): CompiledQuery[] {
     sql`create index livestreams_last on livestreams
       (meeting_id, (status in ('INVOKED', 'LIVE')), revision, created_at)`
   ].map(step => step.compile(db))
+}
+
+/** Two rows whose ids are one UUID in another case cannot come to be. `refuseTwins` comes before it. */
+function oneSpelling(db: Sql): CompiledQuery[] {
+  return spelledTables.map(table => spellingIndex(db, table))
 }

@@ -5,6 +5,7 @@ import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { OwnedRun, OwnedSession } from '../domain/session.ts'
 import type { Statement } from './engine.ts'
 import type { LivestreamOwner } from './livestreams.ts'
+import { asStored, isSpelled, spelled } from './spelling.ts'
 import type { Store } from './store.ts'
 
 /**
@@ -15,16 +16,22 @@ export function sessionsIn({ engine, sql }: Store) {
   return {
     /** Null unless it was shown to this tenant. Whether the livestream is the tenant's still, its own row says. */
     async findRun(tenantId: string, id: string): Promise<OwnedRun | null> {
-      const query = sql.selectFrom('livestream_sessions').select('livestream_id').where('id', '=', id)
+      const query = sql
+        .selectFrom('livestream_sessions')
+        .select(['id', 'livestream_id'])
+        .where(isSpelled(spelled(id)))
       const [row] = await engine.read(query.where('tenant_id', '=', tenantId).compile())
-      return row === undefined ? null : { id, tenantId, livestreamId: row.livestream_id }
+      return row === undefined ? null : { id: row.id, tenantId, livestreamId: row.livestream_id }
     },
 
     /** Null unless it was shown to this tenant. Whether the meeting is the tenant's still, its own row says. */
     async findSession(tenantId: string, id: string): Promise<OwnedSession | null> {
-      const query = sql.selectFrom('meeting_sessions').select('meeting_id').where('id', '=', id)
+      const query = sql
+        .selectFrom('meeting_sessions')
+        .select(['id', 'meeting_id'])
+        .where(isSpelled(spelled(id)))
       const [row] = await engine.read(query.where('tenant_id', '=', tenantId).compile())
-      return row === undefined ? null : { id, tenantId, meetingId: row.meeting_id }
+      return row === undefined ? null : { id: row.id, tenantId, meetingId: row.meeting_id }
     },
 
     /** A statement that keeps a run as it was shown just now. One of another livestream, or tenant, with its id stays as it is. */
@@ -41,7 +48,12 @@ export function sessionsIn({ engine, sql }: Store) {
       const isHolder = raw<boolean>`exists (select 1 from livestreams l where l.id = ${livestreamId} and l.tenant_id = ${tenantId} and l.released_at is null)`
       return sql
         .insertInto('livestream_sessions')
-        .values({ ...values, id: run.id, livestream_id: livestreamId, began_at: beganAtMs(run) ?? nowMs })
+        .values({
+          ...values,
+          id: asStored('livestream_sessions', spelled(run.id)),
+          livestream_id: livestreamId,
+          began_at: beganAtMs(run) ?? nowMs
+        })
         .onConflict(conflict =>
           conflict
             .column('id')
@@ -58,7 +70,7 @@ export function sessionsIn({ engine, sql }: Store) {
       const isHolder = raw<boolean>`exists (select 1 from meetings m where m.id = ${meetingId} and m.tenant_id = ${tenantId} and m.released_at is null)`
       return sql
         .insertInto('meeting_sessions')
-        .values({ ...values, id, meeting_id: meetingId })
+        .values({ ...values, id: asStored('meeting_sessions', spelled(id)), meeting_id: meetingId })
         .onConflict(conflict =>
           conflict
             .column('id')

@@ -26,6 +26,8 @@ t.test('beside a running gateway', async t => {
     t.equal(outcome.code, 2)
     t.match(refused(outcome), /four livestreams at most in the meeting \S+, which the tenant acme has, at default/)
     t.match(refused(outcome), /bills.*nobody should use the meeting meanwhile: --yes does it$/)
+    const typed = await cli.run('doctor', '--probe-meeting', meeting.toUpperCase())
+    t.match(refused(typed), `in the meeting ${meeting}, which the tenant acme has`)
     t.notMatch(refused(await cli.run('doctor', '--probe-meeting', randomUUID())), /tenant/)
     const elsewhere = await cli.run('doctor', '--probe-meeting', meeting, '--upstream', 'rtk')
     t.match(refused(elsewhere), /there is no upstream rtk/)

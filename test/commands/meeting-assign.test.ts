@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { meetingsIn } from '../../src/store/meetings.ts'
 import { type CommandLine, commandLine, refused } from '../support/cli.ts'
 import fc from '../support/properties.ts'
+import { openStoreHere } from '../support/store.ts'
 
 /** A command line with the tenants acme and globex, and a way to write a file of ids beside its store. */
 async function twoTenants(t: { testdir(): string; teardown(fn: () => unknown): void }) {
@@ -42,6 +44,21 @@ t.test('a UUID in upper case is the same meeting; another id of the provider is 
   t.strictSame((await meetingsOf(cli, 'acme')).sort(), [id, 'Other_Id-1'].sort())
   t.match(await cli.json('meeting', 'assign', 'acme', id), { unchanged: 1 })
   t.strictSame(await cli.json('meeting', 'release', id.toUpperCase()), { id, released: true })
+})
+
+t.test('one that the vendor writes in upper case is named so, however it is typed', async t => {
+  const cli = await twoTenants(t)
+  const store = await openStoreHere(cli.storeFile)
+  t.teardown(() => store.close())
+  const id = randomUUID().replace(/^./, 'a').toUpperCase()
+  await meetingsIn(store).assign('acme', 'default', [id], Date.now())
+  const typed = id.toLowerCase()
+  t.match(await cli.json('meeting', 'assign', 'acme', typed), { assigned: 0, unchanged: 1 })
+  const taken = await cli.run('meeting', 'assign', 'globex', '--file', cli.file(typed), '--json')
+  t.match(JSON.parse(taken.stdout), { assigned: 0, taken: [id] })
+  t.strictSame(await cli.json('meeting', 'release', typed), { id, released: true })
+  t.match(await cli.json('meeting', 'assign', 'globex', typed), { assigned: 1 })
+  t.strictSame(await meetingsOf(cli, 'globex'), [id])
 })
 
 t.test('many are assigned from a file: comments, blank lines, CRLF, a BOM and repeated ids are no trouble', async t => {

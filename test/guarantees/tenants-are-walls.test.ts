@@ -6,7 +6,9 @@ import { documentedRoutes, fill, type Ids, sessionIds } from '../http/helper.ts'
 import { mutatingRoutes } from '../http/mutating.ts'
 import { type Client, gateway, type Reply } from '../support/gateway.ts'
 
-const world = await gateway(t, { slowDisk: true })
+// What is refused on the route of a stop counts as a write: there are more of them here than a tenant may do in a minute.
+const writeLimit = { calls: 10_000, seconds: 60, burst: 10_000 }
+const world = await gateway(t, { slowDisk: true, config: { writeLimit } })
 const { app, asAcme, asGlobex, meeting, otherMeeting, simulator, store, directory, withKey, events } = world
 
 /** A live meeting with its livestream, of which globex knows or knew. */

@@ -134,6 +134,16 @@ t.test('a stop in a dedicated upstream waits for no quota, no other vendor and n
   t.equal((await asAcme('GET', `/v2/meetings/${second.toUpperCase()}`)).json().data.id, second)
 })
 
+t.test('what is no UUID is looked for in a dedicated upstream as it came', async t => {
+  const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
+  const asked: string[] = []
+  for (const id of ['Stage_One', 'stage_one']) {
+    t.equal((await world.asAcme('GET', `/v2/meetings/${id}`)).statusCode, 404)
+    asked.push(rtk.journal.at(-1)?.target.split('/').at(-1) ?? '')
+  }
+  t.strictSame(asked, ['Stage_One', 'stage_one'])
+})
+
 t.test('a livestream whose answer does not say whose it is becomes nobody’s', async t => {
   const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
   const { id } = rtk.addMeeting({})

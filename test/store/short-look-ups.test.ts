@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto'
 import type { CompiledQuery } from 'kysely'
 import t, { type Test } from 'tap'
 import { livestreamsIn } from '../../src/store/livestreams.ts'
+import { meetingsIn } from '../../src/store/meetings.ts'
 import { operationsIn } from '../../src/store/operations.ts'
+import { sessionsIn } from '../../src/store/sessions.ts'
 import { operationOf, storeWithTenants } from './helper.ts'
 
 /** How SQLite answers what is looked up. */
@@ -13,7 +16,7 @@ async function plans(t: Test) {
     asked.push(query)
     return engine.read(query)
   }
-  const watched = { ...store, engine: { ...engine, read } }
+  const watched = { ...store, engine: { ...engine, read, scan: read } }
   const writePlanOf = async ({ sql, ...query }: CompiledQuery): Promise<string[]> => {
     const explain = { ...query, sql: `explain query plan ${sql}` } as CompiledQuery<{ detail?: string }>
     return (await engine.read(explain)).map(({ detail }) => String(detail))
@@ -23,7 +26,14 @@ async function plans(t: Test) {
     await look()
     return (await Promise.all(asked.map(writePlanOf))).flat()
   }
-  return { operations: operationsIn(watched), livestreams: livestreamsIn(watched), planOf, writePlanOf }
+  return {
+    operations: operationsIn(watched),
+    livestreams: livestreamsIn(watched),
+    meetings: meetingsIn(watched),
+    sessions: sessionsIn(watched),
+    planOf,
+    writePlanOf
+  }
 }
 
 t.test('what a start or a stop looks up does not grow with the history of its meeting', async t => {
@@ -63,6 +73,30 @@ t.test('what an operation needs of the store as it is written does not grow with
     'SCALAR SUBQUERY 2',
     'SEARCH operations USING INDEX operations_open_start (meeting_id=?)'
   ])
+})
+
+t.test('a UUID is found in any case, and another id as it is, without looking at others', async t => {
+  const { meetings, livestreams, sessions, planOf, writePlanOf } = await plans(t)
+  const id = randomUUID()
+  for (const [table, find] of [
+    ['meetings', meetings.find],
+    ['livestreams', livestreams.find],
+    ['livestream_sessions', sessions.findRun],
+    ['meeting_sessions', sessions.findSession]
+  ] as const) {
+    t.strictSame(await planOf(() => find('acme', id.toUpperCase())), [
+      `SEARCH ${table} USING INDEX ${table}_spelling (<expr>=?)`
+    ])
+    t.strictSame(await planOf(() => find('acme', 'Show_1')), [
+      `SEARCH ${table} USING INDEX sqlite_autoindex_${table}_1 (id=?)`
+    ])
+  }
+  t.match(await planOf(() => meetings.asStored([id, randomUUID()])), [/meetings_spelling \(<expr>=\?\)/])
+  const owner = { id, tenantId: 'acme', upstream: 'default', meetingId: null }
+  const [, sighting] = livestreams.observed(owner, { id, status: 'LIVE' }, 1_000)
+  const plan = sighting === undefined ? [] : await writePlanOf(sighting)
+  t.ok(plan.some(step => /livestreams_spelling \(<expr>=\?\)/.test(step)))
+  t.notOk(plan.some(step => step.startsWith('SCAN livestreams')))
 })
 
 t.test('what is open is found without looking at what is settled', async t => {

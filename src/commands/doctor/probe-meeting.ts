@@ -1,6 +1,6 @@
 import { readConfig } from '../../config.ts'
 import { Failure, UpstreamCredentialsRefused, UpstreamFailed, UpstreamRefused } from '../../domain/failures.ts'
-import { isVendorId } from '../../domain/id.ts'
+import { isVendorId, likelySpelling } from '../../domain/id.ts'
 import { isOver, isRunning } from '../../domain/livestream.ts'
 import type { Secret } from '../../domain/secret.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
@@ -26,10 +26,10 @@ export interface ProbeMeetingOptions extends DoctorOptions {
 
 /** Finds out how a vendor answers the open questions of its contract, with real livestreams, and stops each of them. */
 export async function probeMeeting(io: Io, options: ProbeMeetingOptions, world: World): Promise<void> {
-  const { meetingId } = options
-  if (!isVendorId(meetingId)) throw new UsageError('--probe-meeting: not an id of the provider')
+  if (!isVendorId(options.meetingId)) throw new UsageError('--probe-meeting: not an id of the provider')
   const { storeFile, upstreams, deadlineMs } = readConfig(io.env)
-  const known = (await isThere(storeFile)) ? await lookUp(io, meetingId) : null
+  const known = (await isThere(storeFile)) ? await lookUp(io, options.meetingId) : null
+  const meetingId = known?.id ?? likelySpelling(options.meetingId)
   const name = options.upstream ?? known?.upstream ?? usualUpstream(io, '')
   const account = upstreams.find(one => one.name === name)
   if (account === undefined) throw new UsageError(`--upstream: there is no upstream ${name}`)
@@ -60,13 +60,15 @@ export async function probeMeeting(io: Io, options: ProbeMeetingOptions, world: 
 /** What the store says of the meeting. */
 async function lookUp(
   io: Io,
-  id: string
-): Promise<{ upstream: string | null; tenantId: string | null; isBusy: boolean }> {
+  given: string
+): Promise<{ id: string; upstream: string | null; tenantId: string | null; isBusy: boolean }> {
   return withSnapshot(io, async store => {
     const meetings = meetingsIn(store)
+    const [id = given] = await meetings.asStored([given])
     const operations = await operationsIn(store).unsettled()
     const status = (await livestreamsIn(store).unfinishedMeetings()).get(id)
     return {
+      id,
       upstream: await meetings.upstreamOf(id),
       tenantId: (await meetings.ownerOf(id))?.tenantId ?? null,
       isBusy: status !== undefined || operations.some(({ meetingId }) => meetingId === id)
