@@ -47,7 +47,7 @@ export function define(cli: Command, io: Io): void {
   const operation = cli.command('operation').description('calls that went to the vendor')
   operation.command('list').description('the newest first').option('--open', 'only those whose outcome is not known').option('--tenant <id>', 'of one tenant').option('--limit <number>', 'so many', '100').action(async options => (await import('./commands/operation.ts')).listOperations(io, options))
   operation.command('show <id>').description('one of them, with what the vendor said').action(async (id, options) => (await import('./commands/operation.ts')).showOperation(io, id, options))
-  operation.command('resolve <id> <outcome>').description('end one by hand: done or failed').action(async (id, outcome, options) => (await import('./commands/operation.ts')).resolveOperation(io, id, outcome, options))
+  operation.command('resolve <id> <outcome>').description('end one by hand: done, failed or stop-repeating').action(async (id, outcome, options) => (await import('./commands/operation.ts')).resolveOperation(io, id, outcome, options))
 
   const audit = cli.command('audit').description('the audit log')
   audit.command('verify').description('prove that nothing was changed, left out or cut').option('--checkpoint <file>', 'a copy of checkpoints from another place (several times)', several).option('--public-key <file>', 'a trusted copy of the public key').action(async options => (await import('./commands/audit-verify.ts')).verifyAudit(io, options))

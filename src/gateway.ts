@@ -45,6 +45,8 @@ export interface GatewayOptions {
 
 /** Changes made by other processes (a revoked key) act within this time. */
 const pullEveryMs = 1_000
+/** A stop that is open for longer than two looks take is for a person to look after. */
+const stopsWarnAfterMs = 10_000
 /** Without news from the store for so long it counts as broken. */
 const blindAfterMs = 5_000
 
@@ -145,7 +147,11 @@ export async function startGateway({
           const waits = repairs.waiting > 0 || recorded.late() > 0
           return state.auditTrouble || waits || blind ? ['store'] : []
         },
-        warnings: () => [...(disk.low() ? (['disk_space'] as const) : []), ...configured.warnings()]
+        warnings: () => [
+          ...(disk.low() ? (['disk_space'] as const) : []),
+          ...(openOperations.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
+          ...configured.warnings()
+        ]
       },
       draining: () => state.draining,
       limits: config,

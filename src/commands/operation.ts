@@ -1,6 +1,6 @@
 import { toAuditEvent } from '../audit/ocsf.ts'
 import { failureBody, Resolved } from '../domain/failures.ts'
-import type { Operation } from '../domain/operation.ts'
+import { isRepeated, type Operation } from '../domain/operation.ts'
 import { subjectOfOperation } from '../lifecycle/mutation.ts'
 import { writeIf } from '../store/engine.ts'
 import { operationsIn } from '../store/operations.ts'
@@ -63,8 +63,9 @@ export async function showOperation(io: Io, id: string, options: JsonOption): Pr
 
 /** Ends an operation whose outcome only a person can find out; its meeting is free again. */
 export async function resolveOperation(io: Io, id: string, outcome: string, options: JsonOption): Promise<void> {
-  const state = (['done', 'failed'] as const).find(known => known === outcome)
-  if (state === undefined) throw new UsageError('the outcome must be done or failed')
+  const isStopRepeating = outcome === 'stop-repeating'
+  const state = isStopRepeating ? 'failed' : (['done', 'failed'] as const).find(known => known === outcome)
+  if (state === undefined) throw new UsageError('the outcome must be done, failed or stop-repeating')
   const resolved = await withAudit(io, async ({ store, audited, worker, record }) => {
     const operations = operationsIn(store)
     const operation = await operations.find(id)
@@ -72,16 +73,28 @@ export async function resolveOperation(io: Io, id: string, outcome: string, opti
     if (operation.state === 'sent')
       throw new CommandError(`${id} is under way: a gateway must serve, or have restarted, first`)
     if (operation.state !== 'unknown') throw new CommandError(`${id} is settled: ${operation.state}`)
+    if (isStopRepeating && !isRepeated(operation.kind))
+      throw new CommandError(`${id} is not repeated: say done or failed`)
     const nowMs = Date.now()
-    const message = `An operator has settled this as ${state}: use a new idempotency key for another try`
+    const message = isStopRepeating
+      ? 'An operator has ended its repetition: what it was to stop may go on. Use a new idempotency key for another try'
+      : `An operator has settled this as ${state}: use a new idempotency key for another try`
     const failure = new Resolved({ message, ...(state === 'failed' && { outcome: 'failed' as const }) })
-    const answer = { status: failure.status, body: { error: failureBody(failure, operation.requestId) } }
+    // The caller of a stop that is watched has had an answer, and keeps it.
+    const answer = operation.answer ?? {
+      status: failure.status,
+      body: { error: failureBody(failure, operation.requestId) }
+    }
     const how = { state, answer } as const
     const resources = [{ type: 'operation' as const, uid: id }]
     const written = await writeIf(store.engine, [
       { ...operations.ended(id, how, nowMs), changes: 1 },
       audited.events.append(
-        toAuditEvent(subjectOfOperation(operation, worker.actor), { outcome: state, type: 'resolved' }, nowMs)
+        toAuditEvent(
+          subjectOfOperation(operation, worker.actor),
+          { outcome: state, type: isStopRepeating ? 'repetition_ended' : 'resolved' },
+          nowMs
+        )
       ),
       record({ action: 'resolveOperation', method: 'PUT', tenantId: operation.tenantId, resources })
     ])

@@ -34,7 +34,7 @@ export function audit(app: FastifyInstance, { append, fingerprint, addressOf, cl
     const open = request.routeOptions.config.rule === undefined
     if (request.recorded || (open && reply.statusCode < 400)) return
     record(request, {
-      outcome: request.failure?.outcome ?? outcomeOf(request, reply.statusCode),
+      outcome: outcomeOf(request, reply.statusCode),
       status: reply.statusCode,
       type: request.replayed ? 'replayed' : request.failure?.type,
       upstreamStatus: request.failure?.upstreamStatus,
@@ -62,6 +62,9 @@ function isRead({ method }: FastifyRequest): boolean {
 const nothingLive = new Set<string | undefined>([NoActiveLivestream.doc.type, NoActiveSession.doc.type])
 
 function outcomeOf(request: FastifyRequest, status: number): AuditOutcome {
+  const told = request.failure?.outcome
+  // Who made a mistake was refused, also when it was the vendor that found it (`lifecycle/recorded.ts` has it so).
+  if (told !== undefined && !(told === 'failed' && status < 500)) return told
   // "Nothing is live" is what the caller wanted to know, and asks for all day.
   const answered = isRead(request) && nothingLive.has(request.failure?.type)
   if (status < 400 || answered) return 'done'

@@ -67,6 +67,13 @@ export class OpenOperations {
     return this.#entries.size
   }
 
+  /** How many stops are open for so long, in ms, that something may go on which nobody could end. */
+  stopsOlderThan(ageMs: number): number {
+    const nowMs = this.#options.clock.monotonic()
+    const isOld = ({ operation, sinceMs }: Entry): boolean => operation.kind === 'stop' && nowMs - sinceMs > ageMs
+    return [...this.#entries.values()].filter(isOld).length
+  }
+
   /** Asks no more; what is under way ends first. What is open stays so in the store, for the next start. */
   async close(): Promise<void> {
     this.#closed = true

@@ -97,8 +97,10 @@ export function startOnce(deps: StartDeps): StartOnce {
       const wait = { signal, endsAtMs: clock.monotonic() + deadlineMs, stopWanted: turn.stopWanted }
       const { active, waited } = await beforeSending(() => permit(meeting, wait))
       if (waited) await beforeSending(() => stillAllowed(caller, meeting, 'start'))
-      await beforeSending(() => overtakeStops(meeting))
-      if (active !== null) return { livestream: active, isNew: false, sent: false }
+      if (active !== null) {
+        await beforeSending(() => overtakeStops(meeting))
+        return { livestream: active, isNew: false, sent: false }
+      }
 
       const trail = await recorded.begin(mutationOf(caller, meeting))
       pace.started(meeting)
@@ -108,10 +110,12 @@ export function startOnce(deps: StartDeps): StartOnce {
         await trail.again()
       })
       if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
-      const { livestream, isNew } = outcome
+      const { livestream, isNew, refused } = outcome
       if (isNew) endingRuns.started(meeting)
       changed(meeting, livestream)
-      await trail.done(doneWith(caller, meeting, livestream, isNew))
+      await trail.done({ ...doneWith(caller, meeting, livestream, isNew), refused })
+      // The store may be away: then they see that a later start stands in it (`settle-stop.ts`).
+      await overtakeStops(meeting).catch(() => {})
       return { livestream, isNew, sent: true }
     })
   }
@@ -122,7 +126,7 @@ export function startOnce(deps: StartDeps): StartOnce {
     if (earlier !== null && !(await settle(earlier))) throw unsettled(settle.settledInMs(earlier))
   }
 
-  /** From here on the meeting is to be live. A start that got no further has overtaken nothing: then the last word was stop. */
+  /** The meeting is to be live. A start that was not sent, or refused, has overtaken nothing: then the last word was stop. */
   async function overtakeStops({ id }: OwnedMeeting): Promise<void> {
     for (const stop of await operations.unconfirmedStops(id)) await settle.overtake(stop)
   }

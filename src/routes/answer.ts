@@ -82,13 +82,27 @@ export const bodilessFailures = [
   catalogue.Resolved
 ]
 
+/** The vendor may find a mistake of the caller's that Livegate has passed on: it is the caller's all the same. */
+const invalidForSomebody = {
+  doc: {
+    ...catalogue.InvalidInput.doc,
+    message:
+      'The request is not valid, or the livestream provider does not accept a field of it: `details` has its words'
+  }
+}
+
 /** What every other mutation can come to. */
-export const mutationFailures = [...bodilessFailures, catalogue.PayloadTooLarge, catalogue.UnsupportedMediaType]
+export const mutationFailures = [
+  ...bodilessFailures,
+  invalidForSomebody,
+  catalogue.PayloadTooLarge,
+  catalogue.UnsupportedMediaType
+]
 
 /** Response schemas by status, documented from the catalogue: the given failures and those that can happen everywhere. */
-export function failures(...own: FailureClass[]): Record<number, object> {
-  const docs = [...new Set([...everywhere, ...own])].map(({ doc }) => doc)
-  const byStatus = Map.groupBy(docs, doc => doc.status)
+export function failures(...own: Pick<FailureClass, 'doc'>[]): Record<number, object> {
+  const docs = new Map([...everywhere, ...own].map(({ doc }) => [doc.type, doc]))
+  const byStatus = Map.groupBy(docs.values(), doc => doc.status)
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
       status,

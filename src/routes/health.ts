@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import type { Api } from './api.ts'
 
-const warnings = ['disk_space', 'upstream_credentials', 'upstreams_list'] as const
+const warnings = ['disk_space', 'open_stops', 'upstream_credentials', 'upstreams_list'] as const
 type Warning = (typeof warnings)[number]
 
 /** How the process is: for orchestrators, without a key. Tells nothing about tenants or the vendor. */

@@ -115,7 +115,8 @@ export function operationsIn({ engine, sql }: Store) {
     /** Written in one transaction with the audit intent. @throws UniqueViolation when the meeting has an open start, or the key is used */
     sent(operation: Operation): Statement {
       const { kind, state } = operation
-      return insert({ ...toColumns(operation), wasSent: state === 'sent', isStop: kind === 'stop' })
+      const wasSent = state === 'sent' || state === 'unknown'
+      return insert({ ...toColumns(operation), wasSent, isStop: kind === 'stop' })
     },
 
     /** Before a start is sent a second time. @throws Conflict when it is settled by now: then it must not be */

@@ -8,6 +8,8 @@ import { path } from './path.ts'
 const perPage = 100
 /** Of a list. A vendor that never comes to an end is no proof that nothing runs. */
 const mostPages = 20
+/** Of reading it from the start. */
+const mostTries = 3
 
 /**
  * All that runs in the account. INVOKED before LIVE: what goes on air between the two questions is in the first list, and the
@@ -29,25 +31,45 @@ interface WholeList {
   form: ListForm
 }
 
-/** Each page until the last one. @throws UpstreamMalformed when there is no end to it */
+/**
+ * Each page until the last one. What begins or ends meanwhile moves the others from page to page: then it is read again.
+ * @throws UpstreamMalformed when there is no end to it
+ */
 async function wholeList(send: Send, status: 'INVOKED' | 'LIVE', signal: AbortSignal): Promise<WholeList> {
+  for (let tries = 0; tries < mostTries; tries++) {
+    const list = await readPages(send, status, signal)
+    if (list !== null) return list
+  }
+  throw endless()
+}
+
+/** Null when the pages do not fit together. */
+async function readPages(send: Send, status: 'INVOKED' | 'LIVE', signal: AbortSignal): Promise<WholeList | null> {
   const found = new Map<string, LivestreamWithKey>()
+  let wholeTotal: number | undefined
   let target = `status=${status}&page_no=1&per_page=${perPage}`
   for (let pageNo = 1; pageNo <= mostPages; pageNo++) {
     const { body } = await send({ method: 'GET', path: `${path`/livestreams`}?${target}`, signal })
     const { livestreams, form, total } = readLivestreamList(body)
+    // Some count no more than the page.
+    if (pageNo === 1 && total !== undefined && total > livestreams.length) wholeTotal = total
+    if (wholeTotal !== undefined && total !== wholeTotal) return null
     const before = found.size
     for (const livestream of livestreams) found.set(livestream.id, livestream)
     const isLast = total === undefined ? found.size === before : found.size >= total && livestreams.length < perPage
     if (isLast || livestreams.length === 0) {
-      if (found.size < (total ?? 0)) break
+      if (found.size < (total ?? 0)) return null
       return { livestreams: found.values(), form }
     }
     // The same page again: it will not become another one.
-    if (found.size === before && total !== undefined && found.size < total) break
+    if (found.size === before && total !== undefined && found.size < total) return null
     target = nextPage(status, form, pageNo, found.size)
   }
-  throw new UpstreamMalformed({ cause: new Error('the list of livestreams does not come to its end') })
+  throw endless()
+}
+
+function endless(): Error {
+  return new UpstreamMalformed({ cause: new Error('the list of livestreams does not come to its end') })
 }
 
 /** L1 has other words for it, and the form that shows one livestream at a time has as many pages as livestreams. */

@@ -608,7 +608,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: "store"[];
-                        warnings: ("disk_space" | "upstream_credentials" | "upstreams_list")[];
+                        warnings: ("disk_space" | "open_stops" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };
@@ -624,7 +624,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: "store"[];
-                        warnings: ("disk_space" | "upstream_credentials" | "upstreams_list")[];
+                        warnings: ("disk_space" | "open_stops" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };
@@ -907,7 +907,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1622,7 +1622,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2043,7 +2043,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2280,7 +2280,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2517,7 +2517,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3701,7 +3701,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3902,7 +3902,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4124,7 +4124,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4333,7 +4333,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5028,7 +5028,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5482,7 +5482,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5785,7 +5785,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_input`: The request is not valid. */
+            /** @description `invalid_input`: The request is not valid, or the livestream provider does not accept a field of it: `details` has its words. */
             400: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

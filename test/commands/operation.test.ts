@@ -191,6 +191,28 @@ for (const state of ['done', 'failed'] as const) {
   })
 }
 
+t.test('a repetition is ended as that: nobody says that what it was to stop has ended', async t => {
+  const { run, json, store, operations } = await world(
+    t,
+    ['o1', 'stop', 60, 'unknown'],
+    ['o2', 'start', 50, 'unknown'],
+    ['o3', 'disable_livestream', 40, 'unknown']
+  )
+  for (const id of ['o1', 'o3']) {
+    const { stdout } = await run('operation', 'resolve', id, 'stop-repeating')
+    t.equal(stdout, `resolved ${id}: stop-repeating\n`)
+    t.match(await operations.find(id), {
+      state: 'failed',
+      answer: { status: 409, body: { error: { type: 'operation_resolved', message: /may go on/ } } }
+    })
+  }
+  const refusedStart = await run('operation', 'resolve', 'o2', 'stop-repeating')
+  t.strictSame([refusedStart.code, refused(refusedStart)], [1, 'o2 is not repeated: say done or failed'])
+  t.match(await json('operation', 'list', '--open'), [{ id: 'o2' }])
+  const [first] = await eventsOf(store)
+  t.match(first, { status_detail: 'repetition_ended', unmapped: { outcome: 'failed' } })
+})
+
 t.test('what cannot be resolved is refused with its reason, and stays as it is', async t => {
   const { run, json, store } = await world(
     t,
@@ -206,8 +228,9 @@ t.test('what cannot be resolved is refused with its reason, and stays as it is',
     [['o1', 'done'], 1, 'o1 is settled: done'],
     [['o2', 'done'], 1, 'o2 is settled: failed'],
     [['o3', 'failed'], 1, 'o3 is under way: a gateway must serve, or have restarted, first'],
-    [['o3', 'Failed'], 2, 'the outcome must be done or failed'],
-    [['o3', 'unknown'], 2, 'the outcome must be done or failed'],
+    [['o3', 'Failed'], 2, 'the outcome must be done, failed or stop-repeating'],
+    [['o3', 'unknown'], 2, 'the outcome must be done, failed or stop-repeating'],
+    [['o3', 'stop-repeating'], 1, 'o3 is under way: a gateway must serve, or have restarted, first'],
     [['o3'], 2, "missing required argument 'outcome'"]
   ]
   for (const [args, code, says] of wrong) {

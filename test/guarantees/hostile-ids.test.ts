@@ -106,6 +106,10 @@ function ownThing(target: string): boolean {
   return segments.some(segment => segment === meeting || segment === livestream) && segments.every(isPlain)
 }
 
+/** No id at all, and so the list: of one slash at the end nobody is told. */
+const list =
+  /^(https?:\/\/[^/]*)?(\/v2|\/client\/v4\/accounts\/[^/]+\/realtime\/kit\/[^/]+)\/(meetings|livestreams)\/([?#].*)?$/s
+
 function isPlain(segment: string): boolean {
   return /^[A-Za-z0-9_-]*$/.test(segment)
 }
@@ -150,7 +154,7 @@ t.test(
     const seenBefore = upstream().length
     const property = fc.asyncProperty(target, hostileId, async ({ route, prefix, place }, id) => {
       const target = prefix + place(route.path, id)
-      fc.pre(!ownThing(target))
+      fc.pre(!ownThing(target) && !list.test(target.trimEnd()))
       if (socket.ended()) {
         socket.destroy()
         socket = await rawSocket(url)
@@ -160,11 +164,12 @@ t.test(
       seen.set(statusCode, (seen.get(statusCode) ?? 0) + 1)
       const { success, error } = json()
       if (success !== false || error.code !== statusCode) throw new Error(`${statusCode} without the envelope`)
-      if (![400, 404].includes(statusCode)) throw new Error(`answered with ${statusCode}`)
+      // 501: what follows the id makes it an operation that Livegate does not have, whatever the id is.
+      if (![400, 404, 501].includes(statusCode)) throw new Error(`answered with ${statusCode}`)
     })
     await t.resolves(fc.assert(property, { numRuns: 2_500 }))
     socket.destroy()
-    t.strictSame([...seen.keys()].sort(), [400, 404])
+    for (const status of [400, 404]) t.ok(seen.has(status), `${status}`)
     const strange = upstream()
       .slice(seenBefore)
       .filter(call => !templates.has(call))

@@ -23,8 +23,8 @@ export interface Told {
   id?: string
 }
 
-/** A caller whom nobody tells within this time what became of its start is left alone. */
-const withinMs = 90_000
+/** A caller whom nobody tells within this time what became of its start is left alone; while no gateway serves, it does not count. */
+const withinMs = 240_000
 
 /** Starts and stops in all meetings at the same time, and looks at what became of them until the last one is settled. */
 export async function runRounds(campaign: Campaign, options: RoundOptions): Promise<void> {
@@ -94,7 +94,7 @@ export async function startUntilTold(
   const key = dice.chance(0.5) ? caller : null
   const wrong = (what: string): void => report(campaign, world, meeting, what)
   const executed = (name: string): boolean => startsOf(world, meeting, name).some(start => start.executed)
-  const giveUpAtMs = performance.now() + withinMs
+  let giveUpAtMs = performance.now() + withinMs
   for (let tries = 0; performance.now() < giveUpAtMs; tries++) {
     const name = key ?? `${caller}-${tries}`
     const headers = { 'x-request-id': `${caller}-${tries}`, ...(key !== null && { 'idempotency-key': key }) }
@@ -110,7 +110,7 @@ export async function startUntilTold(
       if (executed(name)) wrong(`${name} was told ${type} ${outcome}, and the vendor executed it`)
     } else if (outcome !== 'unknown' && type !== 'idempotency_key_in_use') wrong(`${name} was told ${reply?.body}`)
     if (outcome === 'failed') return { status: reply?.statusCode ?? 0 }
-    await waitAfter(campaign, reply, dice)
+    giveUpAtMs += await waitAfter(campaign, reply, dice)
     if (key === null && outcome === 'unknown' && dice.chance(0.5)) {
       const active = await call('GET', `/v2/meetings/${meeting}/active-livestream`).catch(() => null)
       if (active?.statusCode === 200) return { status: 200, id: active.json().data.id }
@@ -137,20 +137,23 @@ export async function answered(
   statuses: number[],
   ask: () => Promise<Reply>
 ): Promise<Reply | null> {
-  const giveUpAtMs = performance.now() + withinMs
+  let giveUpAtMs = performance.now() + withinMs
   while (performance.now() < giveUpAtMs) {
     const reply = await ask().catch(() => null)
     if (reply !== null && statuses.includes(reply.statusCode)) return reply
-    await waitAfter(campaign, reply)
+    giveUpAtMs += await waitAfter(campaign, reply)
   }
   return null
 }
 
-/** As the answer says, but no longer than two seconds; without an answer until the gateway is back. */
-async function waitAfter(campaign: Campaign, reply: Reply | null, dice = new Dice('patience')): Promise<void> {
+/** As the answer says, but no longer than two seconds; without an answer until the gateway is back. Gives how long it was away, in ms. */
+async function waitAfter(campaign: Campaign, reply: Reply | null, dice = new Dice('patience')): Promise<number> {
+  const askedAtMs = performance.now()
   await campaign.serving
+  const awayMs = performance.now() - askedAtMs
   const toldMs = Math.min(Number(reply?.headers['retry-after'] ?? 0) * 1_000, 2_000)
   await pause(toldMs + dice.between(100, reply === null ? 2_000 : 300))
+  return awayMs
 }
 
 /** In the end: every start that the vendor took up began a run of its own, one at a time, and none goes on. */

@@ -68,3 +68,25 @@ t.test('an audit log that cannot be written is told of until it can', async t =>
   const kept = (await events()).filter(({ metadata }) => metadata.correlation_uid === 'kept')
   t.equal(kept.length, 1, 'and what could not be written is written then')
 })
+
+t.test('a stop that is open for more than ten seconds is warned of, until it has ended', async t => {
+  const clock = manualClock()
+  const { as, asAcme, meeting, simulator, directory } = await gateway(t, { clock })
+  const warnings = async () => {
+    await directory.pull()
+    return (await as(null)('GET', '/readyz')).json().warnings
+  }
+  await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  const recover = simulator.fail({ match: { path: '/meetings/*/active-livestream/stop' }, status: 500 })
+  const { error } = (await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).json()
+  t.equal(error.outcome, 'unknown')
+  clock.advance(10_000)
+  t.strictSame(await warnings(), [])
+  clock.advance(1)
+  t.strictSame(await warnings(), ['open_stops'])
+  recover()
+  await until(async () => {
+    clock.advance(100)
+    return (await warnings()).length === 0
+  })
+})

@@ -78,3 +78,13 @@ t.test('a start that an earlier one holds up has overtaken nothing: what was rem
   await ends('done,done')
   t.notOk(isLive())
 })
+
+t.test('a start that was looked for and then not sent has overtaken nothing', async t => {
+  const { start, state, ends, simulator, meeting, recover } = await world(t)
+  simulator.end(simulator.livestreams()[0]?.id ?? '')
+  simulator.failNext({ match: { method: 'POST', path: `/meetings/${meeting}/livestreams` }, status: 401 })
+  t.match((await start()).json().error, { outcome: 'not_sent' })
+  t.equal(await state(), 'unknown', 'the stop is still the last word')
+  recover()
+  await ends('done')
+})

@@ -142,6 +142,19 @@ t.test('what was answered without being sent comes after nothing', async t => {
   t.notOk(await operations.startedSince(stop))
 })
 
+t.test('one that is written down as unknown has its place: it is sent from then on', async t => {
+  const { operations, send, end } = await world(t)
+  const start = operationOf('acme')
+  const again = operationOf('acme', { kind: 'stop', state: 'unknown' })
+  await send(start, again)
+  t.match(await operations.find(again.id), { openStartId: start.id })
+  t.notOk(await operations.startedSince(again))
+  await end(start.id, { state: 'failed' }, 2_000)
+  const later = operationOf('acme')
+  await send(later)
+  t.ok(await operations.startedSince(again))
+})
+
 t.test('the order has no hole for what was removed, and nothing comes before what is open', async t => {
   const { operations, send, end } = await world(t)
   const stop = operationOf('acme', { kind: 'stop' })

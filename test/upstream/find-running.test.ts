@@ -122,7 +122,28 @@ t.test('a list that has no end, or shows less than it counts, proves nothing', a
   for (const [name, answer] of Object.entries(worlds)) {
     const { find, asked } = await listing(t, answer)
     t.equal((await failureOf(find())).type, 'upstream_malformed', name)
-    const most = name.startsWith('ever new') ? 20 : 2
+    // What does not fit together is read three times.
+    const most = name.startsWith('ever new') ? 20 : 6
     t.ok(asked().length <= most, `${name}: ${asked().length} calls`)
   }
 })
+
+t.test(
+  'a list that changes while its pages are read is read again, so that nothing moves between them unseen',
+  async t => {
+    const all = runs(150, 'LIVE')
+    for (const change of ['one ends', 'one begins'] as const) {
+      let shown = all
+      const { find, asked } = await listing(t, query => {
+        if (query.get('status') === 'INVOKED') return page([], 0)
+        const from = query.get('page_no') === '1' ? 0 : 100
+        const answer = page(shown.slice(from, from + 100), shown.length)
+        // After the first page the others move by one place.
+        if (shown === all) shown = change === 'one ends' ? all.slice(1) : [...runs(1, 'LIVE'), ...all]
+        return answer
+      })
+      t.strictSame(idsOf(await find()), idsOf(shown), change)
+      t.equal(asked().length, 5, 'INVOKED, and twice two pages')
+    }
+  }
+)
