@@ -160,13 +160,15 @@ t.test('an answer of before is not given again to who may not have it any more',
   const world = await lanes(t)
   const { withKey, door, directory, store, aMeeting } = world
   const { id: keyId, call } = await withKey('acme', presets.owner)
-  const { id, stop } = await aMeeting()
+  const { start } = await aMeeting()
+  const { id } = (await start()).json().data
   const headers = freshKey()
-  world.simulator.failNext({ match: { method: 'POST', path: `/meetings/${id}/active-livestream/stop` }, status: 500 })
-  await stop(call, headers)
+  const disable = () => call('PUT', `/v2/livestreams/${id}/disable`, undefined, headers)
+  world.simulator.failNext({ match: { method: 'PUT' }, status: 500 })
+  await disable()
   // Under the same key it is sent again, and waits for it.
   door.hold()
-  const again = stop(call, headers)
+  const again = disable()
   await until(() => door.held().length > 0)
   await apiKeysIn(store).revoke(keyId, Date.now())
   await directory.pull()
