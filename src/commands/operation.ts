@@ -81,7 +81,7 @@ export async function resolveOperation(io: Io, id: string, outcome: string, opti
       : `An operator has settled this as ${state}: use a new idempotency key for another try`
     const failure = new Resolved({ message, ...(state === 'failed' && { outcome: 'failed' as const }) })
     // The caller of a stop that is watched has had an answer, and keeps it.
-    const answer = operation.answer ?? {
+    const answer = (operation.kind === 'stop' ? operation.answer : null) ?? {
       status: failure.status,
       body: { error: failureBody(failure, operation.requestId) }
     }

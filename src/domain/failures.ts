@@ -138,7 +138,7 @@ export const StartUnsettled = failure(
 export const LiveElsewhere = failure(
   409,
   'already_live',
-  'The livestream provider says that this meeting is live already, but shows no livestream'
+  'The livestream provider says that this meeting is live already, but shows no livestream: stop it first'
 )
 export const StillStopping = failure(
   409,

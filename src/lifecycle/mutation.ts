@@ -35,6 +35,8 @@ export interface Done<T> {
   isWatched?: boolean
   /** What the caller is told instead of `data`. */
   failure?: Failure
+  /** The vendor has refused it, and a look has shown that what was wanted is so: for the operator. */
+  refused?: Failure | undefined
   statements?: Statement[]
 }
 

@@ -137,13 +137,14 @@ export function recorder(deps: RecorderDeps): Recorded {
       },
 
       async done(done) {
+        const { upstreamStatus, upstreamReason } = done.refused ?? done.failure ?? {}
         const ending = event(
           {
             outcome: done.status < 400 ? 'done' : 'refused',
             status: done.status,
             type: done.failure?.type,
-            upstreamStatus: done.failure?.upstreamStatus,
-            upstreamReason: done.failure?.upstreamReason,
+            upstreamStatus,
+            upstreamReason,
             streamKeyRevealed: done.streamKeyRevealed,
             durationMs: durationMs()
           },
@@ -153,7 +154,8 @@ export function recorder(deps: RecorderDeps): Recorded {
           done.failure === undefined ? { data: done.data } : { error: failureBody(done.failure, operation.requestId) }
         const livestreamId = done.livestreamId ?? null
         const state = done.isWatched ? 'unknown' : done.status < 400 ? 'done' : 'failed'
-        const how = { state, livestreamId, answer: { status: done.status, body } } as const
+        const answer = { status: done.status, body }
+        const how = { state, livestreamId, answer, upstreamStatus, reason: upstreamReason } as const
         const written = await end(operation, how, ending, done.statements)
         ended.resolve()
         if (done.isWatched) settleLater({ ...operation, answer: how.answer }, startedMs)

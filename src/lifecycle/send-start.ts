@@ -20,7 +20,9 @@ import type { KnownMeetings } from './known-meetings.ts'
 import { pauseFor, type StartWait, stillStopping } from './start-permit.ts'
 
 /** What came of a start. `isNew`: the livestream was begun by it. `nothingCame`: a look has shown that nothing was. */
-export type StartOutcome = { livestream: LivestreamWithKey; isNew: boolean } | { error: unknown; nothingCame: boolean }
+export type StartOutcome =
+  | { livestream: LivestreamWithKey; isNew: boolean; refused?: Failure }
+  | { error: unknown; nothingCame: boolean }
 
 /** @param again makes the second sending durable; it throws when there must be none */
 export type SendStart = (
@@ -107,7 +109,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
       const { livestream, isEnding } = sight
       const isSecond = isOneOf(refused, LiveElsewhere) && livestream !== null
       if (isSecond) upstreamOf(upstreams, meeting, 'mutation').habits.noteSecondStartRefused()
-      return livestream !== null && !isEnding ? { livestream, isNew: false } : { nothing: sight }
+      return livestream !== null && !isEnding ? { livestream, isNew: false, refused } : { nothing: sight }
     } catch (error) {
       return { error: error instanceof Failure ? withOutcome(error, 'failed') : error, nothingCame: false }
     }

@@ -13,6 +13,8 @@ export interface StopOutcome {
   stopped: boolean
   /** The vendor has refused it, and one look shows nothing live: something may still come, and a later look must agree. */
   isWatched: boolean
+  /** What the vendor said, when it refused. */
+  refused?: Failure
 }
 
 /**
@@ -52,7 +54,8 @@ export function sendStop(deps: SendStopDeps): SendStop {
       throw new UpstreamRefused({ outcome: 'unknown', upstreamStatus, upstreamReason })
     }
     pace.takenUp(meeting)
-    return { stopped: false, isWatched: 'refused' in heard || pace.hasStarted(meeting, settleMs) }
+    if ('refused' in heard) return { stopped: false, isWatched: true, refused: heard.refused }
+    return { stopped: false, isWatched: pace.hasStarted(meeting, settleMs) }
   }
 
   async function ask(

@@ -4,7 +4,7 @@ import type { Livestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Operation } from '../domain/operation.ts'
 import type { Operations } from '../store/operations.ts'
-import type { Upstreams } from '../upstream/provider.ts'
+import type { Lane, Upstreams } from '../upstream/provider.ts'
 import { providerOf, type Sight, type WhatRuns } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
 import type { Deadline } from './deadline.ts'
@@ -74,18 +74,36 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     const openStart = await operations.openStart(meeting.id)
     if (pace.waitMs(meeting) > 0) return false
     pace.sent(meeting)
+    const lane = await rights.laneOf(meeting)
     const signal = deadline()
-    const sight = await whatRuns(meeting, 'stop', signal)
+    const sight = await look(meeting, lane, signal)
     if (shows(sight) && (await isNewer(sight.livestream, stop, meeting, signal)))
       return ended(stop, ends.overtake(stop))
     if (shows(sight)) nothingAtMs.delete(stop.id)
     else if (nothingAtMs.has(stop.id) && openStart === null) return confirm(stop, meeting)
+    else if (stop.answer !== null && openStart === null) return nothingYet(stop)
     // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
-    const sending = send(meeting, await rights.laneOf(meeting), signal)
+    const sending = send(meeting, lane, signal)
     const outcome = await (shows(sight) ? sending : sending.catch(() => null))
     if (openStart !== null) return false
     if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting)
-    if (outcome !== null || !shows(await whatRuns(meeting, 'stop', signal))) remember(stop, clock.monotonic())
+    if (outcome === null && shows(await look(meeting, lane, signal))) return false
+    return nothingYet(stop)
+  }
+
+  /** What fails is counted, like the stops themselves. */
+  async function look(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<Sight> {
+    try {
+      return await whatRuns(meeting, lane, signal)
+    } catch (error) {
+      rights.noteFailed(meeting, 1)
+      throw error
+    }
+  }
+
+  /** One look shows nothing: another one must agree. */
+  function nothingYet(stop: Operation): false {
+    remember(stop, clock.monotonic())
     return false
   }
 

@@ -110,10 +110,10 @@ export function startOnce(deps: StartDeps): StartOnce {
         await trail.again()
       })
       if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
-      const { livestream, isNew } = outcome
+      const { livestream, isNew, refused } = outcome
       if (isNew) endingRuns.started(meeting)
       changed(meeting, livestream)
-      await trail.done(doneWith(caller, meeting, livestream, isNew))
+      await trail.done({ ...doneWith(caller, meeting, livestream, isNew), refused })
       // The store may be away: then they see that a later start stands in it (`settle-stop.ts`).
       await overtakeStops(meeting).catch(() => {})
       return { livestream, isNew, sent: true }

@@ -955,7 +955,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `start_unsettled`: An earlier start of this meeting is not settled yet: nothing was sent. `already_live`: The livestream provider says that this meeting is live already, but shows no livestream. `still_stopping`: The run that was stopped is still ending at the livestream provider: start again in a moment. `meeting_inactive`: The meeting is INACTIVE: activate it first. `livestream_disabled`: The livestream is disabled: enable it first. `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
+            /** @description `start_unsettled`: An earlier start of this meeting is not settled yet: nothing was sent. `already_live`: The livestream provider says that this meeting is live already, but shows no livestream: stop it first. `still_stopping`: The run that was stopped is still ending at the livestream provider: start again in a moment. `meeting_inactive`: The meeting is INACTIVE: activate it first. `livestream_disabled`: The livestream is disabled: enable it first. `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

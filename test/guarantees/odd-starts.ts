@@ -41,7 +41,12 @@ async function startAndStop(
   const before = runsOf(world, meeting).length
   for (let left = dice.between(0, 2); left > 0; left--)
     simulator.failNext({ ...mutationFault(dice, deadlineMs), match: on(meeting).start })
-  if (dice.chance(0.2)) simulator.failNext({ ...mutationFault(dice, deadlineMs), match: on(meeting).stop })
+  if (dice.chance(0.2)) {
+    // A stop that is carried out late would end what is started after it, and nobody could help that.
+    const fault = mutationFault(dice, deadlineMs)
+    const isLate = (fault.delayMs ?? 0) > deadlineMs
+    simulator.failNext({ ...fault, ...(isLate && { afterWork: true }), match: on(meeting).stop })
+  }
   if (dice.chance(0.3)) simulator.failNext({ ...lookFault(dice), match: on(meeting).look })
   if (dice.chance(0.05)) simulator.failNext({ ...lookFault(dice), match: on(meeting).list })
 

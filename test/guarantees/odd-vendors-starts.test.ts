@@ -3,6 +3,7 @@
  * each of its values in a campaign (`campaigns.ts`), and a few under combinations in which every two values of two switches meet.
  */
 import t from 'tap'
+import { inFull } from '../support/campaigns.ts'
 import { client } from '../support/gateway.ts'
 import { printSeed } from '../support/seeds.ts'
 import { slowestMs } from './dice.ts'
@@ -11,7 +12,7 @@ import { openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
 
 /** Longer than in other campaigns: a start may wait for a run that is ending, and be sent once more after a refusal. */
 const deadlineMs = 2_500
-const each = planEach('oddStarts', 50)
+const each = planEach('oddStarts', inFull ? 10 : 2)
 const together = pairs.map((answers): Plan => ({ answers, meetings: 1, rounds: 2 }))
 const plans = [...each, ...together]
 const starts = plans.reduce((sum, { meetings, rounds }) => sum + meetings * rounds, 0)

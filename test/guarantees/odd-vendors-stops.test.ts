@@ -12,7 +12,7 @@ import { slowestMs } from './dice.ts'
 import { stopInAll } from './odd-stops.ts'
 import { openOdd, type Plan, pairs, planEach } from './odd-vendors.ts'
 
-const each = planEach('oddStops', 72)
+const each = planEach('oddStops', 1)
 const together = pairs.map((answers): Plan => ({ answers, meetings: 1, rounds: 1 }))
 const plans = [...each, ...together]
 const stops = plans.reduce((sum, { meetings }) => sum + meetings, 0)

@@ -64,16 +64,20 @@ export interface Plan {
   rounds: number
 }
 
-/** Each value of each switch, with whatever else the vendor may be. In a normal run the values of a switch share its count. */
-export function planEach(campaign: 'oddStarts' | 'oddStops', mostMeetings: number): Plan[] {
+/** No more at one vendor: so many that fail together would keep its breaker open, and each other waiting. */
+const meetingsInEach = 8
+
+/** Each value of each switch, with whatever else a vendor may be. In a normal run the values of a switch share its count. */
+export function planEach(campaign: 'oddStarts' | 'oddStops', rounds: number): Plan[] {
   return Object.entries(switches).flatMap(([name, values]) =>
-    values.map((value, i): Plan => {
+    values.flatMap((value, i) => {
       const dice = new Dice(`${name} ${i}`)
       const others = answers.filter(other => isPossible({ ...other, ...value }))
-      const count = Math.ceil(countOf(campaign) / (inFull ? 1 : values.length))
-      const meetings = Math.min(mostMeetings, count)
-      const rounds = Math.ceil(count / meetings)
-      return { answers: { liveAfterMs: dice.pick([0, 1_000]), ...dice.pick(others), ...value }, meetings, rounds }
+      const count = Math.ceil(countOf(campaign) / (inFull ? 1 : values.length) / rounds)
+      return Array.from({ length: Math.ceil(count / meetingsInEach) }, (_, part): Plan => {
+        const meetings = Math.min(meetingsInEach, count - part * meetingsInEach)
+        return { answers: { liveAfterMs: dice.pick([0, 1_000]), ...dice.pick(others), ...value }, meetings, rounds }
+      })
     })
   )
 }

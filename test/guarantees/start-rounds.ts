@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Fault } from '../../src/simulator/simulator.ts'
 import type { Client, Reply } from '../support/gateway.ts'
-import { until } from '../support/until.ts'
 import { type Campaign, report, runningIn, runsOf, startFromBrowser, startsOf, type World } from './campaign.ts'
 import { lookFault, on } from './campaign-faults.ts'
 import { Dice } from './dice.ts'
@@ -121,13 +120,15 @@ export async function startUntilTold(
   return { status: 0 }
 }
 
-/** Waits until no operation is open any more, of one meeting or of all. */
+/** Waits until no operation is open any more, of one meeting or of all. Many wait at once: the store is asked now and then. */
 export async function allSettled({ operations, broken }: Campaign, meeting?: string): Promise<void> {
-  const open = async () =>
-    (await operations.unsettled()).filter(one => meeting === undefined || one.meetingId === meeting)
-  await until(async () => (await open()).length === 0, withinMs).catch(() => {
+  const isOpen = async (): Promise<boolean> =>
+    (await operations.unsettled()).some(one => meeting === undefined || one.meetingId === meeting)
+  for (const giveUpAtMs = performance.now() + withinMs; await isOpen(); await pause(200)) {
+    if (performance.now() < giveUpAtMs) continue
     broken.push('an operation stays open')
-  })
+    return
+  }
 }
 
 /** Asks until the answer is one of these. Null when none comes. */

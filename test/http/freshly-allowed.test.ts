@@ -1,12 +1,6 @@
-import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/domain/clock.ts'
 import { presets } from '../../src/domain/scope.ts'
-import { errorHandler } from '../../src/http/errors.ts'
-import { freshlyAllowed } from '../../src/http/freshly-allowed.ts'
-import { decorateRequests } from '../../src/http/request.ts'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
-import type { Directory } from '../../src/store/directory.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
@@ -166,13 +160,15 @@ t.test('an answer of before is not given again to who may not have it any more',
   const world = await lanes(t)
   const { withKey, door, directory, store, aMeeting } = world
   const { id: keyId, call } = await withKey('acme', presets.owner)
-  const { id, stop } = await aMeeting()
+  const { start } = await aMeeting()
+  const { id } = (await start()).json().data
   const headers = freshKey()
-  world.simulator.failNext({ match: { method: 'POST', path: `/meetings/${id}/active-livestream/stop` }, status: 500 })
-  await stop(call, headers)
+  const disable = () => call('PUT', `/v2/livestreams/${id}/disable`, undefined, headers)
+  world.simulator.failNext({ match: { method: 'PUT' }, status: 500 })
+  await disable()
   // Under the same key it is sent again, and waits for it.
   door.hold()
-  const again = stop(call, headers)
+  const again = disable()
   await until(() => door.held().length > 0)
   await apiKeysIn(store).revoke(keyId, Date.now())
   await directory.pull()
@@ -207,40 +203,4 @@ t.test('a key that expires meanwhile', async t => {
   const path = `/v2/meetings/${meeting}`
   const expire = () => new Promise(resolve => setTimeout(resolve, 400))
   isBare(t, await whileWaiting(world, 'GET', () => call('GET', path), expire), 401, 'unauthorized', path)
-})
-
-/** A bare app whose caller holds a meeting that memory has forgotten. */
-async function bare(meeting: () => Promise<never>, handler: () => object) {
-  const app = Fastify()
-  decorateRequests(app)
-  errorHandler(app)
-  const key = { digest: 'a', expiresAtMs: null, revokedAtMs: null }
-  app.addHook('preHandler', async request => {
-    Object.assign(request, { caller: { key, tenant: { id: 'acme' } }, meeting: { id: 'm' } })
-  })
-  const remembered = { meeting: () => undefined, livestream: () => undefined }
-  const directory = {
-    keyByDigest: () => key,
-    tenant: () => ({ suspended: false }),
-    remembered,
-    meeting,
-    livestream: meeting
-  }
-  freshlyAllowed(app, { directory: directory as unknown as Directory, clock: systemClock })
-  app.post('/', async (_request, reply) => reply.header('age', '1').send(handler()))
-  const { statusCode, body, headers } = await app.inject({ method: 'POST', url: '/' })
-  return { statusCode, error: JSON.parse(body).error, age: headers.age }
-}
-
-t.test('what nobody can check is not shown: the store that would know fails, or hangs', async t => {
-  for (const meeting of [() => Promise.reject(new Error('broken')), () => new Promise<never>(() => {})]) {
-    const { statusCode, error, age } = await bare(meeting, () => ({ success: true, data: 'private' }))
-    t.strictSame([statusCode, error.type, age], [503, 'store_unavailable', undefined])
-  }
-})
-
-t.test('what the handler has found out itself stays as it said it', async t => {
-  const missing = () => Promise.resolve(null as never)
-  const own = { success: false, error: { type: 'meeting_not_found', outcome: 'not_sent' } }
-  t.strictSame((await bare(missing, () => own)).error, own.error)
 })

@@ -227,3 +227,14 @@ t.test('a later start ends a watched stop, and what its caller was told stays tr
   t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
   t.match(await events(), [{ status_code: '200', unmapped: { outcome: 'done' } }])
 })
+
+t.test('a watched stop is not sent again after a restart, where two looks show nothing', async t => {
+  const { another, sent, clock, vendor, operations } = await settling(t)
+  const stop = await sent('stop', { answer: stopped }, { state: 'unknown', answer: stopped })
+  const later = another()
+  t.equal(await later(stop), false)
+  clock.advance(5_000)
+  t.equal(await later(stop), true)
+  t.strictSame(vendor.asked, Array(2).fill(`active ${meetingId}`))
+  t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
+})

@@ -60,3 +60,27 @@ t.test('no tenant reads them in its audit log', async t => {
   ])
   t.notMatch(reply.body, upstreamReason)
 })
+
+t.test('the words of a refusal that a look has explained are kept too, though its caller hears of success', async t => {
+  const { asAcme, meeting, simulator, store, events } = await gateway(t)
+  const words = (code: number, message: string) => ({
+    status: code,
+    body: { success: false, error: { code, message } }
+  })
+  simulator.failNext([
+    { match: { method: 'GET' }, status: 404, body: {} },
+    { match: { method: 'POST' }, ...words(409, 'A LIVESTREAMER is already running') }
+  ])
+  const { id } = simulator.startFromBrowser(meeting)
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 200)
+  simulator.end(id)
+  simulator.failNext({ match: { method: 'POST' }, ...words(400, 'The livestream has not started yet') })
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).statusCode, 200)
+  const kept = await operationsIn(store).list({ limit: 10 })
+  const told = (await events()).flatMap(({ unmapped }) => unmapped.upstream_reason ?? [])
+  t.strictSame(kept.map(({ kind, reason, upstreamStatus }) => [kind, upstreamStatus, reason]).sort(), [
+    ['start', 409, 'A LIVESTREAMER is already running'],
+    ['stop', 400, 'The livestream has not started yet']
+  ])
+  t.strictSame(told, ['A LIVESTREAMER is already running', 'The livestream has not started yet'])
+})
