@@ -42,7 +42,7 @@ export async function tidy({ audited, operations, auditRetentionDays, log, clock
   }
 }
 
-/** What is removed does not come back: a clock that is set forward while this process runs makes nothing old enough. */
+/** A clock that ignores being set forward while this process runs: what is removed does not come back. */
 function notSetForward(clock: Clock): Clock {
   const aheadMs = clock.now() - clock.monotonic()
   return { ...clock, now: () => Math.min(clock.now(), clock.monotonic() + aheadMs) }

@@ -107,7 +107,7 @@ export function services({
     livestreamChanges: livestreamChanges({
       ...acting,
       ...reading,
-      lanes: switches,
+      queue: switches,
       stillSwitches: stillSwitches({ directory, clock })
     }),
     meetings: tenantMeetings({ ...acting, ...reading, meetings, adopt }),

@@ -1,6 +1,6 @@
 /**
- * What the vendors' documents and SDKs have and Livegate does not: each refused by name, and here is why. A test holds this
- * against their documents and against the types of the installed SDK.
+ * Operations and fields that the vendors' documents and SDKs have and Livegate does not: each is refused by name, and here is
+ * why. A test holds this against their documents and against the types of the installed SDK.
  */
 interface NotOfferedOperations {
   /** `METHOD /path`, with `{}` for an id. */
@@ -8,7 +8,7 @@ interface NotOfferedOperations {
   why: string
 }
 
-/** What a tenant may well ask of its own meetings: 501 `not_offered_by_upstream`, whichever ids stand in the path. */
+/** Operations that a tenant may well want for its own meetings: 501 `not_offered_by_upstream`, whichever ids stand in the path. */
 export const notOffered: NotOfferedOperations[] = [
   {
     operations: ['GET /analytics/daywise'],
@@ -53,7 +53,7 @@ export const notOffered: NotOfferedOperations[] = [
   }
 ]
 
-/** What belongs to the organisation and to none of its tenants: a 404, as for any path that does not exist. */
+/** Operations on what belongs to the organisation and to none of its tenants: a 404, as for any path that does not exist. */
 export const notThere: NotOfferedOperations[] = [
   { operations: ['GET /apps', 'POST /apps'], why: 'an app is an account of the organisation' },
   {

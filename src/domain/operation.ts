@@ -79,10 +79,10 @@ export interface Operation {
   readonly sentAtMs: number
   /** The vendor's clock when it was sent, as far as we know it: what the vendor dates is compared with this. */
   readonly vendorAtMs: number | null
-  /** Of a start: when it was sent a second time. */
+  /** Time of a start's second sending; null when it was sent once. */
   readonly sentAgainAtMs: number | null
   readonly settledAtMs: number | null
-  /** Of a stop: the start that was open when it was written down. The store fills it in. */
+  /** The start that was open when this stop was written down. The store fills it in. */
   readonly openStartId: string | null
   /** The vendor's status and words, when it did not say yes. */
   readonly upstreamStatus: number | null

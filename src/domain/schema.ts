@@ -5,7 +5,7 @@ export function Nullable<X extends TSchema>(schema: X) {
   return Type.Union([schema, Type.Null()])
 }
 
-/** Of what is passed on to the vendor as it is: no body can hold more. */
+/** Bound of what is passed on to the vendor as it is: no body can hold more. */
 export const anyLength = 64 * 1024
 
 /**

@@ -63,7 +63,7 @@ const nothingLive = new Set<string | undefined>([NoActiveLivestream.doc.type, No
 
 function outcomeOf(request: FastifyRequest, status: number): AuditOutcome {
   const told = request.failure?.outcome
-  // Who made a mistake was refused, also when it was the vendor that found it (`lifecycle/recorded.ts` has it so).
+  // A caller's mistake is a refusal, also when the vendor has found it (`lifecycle/recorded.ts` has it so).
   if (told !== undefined && !(told === 'failed' && status < 500)) return told
   // "Nothing is live" is what the caller wanted to know, and asks for all day.
   const answered = isRead(request) && nothingLive.has(request.failure?.type)

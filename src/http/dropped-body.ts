@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 
-/** What more, or later, comes behind a stop is not read. */
+/** Bounds of what is read behind a stop: more, or later, is left. */
 const maxBytes = 1024 * 1024
 const withinMs = 1_000
 

@@ -19,7 +19,7 @@ export interface FreshlyAllowedDeps {
   clock: Pick<Clock, 'now'>
 }
 
-/** Who waits for the store longer than this is refused: an answer that nobody could check is none. */
+/** Waiting longer for the store ends in a refusal: an answer that nobody could check is none. */
 const storeWithinMs = 1_000
 /** Set by routes, and true only of the answer that is not given. */
 const ofTheAnswer = ['cache-status', 'age', 'idempotency-replayed']
@@ -36,7 +36,7 @@ export function freshlyAllowed(app: FastifyInstance, { directory, clock }: Fresh
   })
 
   app.addHook('preSerialization', (request, reply, payload, done) => {
-    // What was refused at the door holds nothing.
+    // A refusal at the door holds no data.
     if (!request.admitted) return done(null, payload)
     const told = (refused: Failure | null): void =>
       done(null, refused === null || says(payload, refused) ? payload : withhold(refused, request, reply))

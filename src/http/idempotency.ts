@@ -75,8 +75,8 @@ export function idempotency(app: FastifyInstance, { operations, settleNow, finge
   }
 
   /**
-   * Who asks again for what is being repeated wants it now, and not after the next pause of the repetition; but a stop whose
-   * caller has his answer is only being watched.
+   * Tries what is being repeated at once for a caller who asks again, and not after its next pause. A stop whose caller was
+   * answered is only being watched.
    */
   async function settled(operation: Operation): Promise<Operation> {
     const { kind, state, answer } = operation

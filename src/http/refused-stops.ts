@@ -28,7 +28,7 @@ export function refusedStops(app: FastifyInstance, { write }: Pick<Limits, 'writ
 
   function isRefusedStop(error: unknown, request: FastifyRequest): boolean {
     if (request.routeOptions.config.rule?.limit !== 'never' || begun.has(request)) return false
-    // Who has no key counts by address; and the first stop under this idempotency key is under way.
+    // Callers without a key count by address; while an idempotency key is in use the first stop under it is under way.
     return request.caller !== null && !(error instanceof IdempotencyKeyInUse) && explain(error).status < 500
   }
 }

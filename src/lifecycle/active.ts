@@ -10,20 +10,20 @@ import type { Observe } from './observe.ts'
 import type { SharedReads } from './shared-reads.ts'
 import type { StopPace } from './stop-pace.ts'
 
-/** What the vendor shows of a meeting right now. */
+/** The vendor's view of a meeting right now. */
 export interface Sight {
-  /** What runs, or is about to; null when nothing does. */
+  /** The livestream that runs, or is about to; null when none does. */
   livestream: LivestreamWithKey | null
   /** It was stopped a moment ago, and is still shown. */
   isEnding: boolean
-  /** That it is the one that was stopped is likely, and not proved: the vendor tells neither session nor time. */
+  /** Likely the run that was stopped, but not proved: the vendor tells neither session nor time. */
   isUnclear: boolean
-  /** That nothing runs is what the lists say, of a vendor that may begin a second run: before a start two such looks must agree. */
+  /** Nothing runs by the lists alone, at a vendor that may begin a second run: before a start two such looks must agree. */
   isWeak: boolean
 }
 
 /**
- * What runs in this meeting, as the vendor shows it right now; asked in that lane of the quota. The one answer for starts, stops,
+ * Looks for what runs in this meeting, as the vendor shows it right now; asks in that lane of the quota. The one answer for starts, stops,
  * settling and reads. The vendor's `active-livestream` has the first word. Where it fails the lists of what runs decide. A run
  * that is INVOKED but not yet LIVE may be hidden (contract section 11, question 4): then our last run is asked for by its own id.
  * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream that is known to be another meeting's
@@ -38,7 +38,7 @@ export interface WhatRunsDeps {
   isComing: IsComing
   endingRuns: EndingRuns
   pace: StopPace
-  /** What runs in an upstream, shared by all of its meetings that are read at the same time. */
+  /** Lists of what runs in an upstream, shared by all of its meetings that are read at the same time. */
   listReads: SharedReads<LivestreamWithKey[]>
 }
 
@@ -108,7 +108,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     if (lane !== 'read') return provider.findRunning(signal)
     const ask = (signal: AbortSignal) => provider.findRunning(signal)
     const seen = await listReads.read({ key: upstream, subject: ofUpstream(upstream), ask, signal: () => signal })
-    // What was listed a while ago says nothing of now.
+    // A list of a while ago says nothing of now.
     if (seen.how === 'stale') throw new UpstreamFailed()
     return seen.value
   }
@@ -173,7 +173,7 @@ async function isShownHere(
   throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
 }
 
-/** What outdates the shared look at all that runs in an upstream. No meeting's id has a slash. */
+/** Subject of the shared look at all that runs in an upstream, for `Changes`. No meeting's id has a slash. */
 export function ofUpstream(upstream: string): string {
   return `upstream/${upstream}`
 }

@@ -26,7 +26,7 @@ import { startSettler } from './settle-start.ts'
 import { stopSettler } from './settle-stop.ts'
 import { switchSettler } from './settle-switch.ts'
 import { type Changes, SharedReads } from './shared-reads.ts'
-import { type Led, type StartOnce, startOnce } from './start.ts'
+import { type StartAttempt, type StartOnce, startOnce } from './start.ts'
 import { startPermit } from './start-permit.ts'
 import type { StillAllowed } from './still-allowed.ts'
 import { type Stop, type Stopped, stop } from './stop.ts'
@@ -75,7 +75,7 @@ export interface Broadcasting {
 export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const { upstreams, livestreams, directory, changes, log, clock, bounded, deadlineMs, settleMs } = deps
   const forget = (id: string): void => directory.forget(id)
-  const queue = new MeetingQueue<Led, Stopped>()
+  const queue = new MeetingQueue<StartAttempt, Stopped>()
   const switches = new MeetingQueue<never, never>()
   const pace = new StopPace(clock)
   const rights = new StopRights({ upstreams, livestreams, clock })
@@ -111,7 +111,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
       holds: async ({ tenantId, id }) => (await directory.meeting(tenantId, id)) !== null
     })
   })
-  const settleSwitch = switchSettler({ ...deps, lanes: switches, ownerOf: directory.livestream, forget })
+  const settleSwitch = switchSettler({ ...deps, queue: switches, ownerOf: directory.livestream, forget })
   const openOperations = new OpenOperations({
     settle: operation => (isSwitch(operation.kind) ? settleSwitch(operation) : settle(operation)),
     log,

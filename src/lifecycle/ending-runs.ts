@@ -23,7 +23,7 @@ interface ConfirmedStop {
   dateMs: number | null
   /** The run that was seen to go on after the stop. */
   sessionId: string | null
-  /** What the last look came to: shared by all who look at this meeting. */
+  /** The last look and its verdict, shared by all who look at this meeting. */
   look: { atMs: number; verdict: Promise<Verdict> } | null
   /** Somebody will look when it should have ended, whoever reads. */
   isFollowed: boolean
@@ -54,8 +54,10 @@ export class EndingRuns {
   }
 
   /**
-   * The vendor has confirmed a stop. @param dateMs its clock when it did, as far as it said. `isYoung`: the meeting was started a
-   * moment ago, and a vendor may say so of a run that is not on air yet: then somebody looks.
+   * The vendor has confirmed a stop.
+   * @param dateMs its clock when it did, in epoch ms; null when it did not say
+   * @param isYoung the meeting was started a moment ago: a vendor may confirm the stop of a run that is not on air yet, so
+   * somebody looks
    */
   stopped(meeting: OwnedMeeting, dateMs: number | null, { isYoung = false } = {}): void {
     const atMs = this.#deps.clock.monotonic()

@@ -6,8 +6,8 @@ import type { Livestreams } from '../store/livestreams.ts'
 const remembered = 20_000
 
 /**
- * Which meeting a livestream is known to be of, whichever tenant holds that meeting. A livestream never leaves its meeting, so that
- * what is known once need not be asked for again.
+ * Remembers which meeting a livestream is of, whichever tenant holds that meeting. A livestream never leaves its meeting, so what is
+ * known once need not be asked for again.
  */
 export class KnownMeetings {
   readonly #livestreams: Pick<Livestreams, 'meetingOf'>

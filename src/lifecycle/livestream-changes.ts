@@ -16,8 +16,8 @@ export interface LivestreamChangesDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'created' | 'observed'>
   recorded: Recorded
-  /** A lane for each livestream: what enables and what disables it never cross, repetitions neither (`settle-switch.ts`). */
-  lanes: Pick<MeetingQueue<never, never>, 'inTurn'>
+  /** A queue for each livestream: what enables and what disables it never cross, repetitions neither (`settle-switch.ts`). */
+  queue: Pick<MeetingQueue<never, never>, 'inTurn'>
   stillSwitches: StillSwitches
   changes: Changes
   clock: Clock
@@ -35,7 +35,7 @@ export interface LivestreamChanges {
 }
 
 export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChanges {
-  const { upstreams, livestreams, recorded, lanes, stillSwitches, changes, clock, deadline } = deps
+  const { upstreams, livestreams, recorded, queue, stillSwitches, changes, clock, deadline } = deps
 
   function changed(
     caller: Caller,
@@ -68,7 +68,7 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
     },
 
     setEnabled: (caller, owner, enabled) =>
-      lanes.inTurn(owner.id, async ({ waited }) => {
+      queue.inTurn(owner.id, async ({ waited }) => {
         if (waited) await stillSwitches(caller, owner)
         return changed(caller, owner, enabled ? 'enable_livestream' : 'disable_livestream', (provider, signal) =>
           provider.setEnabled(owner.id, enabled, signal)

@@ -19,7 +19,7 @@ export interface StopTurn extends Turn {
   depart(): void
 }
 
-/** What came of a call in the queue; `led` when its own attempt made it so. */
+/** Result of a call in the queue; `led` when its own attempt made it so. */
 export interface Led<T> {
   result: T
   led: boolean
@@ -170,11 +170,11 @@ async function quietly(attempt: Promise<unknown>): Promise<void> {
 /** True when the one that led was not allowed to any more: that says nothing of the next in the queue. */
 function isItsOwn(error: unknown): boolean {
   if (!(error instanceof Failure) || error.outcome !== 'not_sent') return false
-  // That an earlier start is not settled holds for all; each would ask the vendor about it.
+  // An earlier start that is not settled holds them all back, and each would ask the vendor about it.
   return error.status < 500 && error.type !== StartUnsettled.doc.type
 }
 
-/** Besides, no connection may have come to stand. What the vendor or the store has refused it would refuse the next one as well. */
+/** True as well when no connection came to stand. A refusal by the vendor or the store would meet the next one too. */
 function isWorthATry(error: unknown): boolean {
   const unreachable = error instanceof Failure && error.type === UpstreamUnreachable.doc.type
   return isItsOwn(error) || (unreachable && error.outcome === 'not_sent')

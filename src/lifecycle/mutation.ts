@@ -15,7 +15,7 @@ export interface Mutation {
   meetingId: string | null
   /** Of an operation on a livestream that is known by its own id. */
   livestreamId?: string
-  /** What the vendor's clock says now, as far as we know it. */
+  /** The vendor's clock now, in epoch ms, as far as we know it. */
   vendorAtMs?: number | null
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
@@ -33,7 +33,7 @@ export interface Done<T> {
   streamKeyRevealed?: boolean
   /** The caller is answered, but something may still go on: the operation stays open until a later look agrees. */
   isWatched?: boolean
-  /** What the caller is told instead of `data`. */
+  /** Told to the caller instead of `data`. */
   failure?: Failure
   /** The vendor has refused it, and a look has shown that what was wanted is so: for the operator. */
   refused?: Failure | undefined

@@ -41,7 +41,7 @@ export interface Trail {
 
 export interface Recorded {
   /**
-   * The same as straight text: nothing is sent before `begin` has come back.
+   * The same in two steps, for work that is more than one function: nothing is sent before `begin` has come back.
    * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start
    */
   begin(mutation: Mutation): Promise<Trail>

@@ -7,13 +7,13 @@ import type { EndingRuns } from './ending-runs.ts'
 import type { StopPace } from './stop-pace.ts'
 import type { StopRights } from './stop-rights.ts'
 
-/** What came of a stop that nothing contradicts. */
+/** Outcome of a stop that nothing contradicts. */
 export interface StopOutcome {
   /** The vendor has called it a success. */
   stopped: boolean
   /** The vendor has refused it, and one look shows nothing live: something may still come, and a later look must agree. */
   isWatched: boolean
-  /** What the vendor said, when it refused. */
+  /** The vendor's refusal, if it refused. */
   refused?: Failure
 }
 

@@ -15,7 +15,9 @@ export interface SettleStartDeps {
   deadlineMs: number
 }
 
+/** The part of `Settle` that is about starts. */
 export interface SettleStart {
+  /** One look. True when the start is settled by it, or was before. @throws what a Provider throws */
   (start: Operation): Promise<boolean>
   settledInMs(start: Operation): number
   note(start: Operation, sentAtMs: number): void
@@ -33,6 +35,7 @@ interface Looks {
 const looksApartMs = 5_000
 const rememberedLooks = 10_000
 
+/** A start whose answer was lost is never sent again: its run is looked for, until it is found or two late looks show nothing. */
 export function startSettler({ ends, findStarted, clock, deadline, deadlineMs }: SettleStartDeps): SettleStart {
   const looks = new Map<string, Looks>()
 
@@ -55,7 +58,7 @@ export function startSettler({ ends, findStarted, clock, deadline, deadlineMs }:
       return false
     }
     if (found !== null) return end(start, doneWith(found), found)
-    // What was sent may still be under way to the vendor.
+    // The start may still be under way to the vendor.
     if (!isLate) return false
     look.nothingAtMs ??= lookedAtMs
     if (lookedAtMs - look.nothingAtMs < looksApartMs) return false

@@ -31,7 +31,9 @@ export interface SettleStopDeps {
   deadline: Deadline
 }
 
+/** The part of `Settle` that is about stops. */
 export interface SettleStop {
+  /** One look and, where it is needed, one more try. True when the stop is settled by it, or was before. @throws what a Provider throws */
   (stop: Operation): Promise<boolean>
   note(stop: Operation, sentAtMs: number): void
 }

@@ -22,7 +22,7 @@ export interface SwitchSettlerDeps {
   upstreams: Upstreams
   /** Null when the livestream is not the tenant's any more. */
   ownerOf(tenantId: string, livestreamId: string): Promise<OwnedLivestream | null>
-  lanes: Pick<MeetingQueue<never, never>, 'inTurn'>
+  queue: Pick<MeetingQueue<never, never>, 'inTurn'>
   changes: Changes
   forget(livestreamId: string): void
   clock: Clock
@@ -32,12 +32,12 @@ export interface SwitchSettlerDeps {
 /**
  * An enabling or disabling whose answer was lost is sent again until the vendor has confirmed it: doing it twice is doing it once.
  * A later one of the same livestream ends that, since the last word counts. True when it is settled by this try, or was before.
- * Throws what a Provider throws.
+ * @throws what a Provider throws
  */
 export function switchSettler(deps: SwitchSettlerDeps): (operation: Operation) => Promise<boolean> {
-  const { operations, livestreams, upstreams, ownerOf, lanes, changes, clock, deadline } = deps
+  const { operations, livestreams, upstreams, ownerOf, queue, changes, clock, deadline } = deps
 
-  return operation => lanes.inTurn(operation.livestreamId ?? '', () => settle(operation))
+  return operation => queue.inTurn(operation.livestreamId ?? '', () => settle(operation))
 
   async function settle(operation: Operation): Promise<boolean> {
     if (await isSettled(operation)) return true

@@ -24,9 +24,9 @@ export interface SettleDeps {
   clock: Clock
 }
 
-/** What a start or a stop whose answer was lost came to, as far as the vendor shows. */
+/** Finds out what a start or a stop whose answer was lost came to, as far as the vendor shows. */
 export interface Settle extends Pick<OperationEnds, 'overtake' | 'confirmStops'> {
-  /** One look, or one more try. True when the operation is settled by it, or was before. Throws what a Provider throws. */
+  /** One look, or one more try. True when the operation is settled by it, or was before. @throws what a Provider throws */
   (operation: Operation): Promise<boolean>
   /** When the next look at a start can settle it, in ms. */
   settledInMs(start: Operation): number
@@ -54,12 +54,13 @@ export function settler({ ends, start, stop }: Settlers): Settle {
   })
 }
 
-/** How open operations are ended: each once, together with what was seen and its event. */
+/** Ends open operations: each once, together with what was seen and its event. */
 export interface OperationEnds {
-  /** By hand, by another look, or by what was written down late. */
+  /** Whether it is settled: by hand, by another look, or by what was written down late. */
   isSettled(operation: Operation): Promise<boolean>
   /** True when it is settled by this, or was before. */
   end(operation: Operation, how: OperationEnd, seen?: LivestreamWithKey): Promise<boolean>
+  /** Ends it as failed, with this answer to its caller. True as `end` is. */
   giveUp(operation: Operation, failure: Failure): Promise<boolean>
   /** Ends a stop that is still being repeated, because somebody wants the meeting live again. */
   overtake(stop: Operation): Promise<boolean>
@@ -112,15 +113,15 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
   return { isSettled, end, giveUp, overtake, confirmStops }
 }
 
-/** What every stop is answered with. */
+/** The answer to every stop. */
 export const stoppedData = { message: 'Stopped live stream successfully' }
 
-/** Of a stop that nothing is left to do for. One whose caller was answered keeps that answer. */
+/** End of a stop that has nothing left to do. One whose caller was answered keeps that answer. */
 export function stopEnd({ answer }: Operation): OperationEnd {
   return answer === null ? { state: 'done', answer: { status: 200, body: { data: stoppedData } } } : { state: 'done' }
 }
 
-/** That an earlier start holds the meeting: for whoever wants to start it again. */
+/** Refusal of a start in a meeting that an earlier one holds. @param inMs until that one can be settled */
 export function unsettled(inMs: number): Failure {
   return new StartUnsettled({ outcome: 'not_sent', retryAfterSeconds: Math.max(1, Math.ceil(inMs / 1_000)) })
 }
@@ -129,7 +130,7 @@ export function meetingOf({ tenantId, upstream, meetingId }: Operation): OwnedMe
   return { id: meetingId ?? '', tenantId, upstream }
 }
 
-/** By the gateway itself, with the ids of the call that it settles. */
+/** The audit event of a settling, by the gateway itself, with the ids of the call that it settles. */
 export function settledEvent(operation: Operation, { state, livestreamId, answer }: OperationEnd, nowMs: number) {
   const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'settling' }, livestreamId)
   const outcome = state === 'done' ? ('done' as const) : ('failed' as const)

@@ -15,7 +15,7 @@ export interface StartWait {
 }
 
 export interface Permit {
-  /** What runs already: then nothing is to be sent. */
+  /** The livestream that runs already: then nothing is to be sent. */
   active: LivestreamWithKey | null
   waited: boolean
 }

@@ -30,7 +30,7 @@ export interface StartDeps {
   upstreams: Upstreams
   operations: Pick<Operations, 'openStart' | 'unconfirmedStops'>
   livestreams: Pick<Livestreams, 'observed'>
-  queue: MeetingQueue<Led, unknown>
+  queue: MeetingQueue<StartAttempt, unknown>
   stillAllowed: StillAllowed
   settle: Settle
   permit: StartPermit
@@ -45,8 +45,8 @@ export interface StartDeps {
   deadlineMs: number
 }
 
-/** What the call came to that led the others: `sent` when something went upstream, and is on record. */
-export interface Led {
+/** Result of the call that led the others; `sent` when something went upstream, and is on record. */
+export interface StartAttempt {
   livestream: LivestreamWithKey
   isNew: boolean
   sent: boolean
@@ -90,7 +90,12 @@ export function startOnce(deps: StartDeps): StartOnce {
   }
 
   /** Its turn has come: nobody else starts or stops this meeting until it has ended. */
-  async function lead(caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish, turn: StartTurn): Promise<Led> {
+  async function lead(
+    caller: Caller,
+    meeting: OwnedMeeting,
+    wish: LivestreamWish,
+    turn: StartTurn
+  ): Promise<StartAttempt> {
     if (turn.waited) await beforeSending(() => stillAllowed(caller, meeting, 'start'))
     await beforeSending(() => settleEarlier(meeting))
     return bounded(async signal => {

@@ -12,13 +12,15 @@ export interface StopAgainDeps {
   engine: Pick<Engine, 'write'>
   operations: Pick<Operations, 'sent'>
   auditEvents: Pick<AuditEvents, 'append'>
+  /** @param sentAtMs on the monotonic clock */
   settleLater(operation: Operation, sentAtMs: number): void
+  /** The vendor's clock now, in epoch ms; null before its first answer. */
   vendorAtMs(upstream: string): number | null
   log: { error(facts: object, message: string): void }
   clock: Clock
 }
 
-/** The id of the key in operations and events that no key has asked for. */
+/** The key's id in operations and events that no key has asked for. */
 const gateway = 'gateway'
 
 /**

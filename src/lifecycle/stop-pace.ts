@@ -4,11 +4,11 @@ import type { OwnedMeeting } from '../domain/meeting.ts'
 
 interface Attempts {
   sentAtMs: number
-  /** Since the last one that the vendor has taken up. */
+  /** Attempts since the last one that the vendor has taken up. */
   failures: number
 }
 
-/** Between two attempts to stop one meeting, whatever the last came to; after failures it doubles up to the longest. */
+/** Pauses between two attempts to stop one meeting, whatever the last came to: after each failure twice as long, up to the longest. */
 const shortestMs = 1_000
 const longestMs = 5_000
 /** So many meetings are remembered; beyond them the tenants' other limits remain. */

@@ -8,7 +8,7 @@ import type { Lane, Upstreams } from '../upstream/provider.ts'
 /** After a stop that had nothing to stop: the next ones of that meeting may not use what is kept for stops. */
 const fruitlessForMs = 10_000
 const fruitlessTimes = 5
-/** Of one tenant, whichever meetings: a tenant that has had more may stop what is known to be live with all rights, and else as any mutation. */
+/** Fruitless stops of one tenant, in all its meetings: beyond so many it stops what is known to be live with all rights, and all else like any mutation. */
 const fruitlessPerMinute = 20
 /** The part of the vendor's quota that is kept for stops (`budget.ts`), and what one tenant's failing stops may have of it. */
 const stopReserve = 0.05
@@ -39,6 +39,7 @@ export class StopRights {
     this.#failing = new WearingOff(deps.clock)
   }
 
+  /** The lane of the quota for the next stop of this meeting. Never throws. */
   async laneOf(meeting: OwnedMeeting): Promise<Lane> {
     if (this.#hasFailedTooOften(meeting)) return 'mutation'
     const { times = 0, lastAtMs = 0 } = this.#fruitless.get(meeting.id) ?? {}
@@ -46,7 +47,10 @@ export class StopRights {
     return (times >= fruitlessTimes && isRecent) || (await this.#isPartOfLoop(meeting)) ? 'mutation' : 'stop'
   }
 
-  /** One that the vendor calls a success may have stopped a run that Livegate never saw, but hardly several times in a row. */
+  /**
+   * A stop had nothing to stop, as far as is known. One that the vendor calls a success (`stopped`) may have stopped a run that
+   * Livegate never saw, but hardly several times in a row.
+   */
   noteFruitless({ id, tenantId }: OwnedMeeting, stopped: boolean): void {
     this.#loops.add(tenantId, 1, fruitlessPerMinute)
     const times = stopped ? (this.#fruitless.get(id)?.times ?? 0) + 1 : fruitlessTimes
@@ -58,7 +62,7 @@ export class StopRights {
     this.#fruitless.delete(id)
   }
 
-  /** So many calls of a stop went out for nothing. */
+  /** So many calls to the vendor, of a stop and its look, have failed. */
   noteFailed(meeting: OwnedMeeting, calls: number): void {
     const { most, perMinute } = this.#failingLimit(meeting)
     if (most > 0) this.#failing.add(keyOf(meeting), calls, perMinute)
@@ -84,12 +88,12 @@ export class StopRights {
   }
 }
 
-/** No tenant id has a slash. */
+/** One key for both. No tenant id has a slash. */
 function keyOf({ tenantId, upstream }: OwnedMeeting): string {
   return `${tenantId}/${upstream}`
 }
 
-/** Counts that wear off evenly. */
+/** Counts by key that wear off evenly, by `perMinute` each minute. */
 class WearingOff {
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #counts = new LRUCache<string, { count: number; atMs: number }>({ max: maxRemembered })

@@ -52,6 +52,9 @@ export interface Stopped {
  */
 export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
+/** A stop that waits looks so often whether it is due. */
+const lookAgainMs = 500
+
 export function stop(deps: StopDeps): Stop {
   const { upstreams, livestreams, operations, queue, pace, rights, stillAllowed, recorded } = deps
   const { send, settle, whatRuns, changed, clock, bounded } = deps
@@ -91,7 +94,7 @@ export function stop(deps: StopDeps): Stop {
     })
   }
 
-  /** Waits until the next attempt is due: a start of the meeting or a vendor that is well again makes that sooner. True when it waited. */
+  /** Waits until the next attempt is due, which a start or a vendor that is well again makes sooner. True when it has waited. */
   async function untilDue(meeting: OwnedMeeting): Promise<boolean> {
     let waitMs = pace.waitMs(meeting)
     let sleptMs = 0
@@ -145,9 +148,6 @@ export function stop(deps: StopDeps): Stop {
     return { caller, kind: 'stop', upstream, meetingId: id, goesOn: true, vendorAtMs }
   }
 }
-
-/** A stop that waits looks so often whether it is due. */
-const lookAgainMs = 500
 
 /** Whatever kept it from being confirmed: it is repeated, so nobody may take it for failed. */
 function asUnknown(error: unknown): Failure {

@@ -72,7 +72,7 @@ export const vendorFailures = [
   catalogue.UpstreamTooLate
 ]
 
-/** What a mutation whose body is not read can come to besides. */
+/** Failures that a mutation whose body is not read can come to besides. */
 export const bodilessFailures = [
   ...vendorFailures,
   catalogue.AuditUnavailable,
@@ -91,7 +91,7 @@ const invalidForSomebody = {
   }
 }
 
-/** What every other mutation can come to. */
+/** Failures that every other mutation can come to. */
 export const mutationFailures = [
   ...bodilessFailures,
   invalidForSomebody,

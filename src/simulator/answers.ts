@@ -14,7 +14,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What was sent does not fit. How that is said is a switch: see `World.invalid`. */
+/** The input does not fit. How that is said is a switch: see `World.invalid`. */
 export class Invalid extends Error {
   readonly part: 'params' | 'query' | 'body'
   constructor(part: 'params' | 'query' | 'body', message: string) {

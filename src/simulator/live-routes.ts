@@ -17,7 +17,7 @@ const videoConfig: Rules = {
   manual_ingest: boolean
 }
 
-/** What starts, shows and ends the livestream of a meeting: the switches are about these three. */
+/** Routes that start, show and stop the livestream of a meeting: most switches are about these three. */
 export function liveRoutes(world: World): Routes {
   return {
     'POST /meetings/{id}/livestreams': call => start(world, call),
@@ -45,7 +45,7 @@ function start(world: World, { id, body }: Call): Answer {
   return success(started(world, livestream, contract === 'L1' ? 'OFFLINE' : 'INVOKED'), 201)
 }
 
-/** What is hidden looks as if nothing were live. */
+/** A hidden run looks as if nothing were live. */
 function active(world: World, { id }: Call): Answer {
   const { activeDuringInvoked, activeShowsEnded } = world.settings
   const meeting = world.meeting(id)

@@ -8,8 +8,8 @@ import { livestreamL2 } from './shapes.ts'
 import type { World } from './state.ts'
 
 /**
- * What else is taken, and nothing made of it: the fields that the other vendor has (`preferred_region` was met so on RealtimeKit),
- * and the status where a meeting is replaced.
+ * Fields that are taken too, and nothing made of them: those that the other vendor has (`preferred_region` was met so on
+ * RealtimeKit), and the status where a meeting is replaced.
  */
 const accepted = Object.keys({ ...partOfMeeting('dyte'), ...partOfMeeting('realtimekit') })
 

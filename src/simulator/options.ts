@@ -32,15 +32,16 @@ export interface SimulatorOptions {
   startWhileLive?: '200' | '409' | 'second'
   /** Whether `active-livestream` shows a run that is not LIVE yet. Default 200. */
   activeDuringInvoked?: '200' | '404'
-  /** What a stop is answered when nothing is live, or all that is has been stopped already. Default 404. */
+  /** The answer to a stop when nothing is live, or all that is has been stopped already. Default 404. */
   stopWithNothingLive?: '200' | '400' | '404' | '409'
   /** How a stop of a run that is not LIVE yet is refused: then it goes on. Default none: it is stopped. */
   stopRefusal?: 'none' | '400' | '404' | '409'
-  /** What `active-livestream` is answered when nothing is live: a status, or 200 with `data` null or `{}`. Default 404. */
+  /** The answer of `active-livestream` when nothing is live: a status, or 200 with `data` null or `{}`. Default 404. */
   nothingLive?: '404' | '400' | '409' | '500' | 'null' | 'empty'
   /**
    * Whether `active-livestream` shows the last livestream when it is over, IDLE or ERRORED, where there is one. L2 alone: L1's
-   * OFFLINE would not tell it from one that begins. Default false. */
+   * OFFLINE would not tell it from one that begins. Default false.
+   */
   activeShowsEnded?: boolean
   /** How a field, parameter or id that does not fit is refused. 422 (default) is strict: a field that is not known is refused too. */
   validation?: '422' | '400'

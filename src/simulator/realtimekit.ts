@@ -86,7 +86,7 @@ export function realtimekit(world: World): Dialect {
 interface EdgeProblem {
   code: number
   message: string
-  /** What lies behind it. */
+  /** The problems behind it. */
   error_chain?: EdgeProblem[]
 }
 

@@ -67,7 +67,7 @@ export class World {
     return { status: 422, body: { success: false, message: `[${part}] ${message}` } }
   }
 
-  /** What has this id. Whether any but a meeting's must be an UUID is not known: a strict vendor wants it. @throws Invalid, Refusal 404 */
+  /** Finds what has this id. Whether any but a meeting's must be a UUID is not known: a strict vendor wants it. @throws Invalid, Refusal 404 */
   find<T>(among: ReadonlyMap<string, T>, what: string, id: string): T {
     const isLoose = this.settings.validation === '400' && what !== 'meeting'
     if (!isLoose && !uuid.test(id)) throw new Invalid('params', '"id" must be a valid GUID')

@@ -119,11 +119,11 @@ export interface OperationsTable {
   answer: string | null
   /** Its place in the order of what was sent; null when nothing was sent. See `operations.ts`. */
   ordinal: number | null
-  /** Of a stop: the start of its meeting that was open. */
+  /** The start of its meeting that was open when this stop was written down. */
   open_start_id: string | null
   /** When it was sent, by the vendor's clock. */
   vendor_at: number | null
-  /** Of a start: its second sending. */
+  /** Time of a start's second sending. */
   sent_again_at: number | null
   upstream_status: number | null
   /** The vendor's words. */

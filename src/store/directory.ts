@@ -27,7 +27,7 @@ export interface Directory {
   /** Runs and sessions that were shown to the tenant; whose livestream or meeting it is now, is for the two above to say. */
   run(tenantId: string, id: string): Promise<OwnedRun | null>
   session(tenantId: string, id: string): Promise<OwnedSession | null>
-  /** Whose it is as far as memory knows: undefined when it doesn't. Asks nobody. */
+  /** The tenant that has it, as far as memory knows: undefined when it doesn't. By the id as the vendor wrote it; asks nobody. */
   readonly remembered: Record<'meeting' | 'livestream', (id: string) => string | undefined>
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void

@@ -38,7 +38,7 @@ interface Sighting extends Omit<LivestreamOwner, 'id'>, Spelled {
 /** One whose run was not over when it was seen last. */
 export interface UnfinishedLivestream extends OwnedLivestream {
   readonly observedAtMs: number
-  /** Of its row, when it was read. */
+  /** The revision of its row when it was read. */
   readonly revision: number
 }
 
@@ -53,7 +53,7 @@ const running = livestreamStatuses.filter(isRunning)
 /**
  * The table `livestreams`: who may see which livestream, and how it was seen last. No stream key ever comes here.
  *
- * What was seen last is what was written last: one process writes down what it sees as the answers come, one after the other. A
+ * The last look is the one written last: one process writes down what it sees as the answers come, one after the other. A
  * clock that was set back would call every look of the next hour older than what was seen before, and leave a run LIVE that is
  * over; so the order is that of the revisions, and `observed_at` is for people.
  */

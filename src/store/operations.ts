@@ -36,10 +36,10 @@ interface EndColumns {
   reason: string | null
 }
 
-/** What a caller gives of a row; the rest is known to the store alone. */
+/** The part of a row that a caller gives; the rest is known to the store alone. */
 type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id'>
 
-/** What its row will look like, where that decides what is asked of the store. */
+/** A row to be written, with what decides how the store fills in the rest. */
 interface NewRow extends Given {
   wasSent: boolean
   isStop: boolean

@@ -36,7 +36,7 @@ export class OwnedCache<Thing extends { readonly tenantId: string }> {
     }
   }
 
-  /** What is remembered, whosever it is; undefined when nothing is. Asks nobody. */
+  /** The thing as it is remembered, whosever it is; undefined when it is not. Asks nobody. */
   remembered(id: string): Thing | undefined {
     return this.#owned.get(likelySpelling(id))
   }

@@ -150,11 +150,11 @@ export class UpstreamClient {
   }
 }
 
-/** What of a call, and of the way to the vendor, is nobody's to read in the vendor's words. */
+/** Parts of a call, and of the way to the vendor, that nobody may read in the vendor's words. */
 function ownOf({ body, path, authorization }: Call, basePath: string): Own {
   const [, credential = ''] = /^\S+ (.+)$/.exec(authorization.reveal()) ?? []
   const [, org = '', key = ''] = /^([^:]+):(.+)$/s.exec(Buffer.from(credential, 'base64').toString()) ?? []
-  // Of RealtimeKit's address, account and app: its other parts are shorter, and the same for everybody.
+  // Account and app in RealtimeKit's address: its other parts are shorter, and the same for everybody.
   const ids = basePath.split('/').filter(part => part.length > 'realtime'.length)
   return { sent: body, path, secrets: [credential, org, key, ...ids].filter(secret => secret !== '') }
 }

@@ -100,13 +100,13 @@ export function readLivestream(body: unknown): LivestreamWithKey {
   return toLivestream(livestreamAnswer(body).data)
 }
 
-/** What a start has made. The vendor marks no field as always present: what was asked for is INVOKED. @throws UpstreamMalformed */
+/** The livestream that a start has made. The vendor marks no field as always present: without a status it is INVOKED. @throws UpstreamMalformed */
 export function readStarted(body: unknown): LivestreamWithKey {
   const { data } = startedAnswer(body)
   return toLivestream({ ...data, status: data.status ?? 'INVOKED' })
 }
 
-/** What is active; null when the answer is a success and shows nothing. @throws UpstreamMalformed */
+/** The active livestream; null when the answer is a success and shows nothing. @throws UpstreamMalformed */
 export function readActive(body: unknown): LivestreamWithKey | null {
   return isBlank.Check(body) ? null : readLivestream(body)
 }

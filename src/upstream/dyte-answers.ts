@@ -11,7 +11,7 @@ export interface Question extends Omit<Call, 'authorization'> {
 /** How a provider's calls go out: on whose errand, with which credential, and over which connections, others know. */
 export type Send = (question: Question, expected?: readonly number[]) => Promise<Answer>
 
-/** What a refusal that was expected has said, for the failure that it becomes. */
+/** Status and words of a refusal that was expected, for the failure that it becomes. */
 export function saidIn({ status, reason }: Answer): FailureOptions {
   return { upstreamStatus: status, upstreamReason: reason }
 }

@@ -4,11 +4,11 @@ import { type ListForm, readLivestreamList } from './contract.ts'
 import type { Send } from './dyte-answers.ts'
 import { path } from './path.ts'
 
-/** Programs ask for so many a page, and get them (section 1.6 of what they met; the vendor publishes no maximum). */
+/** Programs ask for so many a page, and get them (contract section 4.4); the vendor publishes no maximum. */
 const perPage = 100
-/** Of a list. A vendor that never comes to an end is no proof that nothing runs. */
+/** Pages of a list. A vendor that never comes to an end is no proof that nothing runs. */
 const mostPages = 20
-/** Of reading it from the start. */
+/** Times that a list is read from its first page. */
 const mostTries = 3
 
 /**

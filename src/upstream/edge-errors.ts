@@ -22,7 +22,7 @@ const routeCodes = [7003, 7000]
 /** Null when the answer is not the edge's. */
 export function edgeComplaint(body: unknown): EdgeComplaint | null {
   if (!isEdgeAnswer.Check(body)) return null
-  // What is wrong in the end may stand in the chain of the first complaint.
+  // The cause may stand in the chain behind the first complaint.
   const all = body.errors.flatMap(one => [one, at(one, 'error_chain')].flat())
   const complaints = all.filter((one): one is Static<typeof Complaint> => isComplaint.Check(one))
   const has = (codes: number[]): boolean => complaints.some(({ code }) => codes.includes(Number(code)))
@@ -38,7 +38,7 @@ export function isOwnWord(body: unknown): boolean {
   return typeof body === 'object' && body !== null && !Array.isArray(body) && !('errors' in body)
 }
 
-/** What stands there in an answer, however it is made; undefined when nothing does. */
+/** Reads a value in an answer by the names that lead to it, however the answer is made; undefined when nothing stands there. */
 export function at(body: unknown, ...names: string[]): unknown {
   return names.reduce<unknown>(
     (value, name) =>

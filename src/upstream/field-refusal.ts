@@ -1,11 +1,11 @@
 import type { FailureDetail } from '../domain/failures.ts'
 import { cleaned, type Own, wordsOf } from './vendor-words.ts'
 
-/** The form in which the vendor refuses a field: `[body] "destinations" is not allowed`. What it is a field of may be left out. */
+/** The form in which the vendor refuses a field: `[body] "destinations" is not allowed`. The part in brackets may be left out. */
 const form = /^(?:BAD_REQUEST: )?(?:\[(\w+)\] )?"(\w+(?:\.\w+|\[\d+\])*)" (.+)$/s
 
 interface FieldRefusal {
-  /** What the field is of, as the vendor says it; null when it doesn't. */
+  /** The part of the call that has the field, like `body` or `query`; null when the vendor doesn't say. */
   segment: string | null
   /** The way to the field, from the outside. */
   names: string[]
@@ -19,8 +19,8 @@ export function fieldRefusal(body: unknown): FieldRefusal | null {
 }
 
 /**
- * What the caller is told of a refusal that is about a field of its own body: of the way to it as much as is the caller's, for
- * the rest is in the vendor's words. Null when it is about something else.
+ * Tells a caller of a refusal that is about a field of its own body. The field is named as far as the caller has sent it; the
+ * rest is in the vendor's words. Null when the refusal is about something else.
  */
 export function aboutOwnField(body: unknown, own: Own): FailureDetail | null {
   const refused = fieldRefusal(body)

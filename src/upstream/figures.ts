@@ -32,7 +32,7 @@ export function pagingOf(...candidates: unknown[]): Paging | undefined {
   return { total_count, start_offset, end_offset }
 }
 
-/** Of a page whose answer has none. */
+/** Paging of a page whose answer has none. */
 export function pageOf(items: unknown[]): Paging {
   return { total_count: items.length, start_offset: Math.min(1, items.length), end_offset: items.length }
 }

@@ -3,13 +3,13 @@ import type { Clock } from '../domain/clock.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { VendorHabits } from './provider.ts'
 
-/** So many times it must have failed so, and for so long it is remembered. */
+/** A vendor must have failed so many times where nothing was live, and is believed to for so long. */
 const failuresToBelieve = 3
 const believedForMs = 3_600_000
 
-/** What is kept of it over a restart. */
+/** The habits as they are kept over a restart. */
 export const KeptHabits = Type.Object({
-  /** Whose ways they are: at another address others may answer. */
+  /** The vendor that has them: another address may have others. */
   of: Type.String({ maxLength: 300 }),
   refusesSecondStart: Type.Boolean(),
   /** For so long it is still believed that a look fails where nothing is live. */
@@ -25,11 +25,11 @@ function vendorOf({ provider, baseUrl }: Pick<UpstreamAccount, 'provider' | 'bas
 export interface HabitsOptions {
   account: Pick<UpstreamAccount, 'provider' | 'baseUrl'>
   clock: Pick<Clock, 'monotonic'>
-  /** What was known before; of another vendor it counts as nothing. */
+  /** Habits that were known before; those of another vendor count as nothing. */
   before?: KeptHabits | undefined
 }
 
-/** What one account has shown of its ways. */
+/** The habits that one account has shown. */
 export class Habits implements VendorHabits {
   readonly #clock: Pick<Clock, 'monotonic'>
   readonly #of: string
@@ -78,7 +78,7 @@ export class Habits implements VendorHabits {
   }
 }
 
-/** What can be said of them; nothing of a vendor that has shown none. */
+/** The habits in words for people; none of a vendor that has shown none. */
 export function inWords({ refusesSecondStart, failsForMs }: Omit<KeptHabits, 'of'>): string[] {
   return [
     ...(refusesSecondStart ? ['refuses a second start with 409'] : []),

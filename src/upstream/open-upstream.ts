@@ -34,7 +34,7 @@ export interface UpstreamOptions {
   spentBefore?: readonly Spent[]
   /** The vendor has asked an earlier way out to pause for so long. */
   pausedForMs?: number
-  /** What an earlier way out has seen of the vendor's ways. */
+  /** The vendor's habits that an earlier way out has seen. */
   habitsBefore?: KeptHabits | undefined
   /** Hears of each call that is about to be sent. */
   onSent?(): void
@@ -52,7 +52,7 @@ const retryPauseMs = 100
 /** Who asks when nobody's call is under way. */
 const operator: Errand = { tenantId: 'operator', lane: 'mutation' }
 
-/** What harms nothing, and shows whether a credential is taken. */
+/** A read that harms nothing, and shows whether a credential is taken. */
 export const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per_page=1` } as const
 
 /** A vendor account: its way out, what may be sent twice over it, and with which credential. */
@@ -111,7 +111,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     }
   }
 
-  /** What a 403 is about. The harmless read itself is about nothing but the credential, and a stop waits for no other question. */
+  /** Tells what a 403 is about. The harmless read itself is about nothing but the credential, and a stop waits for no other question. */
   async function explained(refusal: Forbidden, { lane }: Errand, call: Call): Promise<Failure> {
     const { authorization, method, path, signal } = call
     if (path === harmless.path && method === harmless.method) return credentialRefused(refusal)
@@ -129,7 +129,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     return (await inTime(answer, signal)) === true ? credentialRefused(refusal) : refusal
   }
 
-  /** What is in use after that one was refused. The question is everybody's, and no single caller's deadline or share. */
+  /** The credential that is in use after that one was refused. The question is everybody's, and no single caller's deadline or share. */
   async function afterRefusal(refused: Secret): Promise<Secret> {
     const signal = AbortSignal.timeout(deadlineMs)
     await credentials.refused(refused, probeFor({ ...operator, lane: 'stop' }, signal))

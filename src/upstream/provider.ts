@@ -45,7 +45,7 @@ export interface ActiveRun {
 
 export type PageOfRuns = Pick<LivestreamWithSessions, 'sessions' | 'paging'>
 
-/** What the vendor said to a stop that it has taken up. */
+/** The vendor's answer to a stop that it has taken up. */
 export interface StopAnswer {
   /** False when the vendor says by its own 404 that nothing was live. */
   stopped: boolean
@@ -66,10 +66,11 @@ export interface Errand {
 }
 
 /**
- * What Livegate needs of a vendor. `dyte.ts` is the answer for Dyte v2, `realtimekit.ts` for RealtimeKit. A mutation is sent at most once, but for a stop that the
- * vendor has refused to hear; a read that failed may be sent once more. The signal bounds the whole call. All of them throw: UpstreamUnreachable (never sent), UpstreamTooLate, UpstreamFailed,
- * UpstreamMalformed, UpstreamRefused, UpstreamCredentialsRefused, UpstreamThrottled, UpstreamBudgetExhausted,
- * UpstreamUnavailable; of a mutation each says its outcome.
+ * The vendor as Livegate needs it. `dyte.ts` is the answer for Dyte v2, `realtimekit.ts` for RealtimeKit. A mutation is sent at
+ * most once, but for a stop that the vendor has refused to hear; a read that failed may be sent once more. The signal bounds the
+ * whole call. All of them throw: UpstreamUnreachable, UpstreamTooLate, UpstreamFailed, UpstreamMalformed, UpstreamRefused,
+ * UpstreamCredentialsRefused, UpstreamThrottled, UpstreamBudgetExhausted, UpstreamUnavailable, and mutations InvalidInput where
+ * the vendor refuses a field of the caller's; of a mutation each says its outcome.
  */
 export interface Provider {
   /** A lost answer may still have started a livestream. @throws LiveElsewhere, MeetingNotFound */
@@ -131,7 +132,7 @@ export interface UpstreamStatus {
   habits: KeptHabits
 }
 
-/** What an account has shown of its ways. Kept over a restart (`record.ts`). */
+/** Habits that an account has shown. Kept over a restart (`record.ts`). */
 export interface VendorHabits {
   /** It has refused a second start with 409: then one look at its lists is enough before a start. */
   readonly refusesSecondStart: boolean

@@ -65,7 +65,7 @@ export async function canRecord(file: string): Promise<boolean> {
   )
 }
 
-/** What a clock says, and for how long the machine has been up. */
+/** A clock's time, and for how long the machine has been up. */
 export interface Moment {
   nowMs: number
   upMs: number
@@ -107,7 +107,7 @@ export function spentBefore(
   return [...known, { calls: assumed, forMs: windowMs }]
 }
 
-/** What is known of the vendor's ways after so long. A clock that was set back makes nothing last longer. */
+/** The vendor's habits as they are known after so long. A clock that was set back makes nothing last longer. */
 export function habitsBefore(
   record: Pick<UpstreamRecord, 'atMs' | 'habits'> | null,
   nowMs: number

@@ -33,7 +33,7 @@ export function refusalOf(answer: RawAnswer, { method }: Pick<Call, 'method'>, o
   return new Refusal({ ...ended('failed'), details: [detailOf(status)] })
 }
 
-/** Of somebody between the vendor and us: what the vendor has done is not known. */
+/** Failure when somebody between the vendor and us has answered: what the vendor has done is not known. */
 export function strangersWord(status: number, isMutation: boolean): Failure {
   const cause = new Error(`the answer ${status} is not the vendor's own`)
   return new UpstreamMalformed({ cause, upstreamStatus: status, ...(isMutation && { outcome: 'unknown' }) })

@@ -38,7 +38,7 @@ interface Opened {
   recorder: UpstreamRecorder
 }
 
-/** What one way out to a vendor leaves to the next. */
+/** Use of the quota and habits, left by one way out to a vendor for the next. */
 interface Left {
   spent: readonly Spent[]
   habits: KeptHabits | undefined

@@ -1,10 +1,10 @@
 import { at } from './edge-errors.ts'
 
-/** What must not come back in the vendor's words: they are kept in logs, audit events and operations. */
+/** Texts that must not come back in the vendor's words, which are kept in logs, audit events and operations. */
 export interface Own {
   /** The body of the call: each text in it is the caller's. */
   sent?: object | undefined
-  /** Of the call, relative: the ids in it are the caller's to know. */
+  /** The call's path, relative: the ids in it are the caller's to know. */
   path: string
   /** Credentials, and ids of organisation, account and app. */
   secrets: readonly string[]
@@ -39,7 +39,7 @@ export function reasonOf(body: unknown, own: Own): string | undefined {
   return cleaned(wordsOf(body).join('; '), own) || undefined
 }
 
-/** What a refusal says, in each of the forms that vendors and their edge have (contract section 6). */
+/** The words of a refusal, in each of the forms that vendors and their edge have (contract section 6). */
 export function wordsOf(body: unknown): string[] {
   const errors = at(body, 'errors')
   if (Array.isArray(errors)) return errors.slice(0, 10).flatMap(complaintOf)
@@ -77,7 +77,7 @@ export function cleaned(words: string, { sent, path, secrets }: Own): string {
 
   const value = low.indexOf('with value')
   if (value >= 0) hide(value + 'with value'.length, text.length)
-  // What was cut off may be a half of something.
+  // The last word before the cut may be a half of something.
   if (words.length > readAtMost) hide(Math.max(0, text.lastIndexOf(' ')), text.length)
   return short(visible(text, hidden))
 }

@@ -4,7 +4,7 @@ import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
-import { lanes } from '../lifecycle/lane.ts'
+import { queuedCalls } from '../lifecycle/queued-calls.ts'
 import { type Reply, withoutRequestId } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { freshKey } from './mutating.ts'
@@ -71,7 +71,7 @@ function isBare(t: Test, reply: Reply, status: number, type: string, what: strin
 
 for (const [what, status, type, change] of changes) {
   t.test(`${what} while a call waits: it gets no data`, async t => {
-    const world = await lanes(t)
+    const world = await queuedCalls(t)
     const { withKey, events, aMeeting, simulator } = world
     const { id: keyId, call } = await withKey('acme', presets.owner)
     const { id, start, isLive } = await aMeeting()
@@ -100,7 +100,7 @@ for (const [what, status, type, change] of changes) {
   })
 
   t.test(`${what} while it waits for the start of another`, async t => {
-    const world = await lanes(t)
+    const world = await queuedCalls(t)
     const { withKey, door, inLine, directory, aMeeting } = world
     const first = await withKey('acme', presets.owner)
     const second = await withKey('acme', presets.owner)
@@ -138,7 +138,7 @@ for (const [what, status, type, change] of changes) {
 
 t.test('a stop: a suspended tenant may, a revoked key is told nothing, and it is done in any case', async t => {
   for (const [what, status, , change] of changes) {
-    const world = await lanes(t)
+    const world = await queuedCalls(t)
     const { id: keyId, call } = await world.withKey('acme', presets.owner)
     const { id, start, stop, isLive } = await world.aMeeting()
     await start()
@@ -157,7 +157,7 @@ t.test('a stop: a suspended tenant may, a revoked key is told nothing, and it is
 })
 
 t.test('an answer of before is not given again to who may not have it any more', async t => {
-  const world = await lanes(t)
+  const world = await queuedCalls(t)
   const { withKey, door, directory, store, aMeeting } = world
   const { id: keyId, call } = await withKey('acme', presets.owner)
   const { start } = await aMeeting()

@@ -24,7 +24,7 @@ export interface Door {
 
 export interface WorldWithDoor extends World {
   door: Door
-  /** Sends these calls at once and gives their answers to come, when each of them has come to its lane. */
+  /** Sends these calls at once and gives their answers to come, when each of them has come to its queue. */
   inLine(calls: (() => Promise<Reply>)[]): Promise<Promise<Reply>[]>
 }
 

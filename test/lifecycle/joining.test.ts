@@ -4,9 +4,9 @@ import { says } from '../guarantees/trouble.ts'
 import { tally } from '../http/helper.ts'
 import { freshKey } from '../http/mutating.ts'
 import type { Reply } from '../support/gateway.ts'
-import { all, lanes, times } from './lane.ts'
+import { all, queuedCalls, times } from './queued-calls.ts'
 
-const { aMeeting, asAcme, simulator, store, withKey, door, inLine, events } = await lanes(t)
+const { aMeeting, asAcme, simulator, store, withKey, door, inLine, events } = await queuedCalls(t)
 const onlyStart = (await withKey('acme', ['livestreams:start'])).call
 
 t.test('200 starts at once: one is sent, and all have its livestream with the fields of their own scopes', async t => {

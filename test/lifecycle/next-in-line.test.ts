@@ -7,9 +7,9 @@ import { freshKey } from '../http/mutating.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import type { Reply } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { all, lanes, times } from './lane.ts'
+import { all, queuedCalls, times } from './queued-calls.ts'
 
-const { aMeeting, asAcme, simulator, store, storeFile, directory, withKey, door, inLine } = await lanes(t)
+const { aMeeting, asAcme, simulator, store, storeFile, directory, withKey, door, inLine } = await queuedCalls(t)
 
 t.test('when the start that others joined may not go on, the next in line leads', async t => {
   const { id, start, stop, sent } = await aMeeting()

@@ -37,7 +37,7 @@ async function world(t: TestContext) {
     auditEvents: auditEventsIn(store),
     upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
     ownerOf: livestreams.find,
-    lanes: new MeetingQueue<never, never>(),
+    queue: new MeetingQueue<never, never>(),
     changes,
     forget() {},
     clock,

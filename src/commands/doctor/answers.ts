@@ -1,6 +1,6 @@
 import type { Heard } from '../../upstream/probe.ts'
 
-/** What the vendor answered to one question. */
+/** The vendor's answer to one question. */
 export interface Observed {
   question: string
   status: number
@@ -8,11 +8,11 @@ export interface Observed {
   shape: string
 }
 
-/** What has been found out so far. */
+/** The findings so far. */
 export class Answers {
   /** By the switches of `livegate simulate`. */
   readonly known = new Map<string, string>()
-  /** What this vendor does not tell, or not in words that the simulator has; with the reason. */
+  /** Questions that this vendor does not answer, or not in a way that the simulator has; with the reason. */
   readonly open = new Map<string, string>()
   readonly observed: Observed[] = []
 

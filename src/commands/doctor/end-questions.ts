@@ -6,7 +6,7 @@ const endsWithinMs = 60_000
 /** No vendor has such a field. */
 const unknownField = { livegate_probe: true }
 
-/** What a stop does to what runs, and to the next start. Of the first run, which is LIVE by now. @throws Ended, Failure */
+/** Asks how a stop ends the first run, which is LIVE by now, and what it does to the next start. @throws Ended, Failure */
 export async function askOfTheEnd(questions: Questions, answers: Answers): Promise<void> {
   const { asker, runs, world } = questions
   const old = [...runs.ids]

@@ -4,7 +4,7 @@ import { habitsBefore, readRecord, recordFile } from '../../upstream/record.ts'
 import { type Check, ok } from './check.ts'
 import type { World } from './world.ts'
 
-/** What a gateway has seen of a vendor's ways, and left in the data folder. Nothing is said of one that has shown none. */
+/** Tells of a vendor's habits, as a gateway has left them in the data folder. Of a vendor that has shown none it says nothing. */
 export async function checkHabits(account: UpstreamAccount, dataDir: string, clock: World['clock']): Promise<Check[]> {
   const record = await readRecord(recordFile(dataDir, account.name))
   const habits = new Habits({ account, clock, before: habitsBefore(record, clock.now()) })

@@ -7,7 +7,7 @@ import type { Answers } from './answers.ts'
 import { Ended } from './asker.ts'
 import type { Questions } from './questions.ts'
 
-/** What is answered before anything was started, and where there is nothing to find. @throws Ended, Failure */
+/** Asks before anything was started, and for things that do not exist. @throws Ended, Failure */
 export async function askOfNothing({ asker, runs }: Questions, answers: Answers): Promise<void> {
   const look = await runs.look()
   answers.observe('active with nothing live', look)

@@ -105,7 +105,7 @@ async function askOfTheFirstRun(questions: Questions, answers: Answers, id: stri
   }
   const isLive = last.state === 'LIVE'
   if (first.state === 'LIVE') answers.open.set('active-during-invoked', 'it was LIVE at the first look')
-  // What is hidden looks as if nothing were live.
+  // A hidden run looks as if nothing were live.
   else if (first.state !== null || isLive || shows(one, 'INVOKED'))
     answers.tell('active-during-invoked', first.state === null ? '404' : '200')
   else answers.open.set('active-during-invoked', 'nothing was shown at all')

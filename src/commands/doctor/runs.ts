@@ -24,7 +24,7 @@ export interface Shown {
   state: string | null
 }
 
-/** What came of a start: 2xx with the livestream's id, or a refusal. */
+/** The answer to a start: 2xx with the livestream's id, or a refusal. */
 export interface StartHeard {
   status: number
   id: string | null
@@ -45,7 +45,7 @@ export class Runs {
   #begun = 0
   #stopped = 0
   #isUncertain = false
-  /** What this vendor says where nothing is live. Only a 404 says it by itself; of another the livestreams themselves must tell. */
+  /** Statuses with which this vendor says that nothing is live. Only a 404 says it by itself; after another the livestreams themselves must tell. */
   readonly #saysNothing = new Set([404])
 
   constructor(asker: Asker, meetingId: string, world: World) {

@@ -72,7 +72,7 @@ export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: AuditT
   })
 }
 
-/** Who works at the organisation, and how the vendor words a refusal, is not a tenant's business; what was done is. */
+/** Leaves out who works at the organisation and how the vendor words a refusal: only what was done is a tenant's business. */
 function forTenant({ actor, unmapped: { upstream_reason: _, ...unmapped }, ...event }: AuditEvent): AuditEvent {
   const uid = actor.user.type === 'Operator' ? 'operator' : actor.user.uid
   return { ...event, actor: { user: { ...actor.user, uid } }, unmapped }

@@ -4,7 +4,7 @@ import type { Client, Reply, TestContext } from '../support/gateway.ts'
 import { gatewayBehindDoor } from './door.ts'
 
 /** A gateway behind a door, with meetings of acme whose starts and stops are counted. */
-export async function lanes(t: TestContext) {
+export async function queuedCalls(t: TestContext) {
   const world = await gatewayBehindDoor(inMemory(t), {
     config: { writeLimit: { calls: 1_000_000, seconds: 60, burst: 1_000_000 } }
   })
