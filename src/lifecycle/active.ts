@@ -1,4 +1,4 @@
-import { UpstreamFailed, UpstreamMalformed, UpstreamUnavailable } from '../domain/failures.ts'
+import { Failure, UpstreamFailed, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable } from '../domain/failures.ts'
 import { isOver, isRunning, type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
@@ -53,16 +53,14 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const provider = upstream.on({ tenantId: meeting.tenantId, lane })
     const { shown, byLists } = await ask(upstream, provider, meeting, lane, signal)
     pace.heard(meeting)
-    const found = shown ?? (await findKnown(provider, meeting, byLists && lane !== 'read', signal))
-    // A vendor might show the last run as the active one: over is over.
-    if (found === null || isOver(found.status)) {
-      if (found !== null) await remember(provider, meeting, found, signal)
-      return {
-        livestream: null,
-        isEnding: false,
-        isUnclear: false,
-        isWeak: byLists && !upstream.habits.refusesSecondStart
-      }
+    // A vendor might show the last run as the active one: over is over, and another one may be hidden behind it.
+    const isPast = shown !== null && isOver(shown.status)
+    if (isPast) await remember(provider, meeting, shown, signal)
+    const found =
+      isPast || shown === null ? await findKnown(provider, meeting, byLists && lane !== 'read', signal) : shown
+    if (found === null) {
+      const isWeak = byLists && !upstream.habits.refusesSecondStart
+      return { livestream: null, isEnding: false, isUnclear: false, isWeak }
     }
     const isEnding = await endingRuns.isEnding(meeting, found, provider, signal)
     const livestream = isEnding
@@ -84,7 +82,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
       try {
         return { shown: await provider.findActive(meeting.id, signal), byLists: false }
       } catch (error) {
-        if (!isServerError(error)) throw error
+        if (!saysNothing(error)) throw error
         hasFailed = true
       }
     }
@@ -178,8 +176,11 @@ export function ofUpstream(upstream: string): string {
   return `upstream/${upstream}`
 }
 
-function isServerError(error: unknown): boolean {
-  return error instanceof UpstreamFailed && (error.upstreamStatus ?? 0) >= 500
+/** An answer that says neither what is live nor, in the contract's own way, that nothing is. */
+function saysNothing(error: unknown): boolean {
+  const { upstreamStatus = 0 } = error instanceof Failure ? error : {}
+  if (error instanceof UpstreamFailed) return upstreamStatus >= 500
+  return error instanceof UpstreamRefused && (upstreamStatus === 400 || upstreamStatus === 409)
 }
 
 /** The vendor account that a tenant's meeting or livestream is at. @throws UpstreamUnavailable when the configuration has no such upstream */

@@ -99,7 +99,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, pace, rights }
 
   const send = sendStop(seeing)
-  const ends = operationEnds({ ...deps, changed, forget })
+  const ends = operationEnds({ ...deps, changed, endingRuns, forget })
   const settle = settler({
     ends,
     start: startSettler({ ...deps, ends, findStarted: findStarted(seeing) }),

@@ -3,11 +3,13 @@ import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Provider, Run, Upstreams } from '../upstream/provider.ts'
 import { providerOf, type WhatRuns } from './active.ts'
+import type { EndingRuns } from './ending-runs.ts'
 
 export interface EvidenceDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   whatRuns: WhatRuns
+  endingRuns: Pick<EndingRuns, 'showEnding'>
 }
 
 /**
@@ -21,7 +23,7 @@ export type FindStarted = (
   signal: AbortSignal
 ) => Promise<LivestreamWithKey | 'unclear' | null>
 
-export function findStarted({ upstreams, livestreams, whatRuns }: EvidenceDeps): FindStarted {
+export function findStarted({ upstreams, livestreams, whatRuns, endingRuns }: EvidenceDeps): FindStarted {
   return async (meeting, sentAtMs, signal) => {
     // Nothing was live when the start was sent: what is now has begun since.
     const { livestream: active, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
@@ -34,8 +36,12 @@ export function findStarted({ upstreams, livestreams, whatRuns }: EvidenceDeps):
       const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: 10 }, signal)
       if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) runs.push(found)
     }
-    const began = runs.find(run => (isRunning(run.livestream.status) && !isEnding) || beganSince(run, sentAtMs))
-    if (began === undefined) return isUnclear ? 'unclear' : null
+    // What runs may be the run that was stopped before; its own times tell it from the new one, where there are any.
+    const isOld = (run: Run): boolean => endingRuns.showEnding(meeting, run.sessions)
+    const isOn = ({ livestream }: Run): boolean => isRunning(livestream.status)
+    const began = runs.find(run => beganSince(run, sentAtMs) || (isOn(run) && !isOld(run)))
+    const isUntold = runs.some(run => isOn(run) && run.sessions.length === 0)
+    if (began === undefined) return isUntold || (isUnclear && runs.length === 0) ? 'unclear' : null
     return { ...began.livestream, meeting_id: meeting.id }
   }
 }

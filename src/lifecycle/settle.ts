@@ -9,6 +9,7 @@ import { type Engine, type Statement, writeIf } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { OperationEnd, Operations } from '../store/operations.ts'
 import type { ActiveReads } from './active-reads.ts'
+import type { EndingRuns } from './ending-runs.ts'
 import { subjectOfOperation } from './mutation.ts'
 import type { SettleStart } from './settle-start.ts'
 import type { SettleStop } from './settle-stop.ts'
@@ -19,6 +20,7 @@ export interface SettleDeps {
   livestreams: Pick<Livestreams, 'observed'>
   auditEvents: Pick<AuditEvents, 'append'>
   changed: ActiveReads['changed']
+  endingRuns: Pick<EndingRuns, 'started'>
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
   clock: Clock
@@ -88,6 +90,7 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     const written = await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
     if (seen !== undefined) {
       deps.forget(seen.id)
+      deps.endingRuns.started(meetingOf(operation))
       deps.changed(meetingOf(operation), seen)
     }
     return written || isSettled(operation)

@@ -19,9 +19,11 @@ interface Shown {
   byId?: Run[]
   last?: string
   trouble?: 'active' | 'runs' | 'byId' | 'store'
+  /** What runs was stopped a moment ago, as far as is known. */
+  isEnding?: boolean
 }
 
-async function look({ active, runs = [], byId = [], last, trouble }: Shown) {
+async function look({ active, runs = [], byId = [], last, trouble, isEnding = false }: Shown) {
   const asked: string[] = []
   const ask = (what: NonNullable<Shown['trouble']>, text: string = what): void => {
     asked.push(text)
@@ -46,6 +48,7 @@ async function look({ active, runs = [], byId = [], last, trouble }: Shown) {
         return known ? ({ id: last } as ListedLivestream) : null
       }
     },
+    endingRuns: { showEnding: () => isEnding },
     async whatRuns() {
       ask('active')
       return { livestream: active ?? null, isEnding: false, isUnclear: false, isWeak: false }
@@ -136,3 +139,15 @@ t.test('a store that cannot be read leaves the word of the vendor', async t => {
   t.equal((await look({ trouble: 'store' })).found, null)
   t.match((await look({ trouble: 'store', runs: [run('a1', [{ invoked_time: after }])] })).found, { id: 'a1' })
 })
+
+t.test(
+  'a run that was stopped before the start is not taken for it, and one that nothing tells apart settles nothing',
+  async t => {
+    const old = run('a1', [{ invoked_time: before }], { status: 'INVOKED' })
+    t.equal((await look({ runs: [old], isEnding: true })).found, null)
+    const ours = run('a1', [{ invoked_time: before }, { invoked_time: after }], { status: 'INVOKED' })
+    t.match((await look({ runs: [ours], isEnding: true })).found, { id: 'a1' })
+    t.equal((await look({ runs: [run('a1', [], { status: 'LIVE' })], isEnding: true })).found, 'unclear')
+    t.match((await look({ runs: [run('a1', [], { status: 'LIVE' })] })).found, { id: 'a1' })
+  }
+)
