@@ -136,7 +136,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     return null
   }
 
-  /** Makes it known to the tenant, if it is of this meeting. Where nobody says whose it is it is shown without what lets anybody use it. */
+  /** Makes a livestream of this meeting known to its tenant. Where nobody says whose it is, it is given back without key, ingest and playback address. */
   async function remember(
     provider: Provider,
     meeting: OwnedMeeting,

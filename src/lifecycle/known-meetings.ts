@@ -30,7 +30,7 @@ export class KnownMeetings {
     return true
   }
 
-  /** It is shown in this meeting, and will be known as one of it. */
+  /** Remembers a livestream as one of this meeting. */
   note({ id }: OwnedMeeting, livestreamId: string): void {
     this.#meetings.set(livestreamId, id)
   }

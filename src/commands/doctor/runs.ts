@@ -54,12 +54,12 @@ export class Runs {
     this.#path = path`/meetings/${meetingId}`
   }
 
-  /** A look that was answered so showed nothing, when nothing was live. */
+  /** Notes that looks are answered with this status when nothing is live. */
   saysNothing(status: number): void {
     this.#saysNothing.add(status)
   }
 
-  /** Where one `isRunning`, a 200 with its id has begun nothing. @throws Ended, Failure */
+  /** Sends a start. Where a livestream `isRunning`, a 200 with its id has begun nothing. @throws Ended, Failure */
   async start(body: object = {}, isRunning = false): Promise<StartHeard> {
     this.#begun++
     const wasUncertain = this.#isUncertain
@@ -95,7 +95,7 @@ export class Runs {
     throw new Ended(`the question what is live was answered with ${status}`)
   }
 
-  /** The same, as it was answered. @throws Ended, Failure */
+  /** The same look, as it was answered. @throws Ended, Failure */
   async look(ask = this.#ask): Promise<Heard> {
     return ask({ method: 'GET', path: `${this.#path}/active-livestream` })
   }
