@@ -23,13 +23,13 @@ export interface CheckpointerOptions {
   everyEvents?: number
 }
 
-/** A clock that has moved so far from the one that nobody sets was set. */
+/** A wall clock that has moved so far from the monotonic one was set. */
 const steppedMs = 5_000
 
 /**
  * Signs how far the log goes, every 10 s and every 1,000 events, also when nothing happens: so that silence is on record too,
  * and nobody can cut or rewrite more than that without a signature that shows it. And with the first event after the clock was set:
- * before and after it, unsigned, would look like hours without a checkpoint.
+ * unsigned events from before and after it would look like hours without a checkpoint.
  */
 export class Checkpointer {
   readonly #options: Required<CheckpointerOptions>
@@ -39,7 +39,7 @@ export class Checkpointer {
   /** What this process has signed last: nobody makes it sign a log that was written again behind its back. */
   #signed: ChainHead | null = null
   #signing: Promise<void> | null = null
-  /** When that was. */
+  /** How far the wall clock was ahead of the monotonic one when it was signed. */
   #signedAheadMs: number
 
   constructor(options: CheckpointerOptions) {
@@ -63,7 +63,7 @@ export class Checkpointer {
     this.#try()
   }
 
-  /** It stays as it is while nobody sets the clock. */
+  /** How far the wall clock is ahead of the monotonic one: the same while nobody sets it. */
   #aheadMs(): number {
     return this.#options.clock.now() - this.#options.clock.monotonic()
   }

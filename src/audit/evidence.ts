@@ -6,7 +6,7 @@ import { readStatement, readUnproved, type Statement } from './statements.ts'
 export interface Finding {
   seq: number | null
   why: string
-  /** That nobody has signed it yet: a checkpoint that is just being written can make it good. */
+  /** Set when nobody has signed it yet: a checkpoint that is just being written can make it good. */
   isUnsigned?: true
 }
 

@@ -39,7 +39,7 @@ export async function listOperations(io: Io, options: OperationListOptions): Pro
   )
 }
 
-/** All that is known of one, but for what stands for its idempotency key: that is the caller's own. */
+/** Shows all that is known of an operation, but for the fingerprint of its idempotency key: that is the caller's own. */
 export async function showOperation(io: Io, id: string, options: JsonOption): Promise<void> {
   const operation = await withStore(io, store => operationsIn(store).find(id))
   if (operation === null) throw new CommandError(`there is no operation ${id}`)

@@ -27,8 +27,8 @@ export function dropBodies(app: FastifyInstance): void {
 }
 
 /**
- * For bytes that break HTTP, and for a request that takes too long: true when they belong to the body of a stop. Its answer is
- * still to be given, and then the connection ends.
+ * Gives up the body that arrives over this connection, since its bytes break HTTP or take too long: true when it is that of a
+ * stop. Its answer is still to be given, and then the connection ends.
  */
 export function giveUpBody(socket: Socket): boolean {
   const giveUp = arriving.get(socket)

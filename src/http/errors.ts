@@ -47,7 +47,7 @@ export function sendFailure(error: unknown, request: FastifyRequest, reply: Fast
   return reply.send(refusal(error, request, reply))
 }
 
-/** Makes the answer one that says what went wrong, and gives the body of it. */
+/** Turns the answer into a refusal, with its status and header fields, and gives the body of it. */
 export function refusal(error: unknown, request: FastifyRequest, reply: FastifyReply): object {
   const operation = request.routeOptions.schema?.operationId
   const failure = explain(error, operation)
@@ -110,7 +110,7 @@ const frameworkFailures: Record<string, FailureClass> = {
   [handlerTimeout]: StoreUnavailable
 }
 
-/** The failure of the catalogue that it is. */
+/** The failure of the catalogue for whatever was thrown. */
 export function explain(error: unknown, operationId?: string): Failure {
   if (error instanceof Failure) return error
   if (!(error instanceof Error)) return new Internal({ cause: error })
@@ -159,7 +159,7 @@ function explainInput(problems: FastifySchemaValidationError[], context: string,
   return new InvalidInput({ details: [...details.values()].slice(0, 20) })
 }
 
-/** Where one branch of a union takes a value but for something inside it, that another wants `null` there is false. */
+/** Leaves out that one branch of a union wants `null`, where another takes the value but for something inside it. */
 function withoutOtherBranches(problems: FastifySchemaValidationError[]): FastifySchemaValidationError[] {
   const unions = problems.filter(({ keyword }) => keyword === 'anyOf').map(({ instancePath }) => instancePath)
   const isInside = ({ instancePath, keyword }: FastifySchemaValidationError, path: string): boolean =>

@@ -21,7 +21,7 @@ export interface FreshlyAllowedDeps {
 
 /** Waiting longer for the store ends in a refusal: an answer that nobody could check is none. */
 const storeWithinMs = 1_000
-/** Set by routes, and true only of the answer that is not given. */
+/** Header fields that routes set, and that are true only of the answer that is withheld. */
 const ofTheAnswer = ['cache-status', 'age', 'idempotency-replayed']
 
 /**
@@ -106,7 +106,7 @@ function notFound(request: FastifyRequest): Failure {
   return params.livestream_id === undefined ? new MeetingNotFound() : new LivestreamNotFound()
 }
 
-/** The handler has found out by itself, and may say more: that nothing was sent. */
+/** True when the handler has refused it by itself, and may say more: that nothing was sent. */
 function says(payload: unknown, { type }: Failure): boolean {
   const { error } = payload as { error?: { type?: string } }
   return error?.type === type

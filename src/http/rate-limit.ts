@@ -32,7 +32,7 @@ export interface Limits {
   tenant(request: FastifyRequest, reply: FastifyReply): Promise<unknown>
   /** Counts a write that has happened, whatever is left: never refuses. */
   spendWrite(request: FastifyRequest, reply: FastifyReply): Promise<void>
-  /** Counts a write. */
+  /** Counts a write. @throws RateLimited when none is left */
   write(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** Counts nothing and sets nothing. */
   left(request: FastifyRequest): Promise<{ read: Left; write: Left }>

@@ -10,7 +10,7 @@ import type { Limits } from './rate-limit.ts'
 export function refusedStops(app: FastifyInstance, { write }: Pick<Limits, 'write'>): void {
   const begun = new WeakSet<FastifyRequest>()
 
-  // Before idempotency wraps it: so this is the innermost, and a key that was used for something else has not begun anything.
+  // Wrapped before idempotency wraps it: a call has begun once idempotency has let it through.
   app.addHook('onRoute', route => {
     if (route.config?.rule?.limit !== 'never') return
     const { handler } = route

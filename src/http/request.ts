@@ -21,7 +21,7 @@ declare module 'fastify' {
     meeting: OwnedMeeting
     /** The livestream of the path, proved to be the caller's; in routes with `:livestream_id`, or the `:livestream_session_id` of one. */
     livestream: OwnedLivestream
-    /** True from where caller, meeting and livestream are proved. */
+    /** True once caller, meeting and livestream are proved. */
     admitted: boolean
     /** The id of the key that was shown, valid or not. */
     keyId: string | null

@@ -3,8 +3,8 @@ import SerializerSelector from '@fastify/fast-json-stringify-compiler'
 const compiled = new Map<string, SerializerSelector.Serializer>()
 
 /**
- * Fastify's own serializers, each compiled once: 450 answers of all routes have 30 schemas, since most are failures, and to compile
- * each of them would take half of the time of a start.
+ * Fastify's own serializers, each compiled once: the 450 answers of all routes share 30 schemas, since most are failures, and to
+ * compile one for each answer would take half of the time of a start.
  */
 export const compiledOnce: SerializerSelector.SerializerFactory = (schemas, options) => {
   const compile = SerializerSelector()(schemas, options)

@@ -1,11 +1,11 @@
-import { Failure, UpstreamFailed, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable } from '../domain/failures.ts'
+import { Failure, UpstreamFailed, UpstreamRefused, UpstreamUnavailable } from '../domain/failures.ts'
 import { isOver, isRunning, type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Lane, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
 import type { IsComing } from './coming.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import type { KnownMeetings } from './known-meetings.ts'
+import { type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
 import type { Observe } from './observe.ts'
 import type { SharedReads } from './shared-reads.ts'
 import type { StopPace } from './stop-pace.ts'
@@ -134,7 +134,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     return null
   }
 
-  /** Makes it known to the tenant, if it is of this meeting. Where nobody says whose it is it is shown without what lets anybody use it. */
+  /** Makes a livestream of this meeting known to its tenant. Where nobody says whose it is, it is given back without key, ingest and playback address. */
   async function remember(
     provider: Provider,
     meeting: OwnedMeeting,
@@ -168,7 +168,7 @@ async function isShownHere(
   const found = await provider.findLivestream(livestreamId, { pageNo: 1, perPage: 1 }, signal).catch(() => null)
   const named = found?.livestream.meeting_id ?? null
   if (named === null || named === meeting.id) return named !== null
-  throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
+  throw ofAnotherMeeting()
 }
 
 /** Subject of the shared look at all that runs in an upstream, for `Changes`. No meeting's id has a slash. */

@@ -1,6 +1,6 @@
 import { Failure, withOutcome } from '../domain/failures.ts'
 
-/** Does what comes before a mutation is sent: whatever goes wrong in it says so. */
+/** Does what comes before a mutation is sent: a failure in it says `not_sent`. */
 export async function beforeSending<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()

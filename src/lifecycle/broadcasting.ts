@@ -57,7 +57,7 @@ export interface BroadcastingDeps {
   writeWithinMs?: number
 }
 
-/** How meetings are started and stopped, and what is known of what runs in them. */
+/** Starts and stops of meetings, and what is known of what runs in them. */
 export interface Broadcasting {
   start: StartOnce
   stop: Stop

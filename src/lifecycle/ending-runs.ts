@@ -156,6 +156,7 @@ async function lookAt(stop: ConfirmedStop, id: string, provider: Provider, signa
   return verdictOf(stop, found?.sessions ?? [])
 }
 
+/** Remembers besides, for the next look, which session is the one that was stopped. */
 function verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[]): Verdict {
   const session = goingOn(sessions)
   if (session === undefined) return 'maybe'
@@ -170,7 +171,7 @@ function verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[]): Verdict 
   return beganAtMs < stop.dateMs + 1_000 ? 'maybe' : 'newer'
 }
 
-/** The one without an end, else the one that began last. */
+/** The session without an end, else the one that began last. */
 function goingOn(sessions: LivestreamSession[]): LivestreamSession | undefined {
   const beganAtMs = (session: LivestreamSession): number => Date.parse(beginOf(session) ?? '') || 0
   const newestFirst = sessions.toSorted((a, b) => beganAtMs(b) - beganAtMs(a))

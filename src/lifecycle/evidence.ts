@@ -13,9 +13,11 @@ export interface EvidenceDeps {
 }
 
 /**
- * What the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
- * be used again, so that only the times of a livestream's runs tell an older one. `unclear`: what is shown may be the run before, which
- * was stopped, or the new one. @param sentAtMs by the vendor's clock
+ * Finds what the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
+ * be used again, so that only the times of a livestream's runs tell an older one. `unclear`: it may be the run before, which was
+ * stopped, or the new one.
+ * @param sentAtMs by the vendor's clock
+ * @throws what a Provider throws
  */
 export type FindStarted = (
   meeting: OwnedMeeting,

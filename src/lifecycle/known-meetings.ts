@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { UpstreamMalformed } from '../domain/failures.ts'
+import { type Failure, type Outcome, UpstreamMalformed } from '../domain/failures.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 
@@ -25,15 +25,19 @@ export class KnownMeetings {
     if (this.#meetings.get(livestreamId) === meeting.id) return true
     const known = await this.#livestreams.meetingOf(livestreamId).catch(() => null)
     if (known === null) return false
-    if (known.meetingId !== meeting.id) {
-      throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
-    }
+    if (known.meetingId !== meeting.id) throw ofAnotherMeeting()
     this.note(meeting, livestreamId)
     return true
   }
 
-  /** It is shown in this meeting, and will be known as one of it. */
+  /** Remembers a livestream as one of this meeting. */
   note({ id }: OwnedMeeting, livestreamId: string): void {
     this.#meetings.set(livestreamId, id)
   }
+}
+
+/** Failure of an answer that shows a livestream in a meeting that it is not of. @param outcome of a mutation that was answered so */
+export function ofAnotherMeeting(outcome?: Outcome): Failure {
+  const cause = new Error('the vendor answered with a livestream of another meeting')
+  return new UpstreamMalformed({ cause, outcome })
 }

@@ -1,11 +1,12 @@
 import { type Caller, revealsKey, shownTo } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { type Outcome, UpstreamMalformed } from '../domain/failures.ts'
+import type { Outcome } from '../domain/failures.ts'
 import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../domain/livestream.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
+import { ofAnotherMeeting } from './known-meetings.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
 import type { Done } from './mutation.ts'
 import type { Recorded } from './recorded.ts'
@@ -94,10 +95,7 @@ export function ofOwner(
   answered: LivestreamWithKey,
   outcome?: Outcome
 ): LivestreamWithKey {
-  if ((answered.meeting_id ?? owner.meetingId) !== owner.meetingId) {
-    const cause = new Error('the vendor answered with a livestream of another meeting')
-    throw new UpstreamMalformed({ cause, outcome })
-  }
+  if ((answered.meeting_id ?? owner.meetingId) !== owner.meetingId) throw ofAnotherMeeting(outcome)
   return { ...answered, meeting_id: owner.meetingId }
 }
 

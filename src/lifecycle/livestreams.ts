@@ -1,6 +1,6 @@
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { LivestreamNotFound, UpstreamMalformed } from '../domain/failures.ts'
+import { LivestreamNotFound } from '../domain/failures.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import { isRunning, type ListedLivestream, withoutKey } from '../domain/livestream.ts'
 import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
@@ -11,6 +11,7 @@ import { briefly } from './briefly.ts'
 import type { IsComing } from './coming.ts'
 import type { Bounded, Deadline } from './deadline.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import { ofOwner } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
@@ -82,19 +83,16 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
   async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Found | null> {
     const found = await providerOf(upstreams, owner, 'read').findLivestream(owner.id, page, signal)
     if (found === null) return null
-    if ((found.livestream.meeting_id ?? owner.meetingId) !== owner.meetingId) {
-      throw new UpstreamMalformed({ cause: new Error('the vendor answered with a livestream of another meeting') })
-    }
-    const coming = await isComing(owner, found.livestream)
+    const seen = ofOwner(owner, found.livestream)
+    const coming = await isComing(owner, seen)
     const { meetingId } = owner
     const isEnding =
       meetingId !== null &&
       page.pageNo === 1 &&
-      isRunning(found.livestream.status) &&
+      isRunning(seen.status) &&
       endingRuns.showEnding({ id: meetingId }, found.sessions)
-    const status = coming ? 'INVOKED' : isEnding ? 'IDLE' : found.livestream.status
-    const livestream = { ...found.livestream, meeting_id: meetingId, status }
-    return { ...found, livestream, coming }
+    const status = coming ? 'INVOKED' : isEnding ? 'IDLE' : seen.status
+    return { ...found, livestream: { ...seen, status }, coming }
   }
 
   /** It is listed as it was seen last, with its age. */

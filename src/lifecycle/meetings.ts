@@ -49,7 +49,7 @@ const refreshedPerPage = 10
 /** What was seen within this time is shown as it was. */
 const freshForMs = 60_000
 
-/** When the clock was set back since, nobody knows how long ago it was. */
+/** False as well when the clock was set back since: then nobody knows how long ago it was. */
 function isFresh(atMs: number, nowMs: number): boolean {
   return atMs <= nowMs && nowMs - atMs <= freshForMs
 }

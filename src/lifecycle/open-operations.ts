@@ -67,7 +67,7 @@ export class OpenOperations {
     return this.#entries.size
   }
 
-  /** How many stops are open for so long, in ms, that something may go on which nobody could end. */
+  /** How many stops have been open for longer than `ageMs`: something may go on that nobody could end. */
   stopsOlderThan(ageMs: number): number {
     const nowMs = this.#options.clock.monotonic()
     const isOld = ({ operation, sinceMs }: Entry): boolean => operation.kind === 'stop' && nowMs - sinceMs > ageMs

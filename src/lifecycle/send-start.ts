@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
 import {
   Failure,
+  type FailureClass,
   InvalidInput,
   isOneOf,
   LiveElsewhere,
@@ -13,16 +14,22 @@ import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../upstream/provider.ts'
-import { type Sight, upstreamOf, type WhatRuns } from './active.ts'
+import { providerOf, type Sight, upstreamOf, type WhatRuns } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import type { KnownMeetings } from './known-meetings.ts'
 import { pauseFor, type StartWait, stillStopping } from './start-permit.ts'
 
-/** What came of a start. `isNew`: the livestream was begun by it. `nothingCame`: a look has shown that nothing was. */
+/** Outcome of a start. `isNew`: the livestream was begun by it. `nothingCame`: a look has shown that nothing was. */
 export type StartOutcome =
   | { livestream: LivestreamWithKey; isNew: boolean; refused?: Failure }
   | { error: unknown; nothingCame: boolean }
+
+/** A refusal that no livestream explains, and what a look has shown after it. */
+interface Refused {
+  refusal: Failure
+  sight: Sight
+}
 
 /** @param again makes the second sending durable; it throws when there must be none */
 export type SendStart = (
@@ -53,40 +60,45 @@ export function sendStart(deps: SendStartDeps): SendStart {
   const { upstreams, livestreams, knownMeetings, whatRuns, outdated, endingRuns, clock } = deps
 
   return async (meeting, wish, wait, again) => {
-    const first = await send(meeting, wish, wait)
-    if (!('refused' in first)) return first
-    const look = await lookAfter(first.refused, meeting, wait)
-    if ('livestream' in look || 'error' in look) return look
-    const mayBeTriedAgain = isDefiniteRefusal(first.refused) && (await pauseFor(secondTryAfterMs, wait, clock))
-    if (!mayBeTriedAgain) return refusedWith(first.refused, look.nothing, meeting, wait)
+    const first = await attempt(meeting, wish, wait)
+    if (!('refusal' in first)) return first
+    const mayBeTriedAgain = isDefiniteRefusal(first.refusal) && (await pauseFor(secondTryAfterMs, wait, clock))
+    if (!mayBeTriedAgain) return explained(first, meeting, wait)
     try {
       await again()
     } catch (error) {
-      return { error: error instanceof Failure ? withOutcome(error, 'failed') : first.refused, nothingCame: true }
+      return { error: error instanceof Failure ? withOutcome(error, 'failed') : first.refusal, nothingCame: true }
     }
-    const second = await send(meeting, wish, wait)
-    if (!('refused' in second)) return second
-    const lastLook = await lookAfter(second.refused, meeting, wait)
-    if ('livestream' in lastLook || 'error' in lastLook) return lastLook
-    return refusedWith(second.refused, lastLook.nothing, meeting, wait)
+    const second = await attempt(meeting, wish, wait)
+    return 'refusal' in second ? explained(second, meeting, wait) : second
   }
 
-  /** Sends it once. `refused`: the vendor has said no, and a look may tell why. */
+  /** Sends it once, and looks when the vendor has said no. */
+  async function attempt(
+    meeting: OwnedMeeting,
+    wish: LivestreamWish,
+    wait: StartWait
+  ): Promise<StartOutcome | Refused> {
+    const answer = await send(meeting, wish, wait)
+    return 'refusal' in answer ? lookAfter(answer.refusal, meeting, wait) : answer
+  }
+
+  /** Sends it once. A `refusal` is one that a look may explain. */
   async function send(
     meeting: OwnedMeeting,
     wish: LivestreamWish,
     { signal }: StartWait
-  ): Promise<StartOutcome | { refused: Failure }> {
+  ): Promise<StartOutcome | { refusal: Failure }> {
     outdated(meeting)
     try {
-      const provider = upstreamOf(upstreams, meeting, 'mutation').on({ tenantId: meeting.tenantId, lane: 'mutation' })
-      const livestream = await provider.start(meeting.id, wish, signal)
+      const livestream = await providerOf(upstreams, meeting, 'mutation').start(meeting.id, wish, signal)
+      // Throws when it is known as another meeting's.
       await knownMeetings.has(meeting, livestream.id)
       knownMeetings.note(meeting, livestream.id)
       return { livestream: { ...livestream, ...named(livestream, wish) }, isNew: true }
     } catch (error) {
       if (!(error instanceof Failure)) return { error, nothingCame: false }
-      if (isRefusal(error)) return { refused: error }
+      if (mayBeExplained(error)) return { refusal: error }
       const lost = error.outcome === undefined ? withOutcome(error, 'unknown') : error
       if (lost.outcome !== 'unknown' || signal.aborted) return { error: lost, nothingCame: false }
       const sight = await whatRuns(meeting, 'mutation', signal).catch(() => null)
@@ -100,49 +112,49 @@ export function sendStart(deps: SendStartDeps): SendStart {
 
   /** Somebody else, a browser perhaps, may have been faster than our look: then the meeting is live. */
   async function lookAfter(
-    refused: Failure,
+    refusal: Failure,
     meeting: OwnedMeeting,
     { signal }: StartWait
-  ): Promise<StartOutcome | { nothing: Sight }> {
+  ): Promise<StartOutcome | Refused> {
     try {
       const sight = await whatRuns(meeting, 'mutation', signal)
       const { livestream, isEnding } = sight
-      const isSecond = isOneOf(refused, LiveElsewhere) && livestream !== null
+      const isSecond = isOneOf(refusal, LiveElsewhere) && livestream !== null
       if (isSecond) upstreamOf(upstreams, meeting, 'mutation').habits.noteSecondStartRefused()
-      return livestream !== null && !isEnding ? { livestream, isNew: false, refused } : { nothing: sight }
+      return livestream !== null && !isEnding ? { livestream, isNew: false, refused: refusal } : { refusal, sight }
     } catch (error) {
       return { error: error instanceof Failure ? withOutcome(error, 'failed') : error, nothingCame: false }
     }
   }
 
-  /** The refusal in our own words, as far as it can be known. */
-  async function refusedWith(
-    refused: Failure,
-    { isEnding }: Sight,
+  /** Says why it was refused in our own words, as far as it can be known. */
+  async function explained(
+    { refusal, sight }: Refused,
     meeting: OwnedMeeting,
     { signal }: StartWait
   ): Promise<StartOutcome> {
-    if (isDefiniteRefusal(refused) && (isEnding || endingRuns.isRecent(meeting))) {
-      return { error: stillStopping(refused), nothingCame: true }
+    if (isDefiniteRefusal(refusal) && (sight.isEnding || endingRuns.isRecent(meeting))) {
+      return { error: stillStopping(refusal), nothingCame: true }
     }
-    const reason = refused.upstreamStatus === 403 ? await whyForbidden(meeting, signal).catch(() => null) : null
-    if (reason === null) return { error: refused, nothingCame: true }
-    const { upstreamStatus, upstreamReason } = refused
+    const reason = refusal.upstreamStatus === 403 ? await whyForbidden(meeting, signal).catch(() => null) : null
+    if (reason === null) return { error: refusal, nothingCame: true }
+    const { upstreamStatus, upstreamReason } = refusal
     return { error: new reason({ outcome: 'failed', upstreamStatus, upstreamReason }), nothingCame: true }
   }
 
-  async function whyForbidden({ id, tenantId, upstream }: OwnedMeeting, signal: AbortSignal) {
-    const provider = upstreamOf(upstreams, { upstream }, 'mutation').on({ tenantId, lane: 'mutation' })
-    const meeting = await provider.findMeeting(id, signal)
-    if (meeting?.status === 'INACTIVE') return MeetingInactive
-    const last = await livestreams.lastOfMeeting(tenantId, id)
-    const found = last && (await provider.findLivestream(last.id, { pageNo: 1, perPage: 1 }, signal))
-    return found?.livestream.disabled ? LivestreamDisabled : null
+  /** The meeting or its livestream may not be started: null when the vendor shows neither. */
+  async function whyForbidden(meeting: OwnedMeeting, signal: AbortSignal): Promise<FailureClass | null> {
+    const provider = providerOf(upstreams, meeting, 'mutation')
+    const found = await provider.findMeeting(meeting.id, signal)
+    if (found?.status === 'INACTIVE') return MeetingInactive
+    const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id)
+    const lastNow = last && (await provider.findLivestream(last.id, { pageNo: 1, perPage: 1 }, signal))
+    return lastNow?.livestream.disabled ? LivestreamDisabled : null
   }
 }
 
-/** The vendor has said no. What is wrong with the caller's own fields no look explains. */
-function isRefusal(error: Failure): boolean {
+/** The vendor has said no, and a look may tell why; a fault in the caller's own fields it would not explain. */
+function mayBeExplained(error: Failure): boolean {
   if (isOneOf(error, InvalidInput) || error.outcome === 'unknown') return false
   return error.status < 500 || isOneOf(error, UpstreamRefused)
 }

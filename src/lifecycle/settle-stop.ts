@@ -61,6 +61,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
   }
   return settle
 
+  /** Repeats it, unless it is not to be sent any more, or not by this operation, or not yet. */
   async function repeat(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
     // While it waited for its turn somebody may have started again.
     if (await ends.isSettled(stop)) return ended(stop)
@@ -69,31 +70,40 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
       const message = 'The meeting is no longer the one of this tenant'
       return ended(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
     }
-    // Of several the last one is repeated, and speaks for all.
+    // The last of several is repeated, and speaks for all.
     const stops = await operations.unconfirmedStops(meeting.id)
     if (stops.length > 0 && stops.at(-1)?.id !== stop.id) return false
     // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
-    const openStart = await operations.openStart(meeting.id)
+    const hasOpenStart = (await operations.openStart(meeting.id)) !== null
     if (pace.waitMs(meeting) > 0) return false
     pace.sent(meeting)
+    return attempt(stop, meeting, hasOpenStart)
+  }
+
+  /** Looks, and sends it once more where the look does not settle it. While a start is open nothing does. */
+  async function attempt(stop: Operation, meeting: OwnedMeeting, hasOpenStart: boolean): Promise<boolean> {
     const lane = await rights.laneOf(meeting)
     const signal = deadline()
     const sight = await look(meeting, lane, signal)
-    if (shows(sight) && (await isNewer(sight.livestream, stop, meeting, signal)))
-      return ended(stop, ends.overtake(stop))
-    if (shows(sight)) nothingAtMs.delete(stop.id)
-    else if (nothingAtMs.has(stop.id) && openStart === null) return confirm(stop, meeting)
-    else if (stop.answer !== null && openStart === null) return nothingYet(stop)
+    if (shows(sight)) {
+      if (await isNewer(sight.livestream, stop, meeting, signal)) return ended(stop, ends.overtake(stop))
+      nothingAtMs.delete(stop.id)
+    } else if (!hasOpenStart) {
+      // The second look that shows nothing.
+      if (nothingAtMs.has(stop.id)) return confirm(stop, meeting)
+      // Its caller was answered: it is only watched.
+      if (stop.answer !== null) return nothingYet(stop)
+    }
     // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
     const sending = send(meeting, lane, signal)
     const outcome = await (shows(sight) ? sending : sending.catch(() => null))
-    if (openStart !== null) return false
+    if (hasOpenStart) return false
     if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting)
     if (outcome === null && shows(await look(meeting, lane, signal))) return false
     return nothingYet(stop)
   }
 
-  /** What fails is counted, like the stops themselves. */
+  /** Looks; a look that fails is counted, like the stops themselves. */
   async function look(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<Sight> {
     try {
       return await whatRuns(meeting, lane, signal)
@@ -116,14 +126,14 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     return ended(stop, ends.end(stop, stopEnd(stop)))
   }
 
-  /** A browser may have begun what is live now, after the stop: nobody has said that this one is to end. */
+  /** True when what is live now has begun after the stop, by a browser perhaps: nobody has said that this one is to end. */
   async function isNewer(
     active: Livestream,
     stop: Operation,
     meeting: OwnedMeeting,
     signal: AbortSignal
   ): Promise<boolean> {
-    // What became of a start that was open when the stop was sent is what the stop was for, however late it began.
+    // A start that was open when the stop was sent is what the stop was for, however late its run began.
     if (await operations.hadOpenStart(stop)) return false
     const provider = providerOf(upstreams, meeting, 'stop')
     return beganAfter(provider, active.id, stop.vendorAtMs ?? stop.sentAtMs, signal)

@@ -257,9 +257,9 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
     },
 
     /**
-     * For how long it was not seen, in ms: by the clock that nobody sets, where this process has seen it. Of what an earlier one
-     * has seen the wall clock tells, as it was when this process began; and when that was set back before, so long at least as
-     * this process has been there.
+     * For how long it was not seen, in ms: by the monotonic clock, where this process has seen it. For what an earlier process has
+     * seen it is the wall clock, as it was when this process began. If that had been set back by then, it is the time since this
+     * process began.
      */
     unseenForMs({ id, observedAtMs }: Pick<UnfinishedLivestream, 'id' | 'observedAtMs'>): number {
       const onMs = seen.get(likelySpelling(id))

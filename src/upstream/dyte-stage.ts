@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { type FailureClass, NoActiveSession, ParticipantNotFound } from '../domain/failures.ts'
 import type { ActiveSession, Participant } from '../domain/session.ts'
-import { Envelope, present, reader, solid, Text } from './contract.ts'
+import { Envelope, Figure, present, reader, solid, Text } from './contract.ts'
 import { expectId, type Question, type Send, saidIn, settle } from './dyte-answers.ts'
 import { figureOf, figures } from './figures.ts'
 import { path } from './path.ts'
@@ -9,7 +9,6 @@ import { isDefiniteRefusal, type Provider } from './provider.ts'
 
 type Stage = Pick<Provider, 'findActiveSession' | 'onStage' | 'onWholeStage'>
 
-const Figure = Type.Optional(Type.Unknown())
 const VendorSession = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64 }),
   associated_id: Type.Optional(Text),

@@ -4,8 +4,6 @@ import { at, edgeComplaint } from './edge-errors.ts'
 import { harmless } from './open-upstream.ts'
 import type { Heard, Probe } from './probe.ts'
 
-export { at }
-
 /**
  * What a credential is good for. `refused_account` and `unknown_app` are RealtimeKit's: the token is good, and the account or
  * the app is not the token's. Dyte doesn't say whether it refuses organisation or key.

@@ -13,7 +13,7 @@ interface FieldRefusal {
 }
 
 /** Null when the vendor's refusal is not of that form. */
-export function fieldRefusal(body: unknown): FieldRefusal | null {
+function fieldRefusal(body: unknown): FieldRefusal | null {
   const [, segment = null, field = '', words = ''] = form.exec(wordsOf(body)[0] ?? '') ?? []
   return field === '' ? null : { segment, names: field.split(/[.[\]]+/).filter(name => name !== ''), words }
 }

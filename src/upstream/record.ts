@@ -76,7 +76,7 @@ export function thisMoment({ now }: Pick<Clock, 'now'>): Moment {
 }
 
 /**
- * So long ago at least is the record: by the clock, and by how long the machine has been up since, or at all when that is less.
+ * Age of the record in ms, at least: the lesser of what the clock says and for how long the machine has been up since.
  * A clock that was set back makes nothing free, and one that was set forward doesn't either.
  */
 function agoMs({ atMs, upMs }: Pick<UpstreamRecord, 'atMs' | 'upMs'>, moment: Moment): number {

@@ -27,7 +27,7 @@ async function world(t: Test) {
   return { cli, account, open, file: recordFile(dataDir, 'default') }
 }
 
-t.test("a vendor's ways are known after a restart, and shown to the operator", async t => {
+t.test("a vendor's habits are known after a restart, and shown to the operator", async t => {
   const { cli, open } = await world(t)
   const first = await open()
   t.match(first.upstream.habits, { refusesSecondStart: false, failsWhenNothingIsLive: false })

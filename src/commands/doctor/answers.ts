@@ -10,7 +10,7 @@ export interface Observed {
 
 /** The findings so far. */
 export class Answers {
-  /** By the switches of `livegate simulate`. */
+  /** Answers by the switches of `livegate simulate`. */
   readonly known = new Map<string, string>()
   /** Questions that this vendor does not answer, or not in a way that the simulator has; with the reason. */
   readonly open = new Map<string, string>()
@@ -28,7 +28,7 @@ export class Answers {
 
 const deepest = 4
 
-/** How a body is made: what its fields are called, and how long its lists are. Never what stands in it. */
+/** Shape of a body: the names of its fields and the length of its lists. Never what stands in it. */
 export function shapeOf(body: unknown, depth = 0): string {
   if (body === null) return 'null'
   if (body === undefined) return 'nothing that is JSON'

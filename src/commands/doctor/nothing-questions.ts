@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isOver } from '../../domain/livestream.ts'
-import { at } from '../../upstream/examine.ts'
+import { at } from '../../upstream/edge-errors.ts'
 import { path } from '../../upstream/path.ts'
 import type { Heard } from '../../upstream/probe.ts'
 import type { Answers } from './answers.ts'

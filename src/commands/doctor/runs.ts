@@ -1,8 +1,7 @@
 import { Failure } from '../../domain/failures.ts'
 import { isVendorId } from '../../domain/id.ts'
 import { isOver, isRunning } from '../../domain/livestream.ts'
-import { edgeComplaint } from '../../upstream/edge-errors.ts'
-import { at } from '../../upstream/examine.ts'
+import { at, edgeComplaint } from '../../upstream/edge-errors.ts'
 import { path } from '../../upstream/path.ts'
 import type { Heard, RawQuestion } from '../../upstream/probe.ts'
 import { type Asker, Ended } from './asker.ts'
@@ -55,12 +54,12 @@ export class Runs {
     this.#path = path`/meetings/${meetingId}`
   }
 
-  /** A look that was answered so showed nothing, when nothing was live. */
+  /** Notes that looks are answered with this status when nothing is live. */
   saysNothing(status: number): void {
     this.#saysNothing.add(status)
   }
 
-  /** Where one `isRunning`, a 200 with its id has begun nothing. @throws Ended, Failure */
+  /** Sends a start. Where a livestream `isRunning`, a 200 with its id has begun nothing. @throws Ended, Failure */
   async start(body: object = {}, isRunning = false): Promise<StartHeard> {
     this.#begun++
     const wasUncertain = this.#isUncertain
@@ -96,7 +95,7 @@ export class Runs {
     throw new Ended(`the question what is live was answered with ${status}`)
   }
 
-  /** The same, as it was answered. @throws Ended, Failure */
+  /** The same look, as it was answered. @throws Ended, Failure */
   async look(ask = this.#ask): Promise<Heard> {
     return ask({ method: 'GET', path: `${this.#path}/active-livestream` })
   }
