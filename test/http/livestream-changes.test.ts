@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { livestreamsIn } from '../../src/store/livestreams.ts'
@@ -147,14 +148,15 @@ t.test('a vendor of contract L1 has none of this but the making: 501, and nobody
 
 t.test('what the vendor does not have is a 404', async t => {
   const { asAcme, store } = await gateway(inMemory(t))
-  const owner = { id: 'gone', tenantId: 'acme', upstream: 'default', meetingId: null }
-  await livestreamsIn(store).observe(owner, { id: 'gone', status: 'INVOKED' }, Date.now())
+  const id = randomUUID()
+  const owner = { id, tenantId: 'acme', upstream: 'default', meetingId: null }
+  await livestreamsIn(store).observe(owner, { id, status: 'INVOKED' }, Date.now())
   for (const [method, part] of [
     ['PUT', 'enable'],
     ['PUT', 'disable'],
     ['POST', 'reset-stream-key']
   ] as const) {
-    t.equal(says(await asAcme(method, `/v2/livestreams/gone/${part}`)), '404 livestream_not_found', part)
+    t.equal(says(await asAcme(method, `/v2/livestreams/${id}/${part}`)), '404 livestream_not_found', part)
   }
 })
 
