@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
 import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import { ofUpstream, type WhatRuns } from './active.ts'
+import type { WhatRuns } from './active.ts'
 import type { Bounded } from './deadline.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
 
@@ -30,11 +30,6 @@ export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: Ac
   // No tenant id has a slash.
   const keyOf = ({ tenantId, id }: OwnedMeeting): string => `${tenantId}/${id}`
 
-  function outdated({ id, upstream }: OwnedMeeting): void {
-    changes.note(id)
-    changes.note(ofUpstream(upstream))
-  }
-
   return {
     async read(meeting, signal) {
       const key = keyOf(meeting)
@@ -45,17 +40,17 @@ export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: Ac
       return reads.fresh(key, meeting.id) ?? reads.read({ key, subject: meeting.id, ask, signal })
     },
 
-    async whatRuns(meeting, lane, signal) {
+    async whatRuns(meeting, lane, signal, isFollowUp) {
       const change = changes.of(meeting.id)
-      const sight = await whatRuns(meeting, lane, signal)
+      const sight = await whatRuns(meeting, lane, signal, isFollowUp)
       reads.keep(keyOf(meeting), meeting.id, sight.isEnding ? null : sight.livestream, change)
       return sight
     },
 
-    outdated,
+    outdated: ({ id }) => changes.note(id),
 
     changed(meeting, active) {
-      outdated(meeting)
+      changes.note(meeting.id)
       reads.keep(keyOf(meeting), meeting.id, active)
     }
   }

@@ -7,7 +7,7 @@ import type { IsComing } from './coming.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
 import type { Observe } from './observe.ts'
-import type { SharedReads } from './shared-reads.ts'
+import type { Changes, SharedReads } from './shared-reads.ts'
 import type { StopPace } from './stop-pace.ts'
 
 /** The vendor's view of a meeting right now. */
@@ -28,7 +28,7 @@ export interface Sight {
  * that is INVOKED but not yet LIVE may be hidden (contract section 11, question 4): then our last run is asked for by its own id.
  * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream that is known to be another meeting's
  */
-export type WhatRuns = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) => Promise<Sight>
+export type WhatRuns = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal, isFollowUp?: boolean) => Promise<Sight>
 
 export interface WhatRunsDeps {
   upstreams: Upstreams
@@ -39,16 +39,23 @@ export interface WhatRunsDeps {
   endingRuns: EndingRuns
   pace: StopPace
   /** Lists of what runs in an upstream, shared by all of its meetings that are read at the same time. */
-  listReads: SharedReads<LivestreamWithKey[]>
+  listReads: SharedReads<ListedRuns>
+  changes: Changes
+}
+
+/** What runs in an upstream, and how many changes Livegate had made when it was asked. */
+export interface ListedRuns {
+  running: LivestreamWithKey[]
+  changes: number
 }
 
 /** So many livestreams of a meeting are asked for by id when the vendor shows no active one. */
 const askedById = 5
 
 export function whatRuns(deps: WhatRunsDeps): WhatRuns {
-  const { upstreams, livestreams, knownMeetings, observe, isComing, endingRuns, pace, listReads } = deps
+  const { changes, upstreams, livestreams, knownMeetings, observe, isComing, endingRuns, pace, listReads } = deps
 
-  return async (meeting, lane, signal) => {
+  return async (meeting, lane, signal, isFollowUp = false) => {
     const upstream = upstreamOf(upstreams, meeting, lane)
     const provider = upstream.on({ tenantId: meeting.tenantId, lane })
     const { shown, byLists } = await ask(upstream, provider, meeting, lane, signal)
@@ -57,12 +64,14 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const isPast = shown !== null && isOver(shown.status)
     if (isPast) await remember(provider, meeting, shown, signal)
     const found =
-      isPast || shown === null ? await findKnown(provider, meeting, byLists && lane !== 'read', signal) : shown
+      isPast || shown === null
+        ? await findKnown(provider, meeting, isFollowUp || (byLists && lane !== 'read'), signal)
+        : shown
     if (found === null) {
       const isWeak = byLists && !upstream.habits.refusesSecondStart
       return { livestream: null, isEnding: false, isUnclear: false, isWeak }
     }
-    const isEnding = await endingRuns.isEnding(meeting, found, provider, signal)
+    const isEnding = await endingRuns.isEnding(meeting, found, provider, isFollowUp)
     const livestream = isEnding
       ? { ...found, meeting_id: meeting.id }
       : await remember(provider, meeting, found, signal)
@@ -99,16 +108,20 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   /** A start or a stop asks for itself; those who read share what one of them has asked. */
   async function findRunning(
     provider: Provider,
-    { upstream }: OwnedMeeting,
+    { id, upstream }: OwnedMeeting,
     lane: Lane,
     signal: AbortSignal
   ): Promise<LivestreamWithKey[]> {
     if (lane !== 'read') return provider.findRunning(signal)
-    const ask = (signal: AbortSignal) => provider.findRunning(signal)
-    const seen = await listReads.read({ key: upstream, subject: ofUpstream(upstream), ask, signal: () => signal })
-    // A list of a while ago says nothing of now.
+    const ask = async (signal: AbortSignal): Promise<ListedRuns> => {
+      const before = changes.count
+      return { running: await provider.findRunning(signal), changes: before }
+    }
+    const seen = await listReads.read({ key: upstream, subject: `upstream/${upstream}`, ask, signal: () => signal })
+    // What was listed a while ago says nothing of now.
     if (seen.how === 'stale') throw new UpstreamFailed()
-    return seen.value
+    // Nor does it of a meeting that was started or stopped since.
+    return changes.of(id) > seen.value.changes ? provider.findRunning(signal) : seen.value.running
   }
 
   /** One of ours that runs although the vendor shows no active one. A store that can't be read must not hold a read back. */

@@ -1,5 +1,4 @@
 import type { Clock } from '../domain/clock.ts'
-import type { LivestreamWithKey } from '../domain/livestream.ts'
 import { isSwitch, type Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import type { Directory } from '../store/directory.ts'
@@ -7,7 +6,7 @@ import type { Engine } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
 import type { Upstreams } from '../upstream/provider.ts'
-import { whatRuns } from './active.ts'
+import { type ListedRuns, whatRuns } from './active.ts'
 import { type ActiveReads, activeReads } from './active-reads.ts'
 import type { IsComing } from './coming.ts'
 import type { Bounded, Deadline } from './deadline.ts'
@@ -87,13 +86,14 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const vendorAtMs = (upstream: string): number | null => upstreams.get(upstream)?.vendorNowMs('latest') ?? null
   const endingRuns = new EndingRuns({
     stopAgain: stopAgain({ ...deps, settleLater, vendorAtMs }),
-    look: meeting => bounded(signal => look(meeting, 'stop', signal)),
+    look: meeting => bounded(signal => look(meeting, 'read', signal, true)),
+    vendorNowMs: vendorAtMs,
     log,
     clock,
     settleMs
   })
   const knownMeetings = new KnownMeetings(livestreams)
-  const listReads = new SharedReads<LivestreamWithKey[]>({ ttlMs: deps.readTtlMs, changes, bounded, clock })
+  const listReads = new SharedReads<ListedRuns>({ ttlMs: deps.readTtlMs, changes, bounded, clock })
   const reads = activeReads({ ...deps, whatRuns: whatRuns({ ...deps, knownMeetings, endingRuns, pace, listReads }) })
   const { whatRuns: look, outdated, changed } = reads
   const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, pace, rights }
@@ -126,7 +126,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   return {
     start: startOnce({
       ...acting,
-      permit: startPermit({ whatRuns: look, clock, deadlineMs }),
+      permit: startPermit({ whatRuns: look, endingRuns, clock, deadlineMs }),
       send: sendStart(seeing)
     }),
     stop: stop({ ...acting, send }),

@@ -6,38 +6,43 @@ import type { Provider } from '../upstream/provider.ts'
 import { beginOf } from './evidence.ts'
 
 export interface EndingRunsDeps {
-  /** The same run is still shown when it should have ended long ago: it is to be stopped again. */
-  stopAgain(meeting: OwnedMeeting): void
-  /** Looks at a meeting, for nobody but this. */
+  /** The same run is still shown when it should have ended long ago: it is to be stopped again. False when that could not be recorded. */
+  stopAgain(meeting: OwnedMeeting): Promise<boolean>
+  /** Looks at a meeting on behalf of nobody; also at runs that the vendor may hide. */
   look(meeting: OwnedMeeting): Promise<unknown>
+  /** The vendor's clock now, at the latest. */
+  vendorNowMs(upstream: string): number | null
   log: { warn(facts: object, message: string): void }
   clock: Pick<Clock, 'monotonic'>
-  /** So long a run that was stopped may still be shown. */
+  /** A run that was stopped may still be shown for so long. */
   settleMs: number
 }
 
 /** A stop that the vendor has confirmed, and that no start has followed. */
 interface ConfirmedStop {
-  atMs: number
+  readonly meeting: OwnedMeeting
+  readonly atMs: number
   /** The vendor's clock when it answered, in whole seconds. */
-  dateMs: number | null
+  readonly dateMs: number | null
   /** The run that was seen to go on after the stop. */
   sessionId: string | null
-  /** The last look and its verdict, shared by all who look at this meeting. */
+  /** What the last look came to: shared by all who look at this meeting. */
   look: { atMs: number; verdict: Promise<Verdict> } | null
-  /** Somebody will look when it should have ended, whoever reads. */
-  isFollowed: boolean
+  /** A look of our own, which follows the stop whoever reads. */
+  followUp: NodeJS.Timeout | null
   isTold: boolean
 }
 
-/** `maybe`: the vendor shows nothing that would tell. */
-type Verdict = 'ending' | 'newer' | 'maybe'
+/** `maybe`: the vendor shows nothing that would tell. `unasked`: it could not be asked. */
+type Verdict = 'ending' | 'newer' | 'maybe' | 'unasked'
 
 /** Where the vendor tells neither session nor time, what it shows so soon after a stop is the run that was stopped. */
 const unprovenForMs = 10_000
 const sharedForMs = 500
-/** So long after its stop a run that had just begun is looked for. */
-const youngAfterMs = 5_000
+/** A confirmed stop is followed so soon; and again, when the run is still shown, after `settleMs`. */
+const followAfterMs = 5_000
+const lookWithinMs = 10_000
+const longestPauseMs = 30_000
 const marginMs = 50
 const maxMeetings = 10_000
 
@@ -47,28 +52,40 @@ const maxMeetings = 10_000
  */
 export class EndingRuns {
   readonly #deps: EndingRunsDeps
-  readonly #stops = new LRUCache<string, ConfirmedStop>({ max: maxMeetings })
+  readonly #stops = new LRUCache<string, ConfirmedStop>({
+    max: maxMeetings,
+    dispose: ({ followUp }) => clearTimeout(followUp ?? undefined)
+  })
+  /** Stops that may have reached the vendor and that nobody has confirmed: when they went out. */
+  readonly #unconfirmed = new LRUCache<string, number>({ max: maxMeetings })
 
   constructor(deps: EndingRunsDeps) {
     this.#deps = deps
   }
 
-  /**
-   * The vendor has confirmed a stop.
-   * @param dateMs its clock when it did, in epoch ms; null when it did not say
-   * @param isYoung the meeting was started a moment ago: a vendor may confirm the stop of a run that is not on air yet, so
-   * somebody looks
-   */
-  stopped(meeting: OwnedMeeting, dateMs: number | null, { isYoung = false } = {}): void {
-    const atMs = this.#deps.clock.monotonic()
-    const stop = { atMs, dateMs, sessionId: null, look: null, isFollowed: false, isTold: false }
+  /** The vendor has confirmed a stop. @param dateMs its clock when it did, as far as it said */
+  stopped(meeting: OwnedMeeting, dateMs: number | null): void {
+    const before = this.#stops.get(meeting.id)
+    const stop: ConfirmedStop = {
+      ...{ meeting, atMs: this.#deps.clock.monotonic(), dateMs: this.#believed(meeting, dateMs), look: null },
+      // A run that was stopped before and goes on is known by its session.
+      sessionId: before?.sessionId ?? null,
+      ...{ followUp: null, isTold: false }
+    }
+    this.#unconfirmed.delete(meeting.id)
     this.#stops.set(meeting.id, stop)
-    if (isYoung) this.#lookAfter(youngAfterMs, meeting, stop)
+    this.#follow(stop, followAfterMs)
   }
 
-  /** The vendor has begun another run: what it shows from now on is that one. */
+  /** A stop went out, and its answer does not say whether it was executed. */
+  unconfirmed({ id }: OwnedMeeting): void {
+    this.#unconfirmed.set(id, this.#deps.clock.monotonic())
+  }
+
+  /** The vendor has begun another run, or somebody wants the one that goes on: what it shows from now on is that one. */
   started({ id }: OwnedMeeting): void {
     this.#stops.delete(id)
+    this.#unconfirmed.delete(id)
   }
 
   /** Whether a run of this meeting was stopped a moment ago. */
@@ -77,31 +94,40 @@ export class EndingRuns {
     return stop !== undefined && this.#ageMs(stop) < this.#deps.settleMs
   }
 
+  /** Whether a stop that nobody has confirmed may still end what is shown now. */
+  mayEnd({ id }: OwnedMeeting): boolean {
+    const atMs = this.#unconfirmed.get(id) ?? Number.NEGATIVE_INFINITY
+    return this.#deps.clock.monotonic() - atMs < followAfterMs
+  }
+
   /**
    * Whether this livestream, which the vendor shows as running, shows the run that was stopped: `maybe` where nothing tells. Asks by
-   * id at most once for all who look at the same time.
+   * id at most once for all who look at the same time. @param isFollowUp the look is our own, and may have the run stopped again
    */
   async isEnding(
     meeting: OwnedMeeting,
     shown: Pick<Livestream, 'id'>,
     provider: Provider,
-    signal: AbortSignal
+    isFollowUp: boolean
   ): Promise<boolean | 'maybe'> {
     const stop = this.#stops.get(meeting.id)
     if (stop === undefined) return false
-    const verdict = await this.#verdictOn(stop, shown.id, provider, signal)
+    const verdict = await this.#verdictOn(stop, shown.id, provider)
     // Somebody may have started it again meanwhile.
     if (this.#stops.get(meeting.id) !== stop) return false
     if (verdict === 'newer') {
       this.#stops.delete(meeting.id)
       return false
     }
-    if (this.#ageMs(stop) < this.#limitMs(verdict)) {
-      if (!stop.isFollowed) this.#lookAfter(this.#deps.settleMs - this.#ageMs(stop), meeting, stop)
-      stop.isFollowed = true
+    const leftMs = this.#limitMs(verdict) - this.#ageMs(stop)
+    if (leftMs > 0) {
+      this.#follow(stop, this.#deps.settleMs - this.#ageMs(stop))
       return verdict === 'maybe' ? 'maybe' : true
     }
-    this.#goesOn(meeting, stop, verdict)
+    if (verdict === 'maybe') this.#tell(stop, 'nothing tells whether it is the same run: nothing is sent')
+    // Readers see it again, and a start may want it: only our own look has it stopped again.
+    else if (verdict === 'ending' && isFollowUp) await this.#stopAgain(stop)
+    else this.#follow(stop, sharedForMs)
     return false
   }
 
@@ -109,7 +135,7 @@ export class EndingRuns {
   showEnding({ id }: Pick<OwnedMeeting, 'id'>, sessions: LivestreamSession[]): boolean {
     const stop = this.#stops.get(id)
     if (stop === undefined) return false
-    const verdict = verdictOf(stop, sessions)
+    const verdict = this.#verdictOf(stop, sessions)
     return verdict !== 'newer' && this.#ageMs(stop) < this.#limitMs(verdict)
   }
 
@@ -117,58 +143,74 @@ export class EndingRuns {
     return verdict === 'maybe' ? Math.min(unprovenForMs, this.#deps.settleMs) : this.#deps.settleMs
   }
 
-  #lookAfter(waitMs: number, meeting: OwnedMeeting, stop: ConfirmedStop): void {
-    const look = (): void => {
-      if (this.#stops.get(meeting.id) === stop) this.#deps.look(meeting).catch(() => {}) // the next look tells
-    }
-    setTimeout(look, waitMs + marginMs).unref()
-  }
-
   #ageMs({ atMs }: ConfirmedStop): number {
     return this.#deps.clock.monotonic() - atMs
   }
 
-  #verdictOn(stop: ConfirmedStop, id: string, provider: Provider, signal: AbortSignal): Promise<Verdict> {
+  /** Looks after that time, and again with growing pauses when the look fails. One look waits at a time. */
+  #follow(stop: ConfirmedStop, waitMs: number, pauseMs = 1_000): void {
+    if (stop.followUp !== null) return
+    stop.followUp = setTimeout(() => this.#look(stop, pauseMs), Math.max(0, waitMs) + marginMs)
+    stop.followUp.unref()
+  }
+
+  async #look(stop: ConfirmedStop, pauseMs: number): Promise<void> {
+    stop.followUp = null
+    if (this.#stops.get(stop.meeting.id) !== stop) return
+    try {
+      await this.#deps.look(stop.meeting)
+    } catch {
+      this.#follow(stop, pauseMs, Math.min(pauseMs * 2, longestPauseMs))
+    }
+  }
+
+  /** A failure says nothing new; the question is everybody's, and no single reader's. */
+  #verdictOn(stop: ConfirmedStop, id: string, provider: Provider): Promise<Verdict> {
     const nowMs = this.#deps.clock.monotonic()
     if (stop.look === null || nowMs - stop.look.atMs > sharedForMs) {
-      stop.look = { atMs: nowMs, verdict: lookAt(stop, id, provider, signal).catch(() => 'maybe' as const) }
+      const signal = AbortSignal.timeout(lookWithinMs)
+      const verdict = provider
+        .findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
+        .then(found => this.#verdictOf(stop, found?.sessions ?? []))
+        .catch(() => 'unasked' as const)
+      stop.look = { atMs: nowMs, verdict }
     }
     return stop.look.verdict
   }
 
-  /** It was not stopped, then: all who look see it again. */
-  #goesOn(meeting: OwnedMeeting, stop: ConfirmedStop, verdict: Verdict): void {
-    if (stop.isTold) return
-    stop.isTold = true
-    if (verdict === 'ending') {
-      this.#deps.log.warn({ meeting_id: meeting.id }, 'a run that was stopped still goes on: it is stopped again')
-      this.#deps.stopAgain(meeting)
-    } else {
-      const message =
-        'a livestream is shown after its stop, and nothing tells whether it is the same run: nothing is sent'
-      this.#deps.log.warn({ meeting_id: meeting.id }, message)
+  /** Remembers besides, for the next look, which session is the one that was stopped. */
+  #verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[]): Verdict {
+    const session = goingOn(sessions)
+    if (session === undefined) return 'maybe'
+    if (session.id === stop.sessionId) return 'ending'
+    const beganAtMs = Date.parse(beginOf(session) ?? '')
+    if (stop.dateMs === null || Number.isNaN(beganAtMs)) return 'maybe'
+    if (beganAtMs < stop.dateMs) {
+      stop.sessionId = session.id
+      return 'ending'
     }
+    // The vendor's clock is told in whole seconds: within that second both are possible. What begins in the future tells nothing.
+    const nowMs = this.#deps.vendorNowMs(stop.meeting.upstream) ?? Number.POSITIVE_INFINITY
+    return beganAtMs < stop.dateMs + 1_000 || beganAtMs > nowMs ? 'maybe' : 'newer'
   }
-}
 
-async function lookAt(stop: ConfirmedStop, id: string, provider: Provider, signal: AbortSignal): Promise<Verdict> {
-  const found = await provider.findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
-  return verdictOf(stop, found?.sessions ?? [])
-}
-
-/** Remembers besides, for the next look, which session is the one that was stopped. */
-function verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[]): Verdict {
-  const session = goingOn(sessions)
-  if (session === undefined) return 'maybe'
-  if (session.id === stop.sessionId) return 'ending'
-  const beganAtMs = Date.parse(beginOf(session) ?? '')
-  if (stop.dateMs === null || Number.isNaN(beganAtMs)) return 'maybe'
-  if (beganAtMs < stop.dateMs) {
-    stop.sessionId = session.id
-    return 'ending'
+  /** A `Date` that contradicts all others is none. */
+  #believed({ upstream }: OwnedMeeting, dateMs: number | null): number | null {
+    const nowMs = this.#deps.vendorNowMs(upstream)
+    return dateMs !== null && nowMs !== null && Math.abs(nowMs - dateMs) > 3_000 ? null : dateMs
   }
-  // The vendor's clock is told in whole seconds: within that second both are possible.
-  return beganAtMs < stop.dateMs + 1_000 ? 'maybe' : 'newer'
+
+  async #stopAgain(stop: ConfirmedStop): Promise<void> {
+    this.#tell(stop, 'it is stopped again')
+    // What can't be recorded is not sent: the next look tries it again.
+    if (!(await this.#deps.stopAgain(stop.meeting))) this.#follow(stop, followAfterMs)
+  }
+
+  #tell(stop: ConfirmedStop, what: string): void {
+    if (!stop.isTold)
+      this.#deps.log.warn({ meeting_id: stop.meeting.id }, `a livestream that was stopped still goes on: ${what}`)
+    stop.isTold = true
+  }
 }
 
 /** The session without an end, else the one that began last. */

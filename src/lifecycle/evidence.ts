@@ -59,16 +59,23 @@ function beganSince({ livestream, sessions }: Run, timeMs: number): boolean {
   return sessions.some(session => isLater(beginOf(session)))
 }
 
-/** Whether the run of this livestream that is live now has begun at that time or later; false when the vendor doesn't tell. */
+/**
+ * Whether the run of this livestream that is live now is another one than was live at that time. A begin alone does not prove it,
+ * since the vendor's clocks may differ: the run before must be over, or the livestream be new. False when the vendor doesn't tell.
+ */
 export async function beganAfter(
   provider: Provider,
   id: string,
-  timeMs: number,
+  { afterMs, nowMs }: { afterMs: number; nowMs: number },
   signal: AbortSignal
 ): Promise<boolean> {
   const found = await provider.findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
-  const times = (found?.sessions ?? []).map(session => Date.parse(beginOf(session) ?? '')).filter(Number.isFinite)
-  return times.length > 0 && Math.max(...times) >= timeMs
+  const sessions = found?.sessions ?? []
+  const begins = sessions.map(session => Date.parse(beginOf(session) ?? '')).filter(Number.isFinite)
+  const beganMs = Math.max(...begins)
+  if (begins.length === 0 || beganMs < afterMs || beganMs > nowMs) return false
+  const isNew = Date.parse(found?.livestream.created_at ?? '') >= afterMs
+  return isNew || sessions.some(({ stopped_time }) => stopped_time != null)
 }
 
 /** When a run began, as far as the vendor tells. */

@@ -22,6 +22,8 @@ interface Entry {
 
 /** So many at once ask the vendor, so that an outage's end is no rush. */
 const atOnce = 8
+/** One tenant may have half of them. */
+const mostOfTenant = 4
 const firstPauseMs = 500
 const longestPauseMs = 30_000
 
@@ -30,7 +32,7 @@ export class OpenOperations {
   readonly #options: OpenOperationsOptions
   readonly #entries = new Map<string, Entry>()
   readonly #ready: Entry[] = []
-  readonly #running = new Set<Promise<void>>()
+  readonly #running = new Map<Promise<void>, string>()
   #closed = false
 
   constructor(options: OpenOperationsOptions) {
@@ -78,7 +80,7 @@ export class OpenOperations {
   async close(): Promise<void> {
     this.#closed = true
     for (const { timer } of this.#entries.values()) clearTimeout(timer)
-    await Promise.allSettled(this.#running)
+    await Promise.allSettled(this.#running.keys())
   }
 
   /** 0.5, 1, 2, 4, 5 s … while it should still be settled in time, then up to half a minute. */
@@ -107,7 +109,7 @@ export class OpenOperations {
 
   #next(): void {
     while (!this.#closed && this.#running.size < atOnce) {
-      const entry = this.#ready.shift()
+      const entry = this.#takeNext()
       if (entry === undefined) return
       const run = this.#try(entry).finally(() => {
         entry.run = undefined
@@ -115,8 +117,15 @@ export class OpenOperations {
         this.#next()
       })
       entry.run = run
-      this.#running.add(run)
+      this.#running.set(run, entry.operation.tenantId)
     }
+  }
+
+  /** The first one whose tenant has room: what is slow for one tenant must not hold back what the others wait for. */
+  #takeNext(): Entry | undefined {
+    const under = (tenantId: string): number => [...this.#running.values()].filter(id => id === tenantId).length
+    const place = this.#ready.findIndex(({ operation }) => under(operation.tenantId) < mostOfTenant)
+    return place < 0 ? undefined : this.#ready.splice(place, 1)[0]
   }
 
   async #try(entry: Entry): Promise<void> {

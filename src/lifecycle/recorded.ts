@@ -158,7 +158,7 @@ export function recorder(deps: RecorderDeps): Recorded {
         const how = { state, livestreamId, answer, upstreamStatus, reason: upstreamReason } as const
         const written = await end(operation, how, ending, done.statements)
         ended.resolve()
-        if (done.isWatched) settleLater({ ...operation, answer: how.answer }, startedMs)
+        if (done.isWatched) settleLater({ ...operation, answer: how.answer }, clock.monotonic())
         if (!written && !goesOn) {
           throw new AuditUnavailable({
             outcome: 'unknown',

@@ -119,7 +119,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
     try {
       const sight = await whatRuns(meeting, 'mutation', signal)
       const { livestream, isEnding } = sight
-      const isSecond = isOneOf(refusal, LiveElsewhere) && livestream !== null
+      const isSecond = isOneOf(refusal, LiveElsewhere) && livestream !== null && !isEnding
       if (isSecond) upstreamOf(upstreams, meeting, 'mutation').habits.noteSecondStartRefused()
       return livestream !== null && !isEnding ? { livestream, isNew: false, refused: refusal } : { refusal, sight }
     } catch (error) {

@@ -36,14 +36,16 @@ export interface SendStopDeps {
 export function sendStop(deps: SendStopDeps): SendStop {
   const { upstreams, whatRuns, outdated, endingRuns, pace, rights, settleMs } = deps
 
-  return async (meeting, lane, signal) => {
+  return (meeting, lane, signal) => rights.during(meeting, lane, lane => sendAndLook(meeting, lane, signal))
+
+  async function sendAndLook(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<StopOutcome> {
     const heard = await ask(meeting, lane, signal)
     if ('stopped' in heard && heard.stopped) {
       pace.takenUp(meeting)
-      endingRuns.stopped(meeting, heard.dateMs, { isYoung: pace.hasStarted(meeting, settleMs) })
+      endingRuns.stopped(meeting, heard.dateMs)
       return { stopped: true, isWatched: false }
     }
-    const { livestream, isEnding } = await whatRuns(meeting, lane, signal).catch(error => {
+    const { livestream, isEnding, isUnclear } = await whatRuns(meeting, lane, signal).catch(error => {
       rights.noteFailed(meeting, 2)
       // After a stop was sent nothing says "not sent" any more.
       throw error instanceof Failure ? withOutcome(error, 'unknown') : error
@@ -54,8 +56,12 @@ export function sendStop(deps: SendStopDeps): SendStop {
       throw new UpstreamRefused({ outcome: 'unknown', upstreamStatus, upstreamReason })
     }
     pace.takenUp(meeting)
-    if ('refused' in heard) return { stopped: false, isWatched: true, refused: heard.refused }
-    return { stopped: false, isWatched: pace.hasStarted(meeting, settleMs) }
+    const refused = 'refused' in heard ? { refused: heard.refused } : {}
+    return {
+      stopped: false,
+      isWatched: 'refused' in heard || isUnclear || pace.hasStarted(meeting, settleMs),
+      ...refused
+    }
   }
 
   async function ask(
@@ -68,6 +74,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
     } catch (error) {
       if (error instanceof Failure && isAboutTheMoment(error)) return { refused: error }
       rights.noteFailed(meeting, 1)
+      if (!(error instanceof Failure) || error.outcome === 'unknown') endingRuns.unconfirmed(meeting)
       throw error
     } finally {
       outdated(meeting)

@@ -82,9 +82,11 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
 
   /** Looks, and sends it once more where the look does not settle it. While a start is open nothing does. */
   async function attempt(stop: Operation, meeting: OwnedMeeting, hasOpenStart: boolean): Promise<boolean> {
-    const lane = await rights.laneOf(meeting)
+    const lane = hasOpenStart ? rights.laneDuringStart(meeting) : await rights.laneOf(meeting)
     const signal = deadline()
     const sight = await look(meeting, lane, signal)
+    // Nothing tells whether it is the run that was stopped: that proves no end.
+    if (sight.isUnclear) return false
     if (shows(sight)) {
       if (await isNewer(sight.livestream, stop, meeting, signal)) return ended(stop, ends.overtake(stop))
       nothingAtMs.delete(stop.id)
@@ -136,7 +138,8 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     // A start that was open when the stop was sent is what the stop was for, however late its run began.
     if (await operations.hadOpenStart(stop)) return false
     const provider = providerOf(upstreams, meeting, 'stop')
-    return beganAfter(provider, active.id, stop.vendorAtMs ?? stop.sentAtMs, signal)
+    const nowMs = upstreams.get(meeting.upstream)?.vendorNowMs('latest') ?? Number.POSITIVE_INFINITY
+    return beganAfter(provider, active.id, { afterMs: stop.vendorAtMs ?? stop.sentAtMs, nowMs }, signal)
   }
 
   function isTooEarly({ id }: Operation): boolean {

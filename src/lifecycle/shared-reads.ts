@@ -79,6 +79,11 @@ export class Changes {
   of(subject: string): number {
     return this.#bySubject.get(subject) ?? 0
   }
+
+  /** How many there were. */
+  get count(): number {
+    return this.#last
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { type Failure, StillStopping, UpstreamTooLate } from '../domain/failures
 import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { WhatRuns } from './active.ts'
+import type { EndingRuns } from './ending-runs.ts'
 
 /** How long a start may wait, and for whom it gives way. */
 export interface StartWait {
@@ -14,21 +15,16 @@ export interface StartWait {
   stopWanted: AbortSignal
 }
 
-export interface Permit {
-  /** The livestream that runs already: then nothing is to be sent. */
-  active: LivestreamWithKey | null
-  waited: boolean
-}
-
 /**
  * Looks until a start may be sent, or need not be. A run that was stopped and is still shown is waited for; so is the second of two
- * looks where one is not enough.
+ * looks where one is not enough. Gives what runs already: then nothing is to be sent.
  * @throws StillStopping when the run that was stopped does not end in time, or a stop comes meanwhile; what a Provider throws
  */
-export type StartPermit = (meeting: OwnedMeeting, wait: StartWait) => Promise<Permit>
+export type StartPermit = (meeting: OwnedMeeting, wait: StartWait) => Promise<LivestreamWithKey | null>
 
 export interface StartPermitDeps {
   whatRuns: WhatRuns
+  endingRuns: Pick<EndingRuns, 'mayEnd'>
   clock: Pick<Clock, 'monotonic'>
   deadlineMs: number
 }
@@ -38,18 +34,21 @@ const pausesMs = [1_000, 2_000, 4_000]
 /** Two looks that must agree are so far apart; both fit into a shorter deadline too. */
 const looksApartMs = 5_000
 
-export function startPermit({ whatRuns, clock, deadlineMs }: StartPermitDeps): StartPermit {
+export function startPermit({ whatRuns, endingRuns, clock, deadlineMs }: StartPermitDeps): StartPermit {
   const apartMs = Math.min(looksApartMs, deadlineMs / 3)
 
   return async (meeting, wait) => {
     let nothingAtMs: number | null = null
     for (let looks = 0; ; looks++) {
       const atMs = clock.monotonic()
-      const { livestream, isEnding, isWeak } = await whatRuns(meeting, 'mutation', wait.signal)
-      if (livestream !== null && !isEnding) return { active: livestream, waited: looks > 0 }
+      const sight = await whatRuns(meeting, 'mutation', wait.signal)
+      const { livestream, isWeak } = sight
+      // A stop whose answer was lost may have been executed: then what is shown goes off air in a moment.
+      const isEnding = sight.isEnding || (livestream !== null && endingRuns.mayEnd(meeting))
+      if (livestream !== null && !isEnding) return livestream
       if (livestream === null) {
         const isEnough = !isWeak || (nothingAtMs !== null && atMs - nothingAtMs >= apartMs)
-        if (isEnough) return { active: null, waited: looks > 0 }
+        if (isEnough) return null
         nothingAtMs ??= atMs
       }
       const pauseMs = isEnding ? pausesMs[looks] : apartMs

@@ -100,13 +100,15 @@ export function startOnce(deps: StartDeps): StartOnce {
     await beforeSending(() => settleEarlier(meeting))
     return bounded(async signal => {
       const wait = { signal, endsAtMs: clock.monotonic() + deadlineMs, stopWanted: turn.stopWanted }
-      const { active, waited } = await beforeSending(() => permit(meeting, wait))
-      if (waited) await beforeSending(() => stillAllowed(caller, meeting, 'start'))
+      const active = await beforeSending(() => permit(meeting, wait))
       if (active !== null) {
         await beforeSending(() => overtakeStops(meeting))
+        endingRuns.started(meeting)
         return { livestream: active, isNew: false, sent: false }
       }
 
+      // The looks took their time.
+      await beforeSending(() => stillAllowed(caller, meeting, 'start'))
       const trail = await recorded.begin(mutationOf(caller, meeting))
       pace.started(meeting)
       rights.noteLive(meeting)

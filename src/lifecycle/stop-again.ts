@@ -27,10 +27,10 @@ const gateway = 'gateway'
  * Stops a meeting whose confirmed stop has not ended its run: an operation of the gateway's own, with intent and outcome on
  * record. It is sent like any other open stop, and a later start overtakes it.
  */
-export function stopAgain(deps: StopAgainDeps): (meeting: OwnedMeeting) => void {
+export function stopAgain(deps: StopAgainDeps): (meeting: OwnedMeeting) => Promise<boolean> {
   const { engine, operations, auditEvents, settleLater, log, clock } = deps
 
-  return ({ id: meetingId, tenantId, upstream }) => {
+  return async ({ id: meetingId, tenantId, upstream }) => {
     const operation: Operation = {
       id: randomUUID(),
       tenantId,
@@ -54,9 +54,13 @@ export function stopAgain(deps: StopAgainDeps): (meeting: OwnedMeeting) => void 
     const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'stopping' })
     const intent = toAuditEvent(subject, { outcome: 'pending', type: 'still_live' }, clock.now())
     const sentAtMs = clock.monotonic()
-    engine.write([operations.sent(operation), auditEvents.append(intent)]).then(
-      () => settleLater(operation, sentAtMs),
-      err => log.error({ err, meeting_id: meetingId }, 'a stop that is to be sent again could not be recorded')
-    )
+    try {
+      await engine.write([operations.sent(operation), auditEvents.append(intent)])
+    } catch (err) {
+      log.error({ err, meeting_id: meetingId }, 'a stop that is to be sent again could not be recorded')
+      return false
+    }
+    settleLater(operation, sentAtMs)
+    return true
   }
 }

@@ -51,6 +51,12 @@ export class StopPace {
     this.heard({ upstream })
   }
 
+  /** The attempt has come to nothing, though the vendor has taken it up. */
+  failed({ id }: OwnedMeeting): void {
+    const last = this.#attempts.get(id)
+    if (last !== undefined) last.failures += 1
+  }
+
   /** The vendor has answered well, whatever it was asked. */
   heard({ upstream }: Pick<OwnedMeeting, 'upstream'>): void {
     this.#heardAtMs.set(upstream, this.#clock.monotonic())

@@ -32,6 +32,8 @@ export class StopRights {
   readonly #fruitless = new LRUCache<string, { times: number; lastAtMs: number }>({ max: maxRemembered })
   readonly #loops: WearingOff
   readonly #failing: WearingOff
+  /** Stops with all rights that are under way, by tenant and upstream. */
+  readonly #underWay = new Map<string, number>()
 
   constructor(deps: StopRightsDeps) {
     this.#deps = deps
@@ -41,10 +43,30 @@ export class StopRights {
 
   /** The lane of the quota for the next stop of this meeting. Never throws. */
   async laneOf(meeting: OwnedMeeting): Promise<Lane> {
-    if (this.#hasFailedTooOften(meeting)) return 'mutation'
+    if (this.laneDuringStart(meeting) === 'mutation') return 'mutation'
     const { times = 0, lastAtMs = 0 } = this.#fruitless.get(meeting.id) ?? {}
     const isRecent = this.#deps.clock.monotonic() - lastAtMs < fruitlessForMs
     return (times >= fruitlessTimes && isRecent) || (await this.#isPartOfLoop(meeting)) ? 'mutation' : 'stop'
+  }
+
+  /** While a start is open something may be live, whatever the last stops came to. */
+  laneDuringStart(meeting: OwnedMeeting): Lane {
+    return this.#hasFailedTooOften(meeting) ? 'mutation' : 'stop'
+  }
+
+  /** Sends a stop in that lane, and counts it meanwhile: one tenant's stops may have half of what is kept for stops at a time. */
+  async during<T>(meeting: OwnedMeeting, lane: Lane, work: (lane: Lane) => Promise<T>): Promise<T> {
+    const key = keyOf(meeting)
+    const underWay = this.#underWay.get(key) ?? 0
+    if (lane !== 'stop' || underWay >= this.#failingLimit(meeting).most) return work('mutation')
+    this.#underWay.set(key, underWay + 1)
+    try {
+      return await work(lane)
+    } finally {
+      const left = (this.#underWay.get(key) ?? 1) - 1
+      if (left > 0) this.#underWay.set(key, left)
+      else this.#underWay.delete(key)
+    }
   }
 
   /**

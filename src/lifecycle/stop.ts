@@ -52,6 +52,8 @@ export interface Stopped {
  */
 export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
+/** The stop itself, and a look at what became of the start. */
+const callsOfSettling = 3
 /** A stop that waits looks so often whether it is due. */
 const lookAgainMs = 500
 
@@ -79,7 +81,8 @@ export function stop(deps: StopDeps): Stop {
       const openStart = await asked
       let outcome: StopOutcome
       try {
-        outcome = await send(meeting, openStart === null ? await rights.laneOf(meeting) : 'stop', signal)
+        const lane = openStart === null ? await rights.laneOf(meeting) : rights.laneDuringStart(meeting)
+        outcome = await send(meeting, lane, signal)
         changed(meeting, null)
         if (openStart !== null) outcome = await settleStart(openStart, outcome, meeting, signal)
       } catch (error) {
@@ -121,6 +124,8 @@ export function stop(deps: StopDeps): Stop {
       const { livestream, isEnding } = await whatRuns(meeting, 'stop', signal)
       return livestream === null || isEnding ? outcome : send(meeting, 'stop', signal)
     }
+    rights.noteFailed(meeting, callsOfSettling)
+    pace.failed(meeting)
     const message = 'An earlier start of this meeting is not settled yet: the stop is sent again when it is'
     throw new StartUnsettled({ message, outcome: 'unknown', retryAfterSeconds: 1 })
   }

@@ -64,6 +64,11 @@ export class Breaker {
     throw new UpstreamUnavailable({ retryAfterSeconds: Math.ceil(waitMs / 1_000) })
   }
 
+  /** The probe has told nothing: the next call is one. */
+  passOn(): void {
+    this.#probeAtMs = this.#clock.monotonic()
+  }
+
   /** The vendor has answered, whatever it said. */
   succeeded(): void {
     this.#failures = 0

@@ -93,7 +93,11 @@ export class Gate {
     if (answered) ticket.answered()
     else ticket.lost()
     if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
-    if (mayFail && isOwnTrouble(error)) return
+    if (mayFail && isOwnTrouble(error)) {
+      // What is asked instead tells whether the vendor is well: it is the probe.
+      if (probing) breaker.passOn()
+      return
+    }
     if (isFailing(error, signal)) breaker.failed(tenantId, probing)
     else if (answered) breaker.succeeded()
   }

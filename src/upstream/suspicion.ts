@@ -9,7 +9,7 @@ const recentMs = 5_000
 export class Suspicion {
   readonly #clock: Pick<Clock, 'monotonic'>
   #taken: { credential: Secret; atMs: number } | null = null
-  #asked: { atMs: number; isOver: boolean; answer: Promise<boolean> } | null = null
+  #asked: { credential: Secret; atMs: number; isOver: boolean; answer: Promise<boolean> } | null = null
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock
@@ -25,8 +25,8 @@ export class Suspicion {
     const nowMs = this.#clock.monotonic()
     if (this.#taken?.credential === credential && nowMs - this.#taken.atMs < recentMs) return Promise.resolve(false)
     const asked = this.#asked
-    if (asked !== null && (!asked.isOver || nowMs - asked.atMs < recentMs)) return asked.answer
-    const asking = { atMs: nowMs, isOver: false, answer: this.#ask(credential, probe) }
+    if (asked?.credential === credential && (!asked.isOver || nowMs - asked.atMs < recentMs)) return asked.answer
+    const asking = { credential, atMs: nowMs, isOver: false, answer: this.#ask(credential, probe) }
     asking.answer.then(() => {
       asking.isOver = true
     })

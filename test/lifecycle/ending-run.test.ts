@@ -116,7 +116,7 @@ t.test('a run that goes on after the time to settle was not stopped: it is seen 
       ['stopLivestream', 'done', 'settled']
     ]
   )
-  t.match(logs(), 'a run that was stopped still goes on')
+  t.match(logs(), 'a livestream that was stopped still goes on: it is stopped again')
 })
 
 t.test('a start that comes before it is stopped again overtakes it', async t => {

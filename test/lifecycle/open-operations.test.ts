@@ -34,8 +34,8 @@ function world(t: TestContext) {
     tries,
     said,
     answers,
-    add: (id: string, kind: 'start' | 'stop' | 'create_meeting' = 'start') =>
-      open.add(operationOf(kind, clock, { id, meetingId: id })),
+    add: (id: string, kind: 'start' | 'stop' | 'create_meeting' = 'start', tenantId = id) =>
+      open.add(operationOf(kind, clock, { id, tenantId, meetingId: id })),
     /** In small steps, so that what a try brings about has its turn. */
     async pass(ms: number): Promise<void> {
       for (let passed = 0; passed < ms; passed += 100) {
@@ -160,4 +160,17 @@ t.test('an operation is taken over once, and not at all when nobody can find out
     tries.map(({ id }) => id),
     ['a']
   )
+})
+
+t.test('one tenant has half of the places: what is slow for it does not hold back what others wait for', async t => {
+  const { add, pass, tries, answers } = world(t)
+  const slow = Promise.withResolvers<boolean>()
+  answers.settle = async id => (id === 'another' ? true : slow.promise)
+  for (let i = 0; i < 20; i++) add(`slow-${i}`, 'stop', 'acme')
+  await pass(500)
+  t.equal(tries.length, 4)
+  add('another', 'stop', 'globex')
+  await pass(500)
+  t.equal(tries.at(-1)?.id, 'another')
+  slow.resolve(true)
 })

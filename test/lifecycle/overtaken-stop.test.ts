@@ -45,7 +45,9 @@ async function world(t: TestContext) {
 }
 
 t.test('a start that finds the meeting live overtakes the stop that nobody has confirmed: it goes on', async t => {
-  const { start, state, isLive } = await world(t)
+  const { start, state, isLive, clock } = await world(t)
+  // So long the stop may still have done something.
+  clock.advance(5_000)
   t.equal((await start()).statusCode, 200)
   t.equal(await state(), 'failed')
   t.ok(isLive())
@@ -88,3 +90,15 @@ t.test('a start that was looked for and then not sent has overtaken nothing', as
   recover()
   await ends('done')
 })
+
+t.test(
+  'a start soon after a stop whose answer was lost does not believe what is shown: it may go off air yet',
+  async t => {
+    const { start, state, isLive } = await world(t)
+    const reply = await start()
+    t.equal(reply.statusCode, 409)
+    t.match(reply.json().error, { type: 'still_stopping', outcome: 'not_sent' })
+    t.equal(await state(), 'unknown', 'and the stop is still the last word')
+    t.ok(isLive())
+  }
+)

@@ -68,7 +68,9 @@ export async function settling(t: TestContext) {
   const forgotten: string[] = []
   const status = () => ({ budget: { quota: 2_000, windowMs: 60_000 } })
   const pace = new StopPace(clock)
-  const upstreams = new Map([['default', { on: () => provider, status }]]) as unknown as Upstreams
+  const upstreams = new Map([
+    ['default', { on: () => provider, status, vendorNowMs: () => null }]
+  ]) as unknown as Upstreams
 
   /** As in a gateway; each remembers for itself. */
   function another(pace = new StopPace(clock)): Settle {
@@ -88,7 +90,14 @@ export async function settling(t: TestContext) {
       settleMs: 30_000,
       pace,
       rights: new StopRights({ upstreams, livestreams, clock }),
-      endingRuns: new EndingRuns({ stopAgain() {}, look: async () => {}, log: { warn() {} }, clock, settleMs: 30_000 })
+      endingRuns: new EndingRuns({
+        stopAgain: async () => true,
+        look: async () => {},
+        vendorNowMs: () => null,
+        log: { warn() {} },
+        clock,
+        settleMs: 30_000
+      })
     }
     const ends = operationEnds(deps)
     const stop = stopSettler({ ...deps, ends, send: sendStop(deps) })

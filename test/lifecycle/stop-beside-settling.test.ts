@@ -65,7 +65,14 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     outdated() {},
     whatRuns: async () => ({ livestream: isLive ? run : null, isEnding: false, isUnclear: false, isWeak: false }),
     rights: new StopRights({ upstreams, livestreams, clock }),
-    endingRuns: new EndingRuns({ stopAgain() {}, look: async () => {}, log: { warn() {} }, clock, settleMs: 30_000 })
+    endingRuns: new EndingRuns({
+      stopAgain: async () => true,
+      look: async () => {},
+      vendorNowMs: () => null,
+      log: { warn() {} },
+      clock,
+      settleMs: 30_000
+    })
   }
   const trail = { done: async () => {}, failed: async (error: unknown) => error }
   const stopLivestream = stop({

@@ -88,7 +88,7 @@ t.test(
   'a vendor that cannot be asked whether the meeting is live: nothing is sent, and the answer says so',
   async t => {
     const { asAcme, meeting, simulator } = await gateway(t)
-    simulator.failNext({ match: { method: 'GET' }, status: 500 })
+    simulator.fail({ match: { method: 'GET' }, status: 500 })
     const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
     t.equal(reply.statusCode, 502)
     t.match(reply.json().error, { type: 'upstream_failed', outcome: 'not_sent' })

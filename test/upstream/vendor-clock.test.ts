@@ -54,15 +54,20 @@ t.test('an answer that comes late says less, and is not believed against one tha
   t.equal(offMs(), 0)
 })
 
-t.test("a step of the vendor's own clock is followed with the next answer, forward and back", async t => {
-  for (const ms of [hourMs, -hourMs, 72 * hourMs, -72 * hourMs, 5_000, -5_000]) {
-    const { answer, offMs, step } = world()
-    answer()
-    step(ms)
-    answer()
-    t.ok(offMs() <= 0 && offMs() > -1_000, `${ms} ms: off by ${offMs()}`)
+t.test(
+  "a step of the vendor's own clock is followed when two answers agree, and one alone is not believed",
+  async t => {
+    for (const ms of [hourMs, -hourMs, 72 * hourMs, -72 * hourMs, 5_000, -5_000]) {
+      const { answer, offMs, step } = world()
+      answer()
+      step(ms)
+      answer()
+      t.ok(Math.abs(offMs()) > 3_000, `${ms} ms: one answer alone`)
+      answer()
+      t.ok(offMs() <= 0 && offMs() > -1_000, `${ms} ms: off by ${offMs()}`)
+    }
   }
-})
+)
 
 t.test('a step of our clock changes nothing', async t => {
   const { clock, answer, offMs, vendorClock } = world()
@@ -82,11 +87,13 @@ t.test(
     const bounds = () => [vendorClock.now('earliest'), vendorClock.now('latest')]
     vendorClock.heard(Math.floor(clock.now() / 1_000) * 1_000)
     clock.advance(400)
-    t.strictSame(bounds(), [clock.now(), clock.now()])
+    const [earliestMs, latestMs] = bounds() as [number, number]
+    t.equal(earliestMs, clock.now())
+    t.ok(latestMs >= clock.now() && latestMs <= clock.now() + 1_000)
     for (const ms of [hourMs, -hourMs, 72 * hourMs, -72 * hourMs]) {
       clock.step(ms)
       const [earliestMs, latestMs] = bounds() as [number, number]
-      t.equal(latestMs - earliestMs, 1_000)
+      t.ok(latestMs - earliestMs <= 1_001)
       const trueMs = clock.now() - ms
       t.ok(earliestMs <= trueMs && trueMs <= latestMs, `${earliestMs} ${trueMs} ${latestMs}`)
       clock.step(-ms)
