@@ -73,8 +73,10 @@ export function sendStop(deps: SendStopDeps): SendStop {
       return await providerOf(upstreams, meeting, lane).stop(meeting.id, signal)
     } catch (error) {
       if (error instanceof Failure && isAboutTheMoment(error)) return { refused: error }
-      rights.noteFailed(meeting, 1)
-      if (!(error instanceof Failure) || error.outcome === 'unknown') endingRuns.unconfirmed(meeting)
+      // What was not sent has cost nothing, and can have done nothing.
+      const isSent = !(error instanceof Failure) || error.outcome !== 'not_sent'
+      if (isSent) rights.noteFailed(meeting, 1)
+      if (isSent) endingRuns.unconfirmed(meeting)
       throw error
     } finally {
       outdated(meeting)

@@ -42,7 +42,11 @@ async function allSay(t: Test, { asAcme, bed, simulator }: World & { bed: Bed },
 
 t.test('when nobody listens at the vendor, every call says so and every mutation that nothing was sent', async t => {
   const world = await gatewayOf(t, await nobody(t))
-  const unreachable = everywhere(502, 'upstream_unreachable', 'not_sent')
+  // A stop is sent again when somebody listens.
+  const unreachable = {
+    ...everywhere(502, 'upstream_unreachable', 'not_sent'),
+    stop: '502 upstream_unreachable unknown'
+  }
   await allSay(t, world, unreachable)
   const { method, path, body } = use('start', world.bed)
   const again = await world.asAcme(method, path, body)

@@ -132,7 +132,12 @@ const troubles = (org: string): Record<string, Trouble> => {
     "the edge's 403": { fault: badToken, expected: credentials, again: '201' },
     '404': { fault: status(404), expected: { ...refused, ...missing, ...missingReads, ...stopGoesOn }, again: '201' },
     '408': { fault: status(408), expected: everywhere(502, 'upstream_failed', 'unknown'), again: unsettled },
-    '409': { fault: status(409), expected: { ...refused, ...triedAgain, ...stopGoesOn }, again: '200', starts: 2 },
+    '409': {
+      fault: status(409),
+      expected: { ...refused, ...triedAgain, ...stopGoesOn, check: '200', active: '200' },
+      again: '200',
+      starts: 2
+    },
     '422': {
       fault: status(422),
       expected: { ...refused, check: '200', ...missingReads, ...stopGoesOn },

@@ -93,9 +93,12 @@ t.test(
     await Promise.all(starting)
     await start('live')
     door.hold('POST')
+    // The first is on its way before the others come: of these one goes out next, and the other joins it.
+    const first = stop('first')
+    await until(() => door.held().length === 1)
     const stopping = await world.inLine([() => stop('stopped'), () => stop('stopped-too')])
     door.release()
-    await Promise.all(stopping)
+    await Promise.all([first, ...stopping])
 
     const records = await Promise.all(['led', 'joined', 'live', 'stopped', 'stopped-too'].map(recordOf))
     t.strictSame(

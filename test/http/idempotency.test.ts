@@ -32,9 +32,10 @@ t.test('what the vendor has not executed frees the key: the next request with it
     ],
     [{ retryAfterSeconds: 1 }, '503 upstream_throttled not_sent']
   ]
-  for (const route of routes) {
+  // A stop is repeated whatever kept it from the vendor: its key stays bound to it (`idempotency-unknown.test.ts`).
+  for (const route of routes.filter(({ operationId }) => operationId !== 'stopLivestream')) {
     for (const [fault, told] of refusals) {
-      // One of them: all pause together, a second each. (A stop waits until the vendor will hear it.)
+      // One of them: all pause together, a second each.
       if (route.operationId !== 'startLivestream' && fault.retryAfterSeconds !== undefined) continue
       const { vendor, call, sent } = await aRequest(world, route)
       simulator.failNext({ match: vendor, ...fault })
@@ -49,17 +50,14 @@ t.test('what the vendor has not executed frees the key: the next request with it
 
 t.test('what never left frees the key: no connection, no record', async t => {
   await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`) // a connection for reads stands
-  for (const route of routes) {
+  for (const route of routes.filter(({ operationId }) => operationId !== 'stopLivestream')) {
     const { call, sent } = await aRequest(world, route)
     door.shut()
     t.equal(says(await call()), '502 upstream_unreachable not_sent', route.operationId)
     await door.open()
-    // A stop goes on without its record.
-    if (route.operationId !== 'stopLivestream') {
-      const unlock = lockStore(storeFile)
-      t.equal(says(await call()), '503 audit_unavailable not_sent', route.operationId)
-      unlock()
-    }
+    const unlock = lockStore(storeFile)
+    t.equal(says(await call()), '503 audit_unavailable not_sent', route.operationId)
+    unlock()
     t.equal(sent(), 0)
     t.ok(isExecuted(await call()), route.operationId)
     t.equal(sent(), 1)
