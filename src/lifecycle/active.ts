@@ -43,7 +43,7 @@ export interface WhatRunsDeps {
   changes: Changes
 }
 
-/** What runs in an upstream, and how many changes Livegate had made when it was asked. */
+/** The livestreams that run in an upstream, and how many changes Livegate had made when it asked. */
 export interface ListedRuns {
   running: LivestreamWithKey[]
   changes: number
@@ -118,9 +118,9 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
       return { running: await provider.findRunning(signal), changes: before }
     }
     const seen = await listReads.read({ key: upstream, subject: `upstream/${upstream}`, ask, signal: () => signal })
-    // What was listed a while ago says nothing of now.
+    // A stale list says nothing about now.
     if (seen.how === 'stale') throw new UpstreamFailed()
-    // Nor does it of a meeting that was started or stopped since.
+    // Neither does a list from before the meeting was started or stopped.
     return changes.of(id) > seen.value.changes ? provider.findRunning(signal) : seen.value.running
   }
 

@@ -26,7 +26,7 @@ interface ConfirmedStop {
   readonly dateMs: number | null
   /** The run that was seen to go on after the stop. */
   sessionId: string | null
-  /** What the last look came to: shared by all who look at this meeting. */
+  /** The verdict of the last look, shared by all who look at this meeting. */
   look: { atMs: number; verdict: Promise<Verdict> } | null
   /** A look of our own, which follows the stop whoever reads. */
   followUp: NodeJS.Timeout | null
@@ -202,7 +202,7 @@ export class EndingRuns {
 
   async #stopAgain(stop: ConfirmedStop): Promise<void> {
     this.#tell(stop, 'it is stopped again')
-    // What can't be recorded is not sent: the next look tries it again.
+    // A stop that can't be recorded is not sent: the next look tries again.
     if (!(await this.#deps.stopAgain(stop.meeting))) this.#follow(stop, followAfterMs)
   }
 

@@ -38,7 +38,7 @@ export function findStarted({ upstreams, livestreams, whatRuns, endingRuns }: Ev
       const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: 10 }, signal)
       if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) runs.push(found)
     }
-    // What runs may be the run that was stopped before; its own times tell it from the new one, where there are any.
+    // A run that goes on may be the one that was stopped before; its own times tell it from the new one, where there are any.
     const isOld = (run: Run): boolean => endingRuns.showEnding(meeting, run.sessions)
     const isOn = ({ livestream }: Run): boolean => isRunning(livestream.status)
     const began = runs.find(run => beganSince(run, sentAtMs) || (isOn(run) && !isOld(run)))

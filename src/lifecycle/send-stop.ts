@@ -82,7 +82,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
       return await providerOf(upstreams, meeting, lane).stop(meeting.id, signal)
     } catch (error) {
       if (error instanceof Failure && isAboutTheMoment(error)) return { refused: error }
-      // What was not sent has cost nothing, and can have done nothing.
+      // A stop that was not sent has cost nothing, and can have done nothing.
       const isSent = !(error instanceof Failure) || error.outcome !== 'not_sent'
       if (isSent) rights.noteFailed(meeting, 1)
       if (isSent) endingRuns.unconfirmed(meeting)

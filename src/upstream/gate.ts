@@ -94,7 +94,7 @@ export class Gate {
     else ticket.lost()
     if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
     if (mayFail && isOwnTrouble(error)) {
-      // What is asked instead tells whether the vendor is well: it is the probe.
+      // The question that is asked instead tells whether the vendor is well: it is the probe.
       if (probing) breaker.passOn()
       return
     }
