@@ -6,8 +6,11 @@ import type { Provider } from '../upstream/provider.ts'
 import { beginOf } from './evidence.ts'
 
 export interface EndingRunsDeps {
-  /** The same run is still shown when it should have ended long ago: it is to be stopped again. False when that could not be recorded. */
-  stopAgain(meeting: OwnedMeeting): Promise<boolean>
+  /**
+   * The same run is still shown when it should have ended long ago: it is to be stopped again, if that is still wanted when it is
+   * the meeting's turn. False when it could not be recorded.
+   */
+  stopAgain(meeting: OwnedMeeting, isWanted: () => boolean): Promise<boolean>
   /** Looks at a meeting on behalf of nobody; also at runs that the vendor may hide. */
   look(meeting: OwnedMeeting): Promise<unknown>
   /** The vendor's clock now, at the latest. */
@@ -203,7 +206,8 @@ export class EndingRuns {
   async #stopAgain(stop: ConfirmedStop): Promise<void> {
     this.#tell(stop, 'it is stopped again')
     // A stop that can't be recorded is not sent: the next look tries again.
-    if (!(await this.#deps.stopAgain(stop.meeting))) this.#follow(stop, followAfterMs)
+    const isWanted = (): boolean => this.#stops.get(stop.meeting.id) === stop
+    if (!(await this.#deps.stopAgain(stop.meeting, isWanted))) this.#follow(stop, followAfterMs)
   }
 
   #tell(stop: ConfirmedStop, what: string): void {

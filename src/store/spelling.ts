@@ -42,7 +42,7 @@ export function asStored(table: SpelledTable, { id, ...how }: Spelled): RawBuild
   return how.uuid ? raw<string>`coalesce((select id from ${raw.table(table)} where ${isSpelled(how)}), ${id})` : id
 }
 
-/** What makes it so, for one table. */
+/** The statements that make it so, for one table. */
 export function spellingIndex(db: Sql, table: SpelledTable): CompiledQuery {
   return raw`create unique index ${raw.ref(`${table}_spelling`)} on ${raw.table(table)} (lower(id)) where ${hasUuidForm}`.compile(
     db
