@@ -36,7 +36,7 @@ for (let left = crashes; left > 0; left -= crashesAStore) {
       const vendorHad = world.simulator.journal.length
       const { calls, answered, expectTheEnd, ended } = load(url, world.tenants, random)
       await Promise.race([answered(answers.least + random() * answers.more), ended])
-      if (round % longRound === 0) await Promise.race([pause(1_200), ended])
+      if (round % longRound === 0) await Promise.race([pause(2_500), ended])
       // The worst moments: when the vendor has just heard of something, when a caller has just had an answer; and any.
       const moments = [world.nextMutation, () => answered(1), () => pause(random() * 20)]
       await Promise.race([moments[round % moments.length]?.(), ended])
