@@ -184,11 +184,6 @@ async function isShownHere(
   throw ofAnotherMeeting()
 }
 
-/** Subject of the shared look at all that runs in an upstream, for `Changes`. No meeting's id has a slash. */
-export function ofUpstream(upstream: string): string {
-  return `upstream/${upstream}`
-}
-
 /** An answer that says neither what is live nor, in the contract's own way, that nothing is. */
 function saysNothing(error: unknown): boolean {
   const { upstreamStatus = 0 } = error instanceof Failure ? error : {}

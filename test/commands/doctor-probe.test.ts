@@ -97,3 +97,21 @@ t.test(`the switches that imitate a vendor are found, and nothing goes on: ${ven
     t.ok(simulator.journal.length < 60 + world.pauses() * 2, `${simulator.journal.length} calls, and pauses between`)
   }
 })
+
+t.test(
+  'a vendor that takes no start for minutes after a stop: the probe says so, and has stopped what it began',
+  async t => {
+    const world = fastWorld()
+    const simulator = await createSimulator({ ...usual, restartAfterMs: 300_000, now: world.clock.now })
+    t.teardown(() => simulator.close())
+    const probeMeeting = simulator.addMeeting().id
+    const env = { ...environmentOf(simulator), DATABASE_URL: `sqlite:${join(t.testdir(), 'slow.db')}` }
+    const { code, stdout } = await doctorIn(world, env, { probeMeeting, yes: true, json: true })
+    t.equal(code, 0)
+    t.match(
+      JSON.parse(stdout).open.filter(({ question }: { question: string }) => question === 'restart-after'),
+      [{ why: /no start was taken within 60 s of a stop/ }]
+    )
+    t.ok(simulator.livestreams().every(({ sessions }) => sessions.every(({ stopped_time }) => stopped_time !== null)))
+  }
+)

@@ -144,6 +144,14 @@ t.test('what is no UUID is looked for in a dedicated upstream as it came', async
   t.strictSame(asked, ['Stage_One', 'stage_one'])
 })
 
+t.test('an id that the vendor of a dedicated upstream refuses is one that it does not have', async t => {
+  const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
+  const id = randomUUID()
+  const body = { success: false, error: { code: 410, message: 'gone' } }
+  rtk.failNext({ match: { path: `/meetings/${id}` }, status: 410, body })
+  t.equal((await world.asAcme('GET', `/v2/meetings/${id}`)).statusCode, 404)
+})
+
 t.test('a livestream whose answer does not say whose it is becomes nobody’s', async t => {
   const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
   const { id } = rtk.addMeeting({})

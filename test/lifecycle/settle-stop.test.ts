@@ -238,3 +238,15 @@ t.test('a watched stop is not sent again after a restart, where two looks show n
   t.strictSame(vendor.asked, Array(2).fill(`active ${meetingId}`))
   t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
 })
+
+t.test("a stop whose meeting is another tenant's by now is not sent again, and says so", async t => {
+  const { settle, sent, vendor, operations } = await settling(t)
+  const stop = await sent('stop')
+  vendor.holds = false
+  t.equal(await settle(stop), true)
+  t.strictSame(vendor.asked, [])
+  t.match(await operations.find(stop.id), {
+    state: 'failed',
+    answer: { status: 404, body: { error: { type: 'meeting_not_found', outcome: 'failed' } } }
+  })
+})

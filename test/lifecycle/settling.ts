@@ -29,6 +29,8 @@ export interface Vendor {
   active: LivestreamWithKey | null
   /** The answer to a stop: something was stopped. */
   stops: boolean
+  /** Whether the meeting is still the tenant's. */
+  holds: boolean
   /** Hooks in before a stop is answered. */
   beforeStop(): Promise<void>
   asked: string[]
@@ -48,6 +50,7 @@ export async function settling(t: TestContext) {
     started: null,
     active: null,
     stops: true,
+    holds: true,
     beforeStop: async () => {},
     asked: []
   }
@@ -84,7 +87,7 @@ export async function settling(t: TestContext) {
         return { livestream, isEnding: false, isUnclear: false, isWeak: false }
       },
       findStarted: async ({ id }: { id: string }) => ask(`started ${id}`, () => vendor.started),
-      holds: async () => true,
+      holds: async () => vendor.holds,
       deadline: () => AbortSignal.timeout(60_000),
       deadlineMs,
       settleMs: 30_000,

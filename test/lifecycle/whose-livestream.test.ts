@@ -78,3 +78,16 @@ t.test('a stop goes on although the vendor shows a livestream of another meeting
   await until(async () => (await store.engine.read(stops.compile()))[0]?.state === 'done', 20_000)
   t.equal(simulator.livestreams().find(({ meeting_id }) => meeting_id === meeting)?.status, 'IDLE')
 })
+
+t.test(
+  'an answer without its meeting, whose livestream is of another meeting when it is asked for by id, is refused',
+  async t => {
+    const { asAcme, meeting, otherMeeting, simulator } = await gateway(t)
+    const { id } = simulator.startFromBrowser(otherMeeting)
+    simulator.failNext({ match: { path: `/meetings/${meeting}/active-livestream` }, status: 200, body: shown(id) })
+    const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+    t.equal(reply.statusCode, 502)
+    t.match(reply.json().error, { type: 'upstream_malformed' })
+    t.notMatch(reply.body, 'stream_key')
+  }
+)

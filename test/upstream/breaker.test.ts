@@ -141,3 +141,14 @@ t.test('who only looks whether it may be sent uses up nothing', async t => {
   breaker.check('acme')
   t.equal(isLetIn(), true)
 })
+
+t.test('a probe that tells nothing passes on: the next call of the same tenant is one', async t => {
+  const { breaker, clock, isLetIn, fail } = breakerOf()
+  fail(5)
+  clock.advance(1_000)
+  t.equal(isLetIn(), true, 'the probe')
+  t.equal(isLetIn(), false)
+  breaker.passOn()
+  t.equal(isLetIn(), true, 'and the one behind it')
+  t.equal(isLetIn(), false)
+})

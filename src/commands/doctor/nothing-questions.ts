@@ -42,8 +42,10 @@ function tellOfNothing({ status, body }: Heard, answers: Answers): void {
   const state = at(data, 'status')
   if (status !== 200) answers.tell('nothing-live', status, ['404', '400', '409', '500'])
   else if (data === null || data === undefined) answers.tell('nothing-live', 'null')
-  else if (typeof state === 'string' && isOver(state))
-    answers.open.set('nothing-live', 'it shows a livestream that is over')
   else if (typeof data === 'object' && Object.keys(data).length === 0) answers.tell('nothing-live', 'empty')
-  else answers.open.set('nothing-live', 'it is a success with something else in it')
+  else {
+    const isPast = typeof state === 'string' && isOver(state)
+    const shown = isPast ? 'it shows a livestream that is over' : 'it is a success with something else in it'
+    answers.open.set('nothing-live', shown)
+  }
 }
