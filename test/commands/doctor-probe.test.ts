@@ -115,3 +115,27 @@ t.test(
     t.ok(simulator.livestreams().every(({ sessions }) => sessions.every(({ stopped_time }) => stopped_time !== null)))
   }
 )
+
+t.test(
+  'an answer that is neither a livestream nor nothing is told as what it is, and nothing is left running',
+  async t => {
+    for (const [data, why] of [
+      [{ odd: true }, /something else in it/],
+      [{ id: 'a1', status: 'IDLE' }, /a livestream that is over/]
+    ] as const) {
+      const world = fastWorld()
+      const simulator = await createSimulator({ ...usual, now: world.clock.now })
+      t.teardown(() => simulator.close())
+      const probeMeeting = simulator.addMeeting().id
+      const match = { method: 'GET', path: `/meetings/${probeMeeting}/active-livestream` }
+      simulator.failNext([{ match }, { match, status: 200, body: { success: true, data } }])
+      const env = { ...environmentOf(simulator), DATABASE_URL: `sqlite:${join(t.testdir(), 'odd.db')}` }
+      const { stdout } = await doctorIn(world, env, { probeMeeting, yes: true, json: true })
+      t.match(
+        JSON.parse(stdout).open?.filter(({ question }: { question: string }) => question === 'nothing-live'),
+        [{ why }]
+      )
+      t.ok(simulator.livestreams().every(({ sessions }) => sessions.every(({ stopped_time }) => stopped_time !== null)))
+    }
+  }
+)

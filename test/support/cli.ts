@@ -91,7 +91,9 @@ export async function runProcess(t: TestContext, args: string[], env: Environmen
 }
 
 export function startNode(t: TestContext, args: string[], env: Environment): Running {
-  const surroundings = { ...inherited(/^PATH$/), NODE_COMPILE_CACHE: resolve('.tap/compiled') }
+  // A process whose coverage is measured must compile for itself (`run.ts`).
+  const cache = env.NODE_OPTIONS === undefined ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
+  const surroundings = { ...inherited(/^PATH$/), ...cache }
   const child = spawn(process.execPath, args, { env: { ...surroundings, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''

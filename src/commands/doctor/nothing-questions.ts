@@ -36,6 +36,8 @@ export async function askOfNothing({ asker, runs }: Questions, answers: Answers)
     await get(`${size} livestreams in a page`, `${path`/livestreams`}?page_no=1&per_page=${size}`)
 }
 
+const isPast = (state: unknown): boolean => typeof state === 'string' && isOver(state)
+
 /** The switch has names for what can be imitated. */
 function tellOfNothing({ status, body }: Heard, answers: Answers): void {
   const data = at(body, 'data')
@@ -43,9 +45,9 @@ function tellOfNothing({ status, body }: Heard, answers: Answers): void {
   if (status !== 200) answers.tell('nothing-live', status, ['404', '400', '409', '500'])
   else if (data === null || data === undefined) answers.tell('nothing-live', 'null')
   else if (typeof data === 'object' && Object.keys(data).length === 0) answers.tell('nothing-live', 'empty')
-  else {
-    const isPast = typeof state === 'string' && isOver(state)
-    const shown = isPast ? 'it shows a livestream that is over' : 'it is a success with something else in it'
-    answers.open.set('nothing-live', shown)
-  }
+  else
+    answers.open.set(
+      'nothing-live',
+      isPast(state) ? 'it shows a livestream that is over' : 'it is a success with something else in it'
+    )
 }
