@@ -159,3 +159,21 @@ for (const kind of ['start', 'stop'] as const) {
     t.equal((await events()).length, 1)
   })
 }
+
+t.test(
+  'a look that cannot tell the new run from the one before settles nothing, and counts for no later one',
+  async t => {
+    const { settle, sent, clock, vendor, operations } = await settling(t)
+    const start = await sent('start')
+    clock.advance(deadlineMs)
+    t.equal(await settle(start), false)
+    vendor.started = 'unclear'
+    clock.advance(5_000)
+    t.equal(await settle(start), false)
+    vendor.started = null
+    t.equal(await settle(start), false, 'the first look that counts')
+    clock.advance(5_000)
+    t.equal(await settle(start), true)
+    t.equal((await operations.find(start.id))?.state, 'failed')
+  }
+)

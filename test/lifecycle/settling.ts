@@ -25,7 +25,7 @@ export const meetingId = 'm1'
 export interface Vendor {
   trouble: Error | null
   /** Of a start whose answer was lost. */
-  started: LivestreamWithKey | null
+  started: LivestreamWithKey | 'unclear' | null
   active: LivestreamWithKey | null
   /** The answer to a stop: something was stopped. */
   stops: boolean
