@@ -41,6 +41,8 @@ export interface GatewayOptions {
   upstreams?: Upstreams
   /** How long the record of a mutation may take to be written, where nobody waits for an answer within a second (a test). */
   writeWithinMs?: number
+  /** Opens the store in another way than with threads of its own (a test). */
+  open?(file: string): Promise<Store>
 }
 
 /** Changes made by other processes (a revoked key) act within this time. */
@@ -60,7 +62,8 @@ export async function startGateway({
   clock = systemClock,
   upstreamCa,
   upstreams: others = new Map(),
-  writeWithinMs
+  writeWithinMs,
+  open = openStore
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   const lock = await takeServeLock(storeFile, shutdownMs, () => {
@@ -71,7 +74,7 @@ export async function startGateway({
     while (opened.length > 0) await opened.pop()?.()
   }
   try {
-    const store = await openStore(storeFile)
+    const store = await open(storeFile)
     opened.push(() => store.close())
     const onKey = (publicKey: string): void =>
       logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { type ApiKey, digestKey, isUsable, parseKey } from '../domain/api-key.ts'
+import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '../domain/failures.ts'
 import type { Directory } from '../store/directory.ts'
@@ -58,7 +59,7 @@ export function keyGuard(deps: KnownCallers): (request: FastifyRequest, reply: F
 
 /** Remembers fingerprints: a key is shown again and again, a wrong one too, and making one costs more than all other looks at it. */
 export function remembered(fingerprint: (digest: string) => string): (digest: string) => string {
-  const known = new LRUCache<string, string>({ max: 10_000 })
+  const known = new LRUCache<string, string>(upTo(10_000))
   return digest => {
     const made = known.get(digest) ?? fingerprint(digest)
     known.set(digest, made)

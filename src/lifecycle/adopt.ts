@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { toAuditEvent } from '../audit/ocsf.ts'
 import { inEvents } from '../domain/audit-event.ts'
+import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import { UpstreamRefused } from '../domain/failures.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
@@ -44,8 +45,8 @@ const urgentLooks = { count: 10, withinMs: 10_000 }
 
 export function adopter(deps: AdoptDeps): Adopt {
   const { upstreams, meetings, directory, auditEvents, observe, clock, deadline } = deps
-  const missing = new LRUCache<string, number>({ max: 10_000 })
-  const urgent = new LRUCache<string, number[]>({ max: 10_000 })
+  const missing = new LRUCache<string, number>(upTo(10_000))
+  const urgent = new LRUCache<string, number[]>(upTo(10_000))
 
   const ownOf = (tenantId: string): string[] =>
     [...upstreams].filter(([, { dedicatedTo }]) => dedicatedTo === tenantId).map(([name]) => name)

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Livestream, LivestreamSession } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
@@ -56,11 +57,11 @@ const maxMeetings = 10_000
 export class EndingRuns {
   readonly #deps: EndingRunsDeps
   readonly #stops = new LRUCache<string, ConfirmedStop>({
-    max: maxMeetings,
+    ...upTo(maxMeetings),
     dispose: ({ followUp }) => clearTimeout(followUp ?? undefined)
   })
   /** Stops that may have reached the vendor and that nobody has confirmed: when they went out. */
-  readonly #unconfirmed = new LRUCache<string, number>({ max: maxMeetings })
+  readonly #unconfirmed = new LRUCache<string, number>(upTo(maxMeetings))
 
   constructor(deps: EndingRunsDeps) {
     this.#deps = deps

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import { type Failure, type Outcome, UpstreamMalformed } from '../domain/failures.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
@@ -11,7 +12,7 @@ const remembered = 20_000
  */
 export class KnownMeetings {
   readonly #livestreams: Pick<Livestreams, 'meetingOf'>
-  readonly #meetings = new LRUCache<string, string>({ max: remembered })
+  readonly #meetings = new LRUCache<string, string>(upTo(remembered))
 
   constructor(livestreams: Pick<Livestreams, 'meetingOf'>) {
     this.#livestreams = livestreams

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { MeetingNotFound, UpstreamRefused } from '../domain/failures.ts'
@@ -59,7 +60,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   const { deadline, bounded, changes, readTtlMs } = deps
   const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, bounded, clock })
   /** As meetings were written down last, and when, on the monotonic clock. */
-  const kept = new LRUCache<string, { text: string; onMs: number }>({ max: 10_000 })
+  const kept = new LRUCache<string, { text: string; onMs: number }>(upTo(10_000))
 
   /** Asks the vendor, and keeps behind the answer what it said; also that it has no such meeting, so that lists don't ask on. */
   async function look({ id, tenantId, upstream }: OwnedMeeting, signal: AbortSignal): Promise<Meeting | null> {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import { isVendorId } from '../domain/id.ts'
 import type { LivestreamSession } from '../domain/livestream.ts'
@@ -21,7 +22,7 @@ export interface ObserveRunsDeps {
 export type ObserveRuns = (owner: LivestreamOwner, runs: LivestreamSession[]) => Promise<void>
 
 export function runsObserver({ engine, sessions, log, clock }: ObserveRunsDeps): ObserveRuns {
-  const kept = new LRUCache<string, string>({ max: 20_000, ttl: 60_000 })
+  const kept = new LRUCache<string, string>({ ...upTo(20_000), ttl: 60_000 })
 
   async function keep(owner: LivestreamOwner, runs: LivestreamSession[]): Promise<void> {
     // No tenant id has a slash.

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import { Failure, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamTooLate } from '../domain/failures.ts'
 import type { Bounded } from './deadline.ts'
@@ -67,8 +68,7 @@ const staleMs = { inTrouble: 60_000, notAsked: 300_000 }
 export class Changes {
   #last = 0
   // More than any cache of answers has entries, so that a change is not forgotten before what it outdates.
-  // By size, so that it takes memory as they come; by `max` it would take all of it at the start.
-  readonly #bySubject = new LRUCache<string, number>({ maxSize: 100_000, sizeCalculation: () => 1 })
+  readonly #bySubject = new LRUCache<string, number>(upTo(100_000))
 
   /** From now on answers of before are outdated. */
   note(subject: string): void {
@@ -102,7 +102,7 @@ export class SharedReads<T> {
     this.#changes = changes
     this.#bounded = bounded
     this.#clock = clock
-    this.#entries = new LRUCache({ maxSize: maxEntries, sizeCalculation: () => 1 })
+    this.#entries = new LRUCache(upTo(maxEntries))
   }
 
   /** What is fresh, without asking anybody. */

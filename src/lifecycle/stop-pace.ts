@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 
@@ -20,8 +21,8 @@ const maxMeetings = 10_000
  */
 export class StopPace {
   readonly #clock: Pick<Clock, 'monotonic'>
-  readonly #attempts = new LRUCache<string, Attempts>({ max: maxMeetings })
-  readonly #startedAtMs = new LRUCache<string, number>({ max: maxMeetings })
+  readonly #attempts = new LRUCache<string, Attempts>(upTo(maxMeetings))
+  readonly #startedAtMs = new LRUCache<string, number>(upTo(maxMeetings))
   /** When an upstream was last heard to be well. */
   readonly #heardAtMs = new Map<string, number>()
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import { isRunning } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
@@ -29,7 +30,7 @@ export interface StopRightsDeps {
 export class StopRights {
   readonly #deps: StopRightsDeps
   /** Meetings whose last stops had nothing to stop, as far as is known. */
-  readonly #fruitless = new LRUCache<string, { times: number; lastAtMs: number }>({ max: maxRemembered })
+  readonly #fruitless = new LRUCache<string, { times: number; lastAtMs: number }>(upTo(maxRemembered))
   readonly #loops: WearingOff
   readonly #failing: WearingOff
   /** Stops with all rights that are under way, by tenant and upstream. */
@@ -118,7 +119,7 @@ function keyOf({ tenantId, upstream }: OwnedMeeting): string {
 /** Counts by key that wear off evenly, by `perMinute` each minute. */
 class WearingOff {
   readonly #clock: Pick<Clock, 'monotonic'>
-  readonly #counts = new LRUCache<string, { count: number; atMs: number }>({ max: maxRemembered })
+  readonly #counts = new LRUCache<string, { count: number; atMs: number }>(upTo(maxRemembered))
 
   constructor(clock: Pick<Clock, 'monotonic'>) {
     this.#clock = clock

@@ -1,5 +1,6 @@
 import { sql as raw } from 'kysely'
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import { type Clock, systemClock } from '../domain/clock.ts'
 import { likelySpelling } from '../domain/id.ts'
 import {
@@ -59,7 +60,7 @@ const running = livestreamStatuses.filter(isRunning)
  */
 export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock) {
   /** By id, on the monotonic clock: when this process has seen it, or what it became, last. */
-  const seen = new LRUCache<string, number>({ max: maxSeen })
+  const seen = new LRUCache<string, number>(upTo(maxSeen))
   const opened = { atMs: clock.now(), onMs: clock.monotonic() }
   const owned = (tenantId: string) =>
     sql.selectFrom('livestreams').where('tenant_id', '=', tenantId).where('released_at', 'is', null)

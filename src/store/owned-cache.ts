@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
 import { likelySpelling } from '../domain/id.ts'
 
 interface Sources<Thing> {
@@ -18,8 +19,7 @@ export class OwnedCache<Thing extends { readonly tenantId: string }> {
 
   constructor({ find, maxIds }: Sources<Thing>) {
     this.#find = find
-    // A bound by size takes memory as ids come; one by `max` takes all of it at the start.
-    this.#owned = new LRUCache({ maxSize: maxIds, sizeCalculation: () => 1 })
+    this.#owned = new LRUCache(upTo(maxIds))
   }
 
   async find(tenantId: string, id: string): Promise<Thing | null> {

@@ -96,7 +96,7 @@ async function mutation(): Promise<void> {
   const config = { writeLimit: plenty, readLimit: plenty }
   await scene(onDisk =>
     scene(async inMemory => {
-      const worlds = [await gateway(onDisk, { config }), await gateway(inMemory, { config })] as const
+      const worlds = [await gateway(onDisk, { config, threads: true }), await gateway(inMemory, { config, threads: true })] as const
       const took = worlds.map((): number[] => [])
       const create = async ({ asAcme }: World): Promise<number> => {
         const startedAtMs = performance.now()
@@ -125,7 +125,7 @@ async function slowDisk(): Promise<void> {
     const slow = slowFsync(context.folder, fsyncMs)
     if (slow === null) return console.log('slow disk: SKIPPED, there is no gcc to make fsync slow with')
     // A gateway in this process fills the store; then the slow one takes over, in a process of its own.
-    const { simulator, meeting, storeFile, withKey, asAcme, close } = await gateway(context)
+    const { simulator, meeting, storeFile, withKey, asAcme, close } = await gateway(context, { threads: true })
     const { key } = await withKey('acme', ['livestreams:start', 'livestreams:read', 'meetings:read', 'meetings:write'])
     await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
     await close()

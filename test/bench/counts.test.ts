@@ -16,7 +16,7 @@ interface Cost {
 /** What work costs in things that can be counted: they are the same on every machine. */
 async function costs(t: Test, options: WorldOptions) {
   const store = countStoreCalls(t)
-  const world = await gateway(t, { config: { auditReads: 'rollup', readTtlMs: 600_000, ...options.config } })
+  const world = await gateway(t, { threads: true, config: { auditReads: 'rollup', readTtlMs: 600_000, ...options.config } })
   // An owner would see the stream key, and each such read is an event of its own.
   const { call } = await world.withKey('acme', [...presets.operator])
   const cost = async (work: () => Promise<unknown>): Promise<Cost> => {
@@ -131,6 +131,7 @@ t.test('many starts at once share their commits', async t => {
 t.test('what a read leaves to the garbage collector', async t => {
   const readLimit = { calls: 1_000_000, seconds: 1, burst: 1_000_000 }
   const { app, meeting, withKey } = await gateway(t, {
+    threads: true,
     config: { auditReads: 'rollup', readTtlMs: 600_000, readLimit }
   })
   const { key } = await withKey('acme', [...presets.operator])

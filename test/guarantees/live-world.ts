@@ -10,7 +10,7 @@ export interface LiveWorld extends World {
 
 /** A gateway with five live meetings of acme. */
 export function liveWorld(t: TestContext): Promise<LiveWorld> {
-  return madeLive(options => gateway(t, options))
+  return madeLive(options => gateway(t, { threads: true, ...options }))
 }
 
 /** The same, and the test decides when the vendor hears of something. */

@@ -92,12 +92,11 @@ t.test('a stop in upper case stops, and under an idempotency key it is the same 
 
 t.test('reads of both spellings share one answer', async t => {
   const [id = ''] = await makeMeetings(store, simulator, 'acme', 1)
-  const before = upstream().length
   await asAcme('GET', `/v2/meetings/${id}`)
   const shared = await asAcme('GET', `/v2/meetings/${id.toUpperCase()}`)
   t.match(shared.headers['cache-status'], /hit/)
   t.equal(shared.json().data?.id, id)
-  t.equal(upstream().length, before + 1)
+  t.equal(upstream().filter(call => call.includes(id)).length, 1)
 })
 
 t.test('what is no UUID is another id in another case, and what is not yours is missing in any', async t => {

@@ -38,10 +38,15 @@ t.test('it stops what runs, and an idempotency key means the same request with i
   const { id } = (await asAcme('POST', '/v2/meetings/')).json().data
   t.equal((await asAcme('POST', `/v2/meetings/${id}/livestreams/`)).statusCode, 201)
   const [headers, before] = [freshKey(), upstream().length]
+  // The stops of before are looked after meanwhile.
+  const sent = () =>
+    upstream()
+      .slice(before)
+      .filter(call => call.includes(id))
   const stop = `/v2/meetings/${id}/active-livestream/stop`
   const first = await asAcme('POST', `${stop}/`, undefined, headers)
   t.equal(first.statusCode, 200)
-  t.strictSame(upstream().slice(before), [`POST ${stop}`])
+  t.strictSame(sent(), [`POST ${stop}`])
   t.notOk(simulator.livestreams().some(one => one.meeting_id === id && one.status === 'LIVE'))
   for (const path of [stop, `${mounted(stop)}/`]) {
     const again = await asAcme('POST', path, undefined, headers)
@@ -62,7 +67,7 @@ t.test('the query behind it stays as it is, and a whole address will do', async 
 })
 
 t.test('two slashes, or one in disguise, are another address', async t => {
-  const before = upstream().length
+  const { asAcme, meeting, upstream } = await gateway(inMemory(t))
   const list = '/v2/meetings'
   const one = `${list}/${meeting}`
   for (const path of [`${list}//`, `${list}%2F`, `${list}%2f/`, `${list}/%2F`, `${one}//`, `${one}/%2F`, `${one}%2F`])
@@ -73,7 +78,7 @@ t.test('two slashes, or one in disguise, are another address', async t => {
   const stop = `${one}/active-livestream/stop`
   for (const path of [`${stop}//`, `${stop}%2F`, `${stop}/%2f`, `${stop}/?/`, `${stop}/./`])
     t.ok((await asAcme('POST', path)).statusCode >= 400, path)
-  t.equal(upstream().length, before, 'the vendor hears of none')
+  t.strictSame(upstream(), [], 'the vendor hears of none')
   const none = await asAcme('GET', '/v2/')
   t.equal(withoutRequestId(await asAcme('GET', '/v2')), withoutRequestId(none))
 })

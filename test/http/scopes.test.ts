@@ -43,6 +43,8 @@ const needed: Record<string, Scope> = {
   getUsage: 'livestreams:read'
 }
 
+const isStop = (scope: Scope): number => Number(scope === 'livestreams:stop')
+
 t.test('each operation can be done with its scope and with no other', async t => {
   const { app, asAcme, withKey, meeting, upstream, simulator } = await gateway(t)
   const routes = documentedRoutes(app)
@@ -63,7 +65,8 @@ t.test('each operation can be done with its scope and with no other', async t =>
     ['muteParticipants', 'muteAllParticipants', 'kickParticipants', 'kickAllParticipants'].indexOf(operationId)
   // Who was kicked cannot be muted, and what was stopped has no session.
   guarded.sort((a, b) => changes(a) - changes(b))
-  for (const scope of scopes) {
+  // A stop is looked after by itself some seconds later: it comes last, since each call at the vendor is counted.
+  for (const scope of scopes.toSorted((a, b) => isStop(a) - isStop(b))) {
     const { call } = await withKey('acme', [scope])
     const { call: callOthers } = await withKey(
       'acme',

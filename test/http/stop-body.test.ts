@@ -154,16 +154,18 @@ t.test('two stops in a row on one connection, each with a body', async t => {
 })
 
 t.test('under an idempotency key the body is no part of the request', async t => {
-  const { path } = await live()
+  const { id, path } = await live()
   const headers = freshKey()
+  // The stops of before are looked after meanwhile.
+  const stops = () => upstream().filter(call => call.startsWith('POST') && call.includes(id)).length
   t.equal((await asAcme('POST', path, undefined, headers)).statusCode, 200)
-  const before = upstream().length
+  const before = stops()
   for (const [type, body] of bodies) {
     const typed = { ...headers, ...(type ? { 'content-type': type } : {}) }
     const again = await asAcme('POST', path, body, typed)
     t.strictSame([again.statusCode, again.headers['idempotency-replayed']], [200, 'true'], `${type} ${body.length}`)
   }
-  t.equal(upstream().length, before)
+  t.equal(stops(), before)
 })
 
 t.test('all other routes stay closed, and a stop that is refused reads no more than one that is not', async t => {

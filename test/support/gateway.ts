@@ -71,6 +71,8 @@ export interface WorldOptions {
   slowDisk?: boolean
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
   before?(store: Store, simulator: Simulator): Promise<void>
+  /** The store has threads of its own, as in production: for a test that is about them, or about its disk. They cost more than the rest of most gateways. */
+  threads?: boolean
   /** The test harms the store or its log for good: at its end nothing is asked of them. */
   damaged?: boolean
 }
@@ -113,7 +115,8 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     logger: makeLogger(config.logLevel, destination),
     ...(options.unmoved && { upstreams: new Map([['default', unmovedUpstream(config)]]) }),
     ...(options.clock !== undefined && { clock: options.clock }),
-    ...(options.slowDisk && { writeWithinMs: 60_000 })
+    ...(options.slowDisk && { writeWithinMs: 60_000 }),
+    ...(!options.threads && { open: openStoreHere })
   })
   const tenantKeys = { "acme's key": secretOf(acme), "globex's key": secretOf(globex) }
   if (!options.damaged) opened.push(() => checkAuditLog(store, { ...tenantKeys, ...secretsOf(simulator) }))

@@ -7,10 +7,11 @@ import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { uncovered } from './coverage.ts'
+import { writeGroups } from './groups.ts'
 
 const tap = 'node_modules/tap/dist/esm/run.mjs'
 const readyMadeBuild = 'node_modules/@tapjs/test/test-built/dist/esm/index.js'
-const light = import.meta.resolve('./light-coverage.ts')
+const light = import.meta.resolve('./light-tap.ts')
 const args = process.argv.slice(2)
 const everything = args.every(arg => arg.startsWith('-') && arg !== '--disable-coverage')
 
@@ -29,7 +30,9 @@ const reports = everything
 // What one process has compiled is kept for the next ones: a quarter of what most test files cost. Not where coverage is measured:
 // of a function that comes from the cache it does not tell exactly what has run.
 const cache = reports.includes('--disable-coverage') ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
-const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...args], {
+// All in one process would be quicker still, but not see what one file leaves behind for the next.
+const files = args.every(arg => arg.startsWith('-')) ? writeGroups() : []
+const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...args, ...files], {
   stdio: ['inherit', 'pipe', 'inherit'],
   env: {
     ...process.env,

@@ -1,12 +1,11 @@
 /**
- * Loaded into every process of a run (`run.ts`), before tap's own loader: what that would look at for nothing costs half a second
- * for each process and each thread.
+ * Loaded into every process of a run (`run.ts`), before tap itself: takes out of it what costs much and nobody here needs.
  */
-import { syncBuiltinESMExports } from 'node:module'
+import { registerHooks, syncBuiltinESMExports } from 'node:module'
 import { resolve } from 'node:path'
 import threads, { type WorkerOptions } from 'node:worker_threads'
 
-// The loader notes the lines and the source maps of every file but these; of dependencies nobody wants to know. `@tapjs/mock` stays:
+// Tap's loader notes the lines and the source maps of every file but these; of dependencies nobody wants to know. `@tapjs/mock` stays:
 // it is what tap loads first, and with the first file that is noted the coverage begins.
 const ignored = /^(node|tapmock):|[\\/](\.tap|tap-snapshots|node_modules[\\/](?!@tapjs[\\/]mock[\\/]))/
 process.env._TAPJS_PROCESSINFO_EXCLUDE_ = String(ignored)
@@ -21,3 +20,9 @@ threads.Worker = class extends threads.Worker {
   }
 }
 syncBuiltinESMExports()
+
+const lightDomain = { url: import.meta.resolve('./light-domain.ts'), format: 'module-typescript', shortCircuit: true }
+
+registerHooks({
+  resolve: (specifier, context, next) => (specifier === 'async-hook-domain' ? lightDomain : next(specifier, context))
+})
