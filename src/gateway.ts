@@ -141,6 +141,7 @@ export async function startGateway({
     })
     opened.push(() => openOperations.close())
     for (const operation of left) openOperations.add(operation)
+    await broadcasts.recall()
     const app = await buildApp({
       ...given,
       health: {

@@ -83,7 +83,7 @@ export function services({
     settleMs,
     ...recording
   })
-  const { recorded, openOperations, switches, endingRuns } = broadcasts
+  const { recorded, openOperations, switches, endingRuns, knownMeetings } = broadcasts
   const acting = { upstreams, engine, livestreams, directory, recorded, log, settleMs }
 
   return {
@@ -101,7 +101,7 @@ export function services({
     start: broadcasts.start,
     stop: broadcasts.stop,
     livestreams: tenantLivestreams({ ...acting, ...reading, observe, observeRuns, isComing: coming, endingRuns }),
-    runs: tenantRuns({ ...acting, ...reading, observe, observeRuns, endingRuns }),
+    runs: tenantRuns({ ...acting, ...reading, observe, observeRuns, endingRuns, knownMeetings }),
     stage: tenantStage({ ...acting, ...reading, sessions }),
     analytics: tenantAnalytics({ ...acting, ...reading, rows: analyticsIn(store), sessions, observe }),
     livestreamChanges: livestreamChanges({

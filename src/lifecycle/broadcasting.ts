@@ -16,6 +16,7 @@ import { KnownMeetings } from './known-meetings.ts'
 import { MeetingQueue } from './meeting-queue.ts'
 import type { Observe } from './observe.ts'
 import { OpenOperations } from './open-operations.ts'
+import { recall } from './recall.ts'
 import { type Recorded, recorder } from './recorded.ts'
 import type { Repairs } from './repairs.ts'
 import { sendStart } from './send-start.ts'
@@ -62,10 +63,13 @@ export interface Broadcasting {
   stop: Stop
   reads: ActiveReads
   endingRuns: EndingRuns
+  knownMeetings: KnownMeetings
   recorded: Recorded
   openOperations: OpenOperations
   /** The livestreams' queue, for enabling and disabling. */
   switches: MeetingQueue<never, never>
+  /** Before the first call: remembers what an earlier process did a moment ago. @throws what the store throws */
+  recall(): Promise<void>
   /** Waits until nothing is under way, whoever has hung up. */
   idle(): Promise<unknown>
 }
@@ -139,9 +143,11 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     stop: stop({ ...acting, send }),
     reads,
     endingRuns,
+    knownMeetings,
     recorded,
     openOperations,
     switches,
+    recall: () => recall({ ...acting, operations: deps.operations }),
     idle: () => Promise.all([queue.idle(), switches.idle()])
   }
 }

@@ -69,16 +69,21 @@ export class EndingRuns {
 
   /** The vendor has confirmed a stop. @param dateMs its clock when it did, as far as it said */
   stopped(meeting: OwnedMeeting, dateMs: number | null): void {
-    const before = this.#stops.get(meeting.id)
-    const stop: ConfirmedStop = {
-      ...{ meeting, atMs: this.#deps.clock.monotonic(), dateMs: this.#believed(meeting, dateMs), look: null },
-      // A run that was stopped before and goes on is known by its session.
-      sessionId: before?.sessionId ?? null,
-      ...{ followUp: null, isTold: false }
-    }
+    // A run that was stopped before and goes on is known by its session.
+    const sessionId = this.#stops.get(meeting.id)?.sessionId ?? null
     this.#unconfirmed.delete(meeting.id)
-    this.#stops.set(meeting.id, stop)
-    this.#follow(stop, followAfterMs)
+    this.#remember({ meeting, atMs: this.#deps.clock.monotonic(), dateMs: this.#believed(meeting, dateMs), sessionId })
+  }
+
+  /** An earlier process has heard that the vendor confirmed a stop. @param dateMs the vendor's clock when it went out, at the latest */
+  recall(meeting: OwnedMeeting, { agoMs, dateMs }: { agoMs: number; dateMs: number | null }): void {
+    this.#remember({ meeting, atMs: this.#deps.clock.monotonic() - agoMs, dateMs, sessionId: null })
+  }
+
+  #remember(seen: Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId'>): void {
+    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isTold: false }
+    this.#stops.set(stop.meeting.id, stop)
+    this.#follow(stop, followAfterMs - this.#ageMs(stop))
   }
 
   /** A stop went out, and its answer does not say whether it was executed. */

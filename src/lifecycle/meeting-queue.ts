@@ -1,7 +1,8 @@
 import { Failure, StartUnsettled, StopUnderWay, UpstreamUnreachable } from '../domain/failures.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
 
-/** So many stops wait for the next one of their meeting, and so many in all; a stop that none waits for is never refused. */
-const mostWaiting = { ofMeeting: 64, ofAll: 2_000 }
+/** So many stops wait for the next one of their meeting, of one tenant, and in all; a stop that none waits for is never refused. */
+const mostWaiting = { ofMeeting: 64, ofTenant: 1_000, ofAll: 2_000 }
 
 /** A call whose turn in its meeting has come. */
 export interface Turn {
@@ -51,6 +52,7 @@ type Entry<Started, Stopped> = StartEntry<Started> | StopEntry<Stopped> | { kind
 export class MeetingQueue<Started, Stopped> {
   readonly #queues = new Map<string, Entry<Started, Stopped>[]>()
   #joined = 0
+  readonly #joinedOf = new Map<string, number>()
 
   /**
    * Joins or leads; `led` says which. When the attempt that was joined sent nothing, the next in the queue leads, unless it has
@@ -83,7 +85,10 @@ export class MeetingQueue<Started, Stopped> {
    * The same for stops: one whose leader was not allowed to any more is still to be sent.
    * @throws StopUnderWay when too many wait for the one that is to be sent next
    */
-  async stop(meetingId: string, lead: (turn: StopTurn) => Promise<Stopped>): Promise<Led<Stopped>> {
+  async stop(
+    { id: meetingId, tenantId }: Pick<OwnedMeeting, 'id' | 'tenantId'>,
+    lead: (turn: StopTurn) => Promise<Stopped>
+  ): Promise<Led<Stopped>> {
     for (let waited = false; ; waited = true) {
       const last = this.#lastOf(meetingId)
       if (last?.kind !== 'stop' || last.hasDeparted) {
@@ -104,7 +109,7 @@ export class MeetingQueue<Started, Stopped> {
         return { result: await result, led: true }
       }
       try {
-        return { result: await this.#join(last), led: false }
+        return { result: await this.#join(last, tenantId), led: false }
       } catch (error) {
         if (!isItsOwn(error)) throw error
         await last.ended
@@ -128,16 +133,22 @@ export class MeetingQueue<Started, Stopped> {
     return this.#queues.get(meetingId)?.at(-1)
   }
 
-  async #join(stop: StopEntry<Stopped>): Promise<Stopped> {
-    if (stop.joined >= mostWaiting.ofMeeting || this.#joined >= mostWaiting.ofAll) {
+  async #join(stop: StopEntry<Stopped>, tenantId: string): Promise<Stopped> {
+    const ofTenant = this.#joinedOf.get(tenantId) ?? 0
+    const isFull = stop.joined >= mostWaiting.ofMeeting || ofTenant >= mostWaiting.ofTenant
+    if (isFull || this.#joined >= mostWaiting.ofAll) {
       throw new StopUnderWay({ outcome: 'unknown', retryAfterSeconds: 1 })
     }
     stop.joined += 1
     this.#joined += 1
+    this.#joinedOf.set(tenantId, ofTenant + 1)
     try {
       return await stop.result
     } finally {
       this.#joined -= 1
+      const left = (this.#joinedOf.get(tenantId) ?? 1) - 1
+      if (left > 0) this.#joinedOf.set(tenantId, left)
+      else this.#joinedOf.delete(tenantId)
     }
   }
 

@@ -15,6 +15,7 @@ import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams
 import { providerOf } from './active.ts'
 import type { Bounded } from './deadline.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import type { KnownMeetings } from './known-meetings.ts'
 import { ofOwner, subjectOf } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
@@ -27,6 +28,7 @@ export interface RunsDeps {
   observe: Observe
   observeRuns: ObserveRuns
   endingRuns: Pick<EndingRuns, 'showEnding'>
+  knownMeetings: Pick<KnownMeetings, 'has'>
   clock: Clock
   bounded: Bounded
   changes: Changes
@@ -46,7 +48,7 @@ export interface TenantRuns {
 }
 
 export function tenantRuns(deps: RunsDeps): TenantRuns {
-  const { upstreams, livestreams, directory, observe, observeRuns, endingRuns } = deps
+  const { upstreams, livestreams, directory, observe, observeRuns, endingRuns, knownMeetings } = deps
   const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, bounded: deps.bounded, clock: deps.clock }
   const active = new SharedReads<ActiveRun | null>(shared)
   const single = new SharedReads<LivestreamSession | null>(shared)
@@ -77,6 +79,8 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     const found =
       (await provider.findOfMeeting(meetingId, page, signal)) ?? (await lastSeen(provider, meeting, page, signal))
     if (found === null) return null
+    // Throws when it is known as another meeting's.
+    await knownMeetings.has(meeting, found.livestream.id)
     const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
     await observe(owner, found.livestream)
     await observeRuns(owner, found.sessions)

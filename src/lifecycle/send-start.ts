@@ -123,7 +123,10 @@ export function sendStart(deps: SendStartDeps): SendStart {
       if (isSecond) upstreamOf(upstreams, meeting, 'mutation').habits.noteSecondStartRefused()
       return livestream !== null && !isEnding ? { livestream, isNew: false, refused: refusal } : { refusal, sight }
     } catch (error) {
-      return { error: error instanceof Failure ? withOutcome(error, 'failed') : error, nothingCame: false }
+      // The vendor has refused it: whatever is live, this start did not begin it, and its key may be used for the next try.
+      return error instanceof Failure
+        ? { error: withOutcome(error, 'failed'), nothingCame: true }
+        : { error, nothingCame: false }
     }
   }
 

@@ -97,8 +97,9 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
   }
 
   function giveUp(operation: Operation, failure: Failure): Promise<boolean> {
-    const answer = { status: failure.status, body: { error: failureBody(failure, operation.requestId) } }
-    return end(operation, { state: 'failed', answer })
+    const { status, upstreamStatus, upstreamReason: reason } = failure
+    const answer = { status, body: { error: failureBody(failure, operation.requestId) } }
+    return end(operation, { state: 'failed', answer, upstreamStatus, reason })
   }
 
   /** The last word counts: an open stop must not end what was started, or wanted, after it. */
@@ -134,9 +135,10 @@ export function meetingOf({ tenantId, upstream, meetingId }: Operation): OwnedMe
 }
 
 /** The audit event of a settling, by the gateway itself, with the ids of the call that it settles. */
-export function settledEvent(operation: Operation, { state, livestreamId, answer }: OperationEnd, nowMs: number) {
+export function settledEvent(operation: Operation, how: OperationEnd, nowMs: number) {
+  const { state, livestreamId, answer, upstreamStatus, reason: upstreamReason } = how
   const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'settling' }, livestreamId)
   const outcome = state === 'done' ? ('done' as const) : ('failed' as const)
   const status = (answer ?? operation.answer)?.status
-  return toAuditEvent(subject, { outcome, status, type: 'settled' }, nowMs)
+  return toAuditEvent(subject, { outcome, status, type: 'settled', upstreamStatus, upstreamReason }, nowMs)
 }

@@ -69,6 +69,11 @@ export class StopPace {
     this.#startedAtMs.set(id, this.#clock.monotonic())
   }
 
+  /** An earlier process has sent a start of this meeting, so long ago. */
+  recallStart({ id }: OwnedMeeting, agoMs: number): void {
+    this.#startedAtMs.set(id, this.#clock.monotonic() - agoMs)
+  }
+
   /** Whether a start of this meeting went out within that time: what it begins may not be shown yet. */
   hasStarted({ id }: OwnedMeeting, withinMs: number): boolean {
     return this.#clock.monotonic() - (this.#startedAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < withinMs

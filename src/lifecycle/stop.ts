@@ -62,7 +62,7 @@ export function stop(deps: StopDeps): Stop {
   const { send, settle, whatRuns, changed, clock, bounded } = deps
 
   return async (caller, meeting) => {
-    const { result, led } = await queue.stop(meeting.id, turn => lead(caller, meeting, turn))
+    const { result, led } = await queue.stop(meeting, turn => lead(caller, meeting, turn))
     // A stop that joined another one was told the same, and is on record too.
     if (!led) await recorded.answered(mutationOf(caller, meeting), { status: 200, data: stoppedData })
     return result

@@ -86,12 +86,11 @@ export function operationsIn({ engine, sql }: Store) {
   const startedAfter = compileOnce(({ id, meetingId }: { id: string; meetingId: string }) =>
     sql
       .selectFrom('operations')
-      .select('id')
+      .select('state')
       .where('meeting_id', '=', meetingId)
       .where('kind', '=', raw.lit('start'))
       .where('ordinal', '>', ordinalOf(id))
       .where('state', '!=', raw.lit('failed'))
-      .limit(1)
   )
 
   const end = compileOnce(({ id, state, settledAtMs, answerStatus, answer, freesKey, ...known }: EndColumns) =>
@@ -174,11 +173,29 @@ export function operationsIn({ engine, sql }: Store) {
     },
 
     /**
-     * Whether a start of this meeting was sent after this operation, and may have begun something. False when the operation has
-     * no row yet: until it has one, nothing is sent that would have to come after it (`Repairs.write`).
+     * Whether a start of this meeting was sent after this operation and is `done`, or `open` and may have begun something. Null when
+     * the operation has no row yet: until it has one, nothing is sent that would have to come after it (`Repairs.write`).
      */
-    async startedSince({ id, meetingId }: Operation): Promise<boolean> {
-      return (await engine.read(startedAfter({ id, meetingId: meetingId ?? '' }))).length > 0
+    async startSince({ id, meetingId }: Operation): Promise<'done' | 'open' | null> {
+      const later = await engine.read(startedAfter({ id, meetingId: meetingId ?? '' }))
+      if (later.length === 0) return null
+      return later.some(({ state }) => state === 'done') ? 'done' : 'open'
+    },
+
+    /**
+     * Starts that came to something, and stops that the vendor confirmed, which were settled since then; in their order. What was
+     * answered without being sent is none of them.
+     */
+    async settledSince(sinceMs: number): Promise<Operation[]> {
+      const settled = sql
+        .selectFrom('operations')
+        .selectAll()
+        .where('settled_at', '>=', sinceMs)
+        .where('state', '=', raw.lit('done'))
+        .where('ordinal', 'is not', null)
+        .where(raw<boolean>`(kind = 'start' or (kind = 'stop' and upstream_status is null))`)
+      // Sorted, since they are few: the index is that of what is settled.
+      return (await engine.read(settled.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
     },
 
     /** The last enabling or disabling of this operation's livestream that was sent later, and was not refused. */

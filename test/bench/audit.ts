@@ -96,7 +96,10 @@ async function mutation(): Promise<void> {
   const config = { writeLimit: plenty, readLimit: plenty }
   await scene(onDisk =>
     scene(async inMemory => {
-      const worlds = [await gateway(onDisk, { config, threads: true }), await gateway(inMemory, { config, threads: true })] as const
+      const worlds = [
+        await gateway(onDisk, { config, threads: true }),
+        await gateway(inMemory, { config, threads: true })
+      ] as const
       const took = worlds.map((): number[] => [])
       const create = async ({ asAcme }: World): Promise<number> => {
         const startedAtMs = performance.now()

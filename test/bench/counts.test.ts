@@ -16,7 +16,10 @@ interface Cost {
 /** What work costs in things that can be counted: they are the same on every machine. */
 async function costs(t: Test, options: WorldOptions) {
   const store = countStoreCalls(t)
-  const world = await gateway(t, { threads: true, config: { auditReads: 'rollup', readTtlMs: 600_000, ...options.config } })
+  const world = await gateway(t, {
+    threads: true,
+    config: { auditReads: 'rollup', readTtlMs: 600_000, ...options.config }
+  })
   // An owner would see the stream key, and each such read is an event of its own.
   const { call } = await world.withKey('acme', [...presets.operator])
   const cost = async (work: () => Promise<unknown>): Promise<Cost> => {

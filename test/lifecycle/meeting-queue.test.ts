@@ -58,7 +58,7 @@ t.test('idle waits for everything in the queues', async t => {
   const starting = Promise.withResolvers<string>()
   const order: string[] = []
   const start = queue.start('m', () => starting.promise)
-  const stop = queue.stop('m', async ({ waited }) => {
+  const stop = queue.stop({ id: 'm', tenantId: 'acme' }, async ({ waited }) => {
     order.push(`stopped, waited: ${waited}`)
     return 'stopped'
   })
