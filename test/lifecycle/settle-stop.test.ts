@@ -125,7 +125,10 @@ t.test("a user's stop never joins one that is being repeated: it is sent behind 
   }
   const ours = settle(await sent('stop'))
   await asked.promise
-  const theirs = queue.stop({ id: meetingId, tenantId: 'acme' }, async ({ waited }) => `sent after ${vendor.asked}, waited: ${waited}`)
+  const theirs = queue.stop(
+    { id: meetingId, tenantId: 'acme' },
+    async ({ waited }) => `sent after ${vendor.asked}, waited: ${waited}`
+  )
   answer.resolve()
   t.strictSame(await theirs, { result: `sent after active ${meetingId},stop ${meetingId}, waited: true`, led: true })
   t.equal(await ours, true)
