@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import openapiTS, { astToString, COMMENT_HEADER } from 'openapi-typescript'
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { gateway } from '../support/gateway.ts'
 import { connect, startShow } from './front-end.ts'
 
@@ -9,7 +8,7 @@ const here = (file: string): URL => new URL(file, import.meta.url)
 
 t.test('a front end with types from the document starts, watches until it is live, and stops', async t => {
   let now = Date.now()
-  const world = await gateway(inMemory(t), { simulator: { liveAfterMs: 2_000, now: () => now } })
+  const world = await gateway(t, { simulator: { liveAfterMs: 2_000, now: () => now } })
   const { key } = await world.withKey('acme', ['livestreams:read', 'livestreams:start', 'livestreams:stop'])
   const livegate = connect(world.url, key)
   const started = await startShow(livegate, world.meeting)
@@ -36,7 +35,7 @@ t.test('a front end with types from the document starts, watches until it is liv
 })
 
 t.test('what the document does not have is refused by the compiler', async t => {
-  const { url, meeting, withKey } = await gateway(inMemory(t))
+  const { url, meeting, withKey } = await gateway(t)
   const livegate = connect(url, (await withKey('acme', ['livestreams:start', 'meetings:read'])).key)
   const path = { params: { path: { meeting_id: meeting } } }
   // @ts-expect-error no such address

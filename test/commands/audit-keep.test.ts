@@ -132,7 +132,7 @@ t.test('another key signs from now on; the log is proved by the new one, and by 
 })
 
 t.test('beside a running gateway both work, and it goes on signing with the new key', async t => {
-  const world = await gateway(t, { before: store => threeDays(store, t.testdirName) })
+  const world = await gateway(t, { before: (store, _simulator, folder) => threeDays(store, folder) })
   const { asAcme, storeFile, close, logs } = world
   const { json } = commandLine(t, { DATABASE_URL: `sqlite:${storeFile}` })
   t.match(await json('audit', 'prune', '--before', '2020-01-04'), { removed: 72 })

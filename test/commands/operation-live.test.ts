@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { commandLine } from '../support/cli.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
@@ -8,7 +7,7 @@ import { gateway } from '../support/gateway.ts'
 t.test(
   'beside a gateway: the meeting is free at once, and its key is answered that a person has settled it',
   async t => {
-    const { asAcme, meeting, simulator, storeFile } = await gateway(inMemory(t), { clock: manualClock() })
+    const { asAcme, meeting, simulator, storeFile } = await gateway(t, { clock: manualClock() })
     const { run, json } = commandLine(t, { DATABASE_URL: `sqlite:${storeFile}` })
     const path = `/v2/meetings/${meeting}/livestreams`
     const start = (key?: string) => asAcme('POST', path, {}, key === undefined ? {} : { 'idempotency-key': key })
@@ -31,7 +30,7 @@ t.test(
 )
 
 t.test('of what can never be found out the caller hears that a person has settled it', async t => {
-  const { asAcme, simulator, storeFile } = await gateway(inMemory(t))
+  const { asAcme, simulator, storeFile } = await gateway(t)
   const { json } = commandLine(t, { DATABASE_URL: `sqlite:${storeFile}` })
   const key = { 'idempotency-key': randomUUID() }
   simulator.failNext({ match: { method: 'POST' }, hangUp: true })

@@ -1,7 +1,6 @@
 import t from 'tap'
 import Schema from 'typebox/schema'
 import { notHonoured, notOffered, notThere } from '../../src/domain/not-offered.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { mounted } from '../http/mounts.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
 import { ContractDocument } from './document.ts'
@@ -19,7 +18,7 @@ interface Asked {
 }
 
 const limit = { calls: 100_000, seconds: 60, burst: 100_000 }
-const { app, asAcme, meeting, simulator, upstream } = await gateway(inMemory(t), {
+const { app, asAcme, meeting, simulator, upstream } = await gateway(t, {
   config: { readLimit: limit, writeLimit: limit }
 })
 

@@ -12,7 +12,6 @@ import { until } from '../support/until.ts'
 import { settleMs } from './campaign-faults.ts'
 import { type Asked, confusion } from './confusion.ts'
 import { Dice } from './dice.ts'
-import { inMemory } from './in-memory.ts'
 
 const confusedForMs = 8_000
 /** Long enough for a busy machine: whoever is not confused is answered in time. */
@@ -27,7 +26,7 @@ t.test('whatever a vendor says for a while, nothing is left live, doubled, or he
   printSeed(t)
   const confused: string[] = []
   const calm: string[] = []
-  const world = await gateway(inMemory(t), {
+  const world = await gateway(t, {
     config: { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty },
     quota,
     simulator: { startWhileLive: 'second', liveAfterMs: 300, quota: '2000/60,300' },

@@ -2,7 +2,6 @@ import Cloudflare, { AuthenticationError, NotFoundError, PermissionDeniedError }
 import t, { type Test } from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { gateway, type World, type WorldOptions } from '../support/gateway.ts'
-import { inMemory } from './in-memory.ts'
 
 /** What a front end has of its own account: Livegate looks at neither. */
 const account_id = '023e105f4ecef8ad9ca31a8372d0c353'
@@ -123,7 +122,7 @@ const vendors: Record<string, WorldOptions> = {
 
 for (const [vendor, options] of Object.entries(vendors)) {
   t.test(`the vendor's own client works unmodified, before ${vendor}`, async t => {
-    const world = await gateway(inMemory(t), options)
+    const world = await gateway(t, options)
     const { key } = await world.withKey('acme', presets.owner)
     const kit = clientOf(world, key)
     const meeting = await meetingsWork(t, kit)

@@ -1,6 +1,5 @@
 import t, { type Test } from 'tap'
 import { type Client, gateway, type World } from '../support/gateway.ts'
-import { inMemory } from './in-memory.ts'
 
 /** As the vendor's guide sends it on every call, with a body or without. */
 const guideHeaders = { 'content-type': 'application/json' }
@@ -74,7 +73,7 @@ t.test("the calls of the vendor's guide work as they stand there, whichever cont
   const seen: Partial<Record<'L1' | 'L2', Seen>> = {}
   for (const contract of ['L1', 'L2'] as const) {
     await t.test(contract, async t => {
-      seen[contract] = await guide(t, await gateway(inMemory(t), { simulator: { contract } }))
+      seen[contract] = await guide(t, await gateway(t, { simulator: { contract } }))
     })
   }
   const { L1, L2 } = seen
@@ -90,7 +89,7 @@ t.test("the calls of the vendor's guide work as they stand there, whichever cont
 })
 
 t.test('meetings are made, read and changed with the words and codes of the vendor', async t => {
-  const { asAcme } = await gateway(inMemory(t))
+  const { asAcme } = await gateway(t)
   const body = { title: 'Board', live_stream_on_start: true, record_on_start: false, preferred_region: 'eu-central-1' }
   const made = await asAcme('POST', '/v2/meetings', body)
   t.equal(made.statusCode, 201)
@@ -133,7 +132,7 @@ t.test('meetings are made, read and changed with the words and codes of the vend
 })
 
 t.test('a client that knows only the vendor finds what it looks for in an error', async t => {
-  const { asAcme, meeting } = await gateway(inMemory(t))
+  const { asAcme, meeting } = await gateway(t)
   const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`, undefined, guideHeaders)
   t.equal(reply.statusCode, 404, 'nothing live is a 404, as clients of the vendor expect')
   t.match(reply.json(), { success: false, error: { code: 404, message: String } })

@@ -13,7 +13,6 @@ import { openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
 import { on } from './campaign-faults.ts'
 import { Dice, slowestMs } from './dice.ts'
-import { inMemory } from './in-memory.ts'
 
 const gateways = Math.min(4, countOf('kills'))
 const killsOfEach = countOf('kills') / gateways
@@ -37,7 +36,7 @@ t.test(
 async function killed(t: TestContext, gateway: number) {
   const simulator = await createSimulator({ liveAfterMs: 0 })
   t.teardown(() => simulator.close())
-  const { env, storeFile, json } = commandLine(inMemory(t))
+  const { env, storeFile, json } = commandLine(t)
   const store = await openStoreHere(storeFile, { busyTimeoutMs: 10_000 })
   t.teardown(() => store.close())
   const operations = operationsIn(store)

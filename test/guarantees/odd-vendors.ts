@@ -11,11 +11,11 @@ import { openUpstream } from '../../src/upstream/open-upstream.ts'
 import { accountOf } from '../support/account.ts'
 import { countOf, inFull } from '../support/campaigns.ts'
 import { addKey, addTenant, configFor, type TestContext } from '../support/gateway.ts'
+import { inMemory } from '../support/in-memory.ts'
 import { openStoreHere } from '../support/store.ts'
 import { answers, type Campaign, type World } from './campaign.ts'
 import { settleMs } from './campaign-faults.ts'
 import { Dice } from './dice.ts'
-import { inMemory } from './in-memory.ts'
 import { pairwise } from './pairwise.ts'
 
 /** What programs met at the real vendors (`docs/vendor.md`), each with every value that is not the simulator's usual one. */

@@ -20,7 +20,6 @@ import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { manualClock } from '../support/clock.ts'
 import { client, configFor, gateway, type Reply } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { inMemory } from './in-memory.ts'
 import { searchFor } from './search.ts'
 
 const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
@@ -37,7 +36,7 @@ interface Told {
 
 t.test('every operation is done once under a key, and its answer is the same for a day whatever happens', async t => {
   const clock = manualClock()
-  const world = await gateway(inMemory(t), { clock, slowDisk: true, config: { writeLimit: unlimited } })
+  const world = await gateway(t, { clock, slowDisk: true, config: { writeLimit: unlimited } })
   const { simulator, store, storeFile, directory, withKey } = world
   const routes = mutatingRoutes(world)
   t.ok(routes.length >= 4)
@@ -99,7 +98,7 @@ t.test('every operation is done once under a key, and its answer is the same for
 })
 
 t.test('a key that was used for one request is refused for any other, and nothing is sent', async t => {
-  const world = await gateway(inMemory(t), { slowDisk: true, config: { writeLimit: unlimited } })
+  const world = await gateway(t, { slowDisk: true, config: { writeLimit: unlimited } })
   const { asAcme, simulator, store } = world
   const routes = mutatingRoutes(world)
   for (const route of routes) {
@@ -131,7 +130,7 @@ t.test(
   '200 requests with one key at once: one is executed, the others hear 409 while it runs and its answer after',
   async t => {
     const config = { writeLimit: unlimited }
-    const { asAcme, meeting, simulator, door } = await gatewayBehindDoor(inMemory(t), { slowDisk: true, config })
+    const { asAcme, meeting, simulator, door } = await gatewayBehindDoor(t, { slowDisk: true, config })
     const headers = freshKey()
     const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, headers)
     door.hold()

@@ -6,12 +6,11 @@ import { dataOf, freshKey } from '../http/mutating.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { inMemory } from './in-memory.ts'
 
 const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 
 t.test('a thousand keys that two tenants use alike: none learns of the other, or has its answers', async t => {
-  const { asAcme, asGlobex, meeting, otherMeeting, simulator, url, withKey } = await gateway(inMemory(t), {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, url, withKey } = await gateway(t, {
     slowDisk: true,
     config: { writeLimit: unlimited }
   })
@@ -41,7 +40,7 @@ t.test('a thousand keys that two tenants use alike: none learns of the other, or
 })
 
 t.test("a key that one tenant's open or unsettled request holds is free for another tenant", async t => {
-  const { asAcme, asGlobex, meeting, otherMeeting, simulator, door } = await gatewayBehindDoor(inMemory(t), {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, door } = await gatewayBehindDoor(t, {
     slowDisk: true
   })
   const headers = freshKey()

@@ -5,7 +5,6 @@ import { countOf } from '../support/campaigns.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
 import { someAnswers } from './campaign.ts'
-import { inMemory } from './in-memory.ts'
 
 /** All that there are in a campaign (`campaigns.ts`). */
 const worlds = someAnswers(countOf('worlds'))
@@ -51,7 +50,7 @@ t.test(
       directory,
       simulator: first,
       meeting: old
-    } = await gateway(inMemory(t), {
+    } = await gateway(t, {
       clock,
       config: { readLimit: plenty, writeLimit: plenty }
     })

@@ -9,7 +9,6 @@ import { manualClock } from '../support/clock.ts'
 import { type Client, gateway, type Reply, type World } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { Dice } from './dice.ts'
-import { inMemory } from './in-memory.ts'
 
 const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const limits = { readLimit: plenty, writeLimit: plenty }
@@ -41,7 +40,7 @@ t.test(
   'ten tenants that all want ten times as much get their fair shares, every start and stop passes, and the vendor never refuses',
   async t => {
     const clock = manualClock()
-    const world = await gateway(inMemory(t), {
+    const world = await gateway(t, {
       clock,
       slowDisk: true,
       simulator: { quota: '12/3,3', now: clock.now, liveAfterMs: 0 },
@@ -101,7 +100,7 @@ t.test(
 
 t.test(`of a meeting that is live ${readers * 100} readers cost the vendor one call a second`, async t => {
   const clock = manualClock()
-  const world = await gateway(inMemory(t), { clock, config: { ...limits, readTtlMs: 1_000, auditReads: 'rollup' } })
+  const world = await gateway(t, { clock, config: { ...limits, readTtlMs: 1_000, auditReads: 'rollup' } })
   const { asAcme, app, meeting, simulator } = world
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   clock.advance(1_000)
@@ -123,7 +122,7 @@ t.test(`of a meeting that is live ${readers * 100} readers cost the vendor one c
 
 t.test('that nothing is live is shared as well', async t => {
   const clock = manualClock()
-  const { asAcme, meeting, upstream } = await gateway(inMemory(t), { clock, config: { readTtlMs: 1_000 } })
+  const { asAcme, meeting, upstream } = await gateway(t, { clock, config: { readTtlMs: 1_000 } })
   const read = () => asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
   const replies = await Promise.all(Array.from({ length: 50 }, read))
   t.strictSame(new Set(replies.map(({ statusCode }) => statusCode)), new Set([404]))
@@ -133,7 +132,7 @@ t.test('that nothing is live is shared as well', async t => {
 
 t.test('a start and a stop show at once, whatever was read just before', async t => {
   const clock = manualClock()
-  const { asAcme, meeting } = await gateway(inMemory(t), { clock, config: { readTtlMs: 60_000 } })
+  const { asAcme, meeting } = await gateway(t, { clock, config: { readTtlMs: 60_000 } })
   const path = `/v2/meetings/${meeting}`
   const read = () => asAcme('GET', `${path}/active-livestream`)
   for (let round = 0; round < 3; round++) {
@@ -149,7 +148,7 @@ t.test('a start and a stop show at once, whatever was read just before', async t
 })
 
 t.test('a read that was under way while a stop was acknowledged does not show what was before it', async t => {
-  const { asAcme, meeting, door } = await gatewayBehindDoor(inMemory(t), { config: { readTtlMs: 60_000 } })
+  const { asAcme, meeting, door } = await gatewayBehindDoor(t, { config: { readTtlMs: 60_000 } })
   const path = `/v2/meetings/${meeting}`
   await asAcme('POST', `${path}/livestreams`)
   const read = `${path}/active-livestream`
@@ -165,7 +164,7 @@ t.test('a read that was under way while a stop was acknowledged does not show wh
 
 t.test('when the quota is used up a read shows the last answer as stale, and 503 when there is none', async t => {
   const clock = manualClock()
-  const { asAcme, asGlobex, meeting, otherMeeting, simulator, store } = await gateway(inMemory(t), {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, store } = await gateway(t, {
     clock,
     config: { ...limits, readTtlMs: 1_000 },
     async before() {}

@@ -7,7 +7,6 @@ import { manualClock } from '../support/clock.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { gateway, type Reply, type TestContext, type World, type WorldOptions } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { inMemory } from './in-memory.ts'
 
 const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 /** Long enough that nothing which hangs has ended when the stop is answered. */
@@ -17,12 +16,12 @@ type Headers = Record<string, string>
 
 /** A gateway whose meeting is live. */
 async function onAir(t: TestContext, options: WorldOptions = {}) {
-  return live(await gateway(inMemory(t), options))
+  return live(await gateway(t, options))
 }
 
 /** The same, and the test decides when the vendor hears of something. */
 async function onAirBehindDoor(t: TestContext, options: WorldOptions = {}) {
-  return live(await gatewayBehindDoor(inMemory(t), options))
+  return live(await gatewayBehindDoor(t, options))
 }
 
 async function live<Made extends World>(world: Made) {

@@ -5,7 +5,6 @@ import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { times } from '../lifecycle/queued-calls.ts'
 import { gateway, type Reply, type World } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { inMemory } from './in-memory.ts'
 
 const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 
@@ -22,7 +21,7 @@ function callsAbout({ simulator }: World, meeting: string): number {
 }
 
 t.test('stops that fail are spaced, whatever a client does: each pause is longer than the one before', async t => {
-  const world = await gateway(inMemory(t), { config: { writeLimit: plenty } })
+  const world = await gateway(t, { config: { writeLimit: plenty } })
   const { asAcme, meeting, simulator } = world
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   simulator.fail({ match: { path: '/meetings/*/active-livestream/stop' }, status: 500 })
@@ -40,7 +39,7 @@ t.test('stops that fail are spaced, whatever a client does: each pause is longer
 })
 
 t.test('a stop that is asked for again under its key asks the vendor no more often than any other', async t => {
-  const world = await gateway(inMemory(t), { config: { writeLimit: plenty } })
+  const world = await gateway(t, { config: { writeLimit: plenty } })
   const { asAcme, meeting, simulator } = world
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   simulator.fail({ match: { path: '/meetings/*/active-livestream/stop' }, status: 500 })
@@ -62,7 +61,7 @@ t.test('a stop that is asked for again under its key asks the vendor no more oft
 t.test(
   'a tenant whose stops all fail locks nobody out: with the default quota the stops of others are sent',
   async t => {
-    const world = await gateway(inMemory(t), {
+    const world = await gateway(t, {
       simulator: { quota: '2000/60,60' },
       config: { writeLimit: plenty, deadlineMs: 2_000 },
       quota: { calls: 2_000, seconds: 60 }
@@ -90,7 +89,7 @@ t.test(
 )
 
 t.test('of the stops of one meeting so many wait, and no more: the next one goes out all the same', async t => {
-  const { asAcme, meeting, simulator, door, inLine } = await gatewayBehindDoor(inMemory(t), {
+  const { asAcme, meeting, simulator, door, inLine } = await gatewayBehindDoor(t, {
     config: { writeLimit: plenty }
   })
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)

@@ -5,7 +5,6 @@ import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import type { Reply, TestContext, World } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { inMemory } from './in-memory.ts'
 import { type Bed, makeBeds, mutations, type Operation, says, use } from './trouble.ts'
 
 type Told = Record<string, string>
@@ -16,7 +15,7 @@ const world = await open(t)
 /** A gateway with things of acme for each mutation, and all mutations at once. */
 async function open(t: TestContext) {
   const beds: Bed[] = []
-  const world = await gatewayBehindDoor(inMemory(t), {
+  const world = await gatewayBehindDoor(t, {
     config: { deadlineMs: 60_000, shutdownMs: 4_000 },
     before: async (store, simulator) => {
       beds.push(...(await makeBeds(store, simulator, 6)))

@@ -4,11 +4,11 @@ import t from 'tap'
 import { countOf } from '../support/campaigns.ts'
 import { type Running, runProcess, startNode } from '../support/cli.ts'
 import { type Client, client } from '../support/gateway.ts'
+import { inMemory } from '../support/in-memory.ts'
 import { printSeed } from '../support/seeds.ts'
 import { answers, type Campaign, inSlots, openCampaign, startsOf } from './campaign.ts'
 import { holdingFault } from './campaign-faults.ts'
 import { Dice, slowestMs } from './dice.ts'
-import { inMemory } from './in-memory.ts'
 import { runRounds } from './start-rounds.ts'
 
 const meetingsInEach = 3

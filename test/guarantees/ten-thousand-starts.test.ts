@@ -4,11 +4,11 @@ import { startGateway } from '../../src/gateway.ts'
 import { makeLogger } from '../../src/logger.ts'
 import { countOf } from '../support/campaigns.ts'
 import { client, configFor } from '../support/gateway.ts'
+import { inMemory } from '../support/in-memory.ts'
 import { printSeed } from '../support/seeds.ts'
 import { answers, inSlots, openCampaign, type World } from './campaign.ts'
 import { deadlineMs, mutationFault, settleMs } from './campaign-faults.ts'
 import { slowestMs } from './dice.ts'
-import { inMemory } from './in-memory.ts'
 import { runRounds } from './start-rounds.ts'
 
 const meetingsInEach = 4

@@ -11,7 +11,6 @@ import { commandLine } from '../support/cli.ts'
 import { hourMs, type ManualClock, manualClock, steps } from '../support/clock.ts'
 import { gateway, type Reply, type World, type WorldOptions } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { inMemory } from './in-memory.ts'
 
 /** As the test gateways have it. */
 const deadlineMs = 2_000
@@ -37,7 +36,7 @@ async function world(t: Test, options: WorldOptions = {}): Promise<SteppedWorld>
   const clock = manualClock()
   const begunAtMs = clock.now()
   const vendor = { now: () => begunAtMs + clock.monotonic() }
-  const made = await gateway(inMemory(t), { clock, ...options, simulator: vendor })
+  const made = await gateway(t, { clock, ...options, simulator: vendor })
   const { asAcme, meeting, simulator, store } = made
   const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   return {

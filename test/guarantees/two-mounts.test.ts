@@ -6,11 +6,10 @@ import { type DocumentedRoute, documentedRoutes, fill, type Ids, isEnvelope, ses
 import { essence, mounted } from '../http/mounts.ts'
 import { mutatingRoutes } from '../http/mutating.ts'
 import { type Client, gateway, withoutRequestId } from '../support/gateway.ts'
-import { inMemory } from './in-memory.ts'
 
 /** More than any test needs, for all alike. */
 const limit = { calls: 10_000, seconds: 60, burst: 10_000 }
-const world = await gateway(inMemory(t), { slowDisk: true, config: { readLimit: limit, writeLimit: limit } })
+const world = await gateway(t, { slowDisk: true, config: { readLimit: limit, writeLimit: limit } })
 const { app, asAcme, asGlobex, otherMeeting, simulator, store, directory, withKey, upstream } = world
 
 /** A meeting with people in it that is live, as every other one of these. */

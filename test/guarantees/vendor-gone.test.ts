@@ -2,7 +2,6 @@ import t, { type Test } from 'tap'
 import { accountOf } from '../support/account.ts'
 import { gateway, type World } from '../support/gateway.ts'
 import { nobody, rawVendor } from '../upstream/vendor.ts'
-import { inMemory } from './in-memory.ts'
 import {
   type Bed,
   callAll,
@@ -22,7 +21,7 @@ const deadlineMs = 60_000
 async function gatewayOf(t: Test, url: string): Promise<World & { bed: Bed }> {
   const beds: Bed[] = []
   const config: Record<string, unknown> = { deadlineMs }
-  const world = await gateway(inMemory(t), {
+  const world = await gateway(t, {
     config,
     unmoved: true,
     slowDisk: true,

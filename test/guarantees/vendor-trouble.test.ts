@@ -3,7 +3,6 @@ import t, { type Test } from 'tap'
 import type { Fault } from '../../src/simulator/simulator.ts'
 import { gateway } from '../support/gateway.ts'
 import { latestMs } from '../support/grace.ts'
-import { inMemory } from './in-memory.ts'
 import {
   type Bed,
   callAll,
@@ -171,7 +170,7 @@ const slowestOf = (outcomes: Record<Operation, Outcome>): number =>
 /** A gateway with so long a deadline, things of acme for so many rounds of calls, and a count of what the vendor has heard. */
 async function worldOf(t: Test, deadlineMs: number, rounds: number) {
   const beds: Bed[] = []
-  const world = await gateway(inMemory(t), {
+  const world = await gateway(t, {
     config: { deadlineMs },
     unmoved: true,
     slowDisk: true,

@@ -1,17 +1,16 @@
 import t from 'tap'
 import { meetingsIn } from '../../src/store/meetings.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { manualClock, steps } from '../support/clock.ts'
-import { gateway, type WorldOptions } from '../support/gateway.ts'
+import { gateway, type TestContext, type WorldOptions } from '../support/gateway.ts'
 
 const overall = '/v2/analytics/livestreams/overall'
 const daywise = '/v2/analytics/livestreams/daywise'
 const day = 86_400_000
 
 /** A gateway whose vendor lives in a time that the test moves. */
-async function world(t: Parameters<typeof inMemory>[0], options: WorldOptions = {}) {
+async function world(t: TestContext, options: WorldOptions = {}) {
   const time = { at: Date.parse('2026-01-05T10:00:00.000Z') }
-  const made = await gateway(inMemory(t), { ...options, simulator: { now: () => time.at, ...options.simulator } })
+  const made = await gateway(t, { ...options, simulator: { now: () => time.at, ...options.simulator } })
   const { asAcme, asGlobex, meeting, otherMeeting } = made
   const show = async (seconds: number, call = asAcme, id = meeting) => {
     await call('POST', `/v2/meetings/${id}/livestreams`)
@@ -86,7 +85,7 @@ t.test('runs that no call began are found, and a run that goes on grows', async 
 
 t.test('a question costs the vendor ten calls at most, and what was just looked at none', async t => {
   const clock = manualClock()
-  const { asAcme, directory, upstream } = await gateway(inMemory(t), { clock })
+  const { asAcme, directory, upstream } = await gateway(t, { clock })
   for (let i = 0; i < 25; i++) await asAcme('POST', '/v2/livestreams')
   const cost = async () => {
     const before = upstream().length

@@ -4,14 +4,13 @@ import t from 'tap'
 import { ownership } from '../../src/http/ownership.ts'
 import { decorateRequests } from '../../src/http/request.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { type Client, gateway, withoutRequestId } from '../support/gateway.ts'
 import { documentedRoutes, fill, type Ids, sessionIds } from './helper.ts'
 import { mounted } from './mounts.ts'
 import { freshKey, makeMeetings, mutatingRoutes } from './mutating.ts'
 
 const limit = { calls: 10_000, seconds: 60, burst: 10_000 }
-const world = await gateway(inMemory(t), { config: { readLimit: limit, writeLimit: limit, readTtlMs: 60_000 } })
+const world = await gateway(t, { config: { readLimit: limit, writeLimit: limit, readTtlMs: 60_000 } })
 const { app, asAcme, asGlobex, meeting, simulator, store, upstream, events } = world
 const bodies = new Map(mutatingRoutes(world).map(({ operationId, body }) => [operationId, body]))
 

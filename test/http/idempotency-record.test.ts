@@ -3,12 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { searchFor } from '../guarantees/search.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { until } from '../support/until.ts'
 
-const world = await gatewayBehindDoor(inMemory(t), { config: { logLevel: 'trace' } })
+const world = await gatewayBehindDoor(t, { config: { logLevel: 'trace' } })
 const { as, asAcme, asGlobex, withKey, meeting, otherMeeting, simulator, storeFile, door, events, logs } = world
 const viewer = (await withKey('acme', ['livestreams:read'])).call
 

@@ -3,7 +3,6 @@ import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import type { Fault } from '../../src/simulator/simulator.ts'
 import { operationsIn } from '../../src/store/operations.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { manualClock } from '../support/clock.ts'
@@ -15,7 +14,7 @@ import { isEnvelope } from './helper.ts'
 import { aRequest, isReplay, type MutatingRoute, mutatingRoutes } from './mutating.ts'
 
 const clock = manualClock()
-const world = await gatewayBehindDoor(inMemory(t), {
+const world = await gatewayBehindDoor(t, {
   clock,
   simulator: { now: clock.now },
   config: { writeLimit: { calls: 1_000_000, seconds: 60, burst: 1_000_000 } }
@@ -172,7 +171,7 @@ t.test(
 )
 
 t.test('a vendor that says nothing in time: 504, and under the key what it came to', async t => {
-  const world = await gateway(inMemory(t), { config: { deadlineMs: 5 * (await shortDeadlineMs(t)) } })
+  const world = await gateway(t, { config: { deadlineMs: 5 * (await shortDeadlineMs(t)) } })
   await Promise.all(
     routes.map(async route => {
       const { vendor, call } = await aRequest(world, route)

@@ -1,6 +1,5 @@
 import t from 'tap'
 import type { Fault } from '../../src/simulator/simulator.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { manualClock } from '../support/clock.ts'
@@ -19,7 +18,7 @@ import {
 } from './mutating.ts'
 
 const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
-const world = await gatewayBehindDoor(inMemory(t), { config: { writeLimit: unlimited } })
+const world = await gatewayBehindDoor(t, { config: { writeLimit: unlimited } })
 const { asAcme, simulator, storeFile, meeting, otherMeeting, withKey, door } = world
 const routes = mutatingRoutes(world)
 
@@ -81,7 +80,7 @@ t.test('what Livegate itself refuses does not use up the key', async t => {
 t.test('a limit does not use up the key', async t => {
   const clock = manualClock()
   const config = { writeLimit: { calls: 1, seconds: 60, burst: 1 } }
-  const { asAcme, directory } = await gateway(inMemory(t), { clock, config })
+  const { asAcme, directory } = await gateway(t, { clock, config })
   const create = (headers = {}) => asAcme('POST', '/v2/meetings', {}, headers)
   t.equal((await create()).statusCode, 201)
   const key = freshKey()

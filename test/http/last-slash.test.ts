@@ -1,13 +1,12 @@
 import t from 'tap'
 import { withoutLastSlash } from '../../src/http/last-slash.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { gateway, withoutRequestId } from '../support/gateway.ts'
 import { documentedRoutes, fill, sessionIds } from './helper.ts'
 import { essence, mounted } from './mounts.ts'
 import { freshKey, mutatingRoutes } from './mutating.ts'
 
 const limit = { calls: 10_000, seconds: 60, burst: 10_000 }
-const world = await gateway(inMemory(t), { config: { readLimit: limit, writeLimit: limit } })
+const world = await gateway(t, { config: { readLimit: limit, writeLimit: limit } })
 const { app, as, asAcme, simulator, meeting, upstream } = world
 const bodies = new Map(mutatingRoutes(world).map(({ operationId, body }) => [operationId, body]))
 
@@ -67,7 +66,7 @@ t.test('the query behind it stays as it is, and a whole address will do', async 
 })
 
 t.test('two slashes, or one in disguise, are another address', async t => {
-  const { asAcme, meeting, upstream } = await gateway(inMemory(t))
+  const { asAcme, meeting, upstream } = await gateway(t)
   const list = '/v2/meetings'
   const one = `${list}/${meeting}`
   for (const path of [`${list}//`, `${list}%2F`, `${list}%2f/`, `${list}/%2F`, `${one}//`, `${one}/%2F`, `${one}%2F`])

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
 import { livestreamsIn } from '../../src/store/livestreams.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { gateway } from '../support/gateway.ts'
@@ -12,7 +11,7 @@ const withoutTimes = ({ created_at: _created, updated_at: _updated, ...data }: R
 
 for (const lists of ['example', 'schema'] as const) {
   t.test(`a livestream without a meeting: made, disabled, enabled, with a new key; forms of the ${lists}`, async t => {
-    const { asAcme, asGlobex, simulator } = await gateway(inMemory(t), { simulator: { lists } })
+    const { asAcme, asGlobex, simulator } = await gateway(t, { simulator: { lists } })
     const made = await asAcme('POST', '/v2/livestreams', { name: 'studio-1' })
     t.equal(made.statusCode, 201)
     t.equal(made.headers['cache-control'], 'no-store')
@@ -48,7 +47,7 @@ for (const lists of ['example', 'schema'] as const) {
 }
 
 t.test('an answer shows where to send video, and is on record as such, only with the scope for it', async t => {
-  const { withKey, events } = await gateway(inMemory(t))
+  const { withKey, events } = await gateway(t)
   const { call } = await withKey('acme', ['livestreams:manage'])
   const privileged = (await withKey('acme', ['livestreams:manage', 'stream-key:read'])).call
   const revealed: boolean[] = []
@@ -77,7 +76,7 @@ t.test('an answer shows where to send video, and is on record as such, only with
 })
 
 t.test("a meeting's livestream is changed alike, and the change is seen at once in all that shows it", async t => {
-  const { asAcme, meeting } = await gateway(inMemory(t), { config: { readTtlMs: 60_000 } })
+  const { asAcme, meeting } = await gateway(t, { config: { readTtlMs: 60_000 } })
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
   const active = async () => (await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).json().data
   const one = async () => (await asAcme('GET', `/v2/livestreams/${id}`)).json().data.livestream
@@ -89,7 +88,7 @@ t.test("a meeting's livestream is changed alike, and the change is seen at once 
 })
 
 t.test("a livestream that is another tenant's already is given to nobody, whatever the vendor answers", async t => {
-  const { asAcme, asGlobex, simulator, store, directory } = await gateway(inMemory(t))
+  const { asAcme, asGlobex, simulator, store, directory } = await gateway(t)
   const { id } = (await asGlobex('POST', '/v2/livestreams', { name: 'theirs' })).json().data
   const body = { success: true, data: { id, status: 'INVOKED', stream_key: 'k', meeting_id: null } }
   simulator.failNext({ match: { method: 'POST', path: '/livestreams' }, status: 201, body })
@@ -102,7 +101,7 @@ t.test("a livestream that is another tenant's already is given to nobody, whatev
 })
 
 t.test('another object than the one that was asked for reaches nobody: the outcome is unknown', async t => {
-  const { asAcme, simulator, meeting, otherMeeting } = await gateway(inMemory(t), { unmoved: true })
+  const { asAcme, simulator, meeting, otherMeeting } = await gateway(t, { unmoved: true })
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
   const answers = [
     { id: 'another', status: 'LIVE', stream_key: 'k' },
@@ -129,7 +128,7 @@ t.test('another object than the one that was asked for reaches nobody: the outco
 })
 
 t.test('a vendor of contract L1 has none of this but the making: 501, and nobody is told that it is gone', async t => {
-  const { asAcme, meeting } = await gateway(inMemory(t), { simulator: { contract: 'L1' } })
+  const { asAcme, meeting } = await gateway(t, { simulator: { contract: 'L1' } })
   const made = await asAcme('POST', '/v2/livestreams', { name: 'studio' })
   t.match(made.json().data, { status: 'OFFLINE', meeting_id: null, stream_key: String })
   const path = `/v2/livestreams/${made.json().data.id}`
@@ -147,7 +146,7 @@ t.test('a vendor of contract L1 has none of this but the making: 501, and nobody
 })
 
 t.test('what the vendor does not have is a 404', async t => {
-  const { asAcme, store } = await gateway(inMemory(t))
+  const { asAcme, store } = await gateway(t)
   const id = randomUUID()
   const owner = { id, tenantId: 'acme', upstream: 'default', meetingId: null }
   await livestreamsIn(store).observe(owner, { id, status: 'INVOKED' }, Date.now())
@@ -161,7 +160,7 @@ t.test('what the vendor does not have is a 404', async t => {
 })
 
 t.test('of an enabling and a disabling at once the vendor sees one after the other', async t => {
-  const { asAcme, door, simulator } = await gatewayBehindDoor(inMemory(t))
+  const { asAcme, door, simulator } = await gatewayBehindDoor(t)
   const { id } = (await asAcme('POST', '/v2/livestreams')).json().data
   door.hold('PUT')
   const switching = Array.from({ length: 6 }, (_, i) =>
@@ -180,7 +179,7 @@ t.test('of an enabling and a disabling at once the vendor sees one after the oth
 })
 
 t.test('who has waited for another switch is asked again whether he may', async t => {
-  const { asAcme, withKey, store, directory, door, simulator } = await gatewayBehindDoor(inMemory(t))
+  const { asAcme, withKey, store, directory, door, simulator } = await gatewayBehindDoor(t)
   const { id } = (await asAcme('POST', '/v2/livestreams')).json().data
   const waiter = await withKey('acme', ['livestreams:manage'])
   door.hold('PUT')
@@ -197,7 +196,7 @@ t.test('who has waited for another switch is asked again whether he may', async 
 })
 
 t.test('a livestream that waits for its encoder is not one that runs', async t => {
-  const { asAcme, simulator } = await gateway(inMemory(t))
+  const { asAcme, simulator } = await gateway(t)
   const { id } = (await asAcme('POST', '/v2/livestreams')).json().data
   const running = async () => (await asAcme('GET', '/gateway/usage')).json().data.live_livestreams
   t.equal(await running(), 0)
@@ -207,7 +206,7 @@ t.test('a livestream that waits for its encoder is not one that runs', async t =
 })
 
 t.test('the fields of the vendor, and none besides', async t => {
-  const { asAcme } = await gateway(inMemory(t))
+  const { asAcme } = await gateway(t)
   const made = (await asAcme('POST', '/v2/livestreams', { name: null })).json().data
   const fields = ['disabled', 'id', 'ingest_server', 'meeting_id', 'name', 'playback_url', 'status', 'stream_key']
   t.strictSame(Object.keys(made).sort(), fields)

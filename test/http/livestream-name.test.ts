@@ -1,8 +1,7 @@
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { gateway } from '../support/gateway.ts'
 
-const { asAcme, simulator, meeting } = await gateway(inMemory(t))
+const { asAcme, simulator, meeting } = await gateway(t)
 const sent = () => JSON.parse(simulator.journal.findLast(({ method }) => method === 'POST')?.body ?? '{}').name
 
 t.test('a name of any letters is passed on: what the vendor accepts is for the vendor to say', async t => {

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { manualClock } from '../support/clock.ts'
 import { type Client, gateway, type WorldOptions } from '../support/gateway.ts'
 import { tally } from './helper.ts'
@@ -9,7 +8,7 @@ const writeLimit = { calls: 3, seconds: 60, burst: 3 }
 
 /** A gateway whose tenants have three writes, and a way to ask for a stop several times. */
 async function three(t: Parameters<typeof gateway>[0], options: WorldOptions = {}) {
-  const world = await gateway(inMemory(t), { ...options, clock: manualClock(), config: { writeLimit } })
+  const world = await gateway(t, { ...options, clock: manualClock(), config: { writeLimit } })
   const stop = `/v2/meetings/${world.meeting}/active-livestream/stop`
   const told = async (count: number, call: Client, path = stop, headers = {}) => {
     const replies = []

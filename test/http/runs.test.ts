@@ -1,6 +1,5 @@
 import t from 'tap'
 import { meetingsIn } from '../../src/store/meetings.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
 import { gateway, type World } from '../support/gateway.ts'
 import { sessionIds } from './helper.ts'
@@ -13,7 +12,7 @@ async function live({ asAcme, meeting }: World) {
 
 for (const lists of ['example', 'schema'] as const) {
   t.test(`the runs of a livestream by every way to them; forms of the ${lists}`, async t => {
-    const world = await gateway(inMemory(t), { simulator: { lists } })
+    const world = await gateway(t, { simulator: { lists } })
     const { asAcme, meeting, simulator } = world
     const ids = await live(world)
     const [truth] = simulator.livestreams()
@@ -53,7 +52,7 @@ for (const lists of ['example', 'schema'] as const) {
 }
 
 t.test('where to send video is shown with the scope for it alone', async t => {
-  const world = await gateway(inMemory(t))
+  const world = await gateway(t)
   const ids = await live(world)
   const { call } = await world.withKey('acme', ['livestreams:read'])
   for (const path of [
@@ -70,7 +69,7 @@ t.test('where to send video is shown with the scope for it alone', async t => {
 })
 
 t.test('the id of a run or of a session is known only to whom an answer has shown it', async t => {
-  const world = await gateway(inMemory(t))
+  const world = await gateway(t)
   const { asAcme, asGlobex, meeting, simulator, upstream } = world
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
   const run = `/v2/livestreams/sessions/${simulator.livestreams()[0]?.sessions[0]?.id}`
@@ -89,7 +88,7 @@ t.test('the id of a run or of a session is known only to whom an answer has show
 })
 
 t.test('what was shown goes with its meeting, and whoever has that sees it once it is shown to him', async t => {
-  const world = await gateway(inMemory(t))
+  const world = await gateway(t)
   const { asAcme, asGlobex, meeting, store, directory } = world
   const ids = await live(world)
   const run = `/v2/livestreams/sessions/${ids.livestream_session_id}`
@@ -113,7 +112,7 @@ t.test('what was shown goes with its meeting, and whoever has that sees it once 
 })
 
 t.test('a run or a livestream of somebody else in an answer reaches nobody', async t => {
-  const world = await gateway(inMemory(t), { unmoved: true })
+  const world = await gateway(t, { unmoved: true })
   const { asAcme, asGlobex, simulator, meeting, otherMeeting } = world
   const ids = await live(world)
   const theirs = (await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).json().data.id
@@ -146,7 +145,7 @@ t.test('a run or a livestream of somebody else in an answer reaches nobody', asy
 })
 
 t.test('a livestream that a browser began is learnt from the session in which it runs', async t => {
-  const { asAcme, simulator, meeting } = await gateway(inMemory(t))
+  const { asAcme, simulator, meeting } = await gateway(t)
   const { id } = simulator.startFromBrowser(meeting)
   const session = (await asAcme('GET', `/v2/meetings/${meeting}/active-session`)).json().data.id
   t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404)
@@ -157,7 +156,7 @@ t.test('a livestream that a browser began is learnt from the session in which it
 })
 
 t.test('under contract L1 what there is is built from the livestream, and what there is not says so', async t => {
-  const { asAcme, meeting } = await gateway(inMemory(t), { simulator: { contract: 'L1' } })
+  const { asAcme, meeting } = await gateway(t, { simulator: { contract: 'L1' } })
   t.equal(says(await asAcme('GET', `/v2/meetings/${meeting}/livestream`)), '404 livestream_not_found')
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
   const ofMeeting = await asAcme('GET', `/v2/meetings/${meeting}/livestream`)
@@ -167,7 +166,7 @@ t.test('under contract L1 what there is is built from the livestream, and what t
 })
 
 t.test('those that ask together share an answer', async t => {
-  const world = await gateway(inMemory(t), { config: { readTtlMs: 60_000 } })
+  const world = await gateway(t, { config: { readTtlMs: 60_000 } })
   const ids = await live(world)
   const before = world.upstream().length
   const paths = [

@@ -1,6 +1,5 @@
 import t from 'tap'
 import { fromSecondMount } from '../../src/http/second-mount.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { type Client, gateway, withoutRequestId } from '../support/gateway.ts'
 import { isEnvelope } from './helper.ts'
 import { essence, mount, mounted } from './mounts.ts'
@@ -8,7 +7,7 @@ import { essence, mount, mounted } from './mounts.ts'
 /** More than is asked here, and so slow to refill that what is spent shows. */
 const limit = { calls: 1_000, seconds: 10_000, burst: 1_000 }
 const limits = { readLimit: limit, writeLimit: limit, addressLimit: limit }
-const { app, as, asAcme, meeting, events } = await gateway(inMemory(t), {
+const { app, as, asAcme, meeting, events } = await gateway(t, {
   config: { ...limits, corsOrigins: ['https://app.example.com'] }
 })
 

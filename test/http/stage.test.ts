@@ -1,12 +1,11 @@
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { says } from '../guarantees/trouble.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
 t.test('who is in a meeting is seen, muted and taken out', async t => {
-  const { asAcme, meeting, simulator } = await gateway(inMemory(t))
+  const { asAcme, meeting, simulator } = await gateway(t)
   const path = `/v2/meetings/${meeting}/active-session`
   t.equal(says(await asAcme('GET', path)), '404 no_active_session')
   simulator.joinMeeting(meeting)
@@ -39,7 +38,7 @@ t.test('who is in a meeting is seen, muted and taken out', async t => {
 })
 
 t.test('a change shows at once in what others have just read', async t => {
-  const { asAcme, meeting, simulator } = await gateway(inMemory(t), { config: { readTtlMs: 60_000 } })
+  const { asAcme, meeting, simulator } = await gateway(t, { config: { readTtlMs: 60_000 } })
   simulator.joinMeeting(meeting)
   const path = `/v2/meetings/${meeting}/active-session`
   t.equal((await asAcme('GET', path)).json().data.live_participants, 3)
@@ -48,7 +47,7 @@ t.test('a change shows at once in what others have just read', async t => {
 })
 
 t.test('who names nobody, or in both ways, is told so, and nothing is sent', async t => {
-  const { asAcme, meeting, simulator, upstream } = await gateway(inMemory(t))
+  const { asAcme, meeting, simulator, upstream } = await gateway(t)
   simulator.joinMeeting(meeting)
   const path = `/v2/meetings/${meeting}/active-session`
   const both = { participant_ids: ['a'], custom_participant_ids: ['b'] }
@@ -64,7 +63,7 @@ t.test('who names nobody, or in both ways, is told so, and nothing is sent', asy
 })
 
 t.test('nobody there, and somebody who is not there', async t => {
-  const { asAcme, meeting, simulator } = await gateway(inMemory(t))
+  const { asAcme, meeting, simulator } = await gateway(t)
   const path = `/v2/meetings/${meeting}/active-session`
   const somebody = { custom_participant_ids: ['nobody'] }
   for (const action of ['kick', 'mute']) {
@@ -76,7 +75,7 @@ t.test('nobody there, and somebody who is not there', async t => {
 })
 
 t.test("another meeting's session reaches nobody, nor does what is no session", async t => {
-  const { asAcme, meeting, otherMeeting, simulator } = await gateway(inMemory(t), { unmoved: true })
+  const { asAcme, meeting, otherMeeting, simulator } = await gateway(t, { unmoved: true })
   const match = { method: 'GET', path: `/meetings/${meeting}/active-session` }
   for (const data of [
     { id: 's', associated_id: otherMeeting },
@@ -104,7 +103,7 @@ t.test("another meeting's session reaches nobody, nor does what is no session", 
 })
 
 t.test('a store that cannot be written holds no look back: the session is known with the next one', async t => {
-  const { asAcme, meeting, simulator, storeFile, logs } = await gateway(inMemory(t))
+  const { asAcme, meeting, simulator, storeFile, logs } = await gateway(t)
   simulator.joinMeeting(meeting)
   const path = `/v2/meetings/${meeting}/active-session`
   const unlock = lockStore(storeFile)
@@ -117,7 +116,7 @@ t.test('a store that cannot be written holds no look back: the session is known 
 })
 
 t.test('a lost answer stays unknown, and nobody is taken out twice', async t => {
-  const { asAcme, meeting, simulator, events } = await gateway(inMemory(t))
+  const { asAcme, meeting, simulator, events } = await gateway(t)
   simulator.joinMeeting(meeting)
   const path = `/meetings/${meeting}/active-session/kick-all`
   simulator.failNext({ match: { method: 'POST', path }, hangUp: true, afterWork: true })

@@ -1,12 +1,11 @@
 import t, { type Test } from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { type RawSocket, rawSocket } from './helper.ts'
 import { freshKey } from './mutating.ts'
 
 const limit = { calls: 10_000, seconds: 60, burst: 10_000 }
-const world = await gateway(inMemory(t), { config: { readLimit: limit, writeLimit: limit } })
+const world = await gateway(t, { config: { readLimit: limit, writeLimit: limit } })
 const { app, asAcme, simulator, url, withKey, upstream, events } = world
 const { key } = await withKey('acme', ['livestreams:stop'])
 

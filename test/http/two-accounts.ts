@@ -25,8 +25,8 @@ export async function twoAccounts(
   const world = await gateway(t, {
     ...options,
     config,
-    async before(store, simulator) {
-      await options.before?.(store, simulator)
+    async before(store, simulator, folder) {
+      await options.before?.(store, simulator, folder)
       const { url: base_url, org: org_id, key: api_key } = simulator
       const dyte = { name: 'default', provider: 'dyte', base_url, org_id, api_key, budget: '1000000/60' }
       const { account: account_id, app: app_id, token: api_token } = rtk

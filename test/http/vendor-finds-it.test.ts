@@ -7,7 +7,6 @@ import { type FailureOptions, InvalidInput, StartUnsettled } from '../../src/dom
 import { audit } from '../../src/http/audit.ts'
 import { errorHandler } from '../../src/http/errors.ts'
 import { decorateRequests } from '../../src/http/request.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { gateway } from '../support/gateway.ts'
 import { mutatingRoutes } from './mutating.ts'
 
@@ -49,7 +48,7 @@ t.test('what says more than that is recorded as it is', async t => {
 })
 
 t.test('each mutation with a body documents it', async t => {
-  const { app } = await gateway(inMemory(t))
+  const { app } = await gateway(t)
   const paths = app.swagger().paths as Record<
     string,
     Record<string, { responses: Record<string, { description: string }> }>

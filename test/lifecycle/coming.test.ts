@@ -1,5 +1,4 @@
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { manualClock, steps } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
 
@@ -10,7 +9,7 @@ t.test(
   'under contract L1 an OFFLINE run counts as coming for the time of settling, and looking does not prolong it',
   async t => {
     const clock = manualClock()
-    const { asAcme, meeting, simulator } = await gateway(inMemory(t), {
+    const { asAcme, meeting, simulator } = await gateway(t, {
       clock,
       simulator: { ...hiding, contract: 'L1', livestreamId: 'new' }
     })
@@ -34,7 +33,7 @@ t.test(
 for (const contract of ['L1', 'L2'] as const) {
   t.test(`a late look at an older livestream does not hide the run that is coming: ${contract}`, async t => {
     const clock = manualClock()
-    const { asAcme, meeting, simulator } = await gateway(inMemory(t), {
+    const { asAcme, meeting, simulator } = await gateway(t, {
       clock,
       simulator: { ...hiding, contract, livestreamId: 'new' }
     })
@@ -59,7 +58,7 @@ for (const contract of ['L1', 'L2'] as const) {
 t.test('a clock that is set neither ends that time nor prolongs it', async t => {
   for (const stepMs of steps) {
     const clock = manualClock()
-    const { asAcme, meeting, simulator } = await gateway(inMemory(t), {
+    const { asAcme, meeting, simulator } = await gateway(t, {
       clock,
       simulator: { ...hiding, contract: 'L1', livestreamId: 'new' }
     })
@@ -80,7 +79,7 @@ t.test('a clock that is set neither ends that time nor prolongs it', async t => 
 t.test('one that the vendor does not have yet is not over, and later it is, whatever the clock says', async t => {
   for (const stepMs of steps) {
     const clock = manualClock()
-    const { asAcme, meeting, simulator } = await gateway(inMemory(t), { clock, simulator: hiding })
+    const { asAcme, meeting, simulator } = await gateway(t, { clock, simulator: hiding })
     const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
     const body = { success: false, error: { code: 404, message: 'no such livestream' } }
     simulator.fail({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 404, body })

@@ -36,11 +36,11 @@ export async function gatewayBehindDoor(t: TestContext, options: WorldOptions = 
   const world = await gateway(t, {
     ...options,
     config,
-    async before(store, simulator) {
+    async before(store, simulator, folder) {
       const made = await makeDoor(t, simulator)
       door = made
       config.upstreams = [accountOf({ ...simulator, url: made.url })]
-      await options.before?.(store, simulator)
+      await options.before?.(store, simulator, folder)
     }
   })
   let arrived = 0

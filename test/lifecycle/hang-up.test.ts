@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import type { World } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { gatewayBehindDoor } from './door.ts'
 
 t.test('who hangs up aborts neither start nor stop: it is done, on record, and the answer to the same key', async t => {
-  const world = await gatewayBehindDoor(inMemory(t), { config: { deadlineMs: 60_000 } })
+  const world = await gatewayBehindDoor(t, { config: { deadlineMs: 60_000 } })
   const { asAcme, meeting, otherMeeting, simulator, store, events, url, door } = world
   const acme = (await world.withKey('acme', ['livestreams:start', 'livestreams:stop'])).key
   const globex = (await world.withKey('globex', ['livestreams:start', 'livestreams:stop'])).key

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { manualClock, steps } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -7,7 +6,7 @@ import { until } from '../support/until.ts'
 t.test('a clock that is set does not keep a list from looking again', async t => {
   for (const stepMs of steps) {
     const clock = manualClock()
-    const { asAcme, meeting, upstream, directory, store } = await gateway(inMemory(t), { clock })
+    const { asAcme, meeting, upstream, directory, store } = await gateway(t, { clock })
     const looks = () => upstream().filter(call => call === `GET /v2/meetings/${meeting}`).length
     const row = store.sql.selectFrom('meetings').select('observed_at').where('id', '=', meeting).compile()
     /** What was seen is written down behind the answer. */

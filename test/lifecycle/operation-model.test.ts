@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { countOf } from '../support/campaigns.ts'
+import { inMemory } from '../support/in-memory.ts'
 import fc from '../support/properties.ts'
 import { printSeed } from '../support/seeds.ts'
 import { until } from '../support/until.ts'

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type TestContext } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -10,7 +9,7 @@ const lost = { match: { method: 'POST' }, hangUp: true }
 async function world(t: TestContext) {
   const clock = manualClock()
   // One clock for both: the times of a run tell an older one from one that has just begun.
-  const world = await gateway(inMemory(t), { clock, slowDisk: true, simulator: { now: clock.now } })
+  const world = await gateway(t, { clock, slowDisk: true, simulator: { now: clock.now } })
   const { asAcme, meeting, simulator, store } = world
   const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)

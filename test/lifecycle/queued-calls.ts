@@ -1,11 +1,10 @@
-import { inMemory } from '../guarantees/in-memory.ts'
 import { makeMeetings } from '../http/mutating.ts'
 import type { Client, Reply, TestContext } from '../support/gateway.ts'
 import { gatewayBehindDoor } from './door.ts'
 
 /** A gateway behind a door, with meetings of acme whose starts and stops are counted. */
 export async function queuedCalls(t: TestContext) {
-  const world = await gatewayBehindDoor(inMemory(t), {
+  const world = await gatewayBehindDoor(t, {
     config: { writeLimit: { calls: 1_000_000, seconds: 60, burst: 1_000_000 } }
   })
   const { asAcme, simulator, store } = world

@@ -9,7 +9,6 @@ import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { livestreamsIn } from '../../src/store/livestreams.ts'
 import { type OperationEnd, operationsIn } from '../../src/store/operations.ts'
 import type { Upstreams } from '../../src/upstream/provider.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { refusalOf } from '../store/helper.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
@@ -158,7 +157,7 @@ t.test('what the vendor, or the tenant, no longer has can be neither', async t =
 })
 
 t.test('behind the answers: an unknown disabling is repeated until the vendor has confirmed it', async t => {
-  const { asAcme, simulator, events } = await gateway(inMemory(t))
+  const { asAcme, simulator, events } = await gateway(t)
   const { id } = (await asAcme('POST', '/v2/livestreams')).json().data
   const match = { method: 'PUT', path: `/livestreams/${id}/disable` }
   simulator.failNext([
@@ -175,7 +174,7 @@ t.test('behind the answers: an unknown disabling is repeated until the vendor ha
 })
 
 t.test('an enabling overtakes an unknown disabling: it is never sent again', async t => {
-  const { asAcme, simulator, events } = await gateway(inMemory(t))
+  const { asAcme, simulator, events } = await gateway(t)
   const { id } = (await asAcme('POST', '/v2/livestreams')).json().data
   simulator.failNext({ match: { method: 'PUT' }, hangUp: true })
   t.equal((await asAcme('PUT', `/v2/livestreams/${id}/disable`)).statusCode, 502)
@@ -188,7 +187,7 @@ t.test('an enabling overtakes an unknown disabling: it is never sent again', asy
 })
 
 t.test('what was under way when the gateway ended is repeated by the next one', async t => {
-  const { asAcme, simulator, store } = await gateway(inMemory(t), {
+  const { asAcme, simulator, store } = await gateway(t, {
     async before(store, simulator) {
       const { id } = simulator.addLivestream({ id: '7f0d3c52-1a54-4f5e-9c0e-3b6a5d6b7a01' })
       const owner = { id, tenantId: 'acme', upstream: 'default', meetingId: null }

@@ -12,6 +12,7 @@ import { migrate } from '../../src/store/migrations.ts'
 import { openSqliteHere } from '../../src/store/sqlite-here.ts'
 import type { Store } from '../../src/store/store.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
+import { inMemory } from '../support/in-memory.ts'
 import { openStoreHere } from '../support/store.ts'
 
 interface TestContext {
@@ -30,7 +31,7 @@ export function refusalOf(call: Promise<unknown>): Promise<unknown> {
 
 /** An empty store with two tenants, acme and globex. */
 export async function storeWithTenants(t: TestContext): Promise<{ store: Store; file: string }> {
-  const file = join(t.testdir(), 'livegate.db')
+  const file = join(inMemory(t).testdir(), 'livegate.db')
   const store = await openStoreHere(file)
   t.teardown(() => store.close())
   for (const id of ['acme', 'globex']) await tenantsIn(store).create(tenantNamed(id))

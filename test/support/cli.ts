@@ -6,6 +6,7 @@ import { main } from '../../src/commands/main.ts'
 import type { Environment } from '../../src/config.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { TestContext } from './gateway.ts'
+import { inMemory } from './in-memory.ts'
 import { openSnapshot, openStoreHere } from './store.ts'
 
 export interface Outcome {
@@ -26,7 +27,7 @@ export interface CommandLine {
 
 /** The command line with nothing in its environment but a store in the test's own folder, and what the test adds. */
 export function commandLine(t: TestContext, env: Environment = {}): CommandLine {
-  const storeFile = env.DATABASE_URL?.replace('sqlite:', '') ?? join(t.testdir(), 'livegate.db')
+  const storeFile = env.DATABASE_URL?.replace('sqlite:', '') ?? join(inMemory(t).testdir(), 'livegate.db')
   const ours = { DATABASE_URL: `sqlite:${storeFile}`, ...env }
   const run = (...args: string[]): Promise<Outcome> => runHere(args, ours)
   return {

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { Config } from '../../src/config.ts'
@@ -17,6 +17,7 @@ import { tenantsIn } from '../../src/store/tenants.ts'
 import { checkAuditLog } from './audit-log.ts'
 import { type Client, client } from './client.ts'
 import { configFor } from './config.ts'
+import { inMemory } from './in-memory.ts'
 import { openStoreHere } from './store.ts'
 import { unmovedUpstream } from './unmoved-upstream.ts'
 
@@ -70,8 +71,8 @@ export interface WorldOptions {
   /** The disk of a busy machine may be slow: no mutation is refused since its record takes longer than a second. */
   slowDisk?: boolean
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
-  before?(store: Store, simulator: Simulator): Promise<void>
-  /** The store has threads of its own, as in production: for a test that is about them, or about its disk. They cost more than the rest of most gateways. */
+  before?(store: Store, simulator: Simulator, folder: string): Promise<void>
+  /** The store has threads of its own and is on disk, as in production: for a test that is about them. They cost more than all else of most gateways. */
   threads?: boolean
   /** The test harms the store or its log for good: at its end nothing is asked of them. */
   damaged?: boolean
@@ -82,7 +83,7 @@ export interface WorldOptions {
  * audit log that it leaves is not as it must be (`audit-log.ts`).
  */
 export async function gateway(t: TestContext, options: WorldOptions = {}): Promise<World> {
-  const storeFile = join(t.testdir(), 'livegate.db')
+  const storeFile = join((options.threads ? t : inMemory(t)).testdir(), 'livegate.db')
   const opened: (() => unknown)[] = []
   t.teardown(() => endAll(opened))
   const simulator = await createSimulator({ liveAfterMs: 0, ...options.simulator })
@@ -96,7 +97,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
   await addTenant(store, 'globex', otherMeeting)
   const acme = await addKey(store, 'acme', presets.owner)
   const globex = await addKey(store, 'globex', presets.owner)
-  await options.before?.(store, simulator)
+  await options.before?.(store, simulator, dirname(storeFile))
 
   let log = ''
   const destination = new Writable({

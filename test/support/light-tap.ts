@@ -3,12 +3,16 @@
  */
 import { registerHooks, syncBuiltinESMExports } from 'node:module'
 import { resolve } from 'node:path'
+import { stopCoverage } from 'node:v8'
 import threads, { type WorkerOptions } from 'node:worker_threads'
 
 // Tap's loader notes the lines and the source maps of every file but these; of dependencies nobody wants to know. `@tapjs/mock` stays:
 // it is what tap loads first, and with the first file that is noted the coverage begins.
 const ignored = /^(node|tapmock):|[\\/](\.tap|tap-snapshots|node_modules[\\/](?!@tapjs[\\/]mock[\\/]))/
 process.env._TAPJS_PROCESSINFO_EXCLUDE_ = String(ignored)
+
+// Guarantees leave much to luck, and are slower when each branch is counted: what they alone would run has a test of its own.
+if (/[\\/]test[\\/](guarantees|bench)[\\/]/.test(process.argv[1] ?? '')) stopCoverage()
 
 const compiled = resolve('.tap/compiled')
 

@@ -1,4 +1,3 @@
-import { inMemory } from '../guarantees/in-memory.ts'
 import { manualClock } from './clock.ts'
 import { gateway, type TestContext } from './gateway.ts'
 
@@ -8,7 +7,7 @@ import { gateway, type TestContext } from './gateway.ts'
  */
 export async function shortDeadlineMs(t: TestContext): Promise<number> {
   const clock = manualClock()
-  const { asAcme, meeting, close } = await gateway(inMemory(t), {
+  const { asAcme, meeting, close } = await gateway(t, {
     clock,
     slowDisk: true,
     config: { deadlineMs: 60_000 }
