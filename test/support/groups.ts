@@ -1,34 +1,43 @@
 /** Which test files share a process in a run of all tests: to load what a gateway needs costs more than most files do. */
 import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { campaigns } from './campaigns.ts'
 
 const folder = '.tap/groups'
-/** Files that start processes, fill disks and load machines, and take their time: each has a process of its own. */
-const alone = /^test\/(guarantees|bench)\//
 const mostFiles = 12
+/** Each in a process of its own: campaigns take long, and the others look at, or harm, the whole process. */
+const alone = new Set<string>([
+  ...Object.values(campaigns).map(({ file }) => file),
+  'test/bench/counts.test.ts',
+  'test/guarantees/audit-cannot-write.test.ts',
+  'test/guarantees/confused-vendor.test.ts',
+  'test/guarantees/the-clock-may-be-set.test.ts'
+])
 
-/** Writes a file for each group. Gives those, and the files that run alone, which come first since they take longest. */
+/** Writes a file for each group, and gives them. Tap runs them in the order of their names: those that take longest come first. */
 export function writeGroups(): string[] {
   const files = globSync('test/**/*.test.ts').sort()
-  const together = files.filter(file => !alone.test(file))
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  const groups = [...Map.groupBy(together, dirname)].flatMap(([place, inPlace]) => {
-    const count = Math.ceil(inPlace.length / mostFiles)
-    // Neighbours in the alphabet are often alike, and slow together: they are dealt out.
-    return Array.from({ length: count }, (_, at) => {
-      const name = `${folder}/${place.replaceAll('/', '-')}-${at + 1}.test.ts`
-      write(
-        name,
-        inPlace.filter((_, i) => i % count === at)
-      )
-      return name
+  const single = files.filter(file => alone.has(file))
+  const together = Map.groupBy(
+    files.filter(file => !alone.has(file)),
+    dirname
+  )
+  return [
+    ...single.map(file => write(`1-${file.replace('.test.ts', '')}`, [file])),
+    ...[...together].flatMap(([place, inPlace]) => {
+      const count = Math.ceil(inPlace.length / mostFiles)
+      // Neighbours in the alphabet are often alike, and slow together: they are dealt out.
+      const parts = Array.from({ length: count }, (_, part) => inPlace.filter((_, i) => i % count === part))
+      return parts.map((part, i) => write(`2-${place}-${i + 1}`, part))
     })
-  })
-  return [...files.filter(file => alone.test(file)), ...groups]
+  ]
 }
 
-function write(name: string, files: string[]): void {
+function write(name: string, files: string[]): string {
+  const path = `${folder}/${name.replaceAll('/', '-')}.test.ts`
   const runner = JSON.stringify(resolve('test/support/group.ts'))
-  writeFileSync(name, `import { group } from ${runner}\n\ngroup(${JSON.stringify(files, null, 2)})\n`)
+  writeFileSync(path, `import { group } from ${runner}\n\ngroup(${JSON.stringify(files, null, 2)})\n`)
+  return path
 }

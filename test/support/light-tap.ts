@@ -12,7 +12,7 @@ const ignored = /^(node|tapmock):|[\\/](\.tap|tap-snapshots|node_modules[\\/](?!
 process.env._TAPJS_PROCESSINFO_EXCLUDE_ = String(ignored)
 
 // Guarantees leave much to luck, and are slower when each branch is counted: what they alone would run has a test of its own.
-if (/[\\/]test[\\/](guarantees|bench)[\\/]/.test(process.argv[1] ?? '')) stopCoverage()
+if (/\btest[\\/-](guarantees|bench)[\\/-]/.test(process.argv[1] ?? '')) stopCoverage()
 
 const compiled = resolve('.tap/compiled')
 
