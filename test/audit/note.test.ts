@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
 import t from 'tap'
 import { openNote, readPublicKey, signerOf } from '../../src/audit/note.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')
 const signer = signerOf(privateKey)
@@ -60,7 +60,7 @@ t.test('any changed byte, of the text or of the signature, is noticed', async t 
       damaged.writeUInt8(note.readUInt8(at) ^ flip, at)
       return openNote(damaged.toString(), signer.publicKey) === null
     }),
-    { numRuns: 2_000 }
+    { numRuns: runs(2_000) }
   )
   t.pass('none was read')
 })
@@ -105,7 +105,7 @@ t.test('a verifier key that was damaged is none, and white space around it does 
       const damaged = publicKey.slice(0, at) + String.fromCharCode(code) + publicKey.slice(at + 1)
       return readPublicKey(damaged) === null || damaged === publicKey
     }),
-    { numRuns: 1_000 }
+    { numRuns: runs(1_000) }
   )
   fc.assert(fc.property(fc.string(), garbage => readPublicKey(garbage) === null))
   for (const more of ['=', 'A', 'AAAA']) t.equal(readPublicKey(publicKey + more), null)

@@ -2,7 +2,7 @@ import t from 'tap'
 import { Compile } from 'typebox/compile'
 import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
 import { AuditEvent, auditOutcomes } from '../../src/domain/audit-event.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 const schema = Compile(AuditEvent)
 const keyFingerprint = 'c0ffee'.padEnd(32, '0')
@@ -201,7 +201,7 @@ t.test('every event fits the schema, and any string in it stays what it was in o
         read.resources.every(({ uid }, i) => uid === subject.resources[i]?.uid)
       )
     }),
-    { numRuns: 300 }
+    { numRuns: runs(300) }
   )
   t.pass('every event was read back')
 })

@@ -4,7 +4,7 @@ import { ReadRollup, type ReadRollupOptions } from '../../src/audit/rollup.ts'
 import type { AuditEvent, AuditOutcome } from '../../src/domain/audit-event.ts'
 import { systemClock } from '../../src/domain/clock.ts'
 import { manualClock, steps } from '../support/clock.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 import { until } from '../support/until.ts'
 import { callOf, startMs } from './helper.ts'
 
@@ -239,7 +239,7 @@ t.test('whatever is read, and however time passes: the counts are as many as the
       )
       return sum(counts()) === reads && ordered
     }),
-    { numRuns: 500 }
+    { numRuns: runs(500) }
   )
   t.pass('none is left out, none is counted twice')
 })

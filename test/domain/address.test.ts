@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import t from 'tap'
 import { contains, neighbourhood, parseAddress, parseNetwork } from '../../src/domain/address.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 const v4 = fc.ipV4()
 const v6 = fc.ipV6()
@@ -65,7 +65,7 @@ t.test('what is no plain address is none', async t => {
 t.test('it takes exactly what Node takes for an address, but for zones', async t => {
   const text = fc.oneof(v4, v6, fc.stringMatching(/^[0-9a-f:.]{1,20}$/), fc.string())
   const property = fc.property(text, one => (parseAddress(one) !== null) === (isIP(one) !== 0 && !one.includes('%')))
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 1_000 }))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: runs(1_000) }))
 })
 
 t.test('a network that would cover more than it names is refused', async t => {
@@ -125,7 +125,7 @@ t.test('a network has the addresses that begin with its bits, and none of the ot
       return contains(network, neighbour) && contains(network, stranger) === inList
     }
   )
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 500 }))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: runs(500) }))
 })
 
 t.test('calls count together by IPv4 address, and by the first half of an IPv6 address', async t => {

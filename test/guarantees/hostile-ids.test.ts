@@ -3,7 +3,7 @@ import { presets } from '../../src/domain/scope.ts'
 import { documentedRoutes, fill, type RawSocket, rawSocket } from '../http/helper.ts'
 import { mounted } from '../http/mounts.ts'
 import { gateway } from '../support/gateway.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 /**
  * Bar E2: whatever stands where an id belongs, the vendor never sees a request outside of the templates. Targets are sent byte
@@ -167,7 +167,7 @@ t.test(
       // 501: what follows the id makes it an operation that Livegate does not have, whatever the id is.
       if (![400, 404, 501].includes(statusCode)) throw new Error(`answered with ${statusCode}`)
     })
-    await t.resolves(fc.assert(property, { numRuns: 2_500 }))
+    await t.resolves(fc.assert(property, { numRuns: runs(2_500) }))
     socket.destroy()
     for (const status of [400, 404]) t.ok(seen.has(status), `${status}`)
     const strange = upstream()

@@ -4,7 +4,7 @@ import { parseAddress, parseNetwork } from '../../src/domain/address.ts'
 import { addressReader } from '../../src/http/client-address.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 import { rawSocket, tally } from './helper.ts'
 
 function trust(...texts: string[]) {
@@ -88,7 +88,7 @@ t.test('whatever is sent, an address comes out', async t => {
     const believed = address('10.0.0.1', parts.join(','))
     return parseAddress(believed)?.text === believed
   })
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 1_000 }))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: runs(1_000) }))
 })
 
 async function rested(): Promise<void> {

@@ -5,7 +5,7 @@ import t from 'tap'
 import { parseRateLimit, refillSeconds } from '../../src/domain/rate-limit.ts'
 import { type GcraOptions, gcraStore } from '../../src/http/gcra.ts'
 import { manualClock } from '../support/clock.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 interface Decision {
   allowed: boolean
@@ -97,7 +97,7 @@ t.test('in any window of time no more pass than the limit and one burst, however
       return inWindow <= 2 * max && atOnce <= max
     })
   })
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 200 }))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: runs(200) }))
 })
 
 t.test('in any window as long as the limit is, no more pass than its calls and one burst, for any burst', async t => {

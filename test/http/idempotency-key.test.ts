@@ -3,7 +3,7 @@ import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { parseIdempotencyKey } from '../../src/http/idempotency.ts'
 import { gateway } from '../support/gateway.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 import { isEnvelope, rawSocket } from './helper.ts'
 import { mutationsSent } from './mutating.ts'
 
@@ -100,7 +100,7 @@ t.test('with a call that changes nothing the header field is a 400, and the vend
 
 t.test('any printable text is a key in quotes, and is read as it was meant', async t => {
   const property = fc.property(anyKey, text => parseIdempotencyKey(quoted(text)) === text)
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 1_000 }))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: runs(1_000) }))
 })
 
 t.test('of all text that begins with a quote, exactly the strings of RFC 9651 are keys', async t => {
@@ -108,7 +108,7 @@ t.test('of all text that begins with a quote, exactly the strings of RFC 9651 ar
   const piece = fc.oneof(fc.constantFrom('"', '\\', '\\\\', '\\"', '"a"'), printable)
   const text = fc.array(piece, { maxLength: 6 }).map(pieces => `"${pieces.join('')}`.trimEnd())
   const property = fc.property(text, text => parseIdempotencyKey(text) === byTheStandard(text))
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 2_000 }))
+  t.doesNotThrow(() => fc.assert(property, { numRuns: runs(2_000) }))
 })
 
 t.test('over the wire any printable text has its first answer again, and only the same text has', async t => {

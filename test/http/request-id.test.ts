@@ -1,7 +1,7 @@
 import t from 'tap'
 import { plainId } from '../../src/http/request.ts'
 import { gateway } from '../support/gateway.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
@@ -32,7 +32,7 @@ t.test('what is taken over has nothing in it that a log line or a page could tri
       const id = plainId(text)
       return id === null || (id === text && id.length <= 64 && /^[A-Za-z0-9._-]+$/.test(id))
     }),
-    { numRuns: 2_000 }
+    { numRuns: runs(2_000) }
   )
   t.equal(plainId(['a', 'b']), null, 'two of them are none')
   t.equal(plainId(undefined), null)

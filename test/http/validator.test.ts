@@ -1,6 +1,6 @@
 import t from 'tap'
 import { gateway } from '../support/gateway.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 const { app, withKey, simulator } = await gateway(t, {
   config: { writeLimit: { calls: 100_000, seconds: 60, burst: 100_000 } }
@@ -103,7 +103,7 @@ t.test('any JSON value at all is answered with a 400, the empty object with a 20
     const { statusCode } = await post(text)
     if (statusCode !== (empty ? 201 : 400)) throw new Error(`${statusCode} for ${text}`)
   })
-  await t.resolves(fc.assert(property, { numRuns: 300 }))
+  await t.resolves(fc.assert(property, { numRuns: runs(300) }))
 })
 
 t.test('damaged JSON is a 400 and never an error of the gateway', async t => {
@@ -126,7 +126,7 @@ t.test('damaged JSON is a 400 and never an error of the gateway', async t => {
     const told = error?.details?.[0]?.message === 'is not valid JSON' || isJson(bytes.toString())
     if (statusCode !== 400 || !told || created().length !== before) throw new Error(`${statusCode} for ${bytes}`)
   })
-  await t.resolves(fc.assert(property, { numRuns: 400 }))
+  await t.resolves(fc.assert(property, { numRuns: runs(400) }))
 })
 
 function isJson(text: string): boolean {

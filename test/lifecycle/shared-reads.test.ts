@@ -10,7 +10,7 @@ import {
 import type { Bounded } from '../../src/lifecycle/deadline.ts'
 import { Changes, type Seen, SharedReads } from '../../src/lifecycle/shared-reads.ts'
 import { manualClock } from '../support/clock.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 /** A vendor that answers when it is told to. */
 function readsOf({ ttlMs = 1_000, maxEntries = 100 } = {}) {
@@ -252,7 +252,7 @@ t.test('however reads, answers and changes cross, nobody sees what was true befo
     }
     return (await Promise.all(done)).every(Boolean)
   })
-  await fc.assert(property, { numRuns: 200 })
+  await fc.assert(property, { numRuns: runs(200) })
   t.pass('200 random orders')
 })
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { type JobResult, SqliteConnection, type Transaction } from '../../src/store/sqlite-connection.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 import { commitsIn } from './helper.ts'
 
 const together = (...statements: string[]): Transaction => ({
@@ -171,7 +171,7 @@ t.test('whatever comes together, the store holds exactly what was told to be wri
       const written = wanted.filter((_, i) => 'rows' in (results[i] as JobResult)).flatMap(({ ids }) => ids)
       return JSON.stringify(ids()) === JSON.stringify(written.sort((a, b) => a - b))
     }),
-    { numRuns: 300 }
+    { numRuns: runs(300) }
   )
   t.pass('in every case')
 })

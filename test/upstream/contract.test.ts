@@ -11,7 +11,7 @@ import {
 } from '../../src/upstream/contract.ts'
 import { readMeeting } from '../../src/upstream/contract-meetings.ts'
 import { pageOf } from '../../src/upstream/figures.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 const id = '2b7f6c1e-88a1-4c8f-9a3d-0e5b1c2d3f04'
 const meeting_id = '7f0d3c52-1a54-4f5e-9c0e-3b6a5d6b7a01'
@@ -236,7 +236,7 @@ t.test(
           }
         }
       }),
-      { numRuns: 3_000 }
+      { numRuns: runs(3_000) }
     )
     t.pass('3,000 values, each by every reader')
   }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { path } from '../../src/upstream/path.ts'
-import fc from '../support/properties.ts'
+import fc, { runs } from '../support/properties.ts'
 
 const build = (id: string): string => path`/meetings/${id}/active-livestream`
 
@@ -80,7 +80,7 @@ t.test('any string either throws or becomes exactly one segment', async t => {
       }
       return isOneSegment(id, built)
     }),
-    { numRuns: 20_000 }
+    { numRuns: runs(20_000) }
   )
-  t.pass('20,000 strings')
+  t.pass('whatever the string')
 })
