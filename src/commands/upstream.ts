@@ -62,8 +62,8 @@ function text(record: UpstreamRecord, nowMs: number): string {
     `left       ${left.read} for reads, ${left.mutation} for starts and other changes, ${left.stop} for stops`,
     `vendor     ${paused_seconds > 0 ? `asks for a pause of ${paused_seconds} s` : 'asks for no pause'}; breaker ${breaker}`
   ]
-  const ways = inWords(habitsBefore(record, nowMs) ?? unknown)
-  if (ways.length > 0) lines.push(`ways       ${ways.join('; ')}`)
+  const habits = inWords(habitsBefore(record, nowMs) ?? unknown)
+  if (habits.length > 0) lines.push(`habits     ${habits.join('; ')}`)
   const rows = record.tenants.map(({ tenantId, reads, mutations, stops }) =>
     [tenantId, reads, mutations, stops].map(String)
   )

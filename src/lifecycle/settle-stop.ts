@@ -17,7 +17,7 @@ import type { StopRights } from './stop-rights.ts'
 
 export interface SettleStopDeps {
   ends: OperationEnds
-  operations: Pick<Operations, 'openStart' | 'hadOpenStart' | 'startSince' | 'unconfirmedStops'>
+  operations: Pick<Operations, 'openStart' | 'hadOpenStart' | 'laterStart' | 'unconfirmedStops'>
   upstreams: Upstreams
   whatRuns: WhatRuns
   send: SendStop
@@ -65,7 +65,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
   async function repeat(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
     // While it waited for its turn somebody may have started again.
     if (await ends.isSettled(stop)) return ended(stop)
-    const later = await operations.startSince(stop)
+    const later = await operations.laterStart(stop)
     if (later === 'done') return ended(stop, ends.overtake(stop))
     // Somebody wants the meeting live by now, as far as that start comes to something: if not, the last word was stop.
     if (later === 'open') return false

@@ -176,16 +176,13 @@ export function operationsIn({ engine, sql }: Store) {
      * Whether a start of this meeting was sent after this operation and is `done`, or `open` and may have begun something. Null when
      * the operation has no row yet: until it has one, nothing is sent that would have to come after it (`Repairs.write`).
      */
-    async startSince({ id, meetingId }: Operation): Promise<'done' | 'open' | null> {
+    async laterStart({ id, meetingId }: Operation): Promise<'done' | 'open' | null> {
       const later = await engine.read(startedAfter({ id, meetingId: meetingId ?? '' }))
       if (later.length === 0) return null
       return later.some(({ state }) => state === 'done') ? 'done' : 'open'
     },
 
-    /**
-     * Starts that came to something, and stops that the vendor confirmed, which were settled since then; in their order. What was
-     * answered without being sent is none of them.
-     */
+    /** Starts and stops that were settled since then and are done, in their order. What was answered without being sent is none of them. */
     async settledSince(sinceMs: number): Promise<Operation[]> {
       const settled = sql
         .selectFrom('operations')
@@ -193,8 +190,8 @@ export function operationsIn({ engine, sql }: Store) {
         .where('settled_at', '>=', sinceMs)
         .where('state', '=', raw.lit('done'))
         .where('ordinal', 'is not', null)
-        .where(raw<boolean>`(kind = 'start' or (kind = 'stop' and upstream_status is null))`)
-      // Sorted, since they are few: the index is that of what is settled.
+        .where(raw<boolean>`kind in ('start', 'stop')`)
+      // `+ 0` keeps SQLite off the index of all ordinals: that of settled_at finds these few.
       return (await engine.read(settled.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
     },
 

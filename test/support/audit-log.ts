@@ -12,8 +12,8 @@ const schema = Compile(AuditEvent)
 const nothingElse = Compile(closed(AuditEvent))
 
 /**
- * What holds for every event, whatever a test was about: it fits the schema and says nothing that the schema doesn't name (bar A6), it
- * is a link of the chain, and no secret stands in it, in any usual spelling (bar A5).
+ * What holds for every event, whatever a test was about: it fits the schema and says nothing that the schema doesn't name, it
+ * is a link of the chain, and no secret stands in it, in any usual spelling.
  * @throws Error that names the event
  */
 export async function checkAuditLog(store: Store, secrets: Record<string, string>): Promise<void> {

@@ -13,6 +13,10 @@ const { values, positionals } = parseArgs({
   options: { minutes: { type: 'string' }, seed: { type: 'string' } },
   allowPositionals: true
 })
+if (values.minutes !== undefined && !(Number(values.minutes) > 0)) {
+  console.error('--minutes must be a number greater than 0')
+  process.exit(2)
+}
 const endsAtMs = values.minutes === undefined ? null : performance.now() + Number(values.minutes) * 60_000
 const isOver = (): boolean => endsAtMs !== null && performance.now() >= endsAtMs
 

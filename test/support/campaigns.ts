@@ -4,13 +4,13 @@
  * a test that asks `countOf` how much it shall do and takes its choices from `seedOf` or a `Dice`: it prints `LIVEGATE_SEED=…`.
  */
 export const campaigns = {
-  /** Random edits of the audit log (bar A3). */
+  /** Random edits of the audit log. */
   edits: { file: 'test/audit/verify-edits.test.ts', normally: 250, inFull: 10_000 },
   /** Scripts of calls, faults and restarts, for each of two vendors. */
   scripts: { file: 'test/lifecycle/operation-model.test.ts', normally: 2, inFull: 40 },
   /** Stops at some moment of a start. */
   stops: { file: 'test/guarantees/stop-at-any-moment.test.ts', normally: 144, inFull: 1_008 },
-  /** Starts with faults, and starts of a gateway that is killed (bar B1: 10,000 together). */
+  /** Starts with faults, and starts of a gateway that is killed (10,000 together). */
   starts: { file: 'test/guarantees/ten-thousand-starts.test.ts', normally: 576, inFull: 5_760 },
   killedStarts: { file: 'test/guarantees/ten-thousand-starts-killed.test.ts', normally: 432, inFull: 4_320 },
   /** Ways to answer what the vendor's documents leave open; there are no more than these. */
@@ -20,7 +20,7 @@ export const campaigns = {
   oddStops: { file: 'test/guarantees/odd-vendors-stops.test.ts', normally: 12, inFull: 72 },
   /** Crashes under load. */
   crashes: { file: 'test/guarantees/nothing-missing-after-a-crash.test.ts', normally: 4, inFull: 200 },
-  /** Kills of a gateway whose calls the vendor has (bar B3). */
+  /** Kills of a gateway whose calls the vendor has. */
   kills: { file: 'test/guarantees/killed-while-sent.test.ts', normally: 2, inFull: 500 }
 } as const
 

@@ -11,7 +11,7 @@ import threads, { type WorkerOptions } from 'node:worker_threads'
 const ignored = /^(node|tapmock):|[\\/](\.tap|tap-snapshots|node_modules[\\/](?!@tapjs[\\/]mock[\\/]))/
 process.env._TAPJS_PROCESSINFO_EXCLUDE_ = String(ignored)
 
-// Guarantees leave much to luck, and are slower when each branch is counted: what they alone would run has a test of its own.
+// Coverage is off in guarantees: it slows them down, and what they run by luck must be run by other tests as well.
 if (/\btest[\\/-](guarantees|bench)[\\/-]/.test(process.argv[1] ?? '')) stopCoverage()
 
 const compiled = resolve('.tap/compiled')

@@ -30,7 +30,6 @@ const reports = everything
 // What one process has compiled is kept for the next ones: a quarter of what most test files cost. Not where coverage is measured:
 // of a function that comes from the cache it does not tell exactly what has run.
 const cache = reports.includes('--disable-coverage') ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
-// All in one process would be quicker still, but not see what one file leaves behind for the next.
 const files = args.every(arg => arg.startsWith('-')) ? writeGroups() : []
 const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...args, ...files], {
   stdio: ['inherit', 'pipe', 'inherit'],

@@ -19,10 +19,12 @@ export async function askOfTheEnd(questions: Questions, answers: Answers): Promi
   const stoppedAtMs = world.clock.monotonic()
   const sinceMs = (): number => Math.round(world.clock.monotonic() - stoppedAtMs)
   let isGone = false
+  let isFirst = true
   const look = async (): Promise<void> => {
     if (isGone) return
     isGone = (await runs.active()).state === null && !(await runs.isRunning(old))
-    if (isGone) answers.tell('stopping-for', sinceMs())
+    // What the first look does not show any more has ended at once: how long the look took is another matter.
+    if (isGone) answers.tell('stopping-for', isFirst ? 0 : sinceMs())
   }
   /** How a start was refused that cannot have been one of a run that is live. */
   let refusal: number | null = null
@@ -31,7 +33,8 @@ export async function askOfTheEnd(questions: Questions, answers: Answers): Promi
     await look()
     const wasGone = isGone
     const { status, id, heard } = await runs.start({}, !wasGone)
-    if (sinceMs() === 0) answers.observe('start directly after a stop', heard)
+    if (isFirst) answers.observe('start directly after a stop', heard)
+    isFirst = false
     const isJoined = id !== null && status === 200 && old.includes(id) && !wasGone
     if (id === null && (wasGone || String(status) !== answers.known.get('start-while-live'))) refusal = status
     if (id !== null && !isJoined) restarted = id
