@@ -31,6 +31,8 @@ export interface Done<T> {
   /** Of a meeting that the work has made. */
   meetingId?: string
   streamKeyRevealed?: boolean
+  /** The vendor has called this stop a success. */
+  isConfirmed?: boolean
   /** The caller is answered, but something may still go on: the operation stays open until a later look agrees. */
   isWatched?: boolean
   /** Told to the caller instead of `data`. */

@@ -14,7 +14,7 @@ export interface RecallDeps {
 
 /**
  * Before the first call: what an earlier process has started and stopped a moment ago. The vendor may not show the one yet, and may
- * still show the other. A stop that was done without the vendor's yes counts as well: what began before it was to end.
+ * still show the other.
  * @throws what the store throws
  */
 export async function recall({ operations, endingRuns, pace, clock, settleMs }: RecallDeps): Promise<void> {

@@ -95,7 +95,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
       nothingAtMs.delete(stop.id)
     } else if (!hasOpenStart) {
       // The second look that shows nothing.
-      if (nothingAtMs.has(stop.id)) return confirm(stop, meeting)
+      if (nothingAtMs.has(stop.id)) return confirm(stop, meeting, false)
       // Its caller was answered: it is only watched.
       if (stop.answer !== null) return nothingYet(stop)
     }
@@ -103,7 +103,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     const sending = send(meeting, lane, signal)
     const outcome = await (shows(sight) ? sending : sending.catch(() => null))
     if (hasOpenStart) return false
-    if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting)
+    if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting, outcome.stopped)
     if (outcome === null && shows(await look(meeting, lane, signal))) return false
     return nothingYet(stop)
   }
@@ -124,11 +124,14 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     return false
   }
 
-  async function confirm(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
+  /** @param isConfirmed by the vendor; else looks have shown that nothing is live */
+  async function confirm(stop: Operation, meeting: OwnedMeeting, isConfirmed: boolean): Promise<boolean> {
     pace.takenUp(meeting)
     changed(meeting, null)
+    // Before the others: of them all only this one was sent, and may be confirmed.
+    const isEnded = await ends.end(stop, { ...stopEnd(stop), isConfirmed })
     await ends.confirmStops(meeting.id)
-    return ended(stop, ends.end(stop, stopEnd(stop)))
+    return ended(stop, isEnded)
   }
 
   /** True when what is live now has begun after the stop, by a browser perhaps: nobody has said that this one is to end. */

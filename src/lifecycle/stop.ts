@@ -136,7 +136,7 @@ export function stop(deps: StopDeps): Stop {
     const fruitless = !stopped || last === null || !isRunning(last.status)
     if (fruitless) rights.noteFruitless(meeting, stopped)
     else rights.noteLive(meeting)
-    const told = { value: { fruitless }, isWatched, refused, livestreamId: last?.id ?? null }
+    const told = { value: { fruitless }, isConfirmed: stopped, isWatched, refused, livestreamId: last?.id ?? null }
     if (!stopped && last === null) return { ...told, status: 404, data: null, failure: new NoActiveLivestream() }
     return { ...told, status: 200, data: stoppedData, statements: ended(meeting, last) }
   }

@@ -125,6 +125,8 @@ export interface OperationsTable {
   vendor_at: number | null
   /** Time of a start's second sending. */
   sent_again_at: number | null
+  /** When the vendor confirmed this stop, by our clock; null when it is done for another reason. */
+  confirmed_at: number | null
   upstream_status: number | null
   /** The vendor's words. */
   reason: string | null

@@ -14,7 +14,8 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   shortLookUps,
   orderedOperations,
   orderedSightings,
-  oneSpelling
+  oneSpelling,
+  confirmedStops
 ]
 
 export const schemaVersion = steps.length
@@ -307,6 +308,11 @@ function orderedSightings(db: Sql): CompiledQuery[] {
     sql`create index livestreams_last on livestreams
       (meeting_id, (status in ('INVOKED', 'LIVE')), revision, created_at)`
   ].map(step => step.compile(db))
+}
+
+/** A stop that is done may have found nothing: which ones the vendor has confirmed is another matter. */
+function confirmedStops(db: Sql): CompiledQuery[] {
+  return [db.schema.alterTable('operations').addColumn('confirmed_at', 'bigint').compile()]
 }
 
 /** Two rows whose ids are one UUID in another case cannot come to be. `refuseTwins` comes before it. */

@@ -19,6 +19,8 @@ export interface OperationEnd {
   answer?: StoredAnswer | null
   /** Nothing was executed: the same key may be used for another try. */
   freesKey?: boolean
+  /** The vendor has called this stop a success. */
+  isConfirmed?: boolean | undefined
   /** The vendor's status and words. What is known of before stays when there are none. */
   upstreamStatus?: number | undefined
   reason?: string | undefined
@@ -32,12 +34,13 @@ interface EndColumns {
   answerStatus: number | null
   answer: string | null
   freesKey: boolean
+  confirmedAtMs: number | null
   upstreamStatus: number | null
   reason: string | null
 }
 
 /** The part of a row that a caller gives; the rest is known to the store alone. */
-type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id'>
+type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id' | 'confirmed_at'>
 
 /** A row to be written, with what decides how the store fills in the rest. */
 interface NewRow extends Given {
@@ -103,6 +106,7 @@ export function operationsIn({ engine, sql }: Store) {
         ...(answer !== null && { answer_status: unlessAnswered('answer_status', answerStatus) }),
         ...(answer !== null && { answer: unlessAnswered('answer', answer) }),
         ...(freesKey && { idempotency_fingerprint: null }),
+        ...(known.confirmedAtMs !== null && { confirmed_at: known.confirmedAtMs }),
         ...(known.upstreamStatus !== null && { upstream_status: known.upstreamStatus }),
         ...(known.reason !== null && { reason: known.reason })
       })
@@ -129,7 +133,7 @@ export function operationsIn({ engine, sql }: Store) {
      * unknown and has an answer goes on being looked after, but its caller was told: that answer stays.
      */
     ended(id: string, how: OperationEnd, nowMs: number): Statement {
-      const { state, livestreamId = null, answer = null, freesKey = false, upstreamStatus, reason } = how
+      const { state, livestreamId = null, answer = null, freesKey = false, isConfirmed, upstreamStatus, reason } = how
       return end({
         id,
         state,
@@ -138,6 +142,7 @@ export function operationsIn({ engine, sql }: Store) {
         answerStatus: answer?.status ?? null,
         answer: answer === null ? null : JSON.stringify(answer.body),
         freesKey,
+        confirmedAtMs: isConfirmed ? nowMs : null,
         upstreamStatus: upstreamStatus ?? null,
         reason: reason ?? null
       })
@@ -182,7 +187,7 @@ export function operationsIn({ engine, sql }: Store) {
       return later.some(({ state }) => state === 'done') ? 'done' : 'open'
     },
 
-    /** Starts and stops that were settled since then and are done, in their order. What was answered without being sent is none of them. */
+    /** Starts that are done and stops that the vendor confirmed, settled since then; in their order. What was answered without being sent is none of them. */
     async settledSince(sinceMs: number): Promise<Operation[]> {
       const settled = sql
         .selectFrom('operations')
@@ -190,7 +195,7 @@ export function operationsIn({ engine, sql }: Store) {
         .where('settled_at', '>=', sinceMs)
         .where('state', '=', raw.lit('done'))
         .where('ordinal', 'is not', null)
-        .where(raw<boolean>`kind in ('start', 'stop')`)
+        .where(raw<boolean>`(kind = 'start' or confirmed_at is not null)`)
       // `+ 0` keeps SQLite off the index of all ordinals: that of settled_at finds these few.
       return (await engine.read(settled.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
     },
