@@ -52,70 +52,6 @@ t.test('nothing live, by the word of the vendor and by a look, is as good as sto
   t.equal((await operations.find(stop.id))?.state, 'done')
 })
 
-t.test('while the outcome of an earlier start is unknown its stop is repeated: something may still begin', async t => {
-  const { settle, sent, store, clock, vendor, operations } = await settling(t)
-  const start = await sent('start')
-  clock.advance(1)
-  const stop = await sent('stop')
-  vendor.stops = false
-  t.equal(await settle(stop), false)
-  vendor.stops = true
-  clock.advance(5_000)
-  t.equal(await settle(stop), false)
-  clock.advance(5_000)
-  t.equal((await operations.find(stop.id))?.state, 'unknown')
-  await store.engine.write([operations.ended(start.id, { state: 'done', livestreamId: 'a1' }, clock.now())])
-  t.equal(await settle(stop), true)
-  t.equal(vendor.asked.filter(what => what.startsWith('stop')).length, 3)
-})
-
-t.test('a later start overtakes a stop that nobody has confirmed: it is never sent again', async t => {
-  const answered = { status: 200, body: { data: { id: 'a1', status: 'LIVE' } } }
-  const laterStarts = {
-    'under way': null,
-    'of unknown outcome': { state: 'unknown' },
-    done: { state: 'done', livestreamId: 'a1' },
-    'answered with the run that was live': { state: 'done', livestreamId: 'a1', answer: answered }
-  } as const
-  for (const [what, end] of Object.entries(laterStarts)) {
-    await t.test(what, async t => {
-      const { settle, sent, clock, vendor, operations, events } = await settling(t)
-      const stop = await sent('stop', { requestId: 'lost' })
-      clock.advance(1)
-      await sent('start', {}, end)
-      t.equal(await settle(stop), true)
-      t.strictSame(vendor.asked, [], 'the vendor is not even asked')
-      t.match(await operations.find(stop.id), {
-        state: 'failed',
-        answer: { status: 502, body: { error: { type: 'upstream_refused', outcome: 'failed', request_id: 'lost' } } }
-      })
-      t.match(await events(), [{ api: { operation: 'stopLivestream' }, unmapped: { outcome: 'failed' } }])
-    })
-  }
-})
-
-t.test('an earlier start, one that failed, and one of another meeting overtake no stop', async t => {
-  const { settle, sent, clock, vendor, operations } = await settling(t)
-  await sent('start', {}, { state: 'done', livestreamId: 'a1' })
-  clock.advance(1)
-  const stop = await sent('stop')
-  clock.advance(1)
-  await sent('start', {}, { state: 'failed' })
-  await sent('start', { meetingId: 'm2' }, { state: 'done', livestreamId: 'b1' })
-  t.equal(await settle(stop), true)
-  t.strictSame(vendor.asked, [`active ${meetingId}`, `stop ${meetingId}`])
-  t.equal((await operations.find(stop.id))?.state, 'done')
-})
-
-t.test('who starts again overtakes a stop at once, as soon as it is asked to', async t => {
-  const { settle, sent, operations, events } = await settling(t)
-  const stop = await sent('stop')
-  t.equal(await settle.overtake(stop), true)
-  t.equal(await settle.overtake(stop), true, 'twice is no mistake')
-  t.equal((await operations.find(stop.id))?.state, 'failed')
-  t.equal((await events()).length, 1)
-})
-
 t.test("a user's stop never joins one that is being repeated: it is sent behind it", async t => {
   const { settle, sent, queue, vendor } = await settling(t)
   const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
@@ -132,25 +68,6 @@ t.test("a user's stop never joins one that is being repeated: it is sent behind 
   answer.resolve()
   t.strictSame(await theirs, { result: `sent after active ${meetingId},stop ${meetingId}, waited: true`, led: true })
   t.equal(await ours, true)
-})
-
-t.test('a repeated stop waits for its turn, and is not sent when somebody has started again meanwhile', async t => {
-  const { settle, sent, clock, queue, vendor, operations } = await settling(t)
-  const stop = await sent('stop')
-  clock.advance(1)
-  const go = Promise.withResolvers<void>()
-  const starting = queue.start(meetingId, async () => {
-    await go.promise
-    return (await sent('start', {}, { state: 'done', livestreamId: 'a1' })).id
-  })
-  const ours = settle(stop)
-  await new Promise(setImmediate)
-  t.strictSame(vendor.asked, [])
-  go.resolve()
-  t.equal(await ours, true)
-  await starting
-  t.strictSame(vendor.asked, [])
-  t.equal((await operations.find(stop.id))?.state, 'failed')
 })
 
 t.test('a repeated stop spaces the stops behind it, as one of a user does', async t => {
@@ -221,14 +138,6 @@ t.test('a stop whose caller was answered is watched: 5 s later it is done, or se
       t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
     })
   }
-})
-
-t.test('a later start ends a watched stop, and what its caller was told stays true', async t => {
-  const { settle, sent, operations, events } = await settling(t)
-  const stop = await sent('stop', { answer: stopped }, { state: 'unknown', answer: stopped })
-  t.equal(await settle.overtake(stop), true)
-  t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
-  t.match(await events(), [{ status_code: '200', unmapped: { outcome: 'done' } }])
 })
 
 t.test('a watched stop is not sent again after a restart, where two looks show nothing', async t => {
