@@ -101,3 +101,34 @@ t.test(
     t.ok(isLive())
   }
 )
+
+t.test('a stop outlives a later start that came to nothing: it waits until that is known, and goes on', async t => {
+  const { start, ends, isLive, simulator, recover, clock, store } = await world(t)
+  const stops = () =>
+    simulator.journal.filter(({ method, target }) => method === 'POST' && target.endsWith('/stop')).length
+  const starts = store.sql
+    .selectFrom('operations')
+    .select('state')
+    .where('kind', '=', 'start')
+    .orderBy('ordinal', 'desc')
+  const startState = async () => (await store.engine.read(starts.compile()))[0]?.state
+  // The vendor hides the run, so that somebody may start again.
+  const noList = { success: true, data: [], paging: { total_count: 0, start_offset: 0, end_offset: 0 } }
+  simulator.fail({ match: { method: 'GET', path: '/livestreams' }, status: 200, body: noList })
+  simulator.fail({ match: { method: 'GET' }, status: 404, body: {} })
+  simulator.failNext(lost)
+  t.match((await start()).json().error, { outcome: 'unknown' })
+  recover()
+  const before = stops()
+  await until(async () => {
+    clock.advance(250)
+    const sent = stops()
+    const isOpen = (await startState()) === 'unknown'
+    if (isOpen && sent > before) throw new Error('the stop went out while nobody knew of the start')
+    return !isOpen
+  })
+  t.equal(await startState(), 'failed')
+  await ends('done')
+  t.equal(stops() - before, 1)
+  t.notOk(isLive(), 'the last word was stop')
+})
