@@ -1,0 +1,103 @@
+import t from 'tap'
+import { presets } from '../../src/domain/scope.ts'
+import { startGateway } from '../../src/gateway.ts'
+import { makeLogger } from '../../src/logger.ts'
+import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { inMemory } from '../guarantees/in-memory.ts'
+import { manualClock } from '../support/clock.ts'
+import { type Client, client, configFor, gateway, type TestContext } from '../support/gateway.ts'
+import { openStoreHere } from '../support/store.ts'
+import { until } from '../support/until.ts'
+
+/** A gateway on one clock with its vendor, and another one on the same store after it. */
+async function world(t: TestContext, options: SimulatorOptions) {
+  const clock = manualClock()
+  // So long that no step of the clock makes a call late.
+  const own = { deadlineMs: 60_000 }
+  const simulated = { ...options, now: clock.now }
+  const world = await gateway(inMemory(t), { clock, slowDisk: true, simulator: simulated, config: own })
+  const { simulator, store, storeFile, meeting, withKey } = world
+  const { key } = await withKey('acme', presets.owner)
+  const calls = (call: Client) => ({
+    start: () => call('POST', `/v2/meetings/${meeting}/livestreams`),
+    stop: () => call('POST', `/v2/meetings/${meeting}/active-livestream/stop`),
+    active: () => call('GET', `/v2/meetings/${meeting}/active-livestream`)
+  })
+  const stops = store.sql.selectFrom('operations').select('state').where('kind', '=', 'stop').orderBy('ordinal')
+  return {
+    ...calls(world.asAcme),
+    simulator,
+    clock,
+    /** The calls of the next gateway. */
+    async restart() {
+      await world.close()
+      const config = { ...configFor(simulator, storeFile), ...own }
+      const next = await startGateway({
+        ...{ config, logger: makeLogger('silent'), clock, open: openStoreHere, writeWithinMs: 60_000 }
+      })
+      t.teardown(() => next.close())
+      return calls(client(next.url, `Bearer ${key}`))
+    },
+    runsOn: () =>
+      simulator.livestreams().flatMap(({ sessions }) => sessions.filter(run => run.stopped_time === null)).length,
+    stopStates: async () => (await store.engine.read(stops.compile())).map(({ state }) => state).join()
+  }
+}
+
+t.test('a run that was stopped just before a restart is not LIVE to readers after it, and a start waits', async t => {
+  const { start, stop, restart, runsOn, simulator, clock } = await world(t, { stoppingForMs: 20_000 })
+  t.equal((await start()).statusCode, 201)
+  clock.advance(2_000)
+  t.equal((await stop()).statusCode, 200)
+  const later = await restart()
+  t.equal(runsOn(), 1, 'the vendor shows it')
+  t.equal((await later.active()).statusCode, 404)
+
+  const startAndLook = async () => {
+    const before = simulator.journal.length
+    const starting = later.start()
+    await until(() => simulator.journal.length > before)
+    return { starting }
+  }
+  const first = await startAndLook()
+  t.equal((await later.stop()).statusCode, 200)
+  t.match((await first.starting).json().error, { code: 409, type: 'still_stopping', outcome: 'not_sent' })
+
+  const second = await startAndLook()
+  clock.advance(20_000)
+  t.equal((await second.starting).statusCode, 201, 'and not the run that was stopped')
+  t.equal(simulator.livestreams()[0]?.starts, 2)
+})
+
+t.test('a run that was started after the last stop is LIVE to readers after a restart', async t => {
+  const { start, stop, restart, clock } = await world(t, {})
+  await start()
+  clock.advance(2_000)
+  t.equal((await stop()).statusCode, 200)
+  // Within the same second: its times alone would not tell it from the run before.
+  t.equal((await start()).statusCode, 201)
+  t.equal((await (await restart()).active()).statusCode, 200)
+})
+
+t.test('a stop right after a restart is watched while the run that was started before it may be hidden', async t => {
+  const { start, restart, runsOn, stopStates, simulator, clock } = await world(t, {
+    ...{ liveAfterMs: 3_000, activeDuringInvoked: '404', stopRefusal: '404' }
+  })
+  const { id } = (await start()).json().data
+  // A run of the same millisecond could be one that has begun after the stop.
+  clock.advance(1)
+  const later = await restart()
+  // The vendor hides it, also from who asks for it by its id.
+  simulator.failNext({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 404, body: {} })
+  t.equal((await later.stop()).statusCode, 200, 'one look shows nothing')
+  t.equal(await stopStates(), 'unknown')
+  t.equal(runsOn(), 1)
+  await until(() => {
+    clock.advance(100)
+    return runsOn() === 0
+  })
+  await until(async () => {
+    clock.advance(100)
+    return (await stopStates()) === 'done'
+  })
+})
