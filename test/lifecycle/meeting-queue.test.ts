@@ -1,4 +1,6 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
+import type { Led } from '../../src/lifecycle/meeting-queue.ts'
 import { MeetingQueue } from '../../src/lifecycle/meeting-queue.ts'
 import type { Reply } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -68,6 +70,65 @@ t.test('idle waits for everything in the queues', async t => {
   t.strictSame(await stop, { result: 'stopped', led: true })
   await idle
   t.strictSame(order, ['stopped, waited: true', 'idle'])
+})
+
+/** Meetings whose stops wait behind something, and that are asked to stop by many. */
+function crowd() {
+  const queue = new MeetingQueue<string, string>()
+  const gate = Promise.withResolvers<void>()
+  const blocked = new Set<string>()
+  return {
+    open: () => gate.resolve(),
+    /** So many stops of one meeting: the first leads, and the others join it. Gives how each of them ended, as it comes. */
+    stops(tenantId: string, id: string, count: number): Promise<string>[] {
+      if (!blocked.has(id)) void queue.inTurn(id, () => gate.promise)
+      blocked.add(id)
+      const told = ({ led }: Led<string>): string => (led ? 'led' : 'joined')
+      return Array.from({ length: count }, () =>
+        queue.stop({ id, tenantId }, async () => 'stopped').then(told, ({ type }) => type)
+      )
+    }
+  }
+}
+
+/** How many of these ended so by now. */
+async function count(ends: Promise<string>[], how: string): Promise<number> {
+  await turn()
+  const soFar = await Promise.all(ends.map(end => Promise.race([end, 'waits'])))
+  return soFar.filter(end => end === how).length
+}
+
+t.test(
+  'a thousand stops of one tenant may wait for others, and those of another tenant may wait all the same',
+  async t => {
+    const { stops, open } = crowd()
+    // 64 in each of 15 meetings, and 40 in the next: those who lead wait for nobody.
+    const waiting = Array.from({ length: 16 }, (_, i) => stops('acme', `m${i}`, i < 15 ? 65 : 41)).flat()
+    t.equal(await count(waiting, 'stop_under_way'), 0)
+    const beyond = stops('acme', 'm15', 1)
+    t.strictSame(await Promise.all(beyond), ['stop_under_way'])
+    const elsewhere = stops('acme', 'm16', 2)
+    t.equal(await count(elsewhere, 'stop_under_way'), 1, 'the one that leads is never refused')
+    const others = stops('globex', 'n1', 65)
+    t.equal(await count(others, 'stop_under_way'), 0)
+    t.strictSame(await Promise.all(stops('globex', 'n1', 1)), ['stop_under_way'], '64 of one meeting')
+
+    open()
+    const ends = await Promise.all([...waiting, ...others])
+    t.equal(ends.filter(end => end === 'led').length, 17)
+    t.equal(ends.filter(end => end === 'joined').length, 1_064)
+  }
+)
+
+t.test('who has had the answer of a stop waits no more: as many again may', async t => {
+  const { stops, open } = crowd()
+  for (const attempt of ['first', 'second']) {
+    const waiting = Array.from({ length: 15 }, (_, i) => stops('acme', `${attempt}-${i}`, 65)).flat()
+    const rest = stops('acme', `${attempt}-15`, 42)
+    t.equal(await count([...waiting, ...rest], 'stop_under_way'), 1, attempt)
+    open()
+    await Promise.all([...waiting, ...rest])
+  }
 })
 
 async function statuses(...replies: (Promise<Reply> | undefined)[]): Promise<(number | undefined)[]> {

@@ -107,6 +107,14 @@ t.test('what is open is found without looking at what is settled', async t => {
   }
 })
 
+t.test('what was settled a moment ago is found without looking at what was settled before', async t => {
+  const { operations, planOf } = await plans(t)
+  t.strictSame(await planOf(() => operations.settledSince(1_000)), [
+    'SEARCH operations USING INDEX operations_settled (settled_at>?)',
+    'USE TEMP B-TREE FOR ORDER BY'
+  ])
+})
+
 t.test('a key, and a later switch, are found by what only has those rows', async t => {
   const { operations, planOf } = await plans(t)
   t.match(await planOf(() => operations.findByKey('f1')), [/USING INDEX operations_idempotency \(idempotency_/])

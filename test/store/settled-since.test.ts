@@ -1,0 +1,46 @@
+import t from 'tap'
+import type { Operation } from '../../src/domain/operation.ts'
+import { type OperationEnd, operationsIn } from '../../src/store/operations.ts'
+import { operationOf, storeWithTenants } from './helper.ts'
+
+async function world(t: Parameters<typeof storeWithTenants>[0]) {
+  const { store } = await storeWithTenants(t)
+  const operations = operationsIn(store)
+  return {
+    since: async (ms: number) => (await operations.settledSince(ms)).map(({ id }) => id),
+    /** Each in a meeting of its own: some may be open at the same time. */
+    async sent(id: string, more: Partial<Operation> = {}, end?: OperationEnd, atMs = 2_000): Promise<void> {
+      await store.engine.write([operations.sent(operationOf('acme', { id, meetingId: id, ...more }))])
+      if (end !== undefined) await store.engine.write([operations.ended(id, end, atMs)])
+    }
+  }
+}
+
+t.test(
+  'starts that came to something and stops that were confirmed are told in their order, whatever their times',
+  async t => {
+    const { sent, since } = await world(t)
+    await sent('start', { sentAtMs: 9_000 }, { state: 'done', livestreamId: 'a1' }, 9_500)
+    await sent('stop', { kind: 'stop', sentAtMs: 5_000 }, { state: 'done' }, 7_000)
+    await sent('refused start, live all the same', { sentAtMs: 1_000 }, { state: 'done', upstreamStatus: 409 }, 2_000)
+    t.strictSame(await since(0), ['start', 'stop', 'refused start, live all the same'])
+    t.strictSame(await since(7_000), ['start', 'stop'], 'since then, that moment with it')
+    t.strictSame(await since(7_001), ['start'])
+  }
+)
+
+t.test('what is open, failed, refused, not sent or neither start nor stop is not among them', async t => {
+  const { sent, since } = await world(t)
+  await sent('under way')
+  await sent('unknown', {}, { state: 'unknown' })
+  await sent('unknown stop', { kind: 'stop' }, { state: 'unknown' })
+  await sent('failed', {}, { state: 'failed' })
+  await sent('failed stop', { kind: 'stop' }, { state: 'failed' })
+  await sent('refused stop', { kind: 'stop' }, { state: 'done', upstreamStatus: 400 })
+  await sent('change', { kind: 'update_meeting' }, { state: 'done' })
+  const settled = { state: 'done', settledAtMs: 2_000, answer: { status: 200, body: { data: {} } } } as const
+  const key = (id: string) => ({ idempotency: { keyFingerprint: id, requestFingerprint: 'r' } })
+  await sent('answered start', { ...settled, ...key('k1') })
+  await sent('answered stop', { kind: 'stop', ...settled, ...key('k2') })
+  t.strictSame(await since(0), [])
+})
