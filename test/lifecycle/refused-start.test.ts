@@ -102,3 +102,26 @@ t.test(
     t.notMatch(upstream().join(), '/stop')
   }
 )
+
+for (const status of [400, 409]) {
+  t.test(`a start refused with ${status}, with a look after it that fails, is failed and frees its key`, async t => {
+    const { asAcme, meeting, simulator, store } = await gateway(t)
+    const key = { 'idempotency-key': 'start-once' }
+    const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, key)
+    simulator.failNext([
+      { match: { method: 'GET' }, status: 404, body: {} }, // the look before the start
+      { match: { method: 'POST' }, ...refusal(status) }
+    ])
+    const seeAgain = simulator.fail({ match: { method: 'GET' }, status: 503 })
+    const reply = await start()
+    t.equal(reply.statusCode, 502)
+    t.match(reply.json().error, { type: 'upstream_failed', outcome: 'failed' })
+    const [row] = await store.engine.read(store.sql.selectFrom('operations').selectAll().compile())
+    t.match(row, { state: 'failed', answer: null, idempotency_fingerprint: null })
+    seeAgain()
+    const again = await start()
+    t.equal(again.statusCode, 201)
+    t.equal(again.headers['idempotency-replayed'], undefined)
+    t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 2, 'each was sent once')
+  })
+}

@@ -1,36 +1,66 @@
 import t from 'tap'
-import { AuditUnavailable, LiveElsewhere } from '../../src/domain/failures.ts'
+import { AuditUnavailable, LiveElsewhere, UpstreamFailed } from '../../src/domain/failures.ts'
 import { KnownMeetings } from '../../src/lifecycle/known-meetings.ts'
-import { type SendStartDeps, sendStart } from '../../src/lifecycle/send-start.ts'
+import { type SendStartDeps, type StartOutcome, sendStart } from '../../src/lifecycle/send-start.ts'
 import type { Upstreams } from '../../src/upstream/provider.ts'
-import { meetingId, settling } from './settling.ts'
+import { meetingId, settling, type TestContext } from './settling.ts'
+
+/** A start that the vendor refuses in its own words, and which nothing shown explains. */
+async function refused(t: TestContext) {
+  const { clock, livestreams } = await settling(t)
+  let sent = 0
+  const provider = {
+    async start() {
+      sent += 1
+      throw new LiveElsewhere({ upstreamStatus: 409 })
+    }
+  }
+  const nothing = async () => ({ livestream: null, isEnding: false, isUnclear: false, isWeak: false })
+  return {
+    sent: () => sent,
+    send(again: () => Promise<void>, whatRuns: SendStartDeps['whatRuns'] = nothing): Promise<StartOutcome> {
+      const send = sendStart({
+        upstreams: new Map([['default', { on: () => provider, habits: {} }]]) as unknown as Upstreams,
+        livestreams,
+        knownMeetings: new KnownMeetings(livestreams),
+        whatRuns,
+        outdated() {},
+        endingRuns: { isRecent: () => false } as unknown as SendStartDeps['endingRuns'],
+        clock
+      })
+      const never = new AbortController().signal
+      const wait = { signal: never, stopWanted: never, endsAtMs: clock.monotonic() + 60_000 }
+      return send({ id: meetingId, tenantId: 'acme', upstream: 'default' }, {}, wait, again)
+    }
+  }
+}
 
 t.test('a second sending that cannot be recorded, or is not allowed any more, does not go out', async t => {
-  const { clock, livestreams } = await settling(t)
   for (const trouble of [new AuditUnavailable({ outcome: 'not_sent' }), new Error('late')]) {
-    let sent = 0
-    const provider = {
-      async start() {
-        sent += 1
-        throw new LiveElsewhere({ upstreamStatus: 409 })
-      }
-    }
-    const send = sendStart({
-      upstreams: new Map([['default', { on: () => provider, habits: {} }]]) as unknown as Upstreams,
-      livestreams,
-      knownMeetings: new KnownMeetings(livestreams),
-      whatRuns: async () => ({ livestream: null, isEnding: false, isUnclear: false, isWeak: false }),
-      outdated() {},
-      endingRuns: { isRecent: () => false } as unknown as SendStartDeps['endingRuns'],
-      clock
-    })
-    const never = new AbortController().signal
-    const wait = { signal: never, stopWanted: never, endsAtMs: clock.monotonic() + 60_000 }
-    const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
-    const outcome = await send(meeting, {}, wait, () => Promise.reject(trouble))
-    t.equal(sent, 1)
+    const { send, sent } = await refused(t)
+    const outcome = await send(() => Promise.reject(trouble))
+    t.equal(sent(), 1)
     t.match(outcome, { nothingCame: true })
     const isOurs = trouble instanceof AuditUnavailable
     t.match(outcome, { error: isOurs ? { type: 'audit_unavailable', outcome: 'failed' } : { type: 'already_live' } })
   }
+})
+
+t.test('a refused start whose look fails has come to nothing, and is not sent again', async t => {
+  const { send, sent } = await refused(t)
+  const look = () => Promise.reject(new UpstreamFailed({ outcome: 'not_sent', upstreamStatus: 503 }))
+  const outcome = await send(async () => {}, look)
+  t.match(outcome, { nothingCame: true, error: { type: 'upstream_failed', outcome: 'failed', upstreamStatus: 503 } })
+  t.equal(sent(), 1)
+})
+
+t.test('when a look after a refused start ends in a fault of our own, nothing is taken as known', async t => {
+  const { send, sent } = await refused(t)
+  const fault = new TypeError('a fault')
+  const outcome = await send(
+    async () => {},
+    () => Promise.reject(fault)
+  )
+  t.strictSame(outcome, { error: fault, nothingCame: false })
+  t.equal(sent(), 1)
 })

@@ -91,3 +91,26 @@ t.test(
     t.notMatch(reply.body, 'stream_key')
   }
 )
+
+t.test("an answer for a meeting's livestream that shows another meeting's is refused", async t => {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, store } = await gateway(t)
+  const theirs = (await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).json().data
+  const read = (body: object) => {
+    simulator.failNext({ match: { path: '/meetings/*/livestream', method: 'GET' }, status: 200, body })
+    return asAcme('GET', `/v2/meetings/${meeting}/livestream`)
+  }
+  const answerWith = (id: string) => {
+    const { data } = shown(id, { meeting_id: meeting, name: 'the secret show' })
+    return { success: true, data: { livestream: data, sessions: [] } }
+  }
+  const confused = answerWith(theirs.id)
+  const reply = await read(confused)
+  t.equal(reply.statusCode, 502)
+  t.match(reply.json().error, { type: 'upstream_malformed' })
+  for (const part of [confused.data.livestream.stream_key, theirs.id, 'the secret show']) t.notMatch(reply.body, part)
+  const rows = await store.engine.read(store.sql.selectFrom('livestreams').select(['id', 'tenant_id']).compile())
+  t.strictSame(rows, [{ id: theirs.id, tenant_id: 'globex' }], 'and it stays where it was')
+
+  const unknown = randomUUID()
+  t.match((await read(answerWith(unknown))).json().data.livestream, { id: unknown }, 'the answer fits else')
+})

@@ -1,0 +1,48 @@
+import t from 'tap'
+import { MeetingNotFound, UpstreamRefused } from '../../src/domain/failures.ts'
+import { operationEnds } from '../../src/lifecycle/settle.ts'
+import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { settling, type TestContext } from './settling.ts'
+
+async function world(t: TestContext) {
+  const { store, operations, livestreams, clock, ...rest } = await settling(t)
+  const ends = operationEnds({
+    ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), clock },
+    changed() {},
+    endingRuns: { started() {} },
+    forget() {}
+  })
+  return { ...rest, operations, ends }
+}
+
+t.test('a stop that is given up keeps what the vendor said, in the store and in the audit log', async t => {
+  const { sent, ends, operations, events } = await world(t)
+  const stop = await sent('stop', { requestId: 'lost' })
+  const said = { upstreamStatus: 409, upstreamReason: 'not now' }
+  t.equal(await ends.giveUp(stop, new UpstreamRefused({ outcome: 'failed', ...said })), true)
+  t.match(await operations.find(stop.id), {
+    state: 'failed',
+    upstreamStatus: 409,
+    reason: 'not now',
+    answer: { status: 502, body: { error: { type: 'upstream_refused', outcome: 'failed', request_id: 'lost' } } }
+  })
+  t.match(await events(), [
+    {
+      metadata: { correlation_uid: 'lost' },
+      status_code: '502',
+      status_detail: 'settled',
+      unmapped: { outcome: 'failed', upstream_status: 409, upstream_reason: 'not now' }
+    }
+  ])
+})
+
+t.test('one that is given up for reasons of our own speaks for no vendor, and keeps what was said before', async t => {
+  const { sent, ends, operations, events } = await world(t)
+  const before = { upstreamStatus: 503, reason: 'busy' }
+  const stop = await sent('stop', {}, { state: 'unknown', ...before })
+  t.equal(await ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed' })), true)
+  t.match(await operations.find(stop.id), { state: 'failed', ...before })
+  const [event] = await events()
+  t.equal(event?.status_code, '404')
+  t.notMatch(Object.keys(event?.unmapped ?? {}).join(), /upstream_(status|reason)/)
+})
