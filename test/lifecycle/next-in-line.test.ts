@@ -31,6 +31,20 @@ t.test('when the start that others joined may not go on, the next in line leads'
   t.equal((await start(asAcme, leaders)).statusCode, 200, 'and the key of the one that sent nothing is free')
 })
 
+t.test('a key that is revoked while its start looks, waiting for nobody: nothing is sent', async t => {
+  const { start, sent, isLive } = await aMeeting()
+  const revoked = await withKey('acme', ['livestreams:start'])
+  door.hold('GET')
+  const [starting] = await inLine([() => start(revoked.call)])
+  await until(() => door.held().length === 1)
+  await apiKeysIn(store).revoke(revoked.id, Date.now())
+  await directory.pull()
+  door.release()
+  t.equal(says((await starting) as Reply), '401 unauthorized not_sent')
+  t.strictSame(sent(), ['look'])
+  t.notOk(isLive())
+})
+
 t.test('a tenant that was suspended while its starts waited: none of them is sent', async t => {
   const { id, start, stop, sent, isLive } = await aMeeting()
   simulator.startFromBrowser(id)

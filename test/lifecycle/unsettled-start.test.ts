@@ -3,6 +3,7 @@ import { operationsIn } from '../../src/store/operations.ts'
 import type { Store } from '../../src/store/store.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
+import { until } from '../support/until.ts'
 
 const lost = { match: { method: 'POST' }, hangUp: true }
 
@@ -95,6 +96,25 @@ t.test(
     t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 0)
   }
 )
+
+t.test('a stop that meets a start of unknown outcome is sent again when that start is settled', async t => {
+  const clock = manualClock()
+  const { asAcme, meeting, simulator, store } = await gateway(t, { clock, simulator: { now: clock.now } })
+  simulator.failNext(lost)
+  t.match((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().error, { outcome: 'unknown' })
+  clock.advance(1)
+  const stopped = await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  t.equal(stopped.statusCode, 409)
+  t.match(stopped.json().error, { type: 'start_unsettled', outcome: 'unknown' })
+  await until(async () => {
+    clock.advance(250)
+    return (await states(store)).join() === 'failed,done'
+  })
+  const start = store.sql.selectFrom('operations').select('settled_at').where('kind', '=', 'start')
+  const settledAtMs = (await store.engine.read(start.compile()))[0]?.settled_at ?? Number.POSITIVE_INFINITY
+  const stops = simulator.journal.filter(({ method, target }) => method === 'POST' && target.endsWith('/stop'))
+  t.ok(stops.some(({ at }) => at >= settledAtMs))
+})
 
 async function states({ engine, sql }: Store): Promise<string[]> {
   const rows = await engine.read(sql.selectFrom('operations').select('state').orderBy('sent_at').compile())

@@ -1,0 +1,67 @@
+import { mock } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import t from 'tap'
+import { EndingRuns } from '../../src/lifecycle/ending-runs.ts'
+import { manualClock } from '../support/clock.ts'
+import type { TestContext } from './settling.ts'
+
+const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
+
+/** A stop that was confirmed just now; the test holds the time, and what a look comes to. */
+function confirmed(t: TestContext) {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const clock = manualClock()
+  const vendor = { fails: true }
+  const looksAtMs: number[] = []
+  const endingRuns = new EndingRuns({
+    stopAgain: async () => true,
+    async look() {
+      looksAtMs.push(clock.monotonic())
+      if (vendor.fails) throw new Error('the vendor is away')
+    },
+    vendorNowMs: () => null,
+    log: { warn() {} },
+    clock,
+    settleMs: 30_000
+  })
+  endingRuns.stopped(meeting, null)
+  return {
+    endingRuns,
+    vendor,
+    /** Since the last look, or the stop. */
+    pauses: () => looksAtMs.map((atMs, i) => atMs - (looksAtMs[i - 1] ?? 0)),
+    async pass(ms: number): Promise<void> {
+      for (let passed = 0; passed < ms; passed += 50) {
+        clock.advance(50)
+        mock.timers.tick(50)
+        await turn()
+      }
+    }
+  }
+}
+
+t.test(
+  'a look that follows a confirmed stop and fails is repeated, after pauses that grow up to half a minute',
+  async t => {
+    const { pass, pauses } = confirmed(t)
+    await pass(130_000)
+    t.strictSame(pauses(), [5_050, 1_050, 2_050, 4_050, 8_050, 16_050, 30_050, 30_050, 30_050])
+  }
+)
+
+t.test('a look that follows a confirmed stop and shows nothing is the last one', async t => {
+  const { pass, pauses, vendor } = confirmed(t)
+  await pass(8_000)
+  vendor.fails = false
+  await pass(120_000)
+  t.strictSame(pauses(), [5_050, 1_050, 2_050])
+})
+
+t.test('a start ends the looks that follow a confirmed stop', async t => {
+  const { endingRuns, pass, pauses } = confirmed(t)
+  await pass(6_000)
+  endingRuns.started(meeting)
+  await pass(60_000)
+  t.strictSame(pauses(), [5_050])
+})
