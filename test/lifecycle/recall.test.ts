@@ -101,3 +101,20 @@ t.test('a stop right after a restart is watched while the run that was started b
     return (await stopStates()) === 'done'
   })
 })
+
+t.test('a run that somebody wanted after a stop with nothing to stop stays on air after a restart', async t => {
+  const { start, stop, restart, runsOn, stopStates, simulator, clock } = await world(t, {
+    ...{ liveAfterMs: 3_000, activeDuringInvoked: '404', stopRefusal: '404' }
+  })
+  const { id } = (await start()).json().data
+  clock.advance(1_001)
+  simulator.failNext({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 404, body: {} })
+  t.equal((await stop()).statusCode, 200, 'one look shows nothing')
+  clock.advance(3_000)
+  t.equal((await start()).statusCode, 200, 'it shows itself after all, and is wanted')
+  t.equal(await stopStates(), 'done')
+  const later = await restart()
+  t.equal((await later.active()).statusCode, 200)
+  t.equal((await later.start()).statusCode, 200)
+  t.equal(runsOn(), 1)
+})
