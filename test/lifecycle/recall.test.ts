@@ -3,7 +3,6 @@ import { presets } from '../../src/domain/scope.ts'
 import { startGateway } from '../../src/gateway.ts'
 import { makeLogger } from '../../src/logger.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { inMemory } from '../guarantees/in-memory.ts'
 import { manualClock } from '../support/clock.ts'
 import { type Client, client, configFor, gateway, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
@@ -15,7 +14,7 @@ async function world(t: TestContext, options: SimulatorOptions) {
   // So long that no step of the clock makes a call late.
   const own = { deadlineMs: 60_000 }
   const simulated = { ...options, now: clock.now }
-  const world = await gateway(inMemory(t), { clock, slowDisk: true, simulator: simulated, config: own })
+  const world = await gateway(t, { clock, slowDisk: true, simulator: simulated, config: own })
   const { simulator, store, storeFile, meeting, withKey } = world
   const { key } = await withKey('acme', presets.owner)
   const calls = (call: Client) => ({
@@ -117,4 +116,19 @@ t.test('a run that somebody wanted after a stop with nothing to stop stays on ai
   t.equal((await later.active()).statusCode, 200)
   t.equal((await later.start()).statusCode, 200)
   t.equal(runsOn(), 1)
+})
+
+t.test('so is the run of a stop that the vendor refused first, and confirmed when it was repeated', async t => {
+  const { start, stop, restart, stopStates, simulator, clock } = await world(t, { stoppingForMs: 20_000 })
+  await start()
+  clock.advance(2_000)
+  const path = '/meetings/*/active-livestream/stop'
+  simulator.failNext({ match: { method: 'POST', path }, status: 400, body: {} })
+  t.equal((await stop()).statusCode, 502)
+  await until(async () => {
+    clock.advance(250)
+    return (await stopStates()) === 'done'
+  })
+  const later = await restart()
+  t.equal((await later.active()).statusCode, 404)
 })

@@ -45,10 +45,10 @@ t.test('the operations of an older version are ordered by their times, and stops
     { id: 'stop-2', openStartId: null },
     { id: 'stop-3', openStartId: 'start-2' }
   ])
-  t.ok(await operations.startSince(await find('stop-2')))
-  t.notOk(await operations.startSince(await find('stop-3')))
+  t.ok(await operations.laterStart(await find('stop-2')))
+  t.notOk(await operations.laterStart(await find('stop-3')))
 
   await store.engine.write([operations.ended('start-2', { state: 'done' }, 7_000)])
   await store.engine.write([operations.sent(operationOf('acme', { sentAtMs: 100 }))])
-  t.ok(await operations.startSince(await find('stop-3')), 'what is new comes after what was there')
+  t.ok(await operations.laterStart(await find('stop-3')), 'what is new comes after what was there')
 })

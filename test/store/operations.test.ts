@@ -121,20 +121,20 @@ t.test('a later start counts unless it failed, and it is later whatever its time
   await send(earlier)
   await end(earlier.id, { state: 'done' }, 9_500)
   await send(stop, elsewhere)
-  t.equal(await operations.startSince(stop), null, 'the one before it has a later time')
+  t.equal(await operations.laterStart(stop), null, 'the one before it has a later time')
   const later = operationOf('acme', { sentAtMs: 1_000 })
-  t.equal(await operations.startSince(later), null, 'it is not there yet')
+  t.equal(await operations.laterStart(later), null, 'it is not there yet')
   await send(later)
-  t.equal(await operations.startSince(stop), 'open', 'the one after it has an earlier time')
-  t.equal(await operations.startSince(elsewhere), null)
-  t.equal(await operations.startSince(later), null, 'nothing comes after itself')
+  t.equal(await operations.laterStart(stop), 'open', 'the one after it has an earlier time')
+  t.equal(await operations.laterStart(elsewhere), null)
+  t.equal(await operations.laterStart(later), null, 'nothing comes after itself')
   await end(later.id, { state: 'failed' }, 1_500)
-  t.equal(await operations.startSince(stop), null)
+  t.equal(await operations.laterStart(stop), null)
   const last = operationOf('acme', { sentAtMs: 2_000 })
   await send(last)
   await end(last.id, { state: 'done' }, 2_500)
   await send(operationOf('acme', { sentAtMs: 3_000 }))
-  t.equal(await operations.startSince(stop), 'done', 'whatever comes after that one')
+  t.equal(await operations.laterStart(stop), 'done', 'whatever comes after that one')
 })
 
 t.test('what was answered without being sent comes after nothing', async t => {
@@ -144,7 +144,7 @@ t.test('what was answered without being sent comes after nothing', async t => {
   const idempotency = { keyFingerprint: 'k1', requestFingerprint: 'q1' }
   const answer = { status: 200, body: { data: {} } }
   await send(operationOf('acme', { state: 'done', settledAtMs: 1_000, idempotency, answer }))
-  t.equal(await operations.startSince(stop), null)
+  t.equal(await operations.laterStart(stop), null)
 })
 
 t.test('one that is written down as unknown has its place: it is sent from then on', async t => {
@@ -153,11 +153,11 @@ t.test('one that is written down as unknown has its place: it is sent from then 
   const again = operationOf('acme', { kind: 'stop', state: 'unknown' })
   await send(start, again)
   t.match(await operations.find(again.id), { openStartId: start.id })
-  t.equal(await operations.startSince(again), null)
+  t.equal(await operations.laterStart(again), null)
   await end(start.id, { state: 'failed' }, 2_000)
   const later = operationOf('acme')
   await send(later)
-  t.equal(await operations.startSince(again), 'open')
+  t.equal(await operations.laterStart(again), 'open')
 })
 
 t.test('the order has no hole for what was removed, and nothing comes before what is open', async t => {
@@ -168,7 +168,7 @@ t.test('the order has no hole for what was removed, and nothing comes before wha
   await end(settled.id, { state: 'done' }, 2_000)
   t.equal(await operations.removeSettled(3_000, 10), 1)
   await send(operationOf('acme'))
-  t.equal(await operations.startSince(stop), 'open')
+  t.equal(await operations.laterStart(stop), 'open')
 })
 
 t.test(

@@ -6,12 +6,14 @@ import { operationOf, storeWithTenants } from './helper.ts'
 async function world(t: Parameters<typeof storeWithTenants>[0]) {
   const { store } = await storeWithTenants(t)
   const operations = operationsIn(store)
+  const end = (id: string, how: OperationEnd, atMs: number) => store.engine.write([operations.ended(id, how, atMs)])
   return {
     since: async (ms: number) => (await operations.settledSince(ms)).map(({ id }) => id),
+    end,
     /** Each in a meeting of its own: some may be open at the same time. */
-    async sent(id: string, more: Partial<Operation> = {}, end?: OperationEnd, atMs = 2_000): Promise<void> {
+    async sent(id: string, more: Partial<Operation> = {}, how?: OperationEnd, atMs = 2_000): Promise<void> {
       await store.engine.write([operations.sent(operationOf('acme', { id, meetingId: id, ...more }))])
-      if (end !== undefined) await store.engine.write([operations.ended(id, end, atMs)])
+      if (how !== undefined) await end(id, how, atMs)
     }
   }
 }
@@ -19,24 +21,26 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
 t.test(
   'starts that came to something and stops that were confirmed are told in their order, whatever their times',
   async t => {
-    const { sent, since } = await world(t)
+    const { sent, end, since } = await world(t)
     await sent('start', { sentAtMs: 9_000 }, { state: 'done', livestreamId: 'a1' }, 9_500)
-    await sent('stop', { kind: 'stop', sentAtMs: 5_000 }, { state: 'done' }, 7_000)
+    await sent('stop', { kind: 'stop', sentAtMs: 5_000 }, { state: 'done', isConfirmed: true }, 7_000)
+    await sent('refused first', { kind: 'stop' }, { state: 'unknown', upstreamStatus: 400 })
+    await end('refused first', { state: 'done', isConfirmed: true }, 7_000)
     await sent('refused start, live all the same', { sentAtMs: 1_000 }, { state: 'done', upstreamStatus: 409 }, 2_000)
-    t.strictSame(await since(0), ['start', 'stop', 'refused start, live all the same'])
-    t.strictSame(await since(7_000), ['start', 'stop'], 'since then, that moment with it')
+    t.strictSame(await since(0), ['start', 'stop', 'refused first', 'refused start, live all the same'])
+    t.strictSame(await since(7_000), ['start', 'stop', 'refused first'], 'since then, that moment with it')
     t.strictSame(await since(7_001), ['start'])
   }
 )
 
-t.test('what is open, failed, refused, not sent or neither start nor stop is not among them', async t => {
+t.test('what is open, failed, not confirmed, not sent or neither start nor stop is not among them', async t => {
   const { sent, since } = await world(t)
   await sent('under way')
   await sent('unknown', {}, { state: 'unknown' })
   await sent('unknown stop', { kind: 'stop' }, { state: 'unknown' })
   await sent('failed', {}, { state: 'failed' })
   await sent('failed stop', { kind: 'stop' }, { state: 'failed' })
-  await sent('refused stop', { kind: 'stop' }, { state: 'done', upstreamStatus: 400 })
+  await sent('stop of nothing', { kind: 'stop' }, { state: 'done' })
   await sent('change', { kind: 'update_meeting' }, { state: 'done' })
   const settled = { state: 'done', settledAtMs: 2_000, answer: { status: 200, body: { data: {} } } } as const
   const key = (id: string) => ({ idempotency: { keyFingerprint: id, requestFingerprint: 'r' } })

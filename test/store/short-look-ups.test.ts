@@ -51,7 +51,7 @@ t.test('what a start or a stop looks up does not grow with the history of its me
   )
   const stop = operationOf('acme', { kind: 'stop' })
   const itsPlace = ['SCALAR SUBQUERY 1', 'SEARCH operations USING INDEX sqlite_autoindex_operations_1 (id=?)']
-  t.strictSame(await planOf(() => operations.startSince(stop)), [
+  t.strictSame(await planOf(() => operations.laterStart(stop)), [
     'SEARCH operations USING INDEX operations_starts (meeting_id=? AND ordinal>?)',
     ...itsPlace
   ])
