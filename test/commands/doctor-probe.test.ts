@@ -139,3 +139,16 @@ t.test(
     }
   }
 )
+
+t.test('the start right after the stop is told, and how long a look takes is not how long a run goes on', async t => {
+  const world = fastWorld(3)
+  const simulator = await createSimulator({ now: world.clock.now })
+  t.teardown(() => simulator.close())
+  const env = { ...environmentOf(simulator), DATABASE_URL: `sqlite:${join(t.testdir(), 'none.db')}` }
+  const options = { probeMeeting: simulator.addMeeting().id, yes: true, json: true }
+  const { observed, answers } = JSON.parse((await doctorIn(world, env, options)).stdout)
+  const directly = observed.filter(({ question }: { question: string }) => question === 'start directly after a stop')
+  t.match(directly, [{ status: 201 }])
+  t.equal(directly.length, 1)
+  t.equal(answers['stopping-for'], '0')
+})

@@ -20,15 +20,15 @@ export interface FastWorld extends World {
   interrupt(): void
 }
 
-/** A world in which a pause takes no time, but moves the clock. */
-export function fastWorld(): FastWorld {
+/** A world in which a pause takes no time, but moves the clock. @param tickMs so far it moves as well whenever somebody looks at it */
+export function fastWorld(tickMs = 0): FastWorld {
   const startedAtMs = Date.now()
   let passedMs = 0
   let pauses = 0
   let act = (_number: number): void => {}
   let interrupt = (): void => {}
   return {
-    clock: { now: () => startedAtMs + passedMs, monotonic: () => passedMs },
+    clock: { now: () => startedAtMs + passedMs, monotonic: () => (passedMs += tickMs) },
     async sleep(ms) {
       passedMs += ms
       pauses++
