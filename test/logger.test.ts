@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Writable } from 'node:stream'
 import t from 'tap'
-import { UpstreamRefused } from '../src/domain/failures.ts'
 import { Secret } from '../src/domain/secret.ts'
 import { makeLogger } from '../src/logger.ts'
 
@@ -60,11 +59,4 @@ t.test('without another destination it writes to standard output, and silent say
   const log = makeLogger('silent')
   log.fatal('nobody hears this')
   t.equal(log.level, 'silent')
-})
-
-t.test('a failure in the log is called by its type', t => {
-  const { log, lines } = logInto('trace')
-  log.error({ err: new UpstreamRefused() }, 'refused')
-  t.match(JSON.parse(lines[0] ?? ''), { err: { type: 'upstream_refused' } })
-  t.end()
 })

@@ -101,8 +101,6 @@ function failure(status: number, type: string, message: string): FailureClass {
   const doc: FailureDoc = { status, type, message }
   return class extends Failure {
     static readonly doc = doc
-    /** What the log calls it. */
-    static override readonly name = type
     constructor(options: FailureOptions = {}) {
       super(doc, options)
     }

@@ -3,7 +3,7 @@ import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Livestream, LivestreamSession } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import type { Provider } from '../upstream/provider.ts'
+import type { LivestreamWithSessions, Provider } from '../upstream/provider.ts'
 import { beginOf } from './evidence.ts'
 
 export interface EndingRunsDeps {
@@ -91,10 +91,14 @@ export class EndingRuns {
     this.#unconfirmed.set(id, this.#deps.clock.monotonic())
   }
 
-  /** The vendor has begun another run, or somebody wants the one that goes on: what it shows from now on is that one. */
-  started({ id }: OwnedMeeting): void {
-    this.#stops.delete(id)
-    this.#unconfirmed.delete(id)
+  /**
+   * The vendor has begun another run, or somebody wants the one that goes on: what it shows from now on is that one.
+   * @param agoMs since the start was sent: a stop that came after it is about its run
+   */
+  started({ id }: OwnedMeeting, agoMs = 0): void {
+    const sentAtMs = this.#deps.clock.monotonic() - agoMs
+    if ((this.#stops.get(id)?.atMs ?? sentAtMs) <= sentAtMs) this.#stops.delete(id)
+    if ((this.#unconfirmed.get(id) ?? sentAtMs) <= sentAtMs) this.#unconfirmed.delete(id)
   }
 
   /** Whether a run of this meeting was stopped a moment ago. */
@@ -134,6 +138,10 @@ export class EndingRuns {
       return verdict === 'maybe' ? 'maybe' : true
     }
     if (verdict === 'maybe') this.#tell(stop, 'nothing tells whether it is the same run: nothing is sent')
+    else if (verdict === 'unasked') {
+      this.#tell(stop, 'the vendor does not answer which run it is')
+      this.#follow(stop, longestPauseMs)
+    }
     // Readers see it again, and a start may want it: only our own look has it stopped again.
     else if (verdict === 'ending' && isFollowUp) await this.#stopAgain(stop)
     else this.#follow(stop, sharedForMs)
@@ -180,7 +188,7 @@ export class EndingRuns {
       const signal = AbortSignal.timeout(lookWithinMs)
       const verdict = provider
         .findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
-        .then(found => this.#verdictOf(stop, found?.sessions ?? []))
+        .then(found => this.#verdictOf(stop, found?.sessions ?? [], isWhole(found)))
         .catch(() => 'unasked' as const)
       stop.look = { atMs: nowMs, verdict }
     }
@@ -188,8 +196,8 @@ export class EndingRuns {
   }
 
   /** Remembers besides, for the next look, which session is the one that was stopped. */
-  #verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[]): Verdict {
-    const session = goingOn(sessions)
+  #verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[], areAll = true): Verdict {
+    const session = goingOn(sessions, areAll)
     if (session === undefined) return 'maybe'
     if (session.id === stop.sessionId) return 'ending'
     const beganAtMs = Date.parse(beginOf(session) ?? '')
@@ -200,7 +208,9 @@ export class EndingRuns {
     }
     // The vendor's clock is told in whole seconds: within that second both are possible. What begins in the future tells nothing.
     const nowMs = this.#deps.vendorNowMs(stop.meeting.upstream) ?? Number.POSITIVE_INFINITY
-    return beganAtMs < stop.dateMs + 1_000 || beganAtMs > nowMs ? 'maybe' : 'newer'
+    if (beganAtMs < stop.dateMs + 1_000 || beganAtMs > nowMs) return 'maybe'
+    // A run goes on air long after it began: that alone does not make it a newer one.
+    return session.invoked_time == null ? 'maybe' : 'newer'
   }
 
   /** A `Date` that contradicts all others is none. */
@@ -223,9 +233,14 @@ export class EndingRuns {
   }
 }
 
-/** The session without an end, else the one that began last. */
-function goingOn(sessions: LivestreamSession[]): LivestreamSession | undefined {
+/** Whether all sessions of a livestream are shown: nothing says in which order the vendor has them. */
+function isWhole(found: LivestreamWithSessions | null): boolean {
+  return (found?.paging.total_count ?? 0) <= (found?.sessions.length ?? 0)
+}
+
+/** The session without an end, else the one that began last, where all are there. */
+function goingOn(sessions: LivestreamSession[], areAll: boolean): LivestreamSession | undefined {
   const beganAtMs = (session: LivestreamSession): number => Date.parse(beginOf(session) ?? '') || 0
   const newestFirst = sessions.toSorted((a, b) => beganAtMs(b) - beganAtMs(a))
-  return newestFirst.find(({ stopped_time }) => stopped_time == null) ?? newestFirst[0]
+  return newestFirst.find(({ stopped_time }) => stopped_time == null) ?? (areAll ? newestFirst[0] : undefined)
 }

@@ -4,11 +4,13 @@ import type { Livestreams } from '../store/livestreams.ts'
 import type { Provider, Run, Upstreams } from '../upstream/provider.ts'
 import { providerOf, type WhatRuns } from './active.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import { type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
 
 export interface EvidenceDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   whatRuns: WhatRuns
+  knownMeetings: Pick<KnownMeetings, 'has'>
   endingRuns: Pick<EndingRuns, 'showEnding'>
 }
 
@@ -16,22 +18,29 @@ export interface EvidenceDeps {
  * Finds what the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
  * be used again, so that only the times of a livestream's runs tell an older one. `unclear`: it may be the run before, which was
  * stopped, or the new one.
- * @param sentAtMs by the vendor's clock
- * @throws what a Provider throws
+ * @param sentAtMs by the vendor's clock; null when that is not known: then only a run that goes on is its own
+ * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream of another meeting
  */
 export type FindStarted = (
   meeting: OwnedMeeting,
-  sentAtMs: number,
+  sentAtMs: number | null,
   signal: AbortSignal
 ) => Promise<LivestreamWithKey | 'unclear' | null>
 
-export function findStarted({ upstreams, livestreams, whatRuns, endingRuns }: EvidenceDeps): FindStarted {
+export function findStarted(deps: EvidenceDeps): FindStarted {
+  const { upstreams, livestreams, whatRuns, knownMeetings, endingRuns } = deps
+
   return async (meeting, sentAtMs, signal) => {
     // Nothing was live when the start was sent: what is now has begun since.
     const { livestream: active, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
     if (active !== null && !isEnding) return active
     const provider = providerOf(upstreams, meeting, 'mutation')
     const runs = await provider.findRuns(meeting.id, signal)
+    for (const { livestream } of runs) {
+      if ((livestream.meeting_id ?? meeting.id) !== meeting.id) throw ofAnotherMeeting()
+      // Throws when it is known as another meeting's.
+      await knownMeetings.has(meeting, livestream.id)
+    }
     // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
     const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
     if (last !== null && runs.every(({ livestream }) => livestream.id !== last.id)) {
@@ -52,7 +61,8 @@ export function findStarted({ upstreams, livestreams, whatRuns, endingRuns }: Ev
  * No allowance for clocks that differ: to take the run before for this one would call a meeting live that is not; to miss one
  * that has begun and ended meanwhile leaves nothing live that nobody knows of.
  */
-function beganSince({ livestream, sessions }: Run, timeMs: number): boolean {
+function beganSince({ livestream, sessions }: Run, timeMs: number | null): boolean {
+  if (timeMs === null) return false
   const isLater = (time: string | null | undefined): boolean => time != null && Date.parse(time) >= timeMs
   // Contract L1 shows no runs: there a livestream that is new itself is all there is to see.
   if (sessions.length === 0) return isLater(livestream.created_at)
@@ -61,7 +71,8 @@ function beganSince({ livestream, sessions }: Run, timeMs: number): boolean {
 
 /**
  * Whether the run of this livestream that is live now is another one than was live at that time. A begin alone does not prove it,
- * since the vendor's clocks may differ: the run before must be over, or the livestream be new. False when the vendor doesn't tell.
+ * since the vendor's clocks may differ: the run before must be over since then, or the livestream be new. Neither is proved by a run
+ * that has gone on air, which happens long after it began. False when the vendor doesn't tell.
  */
 export async function beganAfter(
   provider: Provider,
@@ -71,11 +82,12 @@ export async function beganAfter(
 ): Promise<boolean> {
   const found = await provider.findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
   const sessions = found?.sessions ?? []
-  const begins = sessions.map(session => Date.parse(beginOf(session) ?? '')).filter(Number.isFinite)
+  const begins = sessions.map(({ invoked_time }) => Date.parse(invoked_time ?? '')).filter(Number.isFinite)
   const beganMs = Math.max(...begins)
   if (begins.length === 0 || beganMs < afterMs || beganMs > nowMs) return false
   const isNew = Date.parse(found?.livestream.created_at ?? '') >= afterMs
-  return isNew || sessions.some(({ stopped_time }) => stopped_time != null)
+  // A `Date` has whole seconds.
+  return isNew || sessions.some(({ stopped_time }) => Date.parse(stopped_time ?? '') >= afterMs - 1_000)
 }
 
 /** When a run began, as far as the vendor tells. */

@@ -121,11 +121,13 @@ export class OpenOperations {
     }
   }
 
-  /** The first one whose tenant has room: what is slow for one tenant must not hold back what the others wait for. */
+  /** The first one of the tenant that has fewest under way: what is slow for one must not hold back what the others wait for. */
   #takeNext(): Entry | undefined {
-    const under = (tenantId: string): number => [...this.#running.values()].filter(id => id === tenantId).length
-    const place = this.#ready.findIndex(({ operation }) => under(operation.tenantId) < mostOfTenant)
-    return place < 0 ? undefined : this.#ready.splice(place, 1)[0]
+    const underWay = new Map<string, number>()
+    for (const id of this.#running.values()) underWay.set(id, (underWay.get(id) ?? 0) + 1)
+    const counts = this.#ready.map(({ operation }) => underWay.get(operation.tenantId) ?? 0)
+    const fewest = Math.min(...counts)
+    return fewest < mostOfTenant ? this.#ready.splice(counts.indexOf(fewest), 1)[0] : undefined
   }
 
   async #try(entry: Entry): Promise<void> {

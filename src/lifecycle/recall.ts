@@ -5,8 +5,8 @@ import { meetingOf } from './settle.ts'
 import type { StopPace } from './stop-pace.ts'
 
 export interface RecallDeps {
-  operations: Pick<Operations, 'settledSince'>
-  endingRuns: Pick<EndingRuns, 'recall' | 'started'>
+  operations: Pick<Operations, 'settledSince' | 'unsettled'>
+  endingRuns: Pick<EndingRuns, 'recall' | 'started' | 'unconfirmed'>
   pace: Pick<StopPace, 'recallStart'>
   clock: Pick<Clock, 'now'>
   settleMs: number
@@ -29,4 +29,7 @@ export async function recall({ operations, endingRuns, pace, clock, settleMs }: 
       pace.recallStart(meeting, agoMs(operation.sentAtMs))
     }
   }
+  // It may have sent them again a moment ago.
+  for (const operation of await operations.unsettled())
+    if (operation.kind === 'stop') endingRuns.unconfirmed(meetingOf(operation))
 }

@@ -52,7 +52,7 @@ export function startSettler({ ends, findStarted, clock, deadline, deadlineMs }:
     const look = looksOf(start)
     const lookedAtMs = clock.monotonic()
     const isLate = lookedAtMs - look.sentAtMs >= deadlineMs
-    const found = await findStarted(meetingOf(start), start.vendorAtMs ?? start.sentAtMs, deadline())
+    const found = await findStarted(meetingOf(start), start.vendorAtMs, deadline())
     if (found === 'unclear') {
       look.nothingAtMs = null
       return false

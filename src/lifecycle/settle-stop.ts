@@ -27,7 +27,7 @@ export interface SettleStopDeps {
   /** Whether the meeting is still the tenant's. */
   holds(meeting: OwnedMeeting): Promise<boolean>
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
-  clock: Pick<Clock, 'monotonic'>
+  clock: Clock
   deadline: Deadline
 }
 
@@ -144,8 +144,18 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     // A start that was open when the stop was sent is what the stop was for, however late its run began.
     if (await operations.hadOpenStart(stop)) return false
     const provider = providerOf(upstreams, meeting, 'stop')
-    const nowMs = upstreams.get(meeting.upstream)?.vendorNowMs('latest') ?? Number.POSITIVE_INFINITY
-    return beganAfter(provider, active.id, { afterMs: stop.vendorAtMs ?? stop.sentAtMs, nowMs }, signal)
+    const nowMs = upstreams.get(meeting.upstream)?.vendorNowMs('latest') ?? null
+    const afterMs = nowMs === null ? null : sentByVendorClock(stop, nowMs)
+    // Without a clock to compare them with, the vendor's times prove nothing.
+    return nowMs !== null && afterMs !== null && beganAfter(provider, active.id, { afterMs, nowMs }, signal)
+  }
+
+  /** When the stop was sent, by the vendor's clock, at the latest: as it told then, and as it tells now. Null when it never did. */
+  function sentByVendorClock({ vendorAtMs, sentAtMs }: Operation, vendorNowMs: number): number | null {
+    const agoMs = clock.now() - sentAtMs
+    // Our own clock may have been set back since.
+    const times = [vendorAtMs, agoMs < 0 ? null : vendorNowMs - agoMs].filter(time => time !== null)
+    return times.length === 0 ? null : Math.max(...times)
   }
 
   function isTooEarly({ id }: Operation): boolean {

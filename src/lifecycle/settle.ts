@@ -90,7 +90,7 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     const written = await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
     if (seen !== undefined) {
       deps.forget(seen.id)
-      deps.endingRuns.started(meetingOf(operation))
+      deps.endingRuns.started(meetingOf(operation), Math.max(0, nowMs - operation.sentAtMs))
       deps.changed(meetingOf(operation), seen)
     }
     return written || isSettled(operation)

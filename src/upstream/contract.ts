@@ -4,6 +4,7 @@ import { UpstreamMalformed } from '../domain/failures.ts'
 import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
 import type { Paging } from '../domain/paging.ts'
 import { figureOf, figures, pageOf, pagingOf } from './figures.ts'
+import { cleaned } from './vendor-words.ts'
 
 /**
  * What of the vendor's answers we read: the fields that we use are checked, all others are ignored. Both contracts, L1 and
@@ -172,10 +173,15 @@ function isPlayable(url: string | null | undefined): boolean {
   return url == null || (/^https?:\/\//i.test(url) && URL.canParse(url))
 }
 
+/** Of no call in particular. */
+const nobodys = { path: '', secrets: [] }
+
 export function toSession(data: Static<typeof VendorSession>): LivestreamSession {
   return {
     id: data.id,
-    ...present(data, ['err_message', 'invoked_time', 'started_time', 'stopped_time']),
+    ...present(data, ['invoked_time', 'started_time', 'stopped_time']),
+    // Whoever may see a run may not see its stream key, which a vendor might mention.
+    ...(data.err_message !== undefined && { err_message: data.err_message && cleaned(data.err_message, nobodys) }),
     ...solid(data, ['livestream_id', 'created_at', 'updated_at']),
     ...figures(data, ['ingest_seconds', 'viewer_seconds'])
   }

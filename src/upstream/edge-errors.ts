@@ -38,6 +38,12 @@ export function isOwnWord(body: unknown): boolean {
   return typeof body === 'object' && body !== null && !Array.isArray(body) && !('errors' in body)
 }
 
+/** The same of an answer that says "not there": a router in front of the vendor says that in JSON as well, and in words of its own. */
+export function isOwnNo(body: unknown): boolean {
+  const hasWords = at(body, 'message') !== undefined || at(body, 'error') !== undefined
+  return isOwnWord(body) && (at(body, 'success') === false || !hasWords)
+}
+
 /** Reads a value in an answer by the names that lead to it, however the answer is made; undefined when nothing stands there. */
 export function at(body: unknown, ...names: string[]): unknown {
   return names.reduce<unknown>(

@@ -25,8 +25,8 @@ type Asked = Call & Pick<Question, 'mayFail'>
 
 /** Who waits for the quota asks again so often. */
 const askAgainMs = 50
-/** Stops that hang must not hold back the others; there is one at a time for each meeting. */
-const stopConnections = 1_024
+/** What hangs of one tenant must not hold back the others' starts and stops; there is one at a time for each meeting. */
+const connections = 1_024
 /** Of its deadline; a start has two calls, and what it sends needs time too. */
 const waitShare = 1 / 3
 
@@ -44,10 +44,10 @@ export class Gate {
     this.#clients = {
       reads: new UpstreamClient(connecting),
       /** What a start, or a stop, has to look at. */
-      looks: new UpstreamClient(connecting),
-      stopLooks: new UpstreamClient(connecting),
-      mutations: new UpstreamClient({ ...connecting, keepAlive: false }),
-      stops: new UpstreamClient({ ...connecting, keepAlive: false, connections: stopConnections })
+      looks: new UpstreamClient({ ...connecting, connections }),
+      stopLooks: new UpstreamClient({ ...connecting, connections }),
+      mutations: new UpstreamClient({ ...connecting, keepAlive: false, connections }),
+      stops: new UpstreamClient({ ...connecting, keepAlive: false, connections })
     }
   }
 

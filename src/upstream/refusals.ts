@@ -13,6 +13,9 @@ import { aboutOwnField, isAboutQuery } from './field-refusal.ts'
 import { VendorRefusal } from './provider.ts'
 import { type Own, reasonOf } from './vendor-words.ts'
 
+/** Refusals that the vendor has, besides those about credentials and limits. */
+const ownStatuses = [400, 404, 409, 422]
+
 /** The vendor's status in our words (docs/vendor.md, section 6). */
 export function refusalOf(answer: RawAnswer, { method }: Pick<Call, 'method'>, own: Own): Failure {
   const { status, body, throttled, retryAfterSeconds } = answer
@@ -27,6 +30,8 @@ export function refusalOf(answer: RawAnswer, { method }: Pick<Call, 'method'>, o
   if (status === 408 || status >= 500) return new UpstreamFailed(ended('unknown'))
   if (status >= 300 && status < 400) return new UpstreamMalformed(ended('unknown'))
   const isOwn = isOwnWord(body)
+  // A proxy that gives up does not know what the vendor has done.
+  if (!isOwn && method !== 'GET' && !ownStatuses.includes(status)) return strangersWord(status, true)
   const field = isOwn && (status === 400 || status === 422) ? aboutOwnField(body, own) : null
   if (field !== null) return new InvalidInput({ ...ended('failed'), details: [field] })
   const Refusal = isOwn ? VendorRefusal : UpstreamRefused

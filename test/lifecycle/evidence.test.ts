@@ -49,6 +49,7 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
       }
     },
     endingRuns: { showEnding: () => isEnding },
+    knownMeetings: { has: async () => false },
     async whatRuns() {
       ask('active')
       return { livestream: active ?? null, isEnding: false, isUnclear: false, isWeak: false }
