@@ -10,7 +10,7 @@ import { accountOf } from '../support/account.ts'
 import { commandLine } from '../support/cli.ts'
 import { environmentOf } from '../support/doctor.ts'
 
-/** A vendor, and what a gateway beside it has left of its ways. */
+/** A vendor, and what a gateway beside it has left of its habits. */
 async function world(t: Test) {
   const simulator = await createSimulator()
   t.teardown(() => simulator.close())
@@ -38,8 +38,8 @@ t.test("a vendor's habits are known after a restart, and shown to the operator",
   const { set, upstream } = await open()
   t.match(upstream.habits, { refusesSecondStart: true, failsWhenNothingIsLive: true })
   await set.close()
-  const ways = 'refuses a second start with 409; fails where nothing is live, so its lists are asked first'
-  t.match((await cli.run('upstream', 'status')).stdout, `ways       ${ways}`)
+  const habits = 'refuses a second start with 409; fails where nothing is live, so its lists are asked first'
+  t.match((await cli.run('upstream', 'status')).stdout, `habits     ${habits}`)
   t.match(await cli.json('upstream', 'status'), [{ refuses_second_start: true, fails_when_nothing_is_live: true }])
   const { code, stdout } = await cli.run('doctor')
   t.equal(code, 0)
@@ -67,6 +67,6 @@ t.test('of a vendor that has shown none, and of another vendor, nothing is said'
     t.notMatch((await cli.run('doctor')).stdout, /^ok +habits/m)
   }
   writeFileSync(file, JSON.stringify({ ...record, habits: undefined }))
-  t.notMatch((await cli.run('upstream', 'status')).stdout, /^ways/m)
+  t.notMatch((await cli.run('upstream', 'status')).stdout, /^habits/m)
   t.match(await cli.json('upstream', 'status'), [{ refuses_second_start: false, fails_when_nothing_is_live: false }])
 })

@@ -18,7 +18,11 @@ async function refused(t: TestContext) {
   const nothing = async () => ({ livestream: null, isEnding: false, isUnclear: false, isWeak: false })
   return {
     sent: () => sent,
-    send(again: () => Promise<void>, whatRuns: SendStartDeps['whatRuns'] = nothing): Promise<StartOutcome> {
+    send(
+      again: () => Promise<void>,
+      whatRuns: SendStartDeps['whatRuns'] = nothing,
+      withinMs = 60_000
+    ): Promise<StartOutcome> {
       const send = sendStart({
         upstreams: new Map([['default', { on: () => provider, habits: {} }]]) as unknown as Upstreams,
         livestreams,
@@ -29,7 +33,7 @@ async function refused(t: TestContext) {
         clock
       })
       const never = new AbortController().signal
-      const wait = { signal: never, stopWanted: never, endsAtMs: clock.monotonic() + 60_000 }
+      const wait = { signal: never, stopWanted: never, endsAtMs: clock.monotonic() + withinMs }
       return send({ id: meetingId, tenantId: 'acme', upstream: 'default' }, {}, wait, again)
     }
   }
@@ -62,5 +66,14 @@ t.test('when a look after a refused start ends in a fault of our own, nothing is
     () => Promise.reject(fault)
   )
   t.strictSame(outcome, { error: fault, nothingCame: false })
+  t.equal(sent(), 1)
+})
+
+t.test('while the run that was stopped is shown, a refusal means that it is still stopping', async t => {
+  const { send, sent } = await refused(t)
+  const ending = async () => ({ livestream: null, isEnding: true, isUnclear: false, isWeak: false })
+  // No time is left for a second sending.
+  const outcome = await send(async () => {}, ending, 1_000)
+  t.match(outcome, { nothingCame: true, error: { type: 'still_stopping', outcome: 'not_sent', upstreamStatus: 409 } })
   t.equal(sent(), 1)
 })

@@ -25,7 +25,7 @@ registerHooks({
 
 /** As long as a file that runs alone may take (.taprc). */
 const timeoutMs = 240_000
-const longestMs = 3_600_000
+const longestMs = 1_200_000
 
 /** @param files relative to the project's folder */
 export function group(files: string[]): void {
