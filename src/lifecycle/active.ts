@@ -65,7 +65,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     if (isPast) await remember(provider, meeting, shown, signal)
     const found =
       isPast || shown === null
-        ? await findKnown(provider, meeting, isFollowUp || (byLists && lane !== 'read'), signal)
+        ? await findKnown(provider, meeting, { all: isFollowUp || (byLists && lane !== 'read'), lane }, signal)
         : shown
     if (found === null) {
       const isWeak = byLists && !upstream.habits.refusesSecondStart
@@ -128,11 +128,13 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   async function findKnown(
     provider: Provider,
     { id: meetingId, tenantId, upstream }: OwnedMeeting,
-    all: boolean,
+    { all, lane }: { all: boolean; lane: Lane },
     signal: AbortSignal
   ): Promise<LivestreamWithKey | null> {
     const last = await livestreams.lastOfMeeting(tenantId, meetingId).catch(() => null)
-    const ids = new Set(last !== null && isRunning(last.status) ? [last.id] : [])
+    // A run that was stopped a moment ago may be hidden and go on: a start would be joined to it.
+    const mayEnd = lane === 'mutation' && endingRuns.isRecent({ id: meetingId })
+    const ids = new Set(last !== null && (mayEnd || isRunning(last.status)) ? [last.id] : [])
     const known = all ? await livestreams.list(tenantId, { meetingId, pageNo: 1, perPage: askedById }) : { items: [] }
     for (const { id } of known.items) ids.add(id)
     for (const id of ids) {

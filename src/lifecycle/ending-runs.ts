@@ -102,7 +102,7 @@ export class EndingRuns {
   }
 
   /** Whether a run of this meeting was stopped a moment ago. */
-  isRecent({ id }: OwnedMeeting): boolean {
+  isRecent({ id }: Pick<OwnedMeeting, 'id'>): boolean {
     const stop = this.#stops.get(id)
     return stop !== undefined && this.#ageMs(stop) < this.#deps.settleMs
   }

@@ -20,7 +20,7 @@ export interface SettleDeps {
   livestreams: Pick<Livestreams, 'observed'>
   auditEvents: Pick<AuditEvents, 'append'>
   changed: ActiveReads['changed']
-  endingRuns: Pick<EndingRuns, 'started'>
+  endingRuns: Pick<EndingRuns, 'started' | 'isRecent'>
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
   clock: Clock
@@ -91,7 +91,8 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     if (seen !== undefined) {
       deps.forget(seen.id)
       deps.endingRuns.started(meetingOf(operation), Math.max(0, nowMs - operation.sentAtMs))
-      deps.changed(meetingOf(operation), seen)
+      // A stop that came after the start has had the last word.
+      if (!deps.endingRuns.isRecent(meetingOf(operation))) deps.changed(meetingOf(operation), seen)
     }
     return written || isSettled(operation)
   }
