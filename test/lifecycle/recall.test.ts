@@ -132,3 +132,25 @@ t.test('so is the run of a stop that the vendor refused first, and confirmed whe
   const later = await restart()
   t.equal((await later.active()).statusCode, 404)
 })
+
+t.test('a start after a restart does not believe what is shown while an earlier stop may still end it', async t => {
+  const { start, stop, restart, runsOn, simulator, clock } = await world(t, { stoppingForMs: 4_000 })
+  await start()
+  clock.advance(2_000)
+  const path = '/meetings/*/active-livestream/stop'
+  simulator.failNext({ match: { method: 'POST', path }, afterWork: true, hangUp: true })
+  t.match((await stop()).json().error, { outcome: 'unknown' })
+  const later = await restart()
+  t.equal(runsOn(), 1, 'the vendor shows it')
+  let answer: Awaited<ReturnType<typeof start>> | undefined
+  later.start().then(reply => {
+    answer = reply
+  })
+  await until(() => {
+    clock.advance(100)
+    return answer !== undefined
+  })
+  t.equal(answer?.statusCode, 201, 'and not the run that was about to end')
+  t.equal(simulator.livestreams()[0]?.starts, 2)
+  t.equal(runsOn(), 1)
+})

@@ -177,3 +177,19 @@ t.test(
     t.equal((await operations.find(start.id))?.state, 'failed')
   }
 )
+
+t.test('a start that is settled forgets the stops before it, and none that came after it', async t => {
+  const { settle, sent, clock, vendor, endingRuns } = await settling(t)
+  const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
+  vendor.started = runOf('a1')
+  const start = await sent('start')
+  clock.advance(1_000)
+  endingRuns.stopped(meeting, null)
+  clock.advance(1_000)
+  t.equal(await settle(start), true)
+  t.ok(endingRuns.isRecent(meeting))
+  const later = await sent('start')
+  clock.advance(1_000)
+  t.equal(await settle(later), true)
+  t.notOk(endingRuns.isRecent(meeting))
+})

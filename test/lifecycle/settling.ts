@@ -14,7 +14,7 @@ import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { livestreamsIn } from '../../src/store/livestreams.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { type OperationEnd, operationsIn } from '../../src/store/operations.ts'
-import type { Provider, Upstreams } from '../../src/upstream/provider.ts'
+import type { LivestreamWithSessions, Provider, Upstreams } from '../../src/upstream/provider.ts'
 import { storeWithTenants } from '../store/helper.ts'
 import { type ManualClock, manualClock } from '../support/clock.ts'
 
@@ -27,6 +27,10 @@ export interface Vendor {
   /** Of a start whose answer was lost. */
   started: LivestreamWithKey | 'unclear' | null
   active: LivestreamWithKey | null
+  /** The livestream with its runs, asked for by its id. */
+  byId: LivestreamWithSessions | null
+  /** Its clock, as far as it tells. */
+  nowMs: number | null
   /** The answer to a stop: something was stopped. */
   stops: boolean
   /** Whether the meeting is still the tenant's. */
@@ -49,6 +53,8 @@ export async function settling(t: TestContext) {
     trouble: null,
     started: null,
     active: null,
+    byId: null,
+    nowMs: null,
     stops: true,
     holds: true,
     beforeStop: async () => {},
@@ -62,7 +68,7 @@ export async function settling(t: TestContext) {
     return answer()
   }
   const provider: Partial<Provider> = {
-    findLivestream: async () => null,
+    findLivestream: async () => vendor.byId,
     async stop(id) {
       await vendor.beforeStop()
       return ask(`stop ${id}`, () => ({ stopped: vendor.stops, dateMs: null }))
@@ -72,11 +78,22 @@ export async function settling(t: TestContext) {
   const status = () => ({ budget: { quota: 2_000, windowMs: 60_000 } })
   const pace = new StopPace(clock)
   const upstreams = new Map([
-    ['default', { on: () => provider, status, vendorNowMs: () => null }]
+    ['default', { on: () => provider, status, vendorNowMs: () => vendor.nowMs }]
   ]) as unknown as Upstreams
 
+  const remembersNoStops = () =>
+    new EndingRuns({
+      stopAgain: async () => true,
+      look: async () => {},
+      vendorNowMs: () => null,
+      log: { warn() {} },
+      clock,
+      settleMs: 30_000
+    })
+  const endingRuns = remembersNoStops()
+
   /** As in a gateway; each remembers for itself. */
-  function another(pace = new StopPace(clock)): Settle {
+  function another(pace = new StopPace(clock), endingRuns = remembersNoStops()): Settle {
     const deps = {
       ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), upstreams, queue, clock },
       changed() {},
@@ -93,21 +110,14 @@ export async function settling(t: TestContext) {
       settleMs: 30_000,
       pace,
       rights: new StopRights({ upstreams, livestreams, clock }),
-      endingRuns: new EndingRuns({
-        stopAgain: async () => true,
-        look: async () => {},
-        vendorNowMs: () => null,
-        log: { warn() {} },
-        clock,
-        settleMs: 30_000
-      })
+      endingRuns
     }
     const ends = operationEnds(deps)
     const stop = stopSettler({ ...deps, ends, send: sendStop(deps) })
     return settler({ ends, start: startSettler({ ...deps, ends }), stop })
   }
 
-  const settle = another(pace)
+  const settle = another(pace, endingRuns)
 
   return {
     store,
@@ -118,6 +128,7 @@ export async function settling(t: TestContext) {
     vendor,
     forgotten,
     pace,
+    endingRuns,
     settle,
     /** Another gateway's, or that of the same one after a restart: it remembers nothing. */
     another: () => another(),
