@@ -1,0 +1,39 @@
+import t from 'tap'
+import type { LivestreamSession } from '../../src/domain/livestream.ts'
+import { beganAfter } from '../../src/lifecycle/evidence.ts'
+import type { Provider } from '../../src/upstream/provider.ts'
+import { runOf } from './settling.ts'
+
+const stoppedAtMs = Date.parse('2026-03-01T10:00:00.000Z')
+const at = (seconds: number) => new Date(stoppedAtMs + seconds * 1_000).toISOString()
+
+/** Whether these runs prove, ten minutes after a stop, that what is live is not what was stopped. */
+async function isProved(runs: Partial<LivestreamSession>[], made = at(-86_400)): Promise<boolean> {
+  const sessions = runs.map((run, i) => ({ id: `s${i}`, ...run }))
+  const findLivestream: Provider['findLivestream'] = async () => ({
+    livestream: runOf('a1', { created_at: made }),
+    sessions,
+    paging: { total_count: sessions.length, start_offset: 0, end_offset: sessions.length }
+  })
+  const times = { afterMs: stoppedAtMs, nowMs: stoppedAtMs + 600_000 }
+  return beganAfter({ findLivestream } as Provider, 'a1', times, AbortSignal.timeout(60_000))
+}
+
+const began = { invoked_time: at(30), started_time: at(35) }
+
+t.test('a run that began after the stop is a newer one when the run before it ended since', async t => {
+  t.ok(await isProved([{ invoked_time: at(-60), stopped_time: at(10) }, began]))
+  t.ok(await isProved([{ invoked_time: at(-60), stopped_time: at(-1) }, began]), 'a Date has whole seconds')
+})
+
+t.test('it is none when the run before it ended long before the stop: it may be the one that was stopped', async t => {
+  t.notOk(await isProved([{ invoked_time: at(-600), stopped_time: at(-300) }, began]))
+  t.notOk(await isProved([{ invoked_time: at(-600), stopped_time: at(-1.001) }, began]))
+})
+
+t.test('that a run went on air after the stop does not make it a newer one', async t => {
+  const wentOnAir = { invoked_time: null, started_time: at(30), created_at: at(30) }
+  t.notOk(await isProved([{ invoked_time: at(-60), stopped_time: at(10) }, wentOnAir]))
+  t.notOk(await isProved([wentOnAir], at(30)), 'nor where the livestream is new')
+  t.ok(await isProved([began], at(30)), 'which its begin would prove')
+})

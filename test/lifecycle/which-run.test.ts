@@ -1,0 +1,155 @@
+import { mock } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { UpstreamTooLate } from '../../src/domain/failures.ts'
+import type { LivestreamSession } from '../../src/domain/livestream.ts'
+import { EndingRuns } from '../../src/lifecycle/ending-runs.ts'
+import type { Provider } from '../../src/upstream/provider.ts'
+import { manualClock } from '../support/clock.ts'
+import { runOf } from './settling.ts'
+
+const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
+
+/** A stop that the vendor has confirmed by its own clock, and its livestream with these runs; times are seconds since the stop. */
+function confirmed(runs: (at: (seconds: number) => string) => Partial<LivestreamSession>[], total?: number) {
+  const clock = manualClock()
+  const stoppedAtMs = Math.floor(clock.now() / 1_000) * 1_000
+  const warnings: string[] = []
+  const again: string[] = []
+  const endingRuns = new EndingRuns({
+    async stopAgain({ id }) {
+      again.push(id)
+      return true
+    },
+    look: async () => {},
+    vendorNowMs: () => clock.now(),
+    log: { warn: (_, message) => warnings.push(message) },
+    clock,
+    settleMs: 30_000
+  })
+  endingRuns.stopped(meeting, stoppedAtMs)
+  const at = (seconds: number) => new Date(stoppedAtMs + seconds * 1_000).toISOString()
+  const sessions = runs(at).map((run, i) => ({ id: `s${i}`, ...run }))
+  const paging = { total_count: total ?? sessions.length, start_offset: 0, end_offset: sessions.length }
+  const provider = { findLivestream: async () => ({ livestream: runOf('a1'), sessions, paging }) }
+  return {
+    clock,
+    warnings,
+    again,
+    isRecent: () => endingRuns.isRecent(meeting),
+    isEnding: () => endingRuns.isEnding(meeting, { id: 'a1' }, provider as unknown as Provider, true)
+  }
+}
+
+/** For ten seconds it is not live, and nobody says what it is; then it is live again, and the operator is told. */
+async function isUntold(t: Pick<Test, 'equal' | 'ok' | 'match' | 'strictSame'>, seen: ReturnType<typeof confirmed>) {
+  const { clock, isEnding, isRecent, warnings, again } = seen
+  clock.advance(4_000)
+  t.equal(await isEnding(), 'maybe')
+  clock.advance(5_999)
+  t.equal(await isEnding(), 'maybe')
+  t.strictSame(warnings, [])
+  clock.advance(1)
+  t.equal(await isEnding(), false)
+  t.ok(isRecent(), 'the stop is not forgotten')
+  clock.advance(60_000)
+  t.equal(await isEnding(), false)
+  t.match(warnings, [/nothing tells whether it is the same run/])
+  t.equal(warnings.length, 1)
+  t.strictSame(again, [], 'nothing is sent')
+}
+
+t.test('a run that only went on air after the stop may be the one that was stopped', async t => {
+  await isUntold(
+    t,
+    confirmed(at => [{ invoked_time: null, started_time: at(2), created_at: at(2) }])
+  )
+})
+
+t.test('a run that began after the stop is another one', async t => {
+  const { clock, isEnding, isRecent } = confirmed(at => [{ invoked_time: at(2), started_time: at(3) }])
+  clock.advance(4_000)
+  t.equal(await isEnding(), false)
+  t.notOk(isRecent())
+})
+
+t.test('a run that began before the stop is the one that was stopped', async t => {
+  const { clock, isEnding, again } = confirmed(at => [{ invoked_time: at(-60) }])
+  clock.advance(29_999)
+  t.equal(await isEnding(), true)
+  clock.advance(1)
+  t.equal(await isEnding(), false)
+  t.strictSame(again, ['m1'])
+})
+
+t.test('where not all runs are shown, and none of those goes on, nothing tells which one does', async t => {
+  const over = (at: (seconds: number) => string) => [{ invoked_time: at(2), stopped_time: at(3) }]
+  await isUntold(t, confirmed(over, 11))
+  const { clock, isEnding, isRecent } = confirmed(over)
+  clock.advance(4_000)
+  t.equal(await isEnding(), false, 'all of them show a newer one')
+  t.notOk(isRecent())
+})
+
+t.test('a vendor that does not answer which run it is: one warning, and a look each half minute', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const clock = manualClock()
+  const [looksAtMs, warnings]: [number[], string[]] = [[], []]
+  const provider = {
+    async findLivestream() {
+      throw new UpstreamTooLate()
+    }
+  }
+  const endingRuns: EndingRuns = new EndingRuns({
+    async stopAgain() {
+      throw new Error('it is not known to be the same run')
+    },
+    async look() {
+      looksAtMs.push(clock.monotonic())
+      await endingRuns.isEnding(meeting, { id: 'a1' }, provider as unknown as Provider, true)
+    },
+    vendorNowMs: () => null,
+    log: { warn: (_, message) => warnings.push(message) },
+    clock,
+    settleMs: 30_000
+  })
+  endingRuns.stopped(meeting, null)
+  for (let passedMs = 0; passedMs < 155_000; passedMs += 50) {
+    clock.advance(50)
+    mock.timers.tick(50)
+    await turn()
+  }
+  // After five seconds, and after the time to settle; then it was to have ended.
+  t.strictSame(
+    looksAtMs.map((atMs, i) => atMs - (looksAtMs[i - 1] ?? 0)),
+    [5_050, 25_000, 30_050, 30_050, 30_050, 30_050]
+  )
+  t.strictSame(warnings, ['a livestream that was stopped still goes on: the vendor does not answer which run it is'])
+})
+
+t.test('a start that is settled late forgets no stop that came after it', async t => {
+  const clock = manualClock()
+  const endingRuns = new EndingRuns({
+    stopAgain: async () => true,
+    look: async () => {},
+    vendorNowMs: () => null,
+    log: { warn() {} },
+    clock,
+    settleMs: 30_000
+  })
+  clock.advance(10_000)
+  endingRuns.stopped(meeting, null)
+  clock.advance(2_000)
+  endingRuns.started(meeting, 2_001)
+  t.ok(endingRuns.isRecent(meeting), 'it was sent before the stop')
+  endingRuns.started(meeting, 1_999)
+  t.notOk(endingRuns.isRecent(meeting), 'it was sent after the stop')
+
+  endingRuns.unconfirmed(meeting)
+  clock.advance(2_000)
+  endingRuns.started(meeting, 2_001)
+  t.ok(endingRuns.mayEnd(meeting), 'also where nobody has confirmed it')
+  endingRuns.started(meeting, 1_999)
+  t.notOk(endingRuns.mayEnd(meeting))
+})
