@@ -2,6 +2,7 @@ import t from 'tap'
 import { UpstreamTooLate } from '../../src/domain/failures.ts'
 import type { ListedLivestream, LivestreamSession, LivestreamWithKey } from '../../src/domain/livestream.ts'
 import { type EvidenceDeps, findStarted } from '../../src/lifecycle/evidence.ts'
+import { ofAnotherMeeting } from '../../src/lifecycle/known-meetings.ts'
 import { StoreError } from '../../src/store/engine.ts'
 import type { Run, Upstreams } from '../../src/upstream/provider.ts'
 import { runOf } from './settling.ts'
@@ -21,9 +22,14 @@ interface Shown {
   trouble?: 'active' | 'runs' | 'byId' | 'store'
   /** What runs was stopped a moment ago, as far as is known. */
   isEnding?: boolean
+  /** Known as another meeting's. */
+  foreign?: string
+  /** By the vendor's clock; null when it tells none. */
+  sentAt?: number | null
 }
 
-async function look({ active, runs = [], byId = [], last, trouble, isEnding = false }: Shown) {
+async function look({ active, runs = [], byId = [], last, trouble, isEnding = false, ...more }: Shown) {
+  const { foreign, sentAt = sentAtMs } = more
   const asked: string[] = []
   const ask = (what: NonNullable<Shown['trouble']>, text: string = what): void => {
     asked.push(text)
@@ -49,13 +55,18 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
       }
     },
     endingRuns: { showEnding: () => isEnding },
-    knownMeetings: { has: async () => false },
+    knownMeetings: {
+      async has(_meeting, id) {
+        if (id === foreign) throw ofAnotherMeeting()
+        return false
+      }
+    },
     async whatRuns() {
       ask('active')
       return { livestream: active ?? null, isEnding: false, isUnclear: false, isWeak: false }
     }
   } satisfies EvidenceDeps
-  const found = findStarted(deps)(meeting, sentAtMs, AbortSignal.timeout(60_000))
+  const found = findStarted(deps)(meeting, sentAt, AbortSignal.timeout(60_000))
   return { found: await found.catch(error => error), asked }
 }
 
@@ -152,3 +163,25 @@ t.test(
     t.match((await look({ runs: [run('a1', [], { status: 'LIVE' })] })).found, { id: 'a1' })
   }
 )
+
+t.test("without the vendor's clock no run that is over is taken for it, and one that goes on is", async t => {
+  const over = [
+    run('a1', [{ invoked_time: after, stopped_time: after }]),
+    run('a1', [{ created_at: after }]),
+    run('a1', [], { created_at: after })
+  ]
+  for (const one of over) t.equal((await look({ runs: [one], sentAt: null })).found, null)
+  const ongoing = run('a1', [{ invoked_time: before }], { status: 'INVOKED' })
+  t.match((await look({ runs: [ongoing], sentAt: null })).found, { id: 'a1' })
+  t.match((await look({ active: runOf('a1'), sentAt: null })).found, { id: 'a1' })
+})
+
+t.test("a list that shows another meeting's livestream is no evidence: it is refused", async t => {
+  const ours = run('a1', [{ invoked_time: after }])
+  const byItself = run('b1', [{ invoked_time: after }], { status: 'LIVE', meeting_id: 'm2' })
+  t.match((await look({ runs: [ours, byItself] })).found, { type: 'upstream_malformed' }, 'by its own word')
+  const theirs = run('b1', [{ invoked_time: after }], { status: 'LIVE' })
+  t.match((await look({ runs: [theirs, ours], foreign: 'b1' })).found, { type: 'upstream_malformed' }, 'as is known')
+  const silent = run('a1', [{ invoked_time: after }], { meeting_id: null })
+  t.match((await look({ runs: [silent], foreign: 'b1' })).found, { id: 'a1' }, 'one that says nothing may be ours')
+})
