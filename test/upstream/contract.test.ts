@@ -159,6 +159,21 @@ t.test('a meeting keeps its documented fields', async t => {
   t.strictSame(readMeeting(success({ id: meeting_id, is_large: null })), { id: meeting_id }, 'null where none belongs')
 })
 
+t.test('what a run says of its failure holds neither a stream key nor an address', async t => {
+  const said = (err_message: unknown) =>
+    readLivestreamWithSessions(success({ livestream, sessions: [{ ...session, err_message }] })).sessions[0]
+      ?.err_message
+  const key = '6f1c0d9ab27e4c55a8e0f3d2'
+  const { ingest_server } = sending
+  t.equal(said(`publishing to ${ingest_server}${key} failed`), 'publishing to … failed')
+  t.equal(said(`no encoder for ${key}`), 'no encoder for …')
+  t.equal(said(`stream_key: ${key} is in use`), 'stream_… is in use')
+  t.equal(said(null), null)
+  t.equal(said(undefined), undefined)
+  t.equal(said(''), '')
+  for (const harmless of ['no encoder', 'ingest timed out after 30 s']) t.equal(said(harmless), harmless)
+})
+
 t.test('what the vendor adds never comes through', async t => {
   const storage_config = { type: 'aws', access_key: 'AK_EXAMPLE', secret: 'EXAMPLE', bucket: 'b' }
   const extra = {
