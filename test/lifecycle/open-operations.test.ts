@@ -174,3 +174,29 @@ t.test('one tenant has half of the places: what is slow for it does not hold bac
   t.equal(tries.at(-1)?.id, 'another')
   slow.resolve(true)
 })
+
+t.test('of several tenants the one with fewest under way goes next', async t => {
+  const { add, pass, tries, answers } = world(t)
+  const under: PromiseWithResolvers<boolean>[] = []
+  answers.settle = () => {
+    const answer = Promise.withResolvers<boolean>()
+    under.push(answer)
+    return answer.promise
+  }
+  for (const tenant of ['acme', 'globex']) for (let i = 0; i < 20; i++) add(`${tenant}-${i}`, 'stop', tenant)
+  await pass(500)
+  t.equal(tries.length, 8, 'four of each')
+  add('initech-0', 'stop', 'initech')
+  add('initech-1', 'stop', 'initech')
+  await pass(500)
+  for (const answer of under.slice(0, 4)) {
+    answer.resolve(true)
+    await turn()
+  }
+  t.strictSame(
+    tries.slice(8).map(({ id }) => id),
+    // The place of one of acme's goes to who has none, and so on; among equals the first one in the queue.
+    ['initech-0', 'initech-1', 'acme-4', 'acme-5']
+  )
+  for (const answer of under) answer.resolve(true)
+})

@@ -1,0 +1,44 @@
+import t from 'tap'
+import { systemClock } from '../../src/domain/clock.ts'
+import { Secret } from '../../src/domain/secret.ts'
+import { Breaker } from '../../src/upstream/breaker.ts'
+import { UpstreamBudget } from '../../src/upstream/budget.ts'
+import { Gate } from '../../src/upstream/gate.ts'
+import type { Lane } from '../../src/upstream/provider.ts'
+import { vendor } from './vendor.ts'
+
+const deadlineMs = 60_000
+const authorization = new Secret('Basic bWFkZTp1cA==')
+
+t.test('a hundred calls that hang hold back neither a start nor a stop, nor what these have to look at', async t => {
+  const kinds: [what: string, lane: Lane, method: 'GET' | 'POST'][] = [
+    ['starts', 'mutation', 'POST'],
+    ['looks of starts', 'mutation', 'GET'],
+    ['stops', 'stop', 'POST'],
+    ['looks of stops', 'stop', 'GET']
+  ]
+  for (const [what, lane, method] of kinds) {
+    const { url } = await vendor(t, ({ url }, response) => {
+      if (url?.endsWith('/well')) response.end('{"success":true}')
+    })
+    const quota = { calls: 1_000_000, seconds: 60 }
+    const budget = new UpstreamBudget({ quota, deadlineMs, clock: systemClock, spentBefore: [] })
+    const breaker = new Breaker({ clock: systemClock })
+    const gate = new Gate({ budget, breaker, deadlineMs, connecting: { baseUrl: new URL(url), onDate() {} } })
+    t.teardown(() => gate.close())
+    const call = (tenantId: string, path: string, signal: AbortSignal) =>
+      gate.pass({ tenantId, lane }, { method, path, signal, authorization })
+
+    const over = new AbortController()
+    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(10_000)])
+    const hanging = Promise.allSettled(Array.from({ length: 100 }, () => call('acme', '/hangs', signal)))
+    const answer = call('globex', '/well', signal)
+    const { status } = await answer.catch(() => ({ status: 'held back' }))
+    t.equal(status, 200, what)
+    over.abort()
+    t.ok(
+      (await hanging).every(({ status }) => status === 'rejected'),
+      'none of them was answered'
+    )
+  }
+})
