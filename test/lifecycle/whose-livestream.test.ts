@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
+import { freshKey } from '../http/mutating.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
@@ -116,18 +117,24 @@ t.test("an answer for a meeting's livestream that shows another meeting's is ref
 })
 
 t.test("a list that shows another tenant's livestream in this meeting settles no start, and shows no key", async t => {
-  const { asAcme, asGlobex, meeting, otherMeeting, simulator, store } = await gateway(t, { config: { readTtlMs: 1 } })
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, store, logs } = await gateway(t, {
+    config: { readTtlMs: 60_000 }
+  })
   const theirs = (await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).json().data
   const now = new Date(Date.now() + 1_000).toISOString()
   const { data } = shown(theirs.id, { meeting_id: meeting, stream_key: theirs.stream_key, created_at: now })
   const paging = { total_count: 1, start_offset: 1, end_offset: 1 }
   const body = { success: true, data: [data], paging }
   simulator.fail({ match: { path: '/livestreams', method: 'GET' }, status: 200, body })
-  simulator.failNext({ match: { path: `/meetings/${meeting}/livestreams`, method: 'POST' }, hangUp: true })
-  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-  const replies = [await start(), await start(), await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)]
+  simulator.fail({ match: { path: `/meetings/${meeting}/livestreams`, method: 'POST' }, hangUp: true })
+  const key = freshKey()
+  const start = (headers = {}) => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, {}, headers)
+  const read = () => asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+  const lost = await start(key)
+  await until(() => /an operation (could not be|was) settled/.test(logs()), 20_000)
+  const replies = [lost, await read(), await start(), await start(key)]
   t.match(replies[0]?.json().error, { outcome: 'unknown' })
-  t.match(replies[1]?.json().error, { outcome: 'not_sent' }, 'the meeting is held')
+  t.match(replies[2]?.json().error, { outcome: 'not_sent' }, 'the meeting is held')
   for (const { statusCode, body } of replies) {
     t.ok(statusCode >= 400)
     t.notMatch(body, theirs.stream_key)
