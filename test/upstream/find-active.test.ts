@@ -58,6 +58,18 @@ t.test('no other success says so', async t => {
   t.equal((await failureOf(look())).type, 'upstream_refused', 'nor does the edge')
 })
 
+t.test('a 404 with words that are not in the form of the vendor is no word of it', async t => {
+  for (const body of [
+    { message: 'Cannot GET /v2/meetings', error: 'Not Found', statusCode: 404 },
+    { message: 'no Route matched with those values' },
+    { error: 'not_found' },
+    { success: true, message: 'not here' }
+  ]) {
+    const { look } = await saying(t, 404, body)
+    t.equal((await failureOf(look())).type, 'upstream_malformed', JSON.stringify(body))
+  }
+})
+
 t.test('a livestream is given as it is shown, also one that does not run', async t => {
   for (const status of ['LIVE', 'INVOKED', 'ERRORED', 'IDLE', 'PAUSED']) {
     const { look } = await saying(t, 200, success({ ...run, status }))
