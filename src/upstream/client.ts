@@ -8,7 +8,7 @@ import {
   UpstreamUnreachable
 } from '../domain/failures.ts'
 import type { Secret } from '../domain/secret.ts'
-import { edgeComplaint, isOwnNo } from './edge-errors.ts'
+import { edgeComplaint, isOwnNo, isOwnWord } from './edge-errors.ts'
 import { meansNotThere, refusalOf, strangersWord } from './refusals.ts'
 import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from './vendor-limit.ts'
 import { type Own, reasonOf } from './vendor-words.ts'
@@ -98,7 +98,7 @@ export class UpstreamClient {
     if (expected.includes(404) && meansNotThere(answer, call)) return { status: 404, body, dateMs }
     const isMutation = call.method !== 'GET'
     const own = ownOf(call, this.#basePath)
-    if (expected.includes(status) && isOwnNo(body))
+    if (expected.includes(status) && (status === 404 ? isOwnNo(body) : isOwnWord(body)))
       return { status, body, dateMs, ...(isMutation && { reason: reasonOf(body, own) }) }
     if (expected.includes(status) && edgeComplaint(body) === null) throw strangersWord(status, isMutation)
     throw refusalOf(answer, call, own)

@@ -48,8 +48,14 @@ const factors = {
   liveAfterMs: [0, 1_000]
 } as const
 
-/** The simulator refuses it: in L1 OFFLINE is a run that begins as well as one that is over. */
-const isPossible = (one: SimulatorOptions): boolean => !(one.contract === 'L1' && one.activeShowsEnded)
+/**
+ * In L1 OFFLINE is a run that begins as well as one that is over: the simulator refuses to show it as active. For the same reason no
+ * look sees a run that was stopped while it was hidden, and to which the vendor joins the next start: that is left out.
+ */
+const isPossible = (one: SimulatorOptions): boolean => {
+  const isJoinedUnseen = one.activeDuringInvoked === '404' && one.startWhileLive === '200' && one.stoppingForMs
+  return !(one.contract === 'L1' && (one.activeShowsEnded || isJoinedUnseen))
+}
 
 /** Every two values of two switches, old or new, meet in one of them. */
 export const pairs: SimulatorOptions[] = pairwise(factors, isPossible).map(({ restart, ...one }) => ({

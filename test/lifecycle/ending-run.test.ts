@@ -145,3 +145,12 @@ t.test('where nothing tells the runs apart, as in contract L1, nothing is sent a
   t.match(logs(), 'nothing tells whether it is the same run')
   t.equal(stops(), 1)
 })
+
+t.test('a start is not joined to a run that is hidden and was stopped a moment ago', async t => {
+  const hidden = { activeDuringInvoked: '404', startWhileLive: '200', liveAfterMs: 60_000 } as const
+  const { start, stop, starts } = await live(t, { simulator: { ...hidden, stoppingForMs: 30_000 } })
+  t.equal((await stop()).statusCode, 200)
+  const reply = await start()
+  t.match(reply.json().error, { code: 409, type: 'still_stopping', outcome: 'not_sent' })
+  t.equal(starts(), 1)
+})

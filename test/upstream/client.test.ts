@@ -74,6 +74,8 @@ t.test(
         `${next} of a read`
       )
     }
+    next = 409
+    t.match(await failureOf(client.call(post(), [409])), { type: 'upstream_malformed', outcome: 'unknown' })
     next = 404
     for (const call of [get(), post()]) {
       const failure = await failureOf(client.call(call, [404]))
