@@ -211,7 +211,7 @@ t.test('looks of starts that hang do not hold back the looks of stops', async t 
   let looks = 0
   const { on, requests } = await accountAt(t, (_request, response) => {
     looks += 1
-    if (looks > 64) response.end(good)
+    if (looks > 70) response.end(good)
   })
   const giveUp = new AbortController()
   const hanging = Array.from({ length: 70 }, () =>
@@ -219,7 +219,7 @@ t.test('looks of starts that hang do not hold back the looks of stops', async t 
       .findActive(meeting, giveUp.signal)
       .catch(() => {})
   )
-  await until(() => requests.length === 64)
+  await until(() => requests.length === 70)
   t.match(await on('stop').findActive(meeting, soon()), { id: run.id })
   giveUp.abort()
   await Promise.all(hanging)
