@@ -173,14 +173,14 @@ function isPlayable(url: string | null | undefined): boolean {
   return url == null || (/^https?:\/\//i.test(url) && URL.canParse(url))
 }
 
-/** Of no call in particular. */
+/** A run is shown by many calls: nothing that one of them sent is to be hidden. */
 const nobodys = { path: '', secrets: [] }
 
 export function toSession(data: Static<typeof VendorSession>): LivestreamSession {
   return {
     id: data.id,
     ...present(data, ['invoked_time', 'started_time', 'stopped_time']),
-    // Whoever may see a run may not see its stream key, which a vendor might mention.
+    // A vendor might mention the stream key, which not everybody may see who may see the run.
     ...(data.err_message !== undefined && { err_message: data.err_message && cleaned(data.err_message, nobodys) }),
     ...solid(data, ['livestream_id', 'created_at', 'updated_at']),
     ...figures(data, ['ingest_seconds', 'viewer_seconds'])

@@ -25,7 +25,7 @@ type Asked = Call & Pick<Question, 'mayFail'>
 
 /** Who waits for the quota asks again so often. */
 const askAgainMs = 50
-/** What hangs of one tenant must not hold back the others' starts and stops; there is one at a time for each meeting. */
+/** One tenant's calls that hang must not hold back the others' starts and stops; there is one at a time for each meeting. */
 const connections = 1_024
 /** Of its deadline; a start has two calls, and what it sends needs time too. */
 const waitShare = 1 / 3

@@ -23,7 +23,7 @@ export async function askOfTheEnd(questions: Questions, answers: Answers): Promi
   const look = async (): Promise<void> => {
     if (isGone) return
     isGone = (await runs.active()).state === null && !(await runs.isRunning(old))
-    // What the first look does not show any more has ended at once: how long the look took is another matter.
+    // A run that the first look no longer shows has ended at once: the look's own time is not the run's.
     if (isGone) answers.tell('stopping-for', isFirst ? 0 : sinceMs())
   }
   /** How a start was refused that cannot have been one of a run that is live. */
