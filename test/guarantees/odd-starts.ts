@@ -7,7 +7,7 @@ import { goingOn, isBlind, isRefusedUnseen, type OddCampaign } from './odd-vendo
 import { allSettled, answered, startUntilTold } from './start-rounds.ts'
 
 /** So many meetings at the same time: a caller who waits for the machine would be told too late. */
-const atOnce = 64
+const atOnce = 128
 
 /** Starts and stops in all meetings, in each one after the other, and looks at what became of them. */
 export async function runOddRounds(campaign: OddCampaign, call: Client, deadlineMs: number): Promise<void> {

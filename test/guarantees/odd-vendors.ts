@@ -121,7 +121,8 @@ export async function openOdd(t: TestContext, plans: readonly Plan[], deadlineMs
   const gateway = await startGateway({
     config: { ...configFor(first.simulator, storeFile), ...settings },
     logger: makeLogger('silent'),
-    upstreams
+    upstreams,
+    open: openStoreHere
   })
   t.teardown(gateway.close)
   return {

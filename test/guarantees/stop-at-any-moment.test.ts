@@ -7,6 +7,7 @@ import { countOf } from '../support/campaigns.ts'
 import { client, configFor } from '../support/gateway.ts'
 import { inMemory } from '../support/in-memory.ts'
 import { printSeed } from '../support/seeds.ts'
+import { openStoreHere } from '../support/store.ts'
 import { answers, inSlots, openCampaign, runningIn, startFromBrowser, type World } from './campaign.ts'
 import { deadlineMs, settleMs } from './campaign-faults.ts'
 import { slowestMs } from './dice.ts'
@@ -26,7 +27,8 @@ t.test(`a stop at any of ${answers.length * meetingsInEach} moments of a start w
   const { url, close } = await startGateway({
     config: { ...configFor(simulator, campaign.storeFile), ...settings },
     logger: makeLogger('silent'),
-    upstreams: campaign.upstreams
+    upstreams: campaign.upstreams,
+    open: openStoreHere
   })
   t.teardown(close)
   const call = client(url, campaign.authorization)

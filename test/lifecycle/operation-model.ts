@@ -7,6 +7,7 @@ import type { OperationsTable } from '../../src/store/database.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
 import { manualClock } from '../support/clock.ts'
 import { addKey, client, configFor, gateway, type Reply, type TestContext } from '../support/gateway.ts'
+import { openStoreHere } from '../support/store.ts'
 
 export const deadlineMs = 200
 const settleMs = 30_000
@@ -34,7 +35,7 @@ export async function restartable(t: TestContext, simulator: SimulatorOptions) {
     async restart(meanwhile = async (): Promise<void> => {}): Promise<void> {
       await running.close()
       await meanwhile()
-      running = await startGateway({ config: restarted, logger, clock })
+      running = await startGateway({ config: restarted, logger, clock, open: openStoreHere })
     },
     /** Else the gateway would think that it hasn't read its store for so long. */
     async pass(ms: number): Promise<void> {

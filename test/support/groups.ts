@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { campaigns } from './campaigns.ts'
 
 const folder = '.tap/groups'
-const mostFiles = 12
+const mostFiles = 16
 /** Each in a process of its own: campaigns take long, and the others look at, or harm, the whole process. */
 const alone = new Set<string>([
   ...Object.values(campaigns).map(({ file }) => file),
@@ -20,17 +20,18 @@ export function writeGroups(): string[] {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   const single = files.filter(file => alone.has(file))
+  // Guarantees apart from the others: their coverage is off (`light-tap.ts`).
   const together = Map.groupBy(
     files.filter(file => !alone.has(file)),
-    dirname
+    file => (dirname(file) === 'test/guarantees' ? 'guarantees' : 'others')
   )
   return [
     ...single.map(file => write(`1-${file.replace('.test.ts', '')}`, [file])),
-    ...[...together].flatMap(([place, inPlace]) => {
-      const count = Math.ceil(inPlace.length / mostFiles)
+    ...[...together].flatMap(([name, some]) => {
+      const count = Math.ceil(some.length / mostFiles)
       // Neighbours in the alphabet are often alike, and slow together: they are dealt out.
-      const parts = Array.from({ length: count }, (_, part) => inPlace.filter((_, i) => i % count === part))
-      return parts.map((part, i) => write(`2-${place}-${i + 1}`, part))
+      const parts = Array.from({ length: count }, (_, part) => some.filter((_, i) => i % count === part))
+      return parts.map((part, i) => write(`2-test-${name}-${i + 1}`, part))
     })
   ]
 }

@@ -9,7 +9,8 @@ export function inMemory(t: TestContext): TestContext {
     teardown: fn => t.teardown(fn),
     testdir() {
       const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'livegate-'))
-      t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+      // Something may still be written there while it goes.
+      t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
       return folder
     }
   }
