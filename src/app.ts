@@ -99,7 +99,12 @@ export interface Deps {
 /** The table of contents: from top to bottom, this is what happens to a request. */
 export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   const { directory, clock } = deps
-  const addressOf = addressReader(deps.trustedProxies)
+  const addressOf = addressReader(deps.trustedProxies, ({ text }) =>
+    deps.logger.warn(
+      { proxy: text },
+      'a trusted proxy sends an X-Forwarded-For that is no address: its clients count as one'
+    )
+  )
   const app = Fastify({
     loggerInstance: deps.logger,
     logController: new LogController({ disableRequestLogging: true }),

@@ -20,7 +20,7 @@ const config = {
   addressLimit: { calls: 3, seconds: 60, burst: 3 },
   trustedProxies: trust('127.0.0.1', '10.0.0.0/8')
 }
-const { as, url, asAcme, events, directory } = await gateway(t, { clock, config })
+const { as, url, asAcme, events, directory, logs } = await gateway(t, { clock, config })
 const nobody = as(null)
 const from = (forwarded: string): Promise<Reply> =>
   nobody('GET', '/v2/meetings', undefined, { 'x-forwarded-for': forwarded })
@@ -58,8 +58,18 @@ t.test('X-Forwarded-For is believed from a listed peer alone, and as far as its 
     ['10.0.0.1', '203.0.113.7,', '10.0.0.1'],
     ['10.0.0.1', ',', '10.0.0.1'],
     ['10.0.0.1', '203.0.113.7, garbage, 10.0.0.2', '10.0.0.2'],
-    ['10.0.0.1', '203.0.113.7:4711', '10.0.0.1'],
-    ['10.0.0.1', 'fe80::1%<script>', '10.0.0.1']
+    ['10.0.0.1', 'fe80::1%<script>', '10.0.0.1'],
+    // A port behind it is the client's, and changes with each connection.
+    ['10.0.0.1', '203.0.113.7:4711', '203.0.113.7'],
+    ['10.0.0.1', '[2001:db8::7]:4711', '2001:db8::7'],
+    ['10.0.0.1', '[2001:db8::7]', '2001:db8::7'],
+    ['10.0.0.1', '203.0.113.7:4711, 10.0.0.2:80, [::ffff:10.0.0.3]:1', '203.0.113.7'],
+    ['10.0.0.1', '2001:db8::7:4711', '2001:db8::7:4711'],
+    ['10.0.0.1', '203.0.113.7:', '10.0.0.1'],
+    ['10.0.0.1', '203.0.113.7:471100', '10.0.0.1'],
+    ['10.0.0.1', '[203.0.113.7:4711', '10.0.0.1'],
+    ['10.0.0.1', '[2001:db8::7]4711', '10.0.0.1'],
+    ['10.0.0.1', 'proxy.example:80', '10.0.0.1']
   ]
   for (const [peer, forwarded, believed] of cases) t.equal(address(peer, forwarded), believed, `${peer} < ${forwarded}`)
 })
@@ -119,6 +129,11 @@ t.test('behind a trusted proxy each client has an address limit of its own', asy
 t.test('what is no address counts against the proxy', async t => {
   await rested()
   t.strictSame(await times(5, i => from(`garbage ${i}`)), { 401: 3, 429: 2 })
+  const told = logs().match(
+    /"proxy":"127\.0\.0\.1","msg":"a trusted proxy sends an X-Forwarded-For that is no address[^"]*"/g
+  )
+  t.equal(told?.length, 1, 'which the operator is told once')
+  t.notMatch(logs(), /garbage/)
 })
 
 t.test('a field that comes twice is one list', async t => {
