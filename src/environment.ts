@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { type Network, parseNetwork } from './domain/address.ts'
 import { parseQuota, type Quota } from './domain/quota.ts'
 import { parseRateLimit, type RateLimit } from './domain/rate-limit.ts'
+import { withoutServiceLinks } from './service-links.ts'
 
 /** Everything that is wrong with the configuration, in one message that names variables and never shows a value. */
 export class ConfigError extends Error {}
@@ -45,7 +46,7 @@ export class Input {
   readonly #tell: (problem: string) => void
 
   constructor(env: Environment, readFile: ReadFile, fileSuffix = '_FILE', tell?: (problem: string) => void) {
-    this.#env = env
+    this.#env = withoutServiceLinks(env)
     this.#readFile = readFile
     this.#fileSuffix = fileSuffix
     this.#tell = tell ?? (problem => this.#problems.push(problem))

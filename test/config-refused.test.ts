@@ -90,6 +90,39 @@ t.test('a misspelt variable with one of our prefixes is refused; those of others
   t.equal(problemOf({ ...needed, PATH: '/bin', MY_LIVEGATE_X: '1', HOSTNAME: 'x' }), 'accepted')
 })
 
+t.test(
+  'what Kubernetes says of a Service whose name begins like ours is no setting, and its exact forms alone are that',
+  async t => {
+    /** Of a Service with one port that has a name. */
+    const links = (service: string, ip = '10.96.0.7', url = ip) => ({
+      [`${service}_SERVICE_HOST`]: ip,
+      [`${service}_SERVICE_PORT`]: '3000',
+      [`${service}_SERVICE_PORT_HTTP`]: '3000',
+      [`${service}_PORT`]: `tcp://${url}:3000`,
+      [`${service}_PORT_3000_TCP`]: `tcp://${url}:3000`,
+      [`${service}_PORT_3000_TCP_PROTO`]: 'tcp',
+      [`${service}_PORT_3000_TCP_PORT`]: '3000',
+      [`${service}_PORT_3000_TCP_ADDR`]: ip
+    })
+    for (const service of ['LIVEGATE', 'LIVEGATE_METRICS', 'LIVEGATE_AUDIT_READS', 'DYTE', 'DYTE_PROXY', 'REALTIMEKIT'])
+      t.equal(
+        problemOf({ ...needed, ...links(service), ...links(`${service}_SIX`, 'fd00::7', '[fd00::7]') }),
+        'accepted'
+      )
+
+    const near = {
+      SERVICE_HOST: 'livegate',
+      SERVICE_PORT: 'http',
+      PORT: '3000',
+      PORT_3000_TCP: 'http://10.96.0.7:3000'
+    }
+    for (const [name, value] of Object.entries(near))
+      t.equal(problemOf({ ...needed, [`LIVEGATE_${name}`]: value }), `LIVEGATE_${name} is not a known variable`)
+    t.equal(problemOf({ ...needed, LIVEGATE_METRICS_PORT: '9090' }), 'LIVEGATE_METRICS_PORT is not supported yet')
+    t.equal(readConfig({ ...needed, PORT: '3001', ...links('LIVEGATE') }).port, 3001)
+  }
+)
+
 t.test('all problems come in one message', async t => {
   const problem = problemOf({
     PORT: '30o0',
