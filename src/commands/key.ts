@@ -2,7 +2,7 @@ import { type ApiKey, keyIdPattern, makeKey } from '../domain/api-key.ts'
 import { isPreset, isScope, presets, type Scope, scopes } from '../domain/scope.ts'
 import { apiKeysIn } from '../store/api-keys.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { tenantOf, withAudit, withStore } from './with-store.ts'
+import { tenantOf, withAudit, withSnapshot } from './with-store.ts'
 
 export interface KeyOptions extends JsonOption {
   preset?: string
@@ -30,7 +30,7 @@ export async function createKey(io: Io, tenantId: string, options: KeyOptions): 
 }
 
 export async function listKeys(io: Io, tenantId: string | undefined, options: JsonOption): Promise<void> {
-  const keys = await withStore(io, async store => {
+  const keys = await withSnapshot(io, async store => {
     if (tenantId !== undefined) await tenantOf(store, tenantId)
     return apiKeysIn(store).list(tenantId)
   })

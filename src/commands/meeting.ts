@@ -10,7 +10,7 @@ import { operationsIn } from '../store/operations.ts'
 import type { Store } from '../store/store.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError } from './io.ts'
 import { checkDedication, checkUpstream, withUpstream } from './upstream-accounts.ts'
-import { tenantOf, withAudit, withStore } from './with-store.ts'
+import { tenantOf, withAudit, withSnapshot } from './with-store.ts'
 
 export interface AssignOptions extends JsonOption {
   file?: string
@@ -88,7 +88,7 @@ export async function releaseMeeting(io: Io, id: string, options: AssignOptions)
 }
 
 export async function listMeetings(io: Io, tenantId: string | undefined, options: JsonOption): Promise<void> {
-  const meetings = await withStore(io, async store => {
+  const meetings = await withSnapshot(io, async store => {
     if (tenantId !== undefined) await tenantOf(store, tenantId)
     return meetingsIn(store).listAll(tenantId)
   })

@@ -5,7 +5,7 @@ import { subjectOfOperation } from '../lifecycle/mutation.ts'
 import { writeIf } from '../store/engine.ts'
 import { operationsIn } from '../store/operations.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { tenantOf, withAudit, withStore } from './with-store.ts'
+import { tenantOf, withAudit, withSnapshot } from './with-store.ts'
 
 export interface OperationListOptions extends JsonOption {
   open?: boolean
@@ -18,7 +18,7 @@ export async function listOperations(io: Io, options: OperationListOptions): Pro
   const { open, tenant, limit: text } = options
   const limit = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : Number.NaN
   if (Number.isNaN(limit)) throw new UsageError('--limit must be a whole number from 1 to 999999')
-  const operations = await withStore(io, async store => {
+  const operations = await withSnapshot(io, async store => {
     if (tenant !== undefined) await tenantOf(store, tenant)
     return operationsIn(store).list({ open, tenantId: tenant, limit })
   })
@@ -41,7 +41,7 @@ export async function listOperations(io: Io, options: OperationListOptions): Pro
 
 /** Shows all that is known of an operation, but for the fingerprint of its idempotency key: that is the caller's own. */
 export async function showOperation(io: Io, id: string, options: JsonOption): Promise<void> {
-  const operation = await withStore(io, store => operationsIn(store).find(id))
+  const operation = await withSnapshot(io, store => operationsIn(store).find(id))
   if (operation === null) throw new CommandError(`there is no operation ${id}`)
   const { answer } = operation
   const facts = {

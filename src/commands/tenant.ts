@@ -5,7 +5,7 @@ import { UniqueViolation } from '../store/engine.ts'
 import { type TenantChange, tenantsIn } from '../store/tenants.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
 import { checkUpstream, usualUpstream } from './upstream-accounts.ts'
-import { type Change, tenantOf, withAudit, withStore } from './with-store.ts'
+import { type Change, tenantOf, withAudit, withSnapshot } from './with-store.ts'
 
 export interface TenantOptions extends JsonOption {
   name?: string
@@ -65,13 +65,13 @@ export async function resumeTenant(io: Io, id: string, options: JsonOption): Pro
 }
 
 export async function showTenant(io: Io, id: string, options: JsonOption): Promise<void> {
-  const tenant = await withStore(io, store => tenantOf(store, id))
+  const tenant = await withSnapshot(io, store => tenantOf(store, id))
   const facts = Object.entries(shown(tenant)).map(([name, value]) => [name, value ?? 'default'])
   print(io, options, shown(tenant), table([['field', 'value'], ...facts.map(row => row.map(String))], ''))
 }
 
 export async function listTenants(io: Io, options: JsonOption): Promise<void> {
-  const tenants = await withStore(io, store => tenantsIn(store).list())
+  const tenants = await withSnapshot(io, store => tenantsIn(store).list())
   const rows = tenants.map(({ id, name, upstream, suspended, createdAtMs }) => [
     id,
     name,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { AuditKeyError } from '../audit/key-files.ts'
 import { toAuditEvent } from '../audit/ocsf.ts'
@@ -13,15 +14,11 @@ import type { Store } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
 import { CommandError, type Io } from './io.ts'
 
-/** Opens the store for one command, beside a running `serve` or without one, and closes it again. */
-export async function withStore<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
-  const { storeFile } = readStoreConfig(io.env)
-  return inWords(async () => closing(await io.openStore(storeFile), work))
-}
-
-/** One moment of the store, for a command that only looks: nothing is made or changed, also beside a running gateway. */
+/** One moment of the store, for a command that only looks: nothing is made or changed, beside a running `serve` or without one. */
 export async function withSnapshot<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
   const { storeFile } = readStoreConfig(io.env)
+  if (!existsSync(storeFile))
+    throw new CommandError(`there is no store at ${storeFile}: \`serve\`, or the first \`tenant create\`, makes it`)
   const open = (): Promise<Store> =>
     io.openSnapshot(storeFile).catch(error => {
       // It may be a copy that is not whole, or of something else: which file was looked at is half of the answer.

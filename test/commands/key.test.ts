@@ -115,9 +115,9 @@ t.test('a key for nobody, or for nothing, is not made', async t => {
 
 t.test('keys are listed for one tenant or for all; a tenant that does not exist is said', async t => {
   const { run, json } = commandLine(t)
+  for (const id of ['acme', 'globex']) await json('tenant', 'create', id)
   t.equal((await run('key', 'list')).stdout, 'no keys\n')
   for (const id of ['acme', 'globex']) {
-    await json('tenant', 'create', id)
     await json('key', 'create', id, '--preset', 'viewer')
   }
   const owners = async (...args: string[]) =>

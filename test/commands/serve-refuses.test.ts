@@ -38,7 +38,8 @@ t.test('a store that a newer Livegate has written is left alone, by serve and by
   t.teardown(close)
   const vendor = { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key, PORT: '0' }
   const env = { DATABASE_URL: `sqlite:${file}` }
-  const reason = /^the store has schema version 999, this Livegate knows \d+: a newer Livegate has written it$/
+  const reason =
+    /(?:^| cannot be read: )the store has schema version 999, this Livegate knows \d+: a newer Livegate has written it$/
   const [serve, list] = await Promise.all([
     runProcess(t, ['serve'], { ...env, ...vendor }),
     runProcess(t, ['tenant', 'list'], env)
@@ -58,7 +59,7 @@ t.test('a store that cannot be opened is one line with its place, and exit code 
     runProcess(t, ['tenant', 'list'], { DATABASE_URL: `sqlite:${noFolder}` })
   ])
   t.equal(inFile.code, 1)
-  t.ok(refused(inFile).startsWith(`cannot open ${join(noFolder, 'livegate.db')}: `), refused(inFile))
+  t.ok(refused(inFile).startsWith(`there is no store at ${join(noFolder, 'livegate.db')}: `), refused(inFile))
   t.equal(broken.code, 1)
   t.match(refused(broken), /not a database/)
 })
