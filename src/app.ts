@@ -7,6 +7,7 @@ import type { Clock } from './domain/clock.ts'
 import { ShuttingDown } from './domain/failures.ts'
 import { audit } from './http/audit.ts'
 import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
+import { jsonBodies } from './http/body.ts'
 import { addressReader } from './http/client-address.ts'
 import { dropBodies } from './http/dropped-body.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
@@ -146,6 +147,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   })
   const idempotencyFingerprint = (text: string): string => deps.fingerprint('idempotency_key', text)
   audit(app, { append: deps.appendEvent, fingerprint: idempotencyFingerprint, addressOf, clock })
+  jsonBodies(app)
   validator(app)
   errorHandler(app)
   app.addSchema(FailureAnswer)

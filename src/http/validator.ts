@@ -2,11 +2,10 @@ import type { FastifyInstance } from 'fastify'
 import { type TSchema, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Value } from 'typebox/value'
-import { InvalidInput, UnsupportedMediaType } from '../domain/failures.ts'
 
 /**
- * One validator for all input. Params and query arrive as text and are converted; a body says what it means and is taken as
- * it is, so `"7"` is not 7 and a misspelt field is not lost. (Fastify's own would convert, trim and drop.)
+ * One validator for all input. Params and query arrive as text, of which numbers and booleans are read; a body says what it means and is
+ * taken as it is, so `"7"` is not 7 and a misspelt field is not lost. (Fastify's own would convert, trim and drop.)
  */
 export function validator(app: FastifyInstance): void {
   // Many routes have the same, above all those of the second mount.
@@ -18,26 +17,25 @@ export function validator(app: FastifyInstance): void {
     compiled.set(schema, check)
     const isText = httpPart === 'body' || hasOnlyText(schema)
     return (input: unknown) => {
-      const value = isText ? (input ?? {}) : Value.Convert(schema, Value.Default(schema, input))
+      const value = isText ? (input ?? {}) : Value.Default(schema, converted(schema, input))
       return check.Check(value) ? { value } : { error: check.Errors(value) as unknown as Error }
     }
   })
+}
 
-  // The vendor's own examples send `Content-Type: application/json` with nothing behind it.
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.removeContentTypeParser(['application/json', 'text/plain'])
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') return done(null, {})
-    // Fastify says null for "no body" too; as a body it is none of an operation's fields.
-    if ((body as string).trim() === 'null')
-      return done(new InvalidInput({ details: [{ field: 'body', message: 'must be an object' }] }))
-    return parse(request, body as string, done)
-  })
-  // `curl -d ''` names a type for nothing; a body of another type than JSON stays a 415.
-  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => {
-    if (body === '') done(null, {})
-    else done(new UnsupportedMediaType())
-  })
+/** Numbers and booleans as they are written in JSON; whatever else stands there stays text, and is refused. */
+function converted(schema: TSchema, input: unknown): unknown {
+  if (!Type.IsObject(schema) || typeof input !== 'object' || input === null) return input
+  const { properties } = schema
+  return Object.fromEntries(
+    Object.entries(input).map(([name, value]) => {
+      const field = Object.hasOwn(properties, name) ? properties[name] : undefined
+      if (field === undefined || typeof value !== 'string') return [name, value]
+      if (Type.IsInteger(field) && /^(?:0|-?[1-9]\d{0,14})$/.test(value)) return [name, Number(value)]
+      if (Type.IsBoolean(field) && /^(?:true|false)$/.test(value)) return [name, value === 'true']
+      return [name, value]
+    })
+  )
 }
 
 /** Then there is nothing to convert, and nothing to add. */

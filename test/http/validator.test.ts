@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import t from 'tap'
 import { gateway } from '../support/gateway.ts'
 import fc, { runs } from '../support/properties.ts'
@@ -50,6 +51,49 @@ t.test('a body is taken as it is: nothing is converted, trimmed, filled in or lo
 t.test('nothing at all is an empty body, as the examples of the vendor send it', async t => {
   t.equal((await post('')).statusCode, 201)
   t.equal(created().at(-1), '{}')
+})
+
+t.test('bytes that are not UTF-8 are a 400, and never changed into others', async t => {
+  const before = created().length
+  for (const bytes of [[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xc3], [0xf5, 0x80, 0x80, 0x80]]) {
+    const { statusCode, error } = await post(
+      Buffer.concat([Buffer.from('{"title":"'), Buffer.of(...bytes), Buffer.from('"}')])
+    )
+    t.equal(statusCode, 400)
+    t.strictSame(error.details, [{ field: 'body', message: 'is not valid UTF-8' }])
+  }
+  t.equal(created().length, before)
+})
+
+t.test('a number or boolean in a query is written as JSON writes it; what is not is refused', async t => {
+  const ask = async (url: string) => {
+    const headers = { authorization: `Bearer ${reader.key}` }
+    return (await app.inject({ method: 'GET', url, headers })).statusCode
+  }
+  const reader = await withKey('acme', ['meetings:read', 'livestreams:read'])
+  for (const good of ['1', '25', '100']) t.equal(await ask(`/v2/meetings?per_page=${good}`), 200, good)
+  const bad = [
+    '',
+    '0',
+    '-1',
+    '101',
+    '2.5',
+    '0x10',
+    '1e1',
+    '025',
+    '%2025',
+    '25%20',
+    '+5',
+    'true',
+    'NaN',
+    '1&per_page=2',
+    '1'.repeat(400)
+  ]
+  for (const text of bad) t.equal(await ask(`/v2/meetings?per_page=${text}`), 400, text)
+  for (const good of ['true', 'false']) t.equal(await ask(`/v2/livestreams?exclude_meetings=${good}`), 200, good)
+  for (const text of ['', '1', '0', 'TRUE', 'yes', 'true%20'])
+    t.equal(await ask(`/v2/livestreams?exclude_meetings=${text}`), 400, text)
+  for (const text of ['%00', 'a%0ab', '%7f']) t.equal(await ask(`/v2/meetings?search=${text}`), 400, text)
 })
 
 t.test('what is no object is a 400 that says so', async t => {
@@ -123,7 +167,10 @@ t.test('damaged JSON is a 400 and never an error of the gateway', async t => {
     const before = created().length
     // The prefix is not a string, so a body that is still JSON is refused as well: only a whole `title` would pass.
     const { statusCode, error } = await post(bytes)
-    const told = error?.details?.[0]?.message === 'is not valid JSON' || isJson(bytes.toString())
+    const said = error?.details?.[0]?.message
+    const told = isUtf8(bytes)
+      ? said === 'is not valid JSON' || isJson(bytes.toString())
+      : said === 'is not valid UTF-8'
     if (statusCode !== 400 || !told || created().length !== before) throw new Error(`${statusCode} for ${bytes}`)
   })
   await t.resolves(fc.assert(property, { numRuns: runs(400) }))

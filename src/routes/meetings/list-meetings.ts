@@ -18,6 +18,7 @@ const schema = {
         Type.String({
           minLength: 1,
           maxLength: 256,
+          pattern: '^[^\\x00-\\x1f\\x7f]*$',
           description: 'Part of the id or of the title',
           examples: ['Friday']
         })
