@@ -103,7 +103,7 @@ export function services({
     livestreams: tenantLivestreams({ ...acting, ...reading, observe, observeRuns, isComing: coming, endingRuns }),
     runs: tenantRuns({ ...acting, ...reading, observe, observeRuns, endingRuns, knownMeetings }),
     stage: tenantStage({ ...acting, ...reading, sessions }),
-    analytics: tenantAnalytics({ ...acting, ...reading, rows: analyticsIn(store), sessions, observe }),
+    analytics: tenantAnalytics({ ...acting, ...reading, rows: analyticsIn(store), sessions, observe, endingRuns }),
     livestreamChanges: livestreamChanges({
       ...acting,
       ...reading,

@@ -9,9 +9,11 @@ import type { Sessions } from '../store/sessions.ts'
 import type { Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Bounded, Deadline } from './deadline.ts'
+import type { EndingRuns } from './ending-runs.ts'
 import { ofOwner, subjectOf } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import { type Changes, SharedReads } from './shared-reads.ts'
+import { withoutEnding } from './without-ending.ts'
 
 export interface AnalyticsDeps {
   upstreams: Upstreams
@@ -19,6 +21,7 @@ export interface AnalyticsDeps {
   rows: AnalyticsRows
   sessions: Pick<Sessions, 'runSeen'>
   observe: Observe
+  endingRuns: Pick<EndingRuns, 'showEnding'>
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
@@ -45,14 +48,18 @@ const freshForMs = 60_000
 const newestRuns = 50
 
 export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
-  const { upstreams, engine, rows, sessions, observe, log, clock, deadline, bounded, changes, readTtlMs } = deps
+  const { upstreams, engine, rows, sessions, observe, endingRuns, log, clock, deadline, bounded, changes, readTtlMs } =
+    deps
   const reads = new SharedReads<null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
   async function look(owner: OwnedLivestream, signal: AbortSignal): Promise<null> {
     const nowMs = clock.now()
     const page = { pageNo: 1, perPage: newestRuns }
     const found = await providerOf(upstreams, owner, 'read').findLivestream(owner.id, page, signal)
-    if (found !== null) await observe(owner, ofOwner(owner, found.livestream))
+    if (found !== null) {
+      const livestream = ofOwner(owner, found.livestream)
+      await observe(owner, withoutEnding(endingRuns, owner.meetingId, { ...found, livestream }))
+    }
     const runs = (found?.sessions ?? []).filter(({ id }) => isVendorId(id))
     await engine.write([...runs.map(run => sessions.runSeen(owner, run, nowMs)), rows.seen(owner, nowMs)])
     return null

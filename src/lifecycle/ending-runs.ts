@@ -148,11 +148,11 @@ export class EndingRuns {
     return false
   }
 
-  /** The same of runs that were shown already: the newest of a livestream of this meeting. */
-  showEnding({ id }: Pick<OwnedMeeting, 'id'>, sessions: LivestreamSession[]): boolean {
+  /** The same of runs of a livestream of this meeting that were shown already. @param areAll the newest of them are there */
+  showEnding({ id }: Pick<OwnedMeeting, 'id'>, sessions: LivestreamSession[], areAll: boolean): boolean {
     const stop = this.#stops.get(id)
     if (stop === undefined) return false
-    const verdict = this.#verdictOf(stop, sessions)
+    const verdict = this.#verdictOf(stop, sessions, areAll)
     return verdict !== 'newer' && this.#ageMs(stop) < this.#limitMs(verdict)
   }
 

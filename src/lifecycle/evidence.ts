@@ -48,7 +48,7 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
       if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) runs.push(found)
     }
     // A run that goes on may be the one that was stopped before; its own times tell it from the new one, where there are any.
-    const isOld = (run: Run): boolean => endingRuns.showEnding(meeting, run.sessions)
+    const isOld = (run: Run): boolean => endingRuns.showEnding(meeting, run.sessions, true)
     const isOn = ({ livestream }: Run): boolean => isRunning(livestream.status)
     const began = runs.find(run => beganSince(run, sentAtMs) || (isOn(run) && !isOld(run)))
     const isUntold = runs.some(run => isOn(run) && run.sessions.length === 0)

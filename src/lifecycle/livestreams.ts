@@ -2,7 +2,7 @@ import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { LivestreamNotFound } from '../domain/failures.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
-import { isRunning, type ListedLivestream, withoutKey } from '../domain/livestream.ts'
+import { type ListedLivestream, withoutKey } from '../domain/livestream.ts'
 import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
 import type { LivestreamFilter, Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Upstreams } from '../upstream/provider.ts'
@@ -15,6 +15,7 @@ import { ofOwner } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
+import { withoutEnding } from './without-ending.ts'
 
 export interface LivestreamsDeps {
   upstreams: Upstreams
@@ -85,14 +86,10 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     if (found === null) return null
     const seen = ofOwner(owner, found.livestream)
     const coming = await isComing(owner, seen)
-    const { meetingId } = owner
-    const isEnding =
-      meetingId !== null &&
-      page.pageNo === 1 &&
-      isRunning(seen.status) &&
-      endingRuns.showEnding({ id: meetingId }, found.sessions)
-    const status = coming ? 'INVOKED' : isEnding ? 'IDLE' : seen.status
-    return { ...found, livestream: { ...seen, status }, coming }
+    const livestream = coming
+      ? { ...seen, status: 'INVOKED' }
+      : withoutEnding(endingRuns, owner.meetingId, { ...found, livestream: seen }, page.pageNo)
+    return { ...found, livestream, coming }
   }
 
   /** It is listed as it was seen last, with its age. */

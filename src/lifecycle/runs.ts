@@ -20,6 +20,7 @@ import { ofOwner, subjectOf } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
+import { withoutEnding } from './without-ending.ts'
 
 export interface RunsDeps {
   upstreams: Upstreams
@@ -60,7 +61,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     if (found === null) return null
     const livestream = ofOwner(owner, found.livestream)
     const { meetingId } = owner
-    if (meetingId !== null && endingRuns.showEnding({ id: meetingId }, [found.session])) return null
+    if (meetingId !== null && endingRuns.showEnding({ id: meetingId }, [found.session], true)) return null
     await observe(owner, livestream)
     await observeRuns(owner, [found.session])
     return { ...found, livestream }
@@ -82,9 +83,10 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, found.livestream.id)
     const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
-    await observe(owner, found.livestream)
+    const livestream = withoutEnding(endingRuns, meetingId, found, page.pageNo)
+    await observe(owner, livestream)
     await observeRuns(owner, found.sessions)
-    return found
+    return { ...found, livestream }
   }
 
   /** Built from what there is where the vendor has no such list, as in contract L1. */
@@ -112,7 +114,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     if (known?.meetingId === meeting.id) return
     const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
     if (found?.livestream.meeting_id !== meeting.id) throw anothers()
-    await observe({ ...meeting, id, meetingId: meeting.id }, found.livestream)
+    await observe({ ...meeting, id, meetingId: meeting.id }, withoutEnding(endingRuns, meeting.id, found))
   }
 
   return {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
+import { manualClock } from '../support/clock.ts'
 import { gateway, type TestContext, type WorldOptions } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
@@ -85,6 +86,37 @@ t.test('after an acknowledged stop no read shows its run as LIVE, though the ven
   t.equal((await asAcme('GET', `/v2/livestreams/${id}/active-livestream-session`)).statusCode, 404)
   t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).json().data.livestream.status, 'IDLE')
   t.equal((await asAcme('GET', '/v2/livestreams')).json().data[0].status, 'IDLE')
+})
+
+t.test('nor is it kept as LIVE, whichever read the vendor has shown it to', async t => {
+  const { asAcme, meeting, stop, id, isOn } = await live(t, { simulator: { stoppingForMs: 120_000 } })
+  await stop()
+  const running = async () => (await asAcme('GET', '/gateway/usage')).json().data.live_livestreams
+  const reads = [`/v2/meetings/${meeting}/livestream`, `/v2/livestreams/${id}?page_no=2`]
+  for (const read of reads) {
+    t.equal((await asAcme('GET', read)).json().data.livestream.status, 'IDLE', read)
+    t.equal(await running(), 0, read)
+  }
+  await asAcme('GET', '/v2/analytics/livestreams/overall')
+  t.equal(await running(), 0, 'figures')
+  t.ok(isOn(), 'the vendor still shows it')
+})
+
+t.test('a part of its runs makes a livestream an ending one for as long as nothing would', async t => {
+  const clock = manualClock()
+  const { asAcme, meeting, stop, simulator, id } = await live(t, { clock, config: { settleMs: 120_000 } })
+  await stop()
+  await pause(1_100)
+  simulator.startFromBrowser(meeting)
+  // The vendor has the oldest first, and shows one of two.
+  const [livestream] = simulator.livestreams()
+  const data = { livestream: { id, status: 'LIVE', meeting_id: meeting }, sessions: livestream?.sessions.slice(0, 1) }
+  const body = { success: true, data, paging: { total_count: 2, start_offset: 1, end_offset: 1 } }
+  simulator.fail({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 200, body })
+  const status = async () => (await asAcme('GET', `/v2/livestreams/${id}?per_page=1`)).json().data.livestream.status
+  t.equal(await status(), 'IDLE')
+  clock.advance(10_000)
+  t.equal(await status(), 'LIVE')
 })
 
 t.test('a browser that starts after the stop is seen at once: its run is another one', async t => {

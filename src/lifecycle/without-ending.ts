@@ -1,0 +1,18 @@
+import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
+import type { LivestreamWithSessions } from '../upstream/provider.ts'
+import type { EndingRuns } from './ending-runs.ts'
+
+/**
+ * A livestream as readers may see it, and as it is kept: one whose run was stopped is over, though the vendor still shows it.
+ * @param pageNo of the runs that are shown with it
+ */
+export function withoutEnding(
+  endingRuns: Pick<EndingRuns, 'showEnding'>,
+  meetingId: string | null,
+  { livestream, sessions, paging }: LivestreamWithSessions,
+  pageNo = 1
+): LivestreamWithKey {
+  if (meetingId === null || !isRunning(livestream.status)) return livestream
+  const areAll = pageNo === 1 && paging.total_count <= sessions.length
+  return endingRuns.showEnding({ id: meetingId }, sessions, areAll) ? { ...livestream, status: 'IDLE' } : livestream
+}
