@@ -1,7 +1,7 @@
 import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
-import type { Provider, Run, Upstreams } from '../upstream/provider.ts'
+import type { LivestreamWithSessions, Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf, type WhatRuns } from './active.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
@@ -14,10 +14,16 @@ export interface EvidenceDeps {
   endingRuns: Pick<EndingRuns, 'showEnding'>
 }
 
+/** A livestream with its runs. `areNewest`: the newest are among them. */
+type Run = Pick<LivestreamWithSessions, 'livestream' | 'sessions'> & { areNewest: boolean }
+
+/** What of a livestream's runs is asked for at once. */
+const runsPerPage = 50
+
 /**
  * Finds what the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
  * be used again, so that only the times of a livestream's runs tell an older one. `unclear`: it may be the run before, which was
- * stopped, or the new one.
+ * stopped, or the new one; or the vendor has more runs than it shows.
  * @param sentAtMs by the vendor's clock; null when that is not known: then only a run that goes on is its own
  * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream of another meeting
  */
@@ -35,23 +41,25 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
     const { livestream: active, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
     if (active !== null && !isEnding) return active
     const provider = providerOf(upstreams, meeting, 'mutation')
-    const runs = await provider.findRuns(meeting.id, signal)
-    for (const { livestream } of runs) {
+    const listed = await provider.findRuns(meeting.id, signal)
+    for (const { livestream } of listed) {
       if ((livestream.meeting_id ?? meeting.id) !== meeting.id) throw ofAnotherMeeting()
       // Throws when it is known as another meeting's.
       await knownMeetings.has(meeting, livestream.id)
     }
     // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
     const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
-    if (last !== null && runs.every(({ livestream }) => livestream.id !== last.id)) {
-      const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: 10 }, signal)
-      if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) runs.push(found)
+    if (last !== null && listed.every(({ livestream }) => livestream.id !== last.id)) {
+      const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: runsPerPage }, signal)
+      if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) listed.push(found)
     }
+    const runs: Run[] = []
+    for (const one of listed) runs.push({ ...one, ...(await withNewest(provider, one, signal)) })
     // A run that goes on may be the one that was stopped before; its own times tell it from the new one, where there are any.
-    const isOld = (run: Run): boolean => endingRuns.showEnding(meeting, run.sessions, true)
+    const isOld = ({ sessions, areNewest }: Run): boolean => endingRuns.showEnding(meeting, sessions, areNewest)
     const isOn = ({ livestream }: Run): boolean => isRunning(livestream.status)
     const began = runs.find(run => beganSince(run, sentAtMs) || (isOn(run) && !isOld(run)))
-    const isUntold = runs.some(run => isOn(run) && run.sessions.length === 0)
+    const isUntold = runs.some(run => !run.areNewest || (isOn(run) && run.sessions.length === 0))
     if (began === undefined) return isUntold || (isUnclear && runs.length === 0) ? 'unclear' : null
     return { ...began.livestream, meeting_id: meeting.id }
   }
@@ -80,14 +88,36 @@ export async function beganAfter(
   { afterMs, nowMs }: { afterMs: number; nowMs: number },
   signal: AbortSignal
 ): Promise<boolean> {
-  const found = await provider.findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
-  const sessions = found?.sessions ?? []
-  const begins = sessions.map(({ invoked_time }) => Date.parse(invoked_time ?? '')).filter(Number.isFinite)
-  const beganMs = Math.max(...begins)
-  if (begins.length === 0 || beganMs < afterMs || beganMs > nowMs) return false
-  const isNew = Date.parse(found?.livestream.created_at ?? '') >= afterMs
+  const found = await provider.findLivestream(id, { pageNo: 1, perPage: runsPerPage }, signal)
+  if (found === null) return false
+  const { sessions, areNewest } = await withNewest(provider, found, signal)
+  const beganMs = ({ invoked_time }: LivestreamSession): number => Date.parse(invoked_time ?? '') || 0
+  const [newest, ...older] = sessions.toSorted((a, b) => beganMs(b) - beganMs(a))
+  if (!areNewest || newest === undefined || beganMs(newest) < afterMs || beganMs(newest) > nowMs) return false
+  // What goes on is the newest only where all others are over: one that began and ended since the stop proves nothing of it.
+  if (newest.stopped_time != null || older.some(({ stopped_time }) => stopped_time == null)) return false
+  const isNew = Date.parse(found.livestream.created_at ?? '') >= afterMs
   // A `Date` has whole seconds.
-  return isNew || sessions.some(({ stopped_time }) => Date.parse(stopped_time ?? '') >= afterMs - 1_000)
+  return isNew || older.some(({ stopped_time }) => Date.parse(stopped_time ?? '') >= afterMs - 1_000)
+}
+
+/**
+ * The runs of a livestream with the newest among them, as far as the vendor shows those. Nothing says in which order it has them: what
+ * does not fit into a page may be the newest, which are then on the last one.
+ */
+async function withNewest(
+  provider: Pick<Provider, 'findLivestream'>,
+  { livestream, sessions, paging }: LivestreamWithSessions,
+  signal: AbortSignal
+): Promise<{ sessions: LivestreamSession[]; areNewest: boolean }> {
+  const total = paging.total_count
+  if (total <= sessions.length) return { sessions, areNewest: true }
+  // The vendor may give fewer a page than it was asked for.
+  const perPage = Math.max(1, sessions.length)
+  const last = await provider.findLivestream(livestream.id, { pageNo: Math.ceil(total / perPage), perPage }, signal)
+  const others = (last?.sessions ?? []).filter(({ id }) => sessions.every(one => one.id !== id))
+  // The same page again, or none, is not the last one.
+  return { sessions: [...sessions, ...others], areNewest: others.length > 0 }
 }
 
 /** When a run began, as far as the vendor tells. */

@@ -9,7 +9,7 @@ import { findRunning } from './dyte-running.ts'
 import { dyteRuns } from './dyte-runs.ts'
 import { dyteStage } from './dyte-stage.ts'
 import { path } from './path.ts'
-import type { Provider, Run } from './provider.ts'
+import type { LivestreamWithSessions, Provider } from './provider.ts'
 
 /** So many of the account's newest livestreams are looked through for one that was started just now. */
 const newest = 50
@@ -54,7 +54,7 @@ export function dyte(send: Send): Provider {
       const query = `?page_no=1&per_page=${newest}&sort_order=DSC`
       const { body } = await send({ method: 'GET', path: path`/livestreams` + query, signal })
       const ours = readLivestreams(body).filter(livestream => livestream.meeting_id === meetingId)
-      const runs: Run[] = []
+      const runs: LivestreamWithSessions[] = []
       for (const { id } of ours.slice(0, 3)) {
         const found = await findLivestream(send, id, { pageNo: 1, perPage: newest }, signal)
         if (found !== null) runs.push(found)

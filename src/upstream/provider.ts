@@ -34,9 +34,6 @@ export interface LivestreamWithSessions {
   paging: Paging
 }
 
-/** A livestream, with its runs as far as the vendor tells. */
-export type Run = Pick<LivestreamWithSessions, 'livestream' | 'sessions'>
-
 /** A livestream with the run that goes on. */
 export interface ActiveRun {
   livestream: LivestreamWithKey
@@ -95,8 +92,8 @@ export interface Provider {
   findRun(id: string, signal: AbortSignal): Promise<LivestreamSession | null>
   /** The runs in one session of a meeting; null when the vendor has no such session. */
   findRunsOfSession(sessionId: string, page: Page, signal: AbortSignal): Promise<PageOfRuns | null>
-  /** The meeting's livestreams among the newest of the account, with when their last run began. */
-  findRuns(meetingId: string, signal: AbortSignal): Promise<Run[]>
+  /** The meeting's livestreams among the newest of the account, each with the first page of its runs. */
+  findRuns(meetingId: string, signal: AbortSignal): Promise<LivestreamWithSessions[]>
   /** One that belongs to no meeting: an encoder sends its video. Sent twice it makes two. */
   createLivestream(wish: Pick<LivestreamWish, 'name'>, signal: AbortSignal): Promise<LivestreamWithKey>
   /** Enables or disables; twice is the same as once. @throws LivestreamNotFound, NotOffered */

@@ -1,10 +1,11 @@
 import t from 'tap'
 import { UpstreamTooLate } from '../../src/domain/failures.ts'
 import type { ListedLivestream, LivestreamSession, LivestreamWithKey } from '../../src/domain/livestream.ts'
+import type { Page } from '../../src/domain/paging.ts'
 import { type EvidenceDeps, findStarted } from '../../src/lifecycle/evidence.ts'
 import { ofAnotherMeeting } from '../../src/lifecycle/known-meetings.ts'
 import { StoreError } from '../../src/store/engine.ts'
-import type { Run, Upstreams } from '../../src/upstream/provider.ts'
+import type { LivestreamWithSessions as Run, Upstreams } from '../../src/upstream/provider.ts'
 import { runOf } from './settling.ts'
 
 const sentAtMs = Date.parse('2026-03-01T10:00:00.000Z')
@@ -19,6 +20,8 @@ interface Shown {
   /** By their own id. */
   byId?: Run[]
   last?: string
+  /** What a further page of a livestream's runs shows. */
+  lastPage?: Run
   trouble?: 'active' | 'runs' | 'byId' | 'store'
   /** What runs was stopped a moment ago, as far as is known. */
   isEnding?: boolean
@@ -29,7 +32,7 @@ interface Shown {
 }
 
 async function look({ active, runs = [], byId = [], last, trouble, isEnding = false, ...more }: Shown) {
-  const { foreign, sentAt = sentAtMs } = more
+  const { foreign, sentAt = sentAtMs, lastPage = null } = more
   const asked: string[] = []
   const ask = (what: NonNullable<Shown['trouble']>, text: string = what): void => {
     asked.push(text)
@@ -40,8 +43,9 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
       ask('runs')
       return runs
     },
-    async findLivestream(id: string) {
-      ask('byId', `byId ${id}`)
+    async findLivestream(id: string, { pageNo, perPage }: Page) {
+      ask('byId', `byId ${id}${pageNo === 1 ? '' : ` page ${pageNo} of ${perPage}`}`)
+      if (pageNo > 1) return lastPage
       return byId.find(({ livestream }) => livestream.id === id) ?? null
     }
   }
@@ -70,9 +74,23 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
   return { found: await found.catch(error => error), asked }
 }
 
-/** A run of this meeting, over by now unless said otherwise. */
+/** A run of this meeting, over by now unless said otherwise, and shown with all of its sessions. */
 function run(id: string, sessions: Partial<LivestreamSession>[], how: Partial<LivestreamWithKey> = {}): Run {
-  return { livestream: runOf(id, { status: 'IDLE', ...how }), sessions: sessions.map(one => ({ id: 's', ...one })) }
+  return pageOfMany(id, sessions, sessions.length, how)
+}
+
+/** The same with some of so many sessions. */
+function pageOfMany(
+  id: string,
+  sessions: Partial<LivestreamSession>[],
+  total_count: number,
+  how: Partial<LivestreamWithKey> = {}
+): Run {
+  return {
+    livestream: runOf(id, { status: 'IDLE', ...how }),
+    sessions: sessions.map(one => ({ id: 's', ...one })),
+    paging: { total_count, start_offset: 1, end_offset: sessions.length }
+  }
 }
 
 t.test('the active livestream is evidence enough: nothing was live when the start was sent', async t => {
@@ -184,4 +202,26 @@ t.test("a list that shows another meeting's livestream is no evidence: it is ref
   t.match((await look({ runs: [theirs, ours], foreign: 'b1' })).found, { type: 'upstream_malformed' }, 'as is known')
   const silent = run('a1', [{ invoked_time: after }], { meeting_id: null })
   t.match((await look({ runs: [silent], foreign: 'b1' })).found, { id: 'a1' }, 'one that says nothing may be ours')
+})
+
+t.test('of a livestream with more runs than are shown the last page is looked at: the newest may be there', async t => {
+  const old = Array.from({ length: 10 }, (_, i) => ({ id: `old-${i}`, invoked_time: before, stopped_time: before }))
+  const listed = pageOfMany('a1', old, 25)
+  const ended = pageOfMany('a1', [{ id: 'new', invoked_time: after, stopped_time: after }], 25)
+  const ours = await look({ runs: [listed], lastPage: ended })
+  t.match(ours.found, { id: 'a1' })
+  t.strictSame(ours.asked, ['active', 'runs', 'byId a1 page 3 of 10'], 'in pages as large as the vendor gives them')
+  t.match((await look({ byId: [listed], last: 'a1', lastPage: ended })).found, { id: 'a1' }, 'asked for by its id')
+
+  const nothing = pageOfMany('a1', [{ id: 'older', invoked_time: before, stopped_time: before }], 25)
+  t.equal((await look({ runs: [listed], lastPage: nothing })).found, null, 'both ends show nothing')
+})
+
+t.test('a vendor that shows less than it counts, or the same page again, proves nothing', async t => {
+  const listed = pageOfMany('a1', [{ id: 'old', invoked_time: before, stopped_time: before }], 12)
+  t.equal((await look({ runs: [listed], lastPage: listed })).found, 'unclear')
+  t.equal((await look({ runs: [listed], lastPage: pageOfMany('a1', [], 12) })).found, 'unclear')
+  t.equal((await look({ runs: [listed] })).found, 'unclear', 'it is gone by now')
+  const begun = pageOfMany('a1', [{ id: 'new', invoked_time: after, stopped_time: after }], 12)
+  t.match((await look({ runs: [begun] })).found, { id: 'a1' }, 'but what it shows counts')
 })
