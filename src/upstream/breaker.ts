@@ -11,11 +11,14 @@ export interface BreakerOptions {
 const failuresInARow = 5
 const shortestMs = 1_000
 const longestMs = 30_000
+/** A tenant's failure counts for two intervals, in which a probe has told more, and for so long at least. */
+const countsAtLeastMs = 3_000
 
 /**
  * Stops asking a vendor that fails: while it is open calls are answered at once, and one of them after each interval is let
- * through as a probe. The interval doubles while probes fail. Who must be let through (a stop) is a probe at any time, and a
- * tenant that has seen no failure may try once a second: what is broken for one of them need not be for the others.
+ * through as a probe. The interval doubles while probes fail. Who must be let through (a stop) is a probe at any time. A tenant
+ * that has seen no failure of late may try besides, one of them a second: what is broken for one need not be for the others, and
+ * who asks all the time must not use up the probes of who asks now and then.
  */
 export class Breaker {
   readonly #clock: Pick<Clock, 'monotonic'>
@@ -24,8 +27,8 @@ export class Breaker {
   /** 0: closed. */
   #intervalMs = 0
   #probeAtMs = 0
-  /** Tenants that have seen a failure since the last success. */
-  readonly #failing = new Set<string>()
+  /** Tenants that have seen a failure since the last success, and until when the last one counts. */
+  readonly #failing = new Map<string, number>()
   /** When one of the others may try. */
   #otherAtMs = 0
 
@@ -47,6 +50,8 @@ export class Breaker {
   enter(tenantId: string): boolean {
     this.check(tenantId)
     if (!this.isOpen) return false
+    // What is sent now may fail as the last one did, and be long about it.
+    if (this.#failing.has(tenantId)) this.#noteFailing(tenantId)
     if (this.opensInMs > 0) {
       this.#otherAtMs = this.#clock.monotonic() + shortestMs
       return false
@@ -58,10 +63,9 @@ export class Breaker {
 
   /** The same, but nothing is taken. @throws UpstreamUnavailable */
   check(tenantId: string): void {
-    const waitMs = this.opensInMs
-    if (waitMs === 0) return
-    if (!this.#failing.has(tenantId) && this.#clock.monotonic() >= this.#otherAtMs) return
-    throw new UpstreamUnavailable({ retryAfterSeconds: Math.ceil(waitMs / 1_000) })
+    const ownWaitMs = Math.max(this.#failing.get(tenantId) ?? 0, this.#otherAtMs) - this.#clock.monotonic()
+    const waitMs = Math.min(this.opensInMs, ownWaitMs)
+    if (waitMs > 0) throw new UpstreamUnavailable({ retryAfterSeconds: Math.ceil(waitMs / 1_000) })
   }
 
   /** The probe has told nothing: the next call is one. */
@@ -79,15 +83,19 @@ export class Breaker {
 
   /** @param probing true of the probe alone: the others say nothing about the pace of probes */
   failed(tenantId: string, probing: boolean): void {
-    this.#failing.add(tenantId)
     this.#failures += 1
-    if (this.isOpen) {
-      if (!probing) return
-      this.#intervalMs = Math.min(this.#intervalMs * 2, longestMs)
-    } else if (this.#failures >= failuresInARow) {
-      this.#intervalMs = shortestMs
-    } else return
+    if (this.isOpen && probing) this.#pauseFor(Math.min(this.#intervalMs * 2, longestMs))
+    else if (!this.isOpen && this.#failures >= failuresInARow) this.#pauseFor(shortestMs)
+    this.#noteFailing(tenantId)
+  }
+
+  #pauseFor(intervalMs: number): void {
+    this.#intervalMs = intervalMs
     this.#wait()
+  }
+
+  #noteFailing(tenantId: string): void {
+    this.#failing.set(tenantId, this.#clock.monotonic() + Math.max(2 * this.#intervalMs, countsAtLeastMs))
   }
 
   /** Never shorter than the interval, and at most a second longer. */

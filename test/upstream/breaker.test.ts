@@ -152,3 +152,67 @@ t.test('a probe that tells nothing passes on: the next call of the same tenant i
   t.equal(isLetIn(), true, 'and the one behind it')
   t.equal(isLetIn(), false)
 })
+
+t.test(
+  'who fails all the time does not use up the probes of who has seen one failure and comes when it is told to',
+  async t => {
+    const { breaker, clock, fail } = breakerOf()
+    fail(5)
+    breaker.failed('globex', false)
+    let comesAtMs = 0
+    for (let ms = 0; breaker.isOpen && ms < 600_000; ms += 100) {
+      // Ten times a second, always a moment earlier.
+      for (const tenant of ['acme', 'initech']) {
+        try {
+          breaker.failed(tenant, breaker.enter(tenant))
+        } catch {}
+      }
+      if (clock.monotonic() >= comesAtMs) {
+        try {
+          breaker.enter('globex')
+          breaker.succeeded()
+        } catch (refusal) {
+          comesAtMs = clock.monotonic() + (refusal as { retryAfterSeconds: number }).retryAfterSeconds * 1_000
+        }
+      }
+      clock.advance(100)
+    }
+    t.ok(clock.monotonic() < 5_000, `it was let in after ${clock.monotonic()} ms`)
+  }
+)
+
+t.test('one failure of long ago counts as none', async t => {
+  const { breaker, clock, isLetIn, fail } = breakerOf()
+  fail(5)
+  breaker.failed('globex', false)
+  for (const seconds of [1, 2, 4, 8, 16, 30]) {
+    clock.advance(seconds * 1_000)
+    t.equal(isLetIn(), true)
+    breaker.failed('acme', true)
+  }
+  clock.advance(1)
+  breaker.enter('globex')
+  breaker.failed('globex', false)
+  clock.advance(29_000)
+  const refusal = { status: 503, type: 'upstream_unavailable', retryAfterSeconds: 1 } as unknown as Error
+  t.throws(() => breaker.enter('globex'), refusal, 'and a new one counts')
+})
+
+t.test('an outage of all costs a call or two a minute of each tenant, however often it asks', async t => {
+  const { breaker, clock } = breakerOf()
+  const calls: string[] = []
+  const tenants = Array.from({ length: 20 }, (_, i) => `t${i}`)
+  for (let i = 0; i < 6_000; i++) {
+    for (const tenant of tenants) {
+      try {
+        const probing = breaker.enter(tenant)
+        if (breaker.isOpen) calls.push(tenant)
+        breaker.failed(tenant, probing)
+      } catch {}
+    }
+    clock.advance(100)
+  }
+  t.ok(calls.length <= 300, `${calls.length} calls in ten minutes`)
+  const most = Math.max(...tenants.map(tenant => calls.filter(one => one === tenant).length))
+  t.ok(most <= 40, `${most} of one tenant`)
+})
