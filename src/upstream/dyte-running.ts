@@ -3,6 +3,7 @@ import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
 import { type ListForm, readLivestreamList } from './contract.ts'
 import type { Send } from './dyte-answers.ts'
 import { path } from './path.ts'
+import type { VendorHabits } from './provider.ts'
 
 /** Programs ask for so many a page, and get them (contract section 4.4); the vendor publishes no maximum. */
 const perPage = 100
@@ -11,14 +12,19 @@ const mostPages = 20
 /** Times that a list is read from its first page. */
 const mostTries = 3
 
+interface Asking {
+  send: Send
+  habits: Pick<VendorHabits, 'countsBeyondPage' | 'noteCountedBeyondPage'>
+}
+
 /**
  * All that runs in the account. INVOKED before LIVE: what goes on air between the two questions is in the first list, and the
  * other way round it would be in neither.
  */
-export async function findRunning(send: Send, signal: AbortSignal): Promise<LivestreamWithKey[]> {
+export async function findRunning(asking: Asking, signal: AbortSignal): Promise<LivestreamWithKey[]> {
   const running = new Map<string, LivestreamWithKey>()
   for (const status of ['INVOKED', 'LIVE'] as const) {
-    const { livestreams, form } = await wholeList(send, status, signal)
+    const { livestreams, form } = await wholeList(asking, status, signal)
     // A vendor may not know the filter. In contract L1 it doesn't, and what is OFFLINE there in a list does not run.
     for (const livestream of livestreams) if (isRunning(livestream.status)) running.set(livestream.id, livestream)
     if (form === 'L1') break
@@ -35,34 +41,35 @@ interface WholeList {
  * Each page until the last one. What begins or ends meanwhile moves the others from page to page: then it is read again.
  * @throws UpstreamMalformed when there is no end to it
  */
-async function wholeList(send: Send, status: 'INVOKED' | 'LIVE', signal: AbortSignal): Promise<WholeList> {
+async function wholeList(asking: Asking, status: string, signal: AbortSignal): Promise<WholeList> {
   for (let tries = 0; tries < mostTries; tries++) {
-    const list = await readPages(send, status, signal)
+    const list = await readPages(asking, status, signal)
     if (list !== null) return list
   }
   throw endless()
 }
 
 /** Null when the pages do not fit together. */
-async function readPages(send: Send, status: 'INVOKED' | 'LIVE', signal: AbortSignal): Promise<WholeList | null> {
+async function readPages({ send, habits }: Asking, status: string, signal: AbortSignal): Promise<WholeList | null> {
   const found = new Map<string, LivestreamWithKey>()
   let wholeTotal: number | undefined
   let target = `status=${status}&page_no=1&per_page=${perPage}`
   for (let pageNo = 1; pageNo <= mostPages; pageNo++) {
     const { body } = await send({ method: 'GET', path: `${path`/livestreams`}?${target}`, signal })
     const { livestreams, form, total } = readLivestreamList(body)
+    const shown = livestreams.length
     // Some count no more than the page.
-    if (pageNo === 1 && total !== undefined && total > livestreams.length) wholeTotal = total
+    const countsMore = total !== undefined && total > shown
+    if (countsMore) habits.noteCountedBeyondPage()
+    if (pageNo === 1 && countsMore) wholeTotal = total
     if (wholeTotal !== undefined && total !== wholeTotal) return null
     const before = found.size
     for (const livestream of livestreams) found.set(livestream.id, livestream)
-    const isLast = total === undefined ? found.size === before : found.size >= total && livestreams.length < perPage
-    if (isLast || livestreams.length === 0) {
-      if (found.size < (total ?? 0)) return null
-      return { livestreams: found.values(), form }
-    }
-    // The same page again: it will not become another one.
-    if (found.size === before && total !== undefined && found.size < total) return null
+    // A vendor may give fewer a page than it was asked for: then its count tells only where it is known to be of all.
+    const isCounted = total !== undefined && found.size >= total && habits.countsBeyondPage && shown < perPage
+    if (shown === 0 || isCounted) return found.size < (total ?? 0) ? null : { livestreams: found.values(), form }
+    // The same page again: it will not become another one, and what is behind it is not known.
+    if (found.size === before) return null
     target = nextPage(status, form, pageNo, found.size)
   }
   throw endless()

@@ -9,13 +9,13 @@ import { findRunning } from './dyte-running.ts'
 import { dyteRuns } from './dyte-runs.ts'
 import { dyteStage } from './dyte-stage.ts'
 import { path } from './path.ts'
-import type { LivestreamWithSessions, Provider } from './provider.ts'
+import type { LivestreamWithSessions, Provider, VendorHabits } from './provider.ts'
 
 /** So many of the account's newest livestreams are looked through for one that was started just now. */
 const newest = 50
 
 /** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2), org-wide. */
-export function dyte(send: Send): Provider {
+export function dyte(send: Send, habits: VendorHabits): Provider {
   return {
     ...dyteLivestreams(send),
     ...dyteRuns(send),
@@ -48,7 +48,7 @@ export function dyte(send: Send): Provider {
       return { stopped: status !== 404, dateMs }
     },
 
-    findRunning: signal => findRunning(send, signal),
+    findRunning: signal => findRunning({ send, habits }, signal),
 
     async findRuns(meetingId, signal) {
       const query = `?page_no=1&per_page=${newest}&sort_order=DSC`

@@ -36,6 +36,7 @@ export class Habits implements VendorHabits {
   #refusesSecondStart: boolean
   #failures = 0
   #failedAtMs = 0
+  #countedAtMs = Number.NEGATIVE_INFINITY
 
   constructor({ account, clock, before }: HabitsOptions) {
     this.#clock = clock
@@ -66,6 +67,14 @@ export class Habits implements VendorHabits {
     if (nowMs - this.#failedAtMs >= believedForMs) this.#failures = 0
     this.#failures += 1
     this.#failedAtMs = nowMs
+  }
+
+  get countsBeyondPage(): boolean {
+    return this.#clock.monotonic() - this.#countedAtMs < believedForMs
+  }
+
+  noteCountedBeyondPage(): void {
+    this.#countedAtMs = this.#clock.monotonic()
   }
 
   kept(): KeptHabits {

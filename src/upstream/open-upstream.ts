@@ -19,7 +19,7 @@ import { CredentialRefused, Forbidden, NoRoute } from './edge-errors.ts'
 import { Gate, isOwnTrouble } from './gate.ts'
 import { Habits, type KeptHabits } from './habits.ts'
 import { path } from './path.ts'
-import type { Errand, Provider, Upstream } from './provider.ts'
+import type { Errand, Provider, Upstream, VendorHabits } from './provider.ts'
 import type { Spent } from './quota-use.ts'
 import { realtimekit } from './realtimekit.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -44,7 +44,7 @@ export interface UpstreamOptions {
   ca?: string
 }
 
-const providers: Record<ProviderKind, (send: Send) => Provider> = { dyte, realtimekit }
+const providers: Record<ProviderKind, (send: Send, habits: VendorHabits) => Provider> = { dyte, realtimekit }
 
 /** A read that failed is sent again after a random part of this. */
 const retryPauseMs = 100
@@ -144,7 +144,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     dedicatedTo,
     habits,
     vendorNowMs: bound => vendorClock.now(bound),
-    on: errand => provider((question, expected) => send(errand, question, expected)),
+    on: errand => provider((question, expected) => send(errand, question, expected), habits),
     probe: signal => isTaken(send(operator, { ...harmless, signal })),
     credential: () => ({ position: credentials.position, isRefused }),
     chooseCredential: (all, signal) => credentials.choose(all, probeFor(operator, signal)),

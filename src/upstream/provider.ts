@@ -129,7 +129,7 @@ export interface UpstreamStatus {
   habits: KeptHabits
 }
 
-/** Habits that an account has shown. Kept over a restart (`record.ts`). */
+/** Habits that an account has shown. Kept over a restart (`record.ts`), but for how it counts. */
 export interface VendorHabits {
   /** It has refused a second start with 409: then one look at its lists is enough before a start. */
   readonly refusesSecondStart: boolean
@@ -137,6 +137,9 @@ export interface VendorHabits {
   /** It has answered 5xx for a meeting with nothing live three times while its lists could be read: ask the lists first, for an hour. */
   readonly failsWhenNothingIsLive: boolean
   noteFailedWhenNothingWasLive(): void
+  /** It has counted more in a list than it showed on the page, within the last hour: its counts are of all pages. */
+  readonly countsBeyondPage: boolean
+  noteCountedBeyondPage(): void
 }
 
 /** A vendor account that Livegate has credentials for, with the one quota that all its calls share. */

@@ -2,14 +2,14 @@ import { NotOffered } from '../domain/failures.ts'
 import { dyte } from './dyte.ts'
 import { expectId, type Send } from './dyte-answers.ts'
 import { NoRoute } from './edge-errors.ts'
-import type { Provider } from './provider.ts'
+import type { Provider, VendorHabits } from './provider.ts'
 
 /**
  * Cloudflare RealtimeKit: contract L2 behind another address (contract sections 1 and 4.5). What was in its reference once and
  * is gone from its client (section 2, the last two columns) is tried: who answers it has it, who has no route for it does not.
  */
-export function realtimekit(send: Send): Provider {
-  const l2 = dyte(send)
+export function realtimekit(send: Send, habits: VendorHabits): Provider {
+  const l2 = dyte(send, habits)
   return {
     ...l2,
 

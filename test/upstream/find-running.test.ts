@@ -70,11 +70,41 @@ t.test('both lists are read to their last page, whatever the vendor takes for a 
   }
 })
 
-t.test('what is INVOKED is asked for first, and two short lists are two calls', async t => {
-  const { find, asked } = await listing(t, honest([...runs(1, 'INVOKED'), ...runs(2, 'LIVE')], 100))
-  t.equal((await find()).length, 3)
-  t.strictSame(asked(), ['status=INVOKED&page_no=1&per_page=100', 'status=LIVE&page_no=1&per_page=100'])
+t.test(
+  'what is INVOKED is asked for first, and two short lists are two calls once the vendor is known to count in all',
+  async t => {
+    const { find, asked } = await listing(t, honest([...runs(1, 'INVOKED'), ...runs(2, 'LIVE')], 100))
+    const short = ['status=INVOKED&page_no=1&per_page=100', 'status=LIVE&page_no=1&per_page=100']
+    t.equal((await find()).length, 3)
+    t.strictSame(
+      asked(),
+      [short[0], 'status=INVOKED&page_no=2&per_page=100', short[1]],
+      'an empty page has the same count'
+    )
+    t.equal((await find()).length, 3)
+    t.strictSame(asked().slice(3), short)
+  }
+)
+
+t.test('two empty lists are two calls', async t => {
+  const { find, asked } = await listing(t, honest([], 100))
+  t.strictSame(await find(), [])
+  t.equal(asked().length, 2)
 })
+
+t.test(
+  'a vendor that gives fewer a page than it is asked for, and counts the page alone, is read to the end',
+  async t => {
+    const all = runs(60, 'LIVE')
+    const { find } = await listing(t, query => {
+      const from = (Number(query.get('page_no')) - 1) * 25
+      const shown = query.get('status') === 'LIVE' ? all.slice(from, from + 25) : []
+      return page(shown, shown.length)
+    })
+    t.strictSame(idsOf(await find()), idsOf(all))
+    t.strictSame(idsOf(await find()), idsOf(all), 'each time')
+  }
+)
 
 t.test('a full page is followed by another question, also when the count says that it was all', async t => {
   const all = runs(150, 'LIVE')
@@ -96,7 +126,7 @@ t.test(
       ...runs(1, 'OFFLINE'),
       ...runs(1, 'ERRORED')
     ]
-    const { find } = await listing(t, () => page(all, all.length))
+    const { find } = await listing(t, query => page(query.get('page_no') === '1' ? all : [], all.length))
     t.strictSame(idsOf(await find()), idsOf(all.slice(0, 3)))
     const empty = await listing(t, () => ({
       success: true,
@@ -114,6 +144,15 @@ t.test('a list that has no end, or shows less than it counts, proves nothing', a
       (one): (() => unknown) =>
       () =>
         page(one, 30)
+    )(runs(10, 'LIVE')),
+    'the same page again, not counted': (
+      (some): (() => unknown) =>
+      () => ({ success: true, data: some })
+    )(runs(10, 'LIVE')),
+    'the same page again, counted as all': (
+      (some): (() => unknown) =>
+      () =>
+        page(some, 10)
     )(runs(10, 'LIVE')),
     'an empty page before the last': query => page(query.get('page_no') === '1' ? runs(10, 'LIVE') : [], 30),
     'nothing of many': () => page([], 30),

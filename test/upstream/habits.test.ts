@@ -41,6 +41,17 @@ t.test('that it refuses a second start is believed at once, and for good', async
   t.equal(habits.refusesSecondStart, true)
 })
 
+t.test('that its counts are of all pages is believed at once, for an hour', async t => {
+  const clock = manualClock()
+  const habits = new Habits({ account, clock })
+  t.equal(habits.countsBeyondPage, false)
+  habits.noteCountedBeyondPage()
+  clock.advance(hourMs - 1)
+  t.equal(habits.countsBeyondPage, true)
+  clock.advance(1)
+  t.equal(habits.countsBeyondPage, false)
+})
+
 t.test('what is kept is what another one begins with, at the same vendor alone', async t => {
   const clock = manualClock()
   clock.advance(10 * hourMs)
