@@ -88,15 +88,8 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     openOperations.add(operation)
   }
   const vendorAtMs = (upstream: string): number | null => upstreams.get(upstream)?.vendorNowMs('latest') ?? null
-  const again = stopAgain({ ...deps, settleLater, vendorAtMs })
   const endingRuns = new EndingRuns({
-    // No start may be under way, or of unknown outcome: its run would be the one that is stopped.
-    stopAgain: (meeting, isWanted) =>
-      queue.inTurn(meeting.id, async () => {
-        if (!isWanted()) return true
-        const start = await deps.operations.openStart(meeting.id).catch(() => undefined)
-        return start === null && again(meeting)
-      }),
+    stopAgain: stopAgain({ ...deps, queue, settleLater, vendorAtMs }),
     look: meeting => bounded(signal => look(meeting, 'read', signal, true)),
     vendorNowMs: vendorAtMs,
     log,

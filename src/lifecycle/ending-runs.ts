@@ -5,13 +5,11 @@ import type { Livestream, LivestreamSession } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { LivestreamWithSessions, Provider } from '../upstream/provider.ts'
 import { beginOf } from './evidence.ts'
+import type { StopAgain } from './stop-again.ts'
 
 export interface EndingRunsDeps {
-  /**
-   * The same run is still shown when it should have ended long ago: it is to be stopped again, if that is still wanted when it is
-   * the meeting's turn. False when it could not be recorded.
-   */
-  stopAgain(meeting: OwnedMeeting, isWanted: () => boolean): Promise<boolean>
+  /** The same run is still shown when it should have ended long ago: it is to be stopped again. */
+  stopAgain: StopAgain
   /** Looks at a meeting on behalf of nobody; also at runs that the vendor may hide. */
   look(meeting: OwnedMeeting): Promise<unknown>
   /** The vendor's clock now, at the latest. */
@@ -23,7 +21,7 @@ export interface EndingRunsDeps {
 }
 
 /** A stop that the vendor has confirmed, and that no start has followed. */
-interface ConfirmedStop {
+export interface ConfirmedStop {
   readonly meeting: OwnedMeeting
   readonly atMs: number
   /** The vendor's clock when it answered, in whole seconds. */
@@ -35,6 +33,8 @@ interface ConfirmedStop {
   /** A look of our own, which follows the stop whoever reads. */
   followUp: NodeJS.Timeout | null
   isTold: boolean
+  /** Another stop, which is open, is to end its run. */
+  isRepeated: boolean
 }
 
 /** `maybe`: the vendor shows nothing that would tell. `unasked`: it could not be asked. */
@@ -81,7 +81,7 @@ export class EndingRuns {
   }
 
   #remember(seen: Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId'>): void {
-    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isTold: false }
+    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isTold: false, isRepeated: false }
     this.#stops.set(stop.meeting.id, stop)
     this.#follow(stop, followAfterMs - this.#ageMs(stop))
   }
@@ -143,8 +143,9 @@ export class EndingRuns {
       this.#follow(stop, longestPauseMs)
     }
     // Readers see it again, and a start may want it: only our own look has it stopped again.
-    else if (verdict === 'ending' && isFollowUp) await this.#stopAgain(stop)
-    else this.#follow(stop, sharedForMs)
+    else if (!isFollowUp) this.#follow(stop, sharedForMs)
+    else if (!stop.isRepeated)
+      await this.#stopAgain(stop, async () => (await this.#verdictOn(stop, shown.id, provider)) === 'ending')
     return false
   }
 
@@ -166,7 +167,7 @@ export class EndingRuns {
 
   /** Looks after that time, and again with growing pauses when the look fails. One look waits at a time. */
   #follow(stop: ConfirmedStop, waitMs: number, pauseMs = 1_000): void {
-    if (stop.followUp !== null) return
+    if (stop.followUp !== null || stop.isRepeated) return
     stop.followUp = setTimeout(() => this.#look(stop, pauseMs), Math.max(0, waitMs) + marginMs)
     stop.followUp.unref()
   }
@@ -219,11 +220,13 @@ export class EndingRuns {
     return dateMs !== null && nowMs !== null && Math.abs(nowMs - dateMs) > 3_000 ? null : dateMs
   }
 
-  async #stopAgain(stop: ConfirmedStop): Promise<void> {
+  async #stopAgain(stop: ConfirmedStop, isStillEnding: () => Promise<boolean>): Promise<void> {
     this.#tell(stop, 'it is stopped again')
-    // A stop that can't be recorded is not sent: the next look tries again.
-    const isWanted = (): boolean => this.#stops.get(stop.meeting.id) === stop
-    if (!(await this.#deps.stopAgain(stop.meeting, isWanted))) this.#follow(stop, followAfterMs)
+    stop.isRepeated = true
+    const isWanted = async (): Promise<boolean> => this.#stops.get(stop.meeting.id) === stop && (await isStillEnding())
+    stop.isRepeated = await this.#deps.stopAgain(stop, isWanted)
+    // Else the next look tries again.
+    if (!stop.isRepeated) this.#follow(stop, followAfterMs)
   }
 
   #tell(stop: ConfirmedStop, what: string): void {

@@ -1,30 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { manualClock } from '../support/clock.ts'
-import { gateway, type TestContext, type WorldOptions } from '../support/gateway.ts'
+import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-
-/** A gateway with a meeting that is live for more than a second, so that the vendor's clock tells its run from one after the stop. */
-async function live(t: TestContext, options: WorldOptions) {
-  const world = await gateway(t, options)
-  const { asAcme, meeting, simulator } = world
-  const start = (headers = {}) => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, headers)
-  const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
-  const { id } = (await start()).json().data
-  await pause(1_100)
-  const isOn = () => simulator.livestreams().some(({ sessions }) => sessions.some(run => run.stopped_time === null))
-  const sent = (path: string) =>
-    simulator.journal.filter(({ method, target }) => method === 'POST' && target.endsWith(path))
-  return {
-    ...world,
-    id,
-    start,
-    stop,
-    isOn,
-    starts: () => sent('/livestreams').length,
-    stops: () => sent('/stop').length
-  }
-}
+import { live } from './live-run.ts'
 
 t.test('a start right after a stop waits for the run that is ending, and begins a new one', async t => {
   const { start, stop, simulator, starts } = await live(t, { simulator: { stoppingForMs: 1_500 } })

@@ -1,38 +1,88 @@
 import t from 'tap'
-import { stopAgain } from '../../src/lifecycle/stop-again.ts'
+import { type StopAgainDeps, stopAgain, type Unheeded } from '../../src/lifecycle/stop-again.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
 import { type Engine, StoreError } from '../../src/store/engine.ts'
-import { meetingId, settling } from './settling.ts'
+import { meetingId, settling, type TestContext } from './settling.ts'
 
-const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
+const unheeded: Unheeded = {
+  meeting: { id: meetingId, tenantId: 'acme', upstream: 'default' },
+  atMs: 3,
+  dateMs: 5_000
+}
+const isWanted = async () => true
+
+/** What asks for such a stop, with what it has recorded for later and what the log says. */
+async function asking(t: TestContext, how: Partial<StopAgainDeps> = {}) {
+  const world = await settling(t)
+  const { store, clock, operations, queue } = world
+  const later: { id: string; sentAtMs: number }[] = []
+  const said: string[] = []
+  const again = stopAgain({
+    ...{ engine: store.engine, operations, auditEvents: auditEventsIn(store), queue, clock },
+    log: { error: (_facts, message) => said.push(message) },
+    settleLater: ({ id }, sentAtMs) => later.push({ id, sentAtMs }),
+    vendorAtMs: () => 7,
+    ...how
+  })
+  return { ...world, again, later, said }
+}
 
 t.test('a stop that the gateway sends again is an open operation of its own, with its intent on record', async t => {
-  const { store, clock, operations, events } = await settling(t)
-  const later: string[] = []
-  const again = stopAgain({
-    ...{ engine: store.engine, operations, auditEvents: auditEventsIn(store), clock, log: { error() {} } },
-    settleLater: ({ id }) => later.push(id),
-    vendorAtMs: () => 7
-  })
-  t.equal(await again(meeting), true)
+  const { again, later, operations, events } = await asking(t)
+  t.equal(await again(unheeded, isWanted), true)
   const [stop] = await operations.unconfirmedStops(meetingId)
-  t.match(stop, { kind: 'stop', state: 'unknown', keyId: 'gateway', vendorAtMs: 7 })
-  t.strictSame(later, [stop?.id])
+  t.match(stop, { kind: 'stop', state: 'unknown', keyId: 'gateway' })
+  t.strictSame(
+    later.map(({ id }) => id),
+    [stop?.id]
+  )
   t.match(await events(), [{ status_detail: 'still_live', unmapped: { outcome: 'pending' } }])
 })
 
+t.test('it is dated by the stop that was confirmed: what has begun since is not meant by it', async t => {
+  const { again, later, operations } = await asking(t)
+  await again(unheeded, isWanted)
+  t.match(await operations.unconfirmedStops(meetingId), [{ vendorAtMs: 6_000 }])
+  t.match(later, [{ sentAtMs: 3 }])
+  const other = await asking(t)
+  await other.again({ ...unheeded, dateMs: null }, isWanted)
+  t.match(await other.operations.unconfirmedStops(meetingId), [{ vendorAtMs: 7 }], 'where the vendor dated nothing')
+})
+
+t.test('it waits for its turn, and is not recorded when the run is over by then', async t => {
+  const { again, queue, operations, events } = await asking(t)
+  const go = Promise.withResolvers<void>()
+  const before = queue.inTurn(meetingId, () => go.promise)
+  let isOver = false
+  const ours = again(unheeded, async () => !isOver)
+  isOver = true
+  go.resolve()
+  t.equal(await ours, false)
+  await before
+  t.strictSame(await operations.unconfirmedStops(meetingId), [])
+  t.strictSame(await events(), [])
+})
+
+t.test('a meeting has one open stop of that kind, however often it is asked for', async t => {
+  const { again, later, operations, events } = await asking(t)
+  const answers = await Promise.all([1, 2, 3].map(() => again(unheeded, isWanted)))
+  t.strictSame(answers, [true, true, true])
+  t.equal((await operations.unconfirmedStops(meetingId)).length, 1)
+  t.equal(later.length, 1)
+  t.equal((await events()).length, 1)
+})
+
+t.test('while the outcome of a start is unknown nothing is stopped on its behalf', async t => {
+  const { again, sent, later } = await asking(t)
+  await sent('start')
+  t.equal(await again(unheeded, isWanted), false)
+  t.strictSame(later, [])
+})
+
 t.test('one that cannot be recorded is not sent, and whoever asked for it hears so', async t => {
-  const { store, clock, operations } = await settling(t)
-  const said: string[] = []
-  const later: string[] = []
   const engine: Pick<Engine, 'write'> = { write: () => Promise.reject(new StoreError('away')) }
-  const again = stopAgain({
-    ...{ engine, operations, auditEvents: auditEventsIn(store), clock },
-    log: { error: (_facts, message) => said.push(message) },
-    settleLater: ({ id }) => later.push(id),
-    vendorAtMs: () => null
-  })
-  t.equal(await again(meeting), false)
+  const { again, later, said } = await asking(t, { engine })
+  t.equal(await again(unheeded, isWanted), false)
   t.strictSame(later, [])
   t.match(said, [/could not be recorded/])
 })

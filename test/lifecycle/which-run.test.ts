@@ -17,8 +17,8 @@ function confirmed(runs: (at: (seconds: number) => string) => Partial<Livestream
   const warnings: string[] = []
   const again: string[] = []
   const endingRuns = new EndingRuns({
-    async stopAgain({ id }) {
-      again.push(id)
+    async stopAgain({ meeting }) {
+      again.push(meeting.id)
       return true
     },
     look: async () => {},
@@ -80,6 +80,9 @@ t.test('a run that began before the stop is the one that was stopped', async t =
   clock.advance(1)
   t.equal(await isEnding(), false)
   t.strictSame(again, ['m1'])
+  clock.advance(30_000)
+  t.equal(await isEnding(), false)
+  t.strictSame(again, ['m1'], 'once: that stop is repeated by itself')
 })
 
 t.test('where not all runs are shown, and none of those goes on, nothing tells which one does', async t => {
