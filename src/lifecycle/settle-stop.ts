@@ -50,14 +50,17 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
   const { ends, operations, upstreams, whatRuns, send, pace, rights, changed, holds, queue, clock, deadline } = deps
   /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
   const nothingAtMs = new Map<string, number>()
+  /** When they were sent, on the monotonic clock. Forgotten at a restart: then the wall clock tells. */
+  const sentAtMs = new WeakMap<Operation, number>()
 
   async function settle(stop: Operation): Promise<boolean> {
     // The look that the caller was answered after counts; there is nothing to do until the second one.
     if (isTooEarly(stop)) return false
     return queue.inTurn(stop.meetingId ?? '', () => repeat(stop, meetingOf(stop)))
   }
-  settle.note = (stop: Operation, sentAtMs: number): void => {
-    if (stop.answer !== null) remember(stop, sentAtMs)
+  settle.note = (stop: Operation, atMs: number): void => {
+    sentAtMs.set(stop, atMs)
+    if (stop.answer !== null) remember(stop, atMs)
   }
   return settle
 
@@ -151,10 +154,11 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
   }
 
   /** When the stop was sent, by the vendor's clock, at the latest: as it told then, and as it tells now. Null when it never did. */
-  function sentByVendorClock({ vendorAtMs, sentAtMs }: Operation, vendorNowMs: number): number | null {
-    const agoMs = clock.now() - sentAtMs
+  function sentByVendorClock(stop: Operation, vendorNowMs: number): number | null {
+    const knownAtMs = sentAtMs.get(stop)
+    const agoMs = knownAtMs === undefined ? clock.now() - stop.sentAtMs : clock.monotonic() - knownAtMs
     // Our own clock may have been set back since.
-    const times = [vendorAtMs, agoMs < 0 ? null : vendorNowMs - agoMs].filter(time => time !== null)
+    const times = [stop.vendorAtMs, agoMs < 0 ? null : vendorNowMs - agoMs].filter(time => time !== null)
     return times.length === 0 ? null : Math.max(...times)
   }
 
