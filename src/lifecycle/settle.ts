@@ -70,6 +70,9 @@ export interface OperationEnds {
   confirmStops(meetingId: string): Promise<void>
 }
 
+/** So many in one transaction: others wait behind it. */
+const endedAtOnce = 100
+
 export function operationEnds(deps: SettleDeps): OperationEnds {
   const { operations, livestreams, clock } = deps
 
@@ -79,15 +82,20 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     return now !== null && (now.state === 'done' || now.state === 'failed')
   }
 
+  /** The end of an operation and its event; a conflict when it is settled by now. */
+  function statementsOf(operation: Operation, how: OperationEnd, nowMs: number): Statement[] {
+    const event = deps.auditEvents.append(settledEvent(operation, how, nowMs))
+    return [{ ...operations.ended(operation.id, how, nowMs), changes: 1 }, event]
+  }
+
   async function end(operation: Operation, how: OperationEnd, seen?: LivestreamWithKey): Promise<boolean> {
-    const { id, tenantId, upstream, meetingId } = operation
+    const { tenantId, upstream, meetingId } = operation
     const nowMs = clock.now()
     const rows: Statement[] =
       seen === undefined
         ? []
         : livestreams.observed({ id: seen.id, tenantId, upstream, meetingId }, withoutKey(seen), nowMs)
-    const event = deps.auditEvents.append(settledEvent(operation, how, nowMs))
-    const written = await writeIf(deps.engine, [...rows, { ...operations.ended(id, how, nowMs), changes: 1 }, event])
+    const written = await writeIf(deps.engine, [...rows, ...statementsOf(operation, how, nowMs)])
     if (seen !== undefined) {
       deps.forget(seen.id)
       deps.endingRuns.started(meetingOf(operation), Math.max(0, nowMs - operation.sentAtMs))
@@ -112,7 +120,13 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
   }
 
   async function confirmStops(meetingId: string): Promise<void> {
-    for (const stop of await operations.unconfirmedStops(meetingId)) await end(stop, stopEnd(stop))
+    const stops = await operations.unconfirmedStops(meetingId)
+    for (let i = 0; i < stops.length; i += endedAtOnce) {
+      const some = stops.slice(i, i + endedAtOnce)
+      const statements = some.flatMap(stop => statementsOf(stop, stopEnd(stop), clock.now()))
+      // One of them may be settled by now.
+      if (!(await writeIf(deps.engine, statements))) for (const stop of some) await end(stop, stopEnd(stop))
+    }
   }
 
   return { isSettled, end, giveUp, overtake, confirmStops }

@@ -151,6 +151,28 @@ t.test('a watched stop is not sent again after a restart, where two looks show n
   t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
 })
 
+t.test('a confirmed stop ends those before it in one transaction, and those that are not settled yet', async t => {
+  for (const isRaced of [false, true]) {
+    const { settle, sent, store, clock, operations, events } = await settling(t)
+    const older = [await sent('stop'), await sent('stop')]
+    const stop = await sent('stop')
+    const { write } = store.engine
+    let writes = 0
+    store.engine.write = async statements => {
+      writes += 1
+      const resolved = operations.ended(older[0]?.id ?? '', { state: 'failed' }, clock.now())
+      // A person is faster, with one of them.
+      if (isRaced && writes === 2) await write.call(store.engine, [resolved])
+      return write.call(store.engine, statements)
+    }
+    t.equal(await settle(stop), true)
+    const states = await Promise.all([...older, stop].map(async ({ id }) => (await operations.find(id))?.state))
+    t.strictSame(states, [isRaced ? 'failed' : 'done', 'done', 'done'])
+    t.equal((await events()).length, isRaced ? 2 : 3)
+    if (!isRaced) t.equal(writes, 2, 'its own, and one for all others')
+  }
+})
+
 t.test("a stop whose meeting is another tenant's by now is not sent again, and says so", async t => {
   const { settle, sent, vendor, operations } = await settling(t)
   const stop = await sent('stop')
