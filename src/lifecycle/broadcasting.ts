@@ -87,11 +87,12 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     if (!isSwitch(operation.kind)) settle.note(operation, sentAtMs)
     openOperations.add(operation)
   }
-  const vendorAtMs = (upstream: string): number | null => upstreams.get(upstream)?.vendorNowMs('latest') ?? null
+  const vendorNowMs = (upstream: string, bound: 'earliest' | 'latest'): number | null =>
+    upstreams.get(upstream)?.vendorNowMs(bound) ?? null
   const endingRuns = new EndingRuns({
-    stopAgain: stopAgain({ ...deps, queue, settleLater, vendorAtMs }),
+    stopAgain: stopAgain({ ...deps, queue, settleLater, vendorNowMs }),
     look: meeting => bounded(signal => look(meeting, 'read', signal, true)),
-    vendorNowMs: vendorAtMs,
+    vendorNowMs,
     log,
     clock,
     settleMs

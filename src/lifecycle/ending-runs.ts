@@ -12,8 +12,8 @@ export interface EndingRunsDeps {
   stopAgain: StopAgain
   /** Looks at a meeting on behalf of nobody; also at runs that the vendor may hide. */
   look(meeting: OwnedMeeting): Promise<unknown>
-  /** The vendor's clock now, at the latest. */
-  vendorNowMs(upstream: string): number | null
+  /** The vendor's clock now: it is not before `earliest`, and not after `latest`. */
+  vendorNowMs(upstream: string, bound: 'earliest' | 'latest'): number | null
   log: { warn(facts: object, message: string): void }
   clock: Pick<Clock, 'monotonic'>
   /** A run that was stopped may still be shown for so long. */
@@ -24,7 +24,7 @@ export interface EndingRunsDeps {
 export interface ConfirmedStop {
   readonly meeting: OwnedMeeting
   readonly atMs: number
-  /** The vendor's clock when it answered, in whole seconds. */
+  /** The vendor's clock when it answered, in whole seconds; null when it has never told. */
   readonly dateMs: number | null
   /** The run that was seen to go on after the stop. */
   sessionId: string | null
@@ -72,7 +72,7 @@ export class EndingRuns {
     // A run that was stopped before and goes on is known by its session.
     const sessionId = this.#stops.get(meeting.id)?.sessionId ?? null
     this.#unconfirmed.delete(meeting.id)
-    this.#remember({ meeting, atMs: this.#deps.clock.monotonic(), dateMs: this.#believed(meeting, dateMs), sessionId })
+    this.#remember({ meeting, atMs: this.#deps.clock.monotonic(), dateMs: this.#dateOf(meeting, dateMs), sessionId })
   }
 
   /** An earlier process has heard that the vendor confirmed a stop. @param dateMs the vendor's clock when it went out, at the latest */
@@ -208,16 +208,18 @@ export class EndingRuns {
       return 'ending'
     }
     // The vendor's clock is told in whole seconds: within that second both are possible. What begins in the future tells nothing.
-    const nowMs = this.#deps.vendorNowMs(stop.meeting.upstream) ?? Number.POSITIVE_INFINITY
+    const nowMs = this.#deps.vendorNowMs(stop.meeting.upstream, 'latest') ?? Number.POSITIVE_INFINITY
     if (beganAtMs < stop.dateMs + 1_000 || beganAtMs > nowMs) return 'maybe'
     // A run goes on air long after it began: that alone does not make it a newer one.
     return session.invoked_time == null ? 'maybe' : 'newer'
   }
 
-  /** A `Date` that contradicts all others is none. */
-  #believed({ upstream }: OwnedMeeting, dateMs: number | null): number | null {
-    const nowMs = this.#deps.vendorNowMs(upstream)
-    return dateMs !== null && nowMs !== null && Math.abs(nowMs - dateMs) > 3_000 ? null : dateMs
+  /** A `Date` that contradicts all others is none: then what those say counts. */
+  #dateOf({ upstream }: OwnedMeeting, dateMs: number | null): number | null {
+    const latestMs = this.#deps.vendorNowMs(upstream, 'latest')
+    if (dateMs !== null && (latestMs === null || Math.abs(latestMs - dateMs) <= 3_000)) return dateMs
+    const earliestMs = this.#deps.vendorNowMs(upstream, 'earliest')
+    return earliestMs === null ? null : Math.floor(earliestMs / 1_000) * 1_000
   }
 
   async #stopAgain(stop: ConfirmedStop, isStillEnding: () => Promise<boolean>): Promise<void> {

@@ -17,7 +17,7 @@ export interface StopAgainDeps {
   /** @param sentAtMs on the monotonic clock */
   settleLater(operation: Operation, sentAtMs: number): void
   /** The vendor's clock now, in epoch ms; null before its first answer. */
-  vendorAtMs(upstream: string): number | null
+  vendorNowMs(upstream: string, bound: 'latest'): number | null
   log: { error(facts: object, message: string): void }
   clock: Clock
 }
@@ -68,7 +68,7 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
       requestId: `${gateway}-${randomUUID()}`,
       sentAtMs: clock.now(),
       // What began since the first of both is not meant by the second. A `Date` has whole seconds.
-      vendorAtMs: dateMs === null ? deps.vendorAtMs(upstream) : dateMs + 1_000,
+      vendorAtMs: dateMs === null ? deps.vendorNowMs(upstream, 'latest') : dateMs + 1_000,
       sentAgainAtMs: null,
       openStartId: null,
       upstreamStatus: null,

@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { manualClock } from '../support/clock.ts'
-import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { live } from './live-run.ts'
 

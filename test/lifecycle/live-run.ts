@@ -19,10 +19,11 @@ export async function live(t: TestContext, options: WorldOptions) {
     stop,
     isOn,
     /** The vendor confirms the next stop, and does nothing. */
-    ignoreStop: () =>
+    ignoreStop: (headers: Record<string, string> = {}) =>
       simulator.failNext({
         match: { path: '/meetings/*/active-livestream/stop' },
         status: 200,
+        headers,
         body: { success: true, data: { message: 'Stopped live stream successfully' } }
       }),
     starts: () => sent('/livestreams').length,

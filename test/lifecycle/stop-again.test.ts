@@ -21,7 +21,7 @@ async function asking(t: TestContext, how: Partial<StopAgainDeps> = {}) {
     ...{ engine: store.engine, operations, auditEvents: auditEventsIn(store), queue, clock },
     log: { error: (_facts, message) => said.push(message) },
     settleLater: ({ id }, sentAtMs) => later.push({ id, sentAtMs }),
-    vendorAtMs: () => 7,
+    vendorNowMs: () => 7,
     ...how
   })
   return { ...world, again, later, said }

@@ -11,7 +11,10 @@ import { runOf } from './settling.ts'
 const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
 
 /** A stop that the vendor has confirmed by its own clock, and its livestream with these runs; times are seconds since the stop. */
-function confirmed(runs: (at: (seconds: number) => string) => Partial<LivestreamSession>[], total?: number) {
+function confirmed(
+  runs: (at: (seconds: number) => string) => Partial<LivestreamSession>[],
+  how: { total?: number; dateMs?: number | null } = {}
+) {
   const clock = manualClock()
   const stoppedAtMs = Math.floor(clock.now() / 1_000) * 1_000
   const warnings: string[] = []
@@ -27,10 +30,10 @@ function confirmed(runs: (at: (seconds: number) => string) => Partial<Livestream
     clock,
     settleMs: 30_000
   })
-  endingRuns.stopped(meeting, stoppedAtMs)
+  endingRuns.stopped(meeting, how.dateMs === undefined ? stoppedAtMs : how.dateMs)
   const at = (seconds: number) => new Date(stoppedAtMs + seconds * 1_000).toISOString()
   const sessions = runs(at).map((run, i) => ({ id: `s${i}`, ...run }))
-  const paging = { total_count: total ?? sessions.length, start_offset: 0, end_offset: sessions.length }
+  const paging = { total_count: how.total ?? sessions.length, start_offset: 0, end_offset: sessions.length }
   const provider = { findLivestream: async () => ({ livestream: runOf('a1'), sessions, paging }) }
   return {
     clock,
@@ -85,9 +88,22 @@ t.test('a run that began before the stop is the one that was stopped', async t =
   t.strictSame(again, ['m1'], 'once: that stop is repeated by itself')
 })
 
+t.test('where the Date of its answer is none, or contradicts all others, those tell when a stop was', async t => {
+  for (const dateMs of [null, Date.parse('2099-12-31T00:00:00.000Z')]) {
+    const { clock, isEnding, again } = confirmed(at => [{ invoked_time: at(-60) }], { dateMs })
+    clock.advance(30_000)
+    t.equal(await isEnding(), false)
+    t.strictSame(again, ['m1'])
+    const newer = confirmed(at => [{ invoked_time: at(2) }], { dateMs })
+    newer.clock.advance(4_000)
+    t.equal(await newer.isEnding(), false)
+    t.notOk(newer.isRecent())
+  }
+})
+
 t.test('where not all runs are shown, and none of those goes on, nothing tells which one does', async t => {
   const over = (at: (seconds: number) => string) => [{ invoked_time: at(2), stopped_time: at(3) }]
-  await isUntold(t, confirmed(over, 11))
+  await isUntold(t, confirmed(over, { total: 11 }))
   const { clock, isEnding, isRecent } = confirmed(over)
   clock.advance(4_000)
   t.equal(await isEnding(), false, 'all of them show a newer one')
