@@ -11,7 +11,7 @@ export interface EndingRunsDeps {
   /** The same run is still shown when it should have ended long ago: it is to be stopped again. */
   stopAgain: StopAgain
   /** Looks at a meeting on behalf of nobody; also at runs that the vendor may hide. */
-  look(meeting: OwnedMeeting): Promise<unknown>
+  look(meeting: OwnedMeeting): Promise<{ livestream: object | null }>
   /** The vendor's clock now: it is not before `earliest`, and not after `latest`. */
   vendorNowMs(upstream: string, bound: 'earliest' | 'latest'): number | null
   log: { warn(facts: object, message: string): void }
@@ -32,6 +32,8 @@ export interface ConfirmedStop {
   look: { atMs: number; verdict: Promise<Verdict> } | null
   /** A look of our own, which follows the stop whoever reads. */
   followUp: NodeJS.Timeout | null
+  /** Looks of our own that have shown nothing. */
+  quietLooks: number
   isTold: boolean
   /** Another stop, which is open, is to end its run. */
   isRepeated: boolean
@@ -43,8 +45,9 @@ type Verdict = 'ending' | 'newer' | 'maybe' | 'unasked'
 /** Where the vendor tells neither session nor time, what it shows so soon after a stop is the run that was stopped. */
 const unprovenForMs = 10_000
 const sharedForMs = 500
-/** A confirmed stop is followed so soon; and again, when the run is still shown, after `settleMs`. */
+/** A confirmed stop is followed so soon, and again after `settleMs`; until two looks have shown nothing. */
 const followAfterMs = 5_000
+const quietLooksWanted = 2
 const lookWithinMs = 10_000
 const longestPauseMs = 30_000
 const marginMs = 50
@@ -81,7 +84,7 @@ export class EndingRuns {
   }
 
   #remember(seen: Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId'>): void {
-    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isTold: false, isRepeated: false }
+    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, quietLooks: 0, isTold: false, isRepeated: false }
     this.#stops.set(stop.meeting.id, stop)
     this.#follow(stop, followAfterMs - this.#ageMs(stop))
   }
@@ -176,7 +179,12 @@ export class EndingRuns {
     stop.followUp = null
     if (this.#stops.get(stop.meeting.id) !== stop) return
     try {
-      await this.#deps.look(stop.meeting)
+      const { livestream } = await this.#deps.look(stop.meeting)
+      if (livestream !== null) return
+      stop.quietLooks += 1
+      // A vendor may show nothing for a moment, as it may show a run for one too many.
+      const againInMs = Math.max(followAfterMs, this.#deps.settleMs - this.#ageMs(stop))
+      if (stop.quietLooks < quietLooksWanted) this.#follow(stop, againInMs)
     } catch {
       this.#follow(stop, pauseMs, Math.min(pauseMs * 2, longestPauseMs))
     }

@@ -12,13 +12,14 @@ function confirmed(t: TestContext) {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   const clock = manualClock()
-  const vendor = { fails: true }
+  const vendor: { fails: boolean; shown: object | null } = { fails: true, shown: null }
   const looksAtMs: number[] = []
   const endingRuns = new EndingRuns({
     stopAgain: async () => true,
     async look() {
       looksAtMs.push(clock.monotonic())
       if (vendor.fails) throw new Error('the vendor is away')
+      return { livestream: vendor.shown }
     },
     vendorNowMs: () => null,
     log: { warn() {} },
@@ -50,12 +51,20 @@ t.test(
   }
 )
 
-t.test('a look that follows a confirmed stop and shows nothing is the last one', async t => {
+t.test('two looks that show nothing, the second after the time to settle, are the last ones', async t => {
   const { pass, pauses, vendor } = confirmed(t)
   await pass(8_000)
   vendor.fails = false
   await pass(120_000)
-  t.strictSame(pauses(), [5_050, 1_050, 2_050])
+  t.strictSame(pauses(), [5_050, 1_050, 2_050, 21_900])
+})
+
+t.test('they are at least 5 s apart', async t => {
+  const { pass, pauses, vendor } = confirmed(t)
+  await pass(35_000)
+  vendor.fails = false
+  await pass(120_000)
+  t.strictSame(pauses(), [5_050, 1_050, 2_050, 4_050, 8_050, 16_050, 5_050])
 })
 
 t.test('a start ends the looks that follow a confirmed stop', async t => {

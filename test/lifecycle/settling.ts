@@ -84,7 +84,7 @@ export async function settling(t: TestContext) {
   const remembersNoStops = () =>
     new EndingRuns({
       stopAgain: async () => true,
-      look: async () => {},
+      look: async () => ({ livestream: null }),
       vendorNowMs: () => null,
       log: { warn() {} },
       clock,

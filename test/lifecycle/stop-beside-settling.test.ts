@@ -67,7 +67,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     rights: new StopRights({ upstreams, livestreams, clock }),
     endingRuns: new EndingRuns({
       stopAgain: async () => true,
-      look: async () => {},
+      look: async () => ({ livestream: null }),
       vendorNowMs: () => null,
       log: { warn() {} },
       clock,

@@ -4,12 +4,7 @@ import t from 'tap'
 import { until } from '../support/until.ts'
 import { live } from './live-run.ts'
 
-/** All at once: each waits for looks that are seconds apart. */
-const together = { buffered: true, timeout: 120_000 }
-t.jobs = 8
-t.setTimeout(300_000)
-
-t.test('a run that cannot be stopped has one open stop of the gateway, however often it is read', together, async t => {
+t.test('a run that cannot be stopped has one open stop of the gateway, however often it is read', async t => {
   const { asAcme, meeting, stop, stops, ignoreStop, simulator, events, logs } = await live(t, {
     config: { settleMs: 1_000 }
   })
@@ -26,7 +21,7 @@ t.test('a run that cannot be stopped has one open stop of the gateway, however o
   t.equal((await events()).filter(({ status_detail }) => status_detail === 'still_live').length, 1)
 })
 
-t.test('a stop of the gateway that waits for a start ends no run that began meanwhile', together, async t => {
+t.test('a stop of the gateway that waits for a start ends no run that began meanwhile', async t => {
   const { asAcme, meeting, start, stop, stops, ignoreStop, isOn, simulator, events, logs, id } = await live(t, {
     config: { settleMs: 2_000, deadlineMs: 8_000 }
   })
@@ -47,4 +42,23 @@ t.test('a stop of the gateway that waits for a start ends no run that began mean
     (await events()).some(({ status_detail }) => status_detail === 'still_live'),
     'nor is one recorded'
   )
+})
+
+t.test('it is stopped again also where the stop was answered without a Date', async t => {
+  const { stop, stops, ignoreStop, isOn } = await live(t, { config: { settleMs: 1_000 } })
+  ignoreStop({ date: 'never' })
+  t.equal((await stop()).statusCode, 200)
+  await until(() => !isOn())
+  t.equal(stops(), 2)
+})
+
+t.test('it is stopped again also where the vendor does not show it at the first look', async t => {
+  const { stop, stops, ignoreStop, isOn, simulator } = await live(t, { config: { settleMs: 1_000 } })
+  ignoreStop()
+  const [active, byId] = ['/meetings/*/active-livestream', '/livestreams/*']
+  simulator.failNext({ match: { method: 'GET', path: active }, status: 404, body: {} })
+  simulator.failNext({ match: { method: 'GET', path: byId }, status: 404, body: {} })
+  t.equal((await stop()).statusCode, 200)
+  await until(() => !isOn())
+  t.equal(stops(), 2)
 })

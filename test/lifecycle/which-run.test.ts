@@ -24,7 +24,7 @@ function confirmed(
       again.push(meeting.id)
       return true
     },
-    look: async () => {},
+    look: async () => ({ livestream: null }),
     vendorNowMs: () => clock.now(),
     log: { warn: (_, message) => warnings.push(message) },
     clock,
@@ -127,6 +127,7 @@ t.test('a vendor that does not answer which run it is: one warning, and a look e
     async look() {
       looksAtMs.push(clock.monotonic())
       await endingRuns.isEnding(meeting, { id: 'a1' }, provider as unknown as Provider, true)
+      return { livestream: {} }
     },
     vendorNowMs: () => null,
     log: { warn: (_, message) => warnings.push(message) },
@@ -151,7 +152,7 @@ t.test('a start that is settled late forgets no stop that came after it', async 
   const clock = manualClock()
   const endingRuns = new EndingRuns({
     stopAgain: async () => true,
-    look: async () => {},
+    look: async () => ({ livestream: null }),
     vendorNowMs: () => null,
     log: { warn() {} },
     clock,
