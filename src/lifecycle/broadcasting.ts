@@ -1,4 +1,5 @@
 import type { Clock } from '../domain/clock.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
 import { isSwitch, type Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import type { Directory } from '../store/directory.ts'
@@ -87,11 +88,15 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     if (!isSwitch(operation.kind)) settle.note(operation, sentAtMs)
     openOperations.add(operation)
   }
+  const holds = async ({ tenantId, id }: OwnedMeeting): Promise<boolean> =>
+    (await directory.meeting(tenantId, id)) !== null
   const vendorNowMs = (upstream: string, bound: 'earliest' | 'latest'): number | null =>
     upstreams.get(upstream)?.vendorNowMs(bound) ?? null
   const endingRuns = new EndingRuns({
     stopAgain: stopAgain({ ...deps, queue, settleLater, vendorNowMs }),
-    look: meeting => bounded(signal => look(meeting, 'read', signal, true)),
+    // Nobody's meeting, or another tenant's, is not looked at.
+    look: async meeting =>
+      (await holds(meeting)) ? bounded(signal => look(meeting, 'read', signal, true)) : { livestream: null },
     vendorNowMs,
     log,
     clock,
@@ -113,7 +118,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
       ends,
       send,
       queue,
-      holds: async ({ tenantId, id }) => (await directory.meeting(tenantId, id)) !== null
+      holds
     })
   })
   const settleSwitch = switchSettler({ ...deps, queue: switches, ownerOf: directory.livestream, forget })

@@ -4,6 +4,7 @@ import type { Clock } from '../domain/clock.ts'
 import type { Livestream, LivestreamSession } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { LivestreamWithSessions, Provider } from '../upstream/provider.ts'
+import type { ConfirmedStop, Recalled, Verdict } from './confirmed-stop.ts'
 import { beginOf } from './evidence.ts'
 import type { StopAgain } from './stop-again.ts'
 
@@ -20,27 +21,7 @@ export interface EndingRunsDeps {
   settleMs: number
 }
 
-/** A stop that the vendor has confirmed, and that no start has followed. */
-export interface ConfirmedStop {
-  readonly meeting: OwnedMeeting
-  readonly atMs: number
-  /** The vendor's clock when it answered, in whole seconds; null when it has never told. */
-  readonly dateMs: number | null
-  /** The run that was seen to go on after the stop. */
-  sessionId: string | null
-  /** The verdict of the last look, shared by all who look at this meeting. */
-  look: { atMs: number; verdict: Promise<Verdict> } | null
-  /** A look of our own, which follows the stop whoever reads. */
-  followUp: NodeJS.Timeout | null
-  /** Looks of our own that have shown nothing. */
-  quietLooks: number
-  isTold: boolean
-  /** Another stop, which is open, is to end its run. */
-  isRepeated: boolean
-}
-
-/** `maybe`: the vendor shows nothing that would tell. `unasked`: it could not be asked. */
-type Verdict = 'ending' | 'newer' | 'maybe' | 'unasked'
+type Seen = Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId' | 'quietLooks'>
 
 /** Where the vendor tells neither session nor time, what it shows so soon after a stop is the run that was stopped. */
 const unprovenForMs = 10_000
@@ -75,18 +56,26 @@ export class EndingRuns {
     // A run that was stopped before and goes on is known by its session.
     const sessionId = this.#stops.get(meeting.id)?.sessionId ?? null
     this.#unconfirmed.delete(meeting.id)
-    this.#remember({ meeting, atMs: this.#deps.clock.monotonic(), dateMs: this.#dateOf(meeting, dateMs), sessionId })
+    this.#remember({
+      meeting,
+      atMs: this.#deps.clock.monotonic(),
+      dateMs: this.#dateOf(meeting, dateMs),
+      sessionId,
+      quietLooks: 0
+    })
   }
 
-  /** An earlier process has heard that the vendor confirmed a stop. @param dateMs the vendor's clock when it went out, at the latest */
-  recall(meeting: OwnedMeeting, { agoMs, dateMs }: { agoMs: number; dateMs: number | null }): void {
-    this.#remember({ meeting, atMs: this.#deps.clock.monotonic() - agoMs, dateMs, sessionId: null })
+  /** An earlier process has heard that the vendor confirmed a stop. One that is past its time to settle is looked after once more. */
+  recall(meeting: OwnedMeeting, { agoMs, dateMs, followInMs }: Recalled): void {
+    const quietLooks = agoMs < this.#deps.settleMs ? 0 : quietLooksWanted - 1
+    const atMs = this.#deps.clock.monotonic() - agoMs
+    this.#remember({ meeting, atMs, dateMs, sessionId: null, quietLooks }, followInMs)
   }
 
-  #remember(seen: Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId'>): void {
-    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, quietLooks: 0, isTold: false, isRepeated: false }
+  #remember(seen: Seen, followInMs = 0): void {
+    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isTold: false, isRepeated: false }
     this.#stops.set(stop.meeting.id, stop)
-    this.#follow(stop, followAfterMs - this.#ageMs(stop))
+    this.#follow(stop, Math.max(followInMs, followAfterMs - this.#ageMs(stop)))
   }
 
   /** A stop went out, and its answer does not say whether it was executed. */
@@ -102,6 +91,11 @@ export class EndingRuns {
     const sentAtMs = this.#deps.clock.monotonic() - agoMs
     if ((this.#stops.get(id)?.atMs ?? sentAtMs) <= sentAtMs) this.#stops.delete(id)
     if ((this.#unconfirmed.get(id) ?? sentAtMs) <= sentAtMs) this.#unconfirmed.delete(id)
+  }
+
+  /** Whether a confirmed stop of this meeting is remembered that no start has followed. */
+  has({ id }: Pick<OwnedMeeting, 'id'>): boolean {
+    return this.#stops.has(id)
   }
 
   /** Whether a run of this meeting was stopped a moment ago. */

@@ -1,33 +1,47 @@
 import type { Clock } from '../domain/clock.ts'
+import type { Operation } from '../domain/operation.ts'
 import type { Operations } from '../store/operations.ts'
+import { followedForMs } from './confirmed-stop.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { meetingOf } from './settle.ts'
 import type { StopPace } from './stop-pace.ts'
 
 export interface RecallDeps {
   operations: Pick<Operations, 'settledSince' | 'unsettled'>
-  endingRuns: Pick<EndingRuns, 'recall' | 'started' | 'unconfirmed'>
+  endingRuns: Pick<EndingRuns, 'recall' | 'unconfirmed'>
   pace: Pick<StopPace, 'recallStart'>
   clock: Pick<Clock, 'now'>
   settleMs: number
 }
 
+/** Looks that are overdue go out so far apart: there may be one for each meeting. */
+const overdueEveryMs = 1_000
+/** `vendorAtMs` is the latest that a `Date` of whole seconds allows. */
+const dateRangeMs = 1_000
+
 /**
  * Before the first call: what an earlier process has started and stopped a moment ago. The vendor may not show the one yet, and may
- * still show the other.
+ * still show the other; or show it because it has not done what it confirmed.
  * @throws what the store throws
  */
 export async function recall({ operations, endingRuns, pace, clock, settleMs }: RecallDeps): Promise<void> {
   const nowMs = clock.now()
-  for (const operation of await operations.settledSince(nowMs - settleMs)) {
-    const meeting = meetingOf(operation)
-    const agoMs = (atMs: number | null): number => Math.max(0, nowMs - (atMs ?? nowMs))
-    if (operation.kind === 'stop') {
-      endingRuns.recall(meeting, { agoMs: agoMs(operation.settledAtMs), dateMs: operation.vendorAtMs })
-    } else {
-      endingRuns.started(meeting)
-      pace.recallStart(meeting, agoMs(operation.sentAtMs))
-    }
+  const agoMs = (atMs: number | null): number => Math.max(0, nowMs - (atMs ?? nowMs))
+  /** Of the meetings where stop was the last word. */
+  const stops = new Map<string | null, Operation>()
+  for (const operation of await operations.settledSince(nowMs - Math.max(settleMs, followedForMs))) {
+    stops.delete(operation.meetingId)
+    if (operation.kind === 'stop') stops.set(operation.meetingId, operation)
+    else pace.recallStart(meetingOf(operation), agoMs(operation.sentAtMs))
+  }
+  let overdue = 0
+  for (const stop of stops.values()) {
+    const { settledAtMs, vendorAtMs } = stop
+    const isOverdue = agoMs(settledAtMs) >= settleMs
+    if (isOverdue) overdue += 1
+    const dateMs = vendorAtMs === null ? null : vendorAtMs - dateRangeMs
+    const followInMs = isOverdue ? overdue * overdueEveryMs : 0
+    endingRuns.recall(meetingOf(stop), { agoMs: agoMs(settledAtMs), dateMs, followInMs })
   }
   // It may have sent them again a moment ago.
   for (const operation of await operations.unsettled())

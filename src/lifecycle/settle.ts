@@ -9,6 +9,7 @@ import { type Engine, type Statement, writeIf } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { OperationEnd, Operations } from '../store/operations.ts'
 import type { ActiveReads } from './active-reads.ts'
+import { followedForMs } from './confirmed-stop.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { subjectOfOperation } from './mutation.ts'
 import type { SettleStart } from './settle-start.ts'
@@ -16,18 +17,18 @@ import type { SettleStop } from './settle-stop.ts'
 
 export interface SettleDeps {
   engine: Pick<Engine, 'write'>
-  operations: Pick<Operations, 'find' | 'ended' | 'unconfirmedStops'>
+  operations: Pick<Operations, 'find' | 'ended' | 'unconfirmedStops' | 'overruled'>
   livestreams: Pick<Livestreams, 'observed'>
   auditEvents: Pick<AuditEvents, 'append'>
   changed: ActiveReads['changed']
-  endingRuns: Pick<EndingRuns, 'started' | 'isRecent'>
+  endingRuns: Pick<EndingRuns, 'started' | 'has' | 'isRecent'>
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
   clock: Clock
 }
 
 /** Finds out what a start or a stop whose answer was lost came to, as far as the vendor shows. */
-export interface Settle extends Pick<OperationEnds, 'overtake' | 'confirmStops'> {
+export interface Settle extends Pick<OperationEnds, 'overtake' | 'confirmStops' | 'keepRunning'> {
   /** One look, or one more try. True when the operation is settled by it, or was before. @throws what a Provider throws */
   (operation: Operation): Promise<boolean>
   /** When the next look at a start can settle it, in ms. */
@@ -50,6 +51,7 @@ export function settler({ ends, start, stop }: Settlers): Settle {
   return Object.assign(settle, {
     overtake: ends.overtake,
     confirmStops: ends.confirmStops,
+    keepRunning: ends.keepRunning,
     settledInMs: start.settledInMs,
     note: (operation: Operation, sentAtMs: number): void =>
       (operation.kind === 'start' ? start : stop).note(operation, sentAtMs)
@@ -68,6 +70,8 @@ export interface OperationEnds {
   overtake(stop: Operation): Promise<boolean>
   /** A stop was confirmed, or nothing is live: those of before that are still open have nothing left to do. */
   confirmStops(meetingId: string): Promise<void>
+  /** Somebody wants the run that goes on: a stop that was confirmed, and has not ended it, is not repeated, after a restart either. */
+  keepRunning(meeting: OwnedMeeting): Promise<void>
 }
 
 /** So many in one transaction: others wait behind it. */
@@ -129,7 +133,13 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     }
   }
 
-  return { isSettled, end, giveUp, overtake, confirmStops }
+  async function keepRunning(meeting: OwnedMeeting): Promise<void> {
+    if (deps.endingRuns.has(meeting))
+      await deps.engine.write([operations.overruled(meeting.id, clock.now() - followedForMs)])
+    deps.endingRuns.started(meeting)
+  }
+
+  return { isSettled, end, giveUp, overtake, confirmStops, keepRunning }
 }
 
 /** The answer to every stop. */

@@ -103,7 +103,7 @@ export function startOnce(deps: StartDeps): StartOnce {
       const active = await beforeSending(() => permit(meeting, wait))
       if (active !== null) {
         await beforeSending(() => overtakeStops(meeting))
-        endingRuns.started(meeting)
+        await beforeSending(() => settle.keepRunning(meeting))
         return { livestream: active, isNew: false, sent: false }
       }
 

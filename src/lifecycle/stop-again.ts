@@ -5,7 +5,7 @@ import type { Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import type { Engine } from '../store/engine.ts'
 import type { Operations } from '../store/operations.ts'
-import type { ConfirmedStop } from './ending-runs.ts'
+import type { ConfirmedStop } from './confirmed-stop.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
 import { subjectOfOperation } from './mutation.ts'
 

@@ -200,6 +200,12 @@ export function operationsIn({ engine, sql }: Store) {
       return (await engine.read(settled.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
     },
 
+    /** A run that these confirmed stops have not ended is wanted: they are none any more that `settledSince` tells of. */
+    overruled(meetingId: string, sinceMs: number): Statement {
+      const stops = sql.updateTable('operations').set({ confirmed_at: null }).where('settled_at', '>=', sinceMs)
+      return stops.where('meeting_id', '=', meetingId).where('confirmed_at', 'is not', null).compile()
+    },
+
     /** The last enabling or disabling of this operation's livestream that was sent later, and was not refused. */
     async laterSwitch({ id, livestreamId }: Operation): Promise<Operation | null> {
       const query = sql

@@ -9,7 +9,7 @@ async function world(t: TestContext) {
   const ends = operationEnds({
     ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), clock },
     changed() {},
-    endingRuns: { started() {}, isRecent: () => false },
+    endingRuns: { started() {}, isRecent: () => false, has: () => false },
     forget() {}
   })
   return { ...rest, operations, ends }

@@ -1,12 +1,17 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { startGateway } from '../../src/gateway.ts'
+import type { Recalled } from '../../src/lifecycle/confirmed-stop.ts'
+import { recall } from '../../src/lifecycle/recall.ts'
 import { makeLogger } from '../../src/logger.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
+import { meetingsIn } from '../../src/store/meetings.ts'
 import { manualClock } from '../support/clock.ts'
 import { type Client, client, configFor, gateway, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
+import { settling } from './settling.ts'
 
 /** A gateway on one clock with its vendor, and another one on the same store after it. */
 async function world(t: TestContext, options: SimulatorOptions) {
@@ -26,10 +31,13 @@ async function world(t: TestContext, options: SimulatorOptions) {
   return {
     ...calls(world.asAcme),
     simulator,
+    store,
+    meeting,
     clock,
     /** The calls of the next gateway. */
-    async restart() {
+    async restart(meanwhile = () => {}) {
       await world.close()
+      meanwhile()
       const config = { ...configFor(simulator, storeFile), ...own }
       const next = await startGateway({
         ...{ config, logger: makeLogger('silent'), clock, open: openStoreHere, writeWithinMs: 60_000 }
@@ -115,6 +123,68 @@ t.test('a run that somebody wanted after a stop with nothing to stop stays on ai
   const later = await restart()
   t.equal((await later.active()).statusCode, 200)
   t.equal((await later.start()).statusCode, 200)
+  t.equal(runsOn(), 1)
+})
+
+const stopPath = '/meetings/*/active-livestream/stop'
+const ignored = { status: 200, body: { success: true, data: { message: 'Stopped live stream successfully' } } }
+
+t.test('a stop that was confirmed and ignored is sent again though the gateway was away past its time', async t => {
+  const { start, stop, restart, runsOn, simulator, clock } = await world(t, {})
+  await start()
+  clock.advance(2_000)
+  simulator.failNext({ match: { path: stopPath }, ...ignored })
+  t.equal((await stop()).statusCode, 200)
+  await restart(() => clock.advance(50 * 60_000))
+  t.equal(runsOn(), 1)
+  await until(() => runsOn() === 0)
+})
+
+t.test("one whose meeting is nobody's by then is not looked after", async t => {
+  const { start, stop, restart, runsOn, simulator, store, meeting, clock } = await world(t, {})
+  await start()
+  clock.advance(2_000)
+  simulator.failNext({ match: { path: stopPath }, ...ignored })
+  await stop()
+  await meetingsIn(store).release(meeting, clock.now())
+  const before = simulator.journal.length
+  await restart(() => clock.advance(40_000))
+  // A look that is overdue would have gone out.
+  await pause(1_500)
+  t.equal(simulator.journal.length, before)
+  t.equal(runsOn(), 1)
+})
+
+t.test('looks that are overdue after a restart go out one a second, and only where stop was the last word', async t => {
+  const { sent, clock, operations, pace } = await settling(t)
+  const confirmed = { state: 'done', isConfirmed: true } as const
+  for (const meetingId of ['m2', 'm3', 'm4', 'm5']) await sent('stop', { meetingId, vendorAtMs: 5_000 }, confirmed)
+  await sent('start', { meetingId: 'm3' }, { state: 'done' })
+  clock.advance(40_000)
+  await sent('stop', { meetingId: 'm5', vendorAtMs: 45_000 }, confirmed)
+  clock.advance(10_000)
+  const recalled: [string, Recalled][] = []
+  const endingRuns = { recall: ({ id }: { id: string }, how: Recalled) => recalled.push([id, how]), unconfirmed() {} }
+  await recall({ operations, endingRuns, pace, clock, settleMs: 30_000 })
+  t.strictSame(recalled, [
+    ['m2', { agoMs: 50_000, dateMs: 4_000, followInMs: 1_000 }],
+    ['m4', { agoMs: 50_000, dateMs: 4_000, followInMs: 2_000 }],
+    ['m5', { agoMs: 10_000, dateMs: 44_000, followInMs: 0 }]
+  ])
+})
+
+t.test('a run that goes on after such a stop, and was wanted since, is not stopped after a restart', async t => {
+  const { start, stop, restart, runsOn, simulator, clock } = await world(t, {})
+  await start()
+  clock.advance(2_000)
+  simulator.failNext({ match: { path: stopPath }, ...ignored })
+  t.equal((await stop()).statusCode, 200)
+  clock.advance(40_000)
+  t.equal((await start()).statusCode, 200, 'it is shown again, and wanted')
+  const later = await restart()
+  t.equal((await later.active()).statusCode, 200)
+  // A look that is overdue would have gone out, and the stop after it.
+  await pause(2_500)
   t.equal(runsOn(), 1)
 })
 

@@ -10,6 +10,7 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
   return {
     since: async (ms: number) => (await operations.settledSince(ms)).map(({ id }) => id),
     end,
+    overrule: (meetingId: string, sinceMs: number) => store.engine.write([operations.overruled(meetingId, sinceMs)]),
     /** Each in a meeting of its own: some may be open at the same time. */
     async sent(id: string, more: Partial<Operation> = {}, how?: OperationEnd, atMs = 2_000): Promise<void> {
       await store.engine.write([operations.sent(operationOf('acme', { id, meetingId: id, ...more }))])
@@ -48,3 +49,16 @@ t.test('what is open, failed, not confirmed, not sent or neither start nor stop 
   await sent('answered stop', { kind: 'stop', ...settled, ...key('k2') })
   t.strictSame(await since(0), [])
 })
+
+t.test(
+  'a confirmed stop whose run is wanted after all is told of no more; those of before, and elsewhere, stay',
+  async t => {
+    const { sent, since, overrule } = await world(t)
+    const confirmed = { state: 'done', isConfirmed: true } as const
+    await sent('long ago', { kind: 'stop', meetingId: 'm1' }, confirmed, 1_000)
+    await sent('stop', { kind: 'stop', meetingId: 'm1' }, confirmed, 5_000)
+    await sent('elsewhere', { kind: 'stop', meetingId: 'm2' }, confirmed, 5_000)
+    await overrule('m1', 4_000)
+    t.strictSame(await since(0), ['long ago', 'elsewhere'])
+  }
+)

@@ -115,6 +115,11 @@ t.test('what was settled a moment ago is found without looking at what was settl
   ])
 })
 
+t.test('so is the confirmed stop whose run is wanted after all', async t => {
+  const { operations, writePlanOf } = await plans(t)
+  t.match(await writePlanOf(operations.overruled('m1', 1_000)), [/USING INDEX operations_settled \(settled_at>\?\)/])
+})
+
 t.test('a key, and a later switch, are found by what only has those rows', async t => {
   const { operations, planOf } = await plans(t)
   t.match(await planOf(() => operations.findByKey('f1')), [/USING INDEX operations_idempotency \(idempotency_/])

@@ -1,0 +1,35 @@
+import type { OwnedMeeting } from '../domain/meeting.ts'
+
+/** A stop that the vendor has confirmed, and that no start has followed. */
+export interface ConfirmedStop {
+  readonly meeting: OwnedMeeting
+  readonly atMs: number
+  /** The vendor's clock when it answered, in whole seconds; null when it has never told. */
+  readonly dateMs: number | null
+  /** The run that was seen to go on after the stop. */
+  sessionId: string | null
+  /** The verdict of the last look, shared by all who look at this meeting. */
+  look: { atMs: number; verdict: Promise<Verdict> } | null
+  /** A look of our own, which follows the stop whoever reads. */
+  followUp: NodeJS.Timeout | null
+  /** Looks of our own that have shown nothing. */
+  quietLooks: number
+  isTold: boolean
+  /** Another stop, which is open, is to end its run. */
+  isRepeated: boolean
+}
+
+/** `maybe`: the vendor shows nothing that would tell. `unasked`: it could not be asked. */
+export type Verdict = 'ending' | 'newer' | 'maybe' | 'unasked'
+
+/** So long ago a stop may be that is still looked after when the gateway comes back. */
+export const followedForMs = 3_600_000
+
+/** What is known of a stop after a restart. */
+export interface Recalled {
+  agoMs: number
+  /** The vendor's clock when it went out, at the earliest. */
+  dateMs: number | null
+  /** It is not looked after before that. */
+  followInMs: number
+}
