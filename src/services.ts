@@ -22,6 +22,7 @@ import { analyticsIn } from './store/analytics.ts'
 import type { Directory } from './store/directory.ts'
 import { livestreamsIn } from './store/livestreams.ts'
 import { meetingsIn } from './store/meetings.ts'
+import { misplacedIn } from './store/misplaced.ts'
 import { operationsIn } from './store/operations.ts'
 import { sessionsIn } from './store/sessions.ts'
 import type { Store } from './store/store.ts'
@@ -76,7 +77,19 @@ export function services({
   const appendEvent = rollup.append.bind(rollup)
   const broadcasts = broadcasting({
     ...reading,
-    ...{ upstreams, engine, operations, livestreams, auditEvents, directory, repairs, observe, log },
+    ...{
+      upstreams,
+      engine,
+      operations,
+      livestreams,
+      meetings,
+      misplaced: misplacedIn(store),
+      auditEvents,
+      directory,
+      repairs,
+      observe,
+      log
+    },
     isComing: coming,
     stillAllowed: stillAllowed({ directory, clock }),
     deadlineMs,
@@ -84,7 +97,7 @@ export function services({
     ...recording
   })
   const { recorded, openOperations, switches, endingRuns, knownMeetings } = broadcasts
-  const acting = { upstreams, engine, livestreams, directory, recorded, log, settleMs }
+  const acting = { upstreams, engine, livestreams, knownMeetings, directory, recorded, log, settleMs }
 
   return {
     recorded,
@@ -101,7 +114,7 @@ export function services({
     start: broadcasts.start,
     stop: broadcasts.stop,
     livestreams: tenantLivestreams({ ...acting, ...reading, observe, observeRuns, isComing: coming, endingRuns }),
-    runs: tenantRuns({ ...acting, ...reading, observe, observeRuns, endingRuns, knownMeetings }),
+    runs: tenantRuns({ ...acting, ...reading, observe, observeRuns, endingRuns }),
     stage: tenantStage({ ...acting, ...reading, sessions }),
     analytics: tenantAnalytics({ ...acting, ...reading, rows: analyticsIn(store), sessions, observe, endingRuns }),
     livestreamChanges: livestreamChanges({

@@ -95,4 +95,6 @@ export interface OwnedLivestream {
   readonly meetingId: string | null
   /** As it was seen last. */
   readonly status: string
+  /** The vendor has said which meeting it is of, or that it has none. The answer that begins or makes one says nothing of it. */
+  readonly isProved: boolean
 }

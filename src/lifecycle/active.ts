@@ -5,7 +5,7 @@ import type { Livestreams } from '../store/livestreams.ts'
 import type { Lane, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
 import type { IsComing } from './coming.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import { type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
+import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
 import type { Observe } from './observe.ts'
 import type { Changes, SharedReads } from './shared-reads.ts'
 import type { StopPace } from './stop-pace.ts'
@@ -139,12 +139,13 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     for (const { id } of known.items) ids.add(id)
     for (const id of ids) {
       const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
+      const owner = { id, tenantId, upstream, meetingId }
       // An answer may leave the meeting out; another meeting's run is not this one's.
-      if (found === null || (found.livestream.meeting_id ?? meetingId) !== meetingId) continue
-      const coming = await isComing({ id, tenantId, meetingId }, found.livestream)
-      const livestream = { ...found.livestream, meeting_id: meetingId, ...(coming && { status: 'INVOKED' }) }
+      if (found === null || !(await knownMeetings.fits(owner, found.livestream, provider))) continue
+      const coming = await isComing(owner, found.livestream)
+      const livestream = { ...found.livestream, ...(coming && { status: 'INVOKED' }) }
       if (isRunning(livestream.status)) return livestream
-      await observe({ id, tenantId, upstream, meetingId }, livestream)
+      await observe({ ...owner, isProved: isProvedBy(owner, livestream) }, livestream)
     }
     return null
   }
@@ -158,17 +159,16 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   ): Promise<LivestreamWithKey> {
     const { id: meetingId, tenantId, upstream } = meeting
     const { id } = livestream
-    const isOurs =
-      (await knownMeetings.has(meeting, id)) ||
-      livestream.meeting_id === meetingId ||
-      (await isShownHere(provider, meeting, id, signal))
-    if (!isOurs) {
+    const isKnown = await knownMeetings.has(meeting, id, provider)
+    const isNamed = livestream.meeting_id === meetingId
+    const isProved = isNamed || (!isKnown && (await isShownHere(provider, meeting, id, signal)))
+    if (!isKnown && !isProved) {
       const { playback_url: _playback, ...bare } = withoutKey(livestream)
       return { ...bare, meeting_id: meetingId }
     }
     const ours = { ...livestream, meeting_id: meetingId }
     knownMeetings.note(meeting, id)
-    await observe({ id, tenantId, upstream, meetingId }, ours)
+    await observe({ id, tenantId, upstream, meetingId, isProved }, ours)
     return ours
   }
 }

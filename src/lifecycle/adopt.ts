@@ -134,7 +134,8 @@ export function adopter(deps: AdoptDeps): Adopt {
       if (meetingId === undefined) return null
       const meeting = meetingId === null ? null : await holderOf(tenantId, name, meetingId)
       if (meetingId !== null && meeting?.upstream !== name) return null
-      await observe({ id, tenantId, upstream: name, meetingId: meeting?.id ?? null }, found.livestream)
+      const owner = { id, tenantId, upstream: name, meetingId: meeting?.id ?? null, isProved: true }
+      await observe(owner, found.livestream)
       return directory.livestream(tenantId, id)
     },
 

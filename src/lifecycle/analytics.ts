@@ -10,7 +10,8 @@ import type { Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Bounded, Deadline } from './deadline.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import { ofOwner, subjectOf } from './livestream-changes.ts'
+import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
+import { subjectOf } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import { type Changes, SharedReads } from './shared-reads.ts'
 import { withoutEnding } from './without-ending.ts'
@@ -22,6 +23,7 @@ export interface AnalyticsDeps {
   sessions: Pick<Sessions, 'runSeen'>
   observe: Observe
   endingRuns: Pick<EndingRuns, 'showEnding'>
+  knownMeetings: Pick<KnownMeetings, 'ofOwner'>
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
@@ -48,17 +50,19 @@ const freshForMs = 60_000
 const newestRuns = 50
 
 export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
-  const { upstreams, engine, rows, sessions, observe, endingRuns, log, clock, deadline, bounded, changes, readTtlMs } =
-    deps
+  const { upstreams, engine, rows, sessions, observe, endingRuns, knownMeetings, log, clock } = deps
+  const { deadline, bounded, changes, readTtlMs } = deps
   const reads = new SharedReads<null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
   async function look(owner: OwnedLivestream, signal: AbortSignal): Promise<null> {
     const nowMs = clock.now()
     const page = { pageNo: 1, perPage: newestRuns }
-    const found = await providerOf(upstreams, owner, 'read').findLivestream(owner.id, page, signal)
+    const provider = providerOf(upstreams, owner, 'read')
+    const found = await provider.findLivestream(owner.id, page, signal)
     if (found !== null) {
-      const livestream = ofOwner(owner, found.livestream)
-      await observe(owner, withoutEnding(endingRuns, owner.meetingId, { ...found, livestream }))
+      const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
+      const isProved = isProvedBy(owner, found.livestream)
+      await observe({ ...owner, isProved }, withoutEnding(endingRuns, owner.meetingId, { ...found, livestream }))
     }
     const runs = (found?.sessions ?? []).filter(({ id }) => isVendorId(id))
     await engine.write([...runs.map(run => sessions.runSeen(owner, run, nowMs)), rows.seen(owner, nowMs)])

@@ -5,6 +5,8 @@ import type { AuditEvents } from '../store/audit-events.ts'
 import type { Directory } from '../store/directory.ts'
 import type { Engine } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
+import type { Meetings } from '../store/meetings.ts'
+import type { Misplaced } from '../store/misplaced.ts'
 import type { Operations } from '../store/operations.ts'
 import type { Upstreams } from '../upstream/provider.ts'
 import { type ListedRuns, whatRuns } from './active.ts'
@@ -15,6 +17,7 @@ import { EndingRuns } from './ending-runs.ts'
 import { findStarted } from './evidence.ts'
 import { KnownMeetings } from './known-meetings.ts'
 import { MeetingQueue } from './meeting-queue.ts'
+import { putRight } from './misplaced.ts'
 import type { Observe } from './observe.ts'
 import { OpenOperations } from './open-operations.ts'
 import { recall } from './recall.ts'
@@ -40,6 +43,8 @@ export interface BroadcastingDeps {
   engine: Pick<Engine, 'write'>
   operations: Operations
   livestreams: Livestreams
+  meetings: Meetings
+  misplaced: Misplaced
   auditEvents: Pick<AuditEvents, 'append'>
   directory: Directory
   repairs: Repairs
@@ -102,7 +107,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     clock,
     settleMs
   })
-  const knownMeetings = new KnownMeetings(livestreams)
+  const knownMeetings = new KnownMeetings(livestreams, putRight({ ...deps, forget }))
   const listReads = new SharedReads<ListedRuns>({ ttlMs: deps.readTtlMs, changes, bounded, clock })
   const reads = activeReads({ ...deps, whatRuns: whatRuns({ ...deps, knownMeetings, endingRuns, pace, listReads }) })
   const { whatRuns: look, outdated, changed } = reads
@@ -121,7 +126,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
       holds
     })
   })
-  const settleSwitch = switchSettler({ ...deps, queue: switches, ownerOf: directory.livestream, forget })
+  const settleSwitch = switchSettler({ ...deps, queue: switches, ownerOf: directory.livestream, knownMeetings, forget })
   const openOperations = new OpenOperations({
     settle: operation => (isSwitch(operation.kind) ? settleSwitch(operation) : settle(operation)),
     log,

@@ -45,7 +45,7 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
     for (const { livestream } of listed) {
       if ((livestream.meeting_id ?? meeting.id) !== meeting.id) throw ofAnotherMeeting()
       // Throws when it is known as another meeting's.
-      await knownMeetings.has(meeting, livestream.id)
+      await knownMeetings.has(meeting, livestream.id, provider)
     }
     // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
     const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)

@@ -1,12 +1,11 @@
 import { type Caller, revealsKey, shownTo } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import type { Outcome } from '../domain/failures.ts'
 import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../domain/livestream.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
-import { ofAnotherMeeting } from './known-meetings.ts'
+import { isProvedBy, type KnownMeetings, ofOwner } from './known-meetings.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
 import type { Done } from './mutation.ts'
 import type { Recorded } from './recorded.ts'
@@ -17,6 +16,7 @@ export interface LivestreamChangesDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'created' | 'observed'>
   recorded: Recorded
+  knownMeetings: Pick<KnownMeetings, 'beforeChange'>
   /** A queue for each livestream: what enables and what disables it never cross, repetitions neither (`settle-switch.ts`). */
   queue: Pick<MeetingQueue<never, never>, 'inTurn'>
   stillSwitches: StillSwitches
@@ -36,22 +36,23 @@ export interface LivestreamChanges {
 }
 
 export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChanges {
-  const { upstreams, livestreams, recorded, queue, stillSwitches, changes, clock, deadline } = deps
+  const { upstreams, livestreams, recorded, knownMeetings, queue, stillSwitches, changes, clock, deadline } = deps
 
-  function changed(
+  async function changed(
     caller: Caller,
-    owner: OwnedLivestream,
+    known: OwnedLivestream,
     kind: 'enable_livestream' | 'disable_livestream' | 'reset_stream_key',
     change: (provider: Provider, signal: AbortSignal) => Promise<LivestreamWithKey>
   ): Promise<LivestreamWithKey> {
-    const { id: livestreamId, upstream, meetingId } = owner
+    const { id: livestreamId, upstream, meetingId } = known
+    const provider = providerOf(upstreams, known, 'mutation')
+    const owner = await knownMeetings.beforeChange(known, provider, deadline())
     return recorded({ caller, kind, upstream, meetingId, livestreamId }, async () => {
       // Also when its answer is lost, or late, the livestream may be another one.
-      const answered = await change(providerOf(upstreams, owner, 'mutation'), deadline()).finally(() =>
-        changes.note(subjectOf(owner))
-      )
+      const answered = await change(provider, deadline()).finally(() => changes.note(subjectOf(owner)))
       const livestream = ofOwner(owner, answered, 'unknown')
-      const statements = livestreams.observed(owner, withoutKey(livestream), clock.now())
+      const seen = { ...owner, isProved: isProvedBy(owner, answered) }
+      const statements = livestreams.observed(seen, withoutKey(livestream), clock.now())
       return { ...shown(caller, livestream, 200), statements }
     })
   }
@@ -84,19 +85,6 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
 /** What is outdated by a change of the livestream: all that is known of its meeting, or of itself when it has none. */
 export function subjectOf({ meetingId, id }: Pick<OwnedLivestream, 'meetingId' | 'id'>): string {
   return meetingId ?? id
-}
-
-/**
- * The vendor's answer about a livestream that is known by its own id. @param outcome of the mutation that it is the answer to
- * @throws UpstreamMalformed when it is shown in another meeting: then it is not, or not any more, what the tenant owns
- */
-export function ofOwner(
-  owner: Pick<OwnedLivestream, 'meetingId'>,
-  answered: LivestreamWithKey,
-  outcome?: Outcome
-): LivestreamWithKey {
-  if ((answered.meeting_id ?? owner.meetingId) !== owner.meetingId) throw ofAnotherMeeting(outcome)
-  return { ...answered, meeting_id: owner.meetingId }
 }
 
 function shown(caller: Caller, livestream: LivestreamWithKey, status: number): Done<LivestreamWithKey> {

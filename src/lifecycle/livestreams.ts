@@ -11,7 +11,7 @@ import { briefly } from './briefly.ts'
 import type { IsComing } from './coming.ts'
 import type { Bounded, Deadline } from './deadline.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import { ofOwner } from './livestream-changes.ts'
+import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
@@ -24,6 +24,7 @@ export interface LivestreamsDeps {
   observeRuns: ObserveRuns
   isComing: IsComing
   endingRuns: Pick<EndingRuns, 'showEnding'>
+  knownMeetings: Pick<KnownMeetings, 'ofOwner'>
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
@@ -47,7 +48,7 @@ export interface TenantLivestreams {
 }
 
 /** As the vendor shows it; `coming` when its run is yet to come (`coming.ts`). */
-type Found = LivestreamWithSessions & { coming: boolean }
+type Found = LivestreamWithSessions & { coming: boolean; isProved: boolean }
 
 /** The default of the API. */
 const keptPerPage = 25
@@ -62,6 +63,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     observeRuns,
     isComing,
     endingRuns,
+    knownMeetings,
     log,
     clock,
     deadline,
@@ -82,14 +84,15 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
   }
 
   async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Found | null> {
-    const found = await providerOf(upstreams, owner, 'read').findLivestream(owner.id, page, signal)
+    const provider = providerOf(upstreams, owner, 'read')
+    const found = await provider.findLivestream(owner.id, page, signal)
     if (found === null) return null
-    const seen = ofOwner(owner, found.livestream)
+    const seen = await knownMeetings.ofOwner(owner, found.livestream, provider)
     const coming = await isComing(owner, seen)
     const livestream = coming
       ? { ...seen, status: 'INVOKED' }
       : withoutEnding(endingRuns, owner.meetingId, { ...found, livestream: seen }, page.pageNo)
-    return { ...found, livestream, coming }
+    return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream) }
   }
 
   /** It is listed as it was seen last, with its age. */
@@ -102,7 +105,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       const { value: found, ...seen } = await shared(owner, page, signal)
       if (found === null) throw new LivestreamNotFound()
       if (seen.how === 'miss') {
-        await observe(owner, found.livestream)
+        await observe({ ...owner, isProved: found.isProved }, found.livestream)
         await observeRuns(owner, found.sessions)
       }
       return { ...seen, value: found }
@@ -117,12 +120,12 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
           try {
             const { value: found, how } = await shared(owner, { pageNo: 1, perPage: 1 }, () => signal)
             if (found === null) throw new LivestreamNotFound()
-            const { livestream, coming } = found
+            const { livestream, coming, isProved } = found
             // Somebody else has just had it written down, or it can't be asked for.
             if (how !== 'miss') return
             // Lists must not prolong the time for which a run counts as coming.
             if (coming) return
-            const kept = livestreams.observe(owner, withoutKey(livestream), clock.now())
+            const kept = livestreams.observe({ ...owner, isProved }, withoutKey(livestream), clock.now())
             // The list shows what has changed; how long ago it was seen is not worth waiting for.
             if (livestream.status === owner.status) kept.catch(err => notRefreshed(owner, err))
             else await briefly(kept)

@@ -5,7 +5,7 @@ import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
 import { briefly } from './briefly.ts'
 
 export interface ObserveDeps {
-  livestreams: Pick<Livestreams, 'observe'>
+  livestreams: Pick<Livestreams, 'observe' | 'prove'>
   directory: Pick<Directory, 'livestream' | 'forget'>
   log: { warn(facts: object, message: string): void }
   clock: Clock
@@ -21,8 +21,11 @@ export function observer({ livestreams, directory, log, clock }: ObserveDeps): O
   async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey): Promise<void> {
     try {
       const known = await directory.livestream(owner.tenantId, owner.id)
-      if (known?.meetingId === owner.meetingId && known.status === livestream.status) return
-      await livestreams.observe(owner, withoutKey(livestream), clock.now())
+      const isAsKnown = known?.meetingId === owner.meetingId && known.status === livestream.status
+      if (isAsKnown && (known.isProved || !owner.isProved)) return
+      // One that looks as before was not seen anew: since when it does tells whether its run is still to come.
+      if (isAsKnown) await livestreams.prove(owner, clock.now())
+      else await livestreams.observe(owner, withoutKey(livestream), clock.now())
       directory.forget(owner.id)
     } catch (err) {
       log.warn({ err, livestream_id: owner.id }, 'what was seen of a livestream could not be kept')

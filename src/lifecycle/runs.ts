@@ -15,8 +15,8 @@ import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams
 import { providerOf } from './active.ts'
 import type { Bounded } from './deadline.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import type { KnownMeetings } from './known-meetings.ts'
-import { ofOwner, subjectOf } from './livestream-changes.ts'
+import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
+import { subjectOf } from './livestream-changes.ts'
 import type { Observe } from './observe.ts'
 import type { ObserveRuns } from './observe-runs.ts'
 import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
@@ -29,7 +29,7 @@ export interface RunsDeps {
   observe: Observe
   observeRuns: ObserveRuns
   endingRuns: Pick<EndingRuns, 'showEnding'>
-  knownMeetings: Pick<KnownMeetings, 'has'>
+  knownMeetings: Pick<KnownMeetings, 'has' | 'ofOwner'>
   clock: Clock
   bounded: Bounded
   changes: Changes
@@ -57,12 +57,13 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
   const ofSessions = new SharedReads<PageOfRuns | null>(shared)
 
   async function lookForActive(owner: OwnedLivestream, signal: AbortSignal): Promise<ActiveRun | null> {
-    const found = await providerOf(upstreams, owner, 'read').findActiveRun(owner.id, signal)
+    const provider = providerOf(upstreams, owner, 'read')
+    const found = await provider.findActiveRun(owner.id, signal)
     if (found === null) return null
-    const livestream = ofOwner(owner, found.livestream)
+    const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
     const { meetingId } = owner
     if (meetingId !== null && endingRuns.showEnding({ id: meetingId }, [found.session], true)) return null
-    await observe(owner, livestream)
+    await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
     await observeRuns(owner, [found.session])
     return { ...found, livestream }
   }
@@ -81,19 +82,20 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
       (await provider.findOfMeeting(meetingId, page, signal)) ?? (await lastSeen(provider, meeting, page, signal))
     if (found === null) return null
     // Throws when it is known as another meeting's.
-    await knownMeetings.has(meeting, found.livestream.id)
+    await knownMeetings.has(meeting, found.livestream.id, provider)
     const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
     const livestream = withoutEnding(endingRuns, meetingId, found, page.pageNo)
-    await observe(owner, livestream)
+    await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
     await observeRuns(owner, found.sessions)
     return { ...found, livestream }
   }
 
   /** Built from what there is where the vendor has no such list, as in contract L1. */
-  async function lastSeen(provider: Provider, { tenantId, id }: OwnedMeeting, page: Page, signal: AbortSignal) {
-    const last = await livestreams.lastOfMeeting(tenantId, id).catch(() => null)
+  async function lastSeen(provider: Provider, meeting: OwnedMeeting, page: Page, signal: AbortSignal) {
+    const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
     const found = last && (await provider.findLivestream(last.id, page, signal))
-    return found && { ...found, livestream: ofOwner({ meetingId: id }, found.livestream) }
+    const owner = last && { ...meeting, id: last.id, meetingId: meeting.id }
+    return owner && found && { ...found, livestream: await knownMeetings.ofOwner(owner, found.livestream, provider) }
   }
 
   async function lookAtSession(meeting: OwnedMeeting, sessionId: string, page: Page, signal: AbortSignal) {
@@ -114,7 +116,10 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     if (known?.meetingId === meeting.id) return
     const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
     if (found?.livestream.meeting_id !== meeting.id) throw anothers()
-    await observe({ ...meeting, id, meetingId: meeting.id }, withoutEnding(endingRuns, meeting.id, found))
+    // Throws when it is known as another meeting's.
+    await knownMeetings.has(meeting, id, provider)
+    const livestream = withoutEnding(endingRuns, meeting.id, found)
+    await observe({ ...meeting, id, meetingId: meeting.id, isProved: true }, livestream)
   }
 
   return {

@@ -91,9 +91,10 @@ export function sendStart(deps: SendStartDeps): SendStart {
   ): Promise<StartOutcome | { refusal: Failure }> {
     outdated(meeting)
     try {
-      const livestream = await providerOf(upstreams, meeting, 'mutation').start(meeting.id, wish, signal)
-      // Throws when it is known as another meeting's.
-      await knownMeetings.has(meeting, livestream.id)
+      const provider = providerOf(upstreams, meeting, 'mutation')
+      const livestream = await provider.start(meeting.id, wish, signal)
+      // Throws when it is known as another meeting's. What nobody knows yet is not proved by this answer.
+      await knownMeetings.has(meeting, livestream.id, provider)
       knownMeetings.note(meeting, livestream.id)
       return { livestream: { ...livestream, ...named(livestream, wish) }, isNew: true }
     } catch (error) {

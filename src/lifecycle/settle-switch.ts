@@ -9,7 +9,8 @@ import type { OperationEnd, Operations } from '../store/operations.ts'
 import type { Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
 import type { Deadline } from './deadline.ts'
-import { ofOwner, subjectOf } from './livestream-changes.ts'
+import { isProvedBy, type KnownMeetings, ofOwner } from './known-meetings.ts'
+import { subjectOf } from './livestream-changes.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
 import { settledEvent } from './settle.ts'
 import type { Changes } from './shared-reads.ts'
@@ -22,6 +23,7 @@ export interface SwitchSettlerDeps {
   upstreams: Upstreams
   /** Null when the livestream is not the tenant's any more. */
   ownerOf(tenantId: string, livestreamId: string): Promise<OwnedLivestream | null>
+  knownMeetings: Pick<KnownMeetings, 'beforeChange'>
   queue: Pick<MeetingQueue<never, never>, 'inTurn'>
   changes: Changes
   forget(livestreamId: string): void
@@ -35,7 +37,7 @@ export interface SwitchSettlerDeps {
  * @throws what a Provider throws
  */
 export function switchSettler(deps: SwitchSettlerDeps): (operation: Operation) => Promise<boolean> {
-  const { operations, livestreams, upstreams, ownerOf, queue, changes, clock, deadline } = deps
+  const { operations, livestreams, upstreams, ownerOf, knownMeetings, queue, changes, clock, deadline } = deps
 
   return operation => queue.inTurn(operation.livestreamId ?? '', () => settle(operation))
 
@@ -44,21 +46,23 @@ export function switchSettler(deps: SwitchSettlerDeps): (operation: Operation) =
     const later = await operations.laterSwitch(operation)
     if (later !== null) return follow(operation, later)
     const { tenantId, livestreamId, kind } = operation
-    const owner = await ownerOf(tenantId, livestreamId ?? '')
-    if (owner === null) return giveUp(operation, new LivestreamNotFound())
-    const provider = providerOf(upstreams, owner, 'mutation')
+    const known = await ownerOf(tenantId, livestreamId ?? '')
+    if (known === null) return giveUp(operation, new LivestreamNotFound())
+    const provider = providerOf(upstreams, known, 'mutation')
     try {
+      const owner = await knownMeetings.beforeChange(known, provider, deadline())
       const answered = await provider.setEnabled(owner.id, kind === 'enable_livestream', deadline())
       const livestream = withoutKey(ofOwner(owner, answered, 'unknown'))
       const answer: StoredAnswer = { status: 200, body: { data: livestream } }
-      const seen = livestreams.observed(owner, livestream, clock.now())
+      const proved = { ...owner, isProved: isProvedBy(owner, answered) }
+      const seen = livestreams.observed(proved, livestream, clock.now())
       return await end(operation, { state: 'done', livestreamId: owner.id, answer }, seen)
     } catch (error) {
       // There is nothing that could be the one or the other, or nothing that could make it so.
       if (error instanceof LivestreamNotFound || error instanceof NotOffered) return giveUp(operation, error)
       throw error
     } finally {
-      changes.note(subjectOf(owner))
+      changes.note(subjectOf(known))
     }
   }
 

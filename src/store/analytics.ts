@@ -47,7 +47,7 @@ export function analyticsIn({ engine, sql }: Store) {
     ): Promise<OwnedLivestream[]> {
       const query = sql
         .selectFrom('livestreams')
-        .select(['id', 'upstream', 'meeting_id', 'status'])
+        .select(['id', 'upstream', 'meeting_id', 'status', 'proved_at'])
         .where('tenant_id', '=', tenantId)
         .where('released_at', 'is', null)
         .where(where =>
@@ -63,12 +63,13 @@ export function analyticsIn({ engine, sql }: Store) {
         .orderBy(raw`coalesce(runs_seen_at, 0)`)
         .limit(limit)
       const rows = await engine.scan(query.compile())
-      return rows.map(({ id, upstream, meeting_id: meetingId, status }) => ({
+      return rows.map(({ id, upstream, meeting_id: meetingId, status, proved_at }) => ({
         id,
         tenantId,
         upstream,
         meetingId,
-        status
+        status,
+        isProved: proved_at !== null
       }))
     },
 

@@ -78,6 +78,8 @@ export interface LivestreamsTable {
   revision: number
   /** When its runs were asked for last, for the analytics. */
   runs_seen_at: number | null
+  /** When an answer first named its meeting; null for one that is known by the answer to its start, or its making, alone. */
+  proved_at: number | null
 }
 
 /** One run of a livestream, which the vendor calls a livestream session, that a tenant was shown. */

@@ -17,7 +17,8 @@ import type { Statement } from './engine.ts'
 import { asStored, isSpelled, type Spelled, spelled } from './spelling.ts'
 import type { Store } from './store.ts'
 
-export type LivestreamOwner = Omit<OwnedLivestream, 'status'>
+/** `isProved`: the answer that shows it names its meeting, or one of before has. */
+export type LivestreamOwner = Omit<OwnedLivestream, 'status' | 'isProved'> & { isProved?: boolean }
 
 export interface LivestreamFilter extends Page {
   meetingId?: string | undefined
@@ -28,8 +29,12 @@ export interface LivestreamFilter extends Page {
   oldestFirst?: boolean | undefined
 }
 
+/** Where a livestream is known to be, and whose it is or was. */
+export interface KnownMeeting extends Pick<OwnedLivestream, 'tenantId' | 'meetingId' | 'isProved'> {}
+
 /** What is kept of a look at a livestream. */
-interface Sighting extends Omit<LivestreamOwner, 'id'>, Spelled {
+interface Sighting extends Omit<LivestreamOwner, 'id' | 'isProved'>, Spelled {
+  provedAtMs: number | null
   status: string
   snapshot: string
   createdAtMs: number
@@ -66,11 +71,11 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
     sql.selectFrom('livestreams').where('tenant_id', '=', tenantId).where('released_at', 'is', null)
 
   const findOne = compileOnce(({ tenantId, ...id }: Spelled & { tenantId: string }) =>
-    owned(tenantId).select(['id', 'upstream', 'meeting_id', 'status']).where(isSpelled(id))
+    owned(tenantId).select(['id', 'upstream', 'meeting_id', 'status', 'proved_at']).where(isSpelled(id))
   )
 
   const findMeeting = compileOnce((id: Spelled) =>
-    sql.selectFrom('livestreams').select('meeting_id').where(isSpelled(id))
+    sql.selectFrom('livestreams').select(['tenant_id', 'meeting_id', 'proved_at']).where(isSpelled(id))
   )
 
   // In the order of an index, so that it takes no longer when a meeting has had many.
@@ -87,7 +92,8 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
   const revise = nextRevision(sql)
 
   const upsert = compileOnce((sighting: Sighting) => {
-    const { tenantId, upstream, meetingId, status, snapshot, createdAtMs, nowMs } = sighting
+    const { tenantId, upstream, meetingId, provedAtMs, status, snapshot, createdAtMs, nowMs } = sighting
+    const isThere = raw<boolean>`livestreams.meeting_id is not distinct from ${meetingId}`
     const values = {
       tenant_id: tenantId,
       upstream,
@@ -104,14 +110,28 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
     }
     return sql
       .insertInto('livestreams')
-      .values({ ...values, id: asStored('livestreams', sighting), created_at: createdAtMs })
+      .values({
+        ...values,
+        id: asStored('livestreams', sighting),
+        created_at: createdAtMs,
+        proved_at: provedAtMs
+      })
       .onConflict(conflict =>
         conflict
           .column('id')
-          .doUpdateSet(values)
+          .doUpdateSet({
+            ...values,
+            proved_at: raw<
+              number | null
+            >`case when ${isThere} then coalesce(livestreams.proved_at, ${provedAtMs}) else ${provedAtMs} end`
+          })
           .where(where =>
             where.or([
-              where('livestreams.tenant_id', '=', tenantId),
+              // What was proved stays in its meeting.
+              where.and([
+                where('livestreams.tenant_id', '=', tenantId),
+                where.or([where('livestreams.proved_at', 'is', null), isThere])
+              ]),
               where.and([where('livestreams.meeting_id', '=', meetingId), holds(tenantId, meetingId ?? '')])
             ])
           )
@@ -124,13 +144,21 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
       const [row] = await engine.read(findOne({ tenantId, ...spelled(id) }))
       return row === undefined
         ? null
-        : { id: row.id, tenantId, upstream: row.upstream, meetingId: row.meeting_id, status: row.status }
+        : {
+            id: row.id,
+            tenantId,
+            upstream: row.upstream,
+            meetingId: row.meeting_id,
+            status: row.status,
+            isProved: row.proved_at !== null
+          }
     },
 
     /** The meeting that a livestream is known to be of, whichever tenant's: null for one without a meeting. Null when nobody knows the id. */
-    async meetingOf(id: string): Promise<{ meetingId: string | null } | null> {
+    async meetingOf(id: string): Promise<KnownMeeting | null> {
       const [row] = await engine.read(findMeeting(spelled(id)))
-      return row === undefined ? null : { meetingId: row.meeting_id }
+      if (row === undefined) return null
+      return { tenantId: row.tenant_id, meetingId: row.meeting_id, isProved: row.proved_at !== null }
     },
 
     /**
@@ -156,6 +184,7 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
         upstream: row.upstream,
         meetingId: row.meeting_id,
         status: row.status,
+        isProved: row.proved_at !== null,
         observedAtMs: row.observed_at,
         revision: row.revision
       }))
@@ -212,10 +241,11 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
      * follows its meeting: when the vendor shows a known one in a meeting that another tenant holds by now, it changes hands.
      */
     observed(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Statement[] {
-      const { id, tenantId, upstream, meetingId } = owner
+      const { id, tenantId, upstream, meetingId, isProved = false } = owner
       const createdAtMs = livestream.created_at === undefined ? Number.NaN : Date.parse(livestream.created_at)
       const sighting = upsert({
         ...{ ...spelled(id), tenantId, upstream, meetingId, nowMs },
+        provedAtMs: isProved ? nowMs : null,
         status: livestream.status,
         snapshot: JSON.stringify({ ...livestream, meeting_id: meetingId }),
         createdAtMs: Number.isNaN(createdAtMs) ? nowMs : createdAtMs
@@ -272,6 +302,18 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
 
     async observe(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Promise<void> {
       await engine.write(this.observed(owner, livestream, nowMs))
+    },
+
+    /** An answer has named its meeting, or said that it has none, and shows it as before. */
+    async prove({ id, tenantId, meetingId }: LivestreamOwner, nowMs: number): Promise<void> {
+      const query = sql
+        .updateTable('livestreams')
+        .set({ proved_at: nowMs })
+        .where(isSpelled(spelled(id)))
+        .where('tenant_id', '=', tenantId)
+        .where(raw<boolean>`meeting_id is not distinct from ${meetingId}`)
+        .where('proved_at', 'is', null)
+      await engine.write([query.compile()])
     },
 
     /** Ids that changed since `revision`, for the memory that follows. */

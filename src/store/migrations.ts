@@ -15,7 +15,8 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   orderedOperations,
   orderedSightings,
   oneSpelling,
-  confirmedStops
+  confirmedStops,
+  provedLivestreams
 ]
 
 export const schemaVersion = steps.length
@@ -313,6 +314,14 @@ function orderedSightings(db: Sql): CompiledQuery[] {
 /** A stop that is done may have found nothing: which ones the vendor has confirmed is another matter. */
 function confirmedStops(db: Sql): CompiledQuery[] {
   return [db.schema.alterTable('operations').addColumn('confirmed_at', 'bigint').compile()]
+}
+
+/**
+ * Which livestreams are the tenant's by more than the answer that began them. Of those of before nobody knows by which answer they came:
+ * the next one that names their meeting proves them, and a wrong one can be put right.
+ */
+function provedLivestreams(db: Sql): CompiledQuery[] {
+  return [db.schema.alterTable('livestreams').addColumn('proved_at', 'bigint').compile()]
 }
 
 /** Two rows whose ids are one UUID in another case cannot come to be. `refuseTwins` comes before it. */

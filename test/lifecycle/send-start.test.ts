@@ -26,7 +26,7 @@ async function refused(t: TestContext) {
       const send = sendStart({
         upstreams: new Map([['default', { on: () => provider, habits: {} }]]) as unknown as Upstreams,
         livestreams,
-        knownMeetings: new KnownMeetings(livestreams),
+        knownMeetings: new KnownMeetings(livestreams, async () => false),
         whatRuns,
         outdated() {},
         endingRuns: { isRecent: () => false } as unknown as SendStartDeps['endingRuns'],

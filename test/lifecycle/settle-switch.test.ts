@@ -36,6 +36,7 @@ async function world(t: TestContext) {
     auditEvents: auditEventsIn(store),
     upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
     ownerOf: livestreams.find,
+    knownMeetings: { beforeChange: async known => known },
     queue: new MeetingQueue<never, never>(),
     changes,
     forget() {},

@@ -26,7 +26,10 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
 t.test("a tenant finds what it has seen; somebody else's and a missing one are null alike", async t => {
   const { livestreams, see } = await world(t)
   await see('a1', 'm1', 'LIVE', 2_000)
-  const found = { id: 'a1', tenantId: 'acme', upstream: 'default', meetingId: 'm1', status: 'LIVE' }
+  const found = {
+    ...{ id: 'a1', tenantId: 'acme', upstream: 'default', meetingId: 'm1' },
+    ...{ status: 'LIVE', isProved: false }
+  }
   t.strictSame(await livestreams.find('acme', 'a1'), found)
   t.equal(await livestreams.find('globex', 'a1'), null)
   t.equal(await livestreams.find('globex', 'missing'), null)
@@ -44,6 +47,31 @@ t.test('nobody gets a livestream by looking at it', async t => {
     t.equal(await livestreams.find('globex', 'a1'), null)
   }
   t.match(await livestreams.find('acme', 'a1'), { status: 'LIVE', meetingId: 'm1' })
+})
+
+t.test('what was proved stays so, and stays in its meeting', async t => {
+  const { livestreams, see } = await world(t)
+  await see('a1', 'm1', 'INVOKED', 2_000)
+  await see('a1', 'm2', 'INVOKED', 2_000)
+  t.match(await livestreams.find('acme', 'a1'), { meetingId: 'm2', isProved: false })
+  const owner = { id: 'a1', tenantId: 'acme', upstream: 'default', meetingId: 'm1' }
+  await livestreams.observe({ ...owner, isProved: true }, { id: 'a1', status: 'LIVE' }, 3_000)
+  t.match(await livestreams.find('acme', 'a1'), { meetingId: 'm1', isProved: true })
+  await see('a1', 'm1', 'IDLE', 4_000)
+  await see('a1', 'm2', 'LIVE', 4_000)
+  await see('a1', null, 'LIVE', 4_000)
+  t.match(await livestreams.find('acme', 'a1'), { meetingId: 'm1', status: 'IDLE', isProved: true })
+  await see('b2', null, 'LIVE', 4_000)
+  t.match(await livestreams.find('acme', 'b2'), { meetingId: null, isProved: false })
+  const b2 = { ...owner, id: 'b2', meetingId: null }
+  for (const other of [
+    { ...b2, tenantId: 'globex' },
+    { ...b2, meetingId: 'm1' }
+  ])
+    await livestreams.prove(other, 5_000)
+  t.match(await livestreams.find('acme', 'b2'), { isProved: false })
+  await livestreams.prove(b2, 5_000)
+  t.match(await livestreams.find('acme', 'b2'), { isProved: true })
 })
 
 t.test('the last look counts, whatever its time says', async t => {

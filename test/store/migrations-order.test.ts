@@ -3,6 +3,7 @@ import { sql as raw } from 'kysely'
 import t from 'tap'
 import type { Operation } from '../../src/domain/operation.ts'
 import { sqlFor } from '../../src/store/database.ts'
+import { livestreamsIn } from '../../src/store/livestreams.ts'
 import { operationsIn } from '../../src/store/operations.ts'
 import { openStoreHere } from '../support/store.ts'
 import { engineOfVersion, operationOf } from './helper.ts'
@@ -52,3 +53,27 @@ t.test('the operations of an older version are ordered by their times, and stops
   await store.engine.write([operations.sent(operationOf('acme', { sentAtMs: 100 }))])
   t.ok(await operations.laterStart(await find('stop-3')), 'what is new comes after what was there')
 })
+
+t.test(
+  'the livestreams of an older version are kept, and are proved by the next answer that names their meeting',
+  async t => {
+    const file = join(t.testdir(), 'livegate.db')
+    const engine = await engineOfVersion(file, 9)
+    await engine.write([
+      raw`insert into tenants (id, name, upstream, created_at, revision) values ('acme', 'Acme', 'default', 0, 1)`.compile(
+        sql
+      ),
+      raw`insert into livestreams (id, tenant_id, upstream, meeting_id, status, snapshot, created_at, observed_at, revision)
+      values ('l1', 'acme', 'default', 'm1', 'LIVE', '{}', 0, 0, 1)`.compile(sql)
+    ])
+    await engine.close()
+
+    const store = await openStoreHere(file)
+    t.teardown(() => store.close())
+    const livestreams = livestreamsIn(store)
+    const found = { id: 'l1', tenantId: 'acme', upstream: 'default', meetingId: 'm1', status: 'LIVE' }
+    t.strictSame(await livestreams.find('acme', 'l1'), { ...found, isProved: false })
+    await livestreams.prove(found, 1_000)
+    t.strictSame(await livestreams.find('acme', 'l1'), { ...found, isProved: true })
+  }
+)
