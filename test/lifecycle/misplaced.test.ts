@@ -83,6 +83,18 @@ for (const [method, path] of [
     t.match(await row(), { tenant_id: 'globex' })
   })
 
+t.test('one wrong answer to the making of a livestream takes none from its meeting', async t => {
+  const { asAcme, asGlobex, otherMeeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
+  const { id, stream_key } = simulator.startFromBrowser(otherMeeting)
+  const body = { success: true, data: { id, status: 'OFFLINE', stream_key, meeting_id: null } }
+  simulator.failNext({ match: { method: 'POST', path: '/livestreams' }, status: 201, body })
+  t.equal((await asAcme('POST', '/v2/livestreams', { name: 'my show' })).statusCode, 201)
+  t.equal((await asAcme('POST', `/v2/livestreams/${id}/reset-stream-key`)).statusCode, 404)
+  t.equal(simulator.livestreams()[0]?.stream_key, stream_key)
+  t.match((await asGlobex('GET', `/v2/meetings/${otherMeeting}/active-livestream`)).json().data, { id })
+  t.strictSame((await asAcme('GET', '/v2/livestreams')).json().data, [])
+})
+
 t.test('who has claimed it by a wrong answer gets nothing by reading it, and its meeting is free', async t => {
   for (const path of ['/v2/livestreams/ID', '/v2/livestreams/ID/active-livestream-session', '/v2/livestreams']) {
     const { asAcme, id, row, stream_key, meeting } = await confused(t)
