@@ -1,13 +1,4 @@
-import {
-  Failure,
-  InvalidInput,
-  isOneOf,
-  UpstreamBudgetExhausted,
-  UpstreamRefused,
-  UpstreamThrottled,
-  UpstreamUnavailable,
-  withOutcome
-} from '../domain/failures.ts'
+import { Failure, InvalidInput, isOneOf, UpstreamRefused, withOutcome } from '../domain/failures.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Lane, StopAnswer, Upstreams } from '../upstream/provider.ts'
 import { providerOf, type WhatRuns } from './active.ts'
@@ -55,7 +46,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
       return { stopped: true, isWatched: false }
     }
     const { livestream, isEnding, isUnclear } = await whatRuns(meeting, lane, signal).catch(error => {
-      if (wasAsked(error)) rights.noteFailed(meeting, 2)
+      rights.noteFailed(meeting, 2, error)
       // After a stop was sent nothing says "not sent" any more.
       throw error instanceof Failure ? withOutcome(error, 'unknown') : error
     })
@@ -91,13 +82,6 @@ export function sendStop(deps: SendStopDeps): SendStop {
       outdated(meeting)
     }
   }
-}
-
-/** False when nothing was sent, since quota or breaker did not let it. */
-function wasAsked(error: unknown): boolean {
-  if (!(error instanceof Failure)) return true
-  const isHeldBack = isOneOf(error, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamUnavailable)
-  return !isHeldBack || error.upstreamStatus !== undefined
 }
 
 /** The vendor has heard the stop and says no: a look tells why. A 403 says that it did not listen. */

@@ -116,7 +116,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     try {
       return await whatRuns(meeting, lane, signal)
     } catch (error) {
-      rights.noteFailed(meeting, 1)
+      rights.noteFailed(meeting, 1, error)
       throw error
     }
   }

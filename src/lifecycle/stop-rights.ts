@@ -1,6 +1,13 @@
 import { LRUCache } from 'lru-cache'
 import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
+import {
+  Failure,
+  isOneOf,
+  UpstreamBudgetExhausted,
+  UpstreamThrottled,
+  UpstreamUnavailable
+} from '../domain/failures.ts'
 import { isRunning } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
@@ -85,8 +92,9 @@ export class StopRights {
     this.#fruitless.delete(id)
   }
 
-  /** So many calls to the vendor, of a stop and its look, have failed. */
-  noteFailed(meeting: OwnedMeeting, calls: number): void {
+  /** So many calls to the vendor, of a stop and its look, have failed. @param why when that may be that none was sent */
+  noteFailed(meeting: OwnedMeeting, calls: number, why?: unknown): void {
+    if (isHeldBack(why)) return
     const { most, perMinute } = this.#failingLimit(meeting)
     if (most > 0) this.#failing.add(keyOf(meeting), calls, perMinute)
   }
@@ -109,6 +117,13 @@ export class StopRights {
     const last = await this.#deps.livestreams.lastOfMeeting(tenantId, id).catch(() => undefined)
     return last === null || (last !== undefined && !isRunning(last.status))
   }
+}
+
+/** Nothing was sent, since quota or breaker did not let it. */
+function isHeldBack(error: unknown): boolean {
+  if (!(error instanceof Failure)) return false
+  const isOurs = isOneOf(error, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamUnavailable)
+  return isOurs && error.upstreamStatus === undefined
 }
 
 /** One key for both. No tenant id has a slash. */

@@ -1,5 +1,10 @@
 import t from 'tap'
-import { UpstreamFailed, UpstreamUnreachable } from '../../src/domain/failures.ts'
+import {
+  UpstreamBudgetExhausted,
+  UpstreamFailed,
+  UpstreamUnavailable,
+  UpstreamUnreachable
+} from '../../src/domain/failures.ts'
 import { refusalOf } from '../store/helper.ts'
 import { meetingId, operationOf, runOf, settling } from './settling.ts'
 
@@ -105,6 +110,24 @@ t.test('repetitions are spaced, whatever they come to: between them the vendor i
     clock.advance(100)
   }
   t.strictSame(asked, [0, 2_000, 6_000, 11_000, 16_000])
+})
+
+t.test('a repetition that quota or breaker holds back is no failing stop: the others keep their rights', async t => {
+  const { settle, sent, vendor, rights } = await settling(t)
+  const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
+  let meetings = 0
+  const repeat = async (times: number, trouble: Error): Promise<void> => {
+    vendor.trouble = trouble
+    for (let i = 0; i < times; i++)
+      await settle(await sent('stop', { meetingId: `other-${meetings++}` })).catch(() => {})
+  }
+  await repeat(60, new UpstreamBudgetExhausted())
+  await repeat(60, new UpstreamUnavailable())
+  t.equal(vendor.asked.length, 120)
+  t.equal(await rights.laneOf(meeting), 'stop')
+  // An answer of the vendor's costs a call each time.
+  await repeat(60, new UpstreamUnavailable({ upstreamStatus: 503 }))
+  t.equal(await rights.laneOf(meeting), 'mutation')
 })
 
 t.test('a stop that the vendor will not hear ends when two looks, 5 s apart, show nothing live', async t => {

@@ -81,6 +81,8 @@ export async function settling(t: TestContext) {
     ['default', { on: () => provider, status, vendorNowMs: () => vendor.nowMs }]
   ]) as unknown as Upstreams
 
+  const rights = new StopRights({ upstreams, livestreams, clock })
+
   const remembersNoStops = () =>
     new EndingRuns({
       stopAgain: async () => true,
@@ -109,7 +111,7 @@ export async function settling(t: TestContext) {
       deadlineMs,
       settleMs: 30_000,
       pace,
-      rights: new StopRights({ upstreams, livestreams, clock }),
+      rights,
       endingRuns
     }
     const ends = operationEnds(deps)
@@ -128,6 +130,7 @@ export async function settling(t: TestContext) {
     vendor,
     forgotten,
     pace,
+    rights,
     endingRuns,
     settle,
     /** Another gateway's, or that of the same one after a restart: it remembers nothing. */
