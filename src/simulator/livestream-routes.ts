@@ -94,7 +94,8 @@ function listL2(world: World, { query }: Call): Answer {
 export function oneL2(world: World, livestream: Livestream, query: URLSearchParams): Answer {
   const { sessions, paging } = sessionsPage(world, livestream, query)
   const shown = livestreamL2(world, livestream)
-  if (world.settings.lists === 'schema') return success({ livestream: shown, session: sessions[0] ?? null, paging })
+  const [session] = sessions
+  if (world.settings.lists === 'schema') return success({ livestream: shown, ...(session && { session }), paging })
   return { status: 200, body: { success: true, data: { livestream: shown, sessions }, paging } }
 }
 
