@@ -3,13 +3,14 @@ import { type TSchema, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { Value } from 'typebox/value'
 
+/** Many routes have the same, above all those of the second mount. */
+const compiled = new WeakMap<TSchema, Validator>()
+
 /**
  * One validator for all input. Params and query arrive as text, of which numbers and booleans are read; a body says what it means and is
  * taken as it is, so `"7"` is not 7 and a misspelt field is not lost. (Fastify's own would convert, trim and drop.)
  */
 export function validator(app: FastifyInstance): void {
-  // Many routes have the same, above all those of the second mount.
-  const compiled = new Map<TSchema, Validator>()
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     // Header fields are described, and read by those who need them.
     if (httpPart === 'headers') return () => true
