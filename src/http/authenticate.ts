@@ -105,6 +105,7 @@ function readKey(header: string | undefined): { key: string; tenant: string | nu
 function checkScope(request: FastifyRequest, key: ApiKey): void {
   const scope = request.routeOptions.config.rule?.scope
   if (scope !== undefined && !key.scopes.includes(scope)) {
-    throw new ScopeMissing({ details: [{ field: 'scope', message: `${scope} is needed` }] })
+    const message = `The key lacks the scope ${scope}`
+    throw new ScopeMissing({ message, details: [{ field: 'scope', message: `${scope} is needed` }] })
   }
 }

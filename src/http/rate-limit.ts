@@ -135,8 +135,8 @@ async function count(name: string, limiter: Limiter, limit: RateLimit, request: 
   if (retryAfterSeconds === null) return
   const { calls, seconds, burst } = limit
   const atOnce = burst === calls ? '' : `${burst} at once and `
-  const message = `at most ${atOnce}${calls} calls in ${seconds} s`
-  throw new RateLimited({ retryAfterSeconds, details: [{ field: name, message }] })
+  const details = [{ field: name, message: `at most ${atOnce}${calls} calls in ${seconds} s` }]
+  throw new RateLimited({ message: `Too many requests: wait ${retryAfterSeconds} s`, retryAfterSeconds, details })
 }
 
 /**

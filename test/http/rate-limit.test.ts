@@ -99,6 +99,7 @@ t.test('a 429 says which limit it is and when to come again; who does so is let 
   while (last.statusCode === 200) last = await asAcme('GET', list)
   t.ok(isEnvelope(last, 429, 'rate_limited'))
   t.strictSame(last.json().error.details, [{ field: 'read', message: 'at most 100 calls in 60 s' }])
+  t.equal(last.json().error.message, `Too many requests: wait ${last.headers['retry-after']} s`)
   clock.advance(Number(last.headers['retry-after']) * 1_000)
   t.equal((await asAcme('GET', list)).statusCode, 200)
 })

@@ -84,6 +84,7 @@ t.test('each operation can be done with its scope and with no other', async t =>
       const before = upstream().length
       const refused = await callOthers(method, path, method === 'GET' ? undefined : {})
       t.ok(isEnvelope(refused, 403, 'scope_missing'), `${operationId} with all but ${scope}`)
+      t.equal(refused.json().error.message, `The key lacks the scope ${scope}`)
       t.strictSame(refused.json().error.details, [{ field: 'scope', message: `${scope} is needed` }])
       t.equal(upstream().length, before, 'and the vendor hears nothing')
       if (method === 'GET') t.equal((await callOthers('HEAD', path)).statusCode, 403, 'nor with HEAD')
