@@ -25,8 +25,9 @@ export async function createKey(io: Io, tenantId: string, options: KeyOptions): 
     const resources = [{ type: 'key' as const, uid: id }]
     await apiKeysIn(store).create(apiKey, record({ action: 'createKey', method: 'POST', tenantId, resources }))
   })
-  const text = `${key.reveal()}\nkey ${id} of ${tenantId}: ${wanted.join(', ')}. It is shown this once; keep it safe.`
-  print(io, options, { ...shown(apiKey), key: key.reveal() }, text)
+  // Nothing but the key on standard output, so that a shell can take it from there.
+  print(io, options, { ...shown(apiKey), key: key.reveal() }, key.reveal())
+  if (!options.json) io.err(`key ${id} of ${tenantId}: ${wanted.join(', ')}. It is shown this once; keep it safe.`)
 }
 
 export async function listKeys(io: Io, tenantId: string | undefined, options: JsonOption): Promise<void> {
