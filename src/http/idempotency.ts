@@ -20,7 +20,7 @@ const bare = /^[A-Za-z0-9._~:/+=*-]+$/
 
 /**
  * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) on every mutating route: the same key with the same request
- * has the first answer again, without its secrets, for at least a day and whatever has happened since. What was not
+ * has the first answer again, without its secrets, for a week and whatever has happened since. What was not
  * executed is not remembered, so that the key can be used for another try.
  */
 export function idempotency(app: FastifyInstance, { operations, settleNow, fingerprint }: IdempotencyDeps): void {
@@ -109,7 +109,7 @@ const described = Type.Object({
   [header]: Type.Optional(
     Type.String({
       maxLength: 600,
-      description: `Up to ${maxLength} characters, quoted or bare. The same key with the same request has the first answer again (\`Idempotency-Replayed: true\`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request`,
+      description: `Up to ${maxLength} characters, quoted or bare. The same key with the same request has the first answer again (\`Idempotency-Replayed: true\`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request`,
       examples: ['"8e03978e-40d5-43e8-bc93-6894a57f9324"']
     })
   )

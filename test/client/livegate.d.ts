@@ -787,7 +787,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -1241,7 +1241,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -1558,7 +1558,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -1983,7 +1983,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2220,7 +2220,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -2457,7 +2457,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -3644,7 +3644,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -3866,7 +3866,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -4067,7 +4067,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -4289,7 +4289,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -4895,7 +4895,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path?: never;
@@ -5346,7 +5346,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
@@ -5647,7 +5647,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for at least a day; 409 while the first is under way or not settled; 422 with another request */
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
             };
             path: {
