@@ -54,11 +54,6 @@ export function digestKey(text: string): string {
   return hash('sha256', text)
 }
 
-/** True while the key may be used: not revoked and not expired. */
-export function isUsable(key: ApiKey, nowMs: number): boolean {
-  return key.revokedAtMs === null && (key.expiresAtMs === null || nowMs < key.expiresAtMs)
-}
-
 /** Each character is drawn without bias: `randomInt` rejects what would make some letters likelier. */
 function randomText(length: number): string {
   return Array.from({ length }, () => alphabet[randomInt(alphabet.length)]).join('')

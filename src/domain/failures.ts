@@ -115,6 +115,8 @@ export function isOneOf({ type }: Failure, ...kinds: FailureClass[]): boolean {
 // 4xx: the caller can do something about it.
 export const InvalidInput = failure(400, 'invalid_input', 'The request is not valid')
 export const Unauthorized = failure(401, 'unauthorized', 'A valid key is needed: Bearer <key> or Basic <tenant>:<key>')
+export const KeyExpired = failure(401, 'key_expired', 'The key has expired')
+export const KeyRevoked = failure(401, 'key_revoked', 'The key was revoked')
 export const ScopeMissing = failure(403, 'scope_missing', 'The key lacks a scope that this operation needs')
 export const TenantSuspended = failure(403, 'tenant_suspended', 'This tenant is suspended')
 export const NotFound = failure(404, 'not_found', 'No such resource')

@@ -1,10 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
-import { type ApiKey, digestKey, isUsable, parseKey } from '../domain/api-key.ts'
+import { type ApiKey, digestKey, parseKey } from '../domain/api-key.ts'
 import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '../domain/failures.ts'
+import { keyRefusal } from '../domain/key-refusal.ts'
 import type { Directory } from '../store/directory.ts'
 import type { AddressOf } from './client-address.ts'
 import type { Limits } from './rate-limit.ts'
@@ -67,7 +68,7 @@ export function remembered(fingerprint: (digest: string) => string): (digest: st
   }
 }
 
-/** @throws Unauthorized, or RateLimited when its address has guessed too often */
+/** @throws Unauthorized, KeyExpired, KeyRevoked, or RateLimited when its address has guessed too often */
 async function identify(request: FastifyRequest, reply: FastifyReply, deps: KnownCallers) {
   const { directory, limits, clock } = deps
   const shown = readKey(request.headers.authorization)
@@ -78,12 +79,13 @@ async function identify(request: FastifyRequest, reply: FastifyReply, deps: Know
   request.keyFingerprint = keyFingerprint
   request.tenantId = key?.tenantId ?? null
   const tenant = key === null ? null : directory.tenant(key.tenantId)
-  const usable = key !== null && tenant !== null && isUsable(key, clock.now())
-  if (usable && keyFingerprint !== null && (shown?.tenant == null || shown.tenant === tenant.id)) {
+  const isTenants = tenant !== null && (shown?.tenant == null || shown.tenant === tenant.id)
+  const refusal = keyRefusal(isTenants ? key : null, clock.now())
+  if (key !== null && tenant !== null && keyFingerprint !== null && refusal === null) {
     return { key, tenant, keyFingerprint }
   }
   await limits.address(request, reply)
-  throw new Unauthorized()
+  throw refusal ?? new Unauthorized()
 }
 
 function findKey(directory: Directory, digest: string): ApiKey | null {

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isUsable } from '../domain/api-key.ts'
 import type { Clock } from '../domain/clock.ts'
 import {
   type Failure,
@@ -11,6 +10,7 @@ import {
   TenantSuspended,
   Unauthorized
 } from '../domain/failures.ts'
+import { keyRefusal } from '../domain/key-refusal.ts'
 import type { Directory } from '../store/directory.ts'
 import { refusal } from './errors.ts'
 
@@ -48,7 +48,8 @@ export function freshlyAllowed(app: FastifyInstance, { directory, clock }: Fresh
   function callerRefused({ caller, routeOptions }: FastifyRequest): Failure | null {
     const key = directory.keyByDigest(caller.key.digest)
     const tenant = directory.tenant(caller.tenant.id)
-    if (key === null || tenant === null || !isUsable(key, clock.now())) return new Unauthorized()
+    const refusal = keyRefusal(key, clock.now())
+    if (refusal !== null || tenant === null) return refusal ?? new Unauthorized()
     // Suspending ends what a tenant can begin, not its way to end it.
     return tenant.suspended && routeOptions.config.rule?.limit !== 'never' ? new TenantSuspended() : null
   }

@@ -1,7 +1,7 @@
-import { isUsable } from '../domain/api-key.ts'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
-import { LivestreamNotFound, MeetingNotFound, TenantSuspended, Unauthorized } from '../domain/failures.ts'
+import { LivestreamNotFound, MeetingNotFound, TenantSuspended } from '../domain/failures.ts'
+import { keyRefusal } from '../domain/key-refusal.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Directory } from '../store/directory.ts'
@@ -9,14 +9,14 @@ import type { Directory } from '../store/directory.ts'
 /**
  * Asks again what was proved when the call came in, for a call that has waited: meanwhile its key may have been revoked, its
  * tenant suspended, its meeting given to somebody else.
- * @throws Unauthorized, TenantSuspended, MeetingNotFound
+ * @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, MeetingNotFound
  */
 export type StillAllowed = (caller: Caller, meeting: OwnedMeeting, kind: 'start' | 'stop') => Promise<void>
 
 export function stillAllowed({ directory, clock }: { directory: Directory; clock: Clock }): StillAllowed {
   return async (caller, meeting, kind) => {
-    const key = directory.keyByDigest(caller.key.digest)
-    if (key === null || !isUsable(key, clock.now())) throw new Unauthorized(unsent)
+    const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), unsent)
+    if (refusal !== null) throw refusal
     if (kind === 'start' && directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
     // A stop goes on without a store, and then without its word on who holds the meeting.
     const held = directory.meeting(caller.tenant.id, meeting.id)
@@ -25,13 +25,13 @@ export function stillAllowed({ directory, clock }: { directory: Directory; clock
   }
 }
 
-/** The same of a livestream that is known by its own id. @throws Unauthorized, TenantSuspended, LivestreamNotFound */
+/** The same of a livestream that is known by its own id. @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, LivestreamNotFound */
 export type StillSwitches = (caller: Caller, livestream: OwnedLivestream) => Promise<void>
 
 export function stillSwitches({ directory, clock }: { directory: Directory; clock: Clock }): StillSwitches {
   return async (caller, livestream) => {
-    const key = directory.keyByDigest(caller.key.digest)
-    if (key === null || !isUsable(key, clock.now())) throw new Unauthorized(unsent)
+    const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), unsent)
+    if (refusal !== null) throw refusal
     if (directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
     if ((await directory.livestream(caller.tenant.id, livestream.id)) === null) throw new LivestreamNotFound(unsent)
   }

@@ -51,6 +51,8 @@ export const LivestreamParams = Type.Object({ livestream_id: LivestreamId })
 const everywhere = [
   catalogue.InvalidInput,
   catalogue.Unauthorized,
+  catalogue.KeyExpired,
+  catalogue.KeyRevoked,
   catalogue.ScopeMissing,
   catalogue.TenantSuspended,
   catalogue.RateLimited,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { type ApiKey, digestKey, isUsable, keyIdPattern, makeKey, parseKey } from '../../src/domain/api-key.ts'
+import { type ApiKey, digestKey, keyIdPattern, makeKey, parseKey } from '../../src/domain/api-key.ts'
+import { keyRefusal } from '../../src/domain/key-refusal.ts'
 import fc, { runs } from '../support/properties.ts'
 
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -104,10 +105,12 @@ t.test('a key may be used until the moment it expires, and never after it was re
     expiresAtMs: null,
     revokedAtMs: null
   }
-  t.equal(isUsable(key, now), true)
-  t.equal(isUsable({ ...key, expiresAtMs: now + 1 }, now), true)
-  t.equal(isUsable({ ...key, expiresAtMs: now }, now), false)
-  t.equal(isUsable({ ...key, expiresAtMs: now - 1 }, now), false)
-  t.equal(isUsable({ ...key, revokedAtMs: now }, now), false)
-  t.equal(isUsable({ ...key, expiresAtMs: now + 1, revokedAtMs: now - 1 }, now), false)
+  const typeOf = (times: Partial<ApiKey>) => keyRefusal({ ...key, ...times }, now)?.type ?? null
+  t.equal(typeOf({}), null)
+  t.equal(typeOf({ expiresAtMs: now + 1 }), null)
+  t.equal(typeOf({ expiresAtMs: now }), 'key_expired')
+  t.equal(typeOf({ expiresAtMs: now - 1 }), 'key_expired')
+  t.equal(typeOf({ revokedAtMs: now }), 'key_revoked')
+  t.equal(typeOf({ expiresAtMs: now - 1, revokedAtMs: now - 1 }), 'key_revoked')
+  t.equal(keyRefusal(null, now)?.type, 'unauthorized')
 })

@@ -18,7 +18,7 @@ const changes: [
   type: string,
   change: (world: World, key: string, meeting: string) => unknown
 ][] = [
-  ['its key is revoked', 401, 'unauthorized', ({ store }, key) => apiKeysIn(store).revoke(key, Date.now())],
+  ['its key is revoked', 401, 'key_revoked', ({ store }, key) => apiKeysIn(store).revoke(key, Date.now())],
   [
     'its tenant is suspended',
     403,
@@ -173,7 +173,7 @@ t.test('an answer of before is not given again to who may not have it any more',
   await apiKeysIn(store).revoke(keyId, Date.now())
   await directory.pull()
   door.release()
-  isBare(t, await again, 401, 'unauthorized', 'the replay')
+  isBare(t, await again, 401, 'key_revoked', 'the replay')
 })
 
 t.test('a livestream and its runs, by their own ids', async t => {
@@ -202,5 +202,5 @@ t.test('a key that expires meanwhile', async t => {
   const { call } = await withKey('acme', presets.owner, { expiresAtMs: Date.now() + 300 })
   const path = `/v2/meetings/${meeting}`
   const expire = () => new Promise(resolve => setTimeout(resolve, 400))
-  isBare(t, await whileWaiting(world, 'GET', () => call('GET', path), expire), 401, 'unauthorized', path)
+  isBare(t, await whileWaiting(world, 'GET', () => call('GET', path), expire), 401, 'key_expired', path)
 })
