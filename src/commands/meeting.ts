@@ -40,7 +40,9 @@ export async function assignMeetings(
     const [only] = free
     const at = given ?? (only && (await meetings.upstreamOf(only))) ?? tenant.upstream
     checkDedication(io, tenantId, at)
-    const seen = options.force ? [] : await seenLive(store, free, meetingId === undefined ? null : { io, at })
+    const seen = options.force
+      ? []
+      : await seenLive(store, free, meetingId === undefined ? null : { io, at, mustExist: true })
     const live = new Set(seen)
     const wanted = ids.filter(id => !live.has(id))
     const recordAll = (assigned: string[]): Statement[] =>
@@ -77,7 +79,7 @@ export async function releaseMeeting(io: Io, id: string, options: AssignOptions)
     const owner = await meetings.ownerOf(given)
     if (owner === null) throw new CommandError(`nobody has the meeting ${given}`)
     const meetingId = owner.id
-    const live = options.force ? [] : await seenLive(store, [meetingId], { io, at: owner.upstream })
+    const live = options.force ? [] : await seenLive(store, [meetingId], { io, at: owner.upstream, mustExist: false })
     if (live.length > 0) throw new CommandError(`not released; ${liveNow}: ${meetingId}`)
     const resources = [meetingResource(meetingId)]
     const event = record({ action: 'releaseMeeting', method: 'DELETE', tenantId: owner.tenantId, resources })
@@ -106,26 +108,36 @@ const liveNow = 'live, or so when last seen (stop first, or give --force)'
 /**
  * Which of these meetings are live, as Livegate saw them last or, with `askFor`, by the vendor's word for the one there is. A
  * run that is only just starting counts either way, because a vendor may not show it yet.
+ * @throws CommandError when the vendor has no such meeting and it must exist
  */
-async function seenLive(store: Store, ids: string[], askFor: { io: Io; at: string } | null): Promise<string[]> {
+async function seenLive(store: Store, ids: string[], askFor: AskFor | null): Promise<string[]> {
   const starting = new Set(await operationsIn(store).meetingsWithOpenStart())
   const seen = await livestreamsIn(store).unfinishedMeetings()
   const [only] = ids
-  const told = askFor === null || only === undefined ? null : await askVendor(askFor.io, askFor.at, only)
+  const told = askFor === null || only === undefined ? null : await askVendor(askFor, only)
   return ids.filter(id => starting.has(id) || seen.get(id) === 'INVOKED' || (told ?? seen.has(id)))
 }
 
 const askWithinMs = 5_000
 
+/** Which account of the vendor is asked, and whether it must have the meeting. */
+interface AskFor {
+  io: Io
+  at: string
+  mustExist: boolean
+}
+
 /** Null when the vendor can't be asked, which is no reason not to go on, but is said. */
-async function askVendor(io: Io, name: string, meetingId: string): Promise<boolean | null> {
+async function askVendor({ io, at, mustExist }: AskFor, meetingId: string): Promise<boolean | null> {
   try {
-    return await withUpstream(io, name, askWithinMs, async upstream => {
+    return await withUpstream(io, at, askWithinMs, async upstream => {
       const vendor = upstream.on({ tenantId: 'operator', lane: 'read' })
       const signal = AbortSignal.timeout(askWithinMs)
       if ((await vendor.findActive(meetingId, signal)) !== null) return true
       if ((await vendor.findMeeting(meetingId, signal)) === null) {
-        io.err(`livegate: note: the provider has no meeting ${meetingId}`)
+        const missing = `the provider has no meeting ${meetingId}`
+        if (mustExist) throw new CommandError(`not assigned; ${missing} (--force assigns it all the same)`)
+        io.err(`livegate: note: ${missing}`)
       }
       return false
     })

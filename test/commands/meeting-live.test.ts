@@ -44,12 +44,16 @@ t.test('a run that a browser began is seen too, since the vendor is asked', asyn
   t.match((await cli.run('meeting', 'assign', 'acme', id)).stderr, live)
 })
 
-t.test('a meeting that the vendor does not have is assigned, and said', async t => {
+t.test('a meeting that the vendor does not have is assigned with --force alone, and can be released', async t => {
   const { cli } = await world(t)
   const id = randomUUID()
-  const { code, stderr } = await cli.run('meeting', 'assign', 'acme', id)
-  t.equal(code, 0)
-  t.equal(stderr, `livegate: note: the provider has no meeting ${id}\n`)
+  const outcome = await cli.run('meeting', 'assign', 'acme', id)
+  t.equal(outcome.code, 1)
+  t.equal(refused(outcome), `not assigned; the provider has no meeting ${id} (--force assigns it all the same)`)
+  t.notMatch((await cli.run('meeting', 'list', 'acme')).stdout, id)
+  t.equal((await cli.run('meeting', 'assign', 'acme', id, '--force')).code, 0)
+  const { code, stderr } = await cli.run('meeting', 'release', id)
+  t.strictSame([code, stderr], [0, `livegate: note: the provider has no meeting ${id}\n`])
 })
 
 t.test('a run that has ended by itself holds nothing back, whatever Livegate saw last', async t => {
