@@ -38,7 +38,7 @@ export function define(cli: Command, io: Io): void {
 
   const meeting = cli.command('meeting').description('which meeting belongs to which tenant')
   meeting.command('assign <tenant> [meeting_id]').description('give meetings to a tenant').option('--file <ids.txt>', 'one id a line').option('--upstream <name>', 'the vendor account that has them').option('--force', 'also when it is live, or the vendor has no such meeting').action(async (id, meetingId, options) => (await import('./commands/meeting.ts')).assignMeetings(io, id, meetingId, options))
-  meeting.command('release <meeting_id>').description('take a meeting from its tenant').option('--force', 'also when it is live, or the vendor has no such meeting').action(async (id, options) => (await import('./commands/meeting.ts')).releaseMeeting(io, id, options))
+  meeting.command('release <meeting_id>').description('take a meeting from its tenant').option('--force', 'also when it is live').action(async (id, options) => (await import('./commands/meeting.ts')).releaseMeeting(io, id, options))
   meeting.command('list [tenant]').description('assigned meetings').action(async (id, options) => (await import('./commands/meeting.ts')).listMeetings(io, id, options))
 
   const upstream = cli.command('upstream').description('vendor accounts')
