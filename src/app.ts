@@ -157,7 +157,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   const fingerprint = remembered(digest => deps.fingerprint('key', digest))
   const known = { directory, limits: limit, busy, addressOf, fingerprint, clock }
   notFound(app, limit.address)
-  await openapi(app, { docs: deps.docs, requireKey: keyGuard(known) })
+  await openapi(app, { docs: deps.docs, requireKey: keyGuard(known), countAddress: limit.address })
   health(app.withTypeProvider<TypeBox>(), deps.health)
 
   /** Everything behind a key. */

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { TSchema } from 'typebox'
 import manifest from '../../package.json' with { type: 'json' }
+import { Prepared } from './prepared.ts'
 import type { RouteRule } from './request.ts'
 
 /** Who may see the documentation: nobody, everybody, or who shows a key (the browser asks for tenant and key). */
@@ -12,6 +13,8 @@ export interface OpenApiOptions {
   docs: DocsAccess
   /** Throws unless the request carries a valid key. */
   requireKey(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts a call without a key. @throws RateLimited */
+  countAddress(request: FastifyRequest, reply: FastifyReply): Promise<void>
 }
 
 const description = `Livegate starts, shows and stops livestreams with the organisation's own credentials at the livestream provider (Dyte v2 or Cloudflare RealtimeKit), which never leave the server. Each tenant has its own keys, meetings and limits.
@@ -30,7 +33,8 @@ const tags = [
 ]
 
 /** Collects the routes that are registered after it into one document, served with Swagger UI unless switched off. */
-export async function openapi(app: FastifyInstance, { docs, requireKey }: OpenApiOptions): Promise<void> {
+export async function openapi(app: FastifyInstance, options: OpenApiOptions): Promise<void> {
+  const { docs, requireKey, countAddress } = options
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -52,21 +56,29 @@ export async function openapi(app: FastifyInstance, { docs, requireKey }: OpenAp
   })
   if (docs === 'off') return
 
-  const guard = docs === 'key' ? { onRequest: requireKey } : {}
-  app.get('/openapi.json', { schema: { hide: true }, ...guard }, async () => app.swagger())
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiConfig: { deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true },
-    uiHooks: {
-      onRequest: (request, reply, done) => {
-        if (docs === 'public') done()
-        else requireKey(request, reply).then(() => done(), done)
-      }
-    },
-    theme: { title: 'Livegate' },
-    logo: { type: 'image/svg+xml', content: Buffer.from(logo), target: '_self' },
-    staticCSP: false,
-    transformStaticCSP: () => policyFor(app.swaggerCSP)
+  let document: Prepared | undefined
+  const sendDocument = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    document ??= new Prepared(JSON.stringify(app.swagger()), 'application/json; charset=utf-8')
+    return document.send(request, reply)
+  }
+  await app.register(async scope => {
+    scope.addHook('onRequest', docs === 'key' ? requireKey : countAddress)
+    scope.get('/openapi.json', { schema: { hide: true } }, sendDocument)
+    await scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: { deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true },
+      uiHooks: {
+        // Its own route would serialise the document each time.
+        preHandler: (request, reply, done) => {
+          if (request.routeOptions.url === '/docs/json') sendDocument(request, reply)
+          else done()
+        }
+      },
+      theme: { title: 'Livegate' },
+      logo: { type: 'image/svg+xml', content: Buffer.from(logo), target: '_self' },
+      staticCSP: false,
+      transformStaticCSP: () => policyFor(scope.swaggerCSP)
+    })
   })
 }
 

@@ -21,7 +21,11 @@ const basic = Buffer.from(`${org}:${vendorKey}`).toString('base64')
 
 const world = await gateway(t, {
   simulator: { org, key: vendorKey },
-  config: { logLevel: 'trace', deadlineMs: await shortDeadlineMs(t) },
+  config: {
+    logLevel: 'trace',
+    deadlineMs: await shortDeadlineMs(t),
+    addressLimit: { calls: 100_000, seconds: 60, burst: 100_000 }
+  },
   unmoved: true,
   slowDisk: true
 })

@@ -10,6 +10,48 @@ t.test('the documentation is open when it is public', async t => {
   t.match((await as(null)('GET', '/docs')).body, '<title>Livegate</title>')
 })
 
+t.test('the document is made once: it comes zipped to who takes that, and not at all to who has it', async t => {
+  const { as } = await gateway(t)
+  const ask = (path: string, headers: Record<string, string> = {}) => as(null)('GET', path, undefined, headers)
+  const plain = await ask('/openapi.json', { 'accept-encoding': 'identity' })
+  t.match(plain.headers, { 'content-type': /^application\/json/, vary: /Accept-Encoding/, etag: /^"[\w-]{22}"$/ })
+  t.equal(plain.headers['content-encoding'], undefined)
+  t.equal((await ask('/docs/json', { 'accept-encoding': 'identity' })).body, plain.body)
+  for (const accepted of ['gzip', 'br, gzip;q=0.5', 'deflate,GZIP']) {
+    const { headers } = await ask('/openapi.json', { 'accept-encoding': accepted })
+    t.match(headers, { 'content-encoding': 'gzip', etag: /^"[\w-]{22}-gzip"$/ }, accepted)
+    t.ok(Number(headers['content-length']) < plain.body.length / 5)
+  }
+  for (const accepted of ['gzip;q=0', 'gzip;q=0.0, br', 'xgzip', 'br'])
+    t.equal(
+      (await ask('/openapi.json', { 'accept-encoding': accepted })).headers['content-encoding'],
+      undefined,
+      accepted
+    )
+
+  const etag = String(plain.headers.etag)
+  for (const known of [etag, `"x", W/${etag}`, '*']) {
+    const { statusCode, body } = await ask('/openapi.json', { 'accept-encoding': 'identity', 'if-none-match': known })
+    t.strictSame([statusCode, body], [304, ''], known)
+  }
+  t.equal((await ask('/openapi.json', { 'accept-encoding': 'identity', 'if-none-match': '"x"' })).statusCode, 200)
+})
+
+t.test('without a key the documentation, its files included, counts against the address', async t => {
+  for (const page of [...pages, '/docs/static/swagger-ui.css', '/docs/static/logo.svg']) {
+    const { as } = await gateway(t, { config: { addressLimit: { calls: 3, seconds: 60, burst: 3 } } })
+    const replies = []
+    for (let i = 0; i < 4; i++) replies.push(await as(null)('GET', page))
+    t.notOk(
+      replies.slice(0, 3).some(({ statusCode }) => statusCode === 429),
+      page
+    )
+    t.equal(replies[3]?.statusCode, 429, page)
+    t.equal((await as(null)('GET', '/v2/meetings')).statusCode, 429, 'as for everything else without one')
+    for (const probe of ['/livez', '/readyz']) t.equal((await as(null)('GET', probe)).statusCode, 200, probe)
+  }
+})
+
 t.test('switched off it looks like any path that nobody knows, and the API goes on', async t => {
   const { as, asAcme } = await gateway(t, { config: { docs: 'off' } })
   t.strictSame(
