@@ -17,6 +17,16 @@ export interface EvidenceDeps {
 /** A livestream with its runs. `areNewest`: the newest are among them. */
 type Run = Pick<LivestreamWithSessions, 'livestream' | 'sessions'> & { areNewest: boolean }
 
+/** When a start was sent, by the vendor's clock; and when the done ones of its meeting before it were, the last one first. */
+export interface SentStart {
+  /** Never too late, and up to a second too early. Null when it is not known: then only a run that goes on is its own. */
+  atMs: number | null
+  before: readonly number[]
+}
+
+/** A `Date` has whole seconds. */
+const secondMs = 1_000
+
 /** What of a livestream's runs is asked for at once. */
 const runsPerPage = 50
 
@@ -24,19 +34,18 @@ const runsPerPage = 50
  * Finds what the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
  * be used again, so that only the times of a livestream's runs tell an older one. `unclear`: it may be the run before, which was
  * stopped, or the new one; or the vendor has more runs than it shows.
- * @param sentAtMs by the vendor's clock; null when that is not known: then only a run that goes on is its own
  * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream of another meeting
  */
 export type FindStarted = (
   meeting: OwnedMeeting,
-  sentAtMs: number | null,
+  sent: SentStart,
   signal: AbortSignal
 ) => Promise<LivestreamWithKey | 'unclear' | null>
 
 export function findStarted(deps: EvidenceDeps): FindStarted {
   const { upstreams, livestreams, whatRuns, knownMeetings, endingRuns } = deps
 
-  return async (meeting, sentAtMs, signal) => {
+  return async (meeting, sent, signal) => {
     // Nothing was live when the start was sent: what is now has begun since.
     const { livestream: active, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
     if (active !== null && !isEnding) return active
@@ -58,7 +67,7 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
     // A run that goes on may be the one that was stopped before; its own times tell it from the new one, where there are any.
     const isOld = ({ sessions, areNewest }: Run): boolean => endingRuns.showEnding(meeting, sessions, areNewest)
     const isOn = ({ livestream }: Run): boolean => isRunning(livestream.status)
-    const began = runs.find(run => beganSince(run, sentAtMs) || (isOn(run) && !isOld(run)))
+    const began = beganSince(runs, sent) ?? runs.find(run => isOn(run) && !isOld(run))
     const isUntold = runs.some(run => !run.areNewest || (isOn(run) && run.sessions.length === 0))
     if (began === undefined) return isUntold || (isUnclear && runs.length === 0) ? 'unclear' : null
     return { ...began.livestream, meeting_id: meeting.id }
@@ -66,15 +75,30 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
 }
 
 /**
- * No allowance for clocks that differ: to take the run before for this one would call a meeting live that is not; to miss one
- * that has begun and ended meanwhile leaves nothing live that nobody knows of.
+ * The livestream whose run has begun since a start was sent. To take the run before for this one would call a meeting live that is not;
+ * to miss one that has begun and ended meanwhile leaves nothing live that nobody knows of. Within the second that is not known the runs
+ * are counted: each done start of that time has begun one of them.
  */
-function beganSince({ livestream, sessions }: Run, timeMs: number | null): boolean {
-  if (timeMs === null) return false
-  const isLater = (time: string | null | undefined): boolean => time != null && Date.parse(time) >= timeMs
-  // Contract L1 shows no runs: there a livestream that is new itself is all there is to see.
-  if (sessions.length === 0) return isLater(livestream.created_at)
-  return sessions.some(session => isLater(beginOf(session)))
+function beganSince(runs: Run[], { atMs, before }: SentStart): Run | undefined {
+  if (atMs === null) return undefined
+  const begins = runs.flatMap(run => beginsOf(run).map(beganMs => ({ run, beganMs })))
+  const [last] = begins.toSorted((a, b) => b.beganMs - a.beganMs)
+  if (last === undefined || last.beganMs < atMs) return undefined
+  if (last.beganMs >= atMs + secondMs) return last.run
+  let sinceMs = atMs
+  let ours = 0
+  for (const earlierMs of before) {
+    if (Math.abs(sinceMs - earlierMs) >= secondMs) break
+    sinceMs = Math.min(sinceMs, earlierMs)
+    ours += 1
+  }
+  return begins.filter(({ beganMs }) => beganMs >= sinceMs).length > ours ? last.run : undefined
+}
+
+/** Contract L1 shows no runs: there a livestream that is new itself is all there is to see. */
+function beginsOf({ livestream, sessions }: Run): number[] {
+  const times = sessions.length === 0 ? [livestream.created_at] : sessions.map(beginOf)
+  return times.map(time => Date.parse(time ?? '')).filter(Number.isFinite)
 }
 
 /**

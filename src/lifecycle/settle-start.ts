@@ -2,13 +2,14 @@ import type { Clock } from '../domain/clock.ts'
 import { UpstreamFailed } from '../domain/failures.ts'
 import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { Operation, StoredAnswer } from '../domain/operation.ts'
-import type { OperationEnd } from '../store/operations.ts'
+import type { OperationEnd, Operations } from '../store/operations.ts'
 import type { Deadline } from './deadline.ts'
 import type { FindStarted } from './evidence.ts'
 import { meetingOf, type OperationEnds } from './settle.ts'
 
 export interface SettleStartDeps {
   ends: OperationEnds
+  operations: Pick<Operations, 'startsBefore'>
   findStarted: FindStarted
   clock: Pick<Clock, 'monotonic'>
   deadline: Deadline
@@ -36,7 +37,8 @@ const looksApartMs = 5_000
 const rememberedLooks = 10_000
 
 /** A start whose answer was lost is never sent again: its run is looked for, until it is found or two late looks show nothing. */
-export function startSettler({ ends, findStarted, clock, deadline, deadlineMs }: SettleStartDeps): SettleStart {
+export function startSettler(deps: SettleStartDeps): SettleStart {
+  const { ends, operations, findStarted, clock, deadline, deadlineMs } = deps
   const looks = new Map<string, Looks>()
 
   function looksOf({ id }: Operation): Looks {
@@ -52,7 +54,8 @@ export function startSettler({ ends, findStarted, clock, deadline, deadlineMs }:
     const look = looksOf(start)
     const lookedAtMs = clock.monotonic()
     const isLate = lookedAtMs - look.sentAtMs >= deadlineMs
-    const found = await findStarted(meetingOf(start), start.vendorAtMs, deadline())
+    const sent = { atMs: start.vendorAtMs, before: await operations.startsBefore(start) }
+    const found = await findStarted(meetingOf(start), sent, deadline())
     if (found === 'unclear') {
       look.nothingAtMs = null
       return false

@@ -187,6 +187,20 @@ export function operationsIn({ engine, sql }: Store) {
       return later.some(({ state }) => state === 'done') ? 'done' : 'open'
     },
 
+    /** When the last done starts of this meeting before this one were sent, by the vendor's clock; the last one first, ten at most. */
+    async startsBefore({ id, meetingId }: Operation): Promise<number[]> {
+      const before = sql
+        .selectFrom('operations')
+        .select('vendor_at')
+        .where('meeting_id', '=', meetingId)
+        .where('kind', '=', raw.lit('start'))
+        .where('ordinal', '<', ordinalOf(id))
+        .where('state', '=', raw.lit('done'))
+        .where('vendor_at', 'is not', null)
+      const rows = await engine.read(before.orderBy('ordinal', 'desc').limit(10).compile())
+      return rows.map(({ vendor_at }) => Number(vendor_at))
+    },
+
     /** Starts that are done and stops that the vendor confirmed, settled since then; in their order. What was answered without being sent is none of them. */
     async settledSince(sinceMs: number): Promise<Operation[]> {
       const settled = sql

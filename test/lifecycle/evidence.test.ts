@@ -29,10 +29,12 @@ interface Shown {
   foreign?: string
   /** By the vendor's clock; null when it tells none. */
   sentAt?: number | null
+  /** Done starts of the meeting, the last one first. */
+  startsBefore?: number[]
 }
 
 async function look({ active, runs = [], byId = [], last, trouble, isEnding = false, ...more }: Shown) {
-  const { foreign, sentAt = sentAtMs, lastPage = null } = more
+  const { foreign, sentAt = sentAtMs, lastPage = null, startsBefore = [] } = more
   const asked: string[] = []
   const ask = (what: NonNullable<Shown['trouble']>, text: string = what): void => {
     asked.push(text)
@@ -70,7 +72,7 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
       return { livestream: active ?? null, isEnding: false, isUnclear: false, isWeak: false }
     }
   } satisfies EvidenceDeps
-  const found = findStarted(deps)(meeting, sentAt, AbortSignal.timeout(60_000))
+  const found = findStarted(deps)(meeting, { atMs: sentAt, before: startsBefore }, AbortSignal.timeout(60_000))
   return { found: await found.catch(error => error), asked }
 }
 
@@ -113,6 +115,28 @@ t.test('a run that has begun since the start was sent is evidence, also when it 
   for (const [what, one] of begun) {
     const { found } = await look({ runs: [run('older', [{ invoked_time: before }]), one] })
     t.match(found, { id: 'a1', status: one.livestream.status, meeting_id: 'm1' }, what)
+  }
+})
+
+t.test('within the second that the clock leaves open, a run of the start before is not taken for it', async t => {
+  const at = (ms: number) => ({ invoked_time: new Date(sentAtMs + ms).toISOString(), stopped_time: after })
+  const cases: [what: string, begins: number[], startsBefore: number[], isFound: boolean][] = [
+    ['its run alone', [500], [-100], false],
+    ['both', [500, 600], [-100], true],
+    ['its run, and one from before it', [-2_000, 500], [-100], false],
+    ['those of two, each a moment after the other', [-700, 100], [-100, -900], false],
+    ['and that of this one', [-700, 100, 600], [-100, -900], true],
+    ['a start a second before can have begun no run of this one', [500], [-1_000], true],
+    ['a second later the clock tells', [1_000], [-100], true],
+    ['its clock was set back since', [500], [700], false]
+  ]
+  for (const [what, begins, times, isFound] of cases) {
+    const startsBefore = times.map(ms => sentAtMs + ms)
+    const one = await look({ runs: [run('a1', begins.map(at))], startsBefore })
+    t.equal(one.found?.id ?? null, isFound ? 'a1' : null, what)
+    const each = begins.map((ms, i) => run(`a${i}`, [at(ms)]))
+    const several = await look({ runs: each, startsBefore })
+    t.equal(several.found?.id ?? null, isFound ? `a${begins.length - 1}` : null, `${what}, each with an id of its own`)
   }
 })
 

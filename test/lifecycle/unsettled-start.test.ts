@@ -42,6 +42,29 @@ t.test('a start whose answer was lost after the work is found at once: its calle
   t.strictSame(await states(store), ['done'])
 })
 
+t.test('a start that came to nothing is not taken for the run before it, which began in the same second', async t => {
+  const clock = manualClock()
+  // Nothing tells the vendor's clock to the millisecond, and within that second it is late.
+  clock.advance(1_900 - (clock.now() % 1_000))
+  const vendor = { now: clock.now, clockOffsetMs: -3_600_000, livestreamId: 'reused', liveAfterMs: 0 } as const
+  const { asAcme, meeting, simulator, store } = await gateway(t, {
+    clock,
+    simulator: vendor,
+    config: { deadlineMs: 2_000 }
+  })
+  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal((await start()).statusCode, 201)
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).statusCode, 200)
+  simulator.failNext({ ...lost, match: { method: 'POST', path: '/meetings/*/livestreams' } })
+  t.match((await start()).json().error, { type: 'upstream_unreachable', outcome: 'unknown' })
+  clock.advance(2_000)
+  t.match((await start()).json().error, { type: 'start_unsettled' }, 'the first look that counts')
+  clock.advance(5_000)
+  t.equal((await start()).statusCode, 201)
+  t.match(await states(store), ['done', 'done', 'failed', 'done'])
+  t.equal(simulator.livestreams()[0]?.starts, 2)
+})
+
 t.test(
   'a start that a crashed gateway left open is unknown: it is on record and nothing second is started',
   async t => {

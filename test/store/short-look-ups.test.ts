@@ -55,6 +55,10 @@ t.test('what a start or a stop looks up does not grow with the history of its me
     'SEARCH operations USING INDEX operations_starts (meeting_id=? AND ordinal>?)',
     ...itsPlace
   ])
+  t.strictSame(await planOf(() => operations.startsBefore(operationOf('acme', { kind: 'start' }))), [
+    'SEARCH operations USING INDEX operations_starts (meeting_id=? AND ordinal<?)',
+    ...itsPlace
+  ])
   t.strictSame(await planOf(() => operations.hadOpenStart(stop)), [
     'SEARCH stop USING INDEX sqlite_autoindex_operations_1 (id=?)',
     'SEARCH start USING INDEX sqlite_autoindex_operations_1 (id=?)'
