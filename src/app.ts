@@ -9,6 +9,7 @@ import { audit } from './http/audit.ts'
 import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
 import { jsonBodies } from './http/body.ts'
 import { addressReader } from './http/client-address.ts'
+import { crossOrigin } from './http/cross-origin.ts'
 import { dropBodies } from './http/dropped-body.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
 import { freshlyAllowed } from './http/freshly-allowed.ts'
@@ -127,11 +128,13 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     rewriteUrl: request => withoutLastSlash(fromSecondMount(request)),
     schemaController: { compilersFactory: { buildSerializer: compiledOnce } },
     // What is not even an address is nobody's call: it counts like those without a key.
-    frameworkErrors: (error, request, reply) =>
-      limit.address(request, reply).then(
+    frameworkErrors: (error, request, reply) => {
+      allowOrigin(request, reply)
+      return limit.address(request, reply).then(
         () => sendFailure(error, request, reply),
         refused => sendFailure(refused, request, reply)
-      ),
+      )
+    },
     clientErrorHandler: refuseBytes
   })
   decorateRequests(app)
@@ -151,8 +154,9 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   validator(app)
   errorHandler(app)
   app.addSchema(FailureAnswer)
-  await security(app, deps)
+  security(app)
   const limit = await limits(app, { ...deps.limits, addressOf, clock })
+  const allowOrigin = await crossOrigin(app, { corsOrigins: deps.corsOrigins, countPreflight: limit.preflight })
   const busy = tenantsInFlight(app, deps.maxInFlight)
   const fingerprint = remembered(digest => deps.fingerprint('key', digest))
   const known = { directory, limits: limit, busy, addressOf, fingerprint, clock }

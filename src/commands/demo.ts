@@ -25,6 +25,8 @@ export interface DemoOptions extends JsonOption {
   vendor?: string
   org?: string
   key?: string
+  /** Pages that may call. */
+  corsOrigin?: string[]
 }
 
 interface Vendor {
@@ -87,6 +89,7 @@ async function start(
     DYTE_BASE_URL: vendor.url,
     DYTE_ORG_ID: vendor.org,
     DYTE_API_KEY: vendor.key,
+    LIVEGATE_CORS_ORIGINS: (options.corsOrigin ?? []).join(','),
     LIVEGATE_SHUTDOWN_MS: '5000'
   })
   const tenants = await seed(config)

@@ -28,6 +28,8 @@ export interface Left extends RateLimit {
 /** Each counts the call, sets the `RateLimit` fields, and throws RateLimited when it is one too many. */
 export interface Limits {
   address(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** The same for what a browser asks before a page's call: ten times as much, since the calls themselves are counted too. */
+  preflight(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** Counts against the tenant's limit of the route's class; a stop is only told what is left. After `request.caller` is set. */
   tenant(request: FastifyRequest, reply: FastifyReply): Promise<unknown>
   /** Counts a write that has happened, whatever is left: never refuses. */
@@ -54,10 +56,17 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
     () => addressLimit,
     request => neighbourhood(addressOf(request))
   )
+  const preflightLimit = { ...addressLimit, calls: addressLimit.calls * 10, burst: addressLimit.burst * 10 }
+  const preflights = limiter(
+    app,
+    () => preflightLimit,
+    request => neighbourhood(addressOf(request))
+  )
   const classes = { read: byTenant('read'), write: byTenant('write') }
 
   return {
     address: (request, reply) => count('address', byAddress, addressLimit, request, reply),
+    preflight: (request, reply) => count('preflight', preflights, preflightLimit, request, reply),
     tenant: (request, reply) => {
       const rule = request.routeOptions.config.rule?.limit ?? unknownPath(request)
       const name = rule === 'never' ? 'write' : rule

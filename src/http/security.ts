@@ -1,19 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import helmet, { type HelmetOptions } from 'helmet'
 
-/** Header fields that a page of another origin may read. */
-const exposedHeaders = ['X-Request-Id', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'Idempotency-Replayed']
-
 /**
  * Header fields that browsers obey. Nothing here may be framed, sniffed or run; Swagger UI brings its own, equally strict
- * policy. Pages of other origins may call only when they are listed, letter by letter; no cookies are ever used.
+ * policy.
  */
-export async function security(
-  app: FastifyInstance,
-  { corsOrigins }: { corsOrigins: readonly string[] }
-): Promise<void> {
+export function security(app: FastifyInstance): void {
   const fields = helmetFields({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -36,14 +29,6 @@ export async function security(
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(fields)
     done()
-  })
-  if (corsOrigins.length === 0) return
-  await app.register(cors, {
-    origin: [...corsOrigins],
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'X-Request-Id'],
-    exposedHeaders,
-    maxAge: 600
   })
 }
 

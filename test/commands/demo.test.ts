@@ -64,36 +64,43 @@ t.test('demo prints keys, the address of Swagger UI and four curl lines that wor
   t.strictSame(readdirSync(folder), [], 'nothing is kept')
 })
 
-t.test('with --json it is one document; it can use a simulated vendor that runs already', async t => {
-  const folder = t.testdir()
-  const { url, org, key, ...simulator } = await createSimulator()
-  t.teardown(() => simulator.close())
-  const vendor = ['--vendor', url, '--org', org, '--key', key]
-  const child = startProcess(t, ['demo', '--port', '0', '--json', ...vendor], { TMPDIR: folder })
-  const [line] = await child.line(/^.*\n/)
-  const printed = JSON.parse(line)
-  t.match(printed, { url: /^http:\/\/127\.0\.0\.1:\d+$/, docs: `${printed.url}/docs`, vendor: url })
-  const [acme, globex] = printed.tenants
-  t.match([acme, globex], [{ tenant: 'acme' }, { tenant: 'globex' }])
-  const asAcme = client(printed.url, `Bearer ${acme.key}`)
-  t.equal((await asAcme('POST', `/v2/meetings/${acme.meeting}/livestreams`)).statusCode, 201)
-  t.equal((await asAcme('GET', `/v2/meetings/${globex.meeting}/active-livestream`)).statusCode, 404)
-  t.equal(simulator.livestreams().length, 1)
+t.test(
+  'with --json it is one document; it can use a simulated vendor that runs already, and be called by a page',
+  async t => {
+    const folder = t.testdir()
+    const origin = 'http://localhost:5173'
+    const { url, org, key, ...simulator } = await createSimulator()
+    t.teardown(() => simulator.close())
+    const vendor = ['--vendor', url, '--org', org, '--key', key]
+    const args = ['demo', '--port', '0', '--json', '--cors-origin', origin, ...vendor]
+    const child = startProcess(t, args, { TMPDIR: folder })
+    const [line] = await child.line(/^.*\n/)
+    const printed = JSON.parse(line)
+    t.match(printed, { url: /^http:\/\/127\.0\.0\.1:\d+$/, docs: `${printed.url}/docs`, vendor: url })
+    const [acme, globex] = printed.tenants
+    t.match([acme, globex], [{ tenant: 'acme' }, { tenant: 'globex' }])
+    const asAcme = client(printed.url, `Bearer ${acme.key}`)
+    t.equal((await asAcme('POST', `/v2/meetings/${acme.meeting}/livestreams`)).statusCode, 201)
+    t.equal((await asAcme('GET', `/v2/meetings/${globex.meeting}/active-livestream`)).statusCode, 404)
+    const fromPage = await asAcme('GET', '/v2/livestreams', undefined, { origin })
+    t.equal(fromPage.headers['access-control-allow-origin'], origin)
+    t.equal(simulator.livestreams().length, 1)
 
-  simulator.failNext({ status: 500 })
-  t.equal((await asAcme('GET', `/v2/meetings/${acme.meeting}`)).statusCode, 502)
+    simulator.failNext({ status: 500 })
+    t.equal((await asAcme('GET', `/v2/meetings/${acme.meeting}`)).statusCode, 502)
 
-  const port = new URL(printed.url).port
-  const second = await runProcess(t, ['demo', '--port', port, ...vendor], { TMPDIR: folder })
-  t.equal(second.code, 1)
-  t.equal(refused(second), `port ${port} is taken; --host and --port say where`)
-  t.equal(readdirSync(folder).length, 1, 'a demo that could not start leaves nothing')
+    const port = new URL(printed.url).port
+    const second = await runProcess(t, ['demo', '--port', port, ...vendor], { TMPDIR: folder })
+    t.equal(second.code, 1)
+    t.equal(refused(second), `port ${port} is taken; --host and --port say where`)
+    t.equal(readdirSync(folder).length, 1, 'a demo that could not start leaves nothing')
 
-  child.signal('SIGTERM')
-  t.match(await child.ended, { code: 0, stdout: line, stderr: /"msg":/ }, 'the log goes to standard error')
-  t.equal(child.stdout(), line)
-  t.strictSame(readdirSync(folder), [])
-})
+    child.signal('SIGTERM')
+    t.match(await child.ended, { code: 0, stdout: line, stderr: /"msg":/ }, 'the log goes to standard error')
+    t.equal(child.stdout(), line)
+    t.strictSame(readdirSync(folder), [])
+  }
+)
 
 t.test('a signal while the demo is still starting leaves nothing behind either', async t => {
   const folder = t.testdir()

@@ -67,7 +67,7 @@ t.test('pages of a listed origin may call, ask and read what helps them', async 
 
     const reply = await asAcme('GET', '/v2/livestreams', undefined, { origin })
     t.equal(reply.headers[allowed], origin)
-    for (const name of ['X-Request-Id', 'RateLimit', 'Retry-After']) {
+    for (const name of ['X-Request-Id', 'RateLimit', 'Retry-After', 'Cache-Status', 'Age']) {
       t.match(reply.headers['access-control-expose-headers'], name)
     }
     t.equal(reply.headers['access-control-allow-credentials'], undefined, 'no cookies, ever')
@@ -86,6 +86,74 @@ t.test('no other origin is allowed, however near it comes, and none is reflected
   }
   t.equal((await asAcme('GET', '/v2/livestreams')).headers[allowed], undefined, 'nor is it said without being asked')
   t.match((await asAcme('GET', '/v2/livestreams')).headers.vary, /Origin/)
+})
+
+t.test('a preflight allows the fields that it asks for, but none that would say where a call comes from', async t => {
+  const origin = listed[0] ?? ''
+  const allowedFor = async (asked: string): Promise<string> => {
+    const headers = { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': asked }
+    const reply = await as(null)('OPTIONS', `/v2/meetings/${meeting}/livestreams`, undefined, headers)
+    t.match(reply.headers, { 'access-control-max-age': '7200', vary: /Origin/ })
+    t.match(reply.headers.vary, /Access-Control-Request-Headers/)
+    return String(reply.headers['access-control-allow-headers'])
+  }
+  const usual = 'Authorization, Content-Type, Idempotency-Key, X-Request-Id'
+  t.equal(await allowedFor('authorization'), usual)
+  t.equal(
+    await allowedFor('x-stainless-lang,api-version, traceparent'),
+    `${usual}, x-stainless-lang, api-version, traceparent`
+  )
+  for (const name of [
+    'cookie',
+    'Forwarded',
+    'x-forwarded-for',
+    'X-Forwarded-Host',
+    'x-real-ip',
+    'a b',
+    'a(b',
+    '<x>',
+    ''
+  ])
+    t.equal(await allowedFor(name), usual, name)
+  t.equal(await allowedFor(Array.from({ length: 65 }, (_, i) => `x-${i}`).join(',')), usual, 'too many')
+  t.equal(await allowedFor('x'.repeat(2_049)), usual, 'too long')
+})
+
+t.test('an answer to what is no path has the fields too', async t => {
+  for (const origin of listed) {
+    const reply = await as(null)('GET', '/v2/meetings/%zz', undefined, { origin })
+    t.strictSame([reply.statusCode, reply.headers[allowed]], [400, origin])
+    t.match(reply.headers['access-control-expose-headers'], 'X-Request-Id')
+  }
+  const refused = await as(null)('GET', '/v2/meetings/%zz', undefined, { origin: 'https://evil.example' })
+  t.equal(refused.headers[allowed], undefined)
+})
+
+t.test('preflights have a limit of their own, ten times as large, and that of a stop is never refused', async t => {
+  const config = { corsOrigins: listed, addressLimit: { calls: 2, seconds: 60, burst: 2 } }
+  const world = await gateway(t, { config })
+  const ask = (path: string) =>
+    world.as(null)('OPTIONS', path, undefined, { origin: listed[0] ?? '', 'access-control-request-method': 'POST' })
+  const path = `/v2/meetings/${world.meeting}`
+  const statuses: number[] = []
+  for (let i = 0; i < 22; i++) statuses.push((await ask(`${path}/livestreams`)).statusCode)
+  t.strictSame(statuses, [...Array(20).fill(204), 429, 429])
+  for (const stop of [`${path}/active-livestream/stop`, `${path}/active-livestream/stop/`])
+    t.equal((await ask(stop)).statusCode, 204)
+  t.equal((await world.as(null)('GET', '/v2/meetings')).statusCode, 401, 'and what they use up is no call of a page')
+})
+
+t.test('a page of an origin that is not listed is told of once', async t => {
+  const world = await gateway(t, { config: { corsOrigins: listed } })
+  const from = (origin: string) => world.asAcme('GET', '/v2/livestreams', undefined, { origin })
+  const told = () =>
+    world.logs().match(/"origin":"[^"]*","msg":"a page called whose origin is not in LIVEGATE_CORS_ORIGINS"/g)
+  for (const origin of [...listed, world.url]) await from(origin)
+  t.equal(told(), null)
+  for (let i = 0; i < 3; i++) await from('https://evil.example')
+  t.equal(told()?.length, 1)
+  for (let i = 0; i < 200; i++) await from(`https://evil-${i}.example`)
+  t.equal(told()?.length, 100, 'and so many of them at most')
 })
 
 t.test('a page cannot write without asking first: what browsers send unasked is refused', async t => {
