@@ -19,8 +19,11 @@ export interface ConfirmedStop {
   isRepeated: boolean
 }
 
-/** `maybe`: the vendor shows nothing that would tell. `unasked`: it could not be asked. */
-export type Verdict = 'ending' | 'newer' | 'maybe' | 'unasked'
+/**
+ * `likely`: a run that is over, or one of a part, says so; that hides what goes on, and is no reason to stop it again. `maybe`: the vendor
+ * shows nothing that would tell. `unasked`: it could not be asked.
+ */
+export type Verdict = 'ending' | 'likely' | 'newer' | 'maybe' | 'unasked'
 
 /** So long ago a stop may be that is still looked after when the gateway comes back. */
 export const followedForMs = 3_600_000

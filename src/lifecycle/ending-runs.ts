@@ -3,9 +3,9 @@ import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Livestream, LivestreamSession } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import type { LivestreamWithSessions, Provider } from '../upstream/provider.ts'
+import type { Provider } from '../upstream/provider.ts'
 import type { ConfirmedStop, Recalled, Verdict } from './confirmed-stop.ts'
-import { beginOf } from './evidence.ts'
+import { beginOf, withNewest } from './evidence.ts'
 import type { StopAgain } from './stop-again.ts'
 
 export interface EndingRunsDeps {
@@ -134,7 +134,8 @@ export class EndingRuns {
       this.#follow(stop, this.#deps.settleMs - this.#ageMs(stop))
       return verdict === 'maybe' ? 'maybe' : true
     }
-    if (verdict === 'maybe') this.#tell(stop, 'nothing tells whether it is the same run: nothing is sent')
+    if (verdict === 'maybe' || verdict === 'likely')
+      this.#tell(stop, 'nothing tells whether it is the same run: nothing is sent')
     else if (verdict === 'unasked') {
       this.#tell(stop, 'the vendor does not answer which run it is')
       this.#follow(stop, longestPauseMs)
@@ -191,7 +192,11 @@ export class EndingRuns {
       const signal = AbortSignal.timeout(lookWithinMs)
       const verdict = provider
         .findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
-        .then(found => this.#verdictOf(stop, found?.sessions ?? [], isWhole(found)))
+        .then(async found => {
+          if (found === null) return this.#verdictOf(stop, [])
+          const { sessions, areNewest } = await withNewest(provider, found, signal)
+          return this.#verdictOf(stop, sessions, areNewest)
+        })
         .catch(() => 'unasked' as const)
       stop.look = { atMs: nowMs, verdict }
     }
@@ -202,18 +207,29 @@ export class EndingRuns {
   #verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[], areAll = true): Verdict {
     const session = goingOn(sessions, areAll)
     if (session === undefined) return 'maybe'
-    if (session.id === stop.sessionId) return 'ending'
+    // A run that is over, or is shown beside others that are not, proves nothing of what goes on.
+    const ending = areAll && session.stopped_time == null ? 'ending' : 'likely'
+    if (session.id === stop.sessionId) return ending
     const beganAtMs = Date.parse(beginOf(session) ?? '')
     if (stop.dateMs === null || Number.isNaN(beganAtMs)) return 'maybe'
-    if (beganAtMs < stop.dateMs) {
+    const [earliestMs, latestMs] = this.#datesOf(stop, stop.dateMs)
+    if (beganAtMs < earliestMs) {
       stop.sessionId = session.id
-      return 'ending'
+      return ending
     }
     // The vendor's clock is told in whole seconds: within that second both are possible. What begins in the future tells nothing.
     const nowMs = this.#deps.vendorNowMs(stop.meeting.upstream, 'latest') ?? Number.POSITIVE_INFINITY
-    if (beganAtMs < stop.dateMs + 1_000 || beganAtMs > nowMs) return 'maybe'
+    if (beganAtMs < latestMs + 1_000 || beganAtMs > nowMs) return 'maybe'
     // A run goes on air long after it began: that alone does not make it a newer one.
     return session.invoked_time == null ? 'maybe' : 'newer'
+  }
+
+  /** As the vendor told then, and as it tells now: its clock may have been set since. */
+  #datesOf(stop: ConfirmedStop, dateMs: number): [number, number] {
+    const nowMs = this.#deps.vendorNowMs(stop.meeting.upstream, 'earliest')
+    const toldMs = nowMs === null ? dateMs : nowMs - this.#ageMs(stop)
+    if (Math.abs(toldMs - dateMs) <= 2_000) return [dateMs, dateMs]
+    return [Math.min(dateMs, toldMs), Math.max(dateMs, toldMs)]
   }
 
   /** A `Date` that contradicts all others is none: then what those say counts. */
@@ -238,11 +254,6 @@ export class EndingRuns {
       this.#deps.log.warn({ meeting_id: stop.meeting.id }, `a livestream that was stopped still goes on: ${what}`)
     stop.isTold = true
   }
-}
-
-/** Whether all sessions of a livestream are shown: nothing says in which order the vendor has them. */
-function isWhole(found: LivestreamWithSessions | null): boolean {
-  return (found?.paging.total_count ?? 0) <= (found?.sessions.length ?? 0)
 }
 
 /** The session without an end, else the one that began last, where all are there. */

@@ -129,7 +129,7 @@ export async function beganAfter(
  * The runs of a livestream with the newest among them, as far as the vendor shows those. Nothing says in which order it has them: what
  * does not fit into a page may be the newest, which are then on the last one.
  */
-async function withNewest(
+export async function withNewest(
   provider: Pick<Provider, 'findLivestream'>,
   { livestream, sessions, paging }: LivestreamWithSessions,
   signal: AbortSignal

@@ -47,6 +47,8 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
     const { id: livestreamId, upstream, meetingId } = known
     const provider = providerOf(upstreams, known, 'mutation')
     const owner = await knownMeetings.beforeChange(known, provider, deadline())
+    // The look took its time.
+    if (!known.isProved) await stillSwitches(caller, known)
     return recorded({ caller, kind, upstream, meetingId, livestreamId }, async () => {
       // Also when its answer is lost, or late, the livestream may be another one.
       const answered = await change(provider, deadline()).finally(() => changes.note(subjectOf(owner)))

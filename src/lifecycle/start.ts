@@ -101,14 +101,14 @@ export function startOnce(deps: StartDeps): StartOnce {
     return bounded(async signal => {
       const wait = { signal, endsAtMs: clock.monotonic() + deadlineMs, stopWanted: turn.stopWanted }
       const active = await beforeSending(() => permit(meeting, wait))
+      // The looks took their time.
+      await beforeSending(() => stillAllowed(caller, meeting, 'start'))
       if (active !== null) {
         await beforeSending(() => overtakeStops(meeting))
         await beforeSending(() => settle.keepRunning(meeting))
         return { livestream: active, isNew: false, sent: false }
       }
 
-      // The looks took their time.
-      await beforeSending(() => stillAllowed(caller, meeting, 'start'))
       const trail = await recorded.begin(mutationOf(caller, meeting))
       pace.started(meeting)
       rights.noteLive(meeting)
@@ -118,7 +118,7 @@ export function startOnce(deps: StartDeps): StartOnce {
       })
       if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
       const { livestream, isNew, refused } = outcome
-      if (isNew) endingRuns.started(meeting)
+      endingRuns.started(meeting)
       changed(meeting, livestream)
       await trail.done({ ...doneWith(caller, meeting, livestream, isNew), refused })
       // The store may be away: then they see that a later start stands in it (`settle-stop.ts`).

@@ -68,9 +68,13 @@ export class Breaker {
     if (waitMs > 0) throw new UpstreamUnavailable({ retryAfterSeconds: Math.ceil(waitMs / 1_000) })
   }
 
-  /** The probe has told nothing: the next call is one. */
-  passOn(): void {
-    this.#probeAtMs = this.#clock.monotonic()
+  /** The call has told nothing: the next one stands for it. */
+  passOn(tenantId: string, probing: boolean): void {
+    if (probing) this.#probeAtMs = this.#clock.monotonic()
+    else if (this.isOpen) {
+      this.#otherAtMs = this.#clock.monotonic()
+      this.#failing.delete(tenantId)
+    }
   }
 
   /** The vendor has answered, whatever it said. */

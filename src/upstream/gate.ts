@@ -95,7 +95,7 @@ export class Gate {
     if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
     if (mayFail && isOwnTrouble(error)) {
       // The question that is asked instead tells whether the vendor is well: it is the probe.
-      if (probing) breaker.passOn()
+      breaker.passOn(tenantId, probing)
       return
     }
     if (isFailing(error, signal)) breaker.failed(tenantId, probing)

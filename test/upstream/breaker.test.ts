@@ -142,13 +142,23 @@ t.test('who only looks whether it may be sent uses up nothing', async t => {
   t.equal(isLetIn(), true)
 })
 
+t.test('a try besides the probe that tells nothing is given back', () => {
+  const { breaker } = breakerOf()
+  for (let i = 0; i < 5; i++) breaker.failed('acme', false)
+  t.equal(breaker.enter('globex'), false, 'one that has seen no failure')
+  t.throws(() => breaker.enter('globex'), 'one of them a second')
+  breaker.passOn('globex', false)
+  t.equal(breaker.enter('globex'), false)
+  return Promise.resolve()
+})
+
 t.test('a probe that tells nothing passes on: the next call of the same tenant is one', async t => {
   const { breaker, clock, isLetIn, fail } = breakerOf()
   fail(5)
   clock.advance(1_000)
   t.equal(isLetIn(), true, 'the probe')
   t.equal(isLetIn(), false)
-  breaker.passOn()
+  breaker.passOn('acme', true)
   t.equal(isLetIn(), true, 'and the one behind it')
   t.equal(isLetIn(), false)
 })
