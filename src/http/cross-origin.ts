@@ -43,9 +43,10 @@ export async function crossOrigin(
   const told = new LRUCache<string, true>(upTo(toldOrigins))
   const isListed = (origin: string): boolean => corsOrigins.includes(origin)
 
-  app.addHook('onRequest', async (request, reply) => {
+  // Not a promise: what breaks behind a head would then come before the hooks that wait for it.
+  app.addHook('onRequest', (request, reply, done) => {
     const { origin, host } = request.headers
-    if (origin === undefined) return
+    if (origin === undefined) return done()
     if (!isListed(origin)) {
       // A page of this gateway's own, such as Swagger UI, is no stranger.
       if (URL.parse(origin)?.host !== host && !told.has(origin) && told.size < toldOrigins) {
@@ -54,8 +55,9 @@ export async function crossOrigin(
       }
     } else if (request.headers['access-control-request-method'] !== undefined && request.method === 'OPTIONS') {
       reply.header('vary', 'Access-Control-Request-Headers')
-      if (!stop.test(request.url)) await countPreflight(request, reply)
+      if (!stop.test(request.url)) return void countPreflight(request, reply).then(() => done(), done)
     }
+    done()
   })
   if (corsOrigins.length === 0) return () => {}
 

@@ -179,7 +179,7 @@ t.test('what belongs to an upstream that is not configured, or to a tenant that 
   write(entry(one, { name: 'rtk', dedicated_to: 'acme' }), entry(two, { name: 'other' }))
   t.match(await wrong(t, cli), [/^warning: tenants of acme: the upstream rtk is dedicated to it, and there is no such/])
   for (const tenant of ['acme', 'globex', 'initech']) await cli.json('tenant', 'create', tenant)
-  await cli.json('meeting', 'assign', 'globex', randomUUID(), '--upstream', 'other')
+  await cli.json('meeting', 'assign', 'globex', randomUUID(), '--upstream', 'other', '--force')
   t.strictSame(await wrong(t, cli), [])
 
   write(entry(one, { name: 'rtk', dedicated_to: 'nobody' }))

@@ -170,7 +170,7 @@ t.test('who hangs up before the answer is on record too, and so is whose revoked
   await apiKeysIn(store).revoke(id, Date.now())
   await directory.pull()
   t.equal((await call('GET', '/v2/livestreams', undefined, { 'x-request-id': 'revoked' })).statusCode, 401)
-  t.strictSame(await of('revoked'), ['acme listLivestreams refused 401 unauthorized'])
+  t.strictSame(await of('revoked'), ['acme listLivestreams refused 401 key_revoked'])
   t.equal((await asAcme('POST', '/v2/meetings', { title: 'x' }, { 'x-request-id': 'made' })).statusCode, 201)
   const [, made] = (await events()).filter(event => event.metadata.correlation_uid === 'made')
   t.match(made?.resources, [{ type: 'meeting', uid: String }], 'what was made is named')

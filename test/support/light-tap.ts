@@ -26,11 +26,7 @@ threads.Worker = class extends threads.Worker {
 syncBuiltinESMExports()
 
 const lightDomain = { url: import.meta.resolve('./light-domain.ts'), format: 'module-typescript', shortCircuit: true }
-// Tap puts itself and its coverage into every process that a test starts: a third of what a command takes. Here into those alone
-// for which a test asks (`measured` in `cli.ts`).
-const noSpawning = { url: 'data:text/javascript,export default { addListener() {} }', shortCircuit: true }
-const standIns = new Map(Object.entries({ 'async-hook-domain': lightDomain, 'process-on-spawn': noSpawning }))
 
 registerHooks({
-  resolve: (specifier, context, next) => standIns.get(specifier) ?? next(specifier, context)
+  resolve: (specifier, context, next) => (specifier === 'async-hook-domain' ? lightDomain : next(specifier, context))
 })
