@@ -48,9 +48,8 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
   const { url, origin } = simulator
   const { credentials, lines } = toConfigure(simulator)
   const text = [`the simulated vendor listens: ${url}`, ...lines].join('\n')
-  // Before anybody is told that it listens: whoever knows may end it.
-  onSignal(io, () => simulator.close())
   print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
+  onSignal(io, () => simulator.close())
 }
 
 /** What a gateway needs to know of it, for programs and as lines of its environment. */
