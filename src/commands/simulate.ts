@@ -48,8 +48,9 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
   const { url, origin } = simulator
   const { credentials, lines } = toConfigure(simulator)
   const text = [`the simulated vendor listens: ${url}`, ...lines].join('\n')
-  print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
+  // Whoever reads that it listens may end it from then on.
   onSignal(io, () => simulator.close())
+  print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
 }
 
 /** What a gateway needs to know of it, for programs and as lines of its environment. */

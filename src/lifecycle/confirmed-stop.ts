@@ -28,7 +28,7 @@ export type Verdict = 'ending' | 'likely' | 'newer' | 'maybe' | 'unasked'
 /** So long ago a stop may be that is still looked after when the gateway comes back. */
 export const followedForMs = 3_600_000
 
-/** What is known of a stop after a restart. */
+/** A confirmed stop as the store remembers it after a restart. */
 export interface Recalled {
   agoMs: number
   /** The vendor's clock when it went out, at the earliest. */

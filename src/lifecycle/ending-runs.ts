@@ -5,8 +5,9 @@ import type { Livestream, LivestreamSession } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Provider } from '../upstream/provider.ts'
 import type { ConfirmedStop, Recalled, Verdict } from './confirmed-stop.ts'
-import { beginOf, withNewest } from './evidence.ts'
+import { runsPerPage, withNewest } from './evidence.ts'
 import type { StopAgain } from './stop-again.ts'
+import { verdictOf } from './verdict.ts'
 
 export interface EndingRunsDeps {
   /** The same run is still shown when it should have ended long ago: it is to be stopped again. */
@@ -147,11 +148,11 @@ export class EndingRuns {
     return false
   }
 
-  /** The same of runs of a livestream of this meeting that were shown already. @param areAll the newest of them are there */
-  showEnding({ id }: Pick<OwnedMeeting, 'id'>, sessions: LivestreamSession[], areAll: boolean): boolean {
+  /** The same of runs of a livestream of this meeting that were shown already. @param areNewest the newest of them are there */
+  showEnding({ id }: Pick<OwnedMeeting, 'id'>, sessions: LivestreamSession[], areNewest: boolean): boolean {
     const stop = this.#stops.get(id)
     if (stop === undefined) return false
-    const verdict = this.#verdictOf(stop, sessions, areAll)
+    const verdict = this.#verdictOf(stop, sessions, areNewest)
     return verdict !== 'newer' && this.#ageMs(stop) < this.#limitMs(verdict)
   }
 
@@ -191,7 +192,7 @@ export class EndingRuns {
     if (stop.look === null || nowMs - stop.look.atMs > sharedForMs) {
       const signal = AbortSignal.timeout(lookWithinMs)
       const verdict = provider
-        .findLivestream(id, { pageNo: 1, perPage: 10 }, signal)
+        .findLivestream(id, { pageNo: 1, perPage: runsPerPage }, signal)
         .then(async found => {
           if (found === null) return this.#verdictOf(stop, [])
           const { sessions, areNewest } = await withNewest(provider, found, signal)
@@ -203,33 +204,10 @@ export class EndingRuns {
     return stop.look.verdict
   }
 
-  /** Remembers besides, for the next look, which session is the one that was stopped. */
-  #verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[], areAll = true): Verdict {
-    const session = goingOn(sessions, areAll)
-    if (session === undefined) return 'maybe'
-    // A run that is over, or is shown beside others that are not, proves nothing of what goes on.
-    const ending = areAll && session.stopped_time == null ? 'ending' : 'likely'
-    if (session.id === stop.sessionId) return ending
-    const beganAtMs = Date.parse(beginOf(session) ?? '')
-    if (stop.dateMs === null || Number.isNaN(beganAtMs)) return 'maybe'
-    const [earliestMs, latestMs] = this.#datesOf(stop, stop.dateMs)
-    if (beganAtMs < earliestMs) {
-      stop.sessionId = session.id
-      return ending
-    }
-    // The vendor's clock is told in whole seconds: within that second both are possible. What begins in the future tells nothing.
-    const nowMs = this.#deps.vendorNowMs(stop.meeting.upstream, 'latest') ?? Number.POSITIVE_INFINITY
-    if (beganAtMs < latestMs + 1_000 || beganAtMs > nowMs) return 'maybe'
-    // A run goes on air long after it began: that alone does not make it a newer one.
-    return session.invoked_time == null ? 'maybe' : 'newer'
-  }
-
-  /** As the vendor told then, and as it tells now: its clock may have been set since. */
-  #datesOf(stop: ConfirmedStop, dateMs: number): [number, number] {
-    const nowMs = this.#deps.vendorNowMs(stop.meeting.upstream, 'earliest')
-    const toldMs = nowMs === null ? dateMs : nowMs - this.#ageMs(stop)
-    if (Math.abs(toldMs - dateMs) <= 2_000) return [dateMs, dateMs]
-    return [Math.min(dateMs, toldMs), Math.max(dateMs, toldMs)]
+  #verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[], areNewest = true): Verdict {
+    const vendorNowMs = (bound: 'earliest' | 'latest') => this.#deps.vendorNowMs(stop.meeting.upstream, bound)
+    const now = { earliestMs: vendorNowMs('earliest'), latestMs: vendorNowMs('latest') }
+    return verdictOf(stop, sessions, { areNewest, ageMs: this.#ageMs(stop), now })
   }
 
   /** A `Date` that contradicts all others is none: then what those say counts. */
@@ -254,11 +232,4 @@ export class EndingRuns {
       this.#deps.log.warn({ meeting_id: stop.meeting.id }, `a livestream that was stopped still goes on: ${what}`)
     stop.isTold = true
   }
-}
-
-/** The session without an end, else the one that began last, where all are there. */
-function goingOn(sessions: LivestreamSession[], areAll: boolean): LivestreamSession | undefined {
-  const beganAtMs = (session: LivestreamSession): number => Date.parse(beginOf(session) ?? '') || 0
-  const newestFirst = sessions.toSorted((a, b) => beganAtMs(b) - beganAtMs(a))
-  return newestFirst.find(({ stopped_time }) => stopped_time == null) ?? (areAll ? newestFirst[0] : undefined)
 }

@@ -27,8 +27,8 @@ export interface SentStart {
 /** A `Date` has whole seconds. */
 const secondMs = 1_000
 
-/** What of a livestream's runs is asked for at once. */
-const runsPerPage = 50
+/** Runs of a livestream that one call asks for. */
+export const runsPerPage = 50
 
 /**
  * Finds what the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
@@ -118,7 +118,7 @@ export async function beganAfter(
   const beganMs = ({ invoked_time }: LivestreamSession): number => Date.parse(invoked_time ?? '') || 0
   const [newest, ...older] = sessions.toSorted((a, b) => beganMs(b) - beganMs(a))
   if (!areNewest || newest === undefined || beganMs(newest) < afterMs || beganMs(newest) > nowMs) return false
-  // What goes on is the newest only where all others are over: one that began and ended since the stop proves nothing of it.
+  // The newest run may be the one that goes on only when all others are over. One that began and ended since the stop proves nothing.
   if (newest.stopped_time != null || older.some(({ stopped_time }) => stopped_time == null)) return false
   const isNew = Date.parse(found.livestream.created_at ?? '') >= afterMs
   // A `Date` has whole seconds.

@@ -67,7 +67,7 @@ export class KnownMeetings {
     if (owner.isProved) return owner
     const page = { pageNo: 1, perPage: 1 }
     const found = await beforeSending(() => provider.findLivestream(owner.id, page, signal))
-    // What is not there the vendor says itself.
+    // The vendor has its own answer for a livestream that is not there.
     if (found === null) return owner
     const compared = await this.#compare(owner, found.livestream, provider)
     if (compared === 'moved') throw new LivestreamNotFound()

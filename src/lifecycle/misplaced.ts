@@ -36,7 +36,7 @@ export interface Contradiction {
 }
 
 /**
- * What is known of a livestream by the answer to its start alone, one wrong answer may have said. When another one contradicts it the
+ * Corrects where a livestream is. The answer to a start alone may have put it into a wrong meeting. When another answer contradicts that, the
  * vendor is asked by id: if that names the meeting of the contradiction too, the livestream is put there. True when it was. What an
  * answer has proved before stays where it is. Never throws.
  */
@@ -82,7 +82,7 @@ export function putRight(deps: PutRightDeps): PutRight {
     const isMoved = await writeIf(engine, [...misplaced.moved(id, known, place, nowMs), event])
     forget(id)
     if (!isMoved) return false
-    // Whoever had it is shown nothing from before.
+    // No cached answer reaches the tenant that had it.
     changes.note(known.meetingId ?? id)
     const facts = { livestream_id: id, meeting_id: place.meetingId, tenant: place.holder?.tenantId ?? null }
     const before = { from_meeting_id: known.meetingId, from_tenant: known.tenantId }

@@ -13,6 +13,6 @@ export function withoutEnding(
   pageNo = 1
 ): LivestreamWithKey {
   if (meetingId === null || !isRunning(livestream.status)) return livestream
-  const areAll = pageNo === 1 && paging.total_count <= sessions.length
-  return endingRuns.showEnding({ id: meetingId }, sessions, areAll) ? { ...livestream, status: 'IDLE' } : livestream
+  const areNewest = pageNo === 1 && paging.total_count <= sessions.length
+  return endingRuns.showEnding({ id: meetingId }, sessions, areNewest) ? { ...livestream, status: 'IDLE' } : livestream
 }

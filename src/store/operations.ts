@@ -86,14 +86,21 @@ export function operationsIn({ engine, sql }: Store) {
   const openStarts = compileOnce(({ meetingId }: { meetingId: string }) => openOf('start', meetingId))
   const openStops = compileOnce(({ meetingId }: { meetingId: string }) => openOf('stop', meetingId).orderBy('ordinal'))
 
+  const startsOf = (meetingId: string) =>
+    sql.selectFrom('operations').where('meeting_id', '=', meetingId).where('kind', '=', raw.lit('start'))
+
   const startedAfter = compileOnce(({ id, meetingId }: { id: string; meetingId: string }) =>
-    sql
-      .selectFrom('operations')
-      .select('state')
-      .where('meeting_id', '=', meetingId)
-      .where('kind', '=', raw.lit('start'))
-      .where('ordinal', '>', ordinalOf(id))
-      .where('state', '!=', raw.lit('failed'))
+    startsOf(meetingId).select('state').where('ordinal', '>', ordinalOf(id)).where('state', '!=', raw.lit('failed'))
+  )
+
+  const startedBefore = compileOnce(({ id, meetingId }: { id: string; meetingId: string }) =>
+    startsOf(meetingId)
+      .select('vendor_at')
+      .where('ordinal', '<', ordinalOf(id))
+      .where('state', '=', raw.lit('done'))
+      .where('vendor_at', 'is not', null)
+      .orderBy('ordinal', 'desc')
+      .limit(raw.lit(10))
   )
 
   const end = compileOnce(({ id, state, settledAtMs, answerStatus, answer, freesKey, ...known }: EndColumns) =>
@@ -189,15 +196,7 @@ export function operationsIn({ engine, sql }: Store) {
 
     /** When the last done starts of this meeting before this one were sent, by the vendor's clock; the last one first, ten at most. */
     async startsBefore({ id, meetingId }: Operation): Promise<number[]> {
-      const before = sql
-        .selectFrom('operations')
-        .select('vendor_at')
-        .where('meeting_id', '=', meetingId)
-        .where('kind', '=', raw.lit('start'))
-        .where('ordinal', '<', ordinalOf(id))
-        .where('state', '=', raw.lit('done'))
-        .where('vendor_at', 'is not', null)
-      const rows = await engine.read(before.orderBy('ordinal', 'desc').limit(10).compile())
+      const rows = await engine.read(startedBefore({ id, meetingId: meetingId ?? '' }))
       return rows.map(({ vendor_at }) => Number(vendor_at))
     },
 
