@@ -79,6 +79,8 @@ export interface Operation {
   readonly sentAtMs: number
   /** The vendor's clock when it was sent, as far as we know it: what the vendor dates is compared with this. */
   readonly vendorAtMs: number | null
+  /** When the vendor confirmed this stop, by its own clock, as far as it told. */
+  readonly confirmedVendorAtMs: number | null
   /** Time of a start's second sending; null when it was sent once. */
   readonly sentAgainAtMs: number | null
   readonly settledAtMs: number | null

@@ -129,6 +129,8 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const settleSwitch = switchSettler({ ...deps, queue: switches, ownerOf: directory.livestream, knownMeetings, forget })
   const openOperations = new OpenOperations({
     settle: operation => (isSwitch(operation.kind) ? settleSwitch(operation) : settle(operation)),
+    mustWait: ({ kind, meetingId, livestreamId }) =>
+      isSwitch(kind) ? switches.isTaken(livestreamId ?? '') : kind === 'stop' && queue.isTaken(meetingId ?? ''),
     log,
     clock,
     settleMs

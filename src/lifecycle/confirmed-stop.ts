@@ -12,6 +12,8 @@ export interface ConfirmedStop {
   look: { atMs: number; verdict: Promise<Verdict> } | null
   /** A look of our own, which follows the stop whoever reads. */
   followUp: NodeJS.Timeout | null
+  /** That look waits for those of other meetings. */
+  isQueued: boolean
   /** Looks of our own that have shown nothing. */
   quietLooks: number
   isTold: boolean
@@ -31,7 +33,7 @@ export const followedForMs = 3_600_000
 /** A confirmed stop as the store remembers it after a restart. */
 export interface Recalled {
   agoMs: number
-  /** The vendor's clock when it went out, at the earliest. */
+  /** The vendor's clock when it was confirmed; at the earliest, where only its sending is known. */
   dateMs: number | null
   /** It is not looked after before that. */
   followInMs: number

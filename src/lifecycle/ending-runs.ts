@@ -52,18 +52,14 @@ export class EndingRuns {
     this.#deps = deps
   }
 
-  /** The vendor has confirmed a stop. @param dateMs its clock when it did, as far as it said */
-  stopped(meeting: OwnedMeeting, dateMs: number | null): void {
+  /** The vendor has confirmed a stop. @param toldMs its clock when it did, as far as it said. Gives what is believed of that */
+  stopped(meeting: OwnedMeeting, toldMs: number | null): number | null {
     // A run that was stopped before and goes on is known by its session.
     const sessionId = this.#stops.get(meeting.id)?.sessionId ?? null
+    const dateMs = this.#dateOf(meeting, toldMs)
     this.#unconfirmed.delete(meeting.id)
-    this.#remember({
-      meeting,
-      atMs: this.#deps.clock.monotonic(),
-      dateMs: this.#dateOf(meeting, dateMs),
-      sessionId,
-      quietLooks: 0
-    })
+    this.#remember({ meeting, atMs: this.#deps.clock.monotonic(), dateMs, sessionId, quietLooks: 0 })
+    return dateMs
   }
 
   /** An earlier process has heard that the vendor confirmed a stop. One that is past its time to settle is looked after once more. */
@@ -73,10 +69,11 @@ export class EndingRuns {
     this.#remember({ meeting, atMs, dateMs, sessionId: null, quietLooks }, followInMs)
   }
 
-  #remember(seen: Seen, followInMs = 0): void {
-    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isTold: false, isRepeated: false }
+  #remember(seen: Seen, queuedForMs = 0): void {
+    const isQueued = queuedForMs > 0
+    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isQueued, isTold: false, isRepeated: false }
     this.#stops.set(stop.meeting.id, stop)
-    this.#follow(stop, Math.max(followInMs, followAfterMs - this.#ageMs(stop)))
+    this.#follow(stop, Math.max(queuedForMs, followAfterMs - this.#ageMs(stop)))
   }
 
   /** A stop went out, and its answer does not say whether it was executed. */
@@ -142,7 +139,7 @@ export class EndingRuns {
       this.#follow(stop, longestPauseMs)
     }
     // Readers see it again, and a start may want it: only our own look has it stopped again.
-    else if (!isFollowUp) this.#follow(stop, sharedForMs)
+    else if (!isFollowUp) this.#followSoon(stop)
     else if (!stop.isRepeated)
       await this.#stopAgain(stop, async () => (await this.#verdictOn(stop, shown.id, provider)) === 'ending')
     return false
@@ -171,8 +168,19 @@ export class EndingRuns {
     stop.followUp.unref()
   }
 
+  /** One that only waits behind those of other meetings goes ahead of them: here a run was seen that goes on. */
+  #followSoon(stop: ConfirmedStop): void {
+    if (stop.isQueued && stop.followUp !== null) {
+      clearTimeout(stop.followUp)
+      stop.followUp = null
+      stop.isQueued = false
+    }
+    this.#follow(stop, sharedForMs)
+  }
+
   async #look(stop: ConfirmedStop, pauseMs: number): Promise<void> {
     stop.followUp = null
+    stop.isQueued = false
     if (this.#stops.get(stop.meeting.id) !== stop) return
     try {
       const { livestream } = await this.#deps.look(stop.meeting)

@@ -124,6 +124,11 @@ export class MeetingQueue<Started, Stopped> {
     return result
   }
 
+  /** Whether somebody has the turn of this meeting. */
+  isTaken(meetingId: string): boolean {
+    return this.#queues.has(meetingId)
+  }
+
   /** Waits until every queue is empty, whoever has hung up. */
   async idle(): Promise<void> {
     while (this.#queues.size > 0) await Promise.all([...this.#queues.values()].flat().map(({ ended }) => ended))

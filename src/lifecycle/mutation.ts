@@ -32,7 +32,7 @@ export interface Done<T> {
   meetingId?: string
   streamKeyRevealed?: boolean
   /** The vendor has called this stop a success. */
-  isConfirmed?: boolean
+  confirmed?: OperationEnd['confirmed']
   /** The caller is answered, but something may still go on: the operation stays open until a later look agrees. */
   isWatched?: boolean
   /** Told to the caller instead of `data`. */
@@ -59,6 +59,7 @@ export function operationOf(mutation: Mutation, nowMs: number): Operation {
     vendorAtMs: vendorAtMs ?? null,
     sentAgainAtMs: null,
     settledAtMs: null,
+    confirmedVendorAtMs: null,
     openStartId: null,
     upstreamStatus: null,
     reason: null,

@@ -4,6 +4,8 @@ import { canBeSettled, type Operation } from '../domain/operation.ts'
 export interface OpenOperationsOptions {
   /** True when it is settled. */
   settle(operation: Operation): Promise<boolean>
+  /** Whether it would only wait for its turn in its meeting. */
+  mustWait(operation: Operation): boolean
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
   clock: Pick<Clock, 'monotonic'>
   /** How soon an operation should be settled; what takes longer is for the operator too. */
@@ -20,7 +22,10 @@ interface Entry {
   run: Promise<void> | undefined
 }
 
-/** So many at once ask the vendor, so that an outage's end is no rush. */
+/**
+ * So many at once ask the vendor, so that an outage's end is no rush. One that waits for its turn in its meeting is not counted:
+ * somebody else asks meanwhile.
+ */
 const atOnce = 8
 /** One tenant may have half of them. */
 const mostOfTenant = 4
@@ -32,6 +37,8 @@ export class OpenOperations {
   readonly #options: OpenOperationsOptions
   readonly #entries = new Map<string, Entry>()
   readonly #ready: Entry[] = []
+  readonly #waiting = new Set<Promise<void>>()
+  /** With the tenant of each. */
   readonly #running = new Map<Promise<void>, string>()
   #closed = false
 
@@ -80,7 +87,7 @@ export class OpenOperations {
   async close(): Promise<void> {
     this.#closed = true
     for (const { timer } of this.#entries.values()) clearTimeout(timer)
-    await Promise.allSettled(this.#running.keys())
+    await Promise.allSettled([...this.#waiting, ...this.#running.keys()])
   }
 
   /** 0.5, 1, 2, 4, 5 s … while it should still be settled in time, then up to half a minute. */
@@ -108,21 +115,25 @@ export class OpenOperations {
   }
 
   #next(): void {
-    while (!this.#closed && this.#running.size < atOnce) {
-      const entry = this.#takeNext()
+    while (!this.#closed) {
+      const waits = this.#ready.findIndex(({ operation }) => this.#options.mustWait(operation))
+      const entry = waits === -1 ? this.#takeNext() : this.#ready.splice(waits, 1)[0]
       if (entry === undefined) return
       const run = this.#try(entry).finally(() => {
         entry.run = undefined
+        this.#waiting.delete(run)
         this.#running.delete(run)
         this.#next()
       })
       entry.run = run
-      this.#running.set(run, entry.operation.tenantId)
+      if (waits === -1) this.#running.set(run, entry.operation.tenantId)
+      else this.#waiting.add(run)
     }
   }
 
   /** The first one of the tenant that has fewest under way: what is slow for one must not hold back what the others wait for. */
   #takeNext(): Entry | undefined {
+    if (this.#running.size >= atOnce) return undefined
     const underWay = new Map<string, number>()
     for (const id of this.#running.values()) underWay.set(id, (underWay.get(id) ?? 0) + 1)
     const counts = this.#ready.map(({ operation }) => underWay.get(operation.tenantId) ?? 0)

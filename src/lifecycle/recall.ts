@@ -34,16 +34,28 @@ export async function recall({ operations, endingRuns, pace, clock, settleMs }: 
     if (operation.kind === 'stop') stops.set(operation.meetingId, operation)
     else pace.recallStart(meetingOf(operation), agoMs(operation.sentAtMs))
   }
-  let overdue = 0
-  for (const stop of stops.values()) {
-    const { settledAtMs, vendorAtMs } = stop
-    const isOverdue = agoMs(settledAtMs) >= settleMs
-    if (isOverdue) overdue += 1
-    const dateMs = vendorAtMs === null ? null : vendorAtMs - dateRangeMs
-    const followInMs = isOverdue ? overdue * overdueEveryMs : 0
-    endingRuns.recall(meetingOf(stop), { agoMs: agoMs(settledAtMs), dateMs, followInMs })
-  }
+  const isOverdue = ({ settledAtMs }: Operation): boolean => agoMs(settledAtMs) >= settleMs
+  const { true: overdue = [], false: fresh = [] } = Object.groupBy(
+    stops.values(),
+    stop => `${isOverdue(stop)}` as const
+  )
+  const remember = (stop: Operation, followInMs: number): void =>
+    endingRuns.recall(meetingOf(stop), { agoMs: agoMs(stop.settledAtMs), dateMs: confirmedAt(stop), followInMs })
+  for (const stop of fresh) remember(stop, 0)
+  for (const [i, stop] of inTurns(overdue.reverse()).entries()) remember(stop, (i + 1) * overdueEveryMs)
   // It may have sent them again a moment ago.
   for (const operation of await operations.unsettled())
     if (operation.kind === 'stop') endingRuns.unconfirmed(meetingOf(operation))
+}
+
+/** By the vendor's clock. Of an older program's stop only its first sending is known. */
+function confirmedAt({ confirmedVendorAtMs, vendorAtMs }: Operation): number | null {
+  return confirmedVendorAtMs ?? (vendorAtMs === null ? null : vendorAtMs - dateRangeMs)
+}
+
+/** The first of each tenant, then the second of each: nobody waits for the many of another one. */
+function inTurns(stops: Operation[]): Operation[] {
+  const ofTenants = [...Map.groupBy(stops, ({ tenantId }) => tenantId).values()]
+  const most = Math.max(0, ...ofTenants.map(some => some.length))
+  return Array.from({ length: most }, (_, i) => ofTenants.flatMap(some => some.slice(i, i + 1))).flat()
 }

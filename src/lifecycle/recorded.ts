@@ -155,8 +155,8 @@ export function recorder(deps: RecorderDeps): Recorded {
         const livestreamId = done.livestreamId ?? null
         const state = done.isWatched ? 'unknown' : done.status < 400 ? 'done' : 'failed'
         const answer = { status: done.status, body }
-        const { isConfirmed } = done
-        const how = { state, livestreamId, answer, isConfirmed, upstreamStatus, reason: upstreamReason } as const
+        const { confirmed } = done
+        const how = { state, livestreamId, answer, confirmed, upstreamStatus, reason: upstreamReason } as const
         const written = await end(operation, how, ending, done.statements)
         ended.resolve()
         if (done.isWatched) settleLater({ ...operation, answer: how.answer }, clock.monotonic())

@@ -9,8 +9,8 @@ import type { StopRights } from './stop-rights.ts'
 
 /** Outcome of a stop that nothing contradicts. */
 export interface StopOutcome {
-  /** The vendor has called it a success. */
-  stopped: boolean
+  /** The vendor has called it a success: its clock then, in epoch ms, as far as it tells. */
+  confirmed?: { vendorAtMs: number | null }
   /** The vendor has refused it, and one look shows nothing live: something may still come, and a later look must agree. */
   isWatched: boolean
   /** The vendor's refusal, if it refused. */
@@ -42,8 +42,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
     const heard = await ask(meeting, lane, signal)
     if ('stopped' in heard && heard.stopped) {
       pace.takenUp(meeting)
-      endingRuns.stopped(meeting, heard.dateMs)
-      return { stopped: true, isWatched: false }
+      return { confirmed: { vendorAtMs: endingRuns.stopped(meeting, heard.dateMs) }, isWatched: false }
     }
     const { livestream, isEnding, isUnclear } = await whatRuns(meeting, lane, signal).catch(error => {
       rights.noteFailed(meeting, 2, error)
@@ -58,7 +57,6 @@ export function sendStop(deps: SendStopDeps): SendStop {
     pace.takenUp(meeting)
     const refused = 'refused' in heard ? { refused: heard.refused } : {}
     return {
-      stopped: false,
       isWatched: 'refused' in heard || isUnclear || pace.hasStarted(meeting, settleMs),
       ...refused
     }

@@ -10,7 +10,7 @@ import type { ActiveReads } from './active-reads.ts'
 import type { Deadline } from './deadline.ts'
 import { beganAfter } from './evidence.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
-import type { SendStop } from './send-stop.ts'
+import type { SendStop, StopOutcome } from './send-stop.ts'
 import { meetingOf, type OperationEnds, stopEnd } from './settle.ts'
 import type { StopPace } from './stop-pace.ts'
 import type { StopRights } from './stop-rights.ts'
@@ -98,7 +98,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
       nothingAtMs.delete(stop.id)
     } else if (!hasOpenStart) {
       // The second look that shows nothing.
-      if (nothingAtMs.has(stop.id)) return confirm(stop, meeting, false)
+      if (nothingAtMs.has(stop.id)) return confirm(stop, meeting)
       // Its caller was answered: it is only watched.
       if (stop.answer !== null) return nothingYet(stop)
     }
@@ -106,7 +106,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     const sending = send(meeting, lane, signal)
     const outcome = await (shows(sight) ? sending : sending.catch(() => null))
     if (hasOpenStart) return false
-    if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting, outcome.stopped)
+    if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting, outcome.confirmed)
     if (outcome === null && shows(await look(meeting, lane, signal))) return false
     return nothingYet(stop)
   }
@@ -127,12 +127,16 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     return false
   }
 
-  /** @param isConfirmed by the vendor; else looks have shown that nothing is live */
-  async function confirm(stop: Operation, meeting: OwnedMeeting, isConfirmed: boolean): Promise<boolean> {
+  /** @param confirmed by the vendor; else looks have shown that nothing is live */
+  async function confirm(
+    stop: Operation,
+    meeting: OwnedMeeting,
+    confirmed?: StopOutcome['confirmed']
+  ): Promise<boolean> {
     pace.takenUp(meeting)
     changed(meeting, null)
     // Before the others: of them all only this one was sent, and may be confirmed.
-    const isEnded = await ends.end(stop, { ...stopEnd(stop), isConfirmed })
+    const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed })
     await ends.confirmStops(meeting.id)
     return ended(stop, isEnded)
   }

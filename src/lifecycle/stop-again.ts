@@ -74,6 +74,7 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
       upstreamStatus: null,
       reason: null,
       settledAtMs: null,
+      confirmedVendorAtMs: null,
       idempotency: null,
       answer: null
     }

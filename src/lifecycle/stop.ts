@@ -130,13 +130,14 @@ export function stop(deps: StopDeps): Stop {
     throw new StartUnsettled({ message, outcome: 'unknown', retryAfterSeconds: 1 })
   }
 
-  async function doneWith(meeting: OwnedMeeting, { stopped, isWatched, refused }: StopOutcome): Promise<Done<Stopped>> {
+  async function doneWith(meeting: OwnedMeeting, outcome: StopOutcome): Promise<Done<Stopped>> {
+    const stopped = outcome.confirmed !== undefined
     const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
     // A vendor may call it a success to stop nothing.
     const fruitless = !stopped || last === null || !isRunning(last.status)
     if (fruitless) rights.noteFruitless(meeting, stopped)
     else rights.noteLive(meeting)
-    const told = { value: { fruitless }, isConfirmed: stopped, isWatched, refused, livestreamId: last?.id ?? null }
+    const told = { value: { fruitless }, ...outcome, livestreamId: last?.id ?? null }
     if (!stopped && last === null) return { ...told, status: 404, data: null, failure: new NoActiveLivestream() }
     return { ...told, status: 200, data: stoppedData, statements: ended(meeting, last) }
   }

@@ -129,6 +129,8 @@ export interface OperationsTable {
   sent_again_at: number | null
   /** When the vendor confirmed this stop, by our clock; null when it is done for another reason. */
   confirmed_at: number | null
+  /** The same by the vendor's clock. */
+  confirmed_vendor_at: number | null
   upstream_status: number | null
   /** The vendor's words. */
   reason: string | null

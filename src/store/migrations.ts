@@ -16,7 +16,8 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   orderedSightings,
   oneSpelling,
   confirmedStops,
-  provedLivestreams
+  provedLivestreams,
+  datedConfirmations
 ]
 
 export const schemaVersion = steps.length
@@ -322,6 +323,11 @@ function confirmedStops(db: Sql): CompiledQuery[] {
  */
 function provedLivestreams(db: Sql): CompiledQuery[] {
   return [db.schema.alterTable('livestreams').addColumn('proved_at', 'bigint').compile()]
+}
+
+/** When a stop was confirmed, by the vendor's clock: it may have been sent again long after it went out first. */
+function datedConfirmations(db: Sql): CompiledQuery[] {
+  return [db.schema.alterTable('operations').addColumn('confirmed_vendor_at', 'bigint').compile()]
 }
 
 /** Two rows whose ids are one UUID in another case cannot come to be. `refuseTwins` comes before it. */

@@ -19,8 +19,8 @@ export interface OperationEnd {
   answer?: StoredAnswer | null
   /** Nothing was executed: the same key may be used for another try. */
   freesKey?: boolean
-  /** The vendor has called this stop a success. */
-  isConfirmed?: boolean | undefined
+  /** The vendor has called this stop a success: its clock then, in epoch ms, as far as it tells. */
+  confirmed?: { vendorAtMs: number | null } | undefined
   /** The vendor's status and words. What is known of before stays when there are none. */
   upstreamStatus?: number | undefined
   reason?: string | undefined
@@ -35,12 +35,13 @@ interface EndColumns {
   answer: string | null
   freesKey: boolean
   confirmedAtMs: number | null
+  confirmedVendorAtMs: number | null
   upstreamStatus: number | null
   reason: string | null
 }
 
 /** The part of a row that a caller gives; the rest is known to the store alone. */
-type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id' | 'confirmed_at'>
+type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id' | 'confirmed_at' | 'confirmed_vendor_at'>
 
 /** A row to be written, with what decides how the store fills in the rest. */
 interface NewRow extends Given {
@@ -114,6 +115,7 @@ export function operationsIn({ engine, sql }: Store) {
         ...(answer !== null && { answer: unlessAnswered('answer', answer) }),
         ...(freesKey && { idempotency_fingerprint: null }),
         ...(known.confirmedAtMs !== null && { confirmed_at: known.confirmedAtMs }),
+        ...(known.confirmedVendorAtMs !== null && { confirmed_vendor_at: known.confirmedVendorAtMs }),
         ...(known.upstreamStatus !== null && { upstream_status: known.upstreamStatus }),
         ...(known.reason !== null && { reason: known.reason })
       })
@@ -140,7 +142,7 @@ export function operationsIn({ engine, sql }: Store) {
      * unknown and has an answer goes on being looked after, but its caller was told: that answer stays.
      */
     ended(id: string, how: OperationEnd, nowMs: number): Statement {
-      const { state, livestreamId = null, answer = null, freesKey = false, isConfirmed, upstreamStatus, reason } = how
+      const { state, livestreamId = null, answer = null, freesKey = false, confirmed, upstreamStatus, reason } = how
       return end({
         id,
         state,
@@ -149,7 +151,8 @@ export function operationsIn({ engine, sql }: Store) {
         answerStatus: answer?.status ?? null,
         answer: answer === null ? null : JSON.stringify(answer.body),
         freesKey,
-        confirmedAtMs: isConfirmed ? nowMs : null,
+        confirmedAtMs: confirmed === undefined ? null : nowMs,
+        confirmedVendorAtMs: confirmed?.vendorAtMs ?? null,
         upstreamStatus: upstreamStatus ?? null,
         reason: reason ?? null
       })
@@ -325,6 +328,7 @@ function toOperation(row: OperationsTable): Operation {
     vendorAtMs: row.vendor_at,
     sentAgainAtMs: row.sent_again_at,
     settledAtMs: row.settled_at,
+    confirmedVendorAtMs: row.confirmed_vendor_at,
     openStartId: row.open_start_id,
     upstreamStatus: row.upstream_status,
     reason: row.reason,

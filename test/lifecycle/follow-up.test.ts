@@ -2,13 +2,14 @@ import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { EndingRuns } from '../../src/lifecycle/ending-runs.ts'
+import type { Provider } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
 import type { TestContext } from './settling.ts'
 
 const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
 
 /** A stop that was confirmed just now; the test holds the time, and what a look comes to. */
-function confirmed(t: TestContext) {
+function confirmed(t: TestContext, follow = (endingRuns: EndingRuns): unknown => endingRuns.stopped(meeting, null)) {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   const clock = manualClock()
@@ -26,7 +27,7 @@ function confirmed(t: TestContext) {
     clock,
     settleMs: 30_000
   })
-  endingRuns.stopped(meeting, null)
+  follow(endingRuns)
   return {
     endingRuns,
     vendor,
@@ -74,3 +75,18 @@ t.test('a start ends the looks that follow a confirmed stop', async t => {
   await pass(60_000)
   t.strictSame(pauses(), [5_050])
 })
+
+t.test(
+  'a look that waits behind those of other meetings goes ahead when a reader sees that the run goes on',
+  async t => {
+    const recalled = { agoMs: 60_000, dateMs: 10_000, followInMs: 20_000 }
+    const { endingRuns, pass, pauses } = confirmed(t, endingRuns => endingRuns.recall(meeting, recalled))
+    await pass(1_000)
+    const run = { id: 's1', invoked_time: new Date(5_000).toISOString() }
+    const paging = { total_count: 1 }
+    const provider = { findLivestream: async () => ({ livestream: { id: 'l1' }, sessions: [run], paging }) }
+    t.equal(await endingRuns.isEnding(meeting, { id: 'l1' }, provider as unknown as Provider, false), false)
+    await pass(3_000)
+    t.strictSame(pauses(), [1_550, 1_050], 'it is asked soon, and again after a pause when that fails')
+  }
+)

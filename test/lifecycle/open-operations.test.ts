@@ -14,7 +14,7 @@ function world(t: TestContext) {
   const clock = manualClock()
   const tries: { id: string; atMs: number }[] = []
   const said: string[] = []
-  const answers = { settle: async (_id: string): Promise<boolean> => false }
+  const answers = { settle: async (_id: string): Promise<boolean> => false, mustWait: (_id: string): boolean => false }
   const say =
     (level: string) =>
     ({ operation }: { operation?: string }, message: string): void => {
@@ -25,6 +25,7 @@ function world(t: TestContext) {
       tries.push({ id, atMs: clock.monotonic() })
       return answers.settle(id)
     },
+    mustWait: ({ id }) => answers.mustWait(id),
     log: { info: say('info'), warn: say('warn') },
     clock,
     settleMs
@@ -173,6 +174,39 @@ t.test('one tenant has half of the places: what is slow for it does not hold bac
   await pass(500)
   t.equal(tries.at(-1)?.id, 'another')
   slow.resolve(true)
+})
+
+t.test('one that only waits for its turn in its meeting takes no place, and is waited for when it ends', async t => {
+  const { add, pass, tries, answers, open } = world(t)
+  const turnCame = Promise.withResolvers<boolean>()
+  answers.mustWait = id => id.startsWith('waits')
+  answers.settle = id => (id.startsWith('waits') ? turnCame.promise : new Promise(() => {}))
+  for (let i = 0; i < 20; i++) add(`waits-${i}`, 'stop', `tenant-${i % 4}`)
+  await pass(500)
+  t.equal(tries.length, 20)
+  for (let i = 0; i < 20; i++) add(`other-${i}`, 'stop', `tenant-${i % 4}`)
+  await pass(500)
+  t.equal(tries.length, 28)
+  turnCame.resolve(true)
+  await turn()
+  t.equal(open.size, 20)
+})
+
+t.test('closing waits also for those that wait for their turn', async t => {
+  const { add, pass, answers, open } = world(t)
+  const turnCame = Promise.withResolvers<boolean>()
+  answers.mustWait = () => true
+  answers.settle = () => turnCame.promise
+  add('waits', 'stop')
+  await pass(500)
+  let closed = false
+  const closing = open.close().then(() => {
+    closed = true
+  })
+  await turn()
+  t.notOk(closed)
+  turnCame.resolve(true)
+  await closing
 })
 
 t.test('of several tenants the one with fewest under way goes next', async t => {

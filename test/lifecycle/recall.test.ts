@@ -11,7 +11,7 @@ import { manualClock } from '../support/clock.ts'
 import { type Client, client, configFor, gateway, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
-import { settling } from './settling.ts'
+import { settling, type TestContext as WithStore } from './settling.ts'
 
 /** A gateway on one clock with its vendor, and another one on the same store after it. */
 async function world(t: TestContext, options: SimulatorOptions) {
@@ -155,22 +155,66 @@ t.test("one whose meeting is nobody's by then is not looked after", async t => {
   t.equal(runsOn(), 1)
 })
 
+/** What a gateway remembers of stops that an earlier one wrote down. */
+async function recalling(t: WithStore) {
+  const { clock, operations, pace, ...rest } = await settling(t)
+  return {
+    ...rest,
+    clock,
+    async recalled() {
+      const found: [string, Recalled][] = []
+      const endingRuns = { recall: ({ id }: { id: string }, how: Recalled) => found.push([id, how]), unconfirmed() {} }
+      await recall({ operations, endingRuns, pace, clock, settleMs: 30_000 })
+      return found
+    }
+  }
+}
+const confirmed = { state: 'done', confirmed: { vendorAtMs: null } } as const
+
 t.test('looks that are overdue after a restart go out one a second, and only where stop was the last word', async t => {
-  const { sent, clock, operations, pace } = await settling(t)
-  const confirmed = { state: 'done', isConfirmed: true } as const
+  const { sent, clock, recalled } = await recalling(t)
   for (const meetingId of ['m2', 'm3', 'm4', 'm5']) await sent('stop', { meetingId, vendorAtMs: 5_000 }, confirmed)
   await sent('start', { meetingId: 'm3' }, { state: 'done' })
   clock.advance(40_000)
   await sent('stop', { meetingId: 'm5', vendorAtMs: 45_000 }, confirmed)
   clock.advance(10_000)
-  const recalled: [string, Recalled][] = []
-  const endingRuns = { recall: ({ id }: { id: string }, how: Recalled) => recalled.push([id, how]), unconfirmed() {} }
-  await recall({ operations, endingRuns, pace, clock, settleMs: 30_000 })
-  t.strictSame(recalled, [
-    ['m2', { agoMs: 50_000, dateMs: 4_000, followInMs: 1_000 }],
-    ['m4', { agoMs: 50_000, dateMs: 4_000, followInMs: 2_000 }],
-    ['m5', { agoMs: 10_000, dateMs: 44_000, followInMs: 0 }]
+  t.strictSame(await recalled(), [
+    ['m5', { agoMs: 10_000, dateMs: 44_000, followInMs: 0 }],
+    ['m4', { agoMs: 50_000, dateMs: 4_000, followInMs: 1_000 }],
+    ['m2', { agoMs: 50_000, dateMs: 4_000, followInMs: 2_000 }]
   ])
+})
+
+t.test('the newest go first, and the many of one tenant delay nobody else', async t => {
+  const { sent, clock, recalled } = await recalling(t)
+  const stop = (tenantId: string, meetingId: string) => sent('stop', { tenantId, meetingId }, confirmed)
+  await stop('globex', 'g1')
+  for (const meetingId of ['m2', 'm3', 'm4']) await stop('acme', meetingId)
+  await stop('globex', 'g2')
+  clock.advance(60_000)
+  const order = (await recalled()).map(([id, { followInMs }]) => `${id} ${followInMs}`)
+  t.strictSame(order, ['g2 1000', 'm4 2000', 'g1 3000', 'm3 4000', 'm2 5000'])
+})
+
+t.test('a stop is dated by the answer that confirmed it, also one that was repeated for long', async t => {
+  const { sent, recalled } = await recalling(t)
+  const dated = { state: 'done', confirmed: { vendorAtMs: 60_000 } } as const
+  await sent('stop', { vendorAtMs: 5_000 }, dated)
+  t.match((await recalled())[0]?.[1], { dateMs: 60_000 })
+})
+
+t.test("that answer's Date is kept", async t => {
+  const { start, stop, stopStates, simulator, clock, store } = await world(t, {})
+  await start()
+  clock.advance(2_000)
+  simulator.failNext({ match: { method: 'POST', path: stopPath }, status: 500, body: {} })
+  t.match((await stop()).json().error, { outcome: 'unknown' })
+  const sentAtMs = clock.now()
+  clock.advance(10_000)
+  await until(async () => (await stopStates()) === 'done')
+  const query = store.sql.selectFrom('operations').select('confirmed_vendor_at').where('kind', '=', 'stop')
+  const [row] = await store.engine.read(query.compile())
+  t.equal(row?.confirmed_vendor_at, Math.floor((sentAtMs + 10_000) / 1_000) * 1_000)
 })
 
 t.test('a run that goes on after such a stop, and was wanted since, is not stopped after a restart', async t => {

@@ -165,6 +165,7 @@ export function operationOf(kind: OperationKind, clock: ManualClock, how: Partia
     vendorAtMs: null,
     sentAgainAtMs: null,
     settledAtMs: null,
+    confirmedVendorAtMs: null,
     openStartId: null,
     upstreamStatus: null,
     reason: null,

@@ -102,6 +102,7 @@ t.test('a stop that waits for a start is sent as soon as that start is settled',
       tries.push(id)
       return isSettled
     },
+    mustWait: () => false,
     log,
     clock,
     settleMs: 30_000

@@ -89,6 +89,7 @@ t.test(
           vendorAtMs: null,
           sentAgainAtMs: null,
           settledAtMs: null,
+          confirmedVendorAtMs: null,
           openStartId: null,
           upstreamStatus: null,
           reason: null,

@@ -80,6 +80,7 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     vendorAtMs: null,
     sentAgainAtMs: null,
     settledAtMs: null,
+    confirmedVendorAtMs: null,
     openStartId: null,
     upstreamStatus: null,
     reason: null,

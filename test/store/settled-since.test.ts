@@ -24,9 +24,9 @@ t.test(
   async t => {
     const { sent, end, since } = await world(t)
     await sent('start', { sentAtMs: 9_000 }, { state: 'done', livestreamId: 'a1' }, 9_500)
-    await sent('stop', { kind: 'stop', sentAtMs: 5_000 }, { state: 'done', isConfirmed: true }, 7_000)
+    await sent('stop', { kind: 'stop', sentAtMs: 5_000 }, { state: 'done', confirmed: { vendorAtMs: null } }, 7_000)
     await sent('refused first', { kind: 'stop' }, { state: 'unknown', upstreamStatus: 400 })
-    await end('refused first', { state: 'done', isConfirmed: true }, 7_000)
+    await end('refused first', { state: 'done', confirmed: { vendorAtMs: null } }, 7_000)
     await sent('refused start, live all the same', { sentAtMs: 1_000 }, { state: 'done', upstreamStatus: 409 }, 2_000)
     t.strictSame(await since(0), ['start', 'stop', 'refused first', 'refused start, live all the same'])
     t.strictSame(await since(7_000), ['start', 'stop', 'refused first'], 'since then, that moment with it')
@@ -54,7 +54,7 @@ t.test(
   'a confirmed stop whose run is wanted after all is told of no more; those of before, and elsewhere, stay',
   async t => {
     const { sent, since, overrule } = await world(t)
-    const confirmed = { state: 'done', isConfirmed: true } as const
+    const confirmed = { state: 'done', confirmed: { vendorAtMs: null } } as const
     await sent('long ago', { kind: 'stop', meetingId: 'm1' }, confirmed, 1_000)
     await sent('stop', { kind: 'stop', meetingId: 'm1' }, confirmed, 5_000)
     await sent('elsewhere', { kind: 'stop', meetingId: 'm2' }, confirmed, 5_000)
