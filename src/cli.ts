@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from './commands/io.ts'
-import { main } from './commands/main.ts'
-import { processIo } from './commands/process-io.ts'
+import { isService, leave, takeSignals } from './commands/shutdown.ts'
 
 const several = (value: string, before: string[] = []): string[] => [...before, value]
 
@@ -63,4 +62,14 @@ export function define(cli: Command, io: Io): void {
 }
 
 // A test that imports the table runs nothing. (Not known, before Node 24.2, counts as run.)
-if (import.meta.main !== false) process.exitCode = await main(define, process.argv.slice(2), processIo())
+if (import.meta.main !== false) {
+  const [, , ...args] = process.argv
+  // Before all else is loaded, which takes most of a start: a signal that comes meanwhile must not be lost.
+  takeSignals(args[0])
+  const { main } = await import('./commands/main.ts')
+  const { processIo } = await import('./commands/process-io.ts')
+  const code = await main(define, args, processIo())
+  process.exitCode = code
+  // What it had opened may hang.
+  if (code !== 0 && isService()) await leave(code)
+}

@@ -3,13 +3,16 @@ import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
 import { AuditLog } from './audit/log.ts'
 import { ReadRollup } from './audit/rollup.ts'
+import { UnstoredEvents } from './audit/unstored.ts'
 import { type AuditedStore, openAudited } from './audited-store.ts'
 import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
 import { keepTidy, watchDisk } from './housekeeping.ts'
 import { inFlight } from './http/in-flight.ts'
+import { briefly } from './lifecycle/briefly.ts'
 import { recover } from './lifecycle/recover.ts'
 import { Repairs } from './lifecycle/repairs.ts'
+import type { LogOutput } from './log-output.ts'
 import { services } from './services.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
 import { operationsIn } from './store/operations.ts'
@@ -39,6 +42,10 @@ export interface GatewayOptions {
   upstreamCa?: string
   /** Vendor accounts beside the configured ones or instead of them, by the name that their meetings carry. */
   upstreams?: Upstreams
+  /** What the log writes to, which tells what became of its lines; else they count as written. */
+  logOutput?: LogOutput
+  /** Just before it listens: from then on there is something to finish, and this closes the gateway. */
+  onListen?(close: () => Promise<void>): void
   /** How long the record of a mutation may take to be written, where nobody waits for an answer within a second (a test). */
   writeWithinMs?: number
   /** Opens the store in another way than with threads of its own (a test). */
@@ -62,6 +69,8 @@ export async function startGateway({
   clock = systemClock,
   upstreamCa,
   upstreams: others = new Map(),
+  logOutput,
+  onListen,
   writeWithinMs,
   open = openStore
 }: GatewayOptions): Promise<Gateway> {
@@ -73,6 +82,8 @@ export async function startGateway({
   const closeAll = async (): Promise<void> => {
     while (opened.length > 0) await opened.pop()?.()
   }
+  const unstored = new UnstoredEvents({ log: logger, output: logOutput ?? null })
+  opened.push(() => unstored.close())
   try {
     const store = await open(storeFile)
     opened.push(() => store.close())
@@ -133,6 +144,7 @@ export async function startGateway({
       audited,
       rollup,
       repairs,
+      unstored,
       config,
       logger,
       clock,
@@ -149,11 +161,13 @@ export async function startGateway({
         degraded() {
           const blind = clock.monotonic() - directory.pulledAtMs > blindAfterMs
           const waits = repairs.waiting > 0 || recorded.late() > 0
-          return state.auditTrouble || waits || blind ? ['store'] : []
+          const store = state.auditTrouble || waits || blind
+          return [...(store ? (['store'] as const) : []), ...(unstored.atRisk > 0 ? (['log'] as const) : [])]
         },
         warnings: () => [
           ...(disk.low() ? (['disk_space'] as const) : []),
           ...(openOperations.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
+          ...(logOutput?.troubled() ? (['log_output'] as const) : []),
           ...configured.warnings()
         ]
       },
@@ -165,9 +179,6 @@ export async function startGateway({
     })
     const requests = inFlight(app)
     opened.push(() => app.close())
-    const url = await app.listen({ host: config.host, port: config.port })
-    state.ready = true
-
     /** Calls under way finish, and new ones hear that it ends; what the vendor holds up is cut off while there is time to say so. */
     const drain = async (): Promise<void> => {
       state.draining = true
@@ -179,7 +190,15 @@ export async function startGateway({
       // Every call has its answer: what only looks after open operations need not end.
       ending.abort()
     }
+    const listening = app.listen({ host: config.host, port: config.port })
     let closing: Promise<void> | null = null
+    const close = (): Promise<void> => {
+      closing ??= listening.then(drain).finally(closeAll)
+      return closing
+    }
+    onListen?.(close)
+    const url = await listening
+    state.ready = true
     return {
       url,
       app,
@@ -189,13 +208,11 @@ export async function startGateway({
         await repairs.flush()
         await auditLog.flush()
       },
-      close() {
-        closing ??= drain().finally(closeAll)
-        return closing
-      }
+      close
     }
   } catch (error) {
-    await closeAll()
+    // What hangs at its end must not hide why there was no beginning.
+    await briefly(closeAll(), shutdownMs)
     throw error
   }
 }

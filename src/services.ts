@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { ReadRollup } from './audit/rollup.ts'
+import type { UnstoredEvents } from './audit/unstored.ts'
 import type { AuditedStore } from './audited-store.ts'
 import type { Config } from './config.ts'
 import type { Clock } from './domain/clock.ts'
@@ -36,6 +37,7 @@ export interface Parts {
   audited: AuditedStore
   rollup: ReadRollup
   repairs: Repairs
+  unstored: UnstoredEvents
   config: Config
   logger: FastifyBaseLogger
   clock: Clock
@@ -52,6 +54,7 @@ export function services({
   audited,
   rollup,
   repairs,
+  unstored,
   config,
   logger: log,
   clock,
@@ -87,6 +90,7 @@ export function services({
       auditEvents,
       directory,
       repairs,
+      unstored,
       observe,
       log
     },

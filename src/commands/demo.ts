@@ -16,7 +16,7 @@ import { tenantsIn } from '../store/tenants.ts'
 import { openUpstream } from '../upstream/open-upstream.ts'
 import { cannotListen } from './cannot-listen.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
-import { onSignal } from './on-signal.ts'
+import { endWith } from './shutdown.ts'
 
 export interface DemoOptions extends JsonOption {
   host: string
@@ -35,6 +35,9 @@ interface Vendor {
   key: string
   close(): Promise<void>
 }
+
+/** Its gateway has half of that. */
+const closeWithinMs = 10_000
 
 interface Seeded {
   tenant: string
@@ -55,9 +58,12 @@ export async function demo(io: Io, options: DemoOptions): Promise<void> {
   }
   const starting = start(io, options, port, opened)
   // From the first moment on, so that a Ctrl-C in between leaves nothing behind either.
-  const forget = onSignal(io, async () => {
-    await starting.catch(() => {})
-    await closeAll()
+  const forget = endWith({
+    withinMs: closeWithinMs,
+    async close() {
+      await starting.catch(() => {})
+      await closeAll()
+    }
   })
   try {
     const { url, vendor, tenants } = await starting

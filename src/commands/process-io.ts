@@ -12,6 +12,8 @@ export function processIo(): Io {
     process.stderr.write(`livegate: standard output cannot be written: ${message}\n`)
     process.exit(1)
   })
+  // There is no other place to say it, and what is said there decides nothing.
+  process.stderr.on('error', () => {})
   return {
     env: environment,
     out: text => process.stdout.write(`${text}\n`),

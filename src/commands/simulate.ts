@@ -1,7 +1,7 @@
 import { createSimulator, type Simulator, type SimulatorOptions } from '../simulator/simulator.ts'
 import { cannotListen } from './cannot-listen.ts'
 import { type Io, type JsonOption, print, UsageError } from './io.ts'
-import { onSignal } from './on-signal.ts'
+import { endWith } from './shutdown.ts'
 
 /** The switches of the simulator as they come from the command line. */
 export interface SimulateOptions extends JsonOption {
@@ -49,7 +49,7 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
   const { credentials, lines } = toConfigure(simulator)
   const text = [`the simulated vendor listens: ${url}`, ...lines].join('\n')
   // Whoever reads that it listens may end it from then on.
-  onSignal(io, () => simulator.close())
+  endWith({ close: () => simulator.close(), withinMs: 10_000 })
   print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
 }
 

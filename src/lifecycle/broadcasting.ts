@@ -1,3 +1,4 @@
+import type { UnstoredEvents } from '../audit/unstored.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import { isSwitch, type Operation } from '../domain/operation.ts'
@@ -48,6 +49,7 @@ export interface BroadcastingDeps {
   auditEvents: Pick<AuditEvents, 'append'>
   directory: Directory
   repairs: Repairs
+  unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
   observe: Observe
   isComing: IsComing
   stillAllowed: StillAllowed

@@ -1,4 +1,5 @@
 import { type Ending, toAuditEvent } from '../audit/ocsf.ts'
+import type { UnstoredEvents } from '../audit/unstored.ts'
 import type { AuditEvent } from '../domain/audit-event.ts'
 import type { Clock } from '../domain/clock.ts'
 import { AuditUnavailable, Failure, failureBody, Internal } from '../domain/failures.ts'
@@ -14,15 +15,16 @@ export interface RecorderDeps {
   engine: Pick<Engine, 'write'>
   operations: Pick<Operations, 'sent' | 'sentAgain' | 'ended'>
   auditEvents: Pick<AuditEvents, 'append'>
-  /** Takes what could not be written, and tries again until the store does. */
-  repair(statements: Statement[]): void
+  /** Takes what could not be written, and tries again until the store does; then it says so. */
+  repair(statements: Statement[], onWritten?: () => void): void
   /** Takes note of an intent that was sent on before it is written: what comes later is written later. */
   late(written: Promise<unknown>): void
   /** An operation whose outcome is unknown, and can be found out. @param sentAtMs on the monotonic clock */
   settleLater(operation: Operation, sentAtMs: number): void
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
-  log: { error(facts: object, message: string): void }
+  /** Has the log tell of what the store does not have yet. */
+  unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
   clock: Clock
   /** A mutation's record must stand within this time; else the caller is refused, within a second, and nothing is sent. */
   writeWithinMs?: number
@@ -63,7 +65,18 @@ export interface Recorded {
  * @throws AuditUnavailable when it can't be written; StartUnsettled when the meeting has an open start; what the work throws
  */
 export function recorder(deps: RecorderDeps): Recorded {
-  const { engine, operations, auditEvents, repair, late, settleLater, forget, log, clock, writeWithinMs = 900 } = deps
+  const {
+    engine,
+    operations,
+    auditEvents,
+    repair,
+    late,
+    settleLater,
+    forget,
+    unstored,
+    clock,
+    writeWithinMs = 900
+  } = deps
   const underWay = new Set<Promise<unknown>>()
   const lateness = new Lateness(writeWithinMs)
 
@@ -187,7 +200,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     try {
       if (await lateness.isLate(written)) {
         if (!goesOn) throw new Error(`not written within ${writeWithinMs} ms`)
-        tellOf(event)
+        tellOf(event, written)
         written.catch(cause => keep(row, event, cause))
       }
     } catch (cause) {
@@ -211,7 +224,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     const written = engine.write(statements, goesOn ? {} : { withinMs: writeWithinMs })
     if (!(await lateness.isLate(written))) return
     if (goesOn) {
-      tellOf(intent)
+      tellOf(intent, written)
       late(written.catch(cause => keep(sent, intent, cause)))
     } else {
       const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
@@ -239,17 +252,21 @@ export function recorder(deps: RecorderDeps): Recorded {
       return null
     })
     if (!(await lateness.isLate(written))) return (await written) !== null
-    tellOf(ending)
+    tellOf(ending, written)
     return false
   }
 
   /** Whatever becomes of this process and its disk, the operational log has it. */
-  function tellOf(event: AuditEvent): void {
-    log.error({ event }, 'an audit event is not written yet: the store is slow')
+  function tellOf(event: AuditEvent, written: Promise<unknown>): void {
+    unstored.tell(event, 'an audit event is not written yet: the store is slow')
+    written.then(
+      rows => rows !== null && unstored.stored(event),
+      () => {}
+    )
   }
 
   function keep(statements: Statement[], event: AuditEvent, cause: unknown): void {
-    log.error({ err: cause, event }, 'an audit event could not be written: it is kept and tried again')
-    repair([...statements, auditEvents.append(event)])
+    unstored.tell(event, 'an audit event could not be written: it is kept and tried again', cause)
+    repair([...statements, auditEvents.append(event)], () => unstored.stored(event))
   }
 }

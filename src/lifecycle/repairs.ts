@@ -23,7 +23,7 @@ const maxWaiting = 10_000
  */
 export class Repairs {
   readonly #options: Required<RepairsOptions>
-  readonly #waiting: Statement[][] = []
+  readonly #waiting: { statements: Statement[]; onWritten(): void }[] = []
   readonly #late = new Set<Promise<unknown>>()
   #timer: NodeJS.Timeout | null = null
   #writing: Promise<void> | null = null
@@ -37,9 +37,9 @@ export class Repairs {
     return this.#waiting.length
   }
 
-  /** @param statements one transaction; the audit event is its last */
-  add(statements: Statement[]): void {
-    if (this.#waiting.length < maxWaiting) this.#waiting.push(statements)
+  /** @param statements one transaction; the audit event is its last. `onWritten` is told when the store has that. */
+  add(statements: Statement[], onWritten = (): void => {}): void {
+    if (this.#waiting.length < maxWaiting) this.#waiting.push({ statements, onWritten })
     this.#timer ??= setTimeout(() => this.#retry(), this.#options.retryAfterMs)
   }
 
@@ -85,14 +85,16 @@ export class Repairs {
 
   async #writeAll(): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      await this.#options.engine.write(next).catch(error => {
+      const { statements, onWritten } = next
+      await this.#options.engine.write(statements).catch(error => {
         // What contradicts the store will never fit: then what happened is at least on record.
         const fits = !(error instanceof UniqueViolation || error instanceof Conflict)
-        const event = next.slice(-1)
-        if (fits || next.length === 1) throw error
+        const event = statements.slice(-1)
+        if (fits || statements.length === 1) throw error
         return this.#options.engine.write(event)
       })
       this.#waiting.shift()
+      onWritten()
     }
   }
 

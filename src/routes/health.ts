@@ -1,7 +1,9 @@
 import { Type } from 'typebox'
 import type { Api } from './api.ts'
 
-const warnings = ['disk_space', 'open_stops', 'upstream_credentials', 'upstreams_list'] as const
+const degraded = ['store', 'log'] as const
+type Degraded = (typeof degraded)[number]
+const warnings = ['disk_space', 'open_stops', 'log_output', 'upstream_credentials', 'upstreams_list'] as const
 type Warning = (typeof warnings)[number]
 
 /** How the process is: for orchestrators, without a key. Tells nothing about tenants or the vendor. */
@@ -9,7 +11,7 @@ export interface Health {
   /** False before start-up has finished and during shutdown. */
   ready(): boolean
   /** What doesn't work while stops and reads still do. */
-  degraded(): 'store'[]
+  degraded(): Degraded[]
   /** What will not work soon. */
   warnings(): Warning[]
 }
@@ -18,7 +20,7 @@ const Live = Type.Object({ status: Type.Literal('ok') }, { description: 'The pro
 const Ready = Type.Object(
   {
     status: Type.Enum(['ready', 'unready']),
-    degraded: Type.Array(Type.Enum(['store']), { maxItems: 1 }),
+    degraded: Type.Array(Type.Enum([...degraded]), { maxItems: degraded.length }),
     warnings: Type.Array(Type.Enum([...warnings]), { maxItems: warnings.length })
   },
   {
@@ -44,10 +46,10 @@ const readyz = {
   response: { 200: Ready, 503: Ready }
 }
 
-export function health(app: Api, { ready, degraded, warnings: warned }: Health): void {
+export function health(app: Api, { ready, degraded: broken, warnings: warned }: Health): void {
   app.get('/livez', { schema: livez, logLevel: 'warn' }, async () => ({ status: 'ok' as const }))
   app.get('/readyz', { schema: readyz, logLevel: 'warn' }, async (_request, reply) => {
     const status = ready() ? ('ready' as const) : ('unready' as const)
-    return reply.code(status === 'ready' ? 200 : 503).send({ status, degraded: degraded(), warnings: warned() })
+    return reply.code(status === 'ready' ? 200 : 503).send({ status, degraded: broken(), warnings: warned() })
   })
 }

@@ -21,8 +21,9 @@ t.test('a reader that leaves early is no failure; an output that cannot be writt
 
 t.test('an error that nobody caught ends simulate and demo with 1 and one line', async t => {
   const script = `
-    import { onSignal } from './src/commands/on-signal.ts'
-    onSignal({ err: text => console.error(text) }, async () => console.log('closed'))
+    import { endWith, takeSignals } from './src/commands/shutdown.ts'
+    takeSignals('demo')
+    endWith({ close: async () => console.log('closed'), withinMs: 10_000 })
     setImmediate(() => { throw new Error('nobody caught this') })`
   const outcome = await startNode(t, ['--input-type=module', '-e', script], {}).ended
   t.strictSame(outcome, { code: 1, stdout: 'closed\n', stderr: 'livegate: unexpected: nobody caught this\n' })

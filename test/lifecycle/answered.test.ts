@@ -18,7 +18,7 @@ const { answered } = recorder({
   late() {},
   settleLater() {},
   forget() {},
-  log: { error() {} },
+  unstored: { tell() {}, stored() {} },
   clock: manualClock(),
   writeWithinMs: 20
 })

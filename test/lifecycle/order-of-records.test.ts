@@ -30,7 +30,7 @@ async function recording(t: Parameters<typeof storeWithTenants>[0]) {
     late: written => repairs.behind(written),
     settleLater() {},
     forget() {},
-    log: { error() {} },
+    unstored: { tell() {}, stored() {} },
     clock: manualClock(),
     writeWithinMs: 50
   })

@@ -32,7 +32,7 @@ function recording() {
     late() {},
     settleLater() {},
     forget() {},
-    log: { error() {} },
+    unstored: { tell() {}, stored() {} },
     clock: manualClock(),
     writeWithinMs: 20
   })

@@ -22,7 +22,7 @@ t.test('the words of a refusal stand in the operation and in the event, whatever
     late() {},
     settleLater() {},
     forget() {},
-    log: { error() {} },
+    unstored: { tell() {}, stored() {} },
     clock: manualClock()
   })
   const caller: Caller = {

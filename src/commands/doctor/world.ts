@@ -1,22 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../../domain/clock.ts'
+import { onInterrupt } from '../shutdown.ts'
 
 /** Time, and who may interrupt: tests hand in their own. */
 export interface World {
   clock: Clock
   sleep(ms: number): Promise<unknown>
-  /** Calls back at SIGINT and SIGTERM, which then end nothing by themselves. Gives back what ends this. */
+  /** Calls back at each signal that would end it, which then ends nothing by itself. Gives back what ends this. */
   onInterrupt(interrupt: () => void): () => void
 }
 
 export const realWorld: World = {
   clock: systemClock,
   sleep,
-  onInterrupt(interrupt) {
-    const signals = ['SIGINT', 'SIGTERM'] as const
-    for (const signal of signals) process.on(signal, interrupt)
-    return () => {
-      for (const signal of signals) process.off(signal, interrupt)
-    }
-  }
+  onInterrupt
 }
