@@ -607,8 +607,8 @@ export interface operations {
                     "application/json": {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
-                        degraded: "store"[];
-                        warnings: ("disk_space" | "open_stops" | "upstream_credentials" | "upstreams_list")[];
+                        degraded: ("store" | "log")[];
+                        warnings: ("disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };
@@ -623,8 +623,8 @@ export interface operations {
                     "application/json": {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
-                        degraded: "store"[];
-                        warnings: ("disk_space" | "open_stops" | "upstream_credentials" | "upstreams_list")[];
+                        degraded: ("store" | "log")[];
+                        warnings: ("disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };

@@ -1,6 +1,7 @@
 import Fastify from 'fastify'
 import { sql } from 'kysely'
 import t from 'tap'
+import { BoundedLog } from '../../src/log-output.ts'
 import { health } from '../../src/routes/health.ts'
 import type { StoreError } from '../../src/store/engine.ts'
 import { manualClock } from '../support/clock.ts'
@@ -90,3 +91,49 @@ t.test('a stop that is open for more than ten seconds is warned of, until it has
     return (await warnings()).length === 0
   })
 })
+
+t.test(
+  'a log that cannot be written is a warning; what only it could keep is told of, and logged when it can be',
+  async t => {
+    let text = ''
+    let full = true
+    const logOutput = new BoundedLog({
+      retryAfterMs: 10,
+      sink(bytes, done) {
+        if (full) return done(Object.assign(new Error('full'), { code: 'ENOSPC' }), 0)
+        text += bytes
+        done(null, bytes.length)
+      }
+    })
+    const { as, asAcme, meeting, store, events } = await gateway(t, { logOutput })
+    const readyz = async () => (await as(null)('GET', '/readyz')).json()
+    const run = (statement: string) => store.engine.write([sql.raw(statement).compile(store.sql as never) as never])
+    t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+    logOutput.write('{}\n')
+    t.strictSame(await readyz(), { status: 'ready', degraded: [], warnings: ['log_output'] })
+
+    await run('alter table audit_events rename to away')
+    const stopped = await asAcme(
+      'POST',
+      `/v2/meetings/${meeting}/active-livestream/stop`,
+      {},
+      { 'x-request-id': 'kept' }
+    )
+    t.equal(stopped.statusCode, 200)
+    t.strictSame(await readyz(), { status: 'ready', degraded: ['store', 'log'], warnings: ['log_output'] })
+    full = false
+    await until(async () => !(await readyz()).degraded.includes('log'))
+    const logged = text.split('\n').filter(line => line.includes('"event":') && line.includes('"kept"'))
+    t.ok(logged.length >= 2, 'the log has both events of the stop')
+    t.strictSame((await readyz()).warnings, [])
+
+    await run('alter table away rename to audit_events')
+    await until(async () => (await readyz()).degraded.length === 0)
+    const kept = (await events()).filter(({ metadata }) => metadata.correlation_uid === 'kept')
+    t.strictSame(
+      kept.map(({ unmapped }) => unmapped.outcome),
+      ['pending', 'done'],
+      'and the store has them too'
+    )
+  }
+)

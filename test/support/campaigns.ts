@@ -20,6 +20,10 @@ export const campaigns = {
   oddStops: { file: 'test/guarantees/odd-vendors-stops.test.ts', normally: 12, inFull: 72 },
   /** Crashes under load. */
   crashes: { file: 'test/guarantees/nothing-missing-after-a-crash.test.ts', normally: 4, inFull: 200 },
+  /** Logs that cannot be written, each in another way; there are no more than these. */
+  logs: { file: 'test/guarantees/the-log-decides-nothing.test.ts', normally: 3, inFull: 9 },
+  /** Signals at some moment of a start: half of them to the first process of a container. */
+  signals: { file: 'test/guarantees/no-signal-is-lost.test.ts', normally: 4, inFull: 40 },
   /** Kills of a gateway whose calls the vendor has. */
   kills: { file: 'test/guarantees/killed-while-sent.test.ts', normally: 2, inFull: 500 }
 } as const

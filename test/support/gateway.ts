@@ -8,6 +8,7 @@ import type { Clock } from '../../src/domain/clock.ts'
 import type { Quota } from '../../src/domain/quota.ts'
 import { presets, type Scope } from '../../src/domain/scope.ts'
 import { type Gateway, startGateway } from '../../src/gateway.ts'
+import type { LogOutput } from '../../src/log-output.ts'
 import { makeLogger } from '../../src/logger.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { apiKeysIn } from '../../src/store/api-keys.ts'
@@ -72,6 +73,8 @@ export interface WorldOptions {
   slowDisk?: boolean
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
   before?(store: Store, simulator: Simulator, folder: string): Promise<void>
+  /** What the log writes to; `logs()` has nothing of it then. */
+  logOutput?: LogOutput
   /** The store has threads of its own and is on disk, as in production: for a test that is about them. They cost more than all else of most gateways. */
   threads?: boolean
   /** The test harms the store or its log for good: at its end nothing is asked of them. */
@@ -113,7 +116,8 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
   const config = { ...configured, upstreams }
   const running = await startGateway({
     config,
-    logger: makeLogger(config.logLevel, destination),
+    logger: makeLogger(config.logLevel, options.logOutput ?? destination),
+    ...(options.logOutput !== undefined && { logOutput: options.logOutput }),
     ...(options.unmoved && { upstreams: new Map([['default', unmovedUpstream(config)]]) }),
     ...(options.clock !== undefined && { clock: options.clock }),
     ...(options.slowDisk && { writeWithinMs: 60_000 }),
