@@ -25,6 +25,8 @@ const endingSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGQUIT'
 const services: readonly string[] = ['serve', 'demo', 'simulate']
 /** What is left when all is closed, or can't be, gets so long. */
 const leaveWithinMs = 500
+/** Of that. */
+const lastWorkMs = 300
 
 let command = ''
 let meaning: (cause: Cause) => void = leaveAtOnce
@@ -84,7 +86,7 @@ export function onInterrupt(interrupt: () => void): () => void {
 
 /** Is done before this process ends, if it can be done in time. */
 export function beforeLeaving(work: (withinMs: number) => Promise<unknown>): void {
-  lastWork.push(() => work(leaveWithinMs))
+  lastWork.push(() => work(lastWorkMs))
 }
 
 /**
