@@ -5,6 +5,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional
 
 FROM node:24-bookworm-slim
+# The first process of a container ignores each signal that it has not asked for yet: this one hands them on from the first moment.
+RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATABASE_URL=sqlite:/data/livegate.db
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
@@ -17,5 +19,5 @@ VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["node", "src/cli.ts", "healthcheck"]
 # Called without npm, so that the process gets the signals.
-ENTRYPOINT ["node", "src/cli.ts"]
+ENTRYPOINT ["tini", "-s", "--", "node", "src/cli.ts"]
 CMD ["serve"]

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
@@ -8,6 +10,13 @@ t.test('the process exits with the code of its command', async t => {
   const [help, wrong] = await Promise.all([runProcess(t, ['--help']), runProcess(t, ['nonsense'])])
   t.match(help, { code: 0, stdout: /^Usage: livegate /, stderr: '' })
   t.strictSame(wrong, { code: 2, stdout: '', stderr: "livegate: unknown command 'nonsense'\n" })
+})
+
+t.test('signals are taken before anything else is loaded', async t => {
+  const imported = (file: string) =>
+    [...stripTypeScriptTypes(readFileSync(file, 'utf8')).matchAll(/^import .*'(.*)'/gm)].map(([, name]) => name)
+  t.strictSame(imported('src/cli.ts'), ['./commands/shutdown.ts'])
+  for (const name of imported('src/commands/shutdown.ts')) t.match(name, /^node:/)
 })
 
 t.test('a reader that leaves early is no failure; an output that cannot be written is one', async t => {
