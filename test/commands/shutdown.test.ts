@@ -1,5 +1,5 @@
 import t from 'tap'
-import { beforeLeaving, takeSignals } from '../../src/commands/shutdown.ts'
+import { beforeLeaving, onInterrupt, takeSignals } from '../../src/commands/shutdown.ts'
 import { measured, startNode } from '../support/cli.ts'
 import type { TestContext } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -24,6 +24,16 @@ t.test('a signal ends a service that has nothing to finish yet with 0', async t 
   const child = await started(t, '')
   child.signal('SIGTERM')
   t.match(await child.ended, { code: 0, stderr: '' })
+})
+
+t.test('an error that nobody caught ends it with 1 and one line, thrown or rejected', async t => {
+  const [thrown, rejected] = await Promise.all([
+    started(t, `process.once('SIGUSR1', () => { throw new Error('nobody caught this') })`),
+    started(t, `process.once('SIGUSR1', () => { Promise.reject('nor this') })`)
+  ])
+  for (const child of [thrown, rejected]) child.signal('SIGUSR1')
+  t.match(await thrown.ended, { code: 1, stderr: 'livegate: unexpected: nobody caught this\n' })
+  t.match(await rejected.ended, { code: 1, stderr: 'livegate: unexpected: nor this\n' })
 })
 
 t.test('what it has to do before it leaves is done', async t => {
@@ -138,8 +148,12 @@ t.test(
     Object.assign(process, stubs)
     takeSignals('tenant')
     beforeLeaving(() => new Promise(() => {}))
+    const end = onInterrupt(() => called.push('heard'))
+    handlers.get('SIGINT')?.()
+    end()
     handlers.get('SIGINT')?.()
     Object.assign(process, others)
+    t.equal(called.shift(), 'heard', 'unless it wants to hear of it')
     t.strictSame(called.splice(0), ['default for SIGINT', 'SIGINT to itself'])
     await until(() => called.length > 0)
     Object.assign(process, { execve })
