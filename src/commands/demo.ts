@@ -13,7 +13,8 @@ import { apiKeysIn } from '../store/api-keys.ts'
 import { meetingsIn } from '../store/meetings.ts'
 import { openStoreHere } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
-import { openUpstream } from '../upstream/open-upstream.ts'
+import type { Upstream } from '../upstream/provider.ts'
+import { UpstreamSet } from '../upstream/upstream-set.ts'
 import { cannotListen } from './cannot-listen.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
 import { endWith } from './shutdown.ts'
@@ -122,9 +123,12 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
 }
 
 /** Two tenants, each with a key that may do everything and a meeting. */
-async function seed({ storeFile, upstreams, deadlineMs }: Config): Promise<Seeded[]> {
+async function seed({ storeFile, upstreams, deadlineMs, auditKeys: { dataDir } }: Config): Promise<Seeded[]> {
   const [account] = upstreams as [UpstreamAccount]
-  const vendor = openUpstream({ account, deadlineMs, clock: systemClock })
+  // It leaves a record of the quota to the gateway, which would warn without one.
+  const vendors = new UpstreamSet({ dataDir, deadlineMs, clock: systemClock, log: { warn() {}, error() {} } })
+  await vendors.open(upstreams)
+  const vendor = vendors.upstreams.get(account.name) as Upstream
   const provider = vendor.on({ tenantId: 'operator', lane: 'mutation' })
   const store = await openStoreHere(storeFile)
   try {
@@ -148,7 +152,7 @@ async function seed({ storeFile, upstreams, deadlineMs }: Config): Promise<Seede
     return seeded
   } finally {
     await store.close()
-    await vendor.close()
+    await vendors.close()
   }
 }
 

@@ -13,7 +13,7 @@ export interface BudgetOptions {
   /** A call without an answer may still arrive at the vendor for so long. */
   deadlineMs: number
   clock: Clock
-  /** Calls of an earlier process that the vendor still counts, with how long it does. */
+  /** Calls of an earlier process that the vendor still counts. */
   spentBefore?: readonly Spent[]
   /** Hears of each call that is about to be sent. */
   onSent?(): void
@@ -41,6 +41,10 @@ const stopReserve = 0.05
 const mutationReserve = 0.2
 /** The vendor's clock ticks in its own way. */
 const marginMs = 10
+/** A window is told to the next process in so many parts. */
+const stepsPerWindow = 60
+/** Of a step: what a time may lose on its way through a file without being counted a step longer. */
+const stepTolerance = 1e-6
 /** After a 429 reads believe in half of the quota, and in a tenth more after each window without another. */
 const recoveryPerWindow = 0.1
 const leastFactor = 0.05
@@ -53,15 +57,18 @@ const leastFactor = 0.05
 export class UpstreamBudget {
   readonly #options: BudgetOptions
   readonly #windowMs: number
+  readonly #stepMs: number
   readonly #lanes: Record<Lane, FairLane>
   #inFlight = 0
   #sent = 0
   /** Calls that have ended, each list in the order of its times. */
   readonly #ended = new Expiry<Counted>()
   readonly #lost = new Expiry<Counted>()
+  /** The same, counted by the step in which they leave the window. */
+  readonly #steps = new Map<number, number>()
   /** Calls that are not this process's own: its predecessor's, or of others who use the same account. */
-  readonly #before: { calls: number; untilMs: number }[]
-  #others: { calls: number; untilMs: number } = { calls: 0, untilMs: 0 }
+  readonly #before: Spent[]
+  #others: Spent = { calls: 0, untilMs: 0 }
   #pausedUntilMs = Number.NEGATIVE_INFINITY
   #loweredTo = 1
   #loweredAtMs = 0
@@ -70,17 +77,16 @@ export class UpstreamBudget {
     const { quota, clock, spentBefore = [] } = options
     this.#options = options
     this.#windowMs = quota.seconds * 1_000 + marginMs
+    this.#stepMs = this.#windowMs / stepsPerWindow
     const activeMs = Math.min(this.#windowMs, 30_000)
     const claimMs = Math.min(this.#windowMs, 5_000)
     const lane = (): FairLane => new FairLane({ activeMs, claimMs })
     this.#lanes = { stop: lane(), mutation: lane(), read: lane() }
     const nowMs = clock.monotonic()
+    const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
     this.#before = spentBefore
-      .filter(({ forMs }) => forMs > 0)
-      .map(({ calls, forMs }) => ({
-        calls,
-        untilMs: nowMs + Math.min(forMs, this.#options.deadlineMs + this.#windowMs)
-      }))
+      .filter(({ untilMs }) => untilMs > nowMs)
+      .map(({ calls, untilMs }) => ({ calls, untilMs: Math.min(untilMs, latestMs) }))
   }
 
   /**
@@ -96,7 +102,9 @@ export class UpstreamBudget {
     this.#options.onSent?.()
     const end = (list: Expiry<Counted>, lateMs: number): void => {
       this.#inFlight -= 1
-      list.add({ tenantId, lane, untilMs: this.#options.clock.monotonic() + lateMs + this.#windowMs })
+      const untilMs = this.#options.clock.monotonic() + lateMs + this.#windowMs
+      list.add({ tenantId, lane, untilMs })
+      count(this.#steps, this.#stepOf(untilMs), 1)
     }
     return {
       answered: () => end(this.#ended, 0),
@@ -176,19 +184,21 @@ export class UpstreamBudget {
     return [...uses.values()].sort((a, b) => total(b) - total(a)).slice(0, tenantsShown)
   }
 
-  /** What the vendor still counts, for the next process: how many calls, and for how long. */
+  /**
+   * What the vendor still counts, for the next process, in few figures. The steps begin at the same moments for each process of
+   * a boot, so that what is handed on many times lasts no longer than what is handed on once.
+   */
   spent(): Spent[] {
     const nowMs = this.#now()
-    const stepMs = this.#windowMs / 60
-    const steps = new Map<number, number>()
-    const count = (calls: number, untilMs: number): void => {
-      const step = Math.ceil((untilMs - nowMs) / stepMs)
-      steps.set(step, (steps.get(step) ?? 0) + calls)
-    }
-    if (this.#inFlight > 0) count(this.#inFlight, nowMs + this.#options.deadlineMs + this.#windowMs)
-    for (const { untilMs } of [...this.#ended.items(), ...this.#lost.items()]) count(1, untilMs)
-    for (const { calls, untilMs } of this.#before) count(calls, untilMs)
-    return [...steps].map(([step, calls]) => ({ calls, forMs: step * stepMs }))
+    const steps = new Map(this.#steps)
+    const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
+    if (this.#inFlight > 0) count(steps, this.#stepOf(latestMs), this.#inFlight)
+    for (const { calls, untilMs } of this.#before) count(steps, this.#stepOf(untilMs), calls)
+    return [...steps].map(([step, calls]) => ({ calls, untilMs: step * this.#stepMs }))
+  }
+
+  #stepOf(untilMs: number): number {
+    return Math.ceil(untilMs / this.#stepMs - stepTolerance)
   }
 
   #check(tenantId: string, lane: 'read' | 'mutation', nowMs: number): void {
@@ -242,7 +252,10 @@ export class UpstreamBudget {
   #now(): number {
     const nowMs = this.#options.clock.monotonic()
     for (const list of [this.#ended, this.#lost]) {
-      for (const { lane, tenantId } of list.until(nowMs)) this.#lanes[lane].release(tenantId)
+      for (const { lane, tenantId, untilMs } of list.until(nowMs)) {
+        this.#lanes[lane].release(tenantId)
+        count(this.#steps, this.#stepOf(untilMs), -1)
+      }
     }
     for (let i = this.#before.length - 1; i >= 0; i--) {
       if ((this.#before[i]?.untilMs ?? 0) < nowMs) this.#before.splice(i, 1)
@@ -250,6 +263,12 @@ export class UpstreamBudget {
     if (this.#others.untilMs < nowMs) this.#others = { calls: 0, untilMs: 0 }
     return nowMs
   }
+}
+
+function count(steps: Map<number, number>, step: number, calls: number): void {
+  const sum = (steps.get(step) ?? 0) + calls
+  if (sum > 0) steps.set(step, sum)
+  else steps.delete(step)
 }
 
 function inMs(waitMs: number) {

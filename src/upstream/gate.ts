@@ -19,6 +19,8 @@ export interface GateOptions {
   breaker: Breaker
   connecting: Pick<ClientOptions, 'baseUrl' | 'ca' | 'onDate'>
   deadlineMs: number
+  /** Null when another call is on record as sent; else what ends when it may be. */
+  untilReserved?(): Promise<void> | null
 }
 
 type Asked = Call & Pick<Question, 'mayFail'>
@@ -124,15 +126,17 @@ export class Gate {
 
   /** A read is refused at once; a mutation may wait for its turn while that is in time. */
   async #admitted(errand: Errand, call: Call): Promise<Ticket> {
-    const { budget, deadlineMs } = this.#options
-    if (errand.lane === 'read') return budget.admit(errand)
+    const { budget, deadlineMs, untilReserved = () => null } = this.#options
     // What goes out when its time is almost over ends as unknown, and counts as a failure of the vendor.
     let signal: AbortSignal | undefined
     for (;;) {
+      // Nothing happens between the last look and the call: what one takes, no other may take as well.
+      for (let wait = untilReserved(); wait !== null; wait = untilReserved()) await wait
+      if (call.signal.aborted) throw new UpstreamTooLate()
       try {
         return budget.admit(errand)
       } catch (error) {
-        if (!(error instanceof Failure)) throw error
+        if (errand.lane === 'read' || !(error instanceof Failure)) throw error
         signal ??= AbortSignal.any([call.signal, AbortSignal.timeout(Math.floor(deadlineMs * waitShare))])
         await this.pause((error.retryAfterSeconds ?? 1) * 1_000, { signal }, error, askAgainMs)
       }

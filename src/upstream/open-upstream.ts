@@ -38,6 +38,8 @@ export interface UpstreamOptions {
   habitsBefore?: KeptHabits | undefined
   /** Hears of each call that is about to be sent. */
   onSent?(): void
+  /** Null when another call is on record as sent; else what ends when it may be. Stops don't wait for it. */
+  untilReserved?(): Promise<void> | null
   /** The vendor takes another credential from now on: the first or the second. */
   onCredential?(position: number): void
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
@@ -57,14 +59,14 @@ export const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per
 
 /** A vendor account: its way out, what may be sent twice over it, and with which credential. */
 export function openUpstream(options: UpstreamOptions): Upstream {
-  const { account, deadlineMs, clock, spentBefore = [], onSent, onCredential, ca } = options
+  const { account, deadlineMs, clock, spentBefore = [], onSent, untilReserved, onCredential, ca } = options
   const { baseUrl, quota, dedicatedTo } = account
   const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
   if (options.pausedForMs) budget.throttled(options.pausedForMs)
   const breaker = new Breaker({ clock })
   const vendorClock = new VendorClock(clock)
   const connecting = { baseUrl, onDate: vendorClock.heard.bind(vendorClock), ...(ca !== undefined && { ca }) }
-  const gate = new Gate({ budget, breaker, deadlineMs, connecting })
+  const gate = new Gate({ budget, breaker, deadlineMs, connecting, ...(untilReserved && { untilReserved }) })
   const retries = new RetryBudget(clock)
   const credentials = new Credentials({
     all: account.credentials,

@@ -1,9 +1,9 @@
 import type { Lane } from './provider.ts'
 
-/** Calls that the vendor still counts, and for how long it does. */
+/** Calls that the vendor still counts, and until when, on the monotonic clock. */
 export interface Spent {
   calls: number
-  forMs: number
+  untilMs: number
 }
 
 /** What is left of the quota; for the operator alone. Calls, unless the name says otherwise. */

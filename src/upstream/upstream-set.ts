@@ -2,11 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../domain/clock.ts'
 import { Failure } from '../domain/failures.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
+import { readBootId } from './boot.ts'
 import type { KeptHabits } from './habits.ts'
 import { openUpstream } from './open-upstream.ts'
 import type { Upstream, Upstreams } from './provider.ts'
 import type { Spent } from './quota-use.ts'
-import { canRecord, habitsBefore, readRecord, recordFile, spentBefore, thisMoment, UpstreamRecorder } from './record.ts'
+import { canRecord, examineRecord, habitsBefore, recordFile } from './record.ts'
+import { UpstreamRecorder } from './recorder.ts'
+import { spentBefore } from './spent-before.ts'
 
 /** What upstreams' names stand for, beyond this process. */
 export interface Names {
@@ -22,7 +25,7 @@ export interface UpstreamSetOptions {
   dataDir: string
   deadlineMs: number
   clock: Clock
-  log: { error(facts: object, message: string): void }
+  log: Record<'error' | 'warn', (facts: object, message: string) => void>
   ca?: string | undefined
   /** Another credential of an upstream is used from now on. */
   onCredential?(name: string, position: number): void
@@ -47,6 +50,7 @@ interface Left {
 /** The vendor accounts of a running gateway, which can change while calls go on. */
 export class UpstreamSet {
   readonly #options: UpstreamSetOptions
+  readonly #bootId = readBootId()
   readonly #opened = new Map<string, Opened>()
   readonly #upstreams = new Map<string, Upstream>()
   readonly #closing = new AbortController()
@@ -182,9 +186,11 @@ export class UpstreamSet {
       habitsBefore: habits,
       pausedForMs: before?.upstream.status().budget.pausedForMs ?? 0,
       onSent: () => recorder?.noticed(),
+      untilReserved: () => recorder?.untilReserved() ?? null,
       onCredential: position => this.#options.onCredential?.(name, position)
     })
-    recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, log })
+    const bootId = this.#bootId
+    recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
     this.#opened.set(name, { account, upstream, recorder })
     this.#upstreams.set(name, upstream)
     await before?.recorder.close()
@@ -230,10 +236,12 @@ export class UpstreamSet {
 
   async #leftBefore(account: UpstreamAccount): Promise<Left> {
     const file = this.#fileOf(account)
-    const [record, isWritable] = await Promise.all([readRecord(file), canRecord(file)])
-    const moment = thisMoment(this.#options.clock)
-    const spent = spentBefore(record, account.quota, moment, isWritable)
-    return { spent, habits: habitsBefore(record, moment.nowMs) }
+    const [record, isWritable] = await Promise.all([examineRecord(file), canRecord(file)])
+    const { deadlineMs, clock, log } = this.#options
+    const start = { quota: account.quota, deadlineMs, nowMs: clock.monotonic(), bootId: this.#bootId, isWritable }
+    const { spent, doubt } = spentBefore(record, start)
+    if (doubt !== null) log.warn({ upstream: account.name, windowSeconds: account.quota.seconds }, doubt)
+    return { spent, habits: habitsBefore(record === 'unreadable' ? null : record, clock.now()) }
   }
 }
 

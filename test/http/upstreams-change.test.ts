@@ -144,7 +144,7 @@ t.test(
       dataDir: t.testdir(),
       deadlineMs: 2_000,
       clock: systemClock,
-      log: { error() {} },
+      log: { error() {}, warn() {} },
       onCredential: (_name, position) => switched.push(position)
     })
     t.teardown(() => set.close())
@@ -222,7 +222,7 @@ t.test('an upstream that comes into use while a list without it is taken stays',
     dataDir: t.testdir(),
     deadlineMs: 2_000,
     clock: systemClock,
-    log: { error: (_facts, message) => errors.push(message) },
+    log: { error: (_facts, message) => errors.push(message), warn() {} },
     names: { neededBy: async () => answers.shift() ?? null, conflict: async () => null, remember: async () => {} }
   })
   t.teardown(() => set.close())

@@ -25,7 +25,9 @@ export const campaigns = {
   /** Signals at some moment of a start: half of them to the first process of a container. */
   signals: { file: 'test/guarantees/no-signal-is-lost.test.ts', normally: 4, inFull: 40 },
   /** Kills of a gateway whose calls the vendor has. */
-  kills: { file: 'test/guarantees/killed-while-sent.test.ts', normally: 2, inFull: 500 }
+  kills: { file: 'test/guarantees/killed-while-sent.test.ts', normally: 2, inFull: 500 },
+  /** Kills of a gateway in a loop of restarts. */
+  restarts: { file: 'test/guarantees/restarts-leave-the-quota.test.ts', normally: 2, inFull: 40 }
 } as const
 
 /** Whether this is the long run: `npm run campaign` says so to the tests. */

@@ -150,9 +150,9 @@ t.test('the vendor never sees more than its quota in any window, however calls c
 t.test('after a start what was used before counts, each for its time', async t => {
   const { calls, clock } = budgetOf({
     spentBefore: [
-      { calls: 30, forMs: 20_000 },
-      { calls: 20, forMs: 60_000 },
-      { calls: 5, forMs: -1 }
+      { calls: 30, untilMs: 20_000 },
+      { calls: 20, untilMs: 60_000 },
+      { calls: 5, untilMs: -1 }
     ]
   })
   t.equal(calls('read', 1_000), 25)
@@ -234,7 +234,7 @@ t.test(
 )
 
 t.test('what is used is told to the next process with its time, in few figures', async t => {
-  const { budget, calls, admit, clock } = budgetOf({ spentBefore: [{ calls: 3, forMs: 60_000 }] })
+  const { budget, calls, admit, clock } = budgetOf({ spentBefore: [{ calls: 3, untilMs: 60_000 }] })
   calls('read', 10)
   clock.advance(30_000)
   calls('mutation', 4)
@@ -243,12 +243,33 @@ t.test('what is used is told to the next process with its time, in few figures',
   const total = spent.reduce((sum, { calls: n }) => sum + n, 0)
   t.equal(total, 18)
   t.ok(spent.length <= 4)
-  for (const { calls: n, forMs } of spent) {
-    t.ok(forMs > 0 && forMs <= 62_000, `${n} for ${forMs} ms`)
+  for (const { calls: n, untilMs } of spent) {
+    t.ok(untilMs > 30_000 && untilMs <= 92_100, `${n} until ${untilMs} ms`)
   }
-  const heir = budgetOf({ spentBefore: spent })
+  const heir = budgetOf({ spentBefore: spent, clock })
   t.equal(heir.calls('read', 1_000), 75 - 18)
 })
+
+t.test(
+  'what is handed on from process to process a thousand times lasts no longer than what is handed on once',
+  async t => {
+    const clock = manualClock()
+    const heirOf = (spentBefore: BudgetOptions['spentBefore']) => budgetOf({ clock, spentBefore: spentBefore ?? [] })
+    let last = heirOf([])
+    t.equal(last.calls('read', 10), 10)
+    for (let life = 0; life < 1_000; life++) {
+      clock.advance(61)
+      // Through a file, where a time is another number.
+      const nowMs = clock.monotonic() + 1e9
+      const handed = last.budget.spent().map(({ calls, untilMs }) => ({ calls, forMs: untilMs + 1e9 - nowMs }))
+      last = heirOf(handed.map(({ calls, forMs }) => ({ calls, untilMs: forMs + nowMs - 1e9 })))
+    }
+    t.equal(clock.monotonic(), 61_000)
+    // One step is a second.
+    clock.advance(11)
+    t.equal(last.budget.status().used.other, 0)
+  }
+)
 
 t.test('who uses it is told by lane, the greediest first', async t => {
   const { budget, calls } = budgetOf()

@@ -42,3 +42,35 @@ t.test('a hundred calls that hang hold back neither a start nor a stop, nor what
     )
   }
 })
+
+t.test('a read and a start wait until they are on record, and a stop does not', async t => {
+  const sent: string[] = []
+  const { url } = await vendor(t, ({ method, url }, response) => {
+    sent.push(`${method} ${url}`)
+    response.end('{"success":true}')
+  })
+  const recorded = Promise.withResolvers<void>()
+  let isRecorded = false
+  const budget = new UpstreamBudget({ quota: { calls: 100, seconds: 60 }, deadlineMs, clock: systemClock })
+  const breaker = new Breaker({ clock: systemClock })
+  const connecting = { baseUrl: new URL(url), onDate() {} }
+  const untilReserved = () => (isRecorded ? null : recorded.promise)
+  const gate = new Gate({ budget, breaker, deadlineMs, connecting, untilReserved })
+  t.teardown(() => gate.close())
+  const call = (lane: Lane, method: 'GET' | 'POST', path: string, signal = AbortSignal.timeout(10_000)) =>
+    gate.pass({ tenantId: 'acme', lane }, { method, path, signal, authorization })
+
+  const others = [call('read', 'GET', '/read'), call('mutation', 'POST', '/start')]
+  const over = new AbortController()
+  const givenUp = call('mutation', 'POST', '/given-up', over.signal)
+  await call('stop', 'POST', '/stop')
+  t.strictSame(sent, ['POST /v2/stop'])
+  t.equal(budget.status().sent, 1)
+  over.abort()
+  isRecorded = true
+  recorded.resolve()
+  const refusal = await givenUp.catch(error => error)
+  t.match(refusal, { type: 'upstream_too_late', outcome: 'not_sent' })
+  await Promise.all(others)
+  t.strictSame(sent.toSorted(), ['GET /v2/read', 'POST /v2/start', 'POST /v2/stop'])
+})

@@ -1,19 +1,12 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { uptime } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { UpstreamBudget } from '../../src/upstream/budget.ts'
 import { Habits } from '../../src/upstream/habits.ts'
-import {
-  canRecord,
-  habitsBefore,
-  readRecord,
-  recordFile,
-  spentBefore,
-  UpstreamRecorder
-} from '../../src/upstream/record.ts'
+import { canRecord, examineRecord, habitsBefore, readRecord, recordFile } from '../../src/upstream/record.ts'
+import { UpstreamRecorder } from '../../src/upstream/recorder.ts'
 import { accountOf } from '../support/account.ts'
-import { manualClock, steps } from '../support/clock.ts'
+import { manualClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
 
 const quota = { calls: 100, seconds: 60 }
@@ -36,6 +29,7 @@ function recorderOf(folder: string) {
     upstream,
     file: recordFile(folder, 'default'),
     clock,
+    bootId: 'this boot',
     log,
     everyMs: 1
   })
@@ -49,17 +43,18 @@ function recorderOf(folder: string) {
 t.test('what was used is there for the next process, and readable by its owner alone', async t => {
   const { recorder, call, file, clock } = recorderOf(t.testdir())
   await recorder.start()
-  t.match(await readRecord(file), { upstream: 'default', quota: 100, used: { stop: 0 }, spent: [] })
+  const first = { upstream: 'default', quota: 100, used: { stop: 0 }, spent: [], reserved: 1 }
+  t.match(await readRecord(file), { ...first, bootId: 'this boot', monotonicMs: clock.monotonic() })
   call(1)
   clock.advance(1_000)
   await until(async () => (await readRecord(file))?.used.stop === 1)
+  // The clock stands still: what is not on record is written at once.
   call(5)
-  // A twentieth of the quota is written at once.
   await until(async () => (await readRecord(file))?.used.stop === 6)
   call(1)
   await recorder.close()
   const record = await readRecord(file)
-  t.match(record, { used: { stop: 7 }, tenants: [{ tenantId: 'acme', reads: 0, mutations: 0, stops: 7 }] })
+  t.match(record, { used: { stop: 7 }, tenants: [{ tenantId: 'acme', reads: 0, mutations: 0, stops: 7 }], reserved: 0 })
   t.equal(statSync(file).mode & 0o777, 0o600)
   t.strictSame(readdirSync(join(file, '..')), ['upstream-default.json'], 'nothing half-written stays')
 })
@@ -87,73 +82,33 @@ t.test('a folder that cannot be written is said once, and nobody is held up by i
   t.equal(troubles.length, 1)
 })
 
-t.test('a record that cannot be read or is something else counts as none', async t => {
+t.test('a record that can no longer be written is taken away, and comes back when there is room again', async t => {
+  const { recorder, call, clock, file, troubles } = recorderOf(t.testdir())
+  await recorder.start()
+  // Nothing can be renamed to a folder's name, nor written to it.
+  mkdirSync(`${file}.new`)
+  t.equal(await canRecord(file), false)
+  call(1)
+  await until(() => !existsSync(file))
+  t.equal(recorder.untilReserved(), null, 'nobody waits for it')
+  call(50)
+  rmSync(`${file}.new`, { recursive: true })
+  clock.advance(1_000)
+  await until(async () => (await readRecord(file))?.used.stop === 51)
+  await recorder.close()
+  t.equal(troubles.length, 1)
+})
+
+t.test('a record that cannot be read or is something else is told from none', async t => {
   const file = recordFile(t.testdir(), 'default')
+  t.equal(await examineRecord(file), null)
   t.equal(await readRecord(file), null)
   for (const text of ['', '{', '[]', '{"upstream":"default"}', 'null']) {
     writeFileSync(file, text)
+    t.equal(await examineRecord(file), 'unreadable', text)
     t.equal(await readRecord(file), null, text)
   }
-  chmodSync(file, 0o600)
-})
-
-t.test('after a start half of the quota counts as used, or what is on record and a little more', async t => {
-  const total = (spent: { calls: number }[]): number => spent.reduce((sum, { calls }) => sum + calls, 0)
-  const at = (nowMs: number) => ({ nowMs, upMs: 0 })
-  t.equal(total(spentBefore(null, quota, at(0))), 50)
-  const record = (calls: number, forMs = 60_000) => ({ atMs: 1_000_000, spent: [{ calls, forMs }] })
-  t.equal(total(spentBefore(record(10), quota, at(1_000_500))), 50)
-  t.equal(total(spentBefore(record(10, 10_000), quota, at(1_010_000))), 50, 'what is over does not count')
-  t.equal(total(spentBefore(record(80), quota, at(1_000_500))), 85)
-  t.equal(total(spentBefore(record(80), quota, at(1_100_000))), 50, 'an old record says nothing')
-  t.equal(total(spentBefore(null, quota, at(0), false)), 75, 'and more when nothing can be written down')
-  t.equal(total(spentBefore(record(10), quota, at(1_000_500), false)), 75)
-})
-
-t.test('a clock that was set between two gateways makes nothing free', async t => {
-  const record = { atMs: 1_000_000, upMs: 500_000, spent: [{ calls: 80, forMs: 30_000 }] }
-  const known = (nowMs: number, upMs: number) => spentBefore(record, quota, { nowMs, upMs }).slice(0, -1)
-  const left = [{ calls: 80, forMs: 28_000 }]
-  t.strictSame(known(1_002_000, 502_000), left)
-  for (const stepMs of steps.filter(ms => ms > 0))
-    t.strictSame(known(1_002_000 + stepMs, 502_000), left, `${stepMs} ms`)
-  for (const stepMs of steps.filter(ms => ms < 0)) t.strictSame(known(1_002_000 + stepMs, 502_000), record.spent)
-  t.strictSame(known(1_040_000, 540_000), [], 'what is over is free')
-  t.strictSame(known(1_040_000, 20_000), [{ calls: 80, forMs: 10_000 }], 'the machine was started again meanwhile')
-  t.strictSame(known(1_002_000, 900_000), left, 'a machine that has been up for longer')
-})
-
-t.test('a gateway that crashes in a loop does not spend more than the quota in any window', async t => {
-  const folder = t.testdir()
-  const file = recordFile(folder, 'default')
-  const clock = manualClock()
-  const sent: number[] = []
-  for (let life = 0; life < 100; life++) {
-    const spent = spentBefore(await readRecord(file), quota, {
-      nowMs: clock.now(),
-      upMs: uptime() * 1_000 + clock.monotonic()
-    })
-    const budget = new UpstreamBudget({ quota, deadlineMs: 1_000, clock, spentBefore: spent })
-    const habits = new Habits({ account, clock })
-    const upstream = {
-      status: () => ({ budget: budget.status(), breaker: 'closed' as const, habits: habits.kept() }),
-      tenants: () => budget.tenants(),
-      spent: () => budget.spent()
-    }
-    const recorder = new UpstreamRecorder({ name: 'default', upstream, file, clock, log: console, everyMs: 1e6 })
-    await recorder.start()
-    // As much as is sent before the next record is due.
-    for (let i = 0; i < 5; i++) {
-      try {
-        budget.admit({ tenantId: `tenant-${i}`, lane: 'mutation' }).answered()
-        sent.push(clock.monotonic())
-      } catch {}
-    }
-    clock.advance(700)
-  }
-  const most = Math.max(...sent.map(fromMs => sent.filter(atMs => atMs >= fromMs && atMs < fromMs + 60_000).length))
-  t.ok(sent.length > 20, `${sent.length} calls in 70 s`)
-  t.ok(most <= 100, `${most} in a minute`)
+  t.equal(await examineRecord(dirname(file)), 'unreadable', 'a folder')
 })
 
 t.test("what was seen of the vendor's ways is written when it is seen, and lasts as long as it did", async t => {

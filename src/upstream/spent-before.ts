@@ -1,0 +1,66 @@
+import type { Quota } from '../domain/quota.ts'
+import type { Spent } from './quota-use.ts'
+import type { UpstreamRecord } from './record.ts'
+
+/** Of the quota: what counts as used where no gateway has left a record, and the same where none could have. */
+const usedWithoutRecord = 0.5
+const usedUnwritable = 0.75
+/** What an earlier version may have sent after its record. */
+const unrecordedOnce = 0.05
+
+export interface Start {
+  quota: Quota
+  /** A call of an earlier process may have been under way for so long. */
+  deadlineMs: number
+  /** The monotonic clock's time, and the boot that it belongs to. */
+  nowMs: number
+  bootId: string | null
+  /** Whether a record can be written. */
+  isWritable: boolean
+}
+
+/** What counts as used after a start, and in a sentence why it is not what is on record; null when it is. */
+export interface SpentBefore {
+  spent: Spent[]
+  doubt: string | null
+}
+
+const doubts = {
+  noRecord:
+    'there is no record of what is used of the quota: half of it counts as used for a window. Where each start finds an empty data folder, restarts can exceed the quota',
+  unwritable: 'what is used of the quota cannot be written down: three quarters of it count as used for a window',
+  unknown: 'what an earlier gateway has used of the quota is unknown: for a window nothing but stops is sent'
+}
+
+/**
+ * What a gateway that starts now must count as used: what is on record, and what may have been sent after it. A record that can't
+ * be read, and one of another boot (it was not flushed to the disk, and nobody knows its age), leave a whole window unknown; but
+ * for that of a graceful stop, which is complete.
+ */
+export function spentBefore(
+  record: Pick<UpstreamRecord, 'monotonicMs' | 'bootId' | 'spent' | 'reserved'> | 'unreadable' | null,
+  { quota: { calls, seconds }, deadlineMs, nowMs, bootId, isWritable }: Start
+): SpentBefore {
+  const windowMs = seconds * 1_000
+  const lateMs = nowMs + windowMs + deadlineMs
+  const everything: SpentBefore = { spent: [{ calls, untilMs: lateMs }], doubt: doubts.unknown }
+  if (record === 'unreadable') return everything
+  const atLeast = isWritable ? 0 : Math.ceil(calls * usedUnwritable)
+  if (record === null) {
+    const half = Math.max(atLeast, Math.ceil(calls * usedWithoutRecord))
+    return {
+      spent: [{ calls: half, untilMs: nowMs + windowMs }],
+      doubt: isWritable ? doubts.noRecord : doubts.unwritable
+    }
+  }
+  const { monotonicMs = nowMs, reserved } = record
+  const isOurs = record.bootId === bootId && monotonicMs <= nowMs
+  if (!isOurs && reserved !== undefined && reserved > 0) return everything
+  const sinceMs = isOurs ? monotonicMs : nowMs
+  const spent = record.spent.map(({ calls, forMs }) => ({ calls, untilMs: sinceMs + forMs }))
+  // Sent at any time until now: a gateway that was asked nothing may have left its last record long ago.
+  spent.push({ calls: reserved ?? Math.ceil(calls * unrecordedOnce), untilMs: lateMs })
+  const known = spent.filter(({ untilMs }) => untilMs > nowMs).reduce((sum, { calls }) => sum + calls, 0)
+  spent.push({ calls: Math.max(0, atLeast - known), untilMs: nowMs + windowMs })
+  return { spent: spent.filter(({ calls }) => calls > 0), doubt: isWritable ? null : doubts.unwritable }
+}
