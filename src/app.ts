@@ -156,7 +156,11 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   app.addSchema(FailureAnswer)
   security(app)
   const limit = await limits(app, { ...deps.limits, addressOf, clock })
-  const allowOrigin = await crossOrigin(app, { corsOrigins: deps.corsOrigins, countPreflight: limit.preflight })
+  const allowOrigin = await crossOrigin(app, {
+    corsOrigins: deps.corsOrigins,
+    countPreflight: limit.preflight,
+    countAddress: limit.address
+  })
   const busy = tenantsInFlight(app, deps.maxInFlight)
   const fingerprint = remembered(digest => deps.fingerprint('key', digest))
   const known = { directory, limits: limit, busy, addressOf, fingerprint, clock }

@@ -8,6 +8,8 @@ export interface CrossOriginOptions {
   corsOrigins: readonly string[]
   /** Counts a preflight. @throws RateLimited */
   countPreflight(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts any other call without a key. @throws RateLimited */
+  countAddress(request: FastifyRequest, reply: FastifyReply): Promise<void>
 }
 
 /** Header fields that a page of another origin may read. */
@@ -38,7 +40,7 @@ const stop = /\/active-livestream\/stop\/?(?:\?|$)/
  */
 export async function crossOrigin(
   app: FastifyInstance,
-  { corsOrigins, countPreflight }: CrossOriginOptions
+  { corsOrigins, countPreflight, countAddress }: CrossOriginOptions
 ): Promise<(request: FastifyRequest, reply: FastifyReply) => void> {
   const told = new LRUCache<string, true>(upTo(toldOrigins))
   const isListed = (origin: string): boolean => corsOrigins.includes(origin)
@@ -61,6 +63,12 @@ export async function crossOrigin(
   })
   if (corsOrigins.length === 0) return () => {}
 
+  // The plugin answers every OPTIONS: what is no preflight of a listed page counts like whatever else has no key.
+  app.addHook('onRequest', (request, reply, done) => {
+    const { origin = '', 'access-control-request-method': method } = request.headers
+    if (request.method !== 'OPTIONS' || (isListed(origin) && method !== undefined)) return done()
+    countAddress(request, reply).then(() => done(), done)
+  })
   await app.register(cors, {
     delegator: ({ headers }, done) =>
       done(null, {
