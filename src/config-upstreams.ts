@@ -4,6 +4,7 @@ import { Secret } from './domain/secret.ts'
 import { isTenantId } from './domain/tenant.ts'
 import { type ProviderKind, providerKinds, type UpstreamAccount } from './domain/upstream-account.ts'
 import { type Environment, type Input, secondOf } from './environment.ts'
+import { readOutgoingProxy } from './outgoing-proxy.ts'
 
 /** What a setting is called: in the environment, and in the file of several upstreams. */
 type Names = Record<'baseUrl' | 'owner' | 'app' | 'credential' | 'budget', string>
@@ -71,7 +72,11 @@ export function readAccounts(input: Input): readonly UpstreamAccount[] {
       input.problem(`${shared.name} and ${name} share one account's quota: give each its part of it as budget`)
     }
   }
-  return Object.freeze(accounts.map(({ quotaOf, isQuotaGiven, ...account }) => Object.freeze(account)))
+  return Object.freeze(
+    accounts.map(({ quotaOf, isQuotaGiven, ...account }) =>
+      Object.freeze({ ...account, proxy: readOutgoingProxy(input, account.baseUrl) })
+    )
+  )
 }
 
 /** What is known of an account while the list is read: whose quota it uses, and whether its part of it was given. */

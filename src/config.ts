@@ -85,7 +85,9 @@ export const variables = [
   'LIVEGATE_AUDIT_RETENTION_DAYS',
   'LIVEGATE_AUDIT_SIGNING_KEY_FILE',
   'LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE',
-  'LIVEGATE_DISK_FLOOR_MB'
+  'LIVEGATE_DISK_FLOOR_MB',
+  'HTTPS_PROXY',
+  'NO_PROXY'
 ] as const
 type Variable = (typeof variables)[number]
 

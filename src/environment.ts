@@ -42,14 +42,15 @@ export class Input {
   readonly #env: Environment
   readonly #readFile: ReadFile
   readonly #fileSuffix: string
-  readonly #problems: string[] = []
+  /** Each is said once, however many upstreams it is about. */
+  readonly #problems = new Set<string>()
   readonly #tell: (problem: string) => void
 
   constructor(env: Environment, readFile: ReadFile, fileSuffix = '_FILE', tell?: (problem: string) => void) {
     this.#env = withoutServiceLinks(env)
     this.#readFile = readFile
     this.#fileSuffix = fileSuffix
-    this.#tell = tell ?? (problem => this.#problems.push(problem))
+    this.#tell = tell ?? (problem => this.#problems.add(problem))
   }
 
   /** Settings that stand elsewhere; what is wrong with them is said with where that is. */
@@ -179,7 +180,7 @@ export class Input {
   }
 
   finish(): void {
-    if (this.#problems.length > 0) throw new ConfigError(this.#problems.join('; '))
+    if (this.#problems.size > 0) throw new ConfigError([...this.#problems].join('; '))
   }
 
   #list(name: string): string[] {

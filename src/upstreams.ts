@@ -51,6 +51,10 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     log,
     ca,
     names: namesIn(upstreamUseIn(store), fingerprint),
+    onOpened({ name, baseUrl, proxy }) {
+      const way = { upstream: name, vendor: baseUrl.origin, proxy: proxy?.origin }
+      if (proxy !== undefined) log.info(way, 'this upstream is reached through a proxy')
+    },
     onCredential(name, position) {
       log.warn({ upstream: name, position }, 'another credential of this upstream is used from now on')
       const credential = { type: 'upstream_credential', uid: `${name}#${position}` } as const

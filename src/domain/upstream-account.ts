@@ -5,6 +5,14 @@ import type { Secret } from './secret.ts'
 export const providerKinds = ['dyte', 'realtimekit'] as const
 export type ProviderKind = (typeof providerKinds)[number]
 
+/** A proxy through which a vendor is reached, with tunnels (RFC 9110, section 9.3.6). */
+export interface OutgoingProxy {
+  /** Without user and password, e.g. `http://proxy.example:3128`. */
+  readonly origin: string
+  /** The whole value of `Proxy-Authorization`; null when it asks for none. */
+  readonly authorization: Secret | null
+}
+
 /** A vendor account as it is configured. */
 export interface UpstreamAccount {
   /** What tenants and meetings call it. */
@@ -12,6 +20,8 @@ export interface UpstreamAccount {
   readonly provider: ProviderKind
   /** Where the operations stand; of RealtimeKit with account and app. */
   readonly baseUrl: URL
+  /** Absent: it is reached directly. */
+  readonly proxy?: OutgoingProxy | undefined
   /** What the account is at the vendor's, whatever its address and credentials: half of a credential of Dyte's. */
   readonly identity: Secret
   /** One or two values of `Authorization`, the preferred one first: the other is used when the vendor refuses it. */

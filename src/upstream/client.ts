@@ -1,4 +1,4 @@
-import { buildConnector, errors, Pool } from 'undici'
+import { type Dispatcher, errors } from 'undici'
 import {
   type Failure,
   type Outcome,
@@ -8,6 +8,8 @@ import {
   UpstreamUnreachable
 } from '../domain/failures.ts'
 import type { Secret } from '../domain/secret.ts'
+import type { OutgoingProxy } from '../domain/upstream-account.ts'
+import { NeverConnected, openConnections, plain } from './connections.ts'
 import { edgeComplaint, isOwnNo, isOwnWord } from './edge-errors.ts'
 import { meansNotThere, refusalOf, strangersWord } from './refusals.ts'
 import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from './vendor-limit.ts'
@@ -22,6 +24,10 @@ export interface ClientOptions {
   keepAlive?: boolean
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
+  /** The connections are tunnels through this proxy. */
+  proxy?: OutgoingProxy | undefined
+  /** By then a connection must stand. */
+  connectWithinMs?: number
   /** Hears what the vendor says is left of its quota, with each answer that says so. */
   onLimit?(limit: VendorLimit): void
   /** Hears the vendor's clock, with each answer that tells it. */
@@ -55,33 +61,17 @@ export interface RawAnswer extends Answer {
   retryAfterSeconds: number
 }
 
-/** No answer of the vendor comes near it; without it a broken one could fill the memory. */
-const maxAnswerBytes = 1024 * 1024
-
-/** One vendor account over HTTP: fixed origin, no redirects, no retries, TLS verified. The only file that knows undici. */
+/** One vendor account over HTTP: fixed origin, no redirects, no retries, TLS verified. It and `connections.ts` alone know undici. */
 export class UpstreamClient {
-  readonly #pool: Pool
+  readonly #connections: Dispatcher
+  readonly #origin: string
   readonly #basePath: string
   readonly #onLimit: (limit: VendorLimit) => void
   readonly #onDate: (dateMs: number) => void
 
-  constructor({ baseUrl, connections = 64, keepAlive = true, ca, onLimit, onDate }: ClientOptions) {
-    // Said aloud, so that no variable or flag of the process can take it back.
-    const tls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' as const, ...(ca !== undefined && { ca }) }
-    // A connection for one call does not last long enough to be probed.
-    const connect = buildConnector({ timeout: 5_000, allowH2: false, keepAlive, ...tls })
-    this.#pool = new Pool(baseUrl.origin, {
-      connections,
-      pipelining: keepAlive ? 1 : 0,
-      allowH2: false,
-      maxResponseSize: maxAnswerBytes,
-      // What fails here failed before a connection stood; a code alone would not tell that.
-      connect: (options, done) =>
-        connect(options, (...[error, socket]) => {
-          if (error === null) done(null, socket)
-          else done(new NeverConnected(plain(error)), null)
-        })
-    })
+  constructor({ baseUrl, connections = 64, keepAlive = true, onLimit, onDate, ...way }: ClientOptions) {
+    this.#origin = baseUrl.origin
+    this.#connections = openConnections({ ...way, origin: baseUrl.origin, connections, keepAlive })
     this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
     this.#onLimit = onLimit ?? (() => {})
     this.#onDate = onDate ?? (() => {})
@@ -112,7 +102,7 @@ export class UpstreamClient {
   }
 
   async close(): Promise<void> {
-    await this.#pool.close()
+    await this.#connections.close()
   }
 
   async #send({ method, path, body, authorization, signal }: Call): Promise<RawAnswer> {
@@ -120,7 +110,8 @@ export class UpstreamClient {
       statusCode,
       headers,
       body: stream
-    } = await this.#pool.request({
+    } = await this.#connections.request({
+      origin: this.#origin,
       method,
       path: this.#basePath + path,
       headers: {
@@ -167,9 +158,6 @@ function parse(text: string): unknown {
   }
 }
 
-/** No connection came to stand: no byte of the request can have left. */
-class NeverConnected extends Error {}
-
 /** undici's error classes stop here. */
 function translate(error: unknown, signal: AbortSignal, mutation: boolean): Failure {
   const ended = (outcome: Outcome) => ({ cause: new Error(plain(error)), ...(mutation && { outcome }) })
@@ -184,11 +172,3 @@ function translate(error: unknown, signal: AbortSignal, mutation: boolean): Fail
 
 /** Answers that are too large or no HTTP. */
 const notHttp = [errors.ResponseExceededMaxSizeError, errors.HTTPParserError, errors.ResponseContentLengthMismatchError]
-
-/** An error as words alone: undici's parser keeps the bytes of the answer in its error, stream keys among them. */
-function plain(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(plain).join('; ')
-  if (!(error instanceof Error)) return 'unknown'
-  const code = 'code' in error && error.code !== undefined ? ` ${error.code}` : ''
-  return `${error.name}${code}: ${error.message}`
-}

@@ -17,7 +17,7 @@ import type { Errand } from './provider.ts'
 export interface GateOptions {
   budget: UpstreamBudget
   breaker: Breaker
-  connecting: Pick<ClientOptions, 'baseUrl' | 'ca' | 'onDate'>
+  connecting: Pick<ClientOptions, 'baseUrl' | 'proxy' | 'ca' | 'onDate'>
   deadlineMs: number
   /** Null when another call is on record as sent; else what ends when it may be. */
   untilReserved?(): Promise<void> | null

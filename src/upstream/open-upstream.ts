@@ -60,12 +60,12 @@ export const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per
 /** A vendor account: its way out, what may be sent twice over it, and with which credential. */
 export function openUpstream(options: UpstreamOptions): Upstream {
   const { account, deadlineMs, clock, spentBefore = [], onSent, untilReserved, onCredential, ca } = options
-  const { baseUrl, quota, dedicatedTo } = account
+  const { baseUrl, proxy, quota, dedicatedTo } = account
   const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
   if (options.pausedForMs) budget.throttled(options.pausedForMs)
   const breaker = new Breaker({ clock })
   const vendorClock = new VendorClock(clock)
-  const connecting = { baseUrl, onDate: vendorClock.heard.bind(vendorClock), ...(ca !== undefined && { ca }) }
+  const connecting = { baseUrl, proxy, onDate: vendorClock.heard.bind(vendorClock), ...(ca !== undefined && { ca }) }
   const gate = new Gate({ budget, breaker, deadlineMs, connecting, ...(untilReserved && { untilReserved }) })
   const retries = new RetryBudget(clock)
   const credentials = new Credentials({

@@ -16,7 +16,7 @@ export interface Heard extends RawAnswer {
 }
 
 export interface ProbeOptions {
-  account: Pick<UpstreamAccount, 'baseUrl'>
+  account: Pick<UpstreamAccount, 'baseUrl' | 'proxy'>
   /** Longest time of a question. */
   deadlineMs: number
   clock: Pick<Clock, 'now'>
@@ -35,13 +35,14 @@ export class Probe {
   readonly #prefixes: Record<NonNullable<RawQuestion['of']>, string>
 
   constructor(options: ProbeOptions) {
-    const root = new URL(options.account.baseUrl)
+    const { baseUrl, proxy } = options.account
+    const root = new URL(baseUrl)
     const [whole = '', account = '', kit = ''] = appPath.exec(root.pathname) ?? []
     root.pathname = root.pathname.slice(0, root.pathname.length - whole.length)
     this.#options = options
     this.#prefixes = { app: whole, kit: account + kit, account, edge: '' }
     // No connection is used twice: an answer that comes late must not be taken for another's.
-    this.#client = new UpstreamClient({ baseUrl: root, keepAlive: false })
+    this.#client = new UpstreamClient({ baseUrl: root, proxy, keepAlive: false })
   }
 
   /** @throws Failure when no answer comes; `inWords` says why */
@@ -67,13 +68,24 @@ const noName = ['ENOTFOUND', 'EAI_AGAIN']
 const tooLate = ['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']
 const tls = /CERT|SSL|TLS|EPROTO|SIGNATURE|SELF_SIGNED/
 
-/** Why no answer came, for the operator. Names the address, but not the account that may stand in its path. */
-export function inWords(failure: Error, { origin, host, hostname }: URL): string {
-  const code = /(?:^|: )\w+ ([A-Z0-9_]+): /.exec(failure.cause instanceof Error ? failure.cause.message : '')?.[1] ?? ''
+/** What a proxy says to CONNECT instead of opening the tunnel, in undici's words. */
+const refusedTunnel = /Proxy response \((\d+)\)/
+
+/** Why no answer came, for the operator. Names the address and the proxy, but not the account that may stand in its path. */
+export function inWords(failure: Error, { baseUrl, proxy }: Pick<UpstreamAccount, 'baseUrl' | 'proxy'>): string {
+  const { origin, host } = baseUrl
+  const cause = failure.cause instanceof Error ? failure.cause.message : ''
+  const code = /(?:^|: )\w+ ([A-Z0-9_]+): /.exec(cause)?.[1] ?? ''
+  const [, refusal] = refusedTunnel.exec(cause) ?? []
+  const { origin: next, hostname } = proxy === undefined ? baseUrl : new URL(proxy.origin)
+  const through = proxy === undefined ? '' : ` through the proxy ${next}`
+  if (refusal === '407') return `the proxy ${next} wants a user and a password, or others than it was given (407)`
+  if (refusal !== undefined) return `the proxy ${next} does not connect to ${host} (${refusal})`
   if (noName.includes(code)) return `the name ${hostname} is not found (${code})`
-  if (code === 'ECONNREFUSED') return `nothing listens at ${origin}: connection refused`
-  if (failure instanceof UpstreamTooLate || tooLate.includes(code)) return `no answer from ${origin} in time`
-  if (tls.test(code)) return `no secure connection to ${host}: TLS failed (${code})`
-  if (failure instanceof UpstreamMalformed) return `what answers at ${origin} is no such API: not HTTP, or far too long`
-  return `the connection to ${origin} broke${/^(UND_.*)?$/.test(code) ? '' : ` (${code})`}`
+  if (code === 'ECONNREFUSED') return `nothing listens at ${next}: connection refused`
+  if (failure instanceof UpstreamTooLate || tooLate.includes(code)) return `no answer from ${origin}${through} in time`
+  if (tls.test(code)) return `no secure connection to ${host}${through}: TLS failed (${code})`
+  if (failure instanceof UpstreamMalformed)
+    return `what answers at ${origin}${through} is no such API: not HTTP, or far too long`
+  return `the connection to ${origin}${through} broke${/^(UND_.*)?$/.test(code) ? '' : ` (${code})`}`
 }

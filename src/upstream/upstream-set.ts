@@ -27,6 +27,8 @@ export interface UpstreamSetOptions {
   clock: Clock
   log: Record<'error' | 'warn', (facts: object, message: string) => void>
   ca?: string | undefined
+  /** This account is in use from now on. */
+  onOpened?(account: UpstreamAccount): void
   /** Another credential of an upstream is used from now on. */
   onCredential?(name: string, position: number): void
   names?: Names
@@ -193,6 +195,7 @@ export class UpstreamSet {
     recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
     this.#opened.set(name, { account, upstream, recorder })
     this.#upstreams.set(name, upstream)
+    this.#options.onOpened?.(account)
     await before?.recorder.close()
     if (before !== undefined) this.#leave(before.upstream, 2 * this.#options.deadlineMs)
     await recorder.start()

@@ -47,8 +47,9 @@ function lesser({ message }: Verdict): Verdict {
   return warning(`${message}; the other one is taken`)
 }
 
-function unreachable(failure: Failure, { baseUrl }: UpstreamAccount): string {
-  return `${inWords(failure, baseUrl)}; look at the base address, the network and the proxy before it`
+function unreachable(failure: Failure, account: UpstreamAccount): string {
+  const way = account.proxy === undefined ? 'the network (no proxy is used)' : 'the proxy (HTTPS_PROXY, NO_PROXY)'
+  return `${inWords(failure, account)}; look at the base address and ${way}`
 }
 
 const settings = {
@@ -58,13 +59,13 @@ const settings = {
 const accountSetting = 'account_id (REALTIMEKIT_ACCOUNT_ID)'
 const appSetting = 'app_id (REALTIMEKIT_APP_ID)'
 
-function judge({ finding, heard }: Examined, { provider, baseUrl }: UpstreamAccount): Verdict {
+function judge({ finding, heard }: Examined, { provider, baseUrl, proxy }: UpstreamAccount): Verdict {
   const { status } = heard
   const { credential, base } = settings[provider]
   const which =
     provider === 'dyte' ? 'it does not say whether organisation or key is wrong' : 'the token is wrong, or was deleted'
   const verdicts: Record<Finding, Verdict> = {
-    taken: ok(`taken by ${baseUrl.origin}`),
+    taken: ok(`taken by ${baseUrl.origin}${proxy === undefined ? '' : ` through the proxy ${proxy.origin}`}`),
     refused: failed(`refused with ${status}; ${which}: correct ${credential}`),
     inactive: failed(`refused with ${status}; the token is known, but not active: make another, and set ${credential}`),
     refused_account: failed(

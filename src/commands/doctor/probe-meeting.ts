@@ -133,7 +133,7 @@ interface Place {
 /** Null when all was asked, else why not. Whatever happens, what was started is stopped before. */
 async function question(io: Io, { asker, account, meetingId, world }: Place, answers: Answers): Promise<string | null> {
   const runs = new Runs(asker, meetingId, world)
-  const { provider, baseUrl } = account
+  const { provider } = account
   const letGo = world.onInterrupt(() => {
     io.err('livegate: note: ends when everything that was started is stopped')
     asker.interrupt()
@@ -148,13 +148,13 @@ async function question(io: Io, { asker, account, meetingId, world }: Place, ans
   letGo()
   // What is still live comes first; in the end it is the last try that counts.
   const errors = left === null ? [problem] : [left, problem instanceof StillLive ? null : problem]
-  const told = errors.filter(error => error !== null).map(error => words(error, baseUrl, left === null))
+  const told = errors.filter(error => error !== null).map(error => words(error, account, left === null))
   return told.length === 0 ? null : told.join('; ')
 }
 
-function words(error: unknown, baseUrl: URL, allStopped: boolean): string {
+function words(error: unknown, account: UpstreamAccount, allStopped: boolean): string {
   if (!(error instanceof Failure || error instanceof Ended || error instanceof StillLive)) throw error
-  if (error instanceof Failure) return inWords(error, baseUrl)
+  if (error instanceof Failure) return inWords(error, account)
   return error instanceof StillLive && allStopped ? 'a stop took more than 60 s to work' : error.message
 }
 
