@@ -7,6 +7,7 @@ import { readAccounts, upstreamFiles } from './config-upstreams.ts'
 import type { Network } from './domain/address.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import type { UpstreamAccount } from './domain/upstream-account.ts'
+import { cutByNode } from './env-files.ts'
 import { checkFile, type Environment, Input, type ReadFile, readText, withoutMark } from './environment.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
@@ -134,8 +135,7 @@ export function readConfig(env: Environment = environment, readSecret: ReadFile 
   }
   // Else a start that arrives late at the vendor could be followed by another.
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
-  input.refuseUnknown(isKnown, notBuiltYet)
-  input.finish()
+  finish(input, env)
   return Object.freeze(config)
 }
 
@@ -143,8 +143,7 @@ export function readConfig(env: Environment = environment, readSecret: ReadFile 
 export function readStoreConfig(env: Environment = environment, readSecret: ReadFile = readText): StoreConfig {
   const input = new Input(env, readSecret)
   const config = readStore(input)
-  input.refuseUnknown(isKnown, notBuiltYet)
-  input.finish()
+  finish(input, env)
   return config
 }
 
@@ -197,6 +196,17 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
       accounts: () => readUpstreams(env, known)
     }
   }
+}
+
+/** What can be wrong with any variable. @throws ConfigError naming all problems at once */
+function finish(input: Input, env: Environment): void {
+  for (const { name, file } of cutByNode(env).filter(cut => isKnown(cut.name))) {
+    const remedy = secretVariables.includes(name) ? `give it by file (${name}_FILE)` : 'write it without a #'
+    input.problem(`${name} is cut at a # in ${file}, where Node sees a comment and docker none: ${remedy}`)
+  }
+  input.refuseQuoted(isKnown)
+  input.refuseUnknown(isKnown, notBuiltYet)
+  input.finish()
 }
 
 function readStore(input: Input): StoreConfig {

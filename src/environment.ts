@@ -170,6 +170,13 @@ export class Input {
     return [first, ...more].map(line => this.#checked(name, line))
   }
 
+  /** Node takes quotes in a file for its own, docker for a part of the value: a folder would be made with them in its name. */
+  refuseQuoted(known: (name: string) => boolean): void {
+    for (const [name, value = ''] of Object.entries(this.#env)) {
+      if (known(name) && /^(["'`]).*\1$/s.test(value)) this.problem(quoted(name))
+    }
+  }
+
   /** A misspelt setting must not be a silent default, and one that does nothing yet not a silent promise. */
   refuseUnknown(known: (name: string) => boolean, notBuiltYet: ReadonlySet<string>): void {
     for (const name of Object.keys(this.#env).sort()) {
@@ -205,10 +212,15 @@ export class Input {
   #checked(name: string, value: string | undefined): string {
     if (value === undefined) return ''
     if (value === '') this.problem(`${name} is missing`)
+    else if (/^["'`]|["'`]$/.test(value)) this.problem(quoted(name))
     else if (placeholder.test(value)) this.problem(`${name} is still a placeholder`)
     else if (!/^[\x21-\x7e]+$/.test(value)) this.problem(`${name} must be plain ASCII without white space`)
     return value
   }
+}
+
+function quoted(name: string): string {
+  return `${name} stands in quotes, which docker takes for a part of it: write it without`
 }
 
 /** True for the names and addresses of this machine itself, as they stand in a URL. */

@@ -18,9 +18,7 @@ export function readOutgoingProxy(input: Input, address: URL): OutgoingProxy | u
   if (url !== null && authorization !== undefined && isBare && /^https?:$/.test(url.protocol)) {
     return Object.freeze({ origin: url.origin, authorization })
   }
-  input.problem(
-    `${name} must be an address like http://proxy.example:3128 (http or https, no path, no socks)`
-  )
+  input.problem(`${name} must be an address like http://proxy.example:3128 (http or https, no path, no socks)`)
   return undefined
 }
 
