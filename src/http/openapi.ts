@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
@@ -32,6 +33,9 @@ const tags = [
   { name: 'health', description: 'For orchestrators; no key needed' }
 ]
 
+/** Relative to `/openapi.json`: behind a proxy nobody here knows the whole of an address. */
+const thisGateway = { url: '.', description: 'This gateway' }
+
 /** Collects the routes that are registered after it into one document, served with Swagger UI unless switched off. */
 export async function openapi(app: FastifyInstance, options: OpenApiOptions): Promise<void> {
   const { docs, requireKey, countAddress } = options
@@ -39,7 +43,6 @@ export async function openapi(app: FastifyInstance, options: OpenApiOptions): Pr
     openapi: {
       openapi: '3.1.0',
       info: { title: 'Livegate', version: manifest.version, description },
-      servers: [{ url: '/', description: 'This gateway' }],
       tags,
       security: [{ bearer: [] }, { basic: [] }],
       components: {
@@ -52,52 +55,95 @@ export async function openapi(app: FastifyInstance, options: OpenApiOptions): Pr
     },
     refResolver: { buildLocalReference: json => String(json.$id) },
     transform: ({ schema, url, route }) => ({ url, schema: documented(schema, route.config?.rule) }),
-    transformObject: document => withHeaders('openapiObject' in document ? document.openapiObject : {})
+    transformObject: document => {
+      const operations = withHeaders('openapiObject' in document ? document.openapiObject : {})
+      return { ...operations, servers: [thisGateway] }
+    }
   })
   if (docs === 'off') return
 
-  let document: Prepared | undefined
-  const sendDocument = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    document ??= new Prepared(JSON.stringify(app.swagger()), 'application/json; charset=utf-8')
-    return document.send(request, reply)
-  }
+  const documents = servedDocuments(app)
   await app.register(async scope => {
     scope.addHook('onRequest', docs === 'key' ? requireKey : countAddress)
-    scope.get('/openapi.json', { schema: { hide: true } }, sendDocument)
+    scope.get('/openapi.json', { schema: { hide: true } }, documents['/openapi.json'])
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
+      // A page at `/docs` finds its files below `./docs`, whatever a proxy has put before both.
+      indexPrefix: '.',
       uiConfig: { deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true },
       uiHooks: {
-        // Its own route would serialise the document each time.
         preHandler: (request, reply, done) => {
-          if (request.routeOptions.url === '/docs/json') sendDocument(request, reply)
+          const { url = '' } = request.routeOptions
+          const elsewhere = elsewhereThan(request.url)
+          if (url in documents) documents[url as Served](request, reply)
+          else if (elsewhere !== null) reply.redirect(elsewhere)
           else done()
         }
       },
       theme: { title: 'Livegate' },
       logo: { type: 'image/svg+xml', content: Buffer.from(logo), target: '_self' },
       staticCSP: false,
-      transformStaticCSP: () => policyFor(scope.swaggerCSP)
+      transformStaticCSP: () => policy
     })
   })
 }
 
+/** Where the document is served. */
+type Served = '/openapi.json' | '/docs/json' | '/docs/yaml'
+
+/** Each is made once, when it is first asked for: the routes of Swagger UI would serialise it for each call. */
+function servedDocuments(app: FastifyInstance): Record<Served, Send> {
+  const json = (document: object) => new Prepared(JSON.stringify(document), 'application/json; charset=utf-8')
+  const fromDocs = { ...thisGateway, url: '..' }
+  return {
+    '/openapi.json': sendOnce(() => json(app.swagger())),
+    '/docs/json': sendOnce(() => json({ ...app.swagger(), servers: [fromDocs] })),
+    '/docs/yaml': sendOnce(() => {
+      const text = app.swagger({ yaml: true }).replace(/^(servers:\n +- url: )\.$/m, `$1${fromDocs.url}`)
+      return new Prepared(text, 'application/x-yaml')
+    })
+  }
+}
+
+type Send = (request: FastifyRequest, reply: FastifyReply) => FastifyReply
+
+function sendOnce(make: () => Prepared): Send {
+  let document: Prepared | undefined
+  return (request, reply) => {
+    document ??= make()
+    return document.send(request, reply)
+  }
+}
+
+/**
+ * Another address of the page, relative to the one that was asked for; null when it is that one. The package knows no address with a query,
+ * and leads to its own by an absolute one, which is wrong behind a proxy that takes a prefix away.
+ */
+function elsewhereThan(url: string): string | null {
+  const [path, query] = url.split('?')
+  if (path === '/docs/static/index.html') return '../'
+  if (query === undefined) return null
+  if (path === '/docs') return 'docs'
+  return path === '/docs/' ? './' : null
+}
+
 const logo = `<svg xmlns="http://www.w3.org/2000/svg" width="150" height="40" viewBox="0 0 150 40"><path d="M6 8v24M14 14v12M22 8v24" stroke="#7ee0b5" stroke-width="4" stroke-linecap="round"/><text x="34" y="27" font-family="sans-serif" font-size="20" font-weight="600" fill="#fff">Livegate</text></svg>`
 
-/** Swagger UI's own files and this gateway, and nothing else; its inline styles by their digests. */
-function policyFor({ script, style }: { script: string[]; style: string[] }): string {
-  return [
-    "default-src 'none'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "connect-src 'self'",
-    "font-src 'self'",
-    "img-src 'self' data:",
-    `script-src ${["'self'", ...script].join(' ')}`,
-    `style-src ${["'self'", ...style].join(' ')}`
-  ].join('; ')
-}
+/** Of the logo that Swagger UI shows until ours takes its place. */
+const logoStyle = '.logo_small_svg__cls-2{fill:#fff}.logo_small_svg__cls-3{fill:#85ea2d}'
+
+/** Swagger UI's own files and this gateway, and nothing else; its one inline style by its digest. */
+const policy = [
+  "default-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "connect-src 'self'",
+  "font-src 'self'",
+  "img-src 'self' data:",
+  "script-src 'self'",
+  `style-src 'self' 'sha256-${hash('sha256', logoStyle, 'base64')}'`
+].join('; ')
 
 /** Says which scope a route needs, and that a body of optional fields may be left out. */
 function documented(schema: FastifySchema | undefined, rule: RouteRule | undefined): FastifySchema {
