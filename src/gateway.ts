@@ -18,6 +18,7 @@ import { type Directory, openDirectory } from './store/directory.ts'
 import { operationsIn } from './store/operations.ts'
 import { takeServeLock } from './store/serve-lock.ts'
 import { openStore, type Store } from './store/store.ts'
+import { demandWritable } from './store-rights.ts'
 import type { Upstreams } from './upstream/provider.ts'
 import { openUpstreams } from './upstreams.ts'
 
@@ -75,6 +76,7 @@ export async function startGateway({
   open = openStore
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
+  await demandWritable(config)
   const lock = await takeServeLock(storeFile, shutdownMs, () => {
     logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end')
   })

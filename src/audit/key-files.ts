@@ -79,7 +79,7 @@ async function readKeys(
     throw new AuditKeyError(`${signingFile} is not the key that this store's audit log is signed with`)
   }
 
-  const fingerprintFile = places.fingerprintKeyFile ?? join(places.dataDir, fingerprintKeyName)
+  const fingerprintFile = fingerprintKeyFile(places)
   const text = await readOrMake(fingerprintFile, makeFingerprintKey, mayMake.fingerprint)
   const fingerprint = fingerprintWith(toBytes(fingerprintFile, text))
   const fingerprintCheck = fingerprint('check', 'livegate')
@@ -120,6 +120,10 @@ export async function finishRotation(signingFile: string, publicKey: string | nu
 
 export function signingKeyFile({ dataDir, signingKeyFile: given }: KeyPlaces): string {
   return given ?? join(dataDir, signingKeyName)
+}
+
+export function fingerprintKeyFile({ dataDir, fingerprintKeyFile: given }: KeyPlaces): string {
+  return given ?? join(dataDir, fingerprintKeyName)
 }
 
 /** Each prepared key has a name of its own: of two rotations at once, the key of the one that wins is still there. */

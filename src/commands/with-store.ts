@@ -12,11 +12,14 @@ import type { Tenant } from '../domain/tenant.ts'
 import { type Statement, StoreError } from '../store/engine.ts'
 import type { Store } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
+import { demandReadable, demandWritable } from '../store-rights.ts'
 import { CommandError, type Io } from './io.ts'
 
 /** One moment of the store, for a command that only looks: nothing is made or changed, beside a running `serve` or without one. */
 export async function withSnapshot<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
-  const { storeFile } = readStoreConfig(io.env)
+  const config = readStoreConfig(io.env)
+  const { storeFile } = config
+  await inWords(() => demandReadable(config))
   if (!existsSync(storeFile))
     throw new CommandError(`there is no store at ${storeFile}: \`serve\`, or the first \`tenant create\`, makes it`)
   const open = (): Promise<Store> =>
@@ -48,7 +51,9 @@ export interface Recording {
 
 /** The same for a command that changes something: what it does is on record, in the same chain as the gateway's calls, and signed. */
 export async function withAudit<T>(io: Io, work: (recording: Recording) => Promise<T>): Promise<T> {
-  const { storeFile, auditKeys: places } = readStoreConfig(io.env)
+  const config = readStoreConfig(io.env)
+  const { storeFile, auditKeys: places } = config
+  await inWords(() => demandWritable(config))
   const onTrouble = (error: unknown): void => {
     const why = error instanceof StoreError ? error.reason : error instanceof Error ? error.message : error
     io.err(`livegate: note: the audit log could not be signed (${why})`)

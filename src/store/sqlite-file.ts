@@ -15,6 +15,13 @@ export async function makeFile(file: string): Promise<boolean> {
     await handle.close()
     return isNew
   } catch (cause) {
-    throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+    throw cannotOpen(file, cause)
   }
+}
+
+/** Which file it is SQLite itself does not say. */
+export function cannotOpen(file: string, cause: unknown): StoreError {
+  const reason = cause instanceof StoreError ? cause.reason : cause instanceof Error ? cause.message : String(cause)
+  const remedy = /not a database|malformed/.test(reason) ? ': correct DATABASE_URL, or put a backup in its place' : ''
+  return new StoreError(`cannot open ${file}: ${reason}${remedy}`, { cause })
 }

@@ -1,7 +1,7 @@
 import type { CompiledQuery } from 'kysely'
-import { type Engine, type Row, StoreError } from './engine.ts'
+import type { Engine, Row } from './engine.ts'
 import { type ConnectionOptions, type JobResult, SqliteConnection, toStoreError } from './sqlite-connection.ts'
-import { makeFile } from './sqlite-file.ts'
+import { cannotOpen, makeFile } from './sqlite-file.ts'
 import { threadTimeMs } from './thread-time.ts'
 
 /**
@@ -14,7 +14,7 @@ export async function openSqliteHere(
   waits: Pick<ConnectionOptions, 'busyTimeoutMs'> = {}
 ): Promise<Engine> {
   await makeFile(file)
-  return engineOver(new SqliteConnection({ ...waits, file, readonly: false }))
+  return engineOver(connected({ ...waits, file, readonly: false }))
 }
 
 /**
@@ -22,14 +22,17 @@ export async function openSqliteHere(
  * @throws StoreError when there is no such store
  */
 export async function openSqliteSnapshot(file: string): Promise<Engine> {
-  let connection: SqliteConnection
-  try {
-    connection = new SqliteConnection({ file, readonly: true })
-  } catch (cause) {
-    throw new StoreError(`cannot open ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
-  }
+  const connection = connected({ file, readonly: true })
   rowsOf(connection.read({ sql: 'begin', parameters: [] }))
   return engineOver(connection)
+}
+
+function connected(options: ConnectionOptions): SqliteConnection {
+  try {
+    return new SqliteConnection(options)
+  } catch (cause) {
+    throw cannotOpen(options.file, cause)
+  }
 }
 
 function engineOver(connection: SqliteConnection): Engine {

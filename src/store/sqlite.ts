@@ -2,7 +2,7 @@ import type { CompiledQuery } from 'kysely'
 import type { Engine } from './engine.ts'
 import { GroupCommit } from './group-commit.ts'
 import { type ConnectionOptions, type JobResult, toStoreError } from './sqlite-connection.ts'
-import { makeFile } from './sqlite-file.ts'
+import { cannotOpen, makeFile } from './sqlite-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import { threadTimeMs } from './thread-time.ts'
 
@@ -34,7 +34,7 @@ export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits 
     await Promise.all([writer.run(nothing), reader.run(nothing)])
   } catch (error) {
     await Promise.all(threads.map(thread => thread.close()))
-    throw error
+    throw cannotOpen(file, error)
   }
 
   return {

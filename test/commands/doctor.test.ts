@@ -101,7 +101,7 @@ t.test('a store that is none, is not ours, or cannot be written', async t => {
   writeFileSync(file, '')
   const under = await operator(t, { DATABASE_URL: `sqlite:${join(file, 'livegate.db')}` })
   t.strictSame(await wrong(t, under), [
-    `failed: store of ${file}/livegate.db: ${file} cannot be written: give it to the user that runs Livegate`
+    `failed: store of ${file}/livegate.db: ${file} is a file, where a folder should be`
   ])
 })
 

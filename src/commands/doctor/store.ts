@@ -1,4 +1,4 @@
-import { access, constants, stat, statfs } from 'node:fs/promises'
+import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AuditKeyError, findAuditKeys } from '../../audit/key-files.ts'
 import type { Config } from '../../config.ts'
@@ -8,6 +8,7 @@ import { findForeign } from '../../store/integrity.ts'
 import { type HeldAt, overviewOf } from '../../store/overview.ts'
 import type { Store } from '../../store/store.ts'
 import { tenantsIn } from '../../store/tenants.ts'
+import { isThere, nearestFolder, writeTrouble } from '../../store-rights.ts'
 import { CommandError, type Io } from '../io.ts'
 import { withSnapshot } from '../with-store.ts'
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
@@ -24,16 +25,12 @@ export async function checkStore(
   io: Io,
   { storeFile, auditKeys }: Pick<Config, 'storeFile' | 'auditKeys'>
 ): Promise<{ checks: Check[]; seen: Seen | null }> {
-  const folder = await nearestFolder(dirname(storeFile))
-  const readOnly = await firstNotWritable([folder, storeFile])
+  const trouble = await writeTrouble({ storeFile, auditKeys })
   const about = { check: 'store', subject: storeFile } as const
-  const written =
-    readOnly === null
-      ? []
-      : [{ ...about, ...failed(`${readOnly} cannot be written: give it to the user that runs Livegate`) }]
+  if (trouble !== null) return { checks: [{ ...about, ...failed(trouble) }], seen: null }
   if (!(await isThere(storeFile))) {
     const none = ok('there is none yet: `serve`, or the first `tenant create`, makes it')
-    return { checks: readOnly === null ? [{ ...about, ...none }] : written, seen: null }
+    return { checks: [{ ...about, ...none }], seen: null }
   }
   try {
     return await withSnapshot(io, async store => {
@@ -45,11 +42,11 @@ export async function checkStore(
           ? ok(`can be read; ${length} ${length === 1 ? 'tenant' : 'tenants'}`)
           : failed(`${foreign}: \`serve\` would not start`)
       const keys: Check = { check: 'audit keys', subject: auditKeys.dataDir, ...(await checkKeys(store, auditKeys)) }
-      return { checks: [{ ...about, ...verdict }, ...written, keys], seen }
+      return { checks: [{ ...about, ...verdict }, keys], seen }
     })
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    return { checks: [{ ...about, ...failed(error.message.replace(`${storeFile} `, '')) }, ...written], seen: null }
+    return { checks: [{ ...about, ...failed(error.message.replace(`${storeFile} `, '')) }], seen: null }
   }
 }
 
@@ -86,28 +83,4 @@ async function checkKeys(store: Store, places: Config['auditKeys']): Promise<Ver
     if (!(error instanceof AuditKeyError)) throw error
     return failed(error.message)
   }
-}
-
-/** The folder itself or, before it is made, the one that it will be made in. */
-async function nearestFolder(folder: string): Promise<string> {
-  return (await isThere(folder)) ? folder : nearestFolder(dirname(folder))
-}
-
-export async function isThere(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false
-  )
-}
-
-/** A file in the place of a folder counts as one that can't be written. */
-async function firstNotWritable([folder, file]: [folder: string, file: string]): Promise<string | null> {
-  for (const path of [`${folder}/`, file]) {
-    const code = await access(path, constants.W_OK).then(
-      () => null,
-      (error: NodeJS.ErrnoException) => error.code
-    )
-    if (code !== null && code !== 'ENOENT') return path.replace(/(.)\/$/, '$1')
-  }
-  return null
 }

@@ -1,0 +1,94 @@
+import { access, constants, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { fingerprintKeyFile, signingKeyFile } from './audit/key-files.ts'
+import type { StoreConfig } from './config.ts'
+import { StoreError } from './store/engine.ts'
+
+type Places = Pick<StoreConfig, 'storeFile' | 'auditKeys'>
+type Verb = 'read' | 'write to' | 'enter'
+
+const modes: Record<Verb, number> = {
+  read: constants.R_OK,
+  'write to': constants.R_OK | constants.W_OK,
+  enter: constants.X_OK
+}
+
+/**
+ * Why this process cannot use the store as `serve` and changing commands do, for an operator: of a container above all, whose volume may be
+ * another user's. Null when nothing stands in the way. Nothing is made, and no file opened: to close it would give back SQLite's locks on it.
+ */
+export async function writeTrouble({ storeFile, auditKeys }: Places): Promise<string | null> {
+  const folders = [dirname(storeFile), auditKeys.dataDir]
+  const files = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`, `${storeFile}.lock`]
+  const keys = [signingKeyFile(auditKeys), fingerprintKeyFile(auditKeys)]
+  return (
+    (await first(folders, folder => folderTrouble(folder))) ??
+    (await first(files, file => refusal(file, 'write to'))) ??
+    (await first(keys, file => refusal(file, 'read')))
+  )
+}
+
+/** The same for who only looks at a store: nothing is changed, but SQLite needs its index of what was written last beside it. */
+export async function readTrouble({ storeFile }: Places): Promise<string | null> {
+  const files = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`]
+  const unreadable = await first(files, file => refusal(file, 'read'))
+  if (unreadable !== null || !(await isThere(storeFile)) || (await isThere(`${storeFile}-shm`))) return unreadable
+  return folderTrouble(dirname(storeFile))
+}
+
+/** @throws StoreError in the words of `writeTrouble` */
+export async function demandWritable(places: Places): Promise<void> {
+  const trouble = await writeTrouble(places)
+  if (trouble !== null) throw new StoreError(trouble)
+}
+
+/** @throws StoreError in the words of `readTrouble` */
+export async function demandReadable(places: Places): Promise<void> {
+  const trouble = await readTrouble(places)
+  if (trouble !== null) throw new StoreError(trouble)
+}
+
+/** The folder itself or, before it is made, the one that it will be made in. */
+export async function nearestFolder(folder: string): Promise<string> {
+  return (await isThere(folder)) ? folder : nearestFolder(dirname(folder))
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  return (await codeOf(stat(path))) === null
+}
+
+async function first<T>(all: T[], look: (one: T) => Promise<string | null>): Promise<string | null> {
+  for (const one of all) {
+    const trouble = await look(one)
+    if (trouble !== null) return trouble
+  }
+  return null
+}
+
+/** Files are made in it. */
+async function folderTrouble(folder: string): Promise<string | null> {
+  const nearest = await nearestFolder(folder)
+  if (!(await stat(nearest)).isDirectory()) return `${nearest} is a file, where a folder should be`
+  return (await refusal(nearest, 'enter')) ?? (await refusal(nearest, 'write to'))
+}
+
+/** Null also for what is not there. */
+async function refusal(path: string, verb: Verb): Promise<string | null> {
+  const code = await codeOf(access(path, modes[verb]))
+  if (code === 'EROFS')
+    return `${path} is on a file system that is mounted read-only: mount one there that can be written`
+  if (code !== 'EACCES') return null
+  const about = await stat(path).catch(() => null)
+  if (about === null) return refusal(dirname(path), 'enter')
+  const uid = process.getuid?.()
+  const mode = (about.mode & 0o7777).toString(8)
+  const owner = `it belongs to uid ${about.uid}, group ${about.gid}, with mode ${mode}`
+  return `uid ${uid}, group ${process.getgid?.()}, may not ${verb} ${path}: ${owner}. Give it to uid ${uid} (chown -R ${uid} ${path}), or run Livegate as uid ${about.uid} (docker run --user ${about.uid})`
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string | null | undefined> {
+  return work.then(
+    () => null,
+    (error: NodeJS.ErrnoException) => error.code
+  )
+}
