@@ -10,6 +10,9 @@ import { accountOf } from '../support/account.ts'
 import { commandLine } from '../support/cli.ts'
 import { environmentOf } from '../support/doctor.ts'
 
+/** The first start of a vendor has no record, and says so. */
+const log = { error: console.error, warn() {} }
+
 /** A vendor, and what a gateway beside it has left of its habits. */
 async function world(t: Test) {
   const simulator = await createSimulator()
@@ -18,7 +21,7 @@ async function world(t: Test) {
   const dataDir = dirname(cli.storeFile)
   const account = accountOf(simulator)
   const open = async () => {
-    const set = new UpstreamSet({ dataDir, deadlineMs: 1_000, clock: systemClock, log: console })
+    const set = new UpstreamSet({ dataDir, deadlineMs: 1_000, clock: systemClock, log })
     await set.open([account])
     const upstream = set.upstreams.get('default')
     if (upstream === undefined) throw new Error('no upstream')
