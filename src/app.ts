@@ -7,8 +7,10 @@ import type { Clock } from './domain/clock.ts'
 import { ShuttingDown } from './domain/failures.ts'
 import { audit } from './http/audit.ts'
 import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
+import { awaitBodies } from './http/awaited-body.ts'
 import { jsonBodies } from './http/body.ts'
 import { addressReader } from './http/client-address.ts'
+import type { Connections } from './http/connections.ts'
 import { crossOrigin } from './http/cross-origin.ts'
 import { dropBodies } from './http/dropped-body.ts'
 import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
@@ -16,6 +18,7 @@ import { freshlyAllowed } from './http/freshly-allowed.ts'
 import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
 import { withoutLastSlash } from './http/last-slash.ts'
 import { type DocsAccess, openapi } from './http/openapi.ts'
+import { leftToUs, ownAnswers, plainOptions } from './http/own-answers.ts'
 import { type OwnershipDeps, ownership } from './http/ownership.ts'
 import { type LimitOptions, limits } from './http/rate-limit.ts'
 import { refusedStops } from './http/refused-stops.ts'
@@ -86,6 +89,9 @@ export interface Deps {
   meetings: TenantMeetings
   health: Health
   draining(): boolean
+  connections: Connections
+  /** How long a connection that is worth it may stay unused. */
+  keepAliveMs: number
   clock: Clock
   limits: Omit<LimitOptions, 'clock' | 'addressOf'>
   /** Requests of one tenant at the same time. */
@@ -112,8 +118,11 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
+    // So often late requests are looked for: in half a minute, Node's own, a late one would have become twice as late.
+    http: { ...leftToUs, connectionsCheckingInterval: 1_000 },
     handlerTimeout: deps.handlerTimeoutMs,
-    keepAliveTimeout: 72_000,
+    // For those that `http/connections.ts` does not close earlier.
+    keepAliveTimeout: deps.keepAliveMs,
     // By then every call has had its answer (`gateway.ts`): what is open still is a connection that nobody uses.
     forceCloseConnections: true,
     // Sockets on which nothing moves, such as one whose answer nobody reads.
@@ -129,6 +138,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     schemaController: { compilersFactory: { buildSerializer: compiledOnce } },
     // What is not even an address is nobody's call: it counts like those without a key.
     frameworkErrors: (error, request, reply) => {
+      secure(reply)
       allowOrigin(request, reply)
       return limit.address(request, reply).then(
         () => sendFailure(error, request, reply),
@@ -137,33 +147,31 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     },
     clientErrorHandler: refuseBytes
   })
+  deps.connections.watch(app.server)
   decorateRequests(app)
 
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     done()
   })
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    // What was under way finishes; its connection takes no further call.
-    if (deps.draining()) reply.header('connection', 'close')
-    done()
-  })
+  awaitBodies(app, deps.draining)
   const idempotencyFingerprint = (text: string): string => deps.fingerprint('idempotency_key', text)
   audit(app, { append: deps.appendEvent, fingerprint: idempotencyFingerprint, addressOf, clock })
   jsonBodies(app)
   validator(app)
   errorHandler(app)
   app.addSchema(FailureAnswer)
-  security(app)
+  const secure = security(app)
   const limit = await limits(app, { ...deps.limits, addressOf, clock })
   const allowOrigin = await crossOrigin(app, {
     corsOrigins: deps.corsOrigins,
     countPreflight: limit.preflight,
-    countAddress: limit.address
+    plainOptions: plainOptions(app, { countAddress: limit.address, draining: deps.draining })
   })
+  ownAnswers(app, limit.address)
   const busy = tenantsInFlight(app, deps.maxInFlight)
   const fingerprint = remembered(digest => deps.fingerprint('key', digest))
-  const known = { directory, limits: limit, busy, addressOf, fingerprint, clock }
+  const known = { directory, limits: limit, busy, connections: deps.connections, addressOf, fingerprint, clock }
   notFound(app, limit.address)
   await openapi(app, { docs: deps.docs, requireKey: keyGuard(known), countAddress: limit.address })
   health(app.withTypeProvider<TypeBox>(), deps.health)

@@ -28,6 +28,10 @@ export interface Config {
   readonly addressLimit: RateLimit
   /** Requests of one tenant at the same time. */
   readonly maxInFlight: number
+  /** How long a connection may stay unused that has carried a valid key, or comes from a trusted proxy. */
+  readonly keepAliveMs: number
+  /** Connections of callers at the same time; null: what the limit of open files leaves, 10,000 at most. */
+  readonly maxConnections: number | null
   /** From them alone `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly Network[]
   /** Total time of a vendor call. */
@@ -73,6 +77,8 @@ export const variables = [
   'LIVEGATE_WRITE_LIMIT',
   'LIVEGATE_ADDRESS_LIMIT',
   'LIVEGATE_MAX_IN_FLIGHT',
+  'LIVEGATE_KEEP_ALIVE_MS',
+  'LIVEGATE_MAX_CONNECTIONS',
   'LIVEGATE_TRUSTED_PROXIES',
   'LIVEGATE_UPSTREAM_BUDGET',
   'LIVEGATE_DEADLINE_MS',
@@ -122,6 +128,8 @@ export function readConfig(env: Environment = environment, readSecret: ReadFile 
     writeLimit: input.limit('LIVEGATE_WRITE_LIMIT', { calls: 60, seconds: 60, burst: 60 }),
     addressLimit: input.limit('LIVEGATE_ADDRESS_LIMIT', { calls: 120, seconds: 60, burst: 120 }),
     maxInFlight: input.integer('LIVEGATE_MAX_IN_FLIGHT', 1_000, 1, 1_000_000),
+    keepAliveMs: input.integer('LIVEGATE_KEEP_ALIVE_MS', 620_000, 1_000, 86_400_000),
+    maxConnections: input.optionalInteger('LIVEGATE_MAX_CONNECTIONS', 10, 1_000_000),
     trustedProxies: input.networks('LIVEGATE_TRUSTED_PROXIES'),
     deadlineMs: input.integer('LIVEGATE_DEADLINE_MS', 10_000, 100, 120_000),
     settleMs: input.integer('LIVEGATE_SETTLE_MS', 30_000, 1_000, 600_000),

@@ -8,11 +8,13 @@ import { type AuditedStore, openAudited } from './audited-store.ts'
 import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
 import { keepTidy, watchDisk } from './housekeeping.ts'
-import { inFlight } from './http/in-flight.ts'
+import { Connections } from './http/connections.ts'
+import { listen } from './http/listen.ts'
 import { briefly } from './lifecycle/briefly.ts'
 import { recover } from './lifecycle/recover.ts'
 import { Repairs } from './lifecycle/repairs.ts'
 import type { LogOutput } from './log-output.ts'
+import { mostConnections } from './open-files.ts'
 import { services } from './services.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
 import { operationsIn } from './store/operations.ts'
@@ -156,6 +158,11 @@ export async function startGateway({
     opened.push(() => openOperations.close())
     for (const operation of left) openOperations.add(operation)
     await broadcasts.recall()
+    const { keepAliveMs, trustedProxies, upstreams: accounts } = config
+    const maxConnections = mostConnections({ wanted: config.maxConnections, upstreams: accounts.length })
+    const onFull = (open: number): void =>
+      logger.warn({ open, maxConnections }, 'connections of callers make room for others: the most idle are closed')
+    const connections = new Connections({ maxConnections, keepAliveMs, trustedProxies, clock, onFull })
     const app = await buildApp({
       ...given,
       health: {
@@ -174,25 +181,31 @@ export async function startGateway({
         ]
       },
       draining: () => state.draining,
+      connections,
+      keepAliveMs,
       limits: config,
       maxInFlight: config.maxInFlight,
-      trustedProxies: config.trustedProxies,
+      trustedProxies,
       logger
     })
-    const requests = inFlight(app)
     opened.push(() => app.close())
+
     /** Calls under way finish, and new ones hear that it ends; what the vendor holds up is cut off while there is time to say so. */
     const drain = async (): Promise<void> => {
       state.draining = true
+      connections.drain()
       const cutOff = setTimeout(() => ending.abort(), Math.max(shutdownMs / 2, shutdownMs - recordWithinMs))
-      await requests.empty(shutdownMs - recordWithinMs / 2)
+      await connections.empty(shutdownMs - recordWithinMs / 2)
       await broadcasts.idle()
       await recorded.idle()
       clearTimeout(cutOff)
       // Every call has its answer: what only looks after open operations need not end.
       ending.abort()
     }
-    const listening = app.listen({ host: config.host, port: config.port })
+    const listening = listen(app, config).then(({ url, close: closeDoors }) => {
+      opened.push(closeDoors)
+      return url
+    })
     let closing: Promise<void> | null = null
     const close = (): Promise<void> => {
       closing ??= listening.then(drain).finally(closeAll)

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../app.ts'
 import { systemClock } from '../domain/clock.ts'
+import { Connections } from '../http/connections.ts'
 import { makeLogger } from '../logger.ts'
 import type { Io } from './io.ts'
 
@@ -44,6 +45,14 @@ async function describedApp(): Promise<FastifyInstance> {
     meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },
     draining: () => false,
+    connections: new Connections({
+      maxConnections: 1,
+      keepAliveMs: 1_000,
+      trustedProxies: [],
+      clock: systemClock,
+      onFull() {}
+    }),
+    keepAliveMs: 1_000,
     fingerprint: () => '',
     clock: systemClock,
     limits: {

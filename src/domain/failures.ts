@@ -161,6 +161,7 @@ export const Resolved = failure(
 )
 export const PayloadTooLarge = failure(413, 'payload_too_large', 'The body is larger than 64 KiB')
 export const UnsupportedMediaType = failure(415, 'unsupported_media_type', 'The body must be application/json')
+export const ExpectationFailed = failure(417, 'expectation_failed', 'No expectation is known but 100-continue')
 export const IdempotencyKeyReused = failure(
   422,
   'idempotency_key_reused',
@@ -212,5 +213,6 @@ export const StopUnderWay = failure(
 )
 export const AuditUnavailable = failure(503, 'audit_unavailable', 'It could not be recorded')
 export const StoreUnavailable = failure(503, 'store_unavailable', 'The store cannot be read')
+export const GatewayTooLate = failure(503, 'gateway_too_late', 'The gateway did not answer in time: it may go on')
 export const ShuttingDown = failure(503, 'shutting_down', 'The gateway is shutting down: ask again')
 export const UpstreamTooLate = failure(504, 'upstream_too_late', 'The livestream provider did not answer in time')

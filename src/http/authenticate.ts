@@ -8,6 +8,7 @@ import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '.
 import { keyRefusal } from '../domain/key-refusal.ts'
 import type { Directory } from '../store/directory.ts'
 import type { AddressOf } from './client-address.ts'
+import type { Connections } from './connections.ts'
 import type { Limits } from './rate-limit.ts'
 import type { TenantsInFlight } from './tenants-in-flight.ts'
 
@@ -18,6 +19,7 @@ export interface KnownCallers {
   directory: Directory
   limits: Limits
   busy: TenantsInFlight
+  connections: Pick<Connections, 'keep'>
   addressOf: AddressOf
   /** Of a key's digest, for the record. */
   fingerprint(digest: string): string
@@ -82,6 +84,7 @@ async function identify(request: FastifyRequest, reply: FastifyReply, deps: Know
   const isTenants = tenant !== null && (shown?.tenant == null || shown.tenant === tenant.id)
   const refusal = keyRefusal(isTenants ? key : null, clock.now())
   if (key !== null && tenant !== null && keyFingerprint !== null && refusal === null) {
+    deps.connections.keep(reply.raw)
     return { key, tenant, keyFingerprint }
   }
   await limits.address(request, reply)

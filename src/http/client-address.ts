@@ -49,7 +49,8 @@ function parseHop(text: string): Address | null {
   return parseAddress(v4 ?? v6 ?? text)
 }
 
-function peerOf(socket: Socket): Address {
+/** The other end of a connection: a caller, or a proxy. */
+export function peerOf(socket: Socket): Address {
   const known = peers.get(socket)
   if (known !== undefined) return known
   // A link-local peer has its interface behind it.

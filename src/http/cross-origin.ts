@@ -2,14 +2,15 @@ import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { upTo } from '../domain/cache-size.ts'
+import type { PlainOptions } from './own-answers.ts'
 
 export interface CrossOriginOptions {
   /** Pages of these may call, letter by letter. */
   corsOrigins: readonly string[]
   /** Counts a preflight. @throws RateLimited */
   countPreflight(request: FastifyRequest, reply: FastifyReply): Promise<void>
-  /** Counts any other call without a key. @throws RateLimited */
-  countAddress(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Answers an OPTIONS that is no preflight of a listed page. */
+  plainOptions: PlainOptions
 }
 
 /** Header fields that a page of another origin may read. */
@@ -40,7 +41,7 @@ const stop = /\/active-livestream\/stop\/?(?:\?|$)/
  */
 export async function crossOrigin(
   app: FastifyInstance,
-  { corsOrigins, countPreflight, countAddress }: CrossOriginOptions
+  { corsOrigins, countPreflight, plainOptions }: CrossOriginOptions
 ): Promise<(request: FastifyRequest, reply: FastifyReply) => void> {
   const told = new LRUCache<string, true>(upTo(toldOrigins))
   const isListed = (origin: string): boolean => corsOrigins.includes(origin)
@@ -48,27 +49,32 @@ export async function crossOrigin(
   // Not a promise: what breaks behind a head would then come before the hooks that wait for it.
   app.addHook('onRequest', (request, reply, done) => {
     const { origin, host } = request.headers
-    if (origin === undefined) return done()
-    if (!isListed(origin)) {
+    if (origin !== undefined && !isListed(origin)) {
       // A page of this gateway's own, such as Swagger UI, is no stranger.
       if (URL.parse(origin)?.host !== host && !told.has(origin) && told.size < toldOrigins) {
         told.set(origin, true)
         app.log.warn({ origin: origin.slice(0, 200) }, 'a page called whose origin is not in LIVEGATE_CORS_ORIGINS')
       }
-    } else if (request.headers['access-control-request-method'] !== undefined && request.method === 'OPTIONS') {
-      reply.header('vary', 'Access-Control-Request-Headers')
-      if (!stop.test(request.url)) return void countPreflight(request, reply).then(() => done(), done)
     }
+    if (request.method !== 'OPTIONS') return done()
+    const asks = request.headers['access-control-request-method'] !== undefined
+    if (origin === undefined || !isListed(origin) || !asks) {
+      allowOrigin(request, reply)
+      return void plainOptions.answer(request, reply).catch(done)
+    }
+    reply.header('vary', 'Access-Control-Request-Headers')
+    if (!stop.test(request.url)) return void countPreflight(request, reply).then(() => done(), done)
     done()
   })
-  if (corsOrigins.length === 0) return () => {}
 
-  // The plugin answers every OPTIONS: what is no preflight of a listed page counts like whatever else has no key.
-  app.addHook('onRequest', (request, reply, done) => {
-    const { origin = '', 'access-control-request-method': method } = request.headers
-    if (request.method !== 'OPTIONS' || (isListed(origin) && method !== undefined)) return done()
-    countAddress(request, reply).then(() => done(), done)
-  })
+  const allowOrigin = ({ headers: { origin } }: FastifyRequest, reply: FastifyReply): void => {
+    if (corsOrigins.length === 0) return
+    reply.header('vary', 'Origin')
+    if (origin === undefined || !isListed(origin)) return
+    reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': exposedHeaders.join(', ') })
+  }
+  if (corsOrigins.length === 0) return allowOrigin
+
   await app.register(cors, {
     delegator: ({ headers }, done) =>
       done(null, {
@@ -79,11 +85,7 @@ export async function crossOrigin(
         maxAge: 7_200
       })
   })
-  return ({ headers: { origin } }, reply) => {
-    reply.header('vary', 'Origin')
-    if (origin === undefined || !isListed(origin)) return
-    reply.headers({ 'access-control-allow-origin': origin, 'access-control-expose-headers': exposedHeaders.join(', ') })
-  }
+  return allowOrigin
 }
 
 function allowedHeaders(asked = ''): string[] {

@@ -7,6 +7,7 @@ import {
   type FailureClass,
   type FailureDetail,
   failureBody,
+  GatewayTooLate,
   HeadersTooLarge,
   Internal,
   InvalidInput,
@@ -15,11 +16,11 @@ import {
   type Outcome,
   PayloadTooLarge,
   RequestTimeout,
-  StoreUnavailable,
   UnsupportedMediaType
 } from '../domain/failures.ts'
 import { isNotHonoured, isNotOffered } from '../domain/not-offered.ts'
 import { eitherTimePattern, isoTimePattern } from '../domain/time-range.ts'
+import { giveUpAwaited, isArriving } from './awaited-body.ts'
 import { giveUpBody } from './dropped-body.ts'
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
@@ -44,13 +45,16 @@ export function notFound(
 
 /** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return reply.send(refusal(error, request, reply))
+  reply.send(refusal(error, request, reply))
+  // The handler runs on: what it comes to is nobody's answer.
+  if (isHandlerTimeout(error)) reply.send = () => reply
+  return reply
 }
 
 /** Turns the answer into a refusal, with its status and header fields, and gives the body of it. */
 export function refusal(error: unknown, request: FastifyRequest, reply: FastifyReply): object {
   const operation = request.routeOptions.schema?.operationId
-  const failure = explain(error, operation)
+  const failure = isHandlerTimeout(error) && isArriving(request) ? new RequestTimeout() : explain(error, operation)
   const { status, type, retryAfterSeconds } = failure
   const outcome = failure.outcome ?? outcomeOf(failure, request)
   const { upstreamStatus: upstream_status, upstreamReason: upstream_reason } = failure
@@ -67,34 +71,47 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
   // Not Basic: a browser would open its own dialog over a page that asks with fetch. Pages for people ask for Basic themselves.
   if (status === 401 && !reply.hasHeader('www-authenticate'))
     reply.header('www-authenticate', 'Bearer realm="livegate"')
+  // A body that never ends; one that is too large is read on behind the answer, for those who only listen when all is sent.
+  if (failure instanceof RequestTimeout) reply.header('connection', 'close')
+  if (failure instanceof PayloadTooLarge) reply.removeHeader('connection')
   reply.code(status).header('x-request-id', request.id)
   return { success: false, error: failureBody(failure, request.id, outcome) }
 }
 
-/** Every 5xx of a mutation says whether it happened: what failed before it was recorded was not sent. */
+/** Every 5xx of a mutation, and a 408, says whether it happened: what failed before it was recorded was not sent. */
 function outcomeOf(failure: Failure, request: FastifyRequest): Outcome | undefined {
-  if (failure.status < 500 || !/^(POST|PUT|PATCH|DELETE)$/.test(request.method)) return undefined
-  const late = failure.cause instanceof Error && 'code' in failure.cause && failure.cause.code === handlerTimeout
-  return request.recorded || late ? 'unknown' : 'not_sent'
+  const says = failure.status >= 500 || failure instanceof RequestTimeout
+  if (!says || !/^(POST|PUT|PATCH|DELETE)$/.test(request.method)) return undefined
+  // The handler of a request that took too long runs on: what it will have done is not known yet.
+  return request.recorded || failure instanceof GatewayTooLate ? 'unknown' : 'not_sent'
 }
 
-/** The handler of a request that took too long runs on: what it will have done is not known yet. */
 const handlerTimeout = 'FST_ERR_HANDLER_TIMEOUT'
 
-/** For bytes that are no HTTP request: there is no request yet, so the answer is written by hand. */
+function isHandlerTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === handlerTimeout
+}
+
+/** Behind an answer that was written by hand, what else comes is read for so long: else a reset could overtake it. */
+const lingerMs = 1_000
+
+/** For bytes that are no HTTP request: there is no request yet, so the answer is written by hand, and then the connection ends. */
 export function refuseBytes(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
   if (giveUpBody(socket)) return
-  const { status, type, message } = bytesFailure(error.code).doc
+  const failed = bytesFailure(error.code)
+  if (giveUpAwaited(socket, new failed())) return
+  const { status, type, message } = failed.doc
   const id = randomUUID()
   const body = JSON.stringify({ success: false, error: { code: status, type, message, request_id: id } })
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\nx-request-id: ${id}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
   )
+  setTimeout(() => socket.destroy(), lingerMs).unref()
 }
 
 function bytesFailure(code: string | undefined): FailureClass {
@@ -107,7 +124,7 @@ function bytesFailure(code: string | undefined): FailureClass {
 const frameworkFailures: Record<string, FailureClass> = {
   FST_ERR_CTP_BODY_TOO_LARGE: PayloadTooLarge,
   FST_ERR_CTP_INVALID_MEDIA_TYPE: UnsupportedMediaType,
-  [handlerTimeout]: StoreUnavailable
+  [handlerTimeout]: GatewayTooLate
 }
 
 /** The failure of the catalogue for whatever was thrown. */

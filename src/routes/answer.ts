@@ -29,7 +29,7 @@ export const FailureAnswer = Type.Object(
       request_id: Type.String({ maxLength: 64 }),
       outcome: Type.Optional(
         Type.Enum(['not_sent', 'failed', 'unknown'], {
-          description: 'On every 5xx of a mutation: whether it happened. `unknown`: it may have'
+          description: 'On every 5xx of a mutation, and on a 408: whether it happened. `unknown`: it may have'
         })
       ),
       details: Type.Optional(
@@ -58,6 +58,7 @@ const everywhere = [
   catalogue.RateLimited,
   catalogue.Internal,
   catalogue.StoreUnavailable,
+  catalogue.GatewayTooLate,
   catalogue.ShuttingDown
 ]
 
@@ -97,6 +98,7 @@ const invalidForSomebody = {
 export const mutationFailures = [
   ...bodilessFailures,
   invalidForSomebody,
+  catalogue.RequestTimeout,
   catalogue.PayloadTooLarge,
   catalogue.UnsupportedMediaType
 ]

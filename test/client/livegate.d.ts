@@ -536,7 +536,7 @@ export interface components {
                 message: string;
                 request_id: string;
                 /**
-                 * @description On every 5xx of a mutation: whether it happened. `unknown`: it may have
+                 * @description On every 5xx of a mutation, and on a 408: whether it happened. `unknown`: it may have
                  * @enum {unknown}
                  */
                 outcome?: "not_sent" | "failed" | "unknown";
@@ -768,7 +768,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -955,6 +955,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `start_unsettled`: An earlier start of this meeting is not settled yet: nothing was sent. `already_live`: The livestream provider says that this meeting is live already, but shows no livestream: stop it first. `still_stopping`: The run that was stopped is still ending at the livestream provider: start again in a moment. `meeting_inactive`: The meeting is INACTIVE: activate it first. `livestream_disabled`: The livestream is disabled: enable it first. `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -1041,7 +1053,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1210,7 +1222,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1380,7 +1392,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `stop_under_way`: A stop of this meeting is under way, and too many wait for the next one: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `stop_under_way`: A stop of this meeting is under way, and too many wait for the next one: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1539,7 +1551,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1658,6 +1670,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -1744,7 +1768,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1952,7 +1976,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2091,6 +2115,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -2189,7 +2225,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2328,6 +2364,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -2426,7 +2474,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2565,6 +2613,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -2663,7 +2723,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2870,7 +2930,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3033,7 +3093,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3241,7 +3301,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3419,7 +3479,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3613,7 +3673,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3749,6 +3809,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -3835,7 +3907,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3950,6 +4022,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -4036,7 +4120,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4172,6 +4256,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -4258,7 +4354,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4381,6 +4477,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -4467,7 +4575,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4601,7 +4709,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4728,7 +4836,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4876,7 +4984,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5064,6 +5172,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -5150,7 +5270,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5315,7 +5435,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5530,6 +5650,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -5616,7 +5748,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5833,6 +5965,18 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. `operation_resolved`: The outcome of this operation was settled by hand: use a new idempotency key for another try. */
             409: {
                 headers: {
@@ -5919,7 +6063,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6152,7 +6296,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6320,7 +6464,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -5,6 +5,7 @@ import { NotFound } from '../../src/domain/failures.ts'
 import { errorHandler, refuseBytes, sendFailure } from '../../src/http/errors.ts'
 import { decorateRequests } from '../../src/http/request.ts'
 import { makeLogger } from '../../src/logger.ts'
+import { until } from '../support/until.ts'
 import { isEnvelope, rawSocket } from './helper.ts'
 
 t.test('an error that the catalogue does not name becomes a bland 500; what is private stays in the log', async t => {
@@ -44,12 +45,32 @@ t.test('a failure of the catalogue shows its sentence and keeps its cause privat
   t.match(logs(), '"level":30', 'what a caller can do by itself is no error of the gateway')
 })
 
-t.test('a handler that is stuck ends as a 503 in the envelope', async t => {
-  const { app } = appThatThrows([], { handlerTimeout: 20 })
-  const { statusCode, body } = await app.inject('/stuck')
-  t.equal(statusCode, 503)
-  t.equal(JSON.parse(body).error.type, 'store_unavailable')
-})
+t.test(
+  'a handler that is stuck ends as a 503 of its own in the envelope, and what it comes to later is no second answer',
+  async t => {
+    const { app, logs } = appThatThrows([], { handlerTimeout: 20 })
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const ended: string[] = []
+    app.get('/answers', async () => {
+      await late
+      ended.push('answers')
+      return { success: true }
+    })
+    app.get('/sends', async (_request, reply) => {
+      await late
+      ended.push('sends')
+      return reply.code(201).send({ success: true })
+    })
+    for (const url of ['/stuck', '/answers', '/sends']) {
+      const { statusCode, body } = await app.inject(url)
+      t.strictSame([statusCode, JSON.parse(body).error.type], [503, 'gateway_too_late'], url)
+    }
+    resolve()
+    await until(() => ended.length === 2)
+    await new Promise(resolve => setImmediate(resolve))
+    t.notMatch(logs(), 'already sent')
+  }
+)
 
 t.test('a mutation that breaks inside says whether it happened: nothing was sent, or nobody knows yet', async t => {
   const { app } = appThatThrows([['', () => new Error('broken')]])

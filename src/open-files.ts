@@ -1,0 +1,27 @@
+import { existsSync, readFileSync } from 'node:fs'
+
+/** For store, log and what else a process has open. */
+const ownFiles = 100
+/** Connections to one upstream at most: three ways out (`upstream/gate.ts`) of 64 connections each. */
+const perUpstream = 3 * 64
+/** Each costs memory: more than this is for whoever asks for it. */
+const usual = 10_000
+
+/**
+ * How many connections callers may have: so many that those to the vendor, by which livestreams are stopped, always find a file descriptor.
+ * @param wanted null: as many as is usual
+ */
+export function mostConnections(
+  { wanted, upstreams }: { wanted: number | null; upstreams: number },
+  limit = openFilesLimit()
+): number {
+  const left = Math.max(limit - ownFiles - perUpstream * upstreams, Math.floor(limit / 2))
+  return Math.min(wanted ?? usual, left)
+}
+
+/** File descriptors that this process may have, as far as the system says; Node has raised its limit to the highest that it may set. */
+export function openFilesLimit(file = '/proc/self/limits'): number {
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const [, limit] = /^Max open files +(\d+)/m.exec(text) ?? []
+  return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit)
+}
