@@ -5,8 +5,6 @@ import type { Failure } from '../domain/failures.ts'
 interface Call {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  /** What became of the body before anybody has waited for it. */
-  failure: Failure | null
 }
 
 /** Of each connection the last call with a body. */
@@ -20,12 +18,8 @@ const restWithinMs = 1_000
  */
 export function awaitBodies(app: FastifyInstance, isLastAnswer: () => boolean): void {
   app.addHook('onRequest', (request, reply, done) => {
-    if (isArriving(request)) last.set(request.raw.socket, { request, reply, failure: null })
+    if (isArriving(request)) last.set(request.raw.socket, { request, reply })
     done()
-  })
-  app.addHook('preParsing', (request, _reply, _payload, done) => {
-    const call = last.get(request.raw.socket)
-    done(call?.request === request ? call.failure : null)
   })
   // Node closes behind such an answer, and a client that still sends would be told that by a reset, and not the answer.
   app.addHook('onSend', (request, _reply, _payload, done) => {
@@ -40,16 +34,28 @@ export function isArriving({ raw, headers }: Pick<FastifyRequest, 'raw' | 'heade
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-/** Gives up the body that arrives over this connection: true when its call has its answer, or will have this one. */
+/**
+ * Gives up the body that arrives over this connection, when its call waits for it or has been answered: true when nothing else is to be
+ * said. The head of one that still is looked at may be what is broken, so it gets no answer but that.
+ */
 export function giveUpAwaited(socket: Socket, failure: Failure): boolean {
-  const call = last.get(socket)
-  if (call === undefined || call.request.raw.complete) return false
-  const { request, reply } = call
-  reply.raw.shouldKeepAlive = false
-  if (reply.sent) socket.destroy()
-  else if (request.raw.listenerCount('error') > 0) request.raw.emit('error', failure)
-  else call.failure = failure
+  const call = arrivingOver(socket)
+  if (call?.reply.sent) socket.destroy()
+  else if (call !== null && call.request.raw.listenerCount('error') > 0) {
+    call.reply.raw.shouldKeepAlive = false
+    call.request.raw.emit('error', failure)
+  } else return false
   return true
+}
+
+/** The id of the call whose body arrives over this connection. */
+export function idOver(socket: Socket): string | undefined {
+  return arrivingOver(socket)?.request.id
+}
+
+function arrivingOver(socket: Socket): Call | null {
+  const call = last.get(socket)
+  return call === undefined || call.request.raw.complete ? null : call
 }
 
 function whenArrived({ raw }: FastifyRequest, done: () => void): void {

@@ -20,7 +20,7 @@ import {
 } from '../domain/failures.ts'
 import { isNotHonoured, isNotOffered } from '../domain/not-offered.ts'
 import { eitherTimePattern, isoTimePattern } from '../domain/time-range.ts'
-import { giveUpAwaited, isArriving } from './awaited-body.ts'
+import { giveUpAwaited, idOver, isArriving } from './awaited-body.ts'
 import { giveUpBody } from './dropped-body.ts'
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
@@ -105,7 +105,7 @@ export function refuseBytes(error: Error & { code?: string }, socket: Socket): v
   const failed = bytesFailure(error.code)
   if (giveUpAwaited(socket, new failed())) return
   const { status, type, message } = failed.doc
-  const id = randomUUID()
+  const id = idOver(socket) ?? randomUUID()
   const body = JSON.stringify({ success: false, error: { code: status, type, message, request_id: id } })
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json; charset=utf-8\r\nx-request-id: ${id}\r\n` +

@@ -27,7 +27,9 @@ export const campaigns = {
   /** Kills of a gateway whose calls the vendor has. */
   kills: { file: 'test/guarantees/killed-while-sent.test.ts', normally: 2, inFull: 500 },
   /** Kills of a gateway in a loop of restarts. */
-  restarts: { file: 'test/guarantees/restarts-leave-the-quota.test.ts', normally: 2, inFull: 40 }
+  restarts: { file: 'test/guarantees/restarts-leave-the-quota.test.ts', normally: 2, inFull: 40 },
+  /** Connections of strangers, while a tenant starts and stops. */
+  connections: { file: 'test/guarantees/connections-hold-nobody-back.test.ts', normally: 600, inFull: 6_000 }
 } as const
 
 /** Whether this is the long run: `npm run campaign` says so to the tests. */

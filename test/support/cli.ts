@@ -81,8 +81,13 @@ export interface Running {
 }
 
 /** `node src/cli.ts …` as a process of its own, with a clean environment; what was compiled once is kept. The test kills it when it is still there at its end. */
-export function startProcess(t: TestContext, args: string[], env: Environment = {}): Running {
-  return startNode(t, ['src/cli.ts', ...args], env)
+export function startProcess(
+  t: TestContext,
+  args: string[],
+  env: Environment = {},
+  limits: { openFiles?: number } = {}
+): Running {
+  return startNode(t, ['src/cli.ts', ...args], env, limits)
 }
 
 /** The same, until it ends by itself. */
@@ -91,11 +96,19 @@ export async function runProcess(t: TestContext, args: string[], env: Environmen
   return { ...rest, code: code ?? Number.NaN }
 }
 
-export function startNode(t: TestContext, args: string[], env: Environment): Running {
+/** @param limits of the process, as the shell sets them */
+export function startNode(
+  t: TestContext,
+  args: string[],
+  env: Environment,
+  { openFiles }: { openFiles?: number } = {}
+): Running {
   // A process whose coverage is measured must compile for itself (`run.ts`).
   const cache = env.NODE_OPTIONS === undefined ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
   const surroundings = { ...inherited(/^PATH$/), ...cache }
-  const child = spawn(process.execPath, args, { env: { ...surroundings, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const inShell = openFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`]
+  const [program = '', ...rest] = [...inShell, process.execPath, ...args]
+  const child = spawn(program, rest, { env: { ...surroundings, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', text => {
