@@ -104,6 +104,9 @@ export interface Deps {
   logger: FastifyBaseLogger
 }
 
+/** By then a request has arrived, from its first byte to its last. */
+const requestTimeoutMs = 30_000
+
 /** The table of contents: from top to bottom, this is what happens to a request. */
 export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   const { directory, clock } = deps
@@ -117,9 +120,10 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     loggerInstance: deps.logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 1024,
-    requestTimeout: 30_000,
-    // So often late requests are looked for: in half a minute, Node's own, a late one would have become twice as late.
-    http: { ...leftToUs, connectionsCheckingInterval: 1_000 },
+    requestTimeout: requestTimeoutMs,
+    // Node has an order of its own for these: a longer time for the head would become that of the whole request. And it looks for
+    // late requests each half minute, unless told otherwise: by then they are twice as late.
+    http: { ...leftToUs, headersTimeout: requestTimeoutMs, connectionsCheckingInterval: 1_000 },
     handlerTimeout: deps.handlerTimeoutMs,
     // For those that `http/connections.ts` does not close earlier.
     keepAliveTimeout: deps.keepAliveMs,

@@ -3,7 +3,8 @@ import t from 'tap'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { countOf } from '../support/campaigns.ts'
 import { commandLine, startProcess, until } from '../support/cli.ts'
-import { client } from '../support/gateway.ts'
+import { client, gateway } from '../support/gateway.ts'
+import { until as untilHolds } from '../support/until.ts'
 
 const openFiles = 256
 const addresses = Array.from({ length: 10 }, (_, i) => `127.0.0.${i + 2}`)
@@ -81,3 +82,42 @@ t.test(
     t.notMatch(stdout, /EMFILE|"level":(50|60)/)
   }
 )
+
+t.test('who drips is cut off whatever it is that never ends, and has heard one answer at most', async t => {
+  const { app, url, logs, asAcme, withKey } = await gateway(t)
+  // Half a minute otherwise; Node looks once a second.
+  app.server.requestTimeout = 300
+  app.server.headersTimeout = 300
+  const { key } = await withKey('acme', ['meetings:write', 'livestreams:stop'])
+  const post = `POST /v2/meetings HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n`
+  const withKeys: [string, boolean][] = [
+    [`${post}content-length: 100000\r\n\r\n`, true],
+    [`${post}content-length: 10000\r\n\r\n`, true],
+    [`${post}transfer-encoding: chunked\r\n\r\n`, true],
+    [`${post.replace('meetings', 'meetings/none/active-livestream/stop')}content-length: 100000\r\n\r\n`, true]
+  ]
+  const { hostname, port } = new URL(url)
+  const dripping = [...kinds, ...withKeys].filter(([, drips]) => drips)
+  const all = Array.from({ length: 200 }, (_, i) => {
+    const [bytes = ''] = dripping[i % dripping.length] ?? []
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true })
+    const heard = { bytes, text: '', socket }
+    socket.on('data', chunk => {
+      heard.text += chunk
+    })
+    socket.on('error', () => {})
+    socket.write(bytes)
+    return heard
+  })
+  const timer = setInterval(() => {
+    for (const { socket } of all) if (socket.writable) socket.write('x')
+  }, 50)
+  t.teardown(() => clearInterval(timer))
+  await untilHolds(() => all.every(({ socket }) => socket.closed))
+  for (const { bytes, text } of all) {
+    if (text.split('HTTP/1.1 ').length > 2) t.fail(`${bytes} was answered twice: ${text}`)
+  }
+  t.ok(all.filter(({ text }) => text.startsWith('HTTP/1.1 ')).length > 150, 'most have heard why')
+  t.notMatch(logs(), 'already sent')
+  t.equal((await asAcme('GET', '/v2/meetings')).statusCode, 200)
+})

@@ -72,6 +72,23 @@ t.test(
   }
 )
 
+t.test('a body that is still awaited then is a 408 of which nothing was sent, and its handler never runs', async t => {
+  const { app, logs } = appThatThrows([], { handlerTimeout: 50 })
+  let ran = false
+  app.post('/late', async () => {
+    ran = true
+  })
+  const socket = await rawSocket(await app.listen({ host: '127.0.0.1', port: 0 }))
+  socket.write('POST /late HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 4\r\n\r\nnu')
+  const reply = await socket.answer()
+  t.ok(isEnvelope(reply, 408, 'request_timeout'), reply.body)
+  t.strictSame([reply.json().error.outcome, reply.headers.connection], ['not_sent', 'close'])
+  socket.write('ll')
+  await until(() => socket.ended())
+  t.notOk(ran)
+  t.notMatch(logs(), 'already sent')
+})
+
 t.test('a mutation that breaks inside says whether it happened: nothing was sent, or nobody knows yet', async t => {
   const { app } = appThatThrows([['', () => new Error('broken')]])
   const { app: hurried } = appThatThrows([], { handlerTimeout: 20 })

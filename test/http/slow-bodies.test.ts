@@ -7,6 +7,7 @@ const world = await gateway(t)
 const { app, asAcme, url, withKey, upstream, events, logs } = world
 const { key } = await withKey('acme', ['meetings:read', 'meetings:write'])
 const head = `host: x\r\nauthorization: Bearer ${key}\r\ncontent-type: application/json\r\n`
+t.strictSame([app.server.requestTimeout, app.server.headersTimeout], [30_000, 30_000], 'Node would take the longer one')
 // As Node reads it anew with each look at its connections; a slow body is half a minute otherwise.
 app.server.requestTimeout = 200
 app.server.headersTimeout = 200
