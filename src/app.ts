@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
 import type { Fingerprint } from './audit/key-files.ts'
 import type { Occurrence } from './audit/rollup.ts'
 import type { Network } from './domain/address.ts'
@@ -142,6 +142,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     schemaController: { compilersFactory: { buildSerializer: compiledOnce } },
     // What is not even an address is nobody's call: it counts like those without a key.
     frameworkErrors: (error, request, reply) => {
+      hintKeepAlive(reply)
       secure(reply)
       allowOrigin(request, reply)
       return limit.address(request, reply).then(
@@ -156,6 +157,14 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
 
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
+    done()
+  })
+  const hintKeepAlive = (reply: FastifyReply): void => {
+    const hint = deps.connections.hint(reply.raw)
+    if (hint !== null) reply.header('keep-alive', hint)
+  }
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    hintKeepAlive(reply)
     done()
   })
   awaitBodies(app, deps.draining)

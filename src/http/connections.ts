@@ -87,16 +87,22 @@ export class Connections {
   /** The call of this answer has shown a valid key: its connection is kept for the next. */
   keep(answer: ServerResponse): void {
     const connection = this.#open.get(answer.req.socket)
-    if (connection === undefined || connection.isKnown) return
-    connection.isKnown = true
-    answer.removeHeader('keep-alive')
+    if (connection !== undefined) connection.isKnown = true
+  }
+
+  /** The value of `Keep-Alive` in this answer; null where Node's own is right, or there is none to be. */
+  hint(answer: ServerResponse): string | null {
+    const connection = this.#open.get(answer.req.socket)
+    if (connection === undefined || connection.isKnown || !answer.shouldKeepAlive) return null
+    return `timeout=${Math.floor(this.#strangerIdleMs / 1_000)}`
   }
 
   /** From now on each answer is the last of its connection, and connections that nobody uses are closed. */
   drain(): void {
     this.#isDraining = true
     for (const [socket, connection] of this.#open) {
-      for (const answer of connection.answers) endWith(answer)
+      // For one that has begun it is too late: behind it the connection is closed.
+      for (const answer of connection.answers) answer.shouldKeepAlive = false
       if (connection.answers.size === 0 && !isArriving(socket, connection)) socket.destroySoon()
     }
   }
@@ -148,8 +154,7 @@ export class Connections {
     connection.rest = null
     this.#rests.delete(socket)
     this.#removeFromIdle(socket, connection)
-    if (!connection.isKnown) answer.setHeader('keep-alive', `timeout=${this.#strangerIdleMs / 1_000}`)
-    if (this.#isDraining) endWith(answer)
+    if (this.#isDraining) answer.shouldKeepAlive = false
     answer.on('close', this.#onAnswerClose)
   }
 
@@ -230,11 +235,4 @@ export class Connections {
 /** Part of a call has come: the rest may follow. */
 function isArriving(socket: Socket, { bytesRead }: Connection): boolean {
   return socket.bytesRead > bytesRead
-}
-
-/** Makes it the last answer of its connection, if it has not begun. */
-function endWith(answer: ServerResponse): void {
-  if (answer.headersSent) return
-  answer.removeHeader('keep-alive')
-  answer.shouldKeepAlive = false
 }

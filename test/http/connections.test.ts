@@ -39,10 +39,11 @@ t.test('a connection is kept for 620 s once it has carried a valid key; all othe
   const known = await asked(url, list(key))
   const stranger = await asked(url, livez)
   const wrong = await asked(url, list('nobody'))
+  const broken = await asked(url, 'GET /%zz HTTP/1.1\r\nhost: x\r\n\r\n')
   const silent = await rawSocket(url)
   t.strictSame(
-    [known, stranger, wrong].map(({ keepAlive }) => keepAlive),
-    ['timeout=620', 'timeout=10', 'timeout=10']
+    [known, stranger, wrong, broken].map(({ keepAlive }) => keepAlive),
+    ['timeout=620', 'timeout=10', 'timeout=10', 'timeout=10']
   )
   const arriving = await asked(url, livez)
   arriving.socket.write('GET /liv')
