@@ -39,12 +39,23 @@ export function ownAnswers(app: FastifyInstance, countAddress: Count): void {
 }
 
 function oddity({ raw, headers, routeOptions }: FastifyRequest): Error | null {
-  // RFC 9112, section 3.2. Older versions have no such field.
-  if (headers.host === undefined && raw.httpVersion === '1.1')
-    return new InvalidInput({ details: [{ field: 'headers.host', message: 'is missing' }] })
+  // RFC 9112, section 3.2. Older versions need no such field.
+  if (headers.host === undefined && raw.httpVersion === '1.1') return badHost('is missing')
+  if (countHosts(raw.rawHeaders) > 1) return badHost('must stand there once')
   // A stop has no fields that could be wrong.
   if (isKnown(headers.expect) || routeOptions.config.rule?.limit === 'never') return null
   return new ExpectationFailed({ details: [{ field: 'headers.expect', message: 'must be 100-continue' }] })
+}
+
+function badHost(message: string): Error {
+  return new InvalidInput({ details: [{ field: 'headers.host', message }] })
+}
+
+/** Node takes the first; a proxy on the way may have taken another. */
+function countHosts(rawHeaders: string[]): number {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') count++
+  return count
 }
 
 function isKnown(expect: string | undefined): boolean {

@@ -21,6 +21,13 @@ async function answerTo(bytes: string): Promise<Reply> {
 t.test('whatever is odd about a request, the answer is ours: in the envelope, with the id of the request', async t => {
   const requests: [what: string, bytes: string, status: number, type: string, field?: string][] = [
     ['no Host', `GET /v2/meetings HTTP/1.1\r\n${bearer}\r\n`, 400, 'invalid_input', 'headers.host'],
+    [
+      'two Hosts',
+      `GET /v2/meetings HTTP/1.1\r\nhost: x\r\nHost: y\r\n${bearer}\r\n`,
+      400,
+      'invalid_input',
+      'headers.host'
+    ],
     ['no Host, no route', 'GET /nothing HTTP/1.1\r\n\r\n', 400, 'invalid_input', 'headers.host'],
     [
       'an odd Expect',
