@@ -8,13 +8,12 @@ import { type AuditedStore, openAudited } from './audited-store.ts'
 import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
 import { keepTidy, watchDisk } from './housekeeping.ts'
-import { Connections } from './http/connections.ts'
 import { listen } from './http/listen.ts'
 import { briefly } from './lifecycle/briefly.ts'
 import { recover } from './lifecycle/recover.ts'
 import { Repairs } from './lifecycle/repairs.ts'
 import type { LogOutput } from './log-output.ts'
-import { mostConnections } from './open-files.ts'
+import { callersConnections } from './open-files.ts'
 import { services } from './services.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
 import { operationsIn } from './store/operations.ts'
@@ -158,11 +157,7 @@ export async function startGateway({
     opened.push(() => openOperations.close())
     for (const operation of left) openOperations.add(operation)
     await broadcasts.recall()
-    const { keepAliveMs, trustedProxies, upstreams: accounts } = config
-    const maxConnections = mostConnections({ wanted: config.maxConnections, upstreams: accounts.length })
-    const onFull = (open: number): void =>
-      logger.warn({ open, maxConnections }, 'connections of callers make room for others: the most idle are closed')
-    const connections = new Connections({ maxConnections, keepAliveMs, trustedProxies, clock, onFull })
+    const connections = callersConnections({ config, logger, clock })
     const app = await buildApp({
       ...given,
       health: {
@@ -182,10 +177,10 @@ export async function startGateway({
       },
       draining: () => state.draining,
       connections,
-      keepAliveMs,
+      keepAliveMs: config.keepAliveMs,
       limits: config,
       maxInFlight: config.maxInFlight,
-      trustedProxies,
+      trustedProxies: config.trustedProxies,
       logger
     })
     opened.push(() => app.close())

@@ -1,4 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from './config.ts'
+import type { Clock } from './domain/clock.ts'
+import { Connections } from './http/connections.ts'
 
 /** For store, log and what else a process has open. */
 const ownFiles = 100
@@ -6,6 +10,26 @@ const ownFiles = 100
 const perUpstream = 3 * 64
 /** Each costs memory: more than this is for whoever asks for it. */
 const usual = 10_000
+
+interface Parts {
+  config: Pick<Config, 'keepAliveMs' | 'maxConnections' | 'trustedProxies' | 'upstreams'>
+  logger: FastifyBaseLogger
+  clock: Clock
+}
+
+/** The connections of callers, within what may be open. */
+export function callersConnections({ config, logger, clock }: Parts): Connections {
+  const { keepAliveMs, trustedProxies, upstreams } = config
+  const maxConnections = mostConnections({ wanted: config.maxConnections, upstreams: upstreams.length })
+  return new Connections({
+    maxConnections,
+    keepAliveMs,
+    trustedProxies,
+    clock,
+    onFull: open =>
+      logger.warn({ open, maxConnections }, 'connections of callers make room for others: the most idle are closed')
+  })
+}
 
 /**
  * How many connections callers may have: so many that those to the vendor, by which livestreams are stopped, always find a file descriptor.
