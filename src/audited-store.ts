@@ -6,6 +6,7 @@ import {
   AuditKeyError,
   type AuditKeys,
   dropRotation,
+  findAuditKeys,
   finishRotation,
   type KeyPlaces,
   openAuditKeys,
@@ -46,6 +47,8 @@ export interface AuditedStore {
   /** The log's table. What is appended through it counts for the next checkpoint. */
   readonly events: AuditEvents
   readonly checkpointer: Checkpointer
+  /** That both keys are still where the next start looks for them. @throws AuditKeyError, StoreError */
+  findKeys(): Promise<void>
   /** Removes what is older; see `prune`. */
   prune(beforeMs: number, worker: Worker): ReturnType<typeof prune>
   /** Another key signs from now on. Gives its public half. */
@@ -112,6 +115,7 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
     },
     events,
     checkpointer,
+    findKeys: async () => findAuditKeys(places, await notes.keys()),
     async prune(beforeMs, worker) {
       // Another process may have changed the key.
       keys = await open()

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { buildApp } from './app.ts'
+import { watchKeys } from './audit/key-watch.ts'
 import { AuditLog } from './audit/log.ts'
 import { ReadRollup } from './audit/rollup.ts'
 import { UnstoredEvents } from './audit/unstored.ts'
@@ -17,7 +18,7 @@ import { callersConnections } from './open-files.ts'
 import { services } from './services.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
 import { operationsIn } from './store/operations.ts'
-import { takeServeLock } from './store/serve-lock.ts'
+import { openServed } from './store/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
 import { demandWritable } from './store-rights.ts'
 import type { Upstreams } from './upstream/provider.ts'
@@ -78,17 +79,23 @@ export async function startGateway({
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   await demandWritable(config)
-  const lock = await takeServeLock(storeFile, shutdownMs, () => {
-    logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end')
-  })
-  const opened: (() => unknown)[] = [() => lock.release()]
+  const opened: (() => unknown)[] = []
   const closeAll = async (): Promise<void> => {
     while (opened.length > 0) await opened.pop()?.()
   }
   const unstored = new UnstoredEvents({ log: logger, output: logOutput ?? null })
   opened.push(() => unstored.close())
   try {
-    const store = await open(storeFile)
+    const store = await openServed({
+      file: storeFile,
+      open,
+      waitMs: shutdownMs,
+      clock,
+      onWait: () => logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end'),
+      onNames: names =>
+        logger.warn({ storeFile, names }, 'the database has several names (hard links): use it by one of them alone'),
+      onTrouble: err => logger.error({ err }, 'that this gateway serves the store could not be written into it')
+    })
     opened.push(() => store.close())
     const onKey = (publicKey: string): void =>
       logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')
@@ -116,6 +123,8 @@ export async function startGateway({
     const rollup = new ReadRollup({ reads: config.auditReads, append: event => auditLog.append(event), clock })
     const disk = watchDisk(dirname(storeFile), config.diskFloorMb, logger)
     opened.push(() => disk.close())
+    const keys = watchKeys(() => audited.findKeys(), logger)
+    opened.push(() => keys.close())
     const repairs = new Repairs({
       engine: store.engine,
       onTrouble: (err, waiting) => logger.error({ err, waiting }, 'what happened could not be written down yet')
@@ -165,10 +174,11 @@ export async function startGateway({
         degraded() {
           const blind = clock.monotonic() - directory.pulledAtMs > blindAfterMs
           const waits = repairs.waiting > 0 || recorded.late() > 0
-          const store = state.auditTrouble || waits || blind
-          return [...(store ? (['store'] as const) : []), ...(unstored.atRisk > 0 ? (['log'] as const) : [])]
+          const troubled = state.auditTrouble || waits || blind || directory.moved || store.lost()
+          return [...(troubled ? (['store'] as const) : []), ...(unstored.atRisk > 0 ? (['log'] as const) : [])]
         },
         warnings: () => [
+          ...(keys.missing() ? (['audit_keys'] as const) : []),
           ...(disk.low() ? (['disk_space'] as const) : []),
           ...(openOperations.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
           ...(logOutput?.troubled() ? (['log_output'] as const) : []),

@@ -27,7 +27,8 @@ async function describedApp(): Promise<FastifyInstance> {
       remembered: { meeting: () => undefined, livestream: () => undefined },
       forget() {},
       pull: nothing,
-      pulledAtMs: 0
+      pulledAtMs: 0,
+      moved: false
     },
     adopt: { meeting: nothing, livestream: nothing },
     auditEvents: { list: nothing },

@@ -3,7 +3,14 @@ import type { Api } from './api.ts'
 
 const degraded = ['store', 'log'] as const
 type Degraded = (typeof degraded)[number]
-const warnings = ['disk_space', 'open_stops', 'log_output', 'upstream_credentials', 'upstreams_list'] as const
+const warnings = [
+  'audit_keys',
+  'disk_space',
+  'open_stops',
+  'log_output',
+  'upstream_credentials',
+  'upstreams_list'
+] as const
 type Warning = (typeof warnings)[number]
 
 /** How the process is: for orchestrators, without a key. Tells nothing about tenants or the vendor. */

@@ -5,6 +5,7 @@ import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { OwnedRun, OwnedSession } from '../domain/session.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { apiKeysIn } from './api-keys.ts'
+import { StoreMoved } from './engine.ts'
 import { livestreamsIn } from './livestreams.ts'
 import { meetingsIn } from './meetings.ts'
 import { OwnedCache } from './owned-cache.ts'
@@ -31,10 +32,12 @@ export interface Directory {
   readonly remembered: Record<'meeting' | 'livestream', (id: string) => string | undefined>
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void
-  /** Brings what has changed before this call. Calls that wait for the one under way share the next. */
+  /** Brings what has changed before this call. @throws StoreError, StoreMoved. Calls that wait for the one under way share the next. */
   pull(): Promise<void>
   /** When the store was last read, on the monotonic clock: after a minute without, revoked keys could live on. */
   readonly pulledAtMs: number
+  /** The store was moved away, removed or replaced: what others change does not come here, and nothing is written. */
+  readonly moved: boolean
 }
 
 const maxOwnedIds = 50_000
@@ -59,12 +62,15 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
   const revision = { tenants: 0, keys: 0, meetings: await currentRevision(store), livestreams: 0 }
   revision.livestreams = revision.meetings
   let pulledAtMs = Number.NEGATIVE_INFINITY
+  let moved = false
   let pulling: Promise<void> | null = null
   let next: Promise<void> | null = null
 
   async function pull(): Promise<void> {
     const startedAtMs = monotonic()
-    const [changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
+    const [, changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
+      // What was changed in another file by now cannot be seen here: then nothing counts as read.
+      checkPlace(),
       stored.tenants.changedSince(revision.tenants),
       stored.keys.changedSince(revision.keys),
       stored.meetings.changedSince(revision.meetings),
@@ -79,6 +85,16 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
     revision.meetings = changedMeetings.at(-1)?.revision ?? revision.meetings
     revision.livestreams = changedLivestreams.at(-1)?.revision ?? revision.livestreams
     pulledAtMs = startedAtMs
+  }
+
+  async function checkPlace(): Promise<void> {
+    try {
+      await store.engine.check()
+      moved = false
+    } catch (error) {
+      moved = error instanceof StoreMoved
+      throw error
+    }
   }
 
   const directory: Directory = {
@@ -114,6 +130,9 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
     },
     get pulledAtMs() {
       return pulledAtMs
+    },
+    get moved() {
+      return moved
     }
   }
   await directory.pull()

@@ -27,6 +27,13 @@ export interface Engine {
    * @throws UniqueViolation, Conflict, Expired
    */
   write(statements: Statement[], options?: WriteOptions): Promise<Row[][]>
+  /**
+   * Whether the store is still where it was opened: what is read and written through the connections that are open is otherwise
+   * not what the next one to open it will find. @throws StoreMoved
+   */
+  check(): Promise<void>
+  /** Brings what is committed into the database's own file, as far as no reader needs the state of before. */
+  checkpoint(): Promise<void>
   close(): Promise<void>
 }
 
@@ -50,6 +57,9 @@ export class StoreError extends StoreUnavailable {
     this.reason = reason
   }
 }
+
+/** The store's files were moved away, removed or replaced while they were open: nothing is written any more. */
+export class StoreMoved extends StoreError {}
 
 /** A row with this key exists already. */
 export class UniqueViolation extends StoreError {}

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { mkdir, realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,6 +7,9 @@ import { StoreError } from './engine.ts'
 
 /** Given back when the gateway ends; a crash gives it back too, since the operating system holds it and no file does. */
 export interface ServeLock {
+  /** The lock file, with its inode: a file system has no two with one number. */
+  readonly file: string
+  readonly inode: string
   release(): void
 }
 
@@ -24,7 +28,9 @@ export async function takeServeLock(storeFile: string, waitMs: number, onWait = 
   for (;;) {
     try {
       database.exec('BEGIN EXCLUSIVE')
-      return { release: () => database.close() }
+      // Only now is it sure to be there: SQLite makes it when it is first needed.
+      const inode = String(statSync(file, { bigint: true }).ino)
+      return { file, inode, release: () => database.close() }
     } catch (cause) {
       const held = cause instanceof Database.SqliteError && cause.code.startsWith('SQLITE_BUSY')
       if (!held || performance.now() >= deadline) {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import Database from 'better-sqlite3'
-import { Conflict, Expired, StoreError, UniqueViolation } from './engine.ts'
+import { Conflict, Expired, StoreError, StoreMoved, UniqueViolation } from './engine.ts'
+import { StorePlace } from './store-place.ts'
 import { threadTimeMs } from './thread-time.ts'
 
 export interface ConnectionOptions {
@@ -8,6 +9,8 @@ export interface ConnectionOptions {
   readonly: boolean
   /** How long to wait for another process that is writing. */
   busyTimeoutMs?: number
+  /** The file that it must be (`identityOf`): a connection that is opened later than the others is to one of theirs. */
+  identity?: string | undefined
 }
 
 /** What crosses the thread border: plain data. */
@@ -24,7 +27,7 @@ export interface Transaction {
 
 /** Errors cross the border by name, since classes do not. */
 export interface JobError {
-  kind: 'unique' | 'conflict' | 'expired' | 'failed'
+  kind: 'unique' | 'conflict' | 'expired' | 'moved' | 'failed'
   message: string
 }
 
@@ -38,9 +41,17 @@ const maxPreparedStatements = 500
 export class SqliteConnection {
   readonly #database: Database.Database
   readonly #prepared = new Map<string, Database.Statement>()
+  readonly #place: StorePlace
 
-  constructor({ file, readonly, busyTimeoutMs = defaultBusyTimeoutMs }: ConnectionOptions) {
+  /** @throws StoreMoved when another file is there by now */
+  constructor({ file, readonly, busyTimeoutMs = defaultBusyTimeoutMs, identity }: ConnectionOptions) {
     this.#database = new Database(file, { readonly, timeout: busyTimeoutMs })
+    try {
+      this.#place = new StorePlace(file, identity)
+    } catch (error) {
+      this.#database.close()
+      throw error
+    }
     // SQLite's own knows ASCII alone; a search in any case is to find every title.
     this.#database.function('upper', { deterministic: true }, text =>
       typeof text === 'string' ? text.toUpperCase() : text
@@ -81,6 +92,8 @@ export class SqliteConnection {
         for (const { transaction, i } of left) results[i] = this.#undoable(transaction)
         const late = left.filter(({ transaction }) => isOver(transaction, now()))
         if (late.length === 0) {
+          // As late as can be: what is committed into a file that is gone would be acknowledged and lost.
+          this.#place.demand()
           this.#run('COMMIT')
           return results
         }
@@ -93,6 +106,16 @@ export class SqliteConnection {
         for (const { i } of left) results[i] = { error: describe(error) }
         return results
       }
+    }
+  }
+
+  /** Whether the files are still where they were. Never throws. */
+  check(): JobResult {
+    try {
+      this.#place.demand()
+      return { rows: [] }
+    } catch (error) {
+      return { error: describe(error) }
     }
   }
 
@@ -138,6 +161,9 @@ export class SqliteConnection {
   }
 }
 
+/** Waits for nobody, and leaves what a reader still needs. */
+export const passiveCheckpoint: Query = { sql: 'pragma wal_checkpoint(passive)', parameters: [] }
+
 const tooLate: JobError = { kind: 'expired', message: 'too late to be written' }
 
 function isOver({ expiresAtMs }: Transaction, nowMs: number): boolean {
@@ -146,6 +172,7 @@ function isOver({ expiresAtMs }: Transaction, nowMs: number): boolean {
 
 function describe(error: unknown): JobError {
   if (error instanceof Conflict) return { kind: 'conflict', message: error.reason }
+  if (error instanceof StoreMoved) return { kind: 'moved', message: error.reason }
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof Database.SqliteError ? error.code : ''
   const unique = code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY'
@@ -157,5 +184,6 @@ export function toStoreError({ kind, message }: JobError): StoreError {
   if (kind === 'unique') return new UniqueViolation(message)
   if (kind === 'conflict') return new Conflict(message)
   if (kind === 'expired') return new Expired(message)
+  if (kind === 'moved') return new StoreMoved(message)
   return new StoreError(message)
 }

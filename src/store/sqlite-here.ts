@@ -1,7 +1,13 @@
 import type { CompiledQuery } from 'kysely'
 import type { Engine, Row } from './engine.ts'
-import { type ConnectionOptions, type JobResult, SqliteConnection, toStoreError } from './sqlite-connection.ts'
-import { cannotOpen, makeFile } from './sqlite-file.ts'
+import {
+  type ConnectionOptions,
+  type JobResult,
+  passiveCheckpoint,
+  SqliteConnection,
+  toStoreError
+} from './sqlite-connection.ts'
+import { cannotOpen, makeFile, refuseMount } from './sqlite-file.ts'
 import { threadTimeMs } from './thread-time.ts'
 
 /**
@@ -19,9 +25,10 @@ export async function openSqliteHere(
 
 /**
  * One moment of a store, from opening to closing, whoever writes into it meanwhile: nothing is made, changed or brought up to date.
- * @throws StoreError when there is no such store
+ * @throws StoreError when there is no such store, or when it is a mount of its own
  */
 export async function openSqliteSnapshot(file: string): Promise<Engine> {
+  await refuseMount(file)
   const connection = connected({ file, readonly: true })
   rowsOf(connection.read({ sql: 'begin', parameters: [] }))
   return engineOver(connection)
@@ -46,6 +53,12 @@ function engineOver(connection: SqliteConnection): Engine {
       const expiresAtMs = withinMs === undefined ? undefined : threadTimeMs() + withinMs
       const [result] = connection.write([{ statements: [...statements], expiresAtMs }])
       return rowsOf(result as JobResult)
+    },
+    async check() {
+      rowsOf(connection.check())
+    },
+    async checkpoint() {
+      rowsOf(connection.read(passiveCheckpoint))
     },
     async close() {
       connection.close()

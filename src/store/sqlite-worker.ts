@@ -1,9 +1,10 @@
 /** A thread with one SQLite connection: a message in, a message out. Everything that it does is in `sqlite-connection.ts`. */
 import { parentPort, workerData } from 'node:worker_threads'
+import { StoreError } from './engine.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import type { Answer, Job, Message } from './sqlite-thread.ts'
 
-const connection = new SqliteConnection(workerData)
+const connection = open()
 parentPort?.on('message', (jobs: Message) => {
   if (jobs !== null) {
     parentPort?.postMessage(jobs.map(answer))
@@ -13,6 +14,16 @@ parentPort?.on('message', (jobs: Message) => {
   }
 })
 
-function answer({ id, read, write = [] }: Job): Answer {
+function open(): SqliteConnection {
+  try {
+    return new SqliteConnection(workerData)
+  } catch (error) {
+    // Of what ends a thread nothing but the message crosses the border.
+    throw error instanceof StoreError ? new Error(error.reason) : error
+  }
+}
+
+function answer({ id, check, read, write = [] }: Job): Answer {
+  if (check) return { id, results: [connection.check()] }
   return { id, results: read === undefined ? connection.write(write) : [connection.read(read)] }
 }

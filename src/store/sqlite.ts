@@ -1,9 +1,10 @@
 import type { CompiledQuery } from 'kysely'
 import type { Engine } from './engine.ts'
 import { GroupCommit } from './group-commit.ts'
-import { type ConnectionOptions, type JobResult, toStoreError } from './sqlite-connection.ts'
+import { type ConnectionOptions, type JobResult, passiveCheckpoint, toStoreError } from './sqlite-connection.ts'
 import { cannotOpen, makeFile } from './sqlite-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
+import { identityOf } from './store-place.ts'
 import { threadTimeMs } from './thread-time.ts'
 
 /** How long this process is patient. */
@@ -21,9 +22,10 @@ const scanWithinMs = 10_000
  */
 export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits }: Waits = {}): Promise<Engine> {
   const isNew = await makeFile(file)
-  const writer = new SqliteThread({ ...waits, file, readonly: false })
-  const reader = new SqliteThread({ ...waits, file, readonly: true })
-  const scanner = new SqliteThread({ ...waits, file, readonly: true })
+  const options = { ...waits, file, identity: identityOf(file) ?? undefined }
+  const writer = new SqliteThread({ ...options, readonly: false })
+  const reader = new SqliteThread({ ...options, readonly: true })
+  const scanner = new SqliteThread({ ...options, readonly: true })
   const threads = [scanner, reader, writer]
   const group = new GroupCommit(transactions => writer.run({ write: transactions }))
   // The scanner's thread starts with the first list.
@@ -46,6 +48,12 @@ export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits 
       // A moment and not a span: what waits for its turn grows old too.
       const expiresAtMs = withinMs === undefined ? undefined : threadTimeMs() + withinMs
       return group.run({ statements: plain, expiresAtMs })
+    },
+    async check() {
+      rowsOf((await reader.run({ check: true }, readWithinMs))[0] as JobResult)
+    },
+    async checkpoint() {
+      rowsOf((await writer.run({ read: passiveCheckpoint }))[0] as JobResult)
     },
     async close() {
       await group.idle()

@@ -608,7 +608,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: ("store" | "log")[];
-                        warnings: ("disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
+                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };
@@ -624,7 +624,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: ("store" | "log")[];
-                        warnings: ("disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
+                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };

@@ -8,7 +8,15 @@ import { operationsIn } from '../../src/store/operations.ts'
 import { manualClock } from '../support/clock.ts'
 
 const never = new Promise<never>(() => {})
-const engine: Engine = { dialect: 'sqlite', read: () => never, scan: () => never, write: () => never, async close() {} }
+const engine: Engine = {
+  dialect: 'sqlite',
+  read: () => never,
+  scan: () => never,
+  write: () => never,
+  check: () => never,
+  checkpoint: () => never,
+  async close() {}
+}
 const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }
 const { answered } = recorder({
   engine,

@@ -20,6 +20,8 @@ function recording() {
       writes.push({ statements, withinMs, settle })
       return settle.promise
     },
+    async check() {},
+    async checkpoint() {},
     async close() {}
   }
   const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }

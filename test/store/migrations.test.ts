@@ -125,6 +125,8 @@ t.test('every step can be written for PostgreSQL too', async t => {
       written.push(...statements.map(({ sql }) => sql))
       return []
     },
+    async check() {},
+    async checkpoint() {},
     async close() {}
   }
   await migrate(engine, sqlFor('postgres'))

@@ -1,0 +1,65 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { StoreError } from './engine.ts'
+import type { ServeLock } from './serve-lock.ts'
+import { SqliteConnection } from './sqlite-connection.ts'
+import { lockOf, ownerName } from './store-owner.ts'
+
+export interface Patience {
+  /** How long to wait for one that lives, and may be ending. */
+  waitMs: number
+  /** Told once when there is one to wait for. */
+  onWait(): void
+  monotonic(): number
+  pause?(ms: number): Promise<unknown>
+}
+
+const lookEveryMs = 500
+/** Three beats. */
+const silentForMs = 6_000
+
+/**
+ * Waits for a gateway that serves the store by another lock file: its folder may have another name, the file a second one, or
+ * somebody has removed the lock file. One that is gone without a word has been silent for 6 s. Who holds our lock file is gone, since we hold it.
+ * @returns the row that is to be replaced, null when there is none
+ * @throws StoreError when that gateway lives, and does not end within `waitMs`
+ */
+export async function predecessorOf(
+  file: string,
+  lock: Pick<ServeLock, 'inode'>,
+  { waitMs, onWait, monotonic, pause = sleep }: Patience
+): Promise<string | null> {
+  const isOver = (row: string | null): boolean => row === null || lockOf(row)?.lockInode === lock.inode
+  let row = readRow(file)
+  if (isOver(row)) return row
+  onWait()
+  const startedAtMs = monotonic()
+  let changedAtMs = startedAtMs
+  for (;;) {
+    await pause(lookEveryMs)
+    const [nowMs, before] = [monotonic(), row]
+    row = readRow(file)
+    if (isOver(row)) return row
+    if (row !== before) changedAtMs = nowMs
+    const lives = changedAtMs > startedAtMs
+    if (lives && nowMs - startedAtMs >= waitMs) throw alive(file, row ?? '')
+    if (nowMs - changedAtMs >= silentForMs) return row
+  }
+}
+
+/** By a connection of its own each time: one that stays open would not see what comes into the file from under another name. */
+function readRow(file: string): string | null {
+  const connection = new SqliteConnection({ file, readonly: true })
+  const result = connection.read({ sql: 'select value from meta where name = ?', parameters: [ownerName] })
+  connection.close()
+  if ('rows' in result) return (result.rows[0]?.[0]?.value as string | undefined) ?? null
+  // A new store has no tables; what is no database at all is told of by whoever opens it.
+  if (/no such table|NOTADB/.test(result.error.message)) return null
+  throw new StoreError(`${file} cannot be read: ${result.error.message}`)
+}
+
+function alive(file: string, row: string): StoreError {
+  const lockFile = lockOf(row)?.lockFile ?? 'one that is not known'
+  return new StoreError(
+    `another gateway serves ${file}, under another name or with a lock file that was removed (${lockFile}): one store, one gateway`
+  )
+}

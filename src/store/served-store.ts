@@ -1,0 +1,65 @@
+import type { Clock } from '../domain/clock.ts'
+import type { Engine } from './engine.ts'
+import { predecessorOf } from './predecessor.ts'
+import { takeServeLock } from './serve-lock.ts'
+import { makeFile } from './sqlite-file.ts'
+import type { Store } from './store.ts'
+import { beatEveryMs, StoreOwner } from './store-owner.ts'
+
+export interface ServeOptions {
+  file: string
+  open(file: string): Promise<Store>
+  /** How long to wait for a predecessor that is shutting down. */
+  waitMs: number
+  clock: Pick<Clock, 'monotonic'>
+  /** Another gateway serves it: told once, before the wait. */
+  onWait(): void
+  /** The database has several names, so many. */
+  onNames(count: number): void
+  /** A beat failed. */
+  onTrouble(error: unknown): void
+}
+
+/** A store that this gateway alone serves. */
+export interface ServedStore extends Store {
+  /** True when another gateway has taken it over. */
+  lost(): boolean
+}
+
+/**
+ * Opens a store to serve it, when no other gateway does: by a lock on a file beside it, and by a row in it for whoever has found
+ * another file to lock. Without being sure of the row nothing is written.
+ * @throws StoreError
+ */
+export async function openServed({ file, open, waitMs, clock, onWait, ...told }: ServeOptions): Promise<ServedStore> {
+  // The lock lies beside what a link leads to: that has to be there.
+  await makeFile(file)
+  const lock = await takeServeLock(file, waitMs, onWait)
+  const opened: (() => unknown)[] = [() => lock.release()]
+  const close = async (): Promise<void> => {
+    while (opened.length > 0) await opened.pop()?.()
+  }
+  try {
+    const replaces = await predecessorOf(file, lock, { waitMs, onWait, monotonic: clock.monotonic })
+    const store = await open(file)
+    opened.push(() => store.close())
+    const owner = await StoreOwner.claim({ store, file, lock, replaces, clock, onNames: told.onNames })
+    opened.push(() => owner.release().catch(told.onTrouble))
+    const timer = setInterval(() => owner.beat().catch(told.onTrouble), beatEveryMs)
+    opened.push(() => clearInterval(timer))
+    return { ...store, engine: whileOwned(store.engine, owner), lost: () => owner.lost, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function whileOwned(engine: Engine, owner: Pick<StoreOwner, 'isSure' | 'beat'>): Engine {
+  return {
+    ...engine,
+    write(statements, options) {
+      const write = () => engine.write(statements, options)
+      return owner.isSure ? write() : owner.beat().then(write)
+    }
+  }
+}
