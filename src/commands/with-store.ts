@@ -10,6 +10,7 @@ import type { AuditResource } from '../domain/audit-event.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { type Statement, StoreError } from '../store/engine.ts'
+import { demandNameOfGateway } from '../store/predecessor.ts'
 import type { Store } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
 import { demandReadable, demandWritable } from '../store-rights.ts'
@@ -59,8 +60,9 @@ export async function withAudit<T>(io: Io, work: (recording: Recording) => Promi
     io.err(`livegate: note: the audit log could not be signed (${why})`)
   }
   const worker: Worker = { actor: { type: 'Operator', uid: operator() }, requestId: randomUUID() }
-  return inWords(async () =>
-    closing(await io.openStore(storeFile), async store => {
+  return inWords(async () => {
+    demandNameOfGateway(storeFile)
+    return closing(await io.openStore(storeFile), async store => {
       const audited = await openAudited({ store, places, clock: systemClock, onTrouble })
       const record = (change: Change): Statement => {
         const subject = { ...change, ...worker, keyId: null, address: null }
@@ -72,7 +74,7 @@ export async function withAudit<T>(io: Io, work: (recording: Recording) => Promi
         await audited.checkpointer.close()
       }
     })
-  )
+  })
 }
 
 /** A tenant that must exist, so that a misspelt one is not taken for one that has nothing. */

@@ -1,8 +1,10 @@
+import { realpathSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreError } from './engine.ts'
 import type { ServeLock } from './serve-lock.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import { lockOf, ownerName } from './store-owner.ts'
+import { identityOf } from './store-place.ts'
 
 export interface Patience {
   /** How long to wait for one that lives, and may be ending. */
@@ -21,7 +23,7 @@ const silentForMs = 6_000
  * Waits for a gateway that serves the store by another lock file: its folder may have another name, the file a second one, or
  * somebody has removed the lock file. One that is gone without a word has been silent for 6 s. Who holds our lock file is gone, since we hold it.
  * @returns the row that is to be replaced, null when there is none
- * @throws StoreError when that gateway lives, and does not end within `waitMs`
+ * @throws StoreError when that gateway lives, and does not end within `waitMs`, or when it has left changes where nobody would find them
  */
 export async function predecessorOf(
   file: string,
@@ -42,7 +44,9 @@ export async function predecessorOf(
     if (row !== before) changedAtMs = nowMs
     const lives = changedAtMs > startedAtMs
     if (lives && nowMs - startedAtMs >= waitMs) throw alive(file, row ?? '')
-    if (nowMs - changedAtMs >= silentForMs) return row
+    if (nowMs - changedAtMs < silentForMs) continue
+    refuseLeftBehind(file, row ?? '')
+    return row
   }
 }
 
@@ -62,4 +66,29 @@ function alive(file: string, row: string): StoreError {
   return new StoreError(
     `another gateway serves ${file}, under another name or with a lock file that was removed (${lockFile}): one store, one gateway`
   )
+}
+
+/** What SQLite has not brought into the file itself lies beside the name by which that gateway had opened it. @throws StoreError */
+function refuseLeftBehind(file: string, row: string): void {
+  const name = lockOf(row)?.lockFile.replace(/\.lock$/, '') ?? ''
+  const size = statSync(`${name}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  if (size === 0 || name === realpathSync(file) || identityOf(name) !== identityOf(file)) return
+  throw new StoreError(
+    `${file} was served as ${name} by a gateway that was killed, and its last changes are beside that name: use it by that`
+  )
+}
+
+/**
+ * For a command that changes a store beside its gateway: what it writes lies beside the name that it uses, and a gateway that uses
+ * another one of the same file would never see it.
+ * @throws StoreError when that is so
+ */
+export function demandNameOfGateway(file: string): void {
+  const names = statSync(file, { throwIfNoEntry: false })?.nlink ?? 1
+  const served = names > 1 ? lockOf(readRow(file) ?? '') : null
+  if (served === null) return
+  const ours = `${realpathSync(file)}.lock`
+  const inode = statSync(ours, { bigint: true, throwIfNoEntry: false })?.ino
+  if (served.lockFile === ours || served.lockInode === String(inode)) return
+  throw new StoreError(`${file} is served under another name (its lock file is ${served.lockFile}): use it by that`)
 }

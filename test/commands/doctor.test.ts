@@ -1,5 +1,5 @@
 import { hash, randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Check } from '../../src/commands/doctor/check.ts'
@@ -103,6 +103,13 @@ t.test('a store that is none, is not ours, or cannot be written', async t => {
   t.strictSame(await wrong(t, under), [
     `failed: store of ${file}/livegate.db: ${file} is a file, where a folder should be`
   ])
+})
+
+t.test('a store with two names is a warning', async t => {
+  const cli = await operator(t)
+  await (await openStoreHere(cli.storeFile)).close()
+  linkSync(cli.storeFile, `${cli.storeFile}-second`)
+  t.match(await wrong(t, cli), [/^warning: store of \S+: has 2 names \(hard links\): use it by one of them alone/])
 })
 
 t.test('too little space is a warning', async t => {

@@ -6,7 +6,7 @@ import type { Environment } from '../../src/config.ts'
 import { presets } from '../../src/domain/scope.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../src/store/meetings.ts'
-import { runProcess, startProcess } from '../support/cli.ts'
+import { runHere, runProcess, startProcess } from '../support/cli.ts'
 import { addKey, addTenant, client, gateway } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
@@ -128,6 +128,8 @@ t.test('a store that is served is served by nobody else, whatever it is called',
   const [byItsName, byHardLink] = await Promise.all([refusalBy(real), refusalBy(hardLink)])
   t.equal(byItsName, `1 livegate: another gateway serves ${real}: one store, one gateway\n`)
   t.match(byHardLink, `1 livegate: another gateway serves ${hardLink}, under another name or `)
+  const command = await runHere(['tenant', 'create', 'acme'], env(hardLink))
+  t.match(command.stderr, `${hardLink} is served under another name (its lock file is ${real}.lock): use it by that`)
   rmSync(`${real}.lock`)
   t.match(await refusalBy(real), `1 livegate: another gateway serves ${real}, under another name or `)
 

@@ -1,8 +1,8 @@
-import { linkSync } from 'node:fs'
+import { closeSync, linkSync, openSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Engine, StoreError } from '../../src/store/engine.ts'
-import { predecessorOf } from '../../src/store/predecessor.ts'
+import { demandNameOfGateway, predecessorOf } from '../../src/store/predecessor.ts'
 import { openServed } from '../../src/store/served-store.ts'
 import { ownerName, StoreOwner } from '../../src/store/store-owner.ts'
 import { manualClock } from '../support/clock.ts'
@@ -32,10 +32,11 @@ async function served(t: Parameters<typeof inMemory>[0]) {
   /** What a successor waits for, half a second at a time; `meanwhile` is told how long it has waited. */
   const successor = (
     waitMs: number,
-    meanwhile = async (_ms: number): Promise<unknown> => null
+    meanwhile = async (_ms: number): Promise<unknown> => null,
+    name = file
   ): Promise<string | null> => {
     const startedAtMs = clock.monotonic()
-    return predecessorOf(file, ours, {
+    return predecessorOf(name, ours, {
       waitMs,
       onWait: () => waits.push(startedAtMs),
       monotonic: clock.monotonic,
@@ -110,6 +111,50 @@ t.test('a row that is none of ours counts as a gateway that nobody knows', async
     const grows = (ms: number) => write(garbled + ' '.repeat(ms))
     t.match(await refusalOf(successor(1_000, grows)), { reason: /\(one that is not known\)/ })
   }
+})
+
+t.test('changes that a killed gateway has left beside another name of the file are not left behind', async t => {
+  const { file, claim, successor, row } = await served(t)
+  await claim({ file: `${file}.lock`, inode: '12' })
+  t.equal(await successor(0), await row(), 'beside our own name they are found')
+  const second = `${file}-second`
+  linkSync(file, second)
+  t.equal(
+    await refusalOf(successor(0, undefined, second)).then(error => (error as StoreError).reason),
+    `${second} was served as ${file} by a gateway that was killed, and its last changes are beside that name: use it by that`
+  )
+})
+
+t.test('a command uses the name that the gateway uses', async t => {
+  const { file, claim } = await served(t)
+  const second = `${file}-second`
+  demandNameOfGateway(second)
+  const owner = await claim({ file: `${file}.lock`, inode: '12' })
+  demandNameOfGateway(file)
+  linkSync(file, second)
+  demandNameOfGateway(file)
+  const refused = async () => demandNameOfGateway(second)
+  t.equal(
+    await refusalOf(refused()).then(error => (error as StoreError).reason),
+    `${second} is served under another name (its lock file is ${file}.lock): use it by that`
+  )
+  writeFileSync(`${second}.lock`, '')
+  await owner.release()
+  await claim({ file: '/mounted/livegate.db.lock', inode: String(statSync(`${second}.lock`).ino) })
+  demandNameOfGateway(second)
+  t.pass('also where its folder has another name')
+})
+
+t.test('who serves a damaged store is not known: it is said, and nothing is taken over', async t => {
+  const { file, store, claim, successor } = await served(t)
+  await claim()
+  await store.close()
+  // Where the list of all tables begins (sqlite.org/fileformat2.html#b_tree_pages).
+  const handle = openSync(file, 'r+')
+  writeSync(handle, Buffer.alloc(8, 0xff), 0, 8, 100)
+  closeSync(handle)
+  const { reason } = (await refusalOf(successor(0))) as StoreError
+  t.match(reason, new RegExp(`^${file} cannot be read: SQLITE_CORRUPT`))
 })
 
 t.test('of two that take over at once one is refused', async t => {

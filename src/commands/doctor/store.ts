@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises'
+import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AuditKeyError, findAuditKeys } from '../../audit/key-files.ts'
 import type { Config } from '../../config.ts'
@@ -42,7 +42,9 @@ export async function checkStore(
           ? ok(`can be read; ${length} ${length === 1 ? 'tenant' : 'tenants'}`)
           : failed(`${foreign}: \`serve\` would not start`)
       const keys: Check = { check: 'audit keys', subject: auditKeys.dataDir, ...(await checkKeys(store, auditKeys)) }
-      return { checks: [{ ...about, ...verdict }, keys], seen }
+      const { nlink } = await stat(storeFile)
+      const names: Check[] = nlink === 1 ? [] : [{ ...about, ...warning(severalNames(nlink)) }]
+      return { checks: [{ ...about, ...verdict }, ...names, keys], seen }
     })
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
@@ -83,4 +85,8 @@ async function checkKeys(store: Store, places: Config['auditKeys']): Promise<Ver
     if (!(error instanceof AuditKeyError)) throw error
     return failed(error.message)
   }
+}
+
+function severalNames(count: number): string {
+  return `has ${count} names (hard links): use it by one of them alone, since SQLite keeps files beside the name`
 }
