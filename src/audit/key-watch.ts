@@ -12,7 +12,11 @@ export function watchKeys(
   everyMs = lookEveryMs
 ): { missing(): boolean; close(): void } {
   let missing = false
+  let looking = false
   const look = async (): Promise<void> => {
+    // One that takes longer than the pause would tell later of what was earlier.
+    if (looking) return
+    looking = true
     try {
       // A rotation may have put another one there in the middle of the first look.
       await find().catch(find)
@@ -23,6 +27,8 @@ export function watchKeys(
       if (!(err instanceof AuditKeyError) || missing) return
       missing = true
       log.error({ err }, "the audit log's keys are not as they were: without them the next start refuses")
+    } finally {
+      looking = false
     }
   }
   const timer = setInterval(look, everyMs)

@@ -12,7 +12,7 @@ export interface ServeOptions {
   /** How long to wait for a predecessor that is shutting down. */
   waitMs: number
   clock: Pick<Clock, 'monotonic'>
-  /** Another gateway serves it: told once, before the wait. */
+  /** Another gateway serves it, or may: told before the wait. */
   onWait(): void
   /** The database has several names, so many. */
   onNames(count: number): void

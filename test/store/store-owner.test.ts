@@ -4,6 +4,7 @@ import t from 'tap'
 import { type Engine, StoreError } from '../../src/store/engine.ts'
 import { demandNameOfGateway, predecessorOf } from '../../src/store/predecessor.ts'
 import { openServed } from '../../src/store/served-store.ts'
+import type { Store } from '../../src/store/store.ts'
 import { ownerName, StoreOwner } from '../../src/store/store-owner.ts'
 import { manualClock } from '../support/clock.ts'
 import { inMemory } from '../support/in-memory.ts'
@@ -261,11 +262,16 @@ t.test('what is served is written by its owner alone: after 4 s without a beat o
   t.strictSame(troubles, [])
 })
 
-t.test('a store that cannot be opened to be served leaves no lock behind', async t => {
+t.test('a store that cannot be opened, or not be written, to be served leaves no lock behind', async t => {
   const file = join(inMemory(t).testdir(), 'livegate.db')
   const refused = new StoreError('not today')
   const options = { file, waitMs: 0, clock: manualClock(), onWait() {}, onNames() {}, onTrouble() {} }
   t.equal(await refusalOf(openServed({ ...options, open: () => Promise.reject(refused) })), refused)
+  const readOnly = async (): Promise<Store> => {
+    const store = await openStoreHere(file)
+    return { ...store, engine: { ...store.engine, write: () => Promise.reject(refused) } }
+  }
+  t.equal(await refusalOf(openServed({ ...options, open: readOnly })), refused)
   const store = await openServed({ ...options, open: openStoreHere })
   t.match(await refusalOf(openServed({ ...options, open: openStoreHere })), {
     reason: `another gateway serves ${file}: one store, one gateway`
