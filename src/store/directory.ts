@@ -69,7 +69,7 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
   async function pull(): Promise<void> {
     const startedAtMs = monotonic()
     const [, changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
-      // What was changed in another file by now cannot be seen here: then nothing counts as read.
+      // Changes in another file cannot be seen here: then nothing counts as read.
       checkPlace(),
       stored.tenants.changedSince(revision.tenants),
       stored.keys.changedSince(revision.keys),

@@ -21,7 +21,7 @@ const silentForMs = 6_000
 
 /**
  * Waits for a gateway that serves the store by another lock file: its folder may have another name, the file a second one, or
- * somebody has removed the lock file. One that is gone without a word has been silent for 6 s. Who holds our lock file is gone, since we hold it.
+ * somebody has removed the lock file. One that is silent for 6 s counts as gone, and so does at once one that held our lock file, since we hold it.
  * @returns the row that is to be replaced, null when there is none
  * @throws StoreError when that gateway lives, and does not end within `waitMs`, or when it has left changes where nobody would find them
  */
@@ -68,7 +68,7 @@ function alive(file: string, row: string): StoreError {
   )
 }
 
-/** What SQLite has not brought into the file itself lies beside the name by which that gateway had opened it. @throws StoreError */
+/** SQLite keeps the last changes beside the name by which that gateway had opened the file. @throws StoreError when they are beside another name than ours */
 function refuseLeftBehind(file: string, row: string): void {
   const name = lockOf(row)?.lockFile.replace(/\.lock$/, '') ?? ''
   const size = statSync(`${name}-wal`, { throwIfNoEntry: false })?.size ?? 0

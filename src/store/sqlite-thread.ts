@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { StoreError } from './engine.ts'
 import type { ConnectionOptions, JobResult, Query, Transaction } from './sqlite-connection.ts'
 
-/** What the worker is asked: one of the three. */
+/** A question to the worker: one of the three. */
 export interface Job {
   id: number
   check?: true

@@ -18,7 +18,7 @@ function open(): SqliteConnection {
   try {
     return new SqliteConnection(workerData)
   } catch (error) {
-    // Of what ends a thread nothing but the message crosses the border.
+    // When an error ends a thread, nothing but its message crosses the border.
     throw error instanceof StoreError ? new Error(error.reason) : error
   }
 }

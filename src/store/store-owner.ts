@@ -10,7 +10,7 @@ import type { Store } from './store.ts'
 interface OwnerRow {
   /** By chance, for each start. First, so that a row is found by how it begins. */
   id: string
-  /** Of the machine's last start. */
+  /** The machine has another one after each of its starts. */
   bootId: string
   lockFile: string
   lockInode: string

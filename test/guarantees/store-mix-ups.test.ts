@@ -25,7 +25,7 @@ function away(path: string): () => void {
   }
 }
 
-/** What happens to the store of a gateway that runs, which reaches it through a link to its folder. Gives back what undoes it. */
+/** Each happens to the store of a gateway that runs, and that reaches it through a link to its folder. They give back what undoes them. */
 const mixUps: Record<string, (folder: string, link: string) => () => void> = {
   'its file is moved away': folder => away(join(folder, 'livegate.db')),
   'another store is put into its place'(folder) {

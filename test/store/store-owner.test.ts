@@ -30,7 +30,7 @@ async function served(t: Parameters<typeof inMemory>[0]) {
   const write = (value: string) =>
     store.engine.write([store.sql.updateTable('meta').set({ value }).where('name', '=', ownerName).compile()])
   const waits: number[] = []
-  /** What a successor waits for, half a second at a time; `meanwhile` is told how long it has waited. */
+  /** A successor's wait, half a second at a time; `meanwhile` is told how long it has waited. */
   const successor = (
     waitMs: number,
     meanwhile = async (_ms: number): Promise<unknown> => null,
