@@ -84,8 +84,9 @@ function refuseLeftBehind(file: string, row: string): void {
  * @throws StoreError when that is so
  */
 export function demandNameOfGateway(file: string): void {
-  const names = statSync(file, { throwIfNoEntry: false })?.nlink ?? 1
-  const served = names > 1 ? lockOf(readRow(file) ?? '') : null
+  const stats = statSync(file, { throwIfNoEntry: false })
+  // A folder has several names too: whoever opens it says that it is no store.
+  const served = stats?.isFile() && stats.nlink > 1 ? lockOf(readRow(file) ?? '') : null
   if (served === null) return
   const ours = `${realpathSync(file)}.lock`
   const inode = statSync(ours, { bigint: true, throwIfNoEntry: false })?.ino
