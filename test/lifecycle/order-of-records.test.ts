@@ -32,7 +32,7 @@ async function recording(t: Parameters<typeof storeWithTenants>[0]) {
     forget() {},
     unstored: { tell() {}, stored() {} },
     clock: manualClock(),
-    writeWithinMs: 50
+    writeWithinMs: 250
   })
   const rows = store.sql.selectFrom('operations').select(['kind', 'state']).orderBy('ordinal')
   return { door, engine, repairs, recorded, order: () => engine.read(rows.compile()) }
