@@ -13,6 +13,8 @@ export interface LogOutput {
   readonly last: LogLine | null
   /** So many lines were lost since the process began. */
   readonly lost: number
+  /** So many lines are not written, and no line says so yet: those that wait, and those that were lost since the last count. */
+  readonly unwritten: number
   /** Whether lines can't be written now: the disk is full, the reader has gone or does not read. */
   troubled(): boolean
   /** Waits until all lines are written, for so long at most; not at all for a disk that refuses them. */
@@ -73,6 +75,10 @@ export class BoundedLog implements LogOutput {
 
   get lost(): number {
     return this.#lost
+  }
+
+  get unwritten(): number {
+    return this.#untold + this.#waiting.length
   }
 
   write(text: string): void {

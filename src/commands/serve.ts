@@ -14,7 +14,10 @@ export async function serve(io: Io): Promise<void> {
   const config = readConfig(io.env)
   const logOutput = openLogOutput(1)
   const logger = makeLogger(config.logLevel, logOutput)
-  beforeLeaving(withinMs => logOutput.flush(withinMs))
+  beforeLeaving(async withinMs => {
+    await logOutput.flush(withinMs)
+    if (logOutput.unwritten > 0) io.err(`livegate: ${logOutput.unwritten} log lines could not be written`)
+  })
   const finish = (close: () => Promise<void>): void => {
     endWith({
       withinMs: config.shutdownMs,

@@ -3,7 +3,8 @@ import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { runProcess, startNode } from '../support/cli.ts'
+import { createSimulator } from '../../src/simulator/simulator.ts'
+import { measured, runProcess, startNode } from '../support/cli.ts'
 import { openStoreHere } from '../support/store.ts'
 
 t.test('the process exits with the code of its command', async t => {
@@ -26,6 +27,17 @@ t.test('a reader that leaves early is no failure; an output that cannot be writt
   t.strictSame(early, { code: 0, stdout: '{', stderr: '' })
   t.equal(full.code, 1)
   t.match(full.stderr, /^livegate: standard output cannot be written: ENOSPC[^\n]*\n$/)
+})
+
+t.test('at its end serve says on standard error how many log lines could not be written', async t => {
+  const { url, org, key, port, close } = await createSimulator()
+  t.teardown(close)
+  const vendor = { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
+  const env = { ...vendor, PORT: String(port), DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}`, ...measured }
+  const command = `${process.execPath} src/cli.ts serve > /dev/full`
+  const { code, stderr } = await startNode(t, ['-e', inShell, command], env).ended
+  t.equal(code, 1)
+  t.match(stderr, /^livegate: port \d+ is taken; [^\n]*\nlivegate: \d+ log lines could not be written\n$/)
 })
 
 t.test('an error that nobody caught ends simulate and demo with 1 and one line', async t => {
