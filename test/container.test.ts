@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -65,6 +65,10 @@ t.test('neither image nor compose start a Node to look after one, and both have 
   const image = read('Dockerfile')
   const [, command] = /^HEALTHCHECK .* CMD (\[.*\])$/m.exec(image) ?? []
   t.strictSame(JSON.parse(command ?? ''), ['bash', 'src/healthcheck.sh'])
+  const [, entry] = /^ENTRYPOINT (\[.*\])$/m.exec(image) ?? []
+  const [, flag, ...rest] = JSON.parse(entry ?? '')
+  t.strictSame([flag, rest], ['--max-old-space-size-percentage=40', ['src/cli.ts']])
+  t.equal(spawnSync(process.execPath, [flag, '--eval', '']).status, 0, 'which this Node knows')
   const compose = read('docker-compose.yml')
   const tests = [...compose.matchAll(/^ +test: (\[.*\])$/gm)].map(([, test = '']) => JSON.parse(test))
   t.strictSame(tests, [['CMD', 'env', 'PORT=4100', 'bash', 'src/healthcheck.sh', '/_simulator/health']])
