@@ -1,10 +1,12 @@
-import { access, constants, stat } from 'node:fs/promises'
+import files, { constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fingerprintKeyFile, signingKeyFile } from './audit/key-files.ts'
 import type { StoreConfig } from './config.ts'
 import { StoreError } from './store/engine.ts'
 
 type Places = Pick<StoreConfig, 'storeFile' | 'auditKeys'>
+/** What is asked of the file system: tests, which may do everything, hand in one that says no. */
+type Asked = Pick<typeof files, 'access' | 'stat'>
 type Verb = 'read' | 'write to' | 'enter'
 
 const modes: Record<Verb, number> = {
@@ -17,23 +19,23 @@ const modes: Record<Verb, number> = {
  * Why this process cannot use the store as `serve` and changing commands do, for an operator: of a container above all, whose volume may be
  * another user's. Null when nothing stands in the way. Nothing is made, and no file opened: to close it would give back SQLite's locks on it.
  */
-export async function writeTrouble({ storeFile, auditKeys }: Places): Promise<string | null> {
+export async function writeTrouble({ storeFile, auditKeys }: Places, fs: Asked = files): Promise<string | null> {
   const folders = [dirname(storeFile), auditKeys.dataDir]
-  const files = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`, `${storeFile}.lock`]
+  const all = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`, `${storeFile}.lock`]
   const keys = [signingKeyFile(auditKeys), fingerprintKeyFile(auditKeys)]
   return (
-    (await first(folders, folder => folderTrouble(folder))) ??
-    (await first(files, file => refusal(file, 'write to'))) ??
-    (await first(keys, file => refusal(file, 'read')))
+    (await first(folders, folder => folderTrouble(fs, folder))) ??
+    (await first(all, file => refusal(fs, file, 'write to'))) ??
+    (await first(keys, file => refusal(fs, file, 'read')))
   )
 }
 
 /** The same for who only looks at a store: nothing is changed, but SQLite needs its index of what was written last beside it. */
-export async function readTrouble({ storeFile }: Places): Promise<string | null> {
-  const files = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`]
-  const unreadable = await first(files, file => refusal(file, 'read'))
+export async function readTrouble({ storeFile }: Places, fs: Asked = files): Promise<string | null> {
+  const all = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`]
+  const unreadable = await first(all, file => refusal(fs, file, 'read'))
   if (unreadable !== null || !(await isThere(storeFile)) || (await isThere(`${storeFile}-shm`))) return unreadable
-  return folderTrouble(dirname(storeFile))
+  return folderTrouble(fs, dirname(storeFile))
 }
 
 /** @throws StoreError in the words of `writeTrouble` */
@@ -54,7 +56,7 @@ export async function nearestFolder(folder: string): Promise<string> {
 }
 
 export async function isThere(path: string): Promise<boolean> {
-  return (await codeOf(stat(path))) === null
+  return (await codeOf(files.stat(path))) === null
 }
 
 async function first<T>(all: T[], look: (one: T) => Promise<string | null>): Promise<string | null> {
@@ -66,20 +68,20 @@ async function first<T>(all: T[], look: (one: T) => Promise<string | null>): Pro
 }
 
 /** Files are made in it. */
-async function folderTrouble(folder: string): Promise<string | null> {
+async function folderTrouble(fs: Asked, folder: string): Promise<string | null> {
   const nearest = await nearestFolder(folder)
-  if (!(await stat(nearest)).isDirectory()) return `${nearest} is a file, where a folder should be`
-  return (await refusal(nearest, 'enter')) ?? (await refusal(nearest, 'write to'))
+  if (!(await fs.stat(nearest)).isDirectory()) return `${nearest} is a file, where a folder should be`
+  return (await refusal(fs, nearest, 'enter')) ?? (await refusal(fs, nearest, 'write to'))
 }
 
 /** Null also for what is not there. */
-async function refusal(path: string, verb: Verb): Promise<string | null> {
-  const code = await codeOf(access(path, modes[verb]))
+async function refusal(fs: Asked, path: string, verb: Verb): Promise<string | null> {
+  const code = await codeOf(fs.access(path, modes[verb]))
   if (code === 'EROFS')
     return `${path} is on a file system that is mounted read-only: mount one there that can be written`
   if (code !== 'EACCES') return null
-  const about = await stat(path).catch(() => null)
-  if (about === null) return refusal(dirname(path), 'enter')
+  const about = await fs.stat(path).catch(() => null)
+  if (about === null) return refusal(fs, dirname(path), 'enter')
   const uid = process.getuid?.()
   const mode = (about.mode & 0o7777).toString(8)
   const owner = `it belongs to uid ${about.uid}, group ${about.gid}, with mode ${mode}`

@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import files from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -85,8 +86,30 @@ t.test('a store that is no database, or a folder, is named, whatever the command
   }
 })
 
-t.test('whoever has all rights hears of nothing', async t => {
-  const dataDir = t.testdir()
+t.test('whoever has all rights hears of nothing; a file system that is mounted read-only is named', async t => {
+  const dataDir = t.testdir({ 'livegate.db': '' })
   const places = { storeFile: join(dataDir, 'sub', 'livegate.db'), auditKeys: { dataDir } }
   t.strictSame([await writeTrouble(places), await readTrouble(places)], [null, null])
+
+  const saying = (code: string, path: string): Pick<typeof files, 'access' | 'stat'> => ({
+    stat: files.stat,
+    access: async (asked, mode) => {
+      if (asked === path && (mode ?? 0) & files.constants.W_OK) throw Object.assign(new Error(code), { code })
+    }
+  })
+  const readOnly = `${dataDir} is on a file system that is mounted read-only: mount one there that can be written`
+  t.equal(await writeTrouble(places, saying('EROFS', dataDir)), readOnly)
+  const there = { ...places, storeFile: join(dataDir, 'livegate.db') }
+  t.equal(await readTrouble(there, saying('EROFS', dataDir)), readOnly, 'its index could not be made')
+  const mine = `uid ${process.getuid?.()}, group ${process.getgid?.()}, may not write to ${there.storeFile}: it belongs to uid `
+  t.ok((await writeTrouble(there, saying('EACCES', there.storeFile)))?.startsWith(mine))
+  t.equal(await writeTrouble(there, saying('EIO', there.storeFile)), null, 'what else is wrong the driver says')
+
+  const hidden = { ...saying('EACCES', there.storeFile), stat: () => Promise.reject(new Error('hidden')) }
+  const closed: typeof hidden.access = async path => {
+    if (path === there.storeFile || path === dataDir) throw Object.assign(new Error('EACCES'), { code: 'EACCES' })
+  }
+  const stat = ((path: string) => (path === dataDir ? files.stat(path) : hidden.stat())) as typeof files.stat
+  const enter = await readTrouble(there, { access: closed, stat })
+  t.match(enter, `may not enter ${dataDir}: it belongs to uid `)
 })
