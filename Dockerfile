@@ -20,7 +20,6 @@ USER 1000:0
 VOLUME /data
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["bash", "src/healthcheck.sh"]
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 CMD ["bash", "src/healthcheck.sh"]
 # Called without npm, so that the process gets the signals. The heap is kept to a part of what the container may have: V8 would let it
 # grow to 260 MB in any.
 ENTRYPOINT ["tini", "-s", "--", "node", "--max-old-space-size-percentage=40", "src/cli.ts"]

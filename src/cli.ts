@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { Io } from './commands/io.ts'
 import { isService, leave, takeSignals } from './commands/shutdown.ts'
-import { stepAside } from './commands/step-aside.ts'
 
 const several = (value: string, before: string[] = []): string[] => [...before, value]
 
@@ -67,7 +66,7 @@ if (import.meta.main !== false) {
   const [, , ...args] = process.argv
   // Before all else is loaded, which takes most of a start: a signal that comes meanwhile must not be lost.
   takeSignals(args[0])
-  if (!isService()) stepAside()
+  if (!isService()) (await import('./commands/step-aside.ts')).stepAside()
   const { main } = await import('./commands/main.ts')
   const { processIo } = await import('./commands/process-io.ts')
   const code = await main(define, args, processIo())
