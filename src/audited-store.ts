@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Checkpointer } from './audit/checkpointer.ts'
+import { checkpointFileName, keepSuperseded, publicKeyFileName, publishFile } from './audit/copies.ts'
 import {
   AuditKeyError,
   type AuditKeys,
@@ -16,10 +14,18 @@ import {
 import { openNote, type Signer } from './audit/note.ts'
 import { type Subject, toAuditEvent } from './audit/ocsf.ts'
 import { prune } from './audit/prune.ts'
-import { readStatement, readUnproved, writeHead, writeKeyChange } from './audit/statements.ts'
+import {
+  readStatement,
+  readUnproved,
+  type Superseded,
+  writeHead,
+  writeKeyChange,
+  writeRestore
+} from './audit/statements.ts'
 import { type Finding, LogVerifier } from './audit/verify.ts'
 import type { StoredNote } from './domain/audit-chain.ts'
 import type { Clock } from './domain/clock.ts'
+import { newerThan, readCheckpoint, refusal } from './older-store.ts'
 import { type AuditEvents, auditEventsIn } from './store/audit-events.ts'
 import { auditNotesIn } from './store/audit-notes.ts'
 import { writeIf } from './store/engine.ts'
@@ -36,6 +42,8 @@ export interface AuditedOptions {
   onCheckpoint?(note: StoredNote): void
   /** It could not be signed or written. */
   onTrouble(error: unknown): void
+  /** Who accepts, this once, a store that is older than the checkpoint beside it which has this last hash. */
+  acceptOlder?: { hash: string; worker: Worker } | undefined
 }
 
 /** Who works on the log itself, in which call. */
@@ -53,16 +61,23 @@ export interface AuditedStore {
   prune(beforeMs: number, worker: Worker): ReturnType<typeof prune>
   /** Another key signs from now on. Gives its public half. */
   rotate(worker: Worker): Promise<string>
+  /** The newer checkpoint over which this store was accepted just now. */
+  readonly accepted: Superseded | null
 }
 
-/** The last checkpoint: to be copied to where nobody who owns the data folder can change it. */
-export const checkpointFileName = 'audit-checkpoint.txt'
-export const publicKeyFileName = 'audit-public-key.txt'
-
-/** @throws AuditKeyError, StoreError */
-export async function openAudited({ store, places, clock, ...told }: AuditedOptions): Promise<AuditedStore> {
+/** @throws AuditKeyError, StoreError; OlderStoreError when the checkpoint beside the store vouches for more than it has */
+export async function openAudited({
+  store,
+  places,
+  clock,
+  acceptOlder,
+  ...told
+}: AuditedOptions): Promise<AuditedStore> {
   const table = auditEventsIn(store)
   const notes = auditNotesIn(store)
+  // The checkpoint first: one that is newer than what was looked at would seem to vouch for missing events.
+  const newer = await newerThan(store, await readCheckpoint(places.dataDir, told.onTrouble))
+  if (newer !== null && newer.checkpoint.head.hash !== acceptOlder?.hash) throw refusal(newer)
   const log = await notes.logName()
   const open = async (): Promise<AuditKeys> => {
     const keys = await openAuditKeys(places, await notes.keys())
@@ -109,10 +124,13 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
     }
   }
 
+  if (newer !== null && acceptOlder !== undefined) await putBack(newer.checkpoint, acceptOlder.worker)
+
   return {
     get keys() {
       return keys
     },
+    accepted: newer?.checkpoint ?? null,
     events,
     checkpointer,
     findKeys: async () => findAuditKeys(places, await notes.keys()),
@@ -147,6 +165,25 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
     }
   }
 
+  /** Writes down that the log goes on from an older state, and keeps the checkpoint of the newer one. */
+  async function putBack(superseded: Superseded, worker: Worker): Promise<void> {
+    const nowMs = clock.now()
+    await keepSuperseded(places.dataDir, checkpointFileName, nowMs)
+    const { publicKey } = keys.signer
+    const head = table.toHead(await store.engine.read(table.headQuery()))
+    const note = keys.signer.sign(writeRestore(log, { head, by: worker.actor.uid, superseded }, nowMs))
+    const about = { tenantId: null, keyId: null, address: null, resources: [], ...worker }
+    const subject: Subject = { action: 'acceptOlderStore', method: 'PUT', ...about }
+    const written = await writeIf(store.engine, [
+      notes.demandPublicKey(publicKey),
+      table.demandHead(head),
+      events.append(toAuditEvent(subject, { outcome: 'done', note }, nowMs)),
+      notes.addHere({ kind: 'restore', timeMs: nowMs, note })
+    ])
+    if (!written) throw new AuditKeyError('another process writes into the audit log: try again without it')
+    await checkpointer.sign().catch(told.onTrouble)
+  }
+
   /** What is wrong with the log up to there. */
   async function prove(upToSeq: number): Promise<Finding | null> {
     const { publicKey } = keys.signer
@@ -167,19 +204,5 @@ export async function openAudited({ store, places, clock, ...told }: AuditedOpti
     const head = last === undefined ? undefined : readUnproved(last.note)?.head
     if (head === undefined) return []
     return [notes.add({ kind: 'cut', seq: head.seq, timeMs, note: signer.sign(writeHead('cut', log, head, timeMs)) })]
-  }
-}
-
-/** Replaced whole: who reads it meanwhile has the one before. Of several who write at once, one is the last. */
-async function publishFile(folder: string, name: string, text: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  // By chance and not by process: in two containers both have the same number.
-  const draft = join(folder, `.${name}.${randomBytes(6).toString('hex')}`)
-  try {
-    await writeFile(draft, text, { mode: 0o644 })
-    await rename(draft, join(folder, name))
-  } catch (error) {
-    await rm(draft, { force: true })
-    throw error
   }
 }

@@ -9,7 +9,7 @@ const several = (value: string, before: string[] = []): string[] => [...before, 
 export function define(cli: Command, io: Io): void {
   cli.description('A self-hosted gateway for livestreams')
 
-  cli.command('serve').description('run the gateway; settings come from the environment').action(async () => (await import('./commands/serve.ts')).serve(io))
+  cli.command('serve').description('run the gateway; settings come from the environment').option('--accept-older-store <hash>', 'the same as `store accept-older <hash>` before it').action(async options => (await import('./commands/serve.ts')).serve(io, options))
   cli.command('demo').description('gateway, simulated vendor and two tenants, thrown away at the end').option('--host <address>', 'listen there', '127.0.0.1').option('--port <number>', 'listen there', '3000').option('--vendor <url>', 'a simulated vendor that runs already').option('--org <id>', 'its organization id').option('--key <key>', 'its API key').option('--cors-origin <origin>', 'a page that may call, like http://localhost:5173 (several times)', several).action(async options => (await import('./commands/demo.ts')).demo(io, options))
   const simulator = cli.command('simulate').description('a stand-in for the vendor, with state and faults').option('--host <address>', 'listen there').option('--port <number>', 'listen there', '4100')
   simulator.option('--vendor <name>', 'dyte or realtimekit').option('--account <id>', 'RealtimeKit: the account').option('--app <id>', 'the app').option('--token <token>', 'API token it accepts').option('--bad-token <answer>', '401 or 403').option('--dropped <how>', 'operations no longer documented: gone or answer')
@@ -54,6 +54,9 @@ export function define(cli: Command, io: Io): void {
   audit.command('prune').description('remove what is older; that it was removed stays provable').requiredOption('--before <time>', 'a day, or a time with its zone').action(async options => (await import('./commands/audit-keep.ts')).pruneAudit(io, options))
   audit.command('rotate-key').description('sign with a new key from now on').action(async options => (await import('./commands/audit-keep.ts')).rotateAuditKey(io, options))
   audit.command('schema').description('print the JSON Schema of an event').action(async () => (await import('./commands/audit-schema.ts')).auditSchema(io))
+
+  const store = cli.command('store').description('the store as a whole')
+  store.command('accept-older <hash>').description('go on with a store that is older than its last checkpoint, whose last hash this is; once').action(async (hash, options) => (await import('./commands/store.ts')).acceptOlderStore(io, hash, options))
 
   const doctor = cli.command('doctor').description('whether all is well, and what to do about it; changes nothing').option('--probe-meeting <id>', 'instead: find out how the vendor answers, with real livestreams in this meeting')
   doctor.option('--upstream <name>', 'the vendor account that has the meeting').option('--yes', 'begin: livestreams cost money').action(async options => (await import('./commands/doctor.ts')).doctor(io, options))

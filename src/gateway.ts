@@ -5,7 +5,7 @@ import { watchKeys } from './audit/key-watch.ts'
 import { AuditLog } from './audit/log.ts'
 import { ReadRollup } from './audit/rollup.ts'
 import { UnstoredEvents } from './audit/unstored.ts'
-import { type AuditedStore, openAudited } from './audited-store.ts'
+import { type AuditedOptions, type AuditedStore, openAudited } from './audited-store.ts'
 import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
 import { keepTidy, watchDisk } from './housekeeping.ts'
@@ -14,6 +14,7 @@ import { briefly } from './lifecycle/briefly.ts'
 import { recover } from './lifecycle/recover.ts'
 import { Repairs } from './lifecycle/repairs.ts'
 import type { LogOutput } from './log-output.ts'
+import { demandStore } from './older-store.ts'
 import { callersConnections } from './open-files.ts'
 import { services } from './services.ts'
 import { type Directory, openDirectory } from './store/directory.ts'
@@ -49,6 +50,8 @@ export interface GatewayOptions {
   logOutput?: LogOutput
   /** Just before it listens: from then on there is something to finish, and this closes the gateway. */
   onListen?(close: () => Promise<void>): void
+  /** Who accepts, this once, a store that is older than its last checkpoint; without effect on any other. */
+  acceptOlder?: AuditedOptions['acceptOlder']
   /** How long the record of a mutation may take to be written, where nobody waits for an answer within a second (a test). */
   writeWithinMs?: number
   /** Opens the store in another way than with threads of its own (a test). */
@@ -64,7 +67,8 @@ const blindAfterMs = 5_000
 
 /**
  * Starts a gateway: the only place where adapters meet. What is opened first is closed last.
- * @throws StoreError when the store can't be opened, is newer, or is served by another gateway
+ * @throws StoreError when the store can't be opened, is newer, or is served by another gateway; OlderStoreError when the last
+ *   checkpoint vouches for more than it has
  */
 export async function startGateway({
   config,
@@ -74,6 +78,7 @@ export async function startGateway({
   upstreams: others = new Map(),
   logOutput,
   onListen,
+  acceptOlder,
   writeWithinMs,
   open = openStore
 }: GatewayOptions): Promise<Gateway> {
@@ -86,6 +91,7 @@ export async function startGateway({
   const unstored = new UnstoredEvents({ log: logger, output: logOutput ?? null })
   opened.push(() => unstored.close())
   try {
+    await demandStore(storeFile, config.auditKeys.dataDir, acceptOlder?.hash)
     const store = await openServed({
       file: storeFile,
       open,
@@ -103,11 +109,13 @@ export async function startGateway({
       store,
       places: config.auditKeys,
       clock,
+      acceptOlder,
       onKey,
       onCheckpoint: ({ seq, note }) => logger.info({ seq, checkpoint: note }, 'audit checkpoint'),
       onTrouble: err => logger.error({ err }, 'the audit log could not be signed')
     })
     onKey(audited.keys.signer.publicKey)
+    if (acceptOlder !== undefined) tellAccepted(audited, logger)
     const { engine } = store
     const left = await recover({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
     for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
@@ -235,6 +243,11 @@ export async function startGateway({
     await briefly(closeAll(), shutdownMs)
     throw error
   }
+}
+
+function tellAccepted({ accepted }: AuditedStore, logger: FastifyBaseLogger): void {
+  if (accepted === null) logger.warn('nothing is left to accept: --accept-older-store can go')
+  else logger.warn({ lost: accepted }, 'an older store was accepted: keys that were revoked since work again')
 }
 
 /** A graceful stop leaves so much of its time to writing down what was cut off. */

@@ -1,14 +1,9 @@
-import type { ChainHead, StoredNote } from '../domain/audit-chain.ts'
+import { type ChainHead, type NoteKind, notedKinds, type StoredNote } from '../domain/audit-chain.ts'
+import type { Finding } from './finding.ts'
+import { type Gap, type Restore, readRestore, restoreAfter } from './gaps.ts'
 import { openNote, readPublicKey } from './note.ts'
-import { readStatement, readUnproved, type Statement } from './statements.ts'
-
-/** What is wrong, with the first event that shows it. */
-export interface Finding {
-  seq: number | null
-  why: string
-  /** Set when nobody has signed it yet: a checkpoint that is just being written can make it good. */
-  isUnsigned?: true
-}
+import { type KeyLoss, type Reign, type Reigns, readReigns, readSigned, trustedReigns } from './reigns.ts'
+import { readUnproved, type Statement } from './statements.ts'
 
 export interface Evidence {
   /** The log's own name; notes about another one are none of its. */
@@ -21,51 +16,70 @@ export interface Evidence {
   publicKey: string | null
   /** A trusted copy of a key that signs or has signed. */
   trustedKey: string
+  /** More of them: where a key was lost, one of before and one of after are needed. */
+  alsoTrusted?: readonly string[]
+}
+
+/** Where the log stood, and who says so. */
+export interface HeadClaim {
+  head: ChainHead
+  from: string
+  /** Set when it may speak of what a restore has taken away: then the log may say another thing. */
+  gap: Gap | null
 }
 
 /** What the signatures say of a log. */
 export interface Signed {
-  /** Where it stood, and who says so. */
-  heads: { head: ChainHead; from: string }[]
+  heads: HeadClaim[]
   /** Where it was cut last. */
   cut: ChainHead | null
   /** The last checkpoint that counts. */
   last: { seq: number; timeMs: number } | null
   checkpoints: number
-  /** The note of each change of the signing key, by the event that must carry it. */
-  keyChanges: ReadonlyMap<number, string>
-}
-
-/** A key, and from where on it signs. */
-interface Reign {
-  key: string
-  fromSeq: number
+  /** The notes of what was done to the log, by the event that must carry each. */
+  noted: ReadonlyMap<number, StoredNote>
+  /** The hash that an event must follow by what its note says. */
+  follows: ReadonlyMap<number, string>
+  /** Where the log goes on from an older state. */
+  gaps: Gap[]
+  losses: KeyLoss[]
 }
 
 /** Opens every note with the key of its time. */
 export function readEvidence(evidence: Evidence): Signed | Finding {
-  const { log, notes, outside = [] } = evidence
-  const trustedKey = evidence.trustedKey.trim()
-  if (readPublicKey(trustedKey) === null) return { seq: null, why: 'the trusted key is no verifier key' }
-  const reigns = readReigns({ ...evidence, trustedKey })
+  const { log, notes, outside = [], alsoTrusted = [], publicKey } = evidence
+  const trustedKeys = [evidence.trustedKey, ...alsoTrusted].map(key => key.trim())
+  if (trustedKeys.some(key => readPublicKey(key) === null)) {
+    return { seq: null, why: 'the trusted key is no verifier key' }
+  }
+  const reigns = readReigns(log, notes, publicKey, trustedKeys[0] ?? '')
   if ('why' in reigns) return reigns
-  const trusted = reigns.findIndex(({ key }) => key === trustedKey)
-  if (trusted === -1) return { seq: null, why: 'the log is signed by another key than the trusted one' }
+  const trusted = trustedReigns(reigns, trustedKeys)
+  if ('why' in trusted) return trusted
 
-  const heads: Signed['heads'] = []
+  const restores: Restore[] = []
+  const heads: HeadClaim[] = []
   let cut: ChainHead | null = null
   let last: Signed['last'] = null
   let checkpoints = 0
-  const take = ({ kind, head, timeMs, index }: Opened, from: string): void => {
-    heads.push({ head, from: `the ${from} of ${new Date(timeMs).toISOString()}` })
+  const take = ({ kind, head, timeMs, isTrusted }: Opened, from: string, gap: Gap | null = null): void => {
+    heads.push({ head, from: `the ${from} of ${new Date(timeMs).toISOString()}`, gap })
     if (kind === 'checkpoint') checkpoints += 1
-    else if (head.seq > (cut?.seq ?? 0)) cut = head
+    else if (kind === 'cut' && head.seq > (cut?.seq ?? 0)) cut = head
     // Keys before the trusted one are vouched for by what it has signed later, not by themselves: anybody can make such a key.
-    if (kind === 'checkpoint' && index >= trusted && head.seq >= (last?.seq ?? 0)) last = { seq: head.seq, timeMs }
+    const counts = kind === 'checkpoint' && isTrusted && gap === null
+    if (counts && head.seq >= (last?.seq ?? 0)) last = { seq: head.seq, timeMs }
   }
 
-  for (const { kind, seq, timeMs, note } of notes) {
-    if (kind === 'key') continue
+  for (const stored of notes) {
+    const { kind, seq, timeMs, note } = stored
+    if (kind === 'key' || kind === 'lost-key') continue
+    if (kind === 'restore') {
+      const restore = readRestore(stored, log, reignAt(reigns, seq).key)
+      if (restore === null) return { seq, why: "the restore here is not signed by this log's key" }
+      restores.push(restore)
+      continue
+    }
     const opened = open(note, reigns, trusted)
     if (opened?.kind !== kind || opened.log !== log || opened.head.seq !== seq || opened.timeMs !== timeMs) {
       return { seq, why: `the ${kind} here is not signed by this log's key` }
@@ -74,50 +88,50 @@ export function readEvidence(evidence: Evidence): Signed | Finding {
   }
   for (const note of outside) {
     const opened = open(note, reigns, trusted)
-    if (opened === null) return { seq: null, why: "a checkpoint from outside is not signed by this log's key" }
-    if (opened.log !== log) return { seq: null, why: `a checkpoint from outside is of another log, ${opened.log}` }
-    take(opened, `${opened.kind} from outside`)
-  }
-  const keyChanges = new Map(notes.filter(({ kind }) => kind === 'key').map(({ seq, note }) => [seq, note]))
-  return { heads, cut, last, checkpoints, keyChanges }
-}
-
-/** Each change is signed by the key before. The first one says itself which that was: the trusted key shows whether it was. */
-function readReigns({ log, notes, publicKey, trustedKey }: Evidence): Reign[] | Finding {
-  const changes = notes.filter(({ kind }) => kind === 'key')
-  const [first] = changes
-  const firstKey = first === undefined ? (publicKey ?? trustedKey) : readUnproved(first.note)?.keys?.before
-  const reigns: Reign[] = [{ key: firstKey ?? '', fromSeq: 0 }]
-  for (const { note, seq, timeMs } of changes) {
-    const before = reigns.at(-1)?.key ?? ''
-    const said = readSigned(note, before)
-    if (said?.keys?.before !== before || said.log !== log || said.timeMs !== timeMs || seq < 1) {
-      return { seq, why: 'the change of the signing key is not signed by the key before' }
+    const restore = restoreAfter(note, restores, reigns.all)
+    if (opened !== null && opened.log === log) {
+      take(opened, `${opened.kind} from outside`, restore?.gap)
+    } else if (restore !== null) {
+      checkpoints += 1
+      widen(restore.gap, readUnproved(note)?.head?.seq ?? 0)
+    } else if (opened === null) {
+      return { seq: null, why: "a checkpoint from outside is not signed by this log's key" }
+    } else {
+      return { seq: null, why: `a checkpoint from outside is of another log, ${opened.log}` }
     }
-    reigns.push({ key: said.keys.after, fromSeq: seq })
   }
-  if (notes.length > 0 && reigns.at(-1)?.key !== publicKey) {
-    return { seq: null, why: 'the key that signs by what the store says is not the one that signed last' }
-  }
-  return reigns
+  const kinds: readonly NoteKind[] = notedKinds
+  const noted = new Map(notes.filter(({ kind }) => kinds.includes(kind)).map(note => [note.seq, note]))
+  const { losses } = reigns
+  const follows = new Map([
+    ...restores.map(({ gap, head }) => [gap.seq, head.hash] as const),
+    ...losses.map(({ seq, head }) => [seq, head.hash] as const)
+  ])
+  return { heads, cut, last, checkpoints, noted, follows, gaps: restores.map(({ gap }) => gap), losses }
 }
 
-type Opened = Statement & { head: ChainHead; index: number }
+/** Somebody vouches for events up to there, and they are missing. */
+export function widen(gap: Gap, seq: number): void {
+  gap.toSeq = Math.max(gap.toSeq ?? 0, seq)
+}
 
-/** What a note says of the log, and whose reign it was. */
-function open(note: string, reigns: Reign[], trusted: number): Opened | null {
+type Opened = Statement & { head: ChainHead; isTrusted: boolean }
+
+/** What a note says of the log, and whether a key has signed it that is trusted for that place. */
+function open(note: string, reigns: Reigns, trusted: number[]): Opened | null {
+  const { all } = reigns
+  const isTrusted = (index: number): boolean => index >= (trusted[all[index]?.segment ?? 0] ?? 0)
   const unproved = readUnproved(note)
   const seq = unproved?.head?.seq ?? 0
   // A cut is signed long after what it cuts, by whoever signs then; but never before the trusted key.
   const index =
     unproved?.kind === 'cut'
-      ? reigns.findIndex(({ key }, i) => i >= trusted && openNote(note, key) !== null)
-      : reigns.findLastIndex(({ fromSeq }) => seq >= fromSeq)
-  const said = readSigned(note, reigns[index]?.key ?? '')
-  return said?.head === undefined ? null : { ...said, head: said.head, index }
+      ? all.findIndex(({ key }, i) => isTrusted(i) && openNote(note, key) !== null)
+      : all.indexOf(reignAt(reigns, seq))
+  const said = readSigned(note, all[index]?.key ?? '')
+  return said?.head === undefined ? null : { ...said, head: said.head, isTrusted: isTrusted(index) }
 }
 
-function readSigned(note: string, key: string): Statement | null {
-  const text = openNote(note, key)
-  return text === null ? null : readStatement(text)
+function reignAt({ all }: Reigns, seq: number): Reign {
+  return all.findLast(({ fromSeq }) => seq >= fromSeq) as Reign
 }

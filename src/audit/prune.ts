@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChainHead, StoredNote } from '../domain/audit-chain.ts'
 import type { AuditEvent } from '../domain/audit-event.ts'
-import type { Finding } from './evidence.ts'
+import type { Finding } from './finding.ts'
 import { AuditKeyError } from './key-files.ts'
 import type { Signer } from './note.ts'
 import { type Subject, toAuditEvent } from './ocsf.ts'

@@ -6,15 +6,29 @@ export interface Statement {
   /** The log that it is about. */
   log: string
   timeMs: number
-  /** Where the log stood, or was cut; absent for `key`. */
+  /** Where the log stood, was cut, or goes on from; absent for `key`. */
   head?: ChainHead
-  /** The keys before and after, for `key`. */
+  /** The keys before and after, for `key` and `lost-key`. */
   keys?: { before: string; after: string }
+  /** Who did it, for `lost-key` and `restore`. */
+  by?: string
+  /** For `restore`: the newest checkpoint that is known of what was there before; null when none is. */
+  superseded?: Superseded | null
+}
+
+/** The checkpoint of a state that an older one has taken the place of. */
+export interface Superseded {
+  /** Another log when the store was another one. */
+  log: string
+  head: ChainHead
+  timeMs: number
+  /** The verifier key that has signed it; null when it is none that is known. */
+  publicKey: string | null
 }
 
 /** A checkpoint has the lines of C2SP's tlog-checkpoint, with the head of a chain instead of a tree's root. */
 export function writeHead(kind: 'checkpoint' | 'cut', log: string, { seq, hash }: ChainHead, timeMs: number): string {
-  return lines(originOf(kind, log), String(seq), Buffer.from(hash, 'hex').toString('base64'), timeLine(timeMs))
+  return lines(originOf(kind, log), String(seq), toBase64(hash), timeLine(timeMs))
 }
 
 /** That another key signs from here on; signed by the one that did so far. */
@@ -22,17 +36,78 @@ export function writeKeyChange(log: string, before: string, after: string, timeM
   return lines(originOf('key', log), before, after, timeLine(timeMs))
 }
 
+/** That the key before is lost, and another one signs what comes after this place; signed by the new one. */
+export function writeLostKey(
+  log: string,
+  { before, after, head, by }: { before: string; after: string; head: ChainHead; by: string },
+  timeMs: number
+): string {
+  const at = `at ${head.seq} ${toBase64(head.hash)}`
+  return lines(originOf('lost-key', log), before, after, timeLine(timeMs), byLine(by), at)
+}
+
+/** That the log goes on from an older state. */
+export function writeRestore(
+  log: string,
+  { head, by, superseded }: { head: ChainHead; by: string; superseded: Superseded | null },
+  timeMs: number
+): string {
+  const { seq, hash } = head
+  const lost =
+    superseded === null
+      ? 'superseded -'
+      : [
+          'superseded',
+          superseded.log,
+          superseded.head.seq,
+          toBase64(superseded.head.hash),
+          new Date(superseded.timeMs).toISOString(),
+          superseded.publicKey ?? '-'
+        ].join(' ')
+  return lines(originOf('restore', log), String(seq), toBase64(hash), timeLine(timeMs), byLine(by), lost)
+}
+
 /** Null when the text is none of ours. */
 export function readStatement(text: string): Statement | null {
   const [origin = '', first = '', second = '', time = '', ...rest] = text.split('\n')
-  const [, log, kind = 'checkpoint'] = /^(livegate\.audit\/[0-9a-f]+)(?:\/(cut|key))?$/.exec(origin) ?? []
+  const [, log, kind = 'checkpoint'] =
+    /^(livegate\.audit\/[0-9a-f]+)(?:\/(cut|key|lost-key|restore))?$/.exec(origin) ?? []
   const timeMs = Date.parse(/^time (\S+)$/.exec(time)?.[1] ?? '')
-  if (log === undefined || Number.isNaN(timeMs) || rest.join('') !== '') return null
-  const said = { kind: kind as NoteKind, log, timeMs }
-  if (kind === 'key') return { ...said, keys: { before: first, after: second } }
-  const hash = Buffer.from(second, 'base64').toString('hex')
-  if (!/^\d{1,15}$/.test(first) || hash.length !== 64) return null
-  return { ...said, head: { seq: Number(first), hash } }
+  const more = readMore(kind as NoteKind, rest.join('\n'))
+  if (log === undefined || Number.isNaN(timeMs) || more === null) return null
+  const said = { kind: kind as NoteKind, log, timeMs, ...more }
+  if (kind === 'key' || kind === 'lost-key') return { ...said, keys: { before: first, after: second } }
+  const head = readHead(first, second)
+  return head === null ? null : { ...said, head }
+}
+
+/** What stands after the time: nothing but for two kinds. */
+function readMore(kind: NoteKind, text: string): Partial<Statement> | null {
+  if (kind === 'lost-key') {
+    const [, by, seq = '', hash = ''] = /^by (.+)\nat (\S+) (\S+)\n$/.exec(text) ?? []
+    const head = readHead(seq, hash)
+    return by === undefined || head === null ? null : { by, head }
+  }
+  if (kind === 'restore') {
+    const [, by, lost = ''] = /^by (.+)\nsuperseded (.+)\n$/.exec(text) ?? []
+    const superseded = lost === '-' ? null : readSuperseded(lost)
+    return by === undefined || superseded === undefined ? null : { by, superseded }
+  }
+  return text === '' ? {} : null
+}
+
+function readSuperseded(text: string): Superseded | undefined {
+  const [log = '', seq = '', hash = '', time = '', key = '', ...rest] = text.split(' ')
+  const head = readHead(seq, hash)
+  const timeMs = Date.parse(time)
+  const reads = /^livegate\.audit\/[0-9a-f]+$/.test(log) && key !== '' && rest.length === 0
+  if (!reads || head === null || Number.isNaN(timeMs)) return undefined
+  return { log, head, timeMs, publicKey: key === '-' ? null : key }
+}
+
+function readHead(seq: string, base64: string): ChainHead | null {
+  const hash = Buffer.from(base64, 'base64').toString('hex')
+  return /^\d{1,15}$/.test(seq) && hash.length === 64 ? { seq: Number(seq), hash } : null
 }
 
 /** What a note says, whoever has signed it. */
@@ -44,8 +119,17 @@ function originOf(kind: NoteKind, log: string): string {
   return kind === 'checkpoint' ? log : `${log}/${kind}`
 }
 
+function toBase64(hash: string): string {
+  return Buffer.from(hash, 'hex').toString('base64')
+}
+
 function timeLine(timeMs: number): string {
   return `time ${new Date(timeMs).toISOString()}`
+}
+
+/** A name may hold anything; a line must stay one. */
+function byLine(name: string): string {
+  return `by ${name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?') || '?'}`
 }
 
 function lines(...all: string[]): string {

@@ -1,7 +1,11 @@
-import { type ChainedEvent, type ChainHead, chainHash, noHash } from '../domain/audit-chain.ts'
-import { type Evidence, type Finding, readEvidence, type Signed } from './evidence.ts'
+import { type ChainedEvent, type ChainHead, chainHash, type NoteKind, noHash } from '../domain/audit-chain.ts'
+import { type Evidence, type HeadClaim, readEvidence, type Signed, widen } from './evidence.ts'
+import type { Finding } from './finding.ts'
+import type { Gap } from './gaps.ts'
+import type { KeyLoss } from './reigns.ts'
 
-export type { Evidence, Finding } from './evidence.ts'
+export type { Evidence } from './evidence.ts'
+export type { Finding } from './finding.ts'
 
 /** What was proved. */
 export interface Proof {
@@ -13,6 +17,10 @@ export interface Proof {
   checkpoints: number
   /** Checkpoints from outside about events that were pruned since: there is nothing to compare them with. */
   beforeTheCut: number
+  /** Where the log goes on from an older state that was put back. */
+  gaps: Gap[]
+  /** Where its key was lost. */
+  losses: KeyLoss[]
 }
 
 /** Beyond these a tail without a signature is no accident: checkpoints come every 10 s and every 1,000 events. */
@@ -26,7 +34,7 @@ const maxUnsignedMs = 20_000
 export class LogVerifier {
   readonly #wrong: Finding | null
   readonly #signed: Signed
-  readonly #heads: Signed['heads']
+  readonly #heads: HeadClaim[]
   #nextHead = 0
   #first: number | null = null
   #last: ChainHead | null
@@ -37,7 +45,7 @@ export class LogVerifier {
   constructor(evidence: Evidence, after: ChainHead | null = null) {
     const read = readEvidence(evidence)
     this.#wrong = 'why' in read ? read : null
-    this.#signed = 'why' in read ? { heads: [], cut: null, last: null, checkpoints: 0, keyChanges: new Map() } : read
+    this.#signed = 'why' in read ? nothingSigned : read
     this.#heads = this.#signed.heads
       .filter(({ head }) => head.seq > (after?.seq ?? 0))
       .sort((a, b) => a.head.seq - b.head.seq)
@@ -66,9 +74,14 @@ export class LogVerifier {
     const said = readEvent(event)
     const differs = differingColumn(said, columns)
     if (differs !== null) return { seq, why: `${differs} beside the event is not what the event says` }
-    const keyChange = said.api?.operation === 'rotateAuditKey' ? said.unmapped?.note : undefined
-    if (keyChange !== this.#signed.keyChanges.get(seq)) {
-      return { seq, why: 'is not the change of the signing key that is noted for it' }
+    const noted = this.#signed.noted.get(seq)
+    const kind = carrying.get(said.api?.operation ?? '')
+    if ((kind && said.unmapped?.note) !== noted?.note) {
+      const what = (noted?.kind ?? kind) === 'restore' ? 'restore' : 'change of the signing key'
+      return { seq, why: `is not the ${what} that is noted for it` }
+    }
+    if (noted !== undefined && (this.#signed.follows.get(seq) ?? prevHash) !== prevHash) {
+      return { seq, why: 'does not follow what its note says that it follows' }
     }
     this.#last = { seq, hash }
     if (seq > (this.#signed.last?.seq ?? 0)) {
@@ -82,15 +95,20 @@ export class LogVerifier {
   /** After the last event. */
   end(): Finding | Proof {
     if (this.#wrong !== null) return this.#wrong
-    const { cut, last, checkpoints, keyChanges } = this.#signed
+    const { cut, last, checkpoints, noted, gaps, losses } = this.#signed
     const lastSeq = this.#last?.seq ?? 0
     const missing = (this.#last ?? cut ?? { seq: 0 }).seq + 1
-    const ahead = this.#heads.at(-1)
-    if (ahead !== undefined && ahead.head.seq > lastSeq) {
+    const beyond = this.#heads.filter(({ head }) => head.seq > lastSeq)
+    for (const { head, gap } of beyond) if (gap !== null) widen(gap, head.seq)
+    const ahead = beyond.findLast(({ gap }) => gap === null)
+    if (ahead !== undefined) {
       return { seq: missing, why: `missing: ${ahead.from} vouches for ${ahead.head.seq} events, ${lastSeq} are there` }
     }
-    const change = [...keyChanges.keys()].find(seq => seq > lastSeq)
-    if (change !== undefined) return { seq: missing, why: `missing: event ${change} changed the signing key` }
+    const change = [...noted.values()].find(({ seq }) => seq > lastSeq)
+    if (change !== undefined) {
+      const what = change.kind === 'restore' ? 'put an older state back' : 'changed the signing key'
+      return { seq: missing, why: `missing: event ${change.seq} ${what}` }
+    }
 
     const firstSeq = this.#first ?? 0
     const signedSeq = last?.seq ?? 0
@@ -104,7 +122,7 @@ export class LogVerifier {
       return { seq: unsignedSeq, why, isUnsigned: true }
     }
     const beforeTheCut = this.#heads.filter(({ head }) => head.seq < firstSeq - 1).length
-    return { firstSeq, lastSeq, signedSeq, checkpoints, beforeTheCut }
+    return { firstSeq, lastSeq, signedSeq, checkpoints, beforeTheCut, gaps, losses }
   }
 
   /** The first event there is: the first of all, or the first after a cut that a signature vouches for. */
@@ -125,12 +143,37 @@ export class LogVerifier {
   #compare({ seq, hash }: ChainHead): string | null {
     for (let at = this.#heads[this.#nextHead]; at !== undefined; at = this.#heads[this.#nextHead]) {
       if (at.head.seq > seq) break
-      if (at.head.seq === seq && at.head.hash !== hash) return at.from
+      if (at.head.seq === seq && at.head.hash !== hash && !this.#isOfAGap(at)) return at.from
       this.#nextHead += 1
     }
     return null
   }
+
+  /** What it vouches for was taken away by a restore that is on record. */
+  #isOfAGap({ gap, head }: HeadClaim): boolean {
+    if (gap !== null) widen(gap, head.seq)
+    return gap !== null
+  }
 }
+
+const nothingSigned: Signed = {
+  heads: [],
+  cut: null,
+  last: null,
+  checkpoints: 0,
+  noted: new Map(),
+  follows: new Map(),
+  gaps: [],
+  losses: []
+}
+
+/** Which events carry the note of what they tell, and of which kind. */
+const carrying: ReadonlyMap<string, NoteKind> = new Map([
+  ['rotateAuditKey', 'key'],
+  ['replaceLostAuditKey', 'lost-key'],
+  ['acceptOlderStore', 'restore'],
+  ['restoreStore', 'restore']
+])
 
 function differingColumn(
   { time, api, metadata, unmapped }: ReadEvent,

@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { checkpointFileName, publicKeyFileName } from '../audit/copies.ts'
 import { type Evidence, type Finding, LogVerifier, type Proof } from '../audit/verify.ts'
-import { checkpointFileName, publicKeyFileName } from '../audited-store.ts'
+
 import { readStoreConfig } from '../config.ts'
 import { auditEventsIn } from '../store/audit-events.ts'
 import { auditNotesIn } from '../store/audit-notes.ts'
 import { findDamage, findForeign } from '../store/integrity.ts'
 import type { Store } from '../store/store.ts'
-import { CommandError, type Io, type JsonOption, print } from './io.ts'
+import { lossesOf, shownGap, shownLoss, tellGap } from './audit-losses.ts'
+import { CommandError, type Io, type JsonOption, LossOnRecord, print } from './io.ts'
 import { withSnapshot } from './with-store.ts'
 
 export interface VerifyOptions extends JsonOption {
@@ -19,7 +21,10 @@ export interface VerifyOptions extends JsonOption {
 /** So long a checkpoint that is being written may take. */
 const signedWithinMs = 1_000
 
-/** Proves the audit log: exit code 0, or 1 with the first bad event. Changes nothing, also beside a running gateway. */
+/**
+ * Proves the audit log: exit code 0, or 1 with the first bad event, or 3 when it holds but for what is on record as lost. Changes
+ * nothing, also beside a running gateway.
+ */
 export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void> {
   const { auditKeys } = readStoreConfig(io.env)
   // Read before the store: a checkpoint that is newer than what is looked at would seem to vouch for missing events.
@@ -38,24 +43,32 @@ export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void>
     if (options.json) io.out(JSON.stringify({ verified: false, seq: result.seq, why: result.why }))
     throw new CommandError(`the audit log does not hold: ${where}${result.why}`)
   }
-  const { firstSeq, lastSeq, signedSeq, checkpoints, beforeTheCut } = result
+  const { firstSeq, lastSeq, signedSeq, checkpoints, beforeTheCut, gaps, losses } = result
+  const lost = lossesOf(result)
   const facts = {
-    verified: true,
+    verified: lost.length === 0,
     first_seq: firstSeq,
     last_seq: lastSeq,
     signed_seq: signedSeq,
     checkpoints,
     not_compared: beforeTheCut,
-    own_key_trusted: options.publicKey === undefined
+    own_key_trusted: options.publicKey === undefined,
+    restores: gaps.map(shownGap),
+    lost_keys: losses.map(shownLoss)
   }
   const lines = [
     `the audit log holds: events ${firstSeq} to ${lastSeq}, signed up to ${signedSeq}, ${checkpoints} checkpoints`,
     ...(beforeTheCut > 0 ? [`${beforeTheCut} of the checkpoints are about events that were pruned`] : []),
     ...(options.publicKey === undefined
       ? ['the public key beside the log was trusted: give a copy from another place with --public-key']
-      : [])
+      : []),
+    ...gaps
+      .filter(({ toSeq }) => toSeq === null)
+      .map(gap => `${tellGap(gap)}: what came after it until then is not known here`)
   ]
   print(io, options, facts, lines.join('\n'))
+  if (lost.length > 0)
+    throw new LossOnRecord(`the audit log holds, but for what is on record as lost: ${lost.join('; ')}`)
 }
 
 interface Given {

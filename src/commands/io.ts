@@ -20,6 +20,9 @@ export class UsageError extends Error {}
 /** The command was understood, but could not be done: one line on standard error, exit code 1. */
 export class CommandError extends Error {}
 
+/** The audit log holds, but for what is on record as lost: one line on standard error, exit code 3. */
+export class LossOnRecord extends CommandError {}
+
 /** `--json`, which every command takes. */
 export interface JsonOption {
   json?: boolean

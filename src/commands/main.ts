@@ -1,11 +1,11 @@
 import { Command, CommanderError } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { ConfigError } from '../config.ts'
-import { CommandError, type Io, UsageError } from './io.ts'
+import { CommandError, type Io, LossOnRecord, UsageError } from './io.ts'
 
 /**
- * Runs one command line and gives the exit code: 0 done, 1 could not be done, 2 wrong usage. Whatever goes wrong is one line on
- * standard error.
+ * Runs one command line and gives the exit code: 0 done, 1 could not be done, 2 wrong usage, 3 the audit log has a loss on record.
+ * Whatever goes wrong is one line on standard error.
  */
 export async function main(define: (cli: Command, io: Io) => void, args: string[], io: Io): Promise<number> {
   const cli = new Command('livegate').version(manifest.version)
@@ -25,6 +25,7 @@ export async function main(define: (cli: Command, io: Io) => void, args: string[
     io.err(
       `livegate: ${oneLine(expected ? error.message : `unexpected: ${error instanceof Error ? error.message : error}`)}`
     )
+    if (error instanceof LossOnRecord) return 3
     return error instanceof UsageError ? 2 : 1
   }
 }

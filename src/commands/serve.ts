@@ -3,14 +3,23 @@ import { readConfig } from '../config.ts'
 import { startGateway } from '../gateway.ts'
 import { openLogOutput } from '../log-output.ts'
 import { makeLogger } from '../logger.ts'
+import { OlderStoreError } from '../older-store.ts'
 import { StoreError } from '../store/engine.ts'
 import { UpstreamsRejected } from '../upstream/upstream-set.ts'
 import { cannotListen } from './cannot-listen.ts'
 import { CommandError, type Io } from './io.ts'
 import { beforeLeaving, endWith } from './shutdown.ts'
+import { readHash } from './store.ts'
+import { commandWorker } from './with-store.ts'
+
+export interface ServeOptions {
+  acceptOlderStore?: string
+}
 
 /** Runs the gateway until it is told to stop. A second signal, or the ceiling, ends it at once. */
-export async function serve(io: Io): Promise<void> {
+export async function serve(io: Io, { acceptOlderStore }: ServeOptions = {}): Promise<void> {
+  const acceptOlder =
+    acceptOlderStore === undefined ? undefined : { hash: readHash(acceptOlderStore), worker: commandWorker() }
   const config = readConfig(io.env)
   const logOutput = openLogOutput(1)
   const logger = makeLogger(config.logLevel, logOutput)
@@ -32,8 +41,9 @@ export async function serve(io: Io): Promise<void> {
       onTrouble: err => logger.error({ err }, 'livegate ends before all is finished')
     })
   }
-  const gateway = await startGateway({ config, logger, logOutput, onListen: finish }).catch(error => {
+  const gateway = await startGateway({ config, logger, logOutput, acceptOlder, onListen: finish }).catch(error => {
     if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
+    if (error instanceof OlderStoreError) throw new CommandError(error.message, { cause: error })
     if (error instanceof AuditKeyError) throw new CommandError(error.message, { cause: error })
     if (error instanceof UpstreamsRejected) throw new CommandError(error.message, { cause: error })
     throw cannotListen(error, 'HOST and PORT say where')

@@ -9,8 +9,10 @@ import { readStoreConfig } from '../config.ts'
 import type { AuditResource } from '../domain/audit-event.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { Tenant } from '../domain/tenant.ts'
+import { demandStore, OlderStoreError } from '../older-store.ts'
 import { type Statement, StoreError } from '../store/engine.ts'
 import { demandNameOfGateway } from '../store/predecessor.ts'
+import { takeServeLock } from '../store/serve-lock.ts'
 import type { Store } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
 import { demandReadable, demandWritable } from '../store-rights.ts'
@@ -50,8 +52,15 @@ export interface Recording {
   record(change: Change): Statement
 }
 
-/** The same for a command that changes something: what it does is on record, in the same chain as the gateway's calls, and signed. */
-export async function withAudit<T>(io: Io, work: (recording: Recording) => Promise<T>): Promise<T> {
+/**
+ * The same for a command that changes something: what it does is on record, in the same chain as the gateway's calls, and signed.
+ * @param acceptHash the last hash of the newer checkpoint over which an older store is accepted
+ */
+export async function withAudit<T>(
+  io: Io,
+  work: (recording: Recording) => Promise<T>,
+  acceptHash?: string
+): Promise<T> {
   const config = readStoreConfig(io.env)
   const { storeFile, auditKeys: places } = config
   await inWords(() => demandWritable(config))
@@ -59,11 +68,13 @@ export async function withAudit<T>(io: Io, work: (recording: Recording) => Promi
     const why = error instanceof StoreError ? error.reason : error instanceof Error ? error.message : error
     io.err(`livegate: note: the audit log could not be signed (${why})`)
   }
-  const worker: Worker = { actor: { type: 'Operator', uid: operator() }, requestId: randomUUID() }
+  const worker = commandWorker()
+  const acceptOlder = acceptHash === undefined ? undefined : { hash: acceptHash, worker }
   return inWords(async () => {
     demandNameOfGateway(storeFile)
+    await demandStore(storeFile, places.dataDir, acceptHash)
     return closing(await io.openStore(storeFile), async store => {
-      const audited = await openAudited({ store, places, clock: systemClock, onTrouble })
+      const audited = await openAudited({ store, places, clock: systemClock, onTrouble, acceptOlder })
       const record = (change: Change): Statement => {
         const subject = { ...change, ...worker, keyId: null, address: null }
         return audited.events.append(toAuditEvent(subject, { outcome: 'done' }, Date.now()))
@@ -75,6 +86,24 @@ export async function withAudit<T>(io: Io, work: (recording: Recording) => Promi
       }
     })
   })
+}
+
+/** Keeps every gateway from the store meanwhile. @throws CommandError when one serves it */
+export async function withoutGateway<T>(io: Io, work: () => Promise<T>): Promise<T> {
+  const { storeFile } = readStoreConfig(io.env)
+  const lock = await takeServeLock(storeFile, 0).catch((error: StoreError) => {
+    throw new CommandError(`${error.reason}; this needs a stopped one`, { cause: error })
+  })
+  try {
+    return await work()
+  } finally {
+    lock.release()
+  }
+}
+
+/** Who works at the command line, in this call. */
+export function commandWorker(): Worker {
+  return { actor: { type: 'Operator', uid: operator() }, requestId: randomUUID() }
 }
 
 /** A tenant that must exist, so that a misspelt one is not taken for one that has nothing. */
@@ -97,7 +126,7 @@ async function inWords<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
-    if (error instanceof AuditKeyError || error instanceof NotProved) {
+    if (error instanceof AuditKeyError || error instanceof NotProved || error instanceof OlderStoreError) {
       throw new CommandError(error.message, { cause: error })
     }
     throw error

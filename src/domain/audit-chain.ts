@@ -32,9 +32,13 @@ export interface ChainHead {
 
 /**
  * What a signed statement says of the log: `checkpoint`, where it stood; `cut`, up to where events were removed on purpose;
- * `key`, that another key signs from there on.
+ * `key`, that another key signs from there on; `lost-key`, the same when the key before was lost and could not say so; `restore`,
+ * that an older state of the log was put back and goes on from there.
  */
-export type NoteKind = 'checkpoint' | 'cut' | 'key'
+export type NoteKind = 'checkpoint' | 'cut' | 'key' | 'lost-key' | 'restore'
+
+/** The kinds whose event carries the note, and which are kept when the log is cut. */
+export const notedKinds = ['key', 'lost-key', 'restore'] as const satisfies NoteKind[]
 
 /** A signed statement as it is stored. */
 export interface StoredNote {

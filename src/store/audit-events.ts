@@ -47,6 +47,13 @@ export function auditEventsIn({ engine, sql }: Store) {
       return sql.selectFrom('audit_events').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).compile()
     },
 
+    /** Part of a transaction that must come to nothing when the log has gone on. */
+    demandHead({ seq }: ChainHead): Statement {
+      const last = sql.selectFrom('audit_events').select(raw<number>`coalesce(max(seq), 0)`.as('seq'))
+      const query = sql.selectFrom(last.as('head')).select('head.seq').where('head.seq', '=', seq)
+      return { ...query.compile(), changes: 1 }
+    },
+
     /** What `headQuery` found. */
     toHead([row]: Row[]): ChainHead {
       return row === undefined ? { seq: 0, hash: noHash } : { seq: Number(row.seq), hash: String(row.hash) }

@@ -1,5 +1,6 @@
 import { sql as raw } from 'kysely'
-import type { NoteKind, StoredNote } from '../domain/audit-chain.ts'
+import { type NoteKind, notedKinds, type StoredNote } from '../domain/audit-chain.ts'
+import type { AuditCheckpointsTable } from './database.ts'
 import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
 
@@ -64,12 +65,18 @@ export function auditNotesIn({ engine, sql }: Store) {
     /** All, in the order of the log. */
     async list(): Promise<StoredNote[]> {
       const rows = await engine.scan(sql.selectFrom('audit_checkpoints').selectAll().orderBy('seq').compile())
-      return rows.map(({ kind, seq, time, note }) => ({ kind: kind as NoteKind, seq, timeMs: time, note }))
+      return rows.map(toStored)
     },
 
-    /** Removes those about events before this place, which are gone. Which key signed when stays. */
+    /** Those of one kind, in the order of the log. */
+    async ofKind(wanted: NoteKind): Promise<StoredNote[]> {
+      const query = sql.selectFrom('audit_checkpoints').selectAll().where('kind', '=', wanted).orderBy('seq')
+      return (await engine.scan(query.compile())).map(toStored)
+    },
+
+    /** Removes those about events before this place, which are gone. What was done to the log itself stays. */
     removeBefore(seq: number): Statement {
-      return sql.deleteFrom('audit_checkpoints').where('seq', '<', seq).where('kind', '!=', 'key').compile()
+      return sql.deleteFrom('audit_checkpoints').where('seq', '<', seq).where('kind', 'not in', notedKinds).compile()
     },
 
     /** Where the last one of this kind is, at this place or before; with the hash that the log has there, or null when it is cut. */
@@ -87,6 +94,10 @@ export function auditNotesIn({ engine, sql }: Store) {
       return row ?? null
     }
   }
+}
+
+function toStored({ kind, seq, time, note }: AuditCheckpointsTable): StoredNote {
+  return { kind: kind as NoteKind, seq, timeMs: time, note }
 }
 
 const publicKeyName = 'audit_public_key'

@@ -16,7 +16,15 @@ import {
   writtenLog
 } from './helper.ts'
 
-const proofOf = (lastSeq: number, more = {}) => ({ firstSeq: 1, lastSeq, signedSeq: lastSeq, beforeTheCut: 0, ...more })
+const proofOf = (lastSeq: number, more = {}) => ({
+  firstSeq: 1,
+  lastSeq,
+  signedSeq: lastSeq,
+  beforeTheCut: 0,
+  gaps: [],
+  losses: [],
+  ...more
+})
 /** The events of a log from this place on. */
 const from = ({ chain }: Written, seq: number): ChainedEvent[] => chain.slice(seq - 1)
 /** The place, as events and heads name it. */

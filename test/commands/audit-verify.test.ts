@@ -47,7 +47,16 @@ t.test('a log that holds: exit code 0, how far it goes, and whose key was truste
     'the public key beside the log was trusted: give a copy from another place with --public-key',
     ''
   ])
-  const facts = { verified: true, first_seq: 1, last_seq: 3, signed_seq: 3, checkpoints: 4, not_compared: 0 }
+  const facts = {
+    verified: true,
+    first_seq: 1,
+    last_seq: 3,
+    signed_seq: 3,
+    checkpoints: 4,
+    not_compared: 0,
+    restores: [],
+    lost_keys: []
+  }
   t.strictSame(await cli.json('audit', 'verify'), { ...facts, own_key_trusted: true })
 
   const copy = cli.file('trusted.txt', readFileSync(besides(cli, 'audit-public-key.txt'), 'utf8'))

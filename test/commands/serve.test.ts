@@ -76,7 +76,12 @@ t.test('the other commands work beside a running serve, and without one', async 
 
   const [second, samePort] = await Promise.all([
     runProcess(t, ['serve'], { ...settings, LIVEGATE_SHUTDOWN_MS: '100' }),
-    runProcess(t, ['serve'], { ...settings, PORT: port, DATABASE_URL: `${cli.env.DATABASE_URL}.other` })
+    runProcess(t, ['serve'], {
+      ...settings,
+      PORT: port,
+      DATABASE_URL: `${cli.env.DATABASE_URL}.other`,
+      LIVEGATE_DATA_DIR: `${cli.storeFile}.keys`
+    })
   ])
   t.equal(second.code, 1)
   t.equal(second.stderr, `livegate: another gateway serves ${cli.storeFile}: one store, one gateway\n`)

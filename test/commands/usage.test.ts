@@ -30,6 +30,7 @@ const commands = [
   'audit prune',
   'audit rotate-key',
   'audit schema',
+  'store accept-older',
   'doctor',
   'openapi',
   'healthcheck'
@@ -68,6 +69,8 @@ t.test('--help of every command exits 0, prints to standard output and names wha
     'audit verify': ['--checkpoint', '--public-key'],
     'audit export': ['--since', '--until', '--tenant', '--after', '--format'],
     'audit prune': ['--before'],
+    serve: ['--accept-older-store'],
+    'store accept-older': ['<hash>'],
     doctor: ['--probe-meeting', '--upstream', '--yes']
   }
   for (const command of commands) {
@@ -130,6 +133,9 @@ t.test('wrong usage is one line on standard error and exit code 2', async t => {
     ['audit prune --before 2026-01-01 now', /too many arguments/],
     ['audit rotate-key now', /too many arguments/],
     ['audit schema now', /too many arguments/],
+    ['store accept-older', /missing required argument 'hash'/],
+    ['store accept-older x', /the last hash of a checkpoint is 64 hex digits/],
+    ['serve --accept-older-store', /option '--accept-older-store <hash>' argument missing/],
     ['demo --port 65536', /--port must be a whole number from 0 to 65535/],
     ['demo --port 3e3', /--port must be a whole number from 0 to 65535/]
   ]

@@ -124,10 +124,12 @@ t.test('the last of a kind, at a place or before it, comes with the hash that th
   t.strictSame(await notes.last('key'), { seq: 6, hash: hashAt(6) })
 })
 
-t.test('what is about removed events goes, but which key signed when stays', async t => {
+t.test('what is about removed events goes, but what was done to the log itself stays', async t => {
   const { add, notes, engine, places } = await world(t)
-  const kinds: NoteKind[] = ['checkpoint', 'cut', 'key']
+  const kinds: NoteKind[] = ['checkpoint', 'cut', 'key', 'lost-key', 'restore']
   await add(...[3, 7, 9].flatMap(seq => kinds.map(kind => noteOf(kind, seq))))
   await engine.write([notes.removeBefore(7)])
-  t.strictSame((await places()).sort(), ['checkpoint 7', 'checkpoint 9', 'cut 7', 'cut 9', 'key 3', 'key 7', 'key 9'])
+  const stay = ['key', 'lost-key', 'restore'].flatMap(kind => [`${kind} 3`, `${kind} 7`, `${kind} 9`])
+  t.strictSame((await places()).sort(), ['checkpoint 7', 'checkpoint 9', 'cut 7', 'cut 9', ...stay])
+  t.strictSame(await notes.ofKind('cut'), [noteOf('cut', 7), noteOf('cut', 9)])
 })

@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { AuditKeyError, findAuditKeys } from '../../audit/key-files.ts'
 import type { Config } from '../../config.ts'
 import type { Tenant } from '../../domain/tenant.ts'
+import { missing, newerThan, readCheckpoint, refusal } from '../../older-store.ts'
 import { auditNotesIn } from '../../store/audit-notes.ts'
 import { findForeign } from '../../store/integrity.ts'
 import { type HeldAt, overviewOf } from '../../store/overview.ts'
@@ -28,6 +29,13 @@ export async function checkStore(
   const trouble = await writeTrouble({ storeFile, auditKeys })
   const about = { check: 'store', subject: storeFile } as const
   if (trouble !== null) return { checks: [{ ...about, ...failed(trouble) }], seen: null }
+  // Before the store: one that is newer than what was looked at would seem to vouch for missing events.
+  const checkpoint = await readCheckpoint(auditKeys.dataDir)
+  const gone = checkpoint && (await missing(storeFile, checkpoint))
+  if (checkpoint !== null && gone !== null) {
+    const { message } = refusal({ checkpoint, why: gone })
+    return { checks: [{ ...about, ...failed(message) }], seen: null }
+  }
   if (!(await isThere(storeFile))) {
     const none = ok('there is none yet: `serve`, or the first `tenant create`, makes it')
     return { checks: [{ ...about, ...none }], seen: null }
@@ -36,11 +44,13 @@ export async function checkStore(
     return await withSnapshot(io, async store => {
       const seen = await look(store)
       const foreign = await findForeign(store.engine, store.sql)
+      const newer = await newerThan(store, checkpoint)
       const { length } = seen.tenants
-      const verdict =
-        foreign === null
+      const readable =
+        newer === null
           ? ok(`can be read; ${length} ${length === 1 ? 'tenant' : 'tenants'}`)
-          : failed(`${foreign}: \`serve\` would not start`)
+          : failed(refusal(newer).message)
+      const verdict = foreign === null ? readable : failed(`${foreign}: \`serve\` would not start`)
       const keys: Check = { check: 'audit keys', subject: auditKeys.dataDir, ...(await checkKeys(store, auditKeys)) }
       const { nlink } = await stat(storeFile)
       const names: Check[] = nlink === 1 ? [] : [{ ...about, ...warning(severalNames(nlink)) }]

@@ -1,0 +1,103 @@
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkpointFileName, publicKeyFileName } from './audit/copies.ts'
+import { openNote } from './audit/note.ts'
+import { readUnproved, type Superseded } from './audit/statements.ts'
+import { auditEventsIn } from './store/audit-events.ts'
+import { auditNotesIn } from './store/audit-notes.ts'
+import type { Store } from './store/store.ts'
+
+/** The store is not what the last checkpoint beside it vouches for: keys that were revoked since would work again. */
+export class OlderStoreError extends Error {}
+
+/** A checkpoint beside the store. */
+export interface Checkpoint extends Superseded {
+  file: string
+}
+
+/** A checkpoint that vouches for more than the store has, and in words how the two differ. */
+export interface Newer {
+  checkpoint: Checkpoint
+  why: string
+}
+
+/** Reads the checkpoint in the data folder. Null when there is none, or none that can be read: `onTrouble` is told of that. */
+export async function readCheckpoint(
+  dataDir: string,
+  onTrouble: (error: unknown) => void = () => {}
+): Promise<Checkpoint | null> {
+  const file = join(dataDir, checkpointFileName)
+  try {
+    const note = await readFile(file, 'utf8')
+    const said = readUnproved(note)
+    if (said?.kind !== 'checkpoint' || said.head === undefined) throw new Error(`${file} is no checkpoint`)
+    // The key of a store that is put back may be an older one: the one beside the checkpoint has signed it.
+    const beside = await readFile(join(dataDir, publicKeyFileName), 'utf8').catch(() => '')
+    const publicKey = openNote(note, beside) === null ? null : beside.trim()
+    return { file, log: said.log, head: said.head, timeMs: said.timeMs, publicKey }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') onTrouble(error)
+    return null
+  }
+}
+
+/** Null when the store has all that the checkpoint vouches for, or has on record that it was put back over it. */
+export async function newerThan(store: Store, checkpoint: Checkpoint | null): Promise<Newer | null> {
+  // Where nothing had happened yet nothing is missing.
+  if (checkpoint === null || checkpoint.head.seq === 0) return null
+  const { file, log, head, timeMs } = checkpoint
+  const notes = auditNotesIn(store)
+  const restores = await notes.ofKind('restore')
+  const isAccepted = restores.some(({ note }) => {
+    const superseded = readUnproved(note)?.superseded
+    return superseded?.log === log && superseded.head.hash === head.hash
+  })
+  if (isAccepted) return null
+
+  const events = auditEventsIn(store)
+  const { seq } = events.toHead(await store.engine.read(events.headQuery()))
+  const signed = `it has ${seq} events, and ${head.seq} were signed at ${new Date(timeMs).toISOString()}`
+  if ((await notes.logName()) !== log) {
+    return { checkpoint, why: `the store is another one than ${file} is about (${signed})` }
+  }
+  if (seq < head.seq) return { checkpoint, why: `the store is older than ${file} (${signed})` }
+  const hash = await events.hashAt(head.seq)
+  const isCut = hash === null && ((await notes.last('cut'))?.seq ?? 0) >= head.seq
+  if (isCut || hash === head.hash) return null
+  return {
+    checkpoint,
+    why: `the store has another history than ${file}: its event ${head.seq} is not the one that was signed`
+  }
+}
+
+/**
+ * That a store is there where a checkpoint says that one was: else an empty one would be made, in which nobody is revoked.
+ * @throws OlderStoreError
+ */
+export async function demandStore(storeFile: string, dataDir: string, acceptedHash?: string): Promise<void> {
+  const checkpoint = await readCheckpoint(dataDir)
+  const why = checkpoint && (await missing(storeFile, checkpoint))
+  if (checkpoint !== null && why !== null && checkpoint.head.hash !== acceptedHash) throw refusal({ checkpoint, why })
+}
+
+/** In words that there is no store, although there was one; null when there is. */
+export async function missing(storeFile: string, { file, head }: Checkpoint): Promise<string | null> {
+  const size = await stat(storeFile).then(
+    ({ size }) => size,
+    error => (error.code === 'ENOENT' ? 0 : Number.NaN)
+  )
+  if (size !== 0 || head.seq === 0) return null
+  return `there is no store at ${storeFile}, and ${file} vouches for one with ${head.seq} events`
+}
+
+/** What to do about it, too. */
+export function refusal({ checkpoint, why }: Newer): OlderStoreError {
+  return new OlderStoreError(`${why}: ${remedy(checkpoint)}`)
+}
+
+function remedy({ head }: Checkpoint): string {
+  return (
+    'put the newer store back; or, when it is lost, accept this one for once, in which keys that were revoked since work again: ' +
+    `livegate store accept-older ${head.hash}`
+  )
+}
