@@ -61,6 +61,8 @@ export interface AuditedStore {
   prune(beforeMs: number, worker: Worker): ReturnType<typeof prune>
   /** Another key signs from now on. Gives its public half. */
   rotate(worker: Worker): Promise<string>
+  /** Writes down that this store was put back from a backup, where no checkpoint says what was there before. */
+  restored(worker: Worker): Promise<void>
   /** The newer checkpoint over which this store was accepted just now. */
   readonly accepted: Superseded | null
 }
@@ -124,13 +126,16 @@ export async function openAudited({
     }
   }
 
-  if (newer !== null && acceptOlder !== undefined) await putBack(newer.checkpoint, acceptOlder.worker)
+  if (newer !== null && acceptOlder !== undefined) {
+    await putBack('acceptOlderStore', newer.checkpoint, acceptOlder.worker)
+  }
 
   return {
     get keys() {
       return keys
     },
     accepted: newer?.checkpoint ?? null,
+    restored: worker => putBack('restoreStore', null, worker),
     events,
     checkpointer,
     findKeys: async () => findAuditKeys(places, await notes.keys()),
@@ -166,14 +171,14 @@ export async function openAudited({
   }
 
   /** Writes down that the log goes on from an older state, and keeps the checkpoint of the newer one. */
-  async function putBack(superseded: Superseded, worker: Worker): Promise<void> {
+  async function putBack(action: string, superseded: Superseded | null, worker: Worker): Promise<void> {
     const nowMs = clock.now()
-    await keepSuperseded(places.dataDir, checkpointFileName, nowMs)
+    if (superseded !== null) await keepSuperseded(places.dataDir, checkpointFileName, nowMs)
     const { publicKey } = keys.signer
     const head = table.toHead(await store.engine.read(table.headQuery()))
     const note = keys.signer.sign(writeRestore(log, { head, by: worker.actor.uid, superseded }, nowMs))
     const about = { tenantId: null, keyId: null, address: null, resources: [], ...worker }
-    const subject: Subject = { action: 'acceptOlderStore', method: 'PUT', ...about }
+    const subject: Subject = { action, method: 'PUT', ...about }
     const written = await writeIf(store.engine, [
       notes.demandPublicKey(publicKey),
       table.demandHead(head),

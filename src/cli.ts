@@ -55,6 +55,8 @@ export function define(cli: Command, io: Io): void {
   audit.command('rotate-key').description('sign with a new key from now on').action(async options => (await import('./commands/audit-keep.ts')).rotateAuditKey(io, options))
   audit.command('schema').description('print the JSON Schema of an event').action(async () => (await import('./commands/audit-schema.ts')).auditSchema(io))
 
+  cli.command('backup <file>').description('copy the store, also beside a running gateway').option('--with-keys', 'and the keys of its audit log, into <file>.keys').option('--passphrase-file <file>', 'seal the keys with the first line of this file').option('--plain', 'leave the keys readable').action(async (file, options) => (await import('./commands/backup.ts')).backup(io, file, options))
+  cli.command('restore <file>').description('put a backup where the store belongs, with the keys beside it, while no gateway runs').option('--passphrase-file <file>', 'which the keys are sealed with').option('--replace', 'in the place of a store, which is kept').action(async (file, options) => (await import('./commands/restore.ts')).restore(io, file, options))
   const store = cli.command('store').description('the store as a whole')
   store.command('accept-older <hash>').description('go on with a store that is older than its last checkpoint, whose last hash this is; once').action(async (hash, options) => (await import('./commands/store.ts')).acceptOlderStore(io, hash, options))
 

@@ -174,7 +174,8 @@ async function readOrMake(file: string, makeText: () => string, mayMake: boolean
   return await read()
 }
 
-async function make(file: string, text: string): Promise<void> {
+/** Makes a key's file, whole, durable and for nobody else to read; one that is there already stays. @throws AuditKeyError */
+export async function make(file: string, text: string): Promise<void> {
   await makeOnce(file, text).catch(cause => {
     throw new AuditKeyError(`${file} cannot be made: ${cause.message}`, { cause })
   })

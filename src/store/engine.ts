@@ -32,8 +32,8 @@ export interface Engine {
    * not what the next one to open it will find. @throws StoreMoved
    */
   check(): Promise<void>
-  /** Brings what is committed into the database's own file, as far as no reader needs the state of before. */
-  checkpoint(): Promise<void>
+  /** Brings what was written into the store's main file, so that a copy of it alone has that too; as far as nobody is in the way. */
+  fold(): Promise<void>
   close(): Promise<void>
 }
 

@@ -119,7 +119,18 @@ export class SqliteConnection {
     }
   }
 
+  /** Writes SQLite's log back into the database, as far as that can be done at once. Never throws: the log has it all. */
+  fold(): void {
+    try {
+      this.#database.pragma('wal_checkpoint(PASSIVE)')
+    } catch {
+      // A disk that is full or gone is told with the next write.
+    }
+  }
+
   close(): void {
+    // The last one to close does it by itself; a command beside a gateway is not the last.
+    if (!this.#database.readonly) this.fold()
     this.#database.close()
   }
 
@@ -160,9 +171,6 @@ export class SqliteConnection {
     return statement
   }
 }
-
-/** Waits for nobody, and leaves what a reader still needs. */
-export const passiveCheckpoint: Query = { sql: 'pragma wal_checkpoint(passive)', parameters: [] }
 
 const tooLate: JobError = { kind: 'expired', message: 'too late to be written' }
 

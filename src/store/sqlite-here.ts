@@ -1,12 +1,6 @@
 import type { CompiledQuery } from 'kysely'
 import type { Engine, Row } from './engine.ts'
-import {
-  type ConnectionOptions,
-  type JobResult,
-  passiveCheckpoint,
-  SqliteConnection,
-  toStoreError
-} from './sqlite-connection.ts'
+import { type ConnectionOptions, type JobResult, SqliteConnection, toStoreError } from './sqlite-connection.ts'
 import { cannotOpen, makeFile, refuseMount } from './sqlite-file.ts'
 import { threadTimeMs } from './thread-time.ts'
 
@@ -57,8 +51,8 @@ function engineOver(connection: SqliteConnection): Engine {
     async check() {
       rowsOf(connection.check())
     },
-    async checkpoint() {
-      rowsOf(connection.read(passiveCheckpoint))
+    async fold() {
+      connection.fold()
     },
     async close() {
       connection.close()

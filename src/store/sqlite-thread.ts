@@ -2,12 +2,13 @@ import { Worker } from 'node:worker_threads'
 import { StoreError } from './engine.ts'
 import type { ConnectionOptions, JobResult, Query, Transaction } from './sqlite-connection.ts'
 
-/** A question to the worker: one of the three. */
+/** A question to the worker: one of the four. */
 export interface Job {
   id: number
   check?: true
   read?: Query
   write?: Transaction[]
+  fold?: true
 }
 
 /** What it answers. */

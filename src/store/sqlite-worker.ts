@@ -4,11 +4,20 @@ import { StoreError } from './engine.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import type { Answer, Job, Message } from './sqlite-thread.ts'
 
+/** So long nothing is written before the log is written back. */
+const idleMs = 1_000
+
 const connection = open()
+let idle: NodeJS.Timeout | undefined
 parentPort?.on('message', (jobs: Message) => {
   if (jobs !== null) {
     parentPort?.postMessage(jobs.map(answer))
+    if (jobs.some(({ write }) => write !== undefined)) {
+      idle ??= setTimeout(() => connection.fold(), idleMs)
+      idle.refresh()
+    }
   } else {
+    clearTimeout(idle)
     connection.close()
     parentPort?.close()
   }
@@ -23,7 +32,9 @@ function open(): SqliteConnection {
   }
 }
 
-function answer({ id, check, read, write = [] }: Job): Answer {
+function answer({ id, check, read, write, fold }: Job): Answer {
   if (check) return { id, results: [connection.check()] }
-  return { id, results: read === undefined ? connection.write(write) : [connection.read(read)] }
+  if (fold) connection.fold()
+  if (write !== undefined) return { id, results: connection.write(write) }
+  return { id, results: read === undefined ? [] : [connection.read(read)] }
 }

@@ -1,7 +1,7 @@
 import type { CompiledQuery } from 'kysely'
 import type { Engine } from './engine.ts'
 import { GroupCommit } from './group-commit.ts'
-import { type ConnectionOptions, type JobResult, passiveCheckpoint, toStoreError } from './sqlite-connection.ts'
+import { type ConnectionOptions, type JobResult, toStoreError } from './sqlite-connection.ts'
 import { cannotOpen, makeFile } from './sqlite-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import { identityOf } from './store-place.ts'
@@ -52,8 +52,8 @@ export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits 
     async check() {
       rowsOf((await reader.run({ check: true }, readWithinMs))[0] as JobResult)
     },
-    async checkpoint() {
-      rowsOf((await writer.run({ read: passiveCheckpoint }))[0] as JobResult)
+    async fold() {
+      await writer.run({ fold: true })
     },
     async close() {
       await group.idle()

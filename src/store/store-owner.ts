@@ -70,7 +70,7 @@ export class StoreOwner {
     }
     owner.#beatenAtMs = clock.monotonic()
     // Under another name of the file nobody sees what is in the log beside this one.
-    await store.engine.checkpoint()
+    await store.engine.fold()
     await owner.#count()
     return owner
   }
@@ -120,7 +120,7 @@ export class StoreOwner {
     this.#lost = false
     this.#beatenAtMs = begunAtMs
     await this.#count()
-    if (this.#names > 1) await store.engine.checkpoint()
+    if (this.#names > 1) await store.engine.fold()
   }
 
   async #count(): Promise<void> {

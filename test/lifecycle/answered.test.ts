@@ -14,7 +14,7 @@ const engine: Engine = {
   scan: () => never,
   write: () => never,
   check: () => never,
-  checkpoint: () => never,
+  async fold() {},
   async close() {}
 }
 const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }

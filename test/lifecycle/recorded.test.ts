@@ -21,7 +21,7 @@ function recording() {
       return settle.promise
     },
     async check() {},
-    async checkpoint() {},
+    async fold() {},
     async close() {}
   }
   const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }

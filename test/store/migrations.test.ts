@@ -126,7 +126,7 @@ t.test('every step can be written for PostgreSQL too', async t => {
       return []
     },
     async check() {},
-    async checkpoint() {},
+    async fold() {},
     async close() {}
   }
   await migrate(engine, sqlFor('postgres'))

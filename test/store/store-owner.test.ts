@@ -204,22 +204,22 @@ t.test('a beat that is on disk although nobody heard of it loses nothing', async
 
 t.test('from the first second name of the database on, each beat is in its own file', async t => {
   const { store, file, names, claim } = await served(t)
-  let checkpoints = 0
-  const { checkpoint } = store.engine
+  let folds = 0
+  const { fold } = store.engine
   Object.assign(store.engine, {
-    checkpoint() {
-      checkpoints += 1
-      return checkpoint()
+    fold() {
+      folds += 1
+      return fold()
     }
   } satisfies Partial<Engine>)
   const owner = await claim()
-  t.equal(checkpoints, 1, 'whatever comes later, that it is served can be seen')
+  t.equal(folds, 1, 'whatever comes later, that it is served can be seen')
   await owner.beat()
-  t.equal(checkpoints, 1)
+  t.equal(folds, 1)
   linkSync(file, `${file}-second`)
   await Promise.all([owner.beat(), owner.beat()])
   await owner.beat()
-  t.equal(checkpoints, 3)
+  t.equal(folds, 3)
   t.strictSame(names, [2], 'and it is told once')
 })
 

@@ -70,7 +70,7 @@ for (const [how, open] of Object.entries({ 'with threads of its own': openStore,
     const { engine, close } = await open(file)
     t.teardown(close)
     await engine.write([put('put-1')])
-    await engine.checkpoint()
+    await engine.fold()
     // Without what lies beside it.
     const copy = join(inMemory(t).testdir(), 'copy.db')
     copyFileSync(file, copy)

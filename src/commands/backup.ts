@@ -1,0 +1,105 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { readKeyTexts, sealKeys } from '../audit/key-backup.ts'
+import { AuditKeyError } from '../audit/key-files.ts'
+import { readStoreConfig } from '../config.ts'
+import { Secret } from '../domain/secret.ts'
+import { auditEventsIn } from '../store/audit-events.ts'
+import { auditNotesIn } from '../store/audit-notes.ts'
+import { copyStore, draftOf, isStoreThere, publishCopy } from '../store/copy.ts'
+import { StoreError } from '../store/engine.ts'
+import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
+import { withSnapshot } from './with-store.ts'
+
+export interface BackupOptions extends JsonOption {
+  withKeys?: boolean
+  passphraseFile?: string
+  plain?: boolean
+}
+
+/** Beside a backup, its keys have this name. */
+export const keysOf = (file: string): string => `${file}.keys`
+
+const minPassphraseLength = 8
+
+/**
+ * Copies the store, also beside a running gateway, into a file that is there yet nowhere; with its keys, sealed, into another one.
+ * Both come whole, or not at all.
+ */
+export async function backup(io: Io, target: string, options: BackupOptions): Promise<void> {
+  const { withKeys, plain, passphraseFile } = options
+  const waysToKeep = [plain, passphraseFile].filter(way => way !== undefined).length
+  if (!withKeys && waysToKeep > 0) throw new UsageError('--passphrase-file and --plain go with --with-keys')
+  if (withKeys && waysToKeep !== 1) {
+    throw new UsageError('--with-keys needs --passphrase-file <file> to seal the keys, or --plain')
+  }
+  const { storeFile, auditKeys } = readStoreConfig(io.env)
+  const file = resolve(target)
+  const passphrase = passphraseFile === undefined ? null : await readPassphrase(passphraseFile)
+  const keysFile = keysOf(file)
+  for (const path of withKeys ? [file, keysFile] : [file]) {
+    if (await isStoreThere(path)) throw new CommandError(`${path} is there already: give another name`)
+  }
+  // Looks at the store first: what is wrong with it is said in the words of every command.
+  const keys = await withSnapshot(io, async store =>
+    withKeys ? sealKeys(await readKeyTexts(auditKeys, await auditNotesIn(store).keys()), passphrase) : null
+  )
+  const draft = draftOf(file)
+  await inWords(async () => {
+    await copyStore(storeFile, draft)
+    try {
+      if (keys === null) return await publishCopy(draft, file)
+      await writeKeys(keysFile, keys)
+      await publishCopy(draft, file).catch(async error => {
+        await rm(keysFile)
+        throw error
+      })
+    } finally {
+      await rm(draft, { force: true })
+    }
+  })
+  const { events } = await stateOf(io, file)
+  const text =
+    keys === null
+      ? `${file} has the store up to event ${events}; its keys are not in it`
+      : `${file} has the store up to event ${events}, ${keysFile} its keys`
+  print(io, options, { file, events, keys: keys === null ? null : keysFile }, text)
+}
+
+/** How far a copy of a store goes. @throws StoreError */
+export async function stateOf(io: Pick<Io, 'openSnapshot'>, file: string): Promise<{ events: number }> {
+  const store = await io.openSnapshot(file)
+  try {
+    const events = auditEventsIn(store)
+    return { events: events.toHead(await store.engine.read(events.headQuery())).seq }
+  } finally {
+    await store.close()
+  }
+}
+
+/** The first line of the file. @throws UsageError */
+export async function readPassphrase(file: string): Promise<Secret> {
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new UsageError(`--passphrase-file: ${file} cannot be read`)
+  })
+  const [line = ''] = text.split(/\r?\n/)
+  if (line.length < minPassphraseLength) {
+    throw new UsageError(`--passphrase-file: the passphrase has fewer than ${minPassphraseLength} characters`)
+  }
+  return new Secret(line)
+}
+
+async function writeKeys(file: string, text: string): Promise<void> {
+  await writeFile(file, text, { flag: 'wx', mode: 0o600, flush: true }).catch(cause => {
+    throw new CommandError(`cannot make ${file}: ${cause.message}`, { cause })
+  })
+}
+
+/** What went wrong with files and keys, as a command says it. */
+export async function inWords<T>(work: () => Promise<T>): Promise<T> {
+  return work().catch(error => {
+    if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
+    if (error instanceof AuditKeyError) throw new CommandError(error.message, { cause: error })
+    throw error
+  })
+}

@@ -1,0 +1,110 @@
+import { mkdir, readFile, realpath, rm } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { fileTime } from '../audit/copies.ts'
+import { type KeyTexts, openKeys, placeKeys } from '../audit/key-backup.ts'
+import { AuditKeyError } from '../audit/key-files.ts'
+import { readStoreConfig } from '../config.ts'
+import type { Secret } from '../domain/secret.ts'
+import { type Checkpoint, readCheckpoint } from '../older-store.ts'
+import { copyStore, draftOf, isStoreThere, putStore } from '../store/copy.ts'
+import { inWords, keysOf, readPassphrase } from './backup.ts'
+import { CommandError, type Io, type JsonOption, print } from './io.ts'
+import { withAudit, withoutGateway } from './with-store.ts'
+
+export interface RestoreOptions extends JsonOption {
+  passphraseFile?: string
+  replace?: boolean
+}
+
+/**
+ * Puts a backup, with the keys that lie beside it, where the store belongs, while no gateway serves it. That it was put back is on
+ * record; where a newer checkpoint says what is lost, that is accepted at once. A store that is there is kept beside it.
+ */
+export async function restore(io: Io, source: string, options: RestoreOptions): Promise<void> {
+  const { replace = false, passphraseFile } = options
+  const { storeFile, auditKeys } = readStoreConfig(io.env)
+  const from = resolve(source)
+  const file = await realpath(storeFile).catch(() => storeFile)
+  if ((await realpath(from).catch(() => from)) === file) throw new CommandError(`${from} is the store itself`)
+  if (!(await isStoreThere(from))) throw new CommandError(`there is no backup at ${from}`)
+  const passphrase = passphraseFile === undefined ? null : await readPassphrase(passphraseFile)
+  const keys = await inWords(() => readBackedUp(keysOf(from), passphrase))
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+
+  const done = await withoutGateway(io, async () => {
+    if (!replace && (await isStoreThere(file))) {
+      throw new CommandError(
+        `there is a store at ${storeFile}: --replace puts the backup in its place, and keeps it beside it`
+      )
+    }
+    const time = fileTime(Date.now())
+    const draft = draftOf(file)
+    const replaced = await inWords(async () => {
+      await copyStore(from, draft)
+      try {
+        if (keys !== null) await placeKeys(auditKeys, keys, replace, time)
+        return await putStore(draft, file, `${file}.replaced-${time}`)
+      } finally {
+        await rm(draft, { force: true })
+      }
+    })
+    const checkpoint = await readCheckpoint(auditKeys.dataDir)
+    return { replaced, ...(await record(io, checkpoint)) }
+  })
+  print(io, options, { store: storeFile, ...done }, tell(storeFile, done))
+}
+
+/** What became of it. */
+interface Restored {
+  /** The store that was there, kept beside the one that was put back. */
+  replaced: string | null
+  /** The event that tells it; null when the keys are not there, which are needed to sign it. */
+  event: number | null
+  /** Up to where events are lost, by what the newer checkpoint vouches for; null where none does. */
+  lost_to: number | null
+  /** What is left to do, a sentence each. */
+  left: string[]
+}
+
+/** That a store was put back is on record as what follows upon its last event. */
+async function record(io: Io, checkpoint: Checkpoint | null): Promise<Omit<Restored, 'replaced'>> {
+  try {
+    return await withAudit(
+      io,
+      async ({ audited, worker, store }) => {
+        const { accepted, events } = audited
+        if (accepted === null) await audited.restored(worker)
+        const { seq } = events.toHead(await store.engine.read(events.headQuery()))
+        return { event: seq, lost_to: accepted?.head.seq ?? null, left: [] }
+      },
+      checkpoint?.head.hash
+    )
+  } catch (error) {
+    if (!(error instanceof CommandError && error.cause instanceof AuditKeyError)) throw error
+    const accept = checkpoint === null ? [] : [`then: livegate store accept-older ${checkpoint.head.hash}`]
+    return { event: null, lost_to: null, left: [error.message, ...accept] }
+  }
+}
+
+function tell(storeFile: string, { replaced, event, lost_to, left }: Restored): string {
+  const lines = [
+    `restored ${storeFile}${event === null ? '' : `: event ${event} of its log says so`}`,
+    ...(lost_to === null
+      ? []
+      : [
+          `events up to ${lost_to} of what was there before are lost: keys that were revoked since work again, and released meetings are back; look at both before \`serve\` (docs/backup.md)`
+        ]),
+    ...(replaced === null ? [] : [`the store that was there is ${replaced}`]),
+    ...left
+  ]
+  return lines.join('\n')
+}
+
+/** The keys of a backup; null when none lie beside it. */
+async function readBackedUp(file: string, passphrase: Secret | null): Promise<KeyTexts | null> {
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw new CommandError(`${file} cannot be read: ${error.message}`, { cause: error })
+    return null
+  })
+  return text === null ? null : openKeys(file, text, passphrase)
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import { link, open, rename, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import Database from 'better-sqlite3'
+import { sqlFor } from './database.ts'
+import { StoreError } from './engine.ts'
+import { findDamage, findForeign } from './integrity.ts'
+import { schemaVersion } from './migrations.ts'
+import { openSqliteSnapshot } from './sqlite-here.ts'
+
+/** All pages in one step: a copy in many would begin again with each write of a gateway beside it. */
+const allPages = 0x7fff_ffff
+
+/**
+ * Copies one moment of a store, whoever writes into it meanwhile, with SQLite's online backup. The copy is one file, durable, that
+ * nobody else can read, and was looked through for damage.
+ * @param to a file that is not there; nothing is left of it when it comes to nothing
+ * @throws StoreError
+ */
+export async function copyStore(from: string, to: string): Promise<void> {
+  try {
+    await (await open(to, 'wx', 0o600)).close()
+  } catch (cause) {
+    throw new StoreError(`cannot make ${to}: ${wordsOf(cause)}`, { cause })
+  }
+  try {
+    await copyPages(from, to)
+    await demandWhole(from, to)
+    await sync(to)
+  } catch (error) {
+    for (const end of endings) await rm(to + end, { force: true })
+    throw error
+  }
+}
+
+async function copyPages(from: string, to: string): Promise<void> {
+  let source: Database.Database | undefined
+  try {
+    source = new Database(from, { readonly: true })
+    await source.backup(to, { progress: () => allPages })
+    const copy = new Database(to)
+    // One file without a log beside it, which can be read where nothing can be written.
+    copy.pragma('journal_mode = DELETE')
+    copy.close()
+  } catch (cause) {
+    throw new StoreError(`${from} cannot be copied: ${wordsOf(cause)}`, { cause })
+  } finally {
+    source?.close()
+  }
+}
+
+/** @throws StoreError when it is no store of Livegate, or a damaged one */
+async function demandWhole(from: string, to: string): Promise<void> {
+  const engine = await openSqliteSnapshot(to)
+  const sql = sqlFor(engine.dialect)
+  try {
+    const version = sql.selectFrom('meta').select('value').where('name', '=', 'schema_version')
+    const [row] = await engine.read(version.compile()).catch(() => [])
+    if (row === undefined) throw new StoreError(`${from} is no store of Livegate`)
+    if (Number(row.value) > schemaVersion) throw new StoreError(`${from} is of a newer Livegate`)
+    const wrong = (await findForeign(engine, sql)) ?? (await findDamage(engine, sql))
+    if (wrong !== null) throw new StoreError(`${from} is damaged: ${wrong}`)
+  } finally {
+    await engine.close()
+  }
+}
+
+/**
+ * Gives a finished file another name, which must be nobody's yet.
+ * @throws StoreError when there is one of that name
+ */
+export async function publishCopy(draft: string, file: string): Promise<void> {
+  try {
+    await link(draft, file)
+  } catch (cause) {
+    throw new StoreError(`cannot make ${file}: ${wordsOf(cause)}`, { cause })
+  }
+  await sync(dirname(file))
+}
+
+/** A name beside a file that nobody else uses. */
+export function draftOf(file: string): string {
+  return `${file}.${randomBytes(6).toString('hex')}.part`
+}
+
+/** The files of a store: the database, SQLite's log and the index of that. */
+const endings = ['-wal', '-shm', ''] as const
+
+/** Whether a store is there: nothing in it is none. */
+export async function isStoreThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    ({ size }) => size > 0,
+    () => false
+  )
+}
+
+/**
+ * Puts a copy into the place of a store that nobody has open. What is there is kept beside it, also a log without its database,
+ * which SQLite would take for the copy's. Gives where it is, or null when there was nothing.
+ */
+export async function putStore(draft: string, file: string, keepAs: string): Promise<string | null> {
+  if (await isStoreThere(file)) foldLog(file)
+  let kept: string | null = null
+  for (const end of endings) {
+    const moved = await rename(file + end, keepAs + end).then(
+      () => true,
+      error => {
+        if (error.code !== 'ENOENT') throw error
+        return false
+      }
+    )
+    if (moved && end === '') kept = keepAs
+  }
+  await rename(draft, file)
+  await sync(dirname(file))
+  return kept
+}
+
+/** Writes the log back, so that the database alone is the store. One that cannot be opened stays as it is. */
+function foldLog(file: string): void {
+  try {
+    new Database(file).close()
+  } catch {
+    // It may be the reason for the restore.
+  }
+}
+
+async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  await handle.sync().finally(() => handle.close())
+}
+
+function wordsOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
