@@ -11,20 +11,15 @@ import {
   prepareRotation,
   signingKeyFile
 } from './audit/key-files.ts'
-import { openNote, type Signer } from './audit/note.ts'
-import { type Subject, toAuditEvent } from './audit/ocsf.ts'
+import { openNote } from './audit/note.ts'
+import { type Subject, toAuditEvent, type Worker } from './audit/ocsf.ts'
 import { prune } from './audit/prune.ts'
-import {
-  readStatement,
-  readUnproved,
-  type Superseded,
-  writeHead,
-  writeKeyChange,
-  writeRestore
-} from './audit/statements.ts'
+import { lostKeys } from './audit/reigns.ts'
+import { readStatement, type Superseded, writeKeyChange, writeRestore } from './audit/statements.ts'
 import { type Finding, LogVerifier } from './audit/verify.ts'
 import type { StoredNote } from './domain/audit-chain.ts'
 import type { Clock } from './domain/clock.ts'
+import { cutSignedBy } from './key-changes.ts'
 import { newerThan, readCheckpoint, refusal } from './older-store.ts'
 import { type AuditEvents, auditEventsIn } from './store/audit-events.ts'
 import { auditNotesIn } from './store/audit-notes.ts'
@@ -46,8 +41,7 @@ export interface AuditedOptions {
   acceptOlder?: { hash: string; worker: Worker } | undefined
 }
 
-/** Who works on the log itself, in which call. */
-export type Worker = Required<Pick<Subject, 'actor' | 'requestId'>>
+export type { Worker } from './audit/ocsf.ts'
 
 /** The audit log of a store with its keys: for the gateway and for commands, which add to the same chain. */
 export interface AuditedStore {
@@ -158,7 +152,7 @@ export async function openAudited({
         notes.replacePublicKey(before.publicKey, after.publicKey),
         events.append(toAuditEvent(subject, { outcome: 'done', note }, nowMs)),
         notes.addHere({ kind: 'key', timeMs: nowMs, note }),
-        ...(await cutSignedBy(after, nowMs))
+        ...(await cutSignedBy(notes, log, after, nowMs))
       ])
       if (!written) {
         await dropRotation(places, after.publicKey)
@@ -176,7 +170,9 @@ export async function openAudited({
     if (superseded !== null) await keepSuperseded(places.dataDir, checkpointFileName, nowMs)
     const { publicKey } = keys.signer
     const head = table.toHead(await store.engine.read(table.headQuery()))
-    const note = keys.signer.sign(writeRestore(log, { head, by: worker.actor.uid, superseded }, nowMs))
+    // Some may have been added since: that keys were replaced which were lost with the newer store.
+    const keptSeq = superseded === null ? head.seq : await table.lastUntil(superseded.timeMs)
+    const note = keys.signer.sign(writeRestore(log, { head, keptSeq, by: worker.actor.uid, superseded }, nowMs))
     const about = { tenantId: null, keyId: null, address: null, resources: [], ...worker }
     const subject: Subject = { action, method: 'PUT', ...about }
     const written = await writeIf(store.engine, [
@@ -192,8 +188,10 @@ export async function openAudited({
   /** What is wrong with the log up to there. */
   async function prove(upToSeq: number): Promise<Finding | null> {
     const { publicKey } = keys.signer
-    const known = (await notes.list()).filter(({ kind, seq }) => kind === 'key' || seq <= upToSeq)
-    const verifier = new LogVerifier({ log, notes: known, publicKey, trustedKey: publicKey })
+    const isKnown = ({ kind, seq }: StoredNote): boolean => kind === 'key' || kind === 'lost-key' || seq <= upToSeq
+    const known = (await notes.list()).filter(isKnown)
+    const alsoTrusted = lostKeys(known)
+    const verifier = new LogVerifier({ log, notes: known, publicKey, trustedKey: publicKey, alsoTrusted })
     for await (const some of table.walk({ upToSeq })) {
       for (const event of some) {
         const finding = verifier.next(event)
@@ -201,13 +199,5 @@ export async function openAudited({
       }
     }
     return null
-  }
-
-  /** Where the log is cut is signed anew: who trusts the new key alone can prove it. */
-  async function cutSignedBy(signer: Signer, timeMs: number) {
-    const last = (await notes.list()).findLast(({ kind }) => kind === 'cut')
-    const head = last === undefined ? undefined : readUnproved(last.note)?.head
-    if (head === undefined) return []
-    return [notes.add({ kind: 'cut', seq: head.seq, timeMs, note: signer.sign(writeHead('cut', log, head, timeMs)) })]
   }
 }

@@ -18,8 +18,10 @@ export interface Gap {
 /** A gap with what is needed to tell which checkpoints speak of what is missing. */
 export interface Restore {
   gap: Gap
-  /** Where the older state ended. */
+  /** What it follows in the log. */
   head: ChainHead
+  /** The last event that the newer state had too: but for lost keys that were replaced in between, the same. */
+  keptSeq: number
   superseded: Superseded | null
 }
 
@@ -27,6 +29,8 @@ export interface Restore {
 export function readRestore({ note, seq, timeMs }: StoredNote, log: string, key: string): Restore | null {
   const said = readSigned(note, key)
   if (said?.kind !== 'restore' || said.log !== log || said.timeMs !== timeMs || said.head?.seq !== seq - 1) return null
+  const keptSeq = said.keptSeq ?? 0
+  if (keptSeq >= seq) return null
   const superseded = said.superseded ?? null
   const isOther = superseded !== null && superseded.log !== log
   const gap: Gap = {
@@ -34,10 +38,10 @@ export function readRestore({ note, seq, timeMs }: StoredNote, log: string, key:
     by: said.by ?? '',
     timeMs,
     log: superseded?.log ?? log,
-    fromSeq: isOther ? 1 : seq,
+    fromSeq: isOther ? 1 : keptSeq + 1,
     toSeq: superseded?.head.seq ?? null
   }
-  return { gap, head: said.head, superseded }
+  return { gap, head: said.head, keptSeq, superseded }
 }
 
 /**
@@ -48,11 +52,11 @@ export function restoreAfter(note: string, restores: readonly Restore[], reigns:
   const said = readUnproved(note)
   if (said?.kind !== 'checkpoint' || said.head === undefined) return null
   const { log, head, timeMs } = said
-  const found = restores.find(({ gap, head: kept, superseded }) => {
+  const found = restores.find(({ gap, keptSeq, superseded }) => {
     const isTheVeryOne = superseded?.head.hash === head.hash && superseded.head.seq === head.seq
     if (superseded?.log === log && isTheVeryOne) return true
     if (log !== gap.log || head.seq < gap.fromSeq || timeMs > gap.timeMs) return false
-    const keys = reigns.filter(({ fromSeq }) => fromSeq <= kept.seq).map(({ key }) => key)
+    const keys = reigns.filter(({ fromSeq }) => fromSeq <= keptSeq).map(({ key }) => key)
     return [...keys, superseded?.publicKey ?? ''].some(key => readSigned(note, key) !== null)
   })
   return found ?? null

@@ -68,6 +68,19 @@ export async function findAuditKeys(places: KeyPlaces, remembered: RememberedKey
   await readKeys(places, remembered, isPrepared ? prepared : signingFile, { signing: false, fingerprint: false })
 }
 
+/**
+ * Takes the keys that are there, whatever the store remembers, and makes those that are not.
+ * @throws AuditKeyError when one is no key, or is given by file and missing
+ */
+export async function takeKeys(places: KeyPlaces, remembered: RememberedKeys): Promise<AuditKeys> {
+  const signingFile = signingKeyFile(places)
+  await finishRotation(signingFile, remembered.publicKey)
+  return readKeys(places, { publicKey: null, fingerprintCheck: null }, signingFile, {
+    signing: places.signingKeyFile === undefined,
+    fingerprint: places.fingerprintKeyFile === undefined
+  })
+}
+
 async function readKeys(
   places: KeyPlaces,
   remembered: RememberedKeys,
@@ -168,7 +181,9 @@ async function readOrMake(file: string, makeText: () => string, mayMake: boolean
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     if (!missing) throw new AuditKeyError(`${file} cannot be read: ${(cause as Error).message}`, { cause })
     if (!mayMake)
-      throw new AuditKeyError(`${file} is missing: restore it from a backup; without it nothing proves the log`)
+      throw new AuditKeyError(
+        `${file} is missing: restore it from a backup; when it is lost for good: livegate audit rotate-key --lost`
+      )
   }
   await make(file, makeText())
   return await read()

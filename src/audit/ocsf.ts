@@ -19,6 +19,9 @@ export interface Subject {
   resources: AuditResource[]
 }
 
+/** Who works on the log itself, in which call. */
+export type Worker = Required<Pick<Subject, 'actor' | 'requestId'>>
+
 /** How it ended. */
 export interface Ending {
   outcome: AuditOutcome

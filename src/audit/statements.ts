@@ -12,6 +12,8 @@ export interface Statement {
   keys?: { before: string; after: string }
   /** Who did it, for `lost-key` and `restore`. */
   by?: string
+  /** For `restore`: the last event that the newer state had too. */
+  keptSeq?: number
   /** For `restore`: the newest checkpoint that is known of what was there before; null when none is. */
   superseded?: Superseded | null
 }
@@ -49,7 +51,7 @@ export function writeLostKey(
 /** That the log goes on from an older state. */
 export function writeRestore(
   log: string,
-  { head, by, superseded }: { head: ChainHead; by: string; superseded: Superseded | null },
+  { head, keptSeq, by, superseded }: { head: ChainHead; keptSeq: number; by: string; superseded: Superseded | null },
   timeMs: number
 ): string {
   const { seq, hash } = head
@@ -64,7 +66,15 @@ export function writeRestore(
           new Date(superseded.timeMs).toISOString(),
           superseded.publicKey ?? '-'
         ].join(' ')
-  return lines(originOf('restore', log), String(seq), toBase64(hash), timeLine(timeMs), byLine(by), lost)
+  return lines(
+    originOf('restore', log),
+    String(seq),
+    toBase64(hash),
+    timeLine(timeMs),
+    byLine(by),
+    `kept ${keptSeq}`,
+    lost
+  )
 }
 
 /** Null when the text is none of ours. */
@@ -89,9 +99,9 @@ function readMore(kind: NoteKind, text: string): Partial<Statement> | null {
     return by === undefined || head === null ? null : { by, head }
   }
   if (kind === 'restore') {
-    const [, by, lost = ''] = /^by (.+)\nsuperseded (.+)\n$/.exec(text) ?? []
+    const [, by, kept, lost = ''] = /^by (.+)\nkept (\d{1,15})\nsuperseded (.+)\n$/.exec(text) ?? []
     const superseded = lost === '-' ? null : readSuperseded(lost)
-    return by === undefined || superseded === undefined ? null : { by, superseded }
+    return by === undefined || superseded === undefined ? null : { by, keptSeq: Number(kept), superseded }
   }
   return text === '' ? {} : null
 }

@@ -18,8 +18,13 @@ export async function pruneAudit(io: Io, options: PruneOptions): Promise<void> {
   print(io, options, { removed, first_seq: cutAt === null ? 1 : cutAt + 1 }, text)
 }
 
+export interface RotateOptions extends JsonOption {
+  lost?: boolean
+}
+
 /** Makes another key sign the log from now on; the old one signs that it is so. Acts on a running gateway with its next checkpoint. */
-export async function rotateAuditKey(io: Io, options: JsonOption): Promise<void> {
+export async function rotateAuditKey(io: Io, options: RotateOptions): Promise<void> {
+  if (options.lost) return (await import('./audit-lost-keys.ts')).replaceLost(io, options)
   const publicKey = await withAudit(io, ({ audited, worker }) => audited.rotate(worker))
   print(io, options, { public_key: publicKey }, `${publicKey}\nsigns from now on: keep a copy of it in another place`)
 }

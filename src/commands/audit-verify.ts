@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkpointFileName, publicKeyFileName } from '../audit/copies.ts'
+import { lostKeys } from '../audit/reigns.ts'
 import { type Evidence, type Finding, LogVerifier, type Proof } from '../audit/verify.ts'
 
 import { readStoreConfig } from '../config.ts'
@@ -15,7 +16,7 @@ import { withSnapshot } from './with-store.ts'
 
 export interface VerifyOptions extends JsonOption {
   checkpoint?: string[]
-  publicKey?: string
+  publicKey?: string[]
 }
 
 /** So long a checkpoint that is being written may take. */
@@ -30,11 +31,9 @@ export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void>
   // Read before the store: a checkpoint that is newer than what is looked at would seem to vouch for missing events.
   const given = await Promise.all((options.checkpoint ?? []).map(async file => readNotes(file, await readNeeded(file))))
   const beside = await readFile(join(auditKeys.dataDir, checkpointFileName), 'utf8').catch(() => null)
-  const trusted =
-    options.publicKey === undefined
-      ? await readFile(join(auditKeys.dataDir, publicKeyFileName), 'utf8').catch(() => null)
-      : await readNeeded(options.publicKey)
-  const look = () => withSnapshot(io, store => verifyStore(store, { given: given.flat(), beside, trusted }))
+  const own = await readFile(join(auditKeys.dataDir, publicKeyFileName), 'utf8').catch(() => null)
+  const trusted = options.publicKey && (await Promise.all(options.publicKey.map(readNeeded)))
+  const look = () => withSnapshot(io, store => verifyStore(store, { given: given.flat(), beside, trusted, own }))
   const first = await look()
   // After the clock was set a gateway signs at once, and this may have been the moment before.
   const result = 'why' in first && first.isUnsigned ? await sleep(signedWithinMs).then(look) : first
@@ -74,17 +73,22 @@ export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void>
 interface Given {
   given: string[]
   beside: string | null
-  trusted: string | null
+  /** Copies of public keys from other places. */
+  trusted: string[] | undefined
+  /** The one that lies beside the log. */
+  own: string | null
 }
 
-async function verifyStore(store: Store, { given, beside, trusted }: Given): Promise<Finding | Proof> {
+async function verifyStore(store: Store, { given, beside, trusted, own }: Given): Promise<Finding | Proof> {
   const notes = auditNotesIn(store)
   const log = await notes.logName()
   const outside = beside === null ? given : [...given, beside]
   const { publicKey } = await notes.keys()
-  const trustedKey = trusted?.trim() ?? publicKey
-  if (trustedKey === null) throw new CommandError('this log was never signed: no gateway has served it yet')
-  const evidence: Evidence = { log, notes: await notes.list(), outside, publicKey, trustedKey }
+  const stored = await notes.list()
+  const ownKey = own?.trim() ?? publicKey
+  const [trustedKey, ...alsoTrusted] = trusted ?? (ownKey === null ? [] : [ownKey, ...lostKeys(stored)])
+  if (trustedKey === undefined) throw new CommandError('this log was never signed: no gateway has served it yet')
+  const evidence: Evidence = { log, notes: stored, outside, publicKey, trustedKey, alsoTrusted }
   const verifier = new LogVerifier(evidence)
   const foreign = await findForeign(store.engine, store.sql)
   if (foreign !== null) return { seq: null, why: foreign }

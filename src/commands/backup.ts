@@ -1,15 +1,13 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { readKeyTexts, sealKeys } from '../audit/key-backup.ts'
-import { AuditKeyError } from '../audit/key-files.ts'
 import { readStoreConfig } from '../config.ts'
 import { Secret } from '../domain/secret.ts'
 import { auditEventsIn } from '../store/audit-events.ts'
 import { auditNotesIn } from '../store/audit-notes.ts'
 import { copyStore, draftOf, isStoreThere, publishCopy } from '../store/copy.ts'
-import { StoreError } from '../store/engine.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
-import { withSnapshot } from './with-store.ts'
+import { inWords, withSnapshot } from './with-store.ts'
 
 export interface BackupOptions extends JsonOption {
   withKeys?: boolean
@@ -92,14 +90,5 @@ export async function readPassphrase(file: string): Promise<Secret> {
 async function writeKeys(file: string, text: string): Promise<void> {
   await writeFile(file, text, { flag: 'wx', mode: 0o600, flush: true }).catch(cause => {
     throw new CommandError(`cannot make ${file}: ${cause.message}`, { cause })
-  })
-}
-
-/** What went wrong with files and keys, as a command says it. */
-export async function inWords<T>(work: () => Promise<T>): Promise<T> {
-  return work().catch(error => {
-    if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
-    if (error instanceof AuditKeyError) throw new CommandError(error.message, { cause: error })
-    throw error
   })
 }

@@ -7,9 +7,9 @@ import { readStoreConfig } from '../config.ts'
 import type { Secret } from '../domain/secret.ts'
 import { type Checkpoint, readCheckpoint } from '../older-store.ts'
 import { copyStore, draftOf, isStoreThere, putStore } from '../store/copy.ts'
-import { inWords, keysOf, readPassphrase } from './backup.ts'
+import { keysOf, readPassphrase } from './backup.ts'
 import { CommandError, type Io, type JsonOption, print } from './io.ts'
-import { withAudit, withoutGateway } from './with-store.ts'
+import { inWords, withAudit, withoutGateway } from './with-store.ts'
 
 export interface RestoreOptions extends JsonOption {
   passphraseFile?: string

@@ -64,10 +64,7 @@ export async function withAudit<T>(
   const config = readStoreConfig(io.env)
   const { storeFile, auditKeys: places } = config
   await inWords(() => demandWritable(config))
-  const onTrouble = (error: unknown): void => {
-    const why = error instanceof StoreError ? error.reason : error instanceof Error ? error.message : error
-    io.err(`livegate: note: the audit log could not be signed (${why})`)
-  }
+  const onTrouble = onAuditTrouble(io)
   const worker = commandWorker()
   const acceptOlder = acceptHash === undefined ? undefined : { hash: acceptHash, worker }
   return inWords(async () => {
@@ -86,6 +83,14 @@ export async function withAudit<T>(
       }
     })
   })
+}
+
+/** Says what could not be signed: the change itself is made. */
+export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
+  return error => {
+    const why = error instanceof StoreError ? error.reason : error instanceof Error ? error.message : error
+    io.err(`livegate: note: the audit log could not be signed (${why})`)
+  }
 }
 
 /** Keeps every gateway from the store meanwhile. @throws CommandError when one serves it */
@@ -113,7 +118,8 @@ export async function tenantOf(store: Store, id: string): Promise<Tenant> {
   return tenant
 }
 
-async function closing<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T> {
+/** Closes the store behind the work, whatever comes of it. */
+export async function closing<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T> {
   try {
     return await work(store)
   } finally {
@@ -121,7 +127,8 @@ async function closing<T>(store: Store, work: (store: Store) => Promise<T>): Pro
   }
 }
 
-async function inWords<T>(work: () => Promise<T>): Promise<T> {
+/** What went wrong with store or keys, in words. @throws CommandError */
+export async function inWords<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

@@ -98,6 +98,13 @@ export function auditEventsIn({ engine, sql }: Store) {
       return row?.seq ?? null
     },
 
+    /** The last event of this time or before; 0 when all are later. */
+    async lastUntil(timeMs: number): Promise<number> {
+      const query = sql.selectFrom('audit_events').select('seq').where('time', '<=', timeMs).orderBy('seq', 'desc')
+      const [row] = await engine.scan(query.limit(1).compile())
+      return row?.seq ?? 0
+    },
+
     /** Null when there is no such event. */
     async hashAt(seq: number): Promise<string | null> {
       const [row] = await engine.read(sql.selectFrom('audit_events').select('hash').where('seq', '=', seq).compile())

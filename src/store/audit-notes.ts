@@ -41,6 +41,12 @@ export function auditNotesIn({ engine, sql }: Store) {
       return { ...change.where('value', '=', before).compile(), changes: 1 }
     },
 
+    /** Fingerprints are made with another key from now on. */
+    replaceFingerprint(check: string): Statement {
+      const change = sql.updateTable('meta').set({ value: check }).where('name', '=', fingerprintName)
+      return { ...change.compile(), changes: 1 }
+    },
+
     /** Part of a transaction that must come to nothing when another key signs by now. */
     demandPublicKey(key: string): Statement {
       const query = sql.selectFrom('meta').select('value').where('name', '=', publicKeyName)

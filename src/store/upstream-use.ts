@@ -1,4 +1,5 @@
 import { sql as raw } from 'kysely'
+import type { Statement } from './engine.ts'
 import type { Store } from './store.ts'
 
 /** What upstreams are to the store: who needs them, and which account each name has stood for. */
@@ -54,6 +55,11 @@ export function upstreamUseIn({ engine, sql }: Store) {
       const known = sql.selectFrom('meta').select('value').where('name', '=', accountName(upstream))
       const [row] = await engine.read(known.compile())
       return row?.value ?? null
+    },
+
+    /** That the account of each name is not known any more: the next start remembers the one that it finds. */
+    forgetAccounts(): Statement {
+      return sql.deleteFrom('meta').where('name', 'like', accountName('%')).compile()
     },
 
     async rememberAccount(upstream: string, fingerprint: string): Promise<void> {

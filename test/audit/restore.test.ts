@@ -39,7 +39,7 @@ function restored({ knows = true, log = logName, by = 'alice', hash = '' } = {})
   const note = signer.sign(
     writeRestore(
       logName,
-      { head: { seq: 50, hash: hash || (kept[49] as ChainedEvent).hash }, by, superseded },
+      { head: { seq: 50, hash: hash || (kept[49] as ChainedEvent).hash }, keptSeq: 50, by, superseded },
       acceptedMs
     )
   )

@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
-import { readStatement, readUnproved, writeHead, writeKeyChange } from '../../src/audit/statements.ts'
+import {
+  readStatement,
+  readUnproved,
+  writeHead,
+  writeKeyChange,
+  writeLostKey,
+  writeRestore
+} from '../../src/audit/statements.ts'
 import fc from '../support/properties.ts'
 import { newSigner } from './helper.ts'
 
@@ -28,6 +35,70 @@ t.test('a change of key says which key came after which', async t => {
     })
   )
   t.pass('each was read as it was written')
+})
+
+const key = 'livegate.audit+00000000+before'
+const names = fc.string({ unit: fc.constantFrom('a', ' ', 'é', '—', ':'), minLength: 1 }).map(name => `x${name}`)
+
+t.test('a lost key and a restore say who did it, where, and what came before', async t => {
+  fc.assert(
+    fc.property(log, head, names, timeMs, (log, head, by, timeMs) => {
+      const keys = { before: key, after: 'livegate.audit+11111111+after' }
+      const said = readStatement(writeLostKey(log, { ...keys, head, by }, timeMs))
+      return isDeepStrictEqual(said, { kind: 'lost-key', log, timeMs, by, head, keys })
+    })
+  )
+  const newer = fc.record({ log, head, timeMs, publicKey: fc.constantFrom(key, null) }, { noNullPrototype: true })
+  const kept = fc.integer({ min: 0, max: 999_999 })
+  fc.assert(
+    fc.property(log, head, kept, names, fc.option(newer), timeMs, (log, head, keptSeq, by, superseded, timeMs) => {
+      const said = readStatement(writeRestore(log, { head, keptSeq, by, superseded }, timeMs))
+      return isDeepStrictEqual(said, { kind: 'restore', log, timeMs, by, keptSeq, superseded, head })
+    })
+  )
+  t.pass('each was read as it was written')
+})
+
+t.test('a name cannot add a line of its own', async t => {
+  const place = { seq: 1, hash: '11'.repeat(32) }
+  for (const [i, by] of ['alice\nsuperseded -', 'a\r\nb', 'a\u2028b', '', '\u0000'].entries()) {
+    const said = readStatement(
+      writeRestore('livegate.audit/ab12', { head: place, keptSeq: 1, by, superseded: null }, 0)
+    )
+    t.match(said, { keptSeq: 1, superseded: null, by: /^[^\p{C}\p{Zl}\p{Zp}]+$/u }, `name ${i}`)
+  }
+})
+
+t.test('a lost key, or a restore, that lacks a part is none', async t => {
+  const [log, hash] = ['livegate.audit/ab12', '11'.repeat(32)]
+  const superseded = { log, head: { seq: 9, hash }, timeMs: 0, publicKey: key }
+  const good = [
+    writeLostKey(log, { before: key, after: key, head: { seq: 7, hash }, by: 'alice' }, 0),
+    writeRestore(log, { head: { seq: 7, hash }, keptSeq: 7, by: 'alice', superseded }, 0)
+  ]
+  for (const text of good) {
+    t.ok(readStatement(text))
+    const [origin = '', ...rest] = text.trimEnd().split('\n')
+    for (const i of rest.keys()) {
+      // What stands in the two lines of keys is anything.
+      if (text === good[0] && i < 2) continue
+      const without = rest.filter((_, at) => at !== i)
+      const garbled = rest.map((line, at) => (at === i ? line.replace(/ ?[^ ]+$/, '') : line))
+      for (const lines of [without, garbled, [...rest, 'more']]) {
+        t.equal(readStatement(`${[origin, ...lines].join('\n')}\n`), null, lines.join(' | '))
+      }
+    }
+  }
+  for (const part of ['livegate.audit/XY', '1e3', 'ERER', 'yesterday', `${key} more`]) {
+    const at = ['livegate.audit/XY', '1e3', 'ERER', 'yesterday', `${key} more`].indexOf(part)
+    const lost = good[1]?.replace(/superseded (.*)/, (_, line) => {
+      return `superseded ${line
+        .split(' ')
+        .map((word: string, i: number) => (i === at ? part : word))
+        .join(' ')}`
+    })
+    t.equal(readStatement(lost ?? ''), null, part)
+  }
 })
 
 t.test('a checkpoint has the lines of a tlog-checkpoint (C2SP): origin, size, hash in base64, then ours', async t => {

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { lostKeys } from '../../src/audit/reigns.ts'
 import { LogVerifier } from '../../src/audit/verify.ts'
 import { AuditEvent } from '../../src/domain/audit-event.ts'
 import { auditEventsIn } from '../../src/store/audit-events.ts'
@@ -51,7 +52,9 @@ async function verifierOf(store: Store): Promise<LogVerifier> {
   const notes = auditNotesIn(store)
   const { publicKey } = await notes.keys()
   if (publicKey === null) throw new Error('the audit log was never signed')
-  return new LogVerifier({ log: await notes.logName(), notes: await notes.list(), publicKey, trustedKey: publicKey })
+  const stored = await notes.list()
+  const trusted = { publicKey, trustedKey: publicKey, alsoTrusted: lostKeys(stored) }
+  return new LogVerifier({ log: await notes.logName(), notes: stored, ...trusted })
 }
 
 /** @throws Error for a schema that it does not know how to close */
