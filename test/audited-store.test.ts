@@ -4,6 +4,8 @@ import t from 'tap'
 import { AuditKeyError } from '../src/audit/key-files.ts'
 import { openNote } from '../src/audit/note.ts'
 import { readStatement } from '../src/audit/statements.ts'
+import { replaceLostKeys } from '../src/key-changes.ts'
+import type { Store } from '../src/store/store.ts'
 import { auditedWorld, dayMs, type Process, worker } from './audit/store-helper.ts'
 import { until } from './support/until.ts'
 
@@ -158,3 +160,52 @@ t.test('without its keys a log does not go on', async t => {
   }
   t.equal(keyOf(await open()), before, 'with them it does')
 })
+
+t.test('an older store is accepted, or lost keys replaced, only while nobody else writes into its log', async t => {
+  const { open, dataDir, read } = await auditedWorld(t)
+  const process = await open()
+  await process.append(2)
+  await process.audited.checkpointer.sign()
+  const checkpoint = read('audit-checkpoint.txt')
+  const { store, append } = process
+  /** The same store, into which another process writes whenever somebody has looked where its log ends. */
+  const busy: Store = {
+    ...store,
+    engine: {
+      ...store.engine,
+      async read(query) {
+        const rows = await store.engine.read(query)
+        if (query.sql.includes('order by "seq" desc')) await append(1)
+        return rows
+      }
+    }
+  }
+  const refused = { message: 'another process writes into the audit log: try again without it' }
+  // Another hash in the same place.
+  const hash = Buffer.alloc(32, 1)
+  writeFileSync(join(dataDir, 'audit-checkpoint.txt'), checkpoint.replace(/^.*=$/m, hash.toString('base64')))
+  await t.rejects(open({ store: busy, acceptOlder: { hash: hash.toString('hex'), worker } }), refused)
+  rmSync(join(dataDir, 'audit-signing.key'))
+  await t.rejects(replaceLostKeys(busy, { dataDir }, worker, 0), refused)
+  await replaceLostKeys(store, { dataDir }, worker, 0)
+})
+
+t.test(
+  'a log that was cut is proved by the key that has replaced a lost one, and what was cut is not missed',
+  async t => {
+    const { open, proof, notes, clock, dataDir } = await auditedWorld(t)
+    const { store, audited, append } = await open()
+    const before = audited.keys.signer.publicKey
+    await append(10, clock.now() - dayMs)
+    await audited.checkpointer.sign()
+    await audited.prune(clock.now() - 1, worker)
+    rmSync(join(dataDir, 'audit-signing.key'))
+    const { signing } = await replaceLostKeys(store, { dataDir }, worker, clock.now())
+    const next = await open()
+    await next.audited.checkpointer.sign()
+    t.strictSame(next.troubles, [])
+    const cuts = (await notes()).filter(({ kind }) => kind === 'cut')
+    t.ok(openNote(cuts.at(-1)?.note ?? '', signing?.after ?? ''))
+    t.match(await proof(before), { seq: 12, why: /^the signing key was lost, and replaced by alice/ })
+  }
+)

@@ -1,5 +1,5 @@
-import { mkdir, readFile, realpath, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { readFile, realpath, rm } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { fileTime } from '../audit/copies.ts'
 import { type KeyTexts, openKeys, placeKeys } from '../audit/key-backup.ts'
 import { AuditKeyError } from '../audit/key-files.ts'
@@ -29,7 +29,6 @@ export async function restore(io: Io, source: string, options: RestoreOptions): 
   if (!(await isStoreThere(from))) throw new CommandError(`there is no backup at ${from}`)
   const passphrase = passphraseFile === undefined ? null : await readPassphrase(passphraseFile)
   const keys = await inWords(() => readBackedUp(keysOf(from), passphrase))
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
 
   const done = await withoutGateway(io, async () => {
     if (!replace && (await isStoreThere(file))) {

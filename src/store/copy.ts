@@ -97,31 +97,38 @@ export async function isStoreThere(file: string): Promise<boolean> {
 /**
  * Puts a copy into the place of a store that nobody has open. What is there is kept beside it, also a log without its database,
  * which SQLite would take for the copy's. Gives where it is, or null when there was nothing.
+ * @throws StoreError
  */
 export async function putStore(draft: string, file: string, keepAs: string): Promise<string | null> {
-  if (await isStoreThere(file)) foldLog(file)
-  let kept: string | null = null
-  for (const end of endings) {
-    const moved = await rename(file + end, keepAs + end).then(
-      () => true,
-      error => {
+  const kept = (await isStoreThere(file)) ? keepAs : null
+  if (kept !== null) foldLog(file)
+  try {
+    for (const end of endings) {
+      await rename(file + end, keepAs + end).catch(error => {
         if (error.code !== 'ENOENT') throw error
-        return false
-      }
-    )
-    if (moved && end === '') kept = keepAs
+      })
+    }
+    await rename(draft, file)
+  } catch (cause) {
+    throw new StoreError(`cannot put ${file} in its place: ${wordsOf(cause)}`, { cause })
   }
-  await rename(draft, file)
   await sync(dirname(file))
   return kept
 }
 
-/** Writes the log back, so that the database alone is the store. One that cannot be opened stays as it is. */
+/** Writes the log back, so that the database alone is the store. One that cannot be read stays as it is: it may be the reason. */
 function foldLog(file: string): void {
-  try {
-    new Database(file).close()
-  } catch {
-    // It may be the reason for the restore.
+  // Who may only read takes nothing away: of a log without a good database there would be nothing left.
+  for (const readonly of [true, false]) {
+    let database: Database.Database | undefined
+    try {
+      database = new Database(file, { readonly })
+      database.pragma(readonly ? 'schema_version' : 'wal_checkpoint(TRUNCATE)')
+    } catch {
+      return
+    } finally {
+      database?.close()
+    }
   }
 }
 

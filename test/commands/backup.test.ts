@@ -21,7 +21,7 @@ const besides = ({ storeFile }: Pick<CommandLine, 'storeFile'>, name: string): s
 const passphrase = () => `not ${Math.random().toString(36)} a known one`
 
 /** A store with a key that is revoked after its backup, the backup with its keys, and a folder for what is restored elsewhere. */
-async function backedUp(t: TestContext, ...args: string[]) {
+async function backedUp(t: TestContext, { isSealed = false } = {}) {
   const cli = commandLine(t)
   const folder = inMemory(t).testdir()
   const file = join(folder, 'livegate.backup')
@@ -29,18 +29,19 @@ async function backedUp(t: TestContext, ...args: string[]) {
   writeFileSync(secret, `${passphrase()}\n`)
   await cli.json('tenant', 'create', 'acme')
   const { id } = await cli.json('key', 'create', 'acme', '--preset', 'viewer')
-  const how = args.length === 0 ? ['--with-keys', '--passphrase-file', secret] : args
-  const made = await cli.json('backup', file, ...how)
+  // To seal keys, and to open them, takes long on purpose.
+  const opened = isSealed ? ['--passphrase-file', secret] : []
+  const made = await cli.json('backup', file, '--with-keys', ...(isSealed ? opened : ['--plain']))
   await cli.json('key', 'revoke', id)
   const elsewhere = commandLine(t, { DATABASE_URL: `sqlite:${join(inMemory(t).testdir(), 'data', 'livegate.db')}` })
-  return { cli, elsewhere, folder, file, secret, made, opened: ['--passphrase-file', secret] }
+  return { cli, elsewhere, folder, file, secret, made, opened }
 }
 
 const state = async (cli: CommandLine): Promise<boolean[]> =>
   (await cli.json('key', 'list')).map(({ revoked_at }: { revoked_at: string | null }) => revoked_at === null)
 
 t.test('a backup is one file that nobody else can read; its keys are sealed in another one', async t => {
-  const { cli, folder, file, made } = await backedUp(t)
+  const { cli, folder, file, made } = await backedUp(t, { isSealed: true })
   t.strictSame(made, { file, events: 2, keys: `${file}.keys` })
   t.strictSame(readdirSync(folder).sort(), ['livegate.backup', 'livegate.backup.keys', 'passphrase'])
   for (const path of [file, `${file}.keys`]) t.equal(statSync(path).mode & 0o777, 0o600)
@@ -128,8 +129,18 @@ t.test(
   }
 )
 
+t.test('in the place of a store that cannot be opened a backup is put too', async t => {
+  const { cli, file, opened } = await backedUp(t)
+  writeFileSync(cli.storeFile, 'garbage'.repeat(1_000))
+  writeFileSync(`${cli.storeFile}-wal`, 'garbage')
+  const { replaced, lost_to } = await cli.json('restore', file, '--replace', ...opened)
+  t.equal(lost_to, 3)
+  t.strictSame([readFileSync(replaced, 'utf8').length, readFileSync(`${replaced}-wal`, 'utf8')], [7_000, 'garbage'])
+  t.strictSame(await state(cli), [true])
+})
+
 t.test('without its keys a restored store is refused as any store is, and restore says what to do', async t => {
-  const { cli, elsewhere, file } = await backedUp(t, '--with-keys', '--plain')
+  const { cli, elsewhere, file } = await backedUp(t)
   const keys = `${file}.keys`
   copyFileSync(keys, `${keys}.away`)
   rmSync(keys)
@@ -146,7 +157,7 @@ t.test('without its keys a restored store is refused as any store is, and restor
 })
 
 t.test('keys are opened with their passphrase alone, and never put over others without being kept', async t => {
-  const { cli, elsewhere, folder, file, secret, opened } = await backedUp(t)
+  const { cli, elsewhere, folder, file, secret, opened } = await backedUp(t, { isSealed: true })
   const says = async (...args: string[]) => {
     const outcome = await elsewhere.run('restore', file, ...args)
     return [outcome.code, refused(outcome)]
