@@ -30,7 +30,8 @@ export async function readCheckpoint(
   try {
     const note = await readFile(file, 'utf8')
     const said = readUnproved(note)
-    if (said?.kind !== 'checkpoint' || said.head === undefined) throw new Error(`${file} is no checkpoint`)
+    if (said?.kind !== 'checkpoint' || said.head === undefined)
+      throw new Error(`${file} is no checkpoint: the store cannot be compared with it`)
     // The key of a store that is put back may be an older one: the one beside the checkpoint has signed it.
     const beside = await readFile(join(dataDir, publicKeyFileName), 'utf8').catch(() => '')
     const publicKey = openNote(note, beside) === null ? null : beside.trim()

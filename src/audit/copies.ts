@@ -20,13 +20,13 @@ export async function publishFile(folder: string, name: string, text: string): P
   }
 }
 
-/** Keeps what is about to be replaced beside it, durably: `audit-checkpoint.superseded-<time>.txt`. Null when there is nothing. */
-export async function keepSuperseded(folder: string, name: string, timeMs: number): Promise<string | null> {
+/** Keeps what is about to be replaced beside it, durably: `audit-checkpoint.superseded-<time>.txt`. What is not there needs no keeping. */
+export async function keepSuperseded(folder: string, name: string, timeMs: number): Promise<void> {
   const text = await readFile(join(folder, name), 'utf8').catch(error => {
     if (error.code !== 'ENOENT') throw error
     return null
   })
-  if (text === null) return null
+  if (text === null) return
   const kept = join(folder, name.replace(/(?=\.[a-z]+$)/, `.superseded-${fileTime(timeMs)}`))
   const handle = await open(kept, 'w', 0o644)
   try {
@@ -35,7 +35,6 @@ export async function keepSuperseded(folder: string, name: string, timeMs: numbe
   } finally {
     await handle.close()
   }
-  return kept
 }
 
 /** ISO 8601 without what some file systems refuse in a name. */

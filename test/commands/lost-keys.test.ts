@@ -109,7 +109,7 @@ t.test(
     t.equal(await upstreamUseIn(again).accountOf('default'), null)
     await again.close()
 
-    for (const name of [signingKey, fingerprintKey]) rmSync(besides(cli, name))
+    for (const name of [signingKey, fingerprintKey, 'audit-public-key.txt']) rmSync(besides(cli, name))
     t.match(await cli.json('audit', 'rotate-key', '--lost'), {
       public_key: /^livegate/,
       fingerprint_key_replaced: true
