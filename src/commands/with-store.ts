@@ -95,7 +95,9 @@ export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
 
 /** Keeps every gateway from the store meanwhile. @throws CommandError when one serves it */
 export async function withoutGateway<T>(io: Io, work: () => Promise<T>): Promise<T> {
-  const { storeFile } = readStoreConfig(io.env)
+  const config = readStoreConfig(io.env)
+  await inWords(() => demandWritable(config))
+  const { storeFile } = config
   const lock = await takeServeLock(storeFile, 0).catch((error: StoreError) => {
     throw new CommandError(`${error.reason}; this needs a stopped one`, { cause: error })
   })
