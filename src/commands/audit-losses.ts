@@ -11,7 +11,9 @@ export function lossesOf({ gaps, losses }: Proof): string[] {
 /** Which events are gone, by whom and when. */
 export function tellGap({ seq, by, timeMs, log, fromSeq, toSeq }: Gap): string {
   const put = `${by} put an older store back at ${new Date(timeMs).toISOString()} (event ${seq})`
-  return toSeq === null ? put : `${put}, and events ${fromSeq} to ${toSeq} of what ${log} was before are missing`
+  if (toSeq === null) return put
+  const missing = fromSeq === toSeq ? `event ${fromSeq}` : `events ${fromSeq} to ${toSeq}`
+  return `${put}, and ${missing} of what ${log} was before ${fromSeq === toSeq ? 'is' : 'are'} missing`
 }
 
 function tellLoss({ seq, by, timeMs }: KeyLoss): string {
