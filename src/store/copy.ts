@@ -7,6 +7,7 @@ import { StoreError } from './engine.ts'
 import { findDamage, findForeign } from './integrity.ts'
 import { schemaVersion } from './migrations.ts'
 import { openSqliteSnapshot } from './sqlite-here.ts'
+import { ownerName } from './store-owner.ts'
 
 /** All pages in one step: a copy in many would begin again with each write of a gateway beside it. */
 const allPages = 0x7fff_ffff
@@ -39,6 +40,7 @@ async function copyPages(from: string, to: string): Promise<void> {
     source = new Database(from, { readonly: true })
     await source.backup(to, { progress: () => allPages })
     const copy = new Database(to)
+    forgetOwner(copy)
     // One file without a log beside it, which can be read where nothing can be written.
     copy.pragma('journal_mode = DELETE')
     copy.close()
@@ -47,6 +49,12 @@ async function copyPages(from: string, to: string): Promise<void> {
   } finally {
     source?.close()
   }
+}
+
+/** No gateway serves the copy: its first one would wait for the owner of the original. */
+function forgetOwner(copy: Database.Database): void {
+  if (copy.prepare("select 1 from sqlite_schema where name = 'meta'").get() === undefined) return
+  copy.prepare('delete from meta where name = ?').run(ownerName)
 }
 
 /** @throws StoreError when it is no store of Livegate, or a damaged one */

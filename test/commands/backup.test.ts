@@ -69,6 +69,13 @@ t.test('beside a gateway that writes all the time a backup is one moment of its 
   const copy = commandLine(t, { DATABASE_URL: `sqlite:${file}`, LIVEGATE_DATA_DIR: besides(cli, 'nowhere') })
   const outcome = await copy.run('audit', 'verify', '--json')
   t.match(JSON.parse(outcome.stdout), { verified: true, last_seq: events })
+  const owners = (file: string): number => {
+    const database = new Database(file, { readonly: true })
+    const rows = database.prepare("select 1 from meta where name = 'serve_owner'").all()
+    database.close()
+    return rows.length
+  }
+  t.strictSame([owners(storeFile), owners(file)], [1, 0], 'nobody serves the copy')
 })
 
 t.test('restored into an empty folder, with its keys, a backup goes on, and says that it was restored', async t => {
