@@ -3,14 +3,14 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { KeyPlaces } from './audit/key-files.ts'
 import { type AuditReads, auditReads } from './audit/rollup.ts'
-import { readAccounts, upstreamFiles } from './config-upstreams.ts'
+import { cutByNode } from './config/env-files.ts'
+import { checkFile, type Environment, Input, type ReadFile, readText, withoutMark } from './config/environment.ts'
+import { readAccounts, upstreamFiles } from './config/upstreams.ts'
 import type { Network } from './domain/address.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import type { UpstreamAccount } from './domain/upstream-account.ts'
-import { cutByNode } from './env-files.ts'
-import { checkFile, type Environment, Input, type ReadFile, readText, withoutMark } from './environment.ts'
 
-export { ConfigError, type Environment, isLoopback } from './environment.ts'
+export { ConfigError, type Environment, isLoopback } from './config/environment.ts'
 
 /** All settings of a gateway, read once and checked. */
 export interface Config {

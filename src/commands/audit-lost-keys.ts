@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
+import { replaceLostKeys } from '../audited-store/key-changes.ts'
+import { newerThan, readCheckpoint } from '../audited-store/older-store.ts'
 import { openAudited } from '../audited-store.ts'
 import { readStoreConfig } from '../config.ts'
 import { systemClock } from '../domain/clock.ts'
-import { replaceLostKeys } from '../key-changes.ts'
-import { newerThan, readCheckpoint } from '../older-store.ts'
 import { CommandError, type Io, type JsonOption, print } from './io.ts'
 import { closing, commandWorker, inWords, onAuditTrouble, withoutGateway } from './with-store.ts'
 

@@ -1,5 +1,5 @@
+import { readCheckpoint } from '../audited-store/older-store.ts'
 import { readStoreConfig } from '../config.ts'
-import { readCheckpoint } from '../older-store.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
 import { withAudit, withoutGateway } from './with-store.ts'
 

@@ -1,5 +1,5 @@
+import { defaultUpstream } from '../config/upstreams.ts'
 import { ConfigError, readUpstreams } from '../config.ts'
-import { defaultUpstream } from '../config-upstreams.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { Upstream } from '../upstream/provider.ts'

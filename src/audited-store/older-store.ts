@@ -1,11 +1,11 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkpointFileName, publicKeyFileName } from './audit/copies.ts'
-import { openNote } from './audit/note.ts'
-import { readUnproved, type Superseded } from './audit/statements.ts'
-import { auditEventsIn } from './store/audit-events.ts'
-import { auditNotesIn } from './store/audit-notes.ts'
-import type { Store } from './store/store.ts'
+import { checkpointFileName, publicKeyFileName } from '../audit/copies.ts'
+import { openNote } from '../audit/note.ts'
+import { readUnproved, type Superseded } from '../audit/statements.ts'
+import { auditEventsIn } from '../store/audit-events.ts'
+import { auditNotesIn } from '../store/audit-notes.ts'
+import type { Store } from '../store/store.ts'
 
 /** The store is not what the last checkpoint beside it vouches for: keys that were revoked since would work again. */
 export class OlderStoreError extends Error {}

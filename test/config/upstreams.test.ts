@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ConfigError, type Environment, readConfig, readUpstreams } from '../src/config.ts'
-import { basic } from './support/account.ts'
+import { ConfigError, type Environment, readConfig, readUpstreams } from '../../src/config.ts'
+import { basic } from '../support/account.ts'
 
 const made = () => randomBytes(16).toString('hex')
 const org = `org-${made()}`

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Config } from './config.ts'
-import type { Clock } from './domain/clock.ts'
-import { Connections } from './http/connections.ts'
+import type { Network } from '../domain/address.ts'
+import type { Clock } from '../domain/clock.ts'
+import { Connections } from './connections.ts'
 
 /** For store, log and what else a process has open. */
 const ownFiles = 100
@@ -12,7 +12,12 @@ const perUpstream = 3 * 64
 const usual = 10_000
 
 interface Parts {
-  config: Pick<Config, 'keepAliveMs' | 'maxConnections' | 'trustedProxies' | 'upstreams'>
+  config: {
+    readonly keepAliveMs: number
+    readonly maxConnections: number | null
+    readonly trustedProxies: readonly Network[]
+    readonly upstreams: readonly unknown[]
+  }
   logger: FastifyBaseLogger
   clock: Clock
 }

@@ -1,8 +1,8 @@
 import { dirname, resolve } from 'node:path'
-import { isVendorId } from './domain/id.ts'
-import { Secret } from './domain/secret.ts'
-import { isTenantId } from './domain/tenant.ts'
-import { type ProviderKind, providerKinds, type UpstreamAccount } from './domain/upstream-account.ts'
+import { isVendorId } from '../domain/id.ts'
+import { Secret } from '../domain/secret.ts'
+import { isTenantId } from '../domain/tenant.ts'
+import { type ProviderKind, providerKinds, type UpstreamAccount } from '../domain/upstream-account.ts'
 import { type Environment, type Input, secondOf } from './environment.ts'
 import { readOutgoingProxy } from './outgoing-proxy.ts'
 

@@ -3,9 +3,9 @@ import files from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { readTrouble, writeTrouble } from '../src/store-rights.ts'
-import { runHere, startNode } from './support/cli.ts'
-import type { Case } from './support/other-uid.ts'
+import { readTrouble, writeTrouble } from '../../src/audited-store/store-rights.ts'
+import { runHere, startNode } from '../support/cli.ts'
+import type { Case } from '../support/other-uid.ts'
 
 const vendor = { DYTE_ORG_ID: 'o', DYTE_API_KEY: 'k-1', DYTE_BASE_URL: 'http://127.0.0.1:9/v2', PORT: '0' }
 

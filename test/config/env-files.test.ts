@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import t from 'tap'
-import { type Environment, readConfig, readStoreConfig } from '../src/config.ts'
-import { cutByNode } from '../src/env-files.ts'
-import { refused, startNode } from './support/cli.ts'
+import { cutByNode } from '../../src/config/env-files.ts'
+import { type Environment, readConfig, readStoreConfig } from '../../src/config.ts'
+import { refused, startNode } from '../support/cli.ts'
 
 const key = randomBytes(12).toString('hex')
 const account = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: key }

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
-import { type Network, parseNetwork } from './domain/address.ts'
-import { parseQuota, type Quota } from './domain/quota.ts'
-import { parseRateLimit, type RateLimit } from './domain/rate-limit.ts'
+import { type Network, parseNetwork } from '../domain/address.ts'
+import { parseQuota, type Quota } from '../domain/quota.ts'
+import { parseRateLimit, type RateLimit } from '../domain/rate-limit.ts'
 import { withoutServiceLinks } from './service-links.ts'
 
 /** Everything that is wrong with the configuration, in one message that names variables and never shows a value. */

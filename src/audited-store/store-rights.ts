@@ -1,10 +1,12 @@
 import files, { constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { fingerprintKeyFile, signingKeyFile } from './audit/key-files.ts'
-import type { StoreConfig } from './config.ts'
-import { StoreError } from './store/engine.ts'
+import { fingerprintKeyFile, type KeyPlaces, signingKeyFile } from '../audit/key-files.ts'
+import { StoreError } from '../store/engine.ts'
 
-type Places = Pick<StoreConfig, 'storeFile' | 'auditKeys'>
+interface Places {
+  storeFile: string
+  auditKeys: KeyPlaces
+}
 /** What is asked of the file system: tests, which may do everything, hand in one that says no. */
 type Asked = Pick<typeof files, 'access' | 'stat'>
 type Verb = 'read' | 'write to' | 'enter'
