@@ -18,7 +18,7 @@ import { lostKeys } from './audit/reigns.ts'
 import { readStatement, type Superseded, writeKeyChange, writeRestore } from './audit/statements.ts'
 import { type Finding, LogVerifier } from './audit/verify.ts'
 import { cutSignedBy } from './audited-store/key-changes.ts'
-import { newerThan, readCheckpoint, refusal } from './audited-store/older-store.ts'
+import { demandNewest } from './audited-store/older-store.ts'
 import type { StoredNote } from './domain/audit-chain.ts'
 import type { Clock } from './domain/clock.ts'
 import { type AuditEvents, auditEventsIn } from './store/audit-events.ts'
@@ -71,9 +71,7 @@ export async function openAudited({
 }: AuditedOptions): Promise<AuditedStore> {
   const table = auditEventsIn(store)
   const notes = auditNotesIn(store)
-  // The checkpoint first: one that is newer than what was looked at would seem to vouch for missing events.
-  const newer = await newerThan(store, await readCheckpoint(places.dataDir, told.onTrouble))
-  if (newer !== null && newer.checkpoint.head.hash !== acceptOlder?.hash) throw refusal(newer)
+  const accepted = await demandNewest(store, places.dataDir, acceptOlder?.hash, told.onTrouble)
   const log = await notes.logName()
   const open = async (): Promise<AuditKeys> => {
     const keys = await openAuditKeys(places, await notes.keys())
@@ -120,15 +118,13 @@ export async function openAudited({
     }
   }
 
-  if (newer !== null && acceptOlder !== undefined) {
-    await putBack('acceptOlderStore', newer.checkpoint, acceptOlder.worker)
-  }
+  if (accepted !== null && acceptOlder !== undefined) await putBack('acceptOlderStore', accepted, acceptOlder.worker)
 
   return {
     get keys() {
       return keys
     },
-    accepted: newer?.checkpoint ?? null,
+    accepted,
     restored: worker => putBack('restoreStore', null, worker),
     events,
     checkpointer,

@@ -5,7 +5,7 @@ import { watchKeys } from './audit/key-watch.ts'
 import { AuditLog } from './audit/log.ts'
 import { ReadRollup } from './audit/rollup.ts'
 import { UnstoredEvents } from './audit/unstored.ts'
-import { demandStore } from './audited-store/older-store.ts'
+import { demandNewest, demandStore } from './audited-store/older-store.ts'
 import { demandWritable } from './audited-store/store-rights.ts'
 import { type AuditedOptions, type AuditedStore, openAudited } from './audited-store.ts'
 import type { Config } from './config.ts'
@@ -97,6 +97,7 @@ export async function startGateway({
       open,
       waitMs: shutdownMs,
       clock,
+      demand: store => demandNewest(store, config.auditKeys.dataDir, acceptOlder?.hash),
       onWait: () => logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end'),
       onNames: names =>
         logger.warn({ storeFile, names }, 'the database has several names (hard links): use it by one of them alone'),

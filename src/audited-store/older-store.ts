@@ -72,6 +72,22 @@ export async function newerThan(store: Store, checkpoint: Checkpoint | null): Pr
 }
 
 /**
+ * That the store is the one that the checkpoint beside it vouches for. Gives the newer checkpoint, when that is the accepted one, else null.
+ * @throws OlderStoreError
+ */
+export async function demandNewest(
+  store: Store,
+  dataDir: string,
+  acceptedHash: string | undefined,
+  onTrouble?: (error: unknown) => void
+): Promise<Checkpoint | null> {
+  // The checkpoint first: one that is newer than what was looked at would seem to vouch for missing events.
+  const newer = await newerThan(store, await readCheckpoint(dataDir, onTrouble))
+  if (newer !== null && newer.checkpoint.head.hash !== acceptedHash) throw refusal(newer)
+  return newer?.checkpoint ?? null
+}
+
+/**
  * That a store is there where a checkpoint says that one was: else an empty one would be made, in which nobody is revoked.
  * @throws OlderStoreError
  */

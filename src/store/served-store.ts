@@ -12,6 +12,8 @@ export interface ServeOptions {
   /** How long to wait for a predecessor that is shutting down. */
   waitMs: number
   clock: Pick<Clock, 'monotonic'>
+  /** Throws when the store must not be served: nothing is written into it before. */
+  demand?(store: Store): Promise<unknown>
   /** Another gateway serves it, or may: told before the wait. */
   onWait(): void
   /** The database has several names, so many. */
@@ -31,7 +33,15 @@ export interface ServedStore extends Store {
  * another file to lock. Without being sure of the row nothing is written.
  * @throws StoreError
  */
-export async function openServed({ file, open, waitMs, clock, onWait, ...told }: ServeOptions): Promise<ServedStore> {
+export async function openServed({
+  file,
+  open,
+  waitMs,
+  clock,
+  demand,
+  onWait,
+  ...told
+}: ServeOptions): Promise<ServedStore> {
   // The lock lies beside what a link leads to: that has to be there.
   await makeFile(file)
   const lock = await takeServeLock(file, waitMs, onWait)
@@ -43,6 +53,7 @@ export async function openServed({ file, open, waitMs, clock, onWait, ...told }:
     const replaces = await predecessorOf(file, lock, { waitMs, onWait, monotonic: clock.monotonic })
     const store = await open(file)
     opened.push(() => store.close())
+    await demand?.(store)
     const owner = await StoreOwner.claim({ store, file, lock, replaces, clock, onNames: told.onNames })
     opened.push(() => owner.release().catch(told.onTrouble))
     const timer = setInterval(() => owner.beat().catch(told.onTrouble), beatEveryMs)
