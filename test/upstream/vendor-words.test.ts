@@ -135,9 +135,10 @@ t.test('no vendor makes the cleaning slow', async t => {
   const hostile = ['a', '1a', 'a_', 'a.', '"', '@', 'key:', 'eyJ.', 'a://', ' ', sent.title]
   for (const piece of hostile) {
     const words = piece.repeat(Math.ceil(1_000_000 / piece.length))
-    const before = performance.now()
+    // The time of this thread alone: others may have the processor meanwhile.
+    const before = process.threadCpuUsage()
     cleaned(words, { ...bare, sent })
-    const ms = performance.now() - before
+    const ms = process.threadCpuUsage(before).user / 1_000
     t.ok(ms < 500, `${JSON.stringify(piece.slice(0, 5))} took ${Math.round(ms)} ms`)
   }
 })
