@@ -12,7 +12,7 @@ import {
   signingKeyFile
 } from './audit/key-files.ts'
 import { openNote } from './audit/note.ts'
-import { type Subject, toAuditEvent, type Worker } from './audit/ocsf.ts'
+import { logChange, type Worker } from './audit/ocsf.ts'
 import { prune } from './audit/prune.ts'
 import { lostKeys } from './audit/reigns.ts'
 import { readStatement, type Superseded, writeKeyChange, writeRestore } from './audit/statements.ts'
@@ -40,8 +40,6 @@ export interface AuditedOptions {
   /** Who accepts, this once, a store that is older than the checkpoint beside it which has this last hash. */
   acceptOlder?: { hash: string; worker: Worker } | undefined
 }
-
-export type { Worker } from './audit/ocsf.ts'
 
 /** The audit log of a store with its keys: for the gateway and for commands, which add to the same chain. */
 export interface AuditedStore {
@@ -142,11 +140,9 @@ export async function openAudited({
       const after = await prepareRotation(places)
       const nowMs = clock.now()
       const note = before.sign(writeKeyChange(log, before.publicKey, after.publicKey, nowMs))
-      const about = { tenantId: null, keyId: null, address: null, resources: [], ...worker }
-      const subject: Subject = { action: 'rotateAuditKey', method: 'PUT', ...about }
       const written = await writeIf(store.engine, [
         notes.replacePublicKey(before.publicKey, after.publicKey),
-        events.append(toAuditEvent(subject, { outcome: 'done', note }, nowMs)),
+        events.append(logChange({ action: 'rotateAuditKey', method: 'PUT', worker, note }, nowMs)),
         notes.addHere({ kind: 'key', timeMs: nowMs, note }),
         ...(await cutSignedBy(notes, log, after, nowMs))
       ])
@@ -165,16 +161,14 @@ export async function openAudited({
     const nowMs = clock.now()
     if (superseded !== null) await keepSuperseded(places.dataDir, checkpointFileName, nowMs)
     const { publicKey } = keys.signer
-    const head = table.toHead(await store.engine.read(table.headQuery()))
+    const head = await table.head()
     // Some may have been added since: that keys were replaced which were lost with the newer store.
     const keptSeq = superseded === null ? head.seq : await table.lastUntil(superseded.timeMs)
     const note = keys.signer.sign(writeRestore(log, { head, keptSeq, by: worker.actor.uid, superseded }, nowMs))
-    const about = { tenantId: null, keyId: null, address: null, resources: [], ...worker }
-    const subject: Subject = { action, method: 'PUT', ...about }
     const written = await writeIf(store.engine, [
       notes.demandPublicKey(publicKey),
       table.demandHead(head),
-      events.append(toAuditEvent(subject, { outcome: 'done', note }, nowMs)),
+      events.append(logChange({ action, method: 'PUT', worker, note }, nowMs)),
       notes.addHere({ kind: 'restore', timeMs: nowMs, note })
     ])
     if (!written) throw new AuditKeyError('another process writes into the audit log: try again without it')

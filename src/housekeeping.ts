@@ -66,6 +66,12 @@ export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes):
   }
 }
 
+/** The space that is free for this process on the file system of a folder. */
+export async function freeMbAt(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder)
+  return Math.floor((bavail * bsize) / 2 ** 20)
+}
+
 const lookAtDiskEveryMs = 10_000
 const warnEveryMs = 600_000
 
@@ -79,8 +85,7 @@ export function watchDisk(
   let low = false
   let warnedAtMs = Number.NEGATIVE_INFINITY
   const look = async (): Promise<void> => {
-    const { bavail, bsize } = await statfs(folder)
-    const freeMb = Math.floor((bavail * bsize) / 2 ** 20)
+    const freeMb = await freeMbAt(folder)
     low = freeMb < floorMb
     if (!low || performance.now() - warnedAtMs < warnEveryMs) return
     warnedAtMs = performance.now()

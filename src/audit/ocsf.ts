@@ -110,6 +110,20 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
   }
 }
 
+/** The event of a change of the log itself, with the signed note that tells of it; undefined where there is none. */
+export function logChange(
+  {
+    action,
+    method,
+    worker,
+    note
+  }: { action: string; method: 'PUT' | 'DELETE'; worker: Worker; note?: string | undefined },
+  timeMs: number
+): AuditEvent {
+  const about = { tenantId: null, keyId: null, address: null, resources: [] }
+  return toAuditEvent({ action, method, ...about, ...worker }, { outcome: 'done', note }, timeMs)
+}
+
 /** OCSF's `status_id`: the larger, the worse. */
 export function statusIdOf({ outcome }: Ending): number {
   return statusIds[outcome]

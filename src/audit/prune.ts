@@ -4,7 +4,7 @@ import type { AuditEvent } from '../domain/audit-event.ts'
 import type { Finding } from './finding.ts'
 import { AuditKeyError } from './key-files.ts'
 import type { Signer } from './note.ts'
-import { type Subject, toAuditEvent } from './ocsf.ts'
+import { logChange, type Worker } from './ocsf.ts'
 import { writeHead } from './statements.ts'
 
 export interface PruneDeps {
@@ -37,12 +37,7 @@ export class NotProved extends Error {}
  */
 export async function prune(
   { log, signer, store, prove, sign, pauseMs = 20 }: PruneDeps,
-  {
-    beforeMs,
-    nowMs,
-    actor,
-    requestId
-  }: { beforeMs: number; nowMs: number; requestId: string } & Required<Pick<Subject, 'actor'>>
+  { beforeMs, nowMs, ...worker }: { beforeMs: number; nowMs: number } & Worker
 ): Promise<{ removed: number; cutAt: number | null }> {
   const head = await store.lastCheckpointBefore(beforeMs)
   const before = await store.cutAt()
@@ -52,15 +47,7 @@ export async function prune(
       throw new NotProved(`nothing was removed: the audit log does not hold at event ${wrong.seq}: ${wrong.why}`)
     }
     const note = signer.sign(writeHead('cut', log, head, nowMs))
-    const subject = {
-      action: 'pruneAudit',
-      method: 'DELETE',
-      tenantId: null,
-      keyId: null,
-      address: null,
-      resources: []
-    }
-    const event = toAuditEvent({ ...subject, actor, requestId }, { outcome: 'done', note }, nowMs)
+    const event = logChange({ action: 'pruneAudit', method: 'DELETE', worker, note }, nowMs)
     const written = await store.recordCut({ kind: 'cut', seq: head.seq, timeMs: nowMs, note }, signer.publicKey, event)
     if (!written) throw new AuditKeyError('another key signs the audit log by now')
     // The removal may take long, and the record of it must not seem to be nobody's meanwhile.

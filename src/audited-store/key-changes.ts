@@ -1,7 +1,7 @@
 import { keepSuperseded, publicKeyFileName } from '../audit/copies.ts'
 import { AuditKeyError, type KeyPlaces, takeKeys } from '../audit/key-files.ts'
 import type { Signer } from '../audit/note.ts'
-import { type Subject, toAuditEvent, type Worker } from '../audit/ocsf.ts'
+import { logChange, type Worker } from '../audit/ocsf.ts'
 import { readUnproved, writeHead, writeLostKey } from '../audit/statements.ts'
 import { auditEventsIn } from '../store/audit-events.ts'
 import { type AuditNotes, auditNotesIn } from '../store/audit-notes.ts'
@@ -40,10 +40,9 @@ export async function replaceLostKeys(
     throw new AuditKeyError('no key is lost: `audit rotate-key` changes one that is there')
 
   if (signing !== null) await keepSuperseded(places.dataDir, publicKeyFileName, nowMs)
-  const head = events.toHead(await store.engine.read(events.headQuery()))
-  const about = { tenantId: null, keyId: null, address: null, resources: [], method: 'PUT', ...worker }
+  const head = await events.head()
   const eventOf = (action: string, note?: string): Statement =>
-    events.append(toAuditEvent({ ...about, action } satisfies Subject, { outcome: 'done', note }, nowMs))
+    events.append(logChange({ action, method: 'PUT', worker, note }, nowMs))
   const statements: Statement[] = [events.demandHead(head)]
   if (signing !== null) {
     const note = signer.sign(writeLostKey(log, { ...signing, head, by: worker.actor.uid }, nowMs))

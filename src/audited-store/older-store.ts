@@ -56,7 +56,7 @@ export async function newerThan(store: Store, checkpoint: Checkpoint | null): Pr
   if (isAccepted) return null
 
   const events = auditEventsIn(store)
-  const { seq } = events.toHead(await store.engine.read(events.headQuery()))
+  const { seq } = await events.head()
   const signed = `it has ${seq} events, and ${head.seq} were signed at ${new Date(timeMs).toISOString()}`
   if ((await notes.logName()) !== log) {
     return { checkpoint, why: `the store is another one than ${file} is about (${signed})` }
@@ -83,7 +83,7 @@ export async function demandNewest(
 ): Promise<Checkpoint | null> {
   // The checkpoint first: one that is newer than what was looked at would seem to vouch for missing events.
   const newer = await newerThan(store, await readCheckpoint(dataDir, onTrouble))
-  if (newer !== null && newer.checkpoint.head.hash !== acceptedHash) throw refusal(newer)
+  if (newer !== null && newer.checkpoint.head.hash !== acceptedHash) throw refusalOf(newer)
   return newer?.checkpoint ?? null
 }
 
@@ -93,12 +93,12 @@ export async function demandNewest(
  */
 export async function demandStore(storeFile: string, dataDir: string, acceptedHash?: string): Promise<void> {
   const checkpoint = await readCheckpoint(dataDir)
-  const why = checkpoint && (await missing(storeFile, checkpoint))
-  if (checkpoint !== null && why !== null && checkpoint.head.hash !== acceptedHash) throw refusal({ checkpoint, why })
+  const why = checkpoint && (await whyMissing(storeFile, checkpoint))
+  if (checkpoint !== null && why !== null && checkpoint.head.hash !== acceptedHash) throw refusalOf({ checkpoint, why })
 }
 
-/** In words that there is no store, although there was one; null when there is. */
-export async function missing(storeFile: string, { file, head }: Checkpoint): Promise<string | null> {
+/** Says that there is no store, although the checkpoint vouches for one; null when there is. */
+export async function whyMissing(storeFile: string, { file, head }: Checkpoint): Promise<string | null> {
   const size = await stat(storeFile).then(
     ({ size }) => size,
     error => (error.code === 'ENOENT' ? 0 : Number.NaN)
@@ -107,8 +107,8 @@ export async function missing(storeFile: string, { file, head }: Checkpoint): Pr
   return `there is no store at ${storeFile}, and ${file} vouches for one with ${head.seq} events`
 }
 
-/** What to do about it, too. */
-export function refusal({ checkpoint, why }: Newer): OlderStoreError {
+/** The error that says why, and what to do about it. */
+export function refusalOf({ checkpoint, why }: Newer): OlderStoreError {
   return new OlderStoreError(`${why}: ${remedy(checkpoint)}`)
 }
 

@@ -13,7 +13,7 @@ import { closing, commandWorker, inWords, onAuditTrouble, withoutGateway } from 
  */
 export async function replaceLost(io: Io, options: JsonOption): Promise<void> {
   const { storeFile, auditKeys: places } = readStoreConfig(io.env)
-  if (!existsSync(storeFile)) throw new CommandError(`there is no store at ${storeFile}`)
+  if (!existsSync(storeFile)) throw new CommandError(`there is no store at ${storeFile}: DATABASE_URL says where it is`)
   const work = async () =>
     closing(await io.openStore(storeFile), async store => {
       const replaced = await replaceLostKeys(store, places, commandWorker(), systemClock.now())

@@ -68,8 +68,7 @@ export async function backup(io: Io, target: string, options: BackupOptions): Pr
 export async function stateOf(io: Pick<Io, 'openSnapshot'>, file: string): Promise<{ events: number }> {
   const store = await io.openSnapshot(file)
   try {
-    const events = auditEventsIn(store)
-    return { events: events.toHead(await store.engine.read(events.headQuery())).seq }
+    return { events: (await auditEventsIn(store).head()).seq }
   } finally {
     await store.close()
   }

@@ -70,10 +70,10 @@ async function record(io: Io, checkpoint: Checkpoint | null): Promise<Omit<Resto
   try {
     return await withAudit(
       io,
-      async ({ audited, worker, store }) => {
+      async ({ audited, worker }) => {
         const { accepted, events } = audited
         if (accepted === null) await audited.restored(worker)
-        const { seq } = events.toHead(await store.engine.read(events.headQuery()))
+        const { seq } = await events.head()
         return { event: seq, lost_to: accepted?.head.seq ?? null, left: [] }
       },
       checkpoint?.head.hash

@@ -1,16 +1,13 @@
-import { AuditKeyError } from '../audit/key-files.ts'
-import { OlderStoreError } from '../audited-store/older-store.ts'
 import { readConfig } from '../config.ts'
 import { startGateway } from '../gateway.ts'
 import { openLogOutput } from '../log-output.ts'
 import { makeLogger } from '../logger.ts'
-import { StoreError } from '../store/engine.ts'
 import { UpstreamsRejected } from '../upstream/upstream-set.ts'
 import { cannotListen } from './cannot-listen.ts'
 import { CommandError, type Io } from './io.ts'
 import { beforeLeaving, endWith } from './shutdown.ts'
 import { readHash } from './store.ts'
-import { commandWorker } from './with-store.ts'
+import { commandWorker, inWords } from './with-store.ts'
 
 export interface ServeOptions {
   acceptOlderStore?: string
@@ -41,10 +38,8 @@ export async function serve(io: Io, { acceptOlderStore }: ServeOptions = {}): Pr
       onTrouble: err => logger.error({ err }, 'livegate ends before all is finished')
     })
   }
-  const gateway = await startGateway({ config, logger, logOutput, acceptOlder, onListen: finish }).catch(error => {
-    if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
-    if (error instanceof OlderStoreError) throw new CommandError(error.message, { cause: error })
-    if (error instanceof AuditKeyError) throw new CommandError(error.message, { cause: error })
+  const start = () => startGateway({ config, logger, logOutput, acceptOlder, onListen: finish })
+  const gateway = await inWords(start).catch(error => {
     if (error instanceof UpstreamsRejected) throw new CommandError(error.message, { cause: error })
     throw cannotListen(error, 'HOST and PORT say where')
   })

@@ -17,10 +17,7 @@ export async function acceptOlderStore(io: Io, hashText: string, options: JsonOp
   const { accepted, event } = await withoutGateway(io, () =>
     withAudit(
       io,
-      async ({ audited, store }) => {
-        const { seq } = audited.events.toHead(await store.engine.read(audited.events.headQuery()))
-        return { accepted: audited.accepted, event: seq }
-      },
+      async ({ audited }) => ({ accepted: audited.accepted, event: (await audited.events.head()).seq }),
       hash
     )
   )

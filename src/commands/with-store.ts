@@ -2,16 +2,16 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { AuditKeyError } from '../audit/key-files.ts'
-import { toAuditEvent } from '../audit/ocsf.ts'
+import { toAuditEvent, type Worker } from '../audit/ocsf.ts'
 import { NotProved } from '../audit/prune.ts'
 import { demandStore, OlderStoreError } from '../audited-store/older-store.ts'
 import { demandReadable, demandWritable } from '../audited-store/store-rights.ts'
-import { type AuditedStore, openAudited, type Worker } from '../audited-store.ts'
+import { type AuditedStore, openAudited } from '../audited-store.ts'
 import { readStoreConfig } from '../config.ts'
 import type { AuditResource } from '../domain/audit-event.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { Tenant } from '../domain/tenant.ts'
-import { type Statement, StoreError } from '../store/engine.ts'
+import { type Statement, StoreError, wordsOf } from '../store/engine.ts'
 import { demandNameOfGateway } from '../store/predecessor.ts'
 import { takeServeLock } from '../store/serve-lock.ts'
 import type { Store } from '../store/store.ts'
@@ -87,10 +87,7 @@ export async function withAudit<T>(
 
 /** Says what could not be signed: the change itself is made. */
 export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
-  return error => {
-    const why = error instanceof StoreError ? error.reason : error instanceof Error ? error.message : error
-    io.err(`livegate: note: the audit log could not be signed (${why})`)
-  }
+  return error => io.err(`livegate: note: the audit log could not be signed (${wordsOf(error)})`)
 }
 
 /** Keeps every gateway from the store meanwhile. @throws CommandError when one serves it */

@@ -43,9 +43,7 @@ export function auditEventsIn({ engine, sql }: Store) {
     },
 
     /** A query for the head that can stand in a transaction. */
-    headQuery(): Statement {
-      return sql.selectFrom('audit_events').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).compile()
-    },
+    headQuery,
 
     /** Part of a transaction that must come to nothing when the log has gone on. */
     demandHead({ seq }: ChainHead): Statement {
@@ -54,9 +52,12 @@ export function auditEventsIn({ engine, sql }: Store) {
       return { ...query.compile(), changes: 1 }
     },
 
-    /** What `headQuery` found. */
-    toHead([row]: Row[]): ChainHead {
-      return row === undefined ? { seq: 0, hash: noHash } : { seq: Number(row.seq), hash: String(row.hash) }
+    /** The head that `headQuery` found. */
+    toHead,
+
+    /** How far the log goes now. */
+    async head(): Promise<ChainHead> {
+      return toHead(await engine.read(headQuery()))
     },
 
     /** The tenant's events, the newest first. */
@@ -139,6 +140,10 @@ export function auditEventsIn({ engine, sql }: Store) {
     }
   }
 
+  function headQuery(): Statement {
+    return sql.selectFrom('audit_events').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1).compile()
+  }
+
   function chained(columns: Omit<AuditEventsTable, 'seq' | 'prev_hash' | 'hash'>) {
     const last = (column: 'seq' | 'hash', none: RawBuilder<unknown>) =>
       raw`coalesce((select ${raw.ref(column)} from audit_events order by seq desc limit 1), ${none})`
@@ -152,6 +157,10 @@ export function auditEventsIn({ engine, sql }: Store) {
   }
 }
 export type AuditEvents = ReturnType<typeof auditEventsIn>
+
+function toHead([row]: Row[]): ChainHead {
+  return row === undefined ? { seq: 0, hash: noHash } : { seq: Number(row.seq), hash: String(row.hash) }
+}
 
 function toChained({ seq, prev_hash, hash, event, ...columns }: AuditEventsTable): ChainedEvent {
   return { seq, prevHash: prev_hash, hash, event, columns }

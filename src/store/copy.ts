@@ -3,7 +3,7 @@ import { link, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { sqlFor } from './database.ts'
-import { StoreError } from './engine.ts'
+import { StoreError, wordsOf } from './engine.ts'
 import { findDamage, findForeign } from './integrity.ts'
 import { schemaVersion } from './migrations.ts'
 import { openSqliteSnapshot } from './sqlite-here.ts'
@@ -143,8 +143,4 @@ function foldLog(file: string): void {
 async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r')
   await handle.sync().finally(() => handle.close())
-}
-
-function wordsOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }

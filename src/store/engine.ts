@@ -58,6 +58,12 @@ export class StoreError extends StoreUnavailable {
   }
 }
 
+/** An error in the words of whoever threw it, for the log and the CLI. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof StoreError) return error.reason
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** The store's files were moved away, removed or replaced while they were open: nothing is written any more. */
 export class StoreMoved extends StoreError {}
 

@@ -3,7 +3,7 @@ import { mkdir, realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
-import { StoreError } from './engine.ts'
+import { StoreError, wordsOf } from './engine.ts'
 
 /** Given back when the gateway ends; a crash gives it back too, since the operating system holds it and no file does. */
 export interface ServeLock {
@@ -56,5 +56,5 @@ async function open(file: string): Promise<Database.Database> {
 }
 
 function cannotLock(file: string, cause: unknown): StoreError {
-  return new StoreError(`cannot lock ${file}: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  return new StoreError(`cannot lock ${file}: ${wordsOf(cause)}`, { cause })
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import Database from 'better-sqlite3'
-import { Conflict, Expired, StoreError, StoreMoved, UniqueViolation } from './engine.ts'
+import { Conflict, Expired, StoreError, StoreMoved, UniqueViolation, wordsOf } from './engine.ts'
 import { StorePlace } from './store-place.ts'
 import { threadTimeMs } from './thread-time.ts'
 
@@ -181,7 +181,7 @@ function isOver({ expiresAtMs }: Transaction, nowMs: number): boolean {
 function describe(error: unknown): JobError {
   if (error instanceof Conflict) return { kind: 'conflict', message: error.reason }
   if (error instanceof StoreMoved) return { kind: 'moved', message: error.reason }
-  const message = error instanceof Error ? error.message : String(error)
+  const message = wordsOf(error)
   const code = error instanceof Database.SqliteError ? error.code : ''
   const unique = code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY'
   return { kind: unique ? 'unique' : 'failed', message: code === '' ? message : `${code}: ${message}` }

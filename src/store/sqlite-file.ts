@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { StoreError } from './engine.ts'
+import { StoreError, wordsOf } from './engine.ts'
 
 /** Where Linux tells a process what is mounted (proc(5)); elsewhere there is no such file. */
 const mountInfo = '/proc/self/mountinfo'
@@ -26,7 +26,7 @@ export async function makeFile(file: string, mounts = mountInfo): Promise<boolea
 
 /** Which file it is SQLite itself does not say. */
 export function cannotOpen(file: string, cause: unknown): StoreError {
-  const reason = cause instanceof StoreError ? cause.reason : cause instanceof Error ? cause.message : String(cause)
+  const reason = wordsOf(cause)
   const remedy = /not a database|malformed/.test(reason) ? ': correct DATABASE_URL, or put a backup in its place' : ''
   return new StoreError(`cannot open ${file}: ${reason}${remedy}`, { cause })
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { StoreError } from './engine.ts'
+import { StoreError, wordsOf } from './engine.ts'
 import type { ConnectionOptions, JobResult, Query, Transaction } from './sqlite-connection.ts'
 
 /** A question to the worker: one of the four. */
@@ -96,7 +96,7 @@ export class SqliteThread {
       }
     })
     worker.on('error', cause => {
-      failure = new StoreError(`the store's thread ended: ${cause instanceof Error ? cause.message : cause}`, { cause })
+      failure = new StoreError(`the store's thread ended: ${wordsOf(cause)}`, { cause })
     })
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = null

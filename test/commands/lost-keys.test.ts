@@ -153,7 +153,7 @@ t.test(
     t.match((await says(given))[1], /^no key is lost/)
 
     const none = commandLine(t)
-    t.strictSame(await says(none), [1, `there is no store at ${none.storeFile}`])
+    t.strictSame(await says(none), [1, `there is no store at ${none.storeFile}: DATABASE_URL says where it is`])
     await (await openStoreHere(none.storeFile)).close()
     t.strictSame(await says(none), [1, 'this store has no keys yet: the first change makes them'])
   }

@@ -1,10 +1,11 @@
-import { stat, statfs } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AuditKeyError, findAuditKeys } from '../../audit/key-files.ts'
-import { missing, newerThan, readCheckpoint, refusal } from '../../audited-store/older-store.ts'
+import { newerThan, readCheckpoint, refusalOf, whyMissing } from '../../audited-store/older-store.ts'
 import { isThere, nearestFolder, writeTrouble } from '../../audited-store/store-rights.ts'
 import type { Config } from '../../config.ts'
 import type { Tenant } from '../../domain/tenant.ts'
+import { freeMbAt } from '../../housekeeping.ts'
 import { auditNotesIn } from '../../store/audit-notes.ts'
 import { findForeign } from '../../store/integrity.ts'
 import { type HeldAt, overviewOf } from '../../store/overview.ts'
@@ -31,9 +32,9 @@ export async function checkStore(
   if (trouble !== null) return { checks: [{ ...about, ...failed(trouble) }], seen: null }
   // Before the store: one that is newer than what was looked at would seem to vouch for missing events.
   const checkpoint = await readCheckpoint(auditKeys.dataDir)
-  const gone = checkpoint && (await missing(storeFile, checkpoint))
+  const gone = checkpoint && (await whyMissing(storeFile, checkpoint))
   if (checkpoint !== null && gone !== null) {
-    const { message } = refusal({ checkpoint, why: gone })
+    const { message } = refusalOf({ checkpoint, why: gone })
     return { checks: [{ ...about, ...failed(message) }], seen: null }
   }
   if (!(await isThere(storeFile))) {
@@ -49,7 +50,7 @@ export async function checkStore(
       const readable =
         newer === null
           ? ok(`can be read; ${length} ${length === 1 ? 'tenant' : 'tenants'}`)
-          : failed(refusal(newer).message)
+          : failed(refusalOf(newer).message)
       const verdict = foreign === null ? readable : failed(`${foreign}: \`serve\` would not start`)
       const keys: Check = { check: 'audit keys', subject: auditKeys.dataDir, ...(await checkKeys(store, auditKeys)) }
       const { nlink } = await stat(storeFile)
@@ -65,8 +66,7 @@ export async function checkStore(
 /** The space where the store is, or will be. The gateway warns of too little, and goes on. */
 export async function checkDisk(storeFile: string, floorMb: number): Promise<Check> {
   const folder = await nearestFolder(dirname(storeFile))
-  const { bavail, bsize } = await statfs(folder)
-  const freeMb = Math.floor((bavail * bsize) / 2 ** 20)
+  const freeMb = await freeMbAt(folder)
   const verdict =
     freeMb >= floorMb
       ? ok(`${freeMb} MB are free`)
