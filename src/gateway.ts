@@ -10,6 +10,7 @@ import { demandWritable } from './audited-store/store-rights.ts'
 import { type AuditedOptions, type AuditedStore, openAudited } from './audited-store.ts'
 import type { Config } from './config.ts'
 import { type Clock, systemClock } from './domain/clock.ts'
+import { drain } from './drain.ts'
 import { keepTidy, watchDisk } from './housekeeping.ts'
 import { listen } from './http/listen.ts'
 import { callersConnections } from './http/open-files.ts'
@@ -17,8 +18,9 @@ import { briefly } from './lifecycle/briefly.ts'
 import { recover } from './lifecycle/recover.ts'
 import { Repairs } from './lifecycle/repairs.ts'
 import type { LogOutput } from './log-output.ts'
+import { type GatewayState, readinessOf } from './readiness.ts'
 import { services } from './services.ts'
-import { type Directory, openDirectory } from './store/directory.ts'
+import { type Directory, followStore, openDirectory } from './store/directory.ts'
 import { operationsIn } from './store/operations.ts'
 import { openServed } from './store/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
@@ -57,13 +59,6 @@ export interface GatewayOptions {
   /** Opens the store in another way than with threads of its own (a test). */
   open?(file: string): Promise<Store>
 }
-
-/** Changes made by other processes (a revoked key) act within this time. */
-const pullEveryMs = 1_000
-/** A stop that is open for longer than two looks take is for a person to look after. */
-const stopsWarnAfterMs = 10_000
-/** Without news from the store for so long it counts as broken. */
-const blindAfterMs = 5_000
 
 /**
  * Starts a gateway: the only place where adapters meet. What is opened first is closed last.
@@ -125,7 +120,7 @@ export async function startGateway({
     const directory = await openDirectory(store, clock)
 
     const ending = new AbortController()
-    const state = { ready: false, draining: false, auditTrouble: false }
+    const state: GatewayState = { ready: false, draining: false, auditTrouble: false }
     const auditLog = openAuditLog(store, audited, logger, trouble => {
       state.auditTrouble = trouble
     })
@@ -154,7 +149,7 @@ export async function startGateway({
     for (const upstream of others.values()) opened.push(() => upstream.close())
     const upstreams: Upstreams =
       others.size === 0 ? configured.upstreams : new Map([...configured.upstreams, ...others])
-    opened.push(follow(directory, logger))
+    opened.push(followStore(directory, err => logger.error({ err }, 'the store cannot be read')))
     const { auditRetentionDays } = config
     opened.push(keepTidy({ audited, operations: operationsIn(store), auditRetentionDays, log: logger, clock }))
 
@@ -178,22 +173,10 @@ export async function startGateway({
     const connections = callersConnections({ config, logger, clock })
     const app = await buildApp({
       ...given,
-      health: {
-        ready: () => state.ready && !state.draining,
-        degraded() {
-          const blind = clock.monotonic() - directory.pulledAtMs > blindAfterMs
-          const waits = repairs.waiting > 0 || recorded.late() > 0
-          const troubled = state.auditTrouble || waits || blind || directory.moved || store.lost()
-          return [...(troubled ? (['store'] as const) : []), ...(unstored.atRisk > 0 ? (['log'] as const) : [])]
-        },
-        warnings: () => [
-          ...(keys.missing() ? (['audit_keys'] as const) : []),
-          ...(disk.low() ? (['disk_space'] as const) : []),
-          ...(openOperations.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
-          ...(logOutput?.troubled() ? (['log_output'] as const) : []),
-          ...configured.warnings()
-        ]
-      },
+      health: readinessOf(state, {
+        ...{ store, directory, repairs, recorded, unstored, keys, disk, openOperations, logOutput, clock },
+        upstreams: configured
+      }),
       draining: () => state.draining,
       connections,
       keepAliveMs: config.keepAliveMs,
@@ -204,17 +187,9 @@ export async function startGateway({
     })
     opened.push(() => app.close())
 
-    /** Calls under way finish, and new ones hear that it ends; what the vendor holds up is cut off while there is time to say so. */
-    const drain = async (): Promise<void> => {
+    const finish = (): Promise<void> => {
       state.draining = true
-      connections.drain()
-      const cutOff = setTimeout(() => ending.abort(), Math.max(shutdownMs / 2, shutdownMs - recordWithinMs))
-      await connections.empty(shutdownMs - recordWithinMs / 2)
-      await broadcasts.idle()
-      await recorded.idle()
-      clearTimeout(cutOff)
-      // Every call has its answer: what only looks after open operations need not end.
-      ending.abort()
+      return drain({ connections, broadcasts, recorded, ending, shutdownMs })
     }
     const listening = listen(app, config).then(({ url, close: closeDoors }) => {
       opened.push(closeDoors)
@@ -222,7 +197,7 @@ export async function startGateway({
     })
     let closing: Promise<void> | null = null
     const close = (): Promise<void> => {
-      closing ??= listening.then(drain).finally(closeAll)
+      closing ??= listening.then(finish).finally(closeAll)
       return closing
     }
     onListen?.(close)
@@ -251,9 +226,6 @@ function tellAccepted({ accepted }: AuditedStore, logger: FastifyBaseLogger): vo
   else logger.warn({ lost: accepted }, 'an older store was accepted: keys that were revoked since work again')
 }
 
-/** A graceful stop leaves so much of its time to writing down what was cut off. */
-const recordWithinMs = 1_500
-
 function openAuditLog(
   { engine }: Store,
   { events: auditEvents }: AuditedStore,
@@ -270,12 +242,4 @@ function openAuditLog(
       logger.error({ err, waiting }, 'audit events wait: the store cannot be written')
     }
   })
-}
-
-/** Keeps memory up to date. Gives back what ends it. */
-function follow(directory: Directory, logger: FastifyBaseLogger): () => void {
-  const timer = setInterval(() => {
-    directory.pull().catch(err => logger.error({ err }, 'the store cannot be read'))
-  }, pullEveryMs)
-  return () => clearInterval(timer)
 }

@@ -75,13 +75,14 @@ export async function freeMbAt(folder: string): Promise<number> {
 const lookAtDiskEveryMs = 10_000
 const warnEveryMs = 600_000
 
+export interface DiskWatch {
+  /** Whether less than the floor was free at the last look. */
+  low(): boolean
+  close(): void
+}
+
 /** Watches the free space where the store is: starts stop when it is used up, and it should not come to that. */
-export function watchDisk(
-  folder: string,
-  floorMb: number,
-  log: Log,
-  everyMs = lookAtDiskEveryMs
-): { low(): boolean; close(): void } {
+export function watchDisk(folder: string, floorMb: number, log: Log, everyMs = lookAtDiskEveryMs): DiskWatch {
   let low = false
   let warnedAtMs = Number.NEGATIVE_INFINITY
   const look = async (): Promise<void> => {

@@ -2,6 +2,12 @@ import { AuditKeyError } from './key-files.ts'
 
 const lookEveryMs = 10_000
 
+export interface KeyWatch {
+  /** Whether a key was not found, or another one was, at the last look. */
+  missing(): boolean
+  close(): void
+}
+
 /**
  * Looks whether the audit log's keys are still there: this process has them in memory, and the next one would refuse to start. They are
  * told of when they are lost, and when they are back.
@@ -10,7 +16,7 @@ export function watchKeys(
   find: () => Promise<void>,
   log: { info(facts: object, message: string): void; error(facts: object, message: string): void },
   everyMs = lookEveryMs
-): { missing(): boolean; close(): void } {
+): KeyWatch {
   let missing = false
   let looking = false
   const look = async (): Promise<void> => {

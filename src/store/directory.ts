@@ -141,6 +141,15 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
   return directory
 }
 
+/** Changes made by other processes (a revoked key) act within this time. */
+const pullEveryMs = 1_000
+
+/** Keeps a directory up to date. Gives back what ends it. */
+export function followStore(directory: Directory, onTrouble: (error: unknown) => void): () => void {
+  const timer = setInterval(() => directory.pull().catch(onTrouble), pullEveryMs)
+  return () => clearInterval(timer)
+}
+
 async function currentRevision({ engine, sql }: Store): Promise<number> {
   const [row] = await engine.read(sql.selectFrom('meta').select('value').where('name', '=', 'revision').compile())
   return Number(row?.value ?? 0)
