@@ -37,7 +37,7 @@ export interface AuditedOptions {
   onCheckpoint?(note: StoredNote): void
   /** It could not be signed or written. */
   onTrouble(error: unknown): void
-  /** Who accepts, this once, a store that is older than the checkpoint beside it which has this last hash. */
+  /** Accepts, this once, a store that is older than the checkpoint beside it, which must end with this hash. */
   acceptOlder?: { hash: string; worker: Worker } | undefined
 }
 
@@ -47,7 +47,7 @@ export interface AuditedStore {
   /** The log's table. What is appended through it counts for the next checkpoint. */
   readonly events: AuditEvents
   readonly checkpointer: Checkpointer
-  /** That both keys are still where the next start looks for them. @throws AuditKeyError, StoreError */
+  /** Checks that both keys are still where the next start looks for them. @throws AuditKeyError, StoreError */
   findKeys(): Promise<void>
   /** Removes what is older; see `prune`. */
   prune(beforeMs: number, worker: Worker): ReturnType<typeof prune>
@@ -162,7 +162,7 @@ export async function openAudited({
     if (superseded !== null) await keepSuperseded(places.dataDir, checkpointFileName, nowMs)
     const { publicKey } = keys.signer
     const head = await table.head()
-    // Some may have been added since: that keys were replaced which were lost with the newer store.
+    // The older store may have an event of its own by now: the replacement of keys that were lost with the newer one.
     const keptSeq = superseded === null ? head.seq : await table.lastUntil(superseded.timeMs)
     const note = keys.signer.sign(writeRestore(log, { head, keptSeq, by: worker.actor.uid, superseded }, nowMs))
     const written = await writeIf(store.engine, [
@@ -175,7 +175,7 @@ export async function openAudited({
     await checkpointer.sign().catch(told.onTrouble)
   }
 
-  /** What is wrong with the log up to there. */
+  /** Finds the first fault of the log up to there; null when there is none. */
   async function prove(upToSeq: number): Promise<Finding | null> {
     const { publicKey } = keys.signer
     const isKnown = ({ kind, seq }: StoredNote): boolean => kind === 'key' || kind === 'lost-key' || seq <= upToSeq

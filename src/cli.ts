@@ -76,6 +76,6 @@ if (import.meta.main !== false) {
   const { processIo } = await import('./commands/process-io.ts')
   const code = await main(define, args, processIo())
   process.exitCode = code
-  // What it had opened may hang.
+  // A failed start may leave something open that hangs.
   if (code !== 0 && isService()) await leave(code)
 }

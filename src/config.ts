@@ -28,7 +28,7 @@ export interface Config {
   readonly addressLimit: RateLimit
   /** Requests of one tenant at the same time. */
   readonly maxInFlight: number
-  /** How long a connection may stay unused that has carried a valid key, or comes from a trusted proxy. */
+  /** How long a known connection may stay unused: one that has carried a valid key, or comes from a trusted proxy. */
   readonly keepAliveMs: number
   /** Connections of callers at the same time; null: what the limit of open files leaves, 10,000 at most. */
   readonly maxConnections: number | null
@@ -206,7 +206,7 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
   }
 }
 
-/** What can be wrong with any variable. @throws ConfigError naming all problems at once */
+/** Checks what can be wrong with any variable. @throws ConfigError naming all problems at once */
 function finish(input: Input, env: Environment): void {
   for (const { name, file } of cutByNode(env).filter(cut => isKnown(cut.name))) {
     const remedy = secretVariables.includes(name) ? `give it by file (${name}_FILE)` : 'write it without a #'

@@ -48,11 +48,11 @@ export interface GatewayOptions {
   upstreamCa?: string
   /** Vendor accounts beside the configured ones or instead of them, by the name that their meetings carry. */
   upstreams?: Upstreams
-  /** What the log writes to, which tells what became of its lines; else they count as written. */
+  /** The log's destination, which tells what became of its lines. Without one they count as written. */
   logOutput?: LogOutput
   /** Just before it listens: from then on there is something to finish, and this closes the gateway. */
   onListen?(close: () => Promise<void>): void
-  /** Who accepts, this once, a store that is older than its last checkpoint; without effect on any other. */
+  /** Accepts, this once, a store that is older than its last checkpoint. It has no effect on any other. */
   acceptOlder?: AuditedOptions['acceptOlder']
   /** How long the record of a mutation may take to be written, where nobody waits for an answer within a second (a test). */
   writeWithinMs?: number
@@ -215,7 +215,7 @@ export async function startGateway({
       close
     }
   } catch (error) {
-    // What hangs at its end must not hide why there was no beginning.
+    // A part that hangs while it closes must not hide why the start failed.
     await briefly(closeAll(), shutdownMs)
     throw error
   }

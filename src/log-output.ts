@@ -1,19 +1,19 @@
 import { constants, fstatSync, openSync, write, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A line that was given to the log, and what became of it. */
+/** A line that was given to the log, with its state. */
 export interface LogLine {
   readonly state: 'waiting' | 'written' | 'lost'
 }
 
-/** Where log lines go. Nothing here throws, and nothing waits: the log watches the gateway and decides nothing. */
+/** The destination of log lines. Nothing here throws, and nothing waits: the log watches the gateway and decides nothing. */
 export interface LogOutput {
   write(line: string): void
   /** The line that was given last; null before the first. */
   readonly last: LogLine | null
-  /** So many lines were lost since the process began. */
+  /** Lines that were lost since the process began. */
   readonly lost: number
-  /** So many lines are not written, and no line says so yet: those that wait, and those that were lost since the last count. */
+  /** Lines that wait, and lines that were lost since the log last told of lost ones. */
   readonly unwritten: number
   /** Whether lines can't be written now: the disk is full, the reader has gone or does not read. */
   troubled(): boolean
@@ -31,7 +31,7 @@ interface Line {
 
 export interface BoundedLogOptions {
   sink: Sink
-  /** What waits in memory, at most. */
+  /** Most bytes that wait in memory. */
   maxWaitingBytes?: number
   /** Pause after an error. */
   retryAfterMs?: number
@@ -53,7 +53,7 @@ export class BoundedLog implements LogOutput {
   readonly #options: Required<BoundedLogOptions>
   #waiting: Line[] = []
   #waitingBytes = 0
-  /** So much of the first line is written. */
+  /** Bytes of the first waiting line that are written. */
   #offset = 0
   #writing = false
   #pumping = false
@@ -162,11 +162,11 @@ export class BoundedLog implements LogOutput {
 
   #failed(error: NodeJS.ErrnoException | null): void {
     this.#refused = error !== null && error.code !== 'EAGAIN'
-    // Another reader shall not begin in the middle of a line.
+    // The next reader of a pipe must not begin in the middle of a line.
     if (error?.code === 'EPIPE') this.#offset = 0
     const pauseMs = this.#refused ? this.#options.retryAfterMs : this.#pauseMs
     this.#pauseMs = Math.min(2 * this.#pauseMs, pollMs.longest)
-    // Nobody stays for a log that can't be written.
+    // A log that can't be written keeps no process alive.
     this.#timer = setTimeout(() => this.#retry(), pauseMs).unref()
   }
 
@@ -214,7 +214,7 @@ function atOnce(fd: number): Sink {
   }
 }
 
-/** Opened once more, so that no other process that shares it can make it block again. */
+/** Opens the descriptor once more, so that no other process that shares it can make it block again. */
 function notBlocking(fd: number, isSocket: boolean): number {
   if (!isSocket) {
     try {

@@ -16,15 +16,16 @@ export interface Evidence {
   publicKey: string | null
   /** A trusted copy of a key that signs or has signed. */
   trustedKey: string
-  /** More of them: where a key was lost, one of before and one of after are needed. */
+  /** Further trusted keys: across a lost key, one from before and one from after it are needed. */
   alsoTrusted?: readonly string[]
 }
 
-/** Where the log stood, and who says so. */
+/** A place of the log and its hash, by a signed note. */
 export interface HeadClaim {
   head: ChainHead
+  /** The note, in words: `the checkpoint of <time>`. */
   from: string
-  /** Set when it may speak of what a restore has taken away: then the log may say another thing. */
+  /** Set when a restore may have taken these events away: then the log may hold others. */
   gap: Gap | null
 }
 
@@ -40,7 +41,7 @@ export interface Signed {
   noted: ReadonlyMap<number, StoredNote>
   /** The hash that an event must follow by what its note says. */
   follows: ReadonlyMap<number, string>
-  /** Where the log goes on from an older state. */
+  /** Places where the log goes on from an older state. */
   gaps: Gap[]
   losses: KeyLoss[]
 }
@@ -66,7 +67,7 @@ export function readEvidence(evidence: Evidence): Signed | Finding {
     heads.push({ head, from: `the ${from} of ${new Date(timeMs).toISOString()}`, gap })
     if (kind === 'checkpoint') checkpoints += 1
     else if (kind === 'cut' && head.seq > (cut?.seq ?? 0)) cut = head
-    // Keys before the trusted one are vouched for by what it has signed later, not by themselves: anybody can make such a key.
+    // Anybody can make a key and call it an earlier one: only what the trusted key has signed later vouches for those.
     const counts = kind === 'checkpoint' && isTrusted && gap === null
     if (counts && head.seq >= (last?.seq ?? 0)) last = { seq: head.seq, timeMs }
   }
@@ -110,20 +111,20 @@ export function readEvidence(evidence: Evidence): Signed | Finding {
   return { heads, cut, last, checkpoints, noted, follows, gaps: restores.map(({ gap }) => gap), losses }
 }
 
-/** Somebody vouches for events up to there, and they are missing. */
+/** Makes a gap as long as a checkpoint says: its events up to there are missing. */
 export function widen(gap: Gap, seq: number): void {
   gap.toSeq = Math.max(gap.toSeq ?? 0, seq)
 }
 
 type Opened = Statement & { head: ChainHead; isTrusted: boolean }
 
-/** What a note says of the log, and whether a key has signed it that is trusted for that place. */
+/** Opens a note with the key of its place in the log, and tells whether that key is trusted there. */
 function open(note: string, reigns: Reigns, trusted: number[]): Opened | null {
   const { all } = reigns
   const isTrusted = (index: number): boolean => index >= (trusted[all[index]?.segment ?? 0] ?? 0)
   const unproved = readUnproved(note)
   const seq = unproved?.head?.seq ?? 0
-  // A cut is signed long after what it cuts, by whoever signs then; but never before the trusted key.
+  // A cut is signed long after the events it removes, so by a later key; but never by one before the trusted key.
   const index =
     unproved?.kind === 'cut'
       ? all.findIndex(({ key }, i) => isTrusted(i) && openNote(note, key) !== null)

@@ -1,7 +1,7 @@
-/** What is wrong with a log, with the first event that shows it. */
+/** A fault of a log, with the first event that shows it. */
 export interface Finding {
   seq: number | null
   why: string
-  /** Set when nobody has signed it yet: a checkpoint that is just being written can make it good. */
+  /** Set when events are only unsigned yet: a checkpoint that is being written right now can mend that. */
   isUnsigned?: true
 }

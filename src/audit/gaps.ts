@@ -2,9 +2,9 @@ import type { ChainHead, StoredNote } from '../domain/audit-chain.ts'
 import { type Reign, readSigned } from './reigns.ts'
 import { readUnproved, type Superseded } from './statements.ts'
 
-/** An older state of the log was put back, and goes on from there: what came after it until then is missing. */
+/** The events that are missing because an older state of the log was put back. */
 export interface Gap {
-  /** The event that tells it. */
+  /** The event that records it. */
   seq: number
   by: string
   timeMs: number
@@ -15,17 +15,17 @@ export interface Gap {
   toSeq: number | null
 }
 
-/** A gap with what is needed to tell which checkpoints speak of what is missing. */
+/** A restore on record, with what tells which checkpoints vouch for the missing events. */
 export interface Restore {
   gap: Gap
-  /** What it follows in the log. */
+  /** The last event before the one that records the restore. */
   head: ChainHead
-  /** The last event that the newer state had too: but for lost keys that were replaced in between, the same. */
+  /** The last event that the newer state had too. It is that of `head`, unless lost keys were replaced in between. */
   keptSeq: number
   superseded: Superseded | null
 }
 
-/** Null when the note is not what this key has signed of such a place. */
+/** Reads a note of a restore; null when this key has not signed it, or it is about another place. */
 export function readRestore({ note, seq, timeMs }: StoredNote, log: string, key: string): Restore | null {
   const said = readSigned(note, key)
   if (said?.kind !== 'restore' || said.log !== log || said.timeMs !== timeMs || said.head?.seq !== seq - 1) return null
@@ -45,8 +45,8 @@ export function readRestore({ note, seq, timeMs }: StoredNote, log: string, key:
 }
 
 /**
- * The restore that has taken away what this checkpoint vouches for: signed before it, about a place after the one that was put
- * back, by a key of the log of then. Null when there is none.
+ * Finds the restore that has taken away the events of this checkpoint: one that was signed before the restore, about events after
+ * the state that was put back, by a key that the log had then. Null when there is none.
  */
 export function restoreAfter(note: string, restores: readonly Restore[], reigns: readonly Reign[]): Restore | null {
   const said = readUnproved(note)

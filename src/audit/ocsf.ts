@@ -19,7 +19,7 @@ export interface Subject {
   resources: AuditResource[]
 }
 
-/** Who works on the log itself, in which call. */
+/** The actor of a change of the log itself, and its call. */
 export type Worker = Required<Pick<Subject, 'actor' | 'requestId'>>
 
 /** How it ended. */

@@ -3,22 +3,22 @@ import type { Finding } from './finding.ts'
 import { openNote } from './note.ts'
 import { readStatement, readUnproved, type Statement } from './statements.ts'
 
-/** A key, and from where on it signs. */
+/** A key, with the first place of the log that it signs. */
 export interface Reign {
   key: string
   fromSeq: number
-  /** How many keys were lost before: what one key has signed vouches for another of the same segment alone. */
+  /** The number of keys that were lost before. Signatures connect the keys of one segment, and never two segments. */
   segment: number
 }
 
-/** That the signing key was lost and replaced: what the new one says of it. */
+/** A signing key that was lost and replaced, as the new one tells. */
 export interface KeyLoss {
-  /** The event that tells it. */
+  /** The event that records it. */
   seq: number
   by: string
   timeMs: number
   keys: { before: string; after: string }
-  /** How far the log went then. */
+  /** The end of the log then. */
   head: ChainHead
 }
 
@@ -29,8 +29,8 @@ export interface Reigns {
 }
 
 /**
- * Each change is signed by the key before or, when that was lost, by the one after. The first one says itself which that was: the
- * trusted key shows whether it was.
+ * Reads the changes of the key. Each is signed by the key before it or, when that was lost, by the one after it. The first change
+ * itself names the first key; `trustedReigns` shows whether to believe it.
  */
 export function readReigns(
   log: string,
@@ -62,14 +62,12 @@ export function readReigns(
   return { all, losses }
 }
 
-/** The keys that were lost, by what the notes of a log say of themselves: for who trusts what stands beside the log. */
+/** The keys that were lost, as a log's own notes tell: for somebody who trusts the key files beside the log anyway. */
 export function lostKeys(notes: readonly StoredNote[]): string[] {
   return notes.flatMap(({ kind, note }) => (kind === 'lost-key' ? (readUnproved(note)?.keys?.before ?? []) : []))
 }
 
-/**
- * By segment, the first reign whose key is trusted. A key says nothing of what another segment holds, so each needs one.
- */
+/** The first reign of each segment whose key is trusted. A key vouches for no other segment, so each needs such a reign. */
 export function trustedReigns({ all, losses }: Reigns, trusted: readonly string[]): number[] | Finding {
   const segments = losses.length + 1
   const first = Array.from({ length: segments }, (_, i) =>
@@ -89,7 +87,7 @@ export function trustedReigns({ all, losses }: Reigns, trusted: readonly string[
   }
 }
 
-/** What a note says when this key has signed it. */
+/** Reads a note that this key has signed; null when it has not. */
 export function readSigned(note: string, key: string): Statement | null {
   const text = openNote(note, key)
   return text === null ? null : readStatement(text)

@@ -6,25 +6,25 @@ export interface Statement {
   /** The log that it is about. */
   log: string
   timeMs: number
-  /** Where the log stood, was cut, or goes on from; absent for `key`. */
+  /** The place where the log stood, was cut, or goes on; absent for `key`. */
   head?: ChainHead
   /** The keys before and after, for `key` and `lost-key`. */
   keys?: { before: string; after: string }
-  /** Who did it, for `lost-key` and `restore`. */
+  /** The operator, for `lost-key` and `restore`. */
   by?: string
   /** For `restore`: the last event that the newer state had too. */
   keptSeq?: number
-  /** For `restore`: the newest checkpoint that is known of what was there before; null when none is. */
+  /** For `restore`: the newest known checkpoint of the state that was replaced; null when none is known. */
   superseded?: Superseded | null
 }
 
-/** The checkpoint of a state that an older one has taken the place of. */
+/** The checkpoint of a state that was replaced by an older one. */
 export interface Superseded {
   /** Another log when the store was another one. */
   log: string
   head: ChainHead
   timeMs: number
-  /** The verifier key that has signed it; null when it is none that is known. */
+  /** The verifier key that has signed it; null when that is not known. */
   publicKey: string | null
 }
 
@@ -33,12 +33,12 @@ export function writeHead(kind: 'checkpoint' | 'cut', log: string, { seq, hash }
   return lines(originOf(kind, log), String(seq), toBase64(hash), timeLine(timeMs))
 }
 
-/** That another key signs from here on; signed by the one that did so far. */
+/** States that another key signs from here on; the old key signs it. */
 export function writeKeyChange(log: string, before: string, after: string, timeMs: number): string {
   return lines(originOf('key', log), before, after, timeLine(timeMs))
 }
 
-/** That the key before is lost, and another one signs what comes after this place; signed by the new one. */
+/** States that the key before is lost, and another one signs what follows this place; the new key signs it. */
 export function writeLostKey(
   log: string,
   { before, after, head, by }: { before: string; after: string; head: ChainHead; by: string },
@@ -48,7 +48,7 @@ export function writeLostKey(
   return lines(originOf('lost-key', log), before, after, timeLine(timeMs), byLine(by), at)
 }
 
-/** That the log goes on from an older state. */
+/** States that the log goes on from an older state. */
 export function writeRestore(
   log: string,
   { head, keptSeq, by, superseded }: { head: ChainHead; keptSeq: number; by: string; superseded: Superseded | null },
@@ -91,7 +91,7 @@ export function readStatement(text: string): Statement | null {
   return head === null ? null : { ...said, head }
 }
 
-/** What stands after the time: nothing but for two kinds. */
+/** Reads the lines after the time, which two kinds have. Null when they do not fit the kind. */
 function readMore(kind: NoteKind, text: string): Partial<Statement> | null {
   if (kind === 'lost-key') {
     const [, by, seq = '', hash = ''] = /^by (.+)\nat (\S+) (\S+)\n$/.exec(text) ?? []
@@ -120,7 +120,7 @@ function readHead(seq: string, base64: string): ChainHead | null {
   return /^\d{1,15}$/.test(seq) && hash.length === 64 ? { seq: Number(seq), hash } : null
 }
 
-/** What a note says, whoever has signed it. */
+/** Reads a note without looking at its signature. */
 export function readUnproved(note: string): Statement | null {
   return readStatement(note.slice(0, note.lastIndexOf('\n\n') + 1))
 }
@@ -137,7 +137,7 @@ function timeLine(timeMs: number): string {
   return `time ${new Date(timeMs).toISOString()}`
 }
 
-/** A name may hold anything; a line must stay one. */
+/** A user's name may hold line ends, which would forge further lines. */
 function byLine(name: string): string {
   return `by ${name.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?') || '?'}`
 }

@@ -1,13 +1,13 @@
 import type { AuditEvent } from '../domain/audit-event.ts'
 
-/** What became of a line of the log. */
+/** A line of the log, and whether it is written. */
 interface Line {
   readonly state: 'waiting' | 'written' | 'lost'
 }
 
 export interface UnstoredDeps {
   log: { error(facts: object, message: string): void }
-  /** What the log writes to; null where nobody knows what becomes of its lines: then they count as written. */
+  /** The log's destination; null where it does not tell what becomes of its lines: then they count as written. */
   output: { readonly last: Line | null; troubled(): boolean } | null
   maxWaiting?: number
   offerEveryMs?: number
@@ -19,7 +19,7 @@ export interface UnstoredDeps {
  */
 export class UnstoredEvents {
   readonly #deps: Required<UnstoredDeps>
-  /** In neither of the two, as far as is known, with the line that tells of it; null: it never became one. */
+  /** Events that are in neither of the two yet, each with its line of the log; null when the log made none. */
   readonly #waiting = new Map<AuditEvent, Line | null>()
   #timer: NodeJS.Timeout | null = null
   #beyond = 0
@@ -28,7 +28,7 @@ export class UnstoredEvents {
     this.#deps = { maxWaiting: 10_000, offerEveryMs: 1_000, ...deps }
   }
 
-  /** So many events would be lost with this process: the store does not have them, and the log can't be written. */
+  /** The number of events that would be lost with this process: the store has none of them, and the log can't be written. */
   get atRisk(): number {
     if (!this.#deps.output?.troubled()) return 0
     return this.#beyond + [...this.#waiting.values()].filter(line => line?.state !== 'written').length
@@ -43,7 +43,7 @@ export class UnstoredEvents {
     this.#timer ??= setInterval(() => this.offer(), this.#deps.offerEveryMs).unref()
   }
 
-  /** The store has it by now. */
+  /** Forgets an event that the store has by now. */
   stored(event: AuditEvent): void {
     this.#waiting.delete(event)
   }

@@ -9,7 +9,7 @@ import { type Statement, writeIf } from '../store/engine.ts'
 import type { Store } from '../store/store.ts'
 import { upstreamUseIn } from '../store/upstream-use.ts'
 
-/** Which keys were replaced. */
+/** The keys that were replaced. */
 export interface KeysReplaced {
   /** The public halves of the signing key before and after; null when it was not lost. */
   signing: { before: string; after: string } | null
@@ -54,7 +54,7 @@ export async function replaceLostKeys(
     )
   }
   if (fingerprint) {
-    // The accounts of the upstreams are known by fingerprints that nobody can make again.
+    // The store knows upstream accounts by fingerprints, which nobody can make again without the lost key.
     const forget = upstreamUseIn(store).forgetAccounts()
     statements.push(notes.replaceFingerprint(after.fingerprintCheck), forget, eventOf('replaceLostFingerprintKey'))
   }
@@ -64,7 +64,7 @@ export async function replaceLostKeys(
   return { signing, fingerprint }
 }
 
-/** Where the log is cut is signed anew: who trusts the new key alone can prove it. */
+/** Signs the place where the log is cut once more, so that the new key alone can prove it. */
 export async function cutSignedBy(
   notes: AuditNotes,
   log: string,

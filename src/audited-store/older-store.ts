@@ -7,7 +7,7 @@ import { auditEventsIn } from '../store/audit-events.ts'
 import { auditNotesIn } from '../store/audit-notes.ts'
 import type { Store } from '../store/store.ts'
 
-/** The store is not what the last checkpoint beside it vouches for: keys that were revoked since would work again. */
+/** The last checkpoint vouches for more than the store has, so keys that were revoked since would work again. */
 export class OlderStoreError extends Error {}
 
 /** A checkpoint beside the store. */
@@ -15,7 +15,7 @@ export interface Checkpoint extends Superseded {
   file: string
 }
 
-/** A checkpoint that vouches for more than the store has, and in words how the two differ. */
+/** A checkpoint that vouches for more than the store has, and how the two differ in words. */
 export interface Newer {
   checkpoint: Checkpoint
   why: string
@@ -32,7 +32,7 @@ export async function readCheckpoint(
     const said = readUnproved(note)
     if (said?.kind !== 'checkpoint' || said.head === undefined)
       throw new Error(`${file} is no checkpoint: the store cannot be compared with it`)
-    // The key of a store that is put back may be an older one: the one beside the checkpoint has signed it.
+    // The store may be from before a rotation of the key: the key file beside the checkpoint is of its time.
     const beside = await readFile(join(dataDir, publicKeyFileName), 'utf8').catch(() => '')
     const publicKey = openNote(note, beside) === null ? null : beside.trim()
     return { file, log: said.log, head: said.head, timeMs: said.timeMs, publicKey }
@@ -44,7 +44,7 @@ export async function readCheckpoint(
 
 /** Null when the store has all that the checkpoint vouches for, or has on record that it was put back over it. */
 export async function newerThan(store: Store, checkpoint: Checkpoint | null): Promise<Newer | null> {
-  // Where nothing had happened yet nothing is missing.
+  // A checkpoint of an empty log vouches for nothing.
   if (checkpoint === null || checkpoint.head.seq === 0) return null
   const { file, log, head, timeMs } = checkpoint
   const notes = auditNotesIn(store)
@@ -72,7 +72,8 @@ export async function newerThan(store: Store, checkpoint: Checkpoint | null): Pr
 }
 
 /**
- * That the store is the one that the checkpoint beside it vouches for. Gives the newer checkpoint, when that is the accepted one, else null.
+ * Refuses a store when the checkpoint beside it vouches for more. Gives that newer checkpoint when it is the accepted one; null when
+ * nothing is newer.
  * @throws OlderStoreError
  */
 export async function demandNewest(
@@ -81,14 +82,14 @@ export async function demandNewest(
   acceptedHash: string | undefined,
   onTrouble?: (error: unknown) => void
 ): Promise<Checkpoint | null> {
-  // The checkpoint first: one that is newer than what was looked at would seem to vouch for missing events.
+  // The checkpoint is read before the store: one that was written in between would seem to vouch for missing events.
   const newer = await newerThan(store, await readCheckpoint(dataDir, onTrouble))
   if (newer !== null && newer.checkpoint.head.hash !== acceptedHash) throw refusalOf(newer)
   return newer?.checkpoint ?? null
 }
 
 /**
- * That a store is there where a checkpoint says that one was: else an empty one would be made, in which nobody is revoked.
+ * Refuses to go on when a checkpoint says that there was a store, and there is none: an empty one would be made.
  * @throws OlderStoreError
  */
 export async function demandStore(storeFile: string, dataDir: string, acceptedHash?: string): Promise<void> {

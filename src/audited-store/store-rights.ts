@@ -7,7 +7,7 @@ interface Places {
   storeFile: string
   auditKeys: KeyPlaces
 }
-/** What is asked of the file system: tests, which may do everything, hand in one that says no. */
+/** The questions to the file system. Tests run as a user who may do everything, and hand in one that says no. */
 type Asked = Pick<typeof files, 'access' | 'stat'>
 type Verb = 'read' | 'write to' | 'enter'
 
@@ -18,8 +18,8 @@ const modes: Record<Verb, number> = {
 }
 
 /**
- * Why this process cannot use the store as `serve` and changing commands do, for an operator: of a container above all, whose volume may be
- * another user's. Null when nothing stands in the way. Nothing is made, and no file opened: to close it would give back SQLite's locks on it.
+ * Says why this process cannot use the store as `serve` and changing commands do, and what to do about it: a container's volume
+ * often belongs to another user. Null when nothing stands in the way. It opens no file, since closing it would release SQLite's locks.
  */
 export async function writeTrouble({ storeFile, auditKeys }: Places, fs: Asked = files): Promise<string | null> {
   const folders = [dirname(storeFile), auditKeys.dataDir]
@@ -32,7 +32,7 @@ export async function writeTrouble({ storeFile, auditKeys }: Places, fs: Asked =
   )
 }
 
-/** The same for who only looks at a store: nothing is changed, but SQLite needs its index of what was written last beside it. */
+/** Says the same for a command that only reads. It changes nothing, but SQLite needs its index file (`-shm`) beside the store. */
 export async function readTrouble({ storeFile }: Places, fs: Asked = files): Promise<string | null> {
   const all = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`]
   const unreadable = await first(all, file => refusal(fs, file, 'read'))
@@ -69,14 +69,14 @@ async function first<T>(all: T[], look: (one: T) => Promise<string | null>): Pro
   return null
 }
 
-/** Files are made in it. */
+/** Says why no file can be made in a folder. */
 async function folderTrouble(fs: Asked, folder: string): Promise<string | null> {
   const nearest = await nearestFolder(folder)
   if (!(await fs.stat(nearest)).isDirectory()) return `${nearest} is a file, where a folder should be`
   return (await refusal(fs, nearest, 'enter')) ?? (await refusal(fs, nearest, 'write to'))
 }
 
-/** Null also for what is not there. */
+/** Says why a path cannot be used; null also when it is not there. */
 async function refusal(fs: Asked, path: string, verb: Verb): Promise<string | null> {
   const code = await codeOf(fs.access(path, modes[verb]))
   if (code === 'EROFS')

@@ -2,13 +2,13 @@ import type { Gap } from '../audit/gaps.ts'
 import type { KeyLoss } from '../audit/reigns.ts'
 import type { Proof } from '../audit/verify.ts'
 
-/** What is on record as lost, a sentence each. */
+/** The losses on record, a sentence each. */
 export function lossesOf({ gaps, losses }: Proof): string[] {
   const missing = gaps.filter(({ toSeq }) => toSeq !== null)
   return [...missing.map(tellGap), ...losses.map(tellLoss)]
 }
 
-/** Which events are gone, by whom and when. */
+/** Names the events that are gone, by whom and since when. */
 export function tellGap({ seq, by, timeMs, log, fromSeq, toSeq }: Gap): string {
   const put = `${by} put an older store back at ${new Date(timeMs).toISOString()} (event ${seq})`
   if (toSeq === null) return put
@@ -20,7 +20,7 @@ function tellLoss({ seq, by, timeMs }: KeyLoss): string {
   return `${by} replaced a lost signing key at ${new Date(timeMs).toISOString()} (event ${seq})`
 }
 
-/** As JSON. */
+/** A gap as `--json` shows it. */
 export function shownGap({ seq, by, timeMs, log, fromSeq, toSeq }: Gap) {
   return { seq, by, time: new Date(timeMs).toISOString(), log, missing_from: fromSeq, missing_to: toSeq }
 }

@@ -21,8 +21,8 @@ export const keysOf = (file: string): string => `${file}.keys`
 const minPassphraseLength = 8
 
 /**
- * Copies the store, also beside a running gateway, into a file that is there yet nowhere; with its keys, sealed, into another one.
- * Both come whole, or not at all.
+ * Copies the store, also beside a running gateway, into a new file, and its keys, sealed, into another one. Both files are written
+ * whole, or neither is.
  */
 export async function backup(io: Io, target: string, options: BackupOptions): Promise<void> {
   const { withKeys, plain, passphraseFile } = options
@@ -64,7 +64,7 @@ export async function backup(io: Io, target: string, options: BackupOptions): Pr
   print(io, options, { file, events, keys: keys === null ? null : keysFile }, text)
 }
 
-/** How far a copy of a store goes. @throws StoreError */
+/** Reads how many events a copy of a store has. @throws StoreError */
 export async function stateOf(io: Pick<Io, 'openSnapshot'>, file: string): Promise<{ events: number }> {
   const store = await io.openSnapshot(file)
   try {

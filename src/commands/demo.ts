@@ -125,7 +125,7 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
 /** Two tenants, each with a key that may do everything and a meeting. */
 async function seed({ storeFile, upstreams, deadlineMs, auditKeys: { dataDir } }: Config): Promise<Seeded[]> {
   const [account] = upstreams as [UpstreamAccount]
-  // It leaves a record of the quota to the gateway, which would warn without one.
+  // These calls leave a record of the quota: without one the gateway would warn at its start.
   const vendors = new UpstreamSet({ dataDir, deadlineMs, clock: systemClock, log: { warn() {}, error() {} } })
   await vendors.open(upstreams)
   const vendor = vendors.upstreams.get(account.name) as Upstream

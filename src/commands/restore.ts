@@ -53,19 +53,19 @@ export async function restore(io: Io, source: string, options: RestoreOptions): 
   print(io, options, { store: storeFile, ...done }, tell(storeFile, done))
 }
 
-/** What became of it. */
+/** The outcome of a restore. */
 interface Restored {
   /** The store that was there, kept beside the one that was put back. */
   replaced: string | null
-  /** The event that tells it; null when the keys are not there, which are needed to sign it. */
+  /** The event that records it; null when the keys are missing that would sign it. */
   event: number | null
-  /** Up to where events are lost, by what the newer checkpoint vouches for; null where none does. */
+  /** The last event that the newer checkpoint vouches for, and which is lost; null without such a checkpoint. */
   lost_to: number | null
-  /** What is left to do, a sentence each. */
+  /** Steps that are left to do, a sentence each. */
   left: string[]
 }
 
-/** That a store was put back is on record as what follows upon its last event. */
+/** Records behind the backup's last event that it was put back. */
 async function record(io: Io, checkpoint: Checkpoint | null): Promise<Omit<Restored, 'replaced'>> {
   try {
     return await withAudit(

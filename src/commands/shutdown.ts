@@ -2,30 +2,30 @@ import { constants } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 
-/** Why the process shall end: a signal, or an error that nobody caught. */
+/** The reason to end: a signal, or an error that nobody caught. */
 export interface Cause {
   signal?: NodeJS.Signals
   err?: unknown
 }
 
-/** How a process ends that has something to finish. */
+/** The end of a process that has something to finish. */
 export interface Ending {
   /** Finishes what is under way, and closes what is open. */
   close(): Promise<unknown>
   /** Ceiling of that. */
   withinMs: number
-  /** Is told first. Without it an error is a line on standard error. */
+  /** Hears the reason first. Without it an error is a line on standard error. */
   onCause?(cause: Cause): void
-  /** It has taken longer, or has failed. */
+  /** Hears that closing has taken longer, or has failed. */
   onTrouble?(error: unknown): void
 }
 
 const endingSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2']
 /** These run until they are told to end: a signal is no failure of theirs. */
 const services: readonly string[] = ['serve', 'demo', 'simulate']
-/** What is left when all is closed, or can't be, gets so long. */
+/** Ceiling of what follows when all is closed, or can't be closed. */
 const leaveWithinMs = 500
-/** Of that. */
+/** Part of that for `beforeLeaving`. */
 const lastWorkMs = 300
 
 let command = ''
@@ -103,7 +103,7 @@ export async function leave(code: number): Promise<void> {
   process.exit(code)
 }
 
-/** What has a thread of the pool, which `process.exit` waits for. */
+/** True for work on a thread of the pool, which `process.exit` waits for. */
 function holdsThread(resource: string): boolean {
   return /^(FSReq|GetAddrInfo|GetNameInfo)/.test(resource)
 }
@@ -148,7 +148,7 @@ function print({ signal, err }: Cause): void {
   if (signal === undefined) process.stderr.write(`livegate: unexpected: ${err instanceof Error ? err.message : err}\n`)
 }
 
-/** For a thread that hangs itself there is no time-out: another one watches it. */
+/** Watches this thread from another one: a thread that hangs runs no time-out of its own. */
 async function killWhenBlocked(withinMs: number): Promise<void> {
   const script = `setTimeout(() => process.kill(process.pid, 'SIGKILL'), ${withinMs + 2 * leaveWithinMs})`
   new Worker(script, { eval: true }).on('error', ignore).unref()

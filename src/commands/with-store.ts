@@ -46,7 +46,7 @@ export interface Change {
 export interface Recording {
   store: Store
   audited: AuditedStore
-  /** Who works, in which call. */
+  /** The operator, in this call. */
   worker: Worker
   /** The event of a change, for the transaction that makes it: neither is there without the other. */
   record(change: Change): Statement
@@ -105,7 +105,7 @@ export async function withoutGateway<T>(io: Io, work: () => Promise<T>): Promise
   }
 }
 
-/** Who works at the command line, in this call. */
+/** The operator at the command line, in this call. */
 export function commandWorker(): Worker {
   return { actor: { type: 'Operator', uid: operator() }, requestId: randomUUID() }
 }
@@ -126,7 +126,7 @@ export async function closing<T>(store: Store, work: (store: Store) => Promise<T
   }
 }
 
-/** What went wrong with store or keys, in words. @throws CommandError */
+/** Does the work, and turns what goes wrong with store or keys into words. @throws CommandError */
 export async function inWords<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
@@ -139,7 +139,7 @@ export async function inWords<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Who sits at the command line, as far as the system knows. */
+/** The user at the command line, as far as the system knows. */
 function operator(): string {
   try {
     return userInfo().username.slice(0, 64)

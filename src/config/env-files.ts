@@ -9,8 +9,8 @@ export interface Cut {
 }
 
 /**
- * Variables of which Node has taken a part alone: in a file of `--env-file` it takes what follows a `#` for a comment, also within a word,
- * where docker takes it for a part of the value (nodejs.org, "--env-file"). Where white space stands before the `#`, a comment is meant.
+ * Finds variables of which Node has taken only a part. In a file of `--env-file` Node takes what follows a `#` for a comment, also within
+ * a word; docker takes it for a part of the value (nodejs.org, "--env-file"). With white space before the `#` a comment is meant.
  */
 export function cutByNode(env: Environment, execArgv: readonly string[] = process.execArgv): Cut[] {
   return filesOf(execArgv).flatMap(file => {

@@ -5,8 +5,8 @@ import type { OutgoingProxy } from '../domain/upstream-account.ts'
 import type { Input } from './environment.ts'
 
 /**
- * The proxy of `HTTPS_PROXY` for an address, unless `NO_PROXY` names its host; undefined where there is none. Plain http never takes one: it
- * is for this machine alone. Lower-case names come first, as with curl, and an empty one counts as not set.
+ * Reads the proxy of `HTTPS_PROXY` for an address; undefined where there is none, or `NO_PROXY` names the host. Plain http, which is for
+ * this machine alone, never uses one. Lower-case names come first, as with curl, and an empty one counts as not set.
  */
 export function readOutgoingProxy(input: Input, address: URL): OutgoingProxy | undefined {
   const { name, text } = eitherCase(input, 'HTTPS_PROXY')
@@ -40,8 +40,8 @@ function basicOf({ username, password }: URL): Secret | null | undefined {
 }
 
 /**
- * Whether a list as in `NO_PROXY` names the host: `*`, a name with all below it, `*.name` for what is below it alone, an address, a network
- * as `10.0.0.0/8`; each may have a port.
+ * Whether a list as in `NO_PROXY` names the host. An entry is `*`, a name (with all names below it), `*.name` (those below it alone), an
+ * address, or a network like `10.0.0.0/8`; each may have a port.
  */
 export function isExempt(list: string, { hostname, port }: URL): boolean {
   const host = plainHost(hostname)

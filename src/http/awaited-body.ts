@@ -7,36 +7,36 @@ interface Call {
   readonly reply: FastifyReply
 }
 
-/** Of each connection the last call with a body. */
+/** The last call with a body, by connection. */
 const last = new WeakMap<Socket, Call>()
 /** An answer that closes its connection waits so long for the rest of the body. */
 const restWithinMs = 1_000
 
 /**
- * Bodies that take their time. What becomes of one is told to Fastify as a failure of its stream, so that the call has one answer, in the
- * envelope and on record: Node would have it written by hand, beside the call that goes on waiting.
+ * Looks after bodies that arrive slowly. When one is given up Fastify sees a failure of its stream, so that the call has one answer, in
+ * the envelope and on record. Node would have that answer written by hand, while the call goes on waiting.
  */
 export function awaitBodies(app: FastifyInstance, isLastAnswer: () => boolean): void {
   app.addHook('onRequest', (request, reply, done) => {
     if (isArriving(request)) last.set(request.raw.socket, { request, reply })
     done()
   })
-  // Node closes behind such an answer, and a client that still sends would be told that by a reset, and not the answer.
+  // Node closes the connection behind the last answer: a client that still sends would get a reset instead of the answer.
   app.addHook('onSend', (request, _reply, _payload, done) => {
     if (isLastAnswer() && isArriving(request)) whenArrived(request, done)
     else done()
   })
 }
 
-/** True while the body is on its way; that of a stop is nothing that is waited for. */
+/** True while the body is on its way. */
 export function isArriving({ raw, headers }: Pick<FastifyRequest, 'raw' | 'headers'>): boolean {
   if (raw.complete) return false
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 /**
- * Gives up the body that arrives over this connection, when its call waits for it or has been answered: true when nothing else is to be
- * said. The head of one that still is looked at may be what is broken, so it gets no answer but that.
+ * Gives up the body that arrives over this connection. True when its call answers, or has answered: then nobody else may. False when no
+ * call waits for a body yet; then the broken bytes may be a head, and the caller of this answers.
  */
 export function giveUpAwaited(socket: Socket, failure: Failure): boolean {
   const call = arrivingOver(socket)

@@ -5,7 +5,7 @@ import { type Address, contains, type Network, parseAddress } from '../domain/ad
 /** The address that a call came from, as far as it can be believed. */
 export type AddressOf = (request: FastifyRequest) => Address
 
-/** Of connections on which request follows request. */
+/** Addresses by connection, which often carries many requests. */
 const peers = new WeakMap<Socket, Address>()
 
 /** So many proxies one behind the other are looked through. */

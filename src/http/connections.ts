@@ -5,27 +5,27 @@ import type { Clock } from '../domain/clock.ts'
 import { peerOf } from './client-address.ts'
 
 export interface ConnectionOptions {
-  /** So many at the same time: fewer than there are file descriptors, since the vendor's connections need some too. */
+  /** Connections at the same time: fewer than there are file descriptors, since the vendor's connections need some too. */
   maxConnections: number
-  /** So long a connection may stay unused that has carried a valid key, or comes from a trusted proxy. */
+  /** How long a known connection may stay unused: one that has carried a valid key, or comes from a trusted proxy. */
   keepAliveMs: number
   trustedProxies: readonly Network[]
   clock: Pick<Clock, 'monotonic'>
-  /** Hears, once a minute at most, that a connection was closed or refused for want of room. */
+  /** Hears, once a minute at most, that a connection was closed or refused to make room, and how many are open. */
   onFull(connections: number): void
 }
 
-/** Connections that have shown nothing to be kept for. */
+/** How long a stranger's connection may stay unused: it has shown no valid key. */
 const strangerIdleMs = 10_000
-/** A client that was told a time may use the connection until its end, and what it sends takes a moment. */
+/** A client may use the connection until the end of the time that it was told, and its bytes take a moment. */
 const bufferMs = 1_000
 const sweepEveryMs = 1_000
 const tellEveryMs = 60_000
-/** From this share of all connections on those that nobody uses make room. */
+/** Beyond this share of all connections, unused ones make room for new ones. */
 const roomFrom = 0.8
-/** One address, unless it is a trusted proxy, has this share of all connections at most. */
+/** The largest share of all connections for one address, unless it is a trusted proxy. */
 const addressShare = 0.25
-/** Bounds of what is read of a body whose answer has been given: who only listens after having sent everything hears it then. */
+/** Bounds of the rest of a body that is read behind its answer: some clients listen only after they have sent all. */
 const restBytes = 16 * 1024 * 1024
 const restMs = 5_000
 
@@ -38,7 +38,7 @@ interface Connection {
   readonly neighbour: string
   readonly answers: Set<ServerResponse>
   isKnown: boolean
-  /** Since when no call is under way, and how much had arrived by then. */
+  /** When the last call ended, and how many bytes had arrived by then. */
   sinceMs: number
   bytesRead: number
   /** The last call, while its body is still on its way behind its answer. */
@@ -46,22 +46,22 @@ interface Connection {
 }
 
 /**
- * The connections of callers: how many there are, whose they are, and which of them nobody uses. (Node closes an unused one after the same
- * time for all, and knows no ceiling for one address; its time-outs are the ceiling of all that is done here.)
+ * The connections of callers: how many there are, whose they are, and which of them are unused. (Node gives all unused ones the same time,
+ * and has no limit for one address. Its own time-outs still hold beside what is done here.)
  */
 export class Connections {
   readonly #options: ConnectionOptions
   readonly #open = new Map<Socket, Connection>()
   readonly #peers = new Map<string, Peer>()
-  /** Without a call under way, the longest idle first. */
+  /** Connections without a call under way, the longest idle first. */
   readonly #idle = { strangers: new Set<Socket>(), known: new Set<Socket>() }
-  /** With a body on its way that was answered before it had arrived. */
+  /** Connections on which the rest of an answered call's body is on its way. */
   readonly #rests = new Set<Socket>()
   #calls = 0
   #toldMs = Number.NEGATIVE_INFINITY
   #isDraining = false
   #whenEmpty = (): void => {}
-  /** One for all: a closure for each call, and what `once` wraps it in, would be felt. */
+  /** One listener for all calls: a closure for each, wrapped by `once`, would cost measurably. */
   readonly #onAnswerClose: (this: ServerResponse) => void
 
   constructor(options: ConnectionOptions) {
@@ -74,10 +74,10 @@ export class Connections {
 
   /** Looks after the connections of a server, until it closes. */
   watch(server: Server): void {
-    // Node drops beyond it without a word. Those that are just being closed count for it.
+    // Node drops connections beyond this without a word, and counts those that are being closed, hence the margin.
     server.maxConnections = Math.ceil(this.#options.maxConnections * 1.05)
     server.on('connection', socket => this.#opened(socket))
-    // Before whoever answers at once.
+    // It must hear of a call before a listener that answers at once.
     server.prependListener('request', (request, answer) => this.#called(request, answer))
     const timer = setInterval(() => this.#sweep(), sweepEveryMs)
     timer.unref()
@@ -90,18 +90,18 @@ export class Connections {
     if (connection !== undefined) connection.isKnown = true
   }
 
-  /** The value of `Keep-Alive` in this answer; null where Node's own is right, or there is none to be. */
+  /** The value of `Keep-Alive` for this answer; null where Node's own is right, or the connection ends. */
   hint(answer: ServerResponse): string | null {
     const connection = this.#open.get(answer.req.socket)
     if (connection === undefined || connection.isKnown || !answer.shouldKeepAlive) return null
     return `timeout=${Math.floor(this.#strangerIdleMs / 1_000)}`
   }
 
-  /** From now on each answer is the last of its connection, and connections that nobody uses are closed. */
+  /** Makes each answer from now on the last of its connection, and closes unused connections. */
   drain(): void {
     this.#isDraining = true
     for (const [socket, connection] of this.#open) {
-      // For one that has begun it is too late: behind it the connection is closed.
+      // An answer whose head was sent can't say so any more: the connection is closed behind it.
       for (const answer of connection.answers) answer.shouldKeepAlive = false
       if (connection.answers.size === 0 && !isArriving(socket, connection)) socket.destroySoon()
     }
@@ -170,13 +170,13 @@ export class Connections {
         connection.rest = request
         this.#rests.add(socket)
       }
-      // Its head was on its way already when it became the last.
+      // The head of this answer may have been sent before the drain began.
       if (this.#isDraining) socket.destroySoon()
     }
     if (this.#calls === 0) this.#whenEmpty()
   }
 
-  /** Closes what has been unused for too long, or sends on and on behind its answer. */
+  /** Closes connections that were unused for too long, or that send on and on behind their answer. */
   #sweep(): void {
     const now = this.#options.clock.monotonic()
     for (const socket of this.#rests) {
@@ -187,7 +187,7 @@ export class Connections {
     for (const socket of this.#idle.strangers) {
       const connection = this.#open.get(socket) as Connection
       if (now - connection.sinceMs < this.#strangerIdleMs + bufferMs) break
-      // A call that is on its way has Node's time for a request.
+      // A call whose bytes are arriving has Node's time for a request.
       if (!isArriving(socket, connection)) this.#close(socket)
     }
   }
@@ -232,7 +232,7 @@ export class Connections {
   }
 }
 
-/** Part of a call has come: the rest may follow. */
+/** True when bytes of the next call have arrived. */
 function isArriving(socket: Socket, { bytesRead }: Connection): boolean {
   return socket.bytesRead > bytesRead
 }

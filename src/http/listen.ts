@@ -4,9 +4,9 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
 export interface Listening {
-  /** Where, e.g. `http://127.0.0.1:3000`. */
+  /** The address, e.g. `http://127.0.0.1:3000`. */
   url: string
-  /** Takes no more connections at the other addresses; `app.close` does so at the first. */
+  /** Stops listening at the other addresses; `app.close` does so at the first. */
   close(): void
 }
 
@@ -27,7 +27,7 @@ export async function listen(
   for (const { address } of others) {
     const door = createServer({ allowHalfOpen: true, noDelay: true }, socket => app.server.emit('connection', socket))
     door.listen({ host: address, port: at })
-    // Where the machine has no IPv6, its name may have such an address all the same.
+    // `localhost` may have an IPv6 address on a machine without IPv6.
     const listens = await once(door, 'listening').then(
       () => true,
       () => false

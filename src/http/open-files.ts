@@ -4,11 +4,11 @@ import type { Network } from '../domain/address.ts'
 import type { Clock } from '../domain/clock.ts'
 import { Connections } from './connections.ts'
 
-/** For store, log and what else a process has open. */
+/** File descriptors for the store, the log and all else that a process has open. */
 const ownFiles = 100
 /** Connections to one upstream at most: three ways out (`upstream/gate.ts`) of 64 connections each. */
 const perUpstream = 3 * 64
-/** Each costs memory: more than this is for whoever asks for it. */
+/** Connections unless configured. Each costs memory. */
 const usual = 10_000
 
 interface Parts {
@@ -37,8 +37,8 @@ export function callersConnections({ config, logger, clock }: Parts): Connection
 }
 
 /**
- * How many connections callers may have: so many that those to the vendor, by which livestreams are stopped, always find a file descriptor.
- * @param wanted null: as many as is usual
+ * How many connections callers may have. Connections to the vendor, which stop livestreams, must always find a file descriptor.
+ * @param wanted the configured number; null for the usual one
  */
 export function mostConnections(
   { wanted, upstreams }: { wanted: number | null; upstreams: number },
@@ -48,7 +48,7 @@ export function mostConnections(
   return Math.min(wanted ?? usual, left)
 }
 
-/** File descriptors that this process may have, as far as the system says; Node has raised its limit to the highest that it may set. */
+/** File descriptors that this process may have, where the system tells. Node raises the limit at its start as far as it may. */
 export function openFilesLimit(file = '/proc/self/limits'): number {
   const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
   const [, limit] = /^Max open files +(\d+)/m.exec(text) ?? []

@@ -88,7 +88,7 @@ export async function openapi(app: FastifyInstance, options: OpenApiOptions): Pr
   })
 }
 
-/** Where the document is served. */
+/** The path of the document. */
 type Served = '/openapi.json' | '/docs/json' | '/docs/yaml'
 
 /** Each is made once, when it is first asked for: the routes of Swagger UI would serialise it for each call. */
@@ -129,7 +129,7 @@ function elsewhereThan(url: string): string | null {
 
 const logo = `<svg xmlns="http://www.w3.org/2000/svg" width="150" height="40" viewBox="0 0 150 40"><path d="M6 8v24M14 14v12M22 8v24" stroke="#7ee0b5" stroke-width="4" stroke-linecap="round"/><text x="34" y="27" font-family="sans-serif" font-size="20" font-weight="600" fill="#fff">Livegate</text></svg>`
 
-/** Of the logo that Swagger UI shows until ours takes its place. */
+/** The logo of Swagger UI, which shows until ours takes its place. */
 const logoStyle = '.logo_small_svg__cls-2{fill:#fff}.logo_small_svg__cls-3{fill:#85ea2d}'
 
 /** Swagger UI's own files and this gateway, and nothing else; its one inline style by its digest. */

@@ -4,10 +4,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ExpectationFailed, InvalidInput, ShuttingDown } from '../domain/failures.ts'
 import { refuseBytes } from './errors.ts'
 
-/** Options of node:http with which it leaves these answers to us. */
+/** Options that make node:http leave these answers to us. */
 export const leftToUs = {
   requireHostHeader: false,
-  // What asks for another protocol is answered in this one.
+  // A request to change the protocol is answered in this one.
   shouldUpgradeCallback: () => false
 }
 
@@ -17,7 +17,7 @@ type Count = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 /** Answers that node:http, or nobody, would give: without the envelope and without a request id. */
 export function ownAnswers(app: FastifyInstance, countAddress: Count): void {
   const { bodyLimit = 0 } = app.initialConfig
-  // Whoever asks before sending is spared what would be refused.
+  // A client that asks before it sends a body need not send one that would be refused.
   app.server.on('checkContinue', (request: IncomingMessage, answer: ServerResponse) => {
     const { expect, 'content-length': length } = request.headers
     if (isKnown(expect) && Number(length ?? 0) <= bodyLimit) answer.writeContinue()
@@ -42,7 +42,7 @@ function oddity({ raw, headers, routeOptions }: FastifyRequest): Error | null {
   // RFC 9112, section 3.2. Older versions need no such field.
   if (headers.host === undefined && raw.httpVersion === '1.1') return badHost('is missing')
   if (countHosts(raw.rawHeaders) > 1) return badHost('must stand there once')
-  // A stop has no fields that could be wrong.
+  // A stop is never refused for a field.
   if (isKnown(headers.expect) || routeOptions.config.rule?.limit === 'never') return null
   return new ExpectationFailed({ details: [{ field: 'headers.expect', message: 'must be 100-continue' }] })
 }
@@ -51,7 +51,7 @@ function badHost(message: string): Error {
   return new InvalidInput({ details: [{ field: 'headers.host', message }] })
 }
 
-/** Node takes the first; a proxy on the way may have taken another. */
+/** Counts `Host` fields: Node takes the first one, and a proxy on the way may have taken another. */
 function countHosts(rawHeaders: string[]): number {
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') count++
@@ -62,13 +62,13 @@ function isKnown(expect: string | undefined): boolean {
   return expect === undefined || /^100-continue$/i.test(expect)
 }
 
-/** What OPTIONS is answered that no page asks: the methods of an address (RFC 9110, section 9.3.7). HAProxy's plain check is one. */
+/** Answers an OPTIONS that no page asks with the methods of an address (RFC 9110, section 9.3.7), as for HAProxy's plain check. */
 export interface PlainOptions {
   /** @throws RateLimited, ShuttingDown */
   answer(request: FastifyRequest, reply: FastifyReply): Promise<void>
 }
 
-/** Before any route is registered: it learns of them one by one. */
+/** To be called before any route is registered: it learns of each by a hook. */
 export function plainOptions(
   app: FastifyInstance,
   { countAddress, draining }: { countAddress: Count; draining(): boolean }
@@ -81,7 +81,7 @@ export function plainOptions(
     const route = routes.get(url) ?? { pattern, methods: new Set() }
     routes.set(url, route)
     for (const one of [method].flat()) {
-      // Each address has it, and a route of the plugin for pages stands for all.
+      // Every address has OPTIONS, and @fastify/cors registers a route for all of them.
       if (one === 'OPTIONS') continue
       route.methods.add(one)
       all.add(one)

@@ -15,7 +15,7 @@ import { CommandError, type Io } from '../io.ts'
 import { withSnapshot } from '../with-store.ts'
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
 
-/** What stands in a store. */
+/** The contents of a store, as far as other checks need them. */
 export interface Seen {
   tenants: Tenant[]
   held: HeldAt[]
@@ -30,7 +30,7 @@ export async function checkStore(
   const trouble = await writeTrouble({ storeFile, auditKeys })
   const about = { check: 'store', subject: storeFile } as const
   if (trouble !== null) return { checks: [{ ...about, ...failed(trouble) }], seen: null }
-  // Before the store: one that is newer than what was looked at would seem to vouch for missing events.
+  // The checkpoint is read before the store: one that was written in between would seem to vouch for missing events.
   const checkpoint = await readCheckpoint(auditKeys.dataDir)
   const gone = checkpoint && (await whyMissing(storeFile, checkpoint))
   if (checkpoint !== null && gone !== null) {

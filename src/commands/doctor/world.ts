@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Clock, systemClock } from '../../domain/clock.ts'
 import { onInterrupt } from '../shutdown.ts'
 
-/** Time, and who may interrupt: tests hand in their own. */
+/** Time and signals: tests hand in their own. */
 export interface World {
   clock: Clock
   sleep(ms: number): Promise<unknown>
