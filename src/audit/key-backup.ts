@@ -6,7 +6,7 @@ import {
   findAuditKeys,
   fingerprintKeyFile,
   type KeyPlaces,
-  make,
+  makeKeyFile,
   type RememberedKeys,
   signingKeyFile
 } from './key-files.ts'
@@ -94,7 +94,7 @@ export async function placeKeys(
   }
   for (const { file, there, text } of others) {
     if (there !== null) await rename(file, `${file}.superseded-${suffix}`)
-    await make(file, text.reveal())
+    await makeKeyFile(file, text.reveal())
   }
 }
 

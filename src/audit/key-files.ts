@@ -110,7 +110,7 @@ export async function prepareRotation(places: KeyPlaces): Promise<Signer> {
   const file = signingKeyFile(places)
   const pem = makeSigningKey()
   const signer = signerOf(toPrivateKey(file, pem))
-  await make(nextOf(file, signer.publicKey), pem)
+  await makeKeyFile(nextOf(file, signer.publicKey), pem)
   return signer
 }
 
@@ -185,12 +185,12 @@ async function readOrMake(file: string, makeText: () => string, mayMake: boolean
         `${file} is missing: restore it from a backup; when it is lost for good: livegate audit rotate-key --lost`
       )
   }
-  await make(file, makeText())
+  await makeKeyFile(file, makeText())
   return await read()
 }
 
 /** Makes a key's file, whole, durable and for nobody else to read; one that is there already stays. @throws AuditKeyError */
-export async function make(file: string, text: string): Promise<void> {
+export async function makeKeyFile(file: string, text: string): Promise<void> {
   await makeOnce(file, text).catch(cause => {
     throw new AuditKeyError(`${file} cannot be made: ${cause.message}`, { cause })
   })

@@ -9,13 +9,13 @@ import { schemaVersion } from './migrations.ts'
 import { openSqliteSnapshot } from './sqlite-here.ts'
 import { ownerName } from './store-owner.ts'
 
-/** All pages in one step: a copy in many would begin again with each write of a gateway beside it. */
+/** All pages in one step. A copy in many steps would begin again at each write of a gateway beside it. */
 const allPages = 0x7fff_ffff
 
 /**
- * Copies one moment of a store, whoever writes into it meanwhile, with SQLite's online backup. The copy is one file, durable, that
- * nobody else can read, and was looked through for damage.
- * @param to a file that is not there; nothing is left of it when it comes to nothing
+ * Copies one moment of a store, whoever writes into it meanwhile, with SQLite's online backup. The copy is one durable file, readable
+ * for nobody else, and was checked for damage.
+ * @param to a file that is not there yet; a copy that fails leaves nothing of it
  * @throws StoreError
  */
 export async function copyStore(from: string, to: string): Promise<void> {
@@ -41,7 +41,7 @@ async function copyPages(from: string, to: string): Promise<void> {
     await source.backup(to, { progress: () => allPages })
     const copy = new Database(to)
     forgetOwner(copy)
-    // One file without a log beside it, which can be read where nothing can be written.
+    // In this mode a copy needs no files beside it, so it can be read where nothing can be written.
     copy.pragma('journal_mode = DELETE')
     copy.close()
   } catch (cause) {
@@ -51,7 +51,7 @@ async function copyPages(from: string, to: string): Promise<void> {
   }
 }
 
-/** No gateway serves the copy: its first one would wait for the owner of the original. */
+/** Removes the owner row: the first gateway of the copy would wait for the owner of the original. */
 function forgetOwner(copy: Database.Database): void {
   if (copy.prepare("select 1 from sqlite_schema where name = 'meta'").get() === undefined) return
   copy.prepare('delete from meta where name = ?').run(ownerName)
@@ -74,7 +74,7 @@ async function demandWhole(from: string, to: string): Promise<void> {
 }
 
 /**
- * Gives a finished file another name, which must be nobody's yet.
+ * Gives a finished copy its name, which no file may have yet.
  * @throws StoreError when there is one of that name
  */
 export async function publishCopy(draft: string, file: string): Promise<void> {
@@ -94,7 +94,7 @@ export function draftOf(file: string): string {
 /** The files of a store: the database, SQLite's log and the index of that. */
 const endings = ['-wal', '-shm', ''] as const
 
-/** Whether a store is there: nothing in it is none. */
+/** Whether a store is there. An empty file is none. */
 export async function isStoreThere(file: string): Promise<boolean> {
   return stat(file).then(
     ({ size }) => size > 0,
@@ -103,8 +103,8 @@ export async function isStoreThere(file: string): Promise<boolean> {
 }
 
 /**
- * Puts a copy into the place of a store that nobody has open. What is there is kept beside it, also a log without its database,
- * which SQLite would take for the copy's. Gives where it is, or null when there was nothing.
+ * Puts a copy into the place of a store that nobody has open. The files there are kept under `keepAs`, also a log without its
+ * database, which SQLite would take for the copy's. Gives `keepAs`, or null when there was no store.
  * @throws StoreError
  */
 export async function putStore(draft: string, file: string, keepAs: string): Promise<string | null> {
@@ -124,9 +124,9 @@ export async function putStore(draft: string, file: string, keepAs: string): Pro
   return kept
 }
 
-/** Writes the log back, so that the database alone is the store. One that cannot be read stays as it is: it may be the reason. */
+/** Writes the log back, so that the database alone is the store. A database that cannot be read stays as it is, with its log. */
 function foldLog(file: string): void {
-  // Who may only read takes nothing away: of a log without a good database there would be nothing left.
+  // It is read first: SQLite removes the log when it opens a broken database for writing, and that log may be all there is left.
   for (const readonly of [true, false]) {
     let database: Database.Database | undefined
     try {

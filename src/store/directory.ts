@@ -32,11 +32,11 @@ export interface Directory {
   readonly remembered: Record<'meeting' | 'livestream', (id: string) => string | undefined>
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void
-  /** Brings what has changed before this call. @throws StoreError, StoreMoved. Calls that wait for the one under way share the next. */
+  /** Brings what has changed before this call. Calls that wait for the one under way share the next. @throws StoreError, StoreMoved */
   pull(): Promise<void>
   /** When the store was last read, on the monotonic clock: after a minute without, revoked keys could live on. */
   readonly pulledAtMs: number
-  /** The store was moved away, removed or replaced: what others change does not come here, and nothing is written. */
+  /** True when the store was moved away, removed or replaced: changes of others do not come here, and nothing is written. */
   readonly moved: boolean
 }
 
@@ -69,7 +69,7 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
   async function pull(): Promise<void> {
     const startedAtMs = monotonic()
     const [, changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
-      // Changes in another file cannot be seen here: then nothing counts as read.
+      // Changes in a file that has taken its place cannot be seen here, so nothing counts as read then.
       checkPlace(),
       stored.tenants.changedSince(revision.tenants),
       stored.keys.changedSince(revision.keys),

@@ -28,11 +28,11 @@ export interface Engine {
    */
   write(statements: Statement[], options?: WriteOptions): Promise<Row[][]>
   /**
-   * Whether the store is still where it was opened: what is read and written through the connections that are open is otherwise
-   * not what the next one to open it will find. @throws StoreMoved
+   * Checks that the store is still where it was opened. Otherwise its open connections read and write a file that nobody will find
+   * again. @throws StoreMoved
    */
   check(): Promise<void>
-  /** Brings what was written into the store's main file, so that a copy of it alone has that too; as far as nobody is in the way. */
+  /** Brings all that was written into the main file, so that a copy of that file alone has it, as far as other processes let it. */
   fold(): Promise<void>
   close(): Promise<void>
 }

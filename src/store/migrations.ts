@@ -325,7 +325,7 @@ function provedLivestreams(db: Sql): CompiledQuery[] {
   return [db.schema.alterTable('livestreams').addColumn('proved_at', 'bigint').compile()]
 }
 
-/** When a stop was confirmed, by the vendor's clock: it may have been sent again long after it went out first. */
+/** The vendor's time of a confirmed stop, which may have been sent again long after it first went out. */
 function datedConfirmations(db: Sql): CompiledQuery[] {
   return [db.schema.alterTable('operations').addColumn('confirmed_vendor_at', 'bigint').compile()]
 }

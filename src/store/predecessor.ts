@@ -7,7 +7,7 @@ import { lockOf, ownerName } from './store-owner.ts'
 import { identityOf } from './store-place.ts'
 
 export interface Patience {
-  /** How long to wait for one that lives, and may be ending. */
+  /** How long to wait for a gateway that lives, since it may be ending. */
   waitMs: number
   /** Told once when there is one to wait for. */
   onWait(): void
@@ -16,12 +16,12 @@ export interface Patience {
 }
 
 const lookEveryMs = 500
-/** Three beats. */
+/** The time of three beats. */
 const silentForMs = 6_000
 
 /**
- * Waits for a gateway that serves the store by another lock file: its folder may have another name, the file a second one, or
- * somebody has removed the lock file. One that is silent for 6 s counts as gone, and so does at once one that held our lock file, since we hold it.
+ * Waits for a gateway that serves the store with another lock file: the folder or the file may have a second name, or somebody has
+ * removed the lock file. A gateway that is silent for 6 s counts as gone; one that held our lock file is gone, since we hold it now.
  * @returns the row that is to be replaced, null when there is none
  * @throws StoreError when that gateway lives, and does not end within `waitMs`, or when it has left changes where nobody would find them
  */
@@ -50,13 +50,13 @@ export async function predecessorOf(
   }
 }
 
-/** By a connection of its own each time: one that stays open would not see what comes into the file from under another name. */
+/** Reads the owner row through a new connection: one that stays open would not see what is written under another name. */
 function readRow(file: string): string | null {
   const connection = new SqliteConnection({ file, readonly: true })
   const result = connection.read({ sql: 'select value from meta where name = ?', parameters: [ownerName] })
   connection.close()
   if ('rows' in result) return (result.rows[0]?.[0]?.value as string | undefined) ?? null
-  // A new store has no tables; what is no database at all is told of by whoever opens it.
+  // A new store has no tables. A file that is no database is refused when it is opened as the store.
   if (/no such table|NOTADB/.test(result.error.message)) return null
   throw new StoreError(`${file} cannot be read: ${result.error.message}`)
 }
@@ -68,7 +68,10 @@ function alive(file: string, row: string): StoreError {
   )
 }
 
-/** SQLite keeps the last changes beside the name by which that gateway had opened the file. @throws StoreError when they are beside another name than ours */
+/**
+ * SQLite keeps the last changes beside the name under which that gateway opened the file.
+ * @throws StoreError when they are beside another name than ours
+ */
 function refuseLeftBehind(file: string, row: string): void {
   const name = lockOf(row)?.lockFile.replace(/\.lock$/, '') ?? ''
   const size = statSync(`${name}-wal`, { throwIfNoEntry: false })?.size ?? 0

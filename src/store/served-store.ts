@@ -12,13 +12,13 @@ export interface ServeOptions {
   /** How long to wait for a predecessor that is shutting down. */
   waitMs: number
   clock: Pick<Clock, 'monotonic'>
-  /** Throws when the store must not be served: nothing is written into it before. */
+  /** Throws when the store must not be served. Nothing is written into it before that. */
   demand?(store: Store): Promise<unknown>
-  /** Another gateway serves it, or may: told before the wait. */
+  /** Hears before the wait that another gateway serves the store, or may serve it. */
   onWait(): void
-  /** The database has several names, so many. */
+  /** Hears how many names the database has, when it has several. */
   onNames(count: number): void
-  /** A beat failed. */
+  /** Hears that a beat failed. */
   onTrouble(error: unknown): void
 }
 
@@ -29,8 +29,8 @@ export interface ServedStore extends Store {
 }
 
 /**
- * Opens a store to serve it, when no other gateway does: by a lock on a file beside it, and by a row in it for whoever has found
- * another file to lock. Without being sure of the row nothing is written.
+ * Opens a store to serve it, when no other gateway does. A lock on a file beside it keeps others out, and a row in it those that have
+ * found another file to lock. Nothing is written while it is not sure that the row is still ours.
  * @throws StoreError
  */
 export async function openServed({
@@ -42,7 +42,7 @@ export async function openServed({
   onWait,
   ...told
 }: ServeOptions): Promise<ServedStore> {
-  // The lock lies beside what a link leads to: that has to be there.
+  // The lock lies beside the file that a link leads to, so that file has to be there.
   await makeFile(file)
   const lock = await takeServeLock(file, waitMs, onWait)
   const opened: (() => unknown)[] = [() => lock.release()]

@@ -9,7 +9,7 @@ export interface ConnectionOptions {
   readonly: boolean
   /** How long to wait for another process that is writing. */
   busyTimeoutMs?: number
-  /** The file that it must be (`identityOf`): a connection that is opened later than the others is to one of theirs. */
+  /** The file that must be there (`identityOf`), so that a connection that is opened later is to the same file as the others. */
   identity?: string | undefined
 }
 
@@ -92,7 +92,7 @@ export class SqliteConnection {
         for (const { transaction, i } of left) results[i] = this.#undoable(transaction)
         const late = left.filter(({ transaction }) => isOver(transaction, now()))
         if (late.length === 0) {
-          // As late as can be: what is committed into a file that is gone would be acknowledged and lost.
+          // This check stands as late as it can: a commit into a file that is gone would be acknowledged and lost.
           this.#place.demand()
           this.#run('COMMIT')
           return results
@@ -109,7 +109,7 @@ export class SqliteConnection {
     }
   }
 
-  /** Whether the files are still where they were. Never throws. */
+  /** Checks that the files are still where they were. Never throws. */
   check(): JobResult {
     try {
       this.#place.demand()
@@ -124,12 +124,12 @@ export class SqliteConnection {
     try {
       this.#database.pragma('wal_checkpoint(PASSIVE)')
     } catch {
-      // A disk that is full or gone is told with the next write.
+      // The next write tells of a disk that is full or gone.
     }
   }
 
   close(): void {
-    // The last one to close does it by itself; a command beside a gateway is not the last.
+    // SQLite does this only at the last close; a command beside a gateway is not the last.
     if (!this.#database.readonly) this.fold()
     this.#database.close()
   }

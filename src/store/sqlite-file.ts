@@ -2,7 +2,7 @@ import { mkdir, open, readFile, realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { StoreError, wordsOf } from './engine.ts'
 
-/** Where Linux tells a process what is mounted (proc(5)); elsewhere there is no such file. */
+/** Linux lists here what is mounted (proc(5)). Other systems have no such file. */
 const mountInfo = '/proc/self/mountinfo'
 
 /**
@@ -24,7 +24,7 @@ export async function makeFile(file: string, mounts = mountInfo): Promise<boolea
   }
 }
 
-/** Which file it is SQLite itself does not say. */
+/** Names the file, since SQLite's own errors do not. */
 export function cannotOpen(file: string, cause: unknown): StoreError {
   const reason = wordsOf(cause)
   const remedy = /not a database|malformed/.test(reason) ? ': correct DATABASE_URL, or put a backup in its place' : ''

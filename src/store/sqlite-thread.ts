@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { StoreError, wordsOf } from './engine.ts'
 import type { ConnectionOptions, JobResult, Query, Transaction } from './sqlite-connection.ts'
 
-/** A question to the worker: one of the four. */
+/** A question to the worker: exactly one of the four fields is set. */
 export interface Job {
   id: number
   check?: true
@@ -11,7 +11,7 @@ export interface Job {
   fold?: true
 }
 
-/** What it answers. */
+/** The worker's answer. */
 export interface Answer {
   id: number
   results: JobResult[]

@@ -4,7 +4,7 @@ import { StoreError } from './engine.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
 import type { Answer, Job, Message } from './sqlite-thread.ts'
 
-/** So long nothing is written before the log is written back. */
+/** The log is written back after so long without a write. */
 const idleMs = 1_000
 
 const connection = open()
@@ -27,7 +27,7 @@ function open(): SqliteConnection {
   try {
     return new SqliteConnection(workerData)
   } catch (error) {
-    // When an error ends a thread, nothing but its message crosses the border.
+    // Only the message of an error crosses the border when it ends a thread.
     throw error instanceof StoreError ? new Error(error.reason) : error
   }
 }

@@ -8,9 +8,9 @@ import type { Store } from './store.ts'
 
 /** The row of the table `meta`, as JSON: which gateway serves the store. */
 interface OwnerRow {
-  /** By chance, for each start. First, so that a row is found by how it begins. */
+  /** Random for each start. It stands first, so that a row is found by its beginning. */
   id: string
-  /** The machine has another one after each of its starts. */
+  /** For people: the machine has another one after each of its starts. */
   bootId: string
   lockFile: string
   lockInode: string
@@ -20,7 +20,7 @@ interface OwnerRow {
 
 export const ownerName = 'serve_owner'
 export const beatEveryMs = 2_000
-/** After so long without a beat another gateway may have taken over: nothing is written before the next one is. */
+/** After so long without a beat another gateway may have taken over: a beat has to succeed before anything else is written. */
 const staleAfterMs = 4_000
 
 export interface OwnerOptions {
@@ -30,11 +30,11 @@ export interface OwnerOptions {
   /** The row that may be replaced, as it was seen; null when there was none. */
   replaces: string | null
   clock: Pick<Clock, 'monotonic'>
-  /** The database has so many names by now. */
+  /** Hears how many names the database has by now, when it has several. */
   onNames(count: number): void
 }
 
-/** That this gateway, and no other, serves the store: a row in it that says so, and is written again and again. */
+/** The row that says which gateway serves the store. Its gateway writes it again and again; without that it counts as gone. */
 export class StoreOwner {
   readonly #options: OwnerOptions
   #row: OwnerRow
@@ -69,7 +69,7 @@ export class StoreOwner {
       throw error
     }
     owner.#beatenAtMs = clock.monotonic()
-    // Under another name of the file nobody sees what is in the log beside this one.
+    // A gateway that opens the file under another name does not see what is in the log beside this one.
     await store.engine.fold()
     await owner.#count()
     return owner
@@ -80,12 +80,12 @@ export class StoreOwner {
     return this.#lost
   }
 
-  /** Whether it was sure a moment ago. Else a beat is due before anything is written. */
+  /** Whether the row was ours a moment ago. Else a beat is due before anything is written. */
   get isSure(): boolean {
     return !this.#lost && this.#options.clock.monotonic() - this.#beatenAtMs < staleAfterMs
   }
 
-  /** Says once more that it lives. Those who ask meanwhile share the one under way. @throws StoreError, also when another one has taken over */
+  /** Writes the row once more. Calls meanwhile share the one under way. @throws StoreError, also when another gateway has taken over */
   beat(): Promise<void> {
     this.#beating ??= this.#beat().finally(() => {
       this.#beating = null
@@ -93,7 +93,7 @@ export class StoreOwner {
     return this.#beating
   }
 
-  /** For who comes next, who need not wait then. */
+  /** Removes the row, so that the next gateway need not wait. */
   async release(): Promise<void> {
     const { store } = this.#options
     await this.#beating?.catch(() => {})
@@ -130,13 +130,13 @@ export class StoreOwner {
     this.#names = nlink
   }
 
-  /** As its own row begins; the row may have been written although nobody heard of it. */
+  /** Matches our own row by its id: a beat may have been written although its answer was lost. */
   #pattern(): string {
     return `{"id":"${this.#row.id}"%`
   }
 }
 
-/** Which lock file an owner holds, by its inode; null when the row is not one of ours. */
+/** The lock file that an owner row names; null when the row is not one of ours. */
 export function lockOf(row: string): Pick<OwnerRow, 'lockFile' | 'lockInode'> | null {
   try {
     const { lockFile, lockInode } = JSON.parse(row) as Partial<OwnerRow>

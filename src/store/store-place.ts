@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { StoreMoved } from './engine.ts'
 
-/** Which file it is, whatever it is called; null when none can be found there. */
+/** The device and inode of a file, which are the same under each of its names; null when there is none. */
 export function identityOf(path: string): string | null {
   try {
     const { dev, ino } = statSync(path, { bigint: true })
@@ -12,9 +12,8 @@ export function identityOf(path: string): string | null {
 }
 
 /**
- * The files of one open database as they were when it was opened: its own, and the two that SQLite keeps beside it, where what was
- * committed last may be. The system leaves them open however they are moved or removed, and nobody who opens the store would see
- * what is written there.
+ * The files of one open database as they were when it was opened: its own, and the two that SQLite keeps beside it, which may have the
+ * last commits. They stay open when somebody moves or removes them, and then nobody would find again what is written into them.
  */
 export class StorePlace {
   readonly #file: string
@@ -22,7 +21,7 @@ export class StorePlace {
   readonly #beside: string[]
   readonly #seen = new Map<string, string>()
 
-  /** @param identity of the file that it must be; else the one that is there now */
+  /** @param identity the file that must be there; by default the one that is there now */
   constructor(file: string, identity: string | null = identityOf(file)) {
     this.#file = file
     this.#identity = identity
@@ -38,7 +37,7 @@ export class StorePlace {
     for (const path of this.#beside) {
       const before = this.#seen.get(path)
       const now = identityOf(path)
-      // They are made with the first use, and stay while somebody has the database open.
+      // SQLite makes them at the first use, and keeps them while somebody has the database open.
       if (before !== undefined && now !== before) throw moved(path, now)
       if (now !== null) this.#seen.set(path, now)
     }

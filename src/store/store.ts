@@ -21,7 +21,7 @@ export async function openStore(file: string, waits: Waits = {}): Promise<Store>
     await migrate(engine, sql)
     const foreign = await findForeign(engine, sql)
     if (foreign !== null) throw new StoreError(foreign)
-    // Who copies the file of a young store has at least its tables.
+    // A copy of a young store's main file then has at least the tables.
     await engine.fold()
   })
 }

@@ -57,7 +57,7 @@ export function upstreamUseIn({ engine, sql }: Store) {
       return row?.value ?? null
     },
 
-    /** That the account of each name is not known any more: the next start remembers the one that it finds. */
+    /** Forgets the account of each name. The next start remembers those that it finds. */
     forgetAccounts(): Statement {
       return sql.deleteFrom('meta').where('name', 'like', accountName('%')).compile()
     },

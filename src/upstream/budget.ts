@@ -43,7 +43,7 @@ const mutationReserve = 0.2
 const marginMs = 10
 /** A window is told to the next process in so many parts. */
 const stepsPerWindow = 60
-/** Of a step: what a time may lose on its way through a file without being counted a step longer. */
+/** Rounding of a time on its way through a file, as a part of a step, that must not make it count a step longer. */
 const stepTolerance = 1e-6
 /** After a 429 reads believe in half of the quota, and in a tenth more after each window without another. */
 const recoveryPerWindow = 0.1
@@ -185,8 +185,8 @@ export class UpstreamBudget {
   }
 
   /**
-   * What the vendor still counts, for the next process, in few figures. The steps begin at the same moments for each process of
-   * a boot, so that what is handed on many times lasts no longer than what is handed on once.
+   * Sums up, for the next process, the calls that the vendor still counts. Steps begin at the same moments for all processes of a
+   * boot, so that calls which are handed on many times count no longer than calls which are handed on once.
    */
   spent(): Spent[] {
     const nowMs = this.#now()

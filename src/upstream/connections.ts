@@ -2,24 +2,24 @@ import { buildConnector, type Dispatcher, errors, Pool, ProxyAgent } from 'undic
 import type { OutgoingProxy } from '../domain/upstream-account.ts'
 
 export interface ConnectionsOptions {
-  /** Where all of them lead, e.g. `https://api.dyte.io`. */
+  /** The origin of the vendor, e.g. `https://api.dyte.io`. */
   origin: string
-  /** So many at most; further calls wait for one. */
+  /** Most connections at a time; further calls wait for one. */
   connections: number
   /** False: one for each call. */
   keepAlive: boolean
   /** Extra trusted certificate authorities in PEM, for the vendor and for a proxy. */
   ca?: string | undefined
-  /** They are tunnels through this proxy (`CONNECT`): TLS is with the vendor, and the proxy sees nothing of a call. */
+  /** The connections are tunnels through this proxy (`CONNECT`): TLS is with the vendor, and the proxy sees nothing of a call. */
   proxy?: OutgoingProxy | undefined
-  /** By then a connection must stand, a tunnel and its TLS included. */
+  /** Longest time to open a connection, a tunnel and its TLS included. */
   connectWithinMs?: number
 }
 
 /** No answer of the vendor comes near it; without it a broken one could fill the memory. */
 const maxAnswerBytes = 1024 * 1024
 
-/** Connections to one origin, TLS verified. A call for which none came to stand fails with `NeverConnected`. */
+/** Connections to one origin, TLS verified. A call for which none could be opened fails with `NeverConnected`. */
 export function openConnections(options: ConnectionsOptions): Dispatcher {
   const { origin, connections, keepAlive, ca, proxy, connectWithinMs = 5_000 } = options
   const connector = {
@@ -27,7 +27,7 @@ export function openConnections(options: ConnectionsOptions): Dispatcher {
     allowH2: false,
     // A connection for one call does not last long enough to be probed.
     keepAlive,
-    // Said aloud, so that no variable or flag of the process can take it back.
+    // Set here, so that no variable or flag of the process can turn it off.
     rejectUnauthorized: true,
     minVersion: 'TLSv1.2' as const,
     ...(ca !== undefined && { ca })
@@ -50,10 +50,10 @@ export function openConnections(options: ConnectionsOptions): Dispatcher {
   })
 }
 
-/** No connection came to stand: no byte of the request can have left. */
+/** No connection was opened, so no byte of the request can have left. */
 export class NeverConnected extends Error {}
 
-/** What fails here failed before a connection stood; a code alone would not tell that. */
+/** Marks errors from before a connection was open: their codes alone do not tell that. */
 function marked(connect: buildConnector.connector): buildConnector.connector {
   return (options, done) =>
     connect(options, (...[error, socket]) => {
@@ -62,7 +62,7 @@ function marked(connect: buildConnector.connector): buildConnector.connector {
     })
 }
 
-/** Of a tunnel each part has a limit of its own: this is the one of all together. */
+/** Limits the whole time to open a tunnel: undici limits each of its parts alone. */
 function bounded(connect: buildConnector.connector, withinMs: number): buildConnector.connector {
   return (options, done) => {
     const { signal, ...timeout } = timeoutOf(withinMs)

@@ -68,10 +68,10 @@ const noName = ['ENOTFOUND', 'EAI_AGAIN']
 const tooLate = ['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']
 const tls = /CERT|SSL|TLS|EPROTO|SIGNATURE|SELF_SIGNED/
 
-/** What a proxy says to CONNECT instead of opening the tunnel, in undici's words. */
+/** undici's words for a proxy that refuses CONNECT. */
 const refusedTunnel = /Proxy response \((\d+)\)/
 
-/** Why no answer came, for the operator. Names the address and the proxy, but not the account that may stand in its path. */
+/** Says to the operator why no answer came. Names the address and the proxy, but not the account that may stand in the path. */
 export function inWords(failure: Error, { baseUrl, proxy }: Pick<UpstreamAccount, 'baseUrl' | 'proxy'>): string {
   const { origin, host } = baseUrl
   const cause = failure.cause instanceof Error ? failure.cause.message : ''

@@ -15,7 +15,7 @@ export interface RecorderOptions {
   everyMs?: number
 }
 
-/** Calls that are on record before they are sent: so many, and so much of the quota at most. */
+/** Most calls that are on record before they are sent, and the largest share of the quota that they may be. */
 const largestBlock = 20
 const blockShare = 0.01
 /** A disk that needs longer counts as one that can't be written. */
@@ -23,15 +23,15 @@ const patienceMs = 1_000
 
 /**
  * Keeps the record of an upstream up to date: at least once a second while something happens, and before anything is sent that is
- * not in it yet. For that the record has a block of calls that may be sent after it, and the next block is written while half of
- * one is left. So a process that dies leaves no more than a block unknown. Not flushed to the disk before a graceful stop, since
- * it is for a process that dies and not for a machine that does.
+ * not in it yet. For that the record has a block of calls that may be sent after it, and the next block is written when half of
+ * one is left. So a process that dies leaves no more than a block unknown. The record is flushed to the disk only by a graceful stop:
+ * it is made for a process that dies, not for a machine that does.
  */
 export class UpstreamRecorder {
   readonly #options: RecorderOptions
   readonly #largest: number
   #sent = 0
-  /** Calls that are on record and not sent. Stops don't wait, and may make it less than none. */
+  /** Calls that are on record and not sent. Stops don't wait, and may make it negative. */
   #left = 0
   #block = 0
   #timer: NodeJS.Timeout | undefined
@@ -49,7 +49,7 @@ export class UpstreamRecorder {
     this.#largest = Math.max(1, Math.min(largestBlock, Math.floor(quota * blockShare)))
   }
 
-  /** Before the first call goes out. */
+  /** Writes the first record, before the first call goes out. */
   async start(): Promise<void> {
     await this.#inTime(this.write())
     this.#started.resolve()
@@ -72,7 +72,7 @@ export class UpstreamRecorder {
     if (this.#left <= this.#block / 2) this.#reserve()
   }
 
-  /** Null when another call is on record; else what ends when it may be. Where nothing can be written nobody waits for it. */
+  /** Null when the next call may go out at once; else a promise for when it may. No call waits while nothing can be written. */
   untilReserved(): Promise<void> | null {
     if (this.#left > 0 || this.#inTrouble || this.#isClosed) return null
     return this.#reserve()
@@ -120,7 +120,7 @@ export class UpstreamRecorder {
       this.#inTrouble = false
     } catch (error) {
       this.#troubled(error)
-      // Else the next process would take figures for all that are not.
+      // The next process would otherwise believe figures that are too low.
       await rm(file, { force: true }).catch(() => {})
     }
   }
@@ -137,7 +137,7 @@ export class UpstreamRecorder {
     return { upstream: name, atMs: clock.now(), monotonicMs, bootId, ...figures, ...more }
   }
 
-  /** Waits for it, but no longer than for a disk that works. */
+  /** Waits for a record to be written, but no longer than a working disk takes. */
   async #inTime(written: Promise<void>): Promise<void> {
     const over = new AbortController()
     const late = sleep(patienceMs, true, { signal: over.signal }).catch(() => false)
@@ -152,7 +152,7 @@ export class UpstreamRecorder {
   }
 }
 
-/** What is worth a new record; also that calls have left the window, else the operator sees them until the next one. */
+/** The facts whose change is worth a new record. Used calls are among them, so that the operator sees when they have left the window. */
 function factsOf({ budget, breaker, habits }: UpstreamStatus): string {
   const { used, loweredTo, pausedForMs } = budget
   return JSON.stringify([used, loweredTo, pausedForMs > 0, breaker, habits.refusesSecondStart, habits.failsForMs > 0])

@@ -2,10 +2,10 @@ import type { Quota } from '../domain/quota.ts'
 import type { Spent } from './quota-use.ts'
 import type { UpstreamRecord } from './record.ts'
 
-/** Of the quota: what counts as used where no gateway has left a record, and the same where none could have. */
+/** Shares of the quota that count as used where no gateway has left a record, and where none can be written. */
 const usedWithoutRecord = 0.5
 const usedUnwritable = 0.75
-/** What an earlier version may have sent after its record. */
+/** Share of the quota that an earlier version, which reserved no blocks, may have sent after its record. */
 const unrecordedOnce = 0.05
 
 export interface Start {
@@ -19,7 +19,7 @@ export interface Start {
   isWritable: boolean
 }
 
-/** What counts as used after a start, and in a sentence why it is not what is on record; null when it is. */
+/** Calls that count as used after a start, and a sentence on why they are not those on record; null when they are. */
 export interface SpentBefore {
   spent: Spent[]
   doubt: string | null
@@ -33,9 +33,9 @@ const doubts = {
 }
 
 /**
- * What a gateway that starts now must count as used: what is on record, and what may have been sent after it. A record that can't
- * be read, and one of another boot (it was not flushed to the disk, and nobody knows its age), leave a whole window unknown; but
- * for that of a graceful stop, which is complete.
+ * Sums up the calls that a gateway which starts now must count as used: those on record, and those that may have been sent after it. A
+ * record that can't be read leaves a whole window unknown, and so does one of another boot, which was not flushed to the disk and whose
+ * age nobody knows. The record of a graceful stop is complete, also after another boot.
  */
 export function spentBefore(
   record: Pick<UpstreamRecord, 'monotonicMs' | 'bootId' | 'spent' | 'reserved'> | 'unreadable' | null,
