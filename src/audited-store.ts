@@ -1,5 +1,6 @@
 import { Checkpointer } from './audit/checkpointer.ts'
 import { checkpointFileName, keepSuperseded, publicKeyFileName, publishFile } from './audit/copies.ts'
+import type { Finding } from './audit/finding.ts'
 import {
   AuditKeyError,
   type AuditKeys,
@@ -16,7 +17,7 @@ import { logChange, type Worker } from './audit/ocsf.ts'
 import { prune } from './audit/prune.ts'
 import { lostKeys } from './audit/reigns.ts'
 import { readStatement, type Superseded, writeKeyChange, writeRestore } from './audit/statements.ts'
-import { type Finding, LogVerifier } from './audit/verify.ts'
+import { LogVerifier } from './audit/verify.ts'
 import { cutSignedBy } from './audited-store/key-changes.ts'
 import { demandNewest } from './audited-store/older-store.ts'
 import type { StoredNote } from './domain/audit-chain.ts'

@@ -4,9 +4,6 @@ import type { Finding } from './finding.ts'
 import type { Gap } from './gaps.ts'
 import type { KeyLoss } from './reigns.ts'
 
-export type { Evidence } from './evidence.ts'
-export type { Finding } from './finding.ts'
-
 /** What was proved. */
 export interface Proof {
   /** Where the log begins: 1, or after the last cut. */
@@ -17,9 +14,9 @@ export interface Proof {
   checkpoints: number
   /** Checkpoints from outside about events that were pruned since: there is nothing to compare them with. */
   beforeTheCut: number
-  /** Where the log goes on from an older state that was put back. */
+  /** Events that are missing since an older state was put back. */
   gaps: Gap[]
-  /** Where its key was lost. */
+  /** Signing keys that were lost and replaced. */
   losses: KeyLoss[]
 }
 
@@ -149,7 +146,7 @@ export class LogVerifier {
     return null
   }
 
-  /** What it vouches for was taken away by a restore that is on record. */
+  /** True when a restore on record has taken away the events of this claim. */
   #isOfAGap({ gap, head }: HeadClaim): boolean {
     if (gap !== null) widen(gap, head.seq)
     return gap !== null
@@ -167,7 +164,7 @@ const nothingSigned: Signed = {
   losses: []
 }
 
-/** Which events carry the note of what they tell, and of which kind. */
+/** Operations whose events carry a note, with the kind of that note. */
 const carrying: ReadonlyMap<string, NoteKind> = new Map([
   ['rotateAuditKey', 'key'],
   ['replaceLostAuditKey', 'lost-key'],

@@ -22,7 +22,7 @@ const otherLog = 'livegate.audit/fedcba9876543210'
 const signer = newSigner()
 
 interface Restored extends Written {
-  /** What was lost, with its checkpoints: one every 10 events. */
+  /** The events that were lost, with their checkpoints: one every 10 events. */
   lost: ChainedEvent[]
   copies: string[]
   restore: StoredNote

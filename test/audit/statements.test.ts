@@ -80,7 +80,7 @@ t.test('a lost key, or a restore, that lacks a part is none', async t => {
     t.ok(readStatement(text))
     const [origin = '', ...rest] = text.trimEnd().split('\n')
     for (const i of rest.keys()) {
-      // What stands in the two lines of keys is anything.
+      // The two lines of keys may hold anything.
       if (text === good[0] && i < 2) continue
       const without = rest.filter((_, at) => at !== i)
       const garbled = rest.map((line, at) => (at === i ? line.replace(/ ?[^ ]+$/, '') : line))

@@ -1,7 +1,8 @@
 import t from 'tap'
+import type { Evidence } from '../../src/audit/evidence.ts'
+import type { Finding } from '../../src/audit/finding.ts'
 import type { Signer } from '../../src/audit/note.ts'
 import { writeKeyChange } from '../../src/audit/statements.ts'
-import type { Evidence, Finding } from '../../src/audit/verify.ts'
 import type { ChainedEvent, StoredNote } from '../../src/domain/audit-chain.ts'
 import {
   chainOf,

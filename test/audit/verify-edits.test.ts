@@ -1,5 +1,6 @@
 import t from 'tap'
-import type { Evidence, Finding } from '../../src/audit/verify.ts'
+import type { Evidence } from '../../src/audit/evidence.ts'
+import type { Finding } from '../../src/audit/finding.ts'
 import { type ChainedEvent, chainHash } from '../../src/domain/audit-chain.ts'
 import { Dice } from '../guarantees/dice.ts'
 import { countOf } from '../support/campaigns.ts'

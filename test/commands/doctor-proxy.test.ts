@@ -15,7 +15,7 @@ import { nobody } from '../upstream/vendor.ts'
 const account = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: randomBytes(16).toString('hex') }
 const password = randomBytes(8).toString('hex')
 
-/** What doctor says of the credentials, with such a proxy. */
+/** Runs `doctor` with such a proxy, and gives what it says of the credentials. */
 async function said(t: Test, env: object): Promise<string> {
   const store = { DATABASE_URL: `sqlite:${join(t.testdir(), 'none.db')}` }
   const { stdout, stderr } = await runHere(['doctor', '--json'], { ...account, ...store, ...env })

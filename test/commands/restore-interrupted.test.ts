@@ -26,7 +26,7 @@ function renameAll(): void {
 }
 t.teardown(renameAll)
 
-/** Which stores lie in the folder: the key is revoked in the newest. */
+/** The stores that lie in the folder: the key is revoked in the newest. */
 async function stores({ storeFile }: CommandLine): Promise<string[]> {
   const folder = dirname(storeFile)
   const files = readdirSync(folder).filter(name => /^livegate\.db(\.replaced-[^/]*Z)?$/.test(name))

@@ -222,7 +222,7 @@ async function deployed(t: Test) {
     }
     return { process, ask }
   }
-  /** What a gateway that starts now would count: calls on record, and those that may have been sent after it. */
+  /** Calls that a gateway which starts now would count: those on record, and those that may have been sent after it. */
   const left = async (): Promise<{ spent: number; reserved: number }> => {
     const record = await readRecord(recordFile(dirname(storeFile), 'default'))
     const { spent = [], reserved = Number.NaN } = record ?? {}

@@ -12,7 +12,7 @@ const page = 'https://app.example.com'
 const preflight = (path: string): string =>
   [`OPTIONS ${path}`, 'access-control-request-method: POST', `origin: ${page}`].join('\n')
 
-/** What may be called without a key, and what is refused without one. */
+/** Calls that need no key, and calls that are refused without one. */
 const keyless = [
   'GET /openapi.json',
   'GET /openapi.json\naccept-encoding: gzip',

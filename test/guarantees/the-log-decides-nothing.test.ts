@@ -28,7 +28,7 @@ for (const log of brokenLogs.slice(0, countOf('logs'))) {
     const { ms: calmMs } = await timed(asNobody('GET', '/livez'))
 
     await until(async () => {
-      // What the log has to tell of.
+      // Something for the log to tell of.
       await asAcme('GET', `/v2/meetings/${randomUUID()}`)
       return (await warnings()).includes('log_output')
     })

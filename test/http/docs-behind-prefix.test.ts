@@ -58,7 +58,7 @@ for (const prefix of ['', '/gw']) {
   })
 }
 
-/** What the document's server answers to the first call, made as OpenAPI says: its address is relative to the document's own. */
+/** Makes a first call as OpenAPI says, to a server whose address is relative to the document's own. Gives the answer. */
 async function calls({ at, reply }: { at: URL; reply: Reply }): Promise<number> {
   const [, server = ''] = /"?servers"?:\s*(?:\[\{[^}]*|- )"?url"?: ?"?(\.+)/.exec(reply.body) ?? []
   const base = new URL(server, at).href.replace(/\/$/, '')

@@ -155,7 +155,7 @@ t.test("one whose meeting is nobody's by then is not looked after", async t => {
   t.equal(runsOn(), 1)
 })
 
-/** What a gateway remembers of stops that an earlier one wrote down. */
+/** The stops of an earlier gateway that a new one remembers. */
 async function recalling(t: WithStore) {
   const { clock, operations, pace, ...rest } = await settling(t)
   return {

@@ -73,7 +73,7 @@ export interface WorldOptions {
   slowDisk?: boolean
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
   before?(store: Store, simulator: Simulator, folder: string): Promise<void>
-  /** What the log writes to; `logs()` has nothing of it then. */
+  /** The log's destination; `logs()` stays empty then. */
   logOutput?: LogOutput
   /** The store has threads of its own and is on disk, as in production: for a test that is about them. They cost more than all else of most gateways. */
   threads?: boolean

@@ -6,7 +6,7 @@ import type { TestContext } from '../support/gateway.ts'
 export interface Proxy {
   /** E.g. `http://127.0.0.1:3128`. */
   origin: string
-  /** What it was asked to open, and for other requests their method and target. */
+  /** The addresses that it was asked to open, and the method and target of other requests. */
   asked: string[]
   /** `Proxy-Authorization` of each CONNECT. */
   shown: (string | undefined)[]

@@ -37,7 +37,7 @@ function recorded(t: Test, calls = 2_000) {
     for (let wait = recorder.untilReserved(); wait !== null; wait = recorder.untilReserved()) await wait
     send('mutation')
   }
-  /** What a process that is killed now leaves: calls that its successor counts. */
+  /** Calls that the successor counts of a process that is killed now. */
   const onRecord = (): { known: number; reserved: number } => {
     const { spent, reserved } = JSON.parse(readFileSync(file, 'utf8'))
     return { known: spent.reduce((sum: number, { calls: n }: { calls: number }) => sum + n, 0), reserved }
