@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** The last checkpoint: to be copied to where nobody who owns the data folder can change it. */
 export const checkpointFileName = 'audit-checkpoint.txt'
 export const publicKeyFileName = 'audit-public-key.txt'
 
-/** Replaced whole: who reads it meanwhile has the one before. Of several who write at once, one is the last. */
+/** Replaces a file whole: readers see the old one or the new one, and the last of several writers wins. */
 export async function publishFile(folder: string, name: string, text: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  // By chance and not by process: in two containers both have the same number.
+  // The name is random, since in two containers both processes have the same number.
   const draft = join(folder, `.${name}.${randomBytes(6).toString('hex')}`)
   try {
     await writeFile(draft, text, { mode: 0o644 })
@@ -20,7 +20,7 @@ export async function publishFile(folder: string, name: string, text: string): P
   }
 }
 
-/** Keeps what is about to be replaced beside it, durably: `audit-checkpoint.superseded-<time>.txt`. What is not there needs no keeping. */
+/** Keeps a copy of a file that is about to be replaced, durably: `audit-checkpoint.superseded-<time>.txt`. Does nothing when there is none. */
 export async function keepSuperseded(folder: string, name: string, timeMs: number): Promise<void> {
   const text = await readFile(join(folder, name), 'utf8').catch(error => {
     if (error.code !== 'ENOENT') throw error
@@ -28,13 +28,7 @@ export async function keepSuperseded(folder: string, name: string, timeMs: numbe
   })
   if (text === null) return
   const kept = join(folder, name.replace(/(?=\.[a-z]+$)/, `.superseded-${fileTime(timeMs)}`))
-  const handle = await open(kept, 'w', 0o644)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  await writeFile(kept, text, { mode: 0o644, flush: true })
 }
 
 /** ISO 8601 without what some file systems refuse in a name. */
