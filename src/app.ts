@@ -90,7 +90,7 @@ export interface Deps {
   health: Health
   draining(): boolean
   connections: Connections
-  /** How long a connection that is worth it may stay unused. */
+  /** How long a known connection may stay unused. */
   keepAliveMs: number
   clock: Clock
   limits: Omit<LimitOptions, 'clock' | 'addressOf'>
@@ -104,7 +104,7 @@ export interface Deps {
   logger: FastifyBaseLogger
 }
 
-/** By then a request has arrived, from its first byte to its last. */
+/** Longest time for a request to arrive, from its first byte to its last. */
 const requestTimeoutMs = 30_000
 
 /** The table of contents: from top to bottom, this is what happens to a request. */
@@ -121,11 +121,11 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 1024,
     requestTimeout: requestTimeoutMs,
-    // Node has an order of its own for these: a longer time for the head would become that of the whole request. And it looks for
-    // late requests each half minute, unless told otherwise: by then they are twice as late.
+    // Node would take a longer time for the head as that of the whole request. And it looks for late requests only each half minute
+    // unless told otherwise, when they are twice as late.
     http: { ...leftToUs, headersTimeout: requestTimeoutMs, connectionsCheckingInterval: 1_000 },
     handlerTimeout: deps.handlerTimeoutMs,
-    // For those that `http/connections.ts` does not close earlier.
+    // `http/connections.ts` closes the connections of strangers earlier.
     keepAliveTimeout: deps.keepAliveMs,
     // By then every call has had its answer (`gateway.ts`): what is open still is a connection that nobody uses.
     forceCloseConnections: true,

@@ -37,7 +37,7 @@ interface Vendor {
   close(): Promise<void>
 }
 
-/** Its gateway has half of that. */
+/** Ceiling of the demo's end; its gateway has half of that. */
 const closeWithinMs = 10_000
 
 interface Seeded {

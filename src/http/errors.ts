@@ -46,7 +46,7 @@ export function notFound(
 /** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.send(refusal(error, request, reply))
-  // The handler runs on: what it comes to is nobody's answer.
+  // The handler runs on, and its result is nobody's answer.
   if (isHandlerTimeout(error)) reply.send = () => reply
   return reply
 }
@@ -82,7 +82,7 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
 function outcomeOf(failure: Failure, request: FastifyRequest): Outcome | undefined {
   const says = failure.status >= 500 || failure instanceof RequestTimeout
   if (!says || !/^(POST|PUT|PATCH|DELETE)$/.test(request.method)) return undefined
-  // The handler of a request that took too long runs on: what it will have done is not known yet.
+  // The handler of a request that took too long runs on, so its outcome is not known yet.
   return request.recorded || failure instanceof GatewayTooLate ? 'unknown' : 'not_sent'
 }
 
@@ -92,10 +92,10 @@ function isHandlerTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === handlerTimeout
 }
 
-/** Behind an answer that was written by hand, what else comes is read for so long: else a reset could overtake it. */
+/** How long bytes behind an answer that was written by hand are read: without that a reset could overtake the answer. */
 const lingerMs = 1_000
 
-/** For bytes that are no HTTP request: there is no request yet, so the answer is written by hand, and then the connection ends. */
+/** Answers bytes that are no HTTP request. There is no request yet, so the answer is written by hand, and the connection ends. */
 export function refuseBytes(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()

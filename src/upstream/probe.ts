@@ -45,7 +45,7 @@ export class Probe {
     this.#client = new UpstreamClient({ baseUrl: root, proxy, keepAlive: false })
   }
 
-  /** @throws Failure when no answer comes; `inWords` says why */
+  /** @throws Failure when no answer comes; `whyNoAnswer` says why */
   async ask({ method, path, body, of = 'app' }: RawQuestion, authorization: Secret): Promise<Heard> {
     const { clock, deadlineMs } = this.#options
     const askedAtMs = clock.now()
@@ -72,7 +72,7 @@ const tls = /CERT|SSL|TLS|EPROTO|SIGNATURE|SELF_SIGNED/
 const refusedTunnel = /Proxy response \((\d+)\)/
 
 /** Says to the operator why no answer came. Names the address and the proxy, but not the account that may stand in the path. */
-export function inWords(failure: Error, { baseUrl, proxy }: Pick<UpstreamAccount, 'baseUrl' | 'proxy'>): string {
+export function whyNoAnswer(failure: Error, { baseUrl, proxy }: Pick<UpstreamAccount, 'baseUrl' | 'proxy'>): string {
   const { origin, host } = baseUrl
   const cause = failure.cause instanceof Error ? failure.cause.message : ''
   const code = /(?:^|: )\w+ ([A-Z0-9_]+): /.exec(cause)?.[1] ?? ''

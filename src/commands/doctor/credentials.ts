@@ -2,7 +2,7 @@ import { Failure } from '../../domain/failures.ts'
 import type { Secret } from '../../domain/secret.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import { type Examined, examine, type Finding } from '../../upstream/examine.ts'
-import { inWords, Probe, type ProbeOptions } from '../../upstream/probe.ts'
+import { Probe, type ProbeOptions, whyNoAnswer } from '../../upstream/probe.ts'
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
 import { checkClock } from './clock.ts'
 
@@ -49,7 +49,7 @@ function lesser({ message }: Verdict): Verdict {
 
 function unreachable(failure: Failure, account: UpstreamAccount): string {
   const way = account.proxy === undefined ? 'the network (no proxy is used)' : 'the proxy (HTTPS_PROXY, NO_PROXY)'
-  return `${inWords(failure, account)}; look at the base address and ${way}`
+  return `${whyNoAnswer(failure, account)}; look at the base address and ${way}`
 }
 
 const settings = {

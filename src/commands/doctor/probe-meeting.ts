@@ -9,7 +9,7 @@ import { livestreamsIn } from '../../store/livestreams.ts'
 import { meetingsIn } from '../../store/meetings.ts'
 import { operationsIn } from '../../store/operations.ts'
 import { examine } from '../../upstream/examine.ts'
-import { inWords, Probe } from '../../upstream/probe.ts'
+import { Probe, whyNoAnswer } from '../../upstream/probe.ts'
 import type { DoctorOptions } from '../doctor.ts'
 import { CommandError, type Io, print, UsageError } from '../io.ts'
 import { usualUpstream, withUpstream } from '../upstream-accounts.ts'
@@ -154,7 +154,7 @@ async function question(io: Io, { asker, account, meetingId, world }: Place, ans
 
 function words(error: unknown, account: UpstreamAccount, allStopped: boolean): string {
   if (!(error instanceof Failure || error instanceof Ended || error instanceof StillLive)) throw error
-  if (error instanceof Failure) return inWords(error, account)
+  if (error instanceof Failure) return whyNoAnswer(error, account)
   return error instanceof StillLive && allStopped ? 'a stop took more than 60 s to work' : error.message
 }
 
