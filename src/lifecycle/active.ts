@@ -1,8 +1,9 @@
 import { Failure, UpstreamFailed, UpstreamRefused, UpstreamUnavailable } from '../domain/failures.ts'
 import { isOver, isRunning, type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import type { Livestreams } from '../store/livestreams.ts'
+import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
 import type { Lane, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
+import type { BegunRuns } from './begun-runs.ts'
 import type { IsComing } from './coming.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
@@ -18,7 +19,7 @@ export interface Sight {
   isEnding: boolean
   /** Likely the run that was stopped, but not proved: the vendor tells neither session nor time. */
   isUnclear: boolean
-  /** Nothing runs by the lists alone, at a vendor that may begin a second run: before a start two such looks must agree. */
+  /** Nothing runs by the lists alone, at a vendor that may begin a second run; or although we have begun one: before a start two such looks must agree. */
   isWeak: boolean
 }
 
@@ -37,6 +38,7 @@ export interface WhatRunsDeps {
   observe: Observe
   isComing: IsComing
   endingRuns: EndingRuns
+  begunRuns: BegunRuns
   pace: StopPace
   /** Lists of what runs in an upstream, shared by all of its meetings that are read at the same time. */
   listReads: SharedReads<ListedRuns>
@@ -53,7 +55,8 @@ export interface ListedRuns {
 const askedById = 5
 
 export function whatRuns(deps: WhatRunsDeps): WhatRuns {
-  const { changes, upstreams, livestreams, knownMeetings, observe, isComing, endingRuns, pace, listReads } = deps
+  const { changes, upstreams, livestreams, knownMeetings, observe, isComing, endingRuns, begunRuns, pace, listReads } =
+    deps
 
   return async (meeting, lane, signal, isFollowUp = false) => {
     const upstream = upstreamOf(upstreams, meeting, lane)
@@ -68,13 +71,14 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
         ? await findKnown(provider, meeting, { all: isFollowUp || (byLists && lane !== 'read'), lane }, signal)
         : shown
     if (found === null) {
-      const isWeak = byLists && !upstream.habits.refusesSecondStart
+      const isWeak = (byLists && !upstream.habits.refusesSecondStart) || begunRuns.of(meeting) !== null
       return { livestream: null, isEnding: false, isUnclear: false, isWeak }
     }
     const isEnding = await endingRuns.isEnding(meeting, found, provider, isFollowUp)
     const livestream = isEnding
       ? { ...found, meeting_id: meeting.id }
       : await remember(provider, meeting, found, signal)
+    if (!isEnding && found.status === 'LIVE') begunRuns.believed(meeting)
     return { livestream, isEnding: isEnding !== false, isUnclear: isEnding === 'maybe', isWeak: false }
   }
 
@@ -135,6 +139,9 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     // A run that was stopped a moment ago may be hidden and go on: a start would be joined to it.
     const mayEnd = lane === 'mutation' && endingRuns.isRecent({ id: meetingId })
     const ids = new Set(last !== null && (mayEnd || isRunning(last.status)) ? [last.id] : [])
+    // Whatever a look has made of its row.
+    const begun = begunRuns.of({ id: meetingId })
+    if (begun !== null) ids.add(begun)
     const known = all ? await livestreams.list(tenantId, { meetingId, pageNo: 1, perPage: askedById }) : { items: [] }
     for (const { id } of known.items) ids.add(id)
     for (const id of ids) {
@@ -145,9 +152,15 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
       const coming = await isComing(owner, found.livestream)
       const livestream = { ...found.livestream, ...(coming && { status: 'INVOKED' }) }
       if (isRunning(livestream.status)) return livestream
-      await observe({ ...owner, isProved: isProvedBy(owner, livestream) }, livestream)
+      await keep({ ...owner, isProved: isProvedBy(owner, livestream) }, livestream)
     }
     return null
+  }
+
+  /** One look is no proof that a run is over which we have begun a moment ago. */
+  async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey): Promise<void> {
+    const isEarly = !isRunning(livestream.status) && begunRuns.of({ id: owner.meetingId ?? '' }) === owner.id
+    if (!isEarly) await observe(owner, livestream)
   }
 
   /** Makes a livestream of this meeting known to its tenant. Where nobody says whose it is, it is given back without key, ingest and playback address. */
@@ -168,7 +181,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     }
     const ours = { ...livestream, meeting_id: meetingId }
     knownMeetings.note(meeting, id)
-    await observe({ id, tenantId, upstream, meetingId, isProved }, ours)
+    await keep({ id, tenantId, upstream, meetingId, isProved }, ours)
     return ours
   }
 }

@@ -12,6 +12,7 @@ import type { Operations } from '../store/operations.ts'
 import type { Upstreams } from '../upstream/provider.ts'
 import { type ListedRuns, whatRuns } from './active.ts'
 import { type ActiveReads, activeReads } from './active-reads.ts'
+import { BegunRuns } from './begun-runs.ts'
 import type { IsComing } from './coming.ts'
 import type { Bounded, Deadline } from './deadline.ts'
 import { EndingRuns } from './ending-runs.ts'
@@ -89,6 +90,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const queue = new MeetingQueue<StartAttempt, Stopped>()
   const switches = new MeetingQueue<never, never>()
   const pace = new StopPace(clock)
+  const begunRuns = new BegunRuns(clock, settleMs)
   const rights = new StopRights({ upstreams, livestreams, clock })
 
   const settleLater = (operation: Operation, sentAtMs: number): void => {
@@ -111,12 +113,13 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   })
   const knownMeetings = new KnownMeetings(livestreams, putRight({ ...deps, forget }))
   const listReads = new SharedReads<ListedRuns>({ ttlMs: deps.readTtlMs, changes, bounded, clock })
-  const reads = activeReads({ ...deps, whatRuns: whatRuns({ ...deps, knownMeetings, endingRuns, pace, listReads }) })
+  const looking = { ...deps, knownMeetings, endingRuns, begunRuns, pace, listReads }
+  const reads = activeReads({ ...deps, whatRuns: whatRuns(looking) })
   const { whatRuns: look, outdated, changed } = reads
-  const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, pace, rights }
+  const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, begunRuns, pace, rights }
 
   const send = sendStop(seeing)
-  const ends = operationEnds({ ...deps, changed, endingRuns, forget })
+  const ends = operationEnds({ ...deps, changed, endingRuns, begunRuns, forget })
   const settle = settler({
     ends,
     start: startSettler({ ...deps, ends, findStarted: findStarted(seeing) }),

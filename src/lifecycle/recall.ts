@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
 import type { Operation } from '../domain/operation.ts'
 import type { Operations } from '../store/operations.ts'
+import type { BegunRuns } from './begun-runs.ts'
 import { followedForMs } from './confirmed-stop.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { meetingOf } from './settle.ts'
@@ -9,6 +10,7 @@ import type { StopPace } from './stop-pace.ts'
 export interface RecallDeps {
   operations: Pick<Operations, 'settledSince' | 'unsettled'>
   endingRuns: Pick<EndingRuns, 'recall' | 'unconfirmed'>
+  begunRuns: Pick<BegunRuns, 'began' | 'believed'>
   pace: Pick<StopPace, 'recallStart'>
   clock: Pick<Clock, 'now'>
   settleMs: number
@@ -24,15 +26,21 @@ const dateRangeMs = 1_000
  * still show the other; or show it because it has not done what it confirmed.
  * @throws what the store throws
  */
-export async function recall({ operations, endingRuns, pace, clock, settleMs }: RecallDeps): Promise<void> {
+export async function recall({ operations, endingRuns, begunRuns, pace, clock, settleMs }: RecallDeps): Promise<void> {
   const nowMs = clock.now()
   const agoMs = (atMs: number | null): number => Math.max(0, nowMs - (atMs ?? nowMs))
   /** Of the meetings where stop was the last word. */
   const stops = new Map<string | null, Operation>()
   for (const operation of await operations.settledSince(nowMs - Math.max(settleMs, followedForMs))) {
     stops.delete(operation.meetingId)
-    if (operation.kind === 'stop') stops.set(operation.meetingId, operation)
-    else pace.recallStart(meetingOf(operation), agoMs(operation.sentAtMs))
+    const meeting = meetingOf(operation)
+    if (operation.kind === 'stop') {
+      stops.set(operation.meetingId, operation)
+      begunRuns.believed(meeting)
+    } else {
+      pace.recallStart(meeting, agoMs(operation.sentAtMs))
+      if (operation.livestreamId !== null) begunRuns.began(meeting, operation.livestreamId, agoMs(operation.sentAtMs))
+    }
   }
   const isOverdue = ({ settledAtMs }: Operation): boolean => agoMs(settledAtMs) >= settleMs
   const { true: overdue = [], false: fresh = [] } = Object.groupBy(

@@ -3,6 +3,7 @@ import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Lane, StopAnswer, Upstreams } from '../upstream/provider.ts'
 import { providerOf, type WhatRuns } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
+import type { BegunRuns } from './begun-runs.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import type { StopPace } from './stop-pace.ts'
 import type { StopRights } from './stop-rights.ts'
@@ -28,13 +29,14 @@ export interface SendStopDeps {
   whatRuns: WhatRuns
   outdated: ActiveReads['outdated']
   endingRuns: EndingRuns
+  begunRuns: Pick<BegunRuns, 'believed'>
   pace: StopPace
   rights: StopRights
   settleMs: number
 }
 
 export function sendStop(deps: SendStopDeps): SendStop {
-  const { upstreams, whatRuns, outdated, endingRuns, pace, rights, settleMs } = deps
+  const { upstreams, whatRuns, outdated, endingRuns, begunRuns, pace, rights, settleMs } = deps
 
   return (meeting, lane, signal) => rights.during(meeting, lane, lane => sendAndLook(meeting, lane, signal))
 
@@ -42,6 +44,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
     const heard = await ask(meeting, lane, signal)
     if ('stopped' in heard && heard.stopped) {
       pace.takenUp(meeting)
+      begunRuns.believed(meeting)
       return { confirmed: { vendorAtMs: endingRuns.stopped(meeting, heard.dateMs) }, isWatched: false }
     }
     const { livestream, isEnding, isUnclear } = await whatRuns(meeting, lane, signal).catch(error => {

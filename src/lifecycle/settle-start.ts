@@ -74,7 +74,7 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
 
   async function end(start: Operation, how: OperationEnd, seen: LivestreamWithKey): Promise<boolean> {
     looks.delete(start.id)
-    return ends.end(start, how, seen)
+    return ends.end(start, how, { began: seen })
   }
 
   settle.note = (start: Operation, sentAtMs: number): void => {

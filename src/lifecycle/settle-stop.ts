@@ -3,10 +3,12 @@ import { MeetingNotFound } from '../domain/failures.ts'
 import type { Livestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Operation } from '../domain/operation.ts'
+import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
 import type { Lane, Upstreams } from '../upstream/provider.ts'
 import { providerOf, type Sight, type WhatRuns } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
+import type { BegunRuns } from './begun-runs.ts'
 import type { Deadline } from './deadline.ts'
 import { beganAfter } from './evidence.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
@@ -19,6 +21,8 @@ export interface SettleStopDeps {
   ends: OperationEnds
   operations: Pick<Operations, 'openStart' | 'hadOpenStart' | 'laterStart' | 'unconfirmedStops'>
   upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  begunRuns: Pick<BegunRuns, 'believed'>
   whatRuns: WhatRuns
   send: SendStop
   pace: StopPace
@@ -47,7 +51,8 @@ const rememberedLooks = 10_000
  * that was open. The last word counts: a later start ends it, and a run that has begun after the stop is not meant by it.
  */
 export function stopSettler(deps: SettleStopDeps): SettleStop {
-  const { ends, operations, upstreams, whatRuns, send, pace, rights, changed, holds, queue, clock, deadline } = deps
+  const { ends, operations, livestreams, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
+  const { begunRuns, clock, deadline } = deps
   /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
   const nothingAtMs = new Map<string, number>()
   /** When they were sent, on the monotonic clock. Forgotten at a restart: then the wall clock tells. */
@@ -67,14 +72,14 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
   /** Repeats it, unless it is not to be sent any more, or not by this operation, or not yet. */
   async function repeat(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
     // While it waited for its turn somebody may have started again.
-    if (await ends.isSettled(stop)) return ended(stop)
+    if (await ends.isSettled(stop)) return settled(stop)
     const later = await operations.laterStart(stop)
-    if (later === 'done') return ended(stop, ends.overtake(stop))
+    if (later === 'done') return settled(stop, ends.overtake(stop))
     // Somebody wants the meeting live by now, as far as that start comes to something: if not, the last word was stop.
     if (later === 'open') return false
     if (!(await holds(meeting))) {
       const message = 'The meeting is no longer the one of this tenant'
-      return ended(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
+      return settled(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
     }
     // The last of several is repeated, and speaks for all.
     const stops = await operations.unconfirmedStops(meeting.id)
@@ -94,7 +99,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     // Nothing tells whether it is the run that was stopped: that proves no end.
     if (sight.isUnclear) return false
     if (shows(sight)) {
-      if (await isNewer(sight.livestream, stop, meeting, signal)) return ended(stop, ends.overtake(stop))
+      if (await isNewer(sight.livestream, stop, meeting, signal)) return settled(stop, ends.overtake(stop))
       nothingAtMs.delete(stop.id)
     } else if (!hasOpenStart) {
       // The second look that shows nothing.
@@ -134,11 +139,13 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     confirmed?: StopOutcome['confirmed']
   ): Promise<boolean> {
     pace.takenUp(meeting)
+    begunRuns.believed(meeting)
     changed(meeting, null)
     // Before the others: of them all only this one was sent, and may be confirmed.
-    const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed })
+    const ended = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+    const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed }, { ended })
     await ends.confirmStops(meeting.id)
-    return ended(stop, isEnded)
+    return settled(stop, isEnded)
   }
 
   /** True when what is live now has begun after the stop, by a browser perhaps: nobody has said that this one is to end. */
@@ -180,7 +187,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     return sight.livestream !== null && !sight.isEnding
   }
 
-  async function ended({ id }: Operation, how: Promise<boolean> | boolean = true): Promise<boolean> {
+  async function settled({ id }: Operation, how: Promise<boolean> | boolean = true): Promise<boolean> {
     const isEnded = await how
     if (isEnded) nothingAtMs.delete(id)
     return isEnded

@@ -8,6 +8,7 @@ import type { Operations } from '../store/operations.ts'
 import type { LivestreamWish, Upstreams } from '../upstream/provider.ts'
 import type { ActiveReads } from './active-reads.ts'
 import { beforeSending } from './before-sending.ts'
+import type { BegunRuns } from './begun-runs.ts'
 import type { Bounded } from './deadline.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import type { MeetingQueue, StartTurn } from './meeting-queue.ts'
@@ -37,6 +38,7 @@ export interface StartDeps {
   recorded: Recorded
   send: SendStart
   endingRuns: EndingRuns
+  begunRuns: Pick<BegunRuns, 'began'>
   pace: StopPace
   rights: StopRights
   changed: ActiveReads['changed']
@@ -62,7 +64,7 @@ export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: Livestream
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { upstreams, operations, livestreams, queue, stillAllowed, settle, permit, recorded, send } = deps
-  const { endingRuns, pace, rights, changed, clock, bounded, deadlineMs } = deps
+  const { endingRuns, begunRuns, pace, rights, changed, clock, bounded, deadlineMs } = deps
 
   return async (caller, meeting, wish) => {
     const arrivedAtMs = clock.monotonic()
@@ -119,6 +121,7 @@ export function startOnce(deps: StartDeps): StartOnce {
       if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
       const { livestream, isNew, refused } = outcome
       endingRuns.started(meeting)
+      if (isNew) begunRuns.began(meeting, livestream.id)
       changed(meeting, livestream)
       await trail.done({ ...doneWith(caller, meeting, livestream, isNew), refused })
       // The store may be away: then they see that a later start stands in it (`settle-stop.ts`).

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Caller } from '../domain/caller.ts'
 import type { Clock } from '../domain/clock.ts'
 import { Failure, Internal, NoActiveLivestream, StartUnsettled, withOutcome } from '../domain/failures.ts'
-import { isRunning, type Livestream } from '../domain/livestream.ts'
+import { isRunning } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Operation } from '../domain/operation.ts'
 import type { Livestreams } from '../store/livestreams.ts'
@@ -11,6 +11,7 @@ import type { Upstreams } from '../upstream/provider.ts'
 import type { WhatRuns } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
 import type { Bounded } from './deadline.ts'
+import { endedRun } from './ended-run.ts'
 import type { MeetingQueue, StopTurn } from './meeting-queue.ts'
 import type { Done, Mutation } from './mutation.ts'
 import type { Recorded } from './recorded.ts'
@@ -139,14 +140,9 @@ export function stop(deps: StopDeps): Stop {
     else rights.noteLive(meeting)
     const told = { value: { fruitless }, ...outcome, livestreamId: last?.id ?? null }
     if (!stopped && last === null) return { ...told, status: 404, data: null, failure: new NoActiveLivestream() }
-    return { ...told, status: 200, data: stoppedData, statements: ended(meeting, last) }
-  }
-
-  /** The run that was seen last is over; a later look may tell how. */
-  function ended(meeting: OwnedMeeting, last: Livestream | null) {
-    if (last === null || !isRunning(last.status)) return []
-    const owner = { id: last.id, tenantId: meeting.tenantId, upstream: meeting.upstream, meetingId: meeting.id }
-    return livestreams.observed(owner, { ...last, status: 'IDLE' }, clock.now())
+    // While it is watched the run may go on, and be hidden.
+    const statements = outcome.isWatched ? [] : endedRun(livestreams, meeting, last, clock.now())
+    return { ...told, status: 200, data: stoppedData, statements }
   }
 
   function mutationOf(caller: Caller, { id, upstream }: OwnedMeeting): Mutation {

@@ -10,6 +10,7 @@ async function world(t: TestContext) {
     ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), clock },
     changed() {},
     endingRuns: { started() {}, isRecent: () => false, has: () => false },
+    begunRuns: { began() {} },
     forget() {}
   })
   return { ...rest, operations, ends }

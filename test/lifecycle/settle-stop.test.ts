@@ -207,3 +207,30 @@ t.test("a stop whose meeting is another tenant's by now is not sent again, and s
     answer: { status: 404, body: { error: { type: 'meeting_not_found', outcome: 'failed' } } }
   })
 })
+
+t.test(
+  'a repeated stop that is done keeps the run that was seen last as over: no later look takes it for one to come',
+  async t => {
+    for (const how of ['the vendor confirms it', 'two looks show nothing'] as const) {
+      const { settle, sent, clock, vendor, livestreams, store, begunRuns, forgotten } = await settling(t)
+      const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
+      const owner = { id: 'a1', tenantId: 'acme', upstream: 'default', meetingId }
+      await store.engine.write(livestreams.observed(owner, { id: 'a1', status: 'INVOKED' }, clock.now()))
+      begunRuns.began(meeting, 'a1')
+      vendor.beforeStop = async () => {
+        if (how === 'two looks show nothing') throw new UpstreamFailed({ outcome: 'unknown', upstreamStatus: 500 })
+      }
+      const stop = await sent('stop')
+      const status = async () => (await livestreams.lastOfMeeting('acme', meetingId))?.status
+      if (how === 'two looks show nothing') {
+        t.equal(await settle(stop), false)
+        t.equal(await status(), 'INVOKED', 'one look is not the end of it')
+        clock.advance(5_000)
+      }
+      t.equal(await settle(stop), true, how)
+      t.equal(await status(), 'IDLE')
+      t.equal(begunRuns.of(meeting), null)
+      t.strictSame(forgotten, ['a1'])
+    }
+  }
+)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AuditEvent } from '../../src/domain/audit-event.ts'
 import type { LivestreamWithKey } from '../../src/domain/livestream.ts'
 import type { Operation, OperationKind } from '../../src/domain/operation.ts'
+import { BegunRuns } from '../../src/lifecycle/begun-runs.ts'
 import { EndingRuns } from '../../src/lifecycle/ending-runs.ts'
 import { MeetingQueue } from '../../src/lifecycle/meeting-queue.ts'
 import { sendStop } from '../../src/lifecycle/send-stop.ts'
@@ -93,6 +94,7 @@ export async function settling(t: TestContext) {
       settleMs: 30_000
     })
   const endingRuns = remembersNoStops()
+  const begunRuns = new BegunRuns(clock, 30_000)
 
   /** As in a gateway; each remembers for itself. */
   function another(pace = new StopPace(clock), endingRuns = remembersNoStops()): Settle {
@@ -112,7 +114,8 @@ export async function settling(t: TestContext) {
       settleMs: 30_000,
       pace,
       rights,
-      endingRuns
+      endingRuns,
+      begunRuns
     }
     const ends = operationEnds(deps)
     const stop = stopSettler({ ...deps, ends, send: sendStop(deps) })
@@ -132,6 +135,7 @@ export async function settling(t: TestContext) {
     pace,
     rights,
     endingRuns,
+    begunRuns,
     settle,
     /** Another gateway's, or that of the same one after a restart: it remembers nothing. */
     another: () => another(),

@@ -29,6 +29,7 @@ function world() {
     observe: async () => {},
     isComing: async () => false,
     endingRuns: { isEnding: async () => false },
+    begunRuns: { of: () => null, believed() {} },
     pace: { heard() {} },
     listReads: new SharedReads<ListedRuns>({ ttlMs, changes, bounded, clock }),
     changes

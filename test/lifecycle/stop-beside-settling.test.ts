@@ -2,6 +2,7 @@ import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import type { Caller } from '../../src/domain/caller.ts'
+import { BegunRuns } from '../../src/lifecycle/begun-runs.ts'
 import { deadlines } from '../../src/lifecycle/deadline.ts'
 import { EndingRuns } from '../../src/lifecycle/ending-runs.ts'
 import { MeetingQueue } from '../../src/lifecycle/meeting-queue.ts'
@@ -65,6 +66,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     outdated() {},
     whatRuns: async () => ({ livestream: isLive ? run : null, isEnding: false, isUnclear: false, isWeak: false }),
     rights: new StopRights({ upstreams, livestreams, clock }),
+    begunRuns: new BegunRuns(clock, 30_000),
     endingRuns: new EndingRuns({
       stopAgain: async () => true,
       look: async () => ({ livestream: null }),

@@ -1,0 +1,38 @@
+import { LRUCache } from 'lru-cache'
+import { upTo } from '../domain/cache-size.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { OwnedMeeting } from '../domain/meeting.ts'
+
+const maxMeetings = 10_000
+
+/**
+ * Runs that our own starts have begun a moment ago, and that no look has shown on air yet. The vendor may hide such a run, also from
+ * who asks for it by its id: one look that contradicts the start is not believed, as one that contradicts a confirmed stop is not.
+ */
+export class BegunRuns {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #settleMs: number
+  readonly #runs = new LRUCache<string, { livestreamId: string; atMs: number }>(upTo(maxMeetings))
+
+  /** @param settleMs for so long a run may be hidden */
+  constructor(clock: Pick<Clock, 'monotonic'>, settleMs: number) {
+    this.#clock = clock
+    this.#settleMs = settleMs
+  }
+
+  /** A start has begun a run of this livestream. @param agoMs since the start was sent */
+  began({ id }: OwnedMeeting, livestreamId: string, agoMs = 0): void {
+    this.#runs.set(id, { livestreamId, atMs: this.#clock.monotonic() - agoMs })
+  }
+
+  /** The vendor has shown it on air, or has confirmed that it is over: looks are believed again. */
+  believed({ id }: Pick<OwnedMeeting, 'id'>): void {
+    this.#runs.delete(id)
+  }
+
+  /** The livestream whose run may not be shown yet; null when there is none. */
+  of({ id }: Pick<OwnedMeeting, 'id'>): string | null {
+    const run = this.#runs.get(id)
+    return run !== undefined && this.#clock.monotonic() - run.atMs < this.#settleMs ? run.livestreamId : null
+  }
+}
