@@ -11,8 +11,15 @@ import type { Observe } from './observe.ts'
 import type { Changes, SharedReads } from './shared-reads.ts'
 import type { StopPace } from './stop-pace.ts'
 
+/** A livestream that was seen in a meeting. */
+export interface SeenRun {
+  livestream: LivestreamWithKey
+  /** Nobody says whose it is. It is shown without key, ingest and playback address, and makes no id known: it is kept in no row. */
+  isNobodys: boolean
+}
+
 /** The vendor's view of a meeting right now. */
-export interface Sight {
+export interface Sight extends Pick<SeenRun, 'isNobodys'> {
   /** The livestream that runs, or is about to; null when none does. */
   livestream: LivestreamWithKey | null
   /** It was stopped a moment ago, and is still shown. */
@@ -72,14 +79,14 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
         : shown
     if (found === null) {
       const isWeak = (byLists && !upstream.habits.refusesSecondStart) || begunRuns.of(meeting) !== null
-      return { livestream: null, isEnding: false, isUnclear: false, isWeak }
+      return { livestream: null, isNobodys: false, isEnding: false, isUnclear: false, isWeak }
     }
     const isEnding = await endingRuns.isEnding(meeting, found, provider, isFollowUp)
-    const livestream = isEnding
-      ? { ...found, meeting_id: meeting.id }
+    const seen = isEnding
+      ? { livestream: { ...found, meeting_id: meeting.id }, isNobodys: false }
       : await remember(provider, meeting, found, signal)
     if (!isEnding && found.status === 'LIVE') begunRuns.believed(meeting)
-    return { livestream, isEnding: isEnding !== false, isUnclear: isEnding === 'maybe', isWeak: false }
+    return { ...seen, isEnding: isEnding !== false, isUnclear: isEnding === 'maybe', isWeak: false }
   }
 
   /** `byLists`: `active-livestream` says nothing, and the lists have been read instead. */
@@ -169,7 +176,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     meeting: OwnedMeeting,
     livestream: LivestreamWithKey,
     signal: AbortSignal
-  ): Promise<LivestreamWithKey> {
+  ): Promise<SeenRun> {
     const { id: meetingId, tenantId, upstream } = meeting
     const { id } = livestream
     const isKnown = await knownMeetings.has(meeting, id, provider)
@@ -177,12 +184,12 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const isProved = isNamed || (!isKnown && (await isShownHere(provider, meeting, id, signal)))
     if (!isKnown && !isProved) {
       const { playback_url: _playback, ...bare } = withoutKey(livestream)
-      return { ...bare, meeting_id: meetingId }
+      return { livestream: { ...bare, meeting_id: meetingId }, isNobodys: true }
     }
     const ours = { ...livestream, meeting_id: meetingId }
     knownMeetings.note(meeting, id)
     await keep({ id, tenantId, upstream, meetingId, isProved }, ours)
-    return ours
+    return { livestream: ours, isNobodys: false }
   }
 }
 

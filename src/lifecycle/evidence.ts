@@ -1,8 +1,8 @@
-import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../domain/livestream.ts'
+import { isRunning, type LivestreamSession } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Provider, Upstreams } from '../upstream/provider.ts'
-import { providerOf, type WhatRuns } from './active.ts'
+import { providerOf, type SeenRun, type WhatRuns } from './active.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
 
@@ -40,15 +40,15 @@ export type FindStarted = (
   meeting: OwnedMeeting,
   sent: SentStart,
   signal: AbortSignal
-) => Promise<LivestreamWithKey | 'unclear' | null>
+) => Promise<SeenRun | 'unclear' | null>
 
 export function findStarted(deps: EvidenceDeps): FindStarted {
   const { upstreams, livestreams, whatRuns, knownMeetings, endingRuns } = deps
 
   return async (meeting, sent, signal) => {
     // Nothing was live when the start was sent: what is now has begun since.
-    const { livestream: active, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
-    if (active !== null && !isEnding) return active
+    const { livestream: active, isNobodys, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
+    if (active !== null && !isEnding) return { livestream: active, isNobodys }
     const provider = providerOf(upstreams, meeting, 'mutation')
     const listed = await provider.findRuns(meeting.id, signal)
     for (const { livestream } of listed) {
@@ -70,7 +70,7 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
     const began = beganSince(runs, sent) ?? runs.find(run => isOn(run) && !isOld(run))
     const isUntold = runs.some(run => !run.areNewest || (isOn(run) && run.sessions.length === 0))
     if (began === undefined) return isUntold || (isUnclear && runs.length === 0) ? 'unclear' : null
-    return { ...began.livestream, meeting_id: meeting.id }
+    return { livestream: { ...began.livestream, meeting_id: meeting.id }, isNobodys: false }
   }
 }
 

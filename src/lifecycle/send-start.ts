@@ -14,16 +14,14 @@ import type { LivestreamWithKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../upstream/provider.ts'
-import { providerOf, type Sight, upstreamOf, type WhatRuns } from './active.ts'
+import { providerOf, type SeenRun, type Sight, upstreamOf, type WhatRuns } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import type { KnownMeetings } from './known-meetings.ts'
 import { pauseFor, type StartWait, stillStopping } from './start-permit.ts'
 
 /** Outcome of a start. `isNew`: the livestream was begun by it. `nothingCame`: a look has shown that nothing was. */
-export type StartOutcome =
-  | { livestream: LivestreamWithKey; isNew: boolean; refused?: Failure }
-  | { error: unknown; nothingCame: boolean }
+export type StartOutcome = (SeenRun & { isNew: boolean; refused?: Failure }) | { error: unknown; nothingCame: boolean }
 
 /** A refusal that no livestream explains, and what a look has shown after it. */
 interface Refused {
@@ -96,7 +94,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
       // Throws when it is known as another meeting's. What nobody knows yet is not proved by this answer.
       await knownMeetings.has(meeting, livestream.id, provider)
       knownMeetings.note(meeting, livestream.id)
-      return { livestream: { ...livestream, ...named(livestream, wish) }, isNew: true }
+      return { livestream: { ...livestream, ...named(livestream, wish) }, isNobodys: false, isNew: true }
     } catch (error) {
       if (!(error instanceof Failure)) return { error, nothingCame: false }
       if (mayBeExplained(error)) return { refusal: error }
@@ -104,8 +102,8 @@ export function sendStart(deps: SendStartDeps): SendStart {
       if (lost.outcome !== 'unknown' || signal.aborted) return { error: lost, nothingCame: false }
       const sight = await whatRuns(meeting, 'mutation', signal).catch(() => null)
       // Nothing was live when it was sent: what is live now was begun by it.
-      if (sight?.livestream != null && !sight.isEnding) return { livestream: sight.livestream, isNew: true }
-      return { error: lost, nothingCame: false }
+      const began = sight && shownIn(sight)
+      return began ? { ...began, isNew: true } : { error: lost, nothingCame: false }
     } finally {
       outdated(meeting)
     }
@@ -119,10 +117,10 @@ export function sendStart(deps: SendStartDeps): SendStart {
   ): Promise<StartOutcome | Refused> {
     try {
       const sight = await whatRuns(meeting, 'mutation', signal)
-      const { livestream, isEnding } = sight
-      const isSecond = isOneOf(refusal, LiveElsewhere) && livestream !== null && !isEnding
-      if (isSecond) upstreamOf(upstreams, meeting, 'mutation').habits.noteSecondStartRefused()
-      return livestream !== null && !isEnding ? { livestream, isNew: false, refused: refusal } : { refusal, sight }
+      const live = shownIn(sight)
+      if (live === null) return { refusal, sight }
+      if (isOneOf(refusal, LiveElsewhere)) upstreamOf(upstreams, meeting, 'mutation').habits.noteSecondStartRefused()
+      return { ...live, isNew: false, refused: refusal }
     } catch (error) {
       // The vendor has refused it: whatever is live, this start did not begin it, and its key may be used for the next try.
       return error instanceof Failure
@@ -155,6 +153,11 @@ export function sendStart(deps: SendStartDeps): SendStart {
     const lastNow = last && (await provider.findLivestream(last.id, { pageNo: 1, perPage: 1 }, signal))
     return lastNow?.livestream.disabled ? LivestreamDisabled : null
   }
+}
+
+/** What is live, and is not ending. */
+function shownIn({ livestream, isNobodys, isEnding }: Sight): SeenRun | null {
+  return livestream === null || isEnding ? null : { livestream, isNobodys }
 }
 
 /** The vendor has said no, and a look may tell why; a fault in the caller's own fields it would not explain. */

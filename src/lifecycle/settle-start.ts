@@ -3,6 +3,7 @@ import { UpstreamFailed } from '../domain/failures.ts'
 import { type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
 import type { Operation, StoredAnswer } from '../domain/operation.ts'
 import type { OperationEnd, Operations } from '../store/operations.ts'
+import type { SeenRun } from './active.ts'
 import type { Deadline } from './deadline.ts'
 import type { FindStarted } from './evidence.ts'
 import { meetingOf, type OperationEnds } from './settle.ts'
@@ -60,7 +61,7 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
       look.nothingAtMs = null
       return false
     }
-    if (found !== null) return end(start, doneWith(found), found)
+    if (found !== null) return end(start, doneWith(found.livestream), found)
     // The start may still be under way to the vendor.
     if (!isLate) return false
     look.nothingAtMs ??= lookedAtMs
@@ -72,7 +73,7 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
     )
   }
 
-  async function end(start: Operation, how: OperationEnd, seen: LivestreamWithKey): Promise<boolean> {
+  async function end(start: Operation, how: OperationEnd, seen: SeenRun): Promise<boolean> {
     looks.delete(start.id)
     return ends.end(start, how, { began: seen })
   }

@@ -1,13 +1,14 @@
 import { toAuditEvent } from '../audit/ocsf.ts'
 import type { Clock } from '../domain/clock.ts'
 import { type Failure, failureBody, StartUnsettled, UpstreamRefused } from '../domain/failures.ts'
-import { type Livestream, type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
+import { type Livestream, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, type Statement, writeIf } from '../store/engine.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { OperationEnd, Operations } from '../store/operations.ts'
+import type { SeenRun } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
 import type { BegunRuns } from './begun-runs.ts'
 import { followedForMs } from './confirmed-stop.ts'
@@ -62,14 +63,14 @@ export function settler({ ends, start, stop }: Settlers): Settle {
 }
 
 /** A run that a settled start has begun, or that was seen last and is over by a settled stop. */
-export type SeenRun = { began: LivestreamWithKey } | { ended: Livestream | null }
+export type LastRun = { began: SeenRun } | { ended: Livestream | null }
 
 /** Ends open operations: each once, together with what was seen and its event. */
 export interface OperationEnds {
   /** Whether it is settled: by hand, by another look, or by what was written down late. */
   isSettled(operation: Operation): Promise<boolean>
   /** True when it is settled by this, or was before. */
-  end(operation: Operation, how: OperationEnd, seen?: SeenRun): Promise<boolean>
+  end(operation: Operation, how: OperationEnd, seen?: LastRun): Promise<boolean>
   /** Ends it as failed, with this answer to its caller. True as `end` is. */
   giveUp(operation: Operation, failure: Failure): Promise<boolean>
   /** Ends a stop that is still being repeated, because somebody wants the meeting live again. */
@@ -98,27 +99,29 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     return [{ ...operations.ended(operation.id, how, nowMs), changes: 1 }, event]
   }
 
-  async function end(operation: Operation, how: OperationEnd, seen: SeenRun = { ended: null }): Promise<boolean> {
+  async function end(operation: Operation, how: OperationEnd, seen: LastRun = { ended: null }): Promise<boolean> {
     const meeting = meetingOf(operation)
     const nowMs = clock.now()
     const rows = 'ended' in seen ? endedRun(livestreams, meeting, seen.ended, nowMs) : begunRun(operation, seen.began)
     const written = await writeIf(deps.engine, [...rows, ...statementsOf(operation, how, nowMs)])
-    const id = 'ended' in seen ? seen.ended?.id : seen.began.id
+    const id = 'ended' in seen ? seen.ended?.id : seen.began.livestream.id
     if (id !== undefined) deps.forget(id)
     if ('began' in seen) {
       const agoMs = Math.max(0, nowMs - operation.sentAtMs)
       deps.endingRuns.started(meeting, agoMs)
       // A stop that came after the start has had the last word.
       if (!deps.endingRuns.isRecent(meeting)) {
-        deps.changed(meeting, seen.began)
-        deps.begunRuns.began(meeting, seen.began.id, agoMs)
+        const { livestream, isNobodys } = seen.began
+        deps.changed(meeting, livestream)
+        if (!isNobodys) deps.begunRuns.began(meeting, livestream.id, agoMs)
       }
     }
     return written || isSettled(operation)
   }
 
-  function begunRun({ tenantId, upstream, meetingId }: Operation, run: LivestreamWithKey): Statement[] {
-    return livestreams.observed({ id: run.id, tenantId, upstream, meetingId }, withoutKey(run), clock.now())
+  function begunRun({ tenantId, upstream, meetingId }: Operation, { livestream, isNobodys }: SeenRun): Statement[] {
+    const owner = { id: livestream.id, tenantId, upstream, meetingId }
+    return isNobodys ? [] : livestreams.observed(owner, withoutKey(livestream), clock.now())
   }
 
   function giveUp(operation: Operation, failure: Failure): Promise<boolean> {

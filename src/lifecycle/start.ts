@@ -6,6 +6,7 @@ import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { Operations } from '../store/operations.ts'
 import type { LivestreamWish, Upstreams } from '../upstream/provider.ts'
+import type { SeenRun } from './active.ts'
 import type { ActiveReads } from './active-reads.ts'
 import { beforeSending } from './before-sending.ts'
 import type { BegunRuns } from './begun-runs.ts'
@@ -119,11 +120,11 @@ export function startOnce(deps: StartDeps): StartOnce {
         await trail.again()
       })
       if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
-      const { livestream, isNew, refused } = outcome
+      const { livestream, isNobodys, isNew, refused } = outcome
       endingRuns.started(meeting)
-      if (isNew) begunRuns.began(meeting, livestream.id)
+      if (isNew && !isNobodys) begunRuns.began(meeting, livestream.id)
       changed(meeting, livestream)
-      await trail.done({ ...doneWith(caller, meeting, livestream, isNew), refused })
+      await trail.done({ ...doneWith(caller, meeting, outcome), refused })
       // The store may be away: then they see that a later start stands in it (`settle-stop.ts`).
       await overtakeStops(meeting).catch(() => {})
       return { livestream, isNew, sent: true }
@@ -141,7 +142,11 @@ export function startOnce(deps: StartDeps): StartOnce {
     for (const stop of await operations.unconfirmedStops(id)) await settle.overtake(stop)
   }
 
-  function doneWith(caller: Caller, meeting: OwnedMeeting, livestream: LivestreamWithKey, isNew: boolean): Done<void> {
+  function doneWith(
+    caller: Caller,
+    meeting: OwnedMeeting,
+    { livestream, isNobodys, isNew }: SeenRun & { isNew: boolean }
+  ): Done<void> {
     const owner = { id: livestream.id, tenantId: meeting.tenantId, upstream: meeting.upstream, meetingId: meeting.id }
     const shown = withoutKey(livestream)
     return {
@@ -150,7 +155,7 @@ export function startOnce(deps: StartDeps): StartOnce {
       livestreamId: livestream.id,
       data: shown,
       streamKeyRevealed: revealsKey(shownTo(caller, livestream)),
-      statements: livestreams.observed(owner, shown, clock.now())
+      statements: isNobodys ? [] : livestreams.observed(owner, shown, clock.now())
     }
   }
 

@@ -69,11 +69,12 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
     },
     async whatRuns() {
       ask('active')
-      return { livestream: active ?? null, isEnding: false, isUnclear: false, isWeak: false }
+      return { livestream: active ?? null, isNobodys: false, isEnding: false, isUnclear: false, isWeak: false }
     }
   } satisfies EvidenceDeps
   const found = findStarted(deps)(meeting, { atMs: sentAt, before: startsBefore }, AbortSignal.timeout(60_000))
-  return { found: await found.catch(error => error), asked }
+  const livestream = found.then(one => (one === null || one === 'unclear' ? one : one.livestream))
+  return { found: await livestream.catch(error => error), asked }
 }
 
 /** A run of this meeting, over by now unless said otherwise, and shown with all of its sessions. */

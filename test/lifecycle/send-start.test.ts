@@ -15,7 +15,7 @@ async function refused(t: TestContext) {
       throw new LiveElsewhere({ upstreamStatus: 409 })
     }
   }
-  const nothing = async () => ({ livestream: null, isEnding: false, isUnclear: false, isWeak: false })
+  const nothing = async () => ({ livestream: null, isNobodys: false, isEnding: false, isUnclear: false, isWeak: false })
   return {
     sent: () => sent,
     send(
@@ -71,7 +71,7 @@ t.test('when a look after a refused start ends in a fault of our own, nothing is
 
 t.test('while the run that was stopped is shown, a refusal means that it is still stopping', async t => {
   const { send, sent } = await refused(t)
-  const ending = async () => ({ livestream: null, isEnding: true, isUnclear: false, isWeak: false })
+  const ending = async () => ({ livestream: null, isNobodys: false, isEnding: true, isUnclear: false, isWeak: false })
   // No time is left for a second sending.
   const outcome = await send(async () => {}, ending, 1_000)
   t.match(outcome, { nothingCame: true, error: { type: 'still_stopping', outcome: 'not_sent', upstreamStatus: 409 } })

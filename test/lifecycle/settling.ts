@@ -105,9 +105,12 @@ export async function settling(t: TestContext) {
       forget: (id: string) => forgotten.push(id),
       whatRuns: async ({ id }: { id: string }) => {
         const livestream = ask(`active ${id}`, () => vendor.active)
-        return { livestream, isEnding: false, isUnclear: false, isWeak: false }
+        return { livestream, isNobodys: false, isEnding: false, isUnclear: false, isWeak: false }
       },
-      findStarted: async ({ id }: { id: string }) => ask(`started ${id}`, () => vendor.started),
+      async findStarted({ id }: { id: string }) {
+        const started = ask(`started ${id}`, () => vendor.started)
+        return started === null || started === 'unclear' ? started : { livestream: started, isNobodys: false }
+      },
       holds: async () => vendor.holds,
       deadline: () => AbortSignal.timeout(60_000),
       deadlineMs,

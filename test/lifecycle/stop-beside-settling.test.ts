@@ -64,7 +64,13 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     ...{ upstreams, livestreams, clock, pace, settleMs: 30_000 },
     changed() {},
     outdated() {},
-    whatRuns: async () => ({ livestream: isLive ? run : null, isEnding: false, isUnclear: false, isWeak: false }),
+    whatRuns: async () => ({
+      livestream: isLive ? run : null,
+      isNobodys: false,
+      isEnding: false,
+      isUnclear: false,
+      isWeak: false
+    }),
     rights: new StopRights({ upstreams, livestreams, clock }),
     begunRuns: new BegunRuns(clock, 30_000),
     endingRuns: new EndingRuns({

@@ -143,3 +143,29 @@ t.test("a list that shows another tenant's livestream in this meeting settles no
   const starts = store.sql.selectFrom('operations').select('state').where('tenant_id', '=', 'acme')
   t.strictSame(await store.engine.read(starts.compile()), [{ state: 'unknown' }])
 })
+
+for (const how of ['refused', 'lost', 'lost, and settled later'] as const)
+  t.test(`a livestream that nobody says whose it is becomes nobody's by a start that was ${how}`, async t => {
+    const { asAcme, meeting, otherMeeting, simulator, store } = await gateway(t, { config: { readTtlMs: 1 } })
+    const { id, stream_key } = simulator.startFromBrowser(otherMeeting)
+    const path = `/v2/meetings/${meeting}`
+    const active = { method: 'GET', path: '/meetings/*/active-livestream' }
+    // Nothing is live when the start looks; after it the vendor is confused.
+    simulator.failNext({ match: active, status: 404, body: {} })
+    if (how === 'lost, and settled later') simulator.failNext({ match: active, hangUp: true }, 2)
+    simulator.fail({ match: active, status: 200, body: shown(id, { stream_key }) })
+    const { data: livestream } = shown(id, { stream_key })
+    const data = { livestream, sessions: [], paging: { total_count: 0, start_offset: 1, end_offset: 0 } }
+    simulator.fail({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 200, body: { success: true, data } })
+    const no = { status: 409, body: { success: false, error: { code: 409, message: 'running' } } }
+    simulator.failNext({ match: { method: 'POST' }, ...(how === 'refused' ? no : { hangUp: true }) })
+    const started = await asAcme('POST', `${path}/livestreams`)
+    t.equal(started.statusCode, { refused: 200, lost: 201, 'lost, and settled later': 502 }[how])
+    const starts = store.sql.selectFrom('operations').select('state').where('kind', '=', 'start')
+    await until(async () => (await store.engine.read(starts.compile()))[0]?.state === 'done', 20_000)
+    const read = await asAcme('GET', `${path}/active-livestream`)
+    t.strictSame(Object.keys(read.json().data).sort(), ['id', 'meeting_id', 'status'])
+    t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404, 'its id is not known')
+    for (const { body } of [started, read]) t.notMatch(body, stream_key)
+    t.strictSame(await store.engine.read(store.sql.selectFrom('livestreams').select('id').compile()), [])
+  })
