@@ -5,12 +5,15 @@ import { anyLength, Nullable, Timestamp, VendorText } from './schema.ts'
 /** What the vendors call the states of a livestream. An open set: another word of theirs passes through as it is. */
 export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const
 
-/** True while a run goes on or is about to. `OFFLINE` is both the first and the last state in contract L1. */
+/**
+ * True while a run goes on or is about to. `OFFLINE` is both the first and the last state in contract L1. A word that Livegate doesn't know
+ * counts as a run, since nothing says that it is over.
+ */
 export function isRunning(status: string): boolean {
-  return status === 'LIVE' || status === 'INVOKED'
+  return !isOver(status) && status !== 'OFFLINE'
 }
 
-/** True when a run has certainly ended. A word that Livegate doesn't know is neither running nor over. */
+/** True when a run has certainly ended. */
 export function isOver(status: string): boolean {
   return status === 'IDLE' || status === 'ERRORED'
 }

@@ -1,7 +1,7 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { UpstreamMalformed } from '../domain/failures.ts'
-import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
+import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../domain/livestream.ts'
 import type { Paging } from '../domain/paging.ts'
 import { figureOf, figures, pageOf, pagingOf } from './figures.ts'
 import { cleaned } from './vendor-words.ts'
@@ -101,10 +101,13 @@ export function readLivestream(body: unknown): LivestreamWithKey {
   return toLivestream(livestreamAnswer(body).data)
 }
 
-/** The livestream that a start has made. The vendor marks no field as always present: without a status it is INVOKED. @throws UpstreamMalformed */
+/**
+ * The livestream that a start has made: INVOKED where the answer does not call it running. The vendor marks no field as always present, and
+ * may show a livestream that is used again as it was before. @throws UpstreamMalformed
+ */
 export function readStarted(body: unknown): LivestreamWithKey {
-  const { data } = startedAnswer(body)
-  return toLivestream({ ...data, status: data.status ?? 'INVOKED' })
+  const { status, ...data } = startedAnswer(body).data
+  return toLivestream({ ...data, status: status != null && isRunning(status) ? status : 'INVOKED' })
 }
 
 /** The active livestream; null when the answer is a success and shows nothing. @throws UpstreamMalformed */

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { manualClock } from '../support/clock.ts'
 import { gateway, type TestContext } from '../support/gateway.ts'
 
 /** A meeting that was started a moment ago, at a vendor that hides the run until it is LIVE and begins a second one. */
@@ -86,5 +87,30 @@ t.test('two looks that say so are believed, and a run that was seen on air is ov
     t.equal((await asAcme('POST', `${path}/livestreams`)).statusCode, 201)
     const looks = simulator.journal.slice(before).filter(({ target }) => target.endsWith('/active-livestream')).length
     t.equal(looks, liveAfterMs === 0 ? 1 : 2)
+  }
+})
+
+t.test('a start that is answered with the status of before, or a word that nobody knows, has begun a run', async t => {
+  for (const status of ['IDLE', 'STARTING']) {
+    const clock = manualClock()
+    const { asAcme, meeting, simulator } = await gateway(t, {
+      clock,
+      simulator: { liveAfterMs: 3_600_000, activeDuringInvoked: '404', startWhileLive: 'second', stopRefusal: '404' }
+    })
+    const { id } = simulator.startFromBrowser(meeting)
+    const path = `/v2/meetings/${meeting}`
+    const shown = { id, status, meeting_id: meeting }
+    const answer = { status: 201, body: { success: true, data: shown } }
+    simulator.failNext({ match: { method: 'POST' }, ...answer })
+    t.equal((await asAcme('POST', `${path}/livestreams`)).statusCode, 201)
+    const paging = { total_count: 0, start_offset: 1, end_offset: 0 }
+    const body = { success: true, data: { livestream: shown, sessions: [], paging } }
+    if (status === 'STARTING') simulator.fail({ match: { path: `/livestreams/${id}` }, status: 200, body })
+    // After the time in which it is asked for whatever its row says.
+    clock.advance(31_000)
+    const again = await asAcme('POST', `${path}/livestreams`)
+    t.equal(again.statusCode, 200, status)
+    t.equal(again.json().data.id, id)
+    t.match((await asAcme('POST', `${path}/active-livestream/stop`)).json().error, { outcome: 'unknown' }, 'it goes on')
   }
 })

@@ -126,9 +126,10 @@ t.test('an address that is no web address is left out', async t => {
   t.equal(readLivestream(success({ ...livestream, playback_url: null })).playback_url, null)
 })
 
-t.test('what was started is INVOKED when the answer does not say what it is', async t => {
+t.test('what was started is INVOKED when the answer does not say what it is, or says what it was before', async t => {
   for (const data of [{ id }, { id, status: null }]) t.strictSame(readStarted(success(data)), { id, status: 'INVOKED' })
-  t.equal(readStarted(success({ id, status: 'LIVE' })).status, 'LIVE')
+  for (const status of ['IDLE', 'OFFLINE', 'ERRORED']) t.equal(readStarted(success({ id, status })).status, 'INVOKED')
+  for (const status of ['LIVE', 'STARTING']) t.equal(readStarted(success({ id, status })).status, status)
   for (const data of [{ status: 'LIVE' }, { id, status: 7 }, { id, status: '' }, null, {}])
     t.throws(() => readStarted(success(data)), UpstreamMalformed, JSON.stringify(data))
   t.throws(() => readLivestream(success({ id })), UpstreamMalformed, 'elsewhere the status is what is asked for')
