@@ -40,7 +40,7 @@ export type WhatRuns = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal, 
 
 export interface WhatRunsDeps {
   upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'lastOfMeeting' | 'list'>
+  livestreams: Pick<Livestreams, 'lastSeenIn' | 'list'>
   knownMeetings: KnownMeetings
   observe: Observe
   isComing: IsComing
@@ -142,10 +142,11 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     { all, lane }: { all: boolean; lane: Lane },
     signal: AbortSignal
   ): Promise<LivestreamWithKey | null> {
-    const last = await livestreams.lastOfMeeting(tenantId, meetingId).catch(() => null)
+    const last = await livestreams.lastSeenIn(meetingId).catch(() => null)
     // A run that was stopped a moment ago may be hidden and go on: a start would be joined to it.
     const mayEnd = lane === 'mutation' && endingRuns.isRecent({ id: meetingId })
-    const ids = new Set(last !== null && (mayEnd || isRunning(last.status)) ? [last.id] : [])
+    const isAsked = last?.upstream === upstream && (mayEnd || isRunning(last.status))
+    const ids = new Set(isAsked ? [last.id] : [])
     // Whatever a look has made of its row.
     const begun = begunRuns.of({ id: meetingId })
     if (begun !== null) ids.add(begun)
@@ -153,7 +154,8 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     for (const { id } of known.items) ids.add(id)
     for (const id of ids) {
       const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
-      const owner = { id, tenantId, upstream, meetingId }
+      // What is over stays with whoever held the meeting then.
+      const owner = { id, tenantId: id === last?.id ? last.tenantId : tenantId, upstream, meetingId }
       // An answer may leave the meeting out; another meeting's run is not this one's.
       if (found === null || !(await knownMeetings.fits(owner, found.livestream, provider))) continue
       const coming = await isComing(owner, found.livestream)

@@ -2,7 +2,7 @@ import type { Livestream } from '../domain/livestream.ts'
 import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
 
 export interface ComingDeps {
-  livestreams: Pick<Livestreams, 'lastOfMeeting' | 'unseenForMs'>
+  livestreams: Pick<Livestreams, 'lastSeenIn' | 'unseenForMs'>
   settleMs: number
 }
 
@@ -11,13 +11,13 @@ export interface ComingDeps {
  * it has ended. The run that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for `settleMs`; after
  * that the vendor's word stands, since somebody else may have ended it.
  */
-export type IsComing = (owner: Omit<LivestreamOwner, 'upstream'>, livestream: Livestream) => Promise<boolean>
+export type IsComing = (owner: Pick<LivestreamOwner, 'id' | 'meetingId'>, livestream: Livestream) => Promise<boolean>
 
 export function isComing({ livestreams, settleMs }: ComingDeps): IsComing {
-  return async ({ id, tenantId, meetingId }, { status }) => {
+  return async ({ id, meetingId }, { status }) => {
     if (status !== 'OFFLINE' || meetingId === null) return false
-    const last = await livestreams.lastOfMeeting(tenantId, meetingId).catch(() => null)
+    const last = await livestreams.lastSeenIn(meetingId).catch(() => null)
     if (last?.id !== id || last.status !== 'INVOKED') return false
-    return livestreams.unseenForMs({ id, observedAtMs: Date.parse(last.observed_at) }) < settleMs
+    return livestreams.unseenForMs(last) < settleMs
   }
 }

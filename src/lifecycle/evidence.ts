@@ -8,7 +8,7 @@ import { type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
 
 export interface EvidenceDeps {
   upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  livestreams: Pick<Livestreams, 'lastSeenIn'>
   whatRuns: WhatRuns
   knownMeetings: Pick<KnownMeetings, 'has'>
   endingRuns: Pick<EndingRuns, 'showEnding'>
@@ -57,7 +57,7 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
       await knownMeetings.has(meeting, livestream.id, provider)
     }
     // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
-    const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+    const last = await livestreams.lastSeenIn(meeting.id).catch(() => null)
     if (last !== null && listed.every(({ livestream }) => livestream.id !== last.id)) {
       const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: runsPerPage }, signal)
       if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) listed.push(found)

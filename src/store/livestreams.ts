@@ -48,6 +48,10 @@ export interface UnfinishedLivestream extends OwnedLivestream {
   readonly revision: number
 }
 
+/** The livestream of a meeting that was seen last, by whoever held the meeting then. */
+export interface LastSeen
+  extends Pick<UnfinishedLivestream, 'id' | 'tenantId' | 'upstream' | 'status' | 'observedAtMs'> {}
+
 /** So many livestreams are remembered; of the others the wall clock tells for how long they were not seen. */
 const maxSeen = 50_000
 
@@ -79,8 +83,8 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
   )
 
   // In the order of an index, so that it takes no longer when a meeting has had many.
-  const findLast = compileOnce(({ tenantId, meetingId }: { tenantId: string; meetingId: string }) =>
-    owned(tenantId)
+  const findLast = compileOnce(({ tenantId, meetingId }: { tenantId?: string; meetingId: string }) =>
+    (tenantId === undefined ? sql.selectFrom('livestreams') : owned(tenantId))
       .selectAll()
       .where('meeting_id', '=', meetingId)
       .orderBy(raw`status in ('INVOKED', 'LIVE')`, 'desc')
@@ -168,6 +172,14 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
     async lastOfMeeting(tenantId: string, meetingId: string): Promise<ListedLivestream | null> {
       const [row] = await engine.read(findLast({ tenantId, meetingId }))
       return row === undefined ? null : toListed(row)
+    },
+
+    /** The same, whoever saw it: the meeting may have been another tenant's. For questions to the vendor alone, since it is not this tenant's to see. */
+    async lastSeenIn(meetingId: string): Promise<LastSeen | null> {
+      const [row] = await engine.read(findLast({ meetingId }))
+      if (row === undefined) return null
+      const { id, tenant_id: tenantId, upstream, status, observed_at: observedAtMs } = row
+      return { id, tenantId, upstream, status, observedAtMs }
     },
 
     /** Those whose run was not over when they were seen last, the longest unseen first. */

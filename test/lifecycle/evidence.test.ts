@@ -1,10 +1,11 @@
 import t from 'tap'
 import { UpstreamTooLate } from '../../src/domain/failures.ts'
-import type { ListedLivestream, LivestreamSession, LivestreamWithKey } from '../../src/domain/livestream.ts'
+import type { LivestreamSession, LivestreamWithKey } from '../../src/domain/livestream.ts'
 import type { Page } from '../../src/domain/paging.ts'
 import { type EvidenceDeps, findStarted } from '../../src/lifecycle/evidence.ts'
 import { ofAnotherMeeting } from '../../src/lifecycle/known-meetings.ts'
 import { StoreError } from '../../src/store/engine.ts'
+import type { LastSeen } from '../../src/store/livestreams.ts'
 import type { LivestreamWithSessions as Run, Upstreams } from '../../src/upstream/provider.ts'
 import { runOf } from './settling.ts'
 
@@ -54,10 +55,9 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
   const deps = {
     upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
     livestreams: {
-      async lastOfMeeting(tenantId: string, meetingId: string) {
+      async lastSeenIn(meetingId: string) {
         if (trouble === 'store') throw new StoreError('gone')
-        const known = tenantId === 'acme' && meetingId === 'm1' && last !== undefined
-        return known ? ({ id: last } as ListedLivestream) : null
+        return meetingId === 'm1' && last !== undefined ? ({ id: last } as LastSeen) : null
       }
     },
     endingRuns: { showEnding: () => isEnding },

@@ -24,7 +24,7 @@ function world() {
   }
   const look = whatRuns({
     upstreams: new Map([['default', { habits: { failsWhenNothingIsLive: true }, on: () => provider }]]),
-    livestreams: { lastOfMeeting: async () => null, list: async () => ({ items: [], total: 0 }) },
+    livestreams: { lastSeenIn: async () => null, list: async () => ({ items: [], total: 0 }) },
     knownMeetings: { has: async () => true, note() {} },
     observe: async () => {},
     isComing: async () => false,
