@@ -7,6 +7,7 @@ import type { BegunRuns } from './begun-runs.ts'
 import type { IsComing } from './coming.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
+import { listedRun } from './listed-run.ts'
 import type { Observe } from './observe.ts'
 import type { Changes, SharedReads } from './shared-reads.ts'
 import type { StopPace } from './stop-pace.ts'
@@ -64,6 +65,7 @@ const askedById = 5
 export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   const { changes, upstreams, livestreams, knownMeetings, observe, isComing, endingRuns, begunRuns, pace, listReads } =
     deps
+  const findListed = listedRun(deps)
 
   return async (meeting, lane, signal, isFollowUp = false) => {
     const upstream = upstreamOf(upstreams, meeting, lane)
@@ -107,13 +109,9 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
       }
     }
     const running = await findRunning(provider, meeting, lane, signal)
-    const listed = running.find(({ meeting_id }) => meeting_id === meeting.id)
-    if (listed === undefined) {
-      if (hasFailed) habits.noteFailedWhenNothingWasLive()
-      return { shown: null, byLists: true }
-    }
-    const found = await provider.findLivestream(listed.id, { pageNo: 1, perPage: 1 }, signal)
-    return { shown: { ...(found?.livestream ?? listed), status: listed.status }, byLists: true }
+    const shown = await findListed(running, meeting, provider, signal)
+    if (shown === null && hasFailed) habits.noteFailedWhenNothingWasLive()
+    return { shown, byLists: true }
   }
 
   /** A start or a stop asks for itself; those who read share what one of them has asked. */

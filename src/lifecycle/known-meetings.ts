@@ -39,6 +39,12 @@ export class KnownMeetings {
     return true
   }
 
+  /** The meeting that a livestream is known to be of, as far as anybody knows. */
+  async whereIs(livestreamId: string): Promise<Pick<KnownMeeting, 'meetingId' | 'isProved'> | null> {
+    const meetingId = this.#meetings.get(livestreamId)
+    return meetingId === undefined ? this.#known(livestreamId) : { meetingId, isProved: true }
+  }
+
   /** Remembers a livestream as one of this meeting. */
   note({ id }: Pick<OwnedMeeting, 'id'>, livestreamId: string): void {
     this.#meetings.set(livestreamId, id)

@@ -1,0 +1,111 @@
+import t from 'tap'
+import { UpstreamMalformed } from '../../src/domain/failures.ts'
+import type { Livestream } from '../../src/domain/livestream.ts'
+import { BegunRuns } from '../../src/lifecycle/begun-runs.ts'
+import { KnownMeetings } from '../../src/lifecycle/known-meetings.ts'
+import { listedRun } from '../../src/lifecycle/listed-run.ts'
+import type { KnownMeeting } from '../../src/store/livestreams.ts'
+import type { Provider } from '../../src/upstream/provider.ts'
+import { manualClock } from '../support/clock.ts'
+import { gateway } from '../support/gateway.ts'
+
+const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
+
+/** @param says what livestreams say of themselves, by id @param known where they are known to be */
+function lists(says: Record<string, Omit<Livestream, 'id'>>, known: Record<string, KnownMeeting> = {}) {
+  const asked: string[] = []
+  const provider = {
+    async findLivestream(id: string) {
+      asked.push(id)
+      const livestream = says[id]
+      return livestream === undefined ? null : { livestream: { id, ...livestream } }
+    }
+  } as unknown as Provider
+  const begunRuns = new BegunRuns(manualClock(), 30_000)
+  const knownMeetings = new KnownMeetings({ meetingOf: async id => known[id] ?? null }, async () => false)
+  const find = listedRun({ knownMeetings, begunRuns })
+  return {
+    asked: () => asked.splice(0),
+    begunRuns,
+    async find(...running: Livestream[]): Promise<string | null> {
+      return (await find(running, meeting, provider, new AbortController().signal))?.id ?? null
+    }
+  }
+}
+const listed = (id: string, more: object = {}) => ({ id, status: 'LIVE', ...more })
+const here = { status: 'LIVE', meeting_id: 'm1' }
+
+t.test('a livestream that calls itself over does not run, whatever a list of a moment ago says', async t => {
+  for (const status of ['IDLE', 'ERRORED', 'OFFLINE']) {
+    const { find } = lists({ a1: { ...here, status }, b2: here })
+    t.equal(await find(listed('a1', here)), null, status)
+    t.equal(await find(listed('a1', here), listed('b2', here)), 'b2', 'another one may')
+  }
+  const { find } = lists({ a1: { ...here, status: 'STARTING' } })
+  t.equal(await find(listed('a1', here)), 'a1', 'a word that nobody knows does not say so')
+  t.equal(await find(listed('c3', here)), 'c3', 'nor does one that is not there yet')
+})
+
+t.test('but of a run that we have begun a moment ago its own answer may lag', async t => {
+  const { find, begunRuns } = lists({ a1: { ...here, status: 'IDLE' } })
+  begunRuns.began(meeting, 'a1')
+  t.equal(await find(listed('a1', here)), 'a1')
+})
+
+t.test('a run that is listed without its meeting is asked for by its id, once', async t => {
+  const elsewhere = { status: 'LIVE', meeting_id: 'm2' }
+  const { find, asked } = lists({ a1: here, b2: elsewhere, c3: { status: 'LIVE', meeting_id: null } })
+  t.equal(await find(listed('b2')), null)
+  t.strictSame(asked(), ['b2'])
+  t.equal(await find(listed('b2')), null)
+  t.strictSame(asked(), [], 'it stays in its meeting')
+  t.equal(await find(listed('c3'), listed('a1')), 'a1')
+  t.equal(await find(listed('c3', { meeting_id: null }), listed('d4', { meeting_id: 'm3' })), null)
+  t.strictSame(asked(), ['c3', 'a1'], 'an independent one is named: it is of no meeting')
+})
+
+t.test('where nobody says whose it is nothing is known, as when the vendor could not be asked', async t => {
+  const silent = { status: 'LIVE' }
+  const of = (meetingId: string, isProved: boolean) => ({ tenantId: 'acme', meetingId, isProved })
+  const { find, asked } = lists(
+    { a1: silent, b2: silent, c3: silent, d4: silent },
+    { b2: of('m2', true), c3: of('m2', false), d4: of('m1', false) }
+  )
+  await t.rejects(find(listed('a1')), UpstreamMalformed)
+  await t.rejects(find(listed('gone')), UpstreamMalformed)
+  t.equal(await find(listed('a1'), listed('d4')), 'd4', 'one that is known to be here is enough')
+  asked()
+  t.equal(await find(listed('b2'), listed('c3')), null, 'what is known tells, where the vendor does not')
+  t.strictSame(asked(), ['c3'], 'what is proved is not asked for')
+})
+
+t.test('many runs without their meetings cost few questions a look, and the next look comes further', async t => {
+  const ids = Array.from({ length: 8 }, (_, i) => `b${i}`)
+  const { find, asked } = lists(Object.fromEntries(ids.map(id => [id, { status: 'LIVE', meeting_id: 'm2' }])))
+  // What the first look has learnt is proved, and is not asked for again.
+  await t.rejects(find(...ids.map(id => listed(id))), UpstreamMalformed)
+  t.equal(asked().length, 5)
+  t.equal(await find(...ids.map(id => listed(id))), null)
+  t.equal(asked().length, 3)
+})
+
+t.test(
+  'a vendor that fails when nothing is live, and lists runs without meetings, has no second one begun',
+  async t => {
+    const { asAcme, meeting, simulator } = await gateway(t, {
+      simulator: { startWhileLive: 'second', stopRefusal: '400', liveAfterMs: 3_600_000 }
+    })
+    const { id } = simulator.startFromBrowser(meeting)
+    simulator.fail({ match: { method: 'GET', path: '/meetings/*/active-livestream' }, status: 500, body: {} })
+    const match = { method: 'GET', path: '/livestreams' }
+    const page = (data: object[]) => ({ match, status: 200, body: { success: true, data } })
+    // The list of INVOKED with its second page, and that of LIVE; for the start, and for the stop.
+    simulator.failNext([page([{ id, status: 'INVOKED' }]), page([]), page([])], 2)
+    const path = `/v2/meetings/${meeting}`
+    const started = await asAcme('POST', `${path}/livestreams`)
+    t.equal(started.statusCode, 200)
+    t.match(started.json().data, { id, meeting_id: meeting })
+    const stopped = await asAcme('POST', `${path}/active-livestream/stop`)
+    t.match(stopped.json().error, { type: 'upstream_refused', outcome: 'unknown' }, 'it is sent again')
+  }
+)
