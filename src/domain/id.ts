@@ -18,6 +18,11 @@ export function isUuid(id: string): boolean {
   return uuid.test(id)
 }
 
+/** Whether two ids, of which either may come from a vendor, are one. */
+export function isSameId(one: string, other: string): boolean {
+  return likelySpelling(one) === likelySpelling(other)
+}
+
 /** As a vendor would write it, for an id that it is yet to be asked for: a UUID in lower case, any other id as it is. */
 export function likelySpelling(id: string): string {
   return isUuid(id) ? id.toLowerCase() : id

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { LivestreamId, MeetingId } from './id.ts'
+import { isSameId, LivestreamId, MeetingId } from './id.ts'
 import { anyLength, Nullable, Timestamp, VendorText } from './schema.ts'
 
 /** What the vendors call the states of a livestream. An open set: another word of theirs passes through as it is. */
@@ -88,6 +88,11 @@ export type LivestreamSession = Static<typeof LivestreamSession>
 export function withoutKey(livestream: LivestreamWithKey): Livestream {
   const { ingest_server: _server, stream_key: _key, ...rest } = livestream
   return rest
+}
+
+/** Whether an answer names this meeting, or says that the livestream has none. Which letters of a UUID are capitals means nothing. */
+export function names({ meeting_id: named }: Livestream, meetingId: string | null): boolean {
+  return named === meetingId || (named != null && meetingId !== null && isSameId(named, meetingId))
 }
 
 /** Whose livestream it is, and where. */

@@ -1,5 +1,5 @@
 import { Failure, UpstreamFailed, UpstreamRefused, UpstreamUnavailable } from '../domain/failures.ts'
-import { isOver, isRunning, type LivestreamWithKey, withoutKey } from '../domain/livestream.ts'
+import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
 import type { Lane, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
@@ -180,7 +180,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const { id: meetingId, tenantId, upstream } = meeting
     const { id } = livestream
     const isKnown = await knownMeetings.has(meeting, id, provider)
-    const isNamed = livestream.meeting_id === meetingId
+    const isNamed = names(livestream, meetingId)
     const isProved = isNamed || (!isKnown && (await isShownHere(provider, meeting, id, signal)))
     if (!isKnown && !isProved) {
       const { playback_url: _playback, ...bare } = withoutKey(livestream)
@@ -201,9 +201,9 @@ async function isShownHere(
   signal: AbortSignal
 ): Promise<boolean> {
   const found = await provider.findLivestream(livestreamId, { pageNo: 1, perPage: 1 }, signal).catch(() => null)
-  const named = found?.livestream.meeting_id ?? null
-  if (named === null || named === meeting.id) return named !== null
-  throw ofAnotherMeeting()
+  if (found?.livestream.meeting_id == null) return false
+  if (!names(found.livestream, meeting.id)) throw ofAnotherMeeting()
+  return true
 }
 
 /** An answer that says neither what is live nor, in the contract's own way, that nothing is. */

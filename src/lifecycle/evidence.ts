@@ -1,4 +1,5 @@
-import { isRunning, type LivestreamSession } from '../domain/livestream.ts'
+import { isSameId } from '../domain/id.ts'
+import { isRunning, type LivestreamSession, names } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Provider, Upstreams } from '../upstream/provider.ts'
@@ -52,15 +53,16 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
     const provider = providerOf(upstreams, meeting, 'mutation')
     const listed = await provider.findRuns(meeting.id, signal)
     for (const { livestream } of listed) {
-      if ((livestream.meeting_id ?? meeting.id) !== meeting.id) throw ofAnotherMeeting()
+      if (livestream.meeting_id != null && !names(livestream, meeting.id)) throw ofAnotherMeeting()
       // Throws when it is known as another meeting's.
       await knownMeetings.has(meeting, livestream.id, provider)
     }
     // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
     const last = await livestreams.lastSeenIn(meeting.id).catch(() => null)
-    if (last !== null && listed.every(({ livestream }) => livestream.id !== last.id)) {
+    if (last !== null && listed.every(({ livestream }) => !isSameId(livestream.id, last.id))) {
       const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: runsPerPage }, signal)
-      if (found !== null && (found.livestream.meeting_id ?? meeting.id) === meeting.id) listed.push(found)
+      if (found !== null && (found.livestream.meeting_id == null || names(found.livestream, meeting.id)))
+        listed.push(found)
     }
     const runs: Run[] = []
     for (const one of listed) runs.push({ ...one, ...(await withNewest(provider, one, signal)) })

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { upTo } from '../domain/cache-size.ts'
 import { type Failure, LivestreamNotFound, type Outcome, UpstreamMalformed } from '../domain/failures.ts'
-import type { Livestream, LivestreamWithKey, OwnedLivestream } from '../domain/livestream.ts'
+import { type Livestream, type LivestreamWithKey, names, type OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { KnownMeeting, LivestreamOwner, Livestreams } from '../store/livestreams.ts'
 import type { Provider } from '../upstream/provider.ts'
@@ -83,14 +83,15 @@ export class KnownMeetings {
 
   async #compare(
     { id, meetingId, upstream }: LivestreamOwner,
-    { meeting_id: named }: Livestream,
+    answered: Livestream,
     provider: Provider
   ): Promise<'same' | 'other' | 'moved'> {
-    if (named == null || named === meetingId) return 'same'
+    const { meeting_id: named } = answered
+    if (named == null || names(answered, meetingId)) return 'same'
     const known = await this.#known(id)
     if (known === null) return 'other'
     // Somebody else may have put it right.
-    if (known.meetingId === named) return 'moved'
+    if (names(answered, known.meetingId)) return 'moved'
     return (await this.#moves(id, known, { id: named, upstream }, provider)) ? 'moved' : 'other'
   }
 
@@ -114,8 +115,8 @@ export class KnownMeetings {
 }
 
 /** Whether an answer says by itself that the livestream is where it is known to be. */
-export function isProvedBy({ meetingId, isProved }: LivestreamOwner, { meeting_id: named }: Livestream): boolean {
-  return isProved === true || named === meetingId
+export function isProvedBy({ meetingId, isProved }: LivestreamOwner, livestream: Livestream): boolean {
+  return isProved === true || names(livestream, meetingId)
 }
 
 /**
@@ -127,7 +128,7 @@ export function ofOwner(
   answered: LivestreamWithKey,
   outcome?: Outcome
 ): LivestreamWithKey {
-  if ((answered.meeting_id ?? owner.meetingId) !== owner.meetingId) throw ofAnotherMeeting(outcome)
+  if (answered.meeting_id != null && !names(answered, owner.meetingId)) throw ofAnotherMeeting(outcome)
   return { ...answered, meeting_id: owner.meetingId }
 }
 

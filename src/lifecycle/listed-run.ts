@@ -1,5 +1,5 @@
 import { UpstreamMalformed } from '../domain/failures.ts'
-import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
+import { isRunning, type LivestreamWithKey, names } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { LivestreamWithSessions, Provider } from '../upstream/provider.ts'
 import type { BegunRuns } from './begun-runs.ts'
@@ -27,7 +27,7 @@ const mostAsked = 5
 export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRun {
   return async (running, meeting, provider, signal) => {
     const look = (id: string) => provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
-    for (const listed of running.filter(({ meeting_id }) => meeting_id === meeting.id)) {
+    for (const listed of running.filter(one => names(one, meeting.id))) {
       const found = await look(listed.id)
       if (!isOver(listed, found, meeting)) return shown(listed, found)
     }
@@ -37,7 +37,7 @@ export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRu
       const known = await knownMeetings.whereIs(listed.id)
       if (known?.isProved && known.meetingId !== meeting.id) continue
       const found = asked++ < mostAsked ? await look(listed.id) : null
-      const named = found?.livestream.meeting_id
+      const named = found !== null && names(found.livestream, meeting.id) ? meeting.id : found?.livestream.meeting_id
       if (named != null) knownMeetings.note({ id: named }, listed.id)
       const where = named === undefined ? known?.meetingId : named
       if (where === undefined) isUntold = true

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { toAuditEvent } from '../audit/ocsf.ts'
 import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
-import { type Livestream, withoutKey } from '../domain/livestream.ts'
+import { type Livestream, names, withoutKey } from '../domain/livestream.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, writeIf } from '../store/engine.ts'
 import type { KnownMeeting } from '../store/livestreams.ts'
@@ -53,7 +53,7 @@ export function putRight(deps: PutRightDeps): PutRight {
     if (known.isProved) return false
     try {
       const livestream = await ask(livestreamId, upstream, provider)
-      if (livestream?.meeting_id !== meetingId) return false
+      if (livestream === null || !names(livestream, meetingId)) return false
       const holder = await meetings.ownerOf(meetingId)
       if (holder !== null && holder.upstream !== upstream) return false
       return await move(livestreamId, known, { upstream, meetingId, holder, livestream })

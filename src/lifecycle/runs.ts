@@ -6,7 +6,8 @@ import {
   SessionNotFound,
   UpstreamMalformed
 } from '../domain/failures.ts'
-import type { LivestreamSession, OwnedLivestream } from '../domain/livestream.ts'
+import { isSameId } from '../domain/id.ts'
+import { type LivestreamSession, names, type OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Page } from '../domain/paging.ts'
 import type { Directory } from '../store/directory.ts'
@@ -70,7 +71,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
 
   async function lookFor(owner: OwnedLivestream, id: string, signal: AbortSignal): Promise<LivestreamSession | null> {
     const run = await providerOf(upstreams, owner, 'read').findRun(id, signal)
-    if ((run?.livestream_id ?? owner.id) !== owner.id) throw anothers()
+    if (!isSameId(run?.livestream_id ?? owner.id, owner.id)) throw anothers()
     if (run !== null) await observeRuns(owner, [run])
     return run
   }
@@ -84,7 +85,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, found.livestream.id, provider)
     const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
-    const livestream = withoutEnding(endingRuns, meetingId, found, page.pageNo)
+    const livestream = { ...withoutEnding(endingRuns, meetingId, found, page.pageNo), meeting_id: meetingId }
     await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
     await observeRuns(owner, found.sessions)
     return { ...found, livestream }
@@ -104,22 +105,28 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     if (found === null) return null
     for (const [id, runs] of Map.groupBy(found.sessions, run => run.livestream_id)) {
       if (id === undefined) throw anothers()
-      await expectOurs(provider, meeting, id, signal)
-      await observeRuns({ ...meeting, id, meetingId: meeting.id }, runs)
+      const ours = await expectOurs(provider, meeting, id, signal)
+      await observeRuns({ ...meeting, id: ours, meetingId: meeting.id }, runs)
     }
     return found
   }
 
-  /** A browser may have begun a livestream that Livegate has not seen: then the vendor says whose it is. @throws UpstreamMalformed */
-  async function expectOurs(provider: Provider, meeting: OwnedMeeting, id: string, signal: AbortSignal): Promise<void> {
+  /** A browser may have begun a livestream that Livegate has not seen: then the vendor says whose it is. Gives its id as it is stored. @throws UpstreamMalformed */
+  async function expectOurs(
+    provider: Provider,
+    meeting: OwnedMeeting,
+    id: string,
+    signal: AbortSignal
+  ): Promise<string> {
     const known = await directory.livestream(meeting.tenantId, id)
-    if (known?.meetingId === meeting.id) return
+    if (known?.meetingId === meeting.id) return known.id
     const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
-    if (found?.livestream.meeting_id !== meeting.id) throw anothers()
+    if (found === null || !names(found.livestream, meeting.id)) throw anothers()
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, id, provider)
     const livestream = withoutEnding(endingRuns, meeting.id, found)
     await observe({ ...meeting, id, meetingId: meeting.id, isProved: true }, livestream)
+    return id
   }
 
   return {

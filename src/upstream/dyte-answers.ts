@@ -1,5 +1,5 @@
 import { Failure, type FailureOptions, UpstreamMalformed } from '../domain/failures.ts'
-import { isVendorId } from '../domain/id.ts'
+import { isSameId, isVendorId } from '../domain/id.ts'
 import type { Answer, Call } from './client.ts'
 
 /** A call as a provider makes it. */
@@ -16,9 +16,12 @@ export function saidIn({ status, reason }: Answer): FailureOptions {
   return { upstreamStatus: status, upstreamReason: reason }
 }
 
-/** Another object than the one that was asked for must not reach the caller: it may be another tenant's. */
+/**
+ * Another object than the one that was asked for must not reach the caller: it may be another tenant's. A vendor may write a UUID in
+ * another case than elsewhere: what is asked for and what is known keeps its own spelling.
+ */
 export function expectId(what: string, asked: string, answered: string): void {
-  if (asked !== answered) {
+  if (!isSameId(asked, answered)) {
     throw new UpstreamMalformed({ cause: new Error(`the vendor answered with another ${what}`) })
   }
 }

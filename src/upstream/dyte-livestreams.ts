@@ -46,7 +46,7 @@ export function dyteLivestreams(send: Send): Livestreams {
     return settle(() => {
       const livestream = read(answer.body)
       expectId('livestream', id, livestream.id)
-      return livestream
+      return { ...livestream, id }
     })
   }
 
@@ -70,5 +70,5 @@ export async function findLivestream(
   const answer = readLivestreamWithSessions(body)
   expectId('livestream', id, answer.livestream.id)
   for (const session of answer.sessions) expectId('livestream', id, session.livestream_id ?? id)
-  return answer
+  return { ...answer, livestream: { ...answer.livestream, id } }
 }

@@ -41,7 +41,7 @@ export function dyteRuns(send: Send): Runs {
       if (found === null) return null
       expectId('livestream', id, found.livestream.id)
       expectId('livestream', id, found.session.livestream_id ?? id)
-      return found
+      return { ...found, livestream: { ...found.livestream, id } }
     },
 
     async findRun(id, signal) {
@@ -49,7 +49,7 @@ export function dyteRuns(send: Send): Runs {
       if (answer === null) return null
       const run = readRun(answer.body)
       expectId('livestream session', id, run.id)
-      return run
+      return { ...run, id }
     },
 
     async findRunsOfSession(sessionId, page, signal) {

@@ -77,7 +77,7 @@ export function dyteStage(send: Send): Stage {
     const { breakout_rooms: rooms } = data
     return {
       ...toSession(data),
-      associated_id: data.associated_id,
+      associated_id: meetingId,
       ...(rooms != null && { breakout_rooms: rooms.map(toSession) })
     }
   }

@@ -1,5 +1,5 @@
 import { LiveElsewhere, MeetingNotFound, NotOffered } from '../domain/failures.ts'
-import { isVendorId } from '../domain/id.ts'
+import { isSameId, isVendorId } from '../domain/id.ts'
 import type { Meeting } from '../domain/meeting.ts'
 import { readActive, readLivestreams, readMessage, readStarted } from './contract.ts'
 import { readMeeting, readMeetings } from './contract-meetings.ts'
@@ -53,7 +53,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
     async findRuns(meetingId, signal) {
       const query = `?page_no=1&per_page=${newest}&sort_order=DSC`
       const { body } = await send({ method: 'GET', path: path`/livestreams` + query, signal })
-      const ours = readLivestreams(body).filter(livestream => livestream.meeting_id === meetingId)
+      const ours = readLivestreams(body).filter(({ meeting_id: named }) => named != null && isSameId(named, meetingId))
       const runs: LivestreamWithSessions[] = []
       for (const { id } of ours.slice(0, 3)) {
         const found = await findLivestream(send, id, { pageNo: 1, perPage: newest }, signal)
@@ -91,7 +91,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
     if (status === 404) return null
     const meeting = readMeeting(body)
     expectId('meeting', id, meeting.id)
-    return meeting
+    return { ...meeting, id }
   }
 
   async function changed(method: 'PATCH' | 'PUT', id: string, wish: object, signal: AbortSignal): Promise<Meeting> {
@@ -104,16 +104,17 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
     return settle(() => {
       const meeting = readMeeting(body)
       expectId('meeting', id, meeting.id)
-      return meeting
+      return { ...meeting, id }
     })
   }
 }
 
 /** A livestream that was asked for by meeting. A start's answer names no meeting (contract section 4.3); another's is refused. */
 function ofMeeting<L extends { id: string; meeting_id?: string | null }>(meetingId: string, livestream: L): L {
-  if (livestream.meeting_id != null) expectId('meeting', meetingId, livestream.meeting_id)
   expectPlainId('livestream', livestream.id)
-  return livestream
+  if (livestream.meeting_id == null) return livestream
+  expectId('meeting', meetingId, livestream.meeting_id)
+  return { ...livestream, meeting_id: meetingId }
 }
 
 /** In contract L1 a fresh run is called OFFLINE, as an ended one is; where the vendor speaks of a run under way it is INVOKED. */
