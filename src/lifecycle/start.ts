@@ -79,8 +79,8 @@ export function startOnce(deps: StartDeps): StartOnce {
       () => clock.monotonic() - arrivedAtMs > deadlineMs
     )
     const { result, led } = await inQueue.catch(error => {
-      // The unknown outcome is that of another call: this one has sent nothing, and its key is free.
-      const isAnothers = !isMine && error instanceof Failure && error.outcome === 'unknown'
+      // The unknown outcome is that of another call, and so is the key that was refused: this one has sent nothing, and its key is free.
+      const isAnothers = !isMine && error instanceof Failure && (error.outcome === 'unknown' || error.status === 401)
       throw isAnothers ? unsettled(deadlineMs) : error
     })
     const { livestream, isNew, sent } = result

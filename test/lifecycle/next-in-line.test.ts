@@ -4,6 +4,7 @@ import { tenantsIn } from '../../src/store/tenants.ts'
 import { says } from '../guarantees/trouble.ts'
 import { tally } from '../http/helper.ts'
 import { freshKey } from '../http/mutating.ts'
+import { manualClock } from '../support/clock.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import type { Reply } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -29,6 +30,26 @@ t.test('when the start that others joined may not go on, the next in line leads'
   t.strictSame(tally(await all(joined)), { 200: 1, 201: 1 })
   t.strictSame(sent(), ['stop', 'look', 'start'])
   t.equal((await start(asAcme, leaders)).statusCode, 200, 'and the key of the one that sent nothing is free')
+})
+
+t.test('who joined a start for longer than a deadline hears nothing of what its key may not do', async t => {
+  const clock = manualClock()
+  const { aMeeting, asAcme, store, directory, withKey, door, inLine } = await queuedCalls(t, { clock })
+  const { start, sent } = await aMeeting()
+  const leader = await withKey('acme', ['livestreams:start'])
+  door.hold('GET')
+  const [leading] = await inLine([() => start(leader.call)])
+  await until(() => door.held().length === 1)
+  const key = freshKey()
+  const [joined] = await inLine([() => start(asAcme, key)])
+  clock.advance(30_001)
+  await apiKeysIn(store).revoke(leader.id, Date.now())
+  await directory.pull()
+  door.release()
+  t.equal(says((await leading) as Reply), '401 key_revoked not_sent')
+  t.equal(says((await joined) as Reply), '409 start_unsettled not_sent')
+  t.strictSame(sent(), ['look'])
+  t.equal((await start(asAcme, key)).statusCode, 201, 'its key is free')
 })
 
 t.test('a key that is revoked while its start looks, waiting for nobody: nothing is sent', async t => {

@@ -1,10 +1,11 @@
 import { makeMeetings } from '../http/mutating.ts'
-import type { Client, Reply, TestContext } from '../support/gateway.ts'
+import type { Client, Reply, TestContext, WorldOptions } from '../support/gateway.ts'
 import { gatewayBehindDoor } from './door.ts'
 
 /** A gateway behind a door, with meetings of acme whose starts and stops are counted. */
-export async function queuedCalls(t: TestContext) {
+export async function queuedCalls(t: TestContext, options: WorldOptions = {}) {
   const world = await gatewayBehindDoor(t, {
+    ...options,
     config: { writeLimit: { calls: 1_000_000, seconds: 60, burst: 1_000_000 } }
   })
   const { asAcme, simulator, store } = world
