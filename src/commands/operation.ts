@@ -1,6 +1,7 @@
 import { toAuditEvent } from '../audit/ocsf.ts'
 import { failureBody, Resolved } from '../domain/failures.ts'
 import { isRepeated, type Operation } from '../domain/operation.ts'
+import { followedForMs } from '../lifecycle/confirmed-stop.ts'
 import { subjectOfOperation } from '../lifecycle/mutation.ts'
 import { writeIf } from '../store/engine.ts'
 import { operationsIn } from '../store/operations.ts'
@@ -87,8 +88,11 @@ export async function resolveOperation(io: Io, id: string, outcome: string, opti
     }
     const how = { state, answer } as const
     const resources = [{ type: 'operation' as const, uid: id }]
+    // Whatever it was to stop may go on: so no stop of before is followed for that, after a restart either.
+    const goesOn = operation.kind === 'stop' && state === 'failed'
     const written = await writeIf(store.engine, [
       { ...operations.ended(id, how, nowMs), changes: 1 },
+      ...(goesOn ? [operations.overruled(operation.meetingId ?? '', nowMs - followedForMs)] : []),
       audited.events.append(
         toAuditEvent(
           subjectOfOperation(operation, worker.actor),

@@ -213,6 +213,21 @@ t.test('a repetition is ended as that: nobody says that what it was to stop has 
   t.match(first, { status_detail: 'repetition_ended', unmapped: { outcome: 'failed' } })
 })
 
+for (const [outcome, isLeft] of [
+  ['stop-repeating', false],
+  ['failed', false],
+  ['done', true]
+] as const)
+  t.test(
+    `when a person ends a stop as ${outcome}, one that was confirmed before is ${isLeft ? '' : 'not '}followed after a restart`,
+    async t => {
+      const { run, store, operations } = await world(t, ['o1', 'stop', 60, 'sent'], ['o2', 'stop', 50, 'unknown'])
+      await store.engine.write([operations.ended('o1', { state: 'done', confirmed: { vendorAtMs: null } }, Date.now())])
+      await run('operation', 'resolve', 'o2', outcome)
+      t.equal((await operations.settledSince(Date.now() - 60_000)).length, isLeft ? 1 : 0)
+    }
+  )
+
 t.test('what cannot be resolved is refused with its reason, and stays as it is', async t => {
   const { run, json, store } = await world(
     t,
