@@ -12,7 +12,7 @@ export interface SettleStartDeps {
   ends: OperationEnds
   operations: Pick<Operations, 'startsBefore'>
   findStarted: FindStarted
-  clock: Pick<Clock, 'monotonic'>
+  clock: Clock
   deadline: Deadline
   deadlineMs: number
 }
@@ -29,6 +29,8 @@ export interface SettleStart {
 interface Looks {
   /** When it was sent; after a restart when it was heard of first: then one deadline more is waited. */
   sentAtMs: number
+  /** So long before that it was sent, by the wall clock: of one that an earlier process has sent. */
+  earlierMs: number
   /** The first look that counts and has shown nothing. Forgotten at a restart: then two more. */
   nothingAtMs: number | null
 }
@@ -42,10 +44,11 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
   const { ends, operations, findStarted, clock, deadline, deadlineMs } = deps
   const looks = new Map<string, Looks>()
 
-  function looksOf({ id }: Operation): Looks {
+  function looksOf({ id, sentAtMs }: Operation): Looks {
     const known = looks.get(id)
     if (known !== undefined) return known
-    const fresh = { sentAtMs: clock.monotonic(), nothingAtMs: null }
+    const earlierMs = Math.max(0, clock.now() - sentAtMs)
+    const fresh = { sentAtMs: clock.monotonic(), earlierMs, nothingAtMs: null }
     if (looks.size >= rememberedLooks) looks.clear()
     looks.set(id, fresh)
     return fresh
@@ -61,7 +64,7 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
       look.nothingAtMs = null
       return false
     }
-    if (found !== null) return end(start, doneWith(found.livestream), found)
+    if (found !== null) return end(start, found, clock.monotonic() - look.sentAtMs + look.earlierMs)
     // The start may still be under way to the vendor.
     if (!isLate) return false
     look.nothingAtMs ??= lookedAtMs
@@ -73,13 +76,13 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
     )
   }
 
-  async function end(start: Operation, how: OperationEnd, seen: SeenRun): Promise<boolean> {
+  async function end(start: Operation, began: SeenRun, agoMs: number): Promise<boolean> {
     looks.delete(start.id)
-    return ends.end(start, how, { began: seen })
+    return ends.end(start, doneWith(began.livestream), { began, agoMs })
   }
 
   settle.note = (start: Operation, sentAtMs: number): void => {
-    looks.set(start.id, { sentAtMs, nothingAtMs: null })
+    looks.set(start.id, { sentAtMs, earlierMs: 0, nothingAtMs: null })
   }
 
   settle.settledInMs = (start: Operation): number => {

@@ -62,8 +62,8 @@ export function settler({ ends, start, stop }: Settlers): Settle {
   })
 }
 
-/** A run that a settled start has begun, or that was seen last and is over by a settled stop. */
-export type LastRun = { began: SeenRun } | { ended: Livestream | null }
+/** A run that a settled start, sent so long ago, has begun, or that was seen last and is over by a settled stop. */
+export type LastRun = { began: SeenRun; agoMs: number } | { ended: Livestream | null }
 
 /** Ends open operations: each once, together with what was seen and its event. */
 export interface OperationEnds {
@@ -107,7 +107,7 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     const id = 'ended' in seen ? seen.ended?.id : seen.began.livestream.id
     if (id !== undefined) deps.forget(id)
     if ('began' in seen) {
-      const agoMs = Math.max(0, nowMs - operation.sentAtMs)
+      const { agoMs } = seen
       deps.endingRuns.started(meeting, agoMs)
       // A stop that came after the start has had the last word.
       if (!deps.endingRuns.isRecent(meeting)) {

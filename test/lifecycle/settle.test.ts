@@ -1,6 +1,7 @@
 import t from 'tap'
 import { UpstreamTooLate } from '../../src/domain/failures.ts'
 import { refusalOf } from '../store/helper.ts'
+import { steps } from '../support/clock.ts'
 import { deadlineMs, meetingId, runOf, settling } from './settling.ts'
 
 t.test('a run that is found settles its start as done: with the answer that was lost, without its key', async t => {
@@ -178,18 +179,24 @@ t.test(
   }
 )
 
-t.test('a start that is settled forgets the stops before it, and none that came after it', async t => {
-  const { settle, sent, clock, vendor, endingRuns } = await settling(t)
-  const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
-  vendor.started = runOf('a1')
-  const start = await sent('start')
-  clock.advance(1_000)
-  endingRuns.stopped(meeting, null)
-  clock.advance(1_000)
-  t.equal(await settle(start), true)
-  t.ok(endingRuns.isRecent(meeting))
-  const later = await sent('start')
-  clock.advance(1_000)
-  t.equal(await settle(later), true)
-  t.notOk(endingRuns.isRecent(meeting))
-})
+for (const stepMs of [0, ...steps])
+  t.test(
+    `a start that is settled forgets the stops before it, and none that came after it; a clock set by ${stepMs} ms`,
+    async t => {
+      const { settle, sent, clock, vendor, endingRuns } = await settling(t)
+      const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
+      vendor.started = runOf('a1')
+      const start = await sent('start')
+      clock.advance(1_000)
+      clock.step(stepMs)
+      endingRuns.stopped(meeting, null)
+      clock.advance(1_000)
+      t.equal(await settle(start), true)
+      t.ok(endingRuns.isRecent(meeting))
+      const later = await sent('start')
+      clock.step(-stepMs)
+      clock.advance(1_000)
+      t.equal(await settle(later), true)
+      t.notOk(endingRuns.isRecent(meeting))
+    }
+  )
