@@ -142,7 +142,8 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   })
   const repair = deps.repairs.add.bind(deps.repairs)
   const late = deps.repairs.behind.bind(deps.repairs)
-  const recorded = recorder({ ...deps, repair, late, settleLater, forget })
+  const caughtUp = deps.repairs.caughtUp.bind(deps.repairs)
+  const recorded = recorder({ ...deps, repair, late, caughtUp, settleLater, forget })
   const acting = { ...seeing, queue, recorded, settle }
 
   return {

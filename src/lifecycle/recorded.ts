@@ -17,8 +17,10 @@ export interface RecorderDeps {
   auditEvents: Pick<AuditEvents, 'append'>
   /** Takes what could not be written, and tries again until the store does; then it says so. */
   repair(statements: Statement[], onWritten?: () => void): void
-  /** Takes note of an intent that was sent on before it is written: what comes later is written later. */
+  /** Takes note of what is still being written though its call has gone on: what comes later is written later. */
   late(written: Promise<unknown>): void
+  /** Ends when all that is older is in the store. */
+  caughtUp(): Promise<void>
   /** An operation whose outcome is unknown, and can be found out. @param sentAtMs on the monotonic clock */
   settleLater(operation: Operation, sentAtMs: number): void
   /** Forgets what memory knows of a livestream whose row was written. */
@@ -53,6 +55,11 @@ export interface Recorded {
    * before the answer too, and under a key its answer. @throws AuditUnavailable when it can't be written; IdempotencyKeyInUse
    */
   answered(mutation: Mutation, done: Omit<Done<unknown>, 'value' | 'statements'>): Promise<void>
+  /**
+   * Waits until every record of before stands, so that the store tells what is open.
+   * @throws AuditUnavailable, `not_sent`, when that takes too long
+   */
+  caughtUp(): Promise<void>
   /** How many records are being written for longer than they may take: the store hangs. */
   late(): number
   /** Waits until no mutation is under way, also those whose caller has hung up. */
@@ -71,6 +78,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     auditEvents,
     repair,
     late,
+    caughtUp,
     settleLater,
     forget,
     unstored,
@@ -92,6 +100,13 @@ export function recorder(deps: RecorderDeps): Recorded {
   }
   recorded.begin = begin
   recorded.answered = answered
+  recorded.caughtUp = async (): Promise<void> => {
+    try {
+      if (await lateness.isLate(caughtUp())) throw new Error(`not written within ${writeWithinMs} ms`)
+    } catch (cause) {
+      throw new AuditUnavailable({ cause, outcome: 'not_sent' })
+    }
+  }
   recorded.late = () => lateness.late
   recorded.idle = async (): Promise<void> => {
     while (underWay.size > 0) await Promise.allSettled(underWay)
@@ -253,6 +268,7 @@ export function recorder(deps: RecorderDeps): Recorded {
     })
     if (!(await lateness.isLate(written))) return (await written) !== null
     tellOf(ending, written)
+    late(written)
     return false
   }
 

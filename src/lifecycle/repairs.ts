@@ -56,6 +56,12 @@ export class Repairs {
     }
   }
 
+  /** Ends when all that is older is in the store. Rejects when the store can't be written. */
+  async caughtUp(): Promise<void> {
+    if (this.#late.size > 0) await Promise.all(this.#late)
+    await this.flush()
+  }
+
   /** Takes note of what is being written for longer than it should: should it fail, it comes here. */
   behind(written: Promise<unknown>): void {
     const ended = written.catch(() => {}).finally(() => this.#late.delete(ended))
@@ -69,8 +75,7 @@ export class Repairs {
    */
   async write(statements: Statement[], { withinMs }: WriteOptions = {}): Promise<Row[][]> {
     const begunAtMs = performance.now()
-    if (this.#late.size > 0) await Promise.all(this.#late)
-    await this.flush()
+    await this.caughtUp()
     if (withinMs === undefined) return this.#options.engine.write(statements)
     const leftMs = withinMs - (performance.now() - begunAtMs)
     if (leftMs <= 0) throw new Expired('what is older took too long')

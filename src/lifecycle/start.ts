@@ -107,6 +107,8 @@ export function startOnce(deps: StartDeps): StartOnce {
       // The looks took their time.
       await beforeSending(() => stillAllowed(caller, meeting, 'start'))
       if (active !== null) {
+        // A stop whose record is late must not end what is answered now: no ordinal will tell that this start came after it.
+        await recorded.caughtUp()
         await beforeSending(() => overtakeStops(meeting))
         await beforeSending(() => settle.keepRunning(meeting))
         return { livestream: active, isNew: false, sent: false }

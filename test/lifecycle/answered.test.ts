@@ -24,6 +24,7 @@ const { answered } = recorder({
   auditEvents: auditEventsIn(store),
   repair() {},
   late() {},
+  caughtUp: async () => {},
   settleLater() {},
   forget() {},
   unstored: { tell() {}, stored() {} },

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Caller } from '../../src/domain/caller.ts'
+import { UpstreamUnreachable } from '../../src/domain/failures.ts'
 import { presets } from '../../src/domain/scope.ts'
 import type { Mutation } from '../../src/lifecycle/mutation.ts'
 import { recorder } from '../../src/lifecycle/recorded.ts'
@@ -28,6 +29,7 @@ async function recording(t: Parameters<typeof storeWithTenants>[0]) {
     auditEvents: auditEventsIn(store),
     repair: statements => repairs.add(statements),
     late: written => repairs.behind(written),
+    caughtUp: () => repairs.caughtUp(),
     settleLater() {},
     forget() {},
     unstored: { tell() {}, stored() {} },
@@ -35,7 +37,8 @@ async function recording(t: Parameters<typeof storeWithTenants>[0]) {
     writeWithinMs: 250
   })
   const rows = store.sql.selectFrom('operations').select(['kind', 'state']).orderBy('ordinal')
-  return { door, engine, repairs, recorded, order: () => engine.read(rows.compile()) }
+  const open = operations.unconfirmedStops
+  return { door, engine, repairs, recorded, open, order: () => engine.read(rows.compile()) }
 }
 
 const caller: Caller = {
@@ -95,6 +98,27 @@ t.test('nor before one that is being written for longer than it may take, should
     { kind: 'start', state: 'done' }
   ])
 })
+
+for (const [what, inTime] of [
+  ['a stop', 0],
+  ['the outcome of a stop', 1]
+] as const)
+  t.test(`who asks what is open waits for ${what} that is still being written down`, async t => {
+    const { door, engine, recorded, open } = await recording(t)
+    const hanging = Promise.withResolvers<void>()
+    let writes = 0
+    door.write = async (...args) => {
+      if (++writes > inTime) await hanging.promise
+      return engine.write(...args)
+    }
+    const lost = () => Promise.reject(new UpstreamUnreachable({ outcome: 'unknown' }))
+    t.match(await recorded(stop, lost).catch(error => error), { outcome: 'unknown' })
+    t.match(await recorded.caughtUp().catch(error => error), { type: 'audit_unavailable', outcome: 'not_sent' })
+    const ready = recorded.caughtUp()
+    hanging.resolve()
+    await ready
+    t.match(await open('m1'), [{ kind: 'stop' }])
+  })
 
 t.test('what waits is tried once for all who come meanwhile', async t => {
   const { door, repairs, recorded } = await recording(t)

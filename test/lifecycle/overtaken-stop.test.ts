@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { manualClock } from '../support/clock.ts'
+import { lockStore } from '../support/faulty-store.ts'
 import { gateway, type TestContext } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
@@ -52,6 +54,26 @@ t.test('a start that finds the meeting live overtakes the stop that nobody has c
   t.equal((await start()).statusCode, 200)
   t.equal(await state(), 'failed')
   t.ok(isLive())
+})
+
+t.test('a start that finds the meeting live overtakes a stop whose record is late, too', async t => {
+  const { asAcme, meeting, simulator, store, storeFile } = await gateway(t, { threads: true })
+  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.equal((await start()).statusCode, 201)
+  await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+  const match = { method: 'POST', path: '/meetings/*/active-livestream/stop' }
+  simulator.fail({ match, status: 400, body: { success: false, error: { code: 400, message: 'not now' } } })
+  const unlock = lockStore(storeFile)
+  const stopped = await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  t.match(stopped.json().error, { outcome: 'unknown' })
+  const before = simulator.journal.length
+  const starting = start()
+  await until(() => simulator.journal.length > before)
+  await pause(200)
+  unlock()
+  t.equal((await starting).statusCode, 200)
+  const stops = store.sql.selectFrom('operations').select('state').where('kind', '=', 'stop')
+  t.match(await store.engine.read(stops.compile()), [{ state: 'failed' }])
 })
 
 t.test(

@@ -32,6 +32,7 @@ function recording() {
     auditEvents: auditEventsIn(store),
     repair: statements => later.push(outcomeIn(statements)),
     late() {},
+    caughtUp: async () => {},
     settleLater() {},
     forget() {},
     unstored: { tell() {}, stored() {} },

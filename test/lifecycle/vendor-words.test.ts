@@ -20,6 +20,7 @@ t.test('the words of a refusal stand in the operation and in the event, whatever
     auditEvents: auditEventsIn(store),
     repair() {},
     late() {},
+    caughtUp: async () => {},
     settleLater() {},
     forget() {},
     unstored: { tell() {}, stored() {} },
