@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Clock } from '../domain/clock.ts'
 import {
   Failure,
   UpstreamFailed,
   UpstreamMalformed,
   UpstreamThrottled,
   UpstreamTooLate,
+  UpstreamUnavailable,
   UpstreamUnreachable,
   withOutcome
 } from '../domain/failures.ts'
@@ -12,6 +14,7 @@ import type { Breaker } from './breaker.ts'
 import type { Ticket, UpstreamBudget } from './budget.ts'
 import { type Answer, type Call, type ClientOptions, UpstreamClient } from './client.ts'
 import type { Question } from './dyte-answers.ts'
+import { FairLane } from './fair-lane.ts'
 import type { Errand } from './provider.ts'
 
 export interface GateOptions {
@@ -19,6 +22,9 @@ export interface GateOptions {
   breaker: Breaker
   connecting: Pick<ClientOptions, 'baseUrl' | 'proxy' | 'ca' | 'onDate'>
   deadlineMs: number
+  clock: Pick<Clock, 'monotonic'>
+  /** Reads of all tenants that may be under way together. */
+  readsAtOnce?: number
   /** Null when another call is on record as sent; else what ends when it may be. */
   untilReserved?(): Promise<void> | null
 }
@@ -27,8 +33,10 @@ type Asked = Call & Pick<Question, 'mayFail'>
 
 /** Who waits for the quota asks again so often. */
 const askAgainMs = 50
-/** One tenant's calls that hang must not hold back the others' starts and stops; there is one at a time for each meeting. */
+/** One tenant's calls that hang must not hold back the others'. Of starts and stops there is one at a time for each meeting. */
 const connections = 1_024
+/** Reads that are under way are divided among those who have asked so lately; one that was refused has so long a claim on the next. */
+const readShares = { activeMs: 30_000, claimMs: 5_000 }
 /** Of its deadline; a start has two calls, and what it sends needs time too. */
 const waitShare = 1 / 3
 
@@ -38,13 +46,14 @@ const waitShare = 1 / 3
  */
 export class Gate {
   readonly #options: GateOptions
+  readonly #reads = new FairLane(readShares)
   readonly #clients: Record<'reads' | 'looks' | 'stopLooks' | 'mutations' | 'stops', UpstreamClient>
 
   constructor(options: GateOptions) {
     this.#options = options
     const connecting = { ...options.connecting, onLimit: options.budget.tell.bind(options.budget) }
     this.#clients = {
-      reads: new UpstreamClient(connecting),
+      reads: new UpstreamClient({ ...connecting, connections }),
       /** What a start, or a stop, has to look at. */
       looks: new UpstreamClient({ ...connecting, connections }),
       stopLooks: new UpstreamClient({ ...connecting, connections }),
@@ -55,6 +64,29 @@ export class Gate {
 
   /** Sends a call once, if it may go out. */
   async pass(errand: Errand, call: Asked, expected?: readonly number[]): Promise<Answer> {
+    if (errand.lane !== 'read') return this.#send(errand, call, expected)
+    const { tenantId } = errand
+    this.#takeShare(tenantId)
+    try {
+      return await this.#send(errand, call, expected)
+    } finally {
+      this.#reads.release(tenantId)
+    }
+  }
+
+  /** None waits for a connection behind those that hang. @throws UpstreamUnavailable when the tenant has its share of the reads */
+  #takeShare(tenantId: string): void {
+    const { clock, readsAtOnce = connections } = this.#options
+    const nowMs = clock.monotonic()
+    if (!this.#reads.mayTake(tenantId, readsAtOnce - this.#reads.used, readsAtOnce, nowMs))
+      throw new UpstreamUnavailable({
+        retryAfterSeconds: 1,
+        message: 'Too many reads wait for the livestream provider'
+      })
+    this.#reads.take(tenantId, nowMs)
+  }
+
+  async #send(errand: Errand, call: Asked, expected?: readonly number[]): Promise<Answer> {
     const { budget, breaker } = this.#options
     const { ticket, probing } = await this.#letIn(errand, call)
     const isInPause = budget.pausedForMs() > 0

@@ -66,7 +66,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   const breaker = new Breaker({ clock })
   const vendorClock = new VendorClock(clock)
   const connecting = { baseUrl, proxy, onDate: vendorClock.heard.bind(vendorClock), ...(ca !== undefined && { ca }) }
-  const gate = new Gate({ budget, breaker, deadlineMs, connecting, ...(untilReserved && { untilReserved }) })
+  const gate = new Gate({ budget, breaker, deadlineMs, clock, connecting, ...(untilReserved && { untilReserved }) })
   const retries = new RetryBudget(clock)
   const credentials = new Credentials({
     all: account.credentials,

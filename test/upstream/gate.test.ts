@@ -10,37 +10,79 @@ import { vendor } from './vendor.ts'
 const deadlineMs = 60_000
 const authorization = new Secret('Basic bWFkZTp1cA==')
 
-t.test('a hundred calls that hang hold back neither a start nor a stop, nor what these have to look at', async t => {
-  const kinds: [what: string, lane: Lane, method: 'GET' | 'POST'][] = [
-    ['starts', 'mutation', 'POST'],
-    ['looks of starts', 'mutation', 'GET'],
-    ['stops', 'stop', 'POST'],
-    ['looks of stops', 'stop', 'GET']
-  ]
-  for (const [what, lane, method] of kinds) {
-    const { url } = await vendor(t, ({ url }, response) => {
-      if (url?.endsWith('/well')) response.end('{"success":true}')
-    })
-    const quota = { calls: 1_000_000, seconds: 60 }
-    const budget = new UpstreamBudget({ quota, deadlineMs, clock: systemClock, spentBefore: [] })
-    const breaker = new Breaker({ clock: systemClock })
-    const gate = new Gate({ budget, breaker, deadlineMs, connecting: { baseUrl: new URL(url), onDate() {} } })
-    t.teardown(() => gate.close())
-    const call = (tenantId: string, path: string, signal: AbortSignal) =>
-      gate.pass({ tenantId, lane }, { method, path, signal, authorization })
+t.test(
+  'a hundred calls that hang hold back no start, stop or read of another tenant, nor what these have to look at',
+  async t => {
+    const kinds: [what: string, lane: Lane, method: 'GET' | 'POST'][] = [
+      ['reads', 'read', 'GET'],
+      ['starts', 'mutation', 'POST'],
+      ['looks of starts', 'mutation', 'GET'],
+      ['stops', 'stop', 'POST'],
+      ['looks of stops', 'stop', 'GET']
+    ]
+    for (const [what, lane, method] of kinds) {
+      const { url } = await vendor(t, ({ url }, response) => {
+        if (url?.endsWith('/well')) response.end('{"success":true}')
+      })
+      const quota = { calls: 1_000_000, seconds: 60 }
+      const budget = new UpstreamBudget({ quota, deadlineMs, clock: systemClock, spentBefore: [] })
+      const breaker = new Breaker({ clock: systemClock })
+      const gate = new Gate({
+        budget,
+        breaker,
+        deadlineMs,
+        clock: systemClock,
+        connecting: { baseUrl: new URL(url), onDate() {} }
+      })
+      t.teardown(() => gate.close())
+      const call = (tenantId: string, path: string, signal: AbortSignal) =>
+        gate.pass({ tenantId, lane }, { method, path, signal, authorization })
 
-    const over = new AbortController()
-    const signal = AbortSignal.any([over.signal, AbortSignal.timeout(10_000)])
-    const hanging = Promise.allSettled(Array.from({ length: 100 }, () => call('acme', '/hangs', signal)))
-    const answer = call('globex', '/well', signal)
-    const { status } = await answer.catch(() => ({ status: 'held back' }))
-    t.equal(status, 200, what)
-    over.abort()
-    t.ok(
-      (await hanging).every(({ status }) => status === 'rejected'),
-      'none of them was answered'
-    )
+      const over = new AbortController()
+      const signal = AbortSignal.any([over.signal, AbortSignal.timeout(10_000)])
+      const hanging = Promise.allSettled(Array.from({ length: 100 }, () => call('acme', '/hangs', signal)))
+      const answer = call('globex', '/well', signal)
+      const { status } = await answer.catch(() => ({ status: 'held back' }))
+      t.equal(status, 200, what)
+      over.abort()
+      t.ok(
+        (await hanging).every(({ status }) => status === 'rejected'),
+        'none of them was answered'
+      )
+    }
   }
+)
+
+t.test('a tenant of which too many reads hang is refused, and another one is not', async t => {
+  const { url } = await vendor(t, ({ url }, response) => {
+    if (url?.endsWith('/well')) response.end('{"success":true}')
+  })
+  const budget = new UpstreamBudget({ quota: { calls: 1_000, seconds: 60 }, deadlineMs, clock: systemClock })
+  const breaker = new Breaker({ clock: systemClock })
+  const connecting = { baseUrl: new URL(url), onDate() {} }
+  const gate = new Gate({ budget, breaker, deadlineMs, clock: systemClock, readsAtOnce: 40, connecting })
+  t.teardown(() => gate.close())
+  const over = new AbortController()
+  const read = (tenantId: string, path: string) =>
+    gate.pass({ tenantId, lane: 'read' }, { method: 'GET', path, signal: over.signal, authorization })
+  const hanging = Array.from({ length: 50 }, () => read('acme', '/hangs').catch(error => error))
+  const refused = await Promise.race(hanging)
+  t.match(refused, { type: 'upstream_unavailable', retryAfterSeconds: 1, message: /Too many reads/ })
+  t.equal((await read('globex', '/well')).status, 200)
+  const sent = budget.status().sent
+  over.abort()
+  await Promise.all(hanging)
+  t.ok(sent < 41, 'what is refused is not counted against the quota')
+  t.equal(
+    (
+      await gate.pass(
+        { tenantId: 'acme', lane: 'read' },
+        { method: 'GET', path: '/well', signal: AbortSignal.timeout(10_000), authorization }
+      )
+    ).status,
+    200,
+    'and asks again when they have ended'
+  )
 })
 
 t.test('a read and a start wait until they are on record, and a stop does not', async t => {
@@ -55,7 +97,7 @@ t.test('a read and a start wait until they are on record, and a stop does not', 
   const breaker = new Breaker({ clock: systemClock })
   const connecting = { baseUrl: new URL(url), onDate() {} }
   const untilReserved = () => (isRecorded ? null : recorded.promise)
-  const gate = new Gate({ budget, breaker, deadlineMs, connecting, untilReserved })
+  const gate = new Gate({ budget, breaker, deadlineMs, clock: systemClock, connecting, untilReserved })
   t.teardown(() => gate.close())
   const call = (lane: Lane, method: 'GET' | 'POST', path: string, signal = AbortSignal.timeout(10_000)) =>
     gate.pass({ tenantId: 'acme', lane }, { method, path, signal, authorization })
