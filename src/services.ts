@@ -9,6 +9,7 @@ import { tenantAnalytics } from './lifecycle/analytics.ts'
 import { broadcasting } from './lifecycle/broadcasting.ts'
 import { isComing } from './lifecycle/coming.ts'
 import { deadlines } from './lifecycle/deadline.ts'
+import { holder } from './lifecycle/holds.ts'
 import { livestreamChanges } from './lifecycle/livestream-changes.ts'
 import { tenantLivestreams } from './lifecycle/livestreams.ts'
 import { tenantMeetings } from './lifecycle/meetings.ts'
@@ -73,7 +74,8 @@ export function services({
   const observe = observer({ livestreams, directory, log, clock })
   const sessions = sessionsIn(store)
   const observeRuns = runsObserver({ engine, sessions, log, clock })
-  const adopt = adopter({ upstreams, meetings, directory, auditEvents, observe, clock, deadline })
+  const holds = holder({ directory, meetings, upstreams })
+  const adopt = adopter({ upstreams, meetings, holds, directory, auditEvents, observe, clock, deadline })
   const coming = isComing({ livestreams, settleMs })
   const changes = new Changes()
   const reading = { changes, clock, deadline, bounded, readTtlMs }
@@ -89,13 +91,14 @@ export function services({
       misplaced: misplacedIn(store),
       auditEvents,
       directory,
+      holds,
       repairs,
       unstored,
       observe,
       log
     },
     isComing: coming,
-    stillAllowed: stillAllowed({ directory, clock }),
+    stillAllowed: stillAllowed({ directory, holds, clock }),
     deadlineMs,
     settleMs,
     ...recording

@@ -14,11 +14,13 @@ import type { Meetings } from '../store/meetings.ts'
 import type { Lane, Provider, Upstreams } from '../upstream/provider.ts'
 import { adoptNewest } from './adopt-newest.ts'
 import type { Deadline } from './deadline.ts'
+import type { Holds } from './holds.ts'
 import type { Observe } from './observe.ts'
 
 export interface AdoptDeps {
   upstreams: Upstreams
   meetings: Pick<Meetings, 'assign' | 'ownerOf'>
+  holds: Holds
   directory: Pick<Directory, 'meeting' | 'livestream' | 'forget'>
   auditEvents: Pick<AuditEvents, 'append'>
   observe: Observe
@@ -44,7 +46,7 @@ const missingForMs = 2_000
 const urgentLooks = { count: 10, withinMs: 10_000 }
 
 export function adopter(deps: AdoptDeps): Adopt {
-  const { upstreams, meetings, directory, auditEvents, observe, clock, deadline } = deps
+  const { upstreams, meetings, holds, directory, auditEvents, observe, clock, deadline } = deps
   const missing = new LRUCache<string, number>(upTo(10_000))
   const urgent = new LRUCache<string, number[]>(upTo(10_000))
 
@@ -60,13 +62,16 @@ export function adopter(deps: AdoptDeps): Adopt {
     return 'stop'
   }
 
-  /** Where the first of the tenant's own vendors has it, with what it shows; one that hangs holds back no other. */
+  /**
+   * Where the first of the tenant's own vendors has it, with what it shows; one that hangs holds back no other. Of an urgent look, when
+   * it can be nowhere else, also the one that could not be asked, with the `trouble`.
+   */
   async function findIn<T>(
     tenantId: string,
     id: string,
     isUrgent: boolean,
     look: (vendor: Provider, signal: AbortSignal) => Promise<T | null>
-  ): Promise<{ name: string; found: T } | null> {
+  ): Promise<{ name: string; found: T } | { name: string; trouble: unknown } | null> {
     const names = ownOf(tenantId)
     if (names.length === 0) return null
     const key = `${tenantId}/${id}`
@@ -82,8 +87,12 @@ export function adopter(deps: AdoptDeps): Adopt {
     try {
       return await Promise.any(looks)
     } catch (error) {
-      const trouble = (error as AggregateError).errors.find(one => !(one instanceof NotThere))
-      if (trouble !== undefined) throw trouble
+      const { errors } = error as AggregateError
+      const [unasked, ...others] = names
+        .map((name, i) => ({ name, trouble: errors[i] }))
+        .filter(({ trouble }) => !(trouble instanceof NotThere))
+      if (unasked !== undefined && others.length === 0 && lane === 'stop') return unasked
+      if (unasked !== undefined) throw unasked.trouble
       missing.set(key, clock.monotonic())
       return null
     }
@@ -114,6 +123,11 @@ export function adopter(deps: AdoptDeps): Adopt {
       const there = await findIn(tenantId, id, isUrgent, (vendor, signal) => vendor.findMeeting(id, signal))
       if (there === null) return null
       const owner = { id, tenantId, upstream: there.name }
+      if ('trouble' in there) {
+        // A stop goes on: the vendor that can't show the meeting may stop it all the same, now or when it is repeated.
+        if (await holds(owner)) return owner
+        throw there.trouble
+      }
       try {
         await take(tenantId, there.name, [id])
       } catch (error) {
@@ -128,6 +142,7 @@ export function adopter(deps: AdoptDeps): Adopt {
       const page = { pageNo: 1, perPage: 1 }
       const there = await findIn(tenantId, id, isUrgent, (vendor, signal) => vendor.findLivestream(id, page, signal))
       if (there === null) return null
+      if ('trouble' in there) throw there.trouble
       const { name, found } = there
       const { meeting_id: meetingId } = found.livestream
       // An answer that doesn't say whose it is might be of another tenant's meeting.

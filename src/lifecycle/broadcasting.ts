@@ -1,6 +1,5 @@
 import type { UnstoredEvents } from '../audit/unstored.ts'
 import type { Clock } from '../domain/clock.ts'
-import type { OwnedMeeting } from '../domain/meeting.ts'
 import { isSwitch, type Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import type { Directory } from '../store/directory.ts'
@@ -17,6 +16,7 @@ import type { IsComing } from './coming.ts'
 import type { Bounded, Deadline } from './deadline.ts'
 import { EndingRuns } from './ending-runs.ts'
 import { findStarted } from './evidence.ts'
+import type { Holds } from './holds.ts'
 import { KnownMeetings } from './known-meetings.ts'
 import { MeetingQueue } from './meeting-queue.ts'
 import { putRight } from './misplaced.ts'
@@ -49,6 +49,7 @@ export interface BroadcastingDeps {
   misplaced: Misplaced
   auditEvents: Pick<AuditEvents, 'append'>
   directory: Directory
+  holds: Holds
   repairs: Repairs
   unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
   observe: Observe
@@ -85,7 +86,7 @@ export interface Broadcasting {
 
 /** Puts starts, stops, settling and reads of what runs together: they share one memory. */
 export function broadcasting(deps: BroadcastingDeps): Broadcasting {
-  const { upstreams, livestreams, directory, changes, log, clock, bounded, deadlineMs, settleMs } = deps
+  const { upstreams, livestreams, directory, holds, changes, log, clock, bounded, deadlineMs, settleMs } = deps
   const forget = (id: string): void => directory.forget(id)
   const queue = new MeetingQueue<StartAttempt, Stopped>()
   const switches = new MeetingQueue<never, never>()
@@ -97,8 +98,6 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     if (!isSwitch(operation.kind)) settle.note(operation, sentAtMs)
     openOperations.add(operation)
   }
-  const holds = async ({ tenantId, id }: OwnedMeeting): Promise<boolean> =>
-    (await directory.meeting(tenantId, id)) !== null
   const vendorNowMs = (upstream: string, bound: 'earliest' | 'latest'): number | null =>
     upstreams.get(upstream)?.vendorNowMs(bound) ?? null
   const endingRuns = new EndingRuns({

@@ -5,6 +5,7 @@ import { keyRefusal } from '../domain/key-refusal.ts'
 import type { OwnedLivestream } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Directory } from '../store/directory.ts'
+import type { Holds } from './holds.ts'
 
 /**
  * Asks again what was proved when the call came in, for a call that has waited: meanwhile its key may have been revoked, its
@@ -13,15 +14,22 @@ import type { Directory } from '../store/directory.ts'
  */
 export type StillAllowed = (caller: Caller, meeting: OwnedMeeting, kind: 'start' | 'stop') => Promise<void>
 
-export function stillAllowed({ directory, clock }: { directory: Directory; clock: Clock }): StillAllowed {
+export function stillAllowed({
+  directory,
+  holds,
+  clock
+}: {
+  directory: Directory
+  holds: Holds
+  clock: Clock
+}): StillAllowed {
   return async (caller, meeting, kind) => {
     const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), unsent)
     if (refusal !== null) throw refusal
     if (kind === 'start' && directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
     // A stop goes on without a store, and then without its word on who holds the meeting.
-    const held = directory.meeting(caller.tenant.id, meeting.id)
-    const found = await (kind === 'stop' ? held.catch(() => meeting) : held)
-    if (found === null) throw new MeetingNotFound(unsent)
+    const held = holds(meeting)
+    if (!(await (kind === 'stop' ? held.catch(() => true) : held))) throw new MeetingNotFound(unsent)
   }
 }
 

@@ -134,6 +134,27 @@ t.test('a stop in a dedicated upstream waits for no quota, no other vendor and n
   t.equal((await asAcme('GET', `/v2/meetings/${second.toUpperCase()}`)).json().data.id, second)
 })
 
+t.test('a stop in a dedicated upstream that cannot show the meeting goes on, and is repeated', async t => {
+  const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
+  const { asAcme, store, otherMeeting } = world
+  const stop = (id: string) => asAcme('POST', `/v2/meetings/${id}/active-livestream/stop`)
+  const [seen, unseen] = [rtk.addMeeting({}).id, rtk.addMeeting({}).id]
+  for (const id of [seen, unseen]) rtk.startFromBrowser(id)
+  const isOn = (id: string) => rtk.livestreams().some(one => one.meeting_id === id && one.status === 'LIVE')
+  const shows = rtk.fail({ match: { method: 'GET', path: '/meetings/*' }, status: 503 })
+  t.equal((await stop(seen)).statusCode, 200)
+  t.notOk(isOn(seen))
+  const answers = rtk.fail({ status: 503 })
+  t.match((await stop(unseen)).json().error, { code: 502, outcome: 'unknown' })
+  t.equal((await stop(otherMeeting)).json().error.outcome, 'not_sent', "another tenant's is not stopped")
+  shows()
+  answers()
+  await until(() => !isOn(unseen))
+  const open = store.sql.selectFrom('operations').select('id').where('state', '=', 'unknown')
+  await until(async () => (await store.engine.read(open.compile())).length === 0)
+  t.notOk(calls(rtk).some(call => call.includes(`${otherMeeting}/active-livestream`)))
+})
+
 t.test('what is no UUID is looked for in a dedicated upstream as it came', async t => {
   const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
   const asked: string[] = []
