@@ -50,7 +50,8 @@ export function putRight(deps: PutRightDeps): PutRight {
   const asked = new LRUCache<string, { atMs: number; answer: Promise<Livestream | null> }>(upTo(10_000))
 
   return async ({ known, livestreamId, meetingId, upstream }, provider) => {
-    if (known.isProved) return false
+    // What one vendor account says of another's livestream is nothing.
+    if (known.isProved || known.upstream !== upstream) return false
     try {
       const livestream = await ask(livestreamId, upstream, provider)
       if (livestream === null || !names(livestream, meetingId)) return false

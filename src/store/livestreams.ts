@@ -30,7 +30,7 @@ export interface LivestreamFilter extends Page {
 }
 
 /** Where a livestream is known to be, and whose it is or was. */
-export interface KnownMeeting extends Pick<OwnedLivestream, 'tenantId' | 'meetingId' | 'isProved'> {}
+export interface KnownMeeting extends Pick<OwnedLivestream, 'tenantId' | 'upstream' | 'meetingId' | 'isProved'> {}
 
 /** What is kept of a look at a livestream. */
 interface Sighting extends Omit<LivestreamOwner, 'id' | 'isProved'>, Spelled {
@@ -79,7 +79,7 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
   )
 
   const findMeeting = compileOnce((id: Spelled) =>
-    sql.selectFrom('livestreams').select(['tenant_id', 'meeting_id', 'proved_at']).where(isSpelled(id))
+    sql.selectFrom('livestreams').select(['tenant_id', 'upstream', 'meeting_id', 'proved_at']).where(isSpelled(id))
   )
 
   // In the order of an index, so that it takes no longer when a meeting has had many.
@@ -131,12 +131,17 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
           })
           .where(where =>
             where.or([
-              // What was proved stays in its meeting.
+              // What was proved stays in its meeting, and what one vendor account has is not another's to tell of.
               where.and([
                 where('livestreams.tenant_id', '=', tenantId),
+                where('livestreams.upstream', '=', upstream),
                 where.or([where('livestreams.proved_at', 'is', null), isThere])
               ]),
-              where.and([where('livestreams.meeting_id', '=', meetingId), holds(tenantId, meetingId ?? '')])
+              where.and([
+                where('livestreams.meeting_id', '=', meetingId),
+                holds(tenantId, meetingId ?? ''),
+                isAt(upstream, meetingId ?? '')
+              ])
             ])
           )
       )
@@ -162,7 +167,8 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
     async meetingOf(id: string): Promise<KnownMeeting | null> {
       const [row] = await engine.read(findMeeting(spelled(id)))
       if (row === undefined) return null
-      return { tenantId: row.tenant_id, meetingId: row.meeting_id, isProved: row.proved_at !== null }
+      const { tenant_id: tenantId, upstream, meeting_id: meetingId } = row
+      return { tenantId, upstream, meetingId, isProved: row.proved_at !== null }
     },
 
     /**
@@ -345,6 +351,10 @@ export type Livestreams = ReturnType<typeof livestreamsIn>
 
 function holds(tenantId: string, meetingId: string) {
   return raw<boolean>`exists (select 1 from meetings m where m.id = ${meetingId} and m.tenant_id = ${tenantId} and m.released_at is null)`
+}
+
+function isAt(upstream: string, meetingId: string) {
+  return raw<boolean>`(select m.upstream from meetings m where m.id = ${meetingId}) = ${upstream}`
 }
 
 function toListed(row: LivestreamsTable): ListedLivestream {

@@ -48,6 +48,7 @@ export function misplacedIn({ sql }: Pick<Store, 'sql'>) {
         .where(isSpelled(spelled(id)))
         .where('proved_at', 'is', null)
         .where('tenant_id', '=', from.tenantId)
+        .where('upstream', '=', from.upstream)
         .where(raw<boolean>`meeting_id is not distinct from ${from.meetingId}`)
         .where(raw<boolean>`(${heldBy}) is not distinct from ${holder?.tenantId ?? null}`)
       return [revise, { ...query.compile(), changes: 1 }]

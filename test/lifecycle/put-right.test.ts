@@ -33,7 +33,7 @@ async function world(t: TestContext) {
     ...{ engine: store.engine, meetings, clock, auditEvents: auditEventsIn(store), misplaced: misplacedIn(store) },
     ...{ changes: new Changes(), log: { warn() {} }, forget() {}, deadline: () => AbortSignal.timeout(60_000) }
   })
-  const known = { tenantId: 'acme', meetingId: 'm1', isProved: false }
+  const known = { tenantId: 'acme', upstream: 'default', meetingId: 'm1', isProved: false }
   return {
     ...{ store, clock, vendor, livestreams, meetings, claim },
     put: (how: Partial<Contradiction> = {}) =>
@@ -71,13 +71,22 @@ t.test('a livestream stays where it is when the vendor fails, or names another m
 
 t.test('what is proved moves for nothing, and nobody is asked', async t => {
   const { put, vendor } = await world(t)
-  t.equal(await put({ known: { tenantId: 'acme', meetingId: 'm1', isProved: true } }), false)
+  t.equal(await put({ known: { tenantId: 'acme', upstream: 'default', meetingId: 'm1', isProved: true } }), false)
   t.equal(vendor.asked, 0)
 })
 
 t.test('a vendor account moves nothing into a meeting of another one', async t => {
   const { put, isWith } = await world(t)
   t.equal(await put({ upstream: 'other' }), false)
+  t.equal(await isWith(), 'acme')
+})
+
+t.test('nor what another one has into a meeting of its own, and nobody is asked', async t => {
+  const { put, isWith, meetings, vendor } = await world(t)
+  await meetings.assign('globex', 'other', ['m3'], 1_000)
+  vendor.names = 'm3'
+  t.equal(await put({ upstream: 'other', meetingId: 'm3' }), false)
+  t.equal(vendor.asked, 0)
   t.equal(await isWith(), 'acme')
 })
 

@@ -74,6 +74,21 @@ t.test('what was proved stays so, and stays in its meeting', async t => {
   t.match(await livestreams.find('acme', 'b2'), { isProved: true })
 })
 
+t.test('what one vendor account has is not told of by another, but where its meeting is at that one now', async t => {
+  const { store, livestreams, see } = await world(t)
+  await see('a1', 'm1', 'LIVE', 2_000)
+  const meetings = meetingsIn(store)
+  await meetings.assign('acme', 'other', ['m3'], 1_000)
+  const ofOther = { id: 'a1', tenantId: 'acme', upstream: 'other' }
+  for (const meetingId of ['m1', 'm3', null])
+    await livestreams.observe({ ...ofOther, meetingId, isProved: true }, { id: 'a1', status: 'IDLE' }, 3_000)
+  t.match(await livestreams.find('acme', 'a1'), { upstream: 'default', meetingId: 'm1', status: 'LIVE' })
+  await meetings.release('m1', 4_000)
+  await meetings.assign('acme', 'other', ['m1'], 4_000, () => [], true)
+  await livestreams.observe({ ...ofOther, meetingId: 'm1' }, { id: 'a1', status: 'IDLE' }, 5_000)
+  t.match(await livestreams.find('acme', 'a1'), { upstream: 'other', status: 'IDLE' })
+})
+
 t.test('the last look counts, whatever its time says', async t => {
   const { livestreams, see } = await world(t)
   await see('a1', 'm1', 'LIVE', 3_000)
