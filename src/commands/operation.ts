@@ -3,6 +3,7 @@ import { failureBody, Resolved } from '../domain/failures.ts'
 import { isRepeated, type Operation } from '../domain/operation.ts'
 import { followedForMs } from '../lifecycle/confirmed-stop.ts'
 import { subjectOfOperation } from '../lifecycle/mutation.ts'
+import { meetingOf } from '../lifecycle/settle.ts'
 import { writeIf } from '../store/engine.ts'
 import { operationsIn } from '../store/operations.ts'
 import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
@@ -92,7 +93,7 @@ export async function resolveOperation(io: Io, id: string, outcome: string, opti
     const goesOn = operation.kind === 'stop' && state === 'failed'
     const written = await writeIf(store.engine, [
       { ...operations.ended(id, how, nowMs), changes: 1 },
-      ...(goesOn ? [operations.overruled(operation.meetingId ?? '', nowMs - followedForMs)] : []),
+      ...(goesOn ? [operations.overruled(meetingOf(operation), nowMs - followedForMs)] : []),
       audited.events.append(
         toAuditEvent(
           subjectOfOperation(operation, worker.actor),

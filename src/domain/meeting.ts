@@ -34,6 +34,14 @@ export const ListedMeeting = Type.Object({
 })
 export type ListedMeeting = Static<typeof ListedMeeting>
 
+/** A meeting at a vendor account. Assigned at another one, its id means another thing there. */
+export type PlacedMeeting = Pick<OwnedMeeting, 'id' | 'upstream'>
+
+/** What tells it from all others. No name of an upstream has a slash. */
+export function placeOf({ id, upstream }: PlacedMeeting): string {
+  return `${upstream}/${id}`
+}
+
 /** Whose meeting it is and where: all that Livegate must know of it; the rest is the vendor's. */
 export interface OwnedMeeting {
   readonly id: string

@@ -136,17 +136,17 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   /** One of ours that runs although the vendor shows no active one. A store that can't be read must not hold a read back. */
   async function findKnown(
     provider: Provider,
-    { id: meetingId, tenantId, upstream }: OwnedMeeting,
+    meeting: OwnedMeeting,
     { all, lane }: { all: boolean; lane: Lane },
     signal: AbortSignal
   ): Promise<LivestreamWithKey | null> {
-    const last = await livestreams.lastSeenIn(meetingId).catch(() => null)
+    const { id: meetingId, tenantId, upstream } = meeting
+    const last = await livestreams.lastSeenIn(meeting).catch(() => null)
     // A run that was stopped a moment ago may be hidden and go on: a start would be joined to it.
-    const mayEnd = lane === 'mutation' && endingRuns.isRecent({ id: meetingId })
-    const isAsked = last?.upstream === upstream && (mayEnd || isRunning(last.status))
-    const ids = new Set(isAsked ? [last.id] : [])
+    const mayEnd = lane === 'mutation' && endingRuns.isRecent(meeting)
+    const ids = new Set(last !== null && (mayEnd || isRunning(last.status)) ? [last.id] : [])
     // Whatever a look has made of its row.
-    const begun = begunRuns.of({ id: meetingId })
+    const begun = begunRuns.of(meeting)
     if (begun !== null) ids.add(begun)
     const known = all ? await livestreams.list(tenantId, { meetingId, pageNo: 1, perPage: askedById }) : { items: [] }
     for (const { id } of known.items) ids.add(id)
@@ -166,7 +166,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
 
   /** One look is no proof that a run is over which we have begun a moment ago. */
   async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey): Promise<void> {
-    const isEarly = !isRunning(livestream.status) && begunRuns.of({ id: owner.meetingId ?? '' }) === owner.id
+    const isEarly = !isRunning(livestream.status) && begunRuns.of({ ...owner, id: owner.meetingId ?? '' }) === owner.id
     if (!isEarly) await observe(owner, livestream)
   }
 

@@ -62,7 +62,7 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
     if (found !== null) {
       const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
       const isProved = isProvedBy(owner, found.livestream)
-      await observe({ ...owner, isProved }, withoutEnding(endingRuns, owner.meetingId, { ...found, livestream }))
+      await observe({ ...owner, isProved }, withoutEnding(endingRuns, owner, { ...found, livestream }))
     }
     const runs = (found?.sessions ?? []).filter(({ id }) => isVendorId(id))
     await engine.write([...runs.map(run => sessions.runSeen(owner, run, nowMs)), rows.seen(owner, nowMs)])

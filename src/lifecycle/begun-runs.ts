@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
-import type { OwnedMeeting } from '../domain/meeting.ts'
+import { type PlacedMeeting, placeOf } from '../domain/meeting.ts'
 
 const maxMeetings = 10_000
 
@@ -21,18 +21,18 @@ export class BegunRuns {
   }
 
   /** A start has begun a run of this livestream. @param agoMs since the start was sent */
-  began({ id }: OwnedMeeting, livestreamId: string, agoMs = 0): void {
-    this.#runs.set(id, { livestreamId, atMs: this.#clock.monotonic() - agoMs })
+  began(meeting: PlacedMeeting, livestreamId: string, agoMs = 0): void {
+    this.#runs.set(placeOf(meeting), { livestreamId, atMs: this.#clock.monotonic() - agoMs })
   }
 
   /** The vendor has shown it on air, or has confirmed that it is over: looks are believed again. */
-  believed({ id }: Pick<OwnedMeeting, 'id'>): void {
-    this.#runs.delete(id)
+  believed(meeting: PlacedMeeting): void {
+    this.#runs.delete(placeOf(meeting))
   }
 
   /** The livestream whose run may not be shown yet; null when there is none. */
-  of({ id }: Pick<OwnedMeeting, 'id'>): string | null {
-    const run = this.#runs.get(id)
+  of(meeting: PlacedMeeting): string | null {
+    const run = this.#runs.get(placeOf(meeting))
     return run !== undefined && this.#clock.monotonic() - run.atMs < this.#settleMs ? run.livestreamId : null
   }
 }

@@ -11,12 +11,15 @@ export interface ComingDeps {
  * it has ended. The run that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for `settleMs`; after
  * that the vendor's word stands, since somebody else may have ended it.
  */
-export type IsComing = (owner: Pick<LivestreamOwner, 'id' | 'meetingId'>, livestream: Livestream) => Promise<boolean>
+export type IsComing = (
+  owner: Pick<LivestreamOwner, 'id' | 'upstream' | 'meetingId'>,
+  livestream: Livestream
+) => Promise<boolean>
 
 export function isComing({ livestreams, settleMs }: ComingDeps): IsComing {
-  return async ({ id, meetingId }, { status }) => {
+  return async ({ id, upstream, meetingId }, { status }) => {
     if (status !== 'OFFLINE' || meetingId === null) return false
-    const last = await livestreams.lastSeenIn(meetingId).catch(() => null)
+    const last = await livestreams.lastSeenIn({ id: meetingId, upstream }).catch(() => null)
     if (last?.id !== id || last.status !== 'INVOKED') return false
     return livestreams.unseenForMs(last) < settleMs
   }

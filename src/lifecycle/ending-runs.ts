@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Livestream, LivestreamSession } from '../domain/livestream.ts'
-import type { OwnedMeeting } from '../domain/meeting.ts'
+import { type OwnedMeeting, type PlacedMeeting, placeOf } from '../domain/meeting.ts'
 import type { Provider } from '../upstream/provider.ts'
 import type { ConfirmedStop, Recalled, Verdict } from './confirmed-stop.ts'
 import { runsPerPage, withNewest } from './evidence.ts'
@@ -55,9 +55,9 @@ export class EndingRuns {
   /** The vendor has confirmed a stop. @param toldMs its clock when it did, as far as it said. Gives what is believed of that */
   stopped(meeting: OwnedMeeting, toldMs: number | null): number | null {
     // A run that was stopped before and goes on is known by its session.
-    const sessionId = this.#stops.get(meeting.id)?.sessionId ?? null
+    const sessionId = this.#stops.get(placeOf(meeting))?.sessionId ?? null
     const dateMs = this.#dateOf(meeting, toldMs)
-    this.#unconfirmed.delete(meeting.id)
+    this.#unconfirmed.delete(placeOf(meeting))
     this.#remember({ meeting, atMs: this.#deps.clock.monotonic(), dateMs, sessionId, quietLooks: 0 })
     return dateMs
   }
@@ -72,39 +72,40 @@ export class EndingRuns {
   #remember(seen: Seen, queuedForMs = 0): void {
     const isQueued = queuedForMs > 0
     const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isQueued, isTold: false, isRepeated: false }
-    this.#stops.set(stop.meeting.id, stop)
+    this.#stops.set(placeOf(stop.meeting), stop)
     this.#follow(stop, Math.max(queuedForMs, followAfterMs - this.#ageMs(stop)))
   }
 
   /** A stop went out, and its answer does not say whether it was executed. */
-  unconfirmed({ id }: OwnedMeeting): void {
-    this.#unconfirmed.set(id, this.#deps.clock.monotonic())
+  unconfirmed(meeting: PlacedMeeting): void {
+    this.#unconfirmed.set(placeOf(meeting), this.#deps.clock.monotonic())
   }
 
   /**
    * The vendor has begun another run, or somebody wants the one that goes on: what it shows from now on is that one.
    * @param agoMs since the start was sent: a stop that came after it is about its run
    */
-  started({ id }: OwnedMeeting, agoMs = 0): void {
+  started(meeting: PlacedMeeting, agoMs = 0): void {
+    const place = placeOf(meeting)
     const sentAtMs = this.#deps.clock.monotonic() - agoMs
-    if ((this.#stops.get(id)?.atMs ?? sentAtMs) <= sentAtMs) this.#stops.delete(id)
-    if ((this.#unconfirmed.get(id) ?? sentAtMs) <= sentAtMs) this.#unconfirmed.delete(id)
+    if ((this.#stops.get(place)?.atMs ?? sentAtMs) <= sentAtMs) this.#stops.delete(place)
+    if ((this.#unconfirmed.get(place) ?? sentAtMs) <= sentAtMs) this.#unconfirmed.delete(place)
   }
 
   /** Whether a confirmed stop of this meeting is remembered that no start has followed. */
-  has({ id }: Pick<OwnedMeeting, 'id'>): boolean {
-    return this.#stops.has(id)
+  has(meeting: PlacedMeeting): boolean {
+    return this.#stops.has(placeOf(meeting))
   }
 
   /** Whether a run of this meeting was stopped a moment ago. */
-  isRecent({ id }: Pick<OwnedMeeting, 'id'>): boolean {
-    const stop = this.#stops.get(id)
+  isRecent(meeting: PlacedMeeting): boolean {
+    const stop = this.#stops.get(placeOf(meeting))
     return stop !== undefined && this.#ageMs(stop) < this.#deps.settleMs
   }
 
   /** Whether a stop that nobody has confirmed may still end what is shown now. */
-  mayEnd({ id }: OwnedMeeting): boolean {
-    const atMs = this.#unconfirmed.get(id) ?? Number.NEGATIVE_INFINITY
+  mayEnd(meeting: PlacedMeeting): boolean {
+    const atMs = this.#unconfirmed.get(placeOf(meeting)) ?? Number.NEGATIVE_INFINITY
     return this.#deps.clock.monotonic() - atMs < followAfterMs
   }
 
@@ -118,13 +119,13 @@ export class EndingRuns {
     provider: Provider,
     isFollowUp: boolean
   ): Promise<boolean | 'maybe'> {
-    const stop = this.#stops.get(meeting.id)
+    const stop = this.#stops.get(placeOf(meeting))
     if (stop === undefined) return false
     const verdict = await this.#verdictOn(stop, shown.id, provider)
     // Somebody may have started it again meanwhile.
-    if (this.#stops.get(meeting.id) !== stop) return false
+    if (this.#stops.get(placeOf(meeting)) !== stop) return false
     if (verdict === 'newer') {
-      this.#stops.delete(meeting.id)
+      this.#stops.delete(placeOf(meeting))
       return false
     }
     const leftMs = this.#limitMs(verdict) - this.#ageMs(stop)
@@ -146,8 +147,8 @@ export class EndingRuns {
   }
 
   /** The same of runs of a livestream of this meeting that were shown already. @param areNewest the newest of them are there */
-  showEnding({ id }: Pick<OwnedMeeting, 'id'>, sessions: LivestreamSession[], areNewest: boolean): boolean {
-    const stop = this.#stops.get(id)
+  showEnding(meeting: PlacedMeeting, sessions: LivestreamSession[], areNewest: boolean): boolean {
+    const stop = this.#stops.get(placeOf(meeting))
     if (stop === undefined) return false
     const verdict = this.#verdictOf(stop, sessions, areNewest)
     return verdict !== 'newer' && this.#ageMs(stop) < this.#limitMs(verdict)
@@ -181,7 +182,7 @@ export class EndingRuns {
   async #look(stop: ConfirmedStop, pauseMs: number): Promise<void> {
     stop.followUp = null
     stop.isQueued = false
-    if (this.#stops.get(stop.meeting.id) !== stop) return
+    if (this.#stops.get(placeOf(stop.meeting)) !== stop) return
     try {
       const { livestream } = await this.#deps.look(stop.meeting)
       if (livestream !== null) return
@@ -229,7 +230,8 @@ export class EndingRuns {
   async #stopAgain(stop: ConfirmedStop, isStillEnding: () => Promise<boolean>): Promise<void> {
     this.#tell(stop, 'it is stopped again')
     stop.isRepeated = true
-    const isWanted = async (): Promise<boolean> => this.#stops.get(stop.meeting.id) === stop && (await isStillEnding())
+    const isWanted = async (): Promise<boolean> =>
+      this.#stops.get(placeOf(stop.meeting)) === stop && (await isStillEnding())
     stop.isRepeated = await this.#deps.stopAgain(stop, isWanted)
     // Else the next look tries again.
     if (!stop.isRepeated) this.#follow(stop, followAfterMs)

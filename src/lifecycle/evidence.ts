@@ -58,7 +58,7 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
       await knownMeetings.has(meeting, livestream.id, provider)
     }
     // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
-    const last = await livestreams.lastSeenIn(meeting.id).catch(() => null)
+    const last = await livestreams.lastSeenIn(meeting).catch(() => null)
     if (last !== null && listed.every(({ livestream }) => !isSameId(livestream.id, last.id))) {
       const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: runsPerPage }, signal)
       if (found !== null && (found.livestream.meeting_id == null || names(found.livestream, meeting.id)))

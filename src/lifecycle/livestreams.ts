@@ -91,7 +91,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     const coming = await isComing(owner, seen)
     const livestream = coming
       ? { ...seen, status: 'INVOKED' }
-      : withoutEnding(endingRuns, owner.meetingId, { ...found, livestream: seen }, page.pageNo)
+      : withoutEnding(endingRuns, owner, { ...found, livestream: seen }, page.pageNo)
     return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream) }
   }
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../domain/clock.ts'
+import { placeOf } from '../domain/meeting.ts'
 import type { Operation } from '../domain/operation.ts'
 import type { Operations } from '../store/operations.ts'
 import type { BegunRuns } from './begun-runs.ts'
@@ -30,12 +31,12 @@ export async function recall({ operations, endingRuns, begunRuns, pace, clock, s
   const nowMs = clock.now()
   const agoMs = (atMs: number | null): number => Math.max(0, nowMs - (atMs ?? nowMs))
   /** Of the meetings where stop was the last word. */
-  const stops = new Map<string | null, Operation>()
+  const stops = new Map<string, Operation>()
   for (const operation of await operations.settledSince(nowMs - Math.max(settleMs, followedForMs))) {
-    stops.delete(operation.meetingId)
     const meeting = meetingOf(operation)
+    stops.delete(placeOf(meeting))
     if (operation.kind === 'stop') {
-      stops.set(operation.meetingId, operation)
+      stops.set(placeOf(meeting), operation)
       begunRuns.believed(meeting)
     } else {
       pace.recallStart(meeting, agoMs(operation.sentAtMs))

@@ -62,8 +62,8 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     const found = await provider.findActiveRun(owner.id, signal)
     if (found === null) return null
     const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
-    const { meetingId } = owner
-    if (meetingId !== null && endingRuns.showEnding({ id: meetingId }, [found.session], true)) return null
+    const { meetingId, upstream } = owner
+    if (meetingId !== null && endingRuns.showEnding({ id: meetingId, upstream }, [found.session], true)) return null
     await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
     await observeRuns(owner, [found.session])
     return { ...found, livestream }
@@ -85,7 +85,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, found.livestream.id, provider)
     const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
-    const livestream = { ...withoutEnding(endingRuns, meetingId, found, page.pageNo), meeting_id: meetingId }
+    const livestream = { ...withoutEnding(endingRuns, owner, found, page.pageNo), meeting_id: meetingId }
     await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
     await observeRuns(owner, found.sessions)
     return { ...found, livestream }
@@ -93,7 +93,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
 
   /** Built from what there is where the vendor has no such list, as in contract L1. */
   async function lastSeen(provider: Provider, meeting: OwnedMeeting, page: Page, signal: AbortSignal) {
-    const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+    const last = await livestreams.lastOfMeeting(meeting).catch(() => null)
     const found = last && (await provider.findLivestream(last.id, page, signal))
     const owner = last && { ...meeting, id: last.id, meetingId: meeting.id }
     return owner && found && { ...found, livestream: await knownMeetings.ofOwner(owner, found.livestream, provider) }
@@ -124,7 +124,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     if (found === null || !names(found.livestream, meeting.id)) throw anothers()
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, id, provider)
-    const livestream = withoutEnding(endingRuns, meeting.id, found)
+    const livestream = withoutEnding(endingRuns, { meetingId: meeting.id, upstream: meeting.upstream }, found)
     await observe({ ...meeting, id, meetingId: meeting.id, isProved: true }, livestream)
     return id
   }

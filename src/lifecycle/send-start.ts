@@ -149,7 +149,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
     const provider = providerOf(upstreams, meeting, 'mutation')
     const found = await provider.findMeeting(meeting.id, signal)
     if (found?.status === 'INACTIVE') return MeetingInactive
-    const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id)
+    const last = await livestreams.lastOfMeeting(meeting)
     const lastNow = last && (await provider.findLivestream(last.id, { pageNo: 1, perPage: 1 }, signal))
     return lastNow?.livestream.disabled ? LivestreamDisabled : null
   }

@@ -82,7 +82,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
       return settled(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
     }
     // The last of several is repeated, and speaks for all.
-    const stops = await operations.unconfirmedStops(meeting.id)
+    const stops = await operations.unconfirmedStops(meeting)
     if (stops.length > 0 && stops.at(-1)?.id !== stop.id) return false
     // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
     const hasOpenStart = (await operations.openStart(meeting.id)) !== null
@@ -142,9 +142,9 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     begunRuns.believed(meeting)
     changed(meeting, null)
     // Before the others: of them all only this one was sent, and may be confirmed.
-    const ended = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+    const ended = await livestreams.lastOfMeeting(meeting).catch(() => null)
     const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed }, { ended })
-    await ends.confirmStops(meeting.id)
+    await ends.confirmStops(meeting)
     return settled(stop, isEnded)
   }
 

@@ -2,7 +2,7 @@ import { toAuditEvent } from '../audit/ocsf.ts'
 import type { Clock } from '../domain/clock.ts'
 import { type Failure, failureBody, StartUnsettled, UpstreamRefused } from '../domain/failures.ts'
 import { type Livestream, withoutKey } from '../domain/livestream.ts'
-import type { OwnedMeeting } from '../domain/meeting.ts'
+import type { OwnedMeeting, PlacedMeeting } from '../domain/meeting.ts'
 import type { Operation } from '../domain/operation.ts'
 import type { AuditEvents } from '../store/audit-events.ts'
 import { type Engine, type Statement, writeIf } from '../store/engine.ts'
@@ -76,7 +76,7 @@ export interface OperationEnds {
   /** Ends a stop that is still being repeated, because somebody wants the meeting live again. */
   overtake(stop: Operation): Promise<boolean>
   /** A stop was confirmed, or nothing is live: those of before that are still open have nothing left to do. */
-  confirmStops(meetingId: string): Promise<void>
+  confirmStops(meeting: PlacedMeeting): Promise<void>
   /** Somebody wants the run that goes on: a stop that was confirmed, and has not ended it, is not repeated, after a restart either. */
   keepRunning(meeting: OwnedMeeting): Promise<void>
 }
@@ -138,8 +138,8 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
     return giveUp(stop, new UpstreamRefused({ outcome: 'failed', message }))
   }
 
-  async function confirmStops(meetingId: string): Promise<void> {
-    const stops = await operations.unconfirmedStops(meetingId)
+  async function confirmStops(meeting: PlacedMeeting): Promise<void> {
+    const stops = await operations.unconfirmedStops(meeting)
     for (let i = 0; i < stops.length; i += endedAtOnce) {
       const some = stops.slice(i, i + endedAtOnce)
       const statements = some.flatMap(stop => statementsOf(stop, stopEnd(stop), clock.now()))
@@ -150,7 +150,7 @@ export function operationEnds(deps: SettleDeps): OperationEnds {
 
   async function keepRunning(meeting: OwnedMeeting): Promise<void> {
     if (deps.endingRuns.has(meeting))
-      await deps.engine.write([operations.overruled(meeting.id, clock.now() - followedForMs)])
+      await deps.engine.write([operations.overruled(meeting, clock.now() - followedForMs)])
     deps.endingRuns.started(meeting)
   }
 

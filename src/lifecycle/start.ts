@@ -140,8 +140,8 @@ export function startOnce(deps: StartDeps): StartOnce {
   }
 
   /** The meeting is to be live. A start that was not sent, or refused, has overtaken nothing: then the last word was stop. */
-  async function overtakeStops({ id }: OwnedMeeting): Promise<void> {
-    for (const stop of await operations.unconfirmedStops(id)) await settle.overtake(stop)
+  async function overtakeStops(meeting: OwnedMeeting): Promise<void> {
+    for (const stop of await operations.unconfirmedStops(meeting)) await settle.overtake(stop)
   }
 
   function doneWith(

@@ -44,7 +44,7 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
         // No start may be of unknown outcome: its run would be the one that is stopped.
         if ((await operations.openStart(stop.meeting.id)) !== null) return false
         // One that is open already speaks for both, however often the vendor refuses it.
-        if ((await operations.unconfirmedStops(stop.meeting.id)).length > 0) return true
+        if ((await operations.unconfirmedStops(stop.meeting)).length > 0) return true
         if (!(await isWanted())) return false
         await record(stop)
         return true

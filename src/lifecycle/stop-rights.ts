@@ -112,9 +112,9 @@ export class StopRights {
   }
 
   /** A loop over many meetings would empty the vendor's quota as well: each of them has had no fruitless stop yet. */
-  async #isPartOfLoop({ tenantId, id }: OwnedMeeting): Promise<boolean> {
-    if (this.#loops.count(tenantId, fruitlessPerMinute) < fruitlessPerMinute) return false
-    const last = await this.#deps.livestreams.lastOfMeeting(tenantId, id).catch(() => undefined)
+  async #isPartOfLoop(meeting: OwnedMeeting): Promise<boolean> {
+    if (this.#loops.count(meeting.tenantId, fruitlessPerMinute) < fruitlessPerMinute) return false
+    const last = await this.#deps.livestreams.lastOfMeeting(meeting).catch(() => undefined)
     return last === null || (last !== undefined && !isRunning(last.status))
   }
 }

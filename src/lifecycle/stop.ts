@@ -90,7 +90,7 @@ export function stop(deps: StopDeps): Stop {
         throw await trail.failed(asUnknown(error))
       }
       // The store may be away: then they end with the next one.
-      if (!outcome.isWatched) await settle.confirmStops(meeting.id).catch(() => {})
+      if (!outcome.isWatched) await settle.confirmStops(meeting).catch(() => {})
       const done = await doneWith(meeting, outcome)
       await trail.done(done)
       if (done.failure !== undefined) throw done.failure
@@ -133,7 +133,7 @@ export function stop(deps: StopDeps): Stop {
 
   async function doneWith(meeting: OwnedMeeting, outcome: StopOutcome): Promise<Done<Stopped>> {
     const stopped = outcome.confirmed !== undefined
-    const last = await livestreams.lastOfMeeting(meeting.tenantId, meeting.id).catch(() => null)
+    const last = await livestreams.lastOfMeeting(meeting).catch(() => null)
     // A vendor may call it a success to stop nothing.
     const fruitless = !stopped || last === null || !isRunning(last.status)
     if (fruitless) rights.noteFruitless(meeting, stopped)

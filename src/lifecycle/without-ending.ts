@@ -1,4 +1,4 @@
-import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
+import { isRunning, type LivestreamWithKey, type OwnedLivestream } from '../domain/livestream.ts'
 import type { LivestreamWithSessions } from '../upstream/provider.ts'
 import type { EndingRuns } from './ending-runs.ts'
 
@@ -8,11 +8,13 @@ import type { EndingRuns } from './ending-runs.ts'
  */
 export function withoutEnding(
   endingRuns: Pick<EndingRuns, 'showEnding'>,
-  meetingId: string | null,
+  { meetingId, upstream }: Pick<OwnedLivestream, 'meetingId' | 'upstream'>,
   { livestream, sessions, paging }: LivestreamWithSessions,
   pageNo = 1
 ): LivestreamWithKey {
   if (meetingId === null || !isRunning(livestream.status)) return livestream
   const areNewest = pageNo === 1 && paging.total_count <= sessions.length
-  return endingRuns.showEnding({ id: meetingId }, sessions, areNewest) ? { ...livestream, status: 'IDLE' } : livestream
+  return endingRuns.showEnding({ id: meetingId, upstream }, sessions, areNewest)
+    ? { ...livestream, status: 'IDLE' }
+    : livestream
 }

@@ -10,6 +10,7 @@ import {
   livestreamStatuses,
   type OwnedLivestream
 } from '../domain/livestream.ts'
+import type { OwnedMeeting, PlacedMeeting } from '../domain/meeting.ts'
 import type { Page } from '../domain/paging.ts'
 import { compileOnce } from './compile-once.ts'
 import { type LivestreamsTable, nextRevision, thisRevision } from './database.ts'
@@ -83,10 +84,11 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
   )
 
   // In the order of an index, so that it takes no longer when a meeting has had many.
-  const findLast = compileOnce(({ tenantId, meetingId }: { tenantId?: string; meetingId: string }) =>
+  const findLast = compileOnce(({ id, tenantId, upstream }: PlacedMeeting & { tenantId?: string }) =>
     (tenantId === undefined ? sql.selectFrom('livestreams') : owned(tenantId))
       .selectAll()
-      .where('meeting_id', '=', meetingId)
+      .where('meeting_id', '=', id)
+      .where('upstream', '=', upstream)
       .orderBy(raw`status in ('INVOKED', 'LIVE')`, 'desc')
       .orderBy('revision', 'desc')
       .orderBy('created_at', 'desc')
@@ -172,17 +174,17 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
     },
 
     /**
-     * The livestream of this meeting that was seen last (the newest of those seen at once), or null when none ever was. One
+     * The livestream of this meeting that was seen last at its vendor account (the newest of those seen at once), or null when none ever was. One
      * that was running comes first: a later look at an older one must not hide it.
      */
-    async lastOfMeeting(tenantId: string, meetingId: string): Promise<ListedLivestream | null> {
-      const [row] = await engine.read(findLast({ tenantId, meetingId }))
+    async lastOfMeeting({ id, tenantId, upstream }: OwnedMeeting): Promise<ListedLivestream | null> {
+      const [row] = await engine.read(findLast({ id, tenantId, upstream }))
       return row === undefined ? null : toListed(row)
     },
 
     /** The same, whoever saw it: the meeting may have been another tenant's. For questions to the vendor alone, since it is not this tenant's to see. */
-    async lastSeenIn(meetingId: string): Promise<LastSeen | null> {
-      const [row] = await engine.read(findLast({ meetingId }))
+    async lastSeenIn({ id: meetingId, upstream: at }: PlacedMeeting): Promise<LastSeen | null> {
+      const [row] = await engine.read(findLast({ id: meetingId, upstream: at }))
       if (row === undefined) return null
       const { id, tenant_id: tenantId, upstream, status, observed_at: observedAtMs } = row
       return { id, tenantId, upstream, status, observedAtMs }

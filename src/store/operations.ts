@@ -1,4 +1,5 @@
 import { sql as raw } from 'kysely'
+import type { PlacedMeeting } from '../domain/meeting.ts'
 import {
   type Operation,
   type OperationKind,
@@ -40,6 +41,9 @@ interface EndColumns {
   reason: string | null
 }
 
+/** An operation among those of its meeting. */
+type Ordered = Pick<Operation, 'id' | 'upstream'> & { meetingId: string }
+
 /** The part of a row that a caller gives; the rest is known to the store alone. */
 type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id' | 'confirmed_at' | 'confirmed_vendor_at'>
 
@@ -76,7 +80,7 @@ export function operationsIn({ engine, sql }: Store) {
       ...row,
       ordinal: wasSent ? nextOrdinal : null,
       open_start_id: isStop
-        ? raw<string>`(select id from operations where meeting_id = ${row.meeting_id} and kind = 'start' and ${isOpen})`
+        ? raw<string>`(select id from operations where meeting_id = ${row.meeting_id} and upstream = ${row.upstream} and kind = 'start' and ${isOpen})`
         : null
     })
   )
@@ -85,19 +89,29 @@ export function operationsIn({ engine, sql }: Store) {
   const openOf = (kind: OperationKind, meetingId: string) =>
     open.where('meeting_id', '=', meetingId).where('kind', '=', raw.lit(kind))
   const openStarts = compileOnce(({ meetingId }: { meetingId: string }) => openOf('start', meetingId))
-  const openStops = compileOnce(({ meetingId }: { meetingId: string }) => openOf('stop', meetingId).orderBy('ordinal'))
-
-  const startsOf = (meetingId: string) =>
-    sql.selectFrom('operations').where('meeting_id', '=', meetingId).where('kind', '=', raw.lit('start'))
-
-  const startedAfter = compileOnce(({ id, meetingId }: { id: string; meetingId: string }) =>
-    startsOf(meetingId).select('state').where('ordinal', '>', ordinalOf(id)).where('state', '!=', raw.lit('failed'))
+  const openStops = compileOnce(({ id, upstream }: PlacedMeeting) =>
+    openOf('stop', id).where('upstream', '=', upstream).orderBy('ordinal')
   )
 
-  const startedBefore = compileOnce(({ id, meetingId }: { id: string; meetingId: string }) =>
-    startsOf(meetingId)
+  /** Those at the vendor account that the operation was sent to. */
+  const startsBeside = ({ meetingId, upstream }: Ordered) =>
+    sql
+      .selectFrom('operations')
+      .where('meeting_id', '=', meetingId)
+      .where('upstream', '=', upstream)
+      .where('kind', '=', raw.lit('start'))
+
+  const startedAfter = compileOnce((operation: Ordered) =>
+    startsBeside(operation)
+      .select('state')
+      .where('ordinal', '>', ordinalOf(operation.id))
+      .where('state', '!=', raw.lit('failed'))
+  )
+
+  const startedBefore = compileOnce((operation: Ordered) =>
+    startsBeside(operation)
       .select('vendor_at')
-      .where('ordinal', '<', ordinalOf(id))
+      .where('ordinal', '<', ordinalOf(operation.id))
       .where('state', '=', raw.lit('done'))
       .where('vendor_at', 'is not', null)
       .orderBy('ordinal', 'desc')
@@ -182,8 +196,8 @@ export function operationsIn({ engine, sql }: Store) {
     },
 
     /** The stops of this meeting that nobody has confirmed, and that are being repeated; the oldest first. */
-    async unconfirmedStops(meetingId: string): Promise<Operation[]> {
-      const rows = await engine.read(openStops({ meetingId }))
+    async unconfirmedStops({ id, upstream }: PlacedMeeting): Promise<Operation[]> {
+      const rows = await engine.read(openStops({ id, upstream }))
       return rows.filter(({ state }) => state === 'unknown').map(toOperation)
     },
 
@@ -191,15 +205,15 @@ export function operationsIn({ engine, sql }: Store) {
      * Whether a start of this meeting was sent after this operation and is `done`, or `open` and may have begun something. Null when
      * the operation has no row yet: until it has one, nothing is sent that would have to come after it (`Repairs.write`).
      */
-    async laterStart({ id, meetingId }: Operation): Promise<'done' | 'open' | null> {
-      const later = await engine.read(startedAfter({ id, meetingId: meetingId ?? '' }))
+    async laterStart({ id, meetingId, upstream }: Operation): Promise<'done' | 'open' | null> {
+      const later = await engine.read(startedAfter({ id, meetingId: meetingId ?? '', upstream }))
       if (later.length === 0) return null
       return later.some(({ state }) => state === 'done') ? 'done' : 'open'
     },
 
     /** When the last done starts of this meeting before this one were sent, by the vendor's clock; the last one first, ten at most. */
-    async startsBefore({ id, meetingId }: Operation): Promise<number[]> {
-      const rows = await engine.read(startedBefore({ id, meetingId: meetingId ?? '' }))
+    async startsBefore({ id, meetingId, upstream }: Operation): Promise<number[]> {
+      const rows = await engine.read(startedBefore({ id, meetingId: meetingId ?? '', upstream }))
       return rows.map(({ vendor_at }) => Number(vendor_at))
     },
 
@@ -217,9 +231,10 @@ export function operationsIn({ engine, sql }: Store) {
     },
 
     /** A run that these confirmed stops have not ended is wanted: they are none any more that `settledSince` tells of. */
-    overruled(meetingId: string, sinceMs: number): Statement {
+    overruled({ id, upstream }: PlacedMeeting, sinceMs: number): Statement {
       const stops = sql.updateTable('operations').set({ confirmed_at: null }).where('settled_at', '>=', sinceMs)
-      return stops.where('meeting_id', '=', meetingId).where('confirmed_at', 'is not', null).compile()
+      const here = stops.where('meeting_id', '=', id).where('upstream', '=', upstream)
+      return here.where('confirmed_at', 'is not', null).compile()
     },
 
     /** The last enabling or disabling of this operation's livestream that was sent later, and was not refused. */

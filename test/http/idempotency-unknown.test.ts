@@ -134,7 +134,7 @@ t.test('a stop whose caller was told is still being watched: under its key the s
   t.equal(says(await first), '502 upstream_failed unknown')
   // Nothing gets through any more: who waited for a look would wait for its deadline.
   door.hold()
-  const [stop] = await operations.unconfirmedStops(meeting)
+  const [stop] = await operations.unconfirmedStops({ id: meeting, upstream: 'default' })
   const answer = { status: 200, body: { data: stopped.data } }
   await world.store.engine.write([operations.ended(stop?.id ?? '', { state: 'unknown', answer }, clock.now())])
   const again = await Promise.race([call(), sleep(10_000, null)])
@@ -142,7 +142,7 @@ t.test('a stop whose caller was told is still being watched: under its key the s
   if (again === null) return t.fail('it waited for a look')
   t.ok(isReplay(again))
   t.strictSame(again.json(), stopped)
-  await untilItIs(async () => (await operations.unconfirmedStops(meeting)).length === 0)
+  await untilItIs(async () => (await operations.unconfirmedStops({ id: meeting, upstream: 'default' })).length === 0)
   t.notOk(isLive(meeting))
   t.equal((await call()).body, again.body)
 })

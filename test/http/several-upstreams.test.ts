@@ -155,6 +155,29 @@ t.test('a stop in a dedicated upstream that cannot show the meeting goes on, and
   t.notOk(calls(rtk).some(call => call.includes(`${otherMeeting}/active-livestream`)))
 })
 
+t.test(
+  'the stop of a meeting that is assigned at another vendor by now goes on at the first, whatever the other says',
+  async t => {
+    const { world, rtk } = await twoAccounts(t)
+    const { asAcme, meeting, simulator, store, directory } = world
+    rtk.addMeeting({ id: meeting })
+    const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+    t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+    const answers = simulator.fail({ status: 503, body: { success: false } })
+    t.match((await stop()).json().error, { outcome: 'unknown' })
+    await meetingsIn(store).release(meeting, Date.now())
+    await meetingsIn(store).assign('acme', 'rtk', [meeting], Date.now(), () => [], true)
+    await directory.pull()
+    t.equal((await stop()).json().error?.type, 'no_active_livestream', 'the other one has nothing to stop')
+    const stops = store.sql.selectFrom('operations').select(['state', 'upstream']).where('kind', '=', 'stop')
+    const open = stops.where('state', '=', 'unknown')
+    t.match(await store.engine.read(open.compile()), [{ upstream: 'default' }])
+    answers()
+    await until(() => simulator.livestreams()[0]?.status === 'IDLE')
+    await until(async () => (await store.engine.read(open.compile())).length === 0)
+  }
+)
+
 t.test('what is no UUID is looked for in a dedicated upstream as it came', async t => {
   const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
   const asked: string[] = []

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { UpstreamTooLate } from '../../src/domain/failures.ts'
 import type { LivestreamSession, LivestreamWithKey } from '../../src/domain/livestream.ts'
+import type { PlacedMeeting } from '../../src/domain/meeting.ts'
 import type { Page } from '../../src/domain/paging.ts'
 import { type EvidenceDeps, findStarted } from '../../src/lifecycle/evidence.ts'
 import { ofAnotherMeeting } from '../../src/lifecycle/known-meetings.ts'
@@ -55,7 +56,7 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
   const deps = {
     upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
     livestreams: {
-      async lastSeenIn(meetingId: string) {
+      async lastSeenIn({ id: meetingId }: PlacedMeeting) {
         if (trouble === 'store') throw new StoreError('gone')
         return meetingId === 'm1' && last !== undefined ? ({ id: last } as LastSeen) : null
       }

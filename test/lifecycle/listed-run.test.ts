@@ -66,7 +66,7 @@ t.test('a run that is listed without its meeting is asked for by its id, once', 
 
 t.test('where nobody says whose it is nothing is known, as when the vendor could not be asked', async t => {
   const silent = { status: 'LIVE' }
-  const of = (meetingId: string, isProved: boolean) => ({ tenantId: 'acme', meetingId, isProved })
+  const of = (meetingId: string, isProved: boolean) => ({ tenantId: 'acme', upstream: 'default', meetingId, isProved })
   const { find, asked } = lists(
     { a1: silent, b2: silent, c3: silent, d4: silent },
     { b2: of('m2', true), c3: of('m2', false), d4: of('m1', false) }

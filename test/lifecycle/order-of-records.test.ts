@@ -117,7 +117,7 @@ for (const [what, inTime] of [
     const ready = recorded.caughtUp()
     hanging.resolve()
     await ready
-    t.match(await open('m1'), [{ kind: 'stop' }])
+    t.match(await open({ id: 'm1', upstream: 'default' }), [{ kind: 'stop' }])
   })
 
 t.test('what waits is tried once for all who come meanwhile', async t => {

@@ -280,7 +280,7 @@ t.test(
     await sent('stop', { meetingId: 'm3' }, confirmed)
     await sent('stop', { meetingId: 'm4' }, { state: 'done' })
     await recalled()
-    const of = (id: string) => begunRuns.of({ id })
+    const of = (id: string) => begunRuns.of({ id, upstream: 'default' })
     t.strictSame(['m2', 'm3', 'm4'].map(of), ['of m2', null, 'of m4'])
     clock.advance(10_000)
     t.strictSame(['m2', 'm4'].map(of), [null, null], 'then the vendor is believed')

@@ -221,7 +221,8 @@ t.test(
         if (how === 'two looks show nothing') throw new UpstreamFailed({ outcome: 'unknown', upstreamStatus: 500 })
       }
       const stop = await sent('stop')
-      const status = async () => (await livestreams.lastOfMeeting('acme', meetingId))?.status
+      const status = async () =>
+        (await livestreams.lastOfMeeting({ id: meetingId, tenantId: 'acme', upstream: 'default' }))?.status
       if (how === 'two looks show nothing') {
         t.equal(await settle(stop), false)
         t.equal(await status(), 'INVOKED', 'one look is not the end of it')

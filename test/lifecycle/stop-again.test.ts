@@ -30,7 +30,7 @@ async function asking(t: TestContext, how: Partial<StopAgainDeps> = {}) {
 t.test('a stop that the gateway sends again is an open operation of its own, with its intent on record', async t => {
   const { again, later, operations, events } = await asking(t)
   t.equal(await again(unheeded, isWanted), true)
-  const [stop] = await operations.unconfirmedStops(meetingId)
+  const [stop] = await operations.unconfirmedStops({ id: meetingId, upstream: 'default' })
   t.match(stop, { kind: 'stop', state: 'unknown', keyId: 'gateway' })
   t.strictSame(
     later.map(({ id }) => id),
@@ -42,11 +42,15 @@ t.test('a stop that the gateway sends again is an open operation of its own, wit
 t.test('it is dated by the stop that was confirmed: what has begun since is not meant by it', async t => {
   const { again, later, operations } = await asking(t)
   await again(unheeded, isWanted)
-  t.match(await operations.unconfirmedStops(meetingId), [{ vendorAtMs: 6_000 }])
+  t.match(await operations.unconfirmedStops({ id: meetingId, upstream: 'default' }), [{ vendorAtMs: 6_000 }])
   t.match(later, [{ sentAtMs: 3 }])
   const other = await asking(t)
   await other.again({ ...unheeded, dateMs: null }, isWanted)
-  t.match(await other.operations.unconfirmedStops(meetingId), [{ vendorAtMs: 7 }], 'where the vendor dated nothing')
+  t.match(
+    await other.operations.unconfirmedStops({ id: meetingId, upstream: 'default' }),
+    [{ vendorAtMs: 7 }],
+    'where the vendor dated nothing'
+  )
 })
 
 t.test('it waits for its turn, and is not recorded when the run is over by then', async t => {
@@ -59,7 +63,7 @@ t.test('it waits for its turn, and is not recorded when the run is over by then'
   go.resolve()
   t.equal(await ours, false)
   await before
-  t.strictSame(await operations.unconfirmedStops(meetingId), [])
+  t.strictSame(await operations.unconfirmedStops({ id: meetingId, upstream: 'default' }), [])
   t.strictSame(await events(), [])
 })
 
@@ -67,7 +71,7 @@ t.test('a meeting has one open stop of that kind, however often it is asked for'
   const { again, later, operations, events } = await asking(t)
   const answers = await Promise.all([1, 2, 3].map(() => again(unheeded, isWanted)))
   t.strictSame(answers, [true, true, true])
-  t.equal((await operations.unconfirmedStops(meetingId)).length, 1)
+  t.equal((await operations.unconfirmedStops({ id: meetingId, upstream: 'default' })).length, 1)
   t.equal(later.length, 1)
   t.equal((await events()).length, 1)
 })

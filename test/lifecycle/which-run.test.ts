@@ -163,6 +163,10 @@ t.test('a start that is settled late forgets no stop that came after it', async 
   clock.advance(2_000)
   endingRuns.started(meeting, 2_001)
   t.ok(endingRuns.isRecent(meeting), 'it was sent before the stop')
+  const elsewhere = { ...meeting, upstream: 'other' }
+  t.notOk(endingRuns.isRecent(elsewhere), 'nothing was stopped at another vendor account')
+  endingRuns.started(elsewhere)
+  t.ok(endingRuns.isRecent(meeting), 'nor is it started by that')
   endingRuns.started(meeting, 1_999)
   t.notOk(endingRuns.isRecent(meeting), 'it was sent after the stop')
 

@@ -33,7 +33,7 @@ t.test("a tenant finds what it has seen; somebody else's and a missing one are n
   t.strictSame(await livestreams.find('acme', 'a1'), found)
   t.equal(await livestreams.find('globex', 'a1'), null)
   t.equal(await livestreams.find('globex', 'missing'), null)
-  t.equal(await livestreams.lastOfMeeting('globex', 'm1'), null)
+  t.equal(await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'globex', upstream: 'default' }), null)
   t.strictSame(await livestreams.unfinished('globex', { limit: 9 }), [])
   t.strictSame(await livestreams.list('globex', page), { items: [], total: 0 })
 })
@@ -138,23 +138,43 @@ t.test('who was seen again while it was asked for is not gone', async t => {
 
 t.test('the last livestream of a meeting is the one seen last, and of two seen at once the newer', async t => {
   const { store, livestreams, see } = await world(t)
-  t.equal(await livestreams.lastOfMeeting('acme', 'm1'), null)
+  t.equal(await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'acme', upstream: 'default' }), null)
   await see('a1', 'm1', 'IDLE', 2_000, '2026-11-20T09:00:00.000Z')
   await see('b2', 'm1', 'INVOKED', 1_000, '2026-11-20T10:00:00.000Z')
   await see('c3', 'm2', 'LIVE', 4_000)
-  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2', status: 'INVOKED', meeting_id: 'm1' })
+  t.match(await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'acme', upstream: 'default' }), {
+    id: 'b2',
+    status: 'INVOKED',
+    meeting_id: 'm1'
+  })
   await see('a1', 'm1', 'IDLE', 3_000)
-  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2' }, 'one that is running comes first')
+  t.match(
+    await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'acme', upstream: 'default' }),
+    { id: 'b2' },
+    'one that is running comes first'
+  )
   await see('b2', 'm1', 'IDLE', 500)
-  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2' }, 'seen last, whatever the time')
+  t.match(
+    await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'acme', upstream: 'default' }),
+    { id: 'b2' },
+    'seen last, whatever the time'
+  )
   await meetingsIn(store).release('m1', 600)
   await meetingsIn(store).assign('acme', 'default', ['m1'], 700)
-  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'b2' }, 'both came back at once')
+  t.match(
+    await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'acme', upstream: 'default' }),
+    { id: 'b2' },
+    'both came back at once'
+  )
   await see('e5', 'm2', 'LIVE', 4_500, '2026-11-20T10:00:00.000Z')
   await see('d4', 'm2', 'IDLE', 4_500, '2026-11-20T09:00:00.000Z')
-  t.match(await livestreams.lastOfMeeting('acme', 'm2'), { id: 'e5' }, 'also when the older one was known later')
+  t.match(
+    await livestreams.lastOfMeeting({ id: 'm2', tenantId: 'acme', upstream: 'default' }),
+    { id: 'e5' },
+    'also when the older one was known later'
+  )
   await see('a1', 'm1', 'LIVE', 100)
-  t.match(await livestreams.lastOfMeeting('acme', 'm1'), { id: 'a1' })
+  t.match(await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'acme', upstream: 'default' }), { id: 'a1' })
 })
 
 t.test('what is not over is listed, the longest unseen first', async t => {

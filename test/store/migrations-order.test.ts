@@ -41,7 +41,7 @@ t.test('the operations of an older version are ordered by their times, and stops
   const rows = await store.engine.read(store.sql.selectFrom('operations').select(['id', 'ordinal']).compile())
   const order = rows.sort((a, b) => Number(a.ordinal) - Number(b.ordinal)).map(({ id }) => id)
   t.strictSame(order, ['start-0', 'start-1', 'stop-1', 'stop-2', 'start-2', 'stop-3'])
-  t.match(await operations.unconfirmedStops('m1'), [
+  t.match(await operations.unconfirmedStops({ id: 'm1', upstream: 'default' }), [
     { id: 'stop-1', openStartId: 'start-1' },
     { id: 'stop-2', openStartId: null },
     { id: 'stop-3', openStartId: 'start-2' }

@@ -89,7 +89,7 @@ t.test('what is not settled is found as it was written, with what was under way 
   )
   t.equal((await operations.list({ limit: 1 })).length, 1)
   t.strictSame(await operations.list({ tenantId: 'globex', limit: 10 }), [])
-  t.strictSame(await operations.unconfirmedStops('m1'), [{ ...unknown, state: 'unknown' }])
+  t.strictSame(await operations.unconfirmedStops({ id: 'm1', upstream: 'default' }), [{ ...unknown, state: 'unknown' }])
 })
 
 t.test(
@@ -208,7 +208,7 @@ t.test('unconfirmed stops come in their order, and so does a later switch, whate
     await end(stop.id, { state: 'unknown' }, 4_000)
   }
   t.strictSame(
-    (await operations.unconfirmedStops('m1')).map(({ id }) => id),
+    (await operations.unconfirmedStops({ id: 'm1', upstream: 'default' })).map(({ id }) => id),
     stops.map(({ id }) => id)
   )
   const enable = operationOf('acme', { kind: 'enable_livestream', livestreamId: 'l1', sentAtMs: 9_000 })
@@ -216,6 +216,25 @@ t.test('unconfirmed stops come in their order, and so does a later switch, whate
   await send(enable, disable)
   t.match(await operations.laterSwitch(enable), { id: disable.id })
   t.equal(await operations.laterSwitch(disable), null)
+})
+
+t.test('operations at another vendor account come neither before nor after, and are not ended with them', async t => {
+  const { operations, send, end } = await world(t)
+  const at = (upstream: string, kind: 'start' | 'stop') => operationOf('acme', { kind, upstream, vendorAtMs: 1_000 })
+  const stop = at('default', 'stop')
+  const later = at('other', 'start')
+  await send(stop, later)
+  await end(stop.id, { state: 'unknown' }, 2_000)
+  await end(later.id, { state: 'done' }, 2_000)
+  t.equal(await operations.laterStart(stop), null)
+  t.strictSame(await operations.unconfirmedStops({ id: 'm1', upstream: 'other' }), [])
+  const last = at('default', 'start')
+  await send(last)
+  t.strictSame(await operations.startsBefore(last), [])
+  const theirs = at('other', 'stop')
+  await send(theirs)
+  t.notOk(await operations.hadOpenStart(theirs))
+  t.equal(await operations.laterStart(stop), 'open')
 })
 
 t.test('a stop whose caller was told goes on being looked after, and its answer stays', async t => {
@@ -226,7 +245,7 @@ t.test('a stop whose caller was told goes on being looked after, and its answer 
   await send(stop, other)
   await end(stop.id, { state: 'unknown', answer: told }, 2_000)
   await end(other.id, { state: 'unknown' }, 2_000)
-  t.match(await operations.unconfirmedStops('m1'), [
+  t.match(await operations.unconfirmedStops({ id: 'm1', upstream: 'default' }), [
     { id: stop.id, answer: told },
     { id: other.id, answer: null }
   ])

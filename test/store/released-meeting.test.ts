@@ -42,7 +42,7 @@ t.test('with a meeting its livestreams are taken from the tenant, and no others'
   t.strictSame(await seers('a1'), ['acme'])
   await meetings.release('m1', 3_000)
   t.strictSame(await seers('a1'), [])
-  t.equal(await livestreams.lastOfMeeting('acme', 'm1'), null)
+  t.equal(await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'acme', upstream: 'default' }), null)
   t.strictSame(await seers('other'), ['acme'])
 })
 

@@ -10,7 +10,8 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
   return {
     since: async (ms: number) => (await operations.settledSince(ms)).map(({ id }) => id),
     end,
-    overrule: (meetingId: string, sinceMs: number) => store.engine.write([operations.overruled(meetingId, sinceMs)]),
+    overrule: (meetingId: string, sinceMs: number) =>
+      store.engine.write([operations.overruled({ id: meetingId, upstream: 'default' }, sinceMs)]),
     /** Each in a meeting of its own: some may be open at the same time. */
     async sent(id: string, more: Partial<Operation> = {}, how?: OperationEnd, atMs = 2_000): Promise<void> {
       await store.engine.write([operations.sent(operationOf('acme', { id, meetingId: id, ...more }))])

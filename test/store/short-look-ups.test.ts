@@ -41,10 +41,11 @@ t.test('what a start or a stop looks up does not grow with the history of its me
   t.strictSame(await planOf(() => operations.openStart('m1')), [
     'SEARCH operations USING INDEX operations_open_start (meeting_id=?)'
   ])
-  t.strictSame(await planOf(() => operations.unconfirmedStops('m1')), [
+  t.strictSame(await planOf(() => operations.unconfirmedStops({ id: 'm1', upstream: 'default' })), [
     'SEARCH operations USING INDEX operations_open (meeting_id=?)'
   ])
-  for (const plan of [() => livestreams.lastOfMeeting('acme', 'm1'), () => livestreams.lastSeenIn('m1')])
+  const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
+  for (const plan of [() => livestreams.lastOfMeeting(meeting), () => livestreams.lastSeenIn(meeting)])
     t.strictSame(
       await planOf(plan),
       ['SEARCH livestreams USING INDEX livestreams_last (meeting_id=?)'],
@@ -122,7 +123,9 @@ t.test('what was settled a moment ago is found without looking at what was settl
 
 t.test('so is the confirmed stop whose run is wanted after all', async t => {
   const { operations, writePlanOf } = await plans(t)
-  t.match(await writePlanOf(operations.overruled('m1', 1_000)), [/USING INDEX operations_settled \(settled_at>\?\)/])
+  t.match(await writePlanOf(operations.overruled({ id: 'm1', upstream: 'default' }, 1_000)), [
+    /USING INDEX operations_settled \(settled_at>\?\)/
+  ])
 })
 
 t.test('a key, and a later switch, are found by what only has those rows', async t => {
