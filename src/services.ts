@@ -103,7 +103,7 @@ export function services({
     settleMs,
     ...recording
   })
-  const { recorded, openOperations, switches, endingRuns, knownMeetings } = broadcasts
+  const { recorded, openOperations, switches, endingRuns, begunRuns, knownMeetings } = broadcasts
   const acting = { upstreams, engine, livestreams, knownMeetings, directory, recorded, log, settleMs }
 
   return {
@@ -120,7 +120,15 @@ export function services({
     readActive: broadcasts.reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,
-    livestreams: tenantLivestreams({ ...acting, ...reading, observe, observeRuns, isComing: coming, endingRuns }),
+    livestreams: tenantLivestreams({
+      ...acting,
+      ...reading,
+      observe,
+      observeRuns,
+      isComing: coming,
+      endingRuns,
+      begunRuns
+    }),
     runs: tenantRuns({ ...acting, ...reading, observe, observeRuns, endingRuns }),
     stage: tenantStage({ ...acting, ...reading, sessions }),
     analytics: tenantAnalytics({ ...acting, ...reading, rows: analyticsIn(store), sessions, observe, endingRuns }),

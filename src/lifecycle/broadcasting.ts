@@ -73,6 +73,7 @@ export interface Broadcasting {
   stop: Stop
   reads: ActiveReads
   endingRuns: EndingRuns
+  begunRuns: BegunRuns
   knownMeetings: KnownMeetings
   recorded: Recorded
   openOperations: OpenOperations
@@ -154,6 +155,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     stop: stop({ ...acting, send }),
     reads,
     endingRuns,
+    begunRuns,
     knownMeetings,
     recorded,
     openOperations,

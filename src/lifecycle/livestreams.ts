@@ -7,6 +7,7 @@ import { type Page, type Paged, pagingOf } from '../domain/paging.ts'
 import type { LivestreamFilter, Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Upstreams } from '../upstream/provider.ts'
 import { providerOf } from './active.ts'
+import type { BegunRuns } from './begun-runs.ts'
 import { briefly } from './briefly.ts'
 import type { IsComing } from './coming.ts'
 import type { Bounded, Deadline } from './deadline.ts'
@@ -24,6 +25,7 @@ export interface LivestreamsDeps {
   observeRuns: ObserveRuns
   isComing: IsComing
   endingRuns: Pick<EndingRuns, 'showEnding'>
+  begunRuns: Pick<BegunRuns, 'believed'>
   knownMeetings: Pick<KnownMeetings, 'ofOwner'>
   log: { warn(facts: object, message: string): void }
   clock: Clock
@@ -63,6 +65,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     observeRuns,
     isComing,
     endingRuns,
+    begunRuns,
     knownMeetings,
     log,
     clock,
@@ -92,6 +95,8 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     const livestream = coming
       ? { ...seen, status: 'INVOKED' }
       : withoutEnding(endingRuns, owner, { ...found, livestream: seen }, page.pageNo)
+    if (livestream.status === 'LIVE' && owner.meetingId !== null)
+      begunRuns.believed({ id: owner.meetingId, upstream: owner.upstream })
     return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream) }
   }
 

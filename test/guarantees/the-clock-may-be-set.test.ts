@@ -138,8 +138,10 @@ for (const when of ['before', 'after'] as const) {
   })
 
   forEachStep(`its repetition ends no later start, ${set}`, async (t, ms) => {
-    const { start, stop, clock, simulator, states, live, stopsSent, passes } = await world(t)
+    const { start, stop, clock, simulator, states, live, stopsSent, passes, asAcme, meeting } = await world(t)
     const { id } = (await start()).json().data
+    // Seen on air: one look that shows nothing is believed from then on.
+    t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 200)
     clock.advance(2_000)
     if (when === 'before') clock.step(ms)
     const recover = simulator.fail({ match: anyStop, status: 500 })

@@ -74,14 +74,18 @@ for (const how of ['404', 'IDLE'] as const) {
 }
 
 t.test('two looks that say so are believed, and a run that was seen on air is over at once', async t => {
-  for (const liveAfterMs of [3_600_000, 0]) {
+  for (const [liveAfterMs, shownIn] of [
+    [3_600_000, 'active-livestream'],
+    [0, 'active-livestream'],
+    [0, 'a list']
+  ] as const) {
     const { asAcme, meeting, simulator } = await gateway(t, {
       simulator: { liveAfterMs, activeDuringInvoked: '404' },
       config: { deadlineMs: 3_000, readTtlMs: 1 }
     })
     const path = `/v2/meetings/${meeting}`
     const { id } = (await asAcme('POST', `${path}/livestreams`)).json().data
-    await asAcme('GET', `${path}/active-livestream`)
+    await asAcme('GET', shownIn === 'a list' ? '/v2/livestreams' : `${path}/active-livestream`)
     simulator.end(id)
     const before = simulator.journal.length
     t.equal((await asAcme('POST', `${path}/livestreams`)).statusCode, 201)
