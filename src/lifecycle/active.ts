@@ -25,7 +25,7 @@ export interface Sight extends Pick<SeenRun, 'isNobodys'> {
   livestream: LivestreamWithKey | null
   /** It was stopped a moment ago, and is still shown. */
   isEnding: boolean
-  /** Likely the run that was stopped, but not proved: the vendor tells neither session nor time. */
+  /** Likely the run that was stopped, but not proved: that is no end of a stop. */
   isUnclear: boolean
   /** Nothing runs by the lists alone, at a vendor that may begin a second run; or although we have begun one: before a start two such looks must agree. */
   isWeak: boolean
@@ -83,7 +83,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
       const isWeak = (byLists && !upstream.habits.refusesSecondStart) || begunRuns.of(meeting) !== null
       return { livestream: null, isNobodys: false, isEnding: false, isUnclear: false, isWeak }
     }
-    const isEnding = await endingRuns.isEnding(meeting, found, provider, isFollowUp)
+    const isEnding = await endingRuns.isEnding(meeting, found, provider, isFollowUp, signal)
     const seen = isEnding
       ? { livestream: { ...found, meeting_id: meeting.id }, isNobodys: false }
       : await remember(provider, meeting, found, signal)

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { upTo } from '../domain/cache-size.ts'
 import type { Clock } from '../domain/clock.ts'
+import { inTime } from '../domain/in-time.ts'
 import type { Livestream, LivestreamSession } from '../domain/livestream.ts'
 import { type OwnedMeeting, type PlacedMeeting, placeOf } from '../domain/meeting.ts'
 import type { Provider } from '../upstream/provider.ts'
@@ -110,18 +111,20 @@ export class EndingRuns {
   }
 
   /**
-   * Whether this livestream, which the vendor shows as running, shows the run that was stopped: `maybe` where nothing tells. Asks by
-   * id at most once for all who look at the same time. @param isFollowUp the look is our own, and may have the run stopped again
+   * Whether this livestream, which the vendor shows as running, shows the run that was stopped: `maybe` where that is not proved. Asks
+   * by id at most once for all who look at the same time; the signal bounds how long this one waits.
+   * @param isFollowUp the look is our own, and may have the run stopped again
    */
   async isEnding(
     meeting: OwnedMeeting,
     shown: Pick<Livestream, 'id'>,
     provider: Provider,
-    isFollowUp: boolean
+    isFollowUp: boolean,
+    signal: AbortSignal
   ): Promise<boolean | 'maybe'> {
     const stop = this.#stops.get(placeOf(meeting))
     if (stop === undefined) return false
-    const verdict = await this.#verdictOn(stop, shown.id, provider)
+    const verdict = (await inTime(this.#verdictOn(stop, shown.id, provider), signal)) ?? 'unasked'
     // Somebody may have started it again meanwhile.
     if (this.#stops.get(placeOf(meeting)) !== stop) return false
     if (verdict === 'newer') {
@@ -131,7 +134,7 @@ export class EndingRuns {
     const leftMs = this.#limitMs(verdict) - this.#ageMs(stop)
     if (leftMs > 0) {
       this.#follow(stop, this.#deps.settleMs - this.#ageMs(stop))
-      return verdict === 'maybe' ? 'maybe' : true
+      return verdict === 'ending' ? true : 'maybe'
     }
     if (verdict === 'maybe' || verdict === 'likely')
       this.#tell(stop, 'nothing tells whether it is the same run: nothing is sent')

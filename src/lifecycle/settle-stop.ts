@@ -97,7 +97,10 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     const signal = deadline()
     const sight = await look(meeting, lane, signal)
     // Nothing tells whether it is the run that was stopped: that proves no end.
-    if (sight.isUnclear) return false
+    if (sight.isUnclear) {
+      nothingAtMs.delete(stop.id)
+      return false
+    }
     if (shows(sight)) {
       if (await isNewer(sight.livestream, stop, meeting, signal)) return settled(stop, ends.overtake(stop))
       nothingAtMs.delete(stop.id)

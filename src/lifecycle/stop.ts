@@ -122,8 +122,9 @@ export function stop(deps: StopDeps): Stop {
     signal: AbortSignal
   ): Promise<StopOutcome> {
     if (await settle(start).catch(() => false)) {
-      const { livestream, isEnding } = await whatRuns(meeting, 'stop', signal)
-      return livestream === null || isEnding ? outcome : send(meeting, 'stop', signal)
+      const { livestream, isEnding, isUnclear } = await whatRuns(meeting, 'stop', signal)
+      if (livestream !== null && !isEnding) return send(meeting, 'stop', signal)
+      return isUnclear && outcome.confirmed === undefined ? { ...outcome, isWatched: true } : outcome
     }
     rights.noteFailed(meeting, callsOfSettling)
     pace.failed(meeting)

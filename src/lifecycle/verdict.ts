@@ -10,6 +10,8 @@ export interface VendorNow {
 
 /** What the vendor dates differently from before is believed no more than that. */
 const clockStepMs = 2_000
+/** The clock that dates runs may be so far behind that of the answers. */
+const clocksApartMs = 10_000
 /** A `Date` has whole seconds. */
 const secondMs = 1_000
 
@@ -32,6 +34,9 @@ export function verdictOf(
   if (stop.dateMs === null || Number.isNaN(beganAtMs)) return 'maybe'
   const confirmed = confirmedAt(stop.dateMs, ageMs, now)
   if (beganAtMs < confirmed.earliestMs) {
+    // The one that ended before it, and not long before the stop, may be the one that was stopped.
+    const endsOfOthers = sessions.map(({ stopped_time }) => Date.parse(stopped_time ?? ''))
+    if (endsOfOthers.some(endMs => endMs >= confirmed.earliestMs - clocksApartMs && endMs <= beganAtMs)) return 'likely'
     stop.sessionId = session.id
     return ending
   }

@@ -6,6 +6,7 @@ import {
   UpstreamThrottled,
   UpstreamUnreachable
 } from '../domain/failures.ts'
+import { inTime } from '../domain/in-time.ts'
 import type { Secret } from '../domain/secret.ts'
 import type { ProviderKind, UpstreamAccount } from '../domain/upstream-account.ts'
 import { Breaker } from './breaker.ts'
@@ -171,15 +172,6 @@ async function isTaken(answer: Promise<Answer>): Promise<boolean> {
 /** Nothing was done: whose credential is refused is not heard. */
 function credentialRefused({ cause, outcome, upstreamStatus, upstreamReason }: Forbidden): CredentialRefused {
   return new CredentialRefused({ cause, upstreamStatus, upstreamReason, ...(outcome && { outcome: 'not_sent' }) })
-}
-
-/** Null when it comes later than the call may end. */
-async function inTime<T>(answer: Promise<T>, signal: AbortSignal): Promise<T | null> {
-  const over = new AbortController()
-  const { promise: ended, resolve } = Promise.withResolvers<null>()
-  if (signal.aborted) resolve(null)
-  signal.addEventListener('abort', () => resolve(null), { signal: over.signal })
-  return Promise.race([answer, ended]).finally(() => over.abort())
 }
 
 function isWorthARetry(error: unknown, { signal, mayFail }: Question): boolean {

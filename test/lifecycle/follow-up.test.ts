@@ -84,8 +84,9 @@ t.test(
     await pass(1_000)
     const run = { id: 's1', invoked_time: new Date(5_000).toISOString() }
     const paging = { total_count: 1 }
+    const signal = new AbortController().signal
     const provider = { findLivestream: async () => ({ livestream: { id: 'l1' }, sessions: [run], paging }) }
-    t.equal(await endingRuns.isEnding(meeting, { id: 'l1' }, provider as unknown as Provider, false), false)
+    t.equal(await endingRuns.isEnding(meeting, { id: 'l1' }, provider as unknown as Provider, false, signal), false)
     await pass(3_000)
     t.strictSame(pauses(), [1_550, 1_050], 'it is asked soon, and again after a pause when that fails')
   }

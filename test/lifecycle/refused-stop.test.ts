@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { gateway, type TestContext, type WorldOptions } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -94,3 +95,22 @@ for (const [what, fault] of [
     await until(() => !goesOn(), 40_000)
   })
 }
+
+t.test('a refused stop is not over while nothing tells whether what is shown is an older run that ends', async t => {
+  const settings = { simulator: { liveAfterMs: 900, stopRefusal: '400' } } as const
+  const { start, stop, goesOn, states, simulator, meeting } = await world(t, settings)
+  await start()
+  await pause(1_100)
+  t.equal((await stop()).statusCode, 200)
+  // A second later, by the vendor's clock.
+  await pause(2_100)
+  simulator.startFromBrowser(meeting)
+  const answers = simulator.fail({ match: { method: 'GET', path: '/livestreams/*' }, status: 500, body: {} })
+  t.equal((await stop()).statusCode, 200, 'as after any look that shows nothing')
+  // Longer than the second look takes to come.
+  await pause(9_000)
+  t.strictSame((await states()).toSorted(), ['done', 'unknown'])
+  answers()
+  await until(() => !goesOn(), 20_000)
+  await until(async () => (await states()).join() === 'done,done', 20_000)
+})

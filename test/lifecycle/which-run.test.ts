@@ -8,12 +8,13 @@ import type { Provider } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
 import { runOf } from './settling.ts'
 
+const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
 
 /** A stop that the vendor has confirmed by its own clock, and its livestream with these runs; times are seconds since the stop. */
 function confirmed(
   runs: (at: (seconds: number) => string) => Partial<LivestreamSession>[],
-  how: { total?: number; dateMs?: number | null } = {}
+  how: { total?: number; dateMs?: number | null; answer?: Promise<void> } = {}
 ) {
   const clock = manualClock()
   const stoppedAtMs = Math.floor(clock.now() / 1_000) * 1_000
@@ -34,13 +35,22 @@ function confirmed(
   const at = (seconds: number) => new Date(stoppedAtMs + seconds * 1_000).toISOString()
   const sessions = runs(at).map((run, i) => ({ id: `s${i}`, ...run }))
   const paging = { total_count: how.total ?? sessions.length, start_offset: 0, end_offset: sessions.length }
-  const provider = { findLivestream: async () => ({ livestream: runOf('a1'), sessions, paging }) }
+  let asked = 0
+  const provider = {
+    async findLivestream() {
+      asked += 1
+      await how.answer
+      return { livestream: runOf('a1'), sessions, paging }
+    }
+  }
   return {
     clock,
     warnings,
     again,
+    asked: () => asked,
     isRecent: () => endingRuns.isRecent(meeting),
-    isEnding: () => endingRuns.isEnding(meeting, { id: 'a1' }, provider as unknown as Provider, true)
+    isEnding: (signal = soon()) =>
+      endingRuns.isEnding(meeting, { id: 'a1' }, provider as unknown as Provider, true, signal)
   }
 }
 
@@ -110,6 +120,60 @@ t.test('where not all runs are shown, and none of those goes on, nothing tells w
   t.notOk(isRecent())
 })
 
+t.test('a run that is over, and one that the vendor could not be asked about, prove no end', async t => {
+  const over = confirmed(at => [{ invoked_time: at(-60), stopped_time: at(-1) }])
+  t.equal(await over.isEnding(), 'maybe')
+  const unasked = confirmed(at => [{ invoked_time: at(-60) }], { answer: Promise.reject(new UpstreamTooLate()) })
+  t.equal(await unasked.isEnding(), 'maybe')
+  for (const { clock, isEnding, again } of [over, unasked]) {
+    clock.advance(29_999)
+    t.equal(await isEnding(), 'maybe', 'as long as it may be shown')
+    clock.advance(1)
+    t.equal(await isEnding(), false)
+    t.strictSame(again, [], 'nothing is sent')
+  }
+})
+
+t.test(
+  'a run that began when another one had ended, not long before the stop, may be newer: its clock may be behind',
+  async t => {
+    const behind = confirmed(at => [{ invoked_time: at(-60), stopped_time: at(-9.9) }, { invoked_time: at(-8) }])
+    behind.clock.advance(29_999)
+    t.equal(await behind.isEnding(), 'maybe')
+    behind.clock.advance(1)
+    t.equal(await behind.isEnding(), false)
+    t.match(behind.warnings, [/nothing tells whether it is the same run/])
+    t.strictSame(behind.again, [], 'nothing is sent')
+
+    const proved: [what: string, endedAfter: number][] = [
+      ['that one ended long before', -11],
+      ['it went on beside that one', -2]
+    ]
+    for (const [what, endedAfter] of proved) {
+      const { clock, isEnding, again } = confirmed(at => [
+        { invoked_time: at(-60), stopped_time: at(endedAfter) },
+        { invoked_time: at(-8) }
+      ])
+      t.equal(await isEnding(), true, what)
+      clock.advance(30_000)
+      await isEnding()
+      t.strictSame(again, ['m1'], what)
+    }
+  }
+)
+
+t.test(
+  'who looks waits for the answer about a run no longer than its own deadline, and the question goes on',
+  async t => {
+    const { promise: answer, resolve } = Promise.withResolvers<void>()
+    const { isEnding, asked } = confirmed(at => [{ invoked_time: at(-60) }], { answer })
+    t.equal(await isEnding(AbortSignal.abort()), 'maybe')
+    resolve()
+    t.equal(await isEnding(), true)
+    t.equal(asked(), 1)
+  }
+)
+
 t.test('a vendor that does not answer which run it is: one warning, and a look each half minute', async t => {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
@@ -126,7 +190,7 @@ t.test('a vendor that does not answer which run it is: one warning, and a look e
     },
     async look() {
       looksAtMs.push(clock.monotonic())
-      await endingRuns.isEnding(meeting, { id: 'a1' }, provider as unknown as Provider, true)
+      await endingRuns.isEnding(meeting, { id: 'a1' }, provider as unknown as Provider, true, soon())
       return { livestream: {} }
     },
     vendorNowMs: () => null,
