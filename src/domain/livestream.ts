@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { isSameId, LivestreamId, MeetingId } from './id.ts'
-import { anyLength, Nullable, Timestamp, VendorText } from './schema.ts'
+import { Nullable, Timestamp, VendorText } from './schema.ts'
 
 /** What the vendors call the states of a livestream. An open set: another word of theirs passes through as it is. */
 export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const
@@ -28,9 +28,10 @@ const LivestreamStatus = Type.String({
 
 /**
  * The name a caller may give. The vendors publish the pattern `^[a-zA-Z0-9-_]*$`, but a program that runs against the real
- * service sends blanks: it is passed on, and the vendor says what it accepts.
+ * service sends blanks: it is passed on, and the vendor says what it accepts. Of its length nothing is published. Lists of the account
+ * show the names of all tenants: a page of a hundred of the longest can still be read.
  */
-export const LivestreamName = Nullable(Type.String({ maxLength: anyLength, examples: ['friday-show'] }))
+export const LivestreamName = Nullable(Type.String({ maxLength: 1_000, examples: ['friday-show'] }))
 
 /**
  * The vendor's livestream as a tenant may see it (contract section 4.1). Where to send video, and with which key, is in

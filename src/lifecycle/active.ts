@@ -2,7 +2,7 @@ import { Failure, UpstreamFailed, UpstreamRefused, UpstreamUnavailable } from '.
 import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { LivestreamOwner, Livestreams } from '../store/livestreams.ts'
-import type { Lane, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
+import type { Lane, Provider, RunningLivestreams, Upstream, Upstreams } from '../upstream/provider.ts'
 import type { BegunRuns } from './begun-runs.ts'
 import type { IsComing } from './coming.ts'
 import type { EndingRuns } from './ending-runs.ts'
@@ -55,7 +55,7 @@ export interface WhatRunsDeps {
 
 /** The livestreams that run in an upstream, and how many changes Livegate had made when it asked. */
 export interface ListedRuns {
-  running: LivestreamWithKey[]
+  running: RunningLivestreams
   changes: number
 }
 
@@ -99,19 +99,29 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     lane: Lane,
     signal: AbortSignal
   ): Promise<{ shown: LivestreamWithKey | null; byLists: boolean }> {
-    let hasFailed = false
-    if (!habits.failsWhenNothingIsLive) {
-      try {
-        return { shown: await provider.findActive(meeting.id, signal), byLists: false }
-      } catch (error) {
-        if (!saysNothing(error)) throw error
-        hasFailed = true
-      }
+    const areListsFirst = habits.failsWhenNothingIsLive
+    const active = areListsFirst ? undefined : await findActive(provider, meeting, signal)
+    if (active !== undefined) return { shown: active, byLists: false }
+    let running: RunningLivestreams
+    try {
+      running = await findRunning(provider, meeting, lane, signal)
+    } catch (error) {
+      return withoutLists(provider, meeting, areListsFirst, signal).catch(() => {
+        throw error
+      })
     }
-    const running = await findRunning(provider, meeting, lane, signal)
     const shown = await findListed(running, meeting, provider, signal)
-    if (shown === null && hasFailed) habits.noteFailedWhenNothingWasLive()
+    if (shown === null && !areListsFirst) habits.noteFailedWhenNothingWasLive()
     return { shown, byLists: true }
+  }
+
+  /** What others have in the lists must not hold this meeting back: it can be asked about alone. */
+  async function withoutLists(provider: Provider, meeting: OwnedMeeting, isUnasked: boolean, signal: AbortSignal) {
+    const active = isUnasked ? await findActive(provider, meeting, signal) : undefined
+    if (active !== undefined) return { shown: active, byLists: false }
+    const own = await provider.findInMeeting(meeting.id, signal)
+    const running = own.map(({ livestream }) => livestream).find(({ status }) => isRunning(status))
+    return { shown: running ?? null, byLists: true }
   }
 
   /** A start or a stop asks for itself; those who read share what one of them has asked. */
@@ -120,7 +130,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     { id, upstream }: OwnedMeeting,
     lane: Lane,
     signal: AbortSignal
-  ): Promise<LivestreamWithKey[]> {
+  ): Promise<RunningLivestreams> {
     if (lane !== 'read') return provider.findRunning(signal)
     const ask = async (signal: AbortSignal): Promise<ListedRuns> => {
       const before = changes.count
@@ -204,6 +214,16 @@ async function isShownHere(
   if (found?.livestream.meeting_id == null) return false
   if (!names(found.livestream, meeting.id)) throw ofAnotherMeeting()
   return true
+}
+
+/** The vendor's `active-livestream`; undefined when that says neither. */
+async function findActive(provider: Provider, { id }: OwnedMeeting, signal: AbortSignal) {
+  try {
+    return await provider.findActive(id, signal)
+  } catch (error) {
+    if (!saysNothing(error)) throw error
+    return undefined
+  }
 }
 
 /** An answer that says neither what is live nor, in the contract's own way, that nothing is. */

@@ -1,18 +1,23 @@
+import type { Clock } from '../domain/clock.ts'
 import { isSameId } from '../domain/id.ts'
 import { isRunning, type LivestreamSession, names } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
 import type { Livestreams } from '../store/livestreams.ts'
 import type { LivestreamWithSessions, Provider, Upstreams } from '../upstream/provider.ts'
 import { providerOf, type SeenRun, type WhatRuns } from './active.ts'
+import type { BegunRuns } from './begun-runs.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { type KnownMeetings, ofAnotherMeeting } from './known-meetings.ts'
+import { listedRun } from './listed-run.ts'
 
 export interface EvidenceDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastSeenIn'>
   whatRuns: WhatRuns
-  knownMeetings: Pick<KnownMeetings, 'has'>
+  knownMeetings: Pick<KnownMeetings, 'has' | 'whereIs' | 'note'>
+  begunRuns: Pick<BegunRuns, 'of'>
   endingRuns: Pick<EndingRuns, 'showEnding'>
+  clock: Pick<Clock, 'monotonic'>
 }
 
 /** A livestream with its runs. `areNewest`: the newest are among them. */
@@ -23,10 +28,15 @@ export interface SentStart {
   /** Never too late, and up to a second too early. Null when it is not known: then only a run that goes on is its own. */
   atMs: number | null
   before: readonly number[]
+  /** On the monotonic clock. Null when another process has sent it. */
+  monotonicMs: number | null
 }
 
 /** A `Date` has whole seconds. */
 const secondMs = 1_000
+
+/** Beyond this the vendor's clock was set, or one of its answers had an old `Date`, as from a cache. */
+const clockStepMs = 2_000
 
 /** Runs of a livestream that one call asks for. */
 export const runsPerPage = 50
@@ -44,35 +54,87 @@ export type FindStarted = (
 ) => Promise<SeenRun | 'unclear' | null>
 
 export function findStarted(deps: EvidenceDeps): FindStarted {
-  const { upstreams, livestreams, whatRuns, knownMeetings, endingRuns } = deps
+  const { upstreams, livestreams, whatRuns, knownMeetings, endingRuns, clock } = deps
+  const findListed = listedRun(deps)
 
   return async (meeting, sent, signal) => {
     // Nothing was live when the start was sent: what is now has begun since.
     const { livestream: active, isNobodys, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
     if (active !== null && !isEnding) return { livestream: active, isNobodys }
     const provider = providerOf(upstreams, meeting, 'mutation')
-    const listed = await provider.findRuns(meeting.id, signal)
-    for (const { livestream } of listed) {
-      if (livestream.meeting_id != null && !names(livestream, meeting.id)) throw ofAnotherMeeting()
-      // Throws when it is known as another meeting's.
-      await knownMeetings.has(meeting, livestream.id, provider)
-    }
-    // The list shows the newest livestreams of the whole account; ours may be an old one that was used again.
+    // The newest of the whole account, which may be another tenant's: what of them can't be read is looked for below.
+    const listed = await provider.findRuns(meeting.id, signal).catch((): LivestreamWithSessions[] => [])
+    await expectOurs(meeting, listed, provider)
+    // Ours may be an old one that was used again.
     const last = await livestreams.lastSeenIn(meeting).catch(() => null)
     if (last !== null && listed.every(({ livestream }) => !isSameId(livestream.id, last.id))) {
       const found = await provider.findLivestream(last.id, { pageNo: 1, perPage: runsPerPage }, signal)
       if (found !== null && (found.livestream.meeting_id == null || names(found.livestream, meeting.id)))
         listed.push(found)
     }
+    const shown = await judged(meeting, sent, listed, isUnclear, provider, signal)
+    if (shown !== null) return shown
+    const others = await findAnywhere(meeting, provider, signal)
+    await expectOurs(meeting, others, provider)
+    return judged(meeting, sent, others, isUnclear, provider, signal)
+  }
+
+  /** @throws UpstreamMalformed when one of them is another meeting's */
+  async function expectOurs(
+    meeting: OwnedMeeting,
+    shown: readonly LivestreamWithSessions[],
+    provider: Provider
+  ): Promise<void> {
+    for (const { livestream } of shown) {
+      if (livestream.meeting_id != null && !names(livestream, meeting.id)) throw ofAnotherMeeting()
+      // Throws when it is known as another meeting's.
+      await knownMeetings.has(meeting, livestream.id, provider)
+    }
+  }
+
+  /** What livestreams of the meeting show of the start. */
+  async function judged(
+    meeting: OwnedMeeting,
+    sent: SentStart,
+    shown: readonly LivestreamWithSessions[],
+    isUnclear: boolean,
+    provider: Provider,
+    signal: AbortSignal
+  ): Promise<SeenRun | 'unclear' | null> {
     const runs: Run[] = []
-    for (const one of listed) runs.push({ ...one, ...(await withNewest(provider, one, signal)) })
+    for (const one of shown) runs.push({ ...one, ...(await withNewest(provider, one, signal)) })
     // A run that goes on may be the one that was stopped before; its own times tell it from the new one, where there are any.
     const isOld = ({ sessions, areNewest }: Run): boolean => endingRuns.showEnding(meeting, sessions, areNewest)
     const isOn = ({ livestream }: Run): boolean => isRunning(livestream.status)
-    const began = beganSince(runs, sent) ?? runs.find(run => isOn(run) && !isOld(run))
+    const began =
+      beganSince(runs, { ...sent, atMs: dated(meeting, sent) }) ?? runs.find(run => isOn(run) && !isOld(run))
     const isUntold = runs.some(run => !run.areNewest || (isOn(run) && run.sessions.length === 0))
     if (began === undefined) return isUntold || (isUnclear && runs.length === 0) ? 'unclear' : null
     return { livestream: { ...began.livestream, meeting_id: meeting.id }, isNobodys: false }
+  }
+
+  /** When it was sent, by the vendor's clock; null when that says something else now than it said then. */
+  function dated({ upstream }: OwnedMeeting, { atMs, monotonicMs }: SentStart): number | null {
+    const nowMs = upstreams.get(upstream)?.vendorNowMs('earliest') ?? null
+    if (atMs === null || monotonicMs === null || nowMs === null) return atMs
+    const sentAtMs = nowMs - (clock.monotonic() - monotonicMs)
+    return Math.abs(sentAtMs - atMs) <= clockStepMs ? atMs : null
+  }
+
+  /**
+   * What others have made since may have pushed the meeting's livestream out of the list, where a run that is not on air yet is hidden:
+   * the meeting's own word tells, or else the lists of all that runs.
+   */
+  async function findAnywhere(
+    meeting: OwnedMeeting,
+    provider: Provider,
+    signal: AbortSignal
+  ): Promise<LivestreamWithSessions[]> {
+    const own = await provider.findInMeeting(meeting.id, signal).catch(() => null)
+    if (own !== null) return own
+    const running = await findListed(await provider.findRunning(signal), meeting, provider, signal)
+    const found = running && (await provider.findLivestream(running.id, { pageNo: 1, perPage: runsPerPage }, signal))
+    return found ? [{ ...found, livestream: { ...found.livestream, status: running.status } }] : []
   }
 }
 

@@ -1,7 +1,7 @@
 import { UpstreamMalformed } from '../domain/failures.ts'
 import { isRunning, type LivestreamWithKey, names } from '../domain/livestream.ts'
 import type { OwnedMeeting } from '../domain/meeting.ts'
-import type { LivestreamWithSessions, Provider } from '../upstream/provider.ts'
+import type { LivestreamWithSessions, Provider, RunningLivestreams } from '../upstream/provider.ts'
 import type { BegunRuns } from './begun-runs.ts'
 import type { KnownMeetings } from './known-meetings.ts'
 
@@ -15,7 +15,7 @@ export interface ListedRunDeps {
  * says of itself, asked for by its id, counts. @throws UpstreamMalformed when nobody says whose a run is: it may be this meeting's
  */
 export type ListedRun = (
-  running: LivestreamWithKey[],
+  running: RunningLivestreams,
   meeting: OwnedMeeting,
   provider: Provider,
   signal: AbortSignal
@@ -25,7 +25,7 @@ export type ListedRun = (
 const mostAsked = 5
 
 export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRun {
-  return async (running, meeting, provider, signal) => {
+  return async ({ livestreams: running, unreadIn }, meeting, provider, signal) => {
     const look = (id: string) => provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
     for (const listed of running.filter(one => names(one, meeting.id))) {
       const found = await look(listed.id)
@@ -43,7 +43,8 @@ export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRu
       if (where === undefined) isUntold = true
       else if (where === meeting.id && !isOver(listed, found, meeting)) return shown(listed, found)
     }
-    if (isUntold) throw new UpstreamMalformed({ cause: new Error('nobody says which meeting a listed run is of') })
+    if (isUntold || unreadIn.has(meeting.id))
+      throw new UpstreamMalformed({ cause: new Error('nobody says which meeting a listed run is of') })
     return null
   }
 

@@ -31,6 +31,8 @@ interface Looks {
   sentAtMs: number
   /** So long before that it was sent, by the wall clock: of one that an earlier process has sent. */
   earlierMs: number
+  /** This process has sent it. */
+  isOurs: boolean
   /** The first look that counts and has shown nothing. Forgotten at a restart: then two more. */
   nothingAtMs: number | null
 }
@@ -48,7 +50,7 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
     const known = looks.get(id)
     if (known !== undefined) return known
     const earlierMs = Math.max(0, clock.now() - sentAtMs)
-    const fresh = { sentAtMs: clock.monotonic(), earlierMs, nothingAtMs: null }
+    const fresh = { sentAtMs: clock.monotonic(), earlierMs, isOurs: false, nothingAtMs: null }
     if (looks.size >= rememberedLooks) looks.clear()
     looks.set(id, fresh)
     return fresh
@@ -58,7 +60,11 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
     const look = looksOf(start)
     const lookedAtMs = clock.monotonic()
     const isLate = lookedAtMs - look.sentAtMs >= deadlineMs
-    const sent = { atMs: start.vendorAtMs, before: await operations.startsBefore(start) }
+    const sent = {
+      atMs: start.vendorAtMs,
+      before: await operations.startsBefore(start),
+      monotonicMs: look.isOurs ? look.sentAtMs : null
+    }
     const found = await findStarted(meetingOf(start), sent, deadline())
     if (found === 'unclear') {
       look.nothingAtMs = null
@@ -82,7 +88,7 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
   }
 
   settle.note = (start: Operation, sentAtMs: number): void => {
-    looks.set(start.id, { sentAtMs, earlierMs: 0, nothingAtMs: null })
+    looks.set(start.id, { sentAtMs, earlierMs: 0, isOurs: true, nothingAtMs: null })
   }
 
   settle.settledInMs = (start: Operation): number => {

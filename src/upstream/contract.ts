@@ -84,16 +84,21 @@ const sessionsAnswer = reader(
     ])
   )
 )
+/** An entry of a list, which `entriesOf` reads. */
+const Entry = Type.Unknown()
 const livestreamsAnswer = reader(
   Envelope(
     Type.Union([
-      Type.Array(VendorLivestream),
-      Type.Object({ livestreams: Type.Array(VendorLivestream), total_count: Figure, total: Figure }), // L1
-      Type.Object({ ...VendorLivestream.properties, paging: Beside }), // L2 as its schema has it: one object beside `paging`
+      Type.Array(Entry),
+      Type.Object({ livestreams: Type.Array(Entry), total_count: Figure, total: Figure }), // L1
+      Type.Object({ id: Entry, paging: Beside }), // L2 as its schema has it: one object beside `paging`
       PagingAlone
     ])
   )
 )
+const readEntry = reader(VendorLivestream)
+const { id: VendorId } = VendorLivestream.properties
+const isOfMeeting = Compile(Type.Object({ id: VendorId, meeting_id: Type.String({ minLength: 1 }) }))
 const messageAnswer = reader(Envelope(Type.Object({ message: Type.Optional(Text) })))
 
 /** A single livestream. @throws UpstreamMalformed */
@@ -118,25 +123,39 @@ export function readActive(body: unknown): LivestreamWithKey | null {
 /** How a list comes: of contract L1; as an array; or as one livestream a page, as the schema of L2 has it (contract section 4.4). */
 export type ListForm = 'L1' | 'many' | 'one'
 
-/** A page of livestreams, and how many there are in all where that is said. @throws UpstreamMalformed */
-export function readLivestreamList(body: unknown): {
+/** An entry that can't be read, and the meeting that it names: it says nothing of any other meeting. */
+export interface Unread {
+  id: string
+  meeting_id: string
+}
+
+export interface LivestreamList {
   livestreams: LivestreamWithKey[]
+  unread: Unread[]
   form: ListForm
+  /** How many there are in all, where that is said. */
   total?: number
-} {
+}
+
+/** A page of livestreams. @throws UpstreamMalformed also for an entry that can't be read and names no meeting */
+export function readLivestreamList(body: unknown): LivestreamList {
   const { data, paging } = livestreamsAnswer(body)
   if (Array.isArray(data)) return listOf(data, 'many', pagingOf(paging)?.total_count)
   if ('livestreams' in data) return listOf(data.livestreams, 'L1', figureOf(data.total_count) ?? figureOf(data.total))
   return listOf('id' in data ? [data] : [], 'one', pagingOf(data.paging, paging)?.total_count)
 }
 
-function listOf(items: Static<typeof VendorLivestream>[], form: ListForm, total: number | undefined) {
-  return { livestreams: items.map(toLivestream), form, ...(total !== undefined && { total }) }
-}
-
-/** The same, when nobody asks for more than the page. @throws UpstreamMalformed */
-export function readLivestreams(body: unknown): LivestreamWithKey[] {
-  return readLivestreamList(body).livestreams
+function listOf(entries: unknown[], form: ListForm, total: number | undefined): LivestreamList {
+  const list: LivestreamList = { livestreams: [], unread: [], form, ...(total !== undefined && { total }) }
+  for (const entry of entries) {
+    try {
+      list.livestreams.push(toLivestream(readEntry(entry)))
+    } catch (error) {
+      if (!isOfMeeting.Check(entry)) throw error
+      list.unread.push({ id: entry.id, meeting_id: entry.meeting_id })
+    }
+  }
+  return list
 }
 
 /** A livestream with its runs; contract L1 knows no runs. @throws UpstreamMalformed */

@@ -1,9 +1,9 @@
 import { UpstreamMalformed } from '../domain/failures.ts'
 import { isRunning, type LivestreamWithKey } from '../domain/livestream.ts'
-import { type ListForm, readLivestreamList } from './contract.ts'
+import { type ListForm, readLivestreamList, type Unread } from './contract.ts'
 import type { Send } from './dyte-answers.ts'
 import { path } from './path.ts'
-import type { VendorHabits } from './provider.ts'
+import type { RunningLivestreams, VendorHabits } from './provider.ts'
 
 /** Programs ask for so many a page, and get them (contract section 4.4); the vendor publishes no maximum. */
 const perPage = 100
@@ -21,19 +21,23 @@ interface Asking {
  * All that runs in the account. INVOKED before LIVE: what goes on air between the two questions is in the first list, and the
  * other way round it would be in neither.
  */
-export async function findRunning(asking: Asking, signal: AbortSignal): Promise<LivestreamWithKey[]> {
+export async function findRunning(asking: Asking, signal: AbortSignal): Promise<RunningLivestreams> {
   const running = new Map<string, LivestreamWithKey>()
+  const unreadIn = new Set<string>()
   for (const status of ['INVOKED', 'LIVE'] as const) {
-    const { livestreams, form } = await wholeList(asking, status, signal)
+    const { entries, form } = await wholeList(asking, status, signal)
     // A vendor may not know the filter. In contract L1 it doesn't, and what is OFFLINE there in a list does not run.
-    for (const livestream of livestreams) if (isRunning(livestream.status)) running.set(livestream.id, livestream)
+    for (const entry of entries) {
+      if (!('status' in entry)) unreadIn.add(entry.meeting_id)
+      else if (isRunning(entry.status)) running.set(entry.id, entry)
+    }
     if (form === 'L1') break
   }
-  return [...running.values()]
+  return { livestreams: [...running.values()], unreadIn }
 }
 
 interface WholeList {
-  livestreams: Iterable<LivestreamWithKey>
+  entries: Iterable<LivestreamWithKey | Unread>
   form: ListForm
 }
 
@@ -51,23 +55,23 @@ async function wholeList(asking: Asking, status: string, signal: AbortSignal): P
 
 /** Null when the pages do not fit together. */
 async function readPages({ send, habits }: Asking, status: string, signal: AbortSignal): Promise<WholeList | null> {
-  const found = new Map<string, LivestreamWithKey>()
+  const found = new Map<string, LivestreamWithKey | Unread>()
   let wholeTotal: number | undefined
   let target = `status=${status}&page_no=1&per_page=${perPage}`
   for (let pageNo = 1; pageNo <= mostPages; pageNo++) {
     const { body } = await send({ method: 'GET', path: `${path`/livestreams`}?${target}`, signal })
-    const { livestreams, form, total } = readLivestreamList(body)
-    const shown = livestreams.length
+    const { livestreams, unread, form, total } = readLivestreamList(body)
+    const shown = livestreams.length + unread.length
     // Some count no more than the page.
     const countsMore = total !== undefined && total > shown
     if (countsMore) habits.noteCountedBeyondPage()
     if (pageNo === 1 && countsMore) wholeTotal = total
     if (wholeTotal !== undefined && total !== wholeTotal) return null
     const before = found.size
-    for (const livestream of livestreams) found.set(livestream.id, livestream)
+    for (const entry of [...livestreams, ...unread]) found.set(entry.id, entry)
     // A vendor may give fewer a page than it was asked for: then its count tells only where it is known to be of all.
     const isCounted = total !== undefined && found.size >= total && habits.countsBeyondPage && shown < perPage
-    if (shown === 0 || isCounted) return found.size < (total ?? 0) ? null : { livestreams: found.values(), form }
+    if (shown === 0 || isCounted) return found.size < (total ?? 0) ? null : { entries: found.values(), form }
     // The same page again: it will not become another one, and what is behind it is not known.
     if (found.size === before) return null
     target = nextPage(status, form, pageNo, found.size)

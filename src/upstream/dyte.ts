@@ -1,7 +1,7 @@
-import { LiveElsewhere, MeetingNotFound, NotOffered } from '../domain/failures.ts'
+import { LiveElsewhere, MeetingNotFound, NotOffered, UpstreamMalformed } from '../domain/failures.ts'
 import { isSameId, isVendorId } from '../domain/id.ts'
 import type { Meeting } from '../domain/meeting.ts'
-import { readActive, readLivestreams, readMessage, readStarted } from './contract.ts'
+import { type LivestreamList, readActive, readLivestreamList, readMessage, readStarted } from './contract.ts'
 import { readMeeting, readMeetings } from './contract-meetings.ts'
 import { expectId, expectPlainId, type Send, saidIn, settle } from './dyte-answers.ts'
 import { dyteLivestreams, findLivestream } from './dyte-livestreams.ts'
@@ -16,9 +16,10 @@ const newest = 50
 
 /** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2), org-wide. */
 export function dyte(send: Send, habits: VendorHabits): Provider {
+  const runs = dyteRuns(send)
   return {
     ...dyteLivestreams(send),
-    ...dyteRuns(send),
+    ...runs,
     ...dyteStage(send),
 
     async start(meetingId, wish, signal) {
@@ -51,15 +52,24 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
     findRunning: signal => findRunning({ send, habits }, signal),
 
     async findRuns(meetingId, signal) {
-      const query = `?page_no=1&per_page=${newest}&sort_order=DSC`
-      const { body } = await send({ method: 'GET', path: path`/livestreams` + query, signal })
-      const ours = readLivestreams(body).filter(({ meeting_id: named }) => named != null && isSameId(named, meetingId))
-      const runs: LivestreamWithSessions[] = []
-      for (const { id } of ours.slice(0, 3)) {
-        const found = await findLivestream(send, id, { pageNo: 1, perPage: newest }, signal)
-        if (found !== null) runs.push(found)
+      const { livestreams, unread } = await listNewest(newest, signal)
+      const isOurs = ({ meeting_id: named }: { meeting_id?: string | null }): boolean =>
+        named != null && isSameId(named, meetingId)
+      if (unread.some(isOurs)) throw new UpstreamMalformed({ cause: new Error("the meeting's livestream in a list") })
+      const found: LivestreamWithSessions[] = []
+      for (const { id } of livestreams.filter(isOurs).slice(0, 3)) {
+        const one = await findLivestream(send, id, { pageNo: 1, perPage: newest }, signal)
+        if (one !== null) found.push(one)
       }
-      return runs
+      return found
+    },
+
+    async findInMeeting(meetingId, signal) {
+      const found = await runs.findOfMeeting(meetingId, { pageNo: 1, perPage: newest }, signal)
+      if (found !== null) return [found]
+      // Contract L1 says so of each meeting, since it has no such path. Its lists have a form of their own.
+      if ((await listNewest(1, signal)).form === 'L1') throw new NotOffered()
+      return []
     },
 
     async createMeeting(wish, signal) {
@@ -84,6 +94,12 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
     updateMeeting: (id, change, signal) => changed('PATCH', id, change, signal),
 
     replaceMeeting: (id, wish, signal) => changed('PUT', id, wish, signal)
+  }
+
+  async function listNewest(perPage: number, signal: AbortSignal): Promise<LivestreamList> {
+    const query = `?page_no=1&per_page=${perPage}&sort_order=DSC`
+    const { body } = await send({ method: 'GET', path: path`/livestreams` + query, signal })
+    return readLivestreamList(body)
   }
 
   async function findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null> {

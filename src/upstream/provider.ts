@@ -40,6 +40,13 @@ export interface ActiveRun {
   session: LivestreamSession
 }
 
+/** What runs in an account. */
+export interface RunningLivestreams {
+  livestreams: LivestreamWithKey[]
+  /** Meetings of which the lists have an entry that can't be read. */
+  unreadIn: ReadonlySet<string>
+}
+
 export type PageOfRuns = Pick<LivestreamWithSessions, 'sessions' | 'paging'>
 
 /** The vendor's answer to a stop that it has taken up. */
@@ -79,13 +86,18 @@ export interface Provider {
    */
   findActive(meetingId: string, signal: AbortSignal): Promise<LivestreamWithKey | null>
   /** All that runs in the account, from its lists of INVOKED and of LIVE livestreams, each to its last page. */
-  findRunning(signal: AbortSignal): Promise<LivestreamWithKey[]>
+  findRunning(signal: AbortSignal): Promise<RunningLivestreams>
   /** Every refusal but the vendor's own 404 is thrown. */
   stop(meetingId: string, signal: AbortSignal): Promise<StopAnswer>
   /** Null when the vendor has no such livestream. */
   findLivestream(id: string, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions | null>
   /** The meeting's last livestream with a page of its runs; null when there is none, or the contract has no such list. */
   findOfMeeting(meetingId: string, page: Page, signal: AbortSignal): Promise<LivestreamWithSessions | null>
+  /**
+   * The same in the words of one meeting alone, whatever else the account has: its last livestream, or none.
+   * @throws NotOffered where the vendor has no such list
+   */
+  findInMeeting(meetingId: string, signal: AbortSignal): Promise<LivestreamWithSessions[]>
   /** The livestream with the run that goes on; null when none does. @throws NotOffered */
   findActiveRun(livestreamId: string, signal: AbortSignal): Promise<ActiveRun | null>
   /** Null when the vendor has no such run. */

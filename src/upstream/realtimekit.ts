@@ -23,6 +23,11 @@ export function realtimekit(send: Send, habits: VendorHabits): Provider {
       return found
     },
 
+    /** That path was the one. */
+    async findInMeeting() {
+      throw new NotOffered()
+    },
+
     createLivestream: (wish, signal) => ifOffered(l2.createLivestream(wish, signal)),
     setEnabled: (id, enabled, signal) => ifOffered(l2.setEnabled(id, enabled, signal)),
     resetStreamKey: (id, signal) => ifOffered(l2.resetStreamKey(id, signal)),

@@ -9,13 +9,14 @@ const marginMs = 50
 /**
  * The vendor's clock, from the `Date` of its answers: what the vendor dates is compared with its own clock. A `Date` has whole
  * seconds and an answer takes its time, so each one says a little less than it was; the one that says most is believed. A step needs
- * two answers that agree: one alone may be a mistake. While our clock agrees with it to the second, `earliest` is ours, which is more exact.
+ * two answers that agree: one alone may be a mistake. Those that step it back must follow each other, since
+ * what comes from a cache is old, and never new. While our clock agrees with it to the second, `earliest` is ours, which is more exact.
  */
 export class VendorClock {
   readonly #clock: Clock
   #aheadMs: number | null = null
-  /** An answer that contradicts those before. */
-  #steppedToMs: number | null = null
+  /** Answers that contradict those before, one to either side. */
+  #once: { later: number | null; earlier: number | null } = { later: null, earlier: null }
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -26,11 +27,15 @@ export class VendorClock {
     const known = this.#aheadMs
     if (known === null || isNear(aheadMs, known)) {
       this.#aheadMs = Math.max(aheadMs, known ?? aheadMs)
-      this.#steppedToMs = null
-    } else if (this.#steppedToMs !== null && isNear(aheadMs, this.#steppedToMs)) {
-      this.#aheadMs = Math.max(aheadMs, this.#steppedToMs)
-      this.#steppedToMs = null
-    } else this.#steppedToMs = aheadMs
+      this.#once.earlier = null
+      return
+    }
+    const side = aheadMs > known ? 'later' : 'earlier'
+    const before = this.#once[side]
+    if (before !== null && isNear(aheadMs, before)) {
+      this.#aheadMs = Math.max(aheadMs, before)
+      this.#once = { later: null, earlier: null }
+    } else this.#once[side] = aheadMs
   }
 
   /** Epoch ms; null before the first answer. The vendor's clock is not before `earliest` and not after `latest`. */

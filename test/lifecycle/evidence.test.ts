@@ -7,7 +7,8 @@ import { type EvidenceDeps, findStarted } from '../../src/lifecycle/evidence.ts'
 import { ofAnotherMeeting } from '../../src/lifecycle/known-meetings.ts'
 import { StoreError } from '../../src/store/engine.ts'
 import type { LastSeen } from '../../src/store/livestreams.ts'
-import type { LivestreamWithSessions as Run, Upstreams } from '../../src/upstream/provider.ts'
+import type { LivestreamWithSessions as Run, RunningLivestreams, Upstreams } from '../../src/upstream/provider.ts'
+import { manualClock } from '../support/clock.ts'
 import { runOf } from './settling.ts'
 
 const sentAtMs = Date.parse('2026-03-01T10:00:00.000Z')
@@ -24,7 +25,13 @@ interface Shown {
   last?: string
   /** What a further page of a livestream's runs shows. */
   lastPage?: Run
-  trouble?: 'active' | 'runs' | 'byId' | 'store'
+  trouble?: ('active' | 'runs' | 'byId' | 'store' | 'own' | 'lists')[]
+  /** In the meeting's own word. */
+  own?: Run[]
+  /** In the lists of all that runs. */
+  running?: RunningLivestreams
+  /** What the vendor's clock says now, a second after the start was sent by our own. */
+  vendorNowMs?: number
   /** What runs was stopped a moment ago, as far as is known. */
   isEnding?: boolean
   /** Known as another meeting's. */
@@ -35,17 +42,28 @@ interface Shown {
   startsBefore?: number[]
 }
 
-async function look({ active, runs = [], byId = [], last, trouble, isEnding = false, ...more }: Shown) {
-  const { foreign, sentAt = sentAtMs, lastPage = null, startsBefore = [] } = more
+async function look({ active, runs = [], byId = [], last, trouble = [], isEnding = false, ...more }: Shown) {
+  const { foreign, sentAt = sentAtMs, lastPage = null, startsBefore = [], own = [], running, vendorNowMs } = more
+  const clock = manualClock()
+  const monotonicMs = clock.monotonic()
+  clock.advance(1_000)
   const asked: string[] = []
-  const ask = (what: NonNullable<Shown['trouble']>, text: string = what): void => {
+  const ask = (what: NonNullable<Shown['trouble']>[number], text: string = what): void => {
     asked.push(text)
-    if (trouble === what) throw new UpstreamTooLate()
+    if (trouble.includes(what)) throw new UpstreamTooLate()
   }
   const provider = {
     async findRuns() {
       ask('runs')
-      return runs
+      return [...runs]
+    },
+    async findInMeeting() {
+      ask('own')
+      return own
+    },
+    async findRunning() {
+      ask('lists')
+      return running ?? { livestreams: [], unreadIn: new Set() }
     },
     async findLivestream(id: string, { pageNo, perPage }: Page) {
       ask('byId', `byId ${id}${pageNo === 1 ? '' : ` page ${pageNo} of ${perPage}`}`)
@@ -54,10 +72,12 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
     }
   }
   const deps = {
-    upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
+    upstreams: new Map([
+      ['default', { on: () => provider, vendorNowMs: () => vendorNowMs ?? null }]
+    ]) as unknown as Upstreams,
     livestreams: {
       async lastSeenIn({ id: meetingId }: PlacedMeeting) {
-        if (trouble === 'store') throw new StoreError('gone')
+        if (trouble.includes('store')) throw new StoreError('gone')
         return meetingId === 'm1' && last !== undefined ? ({ id: last } as LastSeen) : null
       }
     },
@@ -66,14 +86,19 @@ async function look({ active, runs = [], byId = [], last, trouble, isEnding = fa
       async has(_meeting, id) {
         if (id === foreign) throw ofAnotherMeeting()
         return false
-      }
+      },
+      whereIs: async () => null,
+      note() {}
     },
+    begunRuns: { of: () => null },
     async whatRuns() {
       ask('active')
       return { livestream: active ?? null, isNobodys: false, isEnding: false, isUnclear: false, isWeak: false }
-    }
+    },
+    clock
   } satisfies EvidenceDeps
-  const found = findStarted(deps)(meeting, { atMs: sentAt, before: startsBefore }, AbortSignal.timeout(60_000))
+  const sent = { atMs: sentAt, before: startsBefore, monotonicMs }
+  const found = findStarted(deps)(meeting, sent, AbortSignal.timeout(60_000))
   const livestream = found.then(one => (one === null || one === 'unclear' ? one : one.livestream))
   return { found: await livestream.catch(error => error), asked }
 }
@@ -99,7 +124,7 @@ function pageOfMany(
 
 t.test('the active livestream is evidence enough: nothing was live when the start was sent', async t => {
   const active = runOf('a1', { created_at: before })
-  const { found, asked } = await look({ active, trouble: 'runs' })
+  const { found, asked } = await look({ active, trouble: ['runs'] })
   t.equal(found, active)
   t.strictSame(asked, ['active'])
 })
@@ -186,14 +211,64 @@ t.test('the last livestream of the meeting is asked for by its id when the list 
 })
 
 t.test('a vendor that can be asked in part only gives no evidence, neither way', async t => {
-  for (const trouble of ['active', 'runs', 'byId'] as const) {
-    t.match((await look({ trouble, last: 'a1' })).found, { type: 'upstream_too_late' }, trouble)
+  for (const trouble of [['active'], ['byId'], ['own', 'lists']] as const) {
+    t.match((await look({ trouble: [...trouble], last: 'a1' })).found, { type: 'upstream_too_late' }, trouble.join())
   }
 })
 
+t.test(
+  'a run that the newest of the account do not show is found in the word of its meeting, or among all that runs',
+  async t => {
+    const hidden = run('a1', [{ invoked_time: after }], { status: 'INVOKED' })
+    for (const trouble of [[], ['runs']] as const) {
+      const { found, asked } = await look({ own: [hidden], trouble: [...trouble] })
+      t.match(found, { id: 'a1', status: 'INVOKED', meeting_id: 'm1' }, 'the list may be unreadable as well')
+      t.strictSame(asked, ['active', 'runs', 'own'])
+    }
+    const running = { livestreams: [runOf('b1', { meeting_id: 'm2' }), hidden.livestream], unreadIn: new Set<string>() }
+    const listed = await look({ trouble: ['own'], running, byId: [hidden] })
+    t.match(listed.found, { id: 'a1', status: 'INVOKED' })
+    t.strictSame(
+      listed.asked,
+      ['active', 'runs', 'own', 'lists', 'byId a1', 'byId a1'],
+      'once for its word, and once for its runs'
+    )
+
+    t.equal((await look({ trouble: ['runs'] })).found, null, 'what began and ended there leaves nothing live')
+    const theirs = { livestreams: [], unreadIn: new Set(['m2']) }
+    t.equal(
+      (await look({ trouble: ['own'], running: theirs })).found,
+      null,
+      "another meeting's entry says nothing of ours"
+    )
+    const ours = { livestreams: [], unreadIn: new Set(['m1']) }
+    t.match((await look({ trouble: ['own'], running: ours })).found, { type: 'upstream_malformed' })
+    t.match((await look({ own: [hidden], foreign: 'a1' })).found, { type: 'upstream_malformed' })
+  }
+)
+
+t.test(
+  "while the vendor's clock says another time of the start than it said then, only a run that goes on is its own",
+  async t => {
+    const over = run('a1', [{ invoked_time: after, stopped_time: after }])
+    for (const stepMs of [-600_000, -2_001, 2_001, 600_000]) {
+      const vendorNowMs = sentAtMs + 1_000 + stepMs
+      t.equal((await look({ runs: [over], vendorNowMs })).found, null, `${stepMs} ms`)
+      const ongoing = run('a1', [{ invoked_time: after }], { status: 'INVOKED' })
+      t.match((await look({ runs: [ongoing], vendorNowMs })).found, { id: 'a1' }, `${stepMs} ms`)
+    }
+    for (const stepMs of [-2_000, 0, 2_000])
+      t.match(
+        (await look({ runs: [over], vendorNowMs: sentAtMs + 1_000 + stepMs })).found,
+        { id: 'a1' },
+        `${stepMs} ms`
+      )
+  }
+)
+
 t.test('a store that cannot be read leaves the word of the vendor', async t => {
-  t.equal((await look({ trouble: 'store' })).found, null)
-  t.match((await look({ trouble: 'store', runs: [run('a1', [{ invoked_time: after }])] })).found, { id: 'a1' })
+  t.equal((await look({ trouble: ['store'] })).found, null)
+  t.match((await look({ trouble: ['store'], runs: [run('a1', [{ invoked_time: after }])] })).found, { id: 'a1' })
 })
 
 t.test(

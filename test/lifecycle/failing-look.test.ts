@@ -106,3 +106,31 @@ t.test('an unknown start and an unknown stop are settled at such a vendor too', 
   await until(isSettled, 20_000)
   t.equal(simulator.livestreams().length, 0)
 })
+
+t.test('a start is sent though others have more livestreams than a list can be read of', async t => {
+  const { asAcme, meeting, simulator } = await gateway(t, {
+    simulator: { nothingLive: '500' },
+    config: { deadlineMs: 3_000 }
+  })
+  // One that was never begun looks like one that begins.
+  for (let i = 0; i < 2_001; i++) simulator.addLivestream()
+  t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404)
+  const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
+  const active = `/meetings/${meeting}/active-livestream`
+  simulator.fail({ match: { method: 'GET', path: active }, status: 503 })
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data.id, id, 'nor is a second one')
+  t.equal((await asAcme('POST', `/v2${active}/stop`)).statusCode, 200)
+  t.equal((await asAcme('GET', `/v2${active}`)).statusCode, 404)
+})
+
+t.test('where the lists are asked first and fail, active-livestream tells', async t => {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
+  const path = `/meetings/${otherMeeting}/active-livestream`
+  const odd = simulator.fail({ match: { method: 'GET', path }, status: 500 })
+  for (let i = 0; i < 3; i++) t.equal((await asGlobex('GET', `/v2${path}`)).statusCode, 404)
+  odd()
+  simulator.fail({ match: { method: 'GET', path: '/livestreams' }, status: 500 })
+  t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404)
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+  t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 200)
+})

@@ -28,7 +28,8 @@ function lists(says: Record<string, Omit<Livestream, 'id'>>, known: Record<strin
     asked: () => asked.splice(0),
     begunRuns,
     async find(...running: Livestream[]): Promise<string | null> {
-      return (await find(running, meeting, provider, new AbortController().signal))?.id ?? null
+      const all = { livestreams: running, unreadIn: new Set<string>() }
+      return (await find(all, meeting, provider, new AbortController().signal))?.id ?? null
     }
   }
 }

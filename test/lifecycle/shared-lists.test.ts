@@ -18,7 +18,7 @@ function world() {
       vendor.asked += 1
       const running = [...vendor.running]
       await vendor.beforeAnswer()
-      return running
+      return { livestreams: running, unreadIn: new Set<string>() }
     },
     findLivestream: async () => null
   }

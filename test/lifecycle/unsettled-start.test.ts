@@ -42,6 +42,35 @@ t.test('a start whose answer was lost after the work is found at once: its calle
   t.strictSame(await states(store), ['done'])
 })
 
+t.test('nor do names of other tenants that make a list too long hold it back', async t => {
+  const clock = manualClock()
+  const { asAcme, meeting, simulator, store } = await gateway(t, { clock, config: { deadlineMs: 2_000 } })
+  const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  for (let i = 0; i < 18; i++) simulator.addLivestream({ name: 'x'.repeat(65_000) })
+  simulator.failNext(lost)
+  t.equal((await start()).statusCode, 502)
+  clock.advance(2_000)
+  t.equal((await start()).statusCode, 409)
+  clock.advance(5_000)
+  t.equal((await start()).statusCode, 201)
+  t.strictSame(await states(store), ['failed', 'done'])
+})
+
+t.test('a lost start that uses an old livestream again is found, hidden and not among the newest as it is', async t => {
+  for (const nothingLive of ['404', '500'] as const) {
+    const hiding = { liveAfterMs: 60_000, activeDuringInvoked: '404', nothingLive } as const
+    const { asAcme, meeting, simulator, store } = await gateway(t, { simulator: hiding })
+    // A livestream that Livegate has never seen.
+    simulator.end(simulator.startFromBrowser(meeting).id)
+    for (let i = 0; i < 51; i++) simulator.addLivestream()
+    simulator.failNext({ ...lost, afterWork: true })
+    await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    await until(async () => (await states(store)).join() === 'done', 20_000)
+    t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 200)
+    t.equal(simulator.livestreams().find(one => one.meeting_id === meeting)?.starts, 2, 'the old one and this one')
+  }
+})
+
 t.test('a start that came to nothing is not taken for the run before it, which began in the same second', async t => {
   const clock = manualClock()
   // Nothing tells the vendor's clock to the millisecond, and within that second it is late.

@@ -103,6 +103,7 @@ t.test('paging that is none is counted instead', async t => {
     t.strictSame(readLivestreamWithSessions(body).paging, pageOf([1]), String(figure))
     t.strictSame(readLivestreamList(success([livestream], { paging: { ...paging, total_count: figure } })), {
       livestreams: [livestream],
+      unread: [],
       form: 'many'
     })
   }

@@ -26,7 +26,12 @@ async function listing(t: Test, answer: (query: URLSearchParams) => unknown) {
     response.end(JSON.stringify(answer(searchParams)))
   })
   const provider = providerAt(t, { url, org: randomUUID(), key: 'k' })
-  return { find: () => provider.findRunning(soon()), asked: () => requests.map(({ url }) => url?.split('?')[1]) }
+  const look = () => provider.findRunning(soon())
+  return {
+    look,
+    find: async () => (await look()).livestreams,
+    asked: () => requests.map(({ url }) => url?.split('?')[1])
+  }
 }
 
 /** One that knows filter and pages, but gives no more than `most` a page. */
@@ -50,10 +55,10 @@ for (const world of worlds) {
     const simulator = await createSimulator({ liveAfterMs: 0, livestreamId: 'new', ...world })
     t.teardown(() => simulator.close())
     const provider = providerAt(t, simulator)
-    t.strictSame(await provider.findRunning(soon()), [], 'an account without livestreams')
+    t.strictSame((await provider.findRunning(soon())).livestreams, [], 'an account without livestreams')
     const live = Array.from({ length: 12 }, () => simulator.startFromBrowser(simulator.addMeeting().id))
     for (let i = 0; i < 3; i++) simulator.end(simulator.startFromBrowser(simulator.addMeeting().id).id)
-    const found = await provider.findRunning(soon())
+    const { livestreams: found } = await provider.findRunning(soon())
     t.strictSame(idsOf(found), idsOf(live))
     t.match(found[0], { status: 'LIVE', meeting_id: String })
   })
@@ -133,6 +138,35 @@ t.test(
       data: { paging: { total_count: 0, start_offset: 1, end_offset: 0 } }
     }))
     t.strictSame(await empty.find(), [])
+  }
+)
+
+t.test(
+  'an entry that cannot be read says nothing of other meetings, and one that names none nothing at all',
+  async t => {
+    const all = runs(3, 'LIVE')
+    const [broken] = runs(1, 'LIVE')
+    for (const wrong of [{ status: null }, { status: 'x'.repeat(33) }, { name: 7 }, { stream_key: {} }]) {
+      const data = [...all, { ...broken, ...wrong }] as Shown[]
+      const { look } = await listing(t, query => {
+        const isFirst = query.get('status') === 'LIVE' && query.get('page_no') === '1'
+        return { success: true, data: isFirst ? data : [] }
+      })
+      const { livestreams, unreadIn } = await look()
+      t.strictSame(idsOf(livestreams), idsOf(all), JSON.stringify(wrong))
+      t.strictSame([...unreadIn], [broken?.meeting_id])
+    }
+    for (const wrong of [
+      { id: 7 },
+      { id: '' },
+      { meeting_id: 7 },
+      { meeting_id: null, status: null },
+      { meeting_id: '', status: null }
+    ]) {
+      const data = [...all, { ...broken, ...wrong }] as Shown[]
+      const { look } = await listing(t, () => page(data, data.length))
+      t.equal((await failureOf(look())).type, 'upstream_malformed', JSON.stringify(wrong))
+    }
   }
 )
 

@@ -44,6 +44,7 @@ t.test('a livestream is started, found, listed and stopped as with Dyte, with a 
 t.test("a meeting's livestream is found without the path that was dropped", async t => {
   const { vendor, meeting, simulator } = await account(t)
   t.equal(await vendor.findOfMeeting(meeting, page, soon()), null)
+  t.equal((await failureOf(vendor.findInMeeting(meeting, soon()))).type, 'not_offered_by_upstream')
   const { id } = await vendor.start(meeting, {}, soon())
   const found = await vendor.findOfMeeting(meeting, page, soon())
   t.match(found, { livestream: { id, meeting_id: meeting } })

@@ -69,6 +69,25 @@ t.test(
   }
 )
 
+t.test('old answers, as from a cache, between others neither keep it back nor step it back', async t => {
+  for (const [what, first] of [
+    ['the first one is old', -600_000],
+    ['all after the first', 0]
+  ] as const) {
+    const { clock, vendorClock, step, answer, offMs } = world()
+    step(first)
+    answer()
+    step(-first)
+    const cachedMs = Math.floor((noon + clock.monotonic() - 600_000) / 1_000) * 1_000
+    for (let i = 0; i < 3; i++) {
+      answer()
+      vendorClock.heard(cachedMs)
+      clock.advance(2_000)
+    }
+    t.ok(offMs() <= 0 && offMs() > -1_000, `${what}: off by ${offMs()}`)
+  }
+})
+
 t.test('a step of our clock changes nothing', async t => {
   const { clock, answer, offMs, vendorClock } = world()
   answer()

@@ -87,7 +87,9 @@ async function demandIdle(io: Io, { name }: UpstreamAccount, meetingId: string, 
       // Some vendors have no good word for nothing: then their lists must say that nothing runs.
       const active = await vendor.findActive(meetingId, signal).catch(async error => {
         if (!isOddNothing(error)) throw error
-        return (await vendor.findRunning(signal)).find(one => one.meeting_id === meetingId) ?? null
+        const { livestreams, unreadIn } = await vendor.findRunning(signal)
+        if (unreadIn.has(meetingId)) throw error
+        return livestreams.find(one => one.meeting_id === meetingId) ?? null
       })
       // What is only INVOKED may not be shown as active.
       const runs = await vendor.findRuns(meetingId, signal)
