@@ -89,7 +89,8 @@ t.test('a vendor that says 409 and then cannot be asked: the start failed, and t
     { match: { method: 'POST' }, status: 409, body: {} },
     { match: { method: 'GET' } }, // the look before the start
     { match: { method: 'GET' }, status: 503 },
-    { match: { method: 'GET' }, status: 503 } // the lists that are asked instead
+    { match: { method: 'GET' }, status: 503 }, // the lists that are asked instead
+    { match: { method: 'GET' }, status: 503 } // the meeting's own livestream, where those can't be read
   ])
   const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   t.equal(reply.statusCode, 502)

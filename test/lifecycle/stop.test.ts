@@ -81,7 +81,8 @@ t.test('a vendor that says "nothing live" and then cannot be asked: the outcome 
   simulator.failNext([
     { match: { method: 'POST' }, status: 404, body: {} },
     { match: { method: 'GET' }, status: 503 },
-    { match: { method: 'GET' }, status: 503 } // the lists that are asked instead
+    { match: { method: 'GET' }, status: 503 }, // the lists that are asked instead
+    { match: { method: 'GET' }, status: 503 } // the meeting's own livestream, where those can't be read
   ])
   const reply = await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
   t.equal(reply.statusCode, 502)

@@ -101,6 +101,21 @@ t.test('a livestream that is gone when it is asked for by its id is left out', a
   t.match(await find(), [{ livestream: { id: older } }])
 })
 
+t.test('an entry that cannot be read says nothing of other meetings, and hides what is so of its own', async t => {
+  const { simulator, meeting, find, ended } = await account(t, {})
+  const ours = { id: ended(), status: 'IDLE', meeting_id: meeting }
+  const broken = (meeting_id: string) => ({ id: 'broken', status: null, meeting_id })
+  const listed = (...data: object[]) => ({
+    match: { path: '/livestreams' },
+    status: 200,
+    body: { success: true, data }
+  })
+  simulator.failNext(listed(broken('another'), ours))
+  t.match(await find(), [{ livestream: { id: ours.id } }])
+  simulator.failNext(listed(broken(meeting), ours))
+  t.equal((await failureOf(find())).type, 'upstream_malformed')
+})
+
 t.test('what cannot be read is no empty list: nobody may take it for one', async t => {
   const { simulator, find, ended } = await account(t, {})
   ended()
