@@ -6,8 +6,8 @@ import { Connections } from './connections.ts'
 
 /** File descriptors for the store, the log and all else that a process has open. */
 const ownFiles = 100
-/** Connections to one upstream at most: three ways out (`upstream/gate.ts`) of 64 connections each. */
-const perUpstream = 3 * 64
+/** Connections to one upstream that are kept: 256 for its reads, which may all hang (`upstream/gate.ts`), and some for starts and stops. */
+const perUpstream = 256 + 128
 /** Connections unless configured. Each costs memory. */
 const usual = 10_000
 

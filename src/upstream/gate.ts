@@ -35,6 +35,8 @@ type Asked = Call & Pick<Question, 'mayFail'>
 const askAgainMs = 50
 /** One tenant's calls that hang must not hold back the others'. Of starts and stops there is one at a time for each meeting. */
 const connections = 1_024
+/** Reads of an account at once. Each has a connection, and so a file descriptor (`http/open-files.ts`). */
+const mostReads = 256
 /** Reads that are under way are divided among those who have asked so lately; one that was refused has so long a claim on the next. */
 const readShares = { activeMs: 30_000, claimMs: 5_000 }
 /** Of its deadline; a start has two calls, and what it sends needs time too. */
@@ -53,7 +55,7 @@ export class Gate {
     this.#options = options
     const connecting = { ...options.connecting, onLimit: options.budget.tell.bind(options.budget) }
     this.#clients = {
-      reads: new UpstreamClient({ ...connecting, connections }),
+      reads: new UpstreamClient({ ...connecting, connections: mostReads }),
       /** What a start, or a stop, has to look at. */
       looks: new UpstreamClient({ ...connecting, connections }),
       stopLooks: new UpstreamClient({ ...connecting, connections }),
@@ -76,7 +78,7 @@ export class Gate {
 
   /** None waits for a connection behind those that hang. @throws UpstreamUnavailable when the tenant has its share of the reads */
   #takeShare(tenantId: string): void {
-    const { clock, readsAtOnce = connections } = this.#options
+    const { clock, readsAtOnce = mostReads } = this.#options
     const nowMs = clock.monotonic()
     if (!this.#reads.mayTake(tenantId, readsAtOnce - this.#reads.used, readsAtOnce, nowMs))
       throw new UpstreamUnavailable({
