@@ -4,9 +4,10 @@ import { dirname, resolve } from 'node:path'
 import type { KeyPlaces } from './audit/key-files.ts'
 import { type AuditReads, auditReads } from './audit/rollup.ts'
 import { cutByNode } from './config/env-files.ts'
-import { checkFile, type Environment, Input, type ReadFile, readText, withoutMark } from './config/environment.ts'
+import { type Environment, Input, type ReadFile, readText, withoutMark } from './config/environment.ts'
 import { readAccounts, upstreamFiles } from './config/upstreams.ts'
 import type { Network } from './domain/address.ts'
+import { checkFile } from './domain/own-file.ts'
 import type { RateLimit } from './domain/rate-limit.ts'
 import type { UpstreamAccount } from './domain/upstream-account.ts'
 
@@ -181,7 +182,7 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
   if (upstreamFiles(input, '').length === 0) return null
   const read = async (path: string): Promise<string | null> => {
     try {
-      checkFile(await stat(path))
+      checkFile(path, await stat(path))
       return withoutMark(await readFile(path, 'utf8'))
     } catch {
       return null
@@ -208,9 +209,13 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
 
 /** Checks what can be wrong with any variable. @throws ConfigError naming all problems at once */
 function finish(input: Input, env: Environment): void {
-  for (const { name, file } of cutByNode(env).filter(cut => isKnown(cut.name))) {
-    const remedy = secretVariables.includes(name) ? `give it by file (${name}_FILE)` : 'write it without a #'
-    input.problem(`${name} is cut at a # in ${file}, where Node sees a comment and docker none: ${remedy}`)
+  for (const { name, file, at } of cutByNode(env).filter(cut => isKnown(cut.name))) {
+    const remedy = (other: string) => (secretVariables.includes(name) ? `give it by file (${name}_FILE)` : other)
+    input.problem(
+      at === '#'
+        ? `${name} is cut at a # in ${file}, where Node sees a comment and docker none: ${remedy('write it without a #')}`
+        : `${name} begins with a quote in ${file} that ends within its line, or lines later: ${remedy('write it without quotes')}`
+    )
   }
   input.refuseQuoted(isKnown)
   input.refuseUnknown(isKnown, notBuiltYet)

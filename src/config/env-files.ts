@@ -1,27 +1,40 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { parseEnv } from 'node:util'
+import { checkFile } from '../domain/own-file.ts'
 import type { Environment } from './environment.ts'
 
-/** A variable whose value is shorter than its line in a file. */
+/** A variable whose value is not what its line in a file says. */
 export interface Cut {
   name: string
   file: string
+  /** The sign at which Node has stopped reading it. */
+  at: '#' | 'quote'
 }
 
 /**
  * Finds variables of which Node has taken only a part. In a file of `--env-file` Node takes what follows a `#` for a comment, also within
- * a word; docker takes it for a part of the value (nodejs.org, "--env-file"). With white space before the `#` a comment is meant.
+ * a word; docker takes it for a part of the value (nodejs.org, "--env-file"). With white space before the `#` a comment is meant. Of a value in quotes Node leaves out
+ * what follows the closing one, which it looks for beyond the end of the line.
  */
 export function cutByNode(env: Environment, execArgv: readonly string[] = process.execArgv): Cut[] {
   return filesOf(execArgv).flatMap(file => {
     const text = readOrNothing(file)
     const values = parseEnv(text)
     const lines = [...text.matchAll(/^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=(#|[ \t]*[^#"'`\s])([^\r\n]*)/gm)]
-    return lines
-      .filter(([, name = '', first = '', rest = '']) => {
-        return env[name] === values[name] && `${first}${rest}`.trimStart().startsWith(`${values[name]}#`)
-      })
-      .map(([, name = '']) => ({ name, file }))
+    const atHash = lines.filter(([, name = '', first = '', rest = '']) =>
+      `${first}${rest}`.trimStart().startsWith(`${values[name]}#`)
+    )
+    const inQuotes = text.matchAll(/^[ \t]*(?:export[ \t]+)?(\w+)[ \t]*=[ \t]*(["'`])([\s\S]*?)\2([^\r\n]*)/gm)
+    const atQuote = [...inQuotes].filter(([, name = '', quote, value = '', rest = '']) => {
+      const isLast = values[name] === (quote === '"' ? value.replaceAll('\\n', '\n') : value)
+      const takesLines = /[\r\n][ \t]*(export[ \t]+)?\w+[ \t]*=/.test(value)
+      return isLast && (takesLines || !/^[ \t]*$|^[ \t]+#/.test(rest))
+    })
+    const cuts = [
+      ...atHash.map(([, name = '']): Cut => ({ name, file, at: '#' })),
+      ...atQuote.map(([, name = '']): Cut => ({ name, file, at: 'quote' }))
+    ]
+    return cuts.filter(({ name }) => env[name] === values[name])
   })
 }
 
@@ -36,6 +49,7 @@ function filesOf(execArgv: readonly string[]): string[] {
 /** Node itself says which file it cannot read, or was told to go on without. */
 function readOrNothing(file: string): string {
   try {
+    checkFile(file, statSync(file))
     return readFileSync(file, 'utf8')
   } catch {
     return ''

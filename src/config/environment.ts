@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { type Network, parseNetwork } from '../domain/address.ts'
+import { checkFile } from '../domain/own-file.ts'
 import { parseQuota, type Quota } from '../domain/quota.ts'
 import { parseRateLimit, type RateLimit } from '../domain/rate-limit.ts'
 import { withoutServiceLinks } from './service-links.ts'
@@ -15,16 +16,8 @@ const placeholder =
 export type ReadFile = (path: string) => string
 /** Of a file with a secret. */
 export const readText: ReadFile = path => {
-  checkFile(statSync(path))
+  checkFile(path, statSync(path))
   return withoutMark(readFileSync(path, 'utf8'))
-}
-
-/** No list of upstreams comes near it; a secret is a line. */
-const maxFileBytes = 1024 * 1024
-
-/** @throws Error for what is no file (a pipe has no end, and a reader of it none either), or much too large */
-export function checkFile(stats: { isFile(): boolean; size: number }): void {
-  if (!stats.isFile() || stats.size > maxFileBytes) throw new Error('not a file of settings')
 }
 
 /** Editors of some systems begin a file with a mark of its encoding. */
@@ -170,17 +163,23 @@ export class Input {
     return [first, ...more].map(line => this.#checked(name, line))
   }
 
-  /** Node takes quotes in a file for its own, docker for a part of the value: a folder would be made with them in its name. */
+  /**
+   * Node takes quotes in a file for its own, docker for a part of the value: a folder would be made with them in its name. One that is
+   * not closed both take for a part of it.
+   */
   refuseQuoted(known: (name: string) => boolean): void {
     for (const [name, value = ''] of Object.entries(this.#env)) {
-      if (known(name) && /^(["'`]).*\1$/s.test(value)) this.problem(quoted(name))
+      if (known(name) && /^["'`]|["'`]$/.test(value)) this.problem(quoted(name))
     }
   }
 
   /** A misspelt setting must not be a silent default, and one that does nothing yet not a silent promise. */
   refuseUnknown(known: (name: string) => boolean, notBuiltYet: ReadonlySet<string>): void {
     for (const name of Object.keys(this.#env).sort()) {
-      if (notBuiltYet.has(name)) this.problem(`${name} is not supported yet`)
+      // Node takes the mark for a part of the first name in its file, which is then no name of ours.
+      if (name !== withoutMark(name))
+        this.problem(`${withoutMark(name)}: the file begins with a mark: save it as UTF-8 without BOM`)
+      else if (notBuiltYet.has(name)) this.problem(`${name} is not supported yet`)
       else if (/^(LIVEGATE|DYTE|REALTIMEKIT)_/i.test(name) && !known(name))
         this.problem(`${name} is not a known variable`)
     }

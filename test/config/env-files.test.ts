@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,6 +32,7 @@ t.test('a value in quotes, as docker hands it on, is refused by name: a secret, 
       problemOf(byFile, () => `${quote}${key}${quote}\n`),
       inQuotes('DYTE_API_KEY')
     )
+    t.match(problemOf({ ...account, LIVEGATE_DATA_DIR: `${quote}/x` }), inQuotes('LIVEGATE_DATA_DIR'), 'or the half')
     for (const name of ['LIVEGATE_DATA_DIR', 'HOST', 'LIVEGATE_AUDIT_SIGNING_KEY_FILE', 'DYTE_API_KEY_FILE']) {
       t.match(problemOf({ ...account, [name]: `${quote}/x y${quote}` }), inQuotes(name), name)
       t.match(problemOf({ ...account, [name]: quote + quote }), inQuotes(name), `${name}, empty`)
@@ -59,12 +61,62 @@ t.test('what Node cuts at a # in its file is found, and what it reads whole is n
   const cut = ['DYTE_API_KEY', 'DYTE_ORG_ID', 'DATABASE_URL', 'LIVEGATE_DOCS', 'OTHER']
   for (const args of [[`--env-file=${file}`], ['--env-file', file], [`--env-file-if-exists=${file}`]])
     t.strictSame(names(['--no-warnings', ...args]), cut, args.join(' '))
-  t.strictSame(cutByNode(env, [`--env-file=${file}`])[0], { name: 'DYTE_API_KEY', file })
+  t.strictSame(cutByNode(env, [`--env-file=${file}`])[0], { name: 'DYTE_API_KEY', file, at: '#' })
   t.strictSame(names([]), [])
   t.strictSame(names(['--env-file']), [])
   t.strictSame(names([`--env-file=${file}.none`]), [])
   const others = { DYTE_API_KEY: `${key}#rest`, DYTE_ORG_ID: 'x', DATABASE_URL: 'y', LIVEGATE_DOCS: 'off', OTHER: '' }
   t.strictSame(names([`--env-file=${file}`], { ...env, ...others }), [], 'what the environment had before counts')
+})
+
+t.test(
+  'what Node leaves out behind a closing quote is found, and so are lines that it takes for the value',
+  async t => {
+    const text = [
+      `DYTE_API_KEY="${key}"1234`,
+      "export DYTE_ORG_ID = 'org'#1",
+      'HOST="127.0.0.1" # a comment',
+      "LOG_LEVEL='info'  \r",
+      'LIVEGATE_DOCS="off"',
+      'NO_PROXY="a,',
+      'b"',
+      'OTHER="x\\n"y',
+      'DATABASE_URL="a"b',
+      'DATABASE_URL=sqlite:/srv/db',
+      'LIVEGATE_DATA_DIR="/srv/a',
+      'PORT="'
+    ].join('\n')
+    const file = join(t.testdir({ '.env': text }), '.env')
+    const cuts = cutByNode(parseEnv(text), [`--env-file=${file}`])
+    t.strictSame(
+      cuts.map(({ name, at }) => [name, at]),
+      ['DYTE_API_KEY', 'DYTE_ORG_ID', 'OTHER', 'LIVEGATE_DATA_DIR'].map(name => [name, 'quote'])
+    )
+    const run = startNode(t, [`--env-file=${file}`, 'src/cli.ts', 'tenant', 'list'], {})
+    const said = refused(await run.ended)
+    t.match(
+      said,
+      `DYTE_API_KEY begins with a quote in ${file} that ends within its line, or lines later: give it by file`
+    )
+    t.match(
+      said,
+      `LIVEGATE_DATA_DIR begins with a quote in ${file} that ends within its line, or lines later: write it`
+    )
+  }
+)
+
+t.test('a pipe, which Node has read already, is not waited for', async t => {
+  const pipe = join(t.testdir(), 'pipe')
+  spawnSync('mkfifo', [pipe])
+  t.strictSame(cutByNode({}, [`--env-file=${pipe}`]), [])
+})
+
+t.test('a file that begins with a mark, which Node takes for a part of the first name, is refused', async t => {
+  for (const line of ['PORT=1', 'export LIVEGATE_DATA_DIR=/x', 'SOMETHING=else']) {
+    const env = { ...account, ...parseEnv(`\uFEFF${line}\nHOST=::1`) }
+    const [name] = line.split('=')
+    t.equal(problemOf(env), `${name}: the file begins with a mark: save it as UTF-8 without BOM`)
+  }
 })
 
 t.test(
