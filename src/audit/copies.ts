@@ -1,10 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkFile } from '../domain/own-file.ts'
 
 /** The last checkpoint: to be copied to where nobody who owns the data folder can change it. */
 export const checkpointFileName = 'audit-checkpoint.txt'
 export const publicKeyFileName = 'audit-public-key.txt'
+
+/** Reads a key, a note or what else a line or two of ours are. @throws Error also for a pipe, on which it would wait for ever */
+export async function readOwnFile(file: string): Promise<string> {
+  checkFile(file, await stat(file))
+  return readFile(file, 'utf8')
+}
 
 /** Replaces a file whole: readers see the old one or the new one, and the last of several writers wins. */
 export async function publishFile(folder: string, name: string, text: string): Promise<void> {
@@ -22,7 +29,7 @@ export async function publishFile(folder: string, name: string, text: string): P
 
 /** Keeps a copy of a file that is about to be replaced, durably: `audit-checkpoint.superseded-<time>.txt`. Does nothing when there is none. */
 export async function keepSuperseded(folder: string, name: string, timeMs: number): Promise<void> {
-  const text = await readFile(join(folder, name), 'utf8').catch(error => {
+  const text = await readOwnFile(join(folder, name)).catch(error => {
     if (error.code !== 'ENOENT') throw error
     return null
   })

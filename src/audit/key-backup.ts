@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto'
-import { readFile, rename } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { Secret } from '../domain/secret.ts'
+import { readOwnFile } from './copies.ts'
 import {
   AuditKeyError,
   findAuditKeys,
@@ -27,7 +28,7 @@ export async function readKeyTexts(places: KeyPlaces, remembered: RememberedKeys
   if (remembered.publicKey === null) throw new AuditKeyError('this store has no keys yet: the first change makes them')
   await findAuditKeys(places, remembered)
   const [signing, fingerprint] = await Promise.all(
-    [signingKeyFile(places), fingerprintKeyFile(places)].map(file => readFile(file, 'utf8'))
+    [signingKeyFile(places), fingerprintKeyFile(places)].map(readOwnFile)
   )
   return { signing: new Secret(signing ?? ''), fingerprint: new Secret(fingerprint ?? '') }
 }
@@ -83,7 +84,7 @@ export async function placeKeys(
     { file: fingerprintKeyFile(places), isGiven: places.fingerprintKeyFile !== undefined, text: texts.fingerprint }
   ]
   const found = await Promise.all(
-    wanted.map(async one => ({ ...one, there: await readFile(one.file, 'utf8').catch(() => null) }))
+    wanted.map(async one => ({ ...one, there: await readOwnFile(one.file).catch(() => null) }))
   )
   const others = found.filter(({ there, text }) => there?.trim() !== text.reveal().trim())
   const wrong = others.find(({ there, isGiven }) => isGiven || (there !== null && !mayReplace))

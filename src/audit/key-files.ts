@@ -1,6 +1,7 @@
 import { createHmac, createPrivateKey, createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { access, link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { access, link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { readOwnFile } from './copies.ts'
 import { type Signer, signerOf } from './note.ts'
 
 /** The keys are not there, or not the right ones: a log must not go on without what proves it. */
@@ -123,7 +124,7 @@ export async function dropRotation(places: KeyPlaces, publicKey: string): Promis
 export async function finishRotation(signingFile: string, publicKey: string | null): Promise<void> {
   if (publicKey === null) return
   const next = nextOf(signingFile, publicKey)
-  const text = await readFile(next, 'utf8').catch(() => null)
+  const text = await readOwnFile(next).catch(() => null)
   if (text === null || signerOf(toPrivateKey(next, text)).publicKey !== publicKey) return
   await rename(next, signingFile).catch(error => {
     if (error.code !== 'ENOENT') throw error // else another process has just put it there
@@ -174,7 +175,7 @@ function fingerprintWith(bytes: Buffer): Fingerprint {
 }
 
 async function readOrMake(file: string, makeText: () => string, mayMake: boolean): Promise<string> {
-  const read = () => readFile(file, 'utf8')
+  const read = () => readOwnFile(file)
   try {
     return await read()
   } catch (cause) {

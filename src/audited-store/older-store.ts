@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkpointFileName, publicKeyFileName } from '../audit/copies.ts'
+import { checkpointFileName, publicKeyFileName, readOwnFile } from '../audit/copies.ts'
 import { openNote } from '../audit/note.ts'
 import { readUnproved, type Superseded } from '../audit/statements.ts'
 import { auditEventsIn } from '../store/audit-events.ts'
@@ -28,12 +28,12 @@ export async function readCheckpoint(
 ): Promise<Checkpoint | null> {
   const file = join(dataDir, checkpointFileName)
   try {
-    const note = await readFile(file, 'utf8')
+    const note = await readOwnFile(file)
     const said = readUnproved(note)
     if (said?.kind !== 'checkpoint' || said.head === undefined)
       throw new Error(`${file} is no checkpoint: the store cannot be compared with it`)
     // The store may be from before a rotation of the key: the key file beside the checkpoint is of its time.
-    const beside = await readFile(join(dataDir, publicKeyFileName), 'utf8').catch(() => '')
+    const beside = await readOwnFile(join(dataDir, publicKeyFileName)).catch(() => '')
     const publicKey = openNote(note, beside) === null ? null : beside.trim()
     return { file, log: said.log, head: said.head, timeMs: said.timeMs, publicKey }
   } catch (error) {

@@ -26,6 +26,7 @@ export async function writeTrouble({ storeFile, auditKeys }: Places, fs: Asked =
   const all = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`, `${storeFile}.lock`]
   const keys = [signingKeyFile(auditKeys), fingerprintKeyFile(auditKeys)]
   return (
+    (await first([...all, ...keys], file => special(fs, file))) ??
     (await first(folders, folder => folderTrouble(fs, folder))) ??
     (await first(all, file => refusal(fs, file, 'write to'))) ??
     (await first(keys, file => refusal(fs, file, 'read')))
@@ -35,7 +36,8 @@ export async function writeTrouble({ storeFile, auditKeys }: Places, fs: Asked =
 /** Says the same for a command that only reads. It changes nothing, but SQLite needs its index file (`-shm`) beside the store. */
 export async function readTrouble({ storeFile }: Places, fs: Asked = files): Promise<string | null> {
   const all = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`]
-  const unreadable = await first(all, file => refusal(fs, file, 'read'))
+  const unreadable =
+    (await first(all, file => special(fs, file))) ?? (await first(all, file => refusal(fs, file, 'read')))
   if (unreadable !== null || !(await isThere(storeFile)) || (await isThere(`${storeFile}-shm`))) return unreadable
   return folderTrouble(fs, dirname(storeFile))
 }
@@ -74,6 +76,13 @@ async function folderTrouble(fs: Asked, folder: string): Promise<string | null> 
   const nearest = await nearestFolder(folder)
   if (!(await fs.stat(nearest)).isDirectory()) return `${nearest} is a file, where a folder should be`
   return (await refusal(fs, nearest, 'enter')) ?? (await refusal(fs, nearest, 'write to'))
+}
+
+/** Says that a path leads to what is no file: to open a pipe would last for ever. Of a folder the driver says what it is. */
+async function special(fs: Asked, path: string): Promise<string | null> {
+  const about = await fs.stat(path).catch(() => null)
+  if (about === null || about.isFile() || about.isDirectory()) return null
+  return `${path} is a pipe, a socket or a device, where a file should be`
 }
 
 /** Says why a path cannot be used; null also when it is not there. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkpointFileName, publicKeyFileName } from '../audit/copies.ts'
+import { checkpointFileName, publicKeyFileName, readOwnFile } from '../audit/copies.ts'
 import type { Evidence } from '../audit/evidence.ts'
 import type { Finding } from '../audit/finding.ts'
 import { lostKeys } from '../audit/reigns.ts'
@@ -32,8 +32,8 @@ export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void>
   const { auditKeys } = readStoreConfig(io.env)
   // Read before the store: a checkpoint that is newer than what is looked at would seem to vouch for missing events.
   const given = await Promise.all((options.checkpoint ?? []).map(async file => readNotes(file, await readNeeded(file))))
-  const beside = await readFile(join(auditKeys.dataDir, checkpointFileName), 'utf8').catch(() => null)
-  const own = await readFile(join(auditKeys.dataDir, publicKeyFileName), 'utf8').catch(() => null)
+  const beside = await readOwnFile(join(auditKeys.dataDir, checkpointFileName)).catch(() => null)
+  const own = await readOwnFile(join(auditKeys.dataDir, publicKeyFileName)).catch(() => null)
   const trusted = options.publicKey && (await Promise.all(options.publicKey.map(readNeeded)))
   const look = () => withSnapshot(io, store => verifyStore(store, { given: given.flat(), beside, trusted, own }))
   const first = await look()

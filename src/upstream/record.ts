@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { checkFile } from '../domain/own-file.ts'
 import { KeptHabits } from './habits.ts'
 
 const Count = Type.Number({ minimum: 0 })
@@ -42,6 +43,7 @@ export function recordFile(folder: string, upstream: string): string {
 /** Null when there is none; `unreadable` when something is there that can't be read, or is no record. */
 export async function examineRecord(file: string): Promise<UpstreamRecord | 'unreadable' | null> {
   try {
+    checkFile(file, await stat(file))
     const record: unknown = JSON.parse(await readFile(file, 'utf8'))
     return isRecord.Check(record) ? record : 'unreadable'
   } catch (error) {
@@ -60,10 +62,14 @@ const trial = ' '.repeat(4_096)
 
 /** Whether there is a place for the record: asked before anything depends on it. */
 export async function canRecord(file: string): Promise<boolean> {
-  return writeFile(`${file}.new`, trial, { mode: 0o600 }).then(
-    () => true,
-    () => false
-  )
+  try {
+    // A pipe of that name would take nothing, and never say so.
+    await rm(`${file}.new`, { force: true })
+    await writeFile(`${file}.new`, trial, { mode: 0o600 })
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The vendor's habits as they are known after so long. A clock that was set back makes nothing last longer. */

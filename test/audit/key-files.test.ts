@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -111,8 +112,14 @@ t.test('what is no key is refused by the name of its file, and is not repeated',
   }
   rmSync(file(signing))
   mkdirSync(file(signing))
-  const unreadable = openAuditKeys({ dataDir }, remembered)
-  await t.rejects(unreadable, { message: new RegExp(`${signing} cannot be read: EISDIR`) })
+  const unreadable = () => openAuditKeys({ dataDir }, remembered)
+  await t.rejects(unreadable(), { message: new RegExp(`${signing} cannot be read: .* is no regular file$`) })
+  rmSync(file(signing), { recursive: true })
+  spawnSync('mkfifo', [file(signing)])
+  await t.rejects(unreadable(), { message: /is no regular file$/ }, 'and a pipe is not waited for')
+  rmSync(file(signing))
+  writeFileSync(file(signing), ' '.repeat(1024 * 1024 + 1))
+  await t.rejects(unreadable(), { message: /is larger than 1 MiB$/ })
 })
 
 t.test('a folder that cannot be had is an error that says so', async t => {

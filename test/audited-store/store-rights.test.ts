@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import files from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -5,6 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { readTrouble, writeTrouble } from '../../src/audited-store/store-rights.ts'
 import { runHere, startNode } from '../support/cli.ts'
+import { inMemory } from '../support/in-memory.ts'
 import type { Case } from '../support/other-uid.ts'
 
 const vendor = { DYTE_ORG_ID: 'o', DYTE_API_KEY: 'k-1', DYTE_BASE_URL: 'http://127.0.0.1:9/v2', PORT: '0' }
@@ -83,6 +85,22 @@ t.test('a store that is no database, or a folder, is named, whatever the command
     const { code, stderr } = await runHere(args, folder)
     t.equal(code, 1)
     t.match(stderr, `livegate: cannot open ${join(file, '..', 'folder')}: `, args.join(' '))
+  }
+})
+
+t.test('a pipe where a file of ours should be is named, and not waited for', async t => {
+  const root = inMemory(t).testdir()
+  for (const name of ['livegate.db', 'livegate.db-wal', 'livegate.db.lock', 'audit-signing.key']) {
+    const storeFile = join(root, `at-${name}`, 'livegate.db')
+    const pipe = join(root, `at-${name}`, name)
+    mkdirSync(join(root, `at-${name}`))
+    spawnSync('mkfifo', [pipe])
+    const settings = { ...vendor, DATABASE_URL: `sqlite:${storeFile}` }
+    const said = `livegate: ${pipe} is a pipe, a socket or a device, where a file should be\n`
+    t.match(await runHere(['serve'], settings), { code: 1, stderr: said })
+    t.match(await runHere(['tenant', 'create', 'acme'], settings), { code: 1, stderr: said })
+    const places = { storeFile, auditKeys: { dataDir: join(root, `at-${name}`) } }
+    t.equal((await readTrouble(places)) !== null, /db(-wal)?$/.test(name), 'a reader needs the store alone')
   }
 })
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
@@ -110,6 +111,24 @@ t.test('a record that cannot be read or is something else is told from none', as
   }
   t.equal(await examineRecord(dirname(file)), 'unreadable', 'a folder')
 })
+
+t.test(
+  'a record that is a pipe or much too large is not waited for, nor is a pipe where the next one is made',
+  async t => {
+    const file = recordFile(t.testdir(), 'default')
+    const { recorder } = recorderOf(dirname(file))
+    await recorder.start()
+    await recorder.close()
+    const text = readFileSync(file, 'utf8')
+    t.match(await examineRecord(file), { upstream: 'default' })
+    writeFileSync(file, text + ' '.repeat(1024 * 1024))
+    t.equal(await examineRecord(file), 'unreadable')
+    rmSync(file)
+    spawnSync('mkfifo', [file, `${file}.new`])
+    t.equal(await examineRecord(file), 'unreadable')
+    t.ok(await canRecord(file))
+  }
+)
 
 t.test("what was seen of the vendor's ways is written when it is seen, and lasts as long as it did", async t => {
   const { recorder, habits, file, clock } = recorderOf(t.testdir())
