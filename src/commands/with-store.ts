@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { AuditKeyError } from '../audit/key-files.ts'
 import { toAuditEvent, type Worker } from '../audit/ocsf.ts'
@@ -11,9 +10,11 @@ import { readStoreConfig } from '../config.ts'
 import type { AuditResource } from '../domain/audit-event.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { Tenant } from '../domain/tenant.ts'
+import { isStoreThere } from '../store/copy.ts'
 import { type Statement, StoreError, wordsOf } from '../store/engine.ts'
-import { demandNameOfGateway } from '../store/predecessor.ts'
+import { demandNameOfGateway, OwnerUnknown, predecessorOf } from '../store/predecessor.ts'
 import { takeServeLock } from '../store/serve-lock.ts'
+import { refuseMount } from '../store/sqlite-file.ts'
 import type { Store } from '../store/store.ts'
 import { tenantsIn } from '../store/tenants.ts'
 import { CommandError, type Io } from './io.ts'
@@ -22,8 +23,12 @@ import { CommandError, type Io } from './io.ts'
 export async function withSnapshot<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
   const config = readStoreConfig(io.env)
   const { storeFile } = config
-  await inWords(() => demandReadable(config))
-  if (!existsSync(storeFile))
+  await inWords(async () => {
+    await demandReadable(config)
+    await refuseMount(storeFile)
+    await demandStore(storeFile, config.auditKeys.dataDir)
+  })
+  if (!(await isStoreThere(storeFile)))
     throw new CommandError(`there is no store at ${storeFile}: \`serve\`, or the first \`tenant create\`, makes it`)
   const open = (): Promise<Store> =>
     io.openSnapshot(storeFile).catch(error => {
@@ -90,15 +95,26 @@ export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
   return error => io.err(`livegate: note: the audit log could not be signed (${wordsOf(error)})`)
 }
 
-/** Keeps every gateway from the store meanwhile. @throws CommandError when one serves it */
+/**
+ * Keeps every gateway from the store meanwhile. One that has another lock file, since somebody has removed it or the store has a
+ * second name, is found by its row in the store. Of a damaged store nobody knows: `restore` has to work there too.
+ * @throws CommandError when one serves it
+ */
 export async function withoutGateway<T>(io: Io, work: () => Promise<T>): Promise<T> {
   const config = readStoreConfig(io.env)
   await inWords(() => demandWritable(config))
   const { storeFile } = config
-  const lock = await takeServeLock(storeFile, 0).catch((error: StoreError) => {
-    throw new CommandError(`${error.reason}; this needs a stopped one`, { cause: error })
-  })
+  const refuse = (cause: StoreError): never => {
+    throw new CommandError(`${cause.reason}; this needs a stopped one`, { cause })
+  }
+  const lock = await takeServeLock(storeFile, 0).catch(refuse)
+  const onWait = () => io.err(`livegate: note: looks for 6 s at most whether a gateway serves ${storeFile}`)
   try {
+    if (await isStoreThere(storeFile)) {
+      await predecessorOf(storeFile, lock, { waitMs: 0, onWait, monotonic: systemClock.monotonic }).catch(error => {
+        if (!(error instanceof OwnerUnknown)) refuse(error)
+      })
+    }
     return await work()
   } finally {
     lock.release()

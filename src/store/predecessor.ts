@@ -15,6 +15,9 @@ export interface Patience {
   pause?(ms: number): Promise<unknown>
 }
 
+/** The store cannot be read, so nobody knows whether a gateway serves it. */
+export class OwnerUnknown extends StoreError {}
+
 const lookEveryMs = 500
 /** The time of three beats. */
 const silentForMs = 6_000
@@ -24,6 +27,7 @@ const silentForMs = 6_000
  * removed the lock file. A gateway that is silent for 6 s counts as gone; one that held our lock file is gone, since we hold it now.
  * @returns the row that is to be replaced, null when there is none
  * @throws StoreError when that gateway lives, and does not end within `waitMs`, or when it has left changes where nobody would find them
+ * @throws OwnerUnknown for a damaged store
  */
 export async function predecessorOf(
   file: string,
@@ -58,7 +62,8 @@ function readRow(file: string): string | null {
   if ('rows' in result) return (result.rows[0]?.[0]?.value as string | undefined) ?? null
   // A new store has no tables. A file that is no database is refused when it is opened as the store.
   if (/no such table|NOTADB/.test(result.error.message)) return null
-  throw new StoreError(`${file} cannot be read: ${result.error.message}`)
+  const reason = `${file} cannot be read: ${result.error.message}`
+  throw /BUSY|LOCKED/.test(result.error.message) ? new StoreError(reason) : new OwnerUnknown(reason)
 }
 
 function alive(file: string, row: string): StoreError {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
@@ -74,7 +75,10 @@ t.test('where a store was and is none, no empty one is made', async t => {
     const why = new RegExp(
       `^there is no store at ${cli.storeFile}, and .* vouches for one with 4 events: .* ${cli.hash}$`
     )
-    for (const outcome of [await cli.run('tenant', 'create', 'acme'), await serve(t, cli)]) {
+    const outcomes = ['tenant create acme', 'key list', 'audit verify', 'audit export'].map(line =>
+      cli.run(...line.split(' '))
+    )
+    for (const outcome of [...(await Promise.all(outcomes)), await serve(t, cli)]) {
       t.equal(outcome.code, 1)
       t.match(refused(outcome), why)
     }
@@ -230,6 +234,15 @@ t.test('a checkpoint that says nothing refuses nothing; without one there is not
     /^livegate: note: the audit log could not be signed \(.*audit-checkpoint.txt is no checkpoint: .*\)\n$/
   )
   t.match(read(cli, 'audit-checkpoint.txt'), /^livegate\.audit\//)
+  rmSync(besides(cli, 'audit-checkpoint.txt'))
+  spawnSync('mkfifo', [besides(cli, 'audit-checkpoint.txt')])
+  t.equal((await cli.run('audit', 'verify')).code, 0)
+  const beside = await cli.run('tenant', 'create', 'hooli')
+  t.strictSame(
+    [beside.code, /audit-checkpoint.txt is no regular file\)\n$/.test(beside.stderr)],
+    [0, true],
+    'nor a pipe'
+  )
   renameSync(besides(cli, 'audit-checkpoint.txt'), besides(cli, 'away.txt'))
   t.match(refused(await cli.run('store', 'accept-older', cli.hash)), /^there is no checkpoint in /)
 })

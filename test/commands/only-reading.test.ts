@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { commandLine, refused } from '../support/cli.ts'
@@ -23,6 +23,9 @@ t.test('a command that only reads makes no store, and no folder for one', async 
     t.strictSame([outcome.code, refused(outcome)], [1, reason], command.join(' '))
     t.notOk(existsSync(dirname(file)))
   }
+  const { run, storeFile } = commandLine(t)
+  writeFileSync(storeFile, '')
+  t.match(refused(await run('key', 'list')), `there is no store at ${storeFile}: \`serve\``, 'an empty file is none')
 })
 
 t.test('a command that only reads does not bring the store of an older Livegate up to date', async t => {

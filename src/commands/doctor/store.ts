@@ -2,11 +2,12 @@ import { stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { AuditKeyError, findAuditKeys } from '../../audit/key-files.ts'
 import { newerThan, readCheckpoint, refusalOf, whyMissing } from '../../audited-store/older-store.ts'
-import { isThere, nearestFolder, writeTrouble } from '../../audited-store/store-rights.ts'
+import { nearestFolder, writeTrouble } from '../../audited-store/store-rights.ts'
 import type { Config } from '../../config.ts'
 import type { Tenant } from '../../domain/tenant.ts'
 import { freeMbAt } from '../../housekeeping.ts'
 import { auditNotesIn } from '../../store/audit-notes.ts'
+import { isStoreThere } from '../../store/copy.ts'
 import { findForeign } from '../../store/integrity.ts'
 import { type HeldAt, overviewOf } from '../../store/overview.ts'
 import type { Store } from '../../store/store.ts'
@@ -37,7 +38,7 @@ export async function checkStore(
     const { message } = refusalOf({ checkpoint, why: gone })
     return { checks: [{ ...about, ...failed(message) }], seen: null }
   }
-  if (!(await isThere(storeFile))) {
+  if (!(await isStoreThere(storeFile))) {
     const none = ok('there is none yet: `serve`, or the first `tenant create`, makes it')
     return { checks: [{ ...about, ...none }], seen: null }
   }
