@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { readKeyTexts, sealKeys } from '../audit/key-backup.ts'
@@ -5,8 +6,10 @@ import { readStoreConfig } from '../config.ts'
 import { Secret } from '../domain/secret.ts'
 import { auditEventsIn } from '../store/audit-events.ts'
 import { auditNotesIn } from '../store/audit-notes.ts'
-import { copyStore, draftOf, isStoreThere, publishCopy } from '../store/copy.ts'
+import { copyStore, isStoreThere, publishCopy } from '../store/copy.ts'
+import { withDraft } from './draft.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
+import { beforeLeaving } from './shutdown.ts'
 import { inWords, withSnapshot } from './with-store.ts'
 
 export interface BackupOptions extends JsonOption {
@@ -19,6 +22,8 @@ export interface BackupOptions extends JsonOption {
 export const keysOf = (file: string): string => `${file}.keys`
 
 const minPassphraseLength = 8
+/** A draft that was not written for so long is of no backup that is under way. */
+const silentForMs = 3_600_000
 
 /**
  * Copies the store, also beside a running gateway, into a new file, and its keys, sealed, into another one. Both files are written
@@ -42,20 +47,23 @@ export async function backup(io: Io, target: string, options: BackupOptions): Pr
   const keys = await withSnapshot(io, async store =>
     withKeys ? sealKeys(await readKeyTexts(auditKeys, await auditNotesIn(store).keys()), passphrase) : null
   )
-  const draft = draftOf(file)
-  await inWords(async () => {
-    await copyStore(storeFile, draft)
-    try {
-      if (keys === null) return await publishCopy(draft, file)
-      await writeKeys(keysFile, keys)
-      await publishCopy(draft, file).catch(async error => {
-        await rm(keysFile)
-        throw error
-      })
-    } finally {
-      await rm(draft, { force: true })
-    }
-  })
+  await inWords(() =>
+    withDraft(file, silentForMs, async draft => {
+      await copyStore(storeFile, draft)
+      if (keys === null) return publishCopy(draft, file)
+      // A signal takes them away too, unless the store is there by then.
+      const forget = beforeLeaving(async () => existsSync(file) || rmSync(keysFile, { force: true }))
+      try {
+        await writeKeys(keysFile, keys)
+        await publishCopy(draft, file).catch(async error => {
+          await rm(keysFile)
+          throw error
+        })
+      } finally {
+        forget()
+      }
+    })
+  )
   const { events } = await stateOf(io, file)
   const text =
     keys === null

@@ -1,13 +1,14 @@
-import { readFile, realpath, rm } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { fileTime } from '../audit/copies.ts'
+import { fileTime, readOwnFile } from '../audit/copies.ts'
 import { type KeyTexts, openKeys, placeKeys } from '../audit/key-backup.ts'
 import { AuditKeyError } from '../audit/key-files.ts'
 import { type Checkpoint, readCheckpoint } from '../audited-store/older-store.ts'
 import { readStoreConfig } from '../config.ts'
 import type { Secret } from '../domain/secret.ts'
-import { copyStore, draftOf, isStoreThere, putStore } from '../store/copy.ts'
+import { copyStore, isStoreThere, putStore } from '../store/copy.ts'
 import { keysOf, readPassphrase } from './backup.ts'
+import { withDraft } from './draft.ts'
 import { CommandError, type Io, type JsonOption, print } from './io.ts'
 import { inWords, withAudit, withoutGateway } from './with-store.ts'
 
@@ -37,16 +38,14 @@ export async function restore(io: Io, source: string, options: RestoreOptions): 
       )
     }
     const time = fileTime(Date.now())
-    const draft = draftOf(file)
-    const replaced = await inWords(async () => {
-      await copyStore(from, draft)
-      try {
+    // Nobody else restores here now, so whatever drafts there are were left.
+    const replaced = await inWords(() =>
+      withDraft(file, 0, async draft => {
+        await copyStore(from, draft)
         if (keys !== null) await placeKeys(auditKeys, keys, replace, time)
-        return await putStore(draft, file, `${file}.replaced-${time}`)
-      } finally {
-        await rm(draft, { force: true })
-      }
-    })
+        return putStore(draft, file, `${file}.replaced-${time}`)
+      })
+    )
     const checkpoint = await readCheckpoint(auditKeys.dataDir)
     return { replaced, ...(await record(io, checkpoint)) }
   })
@@ -101,7 +100,7 @@ function tell(storeFile: string, { replaced, event, lost_to, left }: Restored): 
 
 /** The keys of a backup; null when none lie beside it. */
 async function readBackedUp(file: string, passphrase: Secret | null): Promise<KeyTexts | null> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const text = await readOwnFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw new CommandError(`${file} cannot be read: ${error.message}`, { cause: error })
     return null
   })

@@ -32,7 +32,7 @@ let command = ''
 let meaning: (cause: Cause) => void = leaveAtOnce
 let closing = false
 let leaving = false
-const lastWork: (() => Promise<unknown>)[] = []
+const lastWork = new Set<() => Promise<unknown>>()
 const workers = new Set<Worker>()
 const ignore = (): void => {}
 
@@ -84,9 +84,11 @@ export function onInterrupt(interrupt: () => void): () => void {
   return mean(cause => (cause.signal === undefined ? leaveAtOnce(cause) : interrupt()))
 }
 
-/** Is done before this process ends, if it can be done in time. */
-export function beforeLeaving(work: (withinMs: number) => Promise<unknown>): void {
-  lastWork.push(() => work(lastWorkMs))
+/** Is done before this process ends, if it can be done in time, or at once in a command. Gives back what takes this away again. */
+export function beforeLeaving(work: (withinMs: number) => Promise<unknown>): () => void {
+  const last = () => work(lastWorkMs)
+  lastWork.add(last)
+  return () => lastWork.delete(last)
 }
 
 /**
@@ -97,7 +99,7 @@ export async function leave(code: number): Promise<void> {
   if (leaving) return
   leaving = true
   setTimeout(() => exitHard(code), leaveWithinMs)
-  await Promise.allSettled(lastWork.map(work => work()))
+  await doLastWork()
   await Promise.allSettled([...workers].map(worker => worker.terminate()))
   while (process.getActiveResourcesInfo().some(holdsThread)) await sleep(5)
   process.exit(code)
@@ -137,11 +139,17 @@ function leaveAtOnce(cause: Cause): void {
   } else if (isService()) {
     leave(0)
   } else {
+    // Begun and not waited for: the command would go on meanwhile.
+    doLastWork()
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
     // Still there: the first process of a container.
     leave(128 + constants.signals[signal])
   }
+}
+
+function doLastWork(): Promise<unknown> {
+  return Promise.allSettled([...lastWork].map(work => work()))
 }
 
 function print({ signal, err }: Cause): void {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, rename, rm, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { rmSync } from 'node:fs'
+import { link, open, readdir, rename, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import { sqlFor } from './database.ts'
 import { StoreError, wordsOf } from './engine.ts'
@@ -29,7 +30,7 @@ export async function copyStore(from: string, to: string): Promise<void> {
     await demandWhole(from, to)
     await sync(to)
   } catch (error) {
-    for (const end of endings) await rm(to + end, { force: true })
+    removeDraft(to)
     throw error
   }
 }
@@ -89,6 +90,33 @@ export async function publishCopy(draft: string, file: string): Promise<void> {
 /** A name beside a file that nobody else uses. */
 export function draftOf(file: string): string {
   return `${file}.${randomBytes(6).toString('hex')}.part`
+}
+
+/** Removes a draft, with what SQLite keeps beside it: at once, since the process may be ending. */
+export function removeDraft(draft: string): void {
+  for (const end of [...endings, '-journal']) {
+    try {
+      rmSync(draft + end, { force: true })
+    } catch {
+      // The folder may be one where it could not be made either.
+    }
+  }
+}
+
+/** Removes the drafts of a file that processes have left which were killed: those that were not written for so long, or with 0 all. */
+export async function sweepDrafts(file: string, silentForMs: number): Promise<void> {
+  const folder = dirname(file)
+  const names = await readdir(folder).catch(() => [])
+  const left = names.filter(
+    name => name.startsWith(`${basename(file)}.`) && /\.[0-9a-f]{12}\.part(-journal)?$/.test(name)
+  )
+  for (const draft of new Set(left.map(name => join(folder, name.replace(/-journal$/, ''))))) {
+    const writtenAtMs = await stat(draft).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => 0
+    )
+    if (silentForMs === 0 || Date.now() - writtenAtMs >= silentForMs) removeDraft(draft)
+  }
 }
 
 /** The files of a store: the database, SQLite's log and the index of that. */

@@ -1,18 +1,25 @@
 import {
+  closeSync,
   copyFileSync,
   existsSync,
+  linkSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
   symlinkSync,
-  writeFileSync
+  utimesSync,
+  writeFileSync,
+  writeSync
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
+import { systemClock } from '../../src/domain/clock.ts'
 import { takeServeLock } from '../../src/store/serve-lock.ts'
-import { type CommandLine, commandLine, refused } from '../support/cli.ts'
+import { StoreOwner } from '../../src/store/store-owner.ts'
+import { type CommandLine, commandLine, measured, refused, startNode } from '../support/cli.ts'
 import { gateway, type TestContext } from '../support/gateway.ts'
 import { inMemory } from '../support/in-memory.ts'
 import { openStoreHere } from '../support/store.ts'
@@ -144,6 +151,11 @@ t.test('in the place of a store that cannot be opened a backup is put too', asyn
   t.equal(lost_to, 3)
   t.strictSame([readFileSync(replaced, 'utf8').length, readFileSync(`${replaced}-wal`, 'utf8')], [7_000, 'garbage'])
   t.strictSame(await state(cli), [true])
+  // Where the list of all tables begins (sqlite.org/fileformat2.html#b_tree_pages).
+  const handle = openSync(cli.storeFile, 'r+')
+  writeSync(handle, Buffer.alloc(8, 0xff), 0, 8, 100)
+  closeSync(handle)
+  t.equal((await cli.run('restore', file, '--replace', ...opened)).code, 0, 'also of one that is damaged')
 })
 
 t.test('without its keys a restored store is refused as any store is, and restore says what to do', async t => {
@@ -221,6 +233,112 @@ t.test('a running gateway keeps its store', async t => {
   t.equal(outcome.code, 1)
   t.match(refused(outcome), /^another gateway serves .*; this needs a stopped one$/)
   t.strictSame(await state(cli), [false])
+})
+
+t.test('a gateway whose lock file is gone, or that has another name for the store, keeps it', async t => {
+  const { cli, folder, file, opened } = await backedUp(t)
+  const store = await openStoreHere(cli.storeFile)
+  t.teardown(() => store.close())
+  const lock = await takeServeLock(cli.storeFile, 0)
+  t.teardown(() => lock.release())
+  const owner = await StoreOwner.claim({
+    store,
+    file: cli.storeFile,
+    lock,
+    replaces: null,
+    clock: systemClock,
+    onNames() {}
+  })
+  const beats = setInterval(() => owner.beat(), 100)
+  t.teardown(() => clearInterval(beats))
+  rmSync(lock.file)
+  const second = join(folder, 'second.db')
+  linkSync(cli.storeFile, second)
+  const byLink = commandLine(t, { DATABASE_URL: `sqlite:${second}`, LIVEGATE_DATA_DIR: dirname(cli.storeFile) })
+  const [, , hash = ''] = readFileSync(besides(cli, 'audit-checkpoint.txt'), 'utf8').split('\n')
+  const runs: [CommandLine, string[]][] = [
+    [cli, ['restore', file, '--replace', ...opened]],
+    [cli, ['audit', 'rotate-key', '--lost']],
+    [cli, ['store', 'accept-older', hash]],
+    [byLink, ['restore', file, '--replace', ...opened]]
+  ]
+  for (const [{ run }, args] of runs) {
+    const { code, stderr } = await run(...args)
+    t.match(
+      [code, stderr],
+      [1, /another gateway serves .*a lock file that was removed .*; this needs a stopped one\n$/]
+    )
+  }
+  t.strictSame(await state(cli), [false])
+  t.notOk(readdirSync(dirname(cli.storeFile)).some(name => name.includes('.replaced-')))
+})
+
+t.test('what a killed gateway with the same lock file has left is taken over at once', async t => {
+  const { cli, file, opened } = await backedUp(t)
+  const store = await openStoreHere(cli.storeFile)
+  const lock = await takeServeLock(cli.storeFile, 0)
+  await StoreOwner.claim({ store, file: cli.storeFile, lock, replaces: null, clock: systemClock, onNames() {} })
+  lock.release()
+  await store.close()
+  t.match(await cli.run('restore', file, '--replace', ...opened), { code: 0, stderr: '' })
+})
+
+t.test(
+  'drafts that killed processes have left are removed by the next one, and younger ones of a backup are not',
+  async t => {
+    const { cli, folder, file, opened } = await backedUp(t)
+    const made = (target: string, digit: string, agoMs: number): string => {
+      const draft = `${target}.${digit.repeat(12)}.part`
+      for (const name of [draft, `${draft}-journal`]) {
+        writeFileSync(name, 'x')
+        utimesSync(name, new Date(Date.now() - agoMs), new Date(Date.now() - agoMs))
+      }
+      return draft
+    }
+    const next = join(folder, 'next.db')
+    const old = made(next, 'a', 3_600_000)
+    const others = [made(next, 'b', 3_500_000), made(join(folder, 'other.db'), 'a', 3_600_000), `${next}.abc.part`]
+    writeFileSync(others[2] ?? '', '')
+    await cli.json('backup', next)
+    t.strictSame(
+      [old, `${old}-journal`, ...others].map(name => existsSync(name)),
+      [false, false, true, true, true]
+    )
+    const left = made(cli.storeFile, 'c', 0)
+    await cli.json('restore', file, '--replace', ...opened)
+    t.notOk(existsSync(left), 'nobody else restores meanwhile')
+  }
+)
+
+t.test('a signal leaves no draft of a backup or a restore, and no keys without their store', async t => {
+  const { cli, folder, file, opened } = await backedUp(t)
+  const before = readdirSync(folder).sort()
+  const stores = () => readdirSync(dirname(cli.storeFile)).filter(name => !/-(wal|shm)$|\.lock/.test(name))
+  const storesBefore = stores()
+  /** A command that hangs in the named step. */
+  const hanging = (step: string, ...args: string[]) => {
+    const script = `
+      import fs from 'node:fs/promises'
+      import { syncBuiltinESMExports } from 'node:module'
+      const alive = setInterval(() => {}, 1_000)
+      fs.${step} = async () => { console.log('ready'); await new Promise(() => {}) }
+      syncBuiltinESMExports()
+      const { takeSignals } = await import('./src/commands/shutdown.ts')
+      takeSignals('backup')
+      const [{ define }, { main }, { processIo }] = await Promise.all(['cli', 'commands/main', 'commands/process-io'].map(name => import('./src/' + name + '.ts')))
+      await main(define, ${JSON.stringify(args)}, processIo())`
+    return startNode(t, ['--input-type=module', '-e', script], { ...measured, ...cli.env })
+  }
+  const children = [
+    hanging('link', 'backup', join(folder, 'next.db'), '--with-keys', '--plain'),
+    hanging('rename', 'restore', file, '--replace', ...opened)
+  ]
+  await Promise.all(children.map(child => child.line(/ready/)))
+  t.equal(readdirSync(folder).length, before.length + 2, 'there is a draft, and there are keys')
+  for (const child of children) child.signal('SIGTERM')
+  for (const child of children) t.match(await child.ended, { code: null, stderr: '' }, 'ended by the signal')
+  t.strictSame(readdirSync(folder).sort(), before)
+  t.strictSame(stores(), storesBefore)
 })
 
 t.test('what is no backup is not put anywhere, and leaves nothing behind', async t => {
