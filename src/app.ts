@@ -167,7 +167,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     hintKeepAlive(reply)
     done()
   })
-  awaitBodies(app, deps.draining)
+  awaitBodies(app)
   const idempotencyFingerprint = (text: string): string => deps.fingerprint('idempotency_key', text)
   audit(app, { append: deps.appendEvent, fingerprint: idempotencyFingerprint, addressOf, clock })
   jsonBodies(app)

@@ -9,22 +9,18 @@ interface Call {
 
 /** The last call with a body, by connection. */
 const last = new WeakMap<Socket, Call>()
-/** An answer that closes its connection waits so long for the rest of the body. */
-const restWithinMs = 1_000
+
+/** How long bytes behind the answer to broken or late ones are read: without that a reset could overtake the answer. */
+export const lingerMs = 1_000
 
 /**
  * Looks after bodies that arrive slowly. When one is given up Fastify sees a failure of its stream, so that the call has one answer, in
  * the envelope and on record. Node would have that answer written by hand, while the call goes on waiting.
  */
-export function awaitBodies(app: FastifyInstance, isLastAnswer: () => boolean): void {
+export function awaitBodies(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
     if (isArriving(request)) last.set(request.raw.socket, { request, reply })
     done()
-  })
-  // Node closes the connection behind the last answer: a client that still sends would get a reset instead of the answer.
-  app.addHook('onSend', (request, _reply, _payload, done) => {
-    if (isLastAnswer() && isArriving(request)) whenArrived(request, done)
-    else done()
   })
 }
 
@@ -43,6 +39,7 @@ export function giveUpAwaited(socket: Socket, failure: Failure): boolean {
   if (call?.reply.sent) socket.destroy()
   else if (call !== null && call.request.raw.listenerCount('error') > 0) {
     call.reply.raw.shouldKeepAlive = false
+    call.reply.raw.on('close', () => setTimeout(() => socket.destroy(), lingerMs).unref())
     call.request.raw.emit('error', failure)
   } else return false
   return true
@@ -56,14 +53,4 @@ export function idOver(socket: Socket): string | undefined {
 function arrivingOver(socket: Socket): Call | null {
   const call = last.get(socket)
   return call === undefined || call.request.raw.complete ? null : call
-}
-
-function whenArrived({ raw }: FastifyRequest, done: () => void): void {
-  const arrived = (): void => {
-    clearTimeout(timer)
-    raw.off('end', arrived).off('close', arrived)
-    done()
-  }
-  const timer = setTimeout(arrived, restWithinMs)
-  raw.on('end', arrived).on('close', arrived).resume()
 }

@@ -1,8 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 import { contains, type Network, neighbourhood } from '../domain/address.ts'
 import type { Clock } from '../domain/clock.ts'
+import { AwaitedCalls, atEndMs } from './awaited-calls.ts'
 import { peerOf } from './client-address.ts'
+import { type Candidate, Candidates } from './making-room.ts'
+import { type Unread, unreadOf } from './unread.ts'
 
 export interface ConnectionOptions {
   /** Connections at the same time: fewer than there are file descriptors, since the vendor's connections need some too. */
@@ -21,28 +24,33 @@ const strangerIdleMs = 10_000
 const bufferMs = 1_000
 const sweepEveryMs = 1_000
 const tellEveryMs = 60_000
-/** Beyond this share of all connections, unused ones make room for new ones. */
+/** Beyond this share of all connections, others make room for new ones. */
 const roomFrom = 0.8
+/** The largest share of all connections for strangers together. */
+const strangersShare = 0.75
 /** The largest share of all connections for one address, unless it is a trusted proxy. */
 const addressShare = 0.25
 /** Bounds of the rest of a body that is read behind its answer: some clients listen only after they have sent all. */
 const restBytes = 16 * 1024 * 1024
 const restMs = 5_000
+/** How long an answer may wait for its caller to read any of it. */
+const unreadMs = 10_000
 
-interface Peer {
-  connections: number
-  readonly idle: Set<Socket>
+interface Connection extends Candidate {
+  readonly peer: Peer
+  readonly answers: Set<ServerResponse>
+  /** How many bytes had arrived when the last call ended. */
+  bytesRead: number
+  /** The last call, until it was answered and has arrived as a whole. */
+  last: IncomingMessage | null
+  /** Its last answer was given, and only the rest of a body is read. */
+  isEnding: boolean
+  unread: Unread
 }
 
-interface Connection {
+interface Peer {
   readonly neighbour: string
-  readonly answers: Set<ServerResponse>
-  isKnown: boolean
-  /** When the last call ended, and how many bytes had arrived by then. */
-  sinceMs: number
-  bytesRead: number
-  /** The last call, while its body is still on its way behind its answer. */
-  rest: IncomingMessage | null
+  readonly candidates: Candidates<Connection>
 }
 
 /**
@@ -53,14 +61,12 @@ export class Connections {
   readonly #options: ConnectionOptions
   readonly #open = new Map<Socket, Connection>()
   readonly #peers = new Map<string, Peer>()
-  /** Connections without a call under way, the longest idle first. */
-  readonly #idle = { strangers: new Set<Socket>(), known: new Set<Socket>() }
+  readonly #candidates = new Candidates<Connection>()
   /** Connections on which the rest of an answered call's body is on its way. */
-  readonly #rests = new Set<Socket>()
-  #calls = 0
+  readonly #rests = new Set<Connection>()
+  readonly #awaited = new AwaitedCalls()
   #toldMs = Number.NEGATIVE_INFINITY
   #isDraining = false
-  #whenEmpty = (): void => {}
   /** One listener for all calls: a closure for each, wrapped by `once`, would cost measurably. */
   readonly #onAnswerClose: (this: ServerResponse) => void
 
@@ -87,7 +93,9 @@ export class Connections {
   /** The call of this answer has shown a valid key: its connection is kept for the next. */
   keep(answer: ServerResponse): void {
     const connection = this.#open.get(answer.req.socket)
-    if (connection !== undefined) connection.isKnown = true
+    if (connection === undefined) return
+    if (!connection.isKnown) this.#change(connection, { isKnown: true })
+    if (connection.answers.has(answer)) this.#awaited.add(answer)
   }
 
   /** The value of `Keep-Alive` for this answer; null where Node's own is right, or the connection ends. */
@@ -103,19 +111,20 @@ export class Connections {
     for (const [socket, connection] of this.#open) {
       // An answer whose head was sent can't say so any more: the connection is closed behind it.
       for (const answer of connection.answers) answer.shouldKeepAlive = false
-      if (connection.answers.size === 0 && !isArriving(socket, connection)) socket.destroySoon()
+      if (!connection.isIdle) continue
+      if (!isArriving(connection)) this.#close(connection)
+      else if (this.#rests.has(connection)) socket.destroySoon()
     }
   }
 
-  /** Waits until no call is under way, or until it has taken too long. */
+  /**
+   * Waits until no call is under way, or until it has taken too long. For calls that have shown no key, and for the rest of a body behind
+   * its answer, it waits a second.
+   */
   empty(withinMs: number): Promise<void> {
-    return new Promise(resolve => {
-      const timer = setTimeout(resolve, withinMs)
-      this.#whenEmpty = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      if (this.#calls === 0) this.#whenEmpty()
+    return this.#awaited.empty(withinMs, () => {
+      const [busy] = this.#candidates.busy()
+      return busy === undefined && ![...this.#rests].some(({ isEnding }) => isEnding)
     })
   }
 
@@ -124,107 +133,137 @@ export class Connections {
     const address = peerOf(socket)
     const neighbour = neighbourhood(address)
     const isProxy = trustedProxies.some(network => contains(network, address))
-    const peer = this.#peers.get(neighbour) ?? { connections: 0, idle: new Set() }
-    if (!isProxy && peer.connections >= Math.max(1, maxConnections * addressShare)) {
-      const [longestIdle] = peer.idle
-      this.#tellFull()
-      if (longestIdle === undefined) return void socket.destroy()
-      this.#close(longestIdle)
+    const peer = this.#peers.get(neighbour) ?? { neighbour, candidates: new Candidates<Connection>() }
+    const isOneTooMany = (count: number, share: number): boolean => count >= Math.max(1, maxConnections * share)
+    if (!isProxy && isOneTooMany(peer.candidates.size, addressShare)) {
+      if (!this.#makeRoom(peer.candidates)) return void socket.destroy()
     }
-    if (this.#open.size >= maxConnections * roomFrom) {
-      const [longestIdle] = this.#idle.strangers.size > 0 ? this.#idle.strangers : this.#idle.known
-      this.#tellFull()
-      if (longestIdle !== undefined) this.#close(longestIdle)
-    }
+    if (!isProxy && isOneTooMany(this.#candidates.strangers, strangersShare)) this.#makeRoom(this.#candidates)
+    if (this.#open.size >= maxConnections * roomFrom) this.#makeRoom(this.#candidates)
     if (this.#open.size >= maxConnections) return void socket.destroy()
-    peer.connections += 1
     this.#peers.set(neighbour, peer)
-    const connection = { neighbour, answers: new Set<ServerResponse>(), isKnown: isProxy, sinceMs: 0, bytesRead: 0 }
-    this.#open.set(socket, { ...connection, rest: null })
-    socket.on('close', () => this.#forget(socket))
-    this.#idles(socket)
+    const sinceMs = this.#options.clock.monotonic()
+    const connection: Connection = {
+      ...{ socket, peer, isKnown: isProxy, isIdle: true, sinceMs, bytesRead: socket.bytesRead, last: null },
+      ...{ answers: new Set(), isEnding: false, unread: { bytes: 0, sinceMs } }
+    }
+    this.#open.set(socket, connection)
+    this.#candidates.add(connection)
+    peer.candidates.add(connection)
+    socket.on('close', () => this.#forget(connection))
+    // Node calls it behind the last answer of a connection.
+    socket.destroySoon = () => this.#endSoon(connection)
   }
 
   #called(request: IncomingMessage, answer: ServerResponse): void {
-    const { socket } = request
-    const connection = this.#open.get(socket)
+    const connection = this.#open.get(request.socket)
     if (connection === undefined) return
-    this.#calls += 1
     connection.answers.add(answer)
-    connection.rest = null
-    this.#rests.delete(socket)
-    this.#removeFromIdle(socket, connection)
+    connection.last = request
+    this.#rests.delete(connection)
+    // A call behind another one does not make the connection a younger one.
+    if (connection.isIdle) this.#change(connection, { isIdle: false })
     if (this.#isDraining) answer.shouldKeepAlive = false
     answer.on('close', this.#onAnswerClose)
   }
 
   #answered(answer: ServerResponse): void {
-    this.#calls -= 1
-    const { req: request } = answer
-    const { socket } = request
-    const connection = this.#open.get(socket)
+    this.#awaited.delete(answer)
+    const connection = this.#open.get(answer.req.socket)
     connection?.answers.delete(answer)
     if (connection?.answers.size === 0) {
-      this.#idles(socket)
-      if (!request.complete) {
-        connection.rest = request
-        this.#rests.add(socket)
-      }
+      this.#restsFrom(connection)
+      this.#change(connection, { isIdle: true })
+      if (connection.last?.complete) connection.last = null
+      else this.#rests.add(connection)
       // The head of this answer may have been sent before the drain began.
-      if (this.#isDraining) socket.destroySoon()
+      if (this.#isDraining) connection.socket.destroySoon()
     }
-    if (this.#calls === 0) this.#whenEmpty()
+    this.#awaited.changed()
   }
 
-  /** Closes connections that were unused for too long, or that send on and on behind their answer. */
+  /** Ends the connection. Of a body that is still on its way the rest is read before: its sender would get a reset instead of the answer. */
+  #endSoon(connection: Connection): void {
+    const { socket, last } = connection
+    if (connection.isEnding) return
+    if (last === null || last.complete || !this.#open.has(socket)) {
+      Socket.prototype.destroySoon.call(socket)
+      return
+    }
+    connection.isEnding = true
+    this.#restsFrom(connection)
+    this.#rests.add(connection)
+    socket.end()
+    // Node must not take what comes behind the body for another call.
+    socket
+      .removeAllListeners('data')
+      .on('data', () => {})
+      .resume()
+  }
+
+  #restsFrom(connection: Connection): void {
+    connection.sinceMs = this.#options.clock.monotonic()
+    connection.bytesRead = connection.socket.bytesRead
+  }
+
+  /** Closes connections that were unused for too long, that send on and on behind their answer, or that do not read it. */
   #sweep(): void {
     const now = this.#options.clock.monotonic()
-    for (const socket of this.#rests) {
-      const { rest, sinceMs, bytesRead } = this.#open.get(socket) as Connection
-      if (rest?.complete) this.#rests.delete(socket)
-      else if (now - sinceMs > restMs || socket.bytesRead - bytesRead > restBytes) this.#close(socket)
+    for (const connection of this.#rests) {
+      const { socket, last, isEnding, sinceMs, bytesRead } = connection
+      if (last?.complete && !isEnding) this.#rests.delete(connection)
+      else if (now - sinceMs > restMs || socket.bytesRead - bytesRead > restBytes) this.#close(connection)
     }
-    for (const socket of this.#idle.strangers) {
-      const connection = this.#open.get(socket) as Connection
+    for (const connection of this.#candidates.idleStrangers) {
       if (now - connection.sinceMs < this.#strangerIdleMs + bufferMs) break
       // A call whose bytes are arriving has Node's time for a request.
-      if (!isArriving(socket, connection)) this.#close(socket)
+      if (!isArriving(connection)) this.#close(connection)
+    }
+    for (const connection of this.#candidates.busy()) {
+      connection.unread = unreadOf(connection.socket, connection.unread, now)
+      const { bytes, sinceMs } = connection.unread
+      if (bytes > 0 && now - sinceMs >= (this.#isDraining ? atEndMs : unreadMs)) this.#close(connection)
     }
   }
 
-  #tellFull(): void {
+  /** @returns false when all of them are known and in use */
+  #makeRoom(candidates: Candidates<Connection>): boolean {
     const now = this.#options.clock.monotonic()
-    if (now - this.#toldMs < tellEveryMs) return
-    this.#toldMs = now
-    this.#options.onFull(this.#open.size)
+    if (now - this.#toldMs >= tellEveryMs) {
+      this.#toldMs = now
+      this.#options.onFull(this.#open.size)
+    }
+    const next = candidates.next(now)
+    if (next !== null) this.#close(next)
+    return next !== null
   }
 
-  #close(socket: Socket): void {
-    this.#forget(socket)
-    socket.destroySoon()
+  #close(connection: Connection): void {
+    const { socket, isIdle } = connection
+    const isResting = this.#rests.has(connection)
+    this.#forget(connection)
+    // Bytes that nobody reads would keep it open.
+    if (isIdle && !isResting) socket.destroySoon()
+    else socket.destroy()
   }
 
-  #forget(socket: Socket): void {
-    const connection = this.#open.get(socket)
-    if (connection === undefined) return
-    this.#removeFromIdle(socket, connection)
-    this.#rests.delete(socket)
-    this.#open.delete(socket)
-    const peer = this.#peers.get(connection.neighbour)
-    if (peer !== undefined && --peer.connections === 0) this.#peers.delete(connection.neighbour)
+  #forget(connection: Connection): void {
+    const { socket, peer, answers } = connection
+    if (!this.#open.delete(socket)) return
+    this.#candidates.remove(connection)
+    peer.candidates.remove(connection)
+    this.#rests.delete(connection)
+    // Node says nothing of answers that waited for others when the connection ends.
+    for (const answer of answers) this.#awaited.delete(answer)
+    if (peer.candidates.size === 0) this.#peers.delete(peer.neighbour)
+    this.#awaited.changed()
   }
 
-  #idles(socket: Socket): void {
-    const connection = this.#open.get(socket) as Connection
-    connection.sinceMs = this.#options.clock.monotonic()
-    connection.bytesRead = socket.bytesRead
-    this.#idle[connection.isKnown ? 'known' : 'strangers'].add(socket)
-    this.#peers.get(connection.neighbour)?.idle.add(socket)
-  }
-
-  #removeFromIdle(socket: Socket, { neighbour, isKnown }: Connection): void {
-    this.#idle[isKnown ? 'known' : 'strangers'].delete(socket)
-    this.#peers.get(neighbour)?.idle.delete(socket)
+  #change(connection: Connection, change: Partial<Pick<Connection, 'isKnown' | 'isIdle'>>): void {
+    const lists = [this.#candidates, connection.peer.candidates]
+    for (const list of lists) list.remove(connection)
+    Object.assign(connection, change)
+    for (const list of lists) list.add(connection)
   }
 
   get #strangerIdleMs(): number {
@@ -233,6 +272,6 @@ export class Connections {
 }
 
 /** True when bytes of the next call have arrived. */
-function isArriving(socket: Socket, { bytesRead }: Connection): boolean {
+function isArriving({ socket, bytesRead }: Connection): boolean {
   return socket.bytesRead > bytesRead
 }

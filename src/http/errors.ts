@@ -20,7 +20,7 @@ import {
 } from '../domain/failures.ts'
 import { isNotHonoured, isNotOffered } from '../domain/not-offered.ts'
 import { eitherTimePattern, isoTimePattern } from '../domain/time-range.ts'
-import { giveUpAwaited, idOver, isArriving } from './awaited-body.ts'
+import { giveUpAwaited, idOver, isArriving, lingerMs } from './awaited-body.ts'
 import { giveUpBody } from './dropped-body.ts'
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
@@ -28,19 +28,29 @@ export function errorHandler(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendFailure(error, request, reply))
 }
 
-/** For paths that no route knows. In a scope with a key its hooks run first; outside, `before` is all that guards it. */
+/**
+ * For paths that no route knows: refused as soon as the head is there, since a body would be awaited for nothing. In a scope with a key its
+ * hooks run first; outside, `before` is all that guards it.
+ */
 export function notFound(
   app: FastifyInstance,
   before?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 ): void {
-  const handler = ({ method, url }: FastifyRequest): never => {
-    const [path = ''] = url.split('?')
-    if (isNotOffered(method, path))
-      throw new NotOffered({ message: 'Livegate does not have this operation of the provider' })
-    throw new NotFound()
-  }
-  if (before === undefined) app.setNotFoundHandler(handler)
-  else app.setNotFoundHandler({ preHandler: before }, handler)
+  // A scope of its own: hooks of the whole app would come before those of every scope with a key.
+  app.register(async scope => {
+    scope.addHook('onRequest', async (request, reply) => {
+      await before?.(request, reply)
+      refuseAddress(request)
+    })
+    scope.setNotFoundHandler(refuseAddress)
+  })
+}
+
+function refuseAddress({ method, url }: FastifyRequest): never {
+  const [path = ''] = url.split('?')
+  if (isNotOffered(method, path))
+    throw new NotOffered({ message: 'Livegate does not have this operation of the provider' })
+  throw new NotFound()
 }
 
 /** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
@@ -73,7 +83,7 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
     reply.header('www-authenticate', 'Bearer realm="livegate"')
   // A body that never ends; one that is too large is read on behind the answer, for those who only listen when all is sent.
   if (failure instanceof RequestTimeout) reply.header('connection', 'close')
-  if (failure instanceof PayloadTooLarge) reply.removeHeader('connection')
+  if (failure instanceof PayloadTooLarge && reply.raw.shouldKeepAlive) reply.removeHeader('connection')
   reply.code(status).header('x-request-id', request.id)
   return { success: false, error: failureBody(failure, request.id, outcome) }
 }
@@ -91,9 +101,6 @@ const handlerTimeout = 'FST_ERR_HANDLER_TIMEOUT'
 function isHandlerTimeout(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === handlerTimeout
 }
-
-/** How long bytes behind an answer that was written by hand are read: without that a reset could overtake the answer. */
-const lingerMs = 1_000
 
 /** Answers bytes that are no HTTP request. There is no request yet, so the answer is written by hand, and the connection ends. */
 export function refuseBytes(error: Error & { code?: string }, socket: Socket): void {

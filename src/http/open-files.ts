@@ -32,7 +32,7 @@ export function callersConnections({ config, logger, clock }: Parts): Connection
     trustedProxies,
     clock,
     onFull: open =>
-      logger.warn({ open, maxConnections }, 'connections of callers make room for others: the most idle are closed')
+      logger.warn({ open, maxConnections }, 'connections of callers make room for others: strangers first, and the most idle')
   })
 }
 

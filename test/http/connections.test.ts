@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
@@ -20,6 +21,13 @@ async function from(t: Test, url: string, address: string): Promise<Socket> {
   socket.resume()
   await once(socket, 'connect')
   return socket
+}
+
+/** Sends this once the connection is there, and waits until the gateway has it. */
+async function sent(app: FastifyInstance, socket: Socket, bytes: string): Promise<void> {
+  const called = once(app.server, 'request')
+  socket.write(bytes)
+  await called
 }
 
 async function asked(url: string, bytes: string): Promise<{ socket: RawSocket; keepAlive: string | undefined }> {
@@ -164,6 +172,77 @@ t.test('a trusted proxy has all connections, to the last; then known ones make r
   await once(next, 'data')
   await until(() => busy[0]?.closed === true)
   t.strictSame(busy.filter(socket => socket.closed).length, 1)
+})
+
+/** Answers to it are more than a system takes for somebody who does not read. */
+const manyPages = 'GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(30)
+
+/** A connection from this address whose answers are not read. */
+async function unread(t: Test, { url, app }: { url: string; app: FastifyInstance }, address: string): Promise<Socket> {
+  const socket = await from(t, url, address)
+  socket.pause()
+  await sent(app, socket, manyPages)
+  return socket
+}
+
+t.test('strangers that use their connections make room too, and never for more than three quarters', async t => {
+  const clock = manualClock()
+  const world = await gateway(t, { clock, config: { maxConnections: 20 } })
+  const { url, app, withKey } = world
+  const { key } = await withKey('acme', ['livestreams:read'])
+  const list = `GET /v2/livestreams HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n\r\n`
+  const known = await from(t, url, '127.0.0.9')
+  known.write(list)
+  await once(known, 'data')
+  const accepted: Socket[] = []
+  app.server.on('connection', socket => accepted.push(socket))
+  for (let i = 0; i < 16; i++) await unread(t, world, `127.0.0.${10 + (i % 4)}`)
+  await until(() => accepted[0]?.destroyed === true)
+  t.strictSame(accepted.filter(socket => socket.destroyed).length, 1, 'the one in use for longest')
+  for (let i = 0; i < 16; i++) await unread(t, world, `127.0.0.${10 + (i % 4)}`)
+  const late = await from(t, url, '127.0.0.20')
+  await unread(t, world, '127.0.0.21')
+  late.write(list)
+  await once(late, 'data')
+  known.write(list)
+  await once(known, 'data')
+  t.notOk(known.closed, 'and no flood of them closes one that has shown a key')
+})
+
+t.test('a connection whose answers nobody reads is cut off after 10 s, also of one with a key', async t => {
+  const clock = manualClock()
+  const world = await gateway(t, { clock, config: { docs: 'key' } })
+  const { key } = await world.withKey('acme', ['livestreams:read'])
+  const accepted: Socket[] = []
+  world.app.server.on('connection', socket => accepted.push(socket))
+  const lazy = await from(t, world.url, '127.0.0.2')
+  lazy.pause()
+  await sent(world.app, lazy, manyPages.replaceAll('host: x', `host: x\r\nauthorization: Bearer ${key}`))
+  await looks()
+  await looks()
+  clock.advance(9_999)
+  await looks()
+  t.notOk(accepted[0]?.destroyed)
+  clock.advance(1)
+  await until(() => accepted[0]?.destroyed === true)
+})
+
+t.test('a path that no route knows is refused and counted before its body has come', async t => {
+  const addressLimit = { calls: 1, seconds: 60, burst: 1 }
+  const { url, withKey } = await gateway(t, { config: { addressLimit } })
+  const { key } = await withKey('acme', ['livestreams:read'])
+  const slow = async (path: string, field = ''): Promise<number> => {
+    const socket = await rawSocket(url)
+    socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\n${field}content-length: 60000\r\n\r\n{`)
+    const { statusCode } = await socket.answer()
+    socket.destroy()
+    return statusCode
+  }
+  const bearer = `authorization: Bearer ${key}\r\n`
+  t.strictSame(
+    [await slow('/nope'), await slow('/nope'), await slow('/v2/nope'), await slow('/v2/nope', bearer)],
+    [404, 429, 429, 404]
+  )
 })
 
 t.test(

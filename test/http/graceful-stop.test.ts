@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import t from 'tap'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { gateway } from '../support/gateway.ts'
@@ -61,6 +63,24 @@ t.test('connections on which nobody asks anything do not hold up the end', async
   // Waiting for them would take all of its time, which is longer than any test has.
   await world.close()
   await until(() => silent.ended() && half.ended())
+})
+
+t.test('strangers hold up the end for a second, whether they do not send or do not read', async t => {
+  const { url, app, close } = await gateway(t, { config: { shutdownMs: 600_000 } })
+  const slow = await rawSocket(url)
+  slow.write('POST /nope HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{')
+  t.ok(isEnvelope(await slow.answer(), 404, 'not_found'))
+  const { hostname, port } = new URL(url)
+  const lazy = connect({ host: hostname, port: Number(port) })
+  t.teardown(() => lazy.destroy())
+  lazy.on('error', () => {})
+  const [accepted] = (await once(app.server, 'connection')) as [Socket]
+  lazy.write('GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(100))
+  await until(() => accepted.writableLength > 0)
+  // Their time-outs are longer than a test's.
+  app.server.setTimeout(0)
+  await close()
+  await until(() => slow.ended())
 })
 
 t.test('a stop that waits while its caller has hung up is sent before the end', async t => {

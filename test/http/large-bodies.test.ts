@@ -7,14 +7,18 @@ import { until } from '../support/until.ts'
 import { isEnvelope, rawSocket } from './helper.ts'
 
 const clock = manualClock()
-const { url, withKey, upstream } = await gateway(t, { clock })
+const { url, app, withKey, upstream, meeting } = await gateway(t, { clock })
+let calls = 0
+app.server.on('request', () => {
+  calls += 1
+})
 const { key } = await withKey('acme', ['meetings:read', 'meetings:write'])
 const head = `POST /v2/meetings HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nauthorization: Bearer ${key}\r\n`
 const megabyte = 1024 * 1024
 
-/** Sends all of it before it listens, as many clients do, and gives the answers. Rejects when it cannot send. */
-async function sendAll(t: Test, bytes: string, answers = 1): Promise<string> {
-  const { hostname, port } = new URL(url)
+/** Sends all of it before it listens, as many clients do, and gives the answers: so many, or all when the connection ends. Rejects when it cannot send. */
+async function sendAll(t: Test, bytes: string, answers = 1, isLast = false, at = url): Promise<string> {
+  const { hostname, port } = new URL(at)
   const socket = connect({ host: hostname, port: Number(port) })
   t.teardown(() => socket.destroy())
   await once(socket, 'connect')
@@ -26,7 +30,8 @@ async function sendAll(t: Test, bytes: string, answers = 1): Promise<string> {
   socket.on('data', chunk => {
     received += chunk
   })
-  await until(() => received.split('HTTP/1.1 ').length > answers && /\}$/.test(received))
+  if (isLast) await once(socket, 'end')
+  else await until(() => received.split('HTTP/1.1 ').length > answers && /\}$/.test(received))
   return received
 }
 
@@ -78,25 +83,54 @@ t.test('it is not read without end: neither more than 16 MB, nor for longer than
   await until(() => slow.ended())
 })
 
-t.test('at the end of the gateway a body is awaited for a moment, so that its sender hears the 503', async t => {
-  const { url, close, withKey, simulator, meeting } = await gateway(t, { config: { shutdownMs: 60_000 } })
-  const { key, call } = await withKey('acme', ['meetings:read', 'meetings:write'])
-  simulator.failNext({ match: { path: '/meetings/*' }, delayMs: 2_500 })
-  const underWay = call('GET', `/v2/meetings/${meeting}`)
-  await until(() => simulator.journal.length > 0)
-  const closed = close()
-  const socket = await rawSocket(url)
-  socket.write(`POST /v2/meetings HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\ncontent-length: 2\r\n\r\n`)
-  const answered = socket.answer()
-  await new Promise(resolve => setTimeout(resolve, 100))
-  t.notOk(socket.ended(), 'a reset would overtake the answer')
-  socket.write('{}')
-  const reply = await answered
-  t.ok(isEnvelope(reply, 503, 'shutting_down'), reply.body)
-  t.equal(reply.headers.connection, 'close')
-  const silent = await rawSocket(url)
-  silent.write(`POST /v2/meetings HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\ncontent-length: 2\r\n\r\n`)
-  t.ok(isEnvelope(await silent.answer(), 503, 'shutting_down'), 'and for no longer than a moment')
-  t.equal((await underWay).statusCode, 200)
-  await closed
+t.test('a refusal that ends the connection reaches who sends 5 MB first, whatever is refused', async t => {
+  const body = `connection: close\r\ncontent-length: ${5 * megabyte}\r\n\r\n${'x'.repeat(5 * megabyte)}`
+  const from = (line: string, authorization = '') => `${line} HTTP/1.1\r\nhost: x\r\n${authorization}${body}`
+  const withKey = `authorization: Bearer ${key}\r\n`
+  for (const [bytes, status] of [
+    [head + body, 413],
+    [from('POST /v2/meetings'), 401],
+    [from('POST /v2/nope', withKey), 404],
+    [from('POST /nope'), 404],
+    [from('POST /v2/meetings/%zz'), 400],
+    [from(`POST /v2/meetings/${meeting}/active-livestream/stop`, withKey), 403],
+    [from('OPTIONS /v2/meetings'), 204]
+  ] as const) {
+    const received = await sendAll(t, bytes, 1, true)
+    t.match(received, new RegExp(`^HTTP/1.1 ${status} `))
+    t.match(received, /connection: close/i)
+    t.equal(received.split('HTTP/1.1 ').length, 2, received)
+  }
 })
+
+t.test('what comes behind the body of the last answer is no call any more', async t => {
+  const before = calls
+  const received = await sendAll(
+    t,
+    `POST /nope HTTP/1.0\r\nhost: x\r\ncontent-length: ${megabyte}\r\n\r\n${'x'.repeat(megabyte)}${head}content-length: 2\r\n\r\n{}`,
+    1,
+    true
+  )
+  t.match(received, /^HTTP\/1.1 404 /)
+  t.equal(calls, before + 1)
+})
+
+t.test(
+  'at the end of the gateway the rest of a body is read for a moment, so that its sender hears the 503',
+  async t => {
+    const { url, close, withKey, simulator, meeting } = await gateway(t, { config: { shutdownMs: 60_000 } })
+    const { call } = await withKey('acme', ['meetings:read'])
+    simulator.failNext({ match: { path: '/meetings/*' }, delayMs: 1_500 })
+    const underWay = call('GET', `/v2/meetings/${meeting}`)
+    await until(() => simulator.journal.length > 0)
+    const closed = close()
+    const post = `POST /v2/meetings HTTP/1.1\r\nhost: x\r\ncontent-length: ${5 * megabyte}\r\n\r\n`
+    const received = await sendAll(t, post + 'x'.repeat(5 * megabyte), 1, true, url)
+    t.match(received, /^HTTP\/1.1 503 [\s\S]*connection: close[\s\S]*"type":"shutting_down"/i)
+    const silent = await rawSocket(url)
+    silent.write(post)
+    t.ok(isEnvelope(await silent.answer(), 503, 'shutting_down'), 'at once')
+    t.equal((await underWay).statusCode, 200)
+    await closed
+  }
+)
