@@ -32,7 +32,10 @@ export function callersConnections({ config, logger, clock }: Parts): Connection
     trustedProxies,
     clock,
     onFull: open =>
-      logger.warn({ open, maxConnections }, 'connections of callers make room for others: strangers first, and the most idle')
+      logger.warn(
+        { open, maxConnections },
+        'connections of callers make room for others: strangers first, and the most idle'
+      )
   })
 }
 

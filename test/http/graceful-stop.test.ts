@@ -4,7 +4,7 @@ import t from 'tap'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { isEnvelope, rawSocket } from './helper.ts'
+import { isEnvelope, type RawSocket, rawSocket } from './helper.ts'
 
 t.test('a stop of the gateway loses no call that is under way, and takes no new one', async t => {
   const world = await gatewayBehindDoor(t, { slowDisk: true, config: { shutdownMs: 60_000 } })
@@ -70,6 +70,15 @@ t.test('strangers hold up the end for a second, whether they do not send or do n
   const slow = await rawSocket(url)
   slow.write('POST /nope HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{')
   t.ok(isEnvelope(await slow.answer(), 404, 'not_found'))
+  const [[drippedOn], drips] = (await Promise.all([once(app.server, 'connection'), rawSocket(url)])) as [
+    [Socket],
+    RawSocket
+  ]
+  drips.write('POST /nope HTTP/1.1\r\nhost: x\r\ncontent-length: 60000\r\n\r\n{')
+  await drips.answer()
+  const { bytesRead } = drippedOn
+  drips.write('"')
+  await until(() => drippedOn.bytesRead > bytesRead)
   const { hostname, port } = new URL(url)
   const lazy = connect({ host: hostname, port: Number(port) })
   t.teardown(() => lazy.destroy())
@@ -80,7 +89,7 @@ t.test('strangers hold up the end for a second, whether they do not send or do n
   // Their time-outs are longer than a test's.
   app.server.setTimeout(0)
   await close()
-  await until(() => slow.ended())
+  await until(() => slow.ended() && drips.ended())
 })
 
 t.test('a stop that waits while its caller has hung up is sent before the end', async t => {
