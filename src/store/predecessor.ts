@@ -19,6 +19,9 @@ export interface Patience {
 export class OwnerUnknown extends StoreError {}
 
 const lookEveryMs = 500
+/** More looks at a store that seems damaged, so far apart. */
+const damagedLooks = 5
+const damagedPauseMs = 50
 /** The time of three beats. */
 const silentForMs = 6_000
 
@@ -35,7 +38,7 @@ export async function predecessorOf(
   { waitMs, onWait, monotonic, pause = sleep }: Patience
 ): Promise<string | null> {
   const isOver = (row: string | null): boolean => row === null || lockOf(row)?.lockInode === lock.inode
-  let row = readRow(file)
+  let row = await readSurely(file, pause)
   if (isOver(row)) return row
   onWait()
   const startedAtMs = monotonic()
@@ -43,7 +46,7 @@ export async function predecessorOf(
   for (;;) {
     await pause(lookEveryMs)
     const [nowMs, before] = [monotonic(), row]
-    row = readRow(file)
+    row = await readSurely(file, pause)
     if (isOver(row)) return row
     if (row !== before) changedAtMs = nowMs
     const lives = changedAtMs > startedAtMs
@@ -51,6 +54,21 @@ export async function predecessorOf(
     if (nowMs - changedAtMs < silentForMs) continue
     refuseLeftBehind(file, row ?? '')
     return row
+  }
+}
+
+/**
+ * A gateway that has the file by another name writes into it under locks that nobody sees by ours: a read in the midst of that finds
+ * damage which is gone a moment later.
+ */
+async function readSurely(file: string, pause: NonNullable<Patience['pause']>): Promise<string | null> {
+  for (let left = damagedLooks; ; left -= 1) {
+    try {
+      return readRow(file)
+    } catch (error) {
+      if (left === 0 || !(error instanceof OwnerUnknown)) throw error
+      await pause(damagedPauseMs)
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSyn
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { copyStore, draftOf, publishCopy, putStore } from '../../src/store/copy.ts'
+import { copyStore, draftOf, publishCopy, putStore, removeDraft } from '../../src/store/copy.ts'
 import { tenantsIn } from '../../src/store/tenants.ts'
 import { openSnapshot } from '../support/store.ts'
 import { refusalOf, storeWithTenants, tenantNamed } from './helper.ts'
@@ -48,6 +48,11 @@ t.test('a copy takes no name that is taken', async t => {
   await publishCopy(draft, join(folder, 'copy'))
   t.equal(readFileSync(join(folder, 'copy'), 'utf8'), 'y')
   t.not(draftOf('x'), draftOf('x'))
+})
+
+t.test('a draft that could not be made is no trouble at the end', async t => {
+  const file = join(t.testdir({ file: '' }), 'file')
+  t.doesNotThrow(() => removeDraft(draftOf(join(file, 'copy'))), 'its folder is none')
 })
 
 t.test('what was in the log of the store that makes room is kept in it', async t => {
