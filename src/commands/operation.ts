@@ -89,7 +89,7 @@ export async function resolveOperation(io: Io, id: string, outcome: string, opti
     }
     const how = { state, answer } as const
     const resources = [{ type: 'operation' as const, uid: id }]
-    // Whatever it was to stop may go on: so no stop of before is followed for that, after a restart either.
+    // The run may go on now: earlier confirmed stops are not followed up any more, after a restart either.
     const goesOn = operation.kind === 'stop' && state === 'failed'
     const written = await writeIf(store.engine, [
       { ...operations.ended(id, how, nowMs), changes: 1 },

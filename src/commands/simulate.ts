@@ -48,7 +48,7 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
   const { url, origin } = simulator
   const { credentials, lines } = toConfigure(simulator)
   const text = [`the simulated vendor listens: ${url}`, ...lines].join('\n')
-  // Whoever reads that it listens may end it from then on.
+  // A signal may come as soon as somebody has read that it listens.
   endWith({ close: () => simulator.close(), withinMs: 10_000 })
   print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
 }

@@ -37,7 +37,7 @@ export type ListedMeeting = Static<typeof ListedMeeting>
 /** A meeting at a vendor account. Assigned at another one, its id means another thing there. */
 export type PlacedMeeting = Pick<OwnedMeeting, 'id' | 'upstream'>
 
-/** What tells it from all others. No name of an upstream has a slash. */
+/** Key of a meeting among those of all upstreams. No name of an upstream has a slash. */
 export function placeOf({ id, upstream }: PlacedMeeting): string {
   return `${upstream}/${id}`
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 
-/** What has shown no key, or is no call any more, holds up the end of the gateway for no longer. */
+/** Longest time that a call without a key, or the rest of an answered call, holds up the end of the gateway. */
 export const atEndMs = 1_000
 
 /** Calls under way that have shown a valid key: the end of the gateway waits for them. */

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 /** A connection that began to be idle or in use so recently makes room after those that are in use: its first call may be on its way. */
 const freshMs = 1_000
 
-/** What is known of a connection that may make room for another. */
+/** A connection that may make room for another. */
 export interface Candidate {
   readonly socket: Socket
   /** Whether it has carried a valid key, or comes from a trusted proxy. */

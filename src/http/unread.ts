@@ -6,7 +6,7 @@ export interface Unread {
   readonly sinceMs: number
 }
 
-/** What is unread now, after what was unread at the last look. */
+/** Measures the unread bytes of a socket, and keeps the earlier time while their number is the same. */
 export function unreadOf(socket: Socket, before: Unread, nowMs: number): Unread {
   const bytes = waitingBytes(socket)
   return bytes > 0 && bytes === before.bytes ? before : { bytes, sinceMs: nowMs }

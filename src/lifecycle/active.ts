@@ -115,7 +115,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     return { shown, byLists: true }
   }
 
-  /** What others have in the lists must not hold this meeting back: it can be asked about alone. */
+  /** Asks about this meeting alone, so that other tenants' entries in the lists cannot hold it back. */
   async function withoutLists(provider: Provider, meeting: OwnedMeeting, isUnasked: boolean, signal: AbortSignal) {
     const active = isUnasked ? await findActive(provider, meeting, signal) : undefined
     if (active !== undefined) return { shown: active, byLists: false }
@@ -155,14 +155,14 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     // A run that was stopped a moment ago may be hidden and go on: a start would be joined to it.
     const mayEnd = lane === 'mutation' && endingRuns.isRecent(meeting)
     const ids = new Set(last !== null && (mayEnd || isRunning(last.status)) ? [last.id] : [])
-    // Whatever a look has made of its row.
+    // It is asked for also when an earlier look has marked its row as over.
     const begun = begunRuns.of(meeting)
     if (begun !== null) ids.add(begun)
     const known = all ? await livestreams.list(tenantId, { meetingId, pageNo: 1, perPage: askedById }) : { items: [] }
     for (const { id } of known.items) ids.add(id)
     for (const id of ids) {
       const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
-      // What is over stays with whoever held the meeting then.
+      // A run that is over stays with the tenant that held the meeting then.
       const owner = { id, tenantId: id === last?.id ? last.tenantId : tenantId, upstream, meetingId }
       // An answer may leave the meeting out; another meeting's run is not this one's.
       if (found === null || !(await knownMeetings.fits(owner, found.livestream, provider))) continue

@@ -92,7 +92,7 @@ export function findStarted(deps: EvidenceDeps): FindStarted {
     }
   }
 
-  /** What livestreams of the meeting show of the start. */
+  /** Judges by the runs of the meeting's livestreams what the start came to. */
   async function judged(
     meeting: OwnedMeeting,
     sent: SentStart,

@@ -48,7 +48,7 @@ export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRu
     return null
   }
 
-  /** Of a run that we have begun a moment ago its own answer may lag behind the list. */
+  /** The livestream's own answer may lag behind the list when we have begun its run a moment ago. */
   function isOver({ id }: LivestreamWithKey, found: LivestreamWithSessions | null, meeting: OwnedMeeting): boolean {
     return found !== null && !isRunning(found.livestream.status) && begunRuns.of(meeting) !== id
   }

@@ -50,7 +50,7 @@ export function putRight(deps: PutRightDeps): PutRight {
   const asked = new LRUCache<string, { atMs: number; answer: Promise<Livestream | null> }>(upTo(10_000))
 
   return async ({ known, livestreamId, meetingId, upstream }, provider) => {
-    // What one vendor account says of another's livestream is nothing.
+    // A vendor account proves nothing about another account's livestream.
     if (known.isProved || known.upstream !== upstream) return false
     try {
       const livestream = await ask(livestreamId, upstream, provider)

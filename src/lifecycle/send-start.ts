@@ -155,7 +155,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
   }
 }
 
-/** What is live, and is not ending. */
+/** The run that a look shows as live and not as ending; null when there is none. */
 function shownIn({ livestream, isNobodys, isEnding }: Sight): SeenRun | null {
   return livestream === null || isEnding ? null : { livestream, isNobodys }
 }

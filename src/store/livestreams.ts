@@ -133,7 +133,7 @@ export function livestreamsIn({ engine, sql }: Store, clock: Clock = systemClock
           })
           .where(where =>
             where.or([
-              // What was proved stays in its meeting, and what one vendor account has is not another's to tell of.
+              // A proved livestream stays in its meeting, and a vendor account cannot move another account's livestream.
               where.and([
                 where('livestreams.tenant_id', '=', tenantId),
                 where('livestreams.upstream', '=', upstream),

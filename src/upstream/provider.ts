@@ -40,7 +40,7 @@ export interface ActiveRun {
   session: LivestreamSession
 }
 
-/** What runs in an account. */
+/** The livestreams that run in an account. */
 export interface RunningLivestreams {
   livestreams: LivestreamWithKey[]
   /** Meetings of which the lists have an entry that can't be read. */
