@@ -218,7 +218,7 @@ function readDyte(input: Input, names: Names): Account {
     baseUrl: input.address(names.baseUrl, 'https://api.dyte.io/v2'),
     ...identified(`dyte ${orgId}`),
     credentials: Object.freeze(input.secrets(names.credential).map(toBasic)),
-    // Dyte's own figure (contract section 6).
+    // Dyte's own figure (contract#dyte-quota).
     quota: input.quota(names.budget, { calls: 2_000, seconds: 60 })
   }
 }
@@ -240,10 +240,10 @@ function readRealtimekit(input: Input, names: Names): Account {
   baseUrl.pathname = `${baseUrl.pathname.replace(/\/+$/, '')}/accounts/${account}/realtime/kit/${app}`
   return {
     baseUrl,
-    // The quota is the token's or the account's, whatever the app (contract section 6).
+    // The quota is the token's or the account's, whatever the app (contract#cloudflare-quota).
     ...identified(`realtimekit ${account} ${app}`, `realtimekit ${account}`),
     credentials: Object.freeze(input.secrets(names.credential).map(token => new Secret(`Bearer ${token}`))),
-    // Cloudflare's figure for all of its API, the stricter of the two (contract section 6).
+    // Cloudflare's figure for all of its API, the stricter of the two (contract#cloudflare-quota).
     quota: input.quota(names.budget, { calls: 1_200, seconds: 300 })
   }
 }

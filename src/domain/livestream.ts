@@ -6,7 +6,7 @@ import { Nullable, Timestamp, VendorText } from './schema.ts'
 export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const
 
 /**
- * True while a run goes on or is about to. `OFFLINE` is both the first and the last state in contract L1. A word that Livegate doesn't know
+ * True while a run goes on or is about to. `OFFLINE` is both the first and the last state in L1 (contract#l1-statuses). A word that Livegate doesn't know
  * counts as a run, since nothing says that it is over.
  */
 export function isRunning(status: string): boolean {
@@ -28,13 +28,13 @@ const LivestreamStatus = Type.String({
 
 /**
  * The name a caller may give. The vendors publish the pattern `^[a-zA-Z0-9-_]*$`, but a program that runs against the real
- * service sends blanks: it is passed on, and the vendor says what it accepts. Of its length nothing is published. Lists of the account
+ * service sends blanks (contract#livestream-name): it is passed on, and the vendor says what it accepts. Of its length nothing is published. Lists of the account
  * show the names of all tenants: a page of a hundred of the longest can still be read.
  */
 export const LivestreamName = Nullable(Type.String({ maxLength: 1_000, examples: ['friday-show'] }))
 
 /**
- * The vendor's livestream as a tenant may see it (contract section 4.1). Where to send video, and with which key, is in
+ * The vendor's livestream as a tenant may see it (contract#livestream). Where to send video, and with which key, is in
  * LivestreamWithKey only. Nothing but the id and the status is promised by the vendor in every answer.
  */
 export const Livestream = Type.Object({
@@ -70,7 +70,7 @@ export const ListedLivestream = Type.Object({
 })
 export type ListedLivestream = Static<typeof ListedLivestream>
 
-/** One run of a livestream (contract section 4.2). */
+/** One run of a livestream (contract#livestream-session). */
 export const LivestreamSession = Type.Object({
   id: Type.String({ maxLength: 64, examples: ['c1d2e3f4-0a1b-4c2d-8e3f-112233445566'] }),
   livestream_id: Type.Optional(LivestreamId),

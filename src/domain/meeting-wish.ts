@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { anyLength, Nullable } from './schema.ts'
 
 /**
- * What a caller may ask of a meeting: every request field of both vendors (contract section 5), closed, so that a misspelt
+ * What a caller may ask of a meeting: every request field of both vendors (contract#meeting-fields, contract#realtimekit-meetings), closed, so that a misspelt
  * field is refused and not lost. What is only passed on has the vendor's own bounds or none: it knows what it accepts.
  */
 const closed = { additionalProperties: false }

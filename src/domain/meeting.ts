@@ -11,7 +11,7 @@ const flags = {
   summarize_on_end: Type.Optional(Nullable(Type.Boolean()))
 }
 
-/** The vendor's meeting (contract section 5). Optional fields are those that the vendor does not promise. */
+/** The vendor's meeting (contract#meeting-fields). Optional fields are those that the vendor does not promise. */
 export const Meeting = Type.Object({
   id: MeetingId,
   title: Type.Optional(Nullable(VendorText(undefined, 'Friday show'))),

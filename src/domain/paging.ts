@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 
-/** The vendor's paging beside `data` (contract section 4.4): offsets count from 1 and are 0 when the page is empty. */
+/** The vendor's paging beside `data` (contract#paging). Ours: offsets count from 1 and are 0 when the page is empty. */
 export const Paging = Type.Object({
   total_count: Type.Integer({ minimum: 0, examples: [1] }),
   start_offset: Type.Integer({ minimum: 0, examples: [1] }),

@@ -44,7 +44,7 @@ const fields = {
   updated_at: Type.Optional(Timestamp())
 }
 
-/** The session of a meeting that goes on now (contract section 5), less the id of the vendor's customer. */
+/** The session of a meeting that goes on now (contract#active-session), less the id of the vendor's customer. */
 export const ActiveSession = Type.Object({
   ...fields,
   associated_id: MeetingId,

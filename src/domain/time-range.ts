@@ -15,13 +15,13 @@ export const isoTime = (description: string) =>
     })
   )
 
-/** The vendor's range (contract section 4.3). Both ends are included. */
+/** The vendor's range (contract#list-query, contract#analytics-answers). Both ends are included. */
 export const TimeRangeQuery = {
   start_time: isoTime('Created at this time or later'),
   end_time: isoTime('Created at this time or earlier')
 }
 
-/** ISO 8601 as in contract L2, or Unix seconds as RealtimeKit has it (contract section 4.5). */
+/** ISO 8601 as Dyte takes it, or Unix seconds as RealtimeKit does (contract#analytics-times). */
 export const eitherTimePattern = `^\\d{1,11}$|${isoTimePattern}`
 
 const eitherTime = (description: string) =>

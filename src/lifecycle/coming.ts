@@ -7,8 +7,8 @@ export interface ComingDeps {
 }
 
 /**
- * Whether an OFFLINE livestream is one whose run is yet to come: contract L1 calls it so before it is live as well as after
- * it has ended. The run that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for `settleMs`; after
+ * Whether an OFFLINE livestream is one whose run is yet to come: L1 calls it so before it is live as well as after it has
+ * ended (contract#l1-statuses). The run that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for `settleMs`; after
  * that the vendor's word stands, since somebody else may have ended it.
  */
 export type IsComing = (

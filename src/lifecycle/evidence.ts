@@ -159,7 +159,7 @@ function beganSince(runs: Run[], { atMs, before }: SentStart): Run | undefined {
   return begins.filter(({ beganMs }) => beganMs >= sinceMs).length > ours ? last.run : undefined
 }
 
-/** Contract L1 shows no runs: there a livestream that is new itself is all there is to see. */
+/** L1 shows no runs (contract#l1-no-runs): there a livestream that is new itself is all there is to see. */
 function beginsOf({ livestream, sessions }: Run): number[] {
   const times = sessions.length === 0 ? [livestream.created_at] : sessions.map(beginOf)
   return times.map(time => Date.parse(time ?? '')).filter(Number.isFinite)

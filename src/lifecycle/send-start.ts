@@ -166,7 +166,7 @@ function mayBeExplained(error: Failure): boolean {
   return error.status < 500 || isOneOf(error, UpstreamRefused)
 }
 
-/** The answer to a start names no livestream (contract section 4.3), but the caller knows what it asked for. */
+/** The answer to a start names no livestream (contract#start-answer), but the caller knows what it asked for. */
 function named(livestream: LivestreamWithKey, wish: LivestreamWish): { name?: string | null } {
   return livestream.name === undefined && wish.name !== undefined ? { name: wish.name } : {}
 }

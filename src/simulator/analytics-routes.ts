@@ -5,8 +5,8 @@ import type { Call, Routes } from './route.ts'
 import type { World } from './state.ts'
 
 /**
- * Figures of the whole organization, L2 only (contract section 4.3). RealtimeKit takes Unix seconds as well, and gives plain
- * dates and one object overall (section 4.5).
+ * Figures of the whole organization, L2 only (contract#analytics-answers). RealtimeKit takes Unix seconds as well, and gives
+ * plain dates (contract#analytics-times) and one object overall (contract#two-published-forms).
  */
 export function analyticsRoutes(world: World): Routes {
   const { contract, lists, vendor } = world.settings

@@ -5,7 +5,7 @@ export interface Answer {
   headers?: Record<string, string>
 }
 
-/** The vendor says no: `serve` turns it into the vendor's ErrorResponse (contract section 6). */
+/** The vendor says no: `serve` turns it into the vendor's ErrorResponse (contract#refusal-forms). */
 export class Refusal extends Error {
   readonly status: number
   constructor(status: number, message: string) {

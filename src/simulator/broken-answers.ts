@@ -39,7 +39,7 @@ function mutate(body: Record<string, unknown>, mutation: Mutation): object {
   const { data } = body
   switch (mutation) {
     case 'wrong_shape':
-      // Cloudflare's envelope, which neither Dyte nor RealtimeKit uses for these operations (contract section 0).
+      // Cloudflare's envelope, which neither Dyte nor RealtimeKit uses for these operations (contract#envelope).
       return { success: true, errors: [], messages: [], result: data }
     case 'null_data':
       return { ...body, data: null }

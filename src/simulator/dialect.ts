@@ -5,7 +5,7 @@ import { realtimekit } from './realtimekit.ts'
 import type { Routes } from './route.ts'
 import type { World } from './state.ts'
 
-/** How one vendor's API is reached and refuses, over the same state as the other's: contract sections 1, 2 and 6. */
+/** How one vendor's API is reached and refuses, over the same state as the other's (contract#generations). */
 export interface Dialect {
   /** The path of the address that an operator configures. */
   readonly basePath: string
@@ -21,7 +21,7 @@ export interface Dialect {
   limitFields(allowance: Allowance): Record<string, string>
   /** Operations outside of `apiPath`, by their whole path. */
   readonly beside: Routes
-  /** Whether the vendor has this operation of contract L1 or L2, e.g. `PUT /livestreams/{id}/enable`. */
+  /** Whether the vendor has this operation of L1 or L2 (contract#operations), e.g. `PUT /livestreams/{id}/enable`. */
   offers(operation: string): boolean
 }
 

@@ -2,7 +2,7 @@ import { failure } from './answers.ts'
 import type { Dialect } from './dialect.ts'
 import type { World } from './state.ts'
 
-/** Dyte v2: Basic auth with organization and key, no word of the quota but on a 429 (contract sections 1 and 6). */
+/** Dyte v2: Basic auth with organization and key, no word of the quota but on a 429 (contract#basic-credentials, contract#dyte-quota). */
 export function dyte(world: World): Dialect {
   const isIn = (authorization = ''): boolean => {
     const encoded = /^Basic +(\S+)$/i.exec(authorization)?.[1] ?? ''

@@ -33,7 +33,7 @@ export interface Fault {
   drip?: { bytesPerSecond: number }
   /** An answer of so many bytes of JSON, at least those of its envelope. */
   huge?: number
-  /** The 429 of the vendor's edge (contract section 6), at Dyte without a body. */
+  /** The 429 of the vendor's edge (contract#cloudflare-quota), at Dyte without a body (contract#dyte-quota). */
   retryAfterSeconds?: number
   /** 302 to this location. */
   redirect?: string

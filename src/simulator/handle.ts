@@ -39,9 +39,9 @@ export interface Simulator {
   }
   /** A livestream that belongs to no meeting, as `POST /livestreams` makes one. @throws TypeError or RangeError naming the field */
   addLivestream(fields?: { id?: string; name?: string }): SimulatedLivestream
-  /** People come to the meeting: its session begins and, with `live_stream_on_start`, a livestream (contract section 5). */
+  /** People come to the meeting: its session begins and, with `live_stream_on_start`, a livestream (contract#live-stream-on-start). */
   joinMeeting(meetingId: string): { session_id: string; livestream: SimulatedLivestream | null }
-  /** A participant's browser starts the livestream, past any gateway (contract section 0). Throws when one is running, or still stopping. */
+  /** A participant's browser starts the livestream, past any gateway (contract#browser-starts). Throws when one is running, or still stopping. */
   startFromBrowser(meetingId: string): SimulatedLivestream
   /** An encoder connects to an independent livestream, which is LIVE at once. */
   ingest(livestreamId: string): SimulatedLivestream

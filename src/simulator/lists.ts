@@ -1,6 +1,6 @@
 import { Invalid } from './answers.ts'
 
-/** The vendor's `paging`: offsets count from 1 (contract section 4.4). An empty page ends before it starts: 1 and 0 where there is nothing. */
+/** The vendor's `paging`: offsets count from 1 (contract#paging). An empty page ends before it starts: 1 and 0 where there is nothing. */
 export interface Paging {
   total_count: number
   start_offset: number
@@ -19,7 +19,7 @@ export function paged<T>(items: T[], query: URLSearchParams): { page: T[]; pagin
   return { page, paging }
 }
 
-/** L1's page: `limit` 10 and `offset` 0 by default (contract section 3). */
+/** L1's page: `limit` 10 and `offset` 0 by default (contract#l1-lists). */
 export function pagedL1<T>(items: T[], query: URLSearchParams): { page: T[]; head: object } {
   const limit = wholeNumber(query, 'limit', 10, 1)
   const offset = wholeNumber(query, 'offset', 0, 0)
@@ -55,7 +55,7 @@ export function inTime(query: URLSearchParams): (at: number) => boolean {
   return between(query, Date.parse)
 }
 
-/** The same, in Unix seconds or ISO 8601: current and earlier captures of RealtimeKit's analytics differ (contract section 4.5). */
+/** The same, in Unix seconds or ISO 8601: current and earlier captures of RealtimeKit's analytics differ (contract#analytics-times). */
 export function inTimeOrSeconds(query: URLSearchParams): (at: number) => boolean {
   return between(query, text => (/^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text)))
 }
@@ -76,7 +76,7 @@ function time(query: URLSearchParams, name: string, parse: (text: string) => num
 
 /**
  * The newest first, unless `sort_order` says ASC. Livestreams call the other order DSC, everything else DESC
- * (contract section 4.3), and each refuses the other's word, so that a client which mixes them up hears of it.
+ * (contract#list-query), and each refuses the other's word, so that a client which mixes them up hears of it.
  */
 export function sorted<T>(items: Iterable<T>, query: URLSearchParams, down: 'DSC' | 'DESC' = 'DSC'): T[] {
   const oldestFirst = [...items]

@@ -14,7 +14,7 @@ export function livestreamName({ settings }: World): Rules {
   return { name: nullable(settings.livestreamName === 'any' ? string : inPattern) }
 }
 
-/** Livestreams by their own id, in both contracts (contract sections 3 and 4.3). */
+/** Livestreams by their own id, in both contracts (contract#operations). */
 export function livestreamRoutes(world: World): Routes {
   return world.settings.contract === 'L1' ? routesL1(world) : routesL2(world)
 }
@@ -50,7 +50,7 @@ function routesL2(world: World): Routes {
     'PUT /livestreams/{id}/enable': call => success(withOrg(edit(call, { disabled: false }))),
     'PUT /livestreams/{id}/disable': call => {
       const livestream = withOrg(edit(call, { disabled: true }))
-      // The schema has it beside `success`, the example in `data` (contract section 4.4).
+      // The schema has it beside `success`, the example in `data` (contract#two-published-forms).
       if (world.settings.lists === 'schema') return { status: 200, body: { success: true, LivestreamBase: livestream } }
       return success(livestream)
     },

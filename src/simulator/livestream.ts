@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 
-/** The status values of both contracts (sections 3 and 4.1); a livestream shows only those of its contract. */
+/** The status values of both contracts (contract#l1-statuses, contract#livestream-statuses); a livestream shows only those of its contract. */
 export type Status = 'INVOKED' | 'LIVE' | 'IDLE' | 'OFFLINE' | 'ERRORED'
 
 /** One run of a livestream; the vendor calls it a livestream session. Times are epoch milliseconds. */
@@ -72,7 +72,7 @@ export function wentLiveAt(run: Run, at: number): number | null {
 }
 
 /**
- * INVOKED → LIVE → IDLE or ERRORED, the model of contract section 4.6; L1 says OFFLINE instead of INVOKED and IDLE.
+ * INVOKED → LIVE → IDLE or ERRORED, the model of contract#status-flow; L1 says OFFLINE instead of INVOKED and IDLE (contract#l1-statuses).
  * A fresh independent livestream waits for an encoder: INVOKED, as the published example has it.
  */
 export function statusOf({ runs }: Livestream, at: number, contract: 'L1' | 'L2'): Status {

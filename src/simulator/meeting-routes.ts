@@ -13,7 +13,7 @@ import type { World } from './state.ts'
  */
 const accepted = Object.keys({ ...partOfMeeting('dyte'), ...partOfMeeting('realtimekit') })
 
-/** Meetings, and the livestreams that they had (contract sections 3, 4.3 and 5). */
+/** Meetings, and the livestreams that they had (contract#operations). */
 export function meetingRoutes(world: World): Routes {
   const { contract, vendor } = world.settings
   const whole = wholeMeeting(vendor)
@@ -67,7 +67,7 @@ function list(world: World, { query }: Call): Answer {
   }
 }
 
-/** The filter `status` is RealtimeKit's alone (contract section 4.5). */
+/** The filter `status` is RealtimeKit's alone (contract#realtimekit-meetings). */
 function hasStatus({ settings }: World, query: URLSearchParams): (meeting: Meeting) => boolean {
   const status = settings.vendor === 'dyte' ? null : word(query, 'status', ['ACTIVE', 'INACTIVE'])
   return ({ fields }) => status === null || (fields.status ?? 'ACTIVE') === status

@@ -5,7 +5,7 @@ import type { Vendor } from './options.ts'
 import { boolean, nullable, number, object, oneOf, type Rules, string, text } from './rules.ts'
 import type { MeetingSession } from './stage.ts'
 
-/** The fields of a meeting that a caller can set (contract section 5), in the vendor's words. */
+/** The fields of a meeting that a caller can set (contract#meeting-fields), in the vendor's words. */
 export interface MeetingFields {
   title?: string | null
   status?: 'ACTIVE' | 'INACTIVE'
@@ -34,7 +34,7 @@ export interface Meeting {
   session: MeetingSession | null
 }
 
-/** Ids of meetings are UUIDs in every path (contract section 4.3). */
+/** Ids of meetings are UUIDs in every path (contract#uuid-ids). */
 export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 const common: Rules = {
@@ -46,7 +46,7 @@ const common: Rules = {
   recording_config: object,
   ai_config: object
 }
-/** What the vendors do not share (contract section 4.5). */
+/** Fields that one vendor has and the other has not (contract#realtimekit-meetings). */
 const own: Record<Vendor, Rules> = {
   dyte: { preferred_region: nullable(oneOf('ap-south-1', 'ap-southeast-1', 'us-east-1', 'eu-central-1')) },
   realtimekit: { session_keep_alive_time_in_secs: number(60, 600, true), transcribe_on_end: boolean }
@@ -57,7 +57,7 @@ const defaults: Record<Vendor, MeetingFields> = {
 }
 const status = oneOf('ACTIVE', 'INACTIVE')
 
-/** Bodies of POST and PUT: no status, a meeting is retired with PATCH only (contract section 2). */
+/** Bodies of POST and PUT: no status, a meeting is retired with PATCH only (contract#nothing-is-deleted). */
 export const wholeMeeting = (vendor: Vendor): Rules => ({ ...common, ...own[vendor] })
 export const partOfMeeting = (vendor: Vendor): Rules => ({ ...wholeMeeting(vendor), status })
 /** What a test or the control endpoint may say of a new meeting. */

@@ -5,9 +5,9 @@ import { assertFields, boolean, callback, number, oneOf, type Rule, text } from 
 
 export type Vendor = 'dyte' | 'realtimekit'
 
-/** How the stand-in behaves. The switches answer the open questions of contract section 11, one way or the other. */
+/** How the stand-in behaves. The switches answer the open questions (contract#open-questions), one way or the other. */
 export interface SimulatorOptions {
-  /** Whose API it speaks: Dyte v2 (default) or Cloudflare RealtimeKit, contract section 1. */
+  /** Whose API it speaks: Dyte v2 (default) or Cloudflare RealtimeKit (contract#generations). */
   vendor?: Vendor
   /** Address to listen on. Default 127.0.0.1: the control endpoint asks for no credentials. */
   host?: string
@@ -20,46 +20,46 @@ export interface SimulatorOptions {
   account?: string
   app?: string
   token?: string
-  /** RealtimeKit: the status of a wrong token (open question 8). Default 403. */
+  /** RealtimeKit: the status of a wrong token (contract#bad-token). Default 403. */
   badToken?: '401' | '403'
-  /** RealtimeKit: whether what the vendor's document no longer has still answers (open question 9). Default gone. */
+  /** RealtimeKit: whether what the vendor's document no longer has still answers (contract#dropped-operations). Default gone. */
   dropped?: 'gone' | 'answer'
-  /** Dyte: the contract before (L1) or since (L2) July 2023, contract section 0. Default L2, which RealtimeKit is always. */
+  /** Dyte: the contract before (L1) or since (L2) July 2023 (contract#two-contracts). Default L2, which RealtimeKit is always. */
   contract?: 'L1' | 'L2'
   /** From INVOKED to LIVE, in milliseconds. Default 2000. 0: LIVE at the next look. */
   liveAfterMs?: number
-  /** 409 (default); 200 with the livestream that runs; or a second livestream of the same meeting. */
+  /** A start while one runs (contract#start-while-live): 409 (default); 200 with the livestream that runs; or a second livestream of the same meeting. */
   startWhileLive?: '200' | '409' | 'second'
-  /** Whether `active-livestream` shows a run that is not LIVE yet. Default 200. */
+  /** Whether `active-livestream` shows a run that is not LIVE yet (contract#active-during-invoked). Default 200. */
   activeDuringInvoked?: '200' | '404'
-  /** The answer to a stop when nothing is live, or all that is has been stopped already. Default 404. */
+  /** The answer to a stop when nothing is live, or all that is has been stopped already (contract#stop-with-nothing-live). Default 404. */
   stopWithNothingLive?: '200' | '400' | '404' | '409'
-  /** How a stop of a run that is not LIVE yet is refused: then it goes on. Default none: it is stopped. */
+  /** How a stop of a run that is not LIVE yet is refused: then it goes on (contract#stop-before-live). Default none: it is stopped. */
   stopRefusal?: 'none' | '400' | '404' | '409'
-  /** The answer of `active-livestream` when nothing is live: a status, or 200 with `data` null or `{}`. Default 404. */
+  /** The answer of `active-livestream` when nothing is live (contract#nothing-live): a status, or 200 with `data` null or `{}`. Default 404. */
   nothingLive?: '404' | '400' | '409' | '500' | 'null' | 'empty'
   /**
-   * Whether `active-livestream` shows the last livestream when it is over, IDLE or ERRORED, where there is one. L2 alone: L1's
-   * OFFLINE would not tell it from one that begins. Default false.
+   * Whether `active-livestream` shows the last livestream when it is over, IDLE or ERRORED, where there is one
+   * (contract#active-shows-ended). L2 alone: L1's OFFLINE would not tell it from one that begins. Default false.
    */
   activeShowsEnded?: boolean
-  /** How a field, parameter or id that does not fit is refused. 422 (default) is strict: a field that is not known is refused too. */
+  /** How a field, parameter or id that does not fit is refused (contract#validation). 422 (default) is strict: a field that is not known is refused too. */
   validation?: '422' | '400'
-  /** Whether the published pattern of a livestream's name holds. Default pattern. */
+  /** Whether the published pattern of a livestream's name holds (contract#livestream-name). Default pattern. */
   livestreamName?: 'pattern' | 'any'
-  /** Whether a restarted meeting keeps its livestream (id and stream key) or gets a new one. Default reused. */
+  /** Whether a restarted meeting keeps its livestream (id and stream key) or gets a new one (contract#livestream-id-reuse). Default reused. */
   livestreamId?: 'reused' | 'new'
-  /** Whether L2's `active-livestream` carries `ingest_server` and `stream_key`: the schema says yes (default), the example no. */
+  /** Whether L2's `active-livestream` carries `ingest_server` and `stream_key`: the schema says yes (default), the example no (contract#active-stream-key). */
   activeShowsStreamKey?: boolean
-  /** Which column of contract section 4.4 the L2 answers follow. Default example. */
+  /** Which published form the answers of L2 have (contract#two-published-forms). Default example. */
   lists?: 'example' | 'schema'
   /** The vendor's rate limit, `calls/seconds` and, behind a comma, the seconds of the lock-out, e.g. `12/3,3`. Default none. */
   quota?: string
-  /** After a confirmed stop a start is refused for so long, because the old run is still stopping. Default 0. */
+  /** After a confirmed stop a start is refused for so long, because the old run is still stopping (contract#start-while-stopping). Default 0. */
   restartAfterMs?: number
   /** How it is refused. Default 400. */
   restartRefusal?: '400' | '409'
-  /** After a confirmed stop the old run goes on for so long, and is shown. Default 0. */
+  /** After a confirmed stop the old run goes on for so long, and is shown (contract#run-after-stop). Default 0. */
   stoppingForMs?: number
   /** How far the vendor's clock is ahead of `now`, in milliseconds: of every time it tells, and of the `Date` of its answers. Default 0. */
   clockOffsetMs?: number

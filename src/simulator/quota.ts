@@ -2,7 +2,7 @@
 export interface QuotaRule {
   calls: number
   windowMs: number
-  /** How long everything is refused after a call too many (contract section 6: five minutes at Cloudflare). 0: only that call. */
+  /** How long everything is refused after a call too many (contract#cloudflare-quota: five minutes). 0: only that call. */
   lockOutMs: number
 }
 

@@ -4,7 +4,7 @@ import type { Dialect } from './dialect.ts'
 import { paged } from './lists.ts'
 import type { World } from './state.ts'
 
-/** The operations that Cloudflare's document once had and npm `cloudflare` 7.3.0 has not: the ○ rows of contract section 2. */
+/** The operations that Cloudflare's document once had and npm `cloudflare` 7.3.0 has not (contract#dropped-operations). */
 const noLongerDocumented = new Set([
   'POST /livestreams',
   'PUT /livestreams/{id}/enable',
@@ -24,7 +24,7 @@ const bearer = /^Bearer +([\w.~+/-]+=*)$/i
 
 /**
  * Cloudflare RealtimeKit: a Bearer token, the account and the app in the path, and before it all Cloudflare's edge with
- * errors of its own (contract sections 1 and 6). Who is not known is told so before anything of the path is.
+ * errors of its own (contract#bearer-credentials, contract#edge-errors). Who is not known is told so before anything of the path is.
  */
 export function realtimekit(world: World): Dialect {
   const { account, app, badToken, dropped } = world.settings
@@ -73,7 +73,7 @@ export function realtimekit(world: World): Dialect {
         status: 200,
         body: { success: true, errors: [], messages: [], result: activeToken }
       }),
-      // The account's apps, of which there is one (contract section 4.5).
+      // The account's apps, of which there is one (contract#app-list).
       [`GET ${kit}/apps`]({ query }) {
         const { page, paging } = paged([onlyApp], query)
         return { status: 200, body: { success: true, data: page, paging } }
@@ -90,7 +90,7 @@ interface EdgeProblem {
   error_chain?: EdgeProblem[]
 }
 
-/** Cloudflare's own envelope; what stands behind its edge has another (contract section 0). */
+/** Cloudflare's own envelope; what stands behind its edge has another (contract#envelope). */
 function edgeError(status: number, ...errors: EdgeProblem[]): Answer {
   return { status, body: { success: false, errors, messages: [], result: null } }
 }

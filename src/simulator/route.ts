@@ -10,7 +10,7 @@ export interface Call {
   body: Record<string, unknown>
 }
 
-/** `METHOD /path` relative to the vendor's API, as in contract section 2, with what it does. */
+/** `METHOD /path` relative to the vendor's API, as in contract#operations, with what it does. */
 export type Routes = Record<string, (call: Call) => Answer>
 
 /** The operations of one part of the API, bound to the state they act on. */

@@ -12,7 +12,7 @@ import {
 } from './livestream.ts'
 import type { World } from './state.ts'
 
-/** A livestream session as L2 answers it (contract section 4.2). */
+/** A livestream session as L2 answers it (contract#livestream-session). */
 export interface LivestreamSession {
   id: string
   livestream_id: string
@@ -40,17 +40,17 @@ export interface SimulatedLivestream {
   sessions: LivestreamSession[]
 }
 
-/** Contract section 4.1. */
+/** Its path differs from vendor to vendor (contract#livestream). */
 function ingestServer({ settings }: World): string {
   return `rtmps://ingest.example:443/${settings.vendor === 'dyte' ? 'app' : 'live'}/`
 }
 
-/** L2's full livestream object (contract section 4.1). */
+/** L2's full livestream object (contract#livestream). */
 export function livestreamL2(world: World, livestream: Livestream): object {
   return { ...withoutKey(world, livestream), ingest_server: ingestServer(world), stream_key: livestream.streamKey }
 }
 
-/** What L2's `active-livestream` shows: where and with which key to send video is in the schema, not in the example. */
+/** L2's `active-livestream`: where and with which key to send video is in the schema, not in the example (contract#active-stream-key). */
 export function activeL2(world: World, livestream: Livestream): object {
   return world.settings.activeShowsStreamKey ? livestreamL2(world, livestream) : withoutKey(world, livestream)
 }
@@ -74,13 +74,13 @@ export function createdL2(world: World, livestream: Livestream): object {
   return { ...startedL2(world, livestream), name: livestream.name, meeting_id: null, disabled: livestream.disabled }
 }
 
-/** L2's answer to a start: these five fields only (contract section 4.3). */
+/** L2's answer to a start: these five fields only (contract#start-answer). */
 export function startedL2(world: World, livestream: Livestream, status = world.status(livestream)): object {
   const { id, streamKey, playbackUrl } = livestream
   return { status, ingest_server: ingestServer(world), id, stream_key: streamKey, playback_url: playbackUrl }
 }
 
-/** L1's livestream object (contract section 3): no times, no `disabled`. */
+/** L1's livestream object (contract#l1-livestream): no times, no `disabled`. */
 export function livestreamL1(world: World, livestream: Livestream): object {
   const at = world.now()
   const seconds = livestream.runs.reduce((sum, run) => sum + liveSeconds(run, at), 0)
@@ -92,7 +92,7 @@ export function startedL1(world: World, livestream: Livestream, status = world.s
   return { ...startedL2(world, livestream, status), name: livestream.name, meeting_id: livestream.meetingId }
 }
 
-/** The seconds read 60 until about 45 s have passed, as the vendor's do (contract section 4.2). */
+/** The seconds read 60 until about 45 s have passed, as the vendor's do (contract#session-seconds). */
 export function sessionL2(world: World, run: Run): LivestreamSession {
   const at = world.now()
   const startedAt = wentLiveAt(run, at)

@@ -13,7 +13,7 @@ import {
 } from './stage.ts'
 import type { World } from './state.ts'
 
-/** People in a meeting, and the sessions in which they met (contract section 5). */
+/** People in a meeting, and the sessions in which they met (contract#active-session, contract#stage-operations). */
 export function stageRoutes(world: World): Routes {
   const shape = (session: MeetingSession): object => sessionShape(session, world.settings.org, world.now())
   const session = (id: string): MeetingSession => world.find(world.sessions, 'session', id)
@@ -64,7 +64,7 @@ function list(world: World, { query }: Call): MeetingSession[] {
   return paged(wanted, query).page
 }
 
-/** The published example puts the list and its paging one level deeper than elsewhere (contract section 4.4). */
+/** The published example puts the list and its paging one level deeper than elsewhere (contract#two-published-forms). */
 function livestreamSessions(world: World, session: MeetingSession, query: URLSearchParams): Answer {
   const runs = [...world.runs.values()].filter(run => run.sessionId === session.id)
   const { page, paging } = paged(runs.reverse(), query)

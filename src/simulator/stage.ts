@@ -48,7 +48,7 @@ export function settleSession(meeting: Meeting, at: number, since = at): void {
   meeting.session = null
 }
 
-/** @throws Refusal 404, the vendor's own words (contract section 6). */
+/** @throws Refusal 404, the vendor's own words (contract#stage-operations). */
 export function activeSession(meeting: Meeting): MeetingSession {
   if (meeting.session) return meeting.session
   throw new Refusal(404, `No active session found for meeting_id ${meeting.id}`)

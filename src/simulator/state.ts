@@ -61,7 +61,7 @@ export class World {
     if (unknown !== undefined) throw new Invalid('body', `"${unknown}" is not allowed`)
   }
 
-  /** As RealtimeKit was met to say it, or as Dyte's webhooks do (contract section 6). */
+  /** As RealtimeKit was met to say it, or as Dyte's webhooks do (contract#validation). */
   invalid({ part, message }: Invalid): Answer {
     if (this.settings.validation === '400') return failure(400, `BAD_REQUEST: ${message}`)
     return { status: 422, body: { success: false, message: `[${part}] ${message}` } }

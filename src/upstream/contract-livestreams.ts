@@ -24,7 +24,7 @@ const switchedAnswer = reader(
   })
 )
 
-/** A livestream in either place of contract section 4.4: `data`, or `LivestreamBase` beside `success`. @throws UpstreamMalformed */
+/** A livestream in either place (contract#two-published-forms): `data`, or `LivestreamBase` beside `success`. @throws UpstreamMalformed */
 export function readSwitched(body: unknown): LivestreamWithKey {
   const { data, LivestreamBase: base } = switchedAnswer(body)
   const livestream = data ?? base
@@ -63,7 +63,7 @@ const ofMeetingAnswer = reader(
   )
 )
 
-/** The first livestream of the answer with its runs, in both forms of contract section 4.4; null without one. @throws UpstreamMalformed */
+/** The first livestream of the answer with its runs, in both forms (contract#two-published-forms); null without one. @throws UpstreamMalformed */
 export function readOfMeeting(body: unknown): LivestreamWithSessions | null {
   const { data, paging } = ofMeetingAnswer(body)
   const [first, ...others] = [data.livestream ?? data.livestreams ?? []].flat()
@@ -87,7 +87,7 @@ const runsAnswer = reader(
   )
 )
 
-/** A page of runs, in each of the forms of contract section 4.4. @throws UpstreamMalformed */
+/** A page of runs, in each form (contract#two-published-forms). @throws UpstreamMalformed */
 export function readRuns(body: unknown): PageOfRuns {
   const { data, paging } = runsAnswer(body)
   if (Array.isArray(data)) return pageOfRuns(data.map(toSession), pagingOf(paging))

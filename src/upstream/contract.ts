@@ -7,8 +7,8 @@ import { figureOf, figures, pageOf, pagingOf } from './figures.ts'
 import { cleaned } from './vendor-words.ts'
 
 /**
- * What of the vendor's answers we read: the fields that we use are checked, all others are ignored. Both contracts, L1 and
- * L2, and both forms in which L2 is published (contract sections 3 and 4.4) fit.
+ * What of the vendor's answers we read: the fields that we use are checked, all others are ignored. Both contracts fit
+ * (contract#two-contracts), and both forms in which L2 is published (contract#two-published-forms).
  */
 export const Text = Type.Union([Type.String(), Type.Null()])
 /** Read by `figures.ts`: what is wrong with a figure, or with paging, makes nothing else unreadable. */
@@ -120,7 +120,7 @@ export function readActive(body: unknown): LivestreamWithKey | null {
   return isBlank.Check(body) ? null : readLivestream(body)
 }
 
-/** How a list comes: of contract L1; as an array; or as one livestream a page, as the schema of L2 has it (contract section 4.4). */
+/** How a list comes: as in L1 (contract#l1-lists); as an array; or as one livestream a page, as the schema of L2 has it (contract#two-published-forms). */
 export type ListForm = 'L1' | 'many' | 'one'
 
 /** An entry that can't be read, and the meeting that it names: it says nothing of any other meeting. */
@@ -158,7 +158,7 @@ function listOf(entries: unknown[], form: ListForm, total: number | undefined): 
   return list
 }
 
-/** A livestream with its runs; contract L1 knows no runs. @throws UpstreamMalformed */
+/** A livestream with its runs; L1 has none (contract#l1-no-runs). @throws UpstreamMalformed */
 export function readLivestreamWithSessions(body: unknown): {
   livestream: LivestreamWithKey
   sessions: LivestreamSession[]
@@ -174,7 +174,7 @@ export function readLivestreamWithSessions(body: unknown): {
   }
 }
 
-/** Proves that the answer is a success; what the message says differs from contract to contract. @throws UpstreamMalformed */
+/** Proves that the answer is a success; what the message says differs (contract#l1-stop-message). @throws UpstreamMalformed */
 export function readMessage(body: unknown): void {
   messageAnswer(body)
 }

@@ -50,7 +50,7 @@ export function dyteLivestreams(send: Send): Livestreams {
     })
   }
 
-  /** Contract L1 has nothing behind these paths, and says so as it says that an id is unknown. A look tells. */
+  /** Contract L1 lacks these paths, and is expected to say so as it says that an id is unknown (contract#l1-missing-paths). A look tells. */
   async function notThere(answer: Answer, signal: AbortSignal, id: string): Promise<Error> {
     const found = await findLivestream(send, id, { pageNo: 1, perPage: 1 }, signal).catch(() => null)
     return found === null ? new LivestreamNotFound(saidIn(answer)) : new NotOffered({ outcome: 'failed' })

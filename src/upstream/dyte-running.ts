@@ -5,7 +5,7 @@ import type { Send } from './dyte-answers.ts'
 import { path } from './path.ts'
 import type { RunningLivestreams, VendorHabits } from './provider.ts'
 
-/** Programs ask for so many a page, and get them (contract section 4.4); the vendor publishes no maximum. */
+/** Programs ask for so many a page, and get them (contract#page-size); the vendor publishes no maximum. */
 const perPage = 100
 /** Pages of a list. A vendor that never comes to an end is no proof that nothing runs. */
 const mostPages = 20
@@ -26,7 +26,7 @@ export async function findRunning(asking: Asking, signal: AbortSignal): Promise<
   const unreadIn = new Set<string>()
   for (const status of ['INVOKED', 'LIVE'] as const) {
     const { entries, form } = await wholeList(asking, status, signal)
-    // A vendor may not know the filter. In contract L1 it doesn't, and what is OFFLINE there in a list does not run.
+    // A vendor may not know the filter. L1 doesn't (contract#l1-lists), and what is OFFLINE in its lists does not run.
     for (const entry of entries) {
       if (!('status' in entry)) unreadIn.add(entry.meeting_id)
       else if (isRunning(entry.status)) running.set(entry.id, entry)
@@ -83,7 +83,7 @@ function endless(): Error {
   return new UpstreamMalformed({ cause: new Error('the list of livestreams does not come to its end') })
 }
 
-/** L1 has other words for it, and the form that shows one livestream at a time has as many pages as livestreams. */
+/** L1 has other words for it (contract#l1-lists), and the form that shows one livestream at a time has as many pages as livestreams. */
 function nextPage(status: string, form: ListForm, pageNo: number, seen: number): string {
   if (form === 'L1') return `limit=${perPage}&offset=${seen}`
   return `status=${status}&page_no=${pageNo + 1}&per_page=${form === 'one' ? 1 : perPage}`

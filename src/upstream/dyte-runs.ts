@@ -8,7 +8,7 @@ import type { Provider } from './provider.ts'
 
 type Runs = Pick<Provider, 'findOfMeeting' | 'findActiveRun' | 'findRun' | 'findRunsOfSession'>
 
-/** Runs of livestreams, which the vendor calls livestream sessions. Contract L1 has none of this. */
+/** Runs of livestreams, which the vendor calls livestream sessions. L1 has none of this (contract#l1-no-runs). */
 export function dyteRuns(send: Send): Runs {
   /** Null for a 404. */
   async function get(target: string, signal: AbortSignal): Promise<{ body: unknown } | null> {

@@ -45,7 +45,7 @@ const countAnswer = reader(
   Envelope(Type.Object({ kicked_participants_count: Figure, muted_participants_count: Figure }))
 )
 
-/** Who is in a meeting now: what REST has of stage management (contract section 5). */
+/** Shows who is in a meeting now, and does what REST offers of stage management (contract#active-session, contract#stage-operations). */
 export function dyteStage(send: Send): Stage {
   const onStage = (meetingId: string): string => path`/meetings/${meetingId}/active-session`
 

@@ -14,7 +14,7 @@ import type { LivestreamWithSessions, Provider, VendorHabits } from './provider.
 /** So many of the account's newest livestreams are looked through for one that was started just now. */
 const newest = 50
 
-/** Dyte v2, contracts L1 and L2, and what still speaks it (contract section 1: G1a, G1b, G2), org-wide. */
+/** Dyte v2 in both of its contracts (contract#two-contracts), at each address that speaks it (contract#generations), for a whole organisation. */
 export function dyte(send: Send, habits: VendorHabits): Provider {
   const runs = dyteRuns(send)
   return {
@@ -67,7 +67,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
     async findInMeeting(meetingId, signal) {
       const found = await runs.findOfMeeting(meetingId, { pageNo: 1, perPage: newest }, signal)
       if (found !== null) return [found]
-      // Contract L1 says so of each meeting, since it has no such path. Its lists have a form of their own.
+      // Contract L1 says so of each meeting, since it has no such path (contract#l1-missing-paths). Its lists have a form of their own (contract#l1-lists).
       if ((await listNewest(1, signal)).form === 'L1') throw new NotOffered()
       return []
     },
@@ -113,7 +113,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
   async function changed(method: 'PATCH' | 'PUT', id: string, wish: object, signal: AbortSignal): Promise<Meeting> {
     const answer = await send({ method, path: path`/meetings/${id}`, body: wish, signal }, [404])
     const { status, body } = answer
-    // Contract L1 has no PUT, and says so as it says that an id is unknown. A look tells.
+    // Contract L1 has no PUT, and is expected to say so as it says that an id is unknown (contract#l1-missing-paths). A look tells.
     const isThere = status === 404 && method === 'PUT' && (await findMeeting(id, signal).catch(() => null)) !== null
     if (isThere) throw new NotOffered({ outcome: 'failed' })
     if (status === 404) throw new MeetingNotFound(saidIn(answer))
@@ -125,7 +125,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
   }
 }
 
-/** A livestream that was asked for by meeting. A start's answer names no meeting (contract section 4.3); another's is refused. */
+/** A livestream that was asked for by meeting. A start's answer names no meeting (contract#start-answer); another's is refused. */
 function ofMeeting<L extends { id: string; meeting_id?: string | null }>(meetingId: string, livestream: L): L {
   expectPlainId('livestream', livestream.id)
   if (livestream.meeting_id == null) return livestream
@@ -133,7 +133,7 @@ function ofMeeting<L extends { id: string; meeting_id?: string | null }>(meeting
   return { ...livestream, meeting_id: meetingId }
 }
 
-/** In contract L1 a fresh run is called OFFLINE, as an ended one is; where the vendor speaks of a run under way it is INVOKED. */
+/** In contract L1 a fresh run is called OFFLINE, as an ended one is (contract#l1-statuses); where the vendor speaks of a run under way it is INVOKED. */
 function running<L extends { status: string }>(livestream: L): L {
   return livestream.status === 'OFFLINE' ? { ...livestream, status: 'INVOKED' } : livestream
 }

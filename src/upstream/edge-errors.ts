@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import { UpstreamCredentialsRefused, UpstreamRefused } from '../domain/failures.ts'
 
 /**
- * Cloudflare's edge has answered, and not the vendor's API behind it (contract section 6): a 404 of it says nothing of a
+ * Cloudflare's edge has answered, and not the vendor's API behind it (contract#edge-errors): a 404 of it says nothing of a
  * meeting or a livestream.
  */
 const EdgeAnswer = Type.Object({ errors: Type.Array(Type.Unknown()) })

@@ -5,8 +5,8 @@ import { NoRoute } from './edge-errors.ts'
 import type { Provider, VendorHabits } from './provider.ts'
 
 /**
- * Cloudflare RealtimeKit: contract L2 behind another address (contract sections 1 and 4.5). What was in its reference once and
- * is gone from its client (section 2, the last two columns) is tried: who answers it has it, who has no route for it does not.
+ * Cloudflare RealtimeKit: contract L2 behind another address (contract#realtimekit-differences). Operations that its client
+ * has dropped (contract#dropped-operations) are tried: a vendor that answers has them, and one without a route does not.
  */
 export function realtimekit(send: Send, habits: VendorHabits): Provider {
   const l2 = dyte(send, habits)

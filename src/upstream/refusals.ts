@@ -16,7 +16,7 @@ import { type Own, reasonOf } from './vendor-words.ts'
 /** Refusals that the vendor has, besides those about credentials and limits. */
 const ownStatuses = [400, 404, 409, 422]
 
-/** The vendor's status in our words (docs/vendor.md, section 6). */
+/** The vendor's status in our words (docs/vendor.md). */
 export function refusalOf(answer: RawAnswer, { method }: Pick<Call, 'method'>, own: Own): Failure {
   const { status, body, throttled, retryAfterSeconds } = answer
   const cause = new Error(`the vendor answered ${status}`)

@@ -12,7 +12,7 @@ export interface VendorLimit {
 }
 
 /**
- * The vendor's `Ratelimit` field, e.g. `"default";r=50;t=30` (contract section 6); of several the one with the longest
+ * The vendor's `Ratelimit` field, e.g. `"default";r=50;t=30` (contract#ratelimit-fields); of several the one with the longest
  * time, since a limit of a second says nothing about a quota. Null when there is none, or none that can be read: a malformed field is no reason to trust or distrust anything.
  */
 export function readVendorLimit({ ratelimit, 'ratelimit-policy': policy }: IncomingHttpHeaders): VendorLimit | null {

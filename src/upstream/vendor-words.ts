@@ -39,7 +39,7 @@ export function reasonOf(body: unknown, own: Own): string | undefined {
   return cleaned(wordsOf(body).join('; '), own) || undefined
 }
 
-/** The words of a refusal, in each of the forms that vendors and their edge have (contract section 6). */
+/** The words of a refusal, in each of the forms that vendors and their edge have (contract#refusal-forms, contract#edge-errors). */
 export function wordsOf(body: unknown): string[] {
   const errors = at(body, 'errors')
   if (Array.isArray(errors)) return errors.slice(0, 10).flatMap(complaintOf)

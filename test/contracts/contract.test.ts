@@ -13,7 +13,7 @@ interface Dialect {
   simulator: SimulatorOptions
   /** Operations of the document that Livegate uses of this vendor. */
   used: string[]
-  /** What its document leaves out and the matrix has (section 2): it is held against L2. */
+  /** Operations that its document leaves out and contract#operations has: they are held against L2. */
   undescribed?: RegExp
 }
 
@@ -51,16 +51,20 @@ const mutes = [`POST ${meeting}/active-session/mute`, `POST ${meeting}/active-se
 
 /** Where a published schema and the vendor's own examples or prose disagree, and the answer follows the latter. */
 const contradictions: [operation: RegExp, misfit: RegExp, why: string][] = [
-  [/livestream/, /\/disabled must be string$/, 'section 4.1: true or false in all examples'],
-  [/livestream/, /\/meeting_id must be string$/, 'section 4.1: null where the livestream has no meeting'],
-  [/livestream/, /\/(err_message|stopped_time) must be/, 'section 4.2: null before there is one'],
-  [/livestream/, /\/(ingest|viewer)_seconds must be (string|integer)$/, 'sections 3 and 4.2: numbers, with fractions'],
-  [/active-session$/, /\/ended_at must be string$/, 'section 5: null while it goes on'],
-  [/livestream$/, /^\/data\/sessions must be object$/, 'section 4.4: an array in the example'],
-  [/^GET \/livestreams$/, /^\/data must be object$/, 'section 4.4: an array in the example']
+  [/livestream/, /\/disabled must be string$/, 'contract#livestream-disabled: true or false in all examples'],
+  [/livestream/, /\/meeting_id must be string$/, 'contract#livestream: null where the livestream has no meeting'],
+  [/livestream/, /\/(err_message|stopped_time) must be/, 'contract#livestream-session: null before there is one'],
+  [
+    /livestream/,
+    /\/(ingest|viewer)_seconds must be (string|integer)$/,
+    'contract#session-seconds: numbers, with fractions'
+  ],
+  [/active-session$/, /\/ended_at must be string$/, 'contract#active-session: null while it goes on'],
+  [/livestream$/, /^\/data\/sessions must be object$/, 'contract#two-published-forms: an array in the example'],
+  [/^GET \/livestreams$/, /^\/data must be object$/, 'contract#two-published-forms: an array in the example']
 ]
 
-/** Before July 2023 nobody described them in a file that is left, but the matrix has them (section 2). */
+/** No file that is left described them before July 2023, but the vendor had them (contract#operations). */
 const undescribedInL1 = /^(GET|POST) \/meetings\/\{meeting_id\}\/active-session/
 
 const l2 = new ContractDocument('dyte-v2.openapi.json')
@@ -190,7 +194,7 @@ function checkRequest(t: Test, operation: Operation, { method, headers, body }: 
 function checkAnswer(t: Test, { name, answers }: Operation, { status, answer }: RecordedCall): void {
   const described = answers.get(status)
   if (described === undefined) {
-    // No livestream operation documents an error (contract section 6).
+    // No livestream operation documents an error (contract#undocumented-refusals).
     t.ok(status >= 400, `${name}: ${status} is an answer of the contract`)
     return
   }

@@ -3,7 +3,7 @@ import type { Dice } from './dice.ts'
 
 /** Of the gateways of a campaign. */
 export const deadlineMs = 500
-/** So long contract L1 may leave it open whether a run is yet to come or over. */
+/** So long L1 may leave it open whether a run is yet to come or over (contract#l1-statuses). */
 export const settleMs = 12_000
 
 /**

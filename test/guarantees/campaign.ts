@@ -13,7 +13,7 @@ import { openStoreHere } from '../support/store.ts'
 import { deadlineMs, settleMs } from './campaign-faults.ts'
 import { Dice } from './dice.ts'
 
-/** What the vendor's documentation leaves open (contract section 11), each with every answer that it may have. */
+/** Questions that the vendor's documentation leaves open (contract#open-questions), each with every answer that it may have. */
 const questions = {
   contract: ['L1', 'L2'],
   activeDuringInvoked: ['200', '404'],
@@ -76,7 +76,7 @@ export interface Campaign {
   broken: string[]
 }
 
-/** How long a run may be INVOKED. In contract L1 nothing tells a run that is hidden meanwhile from one that is over. */
+/** How long a run may be INVOKED. In L1 nothing tells a run that is hidden meanwhile from one that is over (contract#l1-statuses). */
 const invokedMs = { L1: [0, 1_000], L2: [0, 1_000, 60_000] }
 
 export async function openCampaign(t: TestContext, meetingsInEach: number, longestMs = 60_000): Promise<Campaign> {

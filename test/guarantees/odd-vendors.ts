@@ -18,7 +18,7 @@ import { settleMs } from './campaign-faults.ts'
 import { Dice } from './dice.ts'
 import { pairwise } from './pairwise.ts'
 
-/** What programs met at the real vendors (`docs/vendor.md`), each with every value that is not the simulator's usual one. */
+/** Answers that programs met at the real vendors (contract#open-questions), each with every value that is not the simulator's usual one. */
 export const switches: Record<string, readonly SimulatorOptions[]> = {
   'nothing live': (['400', '409', '500', 'null', 'empty'] as const).map(nothingLive => ({ nothingLive })),
   'what is over is shown': [{ activeShowsEnded: true }],

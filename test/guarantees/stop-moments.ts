@@ -67,7 +67,7 @@ export async function stopDuringStart(
   return async rows => {
     const startState = rows.get(`${name}-start`)
     const executed = startsOf(world, meeting, name).some(entry => entry.executed)
-    // In contract L1 nothing shows a run that was stopped before somebody saw it.
+    // In L1 (contract#l1-no-runs) nothing shows a run that was stopped before somebody saw it.
     if (world.answers.contract === 'L2' && executed !== (startState === 'done')) wrong(`the start is ${startState}`)
     if (startedAfter(moment, world, meeting)) {
       await clients.stop('POST', `/v2${calls.stop.path}`)

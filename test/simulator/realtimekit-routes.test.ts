@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Running, simulate } from './helper.ts'
 
-/** The ○ rows of G3 in contract section 2, with the status that they have in L2. */
+/** Operations that Cloudflare dropped (contract#dropped-operations), with the status that they have in L2. */
 async function dropped({ call, started }: Running): Promise<[string, string, number, object?][]> {
   const { meeting, livestream } = await started()
   const session = (await call('GET', `/meetings/${meeting}/active-session`)).json.data.id

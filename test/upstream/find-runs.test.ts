@@ -22,7 +22,7 @@ async function account(t: Test, options: SimulatorOptions) {
   }
 }
 
-/** Each form of contract sections 3 and 4.4 in which the two answers come, and whether it shows more than the newest. */
+/** Each form (contract#l1-lists, contract#two-published-forms) in which the two answers come, and whether it shows more than the newest. */
 const worlds: { options: SimulatorOptions; showsAll: boolean; showsRuns: boolean }[] = [
   { options: { contract: 'L1' }, showsAll: true, showsRuns: false },
   { options: { contract: 'L2', lists: 'example' }, showsAll: true, showsRuns: true },

@@ -23,10 +23,10 @@ export interface Questions {
 const liveWithinMs = 90_000
 /** Else a stop would not be given up within its minute. */
 const longestHiddenMs = 45_000
-/** The published pattern has no blank. */
+/** The published pattern has no blank (contract#livestream-name). */
 const oddName = { name: 'livegate probe' }
 
-/** Asks the open questions of the vendor's contract, section 11, one after the other. @throws Ended, Failure */
+/** Asks the open questions of the vendor's contract (contract#open-questions), one after the other. @throws Ended, Failure */
 export async function askAll(questions: Questions, answers: Answers): Promise<void> {
   const { asker, runs, provider } = questions
   if (provider === 'realtimekit') await askTheEdge(questions, answers)
@@ -57,7 +57,7 @@ export async function askAll(questions: Questions, answers: Answers): Promise<vo
   await runs.stopAll()
 }
 
-/** What Cloudflare's edge answers: questions 8 and 9. */
+/** What Cloudflare's edge answers: contract#bad-token and contract#dropped-operations. */
 async function askTheEdge({ asker, meetingId }: Questions, answers: Answers): Promise<void> {
   const wrong = new Secret(`Bearer ${randomBytes(20).toString('hex')}`)
   answers.tell('bad-token', (await asker.ask(harmless, wrong)).status, ['401', '403'])
@@ -87,7 +87,7 @@ async function startNamed(runs: Runs, answers: Answers): Promise<string> {
   return id
 }
 
-/** Questions 3, 4 and 10: how a run is shown from INVOKED to LIVE. */
+/** How a run is shown from INVOKED to LIVE: contract#two-contracts, contract#status-flow and contract#active-during-invoked. */
 async function askOfTheFirstRun(questions: Questions, answers: Answers, id: string): Promise<void> {
   const { asker, runs, provider, world } = questions
   const startedAtMs = world.clock.monotonic()
@@ -117,7 +117,7 @@ async function askOfTheFirstRun(questions: Questions, answers: Answers, id: stri
   } else answers.open.set('live-after', `it was not LIVE within ${liveWithinMs / 1_000} s: is anybody in the meeting?`)
 }
 
-/** Which of the two published forms. */
+/** Which of the two published forms (contract#two-published-forms). */
 async function askForms(asker: Asker, answers: Answers, one: Heard): Promise<void> {
   const form = at(one.body, 'data', 'sessions') === undefined ? 'schema' : 'example'
   const list = await asker.ask({ method: 'GET', path: `${path`/livestreams`}?page_no=1&per_page=5` })
@@ -127,7 +127,7 @@ async function askForms(asker: Asker, answers: Answers, one: Heard): Promise<voi
     answers.open.set('lists', `the list has the form of the ${listForm}, a livestream that of the ${form}`)
 }
 
-/** Question 1. */
+/** What a start of a live meeting answers (contract#start-while-live). */
 async function startWhileLive(runs: Runs, answers: Answers): Promise<void> {
   if ((await runs.active()).state === null && answers.known.get('active-during-invoked') !== '404') {
     answers.open.set('start-while-live', 'the livestream had ended by itself')
