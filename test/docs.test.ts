@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { variables } from '../src/config.ts'
 
@@ -19,12 +19,6 @@ t.test('the scripts that the documents name exist', async t => {
   const named = [readme, read('SECURITY.md')].flatMap(text => [...text.matchAll(/npm run (?:-s )?([a-z:]+)/g)])
   t.ok(named.length > 3)
   for (const [line, script] of named) t.hasProp(scripts, script ?? '', line)
-})
-
-t.test('the files that the README links to exist', async t => {
-  const links = [...readme.matchAll(/\]\(([^)#]+)\)/g)].map(([, link]) => link ?? '')
-  t.ok(links.length > 5)
-  for (const link of links) t.ok(existsSync(link), link)
 })
 
 t.test('the README tells why each package is here', async t => {
