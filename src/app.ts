@@ -1,42 +1,42 @@
 import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, LogController } from 'fastify'
-import type { Fingerprint } from './audit/key-files.ts'
+import type { Fingerprint } from './audit/keys/key-files.ts'
 import type { Occurrence } from './audit/rollup.ts'
-import type { Network } from './domain/address.ts'
-import type { Clock } from './domain/clock.ts'
-import { ShuttingDown } from './domain/failures.ts'
-import { audit } from './http/audit.ts'
-import { authenticate, keyGuard, remembered } from './http/authenticate.ts'
-import { awaitBodies } from './http/awaited-body.ts'
-import { jsonBodies } from './http/body.ts'
-import { addressReader } from './http/client-address.ts'
-import type { Connections } from './http/connections.ts'
-import { crossOrigin } from './http/cross-origin.ts'
-import { dropBodies } from './http/dropped-body.ts'
-import { errorHandler, notFound, refuseBytes, sendFailure } from './http/errors.ts'
-import { freshlyAllowed } from './http/freshly-allowed.ts'
-import { type IdempotencyDeps, idempotency } from './http/idempotency.ts'
-import { withoutLastSlash } from './http/last-slash.ts'
-import { type DocsAccess, openapi } from './http/openapi.ts'
-import { leftToUs, ownAnswers, plainOptions } from './http/own-answers.ts'
-import { type OwnershipDeps, ownership } from './http/ownership.ts'
-import { type LimitOptions, limits } from './http/rate-limit.ts'
-import { refusedStops } from './http/refused-stops.ts'
-import { decorateRequests, plainId } from './http/request.ts'
-import { fromSecondMount } from './http/second-mount.ts'
-import { security } from './http/security.ts'
-import { compiledOnce } from './http/serializer.ts'
-import { tenantsInFlight } from './http/tenants-in-flight.ts'
-import { refuseUnknown, validator } from './http/validator.ts'
-import type { ActiveReads } from './lifecycle/active-reads.ts'
-import type { TenantAnalytics } from './lifecycle/analytics.ts'
-import type { LivestreamChanges } from './lifecycle/livestream-changes.ts'
-import type { TenantLivestreams } from './lifecycle/livestreams.ts'
-import type { TenantMeetings } from './lifecycle/meetings.ts'
-import type { TenantRuns } from './lifecycle/runs.ts'
-import type { TenantStage } from './lifecycle/stage.ts'
-import type { StartOnce } from './lifecycle/start.ts'
-import type { Stop } from './lifecycle/stop.ts'
+import { ShuttingDown } from './domain/refusals/failures.ts'
+import type { Network } from './domain/values/address.ts'
+import type { Clock } from './domain/values/clock.ts'
+import { errorHandler, notFound, refuseBytes, sendFailure } from './http/answer/errors.ts'
+import { type DocsAccess, openapi } from './http/answer/openapi.ts'
+import { compiledOnce } from './http/answer/serializer.ts'
+import { refuseUnknown, validator } from './http/answer/validator.ts'
+import { awaitBodies } from './http/connection/awaited-body.ts'
+import type { Connections } from './http/connection/connections.ts'
+import { dropBodies } from './http/connection/dropped-body.ts'
+import { leftToUs, ownAnswers, plainOptions } from './http/connection/own-answers.ts'
+import { type LimitOptions, limits } from './http/limits/rate-limit.ts'
+import { refusedStops } from './http/limits/refused-stops.ts'
+import { tenantsInFlight } from './http/limits/tenants-in-flight.ts'
+import { audit } from './http/request/audit.ts'
+import { authenticate, keyGuard, remembered } from './http/request/authenticate.ts'
+import { jsonBodies } from './http/request/body.ts'
+import { addressReader } from './http/request/client-address.ts'
+import { crossOrigin } from './http/request/cross-origin.ts'
+import { freshlyAllowed } from './http/request/freshly-allowed.ts'
+import { type IdempotencyDeps, idempotency } from './http/request/idempotency.ts'
+import { withoutLastSlash } from './http/request/last-slash.ts'
+import { type OwnershipDeps, ownership } from './http/request/ownership.ts'
+import { decorateRequests, plainId } from './http/request/request.ts'
+import { fromSecondMount } from './http/request/second-mount.ts'
+import { security } from './http/request/security.ts'
+import type { StartOnce } from './lifecycle/broadcast/start.ts'
+import type { Stop } from './lifecycle/broadcast/stop.ts'
+import type { ActiveReads } from './lifecycle/reads/active-reads.ts'
+import type { TenantAnalytics } from './lifecycle/resources/analytics.ts'
+import type { LivestreamChanges } from './lifecycle/resources/livestream-changes.ts'
+import type { TenantLivestreams } from './lifecycle/resources/livestreams.ts'
+import type { TenantMeetings } from './lifecycle/resources/meetings.ts'
+import type { TenantRuns } from './lifecycle/resources/runs.ts'
+import type { TenantStage } from './lifecycle/resources/stage.ts'
 import { getAnalytics } from './routes/analytics/get-analytics.ts'
 import { getDaywiseAnalytics } from './routes/analytics/get-daywise-analytics.ts'
 import { FailureAnswer } from './routes/answer.ts'
@@ -68,7 +68,7 @@ import { kickParticipants } from './routes/sessions/kick-participants.ts'
 import { listSessionLivestreams } from './routes/sessions/list-session-livestreams.ts'
 import { muteAllParticipants } from './routes/sessions/mute-all-participants.ts'
 import { muteParticipants } from './routes/sessions/mute-participants.ts'
-import type { Directory } from './store/directory.ts'
+import type { Directory } from './store/memory/directory.ts'
 
 export interface Deps {
   directory: Directory
@@ -125,7 +125,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     // unless told otherwise, when they are twice as late.
     http: { ...leftToUs, headersTimeout: requestTimeoutMs, connectionsCheckingInterval: 1_000 },
     handlerTimeout: deps.handlerTimeoutMs,
-    // `http/connections.ts` closes the connections of strangers earlier.
+    // `http/connection/connections.ts` closes the connections of strangers earlier.
     keepAliveTimeout: deps.keepAliveMs,
     // By then every call has had its answer (`gateway.ts`): what is open still is a connection that nobody uses.
     forceCloseConnections: true,
@@ -134,7 +134,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     return503OnClosing: false,
     genReqId: request => plainId(request.headers['x-request-id']) ?? randomUUID(),
     requestIdHeader: false,
-    // A logger for each request would cost more than most requests: what is logged of one names its id (`http/errors.ts`).
+    // A logger for each request would cost more than most requests: what is logged of one names its id (`http/answer/errors.ts`).
     childLoggerFactory: logger => logger,
     // Longer than any request line can be, so that every id meets its pattern and none another refusal.
     routerOptions: { maxParamLength: 16 * 1024 },

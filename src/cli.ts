@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Io } from './commands/io.ts'
-import { isService, leave, takeSignals } from './commands/shutdown.ts'
+import type { Io } from './commands/process/io.ts'
+import { isService, leave, takeSignals } from './commands/process/shutdown.ts'
 
 const several = (value: string, before: string[] = []): string[] => [...before, value]
 
@@ -49,11 +49,11 @@ export function define(cli: Command, io: Io): void {
   operation.command('resolve <id> <outcome>').description('end one by hand: done, failed or stop-repeating').action(async (id, outcome, options) => (await import('./commands/operation.ts')).resolveOperation(io, id, outcome, options))
 
   const audit = cli.command('audit').description('the audit log')
-  audit.command('verify').description('prove that nothing was changed, left out or cut').option('--checkpoint <file>', 'a copy of checkpoints from another place (several times)', several).option('--public-key <file>', 'a trusted copy of the public key (several times, where one was lost)', several).action(async options => (await import('./commands/audit-verify.ts')).verifyAudit(io, options))
-  audit.command('export').description('print the log').option('--since <time>', 'at this time or later').option('--until <time>', 'before this time').option('--tenant <id>', 'of one tenant').option('--after <number>', 'after this event').option('--format <format>', 'ndjson, ocsf or csv', 'ndjson').action(async options => (await import('./commands/audit-export.ts')).exportAudit(io, options))
-  audit.command('prune').description('remove what is older; that it was removed stays provable').requiredOption('--before <time>', 'a day, or a time with its zone').action(async options => (await import('./commands/audit-keep.ts')).pruneAudit(io, options))
-  audit.command('rotate-key').description('sign with a new key from now on').option('--lost', 'when keys are lost for good: the new one says so itself; while no gateway runs').action(async options => (await import('./commands/audit-keep.ts')).rotateAuditKey(io, options))
-  audit.command('schema').description('print the JSON Schema of an event').action(async () => (await import('./commands/audit-schema.ts')).auditSchema(io))
+  audit.command('verify').description('prove that nothing was changed, left out or cut').option('--checkpoint <file>', 'a copy of checkpoints from another place (several times)', several).option('--public-key <file>', 'a trusted copy of the public key (several times, where one was lost)', several).action(async options => (await import('./commands/audit/audit-verify.ts')).verifyAudit(io, options))
+  audit.command('export').description('print the log').option('--since <time>', 'at this time or later').option('--until <time>', 'before this time').option('--tenant <id>', 'of one tenant').option('--after <number>', 'after this event').option('--format <format>', 'ndjson, ocsf or csv', 'ndjson').action(async options => (await import('./commands/audit/audit-export.ts')).exportAudit(io, options))
+  audit.command('prune').description('remove what is older; that it was removed stays provable').requiredOption('--before <time>', 'a day, or a time with its zone').action(async options => (await import('./commands/audit/audit-keep.ts')).pruneAudit(io, options))
+  audit.command('rotate-key').description('sign with a new key from now on').option('--lost', 'when keys are lost for good: the new one says so itself; while no gateway runs').action(async options => (await import('./commands/audit/audit-keep.ts')).rotateAuditKey(io, options))
+  audit.command('schema').description('print the JSON Schema of an event').action(async () => (await import('./commands/audit/audit-schema.ts')).auditSchema(io))
 
   cli.command('backup <file>').description('copy the store, also beside a running gateway').option('--with-keys', 'and the keys of its audit log, into <file>.keys').option('--passphrase-file <file>', 'seal the keys with the first line of this file').option('--plain', 'leave the keys readable').action(async (file, options) => (await import('./commands/backup.ts')).backup(io, file, options))
   cli.command('restore <file>').description('put a backup where the store belongs, with the keys beside it, while no gateway runs').option('--passphrase-file <file>', 'which the keys are sealed with').option('--replace', 'in the place of a store, which is kept').action(async (file, options) => (await import('./commands/restore.ts')).restore(io, file, options))
@@ -61,7 +61,7 @@ export function define(cli: Command, io: Io): void {
   store.command('accept-older <hash>').description('go on with a store that is older than its last checkpoint, whose last hash this is; once').action(async (hash, options) => (await import('./commands/store.ts')).acceptOlderStore(io, hash, options))
 
   const doctor = cli.command('doctor').description('whether all is well, and what to do about it; changes nothing').option('--probe-meeting <id>', 'instead: find out how the vendor answers, with real livestreams in this meeting')
-  doctor.option('--upstream <name>', 'the vendor account that has the meeting').option('--yes', 'begin: livestreams cost money').action(async options => (await import('./commands/doctor.ts')).doctor(io, options))
+  doctor.option('--upstream <name>', 'the vendor account that has the meeting').option('--yes', 'begin: livestreams cost money').action(async options => (await import('./commands/doctor/doctor.ts')).doctor(io, options))
   cli.command('openapi').description('print the OpenAPI document').action(async () => (await import('./commands/openapi.ts')).openapi(io))
   cli.command('healthcheck').description('whether the gateway on this machine answers').action(async options => (await import('./commands/healthcheck.ts')).healthcheck(io, options))
 }
@@ -71,9 +71,9 @@ if (import.meta.main !== false) {
   const [, , ...args] = process.argv
   // Before all else is loaded, which takes most of a start: a signal that comes meanwhile must not be lost.
   takeSignals(args[0])
-  if (!isService()) (await import('./commands/step-aside.ts')).stepAside()
-  const { main } = await import('./commands/main.ts')
-  const { processIo } = await import('./commands/process-io.ts')
+  if (!isService()) (await import('./commands/process/step-aside.ts')).stepAside()
+  const { main } = await import('./commands/process/main.ts')
+  const { processIo } = await import('./commands/process/process-io.ts')
   const code = await main(define, args, processIo())
   process.exitCode = code
   // A failed start may leave something open that hangs.

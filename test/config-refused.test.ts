@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
-import { ConfigError, type Environment, readConfig } from '../src/config.ts'
+import { ConfigError, type Environment, readConfig } from '../src/config/config.ts'
 
 const needed: Environment = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: randomBytes(16).toString('hex') }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import t from 'tap'
-import { ConfigError, type Environment, readConfig, variables } from '../src/config.ts'
+import { ConfigError, type Environment, readConfig, variables } from '../src/config/config.ts'
 import { basic } from './support/account.ts'
 
 const org = `org-${randomBytes(4).toString('hex')}`

@@ -9,7 +9,7 @@ import {
   readStoreConfig,
   readUpstreams,
   variables
-} from '../src/config.ts'
+} from '../src/config/config.ts'
 import { basic } from './support/account.ts'
 
 const apiKey = randomBytes(16).toString('hex')

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { variables } from '../src/config.ts'
+import { variables } from '../src/config/config.ts'
 
 const read = (file: string): string => readFileSync(file, 'utf8')
 const readme = read('README.md')

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { OperationState } from '../src/domain/operation.ts'
-import { keepTidy, type TidyDeps, tidy, watchDisk } from '../src/housekeeping.ts'
-import { operationsIn } from '../src/store/operations.ts'
+import { keepTidy, type TidyDeps, tidy, watchDisk } from '../src/gateway/housekeeping.ts'
+import { operationsIn } from '../src/store/tables/operations.ts'
 import { auditedWorld, dayMs } from './audit/store-helper.ts'
 import { operationOf, storeWithTenants } from './store/helper.ts'
 import { manualClock, steps } from './support/clock.ts'
@@ -177,9 +177,12 @@ t.test(
       if (disk.freeMb < 0) throw new Error('gone')
       return { bavail: disk.freeMb, bsize: 2 ** 20 }
     }
-    const housekeeping = await t.mockImport<typeof import('../src/housekeeping.ts')>('../src/housekeeping.ts', {
-      'node:fs/promises': { statfs: read }
-    })
+    const housekeeping = await t.mockImport<typeof import('../src/gateway/housekeeping.ts')>(
+      '../src/gateway/housekeeping.ts',
+      {
+        'node:fs/promises': { statfs: read }
+      }
+    )
     const { log, lines } = logInto()
     const watch = housekeeping.watchDisk('data', 100, log, 1)
     t.teardown(() => watch.close())

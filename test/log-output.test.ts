@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { BoundedLog, type BoundedLogOptions, openLogOutput, type Sink } from '../src/log-output.ts'
+import { BoundedLog, type BoundedLogOptions, openLogOutput, type Sink } from '../src/log/log-output.ts'
 import { until } from './support/until.ts'
 
 const failure = (code: string): NodeJS.ErrnoException => Object.assign(new Error(code), { code })

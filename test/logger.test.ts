@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { Writable } from 'node:stream'
 import t from 'tap'
-import { Secret } from '../src/domain/secret.ts'
-import { makeLogger } from '../src/logger.ts'
+import { Secret } from '../src/domain/values/secret.ts'
+import { makeLogger } from '../src/log/logger.ts'
 
 const canary = randomBytes(16).toString('hex')
 

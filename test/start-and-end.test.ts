@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { startGateway } from '../src/gateway.ts'
-import { makeLogger } from '../src/logger.ts'
+import { makeLogger } from '../src/log/logger.ts'
 import { createSimulator } from '../src/simulator/simulator.ts'
 import { configFor } from './support/config.ts'
 import { client, type TestContext } from './support/gateway.ts'

@@ -1,7 +1,7 @@
-import type { ChainHead, StoredNote } from '../domain/audit-chain.ts'
-import type { Clock } from '../domain/clock.ts'
-import type { Signer } from './note.ts'
-import { writeHead } from './statements.ts'
+import type { ChainHead, StoredNote } from '../domain/audit/audit-chain.ts'
+import type { Clock } from '../domain/values/clock.ts'
+import type { Signer } from './proof/note.ts'
+import { writeHead } from './proof/statements.ts'
 
 export interface CheckpointerOptions {
   /** The name of the log. */

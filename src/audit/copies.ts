@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkFile } from '../domain/own-file.ts'
+import { checkFile } from '../domain/values/own-file.ts'
 
 /** The last checkpoint: to be copied to where nobody who owns the data folder can change it. */
 export const checkpointFileName = 'audit-checkpoint.txt'

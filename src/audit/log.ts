@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../domain/audit-event.ts'
+import type { AuditEvent } from '../domain/audit/audit-event.ts'
 
 export interface AuditLogOptions {
   /** Writes events durably, in order, all or none. */
@@ -19,7 +19,7 @@ const maxEqualRefusals = 10
 
 /**
  * Appends events behind the answer, in groups, each group one transaction: for reads and refusals, and for the stop that
- * went on while the store was down. What must be durable before it happens does not come here (`lifecycle/recorded.ts`).
+ * went on while the store was down. What must be durable before it happens does not come here (`lifecycle/operations/audit-trail.ts`).
  * Bounded: beyond `maxWaiting`, equal events become one with a count, so nobody waits and nothing vanishes.
  */
 export class AuditLog {

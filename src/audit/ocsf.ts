@@ -1,4 +1,4 @@
-import type { ActorType, AuditEvent, AuditOutcome, AuditResource } from '../domain/audit-event.ts'
+import type { ActorType, AuditEvent, AuditOutcome, AuditResource } from '../domain/audit/audit-event.ts'
 
 /** What a call was about. Without a tenant it was refused before anybody was known. */
 export interface Subject {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ChainHead, StoredNote } from '../domain/audit-chain.ts'
-import type { AuditEvent } from '../domain/audit-event.ts'
-import type { Finding } from './finding.ts'
-import { AuditKeyError } from './key-files.ts'
-import type { Signer } from './note.ts'
+import type { ChainHead, StoredNote } from '../domain/audit/audit-chain.ts'
+import type { AuditEvent } from '../domain/audit/audit-event.ts'
+import { AuditKeyError } from './keys/key-files.ts'
 import { logChange, type Worker } from './ocsf.ts'
-import { writeHead } from './statements.ts'
+import type { Finding } from './proof/finding.ts'
+import type { Signer } from './proof/note.ts'
+import { writeHead } from './proof/statements.ts'
 
 export interface PruneDeps {
   /** The log's name. */

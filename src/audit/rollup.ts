@@ -1,5 +1,5 @@
-import type { AuditEvent } from '../domain/audit-event.ts'
-import type { Clock } from '../domain/clock.ts'
+import type { AuditEvent } from '../domain/audit/audit-event.ts'
+import type { Clock } from '../domain/values/clock.ts'
 import { type Ending, isRead, type Subject, statusIdOf, toAuditEvent } from './ocsf.ts'
 
 /** Which reads are on record: a first one and then a count a minute, each, or none. */

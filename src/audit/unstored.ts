@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../domain/audit-event.ts'
+import type { AuditEvent } from '../domain/audit/audit-event.ts'
 
 /** A line of the log, and whether it is written. */
 interface Line {

@@ -1,13 +1,13 @@
 import { keepSuperseded, publicKeyFileName } from '../audit/copies.ts'
-import { AuditKeyError, type KeyPlaces, takeKeys } from '../audit/key-files.ts'
-import type { Signer } from '../audit/note.ts'
+import { AuditKeyError, type KeyPlaces, takeKeys } from '../audit/keys/key-files.ts'
 import { logChange, type Worker } from '../audit/ocsf.ts'
-import { readUnproved, writeHead, writeLostKey } from '../audit/statements.ts'
-import { auditEventsIn } from '../store/audit-events.ts'
-import { type AuditNotes, auditNotesIn } from '../store/audit-notes.ts'
-import { type Statement, writeIf } from '../store/engine.ts'
+import type { Signer } from '../audit/proof/note.ts'
+import { readUnproved, writeHead, writeLostKey } from '../audit/proof/statements.ts'
+import { type Statement, writeIf } from '../store/engine/engine.ts'
 import type { Store } from '../store/store.ts'
-import { upstreamUseIn } from '../store/upstream-use.ts'
+import { auditEventsIn } from '../store/tables/audit-events.ts'
+import { type AuditNotes, auditNotesIn } from '../store/tables/audit-notes.ts'
+import { upstreamUseIn } from '../store/tables/upstream-use.ts'
 
 /** The keys that were replaced. */
 export interface KeysReplaced {

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkpointFileName, publicKeyFileName, readOwnFile } from '../audit/copies.ts'
-import { openNote } from '../audit/note.ts'
-import { readUnproved, type Superseded } from '../audit/statements.ts'
-import { auditEventsIn } from '../store/audit-events.ts'
-import { auditNotesIn } from '../store/audit-notes.ts'
+import { openNote } from '../audit/proof/note.ts'
+import { readUnproved, type Superseded } from '../audit/proof/statements.ts'
 import type { Store } from '../store/store.ts'
+import { auditEventsIn } from '../store/tables/audit-events.ts'
+import { auditNotesIn } from '../store/tables/audit-notes.ts'
 
 /** The last checkpoint vouches for more than the store has, so keys that were revoked since would work again. */
 export class OlderStoreError extends Error {}

@@ -1,7 +1,7 @@
 import files, { constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { fingerprintKeyFile, type KeyPlaces, signingKeyFile } from '../audit/key-files.ts'
-import { StoreError } from '../store/engine.ts'
+import { fingerprintKeyFile, type KeyPlaces, signingKeyFile } from '../audit/keys/key-files.ts'
+import { StoreError } from '../store/engine/engine.ts'
 
 interface Places {
   storeFile: string

@@ -1,4 +1,4 @@
-import { CommandError, type Io, type JsonOption, print } from './io.ts'
+import { CommandError, type Io, type JsonOption, print } from './process/io.ts'
 
 /** Whether the gateway of this container answers: for `HEALTHCHECK`. */
 export async function healthcheck(io: Io, options: JsonOption): Promise<void> {

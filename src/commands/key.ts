@@ -1,8 +1,8 @@
 import { type ApiKey, keyIdPattern, makeKey } from '../domain/api-key.ts'
 import { isPreset, isScope, presets, type Scope, scopes } from '../domain/scope.ts'
-import { apiKeysIn } from '../store/api-keys.ts'
-import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { tenantOf, withAudit, withSnapshot } from './with-store.ts'
+import { apiKeysIn } from '../store/tables/api-keys.ts'
+import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './process/io.ts'
+import { tenantOf, withAudit, withSnapshot } from './process/with-store.ts'
 
 export interface KeyOptions extends JsonOption {
   preset?: string

@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { buildApp } from '../app.ts'
-import { systemClock } from '../domain/clock.ts'
-import { Connections } from '../http/connections.ts'
-import { makeLogger } from '../logger.ts'
-import type { Io } from './io.ts'
+import { systemClock } from '../domain/values/clock.ts'
+import { Connections } from '../http/connection/connections.ts'
+import { makeLogger } from '../log/logger.ts'
+import type { Io } from './process/io.ts'
 
 /** Prints the OpenAPI document. It needs no configuration and opens nothing: the routes alone make it. */
 export async function openapi(io: Pick<Io, 'out'>): Promise<void> {

@@ -1,13 +1,13 @@
 import { toAuditEvent } from '../audit/ocsf.ts'
-import { failureBody, Resolved } from '../domain/failures.ts'
 import { isRepeated, type Operation } from '../domain/operation.ts'
-import { followedForMs } from '../lifecycle/confirmed-stop.ts'
-import { subjectOfOperation } from '../lifecycle/mutation.ts'
-import { meetingOf } from '../lifecycle/settle.ts'
-import { writeIf } from '../store/engine.ts'
-import { operationsIn } from '../store/operations.ts'
-import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { tenantOf, withAudit, withSnapshot } from './with-store.ts'
+import { failureBody, Resolved } from '../domain/refusals/failures.ts'
+import { subjectOfOperation } from '../lifecycle/operations/mutation.ts'
+import { meetingOf } from '../lifecycle/operations/reconcile.ts'
+import { followedForMs } from '../lifecycle/running/confirmed-stop.ts'
+import { writeIf } from '../store/engine/engine.ts'
+import { operationsIn } from '../store/tables/operations.ts'
+import { CommandError, type Io, type JsonOption, print, table, UsageError, when } from './process/io.ts'
+import { tenantOf, withAudit, withSnapshot } from './process/with-store.ts'
 
 export interface OperationListOptions extends JsonOption {
   open?: boolean

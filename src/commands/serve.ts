@@ -1,13 +1,13 @@
-import { readConfig } from '../config.ts'
+import { readConfig } from '../config/config.ts'
 import { startGateway } from '../gateway.ts'
-import { openLogOutput } from '../log-output.ts'
-import { makeLogger } from '../logger.ts'
-import { UpstreamsRejected } from '../upstream/upstream-set.ts'
-import { cannotListen } from './cannot-listen.ts'
-import { CommandError, type Io } from './io.ts'
-import { beforeLeaving, endWith } from './shutdown.ts'
+import { openLogOutput } from '../log/log-output.ts'
+import { makeLogger } from '../log/logger.ts'
+import { UpstreamsRejected } from '../upstream/account/upstream-set.ts'
+import { cannotListen } from './process/cannot-listen.ts'
+import { CommandError, type Io } from './process/io.ts'
+import { beforeLeaving, endWith } from './process/shutdown.ts'
+import { commandWorker, inWords } from './process/with-store.ts'
 import { readHash } from './store.ts'
-import { commandWorker, inWords } from './with-store.ts'
 
 export interface ServeOptions {
   acceptOlderStore?: string

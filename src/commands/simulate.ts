@@ -1,7 +1,7 @@
 import { createSimulator, type Simulator, type SimulatorOptions } from '../simulator/simulator.ts'
-import { cannotListen } from './cannot-listen.ts'
-import { type Io, type JsonOption, print, UsageError } from './io.ts'
-import { endWith } from './shutdown.ts'
+import { cannotListen } from './process/cannot-listen.ts'
+import { type Io, type JsonOption, print, UsageError } from './process/io.ts'
+import { endWith } from './process/shutdown.ts'
 
 /** The switches of the simulator as they come from the command line. */
 export interface SimulateOptions extends JsonOption {

@@ -1,7 +1,7 @@
 import { readCheckpoint } from '../audited-store/older-store.ts'
-import { readStoreConfig } from '../config.ts'
-import { CommandError, type Io, type JsonOption, print, UsageError } from './io.ts'
-import { withAudit, withoutGateway } from './with-store.ts'
+import { readStoreConfig } from '../config/config.ts'
+import { CommandError, type Io, type JsonOption, print, UsageError } from './process/io.ts'
+import { withAudit, withoutGateway } from './process/with-store.ts'
 
 /**
  * Goes on with a store that is older than its last checkpoint, or another one. Once: it is void for any state but the one whose

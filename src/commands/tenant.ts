@@ -1,11 +1,11 @@
-import type { AuditResource } from '../domain/audit-event.ts'
-import { formatRateLimit, parseRateLimit, type RateLimit } from '../domain/rate-limit.ts'
+import type { AuditResource } from '../domain/audit/audit-event.ts'
 import { isTenantId, type Tenant } from '../domain/tenant.ts'
-import { UniqueViolation } from '../store/engine.ts'
-import { type TenantChange, tenantsIn } from '../store/tenants.ts'
-import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './io.ts'
-import { checkUpstream, usualUpstream } from './upstream-accounts.ts'
-import { type Change, tenantOf, withAudit, withSnapshot } from './with-store.ts'
+import { formatRateLimit, parseRateLimit, type RateLimit } from '../domain/values/rate-limit.ts'
+import { UniqueViolation } from '../store/engine/engine.ts'
+import { type TenantChange, tenantsIn } from '../store/tables/tenants.ts'
+import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './process/io.ts'
+import { checkUpstream, usualUpstream } from './process/upstream-accounts.ts'
+import { type Change, tenantOf, withAudit, withSnapshot } from './process/with-store.ts'
 
 export interface TenantOptions extends JsonOption {
   name?: string

@@ -1,9 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readStoreConfig } from '../config.ts'
-import { inWords } from '../upstream/habits.ts'
-import { habitsBefore, readRecord, type UpstreamRecord } from '../upstream/record.ts'
-import { type Io, type JsonOption, print, table, when } from './io.ts'
+import { readStoreConfig } from '../config/config.ts'
+import { inWords } from '../upstream/account/habits.ts'
+import { habitsBefore, readRecord, type UpstreamRecord } from '../upstream/quota/quota-file.ts'
+import { type Io, type JsonOption, print, table, when } from './process/io.ts'
 
 /** A running gateway writes at least so often while it is asked something. */
 const recordedEveryMs = 1_000

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { parseEnv } from 'node:util'
-import { checkFile } from '../domain/own-file.ts'
+import { checkFile } from '../domain/values/own-file.ts'
 import type { Environment } from './environment.ts'
 
 /** A variable whose value is not what its line in a file says. */

@@ -1,8 +1,8 @@
 import { readFileSync, statSync } from 'node:fs'
-import { type Network, parseNetwork } from '../domain/address.ts'
-import { checkFile } from '../domain/own-file.ts'
-import { parseQuota, type Quota } from '../domain/quota.ts'
-import { parseRateLimit, type RateLimit } from '../domain/rate-limit.ts'
+import { type Network, parseNetwork } from '../domain/values/address.ts'
+import { checkFile } from '../domain/values/own-file.ts'
+import { parseQuota, type Quota } from '../domain/values/quota.ts'
+import { parseRateLimit, type RateLimit } from '../domain/values/rate-limit.ts'
 import { withoutServiceLinks } from './service-links.ts'
 
 /** Everything that is wrong with the configuration, in one message that names variables and never shows a value. */

@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
-import { parseAddress } from '../domain/address.ts'
-import { Secret } from '../domain/secret.ts'
 import type { OutgoingProxy } from '../domain/upstream-account.ts'
+import { parseAddress } from '../domain/values/address.ts'
+import { Secret } from '../domain/values/secret.ts'
 import type { Input } from './environment.ts'
 
 /**

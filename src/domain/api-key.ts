@@ -1,7 +1,7 @@
 import { hash, randomInt } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { Scope } from './scope.ts'
-import { Secret } from './secret.ts'
+import { Secret } from './values/secret.ts'
 
 /**
  * A key of a tenant, as it is kept: the secret itself is never stored, only the digest of the whole key.

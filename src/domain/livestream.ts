@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { isSameId, LivestreamId, MeetingId } from './id.ts'
-import { Nullable, Timestamp, VendorText } from './schema.ts'
+import { Nullable, Timestamp, VendorText } from './values/schema.ts'
 
 /** What the vendors call the states of a livestream. An open set: another word of theirs passes through as it is. */
 export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const

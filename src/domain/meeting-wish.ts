@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { anyLength, Nullable } from './schema.ts'
+import { anyLength, Nullable } from './values/schema.ts'
 
 /**
  * What a caller may ask of a meeting: every request field of both vendors (contract#meeting-fields, contract#realtimekit-meetings), closed, so that a misspelt

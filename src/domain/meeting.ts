@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { MeetingId } from './id.ts'
-import { Nullable, Timestamp, VendorText } from './schema.ts'
+import { Nullable, Timestamp, VendorText } from './values/schema.ts'
 
 const flags = {
   live_stream_on_start: Type.Optional(

@@ -1,4 +1,4 @@
-import type { FailureBody } from './failures.ts'
+import type { FailureBody } from './refusals/failures.ts'
 
 /** The mutations that go upstream. */
 export type OperationKind =

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { MeetingId, vendorIdPattern } from './id.ts'
-import { anyLength, Nullable, Timestamp, VendorText } from './schema.ts'
+import { anyLength, Nullable, Timestamp, VendorText } from './values/schema.ts'
 
 /** Whose run of a livestream it is, which the vendor calls a livestream session: known once it was shown to the tenant. */
 export interface OwnedRun {

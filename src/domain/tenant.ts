@@ -1,4 +1,4 @@
-import type { RateLimit } from './rate-limit.ts'
+import type { RateLimit } from './values/rate-limit.ts'
 
 /** Lower-case words and digits joined by single hyphens, as they also stand in `Basic <tenant>:<key>`. */
 export const tenantIdPattern = /^[a-z0-9]+(-[a-z0-9]+)*$/

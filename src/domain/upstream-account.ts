@@ -1,5 +1,5 @@
-import type { Quota } from './quota.ts'
-import type { Secret } from './secret.ts'
+import type { Quota } from './values/quota.ts'
+import type { Secret } from './values/secret.ts'
 
 /** The vendors' APIs that Livegate speaks: Dyte v2, and Cloudflare RealtimeKit which it becomes. */
 export const providerKinds = ['dyte', 'realtimekit'] as const

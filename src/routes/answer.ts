@@ -1,9 +1,9 @@
 import { type TSchema, Type } from 'typebox'
-import type { FailureClass } from '../domain/failures.ts'
-import * as catalogue from '../domain/failures.ts'
 import { LivestreamId, MeetingId } from '../domain/id.ts'
-import { Paging } from '../domain/paging.ts'
+import type { FailureClass } from '../domain/refusals/failures.ts'
+import * as catalogue from '../domain/refusals/failures.ts'
 import { LivestreamSessionId, SessionId } from '../domain/session.ts'
+import { Paging } from '../domain/values/paging.ts'
 
 /** The vendor's envelope around what was asked for. */
 export function Answer<X extends TSchema>(data: X, description: string) {

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import type { Seen } from '../lifecycle/shared-reads.ts'
+import type { Seen } from '../lifecycle/reads/shared-reads.ts'
 
 /** For the descriptions of routes that share the vendor's answers. */
 export const cacheDescription =

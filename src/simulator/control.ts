@@ -18,7 +18,7 @@
  * It asks for no credentials: leave the simulator on loopback.
  */
 import { type Answer, failure, success } from './answers.ts'
-import type { Fault } from './faults.ts'
+import type { Fault } from './faults/faults.ts'
 import { withoutCredentials } from './journal.ts'
 import { assertFields, isObject, type Rule } from './rules.ts'
 import type { Simulator } from './simulator.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { Fault } from './faults.ts'
+import type { Fault } from './faults/faults.ts'
 
 /** One vendor request, noted when it arrives and completed as it goes on. */
 export interface JournalEntry {

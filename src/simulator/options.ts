@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { uuid } from './meeting.ts'
-import { readQuota } from './quota.ts'
 import { assertFields, boolean, callback, number, oneOf, type Rule, text } from './rules.ts'
+import { uuid } from './state/meeting.ts'
+import { readQuota } from './state/quota.ts'
 
 export type Vendor = 'dyte' | 'realtimekit'
 

@@ -1,13 +1,13 @@
-import { analyticsRoutes } from './analytics-routes.ts'
 import { type Answer, failure, Invalid, Refusal } from './answers.ts'
-import { type Dialect, pathIn } from './dialect.ts'
-import { liveRoutes } from './live-routes.ts'
-import { livestreamRoutes } from './livestream-routes.ts'
-import { meetingRoutes } from './meeting-routes.ts'
-import { findRoute } from './route.ts'
+import { type Dialect, pathIn } from './dialects/dialect.ts'
+import { analyticsRoutes } from './routes/analytics-routes.ts'
+import { liveRoutes } from './routes/live-routes.ts'
+import { livestreamRoutes } from './routes/livestream-routes.ts'
+import { meetingRoutes } from './routes/meeting-routes.ts'
+import { findRoute } from './routes/route.ts'
+import { stageRoutes } from './routes/stage-routes.ts'
 import { isObject } from './rules.ts'
-import { stageRoutes } from './stage-routes.ts'
-import type { World } from './state.ts'
+import type { World } from './state/state.ts'
 
 /** A request as it came: the target byte for byte, the body as text. */
 export interface VendorRequest {

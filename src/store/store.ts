@@ -1,9 +1,9 @@
-import { type Sql, sqlFor } from './database.ts'
-import { type Engine, StoreError } from './engine.ts'
-import { findForeign } from './integrity.ts'
-import { checkVersion, migrate } from './migrations.ts'
-import { openSqlite, type Waits } from './sqlite.ts'
-import { openSqliteHere, openSqliteSnapshot } from './sqlite-here.ts'
+import { type Engine, StoreError } from './engine/engine.ts'
+import { openSqlite, type Waits } from './engine/sqlite.ts'
+import { openSqliteHere, openSqliteSnapshot } from './engine/sqlite-here.ts'
+import { type Sql, sqlFor } from './schema/database.ts'
+import { findForeign } from './schema/integrity.ts'
+import { checkVersion, migrate } from './schema/migrations.ts'
 
 /** An open store: the engine that runs queries and the builder that writes them. */
 export interface Store {

@@ -1,12 +1,12 @@
-import { type Failure, LiveElsewhere, UpstreamRefused } from '../domain/failures.ts'
 import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
 import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
-import type { Page, Paging } from '../domain/paging.ts'
-import type { Secret } from '../domain/secret.ts'
+import { type Failure, LiveElsewhere, UpstreamRefused } from '../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
-import type { KeptHabits } from './habits.ts'
-import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
+import type { Page, Paging } from '../domain/values/paging.ts'
+import type { Secret } from '../domain/values/secret.ts'
+import type { KeptHabits } from './account/habits.ts'
+import type { BudgetStatus, Spent, TenantUse } from './quota/quota-use.ts'
 
 /** The vendor itself says no, in its own words: JSON, and not of its edge or of a proxy. */
 export class VendorRefusal extends UpstreamRefused {}
@@ -141,7 +141,7 @@ export interface UpstreamStatus {
   habits: KeptHabits
 }
 
-/** Habits that an account has shown. Kept over a restart (`record.ts`), but for how it counts. */
+/** Habits that an account has shown. Kept over a restart (`quota-file.ts`), but for how it counts. */
 export interface VendorHabits {
   /** It has refused a second start with 409: then one look at its lists is enough before a start. */
   readonly refusesSecondStart: boolean
@@ -175,7 +175,7 @@ export interface Upstream {
   /** What is left of the quota, and whether the vendor is asked at all; for the operator. */
   status(): UpstreamStatus
   tenants(): TenantUse[]
-  /** What of the quota is used, for the next process (`record.ts`). */
+  /** What of the quota is used, for the next process (`quota-file.ts`). */
   spent(): Spent[]
   /** Ends idle connections and lets calls under way finish. */
   close(): Promise<void>

@@ -1,16 +1,22 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { Evidence } from '../../src/audit/evidence.ts'
-import type { Finding } from '../../src/audit/finding.ts'
-import { type Signer, signerOf } from '../../src/audit/note.ts'
 import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
+import type { Finding } from '../../src/audit/proof/finding.ts'
+import { type Signer, signerOf } from '../../src/audit/proof/note.ts'
+import type { Evidence } from '../../src/audit/proof/signed-claims.ts'
+import { writeHead, writeKeyChange } from '../../src/audit/proof/statements.ts'
+import { LogVerifier, type Proof } from '../../src/audit/proof/verify.ts'
 import type { Occurrence } from '../../src/audit/rollup.ts'
-import { writeHead, writeKeyChange } from '../../src/audit/statements.ts'
-import { LogVerifier, type Proof } from '../../src/audit/verify.ts'
-import { type ChainedEvent, type ChainHead, chainHash, noHash, type StoredNote } from '../../src/domain/audit-chain.ts'
-import type { AuditEvent } from '../../src/domain/audit-event.ts'
-import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { auditNotesIn } from '../../src/store/audit-notes.ts'
+import {
+  type ChainedEvent,
+  type ChainHead,
+  chainHash,
+  noHash,
+  type StoredNote
+} from '../../src/domain/audit/audit-chain.ts'
+import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import type { Store } from '../../src/store/store.ts'
+import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
+import { auditNotesIn } from '../../src/store/tables/audit-notes.ts'
 
 export const logName = 'livegate.audit/0123456789abcdef'
 export const startMs = Date.UTC(2026, 10, 20)

@@ -12,8 +12,8 @@ import {
   prepareRotation,
   type RememberedKeys,
   signingKeyFile
-} from '../../src/audit/key-files.ts'
-import { openNote } from '../../src/audit/note.ts'
+} from '../../src/audit/keys/key-files.ts'
+import { openNote } from '../../src/audit/proof/note.ts'
 
 const nothing: RememberedKeys = { publicKey: null, fingerprintCheck: null }
 const signing = 'audit-signing.key'

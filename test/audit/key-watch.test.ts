@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { watchKeys } from '../../src/audit/key-watch.ts'
+import { watchKeys } from '../../src/audit/keys/key-watch.ts'
 import { until } from '../support/until.ts'
 import { auditedWorld, worker } from './store-helper.ts'
 

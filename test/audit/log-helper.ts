@@ -1,6 +1,6 @@
 import { AuditLog, type AuditLogOptions } from '../../src/audit/log.ts'
 import { toAuditEvent } from '../../src/audit/ocsf.ts'
-import type { AuditEvent, AuditOutcome } from '../../src/domain/audit-event.ts'
+import type { AuditEvent, AuditOutcome } from '../../src/domain/audit/audit-event.ts'
 
 let made = 0
 export function eventOf({

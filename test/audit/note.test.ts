@@ -1,6 +1,6 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, verify } from 'node:crypto'
 import t from 'tap'
-import { openNote, readPublicKey, signerOf } from '../../src/audit/note.ts'
+import { openNote, readPublicKey, signerOf } from '../../src/audit/proof/note.ts'
 import fc, { runs } from '../support/properties.ts'
 
 const { privateKey } = generateKeyPairSync('ed25519')

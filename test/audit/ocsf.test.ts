@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Compile } from 'typebox/compile'
 import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
-import { AuditEvent, auditOutcomes } from '../../src/domain/audit-event.ts'
+import { AuditEvent, auditOutcomes } from '../../src/domain/audit/audit-event.ts'
 import fc, { runs } from '../support/properties.ts'
 
 const schema = Compile(AuditEvent)

@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { Signer } from '../../src/audit/note.ts'
-import type { Superseded } from '../../src/audit/statements.ts'
-import { writeRestore } from '../../src/audit/statements.ts'
-import type { ChainedEvent, StoredNote } from '../../src/domain/audit-chain.ts'
+import type { Signer } from '../../src/audit/proof/note.ts'
+import type { Superseded } from '../../src/audit/proof/statements.ts'
+import { writeRestore } from '../../src/audit/proof/statements.ts'
+import type { ChainedEvent, StoredNote } from '../../src/domain/audit/audit-chain.ts'
 import {
   chainOf,
   checkpointOf,

@@ -7,7 +7,7 @@ import {
   writeKeyChange,
   writeLostKey,
   writeRestore
-} from '../../src/audit/statements.ts'
+} from '../../src/audit/proof/statements.ts'
 import fc from '../support/properties.ts'
 import { newSigner } from './helper.ts'
 

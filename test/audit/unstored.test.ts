@@ -1,6 +1,6 @@
 import t from 'tap'
 import { UnstoredEvents } from '../../src/audit/unstored.ts'
-import type { AuditEvent } from '../../src/domain/audit-event.ts'
+import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import type { TestContext } from '../support/gateway.ts'
 
 type State = 'waiting' | 'written' | 'lost'

@@ -1,9 +1,9 @@
 import t from 'tap'
-import type { Evidence } from '../../src/audit/evidence.ts'
-import type { Finding } from '../../src/audit/finding.ts'
-import type { Signer } from '../../src/audit/note.ts'
-import { writeKeyChange } from '../../src/audit/statements.ts'
-import type { ChainedEvent, StoredNote } from '../../src/domain/audit-chain.ts'
+import type { Finding } from '../../src/audit/proof/finding.ts'
+import type { Signer } from '../../src/audit/proof/note.ts'
+import type { Evidence } from '../../src/audit/proof/signed-claims.ts'
+import { writeKeyChange } from '../../src/audit/proof/statements.ts'
+import type { ChainedEvent, StoredNote } from '../../src/domain/audit/audit-chain.ts'
 import {
   chainOf,
   checkpointOf,

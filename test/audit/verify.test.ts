@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Signer } from '../../src/audit/note.ts'
-import { type ChainedEvent, chainHash } from '../../src/domain/audit-chain.ts'
+import type { Signer } from '../../src/audit/proof/note.ts'
+import { type ChainedEvent, chainHash } from '../../src/domain/audit/audit-chain.ts'
 import {
   chainOf,
   checkpointOf,

@@ -50,7 +50,7 @@ export async function startAll({ folder, teardown }: Scene, size: Size): Promise
   return { vendor, running }
 }
 
-/** A confirmed stop is followed after 5 s (`lifecycle/ending-runs.ts`). */
+/** A confirmed stop is followed after 5 s (`lifecycle/running/ending-runs.ts`). */
 const followUpMs = 6_000
 
 /** Everybody in turn, scenario by scenario and round by round, so that whatever else the machine does hits all alike. */

@@ -16,9 +16,9 @@ import {
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { systemClock } from '../../src/domain/clock.ts'
-import { takeServeLock } from '../../src/store/serve-lock.ts'
-import { StoreOwner } from '../../src/store/store-owner.ts'
+import { systemClock } from '../../src/domain/values/clock.ts'
+import { takeServeLock } from '../../src/store/served/serve-lock.ts'
+import { StoreOwner } from '../../src/store/served/store-owner.ts'
 import { type CommandLine, commandLine, measured, refused, startNode } from '../support/cli.ts'
 import { gateway, type TestContext } from '../support/gateway.ts'
 import { inMemory } from '../support/in-memory.ts'
@@ -323,7 +323,7 @@ t.test('a signal leaves no draft of a backup or a restore, and no keys without t
       const alive = setInterval(() => {}, 1_000)
       fs.${step} = async () => { console.log('ready'); await new Promise(() => {}) }
       syncBuiltinESMExports()
-      const { takeSignals } = await import('./src/commands/shutdown.ts')
+      const { takeSignals } = await import('./src/commands/process/shutdown.ts')
       takeSignals('backup')
       const [{ define }, { main }, { processIo }] = await Promise.all(['cli', 'commands/main', 'commands/process-io'].map(name => import('./src/' + name + '.ts')))
       await main(define, ${JSON.stringify(args)}, processIo())`

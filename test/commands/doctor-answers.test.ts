@@ -1,5 +1,5 @@
 import t from 'tap'
-import { shapeOf } from '../../src/commands/doctor/answers.ts'
+import { shapeOf } from '../../src/commands/doctor/probe/answers.ts'
 
 t.test('a shape has the names of fields, and nothing that stands in them', async t => {
   t.equal(shapeOf({ success: true, data: { id: 'secret', name: null } }), '{success, data {id, name null}}')

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import t from 'tap'
-import { livestreamsIn } from '../../src/store/livestreams.ts'
+import { livestreamsIn } from '../../src/store/tables/livestreams.ts'
 import { commandLine, refused } from '../support/cli.ts'
 import { gateway, type TestContext, type WorldOptions } from '../support/gateway.ts'
 

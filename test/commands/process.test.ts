@@ -17,7 +17,7 @@ t.test('signals are taken before anything else is loaded', async t => {
   const imported = (file: string) =>
     [...stripTypeScriptTypes(readFileSync(file, 'utf8')).matchAll(/^import .*'(.*)'/gm)].map(([, name]) => name)
   t.strictSame(imported('src/cli.ts'), ['./commands/shutdown.ts'])
-  for (const name of imported('src/commands/shutdown.ts')) t.match(name, /^node:/)
+  for (const name of imported('src/commands/process/shutdown.ts')) t.match(name, /^node:/)
 })
 
 t.test('a reader that leaves early is no failure; an output that cannot be written is one', async t => {
@@ -42,7 +42,7 @@ t.test('at its end serve says on standard error how many log lines could not be 
 
 t.test('an error that nobody caught ends simulate and demo with 1 and one line', async t => {
   const script = `
-    import { endWith, takeSignals } from './src/commands/shutdown.ts'
+    import { endWith, takeSignals } from './src/commands/process/shutdown.ts'
     takeSignals('demo')
     endWith({ close: async () => console.log('closed'), withinMs: 10_000 })
     setImmediate(() => { throw new Error('nobody caught this') })`

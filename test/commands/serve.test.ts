@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import type { Environment } from '../../src/config.ts'
+import type { Environment } from '../../src/config/config.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { timed } from '../guarantees/live-world.ts'
 import { commandLine, measured, refused, runHere, runProcess, startProcess, until } from '../support/cli.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { beforeLeaving, onInterrupt, takeSignals } from '../../src/commands/shutdown.ts'
+import { beforeLeaving, onInterrupt, takeSignals } from '../../src/commands/process/shutdown.ts'
 import { measured, startNode } from '../support/cli.ts'
 import type { TestContext } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
@@ -9,7 +9,7 @@ async function started(t: TestContext, script: string, command = 'simulate') {
   const source = `
     import fs from 'node:fs'
     import { Worker } from 'node:worker_threads'
-    import { beforeLeaving, endWith, onInterrupt, takeSignals } from './src/commands/shutdown.ts'
+    import { beforeLeaving, endWith, onInterrupt, takeSignals } from './src/commands/process/shutdown.ts'
     takeSignals('${command}')
     const alive = setInterval(() => {}, 1_000)
     const never = () => new Promise(() => {})

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parseRateLimit } from '../../src/domain/rate-limit.ts'
+import { parseRateLimit } from '../../src/domain/values/rate-limit.ts'
 import { commandLine, refused } from '../support/cli.ts'
 import fc from '../support/properties.ts'
 import { openStoreHere } from '../support/store.ts'

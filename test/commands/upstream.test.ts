@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import t from 'tap'
-import { recordFile, type UpstreamRecord } from '../../src/upstream/record.ts'
+import { recordFile, type UpstreamRecord } from '../../src/upstream/quota/quota-file.ts'
 import { commandLine } from '../support/cli.ts'
 import { gateway } from '../support/gateway.ts'
 

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import t from 'tap'
+import { type Environment, readConfig, readStoreConfig } from '../../src/config/config.ts'
 import { cutByNode } from '../../src/config/env-files.ts'
-import { type Environment, readConfig, readStoreConfig } from '../../src/config.ts'
 import { refused, startNode } from '../support/cli.ts'
 
 const key = randomBytes(12).toString('hex')

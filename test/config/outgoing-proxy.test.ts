@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { inspect } from 'node:util'
 import t from 'tap'
+import { type Environment, readConfig } from '../../src/config/config.ts'
 import { isExempt } from '../../src/config/outgoing-proxy.ts'
-import { type Environment, readConfig } from '../../src/config.ts'
 
 const account = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: randomBytes(16).toString('hex') }
 const proxyOf = (env: Environment) => {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ConfigError, type Environment, readConfig, readUpstreams } from '../../src/config.ts'
+import { ConfigError, type Environment, readConfig, readUpstreams } from '../../src/config/config.ts'
 import { basic } from '../support/account.ts'
 
 const made = () => randomBytes(16).toString('hex')

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { sessionsIn } from '../../src/store/sessions.ts'
+import { sessionsIn } from '../../src/store/tables/sessions.ts'
 import { accountOf, realtimekitAccountOf } from '../support/account.ts'
 import { type Client, gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'

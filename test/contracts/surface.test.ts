@@ -1,6 +1,6 @@
 import t from 'tap'
 import Schema from 'typebox/schema'
-import { notHonoured, notOffered, notThere } from '../../src/domain/not-offered.ts'
+import { notHonoured, notOffered, notThere } from '../../src/domain/refusals/not-offered.ts'
 import { mounted } from '../http/mounts.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
 import { ContractDocument } from './document.ts'

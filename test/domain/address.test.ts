@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import t from 'tap'
-import { contains, neighbourhood, parseAddress, parseNetwork } from '../../src/domain/address.ts'
+import { contains, neighbourhood, parseAddress, parseNetwork } from '../../src/domain/values/address.ts'
 import fc, { runs } from '../support/properties.ts'
 
 const v4 = fc.ipV4()

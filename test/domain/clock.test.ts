@@ -1,5 +1,5 @@
 import t from 'tap'
-import { systemClock } from '../../src/domain/clock.ts'
+import { systemClock } from '../../src/domain/values/clock.ts'
 
 t.test('the clock of production gives the time of day, and a second one that never runs backwards', async t => {
   const before = Date.now()

@@ -1,7 +1,7 @@
 import t from 'tap'
-import * as catalogue from '../../src/domain/failures.ts'
-import { Failure, type FailureClass, UpstreamTooLate, withOutcome } from '../../src/domain/failures.ts'
-import { Conflict, Expired, StoreError, UniqueViolation } from '../../src/store/engine.ts'
+import * as catalogue from '../../src/domain/refusals/failures.ts'
+import { Failure, type FailureClass, UpstreamTooLate, withOutcome } from '../../src/domain/refusals/failures.ts'
+import { Conflict, Expired, StoreError, UniqueViolation } from '../../src/store/engine/engine.ts'
 
 const classes = Object.entries(catalogue).filter(
   (entry): entry is [string, FailureClass] => typeof entry[1] === 'function' && 'doc' in entry[1]

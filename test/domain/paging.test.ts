@@ -1,5 +1,5 @@
 import t from 'tap'
-import { pagingOf } from '../../src/domain/paging.ts'
+import { pagingOf } from '../../src/domain/values/paging.ts'
 import fc from '../support/properties.ts'
 
 t.test('offsets count from 1', async t => {

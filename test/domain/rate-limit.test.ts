@@ -1,5 +1,5 @@
 import t from 'tap'
-import { formatRateLimit, parseRateLimit, refillSeconds } from '../../src/domain/rate-limit.ts'
+import { formatRateLimit, parseRateLimit, refillSeconds } from '../../src/domain/values/rate-limit.ts'
 import fc from '../support/properties.ts'
 
 t.test('a limit is written calls/seconds or calls/seconds,burst and reads back as it was written', async t => {

@@ -4,7 +4,7 @@ import { format, inspect } from 'node:util'
 import { serialize } from 'node:v8'
 import { pino } from 'pino'
 import t from 'tap'
-import { Secret } from '../../src/domain/secret.ts'
+import { Secret } from '../../src/domain/values/secret.ts'
 
 const value = randomBytes(16).toString('hex')
 const secret = new Secret(value)

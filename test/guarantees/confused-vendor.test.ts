@@ -4,8 +4,8 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
-import { meetingsIn } from '../../src/store/meetings.ts'
-import { operationsIn } from '../../src/store/operations.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
 import { type Client, gateway, type Reply } from '../support/gateway.ts'
 import { latestMs } from '../support/grace.ts'
 import { printSeed } from '../support/seeds.ts'

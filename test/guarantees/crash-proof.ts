@@ -1,4 +1,4 @@
-import type { AuditEvent } from '../../src/domain/audit-event.ts'
+import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import type { JournalEntry } from '../../src/simulator/simulator.ts'
 import type { Call } from './crash-load.ts'
 

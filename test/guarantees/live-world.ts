@@ -1,5 +1,5 @@
-import type { AuditEvent } from '../../src/domain/audit-event.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { gatewayBehindDoor, type WorldWithDoor } from '../lifecycle/door.ts'
 import { gateway, type Reply, type TestContext, type World, type WorldOptions } from '../support/gateway.ts'
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Scope } from '../../src/domain/scope.ts'
 import { presets } from '../../src/domain/scope.ts'
 import { startGateway } from '../../src/gateway.ts'
-import { makeLogger } from '../../src/logger.ts'
+import { makeLogger } from '../../src/log/logger.ts'
 import { isEnvelope, tally } from '../http/helper.ts'
 import {
   dataOf,

@@ -2,9 +2,9 @@
  * A gateway as a process of its own, for a campaign to kill: `serve` with the vendors of `UPSTREAMS`, a JSON list of names and
  * addresses. Prints where it listens.
  */
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { startGateway } from '../../src/gateway.ts'
-import { makeLogger } from '../../src/logger.ts'
+import { makeLogger } from '../../src/log/logger.ts'
 import { upstreamsOf } from './campaign.ts'
 
 const { UPSTREAMS = '[]', ...env } = process.env

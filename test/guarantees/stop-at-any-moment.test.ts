@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { startGateway } from '../../src/gateway.ts'
-import { makeLogger } from '../../src/logger.ts'
+import { makeLogger } from '../../src/log/logger.ts'
 import { countOf } from '../support/campaigns.ts'
 import { client, configFor } from '../support/gateway.ts'
 import { inMemory } from '../support/in-memory.ts'

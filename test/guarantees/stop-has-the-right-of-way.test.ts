@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { gatewayBehindDoor, type WorldWithDoor } from '../lifecycle/door.ts'
 import { manualClock } from '../support/clock.ts'
 import { lockStore } from '../support/faulty-store.ts'

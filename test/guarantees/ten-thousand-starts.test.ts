@@ -1,7 +1,7 @@
 /** Bar B1, with `ten-thousand-starts-killed.test.ts`: all 10,000 in a campaign (`campaigns.ts`), a tenth in a normal run. */
 import t from 'tap'
 import { startGateway } from '../../src/gateway.ts'
-import { makeLogger } from '../../src/logger.ts'
+import { makeLogger } from '../../src/log/logger.ts'
 import { countOf } from '../support/campaigns.ts'
 import { client, configFor } from '../support/gateway.ts'
 import { inMemory } from '../support/in-memory.ts'

@@ -4,8 +4,8 @@
  */
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { apiKeysIn } from '../../src/store/api-keys.ts'
-import { operationsIn } from '../../src/store/operations.ts'
+import { apiKeysIn } from '../../src/store/tables/api-keys.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
 import { operationOf } from '../store/helper.ts'
 import { commandLine } from '../support/cli.ts'
 import { hourMs, type ManualClock, manualClock, steps } from '../support/clock.ts'

@@ -3,9 +3,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { Simulator } from '../../src/simulator/simulator.ts'
-import { livestreamsIn } from '../../src/store/livestreams.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
 import type { Store } from '../../src/store/store.ts'
+import { livestreamsIn } from '../../src/store/tables/livestreams.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import type { Client, Reply, TestContext } from '../support/gateway.ts'
 
 /** What the vendor can be asked through the gateway. `check` is a start whose look at the meeting goes wrong, not its POST. */

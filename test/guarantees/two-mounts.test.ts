@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { type Scope, scopes } from '../../src/domain/scope.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { type DocumentedRoute, documentedRoutes, fill, type Ids, isEnvelope, sessionIds } from '../http/helper.ts'
 import { essence, mounted } from '../http/mounts.ts'
 import { mutatingRoutes } from '../http/mutating.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { manualClock, steps } from '../support/clock.ts'
 import { gateway, type TestContext, type WorldOptions } from '../support/gateway.ts'
 

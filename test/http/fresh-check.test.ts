@@ -1,10 +1,10 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { systemClock } from '../../src/domain/clock.ts'
-import { errorHandler } from '../../src/http/errors.ts'
-import { freshlyAllowed } from '../../src/http/freshly-allowed.ts'
-import { decorateRequests } from '../../src/http/request.ts'
-import type { Directory } from '../../src/store/directory.ts'
+import { systemClock } from '../../src/domain/values/clock.ts'
+import { errorHandler } from '../../src/http/answer/errors.ts'
+import { freshlyAllowed } from '../../src/http/request/freshly-allowed.ts'
+import { decorateRequests } from '../../src/http/request/request.ts'
+import type { Directory } from '../../src/store/memory/directory.ts'
 
 /** A bare app whose caller holds a meeting that memory has forgotten. */
 async function bare(meeting: () => Promise<never>, handler: () => object) {

@@ -1,7 +1,7 @@
 import { parseItem, serializeItem } from 'structured-headers'
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
-import { parseIdempotencyKey } from '../../src/http/idempotency.ts'
+import { parseIdempotencyKey } from '../../src/http/request/idempotency.ts'
 import { gateway } from '../support/gateway.ts'
 import fc, { runs } from '../support/properties.ts'
 import { isEnvelope, rawSocket } from './helper.ts'

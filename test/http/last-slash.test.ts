@@ -1,5 +1,5 @@
 import t from 'tap'
-import { withoutLastSlash } from '../../src/http/last-slash.ts'
+import { withoutLastSlash } from '../../src/http/request/last-slash.ts'
 import { gateway, withoutRequestId } from '../support/gateway.ts'
 import { documentedRoutes, fill, sessionIds } from './helper.ts'
 import { essence, mounted } from './mounts.ts'

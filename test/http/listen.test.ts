@@ -1,6 +1,6 @@
 import Fastify from 'fastify'
 import t from 'tap'
-import { listen } from '../../src/http/listen.ts'
+import { listen } from '../../src/http/connection/listen.ts'
 import { rawSocket } from './helper.ts'
 
 t.test('localhost is every address that it has, and all connections come to the one server', async t => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Simulator } from '../../src/simulator/simulator.ts'
-import { livestreamsIn } from '../../src/store/livestreams.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
 import type { Store } from '../../src/store/store.ts'
+import { livestreamsIn } from '../../src/store/tables/livestreams.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import type { Client, Reply, World } from '../support/gateway.ts'
 import { documentedRoutes, fill } from './helper.ts'
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { mostConnections, openFilesLimit } from '../../src/http/open-files.ts'
+import { mostConnections, openFilesLimit } from '../../src/http/connection/open-files.ts'
 
 t.test('the limit of open files is what the system says', t => {
   t.ok(openFilesLimit() > 100)

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { refillSeconds } from '../../src/domain/rate-limit.ts'
+import { refillSeconds } from '../../src/domain/values/rate-limit.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
 import { type LimitItem, limitItems } from '../support/limit-fields.ts'

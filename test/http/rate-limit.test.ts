@@ -1,5 +1,5 @@
 import t from 'tap'
-import { tenantsIn } from '../../src/store/tenants.ts'
+import { tenantsIn } from '../../src/store/tables/tenants.ts'
 import { manualClock } from '../support/clock.ts'
 import { type Client, gateway, type Reply, type World } from '../support/gateway.ts'
 import { isEnvelope, rawSocket, tally } from './helper.ts'

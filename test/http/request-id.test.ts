@@ -1,5 +1,5 @@
 import t from 'tap'
-import { plainId } from '../../src/http/request.ts'
+import { plainId } from '../../src/http/request/request.ts'
 import { gateway } from '../support/gateway.ts'
 import fc, { runs } from '../support/properties.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { says } from '../guarantees/trouble.ts'
 import { gateway, type World } from '../support/gateway.ts'
 import { sessionIds } from './helper.ts'

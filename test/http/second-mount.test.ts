@@ -1,5 +1,5 @@
 import t from 'tap'
-import { fromSecondMount } from '../../src/http/second-mount.ts'
+import { fromSecondMount } from '../../src/http/request/second-mount.ts'
 import { type Client, gateway, withoutRequestId } from '../support/gateway.ts'
 import { isEnvelope } from './helper.ts'
 import { essence, mount, mounted } from './mounts.ts'

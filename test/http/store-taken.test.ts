@@ -1,6 +1,6 @@
 import { linkSync, renameSync } from 'node:fs'
 import t from 'tap'
-import { ownerName } from '../../src/store/store-owner.ts'
+import { ownerName } from '../../src/store/served/store-owner.ts'
 import { says } from '../guarantees/trouble.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/config.ts'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.ts'
 import { gateway, type TestContext, type World, type WorldOptions } from '../support/gateway.ts'
 

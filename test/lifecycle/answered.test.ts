@@ -1,10 +1,10 @@
 import t from 'tap'
-import type { Mutation } from '../../src/lifecycle/mutation.ts'
-import { recorder } from '../../src/lifecycle/recorded.ts'
-import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { sqlFor } from '../../src/store/database.ts'
-import type { Engine } from '../../src/store/engine.ts'
-import { operationsIn } from '../../src/store/operations.ts'
+import { recorder } from '../../src/lifecycle/operations/audit-trail.ts'
+import type { Mutation } from '../../src/lifecycle/operations/mutation.ts'
+import type { Engine } from '../../src/store/engine/engine.ts'
+import { sqlFor } from '../../src/store/schema/database.ts'
+import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
 import { manualClock } from '../support/clock.ts'
 
 const never = new Promise<never>(() => {})

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { briefly } from '../../src/lifecycle/briefly.ts'
+import { briefly } from '../../src/lifecycle/reads/wait-briefly.ts'
 
 t.test('what is done soon is waited for, and its failure is heard', async t => {
   let done = false

@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { EndingRuns } from '../../src/lifecycle/ending-runs.ts'
+import { EndingRuns } from '../../src/lifecycle/running/ending-runs.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
 import type { TestContext } from './settling.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { MeetingNotFound, UpstreamRefused } from '../../src/domain/failures.ts'
-import { operationEnds } from '../../src/lifecycle/settle.ts'
-import { auditEventsIn } from '../../src/store/audit-events.ts'
+import { MeetingNotFound, UpstreamRefused } from '../../src/domain/refusals/failures.ts'
+import { operationEnds } from '../../src/lifecycle/operations/reconcile.ts'
+import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { settling, type TestContext } from './settling.ts'
 
 async function world(t: TestContext) {

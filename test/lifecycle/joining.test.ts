@@ -1,5 +1,5 @@
 import t from 'tap'
-import { operationsIn } from '../../src/store/operations.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
 import { says } from '../guarantees/trouble.ts'
 import { tally } from '../http/helper.ts'
 import { freshKey } from '../http/mutating.ts'

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import type { Led } from '../../src/lifecycle/meeting-queue.ts'
-import { MeetingQueue } from '../../src/lifecycle/meeting-queue.ts'
+import type { Led } from '../../src/lifecycle/broadcast/meeting-queue.ts'
+import { MeetingQueue } from '../../src/lifecycle/broadcast/meeting-queue.ts'
 import type { Reply } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { gatewayBehindDoor } from './door.ts'
@@ -38,7 +38,7 @@ t.test('the last word counts: stop, start, stop leaves nothing live, and start, 
 
 t.test('who has waited is asked again: a meeting that was given away meanwhile is not started', async t => {
   const { asAcme, asGlobex, meeting, store, directory, door, inLine } = await gatewayBehindDoor(t, { slowDisk: true })
-  const { meetingsIn } = await import('../../src/store/meetings.ts')
+  const { meetingsIn } = await import('../../src/store/tables/meetings.ts')
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   door.hold('POST')
   const stopping = asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)

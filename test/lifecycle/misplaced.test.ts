@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { gateway, type WorldOptions } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 

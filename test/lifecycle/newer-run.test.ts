@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { LivestreamSession } from '../../src/domain/livestream.ts'
-import { beganAfter } from '../../src/lifecycle/evidence.ts'
+import { beganAfter } from '../../src/lifecycle/running/find-started.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
 import { runOf } from './settling.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { apiKeysIn } from '../../src/store/api-keys.ts'
-import { tenantsIn } from '../../src/store/tenants.ts'
+import { apiKeysIn } from '../../src/store/tables/api-keys.ts'
+import { tenantsIn } from '../../src/store/tables/tenants.ts'
 import { says } from '../guarantees/trouble.ts'
 import { tally } from '../http/helper.ts'
 import { freshKey } from '../http/mutating.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { LivestreamSession } from '../../src/domain/livestream.ts'
-import { runsObserver } from '../../src/lifecycle/observe-runs.ts'
-import { sessionsIn } from '../../src/store/sessions.ts'
+import { runsObserver } from '../../src/lifecycle/resources/remember-runs.ts'
+import { sessionsIn } from '../../src/store/tables/sessions.ts'
 import { storeWithTenants } from '../store/helper.ts'
 import { manualClock } from '../support/clock.ts'
 

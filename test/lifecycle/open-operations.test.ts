@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { OpenOperations } from '../../src/lifecycle/open-operations.ts'
+import { OpenOperations } from '../../src/lifecycle/operations/reconcile-loop.ts'
 import { manualClock } from '../support/clock.ts'
 import { operationOf, type TestContext } from './settling.ts'
 

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
-import type { Mutation } from '../../src/lifecycle/mutation.ts'
-import { recorder } from '../../src/lifecycle/recorded.ts'
-import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { sqlFor } from '../../src/store/database.ts'
-import { type Engine, type Statement, StoreError, UniqueViolation } from '../../src/store/engine.ts'
-import { operationsIn } from '../../src/store/operations.ts'
+import { recorder } from '../../src/lifecycle/operations/audit-trail.ts'
+import type { Mutation } from '../../src/lifecycle/operations/mutation.ts'
+import { type Engine, type Statement, StoreError, UniqueViolation } from '../../src/store/engine/engine.ts'
+import { sqlFor } from '../../src/store/schema/database.ts'
+import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
 import { manualClock } from '../support/clock.ts'
 
 /** A recorder over a store whose writes the test settles one by one. */

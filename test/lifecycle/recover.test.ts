@@ -1,7 +1,7 @@
 import t from 'tap'
-import { recover } from '../../src/lifecycle/recover.ts'
-import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { operationsIn } from '../../src/store/operations.ts'
+import { recover } from '../../src/lifecycle/operations/mark-interrupted.ts'
+import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
 import { operationOf, storeWithTenants } from '../store/helper.ts'
 import { manualClock } from '../support/clock.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Repairs } from '../../src/lifecycle/repairs.ts'
-import { Conflict, type Statement, StoreError } from '../../src/store/engine.ts'
+import { Repairs } from '../../src/lifecycle/operations/write-behind.ts'
+import { Conflict, type Statement, StoreError } from '../../src/store/engine/engine.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { until } from '../support/until.ts'
 import { gatewayBehindDoor } from './door.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { AuditUnavailable, LiveElsewhere, UpstreamFailed } from '../../src/domain/failures.ts'
-import { KnownMeetings } from '../../src/lifecycle/known-meetings.ts'
-import { type SendStartDeps, type StartOutcome, sendStart } from '../../src/lifecycle/send-start.ts'
+import { AuditUnavailable, LiveElsewhere, UpstreamFailed } from '../../src/domain/refusals/failures.ts'
+import { type SendStartDeps, type StartOutcome, sendStart } from '../../src/lifecycle/broadcast/send-start.ts'
+import { KnownMeetings } from '../../src/lifecycle/resources/known-meetings.ts'
 import type { Upstreams } from '../../src/upstream/provider.ts'
 import { meetingId, settling, type TestContext } from './settling.ts'
 

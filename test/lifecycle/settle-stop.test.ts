@@ -4,7 +4,7 @@ import {
   UpstreamFailed,
   UpstreamUnavailable,
   UpstreamUnreachable
-} from '../../src/domain/failures.ts'
+} from '../../src/domain/refusals/failures.ts'
 import { refusalOf } from '../store/helper.ts'
 import { meetingId, operationOf, runOf, settling } from './settling.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { UpstreamTooLate } from '../../src/domain/failures.ts'
+import { UpstreamTooLate } from '../../src/domain/refusals/failures.ts'
 import { refusalOf } from '../store/helper.ts'
 import { steps } from '../support/clock.ts'
 import { deadlineMs, meetingId, runOf, settling } from './settling.ts'

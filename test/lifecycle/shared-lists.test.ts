@@ -1,7 +1,7 @@
 import t from 'tap'
-import { type ListedRuns, type WhatRunsDeps, whatRuns } from '../../src/lifecycle/active.ts'
-import { deadlines } from '../../src/lifecycle/deadline.ts'
-import { Changes, SharedReads } from '../../src/lifecycle/shared-reads.ts'
+import { deadlines } from '../../src/lifecycle/reads/deadline.ts'
+import { Changes, SharedReads } from '../../src/lifecycle/reads/shared-reads.ts'
+import { type ListedRuns, type WhatRunsDeps, whatRuns } from '../../src/lifecycle/running/what-runs.ts'
 import { manualClock } from '../support/clock.ts'
 import { runOf } from './settling.ts'
 

@@ -6,9 +6,9 @@ import {
   UpstreamFailed,
   UpstreamThrottled,
   UpstreamTooLate
-} from '../../src/domain/failures.ts'
-import type { Bounded } from '../../src/lifecycle/deadline.ts'
-import { Changes, type Seen, SharedReads } from '../../src/lifecycle/shared-reads.ts'
+} from '../../src/domain/refusals/failures.ts'
+import type { Bounded } from '../../src/lifecycle/reads/deadline.ts'
+import { Changes, type Seen, SharedReads } from '../../src/lifecycle/reads/shared-reads.ts'
 import { manualClock } from '../support/clock.ts'
 import fc, { runs } from '../support/properties.ts'
 

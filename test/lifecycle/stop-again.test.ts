@@ -1,7 +1,7 @@
 import t from 'tap'
-import { type StopAgainDeps, stopAgain, type Unheeded } from '../../src/lifecycle/stop-again.ts'
-import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { type Engine, StoreError } from '../../src/store/engine.ts'
+import { type StopAgainDeps, stopAgain, type Unheeded } from '../../src/lifecycle/broadcast/stop-again.ts'
+import { type Engine, StoreError } from '../../src/store/engine/engine.ts'
+import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { meetingId, settling, type TestContext } from './settling.ts'
 
 const unheeded: Unheeded = {

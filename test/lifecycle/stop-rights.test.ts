@@ -1,5 +1,5 @@
 import t from 'tap'
-import { StopRights } from '../../src/lifecycle/stop-rights.ts'
+import { StopRights } from '../../src/lifecycle/broadcast/stop-rights.ts'
 import type { Lane, Upstreams } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
 

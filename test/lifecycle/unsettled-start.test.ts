@@ -1,6 +1,6 @@
 import t from 'tap'
-import { operationsIn } from '../../src/store/operations.ts'
 import type { Store } from '../../src/store/store.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'

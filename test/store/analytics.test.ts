@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { LivestreamSession } from '../../src/domain/livestream.ts'
-import { analyticsIn } from '../../src/store/analytics.ts'
-import { livestreamsIn } from '../../src/store/livestreams.ts'
-import { sessionsIn } from '../../src/store/sessions.ts'
+import { analyticsIn } from '../../src/store/tables/analytics.ts'
+import { livestreamsIn } from '../../src/store/tables/livestreams.ts'
+import { sessionsIn } from '../../src/store/tables/sessions.ts'
 import { storeWithTenants } from './helper.ts'
 
 const owner = { id: 'l1', tenantId: 'acme', upstream: 'default', meetingId: null }

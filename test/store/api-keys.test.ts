@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { makeKey } from '../../src/domain/api-key.ts'
 import { scopes } from '../../src/domain/scope.ts'
-import { apiKeysIn } from '../../src/store/api-keys.ts'
-import { StoreError, UniqueViolation } from '../../src/store/engine.ts'
+import { StoreError, UniqueViolation } from '../../src/store/engine/engine.ts'
+import { apiKeysIn } from '../../src/store/tables/api-keys.ts'
 import { keyOf, refusalOf, storeWithTenants } from './helper.ts'
 
 t.test('a key is found as it was made; its text is nowhere in the store', async t => {

@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { NoteKind, StoredNote } from '../../src/domain/audit-chain.ts'
-import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { auditNotesIn } from '../../src/store/audit-notes.ts'
-import { writeIf } from '../../src/store/engine.ts'
+import type { NoteKind, StoredNote } from '../../src/domain/audit/audit-chain.ts'
+import { writeIf } from '../../src/store/engine/engine.ts'
+import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
+import { auditNotesIn } from '../../src/store/tables/audit-notes.ts'
 import { openStoreHere } from '../support/store.ts'
 import { eventOf, refusalOf, storeWithTenants } from './helper.ts'
 

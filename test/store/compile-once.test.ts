@@ -1,6 +1,6 @@
 import t from 'tap'
-import { compileOnce } from '../../src/store/compile-once.ts'
-import { sqlFor } from '../../src/store/database.ts'
+import { compileOnce } from '../../src/store/engine/compile-once.ts'
+import { sqlFor } from '../../src/store/schema/database.ts'
 
 interface Wanted {
   tenantId: string

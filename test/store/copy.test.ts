@@ -2,8 +2,8 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSyn
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
-import { copyStore, draftOf, publishCopy, putStore, removeDraft } from '../../src/store/copy.ts'
-import { tenantsIn } from '../../src/store/tenants.ts'
+import { copyStore, draftOf, publishCopy, putStore, removeDraft } from '../../src/store/engine/copy.ts'
+import { tenantsIn } from '../../src/store/tables/tenants.ts'
 import { openSnapshot } from '../support/store.ts'
 import { refusalOf, storeWithTenants, tenantNamed } from './helper.ts'
 

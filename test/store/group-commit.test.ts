@@ -1,7 +1,7 @@
 import t from 'tap'
-import { Conflict, Expired, StoreError, UniqueViolation } from '../../src/store/engine.ts'
-import { GroupCommit } from '../../src/store/group-commit.ts'
-import type { JobResult, Transaction } from '../../src/store/sqlite-connection.ts'
+import { Conflict, Expired, StoreError, UniqueViolation } from '../../src/store/engine/engine.ts'
+import { GroupCommit } from '../../src/store/engine/group-commit.ts'
+import type { JobResult, Transaction } from '../../src/store/engine/sqlite-connection.ts'
 import { refusalOf } from './helper.ts'
 
 const named = (name: string): Transaction => ({ statements: [{ sql: name, parameters: [] }] })

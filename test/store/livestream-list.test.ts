@@ -1,6 +1,6 @@
 import t from 'tap'
-import { type LivestreamFilter, livestreamsIn } from '../../src/store/livestreams.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import { type LivestreamFilter, livestreamsIn } from '../../src/store/tables/livestreams.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { storeWithTenants } from './helper.ts'
 
 const day = (n: number) => `2026-11-0${n}T00:00:00.000Z`

@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { Meetings } from '../../src/store/meetings.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
 import type { Store } from '../../src/store/store.ts'
+import type { Meetings } from '../../src/store/tables/meetings.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import fc from '../support/properties.ts'
 import { storeWithTenants } from './helper.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Conflict, StoreError } from '../../src/store/engine.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import { Conflict, StoreError } from '../../src/store/engine/engine.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { refusalOf, storeWithTenants } from './helper.ts'
 
 const page = { pageNo: 1, perPage: 100 }

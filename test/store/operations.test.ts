@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Conflict, UniqueViolation } from '../../src/store/engine.ts'
-import { operationsIn } from '../../src/store/operations.ts'
+import { Conflict, UniqueViolation } from '../../src/store/engine/engine.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
 import { operationOf, refusalOf, storeWithTenants } from './helper.ts'
 
 async function world(t: Parameters<typeof storeWithTenants>[0]) {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { OwnedCache } from '../../src/store/owned-cache.ts'
+import { OwnedCache } from '../../src/store/memory/owned-cache.ts'
 
 interface Thing {
   tenantId: string

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { livestreamsIn } from '../../src/store/livestreams.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
+import { livestreamsIn } from '../../src/store/tables/livestreams.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { storeWithTenants } from './helper.ts'
 
 /** Acme had m1 with a1 in it. */

@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
-import { StoreError } from '../../src/store/engine.ts'
-import { takeServeLock } from '../../src/store/serve-lock.ts'
+import { StoreError } from '../../src/store/engine/engine.ts'
+import { takeServeLock } from '../../src/store/served/serve-lock.ts'
 import { refusalOf } from './helper.ts'
 
-const module = new URL('../../src/store/serve-lock.ts', import.meta.url).href
+const module = new URL('../../src/store/served/serve-lock.ts', import.meta.url).href
 
 t.test('a second gateway on the same store waits, then refuses and says why', async t => {
   const file = join(t.testdir(), 'livegate.db')

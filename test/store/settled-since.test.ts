@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Operation } from '../../src/domain/operation.ts'
-import { type OperationEnd, operationsIn } from '../../src/store/operations.ts'
+import { type OperationEnd, operationsIn } from '../../src/store/tables/operations.ts'
 import { operationOf, storeWithTenants } from './helper.ts'
 
 async function world(t: Parameters<typeof storeWithTenants>[0]) {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { CompiledQuery } from 'kysely'
 import t, { type Test } from 'tap'
-import { livestreamsIn } from '../../src/store/livestreams.ts'
-import { meetingsIn } from '../../src/store/meetings.ts'
-import { operationsIn } from '../../src/store/operations.ts'
-import { sessionsIn } from '../../src/store/sessions.ts'
+import { livestreamsIn } from '../../src/store/tables/livestreams.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
+import { operationsIn } from '../../src/store/tables/operations.ts'
+import { sessionsIn } from '../../src/store/tables/sessions.ts'
 import { operationOf, storeWithTenants } from './helper.ts'
 
 /** How SQLite answers what is looked up. */

@@ -1,7 +1,12 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { Conflict, Expired, StoreError, UniqueViolation } from '../../src/store/engine.ts'
-import { type Query, SqliteConnection, type Transaction, toStoreError } from '../../src/store/sqlite-connection.ts'
+import { Conflict, Expired, StoreError, UniqueViolation } from '../../src/store/engine/engine.ts'
+import {
+  type Query,
+  SqliteConnection,
+  type Transaction,
+  toStoreError
+} from '../../src/store/engine/sqlite-connection.ts'
 
 const query = (sql: string): Query => ({ sql, parameters: [] })
 const together = (...statements: string[]): Transaction => ({ statements: statements.map(query) })

@@ -1,8 +1,8 @@
 import { existsSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { StoreError } from '../../src/store/engine.ts'
-import { makeFile } from '../../src/store/sqlite-file.ts'
+import { StoreError } from '../../src/store/engine/engine.ts'
+import { makeFile } from '../../src/store/engine/sqlite-file.ts'
 import { refusalOf } from './helper.ts'
 
 t.test(

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { type JobResult, SqliteConnection, type Transaction } from '../../src/store/sqlite-connection.ts'
+import { type JobResult, SqliteConnection, type Transaction } from '../../src/store/engine/sqlite-connection.ts'
 import fc, { runs } from '../support/properties.ts'
 import { commitsIn } from './helper.ts'
 

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { sql as raw } from 'kysely'
 import t from 'tap'
-import { sqlFor } from '../../src/store/database.ts'
-import { StoreError } from '../../src/store/engine.ts'
-import { openSqlite } from '../../src/store/sqlite.ts'
+import { StoreError } from '../../src/store/engine/engine.ts'
+import { openSqlite } from '../../src/store/engine/sqlite.ts'
+import { sqlFor } from '../../src/store/schema/database.ts'
 import { refusalOf } from './helper.ts'
 
 const sql = sqlFor('sqlite')

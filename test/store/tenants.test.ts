@@ -1,6 +1,6 @@
 import t from 'tap'
-import { UniqueViolation } from '../../src/store/engine.ts'
-import { tenantsIn } from '../../src/store/tenants.ts'
+import { UniqueViolation } from '../../src/store/engine/engine.ts'
+import { tenantsIn } from '../../src/store/tables/tenants.ts'
 import { refusalOf, storeWithTenants, tenantNamed } from './helper.ts'
 
 t.test('a tenant is found as it was made, with its own limits or without', async t => {

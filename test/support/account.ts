@@ -1,6 +1,6 @@
-import type { Quota } from '../../src/domain/quota.ts'
-import { Secret } from '../../src/domain/secret.ts'
 import type { UpstreamAccount } from '../../src/domain/upstream-account.ts'
+import type { Quota } from '../../src/domain/values/quota.ts'
+import { Secret } from '../../src/domain/values/secret.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 
 /** The simulated vendor's account with a quota that no test uses up. */

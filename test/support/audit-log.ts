@@ -1,11 +1,11 @@
 import { type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { lostKeys } from '../../src/audit/reigns.ts'
-import { LogVerifier } from '../../src/audit/verify.ts'
-import { AuditEvent } from '../../src/domain/audit-event.ts'
-import { auditEventsIn } from '../../src/store/audit-events.ts'
-import { auditNotesIn } from '../../src/store/audit-notes.ts'
+import { lostKeys } from '../../src/audit/proof/reigns.ts'
+import { LogVerifier } from '../../src/audit/proof/verify.ts'
+import { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import type { Store } from '../../src/store/store.ts'
+import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
+import { auditNotesIn } from '../../src/store/tables/audit-notes.ts'
 import { searchFor } from '../guarantees/search.ts'
 
 const schema = Compile(AuditEvent)

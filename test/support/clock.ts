@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/domain/clock.ts'
+import type { Clock } from '../../src/domain/values/clock.ts'
 
 /** A clock whose wall time can be set, by an operator or by NTP, while what never runs backwards goes on. */
 export interface SteppedClock extends Clock {

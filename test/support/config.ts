@@ -1,4 +1,4 @@
-import { type Config, readConfig } from '../../src/config.ts'
+import { type Config, readConfig } from '../../src/config/config.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 
 /** What is needed to reach the simulated vendor and to be let in. */

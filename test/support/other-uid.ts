@@ -2,10 +2,10 @@
  * Runs command lines as another user, one after the other, and prints what became of each. Everything of ours is loaded before, since that
  * user may not read where it stands; a tester who is not root is another user already, for files that are given away with their mode.
  */
-import './../../src/commands/doctor.ts'
-import './../../src/commands/key.ts'
-import './../../src/commands/serve.ts'
-import './../../src/commands/tenant.ts'
+import '../../src/commands/doctor/doctor.ts'
+import '../../src/commands/key.ts'
+import '../../src/commands/serve.ts'
+import '../../src/commands/tenant.ts'
 import { openStoreHere } from '../../src/store/store.ts'
 import { type Outcome, runHere } from './cli.ts'
 

@@ -1,7 +1,7 @@
-import type { Config } from '../../src/config.ts'
-import { systemClock } from '../../src/domain/clock.ts'
+import type { Config } from '../../src/config/config.ts'
 import type { UpstreamAccount } from '../../src/domain/upstream-account.ts'
-import { openUpstream } from '../../src/upstream/open-upstream.ts'
+import { systemClock } from '../../src/domain/values/clock.ts'
+import { openUpstream } from '../../src/upstream/account/open-upstream.ts'
 import type { Upstream } from '../../src/upstream/provider.ts'
 
 /**

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { Failure } from '../../src/domain/failures.ts'
-import { type BudgetOptions, type Ticket, UpstreamBudget } from '../../src/upstream/budget.ts'
+import { Failure } from '../../src/domain/refusals/failures.ts'
 import type { Lane } from '../../src/upstream/provider.ts'
+import { type BudgetOptions, type Ticket, UpstreamBudget } from '../../src/upstream/quota/budget.ts'
 import { manualClock } from '../support/clock.ts'
 import fc from '../support/properties.ts'
 

@@ -3,8 +3,8 @@ import dns from 'node:dns'
 import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { Secret } from '../../src/domain/secret.ts'
-import { UpstreamClient } from '../../src/upstream/client.ts'
+import { Secret } from '../../src/domain/values/secret.ts'
+import { UpstreamClient } from '../../src/upstream/transport/client.ts'
 import { clientOf, failureOf, nobody, rawVendor, vendor } from './vendor.ts'
 
 const soon = (): AbortSignal => AbortSignal.timeout(60_000)

@@ -1,12 +1,12 @@
 import t from 'tap'
-import { UpstreamMalformed } from '../../src/domain/failures.ts'
+import { UpstreamMalformed } from '../../src/domain/refusals/failures.ts'
 import {
   readActiveRun,
   readOfMeeting,
   readRun,
   readRuns,
   readSwitched
-} from '../../src/upstream/contract-livestreams.ts'
+} from '../../src/upstream/contract/contract-livestreams.ts'
 
 const livestream = { id: 'l1', status: 'LIVE', meeting_id: 'm1', disabled: 'false', org_id: 'o' }
 const run = { id: 'r1', livestream_id: 'l1', ingest_seconds: '60', viewer_seconds: 59.5, stopped_time: null }

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import t from 'tap'
-import { UpstreamMalformed } from '../../src/domain/failures.ts'
+import { UpstreamMalformed } from '../../src/domain/refusals/failures.ts'
 import {
   readActive,
   readLivestream,
@@ -8,9 +8,9 @@ import {
   readLivestreamWithSessions,
   readMessage,
   readStarted
-} from '../../src/upstream/contract.ts'
-import { readMeeting } from '../../src/upstream/contract-meetings.ts'
-import { pageOf } from '../../src/upstream/figures.ts'
+} from '../../src/upstream/contract/contract.ts'
+import { readMeeting } from '../../src/upstream/contract/contract-meetings.ts'
+import { pageOf } from '../../src/upstream/contract/figures.ts'
 import fc, { runs } from '../support/properties.ts'
 
 const id = '2b7f6c1e-88a1-4c8f-9a3d-0e5b1c2d3f04'

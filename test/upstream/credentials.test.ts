@@ -1,6 +1,6 @@
 import t from 'tap'
-import { Secret } from '../../src/domain/secret.ts'
-import { Credentials } from '../../src/upstream/credentials.ts'
+import { Secret } from '../../src/domain/values/secret.ts'
+import { Credentials } from '../../src/upstream/account/credentials.ts'
 import { manualClock } from '../support/clock.ts'
 
 const [one, two, three] = ['one', 'two', 'three'].map(name => new Secret(name)) as [Secret, Secret, Secret]

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { LiveElsewhere, MeetingNotFound, UpstreamMalformed } from '../../src/domain/failures.ts'
+import { LiveElsewhere, MeetingNotFound, UpstreamMalformed } from '../../src/domain/refusals/failures.ts'
 import { createSimulator, type Fault, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
 import { failureOf, providerAt } from './vendor.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isOwnNo } from '../../src/upstream/edge-errors.ts'
+import { isOwnNo } from '../../src/upstream/transport/cloudflare-edge.ts'
 
 t.test(
   'that something is not there is believed when the vendor says so, with success: false or without a word',

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { FairLane } from '../../src/upstream/fair-lane.ts'
+import { FairLane } from '../../src/upstream/quota/fair-share.ts'
 import fc from '../support/properties.ts'
 
 const capacity = 100

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/domain/clock.ts'
-import { openUpstream } from '../../src/upstream/open-upstream.ts'
+import { systemClock } from '../../src/domain/values/clock.ts'
+import { openUpstream } from '../../src/upstream/account/open-upstream.ts'
 import { accountOf } from '../support/account.ts'
 import { failureOf, vendor } from './vendor.ts'
 

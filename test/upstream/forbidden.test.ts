@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { openUpstream } from '../../src/upstream/open-upstream.ts'
+import { openUpstream } from '../../src/upstream/account/open-upstream.ts'
 import type { Lane } from '../../src/upstream/provider.ts'
 import { accountOf, basic } from '../support/account.ts'
 import { manualClock } from '../support/clock.ts'

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { systemClock } from '../../src/domain/clock.ts'
-import { Secret } from '../../src/domain/secret.ts'
-import { Breaker } from '../../src/upstream/breaker.ts'
-import { UpstreamBudget } from '../../src/upstream/budget.ts'
-import { Gate } from '../../src/upstream/gate.ts'
+import { systemClock } from '../../src/domain/values/clock.ts'
+import { Secret } from '../../src/domain/values/secret.ts'
 import type { Lane } from '../../src/upstream/provider.ts'
+import { Breaker } from '../../src/upstream/quota/breaker.ts'
+import { UpstreamBudget } from '../../src/upstream/quota/budget.ts'
+import { Gate } from '../../src/upstream/transport/outbound.ts'
 import { vendor } from './vendor.ts'
 
 const deadlineMs = 60_000

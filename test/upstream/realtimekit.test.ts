@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import { systemClock } from '../../src/domain/clock.ts'
+import { systemClock } from '../../src/domain/values/clock.ts'
 import { createSimulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
-import { openUpstream } from '../../src/upstream/open-upstream.ts'
+import { openUpstream } from '../../src/upstream/account/open-upstream.ts'
 import { realtimekitAccountOf } from '../support/account.ts'
 import { failureOf } from './vendor.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { readBootId } from '../../src/upstream/boot.ts'
-import { type Start, spentBefore } from '../../src/upstream/spent-before.ts'
+import { readBootId } from '../../src/upstream/quota/boot.ts'
+import { type Start, spentBefore } from '../../src/upstream/quota/spent-before.ts'
 
 const at = (given: Partial<Start> = {}): Start => ({
   quota: { calls: 2_000, seconds: 60 },

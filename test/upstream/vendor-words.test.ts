@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import t from 'tap'
-import { cleaned, reasonOf } from '../../src/upstream/vendor-words.ts'
+import { cleaned, reasonOf } from '../../src/upstream/contract/vendor-words.ts'
 import fc, { runs } from '../support/properties.ts'
 
 const meeting = randomUUID()

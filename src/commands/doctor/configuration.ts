@@ -1,4 +1,11 @@
-import { type Config, ConfigError, type Environment, readConfig, readStoreConfig, readUpstreams } from '../../config.ts'
+import {
+  type Config,
+  ConfigError,
+  type Environment,
+  readConfig,
+  readStoreConfig,
+  readUpstreams
+} from '../../config/config.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import { type Check, failed, ok } from './check.ts'
 

@@ -1,8 +1,8 @@
-import { Failure } from '../../domain/failures.ts'
-import type { Secret } from '../../domain/secret.ts'
+import { Failure } from '../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
-import { type Examined, examine, type Finding } from '../../upstream/examine.ts'
-import { Probe, type ProbeOptions, whyNoAnswer } from '../../upstream/probe.ts'
+import type { Secret } from '../../domain/values/secret.ts'
+import { type Examined, examine, type Finding } from '../../upstream/account/verify-credential.ts'
+import { Probe, type ProbeOptions, whyNoAnswer } from '../../upstream/transport/vendor-inspector.ts'
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
 import { checkClock } from './clock.ts'
 

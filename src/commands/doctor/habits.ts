@@ -1,8 +1,8 @@
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
-import { Habits, inWords } from '../../upstream/habits.ts'
-import { habitsBefore, readRecord, recordFile } from '../../upstream/record.ts'
+import { Habits, inWords } from '../../upstream/account/habits.ts'
+import { habitsBefore, readRecord, recordFile } from '../../upstream/quota/quota-file.ts'
 import { type Check, ok } from './check.ts'
-import type { World } from './world.ts'
+import type { World } from './probe/surroundings.ts'
 
 /** Tells of a vendor's habits, as a gateway has left them in the data folder. Of a vendor that has shown none it says nothing. */
 export async function checkHabits(account: UpstreamAccount, dataDir: string, clock: World['clock']): Promise<Check[]> {

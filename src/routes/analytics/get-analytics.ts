@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { Analytics } from '../../domain/analytics.ts'
-import { AnalyticsRangeQuery, readAnalyticsRange } from '../../domain/time-range.ts'
-import type { TenantAnalytics } from '../../lifecycle/analytics.ts'
+import { AnalyticsRangeQuery, readAnalyticsRange } from '../../domain/values/time-range.ts'
+import type { TenantAnalytics } from '../../lifecycle/resources/analytics.ts'
 import { Answer, failures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

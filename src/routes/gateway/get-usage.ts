@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { RateLimit } from '../../domain/rate-limit.ts'
-import type { TenantLivestreams } from '../../lifecycle/livestreams.ts'
+import type { RateLimit } from '../../domain/values/rate-limit.ts'
+import type { TenantLivestreams } from '../../lifecycle/resources/livestreams.ts'
 import { Answer, failures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { AuditEvent, type AuditFilter, auditOutcomes, type ListedEvent } from '../../domain/audit-event.ts'
-import { isoTime, readTime } from '../../domain/time-range.ts'
+import { AuditEvent, type AuditFilter, auditOutcomes, type ListedEvent } from '../../domain/audit/audit-event.ts'
+import { isoTime, readTime } from '../../domain/values/time-range.ts'
 import { failures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

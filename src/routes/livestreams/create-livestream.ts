@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
-import type { LivestreamChanges } from '../../lifecycle/livestream-changes.ts'
+import type { LivestreamChanges } from '../../lifecycle/resources/livestream-changes.ts'
 import { Answer, failures, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { showLivestream } from '../show-livestream.ts'

@@ -1,6 +1,6 @@
-import { LivestreamSessionNotFound } from '../../domain/failures.ts'
 import { LivestreamSession } from '../../domain/livestream.ts'
-import type { TenantRuns } from '../../lifecycle/runs.ts'
+import { LivestreamSessionNotFound } from '../../domain/refusals/failures.ts'
+import type { TenantRuns } from '../../lifecycle/resources/runs.ts'
 import { Answer, failures, LivestreamSessionParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'

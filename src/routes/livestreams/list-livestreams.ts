@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { ListedLivestream, livestreamStatuses } from '../../domain/livestream.ts'
-import { PageQuery } from '../../domain/paging.ts'
-import { readTimeRange, TimeRangeQuery } from '../../domain/time-range.ts'
-import type { TenantLivestreams } from '../../lifecycle/livestreams.ts'
+import { PageQuery } from '../../domain/values/paging.ts'
+import { readTimeRange, TimeRangeQuery } from '../../domain/values/time-range.ts'
+import type { TenantLivestreams } from '../../lifecycle/resources/livestreams.ts'
 import { failures, PagedAnswer } from '../answer.ts'
 import type { Api } from '../api.ts'
 

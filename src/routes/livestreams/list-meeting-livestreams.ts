@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
-import { MeetingNotFound } from '../../domain/failures.ts'
 import { ListedLivestream } from '../../domain/livestream.ts'
-import { PageQuery } from '../../domain/paging.ts'
-import type { TenantLivestreams } from '../../lifecycle/livestreams.ts'
+import { MeetingNotFound } from '../../domain/refusals/failures.ts'
+import { PageQuery } from '../../domain/values/paging.ts'
+import type { TenantLivestreams } from '../../lifecycle/resources/livestreams.ts'
 import { failures, MeetingParams, PagedAnswer } from '../answer.ts'
 import type { Api } from '../api.ts'
 

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { revealsKey, shownTo } from '../../domain/caller.ts'
+import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
 import {
   LiveElsewhere,
   LivestreamDisabled,
@@ -7,9 +8,8 @@ import {
   MeetingNotFound,
   StartUnsettled,
   StillStopping
-} from '../../domain/failures.ts'
-import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
-import type { StartOnce } from '../../lifecycle/start.ts'
+} from '../../domain/refusals/failures.ts'
+import type { StartOnce } from '../../lifecycle/broadcast/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

@@ -1,6 +1,6 @@
 import { Meeting } from '../../domain/meeting.ts'
 import { NewMeeting } from '../../domain/meeting-wish.ts'
-import type { TenantMeetings } from '../../lifecycle/meetings.ts'
+import type { TenantMeetings } from '../../lifecycle/resources/meetings.ts'
 import { Answer, failures, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

@@ -1,6 +1,6 @@
-import { MeetingNotFound } from '../../domain/failures.ts'
 import { Meeting } from '../../domain/meeting.ts'
-import type { TenantMeetings } from '../../lifecycle/meetings.ts'
+import { MeetingNotFound } from '../../domain/refusals/failures.ts'
+import type { TenantMeetings } from '../../lifecycle/resources/meetings.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'

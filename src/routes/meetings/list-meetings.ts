@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { ListedMeeting } from '../../domain/meeting.ts'
-import { PageQuery } from '../../domain/paging.ts'
-import { readTimeRange, TimeRangeQuery } from '../../domain/time-range.ts'
-import type { TenantMeetings } from '../../lifecycle/meetings.ts'
+import { PageQuery } from '../../domain/values/paging.ts'
+import { readTimeRange, TimeRangeQuery } from '../../domain/values/time-range.ts'
+import type { TenantMeetings } from '../../lifecycle/resources/meetings.ts'
 import { failures, PagedAnswer } from '../answer.ts'
 import type { Api } from '../api.ts'
 

@@ -1,7 +1,7 @@
-import { MeetingNotFound } from '../../domain/failures.ts'
 import { Meeting } from '../../domain/meeting.ts'
 import { NewMeeting } from '../../domain/meeting-wish.ts'
-import type { TenantMeetings } from '../../lifecycle/meetings.ts'
+import { MeetingNotFound } from '../../domain/refusals/failures.ts'
+import type { TenantMeetings } from '../../lifecycle/resources/meetings.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

@@ -1,4 +1,4 @@
-import { InvalidInput } from '../../domain/failures.ts'
+import { InvalidInput } from '../../domain/refusals/failures.ts'
 import type { Participants } from '../../domain/session.ts'
 
 /** @throws InvalidInput unless exactly one of the two lists is there: what a vendor makes of none, or of both, is not known */

@@ -1,6 +1,6 @@
-import { MeetingNotFound, NoActiveSession } from '../../domain/failures.ts'
+import { MeetingNotFound, NoActiveSession } from '../../domain/refusals/failures.ts'
 import { ActiveSession } from '../../domain/session.ts'
-import type { TenantStage } from '../../lifecycle/stage.ts'
+import type { TenantStage } from '../../lifecycle/resources/stage.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'

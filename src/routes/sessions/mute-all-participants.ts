@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
-import { MeetingNotFound, NoActiveSession } from '../../domain/failures.ts'
-import type { TenantStage } from '../../lifecycle/stage.ts'
+import { MeetingNotFound, NoActiveSession } from '../../domain/refusals/failures.ts'
+import type { TenantStage } from '../../lifecycle/resources/stage.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

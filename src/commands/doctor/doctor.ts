@@ -1,0 +1,51 @@
+import { CommandError, type Io, type JsonOption, print, UsageError } from '../process/io.ts'
+import { type Check, lineOf } from './check.ts'
+import { checkAgainstStore } from './clock.ts'
+import { checkConfiguration } from './configuration.ts'
+import { checkCredentials } from './credentials.ts'
+import { checkHabits } from './habits.ts'
+import { realWorld, type World } from './probe/surroundings.ts'
+import { checkDisk, checkStore } from './store.ts'
+import { checkTenants } from './tenants.ts'
+
+export interface DoctorOptions extends JsonOption {
+  probeMeeting?: string
+  upstream?: string
+  yes?: boolean
+}
+
+/** Whether a gateway with this environment would work: exit code 0, or 1 when something is wrong. Changes nothing. */
+export async function doctor(io: Io, options: DoctorOptions, world: World = realWorld): Promise<void> {
+  const { probeMeeting: meetingId, upstream, yes } = options
+  if (meetingId !== undefined) {
+    const { probeMeeting } = await import('./probe/probe-meeting.ts')
+    return probeMeeting(io, { ...options, meetingId }, world)
+  }
+  if (upstream !== undefined || yes) throw new UsageError('--upstream and --yes go with --probe-meeting')
+
+  const checks = await examineAll(io, world)
+  const wrong = checks.filter(({ status }) => status === 'failed').length
+  print(io, options, { ok: wrong === 0, checks }, checks.map(lineOf).join('\n'))
+  if (wrong > 0) throw new CommandError(`${wrong} of ${checks.length} checks failed`)
+}
+
+async function examineAll(io: Io, { clock }: World): Promise<Check[]> {
+  const { checks, store, accounts, deadlineMs, diskFloorMb } = checkConfiguration(io.env)
+  const [inStore, disk, atVendors, habits] = await Promise.all([
+    store && checkStore(io, store),
+    store && checkDisk(store.storeFile, diskFloorMb),
+    Promise.all(accounts.map(account => checkCredentials(account, { deadlineMs, clock }))),
+    Promise.all(accounts.map(account => (store === null ? [] : checkHabits(account, store.auditKeys.dataDir, clock))))
+  ])
+  const seen = inStore?.seen ?? null
+  return [
+    ...checks,
+    ...(inStore?.checks ?? []),
+    ...(disk === null ? [] : [disk]),
+    // Without any upstream that is the one mistake, and is said already.
+    ...(accounts.length === 0 ? [] : checkTenants(accounts, seen)),
+    ...checkAgainstStore(seen?.newestEventMs ?? null, clock.now()),
+    ...atVendors.flat(),
+    ...habits.flat()
+  ]
+}

@@ -1,0 +1,51 @@
+import type { Secret } from '../../../domain/values/secret.ts'
+import type { Heard, Probe, RawQuestion } from '../../../upstream/transport/vendor-inspector.ts'
+import type { World } from './surroundings.ts'
+
+/** The questions end here, for a reason that is no fault of theirs or one that makes going on pointless. */
+export class Ended extends Error {}
+
+/** All questions together; what was started is stopped beyond it. */
+const allWithinMs = 300_000
+
+/** Asks while there is time and nobody interrupts. */
+export class Asker {
+  readonly #probe: Probe
+  readonly #credential: Secret
+  readonly #world: World
+  readonly #untilMs: number
+  #interrupted = false
+
+  constructor(probe: Probe, credential: Secret, world: World) {
+    this.#probe = probe
+    this.#credential = credential
+    this.#world = world
+    this.#untilMs = world.clock.monotonic() + allWithinMs
+  }
+
+  interrupt(): void {
+    this.#interrupted = true
+  }
+
+  /** @throws Ended, Failure */
+  async ask(question: RawQuestion, credential = this.#credential): Promise<Heard> {
+    this.#goOn()
+    return this.#probe.ask(question, credential)
+  }
+
+  /** The same at any time: for what must be stopped. @throws Failure */
+  async askAnyway(question: RawQuestion): Promise<Heard> {
+    return this.#probe.ask(question, this.#credential)
+  }
+
+  /** The vendor's quota is other people's too: between two looks there is a second. @throws Ended */
+  async pause(): Promise<void> {
+    this.#goOn()
+    await this.#world.sleep(1_000)
+  }
+
+  #goOn(): void {
+    if (this.#interrupted) throw new Ended('interrupted')
+    if (this.#world.clock.monotonic() > this.#untilMs) throw new Ended(`not done within ${allWithinMs / 1_000} s`)
+  }
+}

@@ -1,0 +1,197 @@
+import { isThere } from '../../../audited-store/store-rights.ts'
+import { readConfig } from '../../../config/config.ts'
+import { isVendorId, likelySpelling } from '../../../domain/id.ts'
+import { isOver, isRunning } from '../../../domain/livestream.ts'
+import {
+  Failure,
+  UpstreamCredentialsRefused,
+  UpstreamFailed,
+  UpstreamRefused
+} from '../../../domain/refusals/failures.ts'
+import type { UpstreamAccount } from '../../../domain/upstream-account.ts'
+import type { Secret } from '../../../domain/values/secret.ts'
+import { livestreamsIn } from '../../../store/tables/livestreams.ts'
+import { meetingsIn } from '../../../store/tables/meetings.ts'
+import { operationsIn } from '../../../store/tables/operations.ts'
+import { examine } from '../../../upstream/account/verify-credential.ts'
+import { Probe, whyNoAnswer } from '../../../upstream/transport/vendor-inspector.ts'
+import { CommandError, type Io, print, UsageError } from '../../process/io.ts'
+import { usualUpstream, withUpstream } from '../../process/upstream-accounts.ts'
+import { withSnapshot } from '../../process/with-store.ts'
+import type { DoctorOptions } from '../doctor.ts'
+import { Answers } from './answers.ts'
+import { Asker, Ended } from './asker.ts'
+import { askAll } from './questions.ts'
+import { Runs, StillLive } from './started-runs.ts'
+import type { World } from './surroundings.ts'
+
+export interface ProbeMeetingOptions extends DoctorOptions {
+  meetingId: string
+}
+
+/** Finds out how a vendor answers the open questions of its contract, with real livestreams, and stops each of them. */
+export async function probeMeeting(io: Io, options: ProbeMeetingOptions, world: World): Promise<void> {
+  if (!isVendorId(options.meetingId)) throw new UsageError('--probe-meeting: not an id of the provider')
+  const { storeFile, upstreams, deadlineMs } = readConfig(io.env)
+  const known = (await isThere(storeFile)) ? await lookUp(io, options.meetingId) : null
+  const meetingId = known?.id ?? likelySpelling(options.meetingId)
+  const name = options.upstream ?? known?.upstream ?? usualUpstream(io, '')
+  const account = upstreams.find(one => one.name === name)
+  if (account === undefined) throw new UsageError(`--upstream: there is no upstream ${name}`)
+  if (!options.yes) {
+    const owner = known?.tenantId == null ? '' : `, which the tenant ${known.tenantId} has,`
+    throw new UsageError(
+      `this would start four livestreams at most in the meeting ${meetingId}${owner} at ${name}, real ones that the vendor bills, and stop each, within 5 minutes; nobody should use the meeting meanwhile: --yes does it`
+    )
+  }
+  if (known?.isBusy)
+    throw new CommandError(
+      `${meetingId} is live, or a call about it is open, as the store has it: name a meeting that nobody uses`
+    )
+  await demandIdle(io, account, meetingId, deadlineMs)
+
+  const probe = new Probe({ account, deadlineMs, clock: world.clock })
+  try {
+    const asker = new Asker(probe, await takenCredential(probe, account), world)
+    const answers = new Answers()
+    const problem = await question(io, { asker, account, meetingId, world }, answers)
+    tell(io, options, account, answers, problem === null)
+    if (problem !== null) throw new CommandError(problem)
+  } finally {
+    await probe.close()
+  }
+}
+
+/** What the store says of the meeting. */
+async function lookUp(
+  io: Io,
+  given: string
+): Promise<{ id: string; upstream: string | null; tenantId: string | null; isBusy: boolean }> {
+  return withSnapshot(io, async store => {
+    const meetings = meetingsIn(store)
+    const [id = given] = await meetings.asStored([given])
+    const operations = await operationsIn(store).unsettled()
+    const status = (await livestreamsIn(store).unfinishedMeetings()).get(id)
+    return {
+      id,
+      upstream: await meetings.upstreamOf(id),
+      tenantId: (await meetings.ownerOf(id))?.tenantId ?? null,
+      isBusy: status !== undefined || operations.some(({ meetingId }) => meetingId === id)
+    }
+  })
+}
+
+/** What is live already was begun by somebody else, and is nobody's to stop. @throws CommandError */
+async function demandIdle(io: Io, { name }: UpstreamAccount, meetingId: string, deadlineMs: number): Promise<void> {
+  await asked(name, () =>
+    withUpstream(io, name, deadlineMs, async upstream => {
+      const vendor = upstream.on({ tenantId: 'operator', lane: 'mutation' })
+      const signal = AbortSignal.timeout(deadlineMs)
+      const meeting = await vendor.findMeeting(meetingId, signal)
+      if (meeting === null) throw new CommandError(`${name} has no meeting ${meetingId}`)
+      // Some vendors have no good word for nothing: then their lists must say that nothing runs.
+      const active = await vendor.findActive(meetingId, signal).catch(async error => {
+        if (!isOddNothing(error)) throw error
+        const { livestreams, unreadIn } = await vendor.findRunning(signal)
+        if (unreadIn.has(meetingId)) throw error
+        return livestreams.find(one => one.meeting_id === meetingId) ?? null
+      })
+      // What is only INVOKED may not be shown as active.
+      const runs = await vendor.findRuns(meetingId, signal)
+      const isLive = active !== null && !isOver(active.status)
+      if (isLive || runs.some(({ livestream }) => isRunning(livestream.status))) {
+        throw new CommandError(`${meetingId} is live: nothing was started, and what is live goes on`)
+      }
+    })
+  )
+}
+
+/** A failure, or a refusal, that may mean that nothing is live: not that the caller may not ask. */
+function isOddNothing(error: unknown): boolean {
+  if (error instanceof UpstreamCredentialsRefused) return false
+  return error instanceof UpstreamFailed || error instanceof UpstreamRefused
+}
+
+async function takenCredential(probe: Probe, account: UpstreamAccount): Promise<Secret> {
+  for (const credential of account.credentials) {
+    const { finding } = await asked(account.name, () => examine(probe, account, credential))
+    if (finding === 'taken') return credential
+  }
+  throw new CommandError(`no credential of ${account.name} is taken: \`livegate doctor\` says why`)
+}
+
+/** @throws CommandError when the vendor gives no answer that says anything */
+async function asked<T>(name: string, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new CommandError(`${name} could not be asked: ${error.message}; nothing was started`, { cause: error })
+  }
+}
+
+interface Place {
+  asker: Asker
+  account: UpstreamAccount
+  meetingId: string
+  world: World
+}
+
+/** Null when all was asked, else why not. Whatever happens, what was started is stopped before. */
+async function question(io: Io, { asker, account, meetingId, world }: Place, answers: Answers): Promise<string | null> {
+  const runs = new Runs(asker, meetingId, world)
+  const { provider } = account
+  const letGo = world.onInterrupt(() => {
+    io.err('livegate: note: ends when everything that was started is stopped')
+    asker.interrupt()
+  })
+  const errorOf = (work: Promise<void>): Promise<unknown> =>
+    work.then(
+      () => null,
+      error => error
+    )
+  const problem = await errorOf(askAll({ asker, runs, meetingId, provider, world }, answers))
+  const left = await errorOf(runs.stopAll())
+  letGo()
+  // What is still live comes first; in the end it is the last try that counts.
+  const errors = left === null ? [problem] : [left, problem instanceof StillLive ? null : problem]
+  const told = errors.filter(error => error !== null).map(error => words(error, account, left === null))
+  return told.length === 0 ? null : told.join('; ')
+}
+
+function words(error: unknown, account: UpstreamAccount, allStopped: boolean): string {
+  if (!(error instanceof Failure || error instanceof Ended || error instanceof StillLive)) throw error
+  if (error instanceof Failure) return whyNoAnswer(error, account)
+  return error instanceof StillLive && allStopped ? 'a stop took more than 60 s to work' : error.message
+}
+
+/** What was found out, also when it is not all: as it stands, and as a vendor that behaves like this one. */
+function tell(io: Io, options: ProbeMeetingOptions, account: UpstreamAccount, answers: Answers, ok: boolean): void {
+  const known = [...answers.known]
+  const open = [...answers.open]
+  const vendor = account.provider === 'dyte' ? [] : ['--vendor', account.provider]
+  const line = ['livegate simulate', ...vendor, ...known.flatMap(asSwitch)].join(' ')
+  const { observed } = answers
+  const lines = [
+    ...known.map(([name, answer]) => `${name.padEnd(24)}${answer}`),
+    ...open.map(([name, why]) => `${name.padEnd(24)}? ${why}`),
+    ...(observed.length > 0 ? ['', 'what was answered, by the names of its fields'] : []),
+    ...observed.map(({ question, status, shape }) => `${question.padEnd(40)}${status} ${shape}`),
+    ...(known.length > 0 ? ['', 'this vendor is imitated by', line] : [])
+  ]
+  const value = {
+    ok,
+    upstream: account.name,
+    meeting_id: options.meetingId,
+    answers: Object.fromEntries(known),
+    open: open.map(([name, why]) => ({ question: name, why })),
+    observed,
+    simulate: line
+  }
+  if (options.json || lines.length > 0) print(io, options, value, lines.join('\n'))
+}
+
+function asSwitch([name, answer]: [string, string]): string[] {
+  if (answer === 'false') return []
+  return [answer === 'true' ? `--${name}` : `--${name} ${answer}`]
+}

@@ -1,0 +1,61 @@
+import type { Environment } from '../../config/config.ts'
+import type { Store } from '../../store/store.ts'
+
+/** What a command may touch of the world: tests hand in their own. */
+export interface Io {
+  env: Environment
+  out(text: string): void
+  err(text: string): void
+  /** For much output: resolves when there is room for more. */
+  write(text: string): Promise<void>
+  /** @throws StoreError */
+  openStore(file: string): Promise<Store>
+  /** One moment of a store, to be looked at. @throws StoreError */
+  openSnapshot(file: string): Promise<Store>
+}
+
+/** Wrong usage: one line on standard error, exit code 2. */
+export class UsageError extends Error {}
+
+/** The command was understood, but could not be done: one line on standard error, exit code 1. */
+export class CommandError extends Error {}
+
+/** The audit log holds, but for what is on record as lost: one line on standard error, exit code 3. */
+export class LossOnRecord extends CommandError {}
+
+/** `--json`, which every command takes. */
+export interface JsonOption {
+  json?: boolean
+}
+
+const maxNameLength = 200
+
+/** A name for people stands in one cell of a table. @throws UsageError */
+export function checkName(name: string | undefined): void {
+  const plain = name === undefined || (name.trim() !== '' && name.length <= maxNameLength && !/\p{Cc}/u.test(name))
+  if (!plain) throw new UsageError(`--name must have 1 to ${maxNameLength} characters, on one line`)
+}
+
+/** One JSON line with `--json`, else the text for people. */
+export function print(io: Io, { json }: JsonOption, value: unknown, text: string): void {
+  io.out(json ? JSON.stringify(value) : text)
+}
+
+/** Columns for people, the widths by their content. */
+export function table(rows: string[][], empty: string): string {
+  if (rows.length <= 1) return empty
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0))) ?? []
+  return rows
+    .map(row =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd()
+    )
+    .join('\n')
+}
+
+/** ISO 8601 without the milliseconds, or a dash. */
+export function when(ms: number | null): string {
+  return ms === null ? '-' : new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z')
+}

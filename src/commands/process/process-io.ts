@@ -1,0 +1,35 @@
+import { once } from 'node:events'
+import { environment } from '../../config/config.ts'
+import type { Io } from './io.ts'
+
+/** Beside a gateway that writes all the time a command waits for its turn: revoking a key must work when it is busiest. */
+const busyTimeoutMs = 10_000
+
+/** The real world: this process's environment, its two streams, a store. */
+export function processIo(): Io {
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') return // who reads may leave early (`| head`): that is no failure of the command
+    process.stderr.write(`livegate: standard output cannot be written: ${message}\n`)
+    process.exit(1)
+  })
+  // There is no other place to say it, and what is said there decides nothing.
+  process.stderr.on('error', () => {})
+  return {
+    env: environment,
+    out: text => process.stdout.write(`${text}\n`),
+    err: text => process.stderr.write(`${text}\n`),
+    async write(text) {
+      if (process.stdout.write(text)) return
+      // Nobody reads the rest; whatever else can be wrong with it has ended this process above.
+      await once(process.stdout, 'drain').catch(() => process.exit())
+    },
+    async openSnapshot(file) {
+      const { openSnapshot } = await import('../../store/store.ts')
+      return openSnapshot(file)
+    },
+    async openStore(file) {
+      const { openStoreHere } = await import('../../store/store.ts')
+      return openStoreHere(file, { busyTimeoutMs })
+    }
+  }
+}

@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { AuditKeyError } from '../../audit/keys/key-files.ts'
+import { toAuditEvent, type Worker } from '../../audit/ocsf.ts'
+import { NotProved } from '../../audit/prune.ts'
+import { type AuditedStore, openAudited } from '../../audited-store/audited-store.ts'
+import { demandStore, OlderStoreError } from '../../audited-store/older-store.ts'
+import { demandReadable, demandWritable } from '../../audited-store/store-rights.ts'
+import { readStoreConfig } from '../../config/config.ts'
+import type { AuditResource } from '../../domain/audit/audit-event.ts'
+import type { Tenant } from '../../domain/tenant.ts'
+import { systemClock } from '../../domain/values/clock.ts'
+import { isStoreThere } from '../../store/engine/copy.ts'
+import { type Statement, StoreError, wordsOf } from '../../store/engine/engine.ts'
+import { refuseMount } from '../../store/engine/sqlite-file.ts'
+import { demandNameOfGateway, OwnerUnknown, predecessorOf } from '../../store/served/predecessor.ts'
+import { takeServeLock } from '../../store/served/serve-lock.ts'
+import type { Store } from '../../store/store.ts'
+import { tenantsIn } from '../../store/tables/tenants.ts'
+import { CommandError, type Io } from './io.ts'
+
+/** One moment of the store, for a command that only looks: nothing is made or changed, beside a running `serve` or without one. */
+export async function withSnapshot<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
+  const config = readStoreConfig(io.env)
+  const { storeFile } = config
+  await inWords(async () => {
+    await demandReadable(config)
+    await refuseMount(storeFile)
+    await demandStore(storeFile, config.auditKeys.dataDir)
+  })
+  if (!(await isStoreThere(storeFile)))
+    throw new CommandError(`there is no store at ${storeFile}: \`serve\`, or the first \`tenant create\`, makes it`)
+  const open = (): Promise<Store> =>
+    io.openSnapshot(storeFile).catch(error => {
+      // It may be a copy that is not whole, or of something else: which file was looked at is half of the answer.
+      const named = !(error instanceof StoreError) || error.reason.includes(storeFile)
+      throw named ? error : new StoreError(`${storeFile} cannot be read: ${error.reason}`, { cause: error })
+    })
+  return inWords(async () => closing(await open(), work))
+}
+
+/** What a command does, for the record. */
+export interface Change {
+  action: string
+  method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  tenantId: string | null
+  resources: AuditResource[]
+}
+
+/** What a command that changes something is given. */
+export interface Recording {
+  store: Store
+  audited: AuditedStore
+  /** The operator, in this call. */
+  worker: Worker
+  /** The event of a change, for the transaction that makes it: neither is there without the other. */
+  record(change: Change): Statement
+}
+
+/**
+ * The same for a command that changes something: what it does is on record, in the same chain as the gateway's calls, and signed.
+ * @param acceptHash the last hash of the newer checkpoint over which an older store is accepted
+ */
+export async function withAudit<T>(
+  io: Io,
+  work: (recording: Recording) => Promise<T>,
+  acceptHash?: string
+): Promise<T> {
+  const config = readStoreConfig(io.env)
+  const { storeFile, auditKeys: places } = config
+  await inWords(() => demandWritable(config))
+  const onTrouble = onAuditTrouble(io)
+  const worker = commandWorker()
+  const acceptOlder = acceptHash === undefined ? undefined : { hash: acceptHash, worker }
+  return inWords(async () => {
+    demandNameOfGateway(storeFile)
+    await demandStore(storeFile, places.dataDir, acceptHash)
+    return closing(await io.openStore(storeFile), async store => {
+      const audited = await openAudited({ store, places, clock: systemClock, onTrouble, acceptOlder })
+      const record = (change: Change): Statement => {
+        const subject = { ...change, ...worker, keyId: null, address: null }
+        return audited.events.append(toAuditEvent(subject, { outcome: 'done' }, Date.now()))
+      }
+      try {
+        return await work({ store, audited, worker, record })
+      } finally {
+        await audited.checkpointer.close()
+      }
+    })
+  })
+}
+
+/** Says what could not be signed: the change itself is made. */
+export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
+  return error => io.err(`livegate: note: the audit log could not be signed (${wordsOf(error)})`)
+}
+
+/**
+ * Keeps every gateway from the store meanwhile. One that has another lock file, since somebody has removed it or the store has a
+ * second name, is found by its row in the store. Of a damaged store nobody knows: `restore` has to work there too.
+ * @throws CommandError when one serves it
+ */
+export async function withoutGateway<T>(io: Io, work: () => Promise<T>): Promise<T> {
+  const config = readStoreConfig(io.env)
+  await inWords(() => demandWritable(config))
+  const { storeFile } = config
+  const refuse = (cause: StoreError): never => {
+    throw new CommandError(`${cause.reason}; this needs a stopped one`, { cause })
+  }
+  const lock = await takeServeLock(storeFile, 0).catch(refuse)
+  const onWait = () => io.err(`livegate: note: looks for 6 s at most whether a gateway serves ${storeFile}`)
+  try {
+    if (await isStoreThere(storeFile)) {
+      await predecessorOf(storeFile, lock, { waitMs: 0, onWait, monotonic: systemClock.monotonic }).catch(error => {
+        if (!(error instanceof OwnerUnknown)) refuse(error)
+      })
+    }
+    return await work()
+  } finally {
+    lock.release()
+  }
+}
+
+/** The operator at the command line, in this call. */
+export function commandWorker(): Worker {
+  return { actor: { type: 'Operator', uid: operator() }, requestId: randomUUID() }
+}
+
+/** A tenant that must exist, so that a misspelt one is not taken for one that has nothing. */
+export async function tenantOf(store: Store, id: string): Promise<Tenant> {
+  const tenant = await tenantsIn(store).find(id)
+  if (tenant === null) throw new CommandError(`there is no tenant ${id}`)
+  return tenant
+}
+
+/** Closes the store behind the work, whatever comes of it. */
+export async function closing<T>(store: Store, work: (store: Store) => Promise<T>): Promise<T> {
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Does the work, and turns what goes wrong with store or keys into words. @throws CommandError */
+export async function inWords<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof StoreError) throw new CommandError(error.reason, { cause: error })
+    if (error instanceof AuditKeyError || error instanceof NotProved || error instanceof OlderStoreError) {
+      throw new CommandError(error.message, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** The user at the command line, as far as the system knows. */
+function operator(): string {
+  try {
+    return userInfo().username.slice(0, 64)
+  } catch {
+    return String(process.getuid?.() ?? 'unknown') // in a container a user may have no name
+  }
+}

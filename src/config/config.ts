@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import type { KeyPlaces } from '../audit/keys/key-files.ts'
+import { type AuditReads, auditReads } from '../audit/rollup.ts'
+import type { UpstreamAccount } from '../domain/upstream-account.ts'
+import type { Network } from '../domain/values/address.ts'
+import { checkFile } from '../domain/values/own-file.ts'
+import type { RateLimit } from '../domain/values/rate-limit.ts'
+import { cutByNode } from './env-files.ts'
+import { type Environment, Input, type ReadFile, readText, withoutMark } from './environment.ts'
+import { readAccounts, upstreamFiles } from './upstreams-file.ts'
+
+export { ConfigError, type Environment, isLoopback } from './environment.ts'
+
+/** All settings of a gateway, read once and checked. */
+export interface Config {
+  readonly host: string
+  readonly port: number
+  /** The SQLite file. */
+  readonly storeFile: string
+  readonly auditKeys: KeyPlaces
+  readonly logLevel: string
+  readonly upstreams: readonly UpstreamAccount[]
+  /** Reads them again from their files; null where they stand in none. */
+  readonly rereadUpstreams: (() => Promise<UpstreamsRead>) | null
+  readonly readLimit: RateLimit
+  readonly writeLimit: RateLimit
+  readonly addressLimit: RateLimit
+  /** Requests of one tenant at the same time. */
+  readonly maxInFlight: number
+  /** How long a known connection may stay unused: one that has carried a valid key, or comes from a trusted proxy. */
+  readonly keepAliveMs: number
+  /** Connections of callers at the same time; null: what the limit of open files leaves, 10,000 at most. */
+  readonly maxConnections: number | null
+  /** From them alone `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly Network[]
+  /** Total time of a vendor call. */
+  readonly deadlineMs: number
+  /** How long the outcome of a start may stay unknown before the vendor's silence counts as no. */
+  readonly settleMs: number
+  /** A read is answered from what was seen within this time; 0: only those that ask together share an answer. */
+  readonly readTtlMs: number
+  /** Ceiling of a graceful stop. */
+  readonly shutdownMs: number
+  readonly corsOrigins: readonly string[]
+  /** Who may see `/docs`: nobody, everybody, or who shows a key. */
+  readonly docs: 'off' | 'public' | 'key'
+  /** Which reads are on record. */
+  readonly auditReads: AuditReads
+  /** Older events are removed; null: none ever. */
+  readonly auditRetentionDays: number | null
+  /** Less free space for the store than this is warned of. */
+  readonly diskFloorMb: number
+}
+
+/** Where a store and the keys of its audit log are. */
+export interface StoreConfig extends Pick<Config, 'storeFile' | 'logLevel' | 'auditKeys'> {}
+
+/** The environment of this process; nothing else reads it. */
+export const environment: Environment = process.env
+
+/** The variables that Livegate knows; `.env.example` has a line for each. */
+export const variables = [
+  'HOST',
+  'PORT',
+  'DATABASE_URL',
+  'LOG_LEVEL',
+  'DYTE_ORG_ID',
+  'DYTE_API_KEY',
+  'DYTE_BASE_URL',
+  'REALTIMEKIT_ACCOUNT_ID',
+  'REALTIMEKIT_APP_ID',
+  'REALTIMEKIT_API_TOKEN',
+  'REALTIMEKIT_BASE_URL',
+  'LIVEGATE_UPSTREAMS_FILE',
+  'LIVEGATE_READ_LIMIT',
+  'LIVEGATE_WRITE_LIMIT',
+  'LIVEGATE_ADDRESS_LIMIT',
+  'LIVEGATE_MAX_IN_FLIGHT',
+  'LIVEGATE_KEEP_ALIVE_MS',
+  'LIVEGATE_MAX_CONNECTIONS',
+  'LIVEGATE_TRUSTED_PROXIES',
+  'LIVEGATE_UPSTREAM_BUDGET',
+  'LIVEGATE_DEADLINE_MS',
+  'LIVEGATE_SETTLE_MS',
+  'LIVEGATE_READ_TTL_MS',
+  'LIVEGATE_SHUTDOWN_MS',
+  'LIVEGATE_CORS_ORIGINS',
+  'LIVEGATE_DOCS',
+  'LIVEGATE_DATA_DIR',
+  'LIVEGATE_AUDIT_READS',
+  'LIVEGATE_AUDIT_RETENTION_DAYS',
+  'LIVEGATE_AUDIT_SIGNING_KEY_FILE',
+  'LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE',
+  'LIVEGATE_DISK_FLOOR_MB',
+  'HTTPS_PROXY',
+  'NO_PROXY'
+] as const
+type Variable = (typeof variables)[number]
+
+/** Each of them can also come from the file that `NAME_FILE` names. */
+const secretVariables: readonly string[] = [
+  'DYTE_ORG_ID',
+  'DYTE_API_KEY',
+  'REALTIMEKIT_ACCOUNT_ID',
+  'REALTIMEKIT_APP_ID',
+  'REALTIMEKIT_API_TOKEN'
+] satisfies Variable[]
+
+/** Planned and not built yet: refused, so that nobody relies on what doesn't happen. */
+const notBuiltYet = new Set(['VALKEY_URL', 'LIVEGATE_METRICS_PORT'])
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+/**
+ * Reads the whole configuration of `serve` from the environment.
+ * @throws ConfigError naming all problems at once
+ */
+export function readConfig(env: Environment = environment, readSecret: ReadFile = readText): Config {
+  const input = new Input(env, readSecret)
+  const config = {
+    ...readStore(input),
+    host: input.text('HOST', '127.0.0.1'),
+    port: input.integer('PORT', 3000, 0, 65_535),
+    upstreams: readAccounts(input),
+    rereadUpstreams: reader(env),
+    readLimit: input.limit('LIVEGATE_READ_LIMIT', { calls: 600, seconds: 60, burst: 600 }),
+    writeLimit: input.limit('LIVEGATE_WRITE_LIMIT', { calls: 60, seconds: 60, burst: 60 }),
+    addressLimit: input.limit('LIVEGATE_ADDRESS_LIMIT', { calls: 120, seconds: 60, burst: 120 }),
+    maxInFlight: input.integer('LIVEGATE_MAX_IN_FLIGHT', 1_000, 1, 1_000_000),
+    keepAliveMs: input.integer('LIVEGATE_KEEP_ALIVE_MS', 620_000, 1_000, 86_400_000),
+    maxConnections: input.optionalInteger('LIVEGATE_MAX_CONNECTIONS', 10, 1_000_000),
+    trustedProxies: input.networks('LIVEGATE_TRUSTED_PROXIES'),
+    deadlineMs: input.integer('LIVEGATE_DEADLINE_MS', 10_000, 100, 120_000),
+    settleMs: input.integer('LIVEGATE_SETTLE_MS', 30_000, 1_000, 600_000),
+    readTtlMs: input.integer('LIVEGATE_READ_TTL_MS', 1_000, 0, 60_000),
+    shutdownMs: input.integer('LIVEGATE_SHUTDOWN_MS', 9_000, 100, 600_000),
+    corsOrigins: input.origins('LIVEGATE_CORS_ORIGINS'),
+    docs: input.choice('LIVEGATE_DOCS', ['off', 'public', 'key'] as const, 'public'),
+    auditReads: input.choice('LIVEGATE_AUDIT_READS', auditReads, 'rollup'),
+    auditRetentionDays: input.optionalInteger('LIVEGATE_AUDIT_RETENTION_DAYS', 1, 36_500),
+    diskFloorMb: input.integer('LIVEGATE_DISK_FLOOR_MB', 512, 0, 1_000_000)
+  }
+  // Else a start that arrives late at the vendor could be followed by another.
+  if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
+  finish(input, env)
+  return Object.freeze(config)
+}
+
+/** What the other commands need: the store. @throws ConfigError */
+export function readStoreConfig(env: Environment = environment, readSecret: ReadFile = readText): StoreConfig {
+  const input = new Input(env, readSecret)
+  const config = readStore(input)
+  finish(input, env)
+  return config
+}
+
+/** The vendor accounts alone: for a command that may ask them, and when their files have changed. @throws ConfigError */
+export function readUpstreams(
+  env: Environment = environment,
+  readSecret: ReadFile = readText
+): readonly UpstreamAccount[] {
+  const input = new Input(env, readSecret)
+  const accounts = readAccounts(input)
+  input.finish()
+  return accounts
+}
+
+/** The upstreams as their files have them now. */
+export interface UpstreamsRead {
+  /** Another one when any of the files has changed. */
+  readonly digest: string
+  /** @throws ConfigError */
+  accounts(): readonly UpstreamAccount[]
+}
+
+/** Reads the upstreams again, all files at once; null where they stand in none. */
+function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
+  const input = new Input(env, readText)
+  const list = input.text('LIVEGATE_UPSTREAMS_FILE', '')
+  if (upstreamFiles(input, '').length === 0) return null
+  const read = async (path: string): Promise<string | null> => {
+    try {
+      checkFile(path, await stat(path))
+      return withoutMark(await readFile(path, 'utf8'))
+    } catch {
+      return null
+    }
+  }
+  return async () => {
+    const listText = list === '' ? null : await read(resolve(list))
+    const texts = new Map([[resolve(list), listText]])
+    const others = upstreamFiles(input, listText ?? '').filter(path => !texts.has(path))
+    for (const path of others) texts.set(path, await read(path))
+    const known = (path: string): string => {
+      const text = texts.get(path)
+      if (text == null) throw new Error(`${path} cannot be read`)
+      return text
+    }
+    return {
+      digest: createHash('sha256')
+        .update(JSON.stringify([...texts]))
+        .digest('hex'),
+      accounts: () => readUpstreams(env, known)
+    }
+  }
+}
+
+/** Checks what can be wrong with any variable. @throws ConfigError naming all problems at once */
+function finish(input: Input, env: Environment): void {
+  for (const { name, file, at } of cutByNode(env).filter(cut => isKnown(cut.name))) {
+    const remedy = (other: string) => (secretVariables.includes(name) ? `give it by file (${name}_FILE)` : other)
+    input.problem(
+      at === '#'
+        ? `${name} is cut at a # in ${file}, where Node sees a comment and docker none: ${remedy('write it without a #')}`
+        : `${name} begins with a quote in ${file} that ends within its line, or lines later: ${remedy('write it without quotes')}`
+    )
+  }
+  input.refuseQuoted(isKnown)
+  input.refuseUnknown(isKnown, notBuiltYet)
+  input.finish()
+}
+
+function readStore(input: Input): StoreConfig {
+  const url = input.text('DATABASE_URL', 'sqlite:./data/livegate.db')
+  const file = /^sqlite:(?!\/\/|:)(.+)$/.exec(url)?.[1]
+  if (/^postgres(ql)?:/.test(url)) input.problem('DATABASE_URL: postgres is not supported yet')
+  else if (file === undefined) input.problem('DATABASE_URL must be sqlite:<file>')
+  const storeFile = resolve(file ?? '.')
+  const given = (name: Variable): string | undefined => {
+    const path = input.text(name, '')
+    return path === '' ? undefined : resolve(path)
+  }
+  return {
+    storeFile,
+    auditKeys: Object.freeze({
+      dataDir: given('LIVEGATE_DATA_DIR') ?? dirname(storeFile),
+      signingKeyFile: given('LIVEGATE_AUDIT_SIGNING_KEY_FILE'),
+      fingerprintKeyFile: given('LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE')
+    }),
+    logLevel: input.choice('LOG_LEVEL', logLevels, 'info')
+  }
+}
+
+function isKnown(name: string): boolean {
+  const known: readonly string[] = variables
+  return known.includes(name) || secretVariables.some(secret => name === `${secret}_FILE`)
+}

@@ -1,0 +1,72 @@
+import { ConfigError, type UpstreamsRead } from '../config/config.ts'
+import { type UpstreamSet, UpstreamsRejected } from '../upstream/account/upstream-set.ts'
+
+export interface FollowOptions {
+  read(): Promise<UpstreamsRead>
+  set: Pick<UpstreamSet, 'replace'>
+  /** Another list is in use. */
+  onChange(): void
+  log: { info(facts: object, message: string): void; error(facts: object, message: string): void }
+  everyMs?: number
+  /** What was refused may have been the vendor's trouble, or a file that was half written. */
+  againAfterMs?: number
+}
+
+export interface Following {
+  /** The files hold a list that is not used. */
+  isRefused(): boolean
+  close(): Promise<void>
+}
+
+/**
+ * Takes changes of the upstreams' files while the gateway runs. They are read and compared each second, since what watches files
+ * misses those that are mounted, or replaced by links.
+ */
+export function followUpstreams(options: FollowOptions): Following {
+  const { read, set, onChange, log, everyMs = 1_000, againAfterMs = 10_000 } = options
+  let used: string | null = null
+  let refused = { digest: '', atMs: 0 }
+  let isRefused = false
+  let looking: Promise<void> | null = null
+
+  async function look(): Promise<void> {
+    const found = await read()
+    const { digest } = found
+    const nowMs = performance.now()
+    if (digest === used) return accept(false)
+    if (digest === refused.digest && nowMs - refused.atMs < againAfterMs) return
+    try {
+      const changed = await set.replace(found.accounts())
+      used = digest
+      accept(changed)
+    } catch (error) {
+      if (!(error instanceof ConfigError || error instanceof UpstreamsRejected)) throw error
+      if (digest !== refused.digest)
+        log.error({ reason: error.message }, 'the new list of upstreams is not used: the old one stays')
+      refused = { digest, atMs: nowMs }
+      isRefused = true
+    }
+  }
+
+  function accept(changed: boolean): void {
+    if (changed) log.info({}, 'the upstreams have changed: the new list is in use')
+    else if (isRefused) log.info({}, 'the list of upstreams is the one in use again')
+    isRefused = false
+    if (changed) onChange()
+  }
+
+  const timer = setInterval(() => {
+    looking ??= look()
+      .catch(err => log.error({ err }, 'the upstreams could not be read again'))
+      .finally(() => {
+        looking = null
+      })
+  }, everyMs)
+  return {
+    isRefused: () => isRefused,
+    async close() {
+      clearInterval(timer)
+      await looking
+    }
+  }
+}

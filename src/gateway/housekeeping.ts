@@ -1,0 +1,101 @@
+import { randomUUID } from 'node:crypto'
+import { statfs } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AuditedStore } from '../audited-store/audited-store.ts'
+import type { Clock } from '../domain/values/clock.ts'
+import type { Operations } from '../store/tables/operations.ts'
+
+interface Log {
+  info(facts: object, message: string): void
+  warn(facts: object, message: string): void
+  error(facts: object, message: string): void
+}
+
+export interface TidyDeps {
+  audited: Pick<AuditedStore, 'prune'>
+  operations: Pick<Operations, 'removeSettled'>
+  /** Null: the audit log is kept for ever. */
+  auditRetentionDays: number | null
+  log: Log
+  clock: Clock
+}
+
+const dayMs = 86_400_000
+const tidyTimes = { firstAfterMs: 60_000, everyMs: 3_600_000 }
+/** An operation that is settled is needed for the replay of its answer; the audit log remembers it for longer. */
+const keepOperationsMs = 7 * dayMs
+const operationsAStep = 500
+const pauseMs = 20
+
+/** Removes what is old enough, in small steps, so that nobody waits for it. */
+export async function tidy({ audited, operations, auditRetentionDays, log, clock }: TidyDeps): Promise<void> {
+  const nowMs = clock.now()
+  if (auditRetentionDays !== null) {
+    const worker = { actor: { type: 'Gateway' as const, uid: 'retention' }, requestId: randomUUID() }
+    const { removed, cutAt } = await audited.prune(nowMs - auditRetentionDays * dayMs, worker)
+    if (removed > 0) log.info({ removed, cutAt }, 'audit events were removed: their time is over')
+  }
+  for (;;) {
+    const step = await operations.removeSettled(nowMs - keepOperationsMs, operationsAStep)
+    if (step < operationsAStep) return
+    await sleep(pauseMs)
+  }
+}
+
+/** A clock that ignores being set forward while this process runs: what is removed does not come back. */
+function notSetForward(clock: Clock): Clock {
+  const aheadMs = clock.now() - clock.monotonic()
+  return { ...clock, now: () => Math.min(clock.now(), clock.monotonic() + aheadMs) }
+}
+
+/** Tidies every hour. Gives back what ends it. */
+export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes): () => Promise<void> {
+  let running = Promise.resolve()
+  const clock = notSetForward(deps.clock)
+  const run = (): void => {
+    running = tidy({ ...deps, clock }).catch(err =>
+      deps.log.error({ err }, 'what is old could not be removed: tried again in an hour')
+    )
+  }
+  const first = setTimeout(run, firstAfterMs)
+  const timer = setInterval(run, everyMs)
+  return () => {
+    clearTimeout(first)
+    clearInterval(timer)
+    return running
+  }
+}
+
+/** The space that is free for this process on the file system of a folder. */
+export async function freeMbAt(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder)
+  return Math.floor((bavail * bsize) / 2 ** 20)
+}
+
+const lookAtDiskEveryMs = 10_000
+const warnEveryMs = 600_000
+
+export interface DiskWatch {
+  /** Whether less than the floor was free at the last look. */
+  low(): boolean
+  close(): void
+}
+
+/** Watches the free space where the store is: starts stop when it is used up, and it should not come to that. */
+export function watchDisk(folder: string, floorMb: number, log: Log, everyMs = lookAtDiskEveryMs): DiskWatch {
+  let low = false
+  let warnedAtMs = Number.NEGATIVE_INFINITY
+  const look = async (): Promise<void> => {
+    const freeMb = await freeMbAt(folder)
+    low = freeMb < floorMb
+    if (!low || performance.now() - warnedAtMs < warnEveryMs) return
+    warnedAtMs = performance.now()
+    log.warn({ folder, freeMb, floorMb }, 'little disk space is left: without any, starts are refused')
+  }
+  const tryToLook = (): void => {
+    look().catch(err => log.error({ err, folder }, 'the free disk space cannot be read'))
+  }
+  tryToLook()
+  const timer = setInterval(tryToLook, everyMs)
+  return { low: () => low, close: () => clearInterval(timer) }
+}

@@ -1,0 +1,60 @@
+import type { KeyWatch } from '../audit/keys/key-watch.ts'
+import type { UnstoredEvents } from '../audit/unstored.ts'
+import type { Clock } from '../domain/values/clock.ts'
+import type { OpenOperations } from '../lifecycle/operations/reconcile-loop.ts'
+import type { Repairs } from '../lifecycle/operations/write-behind.ts'
+import type { LogOutput } from '../log/log-output.ts'
+import type { Health } from '../routes/health.ts'
+import type { Directory } from '../store/memory/directory.ts'
+import type { ServedStore } from '../store/served/served-store.ts'
+import type { DiskWatch } from './housekeeping.ts'
+import type { OpenUpstreams } from './open-upstreams.ts'
+
+/** How far a gateway is between its start and its end. */
+export interface GatewayState {
+  ready: boolean
+  draining: boolean
+  /** Audit events wait, since the store cannot be written. */
+  auditTrouble: boolean
+}
+
+export interface ReadinessParts {
+  store: Pick<ServedStore, 'lost'>
+  directory: Pick<Directory, 'pulledAtMs' | 'moved'>
+  repairs: Pick<Repairs, 'waiting'>
+  recorded: { late(): number }
+  unstored: Pick<UnstoredEvents, 'atRisk'>
+  keys: Pick<KeyWatch, 'missing'>
+  disk: Pick<DiskWatch, 'low'>
+  openOperations: Pick<OpenOperations, 'stopsOlderThan'>
+  upstreams: Pick<OpenUpstreams, 'warnings'>
+  logOutput: LogOutput | undefined
+  clock: Clock
+}
+
+/** A stop that is open for longer than two looks take is for a person to look after. */
+const stopsWarnAfterMs = 10_000
+/** Without news from the store for so long it counts as broken. */
+const blindAfterMs = 5_000
+
+/** How a gateway is, by what its parts know. */
+export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts): Health {
+  const { store, directory, repairs, recorded, unstored, keys, disk, openOperations, upstreams, logOutput, clock } =
+    parts
+  return {
+    ready: () => state.ready && !state.draining,
+    degraded() {
+      const blind = clock.monotonic() - directory.pulledAtMs > blindAfterMs
+      const waits = repairs.waiting > 0 || recorded.late() > 0
+      const troubled = state.auditTrouble || waits || blind || directory.moved || store.lost()
+      return [...(troubled ? (['store'] as const) : []), ...(unstored.atRisk > 0 ? (['log'] as const) : [])]
+    },
+    warnings: () => [
+      ...(keys.missing() ? (['audit_keys'] as const) : []),
+      ...(disk.low() ? (['disk_space'] as const) : []),
+      ...(openOperations.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
+      ...(logOutput?.troubled() ? (['log_output'] as const) : []),
+      ...upstreams.warnings()
+    ]
+  }
+}

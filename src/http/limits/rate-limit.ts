@@ -1,0 +1,163 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { RateLimited } from '../../domain/refusals/failures.ts'
+import type { Tenant } from '../../domain/tenant.ts'
+import { neighbourhood } from '../../domain/values/address.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import { type RateLimit, refillSeconds } from '../../domain/values/rate-limit.ts'
+import type { AddressOf } from '../request/client-address.ts'
+import { gcraStore } from './gcra.ts'
+
+export interface LimitOptions {
+  /** For calls without a valid key, per client address (IPv6: per /64). */
+  addressLimit: RateLimit
+  /** For tenants that have no limits of their own. */
+  readLimit: RateLimit
+  writeLimit: RateLimit
+  addressOf: AddressOf
+  clock: Clock
+}
+
+/** What a tenant may spend of a limit. */
+export interface Left extends RateLimit {
+  remaining: number
+  /** Until nothing is spent any more. */
+  resetSeconds: number
+}
+
+/** Each counts the call, sets the `RateLimit` fields, and throws RateLimited when it is one too many. */
+export interface Limits {
+  address(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** The same for what a browser asks before a page's call: ten times as much, since the calls themselves are counted too. */
+  preflight(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts against the tenant's limit of the route's class; a stop is only told what is left. After `request.caller` is set. */
+  tenant(request: FastifyRequest, reply: FastifyReply): Promise<unknown>
+  /** Counts a write that has happened, whatever is left: never refuses. */
+  spendWrite(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts a write. @throws RateLimited when none is left */
+  write(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts nothing and sets nothing. */
+  left(request: FastifyRequest): Promise<{ read: Left; write: Left }>
+}
+
+/** Far more addresses than a front end has; beyond them the strangers share one bucket. Tenants always fit. */
+const maxKeys = 20_000
+
+/**
+ * The limits of the HTTP side. They are called where the request is known well enough, and not by the plugin's own hooks,
+ * which would never count a key that was refused.
+ */
+export async function limits(app: FastifyInstance, options: LimitOptions): Promise<Limits> {
+  const { addressLimit, addressOf, clock } = options
+  await app.register(rateLimit, { global: false, store: gcraStore({ monotonic: clock.monotonic, maxKeys }) })
+
+  const byAddress = limiter(
+    app,
+    () => addressLimit,
+    request => neighbourhood(addressOf(request))
+  )
+  const preflightLimit = { ...addressLimit, calls: addressLimit.calls * 10, burst: addressLimit.burst * 10 }
+  const preflights = limiter(
+    app,
+    () => preflightLimit,
+    request => neighbourhood(addressOf(request))
+  )
+  const classes = { read: byTenant('read'), write: byTenant('write') }
+
+  return {
+    address: (request, reply) => count('address', byAddress, addressLimit, request, reply),
+    preflight: (request, reply) => count('preflight', preflights, preflightLimit, request, reply),
+    tenant: (request, reply) => {
+      const rule = request.routeOptions.config.rule?.limit ?? unknownPath(request)
+      const name = rule === 'never' ? 'write' : rule
+      const limit = limitOf(request.caller.tenant, name)
+      if (rule === 'never') return tell(name, classes[name], limit, request, reply, { increment: false })
+      return count(name, classes[name], limit, request, reply)
+    },
+    write: (request, reply) => count('write', classes.write, limitOf(request.caller.tenant, 'write'), request, reply),
+    async spendWrite(request, reply) {
+      await tell('write', classes.write, limitOf(request.caller.tenant, 'write'), request, reply)
+    },
+    async left(request) {
+      return { read: await leftOf('read', request), write: await leftOf('write', request) }
+    }
+  }
+
+  function byTenant(name: 'read' | 'write'): Limiter {
+    return limiter(
+      app,
+      ({ caller }) => limitOf(caller.tenant, name),
+      ({ caller }) => caller.tenant.id
+    )
+  }
+
+  function limitOf({ readLimit, writeLimit }: Tenant, name: 'read' | 'write'): RateLimit {
+    return name === 'read' ? (readLimit ?? options.readLimit) : (writeLimit ?? options.writeLimit)
+  }
+
+  async function leftOf(name: 'read' | 'write', request: FastifyRequest): Promise<Left> {
+    const result = await classes[name](request, { increment: false })
+    const limit = limitOf(request.caller.tenant, name)
+    // The first is only for an allow list, and there is none.
+    const { remaining, ttl } = result.isAllowed ? { remaining: limit.burst, ttl: 0 } : result
+    return { ...limit, remaining, resetSeconds: Math.ceil(ttl / 1_000) }
+  }
+}
+
+type Limiter = ReturnType<FastifyInstance['createRateLimit']>
+
+/** What the plugin calls max and window is the burst and the time in which it refills: so its store stays a plain GCRA. */
+function limiter(
+  app: FastifyInstance,
+  limitOf: (request: FastifyRequest) => RateLimit,
+  keyGenerator: (request: FastifyRequest) => string
+): Limiter {
+  return app.createRateLimit({
+    keyGenerator,
+    max: request => limitOf(request).burst,
+    // A function also for a limit that never changes: of a number the plugin would cut off the fraction.
+    timeWindow: ((request: FastifyRequest) => refillSeconds(limitOf(request)) * 1_000) as unknown as number
+  })
+}
+
+/** Counts, or only looks with `increment: false`; sets the fields. Gives the seconds to wait when it is one too many. */
+async function tell(
+  name: string,
+  limiter: Limiter,
+  limit: RateLimit,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: { increment?: boolean } = {}
+): Promise<number | null> {
+  const result = await limiter(request, options)
+  if (result.isAllowed) return null // only for an allow list, and there is none
+  const seconds = Math.max(1, Math.ceil(result.ttl / 1_000))
+  const remaining = result.isExceeded ? 0 : result.remaining
+  const policy = `"${name}";q=${limit.burst};w=${Math.ceil(refillSeconds(limit))}`
+  limitFields(reply, policy, `"${name}";r=${remaining};t=${seconds}`)
+  return result.isExceeded ? seconds : null
+}
+
+/** @throws RateLimited, with the time to wait */
+async function count(name: string, limiter: Limiter, limit: RateLimit, request: FastifyRequest, reply: FastifyReply) {
+  const retryAfterSeconds = await tell(name, limiter, limit, request, reply)
+  if (retryAfterSeconds === null) return
+  const { calls, seconds, burst } = limit
+  const atOnce = burst === calls ? '' : `${burst} at once and `
+  const details = [{ field: name, message: `at most ${atOnce}${calls} calls in ${seconds} s` }]
+  throw new RateLimited({ message: `Too many requests: wait ${retryAfterSeconds} s`, retryAfterSeconds, details })
+}
+
+/**
+ * draft-ietf-httpapi-ratelimit-headers: `q` is what can be spent at once, `w` the seconds in which that much refills, `r` what
+ * is left, `t` the seconds until all of it is back or, when the call was one too many, until the next one is let in.
+ */
+export function limitFields(reply: FastifyReply, policy: string, state: string): void {
+  reply.header('ratelimit-policy', policy)
+  reply.header('ratelimit', state)
+}
+
+/** A path that no route knows counts by its method. */
+function unknownPath({ method }: FastifyRequest): 'read' | 'write' {
+  return method === 'GET' || method === 'HEAD' ? 'read' : 'write'
+}

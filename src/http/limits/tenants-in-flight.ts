@@ -1,0 +1,76 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { RateLimited } from '../../domain/refusals/failures.ts'
+import { limitFields } from './rate-limit.ts'
+
+/** How many requests of each tenant are under way. */
+export interface TenantsInFlight {
+  readonly max: number
+  /** Counts the request until its answer is gone, or its connection. After `request.caller` is set. @throws RateLimited, but never for a stop */
+  enter(request: FastifyRequest, reply: FastifyReply): void
+  count(tenantId: string): number
+}
+
+/** Who is counted, and until when. */
+interface Stay {
+  /** The handler of a mutation runs, and goes on when its caller hangs up. */
+  atWork: boolean
+  closed: boolean
+  tenantId: string
+}
+
+const retryAfterSeconds = 1
+
+/** Who hangs up has not ended a mutation: it counts until its handler is done, so that nobody starts more by not waiting. */
+export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFlight {
+  const counts = new Map<string, number>()
+  /** Of mutations: the handler of a read ends with its request. */
+  const stays = new WeakMap<FastifyRequest, Stay>()
+  const count = (tenantId: string): number => counts.get(tenantId) ?? 0
+
+  const leave = ({ atWork, closed, tenantId }: Stay): void => {
+    if (atWork || !closed) return
+    if (count(tenantId) > 1) counts.set(tenantId, count(tenantId) - 1)
+    else counts.delete(tenantId)
+  }
+
+  app.addHook('onRoute', route => {
+    if (route.config?.rule === undefined || [route.method].flat().every(isRead)) return
+    const { handler } = route
+    route.handler = async function (request, reply) {
+      const stay = stays.get(request)
+      if (stay === undefined) return handler.call(this, request, reply)
+      stay.atWork = true
+      try {
+        return await handler.call(this, request, reply)
+      } finally {
+        stay.atWork = false
+        leave(stay)
+      }
+    }
+  })
+
+  return {
+    max,
+    count,
+    enter(request, reply) {
+      const tenantId = request.caller.tenant.id
+      if (count(tenantId) >= max && request.routeOptions.config.rule?.limit !== 'never') {
+        limitFields(reply, `"in_flight";q=${max};qu="concurrent-requests"`, `"in_flight";r=0;t=${retryAfterSeconds}`)
+        const message = `at most ${max} requests at the same time`
+        throw new RateLimited({ retryAfterSeconds, details: [{ field: 'in_flight', message }] })
+      }
+      if (reply.raw.closed) return // who has hung up already would count for ever
+      counts.set(tenantId, count(tenantId) + 1)
+      const stay: Stay = { atWork: false, closed: false, tenantId }
+      if (!isRead(request.method)) stays.set(request, stay)
+      reply.raw.on('close', () => {
+        stay.closed = true
+        leave(stay)
+      })
+    }
+  }
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}

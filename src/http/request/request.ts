@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify'
+import type { Caller } from '../../domain/caller.ts'
+import type { OwnedLivestream } from '../../domain/livestream.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import type { Outcome } from '../../domain/refusals/failures.ts'
+import type { Scope } from '../../domain/scope.ts'
+
+/** What every route behind a key declares; one that declares nothing is refused while it is registered. */
+export interface RouteRule {
+  /** What the caller's key must be allowed to do. */
+  scope: Scope
+  /** Which of the tenant's limits the call counts against. `never`: no limit refuses it; it may count as a write afterwards. */
+  limit: 'read' | 'write' | 'never'
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; set by `authenticate`, so it is there in every route behind a key and nowhere else. */
+    caller: Caller
+    /** The meeting of the path, proved to be the caller's; in routes with `:meeting_id`, or the `:session_id` of one. */
+    meeting: OwnedMeeting
+    /** The livestream of the path, proved to be the caller's; in routes with `:livestream_id`, or the `:livestream_session_id` of one. */
+    livestream: OwnedLivestream
+    /** True once caller, meeting and livestream are proved. */
+    admitted: boolean
+    /** The id of the key that was shown, valid or not. */
+    keyId: string | null
+    /** Of the credential that was shown. */
+    keyFingerprint: string | null
+    /** Whose key it was; known as well when the key is revoked or has expired. */
+    tenantId: string | null
+    /** Why the call failed, for the audit log. */
+    failure: { type: string; outcome: Outcome | undefined; upstreamStatus: number | undefined } | null
+    /** True when the mutation has written its own audit events. */
+    recorded: boolean
+    /** True when the answer is one that was given before, to the same idempotency key. */
+    replayed: boolean
+    /** True when the answer holds a stream key. */
+    streamKeyRevealed: boolean
+  }
+  interface FastifyContextConfig {
+    rule?: RouteRule
+  }
+}
+
+const requestIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
+
+/** A caller's request id is taken over when it is short and plain; it goes into logs and records. */
+export function plainId(header: string | string[] | undefined): string | null {
+  return typeof header === 'string' && requestIdPattern.test(header) ? header : null
+}
+
+/** Facts about the request that hooks set; `caller`, `meeting` and `livestream` are there wherever a route can ask for them. */
+export function decorateRequests(app: FastifyInstance): void {
+  for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
+    app.decorateRequest(fact, null)
+  for (const flag of ['admitted', 'recorded', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
+}

@@ -1,0 +1,197 @@
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { Failure, StartUnsettled, StopUnderWay, UpstreamUnreachable } from '../../domain/refusals/failures.ts'
+
+/** So many stops wait for the next one of their meeting, of one tenant, and in all; a stop that none waits for is never refused. */
+const mostWaiting = { ofMeeting: 64, ofTenant: 1_000, ofAll: 2_000 }
+
+/** A call whose turn in its meeting has come. */
+export interface Turn {
+  /** It had to wait: what was true before may have changed. */
+  waited: boolean
+}
+
+export interface StartTurn extends Turn {
+  /** Aborts when a stop has come behind this start: a start that only waits gives way to it. */
+  stopWanted: AbortSignal
+}
+
+export interface StopTurn extends Turn {
+  /** From now on nobody may join: what is sent now is no answer to a stop that comes later. */
+  depart(): void
+}
+
+/** Result of a call in the queue; `led` when its own attempt made it so. */
+export interface Led<T> {
+  result: T
+  led: boolean
+}
+
+interface StartEntry<T> {
+  kind: 'start'
+  result: Promise<T>
+  ended: Promise<void>
+  stopWanted: AbortController
+}
+
+interface StopEntry<T> {
+  kind: 'stop'
+  result: Promise<T>
+  ended: Promise<void>
+  hasDeparted: boolean
+  /** Stops that wait for its answer, besides the one that made it. */
+  joined: number
+}
+
+type Entry<Started, Stopped> = StartEntry<Started> | StopEntry<Stopped> | { kind: 'other'; ended: Promise<void> }
+
+/**
+ * A queue for each meeting, in which starts and stops go one after the other, so that the vendor never sees them cross. A start
+ * joins the last one in the queue when that is a start; a stop joins the last one when that is a stop which has not been sent
+ * yet. All else is put behind: the last word counts.
+ */
+export class MeetingQueue<Started, Stopped> {
+  readonly #queues = new Map<string, Entry<Started, Stopped>[]>()
+  #joined = 0
+  readonly #joinedOf = new Map<string, number>()
+
+  /**
+   * Joins or leads; `led` says which. When the attempt that was joined sent nothing, the next in the queue leads, unless it has
+   * waited for too long.
+   */
+  async start(
+    meetingId: string,
+    lead: (turn: StartTurn) => Promise<Started>,
+    isLate: () => boolean = () => false
+  ): Promise<Led<Started>> {
+    for (let waited = false; ; waited = true) {
+      const last = this.#lastOf(meetingId)
+      if (last?.kind !== 'start') {
+        const stopWanted = new AbortController()
+        const result = this.#behind(last, early => lead({ waited: waited || early, stopWanted: stopWanted.signal }))
+        this.#put(meetingId, { kind: 'start', result, ended: quietly(result), stopWanted })
+        return { result: await result, led: true }
+      }
+      try {
+        return { result: await last.result, led: false }
+      } catch (error) {
+        if (!isWorthATry(error) || isLate()) throw error
+        // Until its end is noted the queue still shows the one that failed.
+        await last.ended
+      }
+    }
+  }
+
+  /**
+   * The same for stops: one whose leader was not allowed to any more is still to be sent.
+   * @throws StopUnderWay when too many wait for the one that is to be sent next
+   */
+  async stop(
+    { id: meetingId, tenantId }: Pick<OwnedMeeting, 'id' | 'tenantId'>,
+    lead: (turn: StopTurn) => Promise<Stopped>
+  ): Promise<Led<Stopped>> {
+    for (let waited = false; ; waited = true) {
+      const last = this.#lastOf(meetingId)
+      if (last?.kind !== 'stop' || last.hasDeparted) {
+        const departed = Promise.withResolvers<StopEntry<Stopped>>()
+        const result = this.#behind(last, async early => {
+          const entry = await departed.promise
+          return lead({
+            waited: waited || early,
+            depart: () => {
+              entry.hasDeparted = true
+            }
+          })
+        })
+        const entry = { kind: 'stop' as const, result, ended: quietly(result), hasDeparted: false, joined: 0 }
+        this.#giveWay(meetingId)
+        this.#put(meetingId, entry)
+        departed.resolve(entry)
+        return { result: await result, led: true }
+      }
+      try {
+        return { result: await this.#join(last, tenantId), led: false }
+      } catch (error) {
+        if (!isItsOwn(error)) throw error
+        await last.ended
+      }
+    }
+  }
+
+  /** Has its turn like a start or a stop, and is joined by nobody. */
+  async inTurn<T>(meetingId: string, work: (turn: Turn) => Promise<T>): Promise<T> {
+    const result = this.#behind(this.#lastOf(meetingId), waited => work({ waited }))
+    this.#put(meetingId, { kind: 'other', ended: quietly(result) })
+    return result
+  }
+
+  /** Whether somebody has the turn of this meeting. */
+  isTaken(meetingId: string): boolean {
+    return this.#queues.has(meetingId)
+  }
+
+  /** Waits until every queue is empty, whoever has hung up. */
+  async idle(): Promise<void> {
+    while (this.#queues.size > 0) await Promise.all([...this.#queues.values()].flat().map(({ ended }) => ended))
+  }
+
+  #lastOf(meetingId: string): Entry<Started, Stopped> | undefined {
+    return this.#queues.get(meetingId)?.at(-1)
+  }
+
+  async #join(stop: StopEntry<Stopped>, tenantId: string): Promise<Stopped> {
+    const ofTenant = this.#joinedOf.get(tenantId) ?? 0
+    const isFull = stop.joined >= mostWaiting.ofMeeting || ofTenant >= mostWaiting.ofTenant
+    if (isFull || this.#joined >= mostWaiting.ofAll) {
+      throw new StopUnderWay({ outcome: 'unknown', retryAfterSeconds: 1 })
+    }
+    stop.joined += 1
+    this.#joined += 1
+    this.#joinedOf.set(tenantId, ofTenant + 1)
+    try {
+      return await stop.result
+    } finally {
+      this.#joined -= 1
+      const left = (this.#joinedOf.get(tenantId) ?? 1) - 1
+      if (left > 0) this.#joinedOf.set(tenantId, left)
+      else this.#joinedOf.delete(tenantId)
+    }
+  }
+
+  #giveWay(meetingId: string): void {
+    for (const entry of this.#queues.get(meetingId) ?? []) if (entry.kind === 'start') entry.stopWanted.abort()
+  }
+
+  async #behind<T>(last: Entry<Started, Stopped> | undefined, lead: (waited: boolean) => Promise<T>): Promise<T> {
+    await last?.ended
+    return lead(last !== undefined)
+  }
+
+  #put(meetingId: string, entry: Entry<Started, Stopped>): void {
+    const queue = this.#queues.get(meetingId) ?? []
+    queue.push(entry)
+    this.#queues.set(meetingId, queue)
+    // They end in the order in which they came.
+    entry.ended.then(() => {
+      queue.shift()
+      if (queue.length === 0) this.#queues.delete(meetingId)
+    })
+  }
+}
+
+/** Ends when the attempt does, however it does. */
+async function quietly(attempt: Promise<unknown>): Promise<void> {
+  await attempt.catch(() => {})
+}
+
+/** True when the one that led was not allowed to any more: that says nothing of the next in the queue. */
+function isItsOwn(error: unknown): boolean {
+  if (!(error instanceof Failure) || error.outcome !== 'not_sent') return false
+  // An earlier start that is not settled holds them all back, and each would ask the vendor about it.
+  return error.status < 500 && error.type !== StartUnsettled.doc.type
+}
+
+/** True as well when no connection came to stand. A refusal by the vendor or the store would meet the next one too. */
+function isWorthATry(error: unknown): boolean {
+  const unreachable = error instanceof Failure && error.type === UpstreamUnreachable.doc.type
+  return isItsOwn(error) || (unreachable && error.outcome === 'not_sent')
+}

@@ -1,0 +1,92 @@
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { Failure, InvalidInput, isOneOf, UpstreamRefused, withOutcome } from '../../domain/refusals/failures.ts'
+import type { Lane, StopAnswer, Upstreams } from '../../upstream/provider.ts'
+import type { ActiveReads } from '../reads/active-reads.ts'
+import type { BegunRuns } from '../running/begun-runs.ts'
+import type { EndingRuns } from '../running/ending-runs.ts'
+import { providerOf, type WhatRuns } from '../running/what-runs.ts'
+import type { StopPace } from './stop-pace.ts'
+import type { StopRights } from './stop-rights.ts'
+
+/** Outcome of a stop that nothing contradicts. */
+export interface StopOutcome {
+  /** The vendor has called it a success: its clock then, in epoch ms, as far as it tells. */
+  confirmed?: { vendorAtMs: number | null }
+  /** The vendor has refused it, and one look shows nothing live: something may still come, and a later look must agree. */
+  isWatched: boolean
+  /** The vendor's refusal, if it refused. */
+  refused?: Failure
+}
+
+/**
+ * Sends a stop once and finds out what came of it. A refusal is explained by a look.
+ * @throws what a Provider throws; UpstreamRefused, `unknown`, when the vendor still shows the run
+ */
+export type SendStop = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) => Promise<StopOutcome>
+
+export interface SendStopDeps {
+  upstreams: Upstreams
+  whatRuns: WhatRuns
+  outdated: ActiveReads['outdated']
+  endingRuns: EndingRuns
+  begunRuns: Pick<BegunRuns, 'believed'>
+  pace: StopPace
+  rights: StopRights
+  settleMs: number
+}
+
+export function sendStop(deps: SendStopDeps): SendStop {
+  const { upstreams, whatRuns, outdated, endingRuns, begunRuns, pace, rights, settleMs } = deps
+
+  return (meeting, lane, signal) => rights.during(meeting, lane, lane => sendAndLook(meeting, lane, signal))
+
+  async function sendAndLook(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<StopOutcome> {
+    const heard = await ask(meeting, lane, signal)
+    if ('stopped' in heard && heard.stopped) {
+      pace.takenUp(meeting)
+      begunRuns.believed(meeting)
+      return { confirmed: { vendorAtMs: endingRuns.stopped(meeting, heard.dateMs) }, isWatched: false }
+    }
+    const { livestream, isEnding, isUnclear } = await whatRuns(meeting, lane, signal).catch(error => {
+      rights.noteFailed(meeting, 2, error)
+      // After a stop was sent nothing says "not sent" any more.
+      throw error instanceof Failure ? withOutcome(error, 'unknown') : error
+    })
+    if (livestream !== null && !isEnding) {
+      rights.noteFailed(meeting, 2)
+      const { upstreamStatus, upstreamReason } = 'refused' in heard ? heard.refused : {}
+      throw new UpstreamRefused({ outcome: 'unknown', upstreamStatus, upstreamReason })
+    }
+    pace.takenUp(meeting)
+    const refused = 'refused' in heard ? { refused: heard.refused } : {}
+    return {
+      isWatched: 'refused' in heard || isUnclear || pace.hasStarted(meeting, settleMs),
+      ...refused
+    }
+  }
+
+  async function ask(
+    meeting: OwnedMeeting,
+    lane: Lane,
+    signal: AbortSignal
+  ): Promise<StopAnswer | { refused: Failure }> {
+    try {
+      return await providerOf(upstreams, meeting, lane).stop(meeting.id, signal)
+    } catch (error) {
+      if (error instanceof Failure && isAboutTheMoment(error)) return { refused: error }
+      // A stop that was not sent has cost nothing, and can have done nothing.
+      const isSent = !(error instanceof Failure) || error.outcome !== 'not_sent'
+      if (isSent) rights.noteFailed(meeting, 1)
+      if (isSent) endingRuns.unconfirmed(meeting)
+      throw error
+    } finally {
+      outdated(meeting)
+    }
+  }
+}
+
+/** The vendor has heard the stop and says no: a look tells why. A 403 says that it did not listen. */
+function isAboutTheMoment(error: Failure): boolean {
+  const isRefused = isOneOf(error, UpstreamRefused, InvalidInput) && error.outcome !== 'unknown'
+  return isRefused && error.upstreamStatus !== undefined && error.upstreamStatus !== 403
+}

@@ -1,0 +1,81 @@
+import { LRUCache } from 'lru-cache'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+
+interface Attempts {
+  sentAtMs: number
+  /** Attempts since the last one that the vendor has taken up. */
+  failures: number
+}
+
+/** Pauses between two attempts to stop one meeting, whatever the last came to: after each failure twice as long, up to the longest. */
+const shortestMs = 1_000
+const longestMs = 5_000
+/** So many meetings are remembered; beyond them the tenants' other limits remain. */
+const maxMeetings = 10_000
+
+/**
+ * Spaces the stops of each meeting, those of callers and the repeated ones together: attempts count, not successes. A loop of
+ * stops can't spend the vendor's quota, least of all when each of them fails.
+ */
+export class StopPace {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #attempts = new LRUCache<string, Attempts>(upTo(maxMeetings))
+  readonly #startedAtMs = new LRUCache<string, number>(upTo(maxMeetings))
+  /** When an upstream was last heard to be well. */
+  readonly #heardAtMs = new Map<string, number>()
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock
+  }
+
+  /** Until the next attempt, in ms; 0 when it may go out. */
+  waitMs({ id, upstream }: OwnedMeeting): number {
+    const last = this.#attempts.get(id)
+    if (last === undefined) return 0
+    const isWell = (this.#heardAtMs.get(upstream) ?? Number.NEGATIVE_INFINITY) > last.sentAtMs
+    const pauseMs = isWell ? shortestMs : Math.min(shortestMs * 2 ** last.failures, longestMs)
+    return Math.max(0, last.sentAtMs + pauseMs - this.#clock.monotonic())
+  }
+
+  /** An attempt goes out. Until it is known to be taken up it counts as a failure. */
+  sent({ id }: OwnedMeeting): void {
+    const failures = this.#attempts.get(id)?.failures ?? 0
+    this.#attempts.set(id, { sentAtMs: this.#clock.monotonic(), failures: failures + 1 })
+  }
+
+  /** The vendor has taken the attempt up, or has shown that it has nothing to stop. */
+  takenUp({ id, upstream }: OwnedMeeting): void {
+    const last = this.#attempts.get(id)
+    if (last !== undefined) last.failures = 0
+    this.heard({ upstream })
+  }
+
+  /** The attempt has come to nothing, though the vendor has taken it up. */
+  failed({ id }: OwnedMeeting): void {
+    const last = this.#attempts.get(id)
+    if (last !== undefined) last.failures += 1
+  }
+
+  /** The vendor has answered well, whatever it was asked. */
+  heard({ upstream }: Pick<OwnedMeeting, 'upstream'>): void {
+    this.#heardAtMs.set(upstream, this.#clock.monotonic())
+  }
+
+  /** A start of this meeting goes out: its stop is another matter, and does not wait. */
+  started({ id }: OwnedMeeting): void {
+    this.#attempts.delete(id)
+    this.#startedAtMs.set(id, this.#clock.monotonic())
+  }
+
+  /** An earlier process has sent a start of this meeting, so long ago. */
+  recallStart({ id }: OwnedMeeting, agoMs: number): void {
+    this.#startedAtMs.set(id, this.#clock.monotonic() - agoMs)
+  }
+
+  /** Whether a start of this meeting went out within that time: what it begins may not be shown yet. */
+  hasStarted({ id }: OwnedMeeting, withinMs: number): boolean {
+    return this.#clock.monotonic() - (this.#startedAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < withinMs
+  }
+}

@@ -1,0 +1,23 @@
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import type { Directory } from '../../store/memory/directory.ts'
+import type { Meetings } from '../../store/tables/meetings.ts'
+import type { Upstreams } from '../../upstream/provider.ts'
+
+export interface HoldsDeps {
+  directory: Pick<Directory, 'meeting'>
+  meetings: Pick<Meetings, 'upstreamOf'>
+  upstreams: Upstreams
+}
+
+/**
+ * Whether the meeting is the tenant's now: it holds it, or nobody has ever had it and it is in an upstream that is dedicated to the
+ * tenant, as of a stop that went on though the vendor could not say whether it has the meeting. @throws StoreError
+ */
+export type Holds = (meeting: OwnedMeeting) => Promise<boolean>
+
+export function holder({ directory, meetings, upstreams }: HoldsDeps): Holds {
+  return async ({ tenantId, id, upstream }) => {
+    if ((await directory.meeting(tenantId, id)) !== null) return true
+    return upstreams.get(upstream)?.dedicatedTo === tenantId && (await meetings.upstreamOf(id)) === null
+  }
+}

@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto'
+import type { Subject } from '../../audit/ocsf.ts'
+import type { Caller } from '../../domain/caller.ts'
+import { canBeSettled, type Operation, type OperationKind, operations as operationIds } from '../../domain/operation.ts'
+import {
+  type Failure,
+  failureBody,
+  IdempotencyKeyInUse,
+  type Outcome,
+  StartUnsettled
+} from '../../domain/refusals/failures.ts'
+import type { Statement, UniqueViolation } from '../../store/engine/engine.ts'
+import type { OperationEnd } from '../../store/tables/operations.ts'
+
+/** What a mutation is, for its row and its two events. */
+export interface Mutation {
+  caller: Caller
+  kind: OperationKind
+  /** The vendor account that is asked. */
+  upstream: string
+  meetingId: string | null
+  /** Of an operation on a livestream that is known by its own id. */
+  livestreamId?: string
+  /** The vendor's clock now, in epoch ms, as far as we know it. */
+  vendorAtMs?: number | null
+  /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
+  goesOn?: boolean
+}
+
+/** What the work came to: the answer, its HTTP status, and what else belongs into the same transaction. */
+export interface Done<T> {
+  value: T
+  status: number
+  /** The `data` of the answer, without secrets: for whoever asks the same again. */
+  data: unknown
+  livestreamId?: string | null
+  /** Of a meeting that the work has made. */
+  meetingId?: string
+  streamKeyRevealed?: boolean
+  /** The vendor has called this stop a success. */
+  confirmed?: OperationEnd['confirmed']
+  /** The caller is answered, but something may still go on: the operation stays open until a later look agrees. */
+  isWatched?: boolean
+  /** Told to the caller instead of `data`. */
+  failure?: Failure
+  /** The vendor has refused it, and a look has shown that what was wanted is so: for the operator. */
+  refused?: Failure | undefined
+  statements?: Statement[]
+}
+
+/** The row of a mutation that is about to be sent. */
+export function operationOf(mutation: Mutation, nowMs: number): Operation {
+  const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs } = mutation
+  return {
+    id: randomUUID(),
+    tenantId: caller.tenant.id,
+    keyId: caller.key.id,
+    kind,
+    upstream,
+    meetingId,
+    livestreamId: livestreamId ?? null,
+    state: 'sent',
+    requestId: caller.requestId,
+    sentAtMs: nowMs,
+    vendorAtMs: vendorAtMs ?? null,
+    sentAgainAtMs: null,
+    settledAtMs: null,
+    confirmedVendorAtMs: null,
+    openStartId: null,
+    upstreamStatus: null,
+    reason: null,
+    idempotency: caller.idempotency,
+    answer: null
+  }
+}
+
+/** Another process was faster: with a start of the meeting, or with this key. */
+export function inUse(cause: UniqueViolation): Failure {
+  const options = { cause, outcome: 'not_sent' as const, retryAfterSeconds: 1 }
+  return cause.reason.includes('idempotency') ? new IdempotencyKeyInUse(options) : new StartUnsettled(options)
+}
+
+/** How an operation whose work has failed ends, or stands. */
+export function endAfter(outcome: Outcome, failure: Failure, operation: Operation): OperationEnd {
+  const { upstreamStatus, upstreamReason } = failure
+  return { ...standingAfter(outcome, failure, operation), upstreamStatus, reason: upstreamReason }
+}
+
+function standingAfter(outcome: Outcome, failure: Failure, { kind, requestId }: Operation): OperationEnd {
+  if (outcome === 'not_sent') return { state: 'failed', freesKey: true }
+  const answer = {
+    status: failure.status,
+    body: { error: failureBody(failure, requestId, outcomeShown(outcome, failure)) }
+  }
+  if (outcome === 'failed') return { state: 'failed', answer }
+  // Who can't be asked has said the last word.
+  return canBeSettled(kind) ? { state: 'unknown' } : { state: 'unknown', answer }
+}
+
+/** Every 5xx says whether it happened. */
+function outcomeShown(outcome: Outcome, { status, outcome: own }: Failure): Outcome | undefined {
+  return status < 500 ? own : outcome
+}
+
+/** What came to be by it. */
+export type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId'>
+
+/** What its events are about. */
+export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): Subject {
+  const meetingId = made.meetingId ?? mutation.meetingId
+  return {
+    ...operationIds[kind],
+    tenantId: caller.tenant.id,
+    keyId: caller.key.id,
+    keyFingerprint: caller.keyFingerprint,
+    idempotencyKeyFingerprint: caller.idempotency?.keyFingerprint,
+    address: caller.address,
+    requestId: caller.requestId,
+    resources: resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId)
+  }
+}
+
+/** What an event is about that the gateway, or a person, adds to an operation of before: with the ids of the call that it was. */
+export function subjectOfOperation(
+  { kind, tenantId, keyId, requestId, meetingId, idempotency, ...operation }: Operation,
+  actor: NonNullable<Subject['actor']>,
+  livestreamId: string | null = operation.livestreamId
+): Subject {
+  return {
+    ...operationIds[kind],
+    tenantId,
+    keyId,
+    idempotencyKeyFingerprint: idempotency?.keyFingerprint,
+    actor,
+    address: null,
+    requestId,
+    resources: resourcesOf(meetingId, livestreamId)
+  }
+}
+
+function resourcesOf(meetingId: string | null, livestreamId: string | null | undefined): Subject['resources'] {
+  return [
+    ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
+    ...(livestreamId == null ? [] : [{ type: 'livestream' as const, uid: livestreamId }])
+  ]
+}

@@ -1,0 +1,49 @@
+import type { Caller } from '../../domain/caller.ts'
+import type { OwnedLivestream } from '../../domain/livestream.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { LivestreamNotFound, MeetingNotFound, TenantSuspended } from '../../domain/refusals/failures.ts'
+import { keyRefusal } from '../../domain/refusals/key-refusal.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Directory } from '../../store/memory/directory.ts'
+import type { Holds } from './holds.ts'
+
+/**
+ * Asks again what was proved when the call came in, for a call that has waited: meanwhile its key may have been revoked, its
+ * tenant suspended, its meeting given to somebody else.
+ * @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, MeetingNotFound
+ */
+export type StillAllowed = (caller: Caller, meeting: OwnedMeeting, kind: 'start' | 'stop') => Promise<void>
+
+export function stillAllowed({
+  directory,
+  holds,
+  clock
+}: {
+  directory: Directory
+  holds: Holds
+  clock: Clock
+}): StillAllowed {
+  return async (caller, meeting, kind) => {
+    const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), unsent)
+    if (refusal !== null) throw refusal
+    if (kind === 'start' && directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
+    // A stop goes on without a store, and then without its word on who holds the meeting.
+    const held = holds(meeting)
+    if (!(await (kind === 'stop' ? held.catch(() => true) : held))) throw new MeetingNotFound(unsent)
+  }
+}
+
+/** The same of a livestream that is known by its own id. @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, LivestreamNotFound */
+export type StillSwitches = (caller: Caller, livestream: OwnedLivestream) => Promise<void>
+
+export function stillSwitches({ directory, clock }: { directory: Directory; clock: Clock }): StillSwitches {
+  return async (caller, livestream) => {
+    const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), unsent)
+    if (refusal !== null) throw refusal
+    if (directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
+    if ((await directory.livestream(caller.tenant.id, livestream.id)) === null) throw new LivestreamNotFound(unsent)
+  }
+}
+
+/** Who joined a call that may not go on takes its place: what it was to do is still to be done. */
+const unsent = { outcome: 'not_sent' } as const

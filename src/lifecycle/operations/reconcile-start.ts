@@ -1,0 +1,107 @@
+import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
+import type { Operation, StoredAnswer } from '../../domain/operation.ts'
+import { UpstreamFailed } from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
+import type { Deadline } from '../reads/deadline.ts'
+import type { FindStarted } from '../running/find-started.ts'
+import type { SeenRun } from '../running/what-runs.ts'
+import { meetingOf, type OperationEnds } from './reconcile.ts'
+
+export interface SettleStartDeps {
+  ends: OperationEnds
+  operations: Pick<Operations, 'startsBefore'>
+  findStarted: FindStarted
+  clock: Clock
+  deadline: Deadline
+  deadlineMs: number
+}
+
+/** The part of `Settle` that is about starts. */
+export interface SettleStart {
+  /** One look. True when the start is settled by it, or was before. @throws what a Provider throws */
+  (start: Operation): Promise<boolean>
+  settledInMs(start: Operation): number
+  note(start: Operation, sentAtMs: number): void
+}
+
+/** On the monotonic clock. */
+interface Looks {
+  /** When it was sent; after a restart when it was heard of first: then one deadline more is waited. */
+  sentAtMs: number
+  /** So long before that it was sent, by the wall clock: of one that an earlier process has sent. */
+  earlierMs: number
+  /** This process has sent it. */
+  isOurs: boolean
+  /** The first look that counts and has shown nothing. Forgotten at a restart: then two more. */
+  nothingAtMs: number | null
+}
+
+/** Two looks so far apart that show nothing: then the start has not come to anything. */
+const looksApartMs = 5_000
+const rememberedLooks = 10_000
+
+/** A start whose answer was lost is never sent again: its run is looked for, until it is found or two late looks show nothing. */
+export function startSettler(deps: SettleStartDeps): SettleStart {
+  const { ends, operations, findStarted, clock, deadline, deadlineMs } = deps
+  const looks = new Map<string, Looks>()
+
+  function looksOf({ id, sentAtMs }: Operation): Looks {
+    const known = looks.get(id)
+    if (known !== undefined) return known
+    const earlierMs = Math.max(0, clock.now() - sentAtMs)
+    const fresh = { sentAtMs: clock.monotonic(), earlierMs, isOurs: false, nothingAtMs: null }
+    if (looks.size >= rememberedLooks) looks.clear()
+    looks.set(id, fresh)
+    return fresh
+  }
+
+  async function settle(start: Operation): Promise<boolean> {
+    const look = looksOf(start)
+    const lookedAtMs = clock.monotonic()
+    const isLate = lookedAtMs - look.sentAtMs >= deadlineMs
+    const sent = {
+      atMs: start.vendorAtMs,
+      before: await operations.startsBefore(start),
+      monotonicMs: look.isOurs ? look.sentAtMs : null
+    }
+    const found = await findStarted(meetingOf(start), sent, deadline())
+    if (found === 'unclear') {
+      look.nothingAtMs = null
+      return false
+    }
+    if (found !== null) return end(start, found, clock.monotonic() - look.sentAtMs + look.earlierMs)
+    // The start may still be under way to the vendor.
+    if (!isLate) return false
+    look.nothingAtMs ??= lookedAtMs
+    if (lookedAtMs - look.nothingAtMs < looksApartMs) return false
+    looks.delete(start.id)
+    return ends.giveUp(
+      start,
+      new UpstreamFailed({ outcome: 'failed', message: 'The livestream provider did not start it' })
+    )
+  }
+
+  async function end(start: Operation, began: SeenRun, agoMs: number): Promise<boolean> {
+    looks.delete(start.id)
+    return ends.end(start, doneWith(began.livestream), { began, agoMs })
+  }
+
+  settle.note = (start: Operation, sentAtMs: number): void => {
+    looks.set(start.id, { sentAtMs, earlierMs: 0, isOurs: true, nothingAtMs: null })
+  }
+
+  settle.settledInMs = (start: Operation): number => {
+    const nowMs = clock.monotonic()
+    const { sentAtMs, nothingAtMs } = looks.get(start.id) ?? { sentAtMs: nowMs, nothingAtMs: null }
+    if (nothingAtMs !== null) return Math.max(0, nothingAtMs + looksApartMs - nowMs)
+    return Math.max(0, sentAtMs + deadlineMs - nowMs) + looksApartMs
+  }
+  return settle
+}
+
+/** The start that somebody waits for, as if its own answer had come. */
+function doneWith(livestream: LivestreamWithKey): OperationEnd {
+  const answer: StoredAnswer = { status: 201, body: { data: withoutKey(livestream) } }
+  return { state: 'done', livestreamId: livestream.id, answer }
+}

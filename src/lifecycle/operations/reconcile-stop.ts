@@ -1,0 +1,198 @@
+import type { Livestream } from '../../domain/livestream.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import type { Operation } from '../../domain/operation.ts'
+import { MeetingNotFound } from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Livestreams } from '../../store/tables/livestreams.ts'
+import type { Operations } from '../../store/tables/operations.ts'
+import type { Lane, Upstreams } from '../../upstream/provider.ts'
+import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
+import type { SendStop, StopOutcome } from '../broadcast/send-stop.ts'
+import type { StopPace } from '../broadcast/stop-pace.ts'
+import type { StopRights } from '../broadcast/stop-rights.ts'
+import type { ActiveReads } from '../reads/active-reads.ts'
+import type { Deadline } from '../reads/deadline.ts'
+import type { BegunRuns } from '../running/begun-runs.ts'
+import { beganAfter } from '../running/find-started.ts'
+import { providerOf, type Sight, type WhatRuns } from '../running/what-runs.ts'
+import { meetingOf, type OperationEnds, stopEnd } from './reconcile.ts'
+
+export interface SettleStopDeps {
+  ends: OperationEnds
+  operations: Pick<Operations, 'openStart' | 'hadOpenStart' | 'laterStart' | 'unconfirmedStops'>
+  upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  begunRuns: Pick<BegunRuns, 'believed'>
+  whatRuns: WhatRuns
+  send: SendStop
+  pace: StopPace
+  rights: StopRights
+  changed: ActiveReads['changed']
+  /** Whether the meeting is still the tenant's. */
+  holds(meeting: OwnedMeeting): Promise<boolean>
+  queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
+  clock: Clock
+  deadline: Deadline
+}
+
+/** The part of `Settle` that is about stops. */
+export interface SettleStop {
+  /** One look and, where it is needed, one more try. True when the stop is settled by it, or was before. @throws what a Provider throws */
+  (stop: Operation): Promise<boolean>
+  note(stop: Operation, sentAtMs: number): void
+}
+
+/** Two looks so far apart that show nothing: then nothing is left to stop. */
+const looksApartMs = 5_000
+const rememberedLooks = 10_000
+
+/**
+ * Stops are repeated until the vendor has confirmed one, or two looks show nothing live, and nothing can come any more of a start
+ * that was open. The last word counts: a later start ends it, and a run that has begun after the stop is not meant by it.
+ */
+export function stopSettler(deps: SettleStopDeps): SettleStop {
+  const { ends, operations, livestreams, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
+  const { begunRuns, clock, deadline } = deps
+  /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
+  const nothingAtMs = new Map<string, number>()
+  /** When they were sent, on the monotonic clock. Forgotten at a restart: then the wall clock tells. */
+  const sentAtMs = new WeakMap<Operation, number>()
+
+  async function settle(stop: Operation): Promise<boolean> {
+    // The look that the caller was answered after counts; there is nothing to do until the second one.
+    if (isTooEarly(stop)) return false
+    return queue.inTurn(stop.meetingId ?? '', () => repeat(stop, meetingOf(stop)))
+  }
+  settle.note = (stop: Operation, atMs: number): void => {
+    sentAtMs.set(stop, atMs)
+    if (stop.answer !== null) remember(stop, atMs)
+  }
+  return settle
+
+  /** Repeats it, unless it is not to be sent any more, or not by this operation, or not yet. */
+  async function repeat(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
+    // While it waited for its turn somebody may have started again.
+    if (await ends.isSettled(stop)) return settled(stop)
+    const later = await operations.laterStart(stop)
+    if (later === 'done') return settled(stop, ends.overtake(stop))
+    // Somebody wants the meeting live by now, as far as that start comes to something: if not, the last word was stop.
+    if (later === 'open') return false
+    if (!(await holds(meeting))) {
+      const message = 'The meeting is no longer the one of this tenant'
+      return settled(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
+    }
+    // The last of several is repeated, and speaks for all.
+    const stops = await operations.unconfirmedStops(meeting)
+    if (stops.length > 0 && stops.at(-1)?.id !== stop.id) return false
+    // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
+    const hasOpenStart = (await operations.openStart(meeting.id)) !== null
+    if (pace.waitMs(meeting) > 0) return false
+    pace.sent(meeting)
+    return attempt(stop, meeting, hasOpenStart)
+  }
+
+  /** Looks, and sends it once more where the look does not settle it. While a start is open nothing does. */
+  async function attempt(stop: Operation, meeting: OwnedMeeting, hasOpenStart: boolean): Promise<boolean> {
+    const lane = hasOpenStart ? rights.laneDuringStart(meeting) : await rights.laneOf(meeting)
+    const signal = deadline()
+    const sight = await look(meeting, lane, signal)
+    // Nothing tells whether it is the run that was stopped: that proves no end.
+    if (sight.isUnclear) {
+      nothingAtMs.delete(stop.id)
+      return false
+    }
+    if (shows(sight)) {
+      if (await isNewer(sight.livestream, stop, meeting, signal)) return settled(stop, ends.overtake(stop))
+      nothingAtMs.delete(stop.id)
+    } else if (!hasOpenStart) {
+      // The second look that shows nothing.
+      if (nothingAtMs.has(stop.id)) return confirm(stop, meeting)
+      // Its caller was answered: it is only watched.
+      if (stop.answer !== null) return nothingYet(stop)
+    }
+    // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
+    const sending = send(meeting, lane, signal)
+    const outcome = await (shows(sight) ? sending : sending.catch(() => null))
+    if (hasOpenStart) return false
+    if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting, outcome.confirmed)
+    if (outcome === null && shows(await look(meeting, lane, signal))) return false
+    return nothingYet(stop)
+  }
+
+  /** Looks; a look that fails is counted, like the stops themselves. */
+  async function look(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<Sight> {
+    try {
+      return await whatRuns(meeting, lane, signal)
+    } catch (error) {
+      rights.noteFailed(meeting, 1, error)
+      throw error
+    }
+  }
+
+  /** One look shows nothing: another one must agree. */
+  function nothingYet(stop: Operation): false {
+    remember(stop, clock.monotonic())
+    return false
+  }
+
+  /** @param confirmed by the vendor; else looks have shown that nothing is live */
+  async function confirm(
+    stop: Operation,
+    meeting: OwnedMeeting,
+    confirmed?: StopOutcome['confirmed']
+  ): Promise<boolean> {
+    pace.takenUp(meeting)
+    begunRuns.believed(meeting)
+    changed(meeting, null)
+    // Before the others: of them all only this one was sent, and may be confirmed.
+    const ended = await livestreams.lastOfMeeting(meeting).catch(() => null)
+    const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed }, { ended })
+    await ends.confirmStops(meeting)
+    return settled(stop, isEnded)
+  }
+
+  /** True when what is live now has begun after the stop, by a browser perhaps: nobody has said that this one is to end. */
+  async function isNewer(
+    active: Livestream,
+    stop: Operation,
+    meeting: OwnedMeeting,
+    signal: AbortSignal
+  ): Promise<boolean> {
+    // A start that was open when the stop was sent is what the stop was for, however late its run began.
+    if (await operations.hadOpenStart(stop)) return false
+    const provider = providerOf(upstreams, meeting, 'stop')
+    const nowMs = upstreams.get(meeting.upstream)?.vendorNowMs('latest') ?? null
+    const afterMs = nowMs === null ? null : sentByVendorClock(stop, nowMs)
+    // Without a clock to compare them with, the vendor's times prove nothing.
+    return nowMs !== null && afterMs !== null && beganAfter(provider, active.id, { afterMs, nowMs }, signal)
+  }
+
+  /** When the stop was sent, by the vendor's clock, at the latest: as it told then, and as it tells now. Null when it never did. */
+  function sentByVendorClock(stop: Operation, vendorNowMs: number): number | null {
+    const knownAtMs = sentAtMs.get(stop)
+    const agoMs = knownAtMs === undefined ? clock.now() - stop.sentAtMs : clock.monotonic() - knownAtMs
+    // Our own clock may have been set back since.
+    const times = [stop.vendorAtMs, agoMs < 0 ? null : vendorNowMs - agoMs].filter(time => time !== null)
+    return times.length === 0 ? null : Math.max(...times)
+  }
+
+  function isTooEarly({ id }: Operation): boolean {
+    return clock.monotonic() - (nothingAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < looksApartMs
+  }
+
+  function remember({ id }: Operation, atMs: number): void {
+    if (nothingAtMs.size >= rememberedLooks) nothingAtMs.clear()
+    nothingAtMs.set(id, atMs)
+  }
+
+  /** A run that was stopped and is still shown has nothing left to stop. */
+  function shows(sight: Sight): sight is Sight & { livestream: Livestream } {
+    return sight.livestream !== null && !sight.isEnding
+  }
+
+  async function settled({ id }: Operation, how: Promise<boolean> | boolean = true): Promise<boolean> {
+    const isEnded = await how
+    if (isEnded) nothingAtMs.delete(id)
+    return isEnded
+  }
+}

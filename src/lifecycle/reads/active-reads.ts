@@ -1,0 +1,57 @@
+import type { LivestreamWithKey } from '../../domain/livestream.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { WhatRuns } from '../running/what-runs.ts'
+import type { Bounded } from './deadline.ts'
+import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
+
+export interface ActiveReadsDeps {
+  whatRuns: WhatRuns
+  bounded: Bounded
+  changes: Changes
+  clock: Pick<Clock, 'monotonic'>
+  readTtlMs: number
+}
+
+/** The meeting's active livestream, for many who look at it. */
+export interface ActiveReads {
+  /** As the vendor has shown it within the last `LIVEGATE_READ_TTL_MS`, or longer ago when it can't be asked. A run that was stopped is not shown. */
+  read(meeting: OwnedMeeting, signal: () => AbortSignal): Promise<Seen<LivestreamWithKey | null>>
+  /** Asks the vendor, whatever is known; what it says is shown to those who read from now on. */
+  whatRuns: WhatRuns
+  /** Something was sent that may change it, or nobody knows whether it did: no answer from before is shown any more. */
+  outdated(meeting: OwnedMeeting): void
+  /** A start or a stop has made it so: no answer from before is shown any more. */
+  changed(meeting: OwnedMeeting, active: LivestreamWithKey | null): void
+}
+
+export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: ActiveReadsDeps): ActiveReads {
+  const reads = new SharedReads<LivestreamWithKey | null>({ ttlMs: readTtlMs, changes, bounded, clock })
+  // No tenant id has a slash.
+  const keyOf = ({ tenantId, id }: OwnedMeeting): string => `${tenantId}/${id}`
+
+  return {
+    async read(meeting, signal) {
+      const key = keyOf(meeting)
+      const ask = async (signal: AbortSignal): Promise<LivestreamWithKey | null> => {
+        const { livestream, isEnding } = await whatRuns(meeting, 'read', signal)
+        return isEnding ? null : livestream
+      }
+      return reads.fresh(key, meeting.id) ?? reads.read({ key, subject: meeting.id, ask, signal })
+    },
+
+    async whatRuns(meeting, lane, signal, isFollowUp) {
+      const change = changes.of(meeting.id)
+      const sight = await whatRuns(meeting, lane, signal, isFollowUp)
+      reads.keep(keyOf(meeting), meeting.id, sight.isEnding ? null : sight.livestream, change)
+      return sight
+    },
+
+    outdated: ({ id }) => changes.note(id),
+
+    changed(meeting, active) {
+      changes.note(meeting.id)
+      reads.keep(keyOf(meeting), meeting.id, active)
+    }
+  }
+}

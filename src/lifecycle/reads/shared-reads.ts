@@ -1,0 +1,204 @@
+import { LRUCache } from 'lru-cache'
+import { Failure, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamTooLate } from '../../domain/refusals/failures.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Bounded } from './deadline.ts'
+
+/** An answer of the vendor, and how it came to whoever asked. */
+export interface Seen<T> {
+  value: T
+  /** How long ago the vendor said so. */
+  ageMs: number
+  /** How long it still counts as fresh; negative for a stale one. */
+  ttlMs: number
+  /** `hit`: it was there; `miss`: the vendor was asked; `collapsed`: together with somebody else; `stale`: it couldn't be asked. */
+  how: 'hit' | 'miss' | 'collapsed' | 'stale'
+  /** Why it is stale: the type of the failure. */
+  reason?: string
+}
+
+export interface Question<T> {
+  /** What is asked, the tenant in it: an answer is never shared across tenants. */
+  key: string
+  /** The meeting that it is about (or the livestream that has none): what changes it outdates the answer. */
+  subject: string
+  /** False: shared by those who ask together, and not kept. */
+  isKept?: boolean
+  /** Asks the vendor; the signal ends it at its deadline, and when nobody waits any more. */
+  ask(signal: AbortSignal): Promise<T>
+  /** The caller's, who may hang up. Asked for when there is something to wait for: making one costs as much as a look into the cache. */
+  signal(): AbortSignal
+}
+
+export interface SharedReadsOptions {
+  /** An answer is fresh for so long. */
+  ttlMs: number
+  changes: Changes
+  bounded: Bounded
+  clock: Pick<Clock, 'monotonic'>
+  maxEntries?: number
+}
+
+interface Entry<T> {
+  /** Of the subject, when the vendor was asked. */
+  change: number
+  answer: { value: T; seenAtMs: number } | null
+  pending: Pending<T> | null
+}
+
+interface Pending<T> {
+  change: number
+  promise: Promise<T>
+  readers: number
+  /** Somebody has had the answer as his own: who asked first may have hung up. */
+  taken: boolean
+  left: AbortController
+}
+
+/** Why a question was given up. One for all, since making one costs more than asking. */
+const nobodyWaits = new Error('nobody waits for the answer any more')
+
+/** While the vendor is in trouble the last answer is shown for so long; while it is only not to be asked, for longer. */
+const staleMs = { inTrouble: 60_000, notAsked: 300_000 }
+
+/**
+ * Counts the changes that Livegate itself has made: an answer that was asked for before one must not be shown after it. One
+ * count for all kinds of reads, since a stop outdates the meeting's active livestream and the livestream alike.
+ */
+export class Changes {
+  #last = 0
+  // More than any cache of answers has entries, so that a change is not forgotten before what it outdates.
+  readonly #bySubject = new LRUCache<string, number>(upTo(100_000))
+
+  /** From now on answers of before are outdated. */
+  note(subject: string): void {
+    this.#last += 1
+    this.#bySubject.set(subject, this.#last)
+  }
+
+  of(subject: string): number {
+    return this.#bySubject.get(subject) ?? 0
+  }
+
+  /** How many there were. */
+  get count(): number {
+    return this.#last
+  }
+}
+
+/**
+ * Reads that many ask for and the vendor answers once: those that ask while it is being asked wait for the same answer, those that
+ * ask within `ttlMs` get it at once, and when the vendor can't be asked the last answer is shown as what it is: stale.
+ */
+export class SharedReads<T> {
+  readonly #ttlMs: number
+  readonly #changes: Changes
+  readonly #bounded: Bounded
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #entries: LRUCache<string, Entry<T>>
+
+  constructor({ ttlMs, changes, bounded, clock, maxEntries = 10_000 }: SharedReadsOptions) {
+    this.#ttlMs = ttlMs
+    this.#changes = changes
+    this.#bounded = bounded
+    this.#clock = clock
+    this.#entries = new LRUCache(upTo(maxEntries))
+  }
+
+  /** What is fresh, without asking anybody. */
+  fresh(key: string, subject: string): Seen<T> | null {
+    const entry = this.#entries.get(key)
+    if (entry?.answer == null || entry.change !== this.#changes.of(subject)) return null
+    const ageMs = this.#clock.monotonic() - entry.answer.seenAtMs
+    if (ageMs >= this.#ttlMs) return null
+    return { value: entry.answer.value, ageMs, ttlMs: this.#ttlMs - ageMs, how: 'hit' }
+  }
+
+  /** @throws what asking throws, when no answer is known that may still be shown; UpstreamTooLate when the caller hangs up */
+  async read(question: Question<T>): Promise<Seen<T>> {
+    const { key, subject } = question
+    for (;;) {
+      const fresh = this.fresh(key, subject)
+      if (fresh !== null) return fresh
+      const signal = question.signal()
+      const entry = this.#entryOf(key)
+      const change = this.#changes.of(subject)
+      // Who asks after a change does not wait for an answer from before it.
+      const pending = entry.pending?.change === change ? entry.pending : this.#begin(entry, question, change)
+      try {
+        const value = await this.#wait(entry, pending, signal)
+        if (this.#changes.of(subject) !== change) continue
+        const how = pending.taken ? 'collapsed' : 'miss'
+        pending.taken = true
+        return { value, ageMs: 0, ttlMs: this.#ttlMs, how }
+      } catch (error) {
+        if (signal.aborted) throw error
+        const stale = this.#stale(entry, subject, error)
+        if (stale === null) throw error
+        return stale
+      }
+    }
+  }
+
+  /** What was seen, or done, just now. `change`: as it was when the vendor was asked, if it was; what changed since wins. */
+  keep(key: string, subject: string, value: T, change = this.#changes.of(subject)): void {
+    if (change !== this.#changes.of(subject)) return
+    const entry = this.#entryOf(key)
+    entry.change = change
+    entry.answer = { value, seenAtMs: this.#clock.monotonic() }
+  }
+
+  #entryOf(key: string): Entry<T> {
+    const known = this.#entries.get(key)
+    if (known !== undefined) return known
+    const entry: Entry<T> = { change: 0, answer: null, pending: null }
+    this.#entries.set(key, entry)
+    return entry
+  }
+
+  #begin(entry: Entry<T>, { key, subject, ask, isKept = true }: Question<T>, change: number): Pending<T> {
+    const left = new AbortController()
+    const pending: Pending<T> = { change, promise: this.#bounded(ask, left), readers: 0, taken: false, left }
+    entry.pending = pending
+    const ended = (): void => {
+      if (entry.pending === pending) entry.pending = null
+    }
+    pending.promise.then(
+      value => {
+        ended()
+        if (isKept) this.keep(key, subject, value, change)
+      },
+      ended // those who wait hear of it
+    )
+    return pending
+  }
+
+  /** A reader that hangs up leaves; the last one that does ends the question. */
+  async #wait(entry: Entry<T>, pending: Pending<T>, signal: AbortSignal): Promise<T> {
+    pending.readers += 1
+    const hungUp = Promise.withResolvers<never>()
+    const leave = (): void => hungUp.reject(new UpstreamTooLate())
+    if (signal.aborted) leave()
+    else signal.addEventListener('abort', leave, { once: true })
+    try {
+      return await Promise.race([pending.promise, hungUp.promise])
+    } finally {
+      signal.removeEventListener('abort', leave)
+      pending.readers -= 1
+      // Who asks now must not wait for what is given up.
+      if (pending.readers === 0 && entry.pending === pending) {
+        entry.pending = null
+        pending.left.abort(nobodyWaits)
+      }
+    }
+  }
+
+  #stale(entry: Entry<T>, subject: string, error: unknown): Seen<T> | null {
+    if (!(error instanceof Failure) || error.status < 500) return null
+    if (entry.answer === null || entry.change !== this.#changes.of(subject)) return null
+    const ageMs = this.#clock.monotonic() - entry.answer.seenAtMs
+    const notAsked = [UpstreamBudgetExhausted, UpstreamThrottled].some(kind => error instanceof kind)
+    if (ageMs > (notAsked ? staleMs.notAsked : staleMs.inTrouble)) return null
+    return { value: entry.answer.value, ageMs, ttlMs: this.#ttlMs - ageMs, how: 'stale', reason: error.type }
+  }
+}

@@ -1,0 +1,139 @@
+import { LRUCache } from 'lru-cache'
+import { type Livestream, type LivestreamWithKey, names, type OwnedLivestream } from '../../domain/livestream.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type Failure, LivestreamNotFound, type Outcome, UpstreamMalformed } from '../../domain/refusals/failures.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
+import type { KnownMeeting, LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
+import type { Provider } from '../../upstream/provider.ts'
+import { beforeSending } from '../broadcast/before-sending.ts'
+import type { PutRight } from './misplaced.ts'
+
+const remembered = 20_000
+
+/**
+ * Remembers which meeting a livestream is of, whichever tenant holds that meeting. A livestream never leaves its meeting, so what is
+ * known once need not be asked for again; but what is known by the answer to its start alone may be wrong (`misplaced.ts`).
+ */
+export class KnownMeetings {
+  readonly #livestreams: Pick<Livestreams, 'meetingOf'>
+  readonly #putRight: PutRight
+  readonly #meetings = new LRUCache<string, string>(upTo(remembered))
+
+  constructor(livestreams: Pick<Livestreams, 'meetingOf'>, putRight: PutRight) {
+    this.#livestreams = livestreams
+    this.#putRight = putRight
+  }
+
+  /**
+   * Whether a livestream is known as one of this meeting; false when nobody knows it. A store that can't be read knows nothing.
+   * @param provider of the meeting's upstream, which has shown it there
+   * @throws UpstreamMalformed when it is known as another meeting's, or as one without a meeting: its key is not for this tenant
+   */
+  async has(meeting: OwnedMeeting, livestreamId: string, provider: Provider): Promise<boolean> {
+    if (this.#meetings.get(livestreamId) === meeting.id) return true
+    const known = await this.#known(livestreamId)
+    if (known === null) return false
+    const isHere = known.meetingId === meeting.id || (await this.#moves(livestreamId, known, meeting, provider))
+    if (!isHere) throw ofAnotherMeeting()
+    this.note(meeting, livestreamId)
+    return true
+  }
+
+  /** The meeting that a livestream is known to be of, as far as anybody knows. */
+  async whereIs(livestreamId: string): Promise<Pick<KnownMeeting, 'meetingId' | 'isProved'> | null> {
+    const meetingId = this.#meetings.get(livestreamId)
+    return meetingId === undefined ? this.#known(livestreamId) : { meetingId, isProved: true }
+  }
+
+  /** Remembers a livestream as one of this meeting. */
+  note({ id }: Pick<OwnedMeeting, 'id'>, livestreamId: string): void {
+    this.#meetings.set(livestreamId, id)
+  }
+
+  /** Whether the vendor's answer about a livestream, asked for by its id, can be about the one that is known. Else that is put right, if it may be. */
+  async fits(owner: LivestreamOwner, answered: Livestream, provider: Provider): Promise<boolean> {
+    return (await this.#compare(owner, answered, provider)) === 'same'
+  }
+
+  /**
+   * The vendor's answer about a livestream that is known by its own id, for its owner.
+   * @throws UpstreamMalformed when it is shown in another meeting; LivestreamNotFound when it is in that one from now on
+   */
+  async ofOwner(owner: LivestreamOwner, answered: LivestreamWithKey, provider: Provider): Promise<LivestreamWithKey> {
+    const compared = await this.#compare(owner, answered, provider)
+    if (compared === 'moved') throw new LivestreamNotFound()
+    return ofOwner(owner, answered)
+  }
+
+  /**
+   * Before a livestream is changed by its id: the vendor is asked about one that is not proved. Gives the owner, with what is proved by now.
+   * @throws LivestreamNotFound when it is not the tenant's; what a Provider throws, as `not_sent`
+   */
+  async beforeChange(owner: OwnedLivestream, provider: Provider, signal: AbortSignal): Promise<OwnedLivestream> {
+    if (owner.isProved) return owner
+    const page = { pageNo: 1, perPage: 1 }
+    const found = await beforeSending(() => provider.findLivestream(owner.id, page, signal))
+    // The vendor has its own answer for a livestream that is not there.
+    if (found === null) return owner
+    const compared = await this.#compare(owner, found.livestream, provider)
+    if (compared === 'moved') throw new LivestreamNotFound()
+    ofOwner(owner, found.livestream, 'not_sent')
+    return { ...owner, isProved: isProvedBy(owner, found.livestream) }
+  }
+
+  async #compare(
+    { id, meetingId, upstream }: LivestreamOwner,
+    answered: Livestream,
+    provider: Provider
+  ): Promise<'same' | 'other' | 'moved'> {
+    const { meeting_id: named } = answered
+    if (named == null || names(answered, meetingId)) return 'same'
+    const known = await this.#known(id)
+    if (known === null) return 'other'
+    // Somebody else may have put it right.
+    if (names(answered, known.meetingId)) return 'moved'
+    return (await this.#moves(id, known, { id: named, upstream }, provider)) ? 'moved' : 'other'
+  }
+
+  #known(livestreamId: string): Promise<KnownMeeting | null> {
+    return this.#livestreams.meetingOf(livestreamId).catch(() => null)
+  }
+
+  /** Whether it is in this meeting from now on, or by now. */
+  async #moves(
+    livestreamId: string,
+    known: KnownMeeting,
+    { id: meetingId, upstream }: Pick<OwnedMeeting, 'id' | 'upstream'>,
+    provider: Provider
+  ): Promise<boolean> {
+    const isMoved = await this.#putRight({ livestreamId, known, meetingId, upstream }, provider)
+    // Others who saw the same may have been faster.
+    if (!isMoved && (known.isProved || (await this.#known(livestreamId))?.meetingId !== meetingId)) return false
+    this.note({ id: meetingId }, livestreamId)
+    return true
+  }
+}
+
+/** Whether an answer says by itself that the livestream is where it is known to be. */
+export function isProvedBy({ meetingId, isProved }: LivestreamOwner, livestream: Livestream): boolean {
+  return isProved === true || names(livestream, meetingId)
+}
+
+/**
+ * The vendor's answer about a livestream that is known by its own id. @param outcome of the mutation that it is the answer to
+ * @throws UpstreamMalformed when it is shown in another meeting: then it is not, or not any more, what the tenant owns
+ */
+export function ofOwner(
+  owner: Pick<OwnedLivestream, 'meetingId'>,
+  answered: LivestreamWithKey,
+  outcome?: Outcome
+): LivestreamWithKey {
+  if (answered.meeting_id != null && !names(answered, owner.meetingId)) throw ofAnotherMeeting(outcome)
+  return { ...answered, meeting_id: owner.meetingId }
+}
+
+/** Failure of an answer that shows a livestream in a meeting that it is not of. @param outcome of a mutation that was answered so */
+export function ofAnotherMeeting(outcome?: Outcome): Failure {
+  const cause = new Error('the vendor answered with a livestream of another meeting')
+  return new UpstreamMalformed({ cause, outcome })
+}

@@ -1,0 +1,100 @@
+import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
+import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../../domain/livestream.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Livestreams } from '../../store/tables/livestreams.ts'
+import type { LivestreamWish, Provider, Upstreams } from '../../upstream/provider.ts'
+import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
+import type { Recorded } from '../operations/audit-trail.ts'
+import type { Done } from '../operations/mutation.ts'
+import type { StillSwitches } from '../operations/recheck-permission.ts'
+import type { Deadline } from '../reads/deadline.ts'
+import type { Changes } from '../reads/shared-reads.ts'
+import { providerOf } from '../running/what-runs.ts'
+import { isProvedBy, type KnownMeetings, ofOwner } from './known-meetings.ts'
+
+export interface LivestreamChangesDeps {
+  upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'created' | 'observed'>
+  recorded: Recorded
+  knownMeetings: Pick<KnownMeetings, 'beforeChange'>
+  /** A queue for each livestream: what enables and what disables it never cross, repetitions neither (`reconcile-switch.ts`). */
+  queue: Pick<MeetingQueue<never, never>, 'inTurn'>
+  stillSwitches: StillSwitches
+  changes: Changes
+  clock: Clock
+  deadline: Deadline
+}
+
+/** What a tenant can do with a livestream that it knows by its own id, with a meeting or without. */
+export interface LivestreamChanges {
+  /** One without a meeting, which belongs to the caller's tenant. Sent once: a lost answer leaves one that nobody owns. */
+  create(caller: Caller, wish: Pick<LivestreamWish, 'name'>): Promise<LivestreamWithKey>
+  /** @throws LivestreamNotFound, NotOffered */
+  setEnabled(caller: Caller, livestream: OwnedLivestream, enabled: boolean): Promise<LivestreamWithKey>
+  /** The livestream with its new key; the one before is worth nothing any more. @throws LivestreamNotFound, NotOffered */
+  resetStreamKey(caller: Caller, livestream: OwnedLivestream): Promise<LivestreamWithKey>
+}
+
+export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChanges {
+  const { upstreams, livestreams, recorded, knownMeetings, queue, stillSwitches, changes, clock, deadline } = deps
+
+  async function changed(
+    caller: Caller,
+    known: OwnedLivestream,
+    kind: 'enable_livestream' | 'disable_livestream' | 'reset_stream_key',
+    change: (provider: Provider, signal: AbortSignal) => Promise<LivestreamWithKey>
+  ): Promise<LivestreamWithKey> {
+    const { id: livestreamId, upstream, meetingId } = known
+    const provider = providerOf(upstreams, known, 'mutation')
+    const owner = await knownMeetings.beforeChange(known, provider, deadline())
+    // The look took its time.
+    if (!known.isProved) await stillSwitches(caller, known)
+    return recorded({ caller, kind, upstream, meetingId, livestreamId }, async () => {
+      // Also when its answer is lost, or late, the livestream may be another one.
+      const answered = await change(provider, deadline()).finally(() => changes.note(subjectOf(owner)))
+      const livestream = ofOwner(owner, answered, 'unknown')
+      const seen = { ...owner, isProved: isProvedBy(owner, answered) }
+      const statements = livestreams.observed(seen, withoutKey(livestream), clock.now())
+      return { ...shown(caller, livestream, 200), statements }
+    })
+  }
+
+  return {
+    create(caller, wish) {
+      const { id: tenantId, upstream } = caller.tenant
+      return recorded({ caller, kind: 'create_livestream', upstream, meetingId: null }, async () => {
+        const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
+        const livestream = await provider.createLivestream(wish, deadline())
+        const owner = { id: livestream.id, tenantId, upstream, meetingId: null }
+        const statements = livestreams.created(owner, withoutKey(livestream), clock.now())
+        return { ...shown(caller, livestream, 201), statements }
+      })
+    },
+
+    setEnabled: (caller, owner, enabled) =>
+      queue.inTurn(owner.id, async ({ waited }) => {
+        if (waited) await stillSwitches(caller, owner)
+        return changed(caller, owner, enabled ? 'enable_livestream' : 'disable_livestream', (provider, signal) =>
+          provider.setEnabled(owner.id, enabled, signal)
+        )
+      }),
+
+    resetStreamKey: (caller, owner) =>
+      changed(caller, owner, 'reset_stream_key', (provider, signal) => provider.resetStreamKey(owner.id, signal))
+  }
+}
+
+/** What is outdated by a change of the livestream: all that is known of its meeting, or of itself when it has none. */
+export function subjectOf({ meetingId, id }: Pick<OwnedLivestream, 'meetingId' | 'id'>): string {
+  return meetingId ?? id
+}
+
+function shown(caller: Caller, livestream: LivestreamWithKey, status: number): Done<LivestreamWithKey> {
+  return {
+    value: livestream,
+    status,
+    livestreamId: livestream.id,
+    data: withoutKey(livestream),
+    streamKeyRevealed: revealsKey(shownTo(caller, livestream))
+  }
+}

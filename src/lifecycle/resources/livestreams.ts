@@ -1,0 +1,152 @@
+import type { Caller } from '../../domain/caller.ts'
+import type { OwnedLivestream } from '../../domain/livestream.ts'
+import { type ListedLivestream, withoutKey } from '../../domain/livestream.ts'
+import { LivestreamNotFound } from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import { type Page, type Paged, pagingOf } from '../../domain/values/paging.ts'
+import type { LivestreamFilter, Livestreams } from '../../store/tables/livestreams.ts'
+import type { LivestreamWithSessions, Upstreams } from '../../upstream/provider.ts'
+import type { Bounded, Deadline } from '../reads/deadline.ts'
+import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
+import { briefly } from '../reads/wait-briefly.ts'
+import type { BegunRuns } from '../running/begun-runs.ts'
+import type { EndingRuns } from '../running/ending-runs.ts'
+import type { IsComing } from '../running/is-coming.ts'
+import { providerOf } from '../running/what-runs.ts'
+import { withoutEnding } from '../running/without-ending.ts'
+import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
+import type { Observe } from './remember-livestream.ts'
+import type { ObserveRuns } from './remember-runs.ts'
+
+export interface LivestreamsDeps {
+  upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'unseenForMs' | 'gone'>
+  observe: Observe
+  observeRuns: ObserveRuns
+  isComing: IsComing
+  endingRuns: Pick<EndingRuns, 'showEnding'>
+  begunRuns: Pick<BegunRuns, 'believed'>
+  knownMeetings: Pick<KnownMeetings, 'ofOwner'>
+  log: { warn(facts: object, message: string): void }
+  clock: Clock
+  deadline: Deadline
+  bounded: Bounded
+  changes: Changes
+  readTtlMs: number
+  settleMs: number
+}
+
+/** What a tenant can see of its livestreams. */
+export interface TenantLivestreams {
+  /**
+   * As the vendor has shown it within the last `LIVEGATE_READ_TTL_MS`, with a page of its runs.
+   * @throws LivestreamNotFound when the vendor doesn't have it
+   */
+  find(livestream: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<LivestreamWithSessions>>
+  /** From our own rows; at most `refreshedPerList` of those whose run isn't over are asked for first. Never with stream keys. */
+  list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
+  /** How many were running when they were seen last. */
+  countRunning(caller: Caller): Promise<number>
+}
+
+/** As the vendor shows it; `coming` when its run is yet to come (`is-coming.ts`). */
+type Found = LivestreamWithSessions & { coming: boolean; isProved: boolean }
+
+/** The default of the API. */
+const keptPerPage = 25
+/** A list may cost the vendor's quota at most so many calls. */
+const refreshedPerList = 10
+
+export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
+  const {
+    upstreams,
+    livestreams,
+    observe,
+    observeRuns,
+    isComing,
+    endingRuns,
+    begunRuns,
+    knownMeetings,
+    log,
+    clock,
+    deadline,
+    bounded,
+    settleMs,
+    changes,
+    readTtlMs
+  } = deps
+  const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, bounded, clock })
+
+  function shared(owner: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<Found | null>> {
+    // No tenant id has a slash, and no livestream id a question mark.
+    const key = `${owner.tenantId}/${owner.id}?${page.pageNo}&${page.perPage}`
+    const ask = (signal: AbortSignal) => look(owner, page, signal)
+    // Further pages are for people who leaf: kept, they would crowd out what is polled.
+    const isKept = page.pageNo === 1 && page.perPage <= keptPerPage
+    return reads.read({ key, subject: owner.meetingId ?? owner.id, ask, signal, isKept })
+  }
+
+  async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Found | null> {
+    const provider = providerOf(upstreams, owner, 'read')
+    const found = await provider.findLivestream(owner.id, page, signal)
+    if (found === null) return null
+    const seen = await knownMeetings.ofOwner(owner, found.livestream, provider)
+    const coming = await isComing(owner, seen)
+    const livestream = coming
+      ? { ...seen, status: 'INVOKED' }
+      : withoutEnding(endingRuns, owner, { ...found, livestream: seen }, page.pageNo)
+    if (livestream.status === 'LIVE' && owner.meetingId !== null)
+      begunRuns.believed({ id: owner.meetingId, upstream: owner.upstream })
+    return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream) }
+  }
+
+  /** It is listed as it was seen last, with its age. */
+  function notRefreshed({ id }: OwnedLivestream, err: unknown): void {
+    log.warn({ err, livestream_id: id }, 'a livestream could not be refreshed for a list')
+  }
+
+  return {
+    async find(owner, page, signal) {
+      const { value: found, ...seen } = await shared(owner, page, signal)
+      if (found === null) throw new LivestreamNotFound()
+      if (seen.how === 'miss') {
+        await observe({ ...owner, isProved: found.isProved }, found.livestream)
+        await observeRuns(owner, found.sessions)
+      }
+      return { ...seen, value: found }
+    },
+
+    async list(caller, filter) {
+      const tenantId = caller.tenant.id
+      const open = await livestreams.unfinished(tenantId, { meetingId: filter.meetingId, limit: refreshedPerList })
+      const signal = deadline()
+      await Promise.all(
+        open.map(async owner => {
+          try {
+            const { value: found, how } = await shared(owner, { pageNo: 1, perPage: 1 }, () => signal)
+            if (found === null) throw new LivestreamNotFound()
+            const { livestream, coming, isProved } = found
+            // Somebody else has just had it written down, or it can't be asked for.
+            if (how !== 'miss') return
+            // Lists must not prolong the time for which a run counts as coming.
+            if (coming) return
+            const kept = livestreams.observe({ ...owner, isProved }, withoutKey(livestream), clock.now())
+            // The list shows what has changed; how long ago it was seen is not worth waiting for.
+            if (livestream.status === owner.status) kept.catch(err => notRefreshed(owner, err))
+            else await briefly(kept)
+          } catch (err) {
+            // One that is only just starting may not be there yet.
+            if (err instanceof LivestreamNotFound && livestreams.unseenForMs(owner) > settleMs) {
+              await briefly(livestreams.gone(owner, clock.now())).catch(() => {})
+            }
+            notRefreshed(owner, err)
+          }
+        })
+      )
+      const { items, total } = await livestreams.list(tenantId, filter)
+      return { items, paging: pagingOf(filter, items.length, total) }
+    },
+
+    countRunning: caller => livestreams.countRunning(caller.tenant.id)
+  }
+}

@@ -1,0 +1,161 @@
+import { LRUCache } from 'lru-cache'
+import type { Caller } from '../../domain/caller.ts'
+import type { ListedMeeting, Meeting, OwnedMeeting } from '../../domain/meeting.ts'
+import type { MeetingChange, NewMeeting } from '../../domain/meeting-wish.ts'
+import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import { type Paged, pagingOf } from '../../domain/values/paging.ts'
+import type { Engine, Statement } from '../../store/engine/engine.ts'
+import type { Directory } from '../../store/memory/directory.ts'
+import type { MeetingFilter, MeetingRow, Meetings } from '../../store/tables/meetings.ts'
+import type { Provider, Upstreams } from '../../upstream/provider.ts'
+import type { Recorded } from '../operations/audit-trail.ts'
+import type { Bounded, Deadline } from '../reads/deadline.ts'
+import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
+import { providerOf } from '../running/what-runs.ts'
+import type { Adopt } from './adopt.ts'
+
+export interface MeetingsDeps {
+  upstreams: Upstreams
+  engine: Pick<Engine, 'write'>
+  meetings: Pick<Meetings, 'created' | 'observed' | 'missing' | 'list'>
+  directory: Pick<Directory, 'forget'>
+  adopt: Pick<Adopt, 'newest'>
+  recorded: Recorded
+  log: { warn(facts: object, message: string): void }
+  clock: Clock
+  deadline: Deadline
+  bounded: Bounded
+  changes: Changes
+  readTtlMs: number
+}
+
+/** What a tenant can do with its meetings. */
+export interface TenantMeetings {
+  /** The new meeting belongs to the caller's tenant. It is sent once: a lost answer leaves a meeting that nobody owns. */
+  create(caller: Caller, wish: NewMeeting): Promise<Meeting>
+  /** @throws MeetingNotFound when the vendor doesn't have it (any more) */
+  find(meeting: OwnedMeeting, signal: () => AbortSignal): Promise<Seen<Meeting>>
+  /** @throws MeetingNotFound */
+  update(caller: Caller, meeting: OwnedMeeting, change: MeetingChange): Promise<Meeting>
+  /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound */
+  replace(caller: Caller, meeting: OwnedMeeting, wish: NewMeeting): Promise<Meeting>
+  /** From our own rows; at most `refreshedPerPage` of the page are asked for anew. */
+  list(caller: Caller, filter: MeetingFilter): Promise<Paged<ListedMeeting>>
+}
+
+/** A list may cost the vendor's quota at most so many calls. */
+const refreshedPerPage = 10
+/** What was seen within this time is shown as it was. */
+const freshForMs = 60_000
+
+/** False as well when the clock was set back since: then nobody knows how long ago it was. */
+function isFresh(atMs: number, nowMs: number): boolean {
+  return atMs <= nowMs && nowMs - atMs <= freshForMs
+}
+
+export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
+  const { upstreams, engine, meetings, directory, adopt, recorded, log, clock } = deps
+  const { deadline, bounded, changes, readTtlMs } = deps
+  const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, bounded, clock })
+  /** As meetings were written down last, and when, on the monotonic clock. */
+  const kept = new LRUCache<string, { text: string; onMs: number }>(upTo(10_000))
+
+  /** Asks the vendor, and keeps behind the answer what it said; also that it has no such meeting, so that lists don't ask on. */
+  async function look({ id, tenantId, upstream }: OwnedMeeting, signal: AbortSignal): Promise<Meeting | null> {
+    const found = providerOf(upstreams, { upstream, tenantId }, 'read').findMeeting(id, signal)
+    // An id that the vendor doesn't accept is one that it doesn't have, as far as lists go on asking.
+    const seen = await found.catch(error => {
+      if (error instanceof UpstreamRefused) keep(id, meetings.missing(tenantId, id, clock.now()))
+      throw error
+    })
+    const [nowMs, onMs] = [clock.now(), clock.monotonic()]
+    const text = JSON.stringify(seen)
+    const last = kept.get(`${tenantId}/${id}`)
+    // What is as it was needs no other time for as long as a list would not ask again.
+    if (last?.text === text && onMs - last.onMs < freshForMs / 2) return seen
+    const statements = seen === null ? meetings.missing(tenantId, id, nowMs) : meetings.observed(tenantId, seen, nowMs)
+    keep(id, statements, () => kept.set(`${tenantId}/${id}`, { text, onMs }))
+    return seen
+  }
+
+  function keep(id: string, statements: Statement[], onKept?: () => void): void {
+    engine
+      .write(statements)
+      .then(onKept, err => log.warn({ err, meeting_id: id }, 'what was seen of a meeting could not be kept'))
+  }
+
+  function changed(
+    caller: Caller,
+    { id: meetingId, tenantId, upstream }: OwnedMeeting,
+    kind: 'update_meeting' | 'replace_meeting',
+    change: (provider: Provider, signal: AbortSignal) => Promise<Meeting>
+  ): Promise<Meeting> {
+    return recorded({ caller, kind, upstream, meetingId }, async () => {
+      const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
+      // Also when its answer is lost, or late, the meeting may be another one.
+      const meeting = await change(provider, deadline()).finally(() => {
+        changes.note(meetingId)
+        kept.delete(`${tenantId}/${meetingId}`)
+      })
+      const statements = meetings.observed(tenantId, meeting, clock.now())
+      return { value: meeting, data: meeting, status: 200, statements }
+    })
+  }
+
+  return {
+    async create(caller, wish) {
+      const { id: tenantId, upstream } = caller.tenant
+      const mutation = { caller, kind: 'create_meeting', upstream, meetingId: null } as const
+      const created = await recorded(mutation, async () => {
+        const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
+        const meeting = await provider.createMeeting(wish, deadline())
+        const statements = meetings.created({ id: meeting.id, tenantId, upstream }, meeting, clock.now())
+        return { value: meeting, data: meeting, status: 201, meetingId: meeting.id, statements }
+      })
+      directory.forget(created.id)
+      return created
+    },
+
+    async find(meeting, signal) {
+      const { tenantId, id } = meeting
+      const ask = (signal: AbortSignal) => look(meeting, signal)
+      // No tenant id has a slash.
+      const { value, ...seen } = await reads.read({ key: `${tenantId}/${id}`, subject: id, ask, signal })
+      if (value === null) throw new MeetingNotFound()
+      return { ...seen, value }
+    },
+
+    update: (caller, meeting, change) =>
+      changed(caller, meeting, 'update_meeting', (provider, signal) =>
+        provider.updateMeeting(meeting.id, change, signal)
+      ),
+
+    replace: (caller, meeting, wish) =>
+      changed(caller, meeting, 'replace_meeting', (provider, signal) =>
+        provider.replaceMeeting(meeting.id, wish, signal)
+      ),
+
+    async list(caller, filter) {
+      const tenantId = caller.tenant.id
+      await adopt.newest(tenantId).catch(err => log.warn({ err }, 'what is new at the vendor could not be listed'))
+      const { rows, total } = await meetings.list(tenantId, filter)
+      const signal = deadline()
+      const stale = rows
+        .filter(({ observedAtMs }) => observedAtMs === null || !isFresh(observedAtMs, clock.now()))
+        .sort((a, b) => (a.observedAtMs ?? 0) - (b.observedAtMs ?? 0))
+        .slice(0, refreshedPerPage)
+      const refreshed = new Map<string, ListedMeeting>()
+      await Promise.all(
+        stale.map(async ({ id, upstream }: MeetingRow) => {
+          // One that can't be refreshed is shown as it was seen last, with its age.
+          const seen = await look({ id, tenantId, upstream }, signal).catch(() => null)
+          if (seen !== null) refreshed.set(id, { ...seen, observed_at: new Date(clock.now()).toISOString() })
+        })
+      )
+      const items = rows.map(row => refreshed.get(row.id) ?? row.meeting)
+      return { items, paging: pagingOf(filter, items.length, total) }
+    }
+  }
+}

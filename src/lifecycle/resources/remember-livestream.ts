@@ -1,0 +1,35 @@
+import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Directory } from '../../store/memory/directory.ts'
+import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
+import { briefly } from '../reads/wait-briefly.ts'
+
+export interface ObserveDeps {
+  livestreams: Pick<Livestreams, 'observe' | 'prove'>
+  directory: Pick<Directory, 'livestream' | 'forget'>
+  log: { warn(facts: object, message: string): void }
+  clock: Clock
+}
+
+/**
+ * Keeps how a livestream was seen just now, and thereby makes a new one known to its tenant before the answer that shows it
+ * goes out, unless the disk is slow. One that is known as it is costs nothing. Never throws: the next look repeats it.
+ */
+export type Observe = (owner: LivestreamOwner, livestream: LivestreamWithKey) => Promise<void>
+
+export function observer({ livestreams, directory, log, clock }: ObserveDeps): Observe {
+  async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey): Promise<void> {
+    try {
+      const known = await directory.livestream(owner.tenantId, owner.id)
+      const isAsKnown = known?.meetingId === owner.meetingId && known.status === livestream.status
+      if (isAsKnown && (known.isProved || !owner.isProved)) return
+      // One that looks as before was not seen anew: since when it does tells whether its run is still to come.
+      if (isAsKnown) await livestreams.prove(owner, clock.now())
+      else await livestreams.observe(owner, withoutKey(livestream), clock.now())
+      directory.forget(owner.id)
+    } catch (err) {
+      log.warn({ err, livestream_id: owner.id }, 'what was seen of a livestream could not be kept')
+    }
+  }
+  return (owner, livestream) => briefly(keep(owner, livestream))
+}

@@ -1,0 +1,174 @@
+import { isSameId } from '../../domain/id.ts'
+import { type LivestreamSession, names, type OwnedLivestream } from '../../domain/livestream.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import {
+  LivestreamNotFound,
+  LivestreamSessionNotFound,
+  NoActiveSession,
+  SessionNotFound,
+  UpstreamMalformed
+} from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Page } from '../../domain/values/paging.ts'
+import type { Directory } from '../../store/memory/directory.ts'
+import type { Livestreams } from '../../store/tables/livestreams.ts'
+import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams } from '../../upstream/provider.ts'
+import type { Bounded } from '../reads/deadline.ts'
+import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
+import type { EndingRuns } from '../running/ending-runs.ts'
+import { providerOf } from '../running/what-runs.ts'
+import { withoutEnding } from '../running/without-ending.ts'
+import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
+import { subjectOf } from './livestream-changes.ts'
+import type { Observe } from './remember-livestream.ts'
+import type { ObserveRuns } from './remember-runs.ts'
+
+export interface RunsDeps {
+  upstreams: Upstreams
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  directory: Pick<Directory, 'livestream'>
+  observe: Observe
+  observeRuns: ObserveRuns
+  endingRuns: Pick<EndingRuns, 'showEnding'>
+  knownMeetings: Pick<KnownMeetings, 'has' | 'ofOwner'>
+  clock: Clock
+  bounded: Bounded
+  changes: Changes
+  readTtlMs: number
+}
+
+/** Runs of livestreams, which the vendor calls livestream sessions, as it shows them now. Those that are shown are known from then on. */
+export interface TenantRuns {
+  /** The run that goes on, with its livestream. @throws NoActiveSession, NotOffered */
+  findActive(livestream: OwnedLivestream, signal: AbortSignal): Promise<Seen<ActiveRun>>
+  /** @throws LivestreamSessionNotFound */
+  find(livestream: OwnedLivestream, id: string, signal: AbortSignal): Promise<Seen<LivestreamSession>>
+  /** The meeting's last livestream with a page of its runs. @throws LivestreamNotFound when it has none */
+  ofMeeting(meeting: OwnedMeeting, page: Page, signal: AbortSignal): Promise<Seen<LivestreamWithSessions>>
+  /** Those in one session of the meeting. @throws SessionNotFound */
+  ofSession(meeting: OwnedMeeting, sessionId: string, page: Page, signal: AbortSignal): Promise<Seen<PageOfRuns>>
+}
+
+export function tenantRuns(deps: RunsDeps): TenantRuns {
+  const { upstreams, livestreams, directory, observe, observeRuns, endingRuns, knownMeetings } = deps
+  const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, bounded: deps.bounded, clock: deps.clock }
+  const active = new SharedReads<ActiveRun | null>(shared)
+  const single = new SharedReads<LivestreamSession | null>(shared)
+  const ofMeetings = new SharedReads<LivestreamWithSessions | null>(shared)
+  const ofSessions = new SharedReads<PageOfRuns | null>(shared)
+
+  async function lookForActive(owner: OwnedLivestream, signal: AbortSignal): Promise<ActiveRun | null> {
+    const provider = providerOf(upstreams, owner, 'read')
+    const found = await provider.findActiveRun(owner.id, signal)
+    if (found === null) return null
+    const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
+    const { meetingId, upstream } = owner
+    if (meetingId !== null && endingRuns.showEnding({ id: meetingId, upstream }, [found.session], true)) return null
+    await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
+    await observeRuns(owner, [found.session])
+    return { ...found, livestream }
+  }
+
+  async function lookFor(owner: OwnedLivestream, id: string, signal: AbortSignal): Promise<LivestreamSession | null> {
+    const run = await providerOf(upstreams, owner, 'read').findRun(id, signal)
+    if (!isSameId(run?.livestream_id ?? owner.id, owner.id)) throw anothers()
+    if (run !== null) await observeRuns(owner, [run])
+    return run
+  }
+
+  async function lookAtMeeting(meeting: OwnedMeeting, page: Page, signal: AbortSignal) {
+    const provider = providerOf(upstreams, meeting, 'read')
+    const { tenantId, upstream, id: meetingId } = meeting
+    const found =
+      (await provider.findOfMeeting(meetingId, page, signal)) ?? (await lastSeen(provider, meeting, page, signal))
+    if (found === null) return null
+    // Throws when it is known as another meeting's.
+    await knownMeetings.has(meeting, found.livestream.id, provider)
+    const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
+    const livestream = { ...withoutEnding(endingRuns, owner, found, page.pageNo), meeting_id: meetingId }
+    await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
+    await observeRuns(owner, found.sessions)
+    return { ...found, livestream }
+  }
+
+  /** Built from what there is where the vendor has no such list, as in L1 (contract#l1-missing-paths). */
+  async function lastSeen(provider: Provider, meeting: OwnedMeeting, page: Page, signal: AbortSignal) {
+    const last = await livestreams.lastOfMeeting(meeting).catch(() => null)
+    const found = last && (await provider.findLivestream(last.id, page, signal))
+    const owner = last && { ...meeting, id: last.id, meetingId: meeting.id }
+    return owner && found && { ...found, livestream: await knownMeetings.ofOwner(owner, found.livestream, provider) }
+  }
+
+  async function lookAtSession(meeting: OwnedMeeting, sessionId: string, page: Page, signal: AbortSignal) {
+    const provider = providerOf(upstreams, meeting, 'read')
+    const found = await provider.findRunsOfSession(sessionId, page, signal)
+    if (found === null) return null
+    for (const [id, runs] of Map.groupBy(found.sessions, run => run.livestream_id)) {
+      if (id === undefined) throw anothers()
+      const ours = await expectOurs(provider, meeting, id, signal)
+      await observeRuns({ ...meeting, id: ours, meetingId: meeting.id }, runs)
+    }
+    return found
+  }
+
+  /** A browser may have begun a livestream that Livegate has not seen: then the vendor says whose it is. Gives its id as it is stored. @throws UpstreamMalformed */
+  async function expectOurs(
+    provider: Provider,
+    meeting: OwnedMeeting,
+    id: string,
+    signal: AbortSignal
+  ): Promise<string> {
+    const known = await directory.livestream(meeting.tenantId, id)
+    if (known?.meetingId === meeting.id) return known.id
+    const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
+    if (found === null || !names(found.livestream, meeting.id)) throw anothers()
+    // Throws when it is known as another meeting's.
+    await knownMeetings.has(meeting, id, provider)
+    const livestream = withoutEnding(endingRuns, { meetingId: meeting.id, upstream: meeting.upstream }, found)
+    await observe({ ...meeting, id, meetingId: meeting.id, isProved: true }, livestream)
+    return id
+  }
+
+  return {
+    async findActive(owner, signal) {
+      const ask = (signal: AbortSignal) => lookForActive(owner, signal)
+      const key = `${owner.tenantId}/${owner.id}`
+      return orThrow(await active.read({ key, subject: subjectOf(owner), ask, signal: () => signal }), NoActiveSession)
+    },
+
+    async find(owner, id, signal) {
+      const ask = (signal: AbortSignal) => lookFor(owner, id, signal)
+      const key = `${owner.tenantId}/${id}`
+      return orThrow(
+        await single.read({ key, subject: subjectOf(owner), ask, signal: () => signal }),
+        LivestreamSessionNotFound
+      )
+    },
+
+    async ofMeeting(meeting, page, signal) {
+      const ask = (signal: AbortSignal) => lookAtMeeting(meeting, page, signal)
+      const key = keyOf(meeting, meeting.id, page)
+      return orThrow(await ofMeetings.read({ key, subject: meeting.id, ask, signal: () => signal }), LivestreamNotFound)
+    },
+
+    async ofSession(meeting, sessionId, page, signal) {
+      const ask = (signal: AbortSignal) => lookAtSession(meeting, sessionId, page, signal)
+      const key = keyOf(meeting, sessionId, page)
+      return orThrow(await ofSessions.read({ key, subject: meeting.id, ask, signal: () => signal }), SessionNotFound)
+    }
+  }
+}
+
+/** No tenant id has a slash, and no id of the vendor a question mark. */
+function keyOf({ tenantId }: OwnedMeeting, id: string, { pageNo, perPage }: Page): string {
+  return `${tenantId}/${id}?${pageNo}&${perPage}`
+}
+
+function orThrow<T>({ value, ...seen }: Seen<T | null>, NotFound: new () => Error): Seen<T> {
+  if (value === null) throw new NotFound()
+  return { ...seen, value }
+}
+
+function anothers(): Error {
+  return new UpstreamMalformed({ cause: new Error('the vendor answered with a run of another livestream') })
+}

@@ -1,0 +1,248 @@
+import { LRUCache } from 'lru-cache'
+import type { Livestream, LivestreamSession } from '../../domain/livestream.ts'
+import { type OwnedMeeting, type PlacedMeeting, placeOf } from '../../domain/meeting.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import { inTime } from '../../domain/values/in-time.ts'
+import type { Provider } from '../../upstream/provider.ts'
+import type { StopAgain } from '../broadcast/stop-again.ts'
+import type { ConfirmedStop, Recalled, Verdict } from './confirmed-stop.ts'
+import { runsPerPage, withNewest } from './find-started.ts'
+import { verdictOf } from './verdict.ts'
+
+export interface EndingRunsDeps {
+  /** The same run is still shown when it should have ended long ago: it is to be stopped again. */
+  stopAgain: StopAgain
+  /** Looks at a meeting on behalf of nobody; also at runs that the vendor may hide. */
+  look(meeting: OwnedMeeting): Promise<{ livestream: object | null }>
+  /** The vendor's clock now: it is not before `earliest`, and not after `latest`. */
+  vendorNowMs(upstream: string, bound: 'earliest' | 'latest'): number | null
+  log: { warn(facts: object, message: string): void }
+  clock: Pick<Clock, 'monotonic'>
+  /** A run that was stopped may still be shown for so long. */
+  settleMs: number
+}
+
+type Seen = Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId' | 'quietLooks'>
+
+/** Where the vendor tells neither session nor time, what it shows so soon after a stop is the run that was stopped. */
+const unprovenForMs = 10_000
+const sharedForMs = 500
+/** A confirmed stop is followed so soon, and again after `settleMs`; until two looks have shown nothing. */
+const followAfterMs = 5_000
+const quietLooksWanted = 2
+const lookWithinMs = 10_000
+const longestPauseMs = 30_000
+const marginMs = 50
+const maxMeetings = 10_000
+
+/**
+ * Runs that were stopped and that the vendor still shows. A look that contradicts our own later, confirmed stop is not believed: a
+ * run is an ending one when it is the session that went on before the stop, or began before the vendor's own answer to it.
+ */
+export class EndingRuns {
+  readonly #deps: EndingRunsDeps
+  readonly #stops = new LRUCache<string, ConfirmedStop>({
+    ...upTo(maxMeetings),
+    dispose: ({ followUp }) => clearTimeout(followUp ?? undefined)
+  })
+  /** Stops that may have reached the vendor and that nobody has confirmed: when they went out. */
+  readonly #unconfirmed = new LRUCache<string, number>(upTo(maxMeetings))
+
+  constructor(deps: EndingRunsDeps) {
+    this.#deps = deps
+  }
+
+  /** The vendor has confirmed a stop. @param toldMs its clock when it did, as far as it said. Gives what is believed of that */
+  stopped(meeting: OwnedMeeting, toldMs: number | null): number | null {
+    // A run that was stopped before and goes on is known by its session.
+    const sessionId = this.#stops.get(placeOf(meeting))?.sessionId ?? null
+    const dateMs = this.#dateOf(meeting, toldMs)
+    this.#unconfirmed.delete(placeOf(meeting))
+    this.#remember({ meeting, atMs: this.#deps.clock.monotonic(), dateMs, sessionId, quietLooks: 0 })
+    return dateMs
+  }
+
+  /** An earlier process has heard that the vendor confirmed a stop. One that is past its time to settle is looked after once more. */
+  recall(meeting: OwnedMeeting, { agoMs, dateMs, followInMs }: Recalled): void {
+    const quietLooks = agoMs < this.#deps.settleMs ? 0 : quietLooksWanted - 1
+    const atMs = this.#deps.clock.monotonic() - agoMs
+    this.#remember({ meeting, atMs, dateMs, sessionId: null, quietLooks }, followInMs)
+  }
+
+  #remember(seen: Seen, queuedForMs = 0): void {
+    const isQueued = queuedForMs > 0
+    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isQueued, isTold: false, isRepeated: false }
+    this.#stops.set(placeOf(stop.meeting), stop)
+    this.#follow(stop, Math.max(queuedForMs, followAfterMs - this.#ageMs(stop)))
+  }
+
+  /** A stop went out, and its answer does not say whether it was executed. */
+  unconfirmed(meeting: PlacedMeeting): void {
+    this.#unconfirmed.set(placeOf(meeting), this.#deps.clock.monotonic())
+  }
+
+  /**
+   * The vendor has begun another run, or somebody wants the one that goes on: what it shows from now on is that one.
+   * @param agoMs since the start was sent: a stop that came after it is about its run
+   */
+  started(meeting: PlacedMeeting, agoMs = 0): void {
+    const place = placeOf(meeting)
+    const sentAtMs = this.#deps.clock.monotonic() - agoMs
+    if ((this.#stops.get(place)?.atMs ?? sentAtMs) <= sentAtMs) this.#stops.delete(place)
+    if ((this.#unconfirmed.get(place) ?? sentAtMs) <= sentAtMs) this.#unconfirmed.delete(place)
+  }
+
+  /** Whether a confirmed stop of this meeting is remembered that no start has followed. */
+  has(meeting: PlacedMeeting): boolean {
+    return this.#stops.has(placeOf(meeting))
+  }
+
+  /** Whether a run of this meeting was stopped a moment ago. */
+  isRecent(meeting: PlacedMeeting): boolean {
+    const stop = this.#stops.get(placeOf(meeting))
+    return stop !== undefined && this.#ageMs(stop) < this.#deps.settleMs
+  }
+
+  /** Whether a stop that nobody has confirmed may still end what is shown now. */
+  mayEnd(meeting: PlacedMeeting): boolean {
+    const atMs = this.#unconfirmed.get(placeOf(meeting)) ?? Number.NEGATIVE_INFINITY
+    return this.#deps.clock.monotonic() - atMs < followAfterMs
+  }
+
+  /**
+   * Whether this livestream, which the vendor shows as running, shows the run that was stopped: `maybe` where that is not proved. Asks
+   * by id at most once for all who look at the same time; the signal bounds how long this one waits.
+   * @param isFollowUp the look is our own, and may have the run stopped again
+   */
+  async isEnding(
+    meeting: OwnedMeeting,
+    shown: Pick<Livestream, 'id'>,
+    provider: Provider,
+    isFollowUp: boolean,
+    signal: AbortSignal
+  ): Promise<boolean | 'maybe'> {
+    const stop = this.#stops.get(placeOf(meeting))
+    if (stop === undefined) return false
+    const verdict = (await inTime(this.#verdictOn(stop, shown.id, provider), signal)) ?? 'unasked'
+    // Somebody may have started it again meanwhile.
+    if (this.#stops.get(placeOf(meeting)) !== stop) return false
+    if (verdict === 'newer') {
+      this.#stops.delete(placeOf(meeting))
+      return false
+    }
+    const leftMs = this.#limitMs(verdict) - this.#ageMs(stop)
+    if (leftMs > 0) {
+      this.#follow(stop, this.#deps.settleMs - this.#ageMs(stop))
+      return verdict === 'ending' ? true : 'maybe'
+    }
+    if (verdict === 'maybe' || verdict === 'likely')
+      this.#tell(stop, 'nothing tells whether it is the same run: nothing is sent')
+    else if (verdict === 'unasked') {
+      this.#tell(stop, 'the vendor does not answer which run it is')
+      this.#follow(stop, longestPauseMs)
+    }
+    // Readers see it again, and a start may want it: only our own look has it stopped again.
+    else if (!isFollowUp) this.#followSoon(stop)
+    else if (!stop.isRepeated)
+      await this.#stopAgain(stop, async () => (await this.#verdictOn(stop, shown.id, provider)) === 'ending')
+    return false
+  }
+
+  /** The same of runs of a livestream of this meeting that were shown already. @param areNewest the newest of them are there */
+  showEnding(meeting: PlacedMeeting, sessions: LivestreamSession[], areNewest: boolean): boolean {
+    const stop = this.#stops.get(placeOf(meeting))
+    if (stop === undefined) return false
+    const verdict = this.#verdictOf(stop, sessions, areNewest)
+    return verdict !== 'newer' && this.#ageMs(stop) < this.#limitMs(verdict)
+  }
+
+  #limitMs(verdict: Verdict): number {
+    return verdict === 'maybe' ? Math.min(unprovenForMs, this.#deps.settleMs) : this.#deps.settleMs
+  }
+
+  #ageMs({ atMs }: ConfirmedStop): number {
+    return this.#deps.clock.monotonic() - atMs
+  }
+
+  /** Looks after that time, and again with growing pauses when the look fails. One look waits at a time. */
+  #follow(stop: ConfirmedStop, waitMs: number, pauseMs = 1_000): void {
+    if (stop.followUp !== null || stop.isRepeated) return
+    stop.followUp = setTimeout(() => this.#look(stop, pauseMs), Math.max(0, waitMs) + marginMs)
+    stop.followUp.unref()
+  }
+
+  /** One that only waits behind those of other meetings goes ahead of them: here a run was seen that goes on. */
+  #followSoon(stop: ConfirmedStop): void {
+    if (stop.isQueued && stop.followUp !== null) {
+      clearTimeout(stop.followUp)
+      stop.followUp = null
+      stop.isQueued = false
+    }
+    this.#follow(stop, sharedForMs)
+  }
+
+  async #look(stop: ConfirmedStop, pauseMs: number): Promise<void> {
+    stop.followUp = null
+    stop.isQueued = false
+    if (this.#stops.get(placeOf(stop.meeting)) !== stop) return
+    try {
+      const { livestream } = await this.#deps.look(stop.meeting)
+      if (livestream !== null) return
+      stop.quietLooks += 1
+      // A vendor may show nothing for a moment, as it may show a run for one too many.
+      const againInMs = Math.max(followAfterMs, this.#deps.settleMs - this.#ageMs(stop))
+      if (stop.quietLooks < quietLooksWanted) this.#follow(stop, againInMs)
+    } catch {
+      this.#follow(stop, pauseMs, Math.min(pauseMs * 2, longestPauseMs))
+    }
+  }
+
+  /** A failure says nothing new; the question is everybody's, and no single reader's. */
+  #verdictOn(stop: ConfirmedStop, id: string, provider: Provider): Promise<Verdict> {
+    const nowMs = this.#deps.clock.monotonic()
+    if (stop.look === null || nowMs - stop.look.atMs > sharedForMs) {
+      const signal = AbortSignal.timeout(lookWithinMs)
+      const verdict = provider
+        .findLivestream(id, { pageNo: 1, perPage: runsPerPage }, signal)
+        .then(async found => {
+          if (found === null) return this.#verdictOf(stop, [])
+          const { sessions, areNewest } = await withNewest(provider, found, signal)
+          return this.#verdictOf(stop, sessions, areNewest)
+        })
+        .catch(() => 'unasked' as const)
+      stop.look = { atMs: nowMs, verdict }
+    }
+    return stop.look.verdict
+  }
+
+  #verdictOf(stop: ConfirmedStop, sessions: LivestreamSession[], areNewest = true): Verdict {
+    const vendorNowMs = (bound: 'earliest' | 'latest') => this.#deps.vendorNowMs(stop.meeting.upstream, bound)
+    const now = { earliestMs: vendorNowMs('earliest'), latestMs: vendorNowMs('latest') }
+    return verdictOf(stop, sessions, { areNewest, ageMs: this.#ageMs(stop), now })
+  }
+
+  /** A `Date` that contradicts all others is none: then what those say counts. */
+  #dateOf({ upstream }: OwnedMeeting, dateMs: number | null): number | null {
+    const latestMs = this.#deps.vendorNowMs(upstream, 'latest')
+    if (dateMs !== null && (latestMs === null || Math.abs(latestMs - dateMs) <= 3_000)) return dateMs
+    const earliestMs = this.#deps.vendorNowMs(upstream, 'earliest')
+    return earliestMs === null ? null : Math.floor(earliestMs / 1_000) * 1_000
+  }
+
+  async #stopAgain(stop: ConfirmedStop, isStillEnding: () => Promise<boolean>): Promise<void> {
+    this.#tell(stop, 'it is stopped again')
+    stop.isRepeated = true
+    const isWanted = async (): Promise<boolean> =>
+      this.#stops.get(placeOf(stop.meeting)) === stop && (await isStillEnding())
+    stop.isRepeated = await this.#deps.stopAgain(stop, isWanted)
+    // Else the next look tries again.
+    if (!stop.isRepeated) this.#follow(stop, followAfterMs)
+  }
+
+  #tell(stop: ConfirmedStop, what: string): void {
+    if (!stop.isTold)
+      this.#deps.log.warn({ meeting_id: stop.meeting.id }, `a livestream that was stopped still goes on: ${what}`)
+    stop.isTold = true
+  }
+}

@@ -1,0 +1,26 @@
+import type { Livestream } from '../../domain/livestream.ts'
+import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
+
+export interface ComingDeps {
+  livestreams: Pick<Livestreams, 'lastSeenIn' | 'unseenForMs'>
+  settleMs: number
+}
+
+/**
+ * Whether an OFFLINE livestream is one whose run is yet to come: L1 calls it so before it is live as well as after it has
+ * ended (contract#l1-statuses). The run that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for `settleMs`; after
+ * that the vendor's word stands, since somebody else may have ended it.
+ */
+export type IsComing = (
+  owner: Pick<LivestreamOwner, 'id' | 'upstream' | 'meetingId'>,
+  livestream: Livestream
+) => Promise<boolean>
+
+export function isComing({ livestreams, settleMs }: ComingDeps): IsComing {
+  return async ({ id, upstream, meetingId }, { status }) => {
+    if (status !== 'OFFLINE' || meetingId === null) return false
+    const last = await livestreams.lastSeenIn({ id: meetingId, upstream }).catch(() => null)
+    if (last?.id !== id || last.status !== 'INVOKED') return false
+    return livestreams.unseenForMs(last) < settleMs
+  }
+}

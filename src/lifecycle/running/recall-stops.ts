@@ -1,0 +1,70 @@
+import { placeOf } from '../../domain/meeting.ts'
+import type { Operation } from '../../domain/operation.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Operations } from '../../store/tables/operations.ts'
+import type { StopPace } from '../broadcast/stop-pace.ts'
+import { meetingOf } from '../operations/reconcile.ts'
+import type { BegunRuns } from './begun-runs.ts'
+import { followedForMs } from './confirmed-stop.ts'
+import type { EndingRuns } from './ending-runs.ts'
+
+export interface RecallDeps {
+  operations: Pick<Operations, 'settledSince' | 'unsettled'>
+  endingRuns: Pick<EndingRuns, 'recall' | 'unconfirmed'>
+  begunRuns: Pick<BegunRuns, 'began' | 'believed'>
+  pace: Pick<StopPace, 'recallStart'>
+  clock: Pick<Clock, 'now'>
+  settleMs: number
+}
+
+/** Looks that are overdue go out so far apart: there may be one for each meeting. */
+const overdueEveryMs = 1_000
+/** `vendorAtMs` is the latest that a `Date` of whole seconds allows. */
+const dateRangeMs = 1_000
+
+/**
+ * Before the first call: what an earlier process has started and stopped a moment ago. The vendor may not show the one yet, and may
+ * still show the other; or show it because it has not done what it confirmed.
+ * @throws what the store throws
+ */
+export async function recall({ operations, endingRuns, begunRuns, pace, clock, settleMs }: RecallDeps): Promise<void> {
+  const nowMs = clock.now()
+  const agoMs = (atMs: number | null): number => Math.max(0, nowMs - (atMs ?? nowMs))
+  /** Of the meetings where stop was the last word. */
+  const stops = new Map<string, Operation>()
+  for (const operation of await operations.settledSince(nowMs - Math.max(settleMs, followedForMs))) {
+    const meeting = meetingOf(operation)
+    stops.delete(placeOf(meeting))
+    if (operation.kind === 'stop') {
+      stops.set(placeOf(meeting), operation)
+      begunRuns.believed(meeting)
+    } else {
+      pace.recallStart(meeting, agoMs(operation.sentAtMs))
+      if (operation.livestreamId !== null) begunRuns.began(meeting, operation.livestreamId, agoMs(operation.sentAtMs))
+    }
+  }
+  const isOverdue = ({ settledAtMs }: Operation): boolean => agoMs(settledAtMs) >= settleMs
+  const { true: overdue = [], false: fresh = [] } = Object.groupBy(
+    stops.values(),
+    stop => `${isOverdue(stop)}` as const
+  )
+  const remember = (stop: Operation, followInMs: number): void =>
+    endingRuns.recall(meetingOf(stop), { agoMs: agoMs(stop.settledAtMs), dateMs: confirmedAt(stop), followInMs })
+  for (const stop of fresh) remember(stop, 0)
+  for (const [i, stop] of inTurns(overdue.reverse()).entries()) remember(stop, (i + 1) * overdueEveryMs)
+  // It may have sent them again a moment ago.
+  for (const operation of await operations.unsettled())
+    if (operation.kind === 'stop') endingRuns.unconfirmed(meetingOf(operation))
+}
+
+/** By the vendor's clock. Of an older program's stop only its first sending is known. */
+function confirmedAt({ confirmedVendorAtMs, vendorAtMs }: Operation): number | null {
+  return confirmedVendorAtMs ?? (vendorAtMs === null ? null : vendorAtMs - dateRangeMs)
+}
+
+/** The first of each tenant, then the second of each: nobody waits for the many of another one. */
+function inTurns(stops: Operation[]): Operation[] {
+  const ofTenants = [...Map.groupBy(stops, ({ tenantId }) => tenantId).values()]
+  const most = Math.max(0, ...ofTenants.map(some => some.length))
+  return Array.from({ length: most }, (_, i) => ofTenants.flatMap(some => some.slice(i, i + 1))).flat()
+}

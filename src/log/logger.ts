@@ -1,0 +1,13 @@
+import { type DestinationStream, type Logger, pino } from 'pino'
+import { secretFields } from '../domain/livestream.ts'
+
+/**
+ * The operational log: one JSON line an event, on standard output. It is not the audit log. Credentials can't print themselves
+ * (`domain/values/secret.ts`); what the vendor marks as secret is taken out here as well, should an object ever carry it this far.
+ */
+export function makeLogger(level: string, destination?: DestinationStream): Logger {
+  const names = [...secretFields, 'authorization']
+  const paths = names.flatMap(name => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`])
+  const options = { level, redact: { paths, censor: '[secret]' }, base: null }
+  return destination === undefined ? pino(options) : pino(options, destination)
+}

@@ -1,0 +1,59 @@
+import type { Fault } from './faults/faults.ts'
+import type { JournalEntry } from './journal.ts'
+import type { Vendor } from './options.ts'
+import type { SimulatedLivestream } from './routes/shapes.ts'
+
+/**
+ * A running stand-in for Dyte v2 or Cloudflare RealtimeKit: state, faults and a journal. `control.ts` says how to steer it
+ * from another process. Not imitated: webhooks, participants' tokens, `manual_ingest` and more than one app.
+ */
+export interface Simulator {
+  vendor: Vendor
+  /** The address that an operator configures, e.g. `http://127.0.0.1:41234/v2`; RealtimeKit's ends in `/client/v4`. */
+  url: string
+  /** The address under which the operations stand: RealtimeKit's has account and app in it, Dyte's is `url`. */
+  apiUrl: string
+  origin: string
+  port: number
+  /** The organization that answers name; with Dyte a part of the credentials. */
+  org: string
+  /** The API key that it began with; empty with RealtimeKit. */
+  key: string
+  /** Empty with Dyte, like the two below. */
+  account: string
+  app: string
+  /** The token that it began with. */
+  token: string
+  /** Every request outside of `/_simulator/`, in order of arrival, bounded by `journalLimit`. */
+  journal: JournalEntry[]
+  /** The truth behind the answers. */
+  livestreams(): SimulatedLivestream[]
+  /** @throws TypeError or RangeError naming the field. */
+  addMeeting(fields?: {
+    id?: string
+    title?: string
+    status?: 'ACTIVE' | 'INACTIVE'
+    live_stream_on_start?: boolean
+  }): {
+    id: string
+  }
+  /** A livestream that belongs to no meeting, as `POST /livestreams` makes one. @throws TypeError or RangeError naming the field */
+  addLivestream(fields?: { id?: string; name?: string }): SimulatedLivestream
+  /** People come to the meeting: its session begins and, with `live_stream_on_start`, a livestream (contract#live-stream-on-start). */
+  joinMeeting(meetingId: string): { session_id: string; livestream: SimulatedLivestream | null }
+  /** A participant's browser starts the livestream, past any gateway (contract#browser-starts). Throws when one is running, or still stopping. */
+  startFromBrowser(meetingId: string): SimulatedLivestream
+  /** An encoder connects to an independent livestream, which is LIVE at once. */
+  ingest(livestreamId: string): SimulatedLivestream
+  /** The run ends by itself. Throws when there is none. */
+  end(livestreamId: string, how?: 'IDLE' | 'ERRORED'): void
+  /** From now on these API keys (Dyte) or tokens (RealtimeKit) let a caller in, and no others. @throws TypeError or RangeError */
+  accept(...credentials: string[]): void
+  /** Queues faults, each for the next request that it matches. @throws TypeError or RangeError naming the field. */
+  failNext(fault: Fault | Fault[], times?: number): void
+  /** A fault for every request that it matches, until the returned function is called. */
+  fail(fault: Fault): () => void
+  clearFaults(): void
+  /** Destroys all sockets and gives up what is under way. */
+  close(): Promise<void>
+}

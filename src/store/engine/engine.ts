@@ -1,0 +1,77 @@
+import type { CompiledQuery } from 'kysely'
+import { StoreUnavailable } from '../../domain/refusals/failures.ts'
+
+/** A row as the driver gives it; `query<Row>` types it from the query that asked. */
+export type Row = Record<string, unknown>
+
+/** A compiled query. With `changes`, the transaction is undone with a `Conflict` unless it changes exactly so many rows. */
+export type Statement = CompiledQuery & { readonly changes?: number }
+
+export interface WriteOptions {
+  /** The transaction neither begins nor commits later than this from now. Without it, it may take as long as it takes. */
+  withinMs?: number
+}
+
+/**
+ * Runs SQL, off the main thread. `sqlite.ts` is the answer for one machine; PostgreSQL is to be another.
+ * All methods reject with a `StoreError` when the store can't do it.
+ */
+export interface Engine {
+  readonly dialect: 'sqlite' | 'postgres'
+  /** For look-ups that calls wait for: each takes microseconds, and none longer than a second or two. */
+  read<R>(query: CompiledQuery<R>): Promise<R[]>
+  /** For lists and whatever may walk many rows: nothing but other scans waits behind it. */
+  scan<R>(query: CompiledQuery<R>): Promise<R[]>
+  /**
+   * Runs all statements, in order, in one durable transaction: all or nothing. Gives the rows that each one returned.
+   * @throws UniqueViolation, Conflict, Expired
+   */
+  write(statements: Statement[], options?: WriteOptions): Promise<Row[][]>
+  /**
+   * Checks that the store is still where it was opened. Otherwise its open connections read and write a file that nobody will find
+   * again. @throws StoreMoved
+   */
+  check(): Promise<void>
+  /** Brings all that was written into the main file, so that a copy of that file alone has it, as far as other processes let it. */
+  fold(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Runs a transaction whose statements say how much they change. False, and nothing was written, when one changed another number. */
+export async function writeIf(engine: Pick<Engine, 'write'>, statements: Statement[]): Promise<boolean> {
+  try {
+    await engine.write(statements)
+    return true
+  } catch (error) {
+    if (error instanceof Conflict) return false
+    throw error
+  }
+}
+
+/** The store could not do what was asked. A caller sees the catalogue's sentence; `reason` is for the log and the CLI. */
+export class StoreError extends StoreUnavailable {
+  readonly reason: string
+
+  constructor(reason: string, { cause }: { cause?: unknown } = {}) {
+    super({ cause: new Error(reason, { cause }) })
+    this.reason = reason
+  }
+}
+
+/** An error in the words of whoever threw it, for the log and the CLI. */
+export function wordsOf(error: unknown): string {
+  if (error instanceof StoreError) return error.reason
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The store's files were moved away, removed or replaced while they were open: nothing is written any more. */
+export class StoreMoved extends StoreError {}
+
+/** A row with this key exists already. */
+export class UniqueViolation extends StoreError {}
+
+/** A statement changed another number of rows than its caller expected; nothing was written. */
+export class Conflict extends StoreError {}
+
+/** The transaction would have come too late; nothing was written. */
+export class Expired extends StoreError {}

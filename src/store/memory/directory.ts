@@ -1,0 +1,156 @@
+import type { ApiKey } from '../../domain/api-key.ts'
+import type { OwnedLivestream } from '../../domain/livestream.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import type { OwnedRun, OwnedSession } from '../../domain/session.ts'
+import type { Tenant } from '../../domain/tenant.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import { StoreMoved } from '../engine/engine.ts'
+import type { Store } from '../store.ts'
+import { apiKeysIn } from '../tables/api-keys.ts'
+import { livestreamsIn } from '../tables/livestreams.ts'
+import { meetingsIn } from '../tables/meetings.ts'
+import { sessionsIn } from '../tables/sessions.ts'
+import { tenantsIn } from '../tables/tenants.ts'
+import { OwnedCache } from './owned-cache.ts'
+
+/**
+ * The memory that follows the store, so that nothing on the path of a read waits for it: all tenants and keys, and who owns
+ * which meeting and livestream for as many as were asked for lately. It follows by revision: whatever process has written,
+ * `pull()` brings it here.
+ */
+export interface Directory {
+  tenant(id: string): Tenant | null
+  /** By the digest of the whole key (`digestKey`). An unknown key never touches the store. */
+  keyByDigest(digest: string): ApiKey | null
+  /** The id may be a UUID in any case; what is given has it as the vendor wrote it. So of the three below. */
+  meeting(tenantId: string, id: string): Promise<OwnedMeeting | null>
+  livestream(tenantId: string, id: string): Promise<OwnedLivestream | null>
+  /** Runs and sessions that were shown to the tenant; whose livestream or meeting it is now, is for the two above to say. */
+  run(tenantId: string, id: string): Promise<OwnedRun | null>
+  session(tenantId: string, id: string): Promise<OwnedSession | null>
+  /** The tenant that has it, as far as memory knows: undefined when it doesn't. By the id as the vendor wrote it; asks nobody. */
+  readonly remembered: Record<'meeting' | 'livestream', (id: string) => string | undefined>
+  /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
+  forget(id: string): void
+  /** Brings what has changed before this call. Calls that wait for the one under way share the next. @throws StoreError, StoreMoved */
+  pull(): Promise<void>
+  /** When the store was last read, on the monotonic clock: after a minute without, revoked keys could live on. */
+  readonly pulledAtMs: number
+  /** True when the store was moved away, removed or replaced: changes of others do not come here, and nothing is written. */
+  readonly moved: boolean
+}
+
+const maxOwnedIds = 50_000
+
+/** @throws StoreError when the store can't be read: a gateway that knows no keys must not start */
+export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'monotonic'>): Promise<Directory> {
+  const stored = {
+    tenants: tenantsIn(store),
+    keys: apiKeysIn(store),
+    meetings: meetingsIn(store),
+    livestreams: livestreamsIn(store)
+  }
+  const sessions = sessionsIn(store)
+  const tenants = new Map<string, Tenant>()
+  const keys = new Map<string, ApiKey>()
+  const meetings = new OwnedCache({ find: stored.meetings.find, maxIds: maxOwnedIds })
+  const livestreams = new OwnedCache({ find: stored.livestreams.find, maxIds: maxOwnedIds })
+  // What is remembered of them never changes but for who holds what they are of, and that is asked besides.
+  const runs = new OwnedCache({ find: sessions.findRun, maxIds: maxOwnedIds })
+  const meetingSessions = new OwnedCache({ find: sessions.findSession, maxIds: maxOwnedIds })
+  // What is in the store before the start is read when it is asked for: only later changes are followed.
+  const revision = { tenants: 0, keys: 0, meetings: await currentRevision(store), livestreams: 0 }
+  revision.livestreams = revision.meetings
+  let pulledAtMs = Number.NEGATIVE_INFINITY
+  let moved = false
+  let pulling: Promise<void> | null = null
+  let next: Promise<void> | null = null
+
+  async function pull(): Promise<void> {
+    const startedAtMs = monotonic()
+    const [, changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
+      // Changes in a file that has taken its place cannot be seen here, so nothing counts as read then.
+      checkPlace(),
+      stored.tenants.changedSince(revision.tenants),
+      stored.keys.changedSince(revision.keys),
+      stored.meetings.changedSince(revision.meetings),
+      stored.livestreams.changedSince(revision.livestreams)
+    ])
+    for (const { tenant } of changedTenants) tenants.set(tenant.id, tenant)
+    for (const { key } of changedKeys) keys.set(key.digest, key)
+    for (const { id } of changedMeetings) meetings.changed(id)
+    for (const { id } of changedLivestreams) livestreams.changed(id)
+    revision.tenants = changedTenants.at(-1)?.revision ?? revision.tenants
+    revision.keys = changedKeys.at(-1)?.revision ?? revision.keys
+    revision.meetings = changedMeetings.at(-1)?.revision ?? revision.meetings
+    revision.livestreams = changedLivestreams.at(-1)?.revision ?? revision.livestreams
+    pulledAtMs = startedAtMs
+  }
+
+  async function checkPlace(): Promise<void> {
+    try {
+      await store.engine.check()
+      moved = false
+    } catch (error) {
+      moved = error instanceof StoreMoved
+      throw error
+    }
+  }
+
+  const directory: Directory = {
+    tenant: id => tenants.get(id) ?? null,
+    keyByDigest: digest => keys.get(digest) ?? null,
+    meeting: (tenantId, id) => meetings.find(tenantId, id),
+    livestream: (tenantId, id) => livestreams.find(tenantId, id),
+    run: (tenantId, id) => runs.find(tenantId, id),
+    session: (tenantId, id) => meetingSessions.find(tenantId, id),
+    remembered: {
+      meeting: id => meetings.remembered(id)?.tenantId,
+      livestream: id => livestreams.remembered(id)?.tenantId
+    },
+    forget(id) {
+      meetings.changed(id)
+      livestreams.changed(id)
+    },
+    pull() {
+      if (pulling === null) {
+        pulling = pull().finally(() => {
+          pulling = null
+        })
+        return pulling
+      }
+      // What the one under way has read may be older than this call.
+      next ??= pulling
+        .catch(() => {})
+        .then(() => {
+          next = null
+          return directory.pull()
+        })
+      return next
+    },
+    get pulledAtMs() {
+      return pulledAtMs
+    },
+    get moved() {
+      return moved
+    }
+  }
+  await directory.pull()
+  // So that a stop needs no store: the meetings that may be live are most likely among these.
+  for (const meeting of (await stored.meetings.newest(maxOwnedIds)).reverse()) meetings.fill(meeting.id, meeting)
+  return directory
+}
+
+/** Changes made by other processes (a revoked key) act within this time. */
+const pullEveryMs = 1_000
+
+/** Keeps a directory up to date. Gives back what ends it. */
+export function followStore(directory: Directory, onTrouble: (error: unknown) => void): () => void {
+  const timer = setInterval(() => directory.pull().catch(onTrouble), pullEveryMs)
+  return () => clearInterval(timer)
+}
+
+async function currentRevision({ engine, sql }: Store): Promise<number> {
+  const [row] = await engine.read(sql.selectFrom('meta').select('value').where('name', '=', 'revision').compile())
+  return Number(row?.value ?? 0)
+}

@@ -1,0 +1,37 @@
+import { sql as raw } from 'kysely'
+import type { Store } from '../store.ts'
+
+/** What is at an upstream and belongs to somebody. */
+export interface HeldAt {
+  upstream: string
+  meetings: number
+  livestreams: number
+}
+
+/** Where everything is and when it was written last, for who looks at the whole store. */
+export function overviewOf({ engine, sql }: Store) {
+  const countIn = async (table: 'meetings' | 'livestreams'): Promise<Map<string, number>> => {
+    const held = sql.selectFrom(table).where('released_at', 'is', null).groupBy('upstream')
+    const rows = await engine.scan(held.select(['upstream', raw<number>`count(*)`.as('total')]).compile())
+    return new Map(rows.map(({ upstream, total }) => [upstream, Number(total)]))
+  }
+
+  return {
+    async held(): Promise<HeldAt[]> {
+      const [meetings, livestreams] = await Promise.all([countIn('meetings'), countIn('livestreams')])
+      const names = [...new Set([...meetings.keys(), ...livestreams.keys()])].sort()
+      return names.map(upstream => ({
+        upstream,
+        meetings: meetings.get(upstream) ?? 0,
+        livestreams: livestreams.get(upstream) ?? 0
+      }))
+    },
+
+    /** The time of the last audit event; null before there is one. */
+    async newestEventMs(): Promise<number | null> {
+      const newest = sql.selectFrom('audit_events').select('time').orderBy('seq', 'desc').limit(1)
+      const [row] = await engine.read(newest.compile())
+      return row?.time ?? null
+    }
+  }
+}

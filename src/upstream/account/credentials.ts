@@ -1,0 +1,115 @@
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Secret } from '../../domain/values/secret.ts'
+
+export interface CredentialsOptions {
+  /** One or two, the preferred one first. */
+  all: readonly Secret[]
+  clock: Pick<Clock, 'monotonic'>
+  /** The vendor takes another from now on: the first or the second of the configured ones. */
+  onSwitch?(position: number): void
+}
+
+/** A credential of ours: false when the vendor refuses it. Throws when that can't be found out. */
+export type Probe = (credential: Secret) => Promise<boolean>
+
+/** A vendor that refuses both is not asked about the other one again and again; one that can't be asked now may be in a moment. */
+const probeAgainMs = 5_000
+const askAgainMs = 500
+
+/**
+ * What is sent as `Authorization`: one of two, so that a credential can be replaced while calls go on. The one that was refused
+ * gives way to the other one when the vendor takes that.
+ */
+export class Credentials {
+  readonly #clock: CredentialsOptions['clock']
+  readonly #onSwitch: (position: number) => void
+  #all: readonly Secret[]
+  #current: Secret
+  #probing: Promise<boolean> | null = null
+  #notBeforeMs = Number.NEGATIVE_INFINITY
+
+  constructor({ all, clock, onSwitch = () => {} }: CredentialsOptions) {
+    this.#clock = clock
+    this.#onSwitch = onSwitch
+    this.#all = all
+    this.#current = first(all)
+  }
+
+  get current(): Secret {
+    return this.#current
+  }
+
+  /** 1 or 2: which of the configured ones is in use. */
+  get position(): number {
+    return this.#all.indexOf(this.#current) + 1
+  }
+
+  /** Whether the vendor may be asked once more with another one than this, which it has refused. */
+  async refused(credential: Secret, probe: Probe): Promise<boolean> {
+    if (credential !== this.#current) return true
+    const other = this.#all.find(one => one !== credential)
+    if (other === undefined) return false
+    // Whoever meets the refusal meanwhile waits for the same answer.
+    this.#probing ??= this.#tryOther(other, probe).finally(() => {
+      this.#probing = null
+    })
+    return this.#probing
+  }
+
+  /** The other of two; the same where there is one. For a call that can't wait for a probe. */
+  otherThan(credential: Secret): Secret {
+    return this.#all.find(one => one !== credential) ?? credential
+  }
+
+  /** The vendor has taken it for a call. */
+  taken(credential: Secret): void {
+    if (this.#all.includes(credential)) this.#use(credential)
+  }
+
+  /** Both were refused for the same call: that is about the call, and no reason to go from one to the other and back. */
+  bothRefused(): void {
+    this.#pause(probeAgainMs)
+  }
+
+  /**
+   * Others are configured: what is in use stays in use where it is among them and the ones before it are refused. Gives what
+   * puts them to use, or null when the vendor takes none of them.
+   * @throws what the probe throws
+   */
+  async choose(all: readonly Secret[], probe: Probe): Promise<(() => void) | null> {
+    const known = [this.#current, ...this.#all]
+    const kept = all.map(one => known.find(other => other.reveal() === one.reveal()) ?? one)
+    for (const candidate of kept) {
+      if (candidate !== this.#current && !(await probe(candidate))) continue
+      return () => {
+        this.#all = kept
+        this.#use(candidate)
+      }
+    }
+    return null
+  }
+
+  async #tryOther(other: Secret, probe: Probe): Promise<boolean> {
+    if (this.#clock.monotonic() < this.#notBeforeMs) return false
+    const isTaken = await probe(other).catch(() => null)
+    if (isTaken === true) this.#use(other)
+    else this.#pause(isTaken === null ? askAgainMs : probeAgainMs)
+    return isTaken === true
+  }
+
+  #pause(pauseMs: number): void {
+    this.#notBeforeMs = this.#clock.monotonic() + pauseMs
+  }
+
+  #use(credential: Secret): void {
+    if (credential === this.#current) return
+    this.#current = credential
+    this.#onSwitch(this.position)
+  }
+}
+
+function first(all: readonly Secret[]): Secret {
+  const [one] = all
+  if (one === undefined) throw new TypeError('an upstream without a credential')
+  return one
+}

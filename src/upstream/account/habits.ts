@@ -1,0 +1,96 @@
+import { type Static, Type } from 'typebox'
+import type { UpstreamAccount } from '../../domain/upstream-account.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { VendorHabits } from '../provider.ts'
+
+/** A vendor must have failed so many times where nothing was live, and is believed to for so long. */
+const failuresToBelieve = 3
+const believedForMs = 3_600_000
+
+/** The habits as they are kept over a restart. */
+export const KeptHabits = Type.Object({
+  /** The vendor that has them: another address may have others. */
+  of: Type.String({ maxLength: 300 }),
+  refusesSecondStart: Type.Boolean(),
+  /** For so long it is still believed that a look fails where nothing is live. */
+  failsForMs: Type.Number({ minimum: 0 })
+})
+export type KeptHabits = Static<typeof KeptHabits>
+
+/** Never a path: RealtimeKit's has the account in it. */
+function vendorOf({ provider, baseUrl }: Pick<UpstreamAccount, 'provider' | 'baseUrl'>): string {
+  return `${provider} ${baseUrl.host}`
+}
+
+export interface HabitsOptions {
+  account: Pick<UpstreamAccount, 'provider' | 'baseUrl'>
+  clock: Pick<Clock, 'monotonic'>
+  /** Habits that were known before; those of another vendor count as nothing. */
+  before?: KeptHabits | undefined
+}
+
+/** The habits that one account has shown. */
+export class Habits implements VendorHabits {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #of: string
+  #refusesSecondStart: boolean
+  #failures = 0
+  #failedAtMs = 0
+  #countedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor({ account, clock, before }: HabitsOptions) {
+    this.#clock = clock
+    this.#of = vendorOf(account)
+    const known = before?.of === this.#of ? before : null
+    this.#refusesSecondStart = known?.refusesSecondStart ?? false
+    const failsForMs = Math.min(known?.failsForMs ?? 0, believedForMs)
+    if (failsForMs > 0) {
+      this.#failures = failuresToBelieve
+      this.#failedAtMs = clock.monotonic() + failsForMs - believedForMs
+    }
+  }
+
+  get refusesSecondStart(): boolean {
+    return this.#refusesSecondStart
+  }
+
+  noteSecondStartRefused(): void {
+    this.#refusesSecondStart = true
+  }
+
+  get failsWhenNothingIsLive(): boolean {
+    return this.kept().failsForMs > 0
+  }
+
+  noteFailedWhenNothingWasLive(): void {
+    const nowMs = this.#clock.monotonic()
+    if (nowMs - this.#failedAtMs >= believedForMs) this.#failures = 0
+    this.#failures += 1
+    this.#failedAtMs = nowMs
+  }
+
+  get countsBeyondPage(): boolean {
+    return this.#clock.monotonic() - this.#countedAtMs < believedForMs
+  }
+
+  noteCountedBeyondPage(): void {
+    this.#countedAtMs = this.#clock.monotonic()
+  }
+
+  kept(): KeptHabits {
+    const leftMs = this.#failedAtMs + believedForMs - this.#clock.monotonic()
+    return {
+      of: this.#of,
+      refusesSecondStart: this.#refusesSecondStart,
+      failsForMs: this.#failures >= failuresToBelieve ? Math.max(0, leftMs) : 0
+    }
+  }
+}
+
+/** The habits in words for people; none of a vendor that has shown none. */
+export function inWords({ refusesSecondStart, failsForMs }: Omit<KeptHabits, 'of'>): string[] {
+  return [
+    ...(refusesSecondStart ? ['refuses a second start with 409'] : []),
+    ...(failsForMs > 0 ? ['fails where nothing is live, so its lists are asked first'] : [])
+  ]
+}

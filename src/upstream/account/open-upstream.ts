@@ -1,0 +1,180 @@
+import {
+  type Failure,
+  UpstreamCredentialsRefused,
+  UpstreamFailed,
+  UpstreamThrottled,
+  UpstreamUnreachable
+} from '../../domain/refusals/failures.ts'
+import type { ProviderKind, UpstreamAccount } from '../../domain/upstream-account.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import { inTime } from '../../domain/values/in-time.ts'
+import type { Secret } from '../../domain/values/secret.ts'
+import { readMeetings } from '../contract/contract-meetings.ts'
+import type { Errand, Provider, Upstream, VendorHabits } from '../provider.ts'
+import { Breaker } from '../quota/breaker.ts'
+import { UpstreamBudget } from '../quota/budget.ts'
+import type { Spent } from '../quota/quota-use.ts'
+import { RetryBudget } from '../quota/retry-budget.ts'
+import type { Answer, Call } from '../transport/client.ts'
+import { CredentialRefused, Forbidden, NoRoute } from '../transport/cloudflare-edge.ts'
+import { Gate, isOwnTrouble } from '../transport/outbound.ts'
+import { path } from '../transport/path.ts'
+import type { Question, Send } from '../vendors/dyte/answers.ts'
+import { dyte } from '../vendors/dyte/dyte.ts'
+import { realtimekit } from '../vendors/realtimekit/realtimekit.ts'
+import { Credentials, type Probe } from './credentials.ts'
+import { Habits, type KeptHabits } from './habits.ts'
+import { Suspicion } from './suspicion.ts'
+import { VendorClock } from './vendor-clock.ts'
+
+export interface UpstreamOptions {
+  account: UpstreamAccount
+  /** Longest time of a call; who would have to wait longer for the quota is refused at once. */
+  deadlineMs: number
+  clock: Clock
+  spentBefore?: readonly Spent[]
+  /** The vendor has asked an earlier way out to pause for so long. */
+  pausedForMs?: number
+  /** The vendor's habits that an earlier way out has seen. */
+  habitsBefore?: KeptHabits | undefined
+  /** Hears of each call that is about to be sent. */
+  onSent?(): void
+  /** Null when another call is on record as sent; else what ends when it may be. Stops don't wait for it. */
+  untilReserved?(): Promise<void> | null
+  /** The vendor takes another credential from now on: the first or the second. */
+  onCredential?(position: number): void
+  /** Extra trusted certificate authorities in PEM; for tests against an own one. */
+  ca?: string
+}
+
+const providers: Record<ProviderKind, (send: Send, habits: VendorHabits) => Provider> = { dyte, realtimekit }
+
+/** A read that failed is sent again after a random part of this. */
+const retryPauseMs = 100
+
+/** Who asks when nobody's call is under way. */
+const operator: Errand = { tenantId: 'operator', lane: 'mutation' }
+
+/** A read that harms nothing, and shows whether a credential is taken. */
+export const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per_page=1` } as const
+
+/** A vendor account: its way out, what may be sent twice over it, and with which credential. */
+export function openUpstream(options: UpstreamOptions): Upstream {
+  const { account, deadlineMs, clock, spentBefore = [], onSent, untilReserved, onCredential, ca } = options
+  const { baseUrl, proxy, quota, dedicatedTo } = account
+  const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
+  if (options.pausedForMs) budget.throttled(options.pausedForMs)
+  const breaker = new Breaker({ clock })
+  const vendorClock = new VendorClock(clock)
+  const connecting = { baseUrl, proxy, onDate: vendorClock.heard.bind(vendorClock), ...(ca !== undefined && { ca }) }
+  const gate = new Gate({ budget, breaker, deadlineMs, clock, connecting, ...(untilReserved && { untilReserved }) })
+  const retries = new RetryBudget(clock)
+  const credentials = new Credentials({
+    all: account.credentials,
+    clock,
+    ...(onCredential && { onSwitch: onCredential })
+  })
+  const provider = providers[account.provider]
+  let isRefused = false
+  const habits = new Habits({ account, clock, before: options.habitsBefore })
+  const suspicion = new Suspicion(clock)
+
+  async function send(errand: Errand, question: Question, expected?: readonly number[]): Promise<Answer> {
+    const isRead = question.method === 'GET'
+    const isStop = errand.lane === 'stop'
+    if (isRead) retries.countRead()
+    let authorization = credentials.current
+    for (let again = false, another = false; ; ) {
+      const call = { ...question, authorization }
+      try {
+        const answer = await gate.pass(errand, call, expected)
+        isRefused = false
+        if (answer.status < 300) suspicion.taken(authorization)
+        if (another) credentials.taken(authorization)
+        return answer
+      } catch (refusal) {
+        const error = refusal instanceof Forbidden ? await explained(refusal, errand, call) : refusal
+        if (error instanceof CredentialRefused) {
+          isRefused = true
+          if (another) credentials.bothRefused()
+          // A stop does not wait for a probe: it is one itself.
+          const other = isStop ? credentials.otherThan(authorization) : await afterRefusal(authorization)
+          if (another || other === authorization) throw error
+          // Other mutations are answered: whether they are still wanted is for the caller to say.
+          if (!isRead && !isStop) throw error
+          authorization = other
+          another = true
+        } else if (isStop && error instanceof UpstreamThrottled) {
+          await gate.pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
+        } else if (isRead && !again && isWorthARetry(error, question) && !breaker.isOpen && retries.takeRetry()) {
+          again = true
+          await gate.pause(Math.random() * retryPauseMs, call, error)
+        } else throw error
+      }
+    }
+  }
+
+  /** Tells what a 403 is about. The harmless read itself is about nothing but the credential, and a stop waits for no other question. */
+  async function explained(refusal: Forbidden, { lane }: Errand, call: Call): Promise<Failure> {
+    const { authorization, method, path, signal } = call
+    if (path === harmless.path && method === harmless.method) return credentialRefused(refusal)
+    const probe = probeFor({ ...operator, lane: 'stop' }, AbortSignal.timeout(deadlineMs))
+    const answer = suspicion.isRefused(authorization, probe)
+    if (lane === 'stop') {
+      // For those that come after it.
+      answer.then(async isSo => {
+        if (!isSo) return
+        isRefused = true
+        await afterRefusal(authorization)
+      })
+      return refusal
+    }
+    return (await inTime(answer, signal)) === true ? credentialRefused(refusal) : refusal
+  }
+
+  /** The credential that is in use after that one was refused. The question is everybody's, and no single caller's deadline or share. */
+  async function afterRefusal(refused: Secret): Promise<Secret> {
+    const signal = AbortSignal.timeout(deadlineMs)
+    await credentials.refused(refused, probeFor({ ...operator, lane: 'stop' }, signal))
+    return credentials.current
+  }
+
+  function probeFor(errand: Errand, signal: AbortSignal): Probe {
+    return authorization => isTaken(gate.pass(errand, { ...harmless, signal, authorization }))
+  }
+
+  return {
+    dedicatedTo,
+    habits,
+    vendorNowMs: bound => vendorClock.now(bound),
+    on: errand => provider((question, expected) => send(errand, question, expected), habits),
+    probe: signal => isTaken(send(operator, { ...harmless, signal })),
+    credential: () => ({ position: credentials.position, isRefused }),
+    chooseCredential: (all, signal) => credentials.choose(all, probeFor(operator, signal)),
+    status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed', habits: habits.kept() }),
+    tenants: () => budget.tenants(),
+    spent: () => budget.spent(),
+    close: () => gate.close()
+  }
+}
+
+async function isTaken(answer: Promise<Answer>): Promise<boolean> {
+  try {
+    // Whatever answers at another address may say 200 as well.
+    readMeetings((await answer).body)
+    return true
+  } catch (error) {
+    if ([UpstreamCredentialsRefused, Forbidden, NoRoute].some(kind => error instanceof kind)) return false
+    throw error
+  }
+}
+
+/** Nothing was done: whose credential is refused is not heard. */
+function credentialRefused({ cause, outcome, upstreamStatus, upstreamReason }: Forbidden): CredentialRefused {
+  return new CredentialRefused({ cause, upstreamStatus, upstreamReason, ...(outcome && { outcome: 'not_sent' }) })
+}
+
+function isWorthARetry(error: unknown, { signal, mayFail }: Question): boolean {
+  if (mayFail && isOwnTrouble(error)) return false
+  return !signal.aborted && (error instanceof UpstreamFailed || error instanceof UpstreamUnreachable)
+}

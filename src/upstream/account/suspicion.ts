@@ -1,0 +1,42 @@
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Secret } from '../../domain/values/secret.ts'
+import type { Probe } from './credentials.ts'
+
+/** So long a success speaks for a credential; and so long a question about it is not asked again. */
+const recentMs = 5_000
+
+/** Tells whether a 403 is about the credential: then a read that harms nothing is refused as well. All who wonder share one question. */
+export class Suspicion {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  #taken: { credential: Secret; atMs: number } | null = null
+  #asked: { credential: Secret; atMs: number; isOver: boolean; answer: Promise<boolean> } | null = null
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock
+  }
+
+  /** The vendor has answered a call with it, and not with a refusal. */
+  taken(credential: Secret): void {
+    this.#taken = { credential, atMs: this.#clock.monotonic() }
+  }
+
+  /** False also when it can't be found out. Never throws. */
+  isRefused(credential: Secret, probe: Probe): Promise<boolean> {
+    const nowMs = this.#clock.monotonic()
+    if (this.#taken?.credential === credential && nowMs - this.#taken.atMs < recentMs) return Promise.resolve(false)
+    const asked = this.#asked
+    if (asked?.credential === credential && (!asked.isOver || nowMs - asked.atMs < recentMs)) return asked.answer
+    const asking = { credential, atMs: nowMs, isOver: false, answer: this.#ask(credential, probe) }
+    asking.answer.then(() => {
+      asking.isOver = true
+    })
+    this.#asked = asking
+    return asking.answer
+  }
+
+  async #ask(credential: Secret, probe: Probe): Promise<boolean> {
+    const isTaken = await probe(credential).catch(() => null)
+    if (isTaken === true) this.taken(credential)
+    return isTaken === false
+  }
+}

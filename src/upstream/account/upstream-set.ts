@@ -1,0 +1,274 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Failure } from '../../domain/refusals/failures.ts'
+import type { UpstreamAccount } from '../../domain/upstream-account.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Upstream, Upstreams } from '../provider.ts'
+import { readBootId } from '../quota/boot.ts'
+import { canRecord, examineRecord, habitsBefore, recordFile } from '../quota/quota-file.ts'
+import { UpstreamRecorder } from '../quota/quota-file-writer.ts'
+import type { Spent } from '../quota/quota-use.ts'
+import { spentBefore } from '../quota/spent-before.ts'
+import type { KeptHabits } from './habits.ts'
+import { openUpstream } from './open-upstream.ts'
+
+/** What upstreams' names stand for, beyond this process. */
+export interface Names {
+  /** Who or what an upstream can't be taken away from, in words; null when nobody needs it. */
+  neededBy(name: string): Promise<string | null>
+  /** Why the account can't have that name, in words: `is …`. Null when it can. */
+  conflict(account: UpstreamAccount): Promise<string | null>
+  remember(account: UpstreamAccount): Promise<void>
+}
+
+export interface UpstreamSetOptions {
+  /** Where it is kept what of each quota is used. */
+  dataDir: string
+  deadlineMs: number
+  clock: Clock
+  log: Record<'error' | 'warn', (facts: object, message: string) => void>
+  ca?: string | undefined
+  /** This account is in use from now on. */
+  onOpened?(account: UpstreamAccount): void
+  /** Another credential of an upstream is used from now on. */
+  onCredential?(name: string, position: number): void
+  names?: Names
+}
+
+/** A list of upstreams that can't be used instead of the one in use; the message says why. */
+export class UpstreamsRejected extends Error {}
+
+interface Opened {
+  account: UpstreamAccount
+  upstream: Upstream
+  recorder: UpstreamRecorder
+}
+
+/** Use of the quota and habits, left by one way out to a vendor for the next. */
+interface Left {
+  spent: readonly Spent[]
+  habits: KeptHabits | undefined
+}
+
+/** The vendor accounts of a running gateway, which can change while calls go on. */
+export class UpstreamSet {
+  readonly #options: UpstreamSetOptions
+  readonly #bootId = readBootId()
+  readonly #opened = new Map<string, Opened>()
+  readonly #upstreams = new Map<string, Upstream>()
+  readonly #closing = new AbortController()
+  /** Accounts that were replaced, while their last calls end. */
+  readonly #leaving = new Set<Promise<void>>()
+
+  constructor(options: UpstreamSetOptions) {
+    this.#options = options
+  }
+
+  /** The accounts by name; it shows each change at once. */
+  get upstreams(): Upstreams {
+    return this.#upstreams
+  }
+
+  /** At the start: the vendors are not asked, since a gateway must start while one is away. @throws UpstreamsRejected */
+  async open(accounts: readonly UpstreamAccount[]): Promise<void> {
+    for (const account of accounts) await this.#checkAccount(account)
+    for (const account of accounts) await this.#put(account, await this.#leftBefore(account))
+  }
+
+  /** Whether each vendor takes a credential of ours; a reason where it doesn't, or can't be asked. */
+  async check(): Promise<{ name: string; reason: string | null }[]> {
+    const { deadlineMs } = this.#options
+    return Promise.all(
+      [...this.#opened.values()].map(async ({ account, upstream }) => {
+        const reason = await asked(account, upstream.probe(AbortSignal.timeout(deadlineMs))).then(
+          () => null,
+          (error: Error) => error.message
+        )
+        return { name: account.name, reason }
+      })
+    )
+  }
+
+  /** Where the second credential is in use, the first is shown to its vendor once more. */
+  async preferFirst(): Promise<void> {
+    const { deadlineMs } = this.#options
+    const second = [...this.#opened.values()].filter(({ upstream }) => upstream.credential().position > 1)
+    await Promise.all(
+      second.map(async ({ account, upstream }) => {
+        const signal = AbortSignal.timeout(deadlineMs)
+        const use = await upstream.chooseCredential(account.credentials, signal).catch(() => null)
+        use?.()
+      })
+    )
+  }
+
+  /**
+   * Takes another list, all of it or nothing; false when it is the same. Each credential that is new is shown to its vendor first.
+   * @throws UpstreamsRejected that says what is wrong with it
+   */
+  async replace(accounts: readonly UpstreamAccount[]): Promise<boolean> {
+    const { deadlineMs } = this.#options
+    await this.#checkNames(accounts)
+    const steps: (() => unknown)[] = []
+    const tried: Upstream[] = []
+    try {
+      for (const account of accounts) {
+        const opened = this.#opened.get(account.name)
+        const signal = AbortSignal.any([AbortSignal.timeout(deadlineMs), this.#closing.signal])
+        if (opened !== undefined && isSameAccount(opened.account, account)) {
+          if (isSame(opened.account, account)) continue
+          const use = await asked(account, opened.upstream.chooseCredential(account.credentials, signal))
+          steps.push(() => {
+            use()
+            opened.account = account
+          })
+        } else {
+          const trial = openUpstream({ account, ...this.#given() })
+          tried.push(trial)
+          await asked(account, trial.probe(signal))
+          steps.push(() => this.#swap(account, opened, trial.spent()))
+        }
+      }
+    } finally {
+      for (const trial of tried) this.#leave(trial)
+    }
+    for (const step of steps) await step()
+    const names = accounts.map(({ name }) => name)
+    const gone = [...this.#opened].filter(([name]) => !names.includes(name))
+    for (const [name, { upstream }] of gone) await this.#takeAway(name, upstream)
+    return steps.length + gone.length > 0
+  }
+
+  /** What a vendor is being asked is not waited for any more. */
+  abort(): void {
+    this.#closing.abort()
+  }
+
+  /** Ends idle connections, lets calls under way finish, and leaves what is used of each quota. */
+  async close(): Promise<void> {
+    this.abort()
+    for (const name of [...this.#opened.keys()]) await this.#remove(name)
+    await Promise.all(this.#leaving)
+  }
+
+  async #checkNames(accounts: readonly UpstreamAccount[]): Promise<void> {
+    for (const { account } of this.#opened.values()) {
+      const { name } = account
+      const next = accounts.find(other => other.name === name)
+      if (next === undefined) {
+        const reason = await this.#options.names?.neededBy(name)
+        if (reason != null) throw new UpstreamsRejected(`upstream ${name} is missing, and ${reason}`)
+      }
+    }
+    for (const account of accounts) await this.#checkAccount(account)
+  }
+
+  async #checkAccount(account: UpstreamAccount): Promise<void> {
+    const conflict = await this.#options.names?.conflict(account)
+    if (conflict != null) throw new UpstreamsRejected(`upstream ${account.name} ${conflict}`)
+  }
+
+  /** What counts of the quota goes over to the one that follows. */
+  async #swap(account: UpstreamAccount, before: Opened | undefined, trial: readonly Spent[]): Promise<void> {
+    const left =
+      before === undefined
+        ? await this.#leftBefore(account)
+        : { spent: before.upstream.spent(), habits: before.upstream.status().habits }
+    await this.#put(account, { ...left, spent: [...left.spent, ...trial] }, before)
+  }
+
+  /** From the same turn on in which it is known what is spent, nothing new goes out over the one before. */
+  async #put(account: UpstreamAccount, { spent, habits }: Left, before?: Opened): Promise<void> {
+    const { clock, log } = this.#options
+    const { name } = account
+    let recorder: UpstreamRecorder | undefined
+    const upstream = openUpstream({
+      account,
+      ...this.#given(),
+      spentBefore: spent,
+      habitsBefore: habits,
+      pausedForMs: before?.upstream.status().budget.pausedForMs ?? 0,
+      onSent: () => recorder?.noticed(),
+      untilReserved: () => recorder?.untilReserved() ?? null,
+      onCredential: position => this.#options.onCredential?.(name, position)
+    })
+    const bootId = this.#bootId
+    recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
+    this.#opened.set(name, { account, upstream, recorder })
+    this.#upstreams.set(name, upstream)
+    this.#options.onOpened?.(account)
+    await before?.recorder.close()
+    if (before !== undefined) this.#leave(before.upstream, 2 * this.#options.deadlineMs)
+    await recorder.start()
+    await this.#options.names?.remember(account)
+  }
+
+  /** Who came to need it while vendors were asked keeps it. */
+  async #takeAway(name: string, upstream: Upstream): Promise<void> {
+    this.#upstreams.delete(name)
+    const reason = await this.#options.names?.neededBy(name)
+    if (reason == null) return this.#remove(name)
+    this.#upstreams.set(name, upstream)
+    this.#options.log.error({ upstream: name, reason }, 'this upstream is missing in the list, and needed: it stays')
+  }
+
+  async #remove(name: string): Promise<void> {
+    const opened = this.#opened.get(name)
+    this.#opened.delete(name)
+    this.#upstreams.delete(name)
+    await opened?.recorder.close()
+    if (opened !== undefined) this.#leave(opened.upstream, 2 * this.#options.deadlineMs)
+  }
+
+  /** A start that has looked over it sends over it as well, and who waits for the quota there goes out there. */
+  #leave(upstream: Upstream, afterMs = 0): void {
+    const left = sleep(afterMs, undefined, { ref: false, signal: this.#closing.signal })
+      .catch(() => {})
+      .then(() => upstream.close())
+      .finally(() => this.#leaving.delete(left))
+    this.#leaving.add(left)
+  }
+
+  #given() {
+    const { deadlineMs, clock, ca } = this.#options
+    return { deadlineMs, clock, ...(ca !== undefined && { ca }) }
+  }
+
+  #fileOf({ name }: UpstreamAccount): string {
+    return recordFile(this.#options.dataDir, name)
+  }
+
+  async #leftBefore(account: UpstreamAccount): Promise<Left> {
+    const file = this.#fileOf(account)
+    const [record, isWritable] = await Promise.all([examineRecord(file), canRecord(file)])
+    const { deadlineMs, clock, log } = this.#options
+    const start = { quota: account.quota, deadlineMs, nowMs: clock.monotonic(), bootId: this.#bootId, isWritable }
+    const { spent, doubt } = spentBefore(record, start)
+    if (doubt !== null) log.warn({ upstream: account.name, windowSeconds: account.quota.seconds }, doubt)
+    return { spent, habits: habitsBefore(record === 'unreadable' ? null : record, clock.now()) }
+  }
+}
+
+/** @throws UpstreamsRejected when the vendor says no, or can't be asked */
+async function asked<T>({ name }: UpstreamAccount, answer: Promise<T | null | false>): Promise<T> {
+  const said = await answer.catch(error => {
+    if (!(error instanceof Failure)) throw error
+    throw new UpstreamsRejected(`upstream ${name} could not be asked: ${error.message}`, { cause: error })
+  })
+  if (said === null || said === false)
+    throw new UpstreamsRejected(`the vendor refuses the credentials of upstream ${name}`)
+  return said
+}
+
+/** But for the credentials, which can change while calls go on. */
+function isSameAccount(one: UpstreamAccount, other: UpstreamAccount): boolean {
+  return isSame({ ...one, credentials: [] }, { ...other, credentials: [] })
+}
+
+function isSame(one: UpstreamAccount, other: UpstreamAccount): boolean {
+  return textOf(one) === textOf(other)
+}
+
+/** In it nothing is hidden: to compare, and nothing else. */
+function textOf({ baseUrl, identity, credentials, ...rest }: UpstreamAccount): string {
+  return JSON.stringify([baseUrl.href, identity.reveal(), credentials.map(one => one.reveal()), Object.entries(rest)])
+}

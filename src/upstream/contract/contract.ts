@@ -1,0 +1,226 @@
+import { type Static, type TSchema, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../../domain/livestream.ts'
+import { UpstreamMalformed } from '../../domain/refusals/failures.ts'
+import type { Paging } from '../../domain/values/paging.ts'
+import { figureOf, figures, pageOf, pagingOf } from './figures.ts'
+import { cleaned } from './vendor-words.ts'
+
+/**
+ * What of the vendor's answers we read: the fields that we use are checked, all others are ignored. Both contracts fit
+ * (contract#two-contracts), and both forms in which L2 is published (contract#two-published-forms).
+ */
+export const Text = Type.Union([Type.String(), Type.Null()])
+/** Read by `figures.ts`: what is wrong with a figure, or with paging, makes nothing else unreadable. */
+export const Figure = Type.Optional(Type.Unknown())
+export const Beside = Type.Optional(Type.Unknown())
+/** Where nothing but paging tells an empty page from something else. */
+export const PagingAlone = Type.Object({ paging: Type.Object({}) })
+
+const VendorStatus = Type.String({ minLength: 1, maxLength: 32 })
+export const VendorLivestream = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 64 }),
+  status: VendorStatus,
+  name: Type.Optional(Text),
+  meeting_id: Type.Optional(Text),
+  ingest_server: Type.Optional(Text),
+  stream_key: Type.Optional(Text),
+  playback_url: Type.Optional(Text),
+  disabled: Type.Optional(Type.Union([Type.Boolean(), Type.String(), Type.Null()])),
+  created_at: Type.Optional(Text),
+  updated_at: Type.Optional(Text)
+})
+
+export const VendorSession = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 64 }),
+  livestream_id: Type.Optional(Text),
+  err_message: Type.Optional(Text),
+  invoked_time: Type.Optional(Text),
+  started_time: Type.Optional(Text),
+  stopped_time: Type.Optional(Text),
+  created_at: Type.Optional(Text),
+  updated_at: Type.Optional(Text),
+  ingest_seconds: Figure,
+  viewer_seconds: Figure
+})
+
+export const OneOrMany = <X extends TSchema>(schema: X) => Type.Union([Type.Array(schema), schema])
+export const Envelope = <X extends TSchema>(data: X) =>
+  Type.Object({ success: Type.Optional(Type.Literal(true)), data, paging: Beside })
+
+export function reader<X extends TSchema>(schema: X): (body: unknown) => Static<X> {
+  const check = Compile(schema)
+  return body => {
+    if (check.Check(body)) return body as Static<X>
+    const [first] = check.Errors(body)
+    throw new UpstreamMalformed({ cause: new Error(`at ${first?.instancePath || '/'}: ${first?.message}`) })
+  }
+}
+
+const livestreamAnswer = reader(Envelope(VendorLivestream))
+const startedAnswer = reader(
+  Envelope(
+    Type.Object({ ...VendorLivestream.properties, status: Type.Optional(Type.Union([VendorStatus, Type.Null()])) })
+  )
+)
+/** A success that shows nothing. The edge's envelope has `errors`, and says nothing of a livestream. */
+const isBlank = Compile(
+  Type.Object({
+    success: Type.Literal(true),
+    data: Type.Optional(Type.Union([Type.Null(), Type.Object({}, { additionalProperties: false })])),
+    errors: Type.Optional(Type.Never())
+  })
+)
+const sessionsAnswer = reader(
+  Envelope(
+    Type.Union([
+      Type.Object({
+        livestream: VendorLivestream,
+        sessions: Type.Optional(OneOrMany(VendorSession)),
+        session: Type.Optional(Type.Union([OneOrMany(VendorSession), Type.Null()])),
+        paging: Beside
+      }),
+      VendorLivestream // L1: the object alone
+    ])
+  )
+)
+/** An entry of a list, which `entriesOf` reads. */
+const Entry = Type.Unknown()
+const livestreamsAnswer = reader(
+  Envelope(
+    Type.Union([
+      Type.Array(Entry),
+      Type.Object({ livestreams: Type.Array(Entry), total_count: Figure, total: Figure }), // L1
+      Type.Object({ id: Entry, paging: Beside }), // L2 as its schema has it: one object beside `paging`
+      PagingAlone
+    ])
+  )
+)
+const readEntry = reader(VendorLivestream)
+const { id: VendorId } = VendorLivestream.properties
+const isOfMeeting = Compile(Type.Object({ id: VendorId, meeting_id: Type.String({ minLength: 1 }) }))
+const messageAnswer = reader(Envelope(Type.Object({ message: Type.Optional(Text) })))
+
+/** A single livestream. @throws UpstreamMalformed */
+export function readLivestream(body: unknown): LivestreamWithKey {
+  return toLivestream(livestreamAnswer(body).data)
+}
+
+/**
+ * The livestream that a start has made: INVOKED where the answer does not call it running. The vendor marks no field as always present, and
+ * may show a livestream that is used again as it was before. @throws UpstreamMalformed
+ */
+export function readStarted(body: unknown): LivestreamWithKey {
+  const { status, ...data } = startedAnswer(body).data
+  return toLivestream({ ...data, status: status != null && isRunning(status) ? status : 'INVOKED' })
+}
+
+/** The active livestream; null when the answer is a success and shows nothing. @throws UpstreamMalformed */
+export function readActive(body: unknown): LivestreamWithKey | null {
+  return isBlank.Check(body) ? null : readLivestream(body)
+}
+
+/** How a list comes: as in L1 (contract#l1-lists); as an array; or as one livestream a page, as the schema of L2 has it (contract#two-published-forms). */
+export type ListForm = 'L1' | 'many' | 'one'
+
+/** An entry that can't be read, and the meeting that it names: it says nothing of any other meeting. */
+export interface Unread {
+  id: string
+  meeting_id: string
+}
+
+export interface LivestreamList {
+  livestreams: LivestreamWithKey[]
+  unread: Unread[]
+  form: ListForm
+  /** How many there are in all, where that is said. */
+  total?: number
+}
+
+/** A page of livestreams. @throws UpstreamMalformed also for an entry that can't be read and names no meeting */
+export function readLivestreamList(body: unknown): LivestreamList {
+  const { data, paging } = livestreamsAnswer(body)
+  if (Array.isArray(data)) return listOf(data, 'many', pagingOf(paging)?.total_count)
+  if ('livestreams' in data) return listOf(data.livestreams, 'L1', figureOf(data.total_count) ?? figureOf(data.total))
+  return listOf('id' in data ? [data] : [], 'one', pagingOf(data.paging, paging)?.total_count)
+}
+
+function listOf(entries: unknown[], form: ListForm, total: number | undefined): LivestreamList {
+  const list: LivestreamList = { livestreams: [], unread: [], form, ...(total !== undefined && { total }) }
+  for (const entry of entries) {
+    try {
+      list.livestreams.push(toLivestream(readEntry(entry)))
+    } catch (error) {
+      if (!isOfMeeting.Check(entry)) throw error
+      list.unread.push({ id: entry.id, meeting_id: entry.meeting_id })
+    }
+  }
+  return list
+}
+
+/** A livestream with its runs; L1 has none (contract#l1-no-runs). @throws UpstreamMalformed */
+export function readLivestreamWithSessions(body: unknown): {
+  livestream: LivestreamWithKey
+  sessions: LivestreamSession[]
+  paging: Paging
+} {
+  const { data, paging } = sessionsAnswer(body)
+  if (!('livestream' in data)) return { livestream: toLivestream(data), sessions: [], paging: pageOf([]) }
+  const sessions = [data.sessions ?? data.session ?? []].flat().map(toSession)
+  return {
+    livestream: toLivestream(data.livestream),
+    sessions,
+    paging: pagingOf(paging, data.paging) ?? pageOf(sessions)
+  }
+}
+
+/** Proves that the answer is a success; what the message says differs (contract#l1-stop-message). @throws UpstreamMalformed */
+export function readMessage(body: unknown): void {
+  messageAnswer(body)
+}
+
+export function toLivestream(data: Static<typeof VendorLivestream>): LivestreamWithKey {
+  return {
+    id: data.id,
+    status: data.status,
+    ...present(data, ['name', 'meeting_id']),
+    ...(isPlayable(data.playback_url) && present(data, ['playback_url'])),
+    ...solid(data, ['ingest_server', 'stream_key', 'created_at', 'updated_at']),
+    ...(data.disabled != null && { disabled: data.disabled === true || data.disabled === 'true' })
+  }
+}
+
+/** A page that follows the address must not be led to a script or a file. */
+function isPlayable(url: string | null | undefined): boolean {
+  return url == null || (/^https?:\/\//i.test(url) && URL.canParse(url))
+}
+
+/** A run is shown by many calls: nothing that one of them sent is to be hidden. */
+const nobodys = { path: '', secrets: [] }
+
+export function toSession(data: Static<typeof VendorSession>): LivestreamSession {
+  return {
+    id: data.id,
+    ...present(data, ['invoked_time', 'started_time', 'stopped_time']),
+    // A vendor might mention the stream key, which not everybody may see who may see the run.
+    ...(data.err_message !== undefined && { err_message: data.err_message && cleaned(data.err_message, nobodys) }),
+    ...solid(data, ['livestream_id', 'created_at', 'updated_at']),
+    ...figures(data, ['ingest_seconds', 'viewer_seconds'])
+  }
+}
+
+/** The named fields that are there, null included. */
+export function present<T extends object, K extends keyof T>(
+  from: T,
+  names: K[]
+): { [N in K]?: Exclude<T[N], undefined> } {
+  return Object.fromEntries(names.filter(name => from[name] !== undefined).map(name => [name, from[name]])) as never
+}
+
+/** The named fields that are there and not null. */
+export function solid<T extends object, K extends keyof T>(
+  from: T,
+  names: K[]
+): { [N in K]?: Exclude<T[N], undefined | null> } {
+  return Object.fromEntries(names.filter(name => from[name] != null).map(name => [name, from[name]])) as never
+}

@@ -1,0 +1,110 @@
+import { UpstreamUnavailable } from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+
+export interface BreakerOptions {
+  clock: Pick<Clock, 'monotonic'>
+  /** From 0 to 1: so that replicas don't probe in step. */
+  random?: () => number
+}
+
+/** So many failures in a row, with no success between them, open it. */
+const failuresInARow = 5
+const shortestMs = 1_000
+const longestMs = 30_000
+/** A tenant's failure counts for two intervals, in which a probe has told more, and for so long at least. */
+const countsAtLeastMs = 3_000
+
+/**
+ * Stops asking a vendor that fails: while it is open calls are answered at once, and one of them after each interval is let
+ * through as a probe. The interval doubles while probes fail. Who must be let through (a stop) is a probe at any time. A tenant
+ * that has seen no failure of late may try besides, one of them a second: what is broken for one need not be for the others, and
+ * who asks all the time must not use up the probes of who asks now and then.
+ */
+export class Breaker {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #random: () => number
+  #failures = 0
+  /** 0: closed. */
+  #intervalMs = 0
+  #probeAtMs = 0
+  /** Tenants that have seen a failure since the last success, and until when the last one counts. */
+  readonly #failing = new Map<string, number>()
+  /** When one of the others may try. */
+  #otherAtMs = 0
+
+  constructor({ clock, random = Math.random }: BreakerOptions) {
+    this.#clock = clock
+    this.#random = random
+  }
+
+  get isOpen(): boolean {
+    return this.#intervalMs > 0
+  }
+
+  /** Until the next probe, in ms; 0 when calls are let through. */
+  get opensInMs(): number {
+    return this.isOpen ? Math.max(0, this.#probeAtMs - this.#clock.monotonic()) : 0
+  }
+
+  /** True when the call is the probe. @throws UpstreamUnavailable when nothing is to be sent now */
+  enter(tenantId: string): boolean {
+    this.check(tenantId)
+    if (!this.isOpen) return false
+    // What is sent now may fail as the last one did, and be long about it.
+    if (this.#failing.has(tenantId)) this.#noteFailing(tenantId)
+    if (this.opensInMs > 0) {
+      this.#otherAtMs = this.#clock.monotonic() + shortestMs
+      return false
+    }
+    // If nothing is heard of it the next one comes an interval later.
+    this.#wait()
+    return true
+  }
+
+  /** The same, but nothing is taken. @throws UpstreamUnavailable */
+  check(tenantId: string): void {
+    const ownWaitMs = Math.max(this.#failing.get(tenantId) ?? 0, this.#otherAtMs) - this.#clock.monotonic()
+    const waitMs = Math.min(this.opensInMs, ownWaitMs)
+    if (waitMs > 0) throw new UpstreamUnavailable({ retryAfterSeconds: Math.ceil(waitMs / 1_000) })
+  }
+
+  /** The call has told nothing: the next one stands for it. */
+  passOn(tenantId: string, probing: boolean): void {
+    if (probing) this.#probeAtMs = this.#clock.monotonic()
+    else if (this.isOpen) {
+      this.#otherAtMs = this.#clock.monotonic()
+      this.#failing.delete(tenantId)
+    }
+  }
+
+  /** The vendor has answered, whatever it said. */
+  succeeded(): void {
+    this.#failures = 0
+    this.#intervalMs = 0
+    this.#otherAtMs = 0
+    this.#failing.clear()
+  }
+
+  /** @param probing true of the probe alone: the others say nothing about the pace of probes */
+  failed(tenantId: string, probing: boolean): void {
+    this.#failures += 1
+    if (this.isOpen && probing) this.#pauseFor(Math.min(this.#intervalMs * 2, longestMs))
+    else if (!this.isOpen && this.#failures >= failuresInARow) this.#pauseFor(shortestMs)
+    this.#noteFailing(tenantId)
+  }
+
+  #pauseFor(intervalMs: number): void {
+    this.#intervalMs = intervalMs
+    this.#wait()
+  }
+
+  #noteFailing(tenantId: string): void {
+    this.#failing.set(tenantId, this.#clock.monotonic() + Math.max(2 * this.#intervalMs, countsAtLeastMs))
+  }
+
+  /** Never shorter than the interval, and at most a second longer. */
+  #wait(): void {
+    const jitterMs = this.#random() * Math.min(this.#intervalMs / 5, 1_000)
+    this.#probeAtMs = this.#clock.monotonic() + this.#intervalMs + jitterMs
+  }
+}

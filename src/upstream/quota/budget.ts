@@ -1,0 +1,276 @@
+import { UpstreamBudgetExhausted, UpstreamThrottled } from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Quota } from '../../domain/values/quota.ts'
+import type { Errand, Lane } from '../provider.ts'
+import { Expiry } from './expiry.ts'
+import { FairLane } from './fair-share.ts'
+import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
+import type { VendorLimit } from './vendor-limit.ts'
+
+export interface BudgetOptions {
+  /** The vendor's quota: so many calls in any so many seconds. */
+  quota: Quota
+  /** A call without an answer may still arrive at the vendor for so long. */
+  deadlineMs: number
+  clock: Clock
+  /** Calls of an earlier process that the vendor still counts. */
+  spentBefore?: readonly Spent[]
+  /** Hears of each call that is about to be sent. */
+  onSent?(): void
+}
+
+/** A call that counts. Exactly one of the two is to be told, once. */
+export interface Ticket {
+  /** The vendor has answered: it arrived before now. */
+  answered(): void
+  /** No answer came: it may arrive late, or never. */
+  lost(): void
+}
+
+const tenantsShown = 100
+
+interface Counted {
+  tenantId: string
+  lane: Lane
+  /** When the last window that it can be part of ends. */
+  untilMs: number
+}
+
+/** Of the quota: kept for stops alone, and for starts and other mutations. */
+const stopReserve = 0.05
+const mutationReserve = 0.2
+/** The vendor's clock ticks in its own way. */
+const marginMs = 10
+/** A window is told to the next process in so many parts. */
+const stepsPerWindow = 60
+/** Rounding of a time on its way through a file, as a part of a step, that must not make it count a step longer. */
+const stepTolerance = 1e-6
+/** After a 429 reads believe in half of the quota, and in a tenth more after each window without another. */
+const recoveryPerWindow = 0.1
+const leastFactor = 0.05
+
+/**
+ * The vendor's quota of one account, shared by all tenants. A call counts from when it leaves until a whole window after its
+ * answer, so that the vendor never sees more than the quota in any window, wherever the window begins. Reads leave a reserve
+ * to starts and other mutations, both leave one to stops, and a stop is never refused here.
+ */
+export class UpstreamBudget {
+  readonly #options: BudgetOptions
+  readonly #windowMs: number
+  readonly #stepMs: number
+  readonly #lanes: Record<Lane, FairLane>
+  #inFlight = 0
+  #sent = 0
+  /** Calls that have ended, each list in the order of its times. */
+  readonly #ended = new Expiry<Counted>()
+  readonly #lost = new Expiry<Counted>()
+  /** The same, counted by the step in which they leave the window. */
+  readonly #steps = new Map<number, number>()
+  /** Calls that are not this process's own: its predecessor's, or of others who use the same account. */
+  readonly #before: Spent[]
+  #others: Spent = { calls: 0, untilMs: 0 }
+  #pausedUntilMs = Number.NEGATIVE_INFINITY
+  #loweredTo = 1
+  #loweredAtMs = 0
+
+  constructor(options: BudgetOptions) {
+    const { quota, clock, spentBefore = [] } = options
+    this.#options = options
+    this.#windowMs = quota.seconds * 1_000 + marginMs
+    this.#stepMs = this.#windowMs / stepsPerWindow
+    const activeMs = Math.min(this.#windowMs, 30_000)
+    const claimMs = Math.min(this.#windowMs, 5_000)
+    const lane = (): FairLane => new FairLane({ activeMs, claimMs })
+    this.#lanes = { stop: lane(), mutation: lane(), read: lane() }
+    const nowMs = clock.monotonic()
+    const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
+    this.#before = spentBefore
+      .filter(({ untilMs }) => untilMs > nowMs)
+      .map(({ calls, untilMs }) => ({ calls, untilMs: Math.min(untilMs, latestMs) }))
+  }
+
+  /**
+   * Counts a call that is about to be sent. A stop always may.
+   * @throws UpstreamBudgetExhausted or UpstreamThrottled, with when to ask again
+   */
+  admit({ tenantId, lane }: Errand): Ticket {
+    const nowMs = this.#now()
+    if (lane !== 'stop') this.#check(tenantId, lane, nowMs)
+    this.#lanes[lane].take(tenantId, nowMs)
+    this.#inFlight += 1
+    this.#sent += 1
+    this.#options.onSent?.()
+    const end = (list: Expiry<Counted>, lateMs: number): void => {
+      this.#inFlight -= 1
+      const untilMs = this.#options.clock.monotonic() + lateMs + this.#windowMs
+      list.add({ tenantId, lane, untilMs })
+      count(this.#steps, this.#stepOf(untilMs), 1)
+    }
+    return {
+      answered: () => end(this.#ended, 0),
+      lost: () => end(this.#lost, this.#options.deadlineMs)
+    }
+  }
+
+  /** What the vendor's own fields say. They are believed when they leave less than is counted here. */
+  tell({ remaining, resetMs, quota }: VendorLimit): void {
+    const nowMs = this.#now()
+    const whole = this.#options.quota.calls
+    // Of another quota than the configured one the part that is left counts: else the reserves of ours might be more than all of it.
+    const left = quota === null || quota === 0 ? remaining : Math.floor((remaining * whole) / quota)
+    // The call that brings the news is in it; of the others under way nobody knows.
+    const own = this.#ownUsed() - Math.max(0, this.#inFlight - 1)
+    const calls = whole - left - own - this.#usedBefore()
+    this.#others = { calls: Math.max(0, calls), untilMs: nowMs + Math.min(resetMs, this.#windowMs) }
+  }
+
+  /** The vendor has refused a call as one too many: until then reads and mutations are not even tried. */
+  throttled(retryAfterMs: number): void {
+    const nowMs = this.#now()
+    const factor = this.#factor(nowMs)
+    // Calls that were under way together are refused together: that is one lesson.
+    if (this.#pausedUntilMs <= nowMs) {
+      this.#loweredTo = Math.max(leastFactor, factor / 2)
+      this.#loweredAtMs = nowMs + retryAfterMs
+    }
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + retryAfterMs)
+  }
+
+  /** The vendor has heard a call that was sent during its pause: then the pause is over. */
+  heard(): void {
+    this.#pausedUntilMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** How long the vendor's own pause still lasts, in ms; 0 when there is none. */
+  pausedForMs(): number {
+    return Math.max(0, this.#pausedUntilMs - this.#options.clock.monotonic())
+  }
+
+  status(): BudgetStatus {
+    const nowMs = this.#now()
+    const { read, mutation, stop } = this.#lanes
+    const left = (lane: Lane): number => Math.max(0, Math.floor(this.#free(lane, nowMs)))
+    return {
+      sent: this.#sent,
+      quota: this.#options.quota.calls,
+      windowMs: this.#options.quota.seconds * 1_000,
+      loweredTo: this.#lowered(nowMs),
+      used: {
+        stop: stop.used,
+        mutation: mutation.used,
+        read: read.used,
+        other: this.#usedBefore() + this.#others.calls
+      },
+      left: { stop: left('stop'), mutation: left('mutation'), read: left('read') },
+      pausedForMs: this.pausedForMs()
+    }
+  }
+
+  /** Who has used most of it, the greediest first. */
+  tenants(): TenantUse[] {
+    this.#now()
+    const uses = new Map<string, TenantUse>()
+    for (const [lane, name] of [
+      ['read', 'reads'],
+      ['mutation', 'mutations'],
+      ['stop', 'stops']
+    ] as const) {
+      for (const { tenantId, used } of this.#lanes[lane].byTenant()) {
+        const use = uses.get(tenantId) ?? { tenantId, reads: 0, mutations: 0, stops: 0 }
+        uses.set(tenantId, { ...use, [name]: used })
+      }
+    }
+    const total = ({ reads, mutations, stops }: TenantUse): number => reads + mutations + stops
+    return [...uses.values()].sort((a, b) => total(b) - total(a)).slice(0, tenantsShown)
+  }
+
+  /**
+   * Sums up, for the next process, the calls that the vendor still counts. Steps begin at the same moments for all processes of a
+   * boot, so that calls which are handed on many times count no longer than calls which are handed on once.
+   */
+  spent(): Spent[] {
+    const nowMs = this.#now()
+    const steps = new Map(this.#steps)
+    const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
+    if (this.#inFlight > 0) count(steps, this.#stepOf(latestMs), this.#inFlight)
+    for (const { calls, untilMs } of this.#before) count(steps, this.#stepOf(untilMs), calls)
+    return [...steps].map(([step, calls]) => ({ calls, untilMs: step * this.#stepMs }))
+  }
+
+  #stepOf(untilMs: number): number {
+    return Math.ceil(untilMs / this.#stepMs - stepTolerance)
+  }
+
+  #check(tenantId: string, lane: 'read' | 'mutation', nowMs: number): void {
+    const pausedForMs = this.#pausedUntilMs - nowMs
+    if (pausedForMs > 0) throw new UpstreamThrottled(inMs(pausedForMs))
+    const free = this.#free(lane, nowMs)
+    const own = this.#lanes[lane]
+    if (own.mayTake(tenantId, free, free + own.used, nowMs)) return
+    throw new UpstreamBudgetExhausted(inMs(this.#freeInMs(1 - free, nowMs)))
+  }
+
+  /** Calls that this lane may still send. */
+  #free(lane: Lane, nowMs: number): number {
+    const quota = this.#options.quota.calls
+    const { read, mutation, stop } = this.#lanes
+    const others = this.#usedBefore() + this.#others.calls
+    const forStops = Math.max(stop.used, Math.ceil(quota * stopReserve))
+    const forMutations = Math.max(mutation.used, Math.round(quota * mutationReserve))
+    const left = quota - others - read.used
+    if (lane === 'stop') return left - mutation.used - stop.used
+    if (lane === 'mutation') return left - mutation.used - forStops
+    const lowered = this.#lowered(nowMs) - read.used
+    return Math.min(left, lowered) - forMutations - forStops
+  }
+
+  /** When so many more calls are free, as far as that can be told: those under way end at some time. */
+  #freeInMs(calls: number, nowMs: number): number {
+    const next = this.#ended.at(Math.max(0, Math.ceil(calls) - 1))?.untilMs ?? nowMs + this.#windowMs
+    return Math.max(marginMs, next - nowMs)
+  }
+
+  /** What reads keep to after a 429; to starts and stops the vendor's own pause is enough. */
+  #lowered(nowMs: number): number {
+    return Math.floor(this.#options.quota.calls * this.#factor(nowMs))
+  }
+
+  #factor(nowMs: number): number {
+    const windows = Math.max(0, nowMs - this.#loweredAtMs) / this.#windowMs
+    return Math.min(1, this.#loweredTo + windows * recoveryPerWindow)
+  }
+
+  #ownUsed(): number {
+    return this.#lanes.stop.used + this.#lanes.mutation.used + this.#lanes.read.used
+  }
+
+  #usedBefore(): number {
+    return this.#before.reduce((sum, { calls }) => sum + calls, 0)
+  }
+
+  /** The time, after everything that has left the window by then is forgotten. */
+  #now(): number {
+    const nowMs = this.#options.clock.monotonic()
+    for (const list of [this.#ended, this.#lost]) {
+      for (const { lane, tenantId, untilMs } of list.until(nowMs)) {
+        this.#lanes[lane].release(tenantId)
+        count(this.#steps, this.#stepOf(untilMs), -1)
+      }
+    }
+    for (let i = this.#before.length - 1; i >= 0; i--) {
+      if ((this.#before[i]?.untilMs ?? 0) < nowMs) this.#before.splice(i, 1)
+    }
+    if (this.#others.untilMs < nowMs) this.#others = { calls: 0, untilMs: 0 }
+    return nowMs
+  }
+}
+
+function count(steps: Map<number, number>, step: number, calls: number): void {
+  const sum = (steps.get(step) ?? 0) + calls
+  if (sum > 0) steps.set(step, sum)
+  else steps.delete(step)
+}
+
+function inMs(waitMs: number) {
+  return { retryAfterSeconds: Math.ceil(waitMs / 1_000) }
+}

@@ -1,0 +1,83 @@
+import { readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Static, Type } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { checkFile } from '../../domain/values/own-file.ts'
+import { KeptHabits } from '../account/habits.ts'
+
+const Count = Type.Number({ minimum: 0 })
+
+/**
+ * What a gateway leaves of an upstream for its successor and for `livegate upstream status`: what of the vendor's quota it has
+ * used, and how things stand. Times are in ms, `atMs` is epoch.
+ */
+const UpstreamRecord = Type.Object({
+  upstream: Type.String({ maxLength: 64 }),
+  atMs: Count,
+  /** The monotonic clock's time, and the boot that it belongs to: unlike `atMs`, nobody sets it. Older records have neither. */
+  monotonicMs: Type.Optional(Count),
+  bootId: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
+  quota: Count,
+  windowMs: Count,
+  loweredTo: Count,
+  used: Type.Object({ stop: Count, mutation: Count, read: Count, other: Count }),
+  left: Type.Object({ stop: Count, mutation: Count, read: Count }),
+  pausedForMs: Count,
+  breaker: Type.Enum(['closed', 'open']),
+  tenants: Type.Array(Type.Object({ tenantId: Type.String(), reads: Count, mutations: Count, stops: Count })),
+  /** Calls that the vendor counts, and for how long from `monotonicMs` on. */
+  spent: Type.Array(Type.Object({ calls: Count, forMs: Count })),
+  /** Calls that may have been sent since, at most; 0 after a graceful stop, which leaves exact figures. Older records don't say. */
+  reserved: Type.Optional(Count),
+  /** Older records have none. */
+  habits: Type.Optional(KeptHabits)
+})
+export type UpstreamRecord = Static<typeof UpstreamRecord>
+
+const isRecord = Compile(UpstreamRecord)
+
+export function recordFile(folder: string, upstream: string): string {
+  return join(folder, `upstream-${upstream}.json`)
+}
+
+/** Null when there is none; `unreadable` when something is there that can't be read, or is no record. */
+export async function examineRecord(file: string): Promise<UpstreamRecord | 'unreadable' | null> {
+  try {
+    checkFile(file, await stat(file))
+    const record: unknown = JSON.parse(await readFile(file, 'utf8'))
+    return isRecord.Check(record) ? record : 'unreadable'
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? null : 'unreadable'
+  }
+}
+
+/** The same where a record is a help alone: null also when it can't be read. */
+export async function readRecord(file: string): Promise<UpstreamRecord | null> {
+  const record = await examineRecord(file)
+  return record === 'unreadable' ? null : record
+}
+
+/** More than a full disk still takes: an empty file would fit there. */
+const trial = ' '.repeat(4_096)
+
+/** Whether there is a place for the record: asked before anything depends on it. */
+export async function canRecord(file: string): Promise<boolean> {
+  try {
+    // A pipe of that name would take nothing, and never say so.
+    await rm(`${file}.new`, { force: true })
+    await writeFile(`${file}.new`, trial, { mode: 0o600 })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The vendor's habits as they are known after so long. A clock that was set back makes nothing last longer. */
+export function habitsBefore(
+  record: Pick<UpstreamRecord, 'atMs' | 'habits'> | null,
+  nowMs: number
+): KeptHabits | undefined {
+  if (record?.habits === undefined) return undefined
+  const { failsForMs, ...others } = record.habits
+  return { ...others, failsForMs: Math.max(0, failsForMs - Math.max(0, nowMs - record.atMs)) }
+}

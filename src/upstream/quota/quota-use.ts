@@ -1,0 +1,28 @@
+import type { Lane } from '../provider.ts'
+
+/** Calls that the vendor still counts, and until when, on the monotonic clock. */
+export interface Spent {
+  calls: number
+  untilMs: number
+}
+
+/** What is left of the quota; for the operator alone. Calls, unless the name says otherwise. */
+export interface BudgetStatus {
+  /** Since the start. */
+  sent: number
+  quota: number
+  windowMs: number
+  /** What it was lowered to after the vendor has refused calls. */
+  loweredTo: number
+  used: Record<Lane | 'other', number>
+  left: Record<Lane, number>
+  pausedForMs: number
+}
+
+/** Calls of a tenant that still count. */
+export interface TenantUse {
+  tenantId: string
+  reads: number
+  mutations: number
+  stops: number
+}

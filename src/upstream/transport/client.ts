@@ -1,0 +1,174 @@
+import { type Dispatcher, errors } from 'undici'
+import {
+  type Failure,
+  type Outcome,
+  UpstreamMalformed,
+  UpstreamTooLate,
+  UpstreamUnavailable,
+  UpstreamUnreachable
+} from '../../domain/refusals/failures.ts'
+import type { OutgoingProxy } from '../../domain/upstream-account.ts'
+import type { Secret } from '../../domain/values/secret.ts'
+import { meansNotThere, refusalOf, strangersWord } from '../contract/refusals.ts'
+import { type Own, reasonOf } from '../contract/vendor-words.ts'
+import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from '../quota/vendor-limit.ts'
+import { edgeComplaint, isOwnNo, isOwnWord } from './cloudflare-edge.ts'
+import { NeverConnected, openConnections, plain } from './connections.ts'
+
+export interface ClientOptions {
+  /** The vendor's address with its path, e.g. `https://api.dyte.io/v2`. The origin is fixed: no answer can lead elsewhere. */
+  baseUrl: URL
+  /** Connections at most; further calls wait for one, within their signal. */
+  connections?: number
+  /** False: a connection for each call, so that no late answer of another call can be taken for its own. */
+  keepAlive?: boolean
+  /** Extra trusted certificate authorities in PEM; for tests against an own one. */
+  ca?: string
+  /** The connections are tunnels through this proxy. */
+  proxy?: OutgoingProxy | undefined
+  /** By then a connection must stand. */
+  connectWithinMs?: number
+  /** Hears what the vendor says is left of its quota, with each answer that says so. */
+  onLimit?(limit: VendorLimit): void
+  /** Hears the vendor's clock, with each answer that tells it. */
+  onDate?(dateMs: number): void
+}
+
+export interface Call {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH'
+  /** Made by the `path` tag, relative to the base address; a query may follow. */
+  path: string
+  body?: object
+  /** The whole value of `Authorization`. It is added here, last, and nowhere else. */
+  authorization: Secret
+  /** Bounds the whole call, from waiting for a connection to the last byte: undici's own time-outs restart with each chunk. */
+  signal: AbortSignal
+}
+
+/** What the vendor said, as JSON when it was JSON. */
+export interface Answer {
+  status: number
+  body: unknown
+  /** The vendor's clock, in whole seconds; null when it didn't say. */
+  dateMs: number | null
+  /** Why a mutation was refused, in the vendor's own words, cleaned. */
+  reason?: string | undefined
+}
+
+/** An answer of any kind, with what its fields say of it. */
+export interface RawAnswer extends Answer {
+  throttled: boolean
+  retryAfterSeconds: number
+}
+
+/** One vendor account over HTTP: fixed origin, no redirects, no retries, TLS verified. It and `connections.ts` alone know undici. */
+export class UpstreamClient {
+  readonly #connections: Dispatcher
+  readonly #origin: string
+  readonly #basePath: string
+  readonly #onLimit: (limit: VendorLimit) => void
+  readonly #onDate: (dateMs: number) => void
+
+  constructor({ baseUrl, connections = 64, keepAlive = true, onLimit, onDate, ...way }: ClientOptions) {
+    this.#origin = baseUrl.origin
+    this.#connections = openConnections({ ...way, origin: baseUrl.origin, connections, keepAlive })
+    this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
+    this.#onLimit = onLimit ?? (() => {})
+    this.#onDate = onDate ?? (() => {})
+  }
+
+  /**
+   * Sends one call, once, and gives the answer if it is a 2xx, or one of `expected`; everything else is thrown as a Failure
+   * of the catalogue, for a mutation with its outcome.
+   */
+  async call(call: Call, expected: readonly number[] = []): Promise<Answer> {
+    const answer = await this.ask(call)
+    const { status, body, dateMs } = answer
+    if (status >= 200 && status < 300) return { status, body, dateMs }
+    if (expected.includes(404) && meansNotThere(answer, call)) return { status: 404, body, dateMs }
+    const isMutation = call.method !== 'GET'
+    const own = ownOf(call, this.#basePath)
+    if (expected.includes(status) && (status === 404 ? isOwnNo(body) : isOwnWord(body)))
+      return { status, body, dateMs, ...(isMutation && { reason: reasonOf(body, own) }) }
+    if (expected.includes(status) && edgeComplaint(body) === null) throw strangersWord(status, isMutation)
+    throw refusalOf(answer, call, own)
+  }
+
+  /** Sends one call, once, and gives the answer as it is. @throws Failure when none comes */
+  async ask(call: Call): Promise<RawAnswer> {
+    return this.#send(call).catch(error => {
+      throw translate(error, call.signal, call.method !== 'GET')
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close()
+  }
+
+  async #send({ method, path, body, authorization, signal }: Call): Promise<RawAnswer> {
+    const {
+      statusCode,
+      headers,
+      body: stream
+    } = await this.#connections.request({
+      origin: this.#origin,
+      method,
+      path: this.#basePath + path,
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'livegate',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        authorization: authorization.reveal()
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal,
+      // The signal is the bound; these only exist because 0 would mean none at all.
+      headersTimeout: 300_000,
+      bodyTimeout: 300_000
+    })
+    const dateMs = typeof headers.date === 'string' ? Date.parse(headers.date) || null : null
+    if (dateMs !== null) this.#onDate(dateMs)
+    const text = await stream.text()
+    const limit = readVendorLimit(headers)
+    if (limit !== null) this.#onLimit(limit)
+    return {
+      status: statusCode,
+      body: parse(text),
+      throttled: isThrottled(statusCode, headers),
+      retryAfterSeconds: readRetryAfter(headers),
+      dateMs
+    }
+  }
+}
+
+/** Parts of a call, and of the way to the vendor, that nobody may read in the vendor's words. */
+function ownOf({ body, path, authorization }: Call, basePath: string): Own {
+  const [, credential = ''] = /^\S+ (.+)$/.exec(authorization.reveal()) ?? []
+  const [, org = '', key = ''] = /^([^:]+):(.+)$/s.exec(Buffer.from(credential, 'base64').toString()) ?? []
+  // Account and app in RealtimeKit's address: its other parts are shorter, and the same for everybody.
+  const ids = basePath.split('/').filter(part => part.length > 'realtime'.length)
+  return { sent: body, path, secrets: [credential, org, key, ...ids].filter(secret => secret !== '') }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // what is not JSON fits no schema: the adapter refuses it
+  }
+}
+
+/** undici's error classes stop here. */
+function translate(error: unknown, signal: AbortSignal, mutation: boolean): Failure {
+  const ended = (outcome: Outcome) => ({ cause: new Error(plain(error)), ...(mutation && { outcome }) })
+  // Closed while it waited: the account was replaced meanwhile.
+  const isClosed = error instanceof errors.ClientClosedError || error instanceof errors.ClientDestroyedError
+  if (isClosed) return new UpstreamUnavailable(ended('not_sent'))
+  if (error instanceof NeverConnected) return new UpstreamUnreachable(ended('not_sent'))
+  if (signal.aborted) return new UpstreamTooLate(ended('unknown'))
+  if (notHttp.some(kind => error instanceof kind)) return new UpstreamMalformed(ended('unknown'))
+  return new UpstreamUnreachable(ended('unknown'))
+}
+
+/** Answers that are too large or no HTTP. */
+const notHttp = [errors.ResponseExceededMaxSizeError, errors.HTTPParserError, errors.ResponseContentLengthMismatchError]

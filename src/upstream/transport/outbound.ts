@@ -1,0 +1,195 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  Failure,
+  UpstreamFailed,
+  UpstreamMalformed,
+  UpstreamThrottled,
+  UpstreamTooLate,
+  UpstreamUnavailable,
+  UpstreamUnreachable,
+  withOutcome
+} from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Errand } from '../provider.ts'
+import type { Breaker } from '../quota/breaker.ts'
+import type { Ticket, UpstreamBudget } from '../quota/budget.ts'
+import { FairLane } from '../quota/fair-share.ts'
+import type { Question } from '../vendors/dyte/answers.ts'
+import { type Answer, type Call, type ClientOptions, UpstreamClient } from './client.ts'
+
+export interface GateOptions {
+  budget: UpstreamBudget
+  breaker: Breaker
+  connecting: Pick<ClientOptions, 'baseUrl' | 'proxy' | 'ca' | 'onDate'>
+  deadlineMs: number
+  clock: Pick<Clock, 'monotonic'>
+  /** Reads of all tenants that may be under way together. */
+  readsAtOnce?: number
+  /** Null when another call is on record as sent; else what ends when it may be. */
+  untilReserved?(): Promise<void> | null
+}
+
+type Asked = Call & Pick<Question, 'mayFail'>
+
+/** Who waits for the quota asks again so often. */
+const askAgainMs = 50
+/** One tenant's calls that hang must not hold back the others'. Of starts and stops there is one at a time for each meeting. */
+const connections = 1_024
+/** Reads of an account at once. Each has a connection, and so a file descriptor (`http/connection/open-files.ts`). */
+const mostReads = 256
+/** Reads that are under way are divided among those who have asked so lately; one that was refused has so long a claim on the next. */
+const readShares = { activeMs: 30_000, claimMs: 5_000 }
+/** Of its deadline; a start has two calls, and what it sends needs time too. */
+const waitShare = 1 / 3
+
+/**
+ * The way out to a vendor account: every call passes the breaker, then the budget, and goes out over the connections of its kind,
+ * so that nothing that hangs can hold back what is more urgent.
+ */
+export class Gate {
+  readonly #options: GateOptions
+  readonly #reads = new FairLane(readShares)
+  readonly #clients: Record<'reads' | 'looks' | 'stopLooks' | 'mutations' | 'stops', UpstreamClient>
+
+  constructor(options: GateOptions) {
+    this.#options = options
+    const connecting = { ...options.connecting, onLimit: options.budget.tell.bind(options.budget) }
+    this.#clients = {
+      reads: new UpstreamClient({ ...connecting, connections: mostReads }),
+      /** What a start, or a stop, has to look at. */
+      looks: new UpstreamClient({ ...connecting, connections }),
+      stopLooks: new UpstreamClient({ ...connecting, connections }),
+      mutations: new UpstreamClient({ ...connecting, keepAlive: false, connections }),
+      stops: new UpstreamClient({ ...connecting, keepAlive: false, connections })
+    }
+  }
+
+  /** Sends a call once, if it may go out. */
+  async pass(errand: Errand, call: Asked, expected?: readonly number[]): Promise<Answer> {
+    if (errand.lane !== 'read') return this.#send(errand, call, expected)
+    const { tenantId } = errand
+    this.#takeShare(tenantId)
+    try {
+      return await this.#send(errand, call, expected)
+    } finally {
+      this.#reads.release(tenantId)
+    }
+  }
+
+  /** None waits for a connection behind those that hang. @throws UpstreamUnavailable when the tenant has its share of the reads */
+  #takeShare(tenantId: string): void {
+    const { clock, readsAtOnce = mostReads } = this.#options
+    const nowMs = clock.monotonic()
+    if (!this.#reads.mayTake(tenantId, readsAtOnce - this.#reads.used, readsAtOnce, nowMs))
+      throw new UpstreamUnavailable({
+        retryAfterSeconds: 1,
+        message: 'Too many reads wait for the livestream provider'
+      })
+    this.#reads.take(tenantId, nowMs)
+  }
+
+  async #send(errand: Errand, call: Asked, expected?: readonly number[]): Promise<Answer> {
+    const { budget, breaker } = this.#options
+    const { ticket, probing } = await this.#letIn(errand, call)
+    const isInPause = budget.pausedForMs() > 0
+    try {
+      const answer = await this.#clientFor(errand, call).call(call, expected)
+      ticket.answered()
+      breaker.succeeded()
+      if (isInPause) budget.heard()
+      return answer
+    } catch (error) {
+      this.#count(error, errand, call, ticket, probing)
+      throw error
+    }
+  }
+
+  /** Waits for so long, or at most `atMostMs` of it. @throws the error when that is later than the call may end */
+  async pause(waitMs: number, { signal }: Pick<Call, 'signal'>, error: unknown, atMostMs = waitMs): Promise<void> {
+    if (waitMs > this.#options.deadlineMs || signal.aborted) throw error
+    await sleep(Math.min(waitMs, atMostMs), undefined, { signal }).catch(() => {
+      throw error
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Object.values(this.#clients).map(client => client.close()))
+  }
+
+  #clientFor({ lane }: Errand, { method }: Question): UpstreamClient {
+    const { reads, looks, stopLooks, mutations, stops } = this.#clients
+    if (lane === 'read') return reads
+    if (lane === 'stop') return method === 'GET' ? stopLooks : stops
+    return method === 'GET' ? looks : mutations
+  }
+
+  #count(error: unknown, { tenantId }: Errand, { signal, mayFail }: Asked, ticket: Ticket, probing: boolean): void {
+    const { budget, breaker } = this.#options
+    const answered = error instanceof Failure && error.upstreamStatus !== undefined
+    if (answered) ticket.answered()
+    else ticket.lost()
+    if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
+    if (mayFail && isOwnTrouble(error)) {
+      // The question that is asked instead tells whether the vendor is well: it is the probe.
+      breaker.passOn(tenantId, probing)
+      return
+    }
+    if (isFailing(error, signal)) breaker.failed(tenantId, probing)
+    else if (answered) breaker.succeeded()
+  }
+
+  /** Whatever does not get past breaker and budget was not sent. */
+  async #letIn(errand: Errand, call: Call): Promise<{ ticket: Ticket; probing: boolean }> {
+    const { budget, breaker } = this.#options
+    const { tenantId, lane } = errand
+    try {
+      if (lane === 'stop') return { ticket: budget.admit(errand), probing: false }
+      // Looked at before and taken after: who is refused, or waits, must not use up the probe.
+      breaker.check(tenantId)
+      const ticket = await this.#admitted(errand, call)
+      try {
+        return { ticket, probing: breaker.enter(tenantId) }
+      } catch (error) {
+        ticket.answered()
+        throw error
+      }
+    } catch (error) {
+      throw error instanceof Failure && call.method !== 'GET' ? withOutcome(error, 'not_sent') : error
+    }
+  }
+
+  /** A read is refused at once; a mutation may wait for its turn while that is in time. */
+  async #admitted(errand: Errand, call: Call): Promise<Ticket> {
+    const { budget, deadlineMs, untilReserved = () => null } = this.#options
+    // What goes out when its time is almost over ends as unknown, and counts as a failure of the vendor.
+    let signal: AbortSignal | undefined
+    for (;;) {
+      // Nothing happens between the last look and the call: what one takes, no other may take as well.
+      for (let wait = untilReserved(); wait !== null; wait = untilReserved()) await wait
+      if (call.signal.aborted) throw new UpstreamTooLate()
+      try {
+        return budget.admit(errand)
+      } catch (error) {
+        if (errand.lane === 'read' || !(error instanceof Failure)) throw error
+        signal ??= AbortSignal.any([call.signal, AbortSignal.timeout(Math.floor(deadlineMs * waitShare))])
+        await this.pause((error.retryAfterSeconds ?? 1) * 1_000, { signal }, error, askAgainMs)
+      }
+    }
+  }
+}
+
+/** The vendor is in trouble. Who hung up, and what the vendor refuses, say nothing of that; nor does its 408. */
+function isFailing(error: unknown, signal: AbortSignal): boolean {
+  if (error instanceof UpstreamTooLate) return signal.reason instanceof Error && signal.reason.name === 'TimeoutError'
+  if (error instanceof UpstreamFailed) return isOwnTrouble(error)
+  return error instanceof UpstreamUnreachable || (error instanceof UpstreamMalformed && !isRedirect(error))
+}
+
+/** The vendor has answered, and says that it has failed. */
+export function isOwnTrouble(error: unknown): boolean {
+  return error instanceof UpstreamFailed && error.upstreamStatus !== 408
+}
+
+function isRedirect({ upstreamStatus }: Failure): boolean {
+  return upstreamStatus !== undefined
+}

@@ -1,0 +1,91 @@
+import { UpstreamMalformed, UpstreamTooLate } from '../../domain/refusals/failures.ts'
+import type { UpstreamAccount } from '../../domain/upstream-account.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Secret } from '../../domain/values/secret.ts'
+import { type Call, type RawAnswer, UpstreamClient } from './client.ts'
+
+/** One raw question. `of` says whose: `app` (the default) has the operations, the two others are RealtimeKit's. */
+export interface RawQuestion extends Pick<Call, 'method' | 'path' | 'body'> {
+  of?: 'app' | 'kit' | 'account' | 'edge'
+}
+
+/** What was answered, and when by our clock it was asked and heard. */
+export interface Heard extends RawAnswer {
+  askedAtMs: number
+  heardAtMs: number
+}
+
+export interface ProbeOptions {
+  account: Pick<UpstreamAccount, 'baseUrl' | 'proxy'>
+  /** Longest time of a question. */
+  deadlineMs: number
+  clock: Pick<Clock, 'now'>
+}
+
+/** Where account and app stand in the address of RealtimeKit's operations. */
+const appPath = /(\/accounts\/[^/]+)(\/realtime\/kit)(\/[^/]+)$/
+
+/**
+ * Asks a vendor account what a `Provider` hides: which status, in which shape, at which time. For who examines a vendor; what
+ * it sends passes neither budget nor breaker, so it must be little.
+ */
+export class Probe {
+  readonly #client: UpstreamClient
+  readonly #options: ProbeOptions
+  readonly #prefixes: Record<NonNullable<RawQuestion['of']>, string>
+
+  constructor(options: ProbeOptions) {
+    const { baseUrl, proxy } = options.account
+    const root = new URL(baseUrl)
+    const [whole = '', account = '', kit = ''] = appPath.exec(root.pathname) ?? []
+    root.pathname = root.pathname.slice(0, root.pathname.length - whole.length)
+    this.#options = options
+    this.#prefixes = { app: whole, kit: account + kit, account, edge: '' }
+    // No connection is used twice: an answer that comes late must not be taken for another's.
+    this.#client = new UpstreamClient({ baseUrl: root, proxy, keepAlive: false })
+  }
+
+  /** @throws Failure when no answer comes; `whyNoAnswer` says why */
+  async ask({ method, path, body, of = 'app' }: RawQuestion, authorization: Secret): Promise<Heard> {
+    const { clock, deadlineMs } = this.#options
+    const askedAtMs = clock.now()
+    const answer = await this.#client.ask({
+      method,
+      path: this.#prefixes[of] + path,
+      ...(body !== undefined && { body }),
+      authorization,
+      signal: AbortSignal.timeout(deadlineMs)
+    })
+    return { ...answer, askedAtMs, heardAtMs: clock.now() }
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close()
+  }
+}
+
+const noName = ['ENOTFOUND', 'EAI_AGAIN']
+const tooLate = ['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']
+const tls = /CERT|SSL|TLS|EPROTO|SIGNATURE|SELF_SIGNED/
+
+/** undici's words for a proxy that refuses CONNECT. */
+const refusedTunnel = /Proxy response \((\d+)\)/
+
+/** Says to the operator why no answer came. Names the address and the proxy, but not the account that may stand in the path. */
+export function whyNoAnswer(failure: Error, { baseUrl, proxy }: Pick<UpstreamAccount, 'baseUrl' | 'proxy'>): string {
+  const { origin, host } = baseUrl
+  const cause = failure.cause instanceof Error ? failure.cause.message : ''
+  const code = /(?:^|: )\w+ ([A-Z0-9_]+): /.exec(cause)?.[1] ?? ''
+  const [, refusal] = refusedTunnel.exec(cause) ?? []
+  const { origin: next, hostname } = proxy === undefined ? baseUrl : new URL(proxy.origin)
+  const through = proxy === undefined ? '' : ` through the proxy ${next}`
+  if (refusal === '407') return `the proxy ${next} wants a user and a password, or others than it was given (407)`
+  if (refusal !== undefined) return `the proxy ${next} does not connect to ${host} (${refusal})`
+  if (noName.includes(code)) return `the name ${hostname} is not found (${code})`
+  if (code === 'ECONNREFUSED') return `nothing listens at ${next}: connection refused`
+  if (failure instanceof UpstreamTooLate || tooLate.includes(code)) return `no answer from ${origin}${through} in time`
+  if (tls.test(code)) return `no secure connection to ${host}${through}: TLS failed (${code})`
+  if (failure instanceof UpstreamMalformed)
+    return `what answers at ${origin}${through} is no such API: not HTTP, or far too long`
+  return `the connection to ${origin}${through} broke${/^(UND_.*)?$/.test(code) ? '' : ` (${code})`}`
+}

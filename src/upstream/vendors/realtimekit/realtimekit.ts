@@ -1,0 +1,56 @@
+import { NotOffered } from '../../../domain/refusals/failures.ts'
+import type { Provider, VendorHabits } from '../../provider.ts'
+import { NoRoute } from '../../transport/cloudflare-edge.ts'
+import { expectId, type Send } from '../dyte/answers.ts'
+import { dyte } from '../dyte/dyte.ts'
+
+/**
+ * Cloudflare RealtimeKit: contract L2 behind another address (contract#realtimekit-differences). Operations that its client
+ * has dropped (contract#dropped-operations) are tried: a vendor that answers has them, and one without a route does not.
+ */
+export function realtimekit(send: Send, habits: VendorHabits): Provider {
+  const l2 = dyte(send, habits)
+  return {
+    ...l2,
+
+    /** From the list of all livestreams: the path of its own was dropped. */
+    async findOfMeeting(meetingId, page, signal) {
+      const [newest] = await l2.findRuns(meetingId, signal)
+      if (newest === undefined) return null
+      const found = await l2.findLivestream(newest.livestream.id, page, signal)
+      // It shows a stream key: an answer that doesn't say whose it is might be another tenant's.
+      if (found !== null) expectId('meeting', meetingId, found.livestream.meeting_id ?? 'none')
+      return found
+    },
+
+    /** That path was the one. */
+    async findInMeeting() {
+      throw new NotOffered()
+    },
+
+    createLivestream: (wish, signal) => ifOffered(l2.createLivestream(wish, signal)),
+    setEnabled: (id, enabled, signal) => ifOffered(l2.setEnabled(id, enabled, signal)),
+    resetStreamKey: (id, signal) => ifOffered(l2.resetStreamKey(id, signal)),
+    findRunsOfSession: (id, page, signal) => ifOffered(l2.findRunsOfSession(id, page, signal)),
+
+    onStage(meetingId, action, whom, signal) {
+      const done = l2.onStage(meetingId, action, whom, signal)
+      return action === 'mute' ? ifOffered(done) : done
+    },
+    onWholeStage(meetingId, action, wish, signal) {
+      const done = l2.onWholeStage(meetingId, action, wish, signal)
+      return action === 'mute' ? ifOffered(done) : done
+    }
+  }
+}
+
+/** @throws NotOffered instead of NoRoute */
+async function ifOffered<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (!(error instanceof NoRoute)) throw error
+    const mutation = error.outcome !== undefined
+    throw new NotOffered({ cause: error, ...(mutation && { outcome: 'failed' }) })
+  }
+}
