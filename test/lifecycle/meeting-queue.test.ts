@@ -60,7 +60,7 @@ t.test('idle waits for everything in the queues', async t => {
   const starting = Promise.withResolvers<string>()
   const order: string[] = []
   const start = queue.start('m', () => starting.promise)
-  const stop = queue.stop({ id: 'm', tenantId: 'acme' }, async ({ waited }) => {
+  const stop = queue.stop('m', 'acme', async ({ waited }) => {
     order.push(`stopped, waited: ${waited}`)
     return 'stopped'
   })
@@ -85,7 +85,7 @@ function crowd() {
       blocked.add(id)
       const told = ({ led }: Led<string>): string => (led ? 'led' : 'joined')
       return Array.from({ length: count }, () =>
-        queue.stop({ id, tenantId }, async () => 'stopped').then(told, ({ type }) => type)
+        queue.stop(id, tenantId, async () => 'stopped').then(told, ({ type }) => type)
       )
     }
   }

@@ -67,7 +67,8 @@ t.test("a user's stop never joins one that is being repeated: it is sent behind 
   const ours = settle(await sent('stop'))
   await asked.promise
   const theirs = queue.stop(
-    { id: meetingId, tenantId: 'acme' },
+    `default/${meetingId}`,
+    'acme',
     async ({ waited }) => `sent after ${vendor.asked}, waited: ${waited}`
   )
   answer.resolve()
@@ -80,7 +81,7 @@ t.test('a repeated stop spaces the stops behind it, as one of a user does', asyn
   const stop = await sent('stop')
   await settle(stop)
   clock.advance(300)
-  t.equal(pace.waitMs({ id: meetingId, tenantId: 'acme', upstream: 'default' }), 700)
+  t.equal(pace.waitMs({ id: meetingId, upstream: 'default' }), 700)
 })
 
 t.test(

@@ -56,7 +56,7 @@ t.test('it is dated by the stop that was confirmed: what has begun since is not 
 t.test('it waits for its turn, and is not recorded when the run is over by then', async t => {
   const { again, queue, operations, events } = await asking(t)
   const go = Promise.withResolvers<void>()
-  const before = queue.inTurn(meetingId, () => go.promise)
+  const before = queue.inTurn(`default/${meetingId}`, () => go.promise)
   let isOver = false
   const ours = again(unheeded, async () => !isOver)
   isOver = true

@@ -104,7 +104,7 @@ t.test('a repeated stop waits for its turn, and is not sent when somebody has st
   const stop = await sent('stop')
   clock.advance(1)
   const go = Promise.withResolvers<void>()
-  const starting = queue.start(meetingId, async () => {
+  const starting = queue.start(`default/${meetingId}`, async () => {
     await go.promise
     return (await sent('start', {}, { state: 'done', livestreamId: 'a1' })).id
   })

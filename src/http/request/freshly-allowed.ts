@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import {
   type Failure,
   LivestreamNotFound,
@@ -56,22 +57,23 @@ export function freshlyAllowed(app: FastifyInstance, { directory, clock }: Fresh
 
   function ownerRefused(request: FastifyRequest): Failure | null | Promise<Failure | null> {
     const { meeting, livestream } = request
-    const held = meeting === null || isHeld('meeting', meeting.id, request)
-    const heldToo = livestream === null || isHeld('livestream', livestream.id, request)
+    const held = meeting === null || isHeld('meeting', meeting, request)
+    const heldToo = livestream === null || isHeld('livestream', livestream, request)
     if (held === true && heldToo === true) return null
     if (held === false || heldToo === false) return notFound(request)
     return askStore(request)
   }
 
-  /** Null when memory doesn't know it any more. A stop never waits for the store: then it passes. */
+  /** Null when memory doesn't know it any more. A stop never waits for the store: then it passes. At another account its id means another meeting. */
   function isHeld(
     kind: 'meeting' | 'livestream',
-    id: string,
+    { id, upstream }: Pick<OwnedMeeting, 'id' | 'upstream'>,
     { caller, routeOptions }: FastifyRequest
   ): boolean | null {
     const owner = directory.remembered[kind](id)
-    if (owner !== undefined) return owner === caller.tenant.id
-    return routeOptions.config.rule?.limit === 'never' ? true : null
+    const isStop = routeOptions.config.rule?.limit === 'never'
+    if (owner === undefined || (isStop && owner.upstream !== upstream)) return isStop || null
+    return owner.tenantId === caller.tenant.id
   }
 
   /** The row has changed meanwhile, perhaps by this very call. */

@@ -1,4 +1,5 @@
 import type { UnstoredEvents } from '../../audit/unstored.ts'
+import { placeOf } from '../../domain/meeting.ts'
 import { isSwitch, type Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
@@ -12,7 +13,7 @@ import type { Upstreams } from '../../upstream/provider.ts'
 import { type Recorded, recorder } from '../operations/audit-trail.ts'
 import type { Holds } from '../operations/holds.ts'
 import type { StillAllowed } from '../operations/recheck-permission.ts'
-import { operationEnds, settler } from '../operations/reconcile.ts'
+import { meetingOf, operationEnds, settler } from '../operations/reconcile.ts'
 import { OpenOperations } from '../operations/reconcile-loop.ts'
 import { startSettler } from '../operations/reconcile-start.ts'
 import { stopSettler } from '../operations/reconcile-stop.ts'
@@ -134,8 +135,10 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const settleSwitch = switchSettler({ ...deps, queue: switches, ownerOf: directory.livestream, knownMeetings, forget })
   const openOperations = new OpenOperations({
     settle: operation => (isSwitch(operation.kind) ? settleSwitch(operation) : settle(operation)),
-    mustWait: ({ kind, meetingId, livestreamId }) =>
-      isSwitch(kind) ? switches.isTaken(livestreamId ?? '') : kind === 'stop' && queue.isTaken(meetingId ?? ''),
+    mustWait: operation =>
+      isSwitch(operation.kind)
+        ? switches.isTaken(operation.livestreamId ?? '')
+        : operation.kind === 'stop' && queue.isTaken(placeOf(meetingOf(operation))),
     log,
     clock,
     settleMs

@@ -1,4 +1,3 @@
-import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure, StartUnsettled, StopUnderWay, UpstreamUnreachable } from '../../domain/refusals/failures.ts'
 
 /** So many stops wait for the next one of their meeting, of one tenant, and in all; a stop that none waits for is never refused. */
@@ -45,7 +44,7 @@ interface StopEntry<T> {
 type Entry<Started, Stopped> = StartEntry<Started> | StopEntry<Stopped> | { kind: 'other'; ended: Promise<void> }
 
 /**
- * A queue for each meeting, in which starts and stops go one after the other, so that the vendor never sees them cross. A start
+ * A queue for each meeting at its vendor account, by `placeOf`, in which starts and stops go one after the other, so that the vendor never sees them cross. A start
  * joins the last one in the queue when that is a start; a stop joins the last one when that is a stop which has not been sent
  * yet. All else is put behind: the last word counts.
  */
@@ -59,16 +58,16 @@ export class MeetingQueue<Started, Stopped> {
    * waited for too long.
    */
   async start(
-    meetingId: string,
+    place: string,
     lead: (turn: StartTurn) => Promise<Started>,
     isLate: () => boolean = () => false
   ): Promise<Led<Started>> {
     for (let waited = false; ; waited = true) {
-      const last = this.#lastOf(meetingId)
+      const last = this.#lastOf(place)
       if (last?.kind !== 'start') {
         const stopWanted = new AbortController()
         const result = this.#behind(last, early => lead({ waited: waited || early, stopWanted: stopWanted.signal }))
-        this.#put(meetingId, { kind: 'start', result, ended: quietly(result), stopWanted })
+        this.#put(place, { kind: 'start', result, ended: quietly(result), stopWanted })
         return { result: await result, led: true }
       }
       try {
@@ -85,12 +84,9 @@ export class MeetingQueue<Started, Stopped> {
    * The same for stops: one whose leader was not allowed to any more is still to be sent.
    * @throws StopUnderWay when too many wait for the one that is to be sent next
    */
-  async stop(
-    { id: meetingId, tenantId }: Pick<OwnedMeeting, 'id' | 'tenantId'>,
-    lead: (turn: StopTurn) => Promise<Stopped>
-  ): Promise<Led<Stopped>> {
+  async stop(place: string, tenantId: string, lead: (turn: StopTurn) => Promise<Stopped>): Promise<Led<Stopped>> {
     for (let waited = false; ; waited = true) {
-      const last = this.#lastOf(meetingId)
+      const last = this.#lastOf(place)
       if (last?.kind !== 'stop' || last.hasDeparted) {
         const departed = Promise.withResolvers<StopEntry<Stopped>>()
         const result = this.#behind(last, async early => {
@@ -103,8 +99,8 @@ export class MeetingQueue<Started, Stopped> {
           })
         })
         const entry = { kind: 'stop' as const, result, ended: quietly(result), hasDeparted: false, joined: 0 }
-        this.#giveWay(meetingId)
-        this.#put(meetingId, entry)
+        this.#giveWay(place)
+        this.#put(place, entry)
         departed.resolve(entry)
         return { result: await result, led: true }
       }
@@ -118,15 +114,15 @@ export class MeetingQueue<Started, Stopped> {
   }
 
   /** Has its turn like a start or a stop, and is joined by nobody. */
-  async inTurn<T>(meetingId: string, work: (turn: Turn) => Promise<T>): Promise<T> {
-    const result = this.#behind(this.#lastOf(meetingId), waited => work({ waited }))
-    this.#put(meetingId, { kind: 'other', ended: quietly(result) })
+  async inTurn<T>(place: string, work: (turn: Turn) => Promise<T>): Promise<T> {
+    const result = this.#behind(this.#lastOf(place), waited => work({ waited }))
+    this.#put(place, { kind: 'other', ended: quietly(result) })
     return result
   }
 
   /** Whether somebody has the turn of this meeting. */
-  isTaken(meetingId: string): boolean {
-    return this.#queues.has(meetingId)
+  isTaken(place: string): boolean {
+    return this.#queues.has(place)
   }
 
   /** Waits until every queue is empty, whoever has hung up. */
@@ -134,8 +130,8 @@ export class MeetingQueue<Started, Stopped> {
     while (this.#queues.size > 0) await Promise.all([...this.#queues.values()].flat().map(({ ended }) => ended))
   }
 
-  #lastOf(meetingId: string): Entry<Started, Stopped> | undefined {
-    return this.#queues.get(meetingId)?.at(-1)
+  #lastOf(place: string): Entry<Started, Stopped> | undefined {
+    return this.#queues.get(place)?.at(-1)
   }
 
   async #join(stop: StopEntry<Stopped>, tenantId: string): Promise<Stopped> {
@@ -157,8 +153,8 @@ export class MeetingQueue<Started, Stopped> {
     }
   }
 
-  #giveWay(meetingId: string): void {
-    for (const entry of this.#queues.get(meetingId) ?? []) if (entry.kind === 'start') entry.stopWanted.abort()
+  #giveWay(place: string): void {
+    for (const entry of this.#queues.get(place) ?? []) if (entry.kind === 'start') entry.stopWanted.abort()
   }
 
   async #behind<T>(last: Entry<Started, Stopped> | undefined, lead: (waited: boolean) => Promise<T>): Promise<T> {
@@ -166,14 +162,14 @@ export class MeetingQueue<Started, Stopped> {
     return lead(last !== undefined)
   }
 
-  #put(meetingId: string, entry: Entry<Started, Stopped>): void {
-    const queue = this.#queues.get(meetingId) ?? []
+  #put(place: string, entry: Entry<Started, Stopped>): void {
+    const queue = this.#queues.get(place) ?? []
     queue.push(entry)
-    this.#queues.set(meetingId, queue)
+    this.#queues.set(place, queue)
     // They end in the order in which they came.
     entry.ended.then(() => {
       queue.shift()
-      if (queue.length === 0) this.#queues.delete(meetingId)
+      if (queue.length === 0) this.#queues.delete(place)
     })
   }
 }

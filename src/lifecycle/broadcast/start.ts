@@ -1,6 +1,6 @@
 import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
 import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import { Failure } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
@@ -71,7 +71,7 @@ export function startOnce(deps: StartDeps): StartOnce {
     const arrivedAtMs = clock.monotonic()
     let isMine = false
     const inQueue = queue.start(
-      meeting.id,
+      placeOf(meeting),
       turn => {
         isMine = true
         return lead(caller, meeting, wish, turn)
@@ -134,9 +134,12 @@ export function startOnce(deps: StartDeps): StartOnce {
   }
 
   /** An earlier start whose answer was lost holds the meeting until it is settled. */
-  async function settleEarlier({ id }: OwnedMeeting): Promise<void> {
+  async function settleEarlier({ id, upstream }: OwnedMeeting): Promise<void> {
     const earlier = await operations.openStart(id)
-    if (earlier !== null && !(await settle(earlier))) throw unsettled(settle.settledInMs(earlier))
+    if (earlier === null) return
+    // At another vendor account its own call may still be under way: that call says what it came to.
+    const isUnderWay = earlier.state === 'sent' && earlier.upstream !== upstream
+    if (isUnderWay || !(await settle(earlier))) throw unsettled(settle.settledInMs(earlier))
   }
 
   /** The meeting is to be live. A start that was not sent, or refused, has overtaken nothing: then the last word was stop. */

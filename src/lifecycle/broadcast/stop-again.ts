@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { toAuditEvent } from '../../audit/ocsf.ts'
+import { placeOf } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
@@ -11,7 +12,7 @@ import type { MeetingQueue } from './meeting-queue.ts'
 
 export interface StopAgainDeps {
   engine: Pick<Engine, 'write'>
-  operations: Pick<Operations, 'sent' | 'openStart' | 'unconfirmedStops'>
+  operations: Pick<Operations, 'sent' | 'openStartAt' | 'unconfirmedStops'>
   auditEvents: Pick<AuditEvents, 'append'>
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
   /** @param sentAtMs on the monotonic clock */
@@ -39,10 +40,10 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
   const { engine, operations, auditEvents, queue, settleLater, log, clock } = deps
 
   return (stop, isWanted) =>
-    queue.inTurn(stop.meeting.id, async () => {
+    queue.inTurn(placeOf(stop.meeting), async () => {
       try {
         // No start may be of unknown outcome: its run would be the one that is stopped.
-        if ((await operations.openStart(stop.meeting.id)) !== null) return false
+        if ((await operations.openStartAt(stop.meeting)) !== null) return false
         // One that is open already speaks for both, however often the vendor refuses it.
         if ((await operations.unconfirmedStops(stop.meeting)).length > 0) return true
         if (!(await isWanted())) return false

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type PlacedMeeting, placeOf } from '../../domain/meeting.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 
@@ -31,51 +31,52 @@ export class StopPace {
   }
 
   /** Until the next attempt, in ms; 0 when it may go out. */
-  waitMs({ id, upstream }: OwnedMeeting): number {
-    const last = this.#attempts.get(id)
+  waitMs(meeting: PlacedMeeting): number {
+    const last = this.#attempts.get(placeOf(meeting))
     if (last === undefined) return 0
-    const isWell = (this.#heardAtMs.get(upstream) ?? Number.NEGATIVE_INFINITY) > last.sentAtMs
+    const isWell = (this.#heardAtMs.get(meeting.upstream) ?? Number.NEGATIVE_INFINITY) > last.sentAtMs
     const pauseMs = isWell ? shortestMs : Math.min(shortestMs * 2 ** last.failures, longestMs)
     return Math.max(0, last.sentAtMs + pauseMs - this.#clock.monotonic())
   }
 
   /** An attempt goes out. Until it is known to be taken up it counts as a failure. */
-  sent({ id }: OwnedMeeting): void {
-    const failures = this.#attempts.get(id)?.failures ?? 0
-    this.#attempts.set(id, { sentAtMs: this.#clock.monotonic(), failures: failures + 1 })
+  sent(meeting: PlacedMeeting): void {
+    const place = placeOf(meeting)
+    const failures = this.#attempts.get(place)?.failures ?? 0
+    this.#attempts.set(place, { sentAtMs: this.#clock.monotonic(), failures: failures + 1 })
   }
 
   /** The vendor has taken the attempt up, or has shown that it has nothing to stop. */
-  takenUp({ id, upstream }: OwnedMeeting): void {
-    const last = this.#attempts.get(id)
+  takenUp(meeting: PlacedMeeting): void {
+    const last = this.#attempts.get(placeOf(meeting))
     if (last !== undefined) last.failures = 0
-    this.heard({ upstream })
+    this.heard(meeting)
   }
 
   /** The attempt has come to nothing, though the vendor has taken it up. */
-  failed({ id }: OwnedMeeting): void {
-    const last = this.#attempts.get(id)
+  failed(meeting: PlacedMeeting): void {
+    const last = this.#attempts.get(placeOf(meeting))
     if (last !== undefined) last.failures += 1
   }
 
   /** The vendor has answered well, whatever it was asked. */
-  heard({ upstream }: Pick<OwnedMeeting, 'upstream'>): void {
+  heard({ upstream }: Pick<PlacedMeeting, 'upstream'>): void {
     this.#heardAtMs.set(upstream, this.#clock.monotonic())
   }
 
   /** A start of this meeting goes out: its stop is another matter, and does not wait. */
-  started({ id }: OwnedMeeting): void {
-    this.#attempts.delete(id)
-    this.#startedAtMs.set(id, this.#clock.monotonic())
+  started(meeting: PlacedMeeting): void {
+    this.#attempts.delete(placeOf(meeting))
+    this.#startedAtMs.set(placeOf(meeting), this.#clock.monotonic())
   }
 
   /** An earlier process has sent a start of this meeting, so long ago. */
-  recallStart({ id }: OwnedMeeting, agoMs: number): void {
-    this.#startedAtMs.set(id, this.#clock.monotonic() - agoMs)
+  recallStart(meeting: PlacedMeeting, agoMs: number): void {
+    this.#startedAtMs.set(placeOf(meeting), this.#clock.monotonic() - agoMs)
   }
 
   /** Whether a start of this meeting went out within that time: what it begins may not be shown yet. */
-  hasStarted({ id }: OwnedMeeting, withinMs: number): boolean {
-    return this.#clock.monotonic() - (this.#startedAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < withinMs
+  hasStarted(meeting: PlacedMeeting, withinMs: number): boolean {
+    return this.#clock.monotonic() - (this.#startedAtMs.get(placeOf(meeting)) ?? Number.NEGATIVE_INFINITY) < withinMs
   }
 }

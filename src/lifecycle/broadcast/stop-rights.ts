@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { isRunning } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import {
   Failure,
   isOneOf,
@@ -52,7 +52,7 @@ export class StopRights {
   /** The lane of the quota for the next stop of this meeting. Never throws. */
   async laneOf(meeting: OwnedMeeting): Promise<Lane> {
     if (this.laneDuringStart(meeting) === 'mutation') return 'mutation'
-    const { times = 0, lastAtMs = 0 } = this.#fruitless.get(meeting.id) ?? {}
+    const { times = 0, lastAtMs = 0 } = this.#fruitless.get(placeOf(meeting)) ?? {}
     const isRecent = this.#deps.clock.monotonic() - lastAtMs < fruitlessForMs
     return (times >= fruitlessTimes && isRecent) || (await this.#isPartOfLoop(meeting)) ? 'mutation' : 'stop'
   }
@@ -81,15 +81,16 @@ export class StopRights {
    * A stop had nothing to stop, as far as is known. One that the vendor calls a success (`stopped`) may have stopped a run that
    * Livegate never saw, but hardly several times in a row.
    */
-  noteFruitless({ id, tenantId }: OwnedMeeting, stopped: boolean): void {
-    this.#loops.add(tenantId, 1, fruitlessPerMinute)
-    const times = stopped ? (this.#fruitless.get(id)?.times ?? 0) + 1 : fruitlessTimes
-    this.#fruitless.set(id, { times, lastAtMs: this.#deps.clock.monotonic() })
+  noteFruitless(meeting: OwnedMeeting, stopped: boolean): void {
+    this.#loops.add(meeting.tenantId, 1, fruitlessPerMinute)
+    const place = placeOf(meeting)
+    const times = stopped ? (this.#fruitless.get(place)?.times ?? 0) + 1 : fruitlessTimes
+    this.#fruitless.set(place, { times, lastAtMs: this.#deps.clock.monotonic() })
   }
 
   /** It had something to stop, or something was sent that may be stopped. */
-  noteLive({ id }: OwnedMeeting): void {
-    this.#fruitless.delete(id)
+  noteLive(meeting: OwnedMeeting): void {
+    this.#fruitless.delete(placeOf(meeting))
   }
 
   /** So many calls to the vendor, of a stop and its look, have failed. @param why when that may be that none was sent */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Caller } from '../../domain/caller.ts'
 import { isRunning } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { Failure, Internal, NoActiveLivestream, StartUnsettled, withOutcome } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
@@ -24,7 +24,7 @@ import type { StopRights } from './stop-rights.ts'
 export interface StopDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting' | 'observed'>
-  operations: Pick<Operations, 'openStart'>
+  operations: Pick<Operations, 'openStartAt'>
   queue: MeetingQueue<unknown, Stopped>
   pace: StopPace
   rights: StopRights
@@ -63,7 +63,7 @@ export function stop(deps: StopDeps): Stop {
   const { send, settle, whatRuns, changed, clock, bounded } = deps
 
   return async (caller, meeting) => {
-    const { result, led } = await queue.stop(meeting, turn => lead(caller, meeting, turn))
+    const { result, led } = await queue.stop(placeOf(meeting), meeting.tenantId, turn => lead(caller, meeting, turn))
     // A stop that joined another one was told the same, and is on record too.
     if (!led) await recorded.answered(mutationOf(caller, meeting), { status: 200, data: stoppedData })
     return result
@@ -77,7 +77,7 @@ export function stop(deps: StopDeps): Stop {
     pace.sent(meeting)
     return bounded(async signal => {
       // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
-      const asked = operations.openStart(meeting.id).catch(() => null)
+      const asked = operations.openStartAt(meeting).catch(() => null)
       const trail = await recorded.begin(mutationOf(caller, meeting))
       const openStart = await asked
       let outcome: StopOutcome

@@ -10,14 +10,15 @@ export interface HoldsDeps {
 }
 
 /**
- * Whether the meeting is the tenant's now: it holds it, or nobody has ever had it and it is in an upstream that is dedicated to the
- * tenant, as of a stop that went on though the vendor could not say whether it has the meeting. @throws StoreError
+ * Whether the meeting is the tenant's now: it holds it, or it is in an upstream that is dedicated to the tenant and where nobody has
+ * ever had it, as of a stop that went on though the vendor could not say whether it has the meeting. At another account the same id is
+ * another meeting, and none of this tenant's business. @throws StoreError
  */
 export type Holds = (meeting: OwnedMeeting) => Promise<boolean>
 
 export function holder({ directory, meetings, upstreams }: HoldsDeps): Holds {
   return async ({ tenantId, id, upstream }) => {
     if ((await directory.meeting(tenantId, id)) !== null) return true
-    return upstreams.get(upstream)?.dedicatedTo === tenantId && (await meetings.upstreamOf(id)) === null
+    return upstreams.get(upstream)?.dedicatedTo === tenantId && (await meetings.upstreamOf(id)) !== upstream
   }
 }

@@ -28,9 +28,14 @@ export function stillAllowed({
     if (refusal !== null) throw refusal
     if (kind === 'start' && directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
     // A stop goes on without a store, and then without its word on who holds the meeting.
-    const held = holds(meeting)
-    if (!(await (kind === 'stop' ? held.catch(() => true) : held))) throw new MeetingNotFound(unsent)
+    const isHeld = kind === 'stop' ? await holds(meeting).catch(() => true) : await isStillThere(directory, meeting)
+    if (!isHeld) throw new MeetingNotFound(unsent)
   }
+}
+
+/** A start is sent to the vendor account that the meeting is at now; a stop also to the one where it was. */
+async function isStillThere(directory: Directory, { tenantId, id, upstream }: OwnedMeeting): Promise<boolean> {
+  return (await directory.meeting(tenantId, id))?.upstream === upstream
 }
 
 /** The same of a livestream that is known by its own id. @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, LivestreamNotFound */

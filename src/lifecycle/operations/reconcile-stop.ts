@@ -1,5 +1,5 @@
 import type { Livestream } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { MeetingNotFound } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
@@ -19,7 +19,7 @@ import { meetingOf, type OperationEnds, stopEnd } from './reconcile.ts'
 
 export interface SettleStopDeps {
   ends: OperationEnds
-  operations: Pick<Operations, 'openStart' | 'hadOpenStart' | 'laterStart' | 'unconfirmedStops'>
+  operations: Pick<Operations, 'openStartAt' | 'hadOpenStart' | 'laterStart' | 'unconfirmedStops'>
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   begunRuns: Pick<BegunRuns, 'believed'>
@@ -61,7 +61,8 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
   async function settle(stop: Operation): Promise<boolean> {
     // The look that the caller was answered after counts; there is nothing to do until the second one.
     if (isTooEarly(stop)) return false
-    return queue.inTurn(stop.meetingId ?? '', () => repeat(stop, meetingOf(stop)))
+    const meeting = meetingOf(stop)
+    return queue.inTurn(placeOf(meeting), () => repeat(stop, meeting))
   }
   settle.note = (stop: Operation, atMs: number): void => {
     sentAtMs.set(stop, atMs)
@@ -85,7 +86,7 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
     const stops = await operations.unconfirmedStops(meeting)
     if (stops.length > 0 && stops.at(-1)?.id !== stop.id) return false
     // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
-    const hasOpenStart = (await operations.openStart(meeting.id)) !== null
+    const hasOpenStart = (await operations.openStartAt(meeting)) !== null
     if (pace.waitMs(meeting) > 0) return false
     pace.sent(meeting)
     return attempt(stop, meeting, hasOpenStart)

@@ -1,5 +1,5 @@
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { WhatRuns } from '../running/what-runs.ts'
 import type { Bounded } from './deadline.ts'
@@ -28,7 +28,7 @@ export interface ActiveReads {
 export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: ActiveReadsDeps): ActiveReads {
   const reads = new SharedReads<LivestreamWithKey | null>({ ttlMs: readTtlMs, changes, bounded, clock })
   // No tenant id has a slash.
-  const keyOf = ({ tenantId, id }: OwnedMeeting): string => `${tenantId}/${id}`
+  const keyOf = (meeting: OwnedMeeting): string => `${meeting.tenantId}/${placeOf(meeting)}`
 
   return {
     async read(meeting, signal) {

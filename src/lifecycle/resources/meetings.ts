@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Caller } from '../../domain/caller.ts'
-import type { ListedMeeting, Meeting, OwnedMeeting } from '../../domain/meeting.ts'
+import { type ListedMeeting, type Meeting, type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../../domain/meeting-wish.ts'
 import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
@@ -122,7 +122,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       const { tenantId, id } = meeting
       const ask = (signal: AbortSignal) => look(meeting, signal)
       // No tenant id has a slash.
-      const { value, ...seen } = await reads.read({ key: `${tenantId}/${id}`, subject: id, ask, signal })
+      const { value, ...seen } = await reads.read({ key: `${tenantId}/${placeOf(meeting)}`, subject: id, ask, signal })
       if (value === null) throw new MeetingNotFound()
       return { ...seen, value }
     },

@@ -1,6 +1,6 @@
 import { isSameId } from '../../domain/id.ts'
 import { type LivestreamSession, names, type OwnedLivestream } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import {
   LivestreamNotFound,
   LivestreamSessionNotFound,
@@ -147,7 +147,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
 
     async ofMeeting(meeting, page, signal) {
       const ask = (signal: AbortSignal) => lookAtMeeting(meeting, page, signal)
-      const key = keyOf(meeting, meeting.id, page)
+      const key = keyOf(meeting, placeOf(meeting), page)
       return orThrow(await ofMeetings.read({ key, subject: meeting.id, ask, signal: () => signal }), LivestreamNotFound)
     },
 

@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller.ts'
 import { isVendorId } from '../../domain/id.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { OperationKind } from '../../domain/operation.ts'
 import { NoActiveSession } from '../../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../../domain/session.ts'
@@ -86,7 +86,7 @@ export function tenantStage(deps: StageDeps): TenantStage {
     async findActive(meeting, signal) {
       const ask = (signal: AbortSignal) => look(meeting, signal)
       // No tenant id has a slash.
-      const key = `${meeting.tenantId}/${meeting.id}`
+      const key = `${meeting.tenantId}/${placeOf(meeting)}`
       const { value, ...seen } = await reads.read({ key, subject: meeting.id, ask, signal: () => signal })
       if (value === null) throw new NoActiveSession()
       return { ...seen, value }

@@ -28,8 +28,11 @@ export interface Directory {
   /** Runs and sessions that were shown to the tenant; whose livestream or meeting it is now, is for the two above to say. */
   run(tenantId: string, id: string): Promise<OwnedRun | null>
   session(tenantId: string, id: string): Promise<OwnedSession | null>
-  /** The tenant that has it, as far as memory knows: undefined when it doesn't. By the id as the vendor wrote it; asks nobody. */
-  readonly remembered: Record<'meeting' | 'livestream', (id: string) => string | undefined>
+  /** Whose it is and where, as far as memory knows: undefined when it doesn't. By the id as the vendor wrote it; asks nobody. */
+  readonly remembered: Record<
+    'meeting' | 'livestream',
+    (id: string) => Pick<OwnedMeeting, 'tenantId' | 'upstream'> | undefined
+  >
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void
   /** Brings what has changed before this call. Calls that wait for the one under way share the next. @throws StoreError, StoreMoved */
@@ -105,8 +108,8 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
     run: (tenantId, id) => runs.find(tenantId, id),
     session: (tenantId, id) => meetingSessions.find(tenantId, id),
     remembered: {
-      meeting: id => meetings.remembered(id)?.tenantId,
-      livestream: id => livestreams.remembered(id)?.tenantId
+      meeting: id => meetings.remembered(id),
+      livestream: id => livestreams.remembered(id)
     },
     forget(id) {
       meetings.changed(id)

@@ -111,7 +111,7 @@ export function meetingsIn({ engine, sql }: Store) {
       return row === undefined ? null : { id: row.id, tenantId: row.tenant_id, upstream: row.upstream }
     },
 
-    /** The upstream that has the meeting, whoever owns it or did; null when it was never seen. For the CLI only. */
+    /** The upstream that has the meeting, whoever owns it or did; null when it was never seen. A tenant must not learn of it. */
     async upstreamOf(id: string): Promise<string | null> {
       const known = sql
         .selectFrom('meetings')

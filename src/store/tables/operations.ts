@@ -270,6 +270,12 @@ export function operationsIn({ engine, sql }: Store) {
       return row === undefined ? null : toOperation(row)
     },
 
+    /** The same, where it was sent to the vendor account that the meeting is at: another account's says nothing of what runs here. */
+    async openStartAt({ id, upstream }: PlacedMeeting): Promise<Operation | null> {
+      const start = await this.openStart(id)
+      return start?.upstream === upstream ? start : null
+    },
+
     /** The meetings that have such a start. For the CLI only. */
     async meetingsWithOpenStart(): Promise<string[]> {
       const rows = await engine.read(open.compile())
