@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { Conflict, StoreError } from '../../src/store/engine/engine.ts'
 import { meetingsIn } from '../../src/store/tables/meetings.ts'
@@ -53,6 +54,17 @@ t.test('of two who assign at once each meeting has one owner, and both are told 
   })
   t.strictSame(Object.fromEntries(result), { a: 'assigned', b: 'taken' })
   t.strictSame(recorded.at(-1), ['a'], 'what is recorded is what was done')
+})
+
+t.test('a UUID in another case is the meeting that is there, whose ever it is', async t => {
+  const meetings = meetingsIn((await storeWithTenants(t)).store)
+  const [mine, theirs, fresh] = [randomUUID(), randomUUID().toUpperCase(), randomUUID()]
+  await meetings.assign('acme', 'default', [mine], 1_000)
+  await meetings.assign('globex', 'default', [theirs], 1_000)
+  const asked = [mine.toUpperCase(), theirs.toLowerCase(), fresh, fresh.toUpperCase()]
+  const result = await meetings.assign('acme', 'default', asked, 2_000)
+  t.strictSame([...result.values()], ['unchanged', 'taken', 'assigned'])
+  t.strictSame((await meetings.listAll('acme')).length, 2)
 })
 
 t.test('thousands of meetings can be assigned at once', async t => {

@@ -19,7 +19,7 @@ import type { Observe } from './remember-livestream.ts'
 
 export interface AdoptDeps {
   upstreams: Upstreams
-  meetings: Pick<Meetings, 'assign' | 'ownerOf'>
+  meetings: Pick<Meetings, 'asStored' | 'assign' | 'ownerOf'>
   holds: Holds
   directory: Pick<Directory, 'meeting' | 'livestream' | 'forget'>
   auditEvents: Pick<AuditEvents, 'append'>
@@ -99,7 +99,8 @@ export function adopter(deps: AdoptDeps): Adopt {
   }
 
   /** How many of them were nobody's; those that another tenant holds stay there. */
-  async function take(tenantId: string, upstream: string, ids: string[]): Promise<number> {
+  async function take(tenantId: string, upstream: string, shown: string[]): Promise<number> {
+    const ids = await meetings.asStored(shown)
     const record = (assigned: string[]): Statement[] =>
       inEvents(assigned).map(group => {
         const resources = [{ type: 'tenant' as const, uid: tenantId }, ...group.map(toResource)]

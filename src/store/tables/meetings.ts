@@ -162,11 +162,11 @@ export function meetingsIn({ engine, sql }: Store) {
       isThere = false
     ): Promise<Map<string, Assigned>> {
       const result = new Map<string, Assigned>()
-      const wanted = [...new Set(ids)]
+      const wanted = [...new Map(ids.map(id => [likelySpelling(id), id])).values()]
       for (let from = 0; from < wanted.length; ) {
         const part = wanted.slice(from, from + assignAtOnce)
         const owners = await ownersOf(part)
-        const free = part.filter(id => !owners.has(id))
+        const free = part.filter(id => !owners.has(likelySpelling(id)))
         const statements = free.flatMap(id => [
           { ...assignment({ id, tenantId, upstream }, nowMs, isThere ? { upstream } : {}), changes: 1 },
           returnLivestreams(tenantId, id)
@@ -175,7 +175,7 @@ export function meetingsIn({ engine, sql }: Store) {
           continue // somebody else was faster with one of them: look again
         }
         for (const id of part) {
-          const owner = owners.get(id)
+          const owner = owners.get(likelySpelling(id))
           result.set(id, owner === undefined ? 'assigned' : owner === tenantId ? 'unchanged' : 'taken')
         }
         from += assignAtOnce
@@ -214,10 +214,17 @@ export function meetingsIn({ engine, sql }: Store) {
     }
   }
 
+  /** By the likely spelling of its id: one that is stored in another case is taken all the same. */
   async function ownersOf(ids: string[]): Promise<Map<string, string>> {
-    const query = sql.selectFrom('meetings').select(['id', 'tenant_id']).where('released_at', 'is', null)
-    const rows = await engine.read(query.where('id', 'in', ids).compile())
-    return new Map(rows.map(row => [row.id, row.tenant_id]))
+    const held = sql.selectFrom('meetings').select(['id', 'tenant_id']).where('released_at', 'is', null)
+    const uuids = ids.map(likelySpelling).filter(isUuid)
+    const others = ids.filter(id => !isUuid(id))
+    const queries = [
+      ...(uuids.length > 0 ? [held.where(areSpelled(uuids))] : []),
+      ...(others.length > 0 ? [held.where('id', 'in', others)] : [])
+    ]
+    const rows = await Promise.all(queries.map(query => engine.read(query.compile())))
+    return new Map(rows.flat().map(row => [likelySpelling(row.id), row.tenant_id]))
   }
 
   /** Takes effect, and returns a row, only when nobody holds the meeting. */
