@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import type { Livestream } from '../../src/domain/livestream.ts'
 import { UpstreamMalformed } from '../../src/domain/refusals/failures.ts'
@@ -12,7 +13,7 @@ import { gateway } from '../support/gateway.ts'
 const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
 
 /** @param says what livestreams say of themselves, by id @param known where they are known to be */
-function lists(says: Record<string, Omit<Livestream, 'id'>>, known: Record<string, KnownMeeting> = {}) {
+function lists(says: Record<string, Omit<Livestream, 'id'>>, known: Record<string, KnownMeeting> = {}, at = meeting) {
   const asked: string[] = []
   const provider = {
     async findLivestream(id: string) {
@@ -24,12 +25,14 @@ function lists(says: Record<string, Omit<Livestream, 'id'>>, known: Record<strin
   const begunRuns = new BegunRuns(manualClock(), 30_000)
   const knownMeetings = new KnownMeetings({ meetingOf: async id => known[id] ?? null }, async () => false)
   const find = listedRun({ knownMeetings, begunRuns })
+  const unreadIn = new Set<string>()
   return {
     asked: () => asked.splice(0),
     begunRuns,
+    knownMeetings,
+    unreadIn,
     async find(...running: Livestream[]): Promise<string | null> {
-      const all = { livestreams: running, unreadIn: new Set<string>() }
-      return (await find(all, meeting, provider, new AbortController().signal))?.id ?? null
+      return (await find({ livestreams: running, unreadIn }, at, provider, new AbortController().signal))?.id ?? null
     }
   }
 }
@@ -80,6 +83,24 @@ t.test('where nobody says whose it is nothing is known, as when the vendor could
   t.strictSame(asked(), ['c3'], 'what is proved is not asked for')
 })
 
+t.test('what the answer to a start alone has said of a livestream hides it from no other meeting', async t => {
+  const { find, knownMeetings } = lists({ a1: here })
+  knownMeetings.note({ id: 'm2' }, 'a1', false)
+  t.equal(await find(listed('a1')), 'a1')
+  knownMeetings.note({ id: 'm2' }, 'a1', false)
+  t.equal(await find(listed('a1')), 'a1', 'nor does it change what the vendor has said by id')
+})
+
+t.test('a vendor may write the id of the meeting in another case, here as everywhere', async t => {
+  const at = { ...meeting, id: randomUUID() }
+  const loud = at.id.toUpperCase()
+  const { find, knownMeetings, unreadIn } = lists({ a1: { status: 'LIVE', meeting_id: loud } }, {}, at)
+  knownMeetings.note({ id: loud }, 'a1', true)
+  t.equal(await find(listed('a1')), 'a1', 'as another look has read it')
+  unreadIn.add(loud)
+  await t.rejects(find(), UpstreamMalformed, 'in an entry that cannot be read')
+})
+
 t.test('many runs without their meetings cost few questions a look, and the next look comes further', async t => {
   const ids = Array.from({ length: 8 }, (_, i) => `b${i}`)
   const { find, asked } = lists(Object.fromEntries(ids.map(id => [id, { status: 'LIVE', meeting_id: 'm2' }])))
@@ -110,3 +131,19 @@ t.test(
     t.match(stopped.json().error, { type: 'upstream_refused', outcome: 'unknown' }, 'it is sent again')
   }
 )
+
+t.test('a wrong answer to a start keeps no stop of another meeting from its run, where lists alone tell', async t => {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator } = await gateway(t)
+  const { id } = simulator.startFromBrowser(otherMeeting)
+  const started = { success: true, data: { id, status: 'INVOKED' } }
+  simulator.failNext({ match: { method: 'POST' }, status: 201, body: started })
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+  simulator.fail({ match: { method: 'GET', path: '/meetings/*/active-livestream' }, status: 500, body: {} })
+  const match = { method: 'GET', path: '/livestreams' }
+  const page = (data: object[]) => ({ match, status: 200, body: { success: true, data } })
+  simulator.failNext([page([{ id, status: 'LIVE' }]), page([]), page([])])
+  const refused = { success: false, message: 'not now' }
+  simulator.failNext({ match: { method: 'POST' }, status: 400, body: refused })
+  const stopped = await asGlobex('POST', `/v2/meetings/${otherMeeting}/active-livestream/stop`)
+  t.match(stopped.json().error, { type: 'upstream_refused', outcome: 'unknown' }, 'it is sent again')
+})

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { UpstreamFailed } from '../../src/domain/refusals/failures.ts'
 import { Changes } from '../../src/lifecycle/reads/shared-reads.ts'
@@ -103,4 +104,13 @@ t.test('what has changed while the vendor was asked is not written over', async 
     const [row] = await store.engine.read(store.sql.selectFrom('livestreams').selectAll().compile())
     t.equal(row?.meeting_id, change === 'given away' ? 'm2' : 'm1')
   }
+})
+
+t.test('the vendor may write the meeting in another case than the one that is known', async t => {
+  const { put, vendor, livestreams, meetings } = await world(t)
+  const id = randomUUID()
+  await meetings.assign('globex', 'default', [id], 1_000)
+  vendor.names = id.toUpperCase()
+  t.equal(await put({ meetingId: vendor.names }), true)
+  t.match(await livestreams.lastOfMeeting({ id, tenantId: 'globex', upstream: 'default' }), { id: 'l1' })
 })

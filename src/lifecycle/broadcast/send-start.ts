@@ -93,7 +93,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
       const livestream = await provider.start(meeting.id, wish, signal)
       // Throws when it is known as another meeting's. What nobody knows yet is not proved by this answer.
       await knownMeetings.has(meeting, livestream.id, provider)
-      knownMeetings.note(meeting, livestream.id)
+      knownMeetings.note(meeting, livestream.id, false)
       return { livestream: { ...livestream, ...named(livestream, wish) }, isNobodys: false, isNew: true }
     } catch (error) {
       if (!(error instanceof Failure)) return { error, nothingCame: false }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { isSameId } from '../../domain/id.ts'
 import { type Livestream, type LivestreamWithKey, names, type OwnedLivestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { type Failure, LivestreamNotFound, type Outcome, UpstreamMalformed } from '../../domain/refusals/failures.ts'
@@ -10,6 +11,9 @@ import type { PutRight } from './misplaced.ts'
 
 const remembered = 20_000
 
+/** The meeting that a livestream is known to be of, and whether an answer that names it has said so. */
+type Where = Pick<KnownMeeting, 'meetingId' | 'isProved'>
+
 /**
  * Remembers which meeting a livestream is of, whichever tenant holds that meeting. A livestream never leaves its meeting, so what is
  * known once need not be asked for again; but what is known by the answer to its start alone may be wrong (`misplaced.ts`).
@@ -17,7 +21,7 @@ const remembered = 20_000
 export class KnownMeetings {
   readonly #livestreams: Pick<Livestreams, 'meetingOf'>
   readonly #putRight: PutRight
-  readonly #meetings = new LRUCache<string, string>(upTo(remembered))
+  readonly #meetings = new LRUCache<string, Where>(upTo(remembered))
 
   constructor(livestreams: Pick<Livestreams, 'meetingOf'>, putRight: PutRight) {
     this.#livestreams = livestreams
@@ -30,24 +34,24 @@ export class KnownMeetings {
    * @throws UpstreamMalformed when it is known as another meeting's, or as one without a meeting: its key is not for this tenant
    */
   async has(meeting: OwnedMeeting, livestreamId: string, provider: Provider): Promise<boolean> {
-    if (this.#meetings.get(livestreamId) === meeting.id) return true
+    if (isIn(this.#meetings.get(livestreamId), meeting)) return true
     const known = await this.#known(livestreamId)
     if (known === null) return false
-    const isHere = known.meetingId === meeting.id || (await this.#moves(livestreamId, known, meeting, provider))
-    if (!isHere) throw ofAnotherMeeting()
-    this.note(meeting, livestreamId)
+    if (isIn(known, meeting)) this.note(meeting, livestreamId, known.isProved)
+    else if (!(await this.#moves(livestreamId, known, meeting, provider))) throw ofAnotherMeeting()
     return true
   }
 
   /** The meeting that a livestream is known to be of, as far as anybody knows. */
-  async whereIs(livestreamId: string): Promise<Pick<KnownMeeting, 'meetingId' | 'isProved'> | null> {
-    const meetingId = this.#meetings.get(livestreamId)
-    return meetingId === undefined ? this.#known(livestreamId) : { meetingId, isProved: true }
+  async whereIs(livestreamId: string): Promise<Where | null> {
+    const where = this.#meetings.get(livestreamId)
+    return where?.isProved ? where : ((await this.#known(livestreamId)) ?? where ?? null)
   }
 
-  /** Remembers a livestream as one of this meeting. */
-  note({ id }: Pick<OwnedMeeting, 'id'>, livestreamId: string): void {
-    this.#meetings.set(livestreamId, id)
+  /** Remembers a livestream as one of this meeting. @param isProved false by the answer to a start, which does not change what is proved */
+  note({ id: meetingId }: Pick<OwnedMeeting, 'id'>, livestreamId: string, isProved: boolean): void {
+    if (isProved || !this.#meetings.get(livestreamId)?.isProved)
+      this.#meetings.set(livestreamId, { meetingId, isProved })
   }
 
   /** Whether the vendor's answer about a livestream, asked for by its id, can be about the one that is known. Else that is put right, if it may be. */
@@ -108,10 +112,15 @@ export class KnownMeetings {
   ): Promise<boolean> {
     const isMoved = await this.#putRight({ livestreamId, known, meetingId, upstream }, provider)
     // Others who saw the same may have been faster.
-    if (!isMoved && (known.isProved || (await this.#known(livestreamId))?.meetingId !== meetingId)) return false
-    this.note({ id: meetingId }, livestreamId)
+    if (!isMoved && (known.isProved || !isIn(await this.#known(livestreamId), { id: meetingId }))) return false
+    this.note({ id: meetingId }, livestreamId, true)
     return true
   }
+}
+
+/** Whether a livestream is known to be of this meeting. Either may be spelled as a vendor has written it. */
+export function isIn(where: Where | null | undefined, { id }: Pick<OwnedMeeting, 'id'>): boolean {
+  return where?.meetingId != null && isSameId(where.meetingId, id)
 }
 
 /** Whether an answer says by itself that the livestream is where it is known to be. */

@@ -16,7 +16,7 @@ import type { Changes } from '../reads/shared-reads.ts'
 export interface PutRightDeps {
   engine: Pick<Engine, 'write'>
   misplaced: Misplaced
-  meetings: Pick<Meetings, 'ownerOf'>
+  meetings: Pick<Meetings, 'ownerOf' | 'asStored'>
   auditEvents: Pick<AuditEvents, 'append'>
   /** Forgets what memory knows of a livestream whose row was written. */
   forget(livestreamId: string): void
@@ -57,7 +57,9 @@ export function putRight(deps: PutRightDeps): PutRight {
       if (livestream === null || !names(livestream, meetingId)) return false
       const holder = await meetings.ownerOf(meetingId)
       if (holder !== null && holder.upstream !== upstream) return false
-      return await move(livestreamId, known, { upstream, meetingId, holder, livestream })
+      // The vendor may have written it in another case than elsewhere.
+      const [stored = meetingId] = await meetings.asStored([meetingId])
+      return await move(livestreamId, known, { upstream, meetingId: stored, holder, livestream })
     } catch (err) {
       log.warn({ err, livestream_id: livestreamId }, 'nobody could say which meeting a livestream is of')
       return false

@@ -1,8 +1,9 @@
+import { isSameId } from '../../domain/id.ts'
 import { isRunning, type LivestreamWithKey, names } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { UpstreamMalformed } from '../../domain/refusals/failures.ts'
 import type { LivestreamWithSessions, Provider, RunningLivestreams } from '../../upstream/provider.ts'
-import type { KnownMeetings } from '../resources/known-meetings.ts'
+import { isIn, type KnownMeetings } from '../resources/known-meetings.ts'
 import type { BegunRuns } from './begun-runs.ts'
 
 export interface ListedRunDeps {
@@ -35,15 +36,15 @@ export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRu
     let isUntold = false
     for (const listed of running.filter(({ meeting_id }) => meeting_id === undefined)) {
       const known = await knownMeetings.whereIs(listed.id)
-      if (known?.isProved && known.meetingId !== meeting.id) continue
+      if (known?.isProved && !isIn(known, meeting)) continue
       const found = asked++ < mostAsked ? await look(listed.id) : null
-      const named = found !== null && names(found.livestream, meeting.id) ? meeting.id : found?.livestream.meeting_id
-      if (named != null) knownMeetings.note({ id: named }, listed.id)
-      const where = named === undefined ? known?.meetingId : named
-      if (where === undefined) isUntold = true
-      else if (where === meeting.id && !isOver(listed, found, meeting)) return shown(listed, found)
+      const named = found?.livestream.meeting_id
+      if (named != null) knownMeetings.note({ id: named }, listed.id, true)
+      const where = named === undefined ? known : { meetingId: named, isProved: true }
+      if (where === null) isUntold = true
+      else if (isIn(where, meeting) && !isOver(listed, found, meeting)) return shown(listed, found)
     }
-    if (isUntold || unreadIn.has(meeting.id))
+    if (isUntold || [...unreadIn].some(id => isSameId(id, meeting.id)))
       throw new UpstreamMalformed({ cause: new Error('nobody says which meeting a listed run is of') })
     return null
   }

@@ -197,7 +197,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
       return { livestream: { ...bare, meeting_id: meetingId }, isNobodys: true }
     }
     const ours = { ...livestream, meeting_id: meetingId }
-    knownMeetings.note(meeting, id)
+    knownMeetings.note(meeting, id, isProved)
     await keep({ id, tenantId, upstream, meetingId, isProved }, ours)
     return { livestream: ours, isNobodys: false }
   }
