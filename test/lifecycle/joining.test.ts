@@ -50,6 +50,19 @@ t.test('50 starts under 50 keys at once: one is sent, and each key has its own a
   t.strictSame(sent(), ['look', 'start'])
 })
 
+t.test('a field of the start that leads is refused to its caller alone: the next one leads', async t => {
+  const { id, sent } = await aMeeting()
+  const start = (name: string) => () => asAcme('POST', `/v2/meetings/${id}/livestreams`, { name })
+  door.hold()
+  const replies = await inLine([start('no *'), start('friday-show'), start('monday-show')])
+  door.release()
+  const [refused, started, joined] = await all(replies)
+  t.match(refused?.json().error, { type: 'invalid_input', details: [{ field: 'body.name' }] })
+  t.match([started?.statusCode, started?.json().data.name], [201, 'friday-show'])
+  t.match([joined?.statusCode, joined?.json().data.name], [200, 'friday-show'])
+  t.strictSame(sent(), ['look', 'start', 'look', 'start'])
+})
+
 t.test('while an earlier start is not settled, those that come at once ask about it together', async t => {
   const { id, start, sent } = await aMeeting()
   simulator.failNext({ match: { method: 'POST', path: `/meetings/${id}/livestreams` }, hangUp: true })

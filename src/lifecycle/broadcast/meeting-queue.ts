@@ -1,4 +1,11 @@
-import { Failure, StartUnsettled, StopUnderWay, UpstreamUnreachable } from '../../domain/refusals/failures.ts'
+import {
+  Failure,
+  InvalidInput,
+  isOneOf,
+  StartUnsettled,
+  StopUnderWay,
+  UpstreamUnreachable
+} from '../../domain/refusals/failures.ts'
 
 /** So many stops wait for the next one of their meeting, of one tenant, and in all; a stop that none waits for is never refused. */
 const mostWaiting = { ofMeeting: 64, ofTenant: 1_000, ofAll: 2_000 }
@@ -186,8 +193,12 @@ function isItsOwn(error: unknown): boolean {
   return error.status < 500 && error.type !== StartUnsettled.doc.type
 }
 
-/** True as well when no connection came to stand. A refusal by the vendor or the store would meet the next one too. */
+/**
+ * True as well when no connection came to stand, or a field of the one that led was refused. Any other refusal by the vendor or the
+ * store would meet the next one too.
+ */
 function isWorthATry(error: unknown): boolean {
-  const unreachable = error instanceof Failure && error.type === UpstreamUnreachable.doc.type
-  return isItsOwn(error) || (unreachable && error.outcome === 'not_sent')
+  if (!(error instanceof Failure)) return false
+  const isUnreachable = isOneOf(error, UpstreamUnreachable) && error.outcome === 'not_sent'
+  return isItsOwn(error) || isOneOf(error, InvalidInput) || isUnreachable
 }

@@ -79,9 +79,9 @@ export function startOnce(deps: StartDeps): StartOnce {
       () => clock.monotonic() - arrivedAtMs > deadlineMs
     )
     const { result, led } = await inQueue.catch(error => {
-      // The unknown outcome is that of another call, and so is the key that was refused: this one has sent nothing, and its key is free.
-      const isAnothers = !isMine && error instanceof Failure && (error.outcome === 'unknown' || error.status === 401)
-      throw isAnothers ? unsettled(deadlineMs) : error
+      // The unknown outcome is that of another call, and so is the key or the field that was refused: this one has sent nothing, and its key is free.
+      const isAnothers = error instanceof Failure && (error.outcome === 'unknown' || [400, 401].includes(error.status))
+      throw !isMine && isAnothers ? unsettled(deadlineMs) : error
     })
     const { livestream, isNew, sent } = result
     if (led && sent) return { livestream, how: isNew ? 'started' : 'live' }
