@@ -32,6 +32,14 @@ t.test('it is none when the run before it ended long before the stop: it may be 
   t.notOk(await isProved([{ invoked_time: at(-600), stopped_time: at(-1.001) }, began]))
 })
 
+t.test('a time without its zone proves nothing: on each machine it is another moment', async t => {
+  const bare = { invoked_time: at(30).slice(0, -1) }
+  t.notOk(await isProved([{ invoked_time: at(-60), stopped_time: at(10) }, bare]))
+  t.notOk(await isProved([{ invoked_time: at(-60), stopped_time: at(10).slice(0, -1) }, began]))
+  t.notOk(await isProved([began], at(30).replace('Z', '')), 'nor where the livestream is new')
+  t.ok(await isProved([began], at(30).replace('Z', '+00:00')), 'a zone may be spelled in other ways')
+})
+
 t.test('that a run went on air after the stop does not make it a newer one', async t => {
   const wentOnAir = { invoked_time: null, started_time: at(30), created_at: at(30) }
   t.notOk(await isProved([{ invoked_time: at(-60), stopped_time: at(10) }, wentOnAir]))

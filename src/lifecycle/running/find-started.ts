@@ -2,6 +2,7 @@ import { isSameId } from '../../domain/id.ts'
 import { isRunning, type LivestreamSession, names } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { vendorTimeMs } from '../../domain/values/vendor-time.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWithSessions, Provider, Upstreams } from '../../upstream/provider.ts'
 import { type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
@@ -162,7 +163,7 @@ function beganSince(runs: Run[], { atMs, before }: SentStart): Run | undefined {
 /** L1 shows no runs (contract#l1-no-runs): there a livestream that is new itself is all there is to see. */
 function beginsOf({ livestream, sessions }: Run): number[] {
   const times = sessions.length === 0 ? [livestream.created_at] : sessions.map(beginOf)
-  return times.map(time => Date.parse(time ?? '')).filter(Number.isFinite)
+  return times.map(vendorTimeMs).filter(Number.isFinite)
 }
 
 /**
@@ -179,14 +180,14 @@ export async function beganAfter(
   const found = await provider.findLivestream(id, { pageNo: 1, perPage: runsPerPage }, signal)
   if (found === null) return false
   const { sessions, areNewest } = await withNewest(provider, found, signal)
-  const beganMs = ({ invoked_time }: LivestreamSession): number => Date.parse(invoked_time ?? '') || 0
+  const beganMs = ({ invoked_time }: LivestreamSession): number => vendorTimeMs(invoked_time) || 0
   const [newest, ...older] = sessions.toSorted((a, b) => beganMs(b) - beganMs(a))
   if (!areNewest || newest === undefined || beganMs(newest) < afterMs || beganMs(newest) > nowMs) return false
   // The newest run may be the one that goes on only when all others are over. One that began and ended since the stop proves nothing.
   if (newest.stopped_time != null || older.some(({ stopped_time }) => stopped_time == null)) return false
-  const isNew = Date.parse(found.livestream.created_at ?? '') >= afterMs
+  const isNew = vendorTimeMs(found.livestream.created_at) >= afterMs
   // A `Date` has whole seconds.
-  return isNew || older.some(({ stopped_time }) => Date.parse(stopped_time ?? '') >= afterMs - 1_000)
+  return isNew || older.some(({ stopped_time }) => vendorTimeMs(stopped_time) >= afterMs - 1_000)
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { LivestreamSession } from '../../domain/livestream.ts'
+import { vendorTimeMs } from '../../domain/values/vendor-time.ts'
 import type { ConfirmedStop, Verdict } from './confirmed-stop.ts'
 import { beginOf } from './find-started.ts'
 
@@ -30,12 +31,12 @@ export function verdictOf(
   // A run that is over, or is shown beside others that are not, proves nothing about the one that goes on.
   const ending = areNewest && session.stopped_time == null ? 'ending' : 'likely'
   if (session.id === stop.sessionId) return ending
-  const beganAtMs = Date.parse(beginOf(session) ?? '')
+  const beganAtMs = vendorTimeMs(beginOf(session))
   if (stop.dateMs === null || Number.isNaN(beganAtMs)) return 'maybe'
   const confirmed = confirmedAt(stop.dateMs, ageMs, now)
   if (beganAtMs < confirmed.earliestMs) {
     // The one that ended before it, and not long before the stop, may be the one that was stopped.
-    const endsOfOthers = sessions.map(({ stopped_time }) => Date.parse(stopped_time ?? ''))
+    const endsOfOthers = sessions.map(({ stopped_time }) => vendorTimeMs(stopped_time))
     if (endsOfOthers.some(endMs => endMs >= confirmed.earliestMs - clocksApartMs && endMs <= beganAtMs)) return 'likely'
     stop.sessionId = session.id
     return ending
@@ -60,7 +61,7 @@ function confirmedAt(
 
 /** The session without an end, else the one that began last, where the newest are there. */
 function goingOn(sessions: LivestreamSession[], areNewest: boolean): LivestreamSession | undefined {
-  const beganAtMs = (session: LivestreamSession): number => Date.parse(beginOf(session) ?? '') || 0
+  const beganAtMs = (session: LivestreamSession): number => vendorTimeMs(beginOf(session)) || 0
   const newestFirst = sessions.toSorted((a, b) => beganAtMs(b) - beganAtMs(a))
   return newestFirst.find(({ stopped_time }) => stopped_time == null) ?? (areNewest ? newestFirst[0] : undefined)
 }
