@@ -149,6 +149,8 @@ export interface VendorHabits {
   /** It has answered 5xx for a meeting with nothing live three times while its lists could be read: ask the lists first, for an hour. */
   readonly failsWhenNothingIsLive: boolean
   noteFailedWhenNothingWasLive(): void
+  /** It has said as it should that nothing is live: for an hour what it fails for is the matter of one meeting, and no habit. */
+  noteSaidNothingIsLive(): void
   /** It has counted more in a list than it showed on the page, within the last hour: its counts are of all pages. */
   readonly countsBeyondPage: boolean
   noteCountedBeyondPage(): void

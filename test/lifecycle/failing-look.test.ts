@@ -134,3 +134,20 @@ t.test('where the lists are asked first and fail, active-livestream tells', asyn
   t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
   t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 200)
 })
+
+t.test('a meeting for which the vendor fails makes the starts of no other one slower', async t => {
+  const { asAcme, asGlobex, meeting, otherMeeting, simulator, upstream } = await gateway(t, {
+    config: { readTtlMs: 1 }
+  })
+  const active = (id: string) => `/v2/meetings/${id}/active-livestream`
+  t.equal((await asGlobex('GET', active(otherMeeting))).statusCode, 404)
+  const body = { success: false, message: 'this meeting is inactive' }
+  simulator.fail({ match: { method: 'GET', path: `/meetings/${meeting}/active-livestream` }, status: 400, body })
+  for (let i = 0; i < 5; i++) t.equal((await asAcme('GET', active(meeting))).statusCode, 404)
+  const before = upstream().length
+  t.equal((await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).statusCode, 201)
+  t.strictSame(upstream().slice(before), [
+    `GET ${active(otherMeeting)}`,
+    `POST /v2/meetings/${otherMeeting}/livestreams`
+  ])
+})

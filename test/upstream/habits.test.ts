@@ -32,6 +32,22 @@ t.test('three times are no habit when hours lie between them, whoever looks mean
   t.equal(habits.failsWhenNothingIsLive, false)
 })
 
+t.test('a vendor that says as it should that nothing is live fails for one meeting, and has no such habit', async t => {
+  const clock = manualClock()
+  const habits = new Habits({ account, clock })
+  const fails = () => {
+    for (let i = 0; i < 5; i++) habits.noteFailedWhenNothingWasLive()
+    return habits.failsWhenNothingIsLive
+  }
+  t.equal(fails(), true)
+  habits.noteSaidNothingIsLive()
+  t.equal(habits.failsWhenNothingIsLive, false)
+  clock.advance(hourMs - 1)
+  t.equal(fails(), false)
+  clock.advance(1)
+  t.equal(fails(), true, 'it may have another habit by now')
+})
+
 t.test('that it refuses a second start is believed at once, and for good', async t => {
   const clock = manualClock()
   const habits = new Habits({ account, clock })

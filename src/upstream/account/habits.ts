@@ -37,6 +37,7 @@ export class Habits implements VendorHabits {
   #failures = 0
   #failedAtMs = 0
   #countedAtMs = Number.NEGATIVE_INFINITY
+  #saidNothingAtMs = Number.NEGATIVE_INFINITY
 
   constructor({ account, clock, before }: HabitsOptions) {
     this.#clock = clock
@@ -64,9 +65,15 @@ export class Habits implements VendorHabits {
 
   noteFailedWhenNothingWasLive(): void {
     const nowMs = this.#clock.monotonic()
+    if (nowMs - this.#saidNothingAtMs < believedForMs) return
     if (nowMs - this.#failedAtMs >= believedForMs) this.#failures = 0
     this.#failures += 1
     this.#failedAtMs = nowMs
+  }
+
+  noteSaidNothingIsLive(): void {
+    this.#failures = 0
+    this.#saidNothingAtMs = this.#clock.monotonic()
   }
 
   get countsBeyondPage(): boolean {

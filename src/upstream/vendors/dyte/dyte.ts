@@ -42,7 +42,10 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
       const call = { method: 'GET', path: target, signal, mayFail: true } as const
       const { status, body } = await send(call, [404])
       const livestream = status === 404 ? null : readActive(body)
-      if (livestream === null) return null
+      if (livestream === null) {
+        habits.noteSaidNothingIsLive()
+        return null
+      }
       // Which meeting it is of is not told by what was asked for: whoever shows its stream key must know.
       const { meeting_id: named, ...rest } = ofMeeting(meetingId, livestream)
       return running(named == null ? rest : { ...rest, meeting_id: named })
