@@ -109,3 +109,14 @@ t.test('the stop of an id that another tenant has elsewhere is answered as that 
     well()
   }
 })
+
+t.test('stops of an id that another tenant has elsewhere outdate nothing of what that one reads', async t => {
+  const { world, rtk } = await twoAccounts(t, { config: { readTtlMs: 60_000 } }, { rtk: { dedicated_to: 'acme' } })
+  const { asAcme, asGlobex, otherMeeting } = world
+  const read = async () =>
+    (await asGlobex('GET', `/v2/meetings/${otherMeeting}/active-livestream`)).headers['cache-status']
+  await read()
+  rtk.fail({ status: 503 })
+  t.equal((await asAcme('POST', stopOf(otherMeeting))).json().error.outcome, 'unknown')
+  t.match(await read(), 'hit')
+})

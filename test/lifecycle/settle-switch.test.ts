@@ -60,7 +60,7 @@ t.test('it is sent again, and what the vendor confirms is kept, told and on reco
   t.match(settled, { state: 'done', livestreamId: 'l1', answer: { status: 200, body: { data: { id: 'l1' } } } })
   t.notMatch(JSON.stringify(settled), /stream_key/)
   t.match(await livestreams.find('acme', 'l1'), { status: 'IDLE' })
-  t.ok(changes.of('l1') > 0, 'what was seen before is outdated')
+  t.ok(changes.of('default/l1') > 0, 'what was seen before is outdated')
   const [event] = await events()
   t.match(event, {
     api: { operation: 'disableLivestream' },

@@ -56,7 +56,7 @@ t.test('a list from before a meeting was changed is not used for it, and stays g
   t.equal(vendor.asked, 1, 'they share one')
 
   vendor.running = [runOf('b1', { meeting_id: 'm2' })]
-  changes.note('m1')
+  changes.note('default/m1')
   t.equal(await read('m1'), null, 'its livestream was stopped')
   t.equal(vendor.asked, 2)
   t.equal(await read('m2'), null, 'as it was within the time that a read may be old')
@@ -78,7 +78,7 @@ t.test('a list that was asked for before a change and comes after it is from bef
   const reads = Promise.all([read('m1'), read('m2')])
   await asked.promise
   vendor.running = []
-  changes.note('m1')
+  changes.note('default/m1')
   answer.resolve()
   t.strictSame(await reads, [null, null])
   t.equal(vendor.asked, 2, 'the changed meeting has asked again')

@@ -32,26 +32,26 @@ export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: Ac
 
   return {
     async read(meeting, signal) {
-      const key = keyOf(meeting)
+      const [key, subject] = [keyOf(meeting), placeOf(meeting)]
       const ask = async (signal: AbortSignal): Promise<LivestreamWithKey | null> => {
         const { livestream, isEnding } = await whatRuns(meeting, 'read', signal)
         return isEnding ? null : livestream
       }
-      return reads.fresh(key, meeting.id) ?? reads.read({ key, subject: meeting.id, ask, signal })
+      return reads.fresh(key, subject) ?? reads.read({ key, subject, ask, signal })
     },
 
     async whatRuns(meeting, lane, signal, isFollowUp) {
-      const change = changes.of(meeting.id)
+      const change = changes.of(placeOf(meeting))
       const sight = await whatRuns(meeting, lane, signal, isFollowUp)
-      reads.keep(keyOf(meeting), meeting.id, sight.isEnding ? null : sight.livestream, change)
+      reads.keep(keyOf(meeting), placeOf(meeting), sight.isEnding ? null : sight.livestream, change)
       return sight
     },
 
-    outdated: ({ id }) => changes.note(id),
+    outdated: meeting => changes.note(placeOf(meeting)),
 
     changed(meeting, active) {
-      changes.note(meeting.id)
-      reads.keep(keyOf(meeting), meeting.id, active)
+      changes.note(placeOf(meeting))
+      reads.keep(keyOf(meeting), placeOf(meeting), active)
     }
   }
 }

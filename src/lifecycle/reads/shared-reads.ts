@@ -20,7 +20,7 @@ export interface Seen<T> {
 export interface Question<T> {
   /** What is asked, the tenant in it: an answer is never shared across tenants. */
   key: string
-  /** The meeting that it is about (or the livestream that has none): what changes it outdates the answer. */
+  /** The meeting that it is about (or the livestream that has none), by `placeOf`: what changes it outdates the answer. */
   subject: string
   /** False: shared by those who ask together, and not kept. */
   isKept?: boolean

@@ -1,5 +1,6 @@
 import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
 import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../../domain/livestream.ts'
+import { placeOf } from '../../domain/meeting.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../../upstream/provider.ts'
@@ -85,8 +86,8 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
 }
 
 /** What is outdated by a change of the livestream: all that is known of its meeting, or of itself when it has none. */
-export function subjectOf({ meetingId, id }: Pick<OwnedLivestream, 'meetingId' | 'id'>): string {
-  return meetingId ?? id
+export function subjectOf({ meetingId, id, upstream }: Pick<OwnedLivestream, 'meetingId' | 'id' | 'upstream'>): string {
+  return placeOf({ id: meetingId ?? id, upstream })
 }
 
 function shown(caller: Caller, livestream: LivestreamWithKey, status: number): Done<LivestreamWithKey> {

@@ -15,6 +15,7 @@ import type { IsComing } from '../running/is-coming.ts'
 import { providerOf } from '../running/what-runs.ts'
 import { withoutEnding } from '../running/without-ending.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
+import { subjectOf } from './livestream-changes.ts'
 import type { Observe } from './remember-livestream.ts'
 import type { ObserveRuns } from './remember-runs.ts'
 
@@ -83,7 +84,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     const ask = (signal: AbortSignal) => look(owner, page, signal)
     // Further pages are for people who leaf: kept, they would crowd out what is polled.
     const isKept = page.pageNo === 1 && page.perPage <= keptPerPage
-    return reads.read({ key, subject: owner.meetingId ?? owner.id, ask, signal, isKept })
+    return reads.read({ key, subject: subjectOf(owner), ask, signal, isKept })
   }
 
   async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Found | null> {

@@ -96,7 +96,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
       // Also when its answer is lost, or late, the meeting may be another one.
       const meeting = await change(provider, deadline()).finally(() => {
-        changes.note(meetingId)
+        changes.note(placeOf({ id: meetingId, upstream }))
         kept.delete(`${tenantId}/${meetingId}`)
       })
       const statements = meetings.observed(tenantId, meeting, clock.now())
@@ -119,10 +119,10 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     },
 
     async find(meeting, signal) {
-      const { tenantId, id } = meeting
+      const subject = placeOf(meeting)
       const ask = (signal: AbortSignal) => look(meeting, signal)
       // No tenant id has a slash.
-      const { value, ...seen } = await reads.read({ key: `${tenantId}/${placeOf(meeting)}`, subject: id, ask, signal })
+      const { value, ...seen } = await reads.read({ key: `${meeting.tenantId}/${subject}`, subject, ask, signal })
       if (value === null) throw new MeetingNotFound()
       return { ...seen, value }
     },

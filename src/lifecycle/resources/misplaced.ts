@@ -12,6 +12,7 @@ import type { Misplaced, RightPlace } from '../../store/tables/misplaced.ts'
 import type { Provider } from '../../upstream/provider.ts'
 import type { Deadline } from '../reads/deadline.ts'
 import type { Changes } from '../reads/shared-reads.ts'
+import { subjectOf } from './livestream-changes.ts'
 
 export interface PutRightDeps {
   engine: Pick<Engine, 'write'>
@@ -86,7 +87,7 @@ export function putRight(deps: PutRightDeps): PutRight {
     forget(id)
     if (!isMoved) return false
     // No cached answer reaches the tenant that had it.
-    changes.note(known.meetingId ?? id)
+    changes.note(subjectOf({ ...known, id }))
     const facts = { livestream_id: id, meeting_id: place.meetingId, tenant: place.holder?.tenantId ?? null }
     const before = { from_meeting_id: known.meetingId, from_tenant: known.tenantId }
     log.warn({ ...facts, ...before }, 'a livestream was put right: a wrong answer had put it into another meeting')

@@ -148,13 +148,19 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     async ofMeeting(meeting, page, signal) {
       const ask = (signal: AbortSignal) => lookAtMeeting(meeting, page, signal)
       const key = keyOf(meeting, placeOf(meeting), page)
-      return orThrow(await ofMeetings.read({ key, subject: meeting.id, ask, signal: () => signal }), LivestreamNotFound)
+      return orThrow(
+        await ofMeetings.read({ key, subject: placeOf(meeting), ask, signal: () => signal }),
+        LivestreamNotFound
+      )
     },
 
     async ofSession(meeting, sessionId, page, signal) {
       const ask = (signal: AbortSignal) => lookAtSession(meeting, sessionId, page, signal)
       const key = keyOf(meeting, sessionId, page)
-      return orThrow(await ofSessions.read({ key, subject: meeting.id, ask, signal: () => signal }), SessionNotFound)
+      return orThrow(
+        await ofSessions.read({ key, subject: placeOf(meeting), ask, signal: () => signal }),
+        SessionNotFound
+      )
     }
   }
 }

@@ -71,13 +71,14 @@ export function tenantStage(deps: StageDeps): TenantStage {
 
   function changed<T extends object>(
     caller: Caller,
-    { id: meetingId, tenantId, upstream }: OwnedMeeting,
+    meeting: OwnedMeeting,
     kind: OperationKind,
     change: (provider: Provider, signal: AbortSignal) => Promise<T>
   ): Promise<T> {
+    const { id: meetingId, tenantId, upstream } = meeting
     return recorded({ caller, kind, upstream, meetingId }, async () => {
       const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
-      const value = await change(provider, deadline()).finally(() => changes.note(meetingId))
+      const value = await change(provider, deadline()).finally(() => changes.note(placeOf(meeting)))
       return { value, data: value, status: 200 }
     })
   }
@@ -86,8 +87,9 @@ export function tenantStage(deps: StageDeps): TenantStage {
     async findActive(meeting, signal) {
       const ask = (signal: AbortSignal) => look(meeting, signal)
       // No tenant id has a slash.
-      const key = `${meeting.tenantId}/${placeOf(meeting)}`
-      const { value, ...seen } = await reads.read({ key, subject: meeting.id, ask, signal: () => signal })
+      const subject = placeOf(meeting)
+      const key = `${meeting.tenantId}/${subject}`
+      const { value, ...seen } = await reads.read({ key, subject, ask, signal: () => signal })
       if (value === null) throw new NoActiveSession()
       return { ...seen, value }
     },

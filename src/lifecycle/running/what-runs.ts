@@ -1,5 +1,5 @@
 import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import { Failure, UpstreamFailed, UpstreamRefused, UpstreamUnavailable } from '../../domain/refusals/failures.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { Lane, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
@@ -127,10 +127,11 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   /** A start or a stop asks for itself; those who read share what one of them has asked. */
   async function findRunning(
     provider: Provider,
-    { id, upstream }: OwnedMeeting,
+    meeting: OwnedMeeting,
     lane: Lane,
     signal: AbortSignal
   ): Promise<RunningLivestreams> {
+    const { upstream } = meeting
     if (lane !== 'read') return provider.findRunning(signal)
     const ask = async (signal: AbortSignal): Promise<ListedRuns> => {
       const before = changes.count
@@ -140,7 +141,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     // A stale list says nothing about now.
     if (seen.how === 'stale') throw new UpstreamFailed()
     // Neither does a list from before the meeting was started or stopped.
-    return changes.of(id) > seen.value.changes ? provider.findRunning(signal) : seen.value.running
+    return changes.of(placeOf(meeting)) > seen.value.changes ? provider.findRunning(signal) : seen.value.running
   }
 
   /** One of ours that runs although the vendor shows no active one. A store that can't be read must not hold a read back. */
