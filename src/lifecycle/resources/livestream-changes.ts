@@ -12,10 +12,11 @@ import type { Deadline } from '../reads/deadline.ts'
 import type { Changes } from '../reads/shared-reads.ts'
 import { providerOf } from '../running/what-runs.ts'
 import { isProvedBy, type KnownMeetings, ofOwner } from './known-meetings.ts'
+import { notNew } from './not-new.ts'
 
 export interface LivestreamChangesDeps {
   upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'created' | 'observed'>
+  livestreams: Pick<Livestreams, 'created' | 'meetingOf' | 'observed'>
   recorded: Recorded
   knownMeetings: Pick<KnownMeetings, 'beforeChange'>
   /** A queue for each livestream: what enables and what disables it never cross, repetitions neither (`reconcile-switch.ts`). */
@@ -66,6 +67,7 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
       return recorded({ caller, kind: 'create_livestream', upstream, meetingId: null }, async () => {
         const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
         const livestream = await provider.createLivestream(wish, deadline())
+        if ((await livestreams.meetingOf(livestream.id).catch(() => null)) !== null) throw notNew('livestream')
         const owner = { id: livestream.id, tenantId, upstream, meetingId: null }
         const statements = livestreams.created(owner, withoutKey(livestream), clock.now())
         return { ...shown(caller, livestream, 201), statements }

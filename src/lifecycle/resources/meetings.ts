@@ -15,11 +15,12 @@ import type { Bounded, Deadline } from '../reads/deadline.ts'
 import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
 import { providerOf } from '../running/what-runs.ts'
 import type { Adopt } from './adopt.ts'
+import { notNew } from './not-new.ts'
 
 export interface MeetingsDeps {
   upstreams: Upstreams
   engine: Pick<Engine, 'write'>
-  meetings: Pick<Meetings, 'created' | 'observed' | 'missing' | 'list'>
+  meetings: Pick<Meetings, 'created' | 'ownerOf' | 'observed' | 'missing' | 'list'>
   directory: Pick<Directory, 'forget'>
   adopt: Pick<Adopt, 'newest'>
   recorded: Recorded
@@ -111,6 +112,8 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       const created = await recorded(mutation, async () => {
         const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
         const meeting = await provider.createMeeting(wish, deadline())
+        const holder = await meetings.ownerOf(meeting.id).catch(() => null)
+        if (holder !== null && holder.tenantId !== tenantId) throw notNew('meeting')
         const statements = meetings.created({ id: meeting.id, tenantId, upstream }, meeting, clock.now())
         return { value: meeting, data: meeting, status: 201, meetingId: meeting.id, statements }
       })
