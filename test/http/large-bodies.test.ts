@@ -7,7 +7,7 @@ import { until } from '../support/until.ts'
 import { isEnvelope, rawSocket } from './helper.ts'
 
 const clock = manualClock()
-const { url, app, withKey, upstream, meeting } = await gateway(t, { clock })
+const { url, app, withKey, upstream, meeting, simulator } = await gateway(t, { clock })
 let calls = 0
 app.server.on('request', () => {
   calls += 1
@@ -101,6 +101,18 @@ t.test('a refusal that ends the connection reaches who sends 5 MB first, whateve
     t.match(received, /connection: close/i)
     t.equal(received.split('HTTP/1.1 ').length, 2, received)
   }
+})
+
+t.test('who sends 12 MB with a stop before he listens hears that it is done', async t => {
+  const { key, call } = await withKey('acme', ['livestreams:start', 'livestreams:stop'])
+  const path = `/v2/meetings/${meeting}`
+  t.equal((await call('POST', `${path}/livestreams`)).statusCode, 201)
+  // By then more has arrived than is read of a stop's body before its answer.
+  simulator.failNext({ match: { method: 'POST', path: '/meetings/*' }, delayMs: 300 })
+  const stop = `POST ${path}/active-livestream/stop HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n`
+  const body = 'x'.repeat(12 * megabyte)
+  const received = await sendAll(t, `${stop}content-length: ${body.length}\r\n\r\n${body}`, 1, true)
+  t.match(received, /^HTTP\/1\.1 200 [\s\S]*connection: close/i)
 })
 
 t.test('what comes behind the body of the last answer is no call any more', async t => {

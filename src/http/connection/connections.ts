@@ -194,6 +194,8 @@ export class Connections {
     this.#restsFrom(connection)
     this.#rests.add(connection)
     socket.end()
+    // Node stops the reading of a body that nobody takes, as of a stop. Its own listener goes on with it, and goes with those of the data.
+    socket.emit('resume')
     // Node must not take what comes behind the body for another call.
     socket
       .removeAllListeners('data')
