@@ -1,4 +1,13 @@
-import { copyFileSync, renameSync, rmSync, symlinkSync } from 'node:fs'
+import {
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Engine, StoreError, StoreMoved } from '../../src/store/engine/engine.ts'
@@ -64,6 +73,34 @@ for (const [how, open] of Object.entries({ 'with threads of its own': openStore,
     t.teardown(() => unharmed.close())
     t.strictSame(await names(unharmed.engine), [])
   })
+
+  t.test(
+    `a store ${how} that an older copy is written over takes nothing more, and does not spoil the copy`,
+    async t => {
+      const file = join(inMemory(t).testdir(), 'livegate.db')
+      const { engine, close } = await open(file)
+      t.teardown(close)
+      await engine.fold()
+      const older = readFileSync(file)
+      await engine.write(Array.from({ length: 200 }, (_, i) => put(`put-${i}-${'x'.repeat(100)}`)))
+      await engine.fold()
+      await engine.check()
+      t.ok(statSync(file).size > older.length)
+      await engine.write([put('put-last')])
+      const over = {
+        constructor: StoreMoved,
+        reason: new RegExp(`^${file} was written over, while it is in use: `)
+      }
+      // As `cp` does it: the file is the same, and what it holds is not.
+      writeFileSync(file, older)
+      await engine.fold()
+      t.match(await refusalOf(engine.write([put('put-lost')])), over)
+      t.match(await refusalOf(engine.check()), over)
+      t.strictSame(readFileSync(file), older)
+      truncateSync(file, 10 * older.length)
+      t.match(await refusalOf(engine.write([put('put-lost')])), over, 'also when it has grown since')
+    }
+  )
 
   t.test(`what a store ${how} holds is in its own file after a checkpoint`, async t => {
     const file = join(inMemory(t).testdir(), 'livegate.db')

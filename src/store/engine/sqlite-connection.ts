@@ -122,6 +122,8 @@ export class SqliteConnection {
   /** Writes SQLite's log back into the database, as far as that can be done at once. Never throws: the log has it all. */
   fold(): void {
     try {
+      // Not into a file that somebody has put there.
+      this.#place.demand()
       this.#database.pragma('wal_checkpoint(PASSIVE)')
     } catch {
       // The next write tells of a disk that is full or gone.

@@ -3,9 +3,13 @@ import { StoreMoved } from '../engine/engine.ts'
 
 /** The device and inode of a file, which are the same under each of its names; null when there is none. */
 export function identityOf(path: string): string | null {
+  return look(path)?.identity ?? null
+}
+
+function look(path: string): { identity: string; size: bigint } | null {
   try {
-    const { dev, ino } = statSync(path, { bigint: true })
-    return `${dev}:${ino}`
+    const { dev, ino, size } = statSync(path, { bigint: true })
+    return { identity: `${dev}:${ino}`, size }
   } catch {
     return null
   }
@@ -20,6 +24,9 @@ export class StorePlace {
   readonly #identity: string | null
   readonly #beside: string[]
   readonly #seen = new Map<string, string>()
+  /** The largest size that was seen. SQLite never makes the file of a store smaller. */
+  #size = 0n
+  #isWrittenOver = false
 
   /** @param identity the file that must be there; by default the one that is there now */
   constructor(file: string, identity: string | null = identityOf(file)) {
@@ -31,7 +38,7 @@ export class StorePlace {
     this.#demandFile()
   }
 
-  /** @throws StoreMoved when one of them is not there, or is another one */
+  /** @throws StoreMoved when one of them is not there, or is another one, or has been smaller than before */
   demand(): void {
     this.#demandFile()
     for (const path of this.#beside) {
@@ -44,9 +51,17 @@ export class StorePlace {
   }
 
   #demandFile(): void {
-    const now = identityOf(this.#file)
-    if (now === null || now !== this.#identity) throw moved(this.#file, now)
+    const { identity, size } = look(this.#file) ?? { identity: null, size: 0n }
+    if (identity === null || identity !== this.#identity) throw moved(this.#file, identity)
+    // SQLite itself would go on, with pages of both: what is in memory and in its log does not belong to this file.
+    this.#isWrittenOver ||= size < this.#size
+    if (this.#isWrittenOver) throw writtenOver(this.#file)
+    this.#size = size
   }
+}
+
+function writtenOver(path: string): StoreMoved {
+  return new StoreMoved(`${path} was written over, while it is in use: end the gateway, then put a backup in its place`)
 }
 
 function moved(path: string, now: string | null): StoreMoved {
