@@ -40,7 +40,8 @@ export async function backup(io: Io, target: string, options: BackupOptions): Pr
   const file = resolve(target)
   const passphrase = passphraseFile === undefined ? null : await readPassphrase(passphraseFile)
   const keysFile = keysOf(file)
-  for (const path of withKeys ? [file, keysFile] : [file]) {
+  // Keys of another backup would count as those of this one.
+  for (const path of [file, keysFile]) {
     if (await isStoreThere(path)) throw new CommandError(`${path} is there already: give another name`)
   }
   // Looks at the store first: what is wrong with it is said in the words of every command.

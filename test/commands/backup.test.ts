@@ -377,6 +377,9 @@ t.test('a backup takes the place of no other file, and comes whole or not at all
   const other = join(folder, 'other')
   writeFileSync(`${other}.keys`, 'x')
   t.equal(await says(other, '--with-keys', '--plain'), `${other}.keys is there already: give another name`)
+  // `restore` would take them for its own, and put them over those that the store is signed with.
+  t.equal(await says(other), `${other}.keys is there already: give another name`)
+  t.notOk(existsSync(other))
   t.match(await says(join(folder, 'no', 'folder')), /^cannot make .*: ENOENT/)
   symlinkSync('nowhere', join(folder, 'dangling'))
   t.match(await says(join(folder, 'dangling'), '--with-keys', '--plain'), /^cannot make .*dangling: EEXIST/)
