@@ -207,6 +207,13 @@ t.test('strangers that use their connections make room too, and never for more t
   known.write(list)
   await once(known, 'data')
   t.notOk(known.closed, 'and no flood of them closes one that has shown a key')
+  const empty = await gateway(t, { clock, config: { maxConnections: 20 } })
+  const alone: Socket[] = []
+  empty.app.server.on('connection', socket => alone.push(socket))
+  for (let i = 0; i < 15; i++) await unread(t, empty, `127.0.0.${10 + (i % 4)}`)
+  t.notOk(alone.some(socket => socket.destroyed))
+  await unread(t, empty, '127.0.0.14')
+  await until(() => alone[0]?.destroyed === true)
 })
 
 t.test('a connection whose answers nobody reads is cut off after 10 s, also of one with a key', async t => {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import t from 'tap'
 import { gatewayBehindDoor } from '../lifecycle/door.ts'
+import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { isEnvelope, type RawSocket, rawSocket } from './helper.ts'
@@ -26,6 +27,10 @@ t.test('a stop of the gateway loses no call that is under way, and takes no new 
   await until(() => door.held().length === 1)
   const closed = world.close()
   t.equal(world.close(), closed, 'a second signal changes nothing')
+  await t.resolves(
+    until(() => idle.ended(), 5_000),
+    'idle connections are closed at once'
+  )
 
   keptAlive.write('\r\n')
   const refused = await keptAlive.answer()
@@ -43,7 +48,6 @@ t.test('a stop of the gateway loses no call that is under way, and takes no new 
   t.equal(finished.statusCode, 201)
   t.equal(finished.headers.connection, 'close')
   await closed
-  t.ok(idle.ended(), 'idle connections are not waited for')
   t.ok(keptAlive.ended())
 
   const onRecord = (id: string) => (outcomes: Awaited<ReturnType<typeof events>>) =>
@@ -90,6 +94,30 @@ t.test('strangers hold up the end for a second, whether they do not send or do n
   app.server.setTimeout(0)
   await close()
   await until(() => slow.ended() && drips.ended())
+})
+
+t.test('who has a key and does not read the answer holds up the end for a second too', async t => {
+  const clock = manualClock()
+  const { url, app, withKey, close } = await gateway(t, { clock, config: { shutdownMs: 600_000, docs: 'key' } })
+  const { key } = await withKey('acme', ['livestreams:read'])
+  const { hostname, port } = new URL(url)
+  const lazy = connect({ host: hostname, port: Number(port) })
+  t.teardown(() => lazy.destroy())
+  lazy.on('error', () => {})
+  const [accepted] = (await once(app.server, 'connection')) as [Socket]
+  lazy.write(`GET /openapi.json HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n\r\n`.repeat(100))
+  await until(() => accepted.writableLength > 0)
+  let ended = false
+  const closed = close().then(() => {
+    ended = true
+  })
+  // Connections are looked at once a second.
+  await new Promise(resolve => setTimeout(resolve, 2_100))
+  t.notOk(ended)
+  clock.advance(1_000)
+  await t.resolves(until(() => ended, 5_000))
+  lazy.destroy()
+  await closed
 })
 
 t.test('a stop that waits while its caller has hung up is sent before the end', async t => {
