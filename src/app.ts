@@ -77,7 +77,7 @@ export interface Deps {
   fingerprint: Fingerprint
   adopt: OwnershipDeps['adopt']
   operations: IdempotencyDeps['operations']
-  settleNow: IdempotencyDeps['settleNow']
+  reconcileNow: IdempotencyDeps['reconcileNow']
   readActive: ActiveReads['read']
   start: StartOnce
   stop: Stop

@@ -16,9 +16,9 @@ import { openUpstreams } from './gateway/open-upstreams.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
 import { listen } from './http/connection/listen.ts'
 import { callersConnections } from './http/connection/open-files.ts'
-import { recover } from './lifecycle/operations/mark-interrupted.ts'
-import { Repairs } from './lifecycle/operations/write-behind.ts'
-import { briefly } from './lifecycle/reads/wait-briefly.ts'
+import { markInterrupted } from './lifecycle/operations/mark-interrupted.ts'
+import { WriteBehind } from './lifecycle/operations/write-behind.ts'
+import { waitBriefly } from './lifecycle/reads/wait-briefly.ts'
 import type { LogOutput } from './log/log-output.ts'
 import { services } from './services.ts'
 import { type Directory, followStore, openDirectory } from './store/memory/directory.ts'
@@ -113,7 +113,7 @@ export async function startGateway({
     onKey(audited.keys.signer.publicKey)
     if (acceptOlder !== undefined) tellAccepted(audited, logger)
     const { engine } = store
-    const left = await recover({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
+    const left = await markInterrupted({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
     for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
     await audited.checkpointer.start()
     opened.push(() => audited.checkpointer.close())
@@ -129,11 +129,11 @@ export async function startGateway({
     opened.push(() => disk.close())
     const keys = watchKeys(() => audited.findKeys(), logger)
     opened.push(() => keys.close())
-    const repairs = new Repairs({
+    const writeBehind = new WriteBehind({
       engine: store.engine,
       onTrouble: (err, waiting) => logger.error({ err, waiting }, 'what happened could not be written down yet')
     })
-    opened.push(() => repairs.close())
+    opened.push(() => writeBehind.close())
     opened.push(() => auditLog.close())
     opened.push(() => rollup.close())
     const configured = await openUpstreams({
@@ -153,13 +153,13 @@ export async function startGateway({
     const { auditRetentionDays } = config
     opened.push(keepTidy({ audited, operations: operationsIn(store), auditRetentionDays, log: logger, clock }))
 
-    const { recorded, broadcasts, openOperations, ...given } = services({
+    const { auditTrail, broadcasts, reconcileLoop, ...given } = services({
       store,
       directory,
       upstreams,
       audited,
       rollup,
-      repairs,
+      writeBehind,
       unstored,
       config,
       logger,
@@ -167,14 +167,14 @@ export async function startGateway({
       ending: ending.signal,
       ...(writeWithinMs !== undefined && { writeWithinMs })
     })
-    opened.push(() => openOperations.close())
-    for (const operation of left) openOperations.add(operation)
+    opened.push(() => reconcileLoop.close())
+    for (const operation of left) reconcileLoop.add(operation)
     await broadcasts.recall()
     const connections = callersConnections({ config, logger, clock })
     const app = await buildApp({
       ...given,
       health: readinessOf(state, {
-        ...{ store, directory, repairs, recorded, unstored, keys, disk, openOperations, logOutput, clock },
+        ...{ store, directory, writeBehind, auditTrail, unstored, keys, disk, reconcileLoop, logOutput, clock },
         upstreams: configured
       }),
       draining: () => state.draining,
@@ -189,7 +189,7 @@ export async function startGateway({
 
     const finish = (): Promise<void> => {
       state.draining = true
-      return drain({ connections, broadcasts, recorded, ending, shutdownMs })
+      return drain({ connections, broadcasts, auditTrail, ending, shutdownMs })
     }
     const listening = listen(app, config).then(({ url, close: closeDoors }) => {
       opened.push(closeDoors)
@@ -209,14 +209,14 @@ export async function startGateway({
       directory,
       checkUpstreams: () => configured.check(),
       async flushAudit() {
-        await repairs.flush()
+        await writeBehind.flush()
         await auditLog.flush()
       },
       close
     }
   } catch (error) {
     // A part that hangs while it closes must not hide why the start failed.
-    await briefly(closeAll(), shutdownMs)
+    await waitBriefly(closeAll(), shutdownMs)
     throw error
   }
 }

@@ -6,8 +6,8 @@ import type { Config } from './config/config.ts'
 import type { Clock } from './domain/values/clock.ts'
 import { broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { holder } from './lifecycle/operations/holds.ts'
-import { stillAllowed, stillSwitches } from './lifecycle/operations/recheck-permission.ts'
-import type { Repairs } from './lifecycle/operations/write-behind.ts'
+import { recheckPermission, recheckSwitchPermission } from './lifecycle/operations/recheck-permission.ts'
+import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import { deadlines } from './lifecycle/reads/deadline.ts'
 import { Changes } from './lifecycle/reads/shared-reads.ts'
 import { adopter } from './lifecycle/resources/adopt.ts'
@@ -15,8 +15,8 @@ import { tenantAnalytics } from './lifecycle/resources/analytics.ts'
 import { livestreamChanges } from './lifecycle/resources/livestream-changes.ts'
 import { tenantLivestreams } from './lifecycle/resources/livestreams.ts'
 import { tenantMeetings } from './lifecycle/resources/meetings.ts'
-import { observer } from './lifecycle/resources/remember-livestream.ts'
-import { runsObserver } from './lifecycle/resources/remember-runs.ts'
+import { rememberLivestreamIn } from './lifecycle/resources/remember-livestream.ts'
+import { rememberRunsIn } from './lifecycle/resources/remember-runs.ts'
 import { tenantRuns } from './lifecycle/resources/runs.ts'
 import { tenantStage } from './lifecycle/resources/stage.ts'
 import { isComing } from './lifecycle/running/is-coming.ts'
@@ -37,7 +37,7 @@ export interface Parts {
   upstreams: Upstreams
   audited: AuditedStore
   rollup: ReadRollup
-  repairs: Repairs
+  writeBehind: WriteBehind
   unstored: UnstoredEvents
   config: Config
   logger: FastifyBaseLogger
@@ -54,7 +54,7 @@ export function services({
   upstreams,
   audited,
   rollup,
-  repairs,
+  writeBehind,
   unstored,
   config,
   logger: log,
@@ -63,7 +63,7 @@ export function services({
   ...recording
 }: Parts) {
   // Whatever decides over the life of an operation is written in order.
-  const engine = { write: repairs.write.bind(repairs) }
+  const engine = { write: writeBehind.write.bind(writeBehind) }
   const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
   const { deadline, bounded } = deadlines(deadlineMs, ending)
   const auditEvents = audited.events
@@ -71,11 +71,11 @@ export function services({
   const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
 
-  const observe = observer({ livestreams, directory, log, clock })
+  const rememberLivestream = rememberLivestreamIn({ livestreams, directory, log, clock })
   const sessions = sessionsIn(store)
-  const observeRuns = runsObserver({ engine, sessions, log, clock })
+  const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
   const holds = holder({ directory, meetings, upstreams })
-  const adopt = adopter({ upstreams, meetings, holds, directory, auditEvents, observe, clock, deadline })
+  const adopt = adopter({ upstreams, meetings, holds, directory, auditEvents, rememberLivestream, clock, deadline })
   const coming = isComing({ livestreams, settleMs })
   const changes = new Changes()
   const reading = { changes, clock, deadline, bounded, readTtlMs }
@@ -92,26 +92,26 @@ export function services({
       auditEvents,
       directory,
       holds,
-      repairs,
+      writeBehind,
       unstored,
-      observe,
+      rememberLivestream,
       log
     },
     isComing: coming,
-    stillAllowed: stillAllowed({ directory, holds, clock }),
+    recheckPermission: recheckPermission({ directory, holds, clock }),
     deadlineMs,
     settleMs,
     ...recording
   })
-  const { recorded, openOperations, switches, endingRuns, begunRuns, knownMeetings } = broadcasts
-  const acting = { upstreams, engine, livestreams, knownMeetings, directory, recorded, log, settleMs }
+  const { auditTrail, reconcileLoop, switches, endingRuns, begunRuns, knownMeetings } = broadcasts
+  const acting = { upstreams, engine, livestreams, knownMeetings, directory, auditTrail, log, settleMs }
 
   return {
-    recorded,
+    auditTrail,
     broadcasts,
-    openOperations,
+    reconcileLoop,
     operations,
-    settleNow: openOperations.now.bind(openOperations),
+    reconcileNow: reconcileLoop.now.bind(reconcileLoop),
     directory,
     auditEvents,
     appendEvent,
@@ -123,20 +123,27 @@ export function services({
     livestreams: tenantLivestreams({
       ...acting,
       ...reading,
-      observe,
-      observeRuns,
+      rememberLivestream,
+      rememberRuns,
       isComing: coming,
       endingRuns,
       begunRuns
     }),
-    runs: tenantRuns({ ...acting, ...reading, observe, observeRuns, endingRuns }),
+    runs: tenantRuns({ ...acting, ...reading, rememberLivestream, rememberRuns, endingRuns }),
     stage: tenantStage({ ...acting, ...reading, sessions }),
-    analytics: tenantAnalytics({ ...acting, ...reading, rows: analyticsIn(store), sessions, observe, endingRuns }),
+    analytics: tenantAnalytics({
+      ...acting,
+      ...reading,
+      rows: analyticsIn(store),
+      sessions,
+      rememberLivestream,
+      endingRuns
+    }),
     livestreamChanges: livestreamChanges({
       ...acting,
       ...reading,
       queue: switches,
-      stillSwitches: stillSwitches({ directory, clock })
+      recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
     }),
     meetings: tenantMeetings({ ...acting, ...reading, meetings, adopt }),
     clock,

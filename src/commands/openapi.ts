@@ -33,7 +33,7 @@ async function describedApp(): Promise<FastifyInstance> {
     adopt: { meeting: nothing, livestream: nothing },
     auditEvents: { list: nothing },
     operations: { findByKey: nothing },
-    settleNow: nothing,
+    reconcileNow: nothing,
     appendEvent() {},
     readActive: nothing,
     start: nothing,

@@ -37,7 +37,7 @@ export const operations = {
 export type OperationState = 'sent' | 'done' | 'failed' | 'unknown'
 
 /** True when the vendor can be asked, or told again, until the outcome is known. Of the others `unknown` is the last word. */
-export function canBeSettled(kind: OperationKind): boolean {
+export function canBeReconciled(kind: OperationKind): boolean {
   return kind === 'start' || isRepeated(kind)
 }
 

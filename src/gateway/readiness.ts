@@ -1,8 +1,8 @@
 import type { KeyWatch } from '../audit/keys/key-watch.ts'
 import type { UnstoredEvents } from '../audit/unstored.ts'
 import type { Clock } from '../domain/values/clock.ts'
-import type { OpenOperations } from '../lifecycle/operations/reconcile-loop.ts'
-import type { Repairs } from '../lifecycle/operations/write-behind.ts'
+import type { ReconcileLoop } from '../lifecycle/operations/reconcile-loop.ts'
+import type { WriteBehind } from '../lifecycle/operations/write-behind.ts'
 import type { LogOutput } from '../log/log-output.ts'
 import type { Health } from '../routes/health.ts'
 import type { Directory } from '../store/memory/directory.ts'
@@ -21,12 +21,12 @@ export interface GatewayState {
 export interface ReadinessParts {
   store: Pick<ServedStore, 'lost'>
   directory: Pick<Directory, 'pulledAtMs' | 'moved'>
-  repairs: Pick<Repairs, 'waiting'>
-  recorded: { late(): number }
+  writeBehind: Pick<WriteBehind, 'waiting'>
+  auditTrail: { late(): number }
   unstored: Pick<UnstoredEvents, 'atRisk'>
   keys: Pick<KeyWatch, 'missing'>
   disk: Pick<DiskWatch, 'low'>
-  openOperations: Pick<OpenOperations, 'stopsOlderThan'>
+  reconcileLoop: Pick<ReconcileLoop, 'stopsOlderThan'>
   upstreams: Pick<OpenUpstreams, 'warnings'>
   logOutput: LogOutput | undefined
   clock: Clock
@@ -39,20 +39,31 @@ const blindAfterMs = 5_000
 
 /** How a gateway is, by what its parts know. */
 export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts): Health {
-  const { store, directory, repairs, recorded, unstored, keys, disk, openOperations, upstreams, logOutput, clock } =
-    parts
+  const {
+    store,
+    directory,
+    writeBehind,
+    auditTrail,
+    unstored,
+    keys,
+    disk,
+    reconcileLoop,
+    upstreams,
+    logOutput,
+    clock
+  } = parts
   return {
     ready: () => state.ready && !state.draining,
     degraded() {
       const blind = clock.monotonic() - directory.pulledAtMs > blindAfterMs
-      const waits = repairs.waiting > 0 || recorded.late() > 0
+      const waits = writeBehind.waiting > 0 || auditTrail.late() > 0
       const troubled = state.auditTrouble || waits || blind || directory.moved || store.lost()
       return [...(troubled ? (['store'] as const) : []), ...(unstored.atRisk > 0 ? (['log'] as const) : [])]
     },
     warnings: () => [
       ...(keys.missing() ? (['audit_keys'] as const) : []),
       ...(disk.low() ? (['disk_space'] as const) : []),
-      ...(openOperations.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
+      ...(reconcileLoop.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
       ...(logOutput?.troubled() ? (['log_output'] as const) : []),
       ...upstreams.warnings()
     ]

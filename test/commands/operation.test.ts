@@ -4,7 +4,7 @@ import { operations as kinds, type OperationKind } from '../../src/domain/operat
 import type { Store } from '../../src/store/store.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { type OperationEnd, operationsIn } from '../../src/store/tables/operations.ts'
-import { operationOf } from '../lifecycle/settling.ts'
+import { operationOf } from '../lifecycle/reconciling.ts'
 import { commandLine, refused, runHere } from '../support/cli.ts'
 import { manualClock } from '../support/clock.ts'
 import { addTenant, type TestContext } from '../support/gateway.ts'

@@ -15,8 +15,8 @@ import {
   liveWorldBehindDoor,
   loggedOf,
   mutationsSince,
-  openOperations,
   outcomesOf,
+  reconcileLoop,
   timed,
   written
 } from './live-world.ts'
@@ -98,7 +98,7 @@ for (const [name, breakage] of Object.entries(breakages)) {
 
     t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
     // A stop of what was started a moment ago is watched for some seconds.
-    await until(async () => (await openOperations(world)).length === 0)
+    await until(async () => (await reconcileLoop(world)).length === 0)
     const events = await world.events()
     for (const id of ['start', 'again', 'create', 'update']) {
       t.equal(outcomesOf(events, id).at(-1), 'not_sent', `${id}: the log says what its caller was told`)
@@ -147,7 +147,7 @@ t.test(
     t.strictSame(outcomesOf(await written(world), 'late'), ['pending'], 'it was committed all the same')
     t.ok(held() > 0)
     thaw()
-    await until(async () => (await openOperations(world)).length === 0)
+    await until(async () => (await reconcileLoop(world)).length === 0)
     const late = (await world.events()).filter(({ metadata }) => metadata.correlation_uid === 'late')
     t.strictSame(
       late.map(({ unmapped, status_code }) => `${unmapped.outcome} ${status_code ?? ''}`.trim()).sort(),
@@ -182,7 +182,7 @@ t.test('a store that comes back while a stop is under way: its outcome waits for
   t.equal((await stopping).statusCode, 200)
   await until(async () => outcomesOf(await written(world), 'between').length === 2)
   t.strictSame(outcomesOf(await written(world), 'between'), ['pending', 'done'])
-  t.strictSame(await openOperations(world), [], 'nothing is left open')
+  t.strictSame(await reconcileLoop(world), [], 'nothing is left open')
 })
 
 t.test('200 reads are answered while one write is under way, and are on record when it is done', async t => {

@@ -1,6 +1,6 @@
 /** Bar B3: all 500 kills in a campaign (`campaigns.ts`), two in a normal run. */
 import t from 'tap'
-import { canBeSettled } from '../../src/domain/operation.ts'
+import { canBeReconciled } from '../../src/domain/operation.ts'
 import { presets } from '../../src/domain/scope.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../src/store/tables/meetings.ts'
@@ -94,7 +94,7 @@ async function killed(t: TestContext, gateway: number) {
     running = await serve()
   }
 
-  await until(async () => (await operations.unsettled()).every(({ kind }) => !canBeSettled(kind)), settleMs)
+  await until(async () => (await operations.unsettled()).every(({ kind }) => !canBeReconciled(kind)), settleMs)
   const open: { id: string }[] = await json('operation', 'list', '--open', '--limit', '999999')
   const isListed = (id: string): boolean => open.some(one => one.id === id)
   const left = (await rows()).map(([requestId, { id, state }]) => [

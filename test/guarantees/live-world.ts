@@ -64,7 +64,7 @@ export function loggedOf({ logs }: World, requestId: string): string[] {
 }
 
 /** Operations of which nobody knows yet what became of them. */
-export async function openOperations({ store }: World): Promise<unknown[]> {
+export async function reconcileLoop({ store }: World): Promise<unknown[]> {
   const query = store.sql.selectFrom('operations').select(['kind', 'state']).where('state', 'in', ['sent', 'unknown'])
   return store.engine.read(query.compile())
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { recorder } from '../../src/lifecycle/operations/audit-trail.ts'
+import { auditTrailIn } from '../../src/lifecycle/operations/audit-trail.ts'
 import type { Mutation } from '../../src/lifecycle/operations/mutation.ts'
 import type { Engine } from '../../src/store/engine/engine.ts'
 import { sqlFor } from '../../src/store/schema/database.ts'
@@ -18,14 +18,12 @@ const engine: Engine = {
   async close() {}
 }
 const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }
-const { answered } = recorder({
+const { answered } = auditTrailIn({
   engine,
   operations: operationsIn(store),
   auditEvents: auditEventsIn(store),
-  repair() {},
-  late() {},
-  caughtUp: async () => {},
-  settleLater() {},
+  writeBehind: { add() {}, behind() {}, caughtUp: async () => {} },
+  reconcileLater() {},
   forget() {},
   unstored: { tell() {}, stored() {} },
   clock: manualClock(),

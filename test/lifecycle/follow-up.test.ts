@@ -1,10 +1,11 @@
 import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { EndingRuns } from '../../src/lifecycle/running/ending-runs.ts'
+import type { EndingRuns } from '../../src/lifecycle/running/ending-runs.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
-import type { TestContext } from './settling.ts'
+import { endingRunsOf } from '../support/ending-runs.ts'
+import type { TestContext } from './reconciling.ts'
 
 const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
 
@@ -15,17 +16,12 @@ function confirmed(t: TestContext, follow = (endingRuns: EndingRuns): unknown =>
   const clock = manualClock()
   const vendor: { fails: boolean; shown: object | null } = { fails: true, shown: null }
   const looksAtMs: number[] = []
-  const endingRuns = new EndingRuns({
-    stopAgain: async () => true,
+  const endingRuns = endingRunsOf(clock, {
     async look() {
       looksAtMs.push(clock.monotonic())
       if (vendor.fails) throw new Error('the vendor is away')
       return { livestream: vendor.shown }
-    },
-    vendorNowMs: () => null,
-    log: { warn() {} },
-    clock,
-    settleMs: 30_000
+    }
   })
   follow(endingRuns)
   return {

@@ -1,23 +1,9 @@
 import t from 'tap'
 import { MeetingNotFound, UpstreamRefused } from '../../src/domain/refusals/failures.ts'
-import { operationEnds } from '../../src/lifecycle/operations/reconcile.ts'
-import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
-import { settling, type TestContext } from './settling.ts'
-
-async function world(t: TestContext) {
-  const { store, operations, livestreams, clock, ...rest } = await settling(t)
-  const ends = operationEnds({
-    ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), clock },
-    changed() {},
-    endingRuns: { started() {}, isRecent: () => false, has: () => false },
-    begunRuns: { began() {} },
-    forget() {}
-  })
-  return { ...rest, operations, ends }
-}
+import { reconciling } from './reconciling.ts'
 
 t.test('a stop that is given up keeps what the vendor said, in the store and in the audit log', async t => {
-  const { sent, ends, operations, events } = await world(t)
+  const { sent, ends, operations, events } = await reconciling(t)
   const stop = await sent('stop', { requestId: 'lost' })
   const said = { upstreamStatus: 409, upstreamReason: 'not now' }
   t.equal(await ends.giveUp(stop, new UpstreamRefused({ outcome: 'failed', ...said })), true)
@@ -38,7 +24,7 @@ t.test('a stop that is given up keeps what the vendor said, in the store and in 
 })
 
 t.test('one that is given up for reasons of our own speaks for no vendor, and keeps what was said before', async t => {
-  const { sent, ends, operations, events } = await world(t)
+  const { sent, ends, operations, events } = await reconciling(t)
   const before = { upstreamStatus: 503, reason: 'busy' }
   const stop = await sent('stop', {}, { state: 'unknown', ...before })
   t.equal(await ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed' })), true)

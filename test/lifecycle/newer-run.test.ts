@@ -2,7 +2,7 @@ import t from 'tap'
 import type { LivestreamSession } from '../../src/domain/livestream.ts'
 import { beganAfter } from '../../src/lifecycle/running/find-started.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
-import { runOf } from './settling.ts'
+import { runOf } from './reconciling.ts'
 
 const stoppedAtMs = Date.parse('2026-03-01T10:00:00.000Z')
 const at = (seconds: number) => new Date(stoppedAtMs + seconds * 1_000).toISOString()

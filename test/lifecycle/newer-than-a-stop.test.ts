@@ -1,6 +1,6 @@
 import t from 'tap'
 import { hourMs } from '../support/clock.ts'
-import { meetingId, runOf, settling, type TestContext } from './settling.ts'
+import { meetingId, reconciling, runOf, type TestContext } from './reconciling.ts'
 
 const minuteMs = 60_000
 
@@ -20,7 +20,7 @@ async function repeated(
   beganMs: number,
   setBackMs = 0
 ): Promise<string> {
-  const { settle, sent, clock, vendor, operations } = await settling(t)
+  const { reconcile, sent, clock, vendor, operations } = await reconciling(t)
   const sentAtMs = clock.now()
   const at = (ms: number) => new Date(sentAtMs + ms).toISOString()
   const stop = await sent('stop', { vendorAtMs: atStop === null ? null : sentAtMs + atStop })
@@ -33,7 +33,7 @@ async function repeated(
     { id: 's2', invoked_time: at(beganMs) }
   ]
   vendor.byId = { livestream: vendor.active, sessions, paging: { total_count: 2, start_offset: 1, end_offset: 2 } }
-  await settle(stop)
+  await reconcile(stop)
   const isSent = vendor.asked.includes(`stop ${meetingId}`)
   return `${isSent ? 'sent' : 'not sent'}, ${(await operations.find(stop.id))?.state}`
 }

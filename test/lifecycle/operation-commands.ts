@@ -5,7 +5,7 @@ import { tenantsIn } from '../../src/store/tables/tenants.ts'
 import fc, { type AsyncCommand } from '../support/properties.ts'
 import { call, checkFailure, faults, isRemembered, looks } from './operation-calls.ts'
 import { deadlineMs, type MeetingModel, must } from './operation-model.ts'
-import { operationOf } from './settling.ts'
+import { operationOf } from './reconciling.ts'
 
 type Command = AsyncCommand<MeetingModel, object>
 

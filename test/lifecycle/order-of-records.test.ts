@@ -2,35 +2,33 @@ import t from 'tap'
 import type { Caller } from '../../src/domain/caller.ts'
 import { UpstreamUnreachable } from '../../src/domain/refusals/failures.ts'
 import { presets } from '../../src/domain/scope.ts'
-import { recorder } from '../../src/lifecycle/operations/audit-trail.ts'
+import { auditTrailIn } from '../../src/lifecycle/operations/audit-trail.ts'
 import type { Mutation } from '../../src/lifecycle/operations/mutation.ts'
-import { Repairs } from '../../src/lifecycle/operations/write-behind.ts'
+import { WriteBehind } from '../../src/lifecycle/operations/write-behind.ts'
 import { type Engine, StoreError } from '../../src/store/engine/engine.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../src/store/tables/operations.ts'
 import { keyOf, storeWithTenants, tenantNamed } from '../store/helper.ts'
 import { manualClock } from '../support/clock.ts'
 
-/** A recorder and its repairs over a real store, in front of which the test stands. */
+/** An audit trail and its write-behind over a real store, in front of which the test stands. */
 async function recording(t: Parameters<typeof storeWithTenants>[0]) {
   const { store } = await storeWithTenants(t)
   const { engine } = store
   const operations = operationsIn(store)
   const door: { write: Engine['write'] } = { write: engine.write }
-  const repairs = new Repairs({
+  const writeBehind = new WriteBehind({
     engine: { write: (...args) => door.write(...args) },
     onTrouble() {},
     retryAfterMs: 3_600_000
   })
-  t.teardown(() => repairs.close())
-  const recorded = recorder({
-    engine: { write: (...args) => repairs.write(...args) },
+  t.teardown(() => writeBehind.close())
+  const auditTrail = auditTrailIn({
+    engine: { write: (...args) => writeBehind.write(...args) },
     operations,
     auditEvents: auditEventsIn(store),
-    repair: statements => repairs.add(statements),
-    late: written => repairs.behind(written),
-    caughtUp: () => repairs.caughtUp(),
-    settleLater() {},
+    writeBehind,
+    reconcileLater() {},
     forget() {},
     unstored: { tell() {}, stored() {} },
     clock: manualClock(),
@@ -38,7 +36,7 @@ async function recording(t: Parameters<typeof storeWithTenants>[0]) {
   })
   const rows = store.sql.selectFrom('operations').select(['kind', 'state']).orderBy('ordinal')
   const open = operations.unconfirmedStops
-  return { door, engine, repairs, recorded, open, order: () => engine.read(rows.compile()) }
+  return { door, engine, writeBehind, auditTrail, open, order: () => engine.read(rows.compile()) }
 }
 
 const caller: Caller = {
@@ -57,23 +55,23 @@ const done = async () => ({ value: 'done', data: null, status: 200 })
 const away = () => Promise.reject(new StoreError('locked'))
 
 t.test('a start is not sent before a stop that waits to be written down has its place', async t => {
-  const { door, engine, repairs, recorded, order } = await recording(t)
+  const { door, engine, writeBehind, auditTrail, order } = await recording(t)
   door.write = away
-  t.equal(await recorded(stop, done), 'done')
-  t.equal(repairs.waiting, 2)
+  t.equal(await auditTrail.around(stop, done), 'done')
+  t.equal(writeBehind.waiting, 2)
 
-  const refused = await recorded(start, async () => t.fail('it was sent') as never).catch(error => error)
+  const refused = await auditTrail.around(start, async () => t.fail('it was sent') as never).catch(error => error)
   t.match(refused, { type: 'audit_unavailable', status: 503, outcome: 'not_sent' })
 
   // The store is back, but only for what is newest: what is older must be there first.
   let written = 0
   door.write = (...args) => (++written > 1 ? engine.write(...args) : away())
-  const early = await recorded(start, async () => t.fail('it was sent') as never).catch(error => error)
+  const early = await auditTrail.around(start, async () => t.fail('it was sent') as never).catch(error => error)
   t.match(early, { type: 'audit_unavailable', outcome: 'not_sent' })
 
   door.write = engine.write
-  t.equal(await recorded(start, done), 'done')
-  t.equal(repairs.waiting, 0)
+  t.equal(await auditTrail.around(start, done), 'done')
+  t.equal(writeBehind.waiting, 0)
   t.strictSame(await order(), [
     { kind: 'stop', state: 'done' },
     { kind: 'start', state: 'done' }
@@ -81,16 +79,16 @@ t.test('a start is not sent before a stop that waits to be written down has its 
 })
 
 t.test('nor before one that is being written for longer than it may take, should that fail after all', async t => {
-  const { door, engine, recorded, order } = await recording(t)
+  const { door, engine, auditTrail, order } = await recording(t)
   const hanging = Promise.withResolvers<never>()
   door.write = () => {
     door.write = engine.write
     return hanging.promise
   }
-  t.equal(await recorded(stop, done), 'done')
-  const refused = await recorded(start, async () => t.fail('it was sent') as never).catch(error => error)
+  t.equal(await auditTrail.around(stop, done), 'done')
+  const refused = await auditTrail.around(start, async () => t.fail('it was sent') as never).catch(error => error)
   t.match(refused, { type: 'audit_unavailable', outcome: 'not_sent' })
-  const starting = recorded(start, done)
+  const starting = auditTrail.around(start, done)
   hanging.reject(new StoreError('the disk is gone'))
   t.equal(await starting, 'done')
   t.strictSame(await order(), [
@@ -104,7 +102,7 @@ for (const [what, inTime] of [
   ['the outcome of a stop', 1]
 ] as const)
   t.test(`who asks what is open waits for ${what} that is still being written down`, async t => {
-    const { door, engine, recorded, open } = await recording(t)
+    const { door, engine, auditTrail, open } = await recording(t)
     const hanging = Promise.withResolvers<void>()
     let writes = 0
     door.write = async (...args) => {
@@ -112,25 +110,25 @@ for (const [what, inTime] of [
       return engine.write(...args)
     }
     const lost = () => Promise.reject(new UpstreamUnreachable({ outcome: 'unknown' }))
-    t.match(await recorded(stop, lost).catch(error => error), { outcome: 'unknown' })
-    t.match(await recorded.caughtUp().catch(error => error), { type: 'audit_unavailable', outcome: 'not_sent' })
-    const ready = recorded.caughtUp()
+    t.match(await auditTrail.around(stop, lost).catch(error => error), { outcome: 'unknown' })
+    t.match(await auditTrail.caughtUp().catch(error => error), { type: 'audit_unavailable', outcome: 'not_sent' })
+    const ready = auditTrail.caughtUp()
     hanging.resolve()
     await ready
     t.match(await open({ id: 'm1', upstream: 'default' }), [{ kind: 'stop' }])
   })
 
 t.test('what waits is tried once for all who come meanwhile', async t => {
-  const { door, repairs, recorded } = await recording(t)
+  const { door, writeBehind, auditTrail } = await recording(t)
   door.write = away
-  await recorded(stop, done)
+  await auditTrail.around(stop, done)
   let tries = 0
   const locked = Promise.withResolvers<never>()
   door.write = () => {
     tries++
     return locked.promise
   }
-  const flushes = Array.from({ length: 20 }, () => repairs.flush().catch(() => 'failed'))
+  const flushes = Array.from({ length: 20 }, () => writeBehind.flush().catch(() => 'failed'))
   locked.reject(new StoreError('locked'))
   t.strictSame(new Set(await Promise.all(flushes)), new Set(['failed']))
   t.equal(tries, 1)

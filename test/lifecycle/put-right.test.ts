@@ -10,7 +10,7 @@ import { misplacedIn } from '../../src/store/tables/misplaced.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
 import { storeWithTenants } from '../store/helper.ts'
 import { manualClock } from '../support/clock.ts'
-import { runOf, type TestContext } from './settling.ts'
+import { runOf, type TestContext } from './reconciling.ts'
 
 /** acme has claimed globex' livestream `l1` for its meeting `m1`; it is in `m2`. */
 async function world(t: TestContext) {

@@ -3,11 +3,11 @@ import { AuditUnavailable, LiveElsewhere, UpstreamFailed } from '../../src/domai
 import { type SendStartDeps, type StartOutcome, sendStart } from '../../src/lifecycle/broadcast/send-start.ts'
 import { KnownMeetings } from '../../src/lifecycle/resources/known-meetings.ts'
 import type { Upstreams } from '../../src/upstream/provider.ts'
-import { meetingId, settling, type TestContext } from './settling.ts'
+import { meetingId, reconciling, type TestContext } from './reconciling.ts'
 
 /** A start that the vendor refuses in its own words, and which nothing shown explains. */
 async function refused(t: TestContext) {
-  const { clock, livestreams } = await settling(t)
+  const { clock, livestreams } = await reconciling(t)
   let sent = 0
   const provider = {
     async start() {

@@ -3,7 +3,7 @@ import { deadlines } from '../../src/lifecycle/reads/deadline.ts'
 import { Changes, SharedReads } from '../../src/lifecycle/reads/shared-reads.ts'
 import { type ListedRuns, type WhatRunsDeps, whatRuns } from '../../src/lifecycle/running/what-runs.ts'
 import { manualClock } from '../support/clock.ts'
-import { runOf } from './settling.ts'
+import { runOf } from './reconciling.ts'
 
 const ttlMs = 5_000
 
@@ -26,7 +26,7 @@ function world() {
     upstreams: new Map([['default', { habits: { failsWhenNothingIsLive: true }, on: () => provider }]]),
     livestreams: { lastSeenIn: async () => null, list: async () => ({ items: [], total: 0 }) },
     knownMeetings: { has: async () => true, note() {} },
-    observe: async () => {},
+    rememberLivestream: async () => {},
     isComing: async () => false,
     endingRuns: { isEnding: async () => false },
     begunRuns: { of: () => null, believed() {} },

@@ -2,7 +2,7 @@ import t from 'tap'
 import { type StopAgainDeps, stopAgain, type Unheeded } from '../../src/lifecycle/broadcast/stop-again.ts'
 import { type Engine, StoreError } from '../../src/store/engine/engine.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
-import { meetingId, settling, type TestContext } from './settling.ts'
+import { meetingId, reconciling, type TestContext } from './reconciling.ts'
 
 const unheeded: Unheeded = {
   meeting: { id: meetingId, tenantId: 'acme', upstream: 'default' },
@@ -13,14 +13,14 @@ const isWanted = async () => true
 
 /** What asks for such a stop, with what it has recorded for later and what the log says. */
 async function asking(t: TestContext, how: Partial<StopAgainDeps> = {}) {
-  const world = await settling(t)
+  const world = await reconciling(t)
   const { store, clock, operations, queue } = world
   const later: { id: string; sentAtMs: number }[] = []
   const said: string[] = []
   const again = stopAgain({
     ...{ engine: store.engine, operations, auditEvents: auditEventsIn(store), queue, clock },
     log: { error: (_facts, message) => said.push(message) },
-    settleLater: ({ id }, sentAtMs) => later.push({ id, sentAtMs }),
+    reconcileLater: ({ id }, sentAtMs) => later.push({ id, sentAtMs }),
     vendorNowMs: () => 7,
     ...how
   })

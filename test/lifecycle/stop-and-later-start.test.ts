@@ -1,5 +1,5 @@
 import t from 'tap'
-import { meetingId, runOf, settling } from './settling.ts'
+import { meetingId, reconciling, runOf } from './reconciling.ts'
 
 const stopped = { status: 200, body: { data: { message: 'Stopped live stream successfully' } } }
 
@@ -10,19 +10,19 @@ const overtaken = (requestId: string) => ({
 })
 
 t.test('while the outcome of an earlier start is unknown its stop is repeated: something may still begin', async t => {
-  const { settle, sent, store, clock, vendor, operations } = await settling(t)
+  const { reconcile, sent, store, clock, vendor, operations } = await reconciling(t)
   const start = await sent('start')
   clock.advance(1)
   const stop = await sent('stop')
   vendor.stops = false
-  t.equal(await settle(stop), false)
+  t.equal(await reconcile(stop), false)
   vendor.stops = true
   clock.advance(5_000)
-  t.equal(await settle(stop), false)
+  t.equal(await reconcile(stop), false)
   clock.advance(5_000)
   t.equal((await operations.find(stop.id))?.state, 'unknown')
   await store.engine.write([operations.ended(start.id, { state: 'done', livestreamId: 'a1' }, clock.now())])
-  t.equal(await settle(stop), true)
+  t.equal(await reconcile(stop), true)
   t.equal(vendor.asked.filter(what => what.startsWith('stop')).length, 3)
 })
 
@@ -32,12 +32,12 @@ t.test(
     for (const state of ['sent', 'unknown'] as const) {
       for (const end of ['done', 'failed'] as const) {
         await t.test(`${state}, and then ${end}`, async t => {
-          const { settle, sent, store, clock, vendor, operations, events } = await settling(t)
+          const { reconcile, sent, store, clock, vendor, operations, events } = await reconciling(t)
           const stop = await sent('stop', { requestId: 'lost' })
           const start = await sent('start', {}, state === 'sent' ? null : { state })
           vendor.active = runOf('a1')
           for (let i = 0; i < 3; i++) {
-            t.equal(await settle(stop), false)
+            t.equal(await reconcile(stop), false)
             clock.advance(10_000)
           }
           t.strictSame(vendor.asked, [], 'the vendor is not even asked')
@@ -45,7 +45,7 @@ t.test(
           t.strictSame(await events(), [])
 
           await store.engine.write([operations.ended(start.id, { state: end }, clock.now())])
-          t.equal(await settle(stop), true)
+          t.equal(await reconcile(stop), true)
           const isSent = end === 'failed'
           t.strictSame(vendor.asked, isSent ? [`active ${meetingId}`, `stop ${meetingId}`] : [])
           t.match(await operations.find(stop.id), isSent ? { state: 'done', answer: stopped } : overtaken('lost'))
@@ -65,11 +65,11 @@ t.test('a later start that is done overtakes a stop that nobody has confirmed: i
   } as const
   for (const [what, end] of Object.entries(laterStarts)) {
     await t.test(what, async t => {
-      const { settle, sent, clock, vendor, operations, events } = await settling(t)
+      const { reconcile, sent, clock, vendor, operations, events } = await reconciling(t)
       const stop = await sent('stop', { requestId: 'lost' })
       clock.advance(1)
       await sent('start', {}, end)
-      t.equal(await settle(stop), true)
+      t.equal(await reconcile(stop), true)
       t.strictSame(vendor.asked, [], 'the vendor is not even asked')
       t.match(await operations.find(stop.id), overtaken('lost'))
       t.match(await events(), [{ api: { operation: 'stopLivestream' }, unmapped: { outcome: 'failed' } }])
@@ -78,29 +78,29 @@ t.test('a later start that is done overtakes a stop that nobody has confirmed: i
 })
 
 t.test('an earlier start, one that failed, and one of another meeting overtake no stop', async t => {
-  const { settle, sent, clock, vendor, operations } = await settling(t)
+  const { reconcile, sent, clock, vendor, operations } = await reconciling(t)
   await sent('start', {}, { state: 'done', livestreamId: 'a1' })
   clock.advance(1)
   const stop = await sent('stop')
   clock.advance(1)
   await sent('start', {}, { state: 'failed' })
   await sent('start', { meetingId: 'm2' }, { state: 'done', livestreamId: 'b1' })
-  t.equal(await settle(stop), true)
+  t.equal(await reconcile(stop), true)
   t.strictSame(vendor.asked, [`active ${meetingId}`, `stop ${meetingId}`])
   t.equal((await operations.find(stop.id))?.state, 'done')
 })
 
 t.test('who starts again overtakes a stop at once, as soon as it is asked to', async t => {
-  const { settle, sent, operations, events } = await settling(t)
+  const { ends, sent, operations, events } = await reconciling(t)
   const stop = await sent('stop')
-  t.equal(await settle.overtake(stop), true)
-  t.equal(await settle.overtake(stop), true, 'twice is no mistake')
+  t.equal(await ends.overtake(stop), true)
+  t.equal(await ends.overtake(stop), true, 'twice is no mistake')
   t.equal((await operations.find(stop.id))?.state, 'failed')
   t.equal((await events()).length, 1)
 })
 
 t.test('a repeated stop waits for its turn, and is not sent when somebody has started again meanwhile', async t => {
-  const { settle, sent, clock, queue, vendor, operations } = await settling(t)
+  const { reconcile, sent, clock, queue, vendor, operations } = await reconciling(t)
   const stop = await sent('stop')
   clock.advance(1)
   const go = Promise.withResolvers<void>()
@@ -108,7 +108,7 @@ t.test('a repeated stop waits for its turn, and is not sent when somebody has st
     await go.promise
     return (await sent('start', {}, { state: 'done', livestreamId: 'a1' })).id
   })
-  const ours = settle(stop)
+  const ours = reconcile(stop)
   await new Promise(setImmediate)
   t.strictSame(vendor.asked, [])
   go.resolve()
@@ -119,9 +119,9 @@ t.test('a repeated stop waits for its turn, and is not sent when somebody has st
 })
 
 t.test('a later start ends a watched stop, and what its caller was told stays true', async t => {
-  const { settle, sent, operations, events } = await settling(t)
+  const { ends, sent, operations, events } = await reconciling(t)
   const stop = await sent('stop', { answer: stopped }, { state: 'unknown', answer: stopped })
-  t.equal(await settle.overtake(stop), true)
+  t.equal(await ends.overtake(stop), true)
   t.match(await operations.find(stop.id), { state: 'done', answer: stopped })
   t.match(await events(), [{ status_code: '200', unmapped: { outcome: 'done' } }])
 })

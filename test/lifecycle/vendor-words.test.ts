@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Caller } from '../../src/domain/caller.ts'
 import { type Outcome, UpstreamRefused } from '../../src/domain/refusals/failures.ts'
 import { presets } from '../../src/domain/scope.ts'
-import { recorder } from '../../src/lifecycle/operations/audit-trail.ts'
+import { auditTrailIn } from '../../src/lifecycle/operations/audit-trail.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../src/store/tables/operations.ts'
 import { eventOf, keyOf, storeWithTenants, tenantNamed } from '../store/helper.ts'
@@ -14,14 +14,12 @@ const upstreamReason = 'Maximum number of concurrent livestreams reached'
 t.test('the words of a refusal stand in the operation and in the event, whatever its outcome', async t => {
   const { store } = await storeWithTenants(t)
   const operations = operationsIn(store)
-  const recorded = recorder({
+  const auditTrail = auditTrailIn({
     engine: store.engine,
     operations,
     auditEvents: auditEventsIn(store),
-    repair() {},
-    late() {},
-    caughtUp: async () => {},
-    settleLater() {},
+    writeBehind: { add() {}, behind() {}, caughtUp: async () => {} },
+    reconcileLater() {},
     forget() {},
     unstored: { tell() {}, stored() {} },
     clock: manualClock()
@@ -39,7 +37,7 @@ t.test('the words of a refusal stand in the operation and in the event, whatever
   for (const [i, outcome] of outcomes.entries()) {
     const refusal = new UpstreamRefused({ outcome, upstreamStatus: 400, upstreamReason })
     const start = { caller, kind: 'start', upstream: 'default', meetingId: `m${i}`, vendorAtMs: 1_234 } as const
-    await recorded(start, () => Promise.reject(refusal)).catch(error => t.equal(error, refusal))
+    await auditTrail.around(start, () => Promise.reject(refusal)).catch(error => t.equal(error, refusal))
     const [operation] = (await operations.list({ limit: 10 })).filter(({ meetingId }) => meetingId === `m${i}`)
     t.match(operation, { reason: upstreamReason, upstreamStatus: 400, vendorAtMs: 1_234 }, outcome)
   }

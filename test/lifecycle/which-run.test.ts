@@ -3,10 +3,11 @@ import { setImmediate as turn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { LivestreamSession } from '../../src/domain/livestream.ts'
 import { UpstreamTooLate } from '../../src/domain/refusals/failures.ts'
-import { EndingRuns } from '../../src/lifecycle/running/ending-runs.ts'
+import type { EndingRuns } from '../../src/lifecycle/running/ending-runs.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
-import { runOf } from './settling.ts'
+import { endingRunsOf } from '../support/ending-runs.ts'
+import { runOf } from './reconciling.ts'
 
 const soon = (): AbortSignal => AbortSignal.timeout(60_000)
 const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
@@ -20,16 +21,13 @@ function confirmed(
   const stoppedAtMs = Math.floor(clock.now() / 1_000) * 1_000
   const warnings: string[] = []
   const again: string[] = []
-  const endingRuns = new EndingRuns({
+  const endingRuns = endingRunsOf(clock, {
     async stopAgain({ meeting }) {
       again.push(meeting.id)
       return true
     },
-    look: async () => ({ livestream: null }),
     vendorNowMs: () => clock.now(),
-    log: { warn: (_, message) => warnings.push(message) },
-    clock,
-    settleMs: 30_000
+    log: { warn: (_, message) => warnings.push(message) }
   })
   endingRuns.stopped(meeting, how.dateMs === undefined ? stoppedAtMs : how.dateMs)
   const at = (seconds: number) => new Date(stoppedAtMs + seconds * 1_000).toISOString()
@@ -184,7 +182,7 @@ t.test('a vendor that does not answer which run it is: one warning, and a look e
       throw new UpstreamTooLate()
     }
   }
-  const endingRuns: EndingRuns = new EndingRuns({
+  const endingRuns: EndingRuns = endingRunsOf(clock, {
     async stopAgain() {
       throw new Error('it is not known to be the same run')
     },
@@ -193,10 +191,7 @@ t.test('a vendor that does not answer which run it is: one warning, and a look e
       await endingRuns.isEnding(meeting, { id: 'a1' }, provider as unknown as Provider, true, soon())
       return { livestream: {} }
     },
-    vendorNowMs: () => null,
-    log: { warn: (_, message) => warnings.push(message) },
-    clock,
-    settleMs: 30_000
+    log: { warn: (_, message) => warnings.push(message) }
   })
   endingRuns.stopped(meeting, null)
   for (let passedMs = 0; passedMs < 155_000; passedMs += 50) {
@@ -214,14 +209,7 @@ t.test('a vendor that does not answer which run it is: one warning, and a look e
 
 t.test('a start that is settled late forgets no stop that came after it', async t => {
   const clock = manualClock()
-  const endingRuns = new EndingRuns({
-    stopAgain: async () => true,
-    look: async () => ({ livestream: null }),
-    vendorNowMs: () => null,
-    log: { warn() {} },
-    clock,
-    settleMs: 30_000
-  })
+  const endingRuns = endingRunsOf(clock)
   clock.advance(10_000)
   endingRuns.stopped(meeting, null)
   clock.advance(2_000)

@@ -6,7 +6,7 @@ import { IdempotencyKeyInUse, IdempotencyKeyReused, InvalidInput } from '../../d
 export interface IdempotencyDeps {
   operations: { findByKey(keyFingerprint: string): Promise<Operation | null> }
   /** Tries to settle an operation whose outcome is unknown. */
-  settleNow(operationId: string): Promise<void>
+  reconcileNow(operationId: string): Promise<void>
   /** Keyed, so that the store tells nothing of keys and bodies to who reads it. */
   fingerprint(kind: 'idempotency_key' | 'request', text: string): string
 }
@@ -23,7 +23,7 @@ const bare = /^[A-Za-z0-9._~:/+=*-]+$/
  * has the first answer again, without its secrets, for a week and whatever has happened since. What was not
  * executed is not remembered, so that the key can be used for another try.
  */
-export function idempotency(app: FastifyInstance, { operations, settleNow, fingerprint }: IdempotencyDeps): void {
+export function idempotency(app: FastifyInstance, { operations, reconcileNow, fingerprint }: IdempotencyDeps): void {
   /** The requests under way in this process, each with what came under its key before; across processes the store's index holds. */
   const running = new Map<string, { requestFingerprint: string; earlier: Promise<Operation | null> }>()
 
@@ -81,7 +81,7 @@ export function idempotency(app: FastifyInstance, { operations, settleNow, finge
   async function settled(operation: Operation): Promise<Operation> {
     const { kind, state, answer } = operation
     if (!isRepeated(kind) || state !== 'unknown' || answer !== null) return operation
-    await settleNow(operation.id)
+    await reconcileNow(operation.id)
     return (await operations.findByKey(operation.idempotency?.keyFingerprint ?? '')) ?? operation
   }
 }

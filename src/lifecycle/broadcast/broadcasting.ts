@@ -10,26 +10,28 @@ import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Misplaced } from '../../store/tables/misplaced.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import { type Recorded, recorder } from '../operations/audit-trail.ts'
+import { type AuditTrail, auditTrailIn } from '../operations/audit-trail.ts'
+import { broadcastEnds } from '../operations/broadcast-ends.ts'
 import type { Holds } from '../operations/holds.ts'
-import type { StillAllowed } from '../operations/recheck-permission.ts'
-import { meetingOf, operationEnds, settler } from '../operations/reconcile.ts'
-import { OpenOperations } from '../operations/reconcile-loop.ts'
-import { startSettler } from '../operations/reconcile-start.ts'
-import { stopSettler } from '../operations/reconcile-stop.ts'
-import { switchSettler } from '../operations/reconcile-switch.ts'
-import type { Repairs } from '../operations/write-behind.ts'
+import { meetingOf, operationEnds } from '../operations/operation-ends.ts'
+import type { RecheckPermission } from '../operations/recheck-permission.ts'
+import { reconciler } from '../operations/reconcile.ts'
+import { ReconcileLoop } from '../operations/reconcile-loop.ts'
+import { startReconciler } from '../operations/reconcile-start.ts'
+import { stopReconciler } from '../operations/reconcile-stop.ts'
+import { switchReconciler } from '../operations/reconcile-switch.ts'
+import type { WriteBehind } from '../operations/write-behind.ts'
 import { type ActiveReads, activeReads } from '../reads/active-reads.ts'
 import type { Bounded, Deadline } from '../reads/deadline.ts'
 import { type Changes, SharedReads } from '../reads/shared-reads.ts'
 import { KnownMeetings } from '../resources/known-meetings.ts'
 import { putRight } from '../resources/misplaced.ts'
-import type { Observe } from '../resources/remember-livestream.ts'
+import type { RememberLivestream } from '../resources/remember-livestream.ts'
 import { BegunRuns } from '../running/begun-runs.ts'
 import { EndingRuns } from '../running/ending-runs.ts'
 import { findStarted } from '../running/find-started.ts'
 import type { IsComing } from '../running/is-coming.ts'
-import { recall } from '../running/recall-stops.ts'
+import { recallStops } from '../running/recall-stops.ts'
 import { type ListedRuns, whatRuns } from '../running/what-runs.ts'
 import { MeetingQueue } from './meeting-queue.ts'
 import { sendStart } from './send-start.ts'
@@ -51,11 +53,11 @@ export interface BroadcastingDeps {
   auditEvents: Pick<AuditEvents, 'append'>
   directory: Directory
   holds: Holds
-  repairs: Repairs
+  writeBehind: WriteBehind
   unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
-  observe: Observe
+  rememberLivestream: RememberLivestream
   isComing: IsComing
-  stillAllowed: StillAllowed
+  recheckPermission: RecheckPermission
   changes: Changes
   log: Record<'info' | 'warn' | 'error', (facts: object, message: string) => void>
   clock: Clock
@@ -76,8 +78,8 @@ export interface Broadcasting {
   endingRuns: EndingRuns
   begunRuns: BegunRuns
   knownMeetings: KnownMeetings
-  recorded: Recorded
-  openOperations: OpenOperations
+  auditTrail: AuditTrail
+  reconcileLoop: ReconcileLoop
   /** The livestreams' queue, for enabling and disabling. */
   switches: MeetingQueue<never, never>
   /** Before the first call: remembers what an earlier process did a moment ago. @throws what the store throws */
@@ -86,7 +88,7 @@ export interface Broadcasting {
   idle(): Promise<unknown>
 }
 
-/** Puts starts, stops, settling and reads of what runs together: they share one memory. */
+/** Puts starts, stops, their reconciliation and reads of what runs together: they share one memory. */
 export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const { upstreams, livestreams, directory, holds, changes, log, clock, bounded, deadlineMs, settleMs } = deps
   const forget = (id: string): void => directory.forget(id)
@@ -96,14 +98,14 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const begunRuns = new BegunRuns(clock, settleMs)
   const rights = new StopRights({ upstreams, livestreams, clock })
 
-  const settleLater = (operation: Operation, sentAtMs: number): void => {
-    if (!isSwitch(operation.kind)) settle.note(operation, sentAtMs)
-    openOperations.add(operation)
+  const reconcileLater = (operation: Operation, sentAtMs: number): void => {
+    reconcile.note(operation, sentAtMs)
+    reconcileLoop.add(operation)
   }
   const vendorNowMs = (upstream: string, bound: 'earliest' | 'latest'): number | null =>
     upstreams.get(upstream)?.vendorNowMs(bound) ?? null
   const endingRuns = new EndingRuns({
-    stopAgain: stopAgain({ ...deps, queue, settleLater, vendorNowMs }),
+    stopAgain: stopAgain({ ...deps, queue, reconcileLater, vendorNowMs }),
     // Nobody's meeting, or another tenant's, is not looked at.
     look: async meeting =>
       (await holds(meeting)) ? bounded(signal => look(meeting, 'read', signal, true)) : { livestream: null },
@@ -120,21 +122,16 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, begunRuns, pace, rights }
 
   const send = sendStop(seeing)
-  const ends = operationEnds({ ...deps, changed, endingRuns, begunRuns, forget })
-  const settle = settler({
+  const ends = operationEnds({ ...deps, forget })
+  const ofBroadcasts = broadcastEnds({ ...deps, ends, changed, endingRuns, begunRuns })
+  const reconcile = reconciler({
     ends,
-    start: startSettler({ ...deps, ends, findStarted: findStarted(seeing) }),
-    stop: stopSettler({
-      ...seeing,
-      ends,
-      send,
-      queue,
-      holds
-    })
+    start: startReconciler({ ...deps, ends: ofBroadcasts, findStarted: findStarted(seeing) }),
+    stop: stopReconciler({ ...seeing, ends: ofBroadcasts, send, queue, holds }),
+    switched: switchReconciler({ ...deps, ends, queue: switches, ownerOf: directory.livestream, knownMeetings })
   })
-  const settleSwitch = switchSettler({ ...deps, queue: switches, ownerOf: directory.livestream, knownMeetings, forget })
-  const openOperations = new OpenOperations({
-    settle: operation => (isSwitch(operation.kind) ? settleSwitch(operation) : settle(operation)),
+  const reconcileLoop = new ReconcileLoop({
+    reconcile,
     mustWait: operation =>
       isSwitch(operation.kind)
         ? switches.isTaken(operation.livestreamId ?? '')
@@ -143,11 +140,8 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     clock,
     settleMs
   })
-  const repair = deps.repairs.add.bind(deps.repairs)
-  const late = deps.repairs.behind.bind(deps.repairs)
-  const caughtUp = deps.repairs.caughtUp.bind(deps.repairs)
-  const recorded = recorder({ ...deps, repair, late, caughtUp, settleLater, forget })
-  const acting = { ...seeing, queue, recorded, settle }
+  const auditTrail = auditTrailIn({ ...deps, reconcileLater, forget })
+  const acting = { ...seeing, queue, auditTrail, reconcile, ends: ofBroadcasts }
 
   return {
     start: startOnce({
@@ -160,10 +154,10 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     endingRuns,
     begunRuns,
     knownMeetings,
-    recorded,
-    openOperations,
+    auditTrail,
+    reconcileLoop,
     switches,
-    recall: () => recall({ ...acting, operations: deps.operations }),
+    recall: () => recallStops({ ...acting, operations: deps.operations }),
     idle: () => Promise.all([queue.idle(), switches.idle()])
   }
 }

@@ -6,10 +6,11 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LivestreamWish, Upstreams } from '../../upstream/provider.ts'
-import type { Recorded } from '../operations/audit-trail.ts'
+import type { AuditTrail } from '../operations/audit-trail.ts'
+import { type BroadcastEnds, unsettled } from '../operations/broadcast-ends.ts'
 import type { Done, Mutation } from '../operations/mutation.ts'
-import type { StillAllowed } from '../operations/recheck-permission.ts'
-import { type Settle, unsettled } from '../operations/reconcile.ts'
+import type { RecheckPermission } from '../operations/recheck-permission.ts'
+import type { Reconcile } from '../operations/reconcile.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
 import type { Bounded } from '../reads/deadline.ts'
 import type { BegunRuns } from '../running/begun-runs.ts'
@@ -33,10 +34,11 @@ export interface StartDeps {
   operations: Pick<Operations, 'openStart' | 'unconfirmedStops'>
   livestreams: Pick<Livestreams, 'observed'>
   queue: MeetingQueue<StartAttempt, unknown>
-  stillAllowed: StillAllowed
-  settle: Settle
+  recheckPermission: RecheckPermission
+  reconcile: Reconcile
+  ends: Pick<BroadcastEnds, 'overtake' | 'keepRunning'>
   permit: StartPermit
-  recorded: Recorded
+  auditTrail: AuditTrail
   send: SendStart
   endingRuns: EndingRuns
   begunRuns: Pick<BegunRuns, 'began'>
@@ -59,12 +61,13 @@ export interface StartAttempt {
  * Starts the meeting's livestream once: a call that finds it live, or being started, gets the same livestream and nothing
  * second goes upstream. The caller's connection is not part of it: hanging up aborts nothing.
  * @throws StartUnsettled while an earlier start's outcome is unknown; StillStopping while the run that was stopped is still
- * ending; what a Provider and `recorded` throw
+ * ending; what a Provider and the audit trail throw
  */
 export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
 
 export function startOnce(deps: StartDeps): StartOnce {
-  const { upstreams, operations, livestreams, queue, stillAllowed, settle, permit, recorded, send } = deps
+  const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail, send } =
+    deps
   const { endingRuns, begunRuns, pace, rights, changed, clock, bounded, deadlineMs } = deps
 
   return async (caller, meeting, wish) => {
@@ -88,7 +91,7 @@ export function startOnce(deps: StartDeps): StartOnce {
     // Nothing was sent for this call: that is on record too, and answered so again under its key.
     const streamKeyRevealed = revealsKey(shownTo(caller, livestream))
     const answer = { status: 200, data: withoutKey(livestream), livestreamId: livestream.id, streamKeyRevealed }
-    await recorded.answered(mutationOf(caller, meeting), answer)
+    await auditTrail.answered(mutationOf(caller, meeting), answer)
     return { livestream, how: led ? 'live' : 'joined' }
   }
 
@@ -99,26 +102,26 @@ export function startOnce(deps: StartDeps): StartOnce {
     wish: LivestreamWish,
     turn: StartTurn
   ): Promise<StartAttempt> {
-    if (turn.waited) await beforeSending(() => stillAllowed(caller, meeting, 'start'))
-    await beforeSending(() => settleEarlier(meeting))
+    if (turn.waited) await beforeSending(() => recheckPermission(caller, meeting, 'start'))
+    await beforeSending(() => reconcileEarlier(meeting))
     return bounded(async signal => {
       const wait = { signal, endsAtMs: clock.monotonic() + deadlineMs, stopWanted: turn.stopWanted }
       const active = await beforeSending(() => permit(meeting, wait))
       // The looks took their time.
-      await beforeSending(() => stillAllowed(caller, meeting, 'start'))
+      await beforeSending(() => recheckPermission(caller, meeting, 'start'))
       if (active !== null) {
         // A stop whose record is late must not end what is answered now: no ordinal will tell that this start came after it.
-        await recorded.caughtUp()
+        await auditTrail.caughtUp()
         await beforeSending(() => overtakeStops(meeting))
-        await beforeSending(() => settle.keepRunning(meeting))
+        await beforeSending(() => ends.keepRunning(meeting))
         return { livestream: active, isNew: false, sent: false }
       }
 
-      const trail = await recorded.begin(mutationOf(caller, meeting))
+      const trail = await auditTrail.begin(mutationOf(caller, meeting))
       pace.started(meeting)
       rights.noteLive(meeting)
       const outcome = await send(meeting, wish, wait, async () => {
-        await stillAllowed(caller, meeting, 'start')
+        await recheckPermission(caller, meeting, 'start')
         await trail.again()
       })
       if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
@@ -134,17 +137,17 @@ export function startOnce(deps: StartDeps): StartOnce {
   }
 
   /** An earlier start whose answer was lost holds the meeting until it is settled. */
-  async function settleEarlier({ id, upstream }: OwnedMeeting): Promise<void> {
+  async function reconcileEarlier({ id, upstream }: OwnedMeeting): Promise<void> {
     const earlier = await operations.openStart(id)
     if (earlier === null) return
     // At another vendor account its own call may still be under way: that call says what it came to.
     const isUnderWay = earlier.state === 'sent' && earlier.upstream !== upstream
-    if (isUnderWay || !(await settle(earlier))) throw unsettled(settle.settledInMs(earlier))
+    if (isUnderWay || !(await reconcile(earlier))) throw unsettled(reconcile.settledInMs(earlier))
   }
 
   /** The meeting is to be live. A start that was not sent, or refused, has overtaken nothing: then the last word was stop. */
   async function overtakeStops(meeting: OwnedMeeting): Promise<void> {
-    for (const stop of await operations.unconfirmedStops(meeting)) await settle.overtake(stop)
+    for (const stop of await operations.unconfirmedStops(meeting)) await ends.overtake(stop)
   }
 
   function doneWith(

@@ -16,7 +16,7 @@ export interface StopAgainDeps {
   auditEvents: Pick<AuditEvents, 'append'>
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
   /** @param sentAtMs on the monotonic clock */
-  settleLater(operation: Operation, sentAtMs: number): void
+  reconcileLater(operation: Operation, sentAtMs: number): void
   /** The vendor's clock now, in epoch ms; null before its first answer. */
   vendorNowMs(upstream: string, bound: 'latest'): number | null
   log: { error(facts: object, message: string): void }
@@ -37,7 +37,7 @@ export type Unheeded = Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs'>
 export type StopAgain = (stop: Unheeded, isWanted: () => Promise<boolean>) => Promise<boolean>
 
 export function stopAgain(deps: StopAgainDeps): StopAgain {
-  const { engine, operations, auditEvents, queue, settleLater, log, clock } = deps
+  const { engine, operations, auditEvents, queue, reconcileLater, log, clock } = deps
 
   return (stop, isWanted) =>
     queue.inTurn(placeOf(stop.meeting), async () => {
@@ -82,6 +82,6 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
     const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'stopping' })
     const intent = toAuditEvent(subject, { outcome: 'pending', type: 'still_live' }, clock.now())
     await engine.write([operations.sent(operation), auditEvents.append(intent)])
-    settleLater(operation, atMs)
+    reconcileLater(operation, atMs)
   }
 }

@@ -8,10 +8,11 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import type { Recorded } from '../operations/audit-trail.ts'
+import type { AuditTrail } from '../operations/audit-trail.ts'
+import { type BroadcastEnds, stoppedData } from '../operations/broadcast-ends.ts'
 import type { Done, Mutation } from '../operations/mutation.ts'
-import type { StillAllowed } from '../operations/recheck-permission.ts'
-import { type Settle, stoppedData } from '../operations/reconcile.ts'
+import type { RecheckPermission } from '../operations/recheck-permission.ts'
+import type { Reconcile } from '../operations/reconcile.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
 import type { Bounded } from '../reads/deadline.ts'
 import { endedRun } from '../running/ended-run.ts'
@@ -28,10 +29,11 @@ export interface StopDeps {
   queue: MeetingQueue<unknown, Stopped>
   pace: StopPace
   rights: StopRights
-  stillAllowed: StillAllowed
-  recorded: Recorded
+  recheckPermission: RecheckPermission
+  auditTrail: AuditTrail
   send: SendStop
-  settle: Settle
+  reconcile: Reconcile
+  ends: Pick<BroadcastEnds, 'confirmStops'>
   whatRuns: WhatRuns
   changed: ActiveReads['changed']
   clock: Clock
@@ -54,43 +56,43 @@ export interface Stopped {
 export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
 /** The stop itself, and a look at what became of the start. */
-const callsOfSettling = 3
+const callsOfReconciling = 3
 /** A stop that waits looks so often whether it is due. */
 const lookAgainMs = 500
 
 export function stop(deps: StopDeps): Stop {
-  const { upstreams, livestreams, operations, queue, pace, rights, stillAllowed, recorded } = deps
-  const { send, settle, whatRuns, changed, clock, bounded } = deps
+  const { upstreams, livestreams, operations, queue, pace, rights, recheckPermission, auditTrail } = deps
+  const { send, reconcile, ends, whatRuns, changed, clock, bounded } = deps
 
   return async (caller, meeting) => {
     const { result, led } = await queue.stop(placeOf(meeting), meeting.tenantId, turn => lead(caller, meeting, turn))
     // A stop that joined another one was told the same, and is on record too.
-    if (!led) await recorded.answered(mutationOf(caller, meeting), { status: 200, data: stoppedData })
+    if (!led) await auditTrail.answered(mutationOf(caller, meeting), { status: 200, data: stoppedData })
     return result
   }
 
   /** Its turn has come: nobody else starts or stops this meeting until it has ended. */
   async function lead(caller: Caller, meeting: OwnedMeeting, turn: StopTurn): Promise<Stopped> {
     const paused = await untilDue(meeting)
-    if (paused || turn.waited) await stillAllowed(caller, meeting, 'stop')
+    if (paused || turn.waited) await recheckPermission(caller, meeting, 'stop')
     turn.depart()
     pace.sent(meeting)
     return bounded(async signal => {
       // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
       const asked = operations.openStartAt(meeting).catch(() => null)
-      const trail = await recorded.begin(mutationOf(caller, meeting))
+      const trail = await auditTrail.begin(mutationOf(caller, meeting))
       const openStart = await asked
       let outcome: StopOutcome
       try {
         const lane = openStart === null ? await rights.laneOf(meeting) : rights.laneDuringStart(meeting)
         outcome = await send(meeting, lane, signal)
         changed(meeting, null)
-        if (openStart !== null) outcome = await settleStart(openStart, outcome, meeting, signal)
+        if (openStart !== null) outcome = await reconcileStart(openStart, outcome, meeting, signal)
       } catch (error) {
         throw await trail.failed(asUnknown(error))
       }
       // The store may be away: then they end with the next one.
-      if (!outcome.isWatched) await settle.confirmStops(meeting).catch(() => {})
+      if (!outcome.isWatched) await ends.confirmStops(meeting).catch(() => {})
       const done = await doneWith(meeting, outcome)
       await trail.done(done)
       if (done.failure !== undefined) throw done.failure
@@ -115,18 +117,18 @@ export function stop(deps: StopDeps): Stop {
    * Nothing is live, but a start whose answer was lost may still begin something: then nobody may call it stopped. The stop is
    * remembered, and sent again until that start is settled.
    */
-  async function settleStart(
+  async function reconcileStart(
     start: Operation,
     outcome: StopOutcome,
     meeting: OwnedMeeting,
     signal: AbortSignal
   ): Promise<StopOutcome> {
-    if (await settle(start).catch(() => false)) {
+    if (await reconcile(start).catch(() => false)) {
       const { livestream, isEnding, isUnclear } = await whatRuns(meeting, 'stop', signal)
       if (livestream !== null && !isEnding) return send(meeting, 'stop', signal)
       return isUnclear && outcome.confirmed === undefined ? { ...outcome, isWatched: true } : outcome
     }
-    rights.noteFailed(meeting, callsOfSettling)
+    rights.noteFailed(meeting, callsOfReconciling)
     pace.failed(meeting)
     const message = 'An earlier start of this meeting is not settled yet: the stop is sent again when it is'
     throw new StartUnsettled({ message, outcome: 'unknown', retryAfterSeconds: 1 })

@@ -1,5 +1,5 @@
 import { toAuditEvent } from '../../audit/ocsf.ts'
-import { canBeSettled, type Operation } from '../../domain/operation.ts'
+import { canBeReconciled, type Operation } from '../../domain/operation.ts'
 import { failureBody, OutcomeUnknown } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
@@ -7,7 +7,7 @@ import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import { subjectOfOperation } from './mutation.ts'
 
-export interface RecoverDeps {
+export interface MarkInterruptedDeps {
   engine: Pick<Engine, 'write'>
   operations: Pick<Operations, 'unsettled' | 'ended'>
   auditEvents: Pick<AuditEvents, 'append'>
@@ -18,14 +18,19 @@ export interface RecoverDeps {
  * Before the first call: operations that were under way when the last process ended have an unknown outcome, and the audit log
  * says so. Gives all whose outcome is unknown: starts and stops among them can be settled (`reconcile-loop.ts`).
  */
-export async function recover({ engine, operations, auditEvents, clock }: RecoverDeps): Promise<Operation[]> {
+export async function markInterrupted({
+  engine,
+  operations,
+  auditEvents,
+  clock
+}: MarkInterruptedDeps): Promise<Operation[]> {
   const open = await operations.unsettled()
   for (const operation of open.filter(({ state }) => state === 'sent')) {
     const { id, kind, requestId } = operation
     const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'gateway' })
     const event = toAuditEvent(subject, { outcome: 'unknown', type: 'gateway_restarted' }, clock.now())
     const failure = new OutcomeUnknown({ outcome: 'unknown' })
-    const answer = canBeSettled(kind)
+    const answer = canBeReconciled(kind)
       ? null
       : { status: failure.status, body: { error: failureBody(failure, requestId) } }
     await engine.write([operations.ended(id, { state: 'unknown', answer }, clock.now()), auditEvents.append(event)])

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { Subject } from '../../audit/ocsf.ts'
 import type { Caller } from '../../domain/caller.ts'
-import { canBeSettled, type Operation, type OperationKind, operations as operationIds } from '../../domain/operation.ts'
+import {
+  canBeReconciled,
+  type Operation,
+  type OperationKind,
+  operations as operationIds
+} from '../../domain/operation.ts'
 import {
   type Failure,
   failureBody,
@@ -94,7 +99,7 @@ function standingAfter(outcome: Outcome, failure: Failure, { kind, requestId }: 
   }
   if (outcome === 'failed') return { state: 'failed', answer }
   // Who can't be asked has said the last word.
-  return canBeSettled(kind) ? { state: 'unknown' } : { state: 'unknown', answer }
+  return canBeReconciled(kind) ? { state: 'unknown' } : { state: 'unknown', answer }
 }
 
 /** Every 5xx says whether it happened. */

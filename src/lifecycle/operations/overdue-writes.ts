@@ -1,5 +1,5 @@
 /** Watches over writes that must stand within a time, and counts those that still don't. */
-export class Lateness {
+export class OverdueWrites {
   readonly #withinMs: number
   #late = 0
 

@@ -12,9 +12,9 @@ import type { Holds } from './holds.ts'
  * tenant suspended, its meeting given to somebody else.
  * @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, MeetingNotFound
  */
-export type StillAllowed = (caller: Caller, meeting: OwnedMeeting, kind: 'start' | 'stop') => Promise<void>
+export type RecheckPermission = (caller: Caller, meeting: OwnedMeeting, kind: 'start' | 'stop') => Promise<void>
 
-export function stillAllowed({
+export function recheckPermission({
   directory,
   holds,
   clock
@@ -22,7 +22,7 @@ export function stillAllowed({
   directory: Directory
   holds: Holds
   clock: Clock
-}): StillAllowed {
+}): RecheckPermission {
   return async (caller, meeting, kind) => {
     const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), unsent)
     if (refusal !== null) throw refusal
@@ -39,9 +39,15 @@ async function isStillThere(directory: Directory, { tenantId, id, upstream }: Ow
 }
 
 /** The same of a livestream that is known by its own id. @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, LivestreamNotFound */
-export type StillSwitches = (caller: Caller, livestream: OwnedLivestream) => Promise<void>
+export type RecheckSwitchPermission = (caller: Caller, livestream: OwnedLivestream) => Promise<void>
 
-export function stillSwitches({ directory, clock }: { directory: Directory; clock: Clock }): StillSwitches {
+export function recheckSwitchPermission({
+  directory,
+  clock
+}: {
+  directory: Directory
+  clock: Clock
+}): RecheckSwitchPermission {
   return async (caller, livestream) => {
     const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), unsent)
     if (refusal !== null) throw refusal

@@ -1,9 +1,9 @@
-import { canBeSettled, type Operation } from '../../domain/operation.ts'
+import { canBeReconciled, type Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 
-export interface OpenOperationsOptions {
+export interface ReconcileLoopOptions {
   /** True when it is settled. */
-  settle(operation: Operation): Promise<boolean>
+  reconcile(operation: Operation): Promise<boolean>
   /** Whether it would only wait for its turn in its meeting. */
   mustWait(operation: Operation): boolean
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
@@ -33,8 +33,8 @@ const firstPauseMs = 500
 const longestPauseMs = 30_000
 
 /** Operations whose outcome is unknown, each asked about again after growing pauses until it is settled. */
-export class OpenOperations {
-  readonly #options: OpenOperationsOptions
+export class ReconcileLoop {
+  readonly #options: ReconcileLoopOptions
   readonly #entries = new Map<string, Entry>()
   readonly #ready: Entry[] = []
   readonly #waiting = new Set<Promise<void>>()
@@ -42,13 +42,13 @@ export class OpenOperations {
   readonly #running = new Map<Promise<void>, string>()
   #closed = false
 
-  constructor(options: OpenOperationsOptions) {
+  constructor(options: ReconcileLoopOptions) {
     this.#options = options
   }
 
   /** Takes over what can be settled; of the others nobody can tell more. */
   add(operation: Operation): void {
-    if (this.#closed || !canBeSettled(operation.kind) || this.#entries.has(operation.id)) return
+    if (this.#closed || !canBeReconciled(operation.kind) || this.#entries.has(operation.id)) return
     const entry = {
       operation,
       sinceMs: this.#options.clock.monotonic(),
@@ -142,10 +142,10 @@ export class OpenOperations {
   }
 
   async #try(entry: Entry): Promise<void> {
-    const { settle, log, clock, settleMs } = this.#options
+    const { reconcile, log, clock, settleMs } = this.#options
     const { id, kind, meetingId } = entry.operation
     entry.tries += 1
-    const settled = await settle(entry.operation).catch(err => {
+    const settled = await reconcile(entry.operation).catch(err => {
       log.info({ err, operation: id }, 'an operation could not be settled yet')
       return false
     })

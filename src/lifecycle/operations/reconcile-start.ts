@@ -6,10 +6,11 @@ import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { Deadline } from '../reads/deadline.ts'
 import type { FindStarted } from '../running/find-started.ts'
 import type { SeenRun } from '../running/what-runs.ts'
-import { meetingOf, type OperationEnds } from './reconcile.ts'
+import type { BroadcastEnds } from './broadcast-ends.ts'
+import { meetingOf } from './operation-ends.ts'
 
-export interface SettleStartDeps {
-  ends: OperationEnds
+export interface ReconcileStartDeps {
+  ends: Pick<BroadcastEnds, 'end' | 'giveUp'>
   operations: Pick<Operations, 'startsBefore'>
   findStarted: FindStarted
   clock: Clock
@@ -17,8 +18,8 @@ export interface SettleStartDeps {
   deadlineMs: number
 }
 
-/** The part of `Settle` that is about starts. */
-export interface SettleStart {
+/** The part of `Reconcile` that is about starts. */
+export interface ReconcileStart {
   /** One look. True when the start is settled by it, or was before. @throws what a Provider throws */
   (start: Operation): Promise<boolean>
   settledInMs(start: Operation): number
@@ -42,7 +43,7 @@ const looksApartMs = 5_000
 const rememberedLooks = 10_000
 
 /** A start whose answer was lost is never sent again: its run is looked for, until it is found or two late looks show nothing. */
-export function startSettler(deps: SettleStartDeps): SettleStart {
+export function startReconciler(deps: ReconcileStartDeps): ReconcileStart {
   const { ends, operations, findStarted, clock, deadline, deadlineMs } = deps
   const looks = new Map<string, Looks>()
 
@@ -56,7 +57,7 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
     return fresh
   }
 
-  async function settle(start: Operation): Promise<boolean> {
+  async function reconcile(start: Operation): Promise<boolean> {
     const look = looksOf(start)
     const lookedAtMs = clock.monotonic()
     const isLate = lookedAtMs - look.sentAtMs >= deadlineMs
@@ -87,17 +88,17 @@ export function startSettler(deps: SettleStartDeps): SettleStart {
     return ends.end(start, doneWith(began.livestream), { began, agoMs })
   }
 
-  settle.note = (start: Operation, sentAtMs: number): void => {
+  reconcile.note = (start: Operation, sentAtMs: number): void => {
     looks.set(start.id, { sentAtMs, earlierMs: 0, isOurs: true, nothingAtMs: null })
   }
 
-  settle.settledInMs = (start: Operation): number => {
+  reconcile.settledInMs = (start: Operation): number => {
     const nowMs = clock.monotonic()
     const { sentAtMs, nothingAtMs } = looks.get(start.id) ?? { sentAtMs: nowMs, nothingAtMs: null }
     if (nothingAtMs !== null) return Math.max(0, nothingAtMs + looksApartMs - nowMs)
     return Math.max(0, sentAtMs + deadlineMs - nowMs) + looksApartMs
   }
-  return settle
+  return reconcile
 }
 
 /** The start that somebody waits for, as if its own answer had come. */

@@ -15,10 +15,11 @@ import type { Deadline } from '../reads/deadline.ts'
 import type { BegunRuns } from '../running/begun-runs.ts'
 import { beganAfter } from '../running/find-started.ts'
 import { providerOf, type Sight, type WhatRuns } from '../running/what-runs.ts'
-import { meetingOf, type OperationEnds, stopEnd } from './reconcile.ts'
+import { type BroadcastEnds, stopEnd } from './broadcast-ends.ts'
+import { meetingOf } from './operation-ends.ts'
 
-export interface SettleStopDeps {
-  ends: OperationEnds
+export interface ReconcileStopDeps {
+  ends: BroadcastEnds
   operations: Pick<Operations, 'openStartAt' | 'hadOpenStart' | 'laterStart' | 'unconfirmedStops'>
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
@@ -35,8 +36,8 @@ export interface SettleStopDeps {
   deadline: Deadline
 }
 
-/** The part of `Settle` that is about stops. */
-export interface SettleStop {
+/** The part of `Reconcile` that is about stops. */
+export interface ReconcileStop {
   /** One look and, where it is needed, one more try. True when the stop is settled by it, or was before. @throws what a Provider throws */
   (stop: Operation): Promise<boolean>
   note(stop: Operation, sentAtMs: number): void
@@ -50,7 +51,7 @@ const rememberedLooks = 10_000
  * Stops are repeated until the vendor has confirmed one, or two looks show nothing live, and nothing can come any more of a start
  * that was open. The last word counts: a later start ends it, and a run that has begun after the stop is not meant by it.
  */
-export function stopSettler(deps: SettleStopDeps): SettleStop {
+export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   const { ends, operations, livestreams, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
   const { begunRuns, clock, deadline } = deps
   /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
@@ -58,17 +59,17 @@ export function stopSettler(deps: SettleStopDeps): SettleStop {
   /** When they were sent, on the monotonic clock. Forgotten at a restart: then the wall clock tells. */
   const sentAtMs = new WeakMap<Operation, number>()
 
-  async function settle(stop: Operation): Promise<boolean> {
+  async function reconcile(stop: Operation): Promise<boolean> {
     // The look that the caller was answered after counts; there is nothing to do until the second one.
     if (isTooEarly(stop)) return false
     const meeting = meetingOf(stop)
     return queue.inTurn(placeOf(meeting), () => repeat(stop, meeting))
   }
-  settle.note = (stop: Operation, atMs: number): void => {
+  reconcile.note = (stop: Operation, atMs: number): void => {
     sentAtMs.set(stop, atMs)
     if (stop.answer !== null) remember(stop, atMs)
   }
-  return settle
+  return reconcile
 
   /** Repeats it, unless it is not to be sent any more, or not by this operation, or not yet. */
   async function repeat(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {

@@ -1,15 +1,8 @@
 import { type OwnedLivestream, withoutKey } from '../../domain/livestream.ts'
 import type { Operation, StoredAnswer } from '../../domain/operation.ts'
-import {
-  type Failure,
-  failureBody,
-  LivestreamNotFound,
-  NotOffered,
-  UpstreamRefused
-} from '../../domain/refusals/failures.ts'
+import { type Failure, LivestreamNotFound, NotOffered, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { Statement } from '../../store/engine/engine.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
@@ -19,20 +12,18 @@ import type { Changes } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofOwner } from '../resources/known-meetings.ts'
 import { subjectOf } from '../resources/livestream-changes.ts'
 import { providerOf } from '../running/what-runs.ts'
-import { settledEvent } from './reconcile.ts'
+import { failedAnswer, type OperationEnds } from './operation-ends.ts'
 
-export interface SwitchSettlerDeps {
-  engine: Pick<Engine, 'write'>
-  operations: Pick<Operations, 'find' | 'ended' | 'laterSwitch'>
+export interface SwitchReconcilerDeps {
+  ends: OperationEnds
+  operations: Pick<Operations, 'laterSwitch'>
   livestreams: Pick<Livestreams, 'observed'>
-  auditEvents: Pick<AuditEvents, 'append'>
   upstreams: Upstreams
   /** Null when the livestream is not the tenant's any more. */
   ownerOf(tenantId: string, livestreamId: string): Promise<OwnedLivestream | null>
   knownMeetings: Pick<KnownMeetings, 'beforeChange'>
   queue: Pick<MeetingQueue<never, never>, 'inTurn'>
   changes: Changes
-  forget(livestreamId: string): void
   clock: Clock
   deadline: Deadline
 }
@@ -42,13 +33,15 @@ export interface SwitchSettlerDeps {
  * A later one of the same livestream ends that, since the last word counts. True when it is settled by this try, or was before.
  * @throws what a Provider throws
  */
-export function switchSettler(deps: SwitchSettlerDeps): (operation: Operation) => Promise<boolean> {
-  const { operations, livestreams, upstreams, ownerOf, knownMeetings, queue, changes, clock, deadline } = deps
+export type ReconcileSwitch = (operation: Operation) => Promise<boolean>
 
-  return operation => queue.inTurn(operation.livestreamId ?? '', () => settle(operation))
+export function switchReconciler(deps: SwitchReconcilerDeps): ReconcileSwitch {
+  const { ends, operations, livestreams, upstreams, ownerOf, knownMeetings, queue, changes, clock, deadline } = deps
 
-  async function settle(operation: Operation): Promise<boolean> {
-    if (await isSettled(operation)) return true
+  return operation => queue.inTurn(operation.livestreamId ?? '', () => reconcile(operation))
+
+  async function reconcile(operation: Operation): Promise<boolean> {
+    if (await ends.isSettled(operation)) return true
     const later = await operations.laterSwitch(operation)
     if (later !== null) return follow(operation, later)
     const { tenantId, livestreamId, kind } = operation
@@ -83,24 +76,10 @@ export function switchSettler(deps: SwitchSettlerDeps): (operation: Operation) =
   }
 
   function giveUp(operation: Operation, failure: Failure): Promise<boolean> {
-    const answer = { status: failure.status, body: { error: failureBody(failure, operation.requestId) } }
-    return end(operation, { state: 'failed', answer })
+    return end(operation, { state: 'failed', answer: failedAnswer(operation, failure) })
   }
 
-  async function isSettled({ id }: Operation): Promise<boolean> {
-    const now = await operations.find(id)
-    return now !== null && (now.state === 'done' || now.state === 'failed')
-  }
-
-  async function end(operation: Operation, how: OperationEnd, seen: Statement[] = []): Promise<boolean> {
-    const nowMs = clock.now()
-    const event = deps.auditEvents.append(settledEvent(operation, how, nowMs))
-    const written = await writeIf(deps.engine, [
-      ...seen,
-      { ...operations.ended(operation.id, how, nowMs), changes: 1 },
-      event
-    ])
-    if (operation.livestreamId !== null) deps.forget(operation.livestreamId)
-    return written || isSettled(operation)
+  function end(operation: Operation, how: OperationEnd, rows: Statement[] = []): Promise<boolean> {
+    return ends.end(operation, how, { rows, livestreamId: operation.livestreamId })
   }
 }

@@ -8,7 +8,7 @@ import {
   type WriteOptions
 } from '../../store/engine/engine.ts'
 
-export interface RepairsOptions {
+export interface WriteBehindOptions {
   engine: Pick<Engine, 'write'>
   onTrouble(error: unknown, waiting: number): void
   retryAfterMs?: number
@@ -21,14 +21,14 @@ const maxWaiting = 10_000
  * What happened and could not be written down yet: whole transactions, in order, tried again until the store takes them. The
  * outcome of a mutation comes here, with its operation and its rows, so that a store that was away for a moment forgets nothing.
  */
-export class Repairs {
-  readonly #options: Required<RepairsOptions>
+export class WriteBehind {
+  readonly #options: Required<WriteBehindOptions>
   readonly #waiting: { statements: Statement[]; onWritten(): void }[] = []
   readonly #late = new Set<Promise<unknown>>()
   #timer: NodeJS.Timeout | null = null
   #writing: Promise<void> | null = null
 
-  constructor(options: RepairsOptions) {
+  constructor(options: WriteBehindOptions) {
     this.#options = { retryAfterMs: 500, ...options }
   }
 

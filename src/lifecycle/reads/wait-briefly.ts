@@ -2,7 +2,7 @@
 const brieflyMs = 50
 
 /** Waits for it, but not for long: what takes longer goes on behind the answer. Rejects when it fails before. */
-export async function briefly(work: Promise<unknown>, withinMs = brieflyMs): Promise<void> {
+export async function waitBriefly(work: Promise<unknown>, withinMs = brieflyMs): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const enough = new Promise<void>(resolve => {
     timer = setTimeout(resolve, withinMs)

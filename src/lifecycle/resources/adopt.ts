@@ -15,7 +15,7 @@ import type { Lane, Provider, Upstreams } from '../../upstream/provider.ts'
 import type { Holds } from '../operations/holds.ts'
 import type { Deadline } from '../reads/deadline.ts'
 import { adoptNewest } from './adopt-newest.ts'
-import type { Observe } from './remember-livestream.ts'
+import type { RememberLivestream } from './remember-livestream.ts'
 
 export interface AdoptDeps {
   upstreams: Upstreams
@@ -23,7 +23,7 @@ export interface AdoptDeps {
   holds: Holds
   directory: Pick<Directory, 'meeting' | 'livestream' | 'forget'>
   auditEvents: Pick<AuditEvents, 'append'>
-  observe: Observe
+  rememberLivestream: RememberLivestream
   clock: Clock
   deadline: Deadline
 }
@@ -46,7 +46,7 @@ const missingForMs = 2_000
 const urgentLooks = { count: 10, withinMs: 10_000 }
 
 export function adopter(deps: AdoptDeps): Adopt {
-  const { upstreams, meetings, holds, directory, auditEvents, observe, clock, deadline } = deps
+  const { upstreams, meetings, holds, directory, auditEvents, rememberLivestream, clock, deadline } = deps
   const missing = new LRUCache<string, number>(upTo(10_000))
   const urgent = new LRUCache<string, number[]>(upTo(10_000))
 
@@ -151,7 +151,7 @@ export function adopter(deps: AdoptDeps): Adopt {
       const meeting = meetingId === null ? null : await holderOf(tenantId, name, meetingId)
       if (meetingId !== null && meeting?.upstream !== name) return null
       const owner = { id, tenantId, upstream: name, meetingId: meeting?.id ?? null, isProved: true }
-      await observe(owner, found.livestream)
+      await rememberLivestream(owner, found.livestream)
       return directory.livestream(tenantId, id)
     },
 

@@ -14,14 +14,14 @@ import { providerOf } from '../running/what-runs.ts'
 import { withoutEnding } from '../running/without-ending.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import { subjectOf } from './livestream-changes.ts'
-import type { Observe } from './remember-livestream.ts'
+import type { RememberLivestream } from './remember-livestream.ts'
 
 export interface AnalyticsDeps {
   upstreams: Upstreams
   engine: Pick<Engine, 'write'>
   rows: AnalyticsRows
   sessions: Pick<Sessions, 'runSeen'>
-  observe: Observe
+  rememberLivestream: RememberLivestream
   endingRuns: Pick<EndingRuns, 'showEnding'>
   knownMeetings: Pick<KnownMeetings, 'ofOwner'>
   log: { warn(facts: object, message: string): void }
@@ -50,7 +50,7 @@ const freshForMs = 60_000
 const newestRuns = 50
 
 export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
-  const { upstreams, engine, rows, sessions, observe, endingRuns, knownMeetings, log, clock } = deps
+  const { upstreams, engine, rows, sessions, rememberLivestream, endingRuns, knownMeetings, log, clock } = deps
   const { deadline, bounded, changes, readTtlMs } = deps
   const reads = new SharedReads<null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
@@ -62,7 +62,7 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
     if (found !== null) {
       const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
       const isProved = isProvedBy(owner, found.livestream)
-      await observe({ ...owner, isProved }, withoutEnding(endingRuns, owner, { ...found, livestream }))
+      await rememberLivestream({ ...owner, isProved }, withoutEnding(endingRuns, owner, { ...found, livestream }))
     }
     const runs = (found?.sessions ?? []).filter(({ id }) => isVendorId(id))
     await engine.write([...runs.map(run => sessions.runSeen(owner, run, nowMs)), rows.seen(owner, nowMs)])

@@ -5,9 +5,9 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
-import type { Recorded } from '../operations/audit-trail.ts'
+import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Done } from '../operations/mutation.ts'
-import type { StillSwitches } from '../operations/recheck-permission.ts'
+import type { RecheckSwitchPermission } from '../operations/recheck-permission.ts'
 import type { Deadline } from '../reads/deadline.ts'
 import type { Changes } from '../reads/shared-reads.ts'
 import { providerOf } from '../running/what-runs.ts'
@@ -17,11 +17,11 @@ import { notNew } from './not-new.ts'
 export interface LivestreamChangesDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'created' | 'meetingOf' | 'observed'>
-  recorded: Recorded
+  auditTrail: AuditTrail
   knownMeetings: Pick<KnownMeetings, 'beforeChange'>
   /** A queue for each livestream: what enables and what disables it never cross, repetitions neither (`reconcile-switch.ts`). */
   queue: Pick<MeetingQueue<never, never>, 'inTurn'>
-  stillSwitches: StillSwitches
+  recheckSwitchPermission: RecheckSwitchPermission
   changes: Changes
   clock: Clock
   deadline: Deadline
@@ -38,7 +38,17 @@ export interface LivestreamChanges {
 }
 
 export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChanges {
-  const { upstreams, livestreams, recorded, knownMeetings, queue, stillSwitches, changes, clock, deadline } = deps
+  const {
+    upstreams,
+    livestreams,
+    auditTrail,
+    knownMeetings,
+    queue,
+    recheckSwitchPermission,
+    changes,
+    clock,
+    deadline
+  } = deps
 
   async function changed(
     caller: Caller,
@@ -50,8 +60,8 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
     const provider = providerOf(upstreams, known, 'mutation')
     const owner = await knownMeetings.beforeChange(known, provider, deadline())
     // The look took its time.
-    if (!known.isProved) await stillSwitches(caller, known)
-    return recorded({ caller, kind, upstream, meetingId, livestreamId }, async () => {
+    if (!known.isProved) await recheckSwitchPermission(caller, known)
+    return auditTrail.around({ caller, kind, upstream, meetingId, livestreamId }, async () => {
       // Also when its answer is lost, or late, the livestream may be another one.
       const answered = await change(provider, deadline()).finally(() => changes.note(subjectOf(owner)))
       const livestream = ofOwner(owner, answered, 'unknown')
@@ -64,7 +74,7 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
   return {
     create(caller, wish) {
       const { id: tenantId, upstream } = caller.tenant
-      return recorded({ caller, kind: 'create_livestream', upstream, meetingId: null }, async () => {
+      return auditTrail.around({ caller, kind: 'create_livestream', upstream, meetingId: null }, async () => {
         const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
         const livestream = await provider.createLivestream(wish, deadline())
         if ((await livestreams.meetingOf(livestream.id).catch(() => null)) !== null) throw notNew('livestream')
@@ -76,7 +86,7 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
 
     setEnabled: (caller, owner, enabled) =>
       queue.inTurn(owner.id, async ({ waited }) => {
-        if (waited) await stillSwitches(caller, owner)
+        if (waited) await recheckSwitchPermission(caller, owner)
         return changed(caller, owner, enabled ? 'enable_livestream' : 'disable_livestream', (provider, signal) =>
           provider.setEnabled(owner.id, enabled, signal)
         )

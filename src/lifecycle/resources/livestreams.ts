@@ -8,7 +8,7 @@ import type { LivestreamFilter, Livestreams } from '../../store/tables/livestrea
 import type { LivestreamWithSessions, Upstreams } from '../../upstream/provider.ts'
 import type { Bounded, Deadline } from '../reads/deadline.ts'
 import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
-import { briefly } from '../reads/wait-briefly.ts'
+import { waitBriefly } from '../reads/wait-briefly.ts'
 import type { BegunRuns } from '../running/begun-runs.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import type { IsComing } from '../running/is-coming.ts'
@@ -16,14 +16,14 @@ import { providerOf } from '../running/what-runs.ts'
 import { withoutEnding } from '../running/without-ending.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import { subjectOf } from './livestream-changes.ts'
-import type { Observe } from './remember-livestream.ts'
-import type { ObserveRuns } from './remember-runs.ts'
+import type { RememberLivestream } from './remember-livestream.ts'
+import type { RememberRuns } from './remember-runs.ts'
 
 export interface LivestreamsDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'unseenForMs' | 'gone'>
-  observe: Observe
-  observeRuns: ObserveRuns
+  rememberLivestream: RememberLivestream
+  rememberRuns: RememberRuns
   isComing: IsComing
   endingRuns: Pick<EndingRuns, 'showEnding'>
   begunRuns: Pick<BegunRuns, 'believed'>
@@ -62,8 +62,8 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
   const {
     upstreams,
     livestreams,
-    observe,
-    observeRuns,
+    rememberLivestream,
+    rememberRuns,
     isComing,
     endingRuns,
     begunRuns,
@@ -111,8 +111,8 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       const { value: found, ...seen } = await shared(owner, page, signal)
       if (found === null) throw new LivestreamNotFound()
       if (seen.how === 'miss') {
-        await observe({ ...owner, isProved: found.isProved }, found.livestream)
-        await observeRuns(owner, found.sessions)
+        await rememberLivestream({ ...owner, isProved: found.isProved }, found.livestream)
+        await rememberRuns(owner, found.sessions)
       }
       return { ...seen, value: found }
     },
@@ -134,11 +134,11 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
             const kept = livestreams.observe({ ...owner, isProved }, withoutKey(livestream), clock.now())
             // The list shows what has changed; how long ago it was seen is not worth waiting for.
             if (livestream.status === owner.status) kept.catch(err => notRefreshed(owner, err))
-            else await briefly(kept)
+            else await waitBriefly(kept)
           } catch (err) {
             // One that is only just starting may not be there yet.
             if (err instanceof LivestreamNotFound && livestreams.unseenForMs(owner) > settleMs) {
-              await briefly(livestreams.gone(owner, clock.now())).catch(() => {})
+              await waitBriefly(livestreams.gone(owner, clock.now())).catch(() => {})
             }
             notRefreshed(owner, err)
           }

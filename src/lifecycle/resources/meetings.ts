@@ -10,7 +10,7 @@ import type { Engine, Statement } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../../store/tables/meetings.ts'
 import type { Provider, Upstreams } from '../../upstream/provider.ts'
-import type { Recorded } from '../operations/audit-trail.ts'
+import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Bounded, Deadline } from '../reads/deadline.ts'
 import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
 import { providerOf } from '../running/what-runs.ts'
@@ -23,7 +23,7 @@ export interface MeetingsDeps {
   meetings: Pick<Meetings, 'created' | 'ownerOf' | 'observed' | 'missing' | 'list'>
   directory: Pick<Directory, 'forget'>
   adopt: Pick<Adopt, 'newest'>
-  recorded: Recorded
+  auditTrail: AuditTrail
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
@@ -57,7 +57,7 @@ function isFresh(atMs: number, nowMs: number): boolean {
 }
 
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
-  const { upstreams, engine, meetings, directory, adopt, recorded, log, clock } = deps
+  const { upstreams, engine, meetings, directory, adopt, auditTrail, log, clock } = deps
   const { deadline, bounded, changes, readTtlMs } = deps
   const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, bounded, clock })
   /** As meetings were written down last, and when, on the monotonic clock. */
@@ -93,7 +93,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     kind: 'update_meeting' | 'replace_meeting',
     change: (provider: Provider, signal: AbortSignal) => Promise<Meeting>
   ): Promise<Meeting> {
-    return recorded({ caller, kind, upstream, meetingId }, async () => {
+    return auditTrail.around({ caller, kind, upstream, meetingId }, async () => {
       const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
       // Also when its answer is lost, or late, the meeting may be another one.
       const meeting = await change(provider, deadline()).finally(() => {
@@ -109,7 +109,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     async create(caller, wish) {
       const { id: tenantId, upstream } = caller.tenant
       const mutation = { caller, kind: 'create_meeting', upstream, meetingId: null } as const
-      const created = await recorded(mutation, async () => {
+      const created = await auditTrail.around(mutation, async () => {
         const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
         const meeting = await provider.createMeeting(wish, deadline())
         const holder = await meetings.ownerOf(meeting.id).catch(() => null)

@@ -2,9 +2,9 @@ import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
-import { briefly } from '../reads/wait-briefly.ts'
+import { waitBriefly } from '../reads/wait-briefly.ts'
 
-export interface ObserveDeps {
+export interface RememberLivestreamDeps {
   livestreams: Pick<Livestreams, 'observe' | 'prove'>
   directory: Pick<Directory, 'livestream' | 'forget'>
   log: { warn(facts: object, message: string): void }
@@ -15,9 +15,14 @@ export interface ObserveDeps {
  * Keeps how a livestream was seen just now, and thereby makes a new one known to its tenant before the answer that shows it
  * goes out, unless the disk is slow. One that is known as it is costs nothing. Never throws: the next look repeats it.
  */
-export type Observe = (owner: LivestreamOwner, livestream: LivestreamWithKey) => Promise<void>
+export type RememberLivestream = (owner: LivestreamOwner, livestream: LivestreamWithKey) => Promise<void>
 
-export function observer({ livestreams, directory, log, clock }: ObserveDeps): Observe {
+export function rememberLivestreamIn({
+  livestreams,
+  directory,
+  log,
+  clock
+}: RememberLivestreamDeps): RememberLivestream {
   async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey): Promise<void> {
     try {
       const known = await directory.livestream(owner.tenantId, owner.id)
@@ -31,5 +36,5 @@ export function observer({ livestreams, directory, log, clock }: ObserveDeps): O
       log.warn({ err, livestream_id: owner.id }, 'what was seen of a livestream could not be kept')
     }
   }
-  return (owner, livestream) => briefly(keep(owner, livestream))
+  return (owner, livestream) => waitBriefly(keep(owner, livestream))
 }

@@ -6,9 +6,9 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { LivestreamOwner } from '../../store/tables/livestreams.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
-import { briefly } from '../reads/wait-briefly.ts'
+import { waitBriefly } from '../reads/wait-briefly.ts'
 
-export interface ObserveRunsDeps {
+export interface RememberRunsDeps {
   engine: Pick<Engine, 'write'>
   sessions: Pick<Sessions, 'runSeen'>
   log: { warn(facts: object, message: string): void }
@@ -19,9 +19,9 @@ export interface ObserveRunsDeps {
  * Makes the runs of an answer known to the tenant before the answer goes out, unless the disk is slow, and keeps their figures.
  * Those of a run that goes on are written once a minute at most. Never throws: the next look repeats it.
  */
-export type ObserveRuns = (owner: LivestreamOwner, runs: LivestreamSession[]) => Promise<void>
+export type RememberRuns = (owner: LivestreamOwner, runs: LivestreamSession[]) => Promise<void>
 
-export function runsObserver({ engine, sessions, log, clock }: ObserveRunsDeps): ObserveRuns {
+export function rememberRunsIn({ engine, sessions, log, clock }: RememberRunsDeps): RememberRuns {
   const kept = new LRUCache<string, string>({ ...upTo(20_000), ttl: 60_000 })
 
   async function keep(owner: LivestreamOwner, runs: LivestreamSession[]): Promise<void> {
@@ -37,7 +37,7 @@ export function runsObserver({ engine, sessions, log, clock }: ObserveRunsDeps):
     }
   }
 
-  return (owner, runs) => briefly(keep(owner, runs))
+  return (owner, runs) => waitBriefly(keep(owner, runs))
 }
 
 function endOf({ stopped_time, ingest_seconds, viewer_seconds }: LivestreamSession): string {

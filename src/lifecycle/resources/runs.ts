@@ -20,15 +20,15 @@ import { providerOf } from '../running/what-runs.ts'
 import { withoutEnding } from '../running/without-ending.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import { subjectOf } from './livestream-changes.ts'
-import type { Observe } from './remember-livestream.ts'
-import type { ObserveRuns } from './remember-runs.ts'
+import type { RememberLivestream } from './remember-livestream.ts'
+import type { RememberRuns } from './remember-runs.ts'
 
 export interface RunsDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   directory: Pick<Directory, 'livestream'>
-  observe: Observe
-  observeRuns: ObserveRuns
+  rememberLivestream: RememberLivestream
+  rememberRuns: RememberRuns
   endingRuns: Pick<EndingRuns, 'showEnding'>
   knownMeetings: Pick<KnownMeetings, 'has' | 'ofOwner'>
   clock: Clock
@@ -50,7 +50,7 @@ export interface TenantRuns {
 }
 
 export function tenantRuns(deps: RunsDeps): TenantRuns {
-  const { upstreams, livestreams, directory, observe, observeRuns, endingRuns, knownMeetings } = deps
+  const { upstreams, livestreams, directory, rememberLivestream, rememberRuns, endingRuns, knownMeetings } = deps
   const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, bounded: deps.bounded, clock: deps.clock }
   const active = new SharedReads<ActiveRun | null>(shared)
   const single = new SharedReads<LivestreamSession | null>(shared)
@@ -64,15 +64,15 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
     const { meetingId, upstream } = owner
     if (meetingId !== null && endingRuns.showEnding({ id: meetingId, upstream }, [found.session], true)) return null
-    await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
-    await observeRuns(owner, [found.session])
+    await rememberLivestream({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
+    await rememberRuns(owner, [found.session])
     return { ...found, livestream }
   }
 
   async function lookFor(owner: OwnedLivestream, id: string, signal: AbortSignal): Promise<LivestreamSession | null> {
     const run = await providerOf(upstreams, owner, 'read').findRun(id, signal)
     if (!isSameId(run?.livestream_id ?? owner.id, owner.id)) throw anothers()
-    if (run !== null) await observeRuns(owner, [run])
+    if (run !== null) await rememberRuns(owner, [run])
     return run
   }
 
@@ -86,8 +86,8 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     await knownMeetings.has(meeting, found.livestream.id, provider)
     const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
     const livestream = { ...withoutEnding(endingRuns, owner, found, page.pageNo), meeting_id: meetingId }
-    await observe({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
-    await observeRuns(owner, found.sessions)
+    await rememberLivestream({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
+    await rememberRuns(owner, found.sessions)
     return { ...found, livestream }
   }
 
@@ -106,7 +106,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     for (const [id, runs] of Map.groupBy(found.sessions, run => run.livestream_id)) {
       if (id === undefined) throw anothers()
       const ours = await expectOurs(provider, meeting, id, signal)
-      await observeRuns({ ...meeting, id: ours, meetingId: meeting.id }, runs)
+      await rememberRuns({ ...meeting, id: ours, meetingId: meeting.id }, runs)
     }
     return found
   }
@@ -125,7 +125,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, id, provider)
     const livestream = withoutEnding(endingRuns, { meetingId: meeting.id, upstream: meeting.upstream }, found)
-    await observe({ ...meeting, id, meetingId: meeting.id, isProved: true }, livestream)
+    await rememberLivestream({ ...meeting, id, meetingId: meeting.id, isProved: true }, livestream)
     return id
   }
 

@@ -8,17 +8,17 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { Provider, StageAction, Upstreams } from '../../upstream/provider.ts'
-import type { Recorded } from '../operations/audit-trail.ts'
+import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Bounded, Deadline } from '../reads/deadline.ts'
 import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
-import { briefly } from '../reads/wait-briefly.ts'
+import { waitBriefly } from '../reads/wait-briefly.ts'
 import { providerOf } from '../running/what-runs.ts'
 
 export interface StageDeps {
   upstreams: Upstreams
   engine: Pick<Engine, 'write'>
   sessions: Pick<Sessions, 'sessionSeen'>
-  recorded: Recorded
+  auditTrail: AuditTrail
   log: { warn(facts: object, message: string): void }
   clock: Clock
   deadline: Deadline
@@ -56,14 +56,14 @@ export interface TenantStage {
 }
 
 export function tenantStage(deps: StageDeps): TenantStage {
-  const { upstreams, engine, sessions, recorded, log, clock, deadline, bounded, changes, readTtlMs } = deps
+  const { upstreams, engine, sessions, auditTrail, log, clock, deadline, bounded, changes, readTtlMs } = deps
   const reads = new SharedReads<ActiveSession | null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
   async function look(meeting: OwnedMeeting, signal: AbortSignal): Promise<ActiveSession | null> {
     const found = await providerOf(upstreams, meeting, 'read').findActiveSession(meeting.id, signal)
     if (found === null || !isVendorId(found.id)) return found
     const kept = engine.write([sessions.sessionSeen(meeting, found.id, clock.now())])
-    await briefly(
+    await waitBriefly(
       kept.catch(err => log.warn({ err, session_id: found.id }, 'a session that was seen could not be kept'))
     )
     return found
@@ -76,7 +76,7 @@ export function tenantStage(deps: StageDeps): TenantStage {
     change: (provider: Provider, signal: AbortSignal) => Promise<T>
   ): Promise<T> {
     const { id: meetingId, tenantId, upstream } = meeting
-    return recorded({ caller, kind, upstream, meetingId }, async () => {
+    return auditTrail.around({ caller, kind, upstream, meetingId }, async () => {
       const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
       const value = await change(provider, deadline()).finally(() => changes.note(placeOf(meeting)))
       return { value, data: value, status: 200 }

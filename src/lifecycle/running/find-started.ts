@@ -11,7 +11,7 @@ import type { EndingRuns } from './ending-runs.ts'
 import { listedRun } from './listed-run.ts'
 import { providerOf, type SeenRun, type WhatRuns } from './what-runs.ts'
 
-export interface EvidenceDeps {
+export interface FindStartedDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastSeenIn'>
   whatRuns: WhatRuns
@@ -54,7 +54,7 @@ export type FindStarted = (
   signal: AbortSignal
 ) => Promise<SeenRun | 'unclear' | null>
 
-export function findStarted(deps: EvidenceDeps): FindStarted {
+export function findStarted(deps: FindStartedDeps): FindStarted {
   const { upstreams, livestreams, whatRuns, knownMeetings, endingRuns, clock } = deps
   const findListed = listedRun(deps)
 

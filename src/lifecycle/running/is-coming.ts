@@ -1,7 +1,7 @@
 import type { Livestream } from '../../domain/livestream.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 
-export interface ComingDeps {
+export interface IsComingDeps {
   livestreams: Pick<Livestreams, 'lastSeenIn' | 'unseenForMs'>
   settleMs: number
 }
@@ -16,7 +16,7 @@ export type IsComing = (
   livestream: Livestream
 ) => Promise<boolean>
 
-export function isComing({ livestreams, settleMs }: ComingDeps): IsComing {
+export function isComing({ livestreams, settleMs }: IsComingDeps): IsComing {
   return async ({ id, upstream, meetingId }, { status }) => {
     if (status !== 'OFFLINE' || meetingId === null) return false
     const last = await livestreams.lastSeenIn({ id: meetingId, upstream }).catch(() => null)

@@ -3,12 +3,12 @@ import type { Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
-import { meetingOf } from '../operations/reconcile.ts'
+import { meetingOf } from '../operations/operation-ends.ts'
 import type { BegunRuns } from './begun-runs.ts'
 import { followedForMs } from './confirmed-stop.ts'
 import type { EndingRuns } from './ending-runs.ts'
 
-export interface RecallDeps {
+export interface RecallStopsDeps {
   operations: Pick<Operations, 'settledSince' | 'unsettled'>
   endingRuns: Pick<EndingRuns, 'recall' | 'unconfirmed'>
   begunRuns: Pick<BegunRuns, 'began' | 'believed'>
@@ -27,7 +27,14 @@ const dateRangeMs = 1_000
  * still show the other; or show it because it has not done what it confirmed.
  * @throws what the store throws
  */
-export async function recall({ operations, endingRuns, begunRuns, pace, clock, settleMs }: RecallDeps): Promise<void> {
+export async function recallStops({
+  operations,
+  endingRuns,
+  begunRuns,
+  pace,
+  clock,
+  settleMs
+}: RecallStopsDeps): Promise<void> {
   const nowMs = clock.now()
   const agoMs = (atMs: number | null): number => Math.max(0, nowMs - (atMs ?? nowMs))
   /** Of the meetings where stop was the last word. */

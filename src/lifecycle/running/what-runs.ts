@@ -6,7 +6,7 @@ import type { Lane, Provider, RunningLivestreams, Upstream, Upstreams } from '..
 import type { StopPace } from '../broadcast/stop-pace.ts'
 import type { Changes, SharedReads } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
-import type { Observe } from '../resources/remember-livestream.ts'
+import type { RememberLivestream } from '../resources/remember-livestream.ts'
 import type { BegunRuns } from './begun-runs.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import type { IsComing } from './is-coming.ts'
@@ -43,7 +43,7 @@ export interface WhatRunsDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastSeenIn' | 'list'>
   knownMeetings: KnownMeetings
-  observe: Observe
+  rememberLivestream: RememberLivestream
   isComing: IsComing
   endingRuns: EndingRuns
   begunRuns: BegunRuns
@@ -63,8 +63,18 @@ export interface ListedRuns {
 const askedById = 5
 
 export function whatRuns(deps: WhatRunsDeps): WhatRuns {
-  const { changes, upstreams, livestreams, knownMeetings, observe, isComing, endingRuns, begunRuns, pace, listReads } =
-    deps
+  const {
+    changes,
+    upstreams,
+    livestreams,
+    knownMeetings,
+    rememberLivestream,
+    isComing,
+    endingRuns,
+    begunRuns,
+    pace,
+    listReads
+  } = deps
   const findListed = listedRun(deps)
 
   return async (meeting, lane, signal, isFollowUp = false) => {
@@ -178,7 +188,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   /** One look is no proof that a run is over which we have begun a moment ago. */
   async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey): Promise<void> {
     const isEarly = !isRunning(livestream.status) && begunRuns.of({ ...owner, id: owner.meetingId ?? '' }) === owner.id
-    if (!isEarly) await observe(owner, livestream)
+    if (!isEarly) await rememberLivestream(owner, livestream)
   }
 
   /** Makes a livestream of this meeting known to its tenant. Where nobody says whose it is, it is given back without key, ingest and playback address. */

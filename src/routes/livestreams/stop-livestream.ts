@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { MeetingNotFound, NoActiveLivestream, StartUnsettled, StopUnderWay } from '../../domain/refusals/failures.ts'
 import type { Stop } from '../../lifecycle/broadcast/stop.ts'
-import { stoppedData } from '../../lifecycle/operations/reconcile.ts'
+import { stoppedData } from '../../lifecycle/operations/broadcast-ends.ts'
 import { Answer, bodilessFailures, failures, MeetingParams } from '../answer.ts'
 import type { Api } from '../api.ts'
 

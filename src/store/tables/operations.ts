@@ -203,7 +203,7 @@ export function operationsIn({ engine, sql }: Store) {
 
     /**
      * Whether a start of this meeting was sent after this operation and is `done`, or `open` and may have begun something. Null when
-     * the operation has no row yet: until it has one, nothing is sent that would have to come after it (`Repairs.write`).
+     * the operation has no row yet: until it has one, nothing is sent that would have to come after it (`WriteBehind.write`).
      */
     async laterStart({ id, meetingId, upstream }: Operation): Promise<'done' | 'open' | null> {
       const later = await engine.read(startedAfter({ id, meetingId: meetingId ?? '', upstream }))

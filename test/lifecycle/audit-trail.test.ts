@@ -1,6 +1,6 @@
 import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
-import { recorder } from '../../src/lifecycle/operations/audit-trail.ts'
+import { auditTrailIn } from '../../src/lifecycle/operations/audit-trail.ts'
 import type { Mutation } from '../../src/lifecycle/operations/mutation.ts'
 import { type Engine, type Statement, StoreError, UniqueViolation } from '../../src/store/engine/engine.ts'
 import { sqlFor } from '../../src/store/schema/database.ts'
@@ -8,17 +8,17 @@ import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../src/store/tables/operations.ts'
 import { manualClock } from '../support/clock.ts'
 
-/** A recorder over a store whose writes the test settles one by one. */
+/** An audit trail over a store whose writes the test answers one by one. */
 function recording() {
-  const writes: { statements: Statement[]; withinMs: number | undefined; settle: PromiseWithResolvers<never[]> }[] = []
+  const writes: { statements: Statement[]; withinMs: number | undefined; answer: PromiseWithResolvers<never[]> }[] = []
   const engine: Engine = {
     dialect: 'sqlite',
     read: async () => [],
     scan: async () => [],
     write(statements, { withinMs } = {}) {
-      const settle = Promise.withResolvers<never[]>()
-      writes.push({ statements, withinMs, settle })
-      return settle.promise
+      const answer = Promise.withResolvers<never[]>()
+      writes.push({ statements, withinMs, answer })
+      return answer.promise
     },
     async check() {},
     async fold() {},
@@ -26,23 +26,21 @@ function recording() {
   }
   const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }
   const later: string[] = []
-  const recorded = recorder({
+  const auditTrail = auditTrailIn({
     engine,
     operations: operationsIn(store),
     auditEvents: auditEventsIn(store),
-    repair: statements => later.push(outcomeIn(statements)),
-    late() {},
-    caughtUp: async () => {},
-    settleLater() {},
+    writeBehind: { add: statements => later.push(outcomeIn(statements)), behind() {}, caughtUp: async () => {} },
+    reconcileLater() {},
     forget() {},
     unstored: { tell() {}, stored() {} },
     clock: manualClock(),
     writeWithinMs: 20
   })
-  return { recorded, writes, later }
+  return { auditTrail, writes, later }
 }
 
-/** The audit event is the last of what waits for repair. */
+/** The audit event is the last of what waits in the write-behind. */
 function outcomeIn(statements: Statement[]): string {
   const event = statements.at(-1)?.parameters.find(value => String(value).startsWith('{'))
   return JSON.parse(String(event)).unmapped.outcome
@@ -67,21 +65,21 @@ const stop: Mutation = { caller, kind: 'stop', upstream: 'default', meetingId: '
 t.test(
   'an intent that is written late: the caller was refused, nothing was done, and the operation is closed',
   async t => {
-    const { recorded, writes } = recording()
-    const refusal = await recorded(start, async () => t.fail('nothing is done') as never).catch(error => error)
+    const { auditTrail, writes } = recording()
+    const refusal = await auditTrail.around(start, async () => t.fail('nothing is done') as never).catch(error => error)
     t.match(refusal, { type: 'audit_unavailable', outcome: 'not_sent' })
     t.equal(writes[0]?.withinMs, 20, 'the store is told how long it may take')
-    writes[0]?.settle.resolve([])
+    writes[0]?.answer.resolve([])
     await new Promise(setImmediate)
     const [closing] = writes[1]?.statements ?? []
     t.match(closing, { sql: /^update "operations"/, parameters: ['failed'] })
-    writes[1]?.settle.reject(new StoreError('gone'))
+    writes[1]?.answer.reject(new StoreError('gone'))
   }
 )
 
 t.test('a stop does not wait for a slow store, and its record is not lost when the store gives up', async t => {
-  const { recorded, writes, later } = recording()
-  const stopping = recorded(stop, async () => ({ value: 'stopped', data: null, status: 200 }))
+  const { auditTrail, writes, later } = recording()
+  const stopping = auditTrail.around(stop, async () => ({ value: 'stopped', data: null, status: 200 }))
   t.equal(await stopping, 'stopped')
   t.strictSame(
     writes.map(({ withinMs }) => withinMs),
@@ -89,44 +87,44 @@ t.test('a stop does not wait for a slow store, and its record is not lost when t
     'it is recorded however late'
   )
   t.strictSame(later, [])
-  for (const { settle } of writes) settle.reject(new StoreError('full'))
+  for (const { answer } of writes) answer.reject(new StoreError('full'))
   await new Promise(setImmediate)
   t.strictSame(later, ['pending', 'done'])
 })
 
 t.test('when the work fails and the failure cannot be recorded, the caller hears of the work', async t => {
-  const { recorded, writes, later } = recording()
-  const running = recorded(start, async () => {
+  const { auditTrail, writes, later } = recording()
+  const running = auditTrail.around(start, async () => {
     throw new TypeError('a mistake of ours')
   })
-  writes[0]?.settle.resolve([])
+  writes[0]?.answer.resolve([])
   await new Promise(setImmediate)
-  writes[1]?.settle.reject(new StoreError('full'))
+  writes[1]?.answer.reject(new StoreError('full'))
   await t.rejects(running, { message: 'a mistake of ours' })
   t.strictSame(later, ['unknown'], 'what broke on the way may have happened')
 })
 
 t.test('idle waits for what is under way, whoever has hung up', async t => {
-  const { recorded, writes } = recording()
+  const { auditTrail, writes } = recording()
   const work = Promise.withResolvers<{ value: string; data: null; status: number }>()
-  const running = recorded(start, () => work.promise)
+  const running = auditTrail.around(start, () => work.promise)
   let idle = false
-  const waiting = recorded.idle().then(() => {
+  const waiting = auditTrail.idle().then(() => {
     idle = true
   })
-  writes[0]?.settle.resolve([])
+  writes[0]?.answer.resolve([])
   await new Promise(setImmediate)
   t.notOk(idle)
   work.resolve({ value: 'done', data: null, status: 201 })
   await new Promise(setImmediate)
-  writes[1]?.settle.resolve([])
+  writes[1]?.answer.resolve([])
   t.equal(await running, 'done')
   await waiting
 })
 
 t.test('a start of a meeting whose start another process has open is refused, by the store itself', async t => {
-  const { recorded, writes } = recording()
-  const running = recorded(start, async () => t.fail('nothing is done') as never).catch(error => error)
-  writes[0]?.settle.reject(new UniqueViolation('operations_open_start'))
+  const { auditTrail, writes } = recording()
+  const running = auditTrail.around(start, async () => t.fail('nothing is done') as never).catch(error => error)
+  writes[0]?.answer.reject(new UniqueViolation('operations_open_start'))
   t.match(await running, { type: 'start_unsettled', status: 409 })
 })

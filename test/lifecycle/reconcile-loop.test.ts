@@ -1,9 +1,9 @@
 import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import { OpenOperations } from '../../src/lifecycle/operations/reconcile-loop.ts'
+import { ReconcileLoop } from '../../src/lifecycle/operations/reconcile-loop.ts'
 import { manualClock } from '../support/clock.ts'
-import { operationOf, type TestContext } from './settling.ts'
+import { operationOf, type TestContext } from './reconciling.ts'
 
 const settleMs = 30_000
 
@@ -14,16 +14,19 @@ function world(t: TestContext) {
   const clock = manualClock()
   const tries: { id: string; atMs: number }[] = []
   const said: string[] = []
-  const answers = { settle: async (_id: string): Promise<boolean> => false, mustWait: (_id: string): boolean => false }
+  const answers = {
+    reconcile: async (_id: string): Promise<boolean> => false,
+    mustWait: (_id: string): boolean => false
+  }
   const say =
     (level: string) =>
     ({ operation }: { operation?: string }, message: string): void => {
       said.push(`${level}: ${operation} ${message}`)
     }
-  const open = new OpenOperations({
-    settle({ id }) {
+  const open = new ReconcileLoop({
+    reconcile({ id }) {
       tries.push({ id, atMs: clock.monotonic() })
-      return answers.settle(id)
+      return answers.reconcile(id)
     },
     mustWait: ({ id }) => answers.mustWait(id),
     log: { info: say('info'), warn: say('warn') },
@@ -60,7 +63,7 @@ t.test('what is settled is tried no more, and the log says so', async t => {
   const { add, pass, tries, said, answers, open } = world(t)
   add('a', 'stop')
   await pass(600)
-  answers.settle = async () => true
+  answers.reconcile = async () => true
   await pass(60_000)
   t.equal(tries.length, 2)
   t.equal(open.size, 0)
@@ -69,12 +72,12 @@ t.test('what is settled is tried no more, and the log says so', async t => {
 
 t.test('a try that fails is a try like another: the log has it, and it goes on', async t => {
   const { add, pass, tries, said, answers, open } = world(t)
-  answers.settle = async () => {
+  answers.reconcile = async () => {
     throw new Error('the vendor is away')
   }
   add('a')
   await pass(1_600)
-  answers.settle = async () => true
+  answers.reconcile = async () => true
   await pass(2_000)
   t.equal(tries.length, 3)
   t.equal(open.size, 0)
@@ -103,7 +106,7 @@ t.test('the operator is told once of each that takes longer than it should, and 
 t.test('eight at once ask the vendor, and the others have their turn as soon as one is answered', async t => {
   const { add, pass, tries, answers, open } = world(t)
   const under: PromiseWithResolvers<boolean>[] = []
-  answers.settle = () => {
+  answers.reconcile = () => {
     const answer = Promise.withResolvers<boolean>()
     under.push(answer)
     return answer.promise
@@ -133,7 +136,7 @@ t.test('closing ends it: what is under way is waited for, nothing is tried any m
   const answer = Promise.withResolvers<boolean>()
   add('a')
   await pass(400)
-  answers.settle = () => answer.promise
+  answers.reconcile = () => answer.promise
   for (let i = 0; i < 10; i++) add(`later-${i}`)
   await pass(500)
   t.equal(tries.length, 8, 'three wait for their turn')
@@ -166,7 +169,7 @@ t.test('an operation is taken over once, and not at all when nobody can find out
 t.test('one tenant has half of the places: what is slow for it does not hold back what others wait for', async t => {
   const { add, pass, tries, answers } = world(t)
   const slow = Promise.withResolvers<boolean>()
-  answers.settle = async id => (id === 'another' ? true : slow.promise)
+  answers.reconcile = async id => (id === 'another' ? true : slow.promise)
   for (let i = 0; i < 20; i++) add(`slow-${i}`, 'stop', 'acme')
   await pass(500)
   t.equal(tries.length, 4)
@@ -180,7 +183,7 @@ t.test('one that only waits for its turn in its meeting takes no place, and is w
   const { add, pass, tries, answers, open } = world(t)
   const turnCame = Promise.withResolvers<boolean>()
   answers.mustWait = id => id.startsWith('waits')
-  answers.settle = id => (id.startsWith('waits') ? turnCame.promise : new Promise(() => {}))
+  answers.reconcile = id => (id.startsWith('waits') ? turnCame.promise : new Promise(() => {}))
   for (let i = 0; i < 20; i++) add(`waits-${i}`, 'stop', `tenant-${i % 4}`)
   await pass(500)
   t.equal(tries.length, 20)
@@ -196,7 +199,7 @@ t.test('closing waits also for those that wait for their turn', async t => {
   const { add, pass, answers, open } = world(t)
   const turnCame = Promise.withResolvers<boolean>()
   answers.mustWait = () => true
-  answers.settle = () => turnCame.promise
+  answers.reconcile = () => turnCame.promise
   add('waits', 'stop')
   await pass(500)
   let closed = false
@@ -212,7 +215,7 @@ t.test('closing waits also for those that wait for their turn', async t => {
 t.test('of several tenants the one with fewest under way goes next', async t => {
   const { add, pass, tries, answers } = world(t)
   const under: PromiseWithResolvers<boolean>[] = []
-  answers.settle = () => {
+  answers.reconcile = () => {
     const answer = Promise.withResolvers<boolean>()
     under.push(answer)
     return answer.promise

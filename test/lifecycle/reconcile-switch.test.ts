@@ -3,7 +3,8 @@ import type { LivestreamWithKey } from '../../src/domain/livestream.ts'
 import type { Operation } from '../../src/domain/operation.ts'
 import { LivestreamNotFound, NotOffered, UpstreamFailed, UpstreamTooLate } from '../../src/domain/refusals/failures.ts'
 import { MeetingQueue } from '../../src/lifecycle/broadcast/meeting-queue.ts'
-import { switchSettler } from '../../src/lifecycle/operations/reconcile-switch.ts'
+import { operationEnds } from '../../src/lifecycle/operations/operation-ends.ts'
+import { switchReconciler } from '../../src/lifecycle/operations/reconcile-switch.ts'
 import { Changes } from '../../src/lifecycle/reads/shared-reads.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { livestreamsIn } from '../../src/store/tables/livestreams.ts'
@@ -13,11 +14,11 @@ import { refusalOf } from '../store/helper.ts'
 import { manualClock } from '../support/clock.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { operationOf, runOf, settling, type TestContext } from './settling.ts'
+import { operationOf, reconciling, runOf, type TestContext } from './reconciling.ts'
 
-/** The settler over a real store, before a vendor that says what the test wants. */
+/** The reconciler over a real store, before a vendor that says what the test wants. */
 async function world(t: TestContext) {
-  const { store, clock, operations, livestreams, sent, events } = await settling(t)
+  const { store, clock, operations, livestreams, sent, events } = await reconciling(t)
   const asked: string[] = []
   const vendor = { answer: (): LivestreamWithKey => runOf('l1', { status: 'IDLE', meeting_id: null }) }
   const provider = {
@@ -29,17 +30,16 @@ async function world(t: TestContext) {
   const owner = { id: 'l1', tenantId: 'acme', upstream: 'default', meetingId: null }
   await livestreams.observe(owner, { id: 'l1', status: 'INVOKED' }, clock.now())
   const changes = new Changes()
-  const settle = switchSettler({
-    engine: store.engine,
+  const parts = { engine: store.engine, operations, auditEvents: auditEventsIn(store), clock }
+  const reconcile = switchReconciler({
+    ends: operationEnds({ ...parts, forget() {} }),
     operations,
     livestreams,
-    auditEvents: auditEventsIn(store),
     upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
     ownerOf: livestreams.find,
     knownMeetings: { beforeChange: async known => known },
     queue: new MeetingQueue<never, never>(),
     changes,
-    forget() {},
     clock,
     deadline: () => AbortSignal.timeout(60_000)
   })
@@ -48,13 +48,13 @@ async function world(t: TestContext) {
     how: Partial<Operation> = {},
     end: OperationEnd = { state: 'unknown' }
   ) => sent(kind, { livestreamId: 'l1', meetingId: null, ...how }, end)
-  return { store, clock, operations, livestreams, events, asked, vendor, changes, settle, switched }
+  return { store, clock, operations, livestreams, events, asked, vendor, changes, reconcile, switched }
 }
 
 t.test('it is sent again, and what the vendor confirms is kept, told and on record, without a key', async t => {
-  const { settle, switched, operations, asked, events, livestreams, changes } = await world(t)
+  const { reconcile, switched, operations, asked, events, livestreams, changes } = await world(t)
   const operation = await switched('disable_livestream')
-  t.equal(await settle(operation), true)
+  t.equal(await reconcile(operation), true)
   t.strictSame(asked, ['disable l1'])
   const settled = await operations.find(operation.id)
   t.match(settled, { state: 'done', livestreamId: 'l1', answer: { status: 200, body: { data: { id: 'l1' } } } })
@@ -67,68 +67,68 @@ t.test('it is sent again, and what the vendor confirms is kept, told and on reco
     unmapped: { outcome: 'done' },
     resources: [{ type: 'livestream', uid: 'l1' }]
   })
-  t.equal(await settle(operation), true)
+  t.equal(await reconcile(operation), true)
   t.equal(asked.length, 1, 'once it is known nobody is asked again')
 })
 
 t.test('while the vendor does not confirm it, it stays unknown', async t => {
-  const { settle, switched, operations, vendor, events } = await world(t)
+  const { reconcile, switched, operations, vendor, events } = await world(t)
   const operation = await switched('enable_livestream')
   for (const failure of [UpstreamTooLate, UpstreamFailed]) {
     vendor.answer = () => {
       throw new failure()
     }
-    await t.rejects(settle(operation), failure)
+    await t.rejects(reconcile(operation), failure)
     t.equal((await operations.find(operation.id))?.state, 'unknown')
   }
   vendor.answer = () => runOf('l1', { meeting_id: 'another' })
-  t.match(await refusalOf(settle(operation)), { type: 'upstream_malformed' })
+  t.match(await refusalOf(reconcile(operation)), { type: 'upstream_malformed' })
   t.equal((await operations.find(operation.id))?.state, 'unknown', "another meeting's livestream confirms nothing")
   t.strictSame(await events(), [])
 })
 
 t.test('a later one that says the opposite ends it, and nothing is sent any more', async t => {
   for (const state of ['done', 'unknown'] as const) {
-    const { settle, switched, operations, clock, asked } = await world(t)
+    const { reconcile, switched, operations, clock, asked } = await world(t)
     const first = await switched('disable_livestream')
     clock.advance(1)
     await switched('enable_livestream', {}, { state })
-    t.equal(await settle(first), true)
+    t.equal(await reconcile(first), true)
     t.match(await operations.find(first.id), { state: 'failed', answer: { body: { error: { outcome: 'failed' } } } })
     t.strictSame(asked, [], state)
   }
 })
 
 t.test('a later one that says the same speaks for both, once it is known', async t => {
-  const { settle, switched, operations, clock, asked } = await world(t)
+  const { reconcile, switched, operations, clock, asked } = await world(t)
   const first = await switched('disable_livestream')
   clock.advance(1)
   const second = await switched('disable_livestream')
-  t.equal(await settle(first), false)
+  t.equal(await reconcile(first), false)
   t.strictSame(asked, [], 'of several the last is repeated')
-  t.equal(await settle(second), true)
-  t.equal(await settle(first), true)
+  t.equal(await reconcile(second), true)
+  t.equal(await reconcile(first), true)
   t.strictSame(asked, ['disable l1'])
   t.match((await operations.find(first.id))?.answer, (await operations.find(second.id))?.answer ?? {})
 })
 
 t.test('one that was refused, an earlier one, and one of another livestream end nothing', async t => {
-  const { settle, switched, operations, clock, asked } = await world(t)
+  const { reconcile, switched, operations, clock, asked } = await world(t)
   await switched('enable_livestream', {}, { state: 'done' })
   clock.advance(1)
   const operation = await switched('disable_livestream')
   clock.advance(1)
   await switched('enable_livestream', {}, { state: 'failed' })
   await switched('enable_livestream', { livestreamId: 'l2' }, { state: 'done' })
-  t.equal(await settle(operation), true)
+  t.equal(await reconcile(operation), true)
   t.strictSame(asked, ['disable l1'])
   t.equal((await operations.find(operation.id))?.state, 'done')
 })
 
 t.test('of two in the same millisecond one is the later, whichever is asked', async t => {
-  const { settle, switched, operations } = await world(t)
+  const { reconcile, switched, operations } = await world(t)
   const pair = [await switched('enable_livestream'), await switched('disable_livestream')]
-  for (const one of pair) await settle(one)
+  for (const one of pair) await reconcile(one)
   const states = await Promise.all(pair.map(async ({ id }) => (await operations.find(id))?.state))
   t.strictSame(states.sort(), ['done', 'failed'])
 })
@@ -139,7 +139,7 @@ t.test('what the vendor, or the tenant, no longer has can be neither', async t =
   gone.vendor.answer = () => {
     throw new LivestreamNotFound()
   }
-  t.equal(await gone.settle(operation), true)
+  t.equal(await gone.reconcile(operation), true)
   t.match(await gone.operations.find(operation.id), { state: 'failed', answer: { status: 404 } })
 
   const lacking = await world(t)
@@ -147,12 +147,12 @@ t.test('what the vendor, or the tenant, no longer has can be neither', async t =
   lacking.vendor.answer = () => {
     throw new NotOffered({ outcome: 'failed' })
   }
-  t.equal(await lacking.settle(neverOffered), true)
+  t.equal(await lacking.reconcile(neverOffered), true)
   t.match(await lacking.operations.find(neverOffered.id), { state: 'failed', answer: { status: 501 } })
 
   const taken = await world(t)
   const theirs = await taken.switched('enable_livestream', { livestreamId: 'l9' })
-  t.equal(await taken.settle(theirs), true)
+  t.equal(await taken.reconcile(theirs), true)
   t.match(await taken.operations.find(theirs.id), { state: 'failed', answer: { status: 404 } })
   t.strictSame(taken.asked, [])
 })

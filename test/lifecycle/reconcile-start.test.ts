@@ -2,13 +2,13 @@ import t from 'tap'
 import { UpstreamTooLate } from '../../src/domain/refusals/failures.ts'
 import { refusalOf } from '../store/helper.ts'
 import { steps } from '../support/clock.ts'
-import { deadlineMs, meetingId, runOf, settling } from './settling.ts'
+import { deadlineMs, meetingId, reconciling, runOf } from './reconciling.ts'
 
 t.test('a run that is found settles its start as done: with the answer that was lost, without its key', async t => {
-  const { settle, sent, vendor, operations, livestreams, events, forgotten } = await settling(t)
+  const { reconcile, sent, vendor, operations, livestreams, events, forgotten } = await reconciling(t)
   const start = await sent('start', { requestId: 'lost' })
   vendor.started = runOf('a1', { ingest_server: 'rtmps://ingest.example', name: 'friday' })
-  t.equal(await settle(start), true)
+  t.equal(await reconcile(start), true)
 
   const data = { id: 'a1', status: 'LIVE', meeting_id: meetingId, name: 'friday' }
   t.match(await operations.find(start.id), { state: 'done', livestreamId: 'a1' })
@@ -32,32 +32,32 @@ t.test('a run that is found settles its start as done: with the answer that was 
 })
 
 t.test('looks before the deadline say nothing: what was sent may still arrive', async t => {
-  const { settle, sent, clock, operations } = await settling(t)
+  const { reconcile, sent, clock, operations } = await reconciling(t)
   const start = await sent('start')
   for (const _ of [1, 2, 3]) {
-    t.equal(await settle(start), false)
+    t.equal(await reconcile(start), false)
     clock.advance(deadlineMs / 3 - 1)
   }
   clock.advance(3)
-  t.equal(await settle(start), false, 'the first that counts')
+  t.equal(await reconcile(start), false, 'the first that counts')
   clock.advance(5_000)
-  t.equal(await settle(start), true)
+  t.equal(await reconcile(start), true)
   t.equal((await operations.find(start.id))?.state, 'failed')
 })
 
 t.test(
   'two late looks that show nothing settle a start as failed, when 5 s lie between them and not before',
   async t => {
-    const { settle, sent, clock, vendor, operations, events } = await settling(t)
+    const { reconcile, sent, clock, vendor, operations, events } = await reconciling(t)
     const start = await sent('start', { requestId: 'lost' })
     clock.advance(deadlineMs)
     for (const ms of [0, 1, 2_000, 2_998]) {
       clock.advance(ms)
-      t.equal(await settle(start), false)
+      t.equal(await reconcile(start), false)
       t.equal((await operations.find(start.id))?.state, 'unknown')
     }
     clock.advance(1)
-    t.equal(await settle(start), true)
+    t.equal(await reconcile(start), true)
     t.equal(vendor.asked.length, 5)
     const { state, livestreamId, answer } = (await operations.find(start.id)) ?? {}
     t.match({ state, livestreamId }, { state: 'failed', livestreamId: null })
@@ -70,35 +70,35 @@ t.test(
 )
 
 t.test('a run that shows itself only at the second look was started', async t => {
-  const { settle, sent, clock, vendor, operations } = await settling(t)
+  const { reconcile, sent, clock, vendor, operations } = await reconciling(t)
   const start = await sent('start')
   clock.advance(deadlineMs)
-  await settle(start)
+  await reconcile(start)
   clock.advance(5_000)
   vendor.started = runOf('a1')
-  t.equal(await settle(start), true)
+  t.equal(await reconcile(start), true)
   t.equal((await operations.find(start.id))?.state, 'done')
 })
 
 t.test('a vendor that cannot be asked says nothing: the start stays unknown, for as long as it takes', async t => {
-  const { settle, sent, clock, vendor, operations, events } = await settling(t)
+  const { reconcile, sent, clock, vendor, operations, events } = await reconciling(t)
   const start = await sent('start')
   vendor.trouble = new UpstreamTooLate()
   for (const _ of [1, 2, 3]) {
     clock.advance(3_600_000)
-    t.match(await refusalOf(settle(start)), { type: 'upstream_too_late' })
+    t.match(await refusalOf(reconcile(start)), { type: 'upstream_too_late' })
   }
   t.equal((await operations.find(start.id))?.state, 'unknown')
   vendor.trouble = null
-  t.equal(await settle(start), false, 'and the first look that works is the first')
+  t.equal(await reconcile(start), false, 'and the first look that works is the first')
   t.strictSame(await events(), [])
 })
 
 t.test('after a restart two more looks are needed', async t => {
-  const { settle, another, sent, clock } = await settling(t)
+  const { reconcile, another, sent, clock } = await reconciling(t)
   const start = await sent('start')
   clock.advance(deadlineMs)
-  await settle(start)
+  await reconcile(start)
   clock.advance(60_000)
   const later = another()
   t.equal(await later(start), false, 'how long it was open nobody knows: one deadline is waited')
@@ -109,41 +109,41 @@ t.test('after a restart two more looks are needed', async t => {
 })
 
 t.test('a clock that was set back holds its meeting no longer', async t => {
-  const { settle, sent, clock } = await settling(t)
+  const { reconcile, sent, clock } = await reconciling(t)
   const start = await sent('start')
-  t.equal(await settle(start), false)
+  t.equal(await reconcile(start), false)
   clock.step(-3_600_000)
   clock.advance(deadlineMs)
-  t.equal(settle.settledInMs(start), 5_000)
-  t.equal(await settle(start), false)
+  t.equal(reconcile.settledInMs(start), 5_000)
+  t.equal(await reconcile(start), false)
   clock.advance(5_000)
-  t.equal(await settle(start), true)
+  t.equal(await reconcile(start), true)
 })
 
 t.test('a caller who must wait is told for how long', async t => {
-  const { settle, sent, clock } = await settling(t)
+  const { reconcile, sent, clock } = await reconciling(t)
   const start = await sent('start')
-  t.equal(settle.settledInMs(start), deadlineMs + 5_000)
+  t.equal(reconcile.settledInMs(start), deadlineMs + 5_000)
   clock.advance(4_000)
-  t.equal(settle.settledInMs(start), deadlineMs + 1_000)
+  t.equal(reconcile.settledInMs(start), deadlineMs + 1_000)
   clock.step(-60_000)
-  t.equal(settle.settledInMs(start), deadlineMs + 1_000, 'a clock that was set back changes nothing')
+  t.equal(reconcile.settledInMs(start), deadlineMs + 1_000, 'a clock that was set back changes nothing')
   clock.advance(deadlineMs + 60_000)
-  t.equal(settle.settledInMs(start), 5_000)
-  await settle(start)
+  t.equal(reconcile.settledInMs(start), 5_000)
+  await reconcile(start)
   clock.advance(2_000)
-  t.equal(settle.settledInMs(start), 3_000)
+  t.equal(reconcile.settledInMs(start), 3_000)
   clock.advance(9_000)
-  t.equal(settle.settledInMs(start), 0)
+  t.equal(reconcile.settledInMs(start), 0)
 })
 
 t.test('an operation that a person has settled meanwhile stays as it is, and nobody is asked', async t => {
-  const { settle, sent, store, clock, vendor, operations, events } = await settling(t)
+  const { reconcile, sent, store, clock, vendor, operations, events } = await reconciling(t)
   for (const kind of ['start', 'stop'] as const) {
     const operation = await sent(kind)
     await store.engine.write([operations.ended(operation.id, { state: 'failed' }, clock.now())])
     vendor.started = runOf('a1')
-    t.equal(await settle(operation), true)
+    t.equal(await reconcile(operation), true)
     t.match(await operations.find(operation.id), { state: 'failed', answer: null })
   }
   t.strictSame(vendor.asked, [])
@@ -152,10 +152,14 @@ t.test('an operation that a person has settled meanwhile stays as it is, and nob
 
 for (const kind of ['start', 'stop'] as const) {
   t.test(`two that settle the same ${kind} at once settle it once: one row, one event`, async t => {
-    const { settle, another, sent, vendor, operations, events } = await settling(t)
+    const { reconcile, another, sent, vendor, operations, events } = await reconciling(t)
     const operation = await sent(kind)
     vendor.started = runOf('a1')
-    t.strictSame(await Promise.all([settle(operation), another()(operation), settle(operation)]), [true, true, true])
+    t.strictSame(await Promise.all([reconcile(operation), another()(operation), reconcile(operation)]), [
+      true,
+      true,
+      true
+    ])
     t.equal((await operations.find(operation.id))?.state, 'done')
     t.equal((await events()).length, 1)
   })
@@ -164,17 +168,17 @@ for (const kind of ['start', 'stop'] as const) {
 t.test(
   'a look that cannot tell the new run from the one before settles nothing, and counts for no later one',
   async t => {
-    const { settle, sent, clock, vendor, operations } = await settling(t)
+    const { reconcile, sent, clock, vendor, operations } = await reconciling(t)
     const start = await sent('start')
     clock.advance(deadlineMs)
-    t.equal(await settle(start), false)
+    t.equal(await reconcile(start), false)
     vendor.started = 'unclear'
     clock.advance(5_000)
-    t.equal(await settle(start), false)
+    t.equal(await reconcile(start), false)
     vendor.started = null
-    t.equal(await settle(start), false, 'the first look that counts')
+    t.equal(await reconcile(start), false, 'the first look that counts')
     clock.advance(5_000)
-    t.equal(await settle(start), true)
+    t.equal(await reconcile(start), true)
     t.equal((await operations.find(start.id))?.state, 'failed')
   }
 )
@@ -183,7 +187,7 @@ for (const stepMs of [0, ...steps])
   t.test(
     `a start that is settled forgets the stops before it, and none that came after it; a clock set by ${stepMs} ms`,
     async t => {
-      const { settle, sent, clock, vendor, endingRuns } = await settling(t)
+      const { reconcile, sent, clock, vendor, endingRuns } = await reconciling(t)
       const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
       vendor.started = runOf('a1')
       const start = await sent('start')
@@ -191,12 +195,12 @@ for (const stepMs of [0, ...steps])
       clock.step(stepMs)
       endingRuns.stopped(meeting, null)
       clock.advance(1_000)
-      t.equal(await settle(start), true)
+      t.equal(await reconcile(start), true)
       t.ok(endingRuns.isRecent(meeting))
       const later = await sent('start')
       clock.step(-stepMs)
       clock.advance(1_000)
-      t.equal(await settle(later), true)
+      t.equal(await reconcile(later), true)
       t.notOk(endingRuns.isRecent(meeting))
     }
   )

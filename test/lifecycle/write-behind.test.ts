@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Repairs } from '../../src/lifecycle/operations/write-behind.ts'
+import { WriteBehind } from '../../src/lifecycle/operations/write-behind.ts'
 import { Conflict, type Statement, StoreError } from '../../src/store/engine/engine.ts'
 import { lockStore } from '../support/faulty-store.ts'
 import { until } from '../support/until.ts'
@@ -11,7 +11,7 @@ t.test('what could not be written is written in its order when the store is back
   let broken = true
   const written: string[] = []
   const troubles: number[] = []
-  const repairs = new Repairs({
+  const writeBehind = new WriteBehind({
     engine: {
       async write(statements) {
         if (broken) throw new StoreError('locked')
@@ -22,19 +22,19 @@ t.test('what could not be written is written in its order when the store is back
     onTrouble: (_error, waiting) => troubles.push(waiting),
     retryAfterMs: 5
   })
-  repairs.add([statement('operation 1'), statement('event 1')])
-  repairs.add([statement('event 2')])
+  writeBehind.add([statement('operation 1'), statement('event 1')])
+  writeBehind.add([statement('event 2')])
   await until(() => troubles.length > 0)
   t.strictSame(written, [])
   broken = false
   await until(() => written.length === 2)
   t.strictSame(written, ['operation 1 + event 1', 'event 2'])
-  await repairs.close()
+  await writeBehind.close()
 })
 
 t.test('what contradicts the store is at least on record, and holds nothing up', async t => {
   const written: string[] = []
-  const repairs = new Repairs({
+  const writeBehind = new WriteBehind({
     engine: {
       async write(statements) {
         if (statements.length > 1) throw new Conflict('another tenant has it')
@@ -44,19 +44,19 @@ t.test('what contradicts the store is at least on record, and holds nothing up',
     },
     onTrouble: () => t.fail('no trouble')
   })
-  repairs.add([statement('ownership'), statement('event 1')])
-  repairs.add([statement('event 2')])
-  await repairs.close()
+  writeBehind.add([statement('ownership'), statement('event 1')])
+  writeBehind.add([statement('event 2')])
+  await writeBehind.close()
   t.strictSame(written, ['event 1', 'event 2'])
 })
 
 t.test('closing without a store says how much is lost', async t => {
   const troubles: number[] = []
   const engine = { write: async () => Promise.reject(new StoreError('gone')) }
-  const repairs = new Repairs({ engine, onTrouble: (_error, waiting) => troubles.push(waiting) })
-  repairs.add([statement('event 1')])
-  repairs.add([statement('event 2')])
-  await repairs.close()
+  const writeBehind = new WriteBehind({ engine, onTrouble: (_error, waiting) => troubles.push(waiting) })
+  writeBehind.add([statement('event 1')])
+  writeBehind.add([statement('event 2')])
+  await writeBehind.close()
   t.strictSame(troubles, [2])
 })
 

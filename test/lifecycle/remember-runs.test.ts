@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { LivestreamSession } from '../../src/domain/livestream.ts'
-import { runsObserver } from '../../src/lifecycle/resources/remember-runs.ts'
+import { rememberRunsIn } from '../../src/lifecycle/resources/remember-runs.ts'
 import { sessionsIn } from '../../src/store/tables/sessions.ts'
 import { storeWithTenants } from '../store/helper.ts'
 import { manualClock } from '../support/clock.ts'
@@ -16,9 +16,9 @@ t.test('a run is written when it is new and when it has ended, and while it goes
     writes++
     return store.engine.write(statements)
   }
-  const observeRuns = runsObserver({ engine: { write }, sessions, log: { warn() {} }, clock: manualClock() })
+  const rememberRuns = rememberRunsIn({ engine: { write }, sessions, log: { warn() {} }, clock: manualClock() })
   const look = async (how: Partial<LivestreamSession> = {}) => {
-    await observeRuns(owner, [run(how)])
+    await rememberRuns(owner, [run(how)])
     return writes
   }
   t.equal(await look({ ingest_seconds: 1 }), 1)
@@ -40,10 +40,10 @@ t.test(
     const { store } = await storeWithTenants(t)
     const sessions = sessionsIn(store)
     const clock = manualClock()
-    const observeRuns = () => runsObserver({ engine: store.engine, sessions, log: { warn() {} }, clock })
-    await observeRuns()(owner, [run()])
-    await observeRuns()({ ...owner, tenantId: 'globex' }, [run({ ingest_seconds: 9 })])
-    await observeRuns()({ ...owner, id: 'l2' }, [run({ ingest_seconds: 9 })])
+    const rememberRuns = () => rememberRunsIn({ engine: store.engine, sessions, log: { warn() {} }, clock })
+    await rememberRuns()(owner, [run()])
+    await rememberRuns()({ ...owner, tenantId: 'globex' }, [run({ ingest_seconds: 9 })])
+    await rememberRuns()({ ...owner, id: 'l2' }, [run({ ingest_seconds: 9 })])
     const rows = await store.engine.read(store.sql.selectFrom('livestream_sessions').selectAll().compile())
     t.match(rows, [{ id: 'r1', tenant_id: 'acme', livestream_id: 'l1', ingest_seconds: 0 }])
     t.equal(rows.length, 1)
@@ -54,15 +54,15 @@ t.test('a store that does not take it fails nobody: the log says so, and the nex
   const { store } = await storeWithTenants(t)
   const warned: string[] = []
   let broken = true
-  const observeRuns = runsObserver({
+  const rememberRuns = rememberRunsIn({
     engine: { write: statements => (broken ? Promise.reject(new Error('full')) : store.engine.write(statements)) },
     sessions: sessionsIn(store),
     log: { warn: (_facts, message) => warned.push(message) },
     clock: manualClock()
   })
-  await observeRuns(owner, [run()])
+  await rememberRuns(owner, [run()])
   t.match(warned, ['what was seen of the runs of a livestream could not be kept'])
   broken = false
-  await observeRuns(owner, [run()])
+  await rememberRuns(owner, [run()])
   t.match(await sessionsIn(store).findRun('acme', 'r1'), { id: 'r1' })
 })

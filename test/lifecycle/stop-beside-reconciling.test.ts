@@ -6,30 +6,30 @@ import { MeetingQueue } from '../../src/lifecycle/broadcast/meeting-queue.ts'
 import { sendStop } from '../../src/lifecycle/broadcast/send-stop.ts'
 import { stop } from '../../src/lifecycle/broadcast/stop.ts'
 import { StopRights } from '../../src/lifecycle/broadcast/stop-rights.ts'
-import type { Recorded } from '../../src/lifecycle/operations/audit-trail.ts'
-import { OpenOperations } from '../../src/lifecycle/operations/reconcile-loop.ts'
+import type { AuditTrail } from '../../src/lifecycle/operations/audit-trail.ts'
+import { ReconcileLoop } from '../../src/lifecycle/operations/reconcile-loop.ts'
 import { deadlines } from '../../src/lifecycle/reads/deadline.ts'
 import { BegunRuns } from '../../src/lifecycle/running/begun-runs.ts'
-import { EndingRuns } from '../../src/lifecycle/running/ending-runs.ts'
 import type { Provider, Upstreams } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
-import { operationOf, runOf, settling } from './settling.ts'
+import { endingRunsOf } from '../support/ending-runs.ts'
+import { operationOf, reconciling, runOf } from './reconciling.ts'
 
 t.test(
   'a repeated stop that went out before a late start began is sent again, though that start is settled',
   async t => {
-    const { settle, sent, clock, vendor } = await settling(t)
+    const { reconcile, sent, clock, vendor } = await reconciling(t)
     const start = await sent('start')
     const stop = await sent('stop')
     vendor.beforeStop = async () => {
       // Behind the vendor's back it has answered already: then the start arrives, and another look settles it.
       vendor.started = runOf('late')
-      t.ok(await settle(start))
+      t.ok(await reconcile(start))
     }
-    t.notOk(await settle(stop), 'it may have stopped nothing')
+    t.notOk(await reconcile(stop), 'it may have stopped nothing')
     vendor.beforeStop = async () => {}
     clock.advance(5_000)
-    t.ok(await settle(stop))
+    t.ok(await reconcile(stop))
     t.strictSame(
       vendor.asked.filter(what => what.startsWith('stop')),
       ['stop m1', 'stop m1']
@@ -38,7 +38,7 @@ t.test(
 )
 
 t.test('a stop whose answer comes after a late start was settled ends that run as well', async t => {
-  const { settle, sent, vendor, ...rest } = await settling(t)
+  const { reconcile, ends, sent, vendor, ...rest } = await reconciling(t)
   const start = await sent('start')
   const run = runOf('late')
   const stopped: boolean[] = []
@@ -51,7 +51,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
         // It has stopped nothing, and calls that a success; then the start arrives, and another look settles it.
         isLive = true
         vendor.started = run
-        t.ok(await settle(start))
+        t.ok(await reconcile(start))
       }
       return { stopped: true, dateMs: null }
     }
@@ -73,23 +73,17 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     }),
     rights: new StopRights({ upstreams, livestreams, clock }),
     begunRuns: new BegunRuns(clock, 30_000),
-    endingRuns: new EndingRuns({
-      stopAgain: async () => true,
-      look: async () => ({ livestream: null }),
-      vendorNowMs: () => null,
-      log: { warn() {} },
-      clock,
-      settleMs: 30_000
-    })
+    endingRuns: endingRunsOf(clock)
   }
   const trail = { done: async () => {}, failed: async (error: unknown) => error }
   const stopLivestream = stop({
     ...rest,
     ...seeing,
-    settle,
+    reconcile,
+    ends,
     send: sendStop(seeing),
-    stillAllowed: async () => {},
-    recorded: { begin: async () => trail } as unknown as Recorded,
+    recheckPermission: async () => {},
+    auditTrail: { begin: async () => trail } as unknown as AuditTrail,
     queue: new MeetingQueue(),
     bounded: deadlines(60_000, new AbortController().signal).bounded
   })
@@ -105,8 +99,8 @@ t.test('a stop that waits for a start is sent as soon as that start is settled',
   const tries: string[] = []
   let isSettled = false
   const log = { warn() {}, info() {} }
-  const open = new OpenOperations({
-    settle: async ({ id }) => {
+  const open = new ReconcileLoop({
+    reconcile: async ({ id }) => {
       tries.push(id)
       return isSettled
     },

@@ -6,11 +6,12 @@ import { MeetingQueue } from '../../src/lifecycle/broadcast/meeting-queue.ts'
 import { sendStop } from '../../src/lifecycle/broadcast/send-stop.ts'
 import { StopPace } from '../../src/lifecycle/broadcast/stop-pace.ts'
 import { StopRights } from '../../src/lifecycle/broadcast/stop-rights.ts'
-import { operationEnds, type Settle, settler } from '../../src/lifecycle/operations/reconcile.ts'
-import { startSettler } from '../../src/lifecycle/operations/reconcile-start.ts'
-import { stopSettler } from '../../src/lifecycle/operations/reconcile-stop.ts'
+import { broadcastEnds } from '../../src/lifecycle/operations/broadcast-ends.ts'
+import { operationEnds } from '../../src/lifecycle/operations/operation-ends.ts'
+import { reconciler } from '../../src/lifecycle/operations/reconcile.ts'
+import { startReconciler } from '../../src/lifecycle/operations/reconcile-start.ts'
+import { stopReconciler } from '../../src/lifecycle/operations/reconcile-stop.ts'
 import { BegunRuns } from '../../src/lifecycle/running/begun-runs.ts'
-import { EndingRuns } from '../../src/lifecycle/running/ending-runs.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { livestreamsIn } from '../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../src/store/tables/meetings.ts'
@@ -18,6 +19,7 @@ import { type OperationEnd, operationsIn } from '../../src/store/tables/operatio
 import type { LivestreamWithSessions, Provider, Upstreams } from '../../src/upstream/provider.ts'
 import { storeWithTenants } from '../store/helper.ts'
 import { type ManualClock, manualClock } from '../support/clock.ts'
+import { endingRunsOf } from '../support/ending-runs.ts'
 
 export const deadlineMs = 10_000
 export const meetingId = 'm1'
@@ -43,8 +45,8 @@ export interface Vendor {
 
 export type TestContext = Parameters<typeof storeWithTenants>[0]
 
-/** A settler over a real store, between a vendor and a clock that the test holds. */
-export async function settling(t: TestContext) {
+/** A reconciler over a real store, between a vendor and a clock that the test holds. */
+export async function reconciling(t: TestContext) {
   const { store } = await storeWithTenants(t)
   const clock = manualClock()
   const operations = operationsIn(store)
@@ -84,20 +86,11 @@ export async function settling(t: TestContext) {
 
   const rights = new StopRights({ upstreams, livestreams, clock })
 
-  const remembersNoStops = () =>
-    new EndingRuns({
-      stopAgain: async () => true,
-      look: async () => ({ livestream: null }),
-      vendorNowMs: () => null,
-      log: { warn() {} },
-      clock,
-      settleMs: 30_000
-    })
-  const endingRuns = remembersNoStops()
+  const endingRuns = endingRunsOf(clock)
   const begunRuns = new BegunRuns(clock, 30_000)
 
   /** As in a gateway; each remembers for itself. */
-  function another(pace = new StopPace(clock), endingRuns = remembersNoStops()): Settle {
+  function another(pace = new StopPace(clock), endingRuns = endingRunsOf(clock)) {
     const deps = {
       ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), upstreams, queue, clock },
       changed() {},
@@ -121,11 +114,16 @@ export async function settling(t: TestContext) {
       begunRuns
     }
     const ends = operationEnds(deps)
-    const stop = stopSettler({ ...deps, ends, send: sendStop(deps) })
-    return settler({ ends, start: startSettler({ ...deps, ends }), stop })
+    const ofBroadcasts = broadcastEnds({ ...deps, ends })
+    const start = startReconciler({ ...deps, ends: ofBroadcasts })
+    const stop = stopReconciler({ ...deps, ends: ofBroadcasts, send: sendStop(deps) })
+    const switched = async (): Promise<never> => {
+      throw new Error('no livestream is enabled or disabled here')
+    }
+    return { ends: ofBroadcasts, reconcile: reconciler({ ends, start, stop, switched }) }
   }
 
-  const settle = another(pace, endingRuns)
+  const { reconcile, ends } = another(pace, endingRuns)
 
   return {
     store,
@@ -139,15 +137,16 @@ export async function settling(t: TestContext) {
     rights,
     endingRuns,
     begunRuns,
-    settle,
+    reconcile,
+    ends,
     /** Another gateway's, or that of the same one after a restart: it remembers nothing. */
-    another: () => another(),
+    another: () => another().reconcile,
     /** One that was sent now and whose outcome is unknown, unless said otherwise. */
     async sent(kind: OperationKind, how: Partial<Operation> = {}, end: OperationEnd | null = { state: 'unknown' }) {
       const operation = operationOf(kind, clock, how)
       await store.engine.write([operations.sent(operation)])
       if (end !== null) await store.engine.write([operations.ended(operation.id, end, clock.now())])
-      if (end?.state === 'unknown') settle.note(operation, clock.monotonic())
+      if (end?.state === 'unknown') reconcile.note(operation, clock.monotonic())
       return operation
     },
     async events(): Promise<AuditEvent[]> {

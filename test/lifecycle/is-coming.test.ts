@@ -6,7 +6,7 @@ import { gateway } from '../support/gateway.ts'
 const hiding = { activeDuringInvoked: '404', startWhileLive: 'second', liveAfterMs: 3_600_000 } as const
 
 t.test(
-  'under contract L1 an OFFLINE run counts as coming for the time of settling, and looking does not prolong it',
+  'under contract L1 an OFFLINE run counts as coming for the time of reconciling, and looking does not prolong it',
   async t => {
     const clock = manualClock()
     const { asAcme, meeting, simulator } = await gateway(t, {

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { briefly } from '../../src/lifecycle/reads/wait-briefly.ts'
+import { waitBriefly } from '../../src/lifecycle/reads/wait-briefly.ts'
 
 t.test('what is done soon is waited for, and its failure is heard', async t => {
   let done = false
-  await briefly(
+  await waitBriefly(
     new Promise<void>(resolve => {
       setImmediate(() => {
         done = true
@@ -12,12 +12,12 @@ t.test('what is done soon is waited for, and its failure is heard', async t => {
     })
   )
   t.ok(done)
-  await t.rejects(briefly(Promise.reject(new Error('full'))), { message: 'full' })
+  await t.rejects(waitBriefly(Promise.reject(new Error('full'))), { message: 'full' })
 })
 
 t.test('what takes too long goes on by itself, and nobody hears how it ends', async t => {
   const work = Promise.withResolvers<void>()
-  await briefly(work.promise)
+  await waitBriefly(work.promise)
   work.reject(new Error('a rejection that nobody handles would end the process'))
   await new Promise(setImmediate)
   t.pass('the answer is long out')

@@ -3,7 +3,7 @@ import t from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { startGateway } from '../../src/gateway.ts'
 import type { Recalled } from '../../src/lifecycle/running/confirmed-stop.ts'
-import { recall } from '../../src/lifecycle/running/recall-stops.ts'
+import { recallStops } from '../../src/lifecycle/running/recall-stops.ts'
 import { makeLogger } from '../../src/log/logger.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../src/store/tables/meetings.ts'
@@ -11,7 +11,7 @@ import { manualClock } from '../support/clock.ts'
 import { type Client, client, configFor, gateway, type TestContext } from '../support/gateway.ts'
 import { openStoreHere } from '../support/store.ts'
 import { until } from '../support/until.ts'
-import { settling, type TestContext as WithStore } from './settling.ts'
+import { reconciling, type TestContext as WithStore } from './reconciling.ts'
 
 /** A gateway on one clock with its vendor, and another one on the same store after it. */
 async function world(t: TestContext, options: SimulatorOptions) {
@@ -157,7 +157,7 @@ t.test("one whose meeting is nobody's by then is not looked after", async t => {
 
 /** The stops of an earlier gateway that a new one remembers. */
 async function recalling(t: WithStore) {
-  const { clock, operations, pace, begunRuns, ...rest } = await settling(t)
+  const { clock, operations, pace, begunRuns, ...rest } = await reconciling(t)
   return {
     ...rest,
     clock,
@@ -165,7 +165,7 @@ async function recalling(t: WithStore) {
     async recalled() {
       const found: [string, Recalled][] = []
       const endingRuns = { recall: ({ id }: { id: string }, how: Recalled) => found.push([id, how]), unconfirmed() {} }
-      await recall({ operations, endingRuns, begunRuns, pace, clock, settleMs: 30_000 })
+      await recallStops({ operations, endingRuns, begunRuns, pace, clock, settleMs: 30_000 })
       return found
     }
   }

@@ -4,12 +4,12 @@ import type { PlacedMeeting } from '../../src/domain/meeting.ts'
 import { UpstreamTooLate } from '../../src/domain/refusals/failures.ts'
 import type { Page } from '../../src/domain/values/paging.ts'
 import { ofAnotherMeeting } from '../../src/lifecycle/resources/known-meetings.ts'
-import { type EvidenceDeps, findStarted } from '../../src/lifecycle/running/find-started.ts'
+import { type FindStartedDeps, findStarted } from '../../src/lifecycle/running/find-started.ts'
 import { StoreError } from '../../src/store/engine/engine.ts'
 import type { LastSeen } from '../../src/store/tables/livestreams.ts'
 import type { LivestreamWithSessions as Run, RunningLivestreams, Upstreams } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
-import { runOf } from './settling.ts'
+import { runOf } from './reconciling.ts'
 
 const sentAtMs = Date.parse('2026-03-01T10:00:00.000Z')
 const before = '2026-03-01T09:59:59.999Z'
@@ -96,7 +96,7 @@ async function look({ active, runs = [], byId = [], last, trouble = [], isEnding
       return { livestream: active ?? null, isNobodys: false, isEnding: false, isUnclear: false, isWeak: false }
     },
     clock
-  } satisfies EvidenceDeps
+  } satisfies FindStartedDeps
   const sent = { atMs: sentAt, before: startsBefore, monotonicMs }
   const found = findStarted(deps)(meeting, sent, AbortSignal.timeout(60_000))
   const livestream = found.then(one => (one === null || one === 'unclear' ? one : one.livestream))

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { recover } from '../../src/lifecycle/operations/mark-interrupted.ts'
+import { markInterrupted } from '../../src/lifecycle/operations/mark-interrupted.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../src/store/tables/operations.ts'
 import { operationOf, storeWithTenants } from '../store/helper.ts'
@@ -17,7 +17,7 @@ t.test('after a restart what was sent is unknown, and what a caller was told of 
     operations.sent(sent)
   ])
   const auditEvents = auditEventsIn(store)
-  const left = await recover({ engine: store.engine, operations, auditEvents, clock: manualClock() })
+  const left = await markInterrupted({ engine: store.engine, operations, auditEvents, clock: manualClock() })
   t.match(left, [{ id: watched.id }, { id: sent.id }], 'both are looked after')
   t.match(await operations.findByKey('k'), { id: watched.id, state: 'unknown', answer })
   t.match(await operations.find(sent.id), { state: 'unknown', answer: null })

@@ -1,0 +1,114 @@
+import type { Ending } from '../../audit/ocsf.ts'
+import type { UnstoredEvents } from '../../audit/unstored.ts'
+import type { AuditEvent } from '../../domain/audit/audit-event.ts'
+import type { Operation } from '../../domain/operation.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Engine, Statement } from '../../store/engine/engine.ts'
+import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
+import { OverdueWrites } from './overdue-writes.ts'
+import type { WriteBehind } from './write-behind.ts'
+
+export interface TrailWriterDeps {
+  /** Writes in order: nothing before what waits in the write-behind. */
+  engine: Pick<Engine, 'write'>
+  operations: Pick<Operations, 'ended'>
+  auditEvents: Pick<AuditEvents, 'append'>
+  /** Takes what could not be written, and tries again until the store has it. */
+  writeBehind: Pick<WriteBehind, 'add' | 'behind'>
+  /** Has the log tell of what the store does not have yet. */
+  unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
+  clock: Pick<Clock, 'now'>
+  withinMs: number
+}
+
+/**
+ * Writes rows together with their audit event within a time. A mutation that goes on is written however late: meanwhile the
+ * operational log has its event.
+ */
+export class TrailWriter {
+  readonly #deps: TrailWriterDeps
+  readonly #overdue: OverdueWrites
+
+  constructor(deps: TrailWriterDeps) {
+    this.#deps = deps
+    this.#overdue = new OverdueWrites(deps.withinMs)
+  }
+
+  /** How many records are being written for longer than they may take: the store hangs. */
+  get late(): number {
+    return this.#overdue.late
+  }
+
+  /** Waits for what is being written. @throws what it throws, and an error when it takes too long */
+  async inTime(written: Promise<unknown>): Promise<void> {
+    if (await this.#overdue.isLate(written)) throw this.#tooLate()
+  }
+
+  /** Writes an event and its rows for a mutation that is not sent before they stand. @throws when they don't stand in time */
+  async write(rows: Statement[], event: AuditEvent): Promise<void> {
+    const { engine, auditEvents, withinMs } = this.#deps
+    await this.inTime(engine.write([...rows, auditEvents.append(event)], { withinMs }))
+  }
+
+  /** The same for one that goes on: a record that is late, or fails after that, waits in the write-behind. @throws what fails at once */
+  async writeHoweverLate(rows: Statement[], event: AuditEvent, how: { isAwaited: boolean }): Promise<void> {
+    const { engine, auditEvents, writeBehind } = this.#deps
+    const written = engine.write([...rows, auditEvents.append(event)])
+    if (!(await this.#overdue.isLate(written))) return
+    this.#tell(event, written)
+    const kept = written.catch(cause => this.keep(rows, event, cause))
+    if (how.isAwaited) writeBehind.behind(kept)
+  }
+
+  /** The intent, in time. One that is written after its caller was refused is closed at once, since nothing was sent. */
+  async intend(rows: Statement[], { id }: Operation, event: (ending: Ending) => AuditEvent): Promise<void> {
+    const { engine, operations, auditEvents, writeBehind, clock, withinMs } = this.#deps
+    const written = engine.write([...rows, auditEvents.append(event({ outcome: 'pending' }))], { withinMs })
+    if (!(await this.#overdue.isLate(written))) return
+    const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
+    const close = () => [
+      operations.ended(id, { state: 'failed', freesKey: true }, clock.now()),
+      auditEvents.append(event(ending))
+    ]
+    // If it was not written it is as its caller was told.
+    written.then(() => engine.write(close()).catch(() => writeBehind.add(close()))).catch(() => {})
+    throw this.#tooLate()
+  }
+
+  /** True when it stands in time. Else it is still being written, or waits in the write-behind: false. Never throws. */
+  async end({ id }: Operation, how: OperationEnd, ending: AuditEvent, rows: Statement[] = []): Promise<boolean> {
+    const { engine, operations, auditEvents, writeBehind, clock } = this.#deps
+    // While the intent still waits to be written down there is no row to end: then its end waits behind it.
+    const outcome = [...rows, { ...operations.ended(id, how, clock.now()), changes: 1 }]
+    const written = engine.write([...outcome, auditEvents.append(ending)]).catch(cause => {
+      this.keep(outcome, ending, cause)
+      return null
+    })
+    if (!(await this.#overdue.isLate(written))) return (await written) !== null
+    this.#tell(ending, written)
+    writeBehind.behind(written)
+    return false
+  }
+
+  /** Takes an event and its rows that could not be written: they are tried again until the store has them. */
+  keep(rows: Statement[], event: AuditEvent, cause: unknown): void {
+    const { auditEvents, writeBehind, unstored } = this.#deps
+    unstored.tell(event, 'an audit event could not be written: it is kept and tried again', cause)
+    writeBehind.add([...rows, auditEvents.append(event)], () => unstored.stored(event))
+  }
+
+  /** Whatever becomes of this process and its disk, the operational log has it. */
+  #tell(event: AuditEvent, written: Promise<unknown>): void {
+    const { unstored } = this.#deps
+    unstored.tell(event, 'an audit event is not written yet: the store is slow')
+    written.then(
+      rows => rows !== null && unstored.stored(event),
+      () => {}
+    )
+  }
+
+  #tooLate(): Error {
+    return new Error(`not written within ${this.#deps.withinMs} ms`)
+  }
+}
