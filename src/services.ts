@@ -65,7 +65,7 @@ export function services({
   // Whatever decides over the life of an operation is written in order.
   const engine = { write: writeBehind.write.bind(writeBehind) }
   const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
-  const { deadline, bounded } = deadlines(deadlineMs, ending)
+  const { deadline, bounded, limitTime } = deadlines(deadlineMs, ending)
   const auditEvents = audited.events
   const operations = operationsIn(store)
   const livestreams = livestreamsIn(store, clock)
@@ -82,6 +82,7 @@ export function services({
   const appendEvent = rollup.append.bind(rollup)
   const broadcasts = broadcasting({
     ...reading,
+    limitTime,
     ...{
       upstreams,
       engine,

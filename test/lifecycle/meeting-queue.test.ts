@@ -1,8 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
-import type { Led } from '../../src/lifecycle/broadcast/meeting-queue.ts'
 import { MeetingQueue } from '../../src/lifecycle/broadcast/meeting-queue.ts'
+import { manualClock } from '../support/clock.ts'
 import type { Reply } from '../support/gateway.ts'
+import { led } from '../support/turns.ts'
 import { until } from '../support/until.ts'
 import { gatewayBehindDoor } from './door.ts'
 
@@ -56,25 +57,25 @@ t.test('who has waited is asked again: a meeting that was given away meanwhile i
 })
 
 t.test('idle waits for everything in the queues', async t => {
-  const queue = new MeetingQueue<string, string>()
+  const queue = new MeetingQueue<string, string>(manualClock())
   const starting = Promise.withResolvers<string>()
   const order: string[] = []
-  const start = queue.start('m', () => starting.promise)
-  const stop = queue.stop('m', 'acme', async ({ waited }) => {
+  const start = led(queue.enterStart('m', 0), () => starting.promise)
+  const stop = led(queue.enterStop('m', 'acme'), async ({ waited }) => {
     order.push(`stopped, waited: ${waited}`)
     return 'stopped'
   })
   const idle = queue.idle().then(() => order.push('idle'))
   starting.reject(new Error('the start failed'))
   await t.rejects(start, { message: 'the start failed' })
-  t.strictSame(await stop, { result: 'stopped', led: true })
+  t.equal(await stop, 'led: stopped')
   await idle
   t.strictSame(order, ['stopped, waited: true', 'idle'])
 })
 
 /** Meetings whose stops wait behind something, and that are asked to stop by many. */
 function crowd() {
-  const queue = new MeetingQueue<string, string>()
+  const queue = new MeetingQueue<string, string>(manualClock())
   const gate = Promise.withResolvers<void>()
   const blocked = new Set<string>()
   return {
@@ -83,9 +84,8 @@ function crowd() {
     stops(tenantId: string, id: string, count: number): Promise<string>[] {
       if (!blocked.has(id)) void queue.inTurn(id, () => gate.promise)
       blocked.add(id)
-      const told = ({ led }: Led<string>): string => (led ? 'led' : 'joined')
       return Array.from({ length: count }, () =>
-        queue.stop(id, tenantId, async () => 'stopped').then(told, ({ type }) => type)
+        led(queue.enterStop(id, tenantId), async () => 'stopped').catch(({ type }) => type)
       )
     }
   }
@@ -115,8 +115,8 @@ t.test(
 
     open()
     const ends = await Promise.all([...waiting, ...others])
-    t.equal(ends.filter(end => end === 'led').length, 17)
-    t.equal(ends.filter(end => end === 'joined').length, 1_064)
+    t.equal(ends.filter(end => end === 'led: stopped').length, 17)
+    t.equal(ends.filter(end => end === 'joined: stopped').length, 1_064)
   }
 )
 

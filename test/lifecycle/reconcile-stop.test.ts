@@ -6,6 +6,7 @@ import {
   UpstreamUnreachable
 } from '../../src/domain/refusals/failures.ts'
 import { refusalOf } from '../store/helper.ts'
+import { led } from '../support/turns.ts'
 import { meetingId, operationOf, reconciling, runOf } from './reconciling.ts'
 
 const stopped = { status: 200, body: { data: { message: 'Stopped live stream successfully' } } }
@@ -66,13 +67,12 @@ t.test("a user's stop never joins one that is being repeated: it is sent behind 
   }
   const ours = reconcile(await sent('stop'))
   await asked.promise
-  const theirs = queue.stop(
-    `default/${meetingId}`,
-    'acme',
+  const theirs = led(
+    queue.enterStop(`default/${meetingId}`, 'acme'),
     async ({ waited }) => `sent after ${vendor.asked}, waited: ${waited}`
   )
   answer.resolve()
-  t.strictSame(await theirs, { result: `sent after active ${meetingId},stop ${meetingId}, waited: true`, led: true })
+  t.equal(await theirs, `led: sent after active ${meetingId},stop ${meetingId}, waited: true`)
   t.equal(await ours, true)
 })
 

@@ -38,7 +38,7 @@ async function world(t: TestContext) {
     upstreams: new Map([['default', { on: () => provider }]]) as unknown as Upstreams,
     ownerOf: livestreams.find,
     knownMeetings: { beforeChange: async known => known },
-    queue: new MeetingQueue<never, never>(),
+    queue: new MeetingQueue<never, never>(clock),
     changes,
     clock,
     deadline: () => AbortSignal.timeout(60_000)

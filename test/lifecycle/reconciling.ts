@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import type { LivestreamWithKey } from '../../src/domain/livestream.ts'
 import type { Operation, OperationKind } from '../../src/domain/operation.ts'
+import { FruitlessStops } from '../../src/lifecycle/broadcast/fruitless-stops.ts'
 import { MeetingQueue } from '../../src/lifecycle/broadcast/meeting-queue.ts'
 import { sendStop } from '../../src/lifecycle/broadcast/send-stop.ts'
 import { StopPace } from '../../src/lifecycle/broadcast/stop-pace.ts'
@@ -51,7 +52,7 @@ export async function reconciling(t: TestContext) {
   const clock = manualClock()
   const operations = operationsIn(store)
   const livestreams = livestreamsIn(store)
-  const queue = new MeetingQueue<string, string>()
+  const queue = new MeetingQueue<string, string>(clock)
   const vendor: Vendor = {
     trouble: null,
     started: null,
@@ -84,7 +85,8 @@ export async function reconciling(t: TestContext) {
     ['default', { on: () => provider, status, vendorNowMs: () => vendor.nowMs }]
   ]) as unknown as Upstreams
 
-  const rights = new StopRights({ upstreams, livestreams, clock })
+  const fruitlessStops = new FruitlessStops({ livestreams, clock })
+  const rights = new StopRights({ upstreams, fruitlessStops, clock })
 
   const endingRuns = endingRunsOf(clock)
   const begunRuns = new BegunRuns(clock, 30_000)
@@ -135,6 +137,7 @@ export async function reconciling(t: TestContext) {
     forgotten,
     pace,
     rights,
+    fruitlessStops,
     endingRuns,
     begunRuns,
     reconcile,

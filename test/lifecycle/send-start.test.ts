@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Caller } from '../../src/domain/caller.ts'
 import { AuditUnavailable, LiveElsewhere, UpstreamFailed } from '../../src/domain/refusals/failures.ts'
 import { type SendStartDeps, type StartOutcome, sendStart } from '../../src/lifecycle/broadcast/send-start.ts'
 import { KnownMeetings } from '../../src/lifecycle/resources/known-meetings.ts'
@@ -24,6 +25,7 @@ async function refused(t: TestContext) {
       withinMs = 60_000
     ): Promise<StartOutcome> {
       const send = sendStart({
+        recheckPermission: async () => {},
         upstreams: new Map([['default', { on: () => provider, habits: {} }]]) as unknown as Upstreams,
         livestreams,
         knownMeetings: new KnownMeetings(livestreams, async () => false),
@@ -34,7 +36,8 @@ async function refused(t: TestContext) {
       })
       const never = new AbortController().signal
       const wait = { signal: never, stopWanted: never, endsAtMs: clock.monotonic() + withinMs }
-      return send({ id: meetingId, tenantId: 'acme', upstream: 'default' }, {}, wait, again)
+      const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
+      return send({ caller: {} as Caller, meeting, wish: {}, trail: { again } }, wait)
     }
   }
 }

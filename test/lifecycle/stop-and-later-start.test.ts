@@ -1,4 +1,5 @@
 import t from 'tap'
+import { led } from '../support/turns.ts'
 import { meetingId, reconciling, runOf } from './reconciling.ts'
 
 const stopped = { status: 200, body: { data: { message: 'Stopped live stream successfully' } } }
@@ -104,7 +105,7 @@ t.test('a repeated stop waits for its turn, and is not sent when somebody has st
   const stop = await sent('stop')
   clock.advance(1)
   const go = Promise.withResolvers<void>()
-  const starting = queue.start(`default/${meetingId}`, async () => {
+  const starting = led(queue.enterStart(`default/${meetingId}`, 0), async () => {
     await go.promise
     return (await sent('start', {}, { state: 'done', livestreamId: 'a1' })).id
   })

@@ -56,7 +56,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
       return { stopped: true, dateMs: null }
     }
   }
-  const { clock, livestreams, pace } = rest
+  const { clock, livestreams, pace, fruitlessStops } = rest
   const upstreams = new Map([
     ['default', { on: () => provider as Provider, vendorNowMs: () => null, status: () => ({ budget: {} }) }]
   ]) as unknown as Upstreams
@@ -71,7 +71,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
       isUnclear: false,
       isWeak: false
     }),
-    rights: new StopRights({ upstreams, livestreams, clock }),
+    rights: new StopRights({ upstreams, fruitlessStops, clock }),
     begunRuns: new BegunRuns(clock, 30_000),
     endingRuns: endingRunsOf(clock)
   }
@@ -84,8 +84,8 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     send: sendStop(seeing),
     recheckPermission: async () => {},
     auditTrail: { begin: async () => trail } as unknown as AuditTrail,
-    queue: new MeetingQueue(),
-    bounded: deadlines(60_000, new AbortController().signal).bounded
+    queue: new MeetingQueue(clock),
+    limitTime: deadlines(60_000, new AbortController().signal).limitTime
   })
   const caller = { tenant: { id: 'acme' }, idempotency: null } as Caller
   await stopLivestream(caller, { id: 'm1', tenantId: 'acme', upstream: 'default' })

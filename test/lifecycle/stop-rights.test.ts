@@ -9,7 +9,7 @@ const meetingOf = (tenantId: string, upstream = 'default') => ({ id: 'm1', tenan
 function hanging() {
   const status = () => ({ budget: { quota: 200, windowMs: 60_000 } })
   const upstreams = new Map(['default', 'other'].map(name => [name, { status }])) as unknown as Upstreams
-  const rights = new StopRights({ upstreams, livestreams: { lastOfMeeting: async () => null }, clock: manualClock() })
+  const rights = new StopRights({ upstreams, fruitlessStops: { isLoop: async () => false }, clock: manualClock() })
   const answers: PromiseWithResolvers<void>[] = []
   return {
     /** Sends so many, and gives the lanes in which they went out. */

@@ -1,9 +1,9 @@
 import { Failure, withOutcome } from '../../domain/refusals/failures.ts'
 
-/** Does what comes before a mutation is sent: a failure in it says `not_sent`. */
-export async function beforeSending<T>(work: () => Promise<T>): Promise<T> {
+/** Waits for what comes before a mutation is sent: a failure in it says `not_sent`. */
+export async function beforeSending<T>(work: Promise<T>): Promise<T> {
   try {
-    return await work()
+    return await work
   } catch (error) {
     throw error instanceof Failure ? withOutcome(error, 'not_sent') : error
   }

@@ -22,7 +22,7 @@ import { stopReconciler } from '../operations/reconcile-stop.ts'
 import { switchReconciler } from '../operations/reconcile-switch.ts'
 import type { WriteBehind } from '../operations/write-behind.ts'
 import { type ActiveReads, activeReads } from '../reads/active-reads.ts'
-import type { Bounded, Deadline } from '../reads/deadline.ts'
+import type { Bounded, Deadline, LimitTime } from '../reads/deadline.ts'
 import { type Changes, SharedReads } from '../reads/shared-reads.ts'
 import { KnownMeetings } from '../resources/known-meetings.ts'
 import { putRight } from '../resources/misplaced.ts'
@@ -33,6 +33,7 @@ import { findStarted } from '../running/find-started.ts'
 import type { IsComing } from '../running/is-coming.ts'
 import { recallStops } from '../running/recall-stops.ts'
 import { type ListedRuns, whatRuns } from '../running/what-runs.ts'
+import { FruitlessStops } from './fruitless-stops.ts'
 import { MeetingQueue } from './meeting-queue.ts'
 import { sendStart } from './send-start.ts'
 import { sendStop } from './send-stop.ts'
@@ -63,6 +64,7 @@ export interface BroadcastingDeps {
   clock: Clock
   deadline: Deadline
   bounded: Bounded
+  limitTime: LimitTime
   deadlineMs: number
   settleMs: number
   readTtlMs: number
@@ -92,11 +94,12 @@ export interface Broadcasting {
 export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const { upstreams, livestreams, directory, holds, changes, log, clock, bounded, deadlineMs, settleMs } = deps
   const forget = (id: string): void => directory.forget(id)
-  const queue = new MeetingQueue<StartAttempt, Stopped>()
-  const switches = new MeetingQueue<never, never>()
+  const queue = new MeetingQueue<StartAttempt, Stopped>(clock)
+  const switches = new MeetingQueue<never, never>(clock)
   const pace = new StopPace(clock)
   const begunRuns = new BegunRuns(clock, settleMs)
-  const rights = new StopRights({ upstreams, livestreams, clock })
+  const fruitlessStops = new FruitlessStops({ livestreams, clock })
+  const rights = new StopRights({ upstreams, fruitlessStops, clock })
 
   const reconcileLater = (operation: Operation, sentAtMs: number): void => {
     reconcile.note(operation, sentAtMs)
@@ -141,7 +144,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     settleMs
   })
   const auditTrail = auditTrailIn({ ...deps, reconcileLater, forget })
-  const acting = { ...seeing, queue, auditTrail, reconcile, ends: ofBroadcasts }
+  const acting = { ...seeing, queue, fruitlessStops, auditTrail, reconcile, ends: ofBroadcasts }
 
   return {
     start: startOnce({

@@ -6,6 +6,7 @@ import {
   StopUnderWay,
   UpstreamUnreachable
 } from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
 
 /** So many stops wait for the next one of their meeting, of one tenant, and in all; a stop that none waits for is never refused. */
 const mostWaiting = { ofMeeting: 64, ofTenant: 1_000, ofAll: 2_000 }
@@ -16,20 +17,25 @@ export interface Turn {
   waited: boolean
 }
 
-export interface StartTurn extends Turn {
+/** The turn of a start or a stop. It must be taken at once: until the attempt has ended nothing else of the meeting goes on. */
+interface LeadingTurn<T> extends Turn {
+  /** Makes the attempt the answer of all who join, and ends the turn with it. */
+  take(attempt: Promise<T>): Promise<T>
+}
+
+export interface StartTurn<T> extends LeadingTurn<T> {
   /** Aborts when a stop has come behind this start: a start that only waits gives way to it. */
   stopWanted: AbortSignal
 }
 
-export interface StopTurn extends Turn {
+export interface StopTurn<T> extends LeadingTurn<T> {
   /** From now on nobody may join: what is sent now is no answer to a stop that comes later. */
   depart(): void
 }
 
-/** Result of a call in the queue; `led` when its own attempt made it so. */
-export interface Led<T> {
-  result: T
-  led: boolean
+/** The answer of another call's attempt, which this call has waited for. */
+export interface Joined<T> {
+  joined: T
 }
 
 interface StartEntry<T> {
@@ -51,36 +57,39 @@ interface StopEntry<T> {
 type Entry<Started, Stopped> = StartEntry<Started> | StopEntry<Stopped> | { kind: 'other'; ended: Promise<void> }
 
 /**
- * A queue for each meeting at its vendor account, by `placeOf`, in which starts and stops go one after the other, so that the vendor never sees them cross. A start
- * joins the last one in the queue when that is a start; a stop joins the last one when that is a stop which has not been sent
- * yet. All else is put behind: the last word counts.
+ * A queue for each meeting at its vendor account (`placeOf`), in which starts and stops go one after the other: the vendor never
+ * sees them cross. A start joins the last one in the queue when that is a start. A stop joins the last one when that is a stop
+ * which has not been sent yet. All else is put behind: the last word counts.
  */
 export class MeetingQueue<Started, Stopped> {
+  readonly #clock: Pick<Clock, 'monotonic'>
   readonly #queues = new Map<string, Entry<Started, Stopped>[]>()
   #joined = 0
   readonly #joinedOf = new Map<string, number>()
 
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock
+  }
+
   /**
-   * Joins or leads; `led` says which. When the attempt that was joined sent nothing, the next in the queue leads, unless it has
-   * waited for too long.
+   * Waits for the turn of a start, or for the answer of the one that it joins. When that one has sent nothing, the next in the
+   * queue leads, unless it has waited for too long. @param untilMs on the monotonic clock
+   * @throws what the start that it joined has thrown
    */
-  async start(
-    place: string,
-    lead: (turn: StartTurn) => Promise<Started>,
-    isLate: () => boolean = () => false
-  ): Promise<Led<Started>> {
+  async enterStart(place: string, untilMs: number): Promise<StartTurn<Started> | Joined<Started>> {
     for (let waited = false; ; waited = true) {
       const last = this.#lastOf(place)
       if (last?.kind !== 'start') {
+        const { attempt, take } = leading<Started>()
         const stopWanted = new AbortController()
-        const result = this.#behind(last, early => lead({ waited: waited || early, stopWanted: stopWanted.signal }))
-        this.#put(place, { kind: 'start', result, ended: quietly(result), stopWanted })
-        return { result: await result, led: true }
+        this.#put(place, { kind: 'start', result: attempt, ended: quietly(attempt), stopWanted })
+        await last?.ended
+        return { waited: waited || last !== undefined, take, stopWanted: stopWanted.signal }
       }
       try {
-        return { result: await last.result, led: false }
+        return { joined: await last.result }
       } catch (error) {
-        if (!isWorthATry(error) || isLate()) throw error
+        if (!isWorthATry(error) || this.#clock.monotonic() > untilMs) throw error
         // Until its end is noted the queue still shows the one that failed.
         await last.ended
       }
@@ -89,30 +98,24 @@ export class MeetingQueue<Started, Stopped> {
 
   /**
    * The same for stops: one whose leader was not allowed to any more is still to be sent.
-   * @throws StopUnderWay when too many wait for the one that is to be sent next
+   * @throws StopUnderWay when too many wait for the one that is to be sent next; what the stop that it joined has thrown
    */
-  async stop(place: string, tenantId: string, lead: (turn: StopTurn) => Promise<Stopped>): Promise<Led<Stopped>> {
+  async enterStop(place: string, tenantId: string): Promise<StopTurn<Stopped> | Joined<Stopped>> {
     for (let waited = false; ; waited = true) {
       const last = this.#lastOf(place)
       if (last?.kind !== 'stop' || last.hasDeparted) {
-        const departed = Promise.withResolvers<StopEntry<Stopped>>()
-        const result = this.#behind(last, async early => {
-          const entry = await departed.promise
-          return lead({
-            waited: waited || early,
-            depart: () => {
-              entry.hasDeparted = true
-            }
-          })
-        })
-        const entry = { kind: 'stop' as const, result, ended: quietly(result), hasDeparted: false, joined: 0 }
+        const { attempt, take } = leading<Stopped>()
+        const entry = { kind: 'stop' as const, result: attempt, ended: quietly(attempt), hasDeparted: false, joined: 0 }
         this.#giveWay(place)
         this.#put(place, entry)
-        departed.resolve(entry)
-        return { result: await result, led: true }
+        await last?.ended
+        const depart = (): void => {
+          entry.hasDeparted = true
+        }
+        return { waited: waited || last !== undefined, take, depart }
       }
       try {
-        return { result: await this.#join(last, tenantId), led: false }
+        return { joined: await this.#join(last, tenantId) }
       } catch (error) {
         if (!isItsOwn(error)) throw error
         await last.ended
@@ -122,9 +125,11 @@ export class MeetingQueue<Started, Stopped> {
 
   /** Has its turn like a start or a stop, and is joined by nobody. */
   async inTurn<T>(place: string, work: (turn: Turn) => Promise<T>): Promise<T> {
-    const result = this.#behind(this.#lastOf(place), waited => work({ waited }))
-    this.#put(place, { kind: 'other', ended: quietly(result) })
-    return result
+    const last = this.#lastOf(place)
+    const { attempt, take } = leading<T>()
+    this.#put(place, { kind: 'other', ended: quietly(attempt) })
+    await last?.ended
+    return take(work({ waited: last !== undefined }))
   }
 
   /** Whether somebody has the turn of this meeting. */
@@ -164,11 +169,6 @@ export class MeetingQueue<Started, Stopped> {
     for (const entry of this.#queues.get(place) ?? []) if (entry.kind === 'start') entry.stopWanted.abort()
   }
 
-  async #behind<T>(last: Entry<Started, Stopped> | undefined, lead: (waited: boolean) => Promise<T>): Promise<T> {
-    await last?.ended
-    return lead(last !== undefined)
-  }
-
   #put(place: string, entry: Entry<Started, Stopped>): void {
     const queue = this.#queues.get(place) ?? []
     queue.push(entry)
@@ -179,6 +179,16 @@ export class MeetingQueue<Started, Stopped> {
       if (queue.length === 0) this.#queues.delete(place)
     })
   }
+}
+
+/** An attempt that is still to be made, and how to make it: it ends as what is taken for it. */
+function leading<T>(): { attempt: Promise<T>; take: LeadingTurn<T>['take'] } {
+  const { promise, resolve } = Promise.withResolvers<T>()
+  const take = (made: Promise<T>): Promise<T> => {
+    resolve(made)
+    return promise
+  }
+  return { attempt: promise, take }
 }
 
 /** Ends when the attempt does, however it does. */

@@ -1,3 +1,4 @@
+import type { Caller } from '../../domain/caller.ts'
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import {
@@ -14,14 +15,22 @@ import {
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../../upstream/provider.ts'
+import type { Trail } from '../operations/audit-trail.ts'
+import type { RecheckPermission } from '../operations/recheck-permission.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
 import type { KnownMeetings } from '../resources/known-meetings.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import { providerOf, type SeenRun, type Sight, upstreamOf, type WhatRuns } from '../running/what-runs.ts'
 import { pauseFor, type StartWait, stillStopping } from './start-permit.ts'
 
-/** Outcome of a start. `isNew`: the livestream was begun by it. `nothingCame`: a look has shown that nothing was. */
-export type StartOutcome = (SeenRun & { isNew: boolean; refused?: Failure }) | { error: unknown; nothingCame: boolean }
+/** Outcome of a start: the run that it began, or the one that was live already. `nothingCame`: a look has shown that nothing was begun. */
+export type StartOutcome = LiveOutcome | { error: unknown; nothingCame: boolean }
+
+export interface LiveOutcome extends SeenRun {
+  how: 'started' | 'alreadyLive'
+  /** The vendor's refusal, if it refused. */
+  refused?: Failure
+}
 
 /** A refusal that no livestream explains, and what a look has shown after it. */
 interface Refused {
@@ -29,15 +38,19 @@ interface Refused {
   sight: Sight
 }
 
-/** @param again makes the second sending durable; it throws when there must be none */
-export type SendStart = (
-  meeting: OwnedMeeting,
-  wish: LivestreamWish,
-  wait: StartWait,
-  again: () => Promise<void>
-) => Promise<StartOutcome>
+/** @param trail begun for this start: a second sending stands in it before its first byte */
+export type SendStart = (start: RecordedStart, wait: StartWait) => Promise<StartOutcome>
+
+/** A start whose record stands. */
+export interface RecordedStart {
+  caller: Caller
+  meeting: OwnedMeeting
+  wish: LivestreamWish
+  trail: Pick<Trail, 'again'>
+}
 
 export interface SendStartDeps {
+  recheckPermission: RecheckPermission
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   knownMeetings: KnownMeetings
@@ -55,15 +68,16 @@ const secondTryAfterMs = 1_500
  * refused it in its own words, and a fresh look shows nothing live, or the run that is ending.
  */
 export function sendStart(deps: SendStartDeps): SendStart {
-  const { upstreams, livestreams, knownMeetings, whatRuns, outdated, endingRuns, clock } = deps
+  const { recheckPermission, upstreams, livestreams, knownMeetings, whatRuns, outdated, endingRuns, clock } = deps
 
-  return async (meeting, wish, wait, again) => {
+  return async ({ caller, meeting, wish, trail }, wait) => {
     const first = await attempt(meeting, wish, wait)
     if (!('refusal' in first)) return first
     const mayBeTriedAgain = isDefiniteRefusal(first.refusal) && (await pauseFor(secondTryAfterMs, wait, clock))
     if (!mayBeTriedAgain) return explained(first, meeting, wait)
     try {
-      await again()
+      await recheckPermission(caller, meeting, 'start')
+      await trail.again()
     } catch (error) {
       return { error: error instanceof Failure ? withOutcome(error, 'failed') : first.refusal, nothingCame: true }
     }
@@ -94,16 +108,16 @@ export function sendStart(deps: SendStartDeps): SendStart {
       // Throws when it is known as another meeting's. What nobody knows yet is not proved by this answer.
       await knownMeetings.has(meeting, livestream.id, provider)
       knownMeetings.note(meeting, livestream.id, false)
-      return { livestream: { ...livestream, ...named(livestream, wish) }, isNobodys: false, isNew: true }
+      return { livestream: { ...livestream, ...named(livestream, wish) }, isNobodys: false, how: 'started' }
     } catch (error) {
       if (!(error instanceof Failure)) return { error, nothingCame: false }
       if (mayBeExplained(error)) return { refusal: error }
       const lost = error.outcome === undefined ? withOutcome(error, 'unknown') : error
       if (lost.outcome !== 'unknown' || signal.aborted) return { error: lost, nothingCame: false }
       const sight = await whatRuns(meeting, 'mutation', signal).catch(() => null)
-      // Nothing was live when it was sent: what is live now was begun by it.
+      // Nothing was live when we sent the start, so whatever is live now came from it.
       const began = sight && shownIn(sight)
-      return began ? { ...began, isNew: true } : { error: lost, nothingCame: false }
+      return began ? { ...began, how: 'started' } : { error: lost, nothingCame: false }
     } finally {
       outdated(meeting)
     }
@@ -120,7 +134,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
       const live = shownIn(sight)
       if (live === null) return { refusal, sight }
       if (isOneOf(refusal, LiveElsewhere)) upstreamOf(upstreams, meeting, 'mutation').habits.noteSecondStartRefused()
-      return { ...live, isNew: false, refused: refusal }
+      return { ...live, how: 'alreadyLive', refused: refusal }
     } catch (error) {
       // The vendor has refused it: whatever is live, this start did not begin it, and its key may be used for the next try.
       return error instanceof Failure

@@ -12,21 +12,20 @@ import type { Done, Mutation } from '../operations/mutation.ts'
 import type { RecheckPermission } from '../operations/recheck-permission.ts'
 import type { Reconcile } from '../operations/reconcile.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
-import type { Bounded } from '../reads/deadline.ts'
+import type { LimitTime } from '../reads/deadline.ts'
 import type { BegunRuns } from '../running/begun-runs.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import type { SeenRun } from '../running/what-runs.ts'
 import { beforeSending } from './before-sending.ts'
+import type { FruitlessStops } from './fruitless-stops.ts'
 import type { MeetingQueue, StartTurn } from './meeting-queue.ts'
-import type { SendStart } from './send-start.ts'
+import type { LiveOutcome, SendStart } from './send-start.ts'
 import type { StartPermit } from './start-permit.ts'
 import type { StopPace } from './stop-pace.ts'
-import type { StopRights } from './stop-rights.ts'
 
 export interface Started {
   livestream: LivestreamWithKey
-  /** `started` by this call; `joined` another call that was starting it; or it was `live` already. */
-  how: 'started' | 'joined' | 'live'
+  /** `started` by this call; `joined` another call that was starting it; or it was `alreadyLive`. */
+  how: 'started' | 'joined' | 'alreadyLive'
 }
 
 export interface StartDeps {
@@ -40,21 +39,22 @@ export interface StartDeps {
   permit: StartPermit
   auditTrail: AuditTrail
   send: SendStart
-  endingRuns: EndingRuns
+  endingRuns: Pick<EndingRuns, 'started'>
   begunRuns: Pick<BegunRuns, 'began'>
-  pace: StopPace
-  rights: StopRights
+  pace: Pick<StopPace, 'started'>
+  fruitlessStops: Pick<FruitlessStops, 'forget'>
   changed: ActiveReads['changed']
   clock: Clock
-  bounded: Bounded
+  limitTime: LimitTime
   deadlineMs: number
 }
 
-/** Result of the call that led the others; `sent` when something went upstream, and is on record. */
+/** Result of the call that led the others. */
 export interface StartAttempt {
   livestream: LivestreamWithKey
-  isNew: boolean
-  sent: boolean
+  how: 'started' | 'alreadyLive'
+  /** Something went upstream, and is on record. */
+  isOnRecord: boolean
 }
 
 /**
@@ -66,77 +66,60 @@ export interface StartAttempt {
 export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
 
 export function startOnce(deps: StartDeps): StartOnce {
-  const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail, send } =
-    deps
-  const { endingRuns, begunRuns, pace, rights, changed, clock, bounded, deadlineMs } = deps
+  const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail } = deps
+  const { send, endingRuns, begunRuns, pace, fruitlessStops, changed, clock, limitTime, deadlineMs } = deps
 
   return async (caller, meeting, wish) => {
-    const arrivedAtMs = clock.monotonic()
-    let isMine = false
-    const inQueue = queue.start(
-      placeOf(meeting),
-      turn => {
-        isMine = true
-        return lead(caller, meeting, wish, turn)
-      },
-      () => clock.monotonic() - arrivedAtMs > deadlineMs
-    )
-    const { result, led } = await inQueue.catch(error => {
-      // The unknown outcome is that of another call, and so is the key or the field that was refused: this one has sent nothing, and its key is free.
-      const isAnothers = error instanceof Failure && (error.outcome === 'unknown' || [400, 401].includes(error.status))
-      throw !isMine && isAnothers ? unsettled(deadlineMs) : error
-    })
-    const { livestream, isNew, sent } = result
-    if (led && sent) return { livestream, how: isNew ? 'started' : 'live' }
-    // Nothing was sent for this call: that is on record too, and answered so again under its key.
-    const streamKeyRevealed = revealsKey(shownTo(caller, livestream))
-    const answer = { status: 200, data: withoutKey(livestream), livestreamId: livestream.id, streamKeyRevealed }
-    await auditTrail.answered(mutationOf(caller, meeting), answer)
-    return { livestream, how: led ? 'live' : 'joined' }
+    const turn = await enterQueue(meeting)
+    if ('joined' in turn) return answer(caller, meeting, { livestream: turn.joined.livestream, how: 'joined' })
+    const { isOnRecord, ...started } = await turn.take(startInTurn(caller, meeting, wish, turn))
+    return isOnRecord ? started : answer(caller, meeting, started)
   }
 
-  /** Its turn has come: nobody else starts or stops this meeting until it has ended. */
-  async function lead(
+  /** Waits for the meeting's turn. The failure of the start that it joins is that call's own: this one has sent nothing. */
+  async function enterQueue(meeting: OwnedMeeting) {
+    try {
+      return await queue.enterStart(placeOf(meeting), clock.monotonic() + deadlineMs)
+    } catch (error) {
+      // The unknown outcome is that of another call, and so is the key or the field that was refused. The key of this one is free.
+      const isAnothers = error instanceof Failure && (error.outcome === 'unknown' || [400, 401].includes(error.status))
+      throw isAnothers ? unsettled(deadlineMs) : error
+    }
+  }
+
+  /** The way of a start, from top to bottom: nobody else starts or stops this meeting until it has ended. */
+  async function startInTurn(
     caller: Caller,
     meeting: OwnedMeeting,
     wish: LivestreamWish,
-    turn: StartTurn
+    { waited, stopWanted }: StartTurn<StartAttempt>
   ): Promise<StartAttempt> {
-    if (turn.waited) await beforeSending(() => recheckPermission(caller, meeting, 'start'))
-    await beforeSending(() => reconcileEarlier(meeting))
-    return bounded(async signal => {
-      const wait = { signal, endsAtMs: clock.monotonic() + deadlineMs, stopWanted: turn.stopWanted }
-      const active = await beforeSending(() => permit(meeting, wait))
-      // The looks took their time.
-      await beforeSending(() => recheckPermission(caller, meeting, 'start'))
-      if (active !== null) {
-        // A stop whose record is late must not end what is answered now: no ordinal will tell that this start came after it.
-        await auditTrail.caughtUp()
-        await beforeSending(() => overtakeStops(meeting))
-        await beforeSending(() => ends.keepRunning(meeting))
-        return { livestream: active, isNew: false, sent: false }
-      }
+    if (waited) await beforeSending(recheckPermission(caller, meeting, 'start'))
+    await beforeSending(reconcileEarlier(meeting))
+    using limit = limitTime()
+    const wait = { signal: limit.signal, endsAtMs: clock.monotonic() + deadlineMs, stopWanted }
+    const active = await beforeSending(permit(meeting, wait))
+    // The looks took their time.
+    await beforeSending(recheckPermission(caller, meeting, 'start'))
+    if (active !== null) {
+      await keepRunning(meeting)
+      return { livestream: active, how: 'alreadyLive', isOnRecord: false }
+    }
 
-      const trail = await auditTrail.begin(mutationOf(caller, meeting))
-      pace.started(meeting)
-      rights.noteLive(meeting)
-      const outcome = await send(meeting, wish, wait, async () => {
-        await recheckPermission(caller, meeting, 'start')
-        await trail.again()
-      })
-      if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
-      const { livestream, isNobodys, isNew, refused } = outcome
-      endingRuns.started(meeting)
-      if (isNew && !isNobodys) begunRuns.began(meeting, livestream.id)
-      changed(meeting, livestream)
-      await trail.done({ ...doneWith(caller, meeting, outcome), refused })
-      // The store may be away: then they see that a later start stands in it (`reconcile-stop.ts`).
-      await overtakeStops(meeting).catch(() => {})
-      return { livestream, isNew, sent: true }
-    })
+    const trail = await auditTrail.begin(mutationOf(caller, meeting))
+    pace.started(meeting)
+    fruitlessStops.forget(meeting)
+    const outcome = await send({ caller, meeting, wish, trail }, wait)
+    if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
+    const { livestream, how } = outcome
+    remember(meeting, outcome)
+    await trail.done(doneWith(caller, meeting, outcome))
+    // The store may be away: then the stops see that a later start stands in it (`reconcile-stop.ts`).
+    await overtakeStops(meeting).catch(() => {})
+    return { livestream, how, isOnRecord: true }
   }
 
-  /** An earlier start whose answer was lost holds the meeting until it is settled. */
+  /** Makes sure that no earlier start whose answer was lost holds the meeting. @throws StartUnsettled */
   async function reconcileEarlier({ id, upstream }: OwnedMeeting): Promise<void> {
     const earlier = await operations.openStart(id)
     if (earlier === null) return
@@ -145,25 +128,49 @@ export function startOnce(deps: StartDeps): StartOnce {
     if (isUnderWay || !(await reconcile(earlier))) throw unsettled(reconcile.settledInMs(earlier))
   }
 
+  /** Lets the run that is live already go on: the stops of before are not repeated. */
+  async function keepRunning(meeting: OwnedMeeting): Promise<void> {
+    // A stop whose record is late must not end what is answered now: no ordinal will tell that this start came after it.
+    await auditTrail.caughtUp()
+    await beforeSending(overtakeStops(meeting))
+    await beforeSending(ends.keepRunning(meeting))
+  }
+
   /** The meeting is to be live. A start that was not sent, or refused, has overtaken nothing: then the last word was stop. */
   async function overtakeStops(meeting: OwnedMeeting): Promise<void> {
     for (const stop of await operations.unconfirmedStops(meeting)) await ends.overtake(stop)
   }
 
+  function remember(meeting: OwnedMeeting, { livestream, isNobodys, how }: LiveOutcome): void {
+    endingRuns.started(meeting)
+    if (how === 'started' && !isNobodys) begunRuns.began(meeting, livestream.id)
+    changed(meeting, livestream)
+  }
+
+  /** Nothing was sent for this call: that is on record too, and answered so again under its key. */
+  async function answer(caller: Caller, meeting: OwnedMeeting, started: Started): Promise<Started> {
+    const { livestream } = started
+    const streamKeyRevealed = revealsKey(shownTo(caller, livestream))
+    const done = { status: 200, data: withoutKey(livestream), livestreamId: livestream.id, streamKeyRevealed }
+    await auditTrail.answered(mutationOf(caller, meeting), done)
+    return started
+  }
+
   function doneWith(
     caller: Caller,
-    meeting: OwnedMeeting,
-    { livestream, isNobodys, isNew }: SeenRun & { isNew: boolean }
+    { id: meetingId, tenantId, upstream }: OwnedMeeting,
+    { livestream, isNobodys, how, refused }: LiveOutcome
   ): Done<void> {
-    const owner = { id: livestream.id, tenantId: meeting.tenantId, upstream: meeting.upstream, meetingId: meeting.id }
+    const owner = { id: livestream.id, tenantId, upstream, meetingId }
     const shown = withoutKey(livestream)
     return {
       value: undefined,
-      status: isNew ? 201 : 200,
+      status: how === 'started' ? 201 : 200,
       livestreamId: livestream.id,
       data: shown,
       streamKeyRevealed: revealsKey(shownTo(caller, livestream)),
-      statements: isNobodys ? [] : livestreams.observed(owner, shown, clock.now())
+      statements: isNobodys ? [] : livestreams.observed(owner, shown, clock.now()),
+      refused
     }
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import { type PlacedMeeting, placeOf } from '../../domain/meeting.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
@@ -12,6 +13,8 @@ interface Attempts {
 /** Pauses between two attempts to stop one meeting, whatever the last came to: after each failure twice as long, up to the longest. */
 const shortestMs = 1_000
 const longestMs = 5_000
+/** A stop that waits looks so often whether it is due. */
+const lookAgainMs = 500
 /** So many meetings are remembered; beyond them the tenants' other limits remain. */
 const maxMeetings = 10_000
 
@@ -37,6 +40,19 @@ export class StopPace {
     const isWell = (this.#heardAtMs.get(meeting.upstream) ?? Number.NEGATIVE_INFINITY) > last.sentAtMs
     const pauseMs = isWell ? shortestMs : Math.min(shortestMs * 2 ** last.failures, longestMs)
     return Math.max(0, last.sentAtMs + pauseMs - this.#clock.monotonic())
+  }
+
+  /** Waits until the next attempt is due, which a start or a vendor that is well again makes sooner. True when it has waited. */
+  async untilDue(meeting: PlacedMeeting): Promise<boolean> {
+    let waitMs = this.waitMs(meeting)
+    let sleptMs = 0
+    while (sleptMs < waitMs) {
+      const pauseMs = Math.min(waitMs - sleptMs, lookAgainMs)
+      await sleep(pauseMs)
+      sleptMs += pauseMs
+      waitMs = Math.min(waitMs, sleptMs + this.waitMs(meeting))
+    }
+    return sleptMs > 0
   }
 
   /** An attempt goes out. Until it is known to be taken up it counts as a failure. */

@@ -1,6 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Caller } from '../../domain/caller.ts'
-import { isRunning } from '../../domain/livestream.ts'
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { Failure, Internal, NoActiveLivestream, StartUnsettled, withOutcome } from '../../domain/refusals/failures.ts'
@@ -14,9 +12,10 @@ import type { Done, Mutation } from '../operations/mutation.ts'
 import type { RecheckPermission } from '../operations/recheck-permission.ts'
 import type { Reconcile } from '../operations/reconcile.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
-import type { Bounded } from '../reads/deadline.ts'
+import type { LimitTime } from '../reads/deadline.ts'
 import { endedRun } from '../running/ended-run.ts'
 import type { WhatRuns } from '../running/what-runs.ts'
+import type { FruitlessStops } from './fruitless-stops.ts'
 import type { MeetingQueue, StopTurn } from './meeting-queue.ts'
 import type { SendStop, StopOutcome } from './send-stop.ts'
 import type { StopPace } from './stop-pace.ts'
@@ -29,6 +28,7 @@ export interface StopDeps {
   queue: MeetingQueue<unknown, Stopped>
   pace: StopPace
   rights: StopRights
+  fruitlessStops: Pick<FruitlessStops, 'account'>
   recheckPermission: RecheckPermission
   auditTrail: AuditTrail
   send: SendStop
@@ -37,7 +37,7 @@ export interface StopDeps {
   whatRuns: WhatRuns
   changed: ActiveReads['changed']
   clock: Clock
-  bounded: Bounded
+  limitTime: LimitTime
 }
 
 export interface Stopped {
@@ -57,60 +57,54 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
 /** The stop itself, and a look at what became of the start. */
 const callsOfReconciling = 3
-/** A stop that waits looks so often whether it is due. */
-const lookAgainMs = 500
 
 export function stop(deps: StopDeps): Stop {
-  const { upstreams, livestreams, operations, queue, pace, rights, recheckPermission, auditTrail } = deps
-  const { send, reconcile, ends, whatRuns, changed, clock, bounded } = deps
+  const { upstreams, livestreams, operations, queue, pace, rights, fruitlessStops, recheckPermission, auditTrail } =
+    deps
+  const { send, reconcile, ends, whatRuns, changed, clock, limitTime } = deps
 
   return async (caller, meeting) => {
-    const { result, led } = await queue.stop(placeOf(meeting), meeting.tenantId, turn => lead(caller, meeting, turn))
+    const turn = await queue.enterStop(placeOf(meeting), meeting.tenantId)
+    if (!('joined' in turn)) return turn.take(stopInTurn(caller, meeting, turn))
     // A stop that joined another one was told the same, and is on record too.
-    if (!led) await auditTrail.answered(mutationOf(caller, meeting), { status: 200, data: stoppedData })
-    return result
+    await auditTrail.answered(mutationOf(caller, meeting), { status: 200, data: stoppedData })
+    return turn.joined
   }
 
-  /** Its turn has come: nobody else starts or stops this meeting until it has ended. */
-  async function lead(caller: Caller, meeting: OwnedMeeting, turn: StopTurn): Promise<Stopped> {
-    const paused = await untilDue(meeting)
-    if (paused || turn.waited) await recheckPermission(caller, meeting, 'stop')
-    turn.depart()
+  /** The way of a stop, from top to bottom: nobody else starts or stops this meeting until it has ended. */
+  async function stopInTurn(
+    caller: Caller,
+    meeting: OwnedMeeting,
+    { waited, depart }: StopTurn<Stopped>
+  ): Promise<Stopped> {
+    const hasPaused = await pace.untilDue(meeting)
+    if (hasPaused || waited) await recheckPermission(caller, meeting, 'stop')
+    depart()
     pace.sent(meeting)
-    return bounded(async signal => {
-      // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
-      const asked = operations.openStartAt(meeting).catch(() => null)
-      const trail = await auditTrail.begin(mutationOf(caller, meeting))
-      const openStart = await asked
-      let outcome: StopOutcome
-      try {
-        const lane = openStart === null ? await rights.laneOf(meeting) : rights.laneDuringStart(meeting)
-        outcome = await send(meeting, lane, signal)
-        changed(meeting, null)
-        if (openStart !== null) outcome = await reconcileStart(openStart, outcome, meeting, signal)
-      } catch (error) {
-        throw await trail.failed(asUnknown(error))
-      }
-      // The store may be away: then they end with the next one.
-      if (!outcome.isWatched) await ends.confirmStops(meeting).catch(() => {})
-      const done = await doneWith(meeting, outcome)
-      await trail.done(done)
-      if (done.failure !== undefined) throw done.failure
-      return done.value
-    })
+    using limit = limitTime()
+    // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
+    const asked = operations.openStartAt(meeting).catch(() => null)
+    const trail = await auditTrail.begin(mutationOf(caller, meeting))
+    const outcome = await sendBeside(await asked, meeting, limit.signal).catch(error => asUnknown(error))
+    if (outcome instanceof Failure) throw await trail.failed(outcome)
+    // The store may be away: then they end with the next one.
+    if (!outcome.isWatched) await ends.confirmStops(meeting).catch(() => {})
+    const done = await doneWith(meeting, outcome)
+    await trail.done(done)
+    if (done.failure !== undefined) throw done.failure
+    return done.value
   }
 
-  /** Waits until the next attempt is due, which a start or a vendor that is well again makes sooner. True when it has waited. */
-  async function untilDue(meeting: OwnedMeeting): Promise<boolean> {
-    let waitMs = pace.waitMs(meeting)
-    let sleptMs = 0
-    while (sleptMs < waitMs) {
-      const pauseMs = Math.min(waitMs - sleptMs, lookAgainMs)
-      await sleep(pauseMs)
-      sleptMs += pauseMs
-      waitMs = Math.min(waitMs, sleptMs + pace.waitMs(meeting))
-    }
-    return sleptMs > 0
+  /** Sends the stop. Beside a start of unknown outcome that start is reconciled as well. */
+  async function sendBeside(
+    openStart: Operation | null,
+    meeting: OwnedMeeting,
+    signal: AbortSignal
+  ): Promise<StopOutcome> {
+    const lane = openStart === null ? await rights.laneOf(meeting) : rights.laneDuringStart(meeting)
+    const outcome = await send(meeting, lane, signal)
+    changed(meeting, null)
+    return openStart === null ? outcome : reconcileStart(openStart, outcome, meeting, signal)
   }
 
   /**
@@ -137,10 +131,7 @@ export function stop(deps: StopDeps): Stop {
   async function doneWith(meeting: OwnedMeeting, outcome: StopOutcome): Promise<Done<Stopped>> {
     const stopped = outcome.confirmed !== undefined
     const last = await livestreams.lastOfMeeting(meeting).catch(() => null)
-    // A vendor may call it a success to stop nothing.
-    const fruitless = !stopped || last === null || !isRunning(last.status)
-    if (fruitless) rights.noteFruitless(meeting, stopped)
-    else rights.noteLive(meeting)
+    const fruitless = fruitlessStops.account(meeting, stopped, last)
     const told = { value: { fruitless }, ...outcome, livestreamId: last?.id ?? null }
     if (!stopped && last === null) return { ...told, status: 404, data: null, failure: new NoActiveLivestream() }
     // While it is watched the run may go on, and be hidden.

@@ -10,7 +10,16 @@ export type Deadline = () => AbortSignal
  */
 export type Bounded = <T>(work: (signal: AbortSignal) => Promise<T>, asked?: AbortController) => Promise<T>
 
-export function deadlines(deadlineMs: number, ending: AbortSignal): { deadline: Deadline; bounded: Bounded } {
+/** The same for work that is written as one text: it ends when its block does. */
+export type LimitTime = (asked?: AbortController) => Disposable & { readonly signal: AbortSignal }
+
+export interface Deadlines {
+  deadline: Deadline
+  bounded: Bounded
+  limitTime: LimitTime
+}
+
+export function deadlines(deadlineMs: number, ending: AbortSignal): Deadlines {
   const underWay = new Set<AbortController>()
   ending.addEventListener('abort', () => {
     for (const asked of underWay) asked.abort(ending.reason)
@@ -18,19 +27,26 @@ export function deadlines(deadlineMs: number, ending: AbortSignal): { deadline: 
   const late = (asked: AbortController): void =>
     asked.abort(new DOMException('the deadline of the request has come', 'TimeoutError'))
 
-  return {
-    deadline: () => AbortSignal.any([AbortSignal.timeout(deadlineMs), ending]),
-
-    async bounded(work, asked = new AbortController()) {
-      if (ending.aborted) asked.abort(ending.reason)
-      const timer = setTimeout(late, deadlineMs, asked)
-      underWay.add(asked)
-      try {
-        return await work(asked.signal)
-      } finally {
+  function limitTime(asked = new AbortController()): ReturnType<LimitTime> {
+    if (ending.aborted) asked.abort(ending.reason)
+    const timer = setTimeout(late, deadlineMs, asked)
+    underWay.add(asked)
+    return {
+      signal: asked.signal,
+      [Symbol.dispose]() {
         clearTimeout(timer)
         underWay.delete(asked)
       }
+    }
+  }
+
+  return {
+    deadline: () => AbortSignal.any([AbortSignal.timeout(deadlineMs), ending]),
+    limitTime,
+
+    async bounded(work, asked) {
+      using limit = limitTime(asked)
+      return await work(limit.signal)
     }
   }
 }

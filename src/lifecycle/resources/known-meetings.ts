@@ -76,7 +76,7 @@ export class KnownMeetings {
   async beforeChange(owner: OwnedLivestream, provider: Provider, signal: AbortSignal): Promise<OwnedLivestream> {
     if (owner.isProved) return owner
     const page = { pageNo: 1, perPage: 1 }
-    const found = await beforeSending(() => provider.findLivestream(owner.id, page, signal))
+    const found = await beforeSending(provider.findLivestream(owner.id, page, signal))
     // The vendor has its own answer for a livestream that is not there.
     if (found === null) return owner
     const compared = await this.#compare(owner, found.livestream, provider)
