@@ -93,7 +93,7 @@ export interface Broadcasting {
 /** Puts starts, stops, their reconciliation and reads of what runs together: they share one memory. */
 export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const { upstreams, livestreams, directory, holds, changes, log, clock, bounded, deadlineMs, settleMs } = deps
-  const forget = (id: string): void => directory.forget(id)
+  const forget = directory.forget.bind(directory)
   const queue = new MeetingQueue<StartAttempt, Stopped>(clock)
   const switches = new MeetingQueue<never, never>(clock)
   const pace = new StopPace(clock)

@@ -1,0 +1,19 @@
+import { execFileSync } from 'node:child_process'
+import t from 'tap'
+
+/** The figures that `npm run trace` prints, with a little room for files that a timer enters meanwhile. */
+const most = { start: { files: 76, entries: 1 }, stop: { files: 76, entries: 1 } }
+
+t.test('a start, and a stop, go one straight way: their own file is entered once, and few others', async t => {
+  const args = ['test/bench/trace.ts', '--json', 'start', 'stop']
+  const lines = execFileSync(process.execPath, args, { encoding: 'utf8' }).trim().split('\n')
+  const ways = lines.map(line => JSON.parse(line) as { kind: 'start' | 'stop'; files: number; entries: number })
+  t.strictSame(
+    ways.map(({ kind }) => kind),
+    ['start', 'stop']
+  )
+  for (const { kind, files, entries } of ways) {
+    t.ok(files > 20 && files <= most[kind].files, `a ${kind} passes through ${files} files`)
+    t.equal(entries, most[kind].entries, `${kind}.ts is entered ${entries} times`)
+  }
+})
