@@ -20,7 +20,8 @@ import type { RecheckPermission } from '../operations/recheck-permission.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
 import type { KnownMeetings } from '../resources/known-meetings.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import { providerOf, type SeenRun, type Sight, upstreamOf, type WhatRuns } from '../running/what-runs.ts'
+import { providerOf, upstreamOf } from '../running/provider-of.ts'
+import type { SeenRun, Sight, WhatRuns } from '../running/what-runs.ts'
 import { pauseFor, type StartWait, stillStopping } from './start-permit.ts'
 
 /** Outcome of a start: the run that it began, or the one that was live already. `nothingCame`: a look has shown that nothing was begun. */

@@ -11,7 +11,7 @@ import type { Deadline } from '../reads/deadline.ts'
 import type { Changes } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofOwner } from '../resources/known-meetings.ts'
 import { subjectOf } from '../resources/livestream-changes.ts'
-import { providerOf } from '../running/what-runs.ts'
+import { providerOf } from '../running/provider-of.ts'
 import { failedAnswer, type OperationEnds } from './operation-ends.ts'
 
 export interface SwitchReconcilerDeps {

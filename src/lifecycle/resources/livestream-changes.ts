@@ -10,7 +10,7 @@ import type { Done } from '../operations/mutation.ts'
 import type { RecheckSwitchPermission } from '../operations/recheck-permission.ts'
 import type { Deadline } from '../reads/deadline.ts'
 import type { Changes } from '../reads/shared-reads.ts'
-import { providerOf } from '../running/what-runs.ts'
+import { providerOf } from '../running/provider-of.ts'
 import { isProvedBy, type KnownMeetings, ofOwner } from './known-meetings.ts'
 import { notNew } from './not-new.ts'
 

@@ -13,7 +13,7 @@ import type { Provider, Upstreams } from '../../upstream/provider.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Bounded, Deadline } from '../reads/deadline.ts'
 import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
-import { providerOf } from '../running/what-runs.ts'
+import { providerOf } from '../running/provider-of.ts'
 import type { Adopt } from './adopt.ts'
 import { notNew } from './not-new.ts'
 

@@ -16,7 +16,7 @@ import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams
 import type { Bounded } from '../reads/deadline.ts'
 import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import { providerOf } from '../running/what-runs.ts'
+import { providerOf } from '../running/provider-of.ts'
 import { withoutEnding } from '../running/without-ending.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import { subjectOf } from './livestream-changes.ts'

@@ -12,7 +12,7 @@ import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Bounded, Deadline } from '../reads/deadline.ts'
 import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
 import { waitBriefly } from '../reads/wait-briefly.ts'
-import { providerOf } from '../running/what-runs.ts'
+import { providerOf } from '../running/provider-of.ts'
 
 export interface StageDeps {
   upstreams: Upstreams

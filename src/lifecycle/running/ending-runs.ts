@@ -7,7 +7,7 @@ import { inTime } from '../../domain/values/in-time.ts'
 import type { Provider } from '../../upstream/provider.ts'
 import type { StopAgain } from '../broadcast/stop-again.ts'
 import type { ConfirmedStop, Recalled, Verdict } from './confirmed-stop.ts'
-import { runsPerPage, withNewest } from './find-started.ts'
+import { runsPerPage, withNewest } from './newest-runs.ts'
 import { verdictOf } from './verdict.ts'
 
 export interface EndingRunsDeps {

@@ -9,7 +9,9 @@ import { type KnownMeetings, ofAnotherMeeting } from '../resources/known-meeting
 import type { BegunRuns } from './begun-runs.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { listedRun } from './listed-run.ts'
-import { providerOf, type SeenRun, type WhatRuns } from './what-runs.ts'
+import { beginOf, runsPerPage, withNewest } from './newest-runs.ts'
+import { providerOf } from './provider-of.ts'
+import type { SeenRun, WhatRuns } from './what-runs.ts'
 
 export interface FindStartedDeps {
   upstreams: Upstreams
@@ -38,9 +40,6 @@ const secondMs = 1_000
 
 /** Beyond this the vendor's clock was set, or one of its answers had an old `Date`, as from a cache. */
 const clockStepMs = 2_000
-
-/** Runs of a livestream that one call asks for. */
-export const runsPerPage = 50
 
 /**
  * Finds what the vendor shows of a start whose answer was lost: the run that it began, which may have ended since, or null. Ids can
@@ -188,28 +187,4 @@ export async function beganAfter(
   const isNew = vendorTimeMs(found.livestream.created_at) >= afterMs
   // A `Date` has whole seconds.
   return isNew || older.some(({ stopped_time }) => vendorTimeMs(stopped_time) >= afterMs - 1_000)
-}
-
-/**
- * The runs of a livestream with the newest among them, as far as the vendor shows those. Nothing says in which order it has them: what
- * does not fit into a page may be the newest, which are then on the last one.
- */
-export async function withNewest(
-  provider: Pick<Provider, 'findLivestream'>,
-  { livestream, sessions, paging }: LivestreamWithSessions,
-  signal: AbortSignal
-): Promise<{ sessions: LivestreamSession[]; areNewest: boolean }> {
-  const total = paging.total_count
-  if (total <= sessions.length) return { sessions, areNewest: true }
-  // The vendor may give fewer a page than it was asked for.
-  const perPage = Math.max(1, sessions.length)
-  const last = await provider.findLivestream(livestream.id, { pageNo: Math.ceil(total / perPage), perPage }, signal)
-  const others = (last?.sessions ?? []).filter(({ id }) => sessions.every(one => one.id !== id))
-  // The same page again, or none, is not the last one.
-  return { sessions: [...sessions, ...others], areNewest: others.length > 0 }
-}
-
-/** When a run began, as far as the vendor tells. */
-export function beginOf({ invoked_time, started_time, created_at }: LivestreamSession): string | null | undefined {
-  return invoked_time ?? started_time ?? created_at
 }

@@ -1,7 +1,7 @@
 import type { LivestreamSession } from '../../domain/livestream.ts'
 import { vendorTimeMs } from '../../domain/values/vendor-time.ts'
 import type { ConfirmedStop, Verdict } from './confirmed-stop.ts'
-import { beginOf } from './find-started.ts'
+import { beginOf } from './newest-runs.ts'
 
 /** The vendor's clock now: it is not before `earliestMs`, and not after `latestMs`. Null before it has told. */
 export interface VendorNow {

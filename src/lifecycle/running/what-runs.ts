@@ -1,6 +1,6 @@
 import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '../../domain/livestream.ts'
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
-import { Failure, UpstreamFailed, UpstreamRefused, UpstreamUnavailable } from '../../domain/refusals/failures.ts'
+import { Failure, UpstreamFailed, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { Lane, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
@@ -11,6 +11,7 @@ import type { BegunRuns } from './begun-runs.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import type { IsComing } from './is-coming.ts'
 import { listedRun } from './listed-run.ts'
+import { upstreamOf } from './provider-of.ts'
 
 /** A livestream that was seen in a meeting. */
 export interface SeenRun {
@@ -242,19 +243,4 @@ function saysNothing(error: unknown): boolean {
   const { upstreamStatus = 0 } = error instanceof Failure ? error : {}
   if (error instanceof UpstreamFailed) return upstreamStatus >= 500
   return error instanceof UpstreamRefused && (upstreamStatus === 400 || upstreamStatus === 409)
-}
-
-/** The vendor account that a tenant's meeting or livestream is at. @throws UpstreamUnavailable when the configuration has no such upstream */
-export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: string }, lane: Lane): Upstream {
-  const known = upstreams.get(upstream)
-  if (known !== undefined) return known
-  const cause = new Error(`no upstream is called ${upstream}`)
-  const message =
-    'The livestream provider that this belongs to is not configured: the operator of the gateway must look'
-  throw new UpstreamUnavailable({ cause, message, ...(lane !== 'read' && { outcome: 'not_sent' }) })
-}
-
-/** The same, asked on behalf of its tenant. @throws UpstreamUnavailable */
-export function providerOf(upstreams: Upstreams, owner: { upstream: string; tenantId: string }, lane: Lane): Provider {
-  return upstreamOf(upstreams, owner, lane).on({ tenantId: owner.tenantId, lane })
 }

@@ -1,0 +1,17 @@
+import { UpstreamUnavailable } from '../../domain/refusals/failures.ts'
+import type { Lane, Provider, Upstream, Upstreams } from '../../upstream/provider.ts'
+
+/** The vendor account that a tenant's meeting or livestream is at. @throws UpstreamUnavailable when the configuration has no such upstream */
+export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: string }, lane: Lane): Upstream {
+  const known = upstreams.get(upstream)
+  if (known !== undefined) return known
+  const cause = new Error(`no upstream is called ${upstream}`)
+  const message =
+    'The livestream provider that this belongs to is not configured: the operator of the gateway must look'
+  throw new UpstreamUnavailable({ cause, message, ...(lane !== 'read' && { outcome: 'not_sent' }) })
+}
+
+/** The same, asked on behalf of its tenant. @throws UpstreamUnavailable */
+export function providerOf(upstreams: Upstreams, owner: { upstream: string; tenantId: string }, lane: Lane): Provider {
+  return upstreamOf(upstreams, owner, lane).on({ tenantId: owner.tenantId, lane })
+}
