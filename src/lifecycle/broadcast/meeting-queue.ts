@@ -8,12 +8,12 @@ import {
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 
-/** So many stops wait for the next one of their meeting, of one tenant, and in all; a stop that none waits for is never refused. */
+/** Stops that may wait for the next one of their meeting, of one tenant, and in all. The stop that they wait for is never refused. */
 const mostWaiting = { ofMeeting: 64, ofTenant: 1_000, ofAll: 2_000 }
 
 /** A call whose turn in its meeting has come. */
 export interface Turn {
-  /** It had to wait: what was true before may have changed. */
+  /** It had to wait: permissions and the meeting may have changed since. */
   waited: boolean
 }
 
@@ -97,7 +97,7 @@ export class MeetingQueue<Started, Stopped> {
   }
 
   /**
-   * The same for stops: one whose leader was not allowed to any more is still to be sent.
+   * Waits for the turn of a stop, or for the answer of the one that it joins. A stop whose leader may not go on is still to be sent.
    * @throws StopUnderWay when too many wait for the one that is to be sent next; what the stop that it joined has thrown
    */
   async enterStop(place: string, tenantId: string): Promise<StopTurn<Stopped> | Joined<Stopped>> {
@@ -196,7 +196,7 @@ async function quietly(attempt: Promise<unknown>): Promise<void> {
   await attempt.catch(() => {})
 }
 
-/** True when the one that led was not allowed to any more: that says nothing of the next in the queue. */
+/** True when the leader itself was refused: that says nothing of the next in the queue. */
 function isItsOwn(error: unknown): boolean {
   if (!(error instanceof Failure) || error.outcome !== 'not_sent') return false
   // An earlier start that is not settled holds them all back, and each would ask the vendor about it.

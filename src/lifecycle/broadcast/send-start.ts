@@ -124,7 +124,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
     }
   }
 
-  /** Somebody else, a browser perhaps, may have been faster than our look: then the meeting is live. */
+  /** Looks after a refusal: a browser, perhaps, was faster than our look, and the meeting is live. */
   async function lookAfter(
     refusal: Failure,
     meeting: OwnedMeeting,

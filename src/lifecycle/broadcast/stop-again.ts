@@ -23,7 +23,7 @@ export interface StopAgainDeps {
   clock: Clock
 }
 
-/** The key's id in operations and events that no key has asked for. */
+/** The key's id in operations and events that come from no key. */
 const gateway = 'gateway'
 
 /** A stop that the vendor has confirmed, and that has not ended its run. */
@@ -68,7 +68,7 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
       state: 'unknown',
       requestId: `${gateway}-${randomUUID()}`,
       sentAtMs: clock.now(),
-      // What began since the first of both is not meant by the second. A `Date` has whole seconds.
+      // A run that began since the first stop is not meant by the second. A `Date` has whole seconds.
       vendorAtMs: dateMs === null ? deps.vendorNowMs(upstream, 'latest') : dateMs + 1_000,
       sentAgainAtMs: null,
       openStartId: null,

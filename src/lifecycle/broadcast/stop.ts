@@ -108,8 +108,8 @@ export function stop(deps: StopDeps): Stop {
   }
 
   /**
-   * Nothing is live, but a start whose answer was lost may still begin something: then nobody may call it stopped. The stop is
-   * remembered, and sent again until that start is settled.
+   * Reconciles an open start beside the stop. Nothing is live, but that start may still begin something: until it is settled the
+   * meeting is not called stopped, and the stop is sent again.
    */
   async function reconcileStart(
     start: Operation,
@@ -145,7 +145,7 @@ export function stop(deps: StopDeps): Stop {
   }
 }
 
-/** Whatever kept it from being confirmed: it is repeated, so nobody may take it for failed. */
+/** The failure as an unknown outcome: the stop is repeated, so it must not be taken for failed. */
 function asUnknown(error: unknown): Failure {
   return withOutcome(error instanceof Failure ? error : new Internal({ cause: error }), 'unknown')
 }

@@ -109,7 +109,7 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
     underWay.add(ended.promise)
     ended.promise.then(() => underWay.delete(ended.promise))
     try {
-      // What goes on wants its record however late; all else must not be recorded as sent when its caller was refused.
+      // A mutation that goes on wants its record however late. Any other must not be recorded as sent when its caller was refused.
       if (goesOn) await writer.writeHoweverLate(sent, event({ outcome: 'pending' }), { isAwaited: true })
       else await writer.intend(sent, operation, event)
     } catch (cause) {

@@ -17,14 +17,14 @@ import {
 import type { Statement, UniqueViolation } from '../../store/engine/engine.ts'
 import type { OperationEnd } from '../../store/tables/operations.ts'
 
-/** What a mutation is, for its row and its two events. */
+/** A mutation, as its row and its two events need it. */
 export interface Mutation {
   caller: Caller
   kind: OperationKind
   /** The vendor account that is asked. */
   upstream: string
   meetingId: string | null
-  /** Of an operation on a livestream that is known by its own id. */
+  /** The livestream of an operation that names it by its own id. */
   livestreamId?: string
   /** The vendor's clock now, in epoch ms, as far as we know it. */
   vendorAtMs?: number | null
@@ -32,14 +32,14 @@ export interface Mutation {
   goesOn?: boolean
 }
 
-/** What the work came to: the answer, its HTTP status, and what else belongs into the same transaction. */
+/** The result of the work: the answer, its HTTP status, and the rows that belong into the same transaction. */
 export interface Done<T> {
   value: T
   status: number
-  /** The `data` of the answer, without secrets: for whoever asks the same again. */
+  /** The `data` of the answer, without secrets: for a call that asks the same again. */
   data: unknown
   livestreamId?: string | null
-  /** Of a meeting that the work has made. */
+  /** A meeting that the work has made. */
   meetingId?: string
   streamKeyRevealed?: boolean
   /** The vendor has called this stop a success. */
@@ -48,7 +48,7 @@ export interface Done<T> {
   isWatched?: boolean
   /** Told to the caller instead of `data`. */
   failure?: Failure
-  /** The vendor has refused it, and a look has shown that what was wanted is so: for the operator. */
+  /** The vendor's refusal, though a look has shown that the meeting is as it was wanted: for the operator. */
   refused?: Failure | undefined
   statements?: Statement[]
 }
@@ -98,7 +98,7 @@ function standingAfter(outcome: Outcome, failure: Failure, { kind, requestId }: 
     body: { error: failureBody(failure, requestId, outcomeShown(outcome, failure)) }
   }
   if (outcome === 'failed') return { state: 'failed', answer }
-  // Who can't be asked has said the last word.
+  // An operation that the vendor can't be asked about stays as it is.
   return canBeReconciled(kind) ? { state: 'unknown' } : { state: 'unknown', answer }
 }
 
@@ -107,10 +107,10 @@ function outcomeShown(outcome: Outcome, { status, outcome: own }: Failure): Outc
   return status < 500 ? own : outcome
 }
 
-/** What came to be by it. */
+/** The ids of the resources that a mutation has made. */
 export type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId'>
 
-/** What its events are about. */
+/** The subject of a mutation's events. */
 export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): Subject {
   const meetingId = made.meetingId ?? mutation.meetingId
   return {
@@ -125,7 +125,7 @@ export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): 
   }
 }
 
-/** What an event is about that the gateway, or a person, adds to an operation of before: with the ids of the call that it was. */
+/** The subject of an event that the gateway, or a person, adds to an earlier operation: with the ids of the call that it was. */
 export function subjectOfOperation(
   { kind, tenantId, keyId, requestId, meetingId, idempotency, ...operation }: Operation,
   actor: NonNullable<Subject['actor']>,

@@ -17,7 +17,7 @@ export interface OperationEndsDeps {
   clock: Pick<Clock, 'now'>
 }
 
-/** What was seen when an operation ends: rows for the same transaction, and the livestream that they are about. */
+/** Findings at the end of an operation: rows for the same transaction, and the livestream that they are about. */
 export interface SeenAtEnd {
   rows?: Statement[]
   livestreamId?: string | null | undefined

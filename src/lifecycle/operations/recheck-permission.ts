@@ -38,7 +38,7 @@ async function isStillThere(directory: Directory, { tenantId, id, upstream }: Ow
   return (await directory.meeting(tenantId, id))?.upstream === upstream
 }
 
-/** The same of a livestream that is known by its own id. @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, LivestreamNotFound */
+/** Asks again for a livestream that is known by its own id. @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, LivestreamNotFound */
 export type RecheckSwitchPermission = (caller: Caller, livestream: OwnedLivestream) => Promise<void>
 
 export function recheckSwitchPermission({
@@ -56,5 +56,5 @@ export function recheckSwitchPermission({
   }
 }
 
-/** Who joined a call that may not go on takes its place: what it was to do is still to be done. */
+/** Says that nothing was sent: a call that has joined one that may not go on takes its place. */
 const unsent = { outcome: 'not_sent' } as const

@@ -51,7 +51,7 @@ export class TrailWriter {
     await this.inTime(engine.write([...rows, auditEvents.append(event)], { withinMs }))
   }
 
-  /** The same for one that goes on: a record that is late, or fails after that, waits in the write-behind. @throws what fails at once */
+  /** Writes them for a mutation that goes on: a record that fails when it is late already waits in the write-behind. @throws what fails in time */
   async writeHoweverLate(rows: Statement[], event: AuditEvent, how: { isAwaited: boolean }): Promise<void> {
     const { engine, auditEvents, writeBehind } = this.#deps
     const written = engine.write([...rows, auditEvents.append(event)])
@@ -98,7 +98,7 @@ export class TrailWriter {
     writeBehind.add([...rows, auditEvents.append(event)], () => unstored.stored(event))
   }
 
-  /** Whatever becomes of this process and its disk, the operational log has it. */
+  /** Has the operational log tell of the event, whatever becomes of this process and its disk. */
   #tell(event: AuditEvent, written: Promise<unknown>): void {
     const { unstored } = this.#deps
     unstored.tell(event, 'an audit event is not written yet: the store is slow')

@@ -18,8 +18,8 @@ export interface WriteBehindOptions {
 const maxWaiting = 10_000
 
 /**
- * What happened and could not be written down yet: whole transactions, in order, tried again until the store takes them. The
- * outcome of a mutation comes here, with its operation and its rows, so that a store that was away for a moment forgets nothing.
+ * Transactions that could not be written yet, in order, tried again until the store takes them. The outcome of a mutation
+ * comes here, with its operation and its rows, so that a store that was away for a moment forgets nothing.
  */
 export class WriteBehind {
   readonly #options: Required<WriteBehindOptions>
@@ -44,7 +44,7 @@ export class WriteBehind {
   }
 
   /**
-   * Writes what waits. Rejects when the store can't; nothing is lost by that. Calls share the attempt that is under way, so that
+   * Writes what waits. Rejects when the store fails; nothing is lost by that. Calls share the attempt that is under way, so that
    * a store that is away for long is not tried once for each of them.
    */
   async flush(): Promise<void> {
@@ -62,7 +62,7 @@ export class WriteBehind {
     await this.flush()
   }
 
-  /** Takes note of what is being written for longer than it should: should it fail, it comes here. */
+  /** Takes note of a write that takes longer than it should. A write that fails after that comes here too. */
   behind(written: Promise<unknown>): void {
     const ended = written.catch(() => {}).finally(() => this.#late.delete(ended))
     this.#late.add(ended)
@@ -92,7 +92,7 @@ export class WriteBehind {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const { statements, onWritten } = next
       await this.#options.engine.write(statements).catch(error => {
-        // What contradicts the store will never fit: then what happened is at least on record.
+        // A transaction that contradicts the store will never fit: then its event at least is on record.
         const fits = !(error instanceof UniqueViolation || error instanceof Conflict)
         const event = statements.slice(-1)
         if (fits || statements.length === 1) throw error

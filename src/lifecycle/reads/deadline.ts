@@ -5,12 +5,12 @@
 export type Deadline = () => AbortSignal
 
 /**
- * The same for what there are thousands of a second: nothing of it is left when the work is done. Whoever hands in a controller
- * may end the work by it as well, as when nobody waits for the answer any more.
+ * Bounds work of which there are thousands a second: nothing is left of the bound when the work is done. A controller that is
+ * handed in may end the work as well, as when no reader waits for the answer any more.
  */
 export type Bounded = <T>(work: (signal: AbortSignal) => Promise<T>, asked?: AbortController) => Promise<T>
 
-/** The same for work that is written as one text: it ends when its block does. */
+/** Bounds a block of straight text, in a `using` declaration: the bound ends with the block. */
 export type LimitTime = (asked?: AbortController) => Disposable & { readonly signal: AbortSignal }
 
 export interface Deadlines {

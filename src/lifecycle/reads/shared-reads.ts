@@ -17,8 +17,8 @@ export interface Seen<T> {
   reason?: string
 }
 
-export interface Question<T> {
-  /** What is asked, the tenant in it: an answer is never shared across tenants. */
+export interface SharedRead<T> {
+  /** The key of the answer, the tenant in it: an answer is never shared across tenants. */
   key: string
   /** The meeting that it is about (or the livestream that has none), by `placeOf`: what changes it outdates the answer. */
   subject: string
@@ -40,7 +40,7 @@ export interface SharedReadsOptions {
 }
 
 interface Entry<T> {
-  /** Of the subject, when the vendor was asked. */
+  /** The change of the subject at the time when the vendor was asked. */
   change: number
   answer: { value: T; seenAtMs: number } | null
   pending: Pending<T> | null
@@ -50,7 +50,7 @@ interface Pending<T> {
   change: number
   promise: Promise<T>
   readers: number
-  /** Somebody has had the answer as his own: who asked first may have hung up. */
+  /** A reader has had the answer as its own: the first to ask may have hung up. */
   taken: boolean
   left: AbortController
 }
@@ -105,7 +105,7 @@ export class SharedReads<T> {
     this.#entries = new LRUCache(upTo(maxEntries))
   }
 
-  /** What is fresh, without asking anybody. */
+  /** The fresh answer, if there is one. Never asks the vendor. */
   fresh(key: string, subject: string): Seen<T> | null {
     const entry = this.#entries.get(key)
     if (entry?.answer == null || entry.change !== this.#changes.of(subject)) return null
@@ -115,7 +115,7 @@ export class SharedReads<T> {
   }
 
   /** @throws what asking throws, when no answer is known that may still be shown; UpstreamTooLate when the caller hangs up */
-  async read(question: Question<T>): Promise<Seen<T>> {
+  async read(question: SharedRead<T>): Promise<Seen<T>> {
     const { key, subject } = question
     for (;;) {
       const fresh = this.fresh(key, subject)
@@ -123,7 +123,7 @@ export class SharedReads<T> {
       const signal = question.signal()
       const entry = this.#entryOf(key)
       const change = this.#changes.of(subject)
-      // Who asks after a change does not wait for an answer from before it.
+      // A read that comes after a change does not wait for an answer from before it.
       const pending = entry.pending?.change === change ? entry.pending : this.#begin(entry, question, change)
       try {
         const value = await this.#wait(entry, pending, signal)
@@ -140,7 +140,7 @@ export class SharedReads<T> {
     }
   }
 
-  /** What was seen, or done, just now. `change`: as it was when the vendor was asked, if it was; what changed since wins. */
+  /** Keeps what was seen, or done, just now. `change`: as it was when the vendor was asked, if it was; a later change wins. */
   keep(key: string, subject: string, value: T, change = this.#changes.of(subject)): void {
     if (change !== this.#changes.of(subject)) return
     const entry = this.#entryOf(key)
@@ -156,7 +156,7 @@ export class SharedReads<T> {
     return entry
   }
 
-  #begin(entry: Entry<T>, { key, subject, ask, isKept = true }: Question<T>, change: number): Pending<T> {
+  #begin(entry: Entry<T>, { key, subject, ask, isKept = true }: SharedRead<T>, change: number): Pending<T> {
     const left = new AbortController()
     const pending: Pending<T> = { change, promise: this.#bounded(ask, left), readers: 0, taken: false, left }
     entry.pending = pending
@@ -185,7 +185,7 @@ export class SharedReads<T> {
     } finally {
       signal.removeEventListener('abort', leave)
       pending.readers -= 1
-      // Who asks now must not wait for what is given up.
+      // A new read must not wait for a question that is given up.
       if (pending.readers === 0 && entry.pending === pending) {
         entry.pending = null
         pending.left.abort(nobodyWaits)

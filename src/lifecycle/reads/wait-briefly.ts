@@ -1,7 +1,7 @@
-/** A healthy disk needs a few of them; who only reads shall hardly notice one that is not. */
+/** A healthy disk needs a few of them. A caller that only reads hardly notices a slow one. */
 const brieflyMs = 50
 
-/** Waits for it, but not for long: what takes longer goes on behind the answer. Rejects when it fails before. */
+/** Waits for the work, but not for long: longer work goes on behind the answer. Rejects when it fails before. */
 export async function waitBriefly(work: Promise<unknown>, withinMs = brieflyMs): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const enough = new Promise<void>(resolve => {

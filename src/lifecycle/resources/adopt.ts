@@ -40,7 +40,7 @@ export interface Adopt {
   newest(tenantId: string): Promise<void>
 }
 
-/** What was not there a moment ago is not looked for again. */
+/** A meeting that was not there within this time is not looked for again. */
 const missingForMs = 2_000
 /** So many urgent looks of a tenant pass whatever holds others back: a stop of made-up ids is not worth the quota. */
 const urgentLooks = { count: 10, withinMs: 10_000 }

@@ -44,7 +44,7 @@ export interface TenantAnalytics {
 
 /** A question may cost the vendor's quota at most so many calls. */
 const refreshedPerQuestion = 10
-/** What was looked at within this time, and has not moved since, is taken as it was seen. */
+/** A livestream that was looked at within this time, and has not changed since, is taken as it was seen. */
 const freshForMs = 60_000
 /** So many of a livestream's newest runs are looked at. */
 const newestRuns = 50
@@ -69,7 +69,7 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
     return null
   }
 
-  /** What can't be asked for counts as it was seen last. */
+  /** A livestream that can't be asked for counts as it was seen last. */
   async function refresh(tenantId: string): Promise<void> {
     const unseen = await rows.unseen(tenantId, { nowMs: clock.now(), freshForMs, limit: refreshedPerQuestion })
     const signal = deadline()

@@ -19,7 +19,7 @@ export interface LivestreamChangesDeps {
   livestreams: Pick<Livestreams, 'created' | 'meetingOf' | 'observed'>
   auditTrail: AuditTrail
   knownMeetings: Pick<KnownMeetings, 'beforeChange'>
-  /** A queue for each livestream: what enables and what disables it never cross, repetitions neither (`reconcile-switch.ts`). */
+  /** A queue for each livestream: enabling, disabling and their repetitions (`reconcile-switch.ts`) never cross. */
   queue: Pick<MeetingQueue<never, never>, 'inTurn'>
   recheckSwitchPermission: RecheckSwitchPermission
   changes: Changes
@@ -27,7 +27,7 @@ export interface LivestreamChangesDeps {
   deadline: Deadline
 }
 
-/** What a tenant can do with a livestream that it knows by its own id, with a meeting or without. */
+/** Changes that a tenant can make to a livestream that it knows by its own id, with a meeting or without. */
 export interface LivestreamChanges {
   /** One without a meeting, which belongs to the caller's tenant. Sent once: a lost answer leaves one that nobody owns. */
   create(caller: Caller, wish: Pick<LivestreamWish, 'name'>): Promise<LivestreamWithKey>
@@ -97,7 +97,7 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
   }
 }
 
-/** What is outdated by a change of the livestream: all that is known of its meeting, or of itself when it has none. */
+/** The subject that a change of the livestream outdates: its meeting, or itself when it has none. */
 export function subjectOf({ meetingId, id, upstream }: Pick<OwnedLivestream, 'meetingId' | 'id' | 'upstream'>): string {
   return placeOf({ id: meetingId ?? id, upstream })
 }

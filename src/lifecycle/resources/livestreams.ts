@@ -37,7 +37,7 @@ export interface LivestreamsDeps {
   settleMs: number
 }
 
-/** What a tenant can see of its livestreams. */
+/** Reads of a tenant's livestreams. */
 export interface TenantLivestreams {
   /**
    * As the vendor has shown it within the last `LIVEGATE_READ_TTL_MS`, with a page of its runs.

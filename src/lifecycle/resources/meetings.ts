@@ -32,7 +32,7 @@ export interface MeetingsDeps {
   readTtlMs: number
 }
 
-/** What a tenant can do with its meetings. */
+/** Reads and changes of a tenant's meetings. */
 export interface TenantMeetings {
   /** The new meeting belongs to the caller's tenant. It is sent once: a lost answer leaves a meeting that nobody owns. */
   create(caller: Caller, wish: NewMeeting): Promise<Meeting>
@@ -40,7 +40,7 @@ export interface TenantMeetings {
   find(meeting: OwnedMeeting, signal: () => AbortSignal): Promise<Seen<Meeting>>
   /** @throws MeetingNotFound */
   update(caller: Caller, meeting: OwnedMeeting, change: MeetingChange): Promise<Meeting>
-  /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound */
+  /** Fields that the wish leaves out are as in a new meeting, but for the status. @throws MeetingNotFound */
   replace(caller: Caller, meeting: OwnedMeeting, wish: NewMeeting): Promise<Meeting>
   /** From our own rows; at most `refreshedPerPage` of the page are asked for anew. */
   list(caller: Caller, filter: MeetingFilter): Promise<Paged<ListedMeeting>>
@@ -48,10 +48,10 @@ export interface TenantMeetings {
 
 /** A list may cost the vendor's quota at most so many calls. */
 const refreshedPerPage = 10
-/** What was seen within this time is shown as it was. */
+/** A meeting that was seen within this time is shown as it was. */
 const freshForMs = 60_000
 
-/** False as well when the clock was set back since: then nobody knows how long ago it was. */
+/** Whether it was seen a moment ago; false when the clock was set back since, as its age is unknown then. */
 function isFresh(atMs: number, nowMs: number): boolean {
   return atMs <= nowMs && nowMs - atMs <= freshForMs
 }
@@ -74,7 +74,7 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     const [nowMs, onMs] = [clock.now(), clock.monotonic()]
     const text = JSON.stringify(seen)
     const last = kept.get(`${tenantId}/${id}`)
-    // What is as it was needs no other time for as long as a list would not ask again.
+    // A meeting that has not changed keeps its time for as long as a list would not ask again.
     if (last?.text === text && onMs - last.onMs < freshForMs / 2) return seen
     const statements = seen === null ? meetings.missing(tenantId, id, nowMs) : meetings.observed(tenantId, seen, nowMs)
     keep(id, statements, () => kept.set(`${tenantId}/${id}`, { text, onMs }))

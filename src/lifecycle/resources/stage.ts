@@ -27,7 +27,7 @@ export interface StageDeps {
   readTtlMs: number
 }
 
-/** Those whom it was done to. */
+/** The participants whom it was done to. */
 export interface OnStage {
   action: StageAction
   participants: Participant[]
@@ -43,7 +43,7 @@ export interface MutedAll {
   muted_participants_count: number
 }
 
-/** Who is in a meeting now, and who may speak. Each change is sent once: a lost answer stays unknown. */
+/** Participants of a meeting now, and their right to speak. Each change is sent once: a lost answer stays unknown. */
 export interface TenantStage {
   /** The session that goes on; it is known to the tenant from then on. @throws NoActiveSession */
   findActive(meeting: OwnedMeeting, signal: AbortSignal): Promise<Seen<ActiveSession>>

@@ -6,8 +6,8 @@ import type { Clock } from '../../domain/values/clock.ts'
 const maxMeetings = 10_000
 
 /**
- * Runs that our own starts have begun a moment ago, and that no look has shown on air yet. The vendor may hide such a run, also from
- * who asks for it by its id: one look that contradicts the start is not believed, as one that contradicts a confirmed stop is not.
+ * Runs that our own starts have begun a moment ago, and that no look has shown on air yet. The vendor may hide such a run,
+ * also when it is asked for by its id. One look that contradicts the start is not believed, as for a confirmed stop.
  */
 export class BegunRuns {
   readonly #clock: Pick<Clock, 'monotonic'>

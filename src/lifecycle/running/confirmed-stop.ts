@@ -12,7 +12,7 @@ export interface ConfirmedStop {
   look: { atMs: number; verdict: Promise<Verdict> } | null
   /** A look of our own, which follows the stop whoever reads. */
   followUp: NodeJS.Timeout | null
-  /** That look waits for those of other meetings. */
+  /** Our own look waits behind those of other meetings. */
   isQueued: boolean
   /** Looks of our own that have shown nothing. */
   quietLooks: number

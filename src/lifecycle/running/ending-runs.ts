@@ -11,9 +11,9 @@ import { runsPerPage, withNewest } from './newest-runs.ts'
 import { verdictOf } from './verdict.ts'
 
 export interface EndingRunsDeps {
-  /** The same run is still shown when it should have ended long ago: it is to be stopped again. */
+  /** Stops a run again that is still shown when it should have ended long ago. */
   stopAgain: StopAgain
-  /** Looks at a meeting on behalf of nobody; also at runs that the vendor may hide. */
+  /** Looks at a meeting without a caller, also for runs that the vendor may hide. */
   look(meeting: OwnedMeeting): Promise<{ livestream: object | null }>
   /** The vendor's clock now: it is not before `earliest`, and not after `latest`. */
   vendorNowMs(upstream: string, bound: 'earliest' | 'latest'): number | null
@@ -23,9 +23,9 @@ export interface EndingRunsDeps {
   settleMs: number
 }
 
-type Seen = Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId' | 'quietLooks'>
+type NewStop = Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId' | 'quietLooks'>
 
-/** Where the vendor tells neither session nor time, what it shows so soon after a stop is the run that was stopped. */
+/** For so long after a stop a run without session and time is taken for the one that was stopped. */
 const unprovenForMs = 10_000
 const sharedForMs = 500
 /** A confirmed stop is followed so soon, and again after `settleMs`; until two looks have shown nothing. */
@@ -70,7 +70,7 @@ export class EndingRuns {
     this.#remember({ meeting, atMs, dateMs, sessionId: null, quietLooks }, followInMs)
   }
 
-  #remember(seen: Seen, queuedForMs = 0): void {
+  #remember(seen: NewStop, queuedForMs = 0): void {
     const isQueued = queuedForMs > 0
     const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isQueued, isTold: false, isRepeated: false }
     this.#stops.set(placeOf(stop.meeting), stop)
@@ -149,7 +149,7 @@ export class EndingRuns {
     return false
   }
 
-  /** The same of runs of a livestream of this meeting that were shown already. @param areNewest the newest of them are there */
+  /** Whether runs of a livestream of this meeting, which were shown already, show the one that was stopped. @param areNewest the newest of them are there */
   showEnding(meeting: PlacedMeeting, sessions: LivestreamSession[], areNewest: boolean): boolean {
     const stop = this.#stops.get(placeOf(meeting))
     if (stop === undefined) return false
@@ -222,7 +222,7 @@ export class EndingRuns {
     return verdictOf(stop, sessions, { areNewest, ageMs: this.#ageMs(stop), now })
   }
 
-  /** A `Date` that contradicts all others is none: then what those say counts. */
+  /** The date of an answer, unless it contradicts those of all others: then what those say counts. */
   #dateOf({ upstream }: OwnedMeeting, dateMs: number | null): number | null {
     const latestMs = this.#deps.vendorNowMs(upstream, 'latest')
     if (dateMs !== null && (latestMs === null || Math.abs(latestMs - dateMs) <= 3_000)) return dateMs

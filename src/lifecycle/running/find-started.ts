@@ -24,7 +24,7 @@ export interface FindStartedDeps {
 }
 
 /** A livestream with its runs. `areNewest`: the newest are among them. */
-type Run = Pick<LivestreamWithSessions, 'livestream' | 'sessions'> & { areNewest: boolean }
+type LivestreamRuns = Pick<LivestreamWithSessions, 'livestream' | 'sessions'> & { areNewest: boolean }
 
 /** When a start was sent, by the vendor's clock; and when the done ones of its meeting before it were, the last one first. */
 export interface SentStart {
@@ -58,11 +58,11 @@ export function findStarted(deps: FindStartedDeps): FindStarted {
   const findListed = listedRun(deps)
 
   return async (meeting, sent, signal) => {
-    // Nothing was live when the start was sent: what is now has begun since.
+    // Nothing was live when we sent the start, so whatever is live now came from it.
     const { livestream: active, isNobodys, isEnding, isUnclear } = await whatRuns(meeting, 'mutation', signal)
     if (active !== null && !isEnding) return { livestream: active, isNobodys }
     const provider = providerOf(upstreams, meeting, 'mutation')
-    // The newest of the whole account, which may be another tenant's: what of them can't be read is looked for below.
+    // The list has the newest of the whole account, perhaps another tenant's. A run that it does not show is looked for below.
     const listed = await provider.findRuns(meeting.id, signal).catch((): LivestreamWithSessions[] => [])
     await expectOurs(meeting, listed, provider)
     // Ours may be an old one that was used again.
@@ -101,11 +101,12 @@ export function findStarted(deps: FindStartedDeps): FindStarted {
     provider: Provider,
     signal: AbortSignal
   ): Promise<SeenRun | 'unclear' | null> {
-    const runs: Run[] = []
+    const runs: LivestreamRuns[] = []
     for (const one of shown) runs.push({ ...one, ...(await withNewest(provider, one, signal)) })
     // A run that goes on may be the one that was stopped before; its own times tell it from the new one, where there are any.
-    const isOld = ({ sessions, areNewest }: Run): boolean => endingRuns.showEnding(meeting, sessions, areNewest)
-    const isOn = ({ livestream }: Run): boolean => isRunning(livestream.status)
+    const isOld = ({ sessions, areNewest }: LivestreamRuns): boolean =>
+      endingRuns.showEnding(meeting, sessions, areNewest)
+    const isOn = ({ livestream }: LivestreamRuns): boolean => isRunning(livestream.status)
     const began =
       beganSince(runs, { ...sent, atMs: dated(meeting, sent) }) ?? runs.find(run => isOn(run) && !isOld(run))
     const isUntold = runs.some(run => !run.areNewest || (isOn(run) && run.sessions.length === 0))
@@ -122,8 +123,8 @@ export function findStarted(deps: FindStartedDeps): FindStarted {
   }
 
   /**
-   * What others have made since may have pushed the meeting's livestream out of the list, where a run that is not on air yet is hidden:
-   * the meeting's own word tells, or else the lists of all that runs.
+   * Asks the meeting itself, or else the lists of all that runs. Livestreams that others have made since may have pushed the meeting's
+   * own out of the list of the newest.
    */
   async function findAnywhere(
     meeting: OwnedMeeting,
@@ -139,11 +140,11 @@ export function findStarted(deps: FindStartedDeps): FindStarted {
 }
 
 /**
- * The livestream whose run has begun since a start was sent. To take the run before for this one would call a meeting live that is not;
- * to miss one that has begun and ended meanwhile leaves nothing live that nobody knows of. Within the second that is not known the runs
+ * The livestream whose run has begun since a start was sent. An older run that is taken for it would call a meeting live that is not.
+ * A run that is missed, since it has begun and ended meanwhile, leaves nothing live. Within the second that is not known the runs
  * are counted: each done start of that time has begun one of them.
  */
-function beganSince(runs: Run[], { atMs, before }: SentStart): Run | undefined {
+function beganSince(runs: LivestreamRuns[], { atMs, before }: SentStart): LivestreamRuns | undefined {
   if (atMs === null) return undefined
   const begins = runs.flatMap(run => beginsOf(run).map(beganMs => ({ run, beganMs })))
   const [last] = begins.toSorted((a, b) => b.beganMs - a.beganMs)
@@ -160,7 +161,7 @@ function beganSince(runs: Run[], { atMs, before }: SentStart): Run | undefined {
 }
 
 /** L1 shows no runs (contract#l1-no-runs): there a livestream that is new itself is all there is to see. */
-function beginsOf({ livestream, sessions }: Run): number[] {
+function beginsOf({ livestream, sessions }: LivestreamRuns): number[] {
   const times = sessions.length === 0 ? [livestream.created_at] : sessions.map(beginOf)
   return times.map(vendorTimeMs).filter(Number.isFinite)
 }

@@ -19,7 +19,7 @@ export async function withNewest(
   const perPage = Math.max(1, sessions.length)
   const last = await provider.findLivestream(livestream.id, { pageNo: Math.ceil(total / perPage), perPage }, signal)
   const others = (last?.sessions ?? []).filter(({ id }) => sessions.every(one => one.id !== id))
-  // The same page again, or none, is not the last one.
+  // An answer that has the same page again, or none, was not the last page.
   return { sessions: [...sessions, ...others], areNewest: others.length > 0 }
 }
 

@@ -11,7 +11,7 @@ export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: strin
   throw new UpstreamUnavailable({ cause, message, ...(lane !== 'read' && { outcome: 'not_sent' }) })
 }
 
-/** The same, asked on behalf of its tenant. @throws UpstreamUnavailable */
+/** The provider at the vendor account of a meeting or livestream, asked on behalf of its tenant. @throws UpstreamUnavailable */
 export function providerOf(upstreams: Upstreams, owner: { upstream: string; tenantId: string }, lane: Lane): Provider {
   return upstreamOf(upstreams, owner, lane).on({ tenantId: owner.tenantId, lane })
 }

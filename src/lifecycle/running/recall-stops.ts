@@ -23,8 +23,8 @@ const overdueEveryMs = 1_000
 const dateRangeMs = 1_000
 
 /**
- * Before the first call: what an earlier process has started and stopped a moment ago. The vendor may not show the one yet, and may
- * still show the other; or show it because it has not done what it confirmed.
+ * Remembers, before the first call, what an earlier process has started and stopped a moment ago. The vendor may not show a run
+ * that was started yet. It may still show one that was stopped, perhaps because it has not done what it confirmed.
  * @throws what the store throws
  */
 export async function recallStops({
@@ -37,7 +37,7 @@ export async function recallStops({
 }: RecallStopsDeps): Promise<void> {
   const nowMs = clock.now()
   const agoMs = (atMs: number | null): number => Math.max(0, nowMs - (atMs ?? nowMs))
-  /** Of the meetings where stop was the last word. */
+  /** Stops that were the last word of their meeting. */
   const stops = new Map<string, Operation>()
   for (const operation of await operations.settledSince(nowMs - Math.max(settleMs, followedForMs))) {
     const meeting = meetingOf(operation)
@@ -69,7 +69,7 @@ function confirmedAt({ confirmedVendorAtMs, vendorAtMs }: Operation): number | n
   return confirmedVendorAtMs ?? (vendorAtMs === null ? null : vendorAtMs - dateRangeMs)
 }
 
-/** The first of each tenant, then the second of each: nobody waits for the many of another one. */
+/** The first stop of each tenant, then the second of each: no tenant waits behind the many of another one. */
 function inTurns(stops: Operation[]): Operation[] {
   const ofTenants = [...Map.groupBy(stops, ({ tenantId }) => tenantId).values()]
   const most = Math.max(0, ...ofTenants.map(some => some.length))

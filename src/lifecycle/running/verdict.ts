@@ -9,7 +9,7 @@ export interface VendorNow {
   latestMs: number | null
 }
 
-/** What the vendor dates differently from before is believed no more than that. */
+/** A vendor whose clock differs from before by more than this is believed no more. */
 const clockStepMs = 2_000
 /** The clock that dates runs may be so far behind that of the answers. */
 const clocksApartMs = 10_000

@@ -34,7 +34,7 @@ export interface Sight extends Pick<SeenRun, 'isNobodys'> {
 
 /**
  * Looks for what runs in this meeting, as the vendor shows it right now; asks in that lane of the quota. The one answer for starts, stops,
- * settling and reads. The vendor's `active-livestream` has the first word. Where it fails the lists of what runs decide. A run
+ * reconciliation and reads. The vendor's `active-livestream` has the first word. Where it fails the lists of what runs decide. A run
  * that is INVOKED but not yet LIVE may be hidden (contract#active-during-invoked): then our last run is asked for by its own id.
  * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream that is known to be another meeting's
  */
