@@ -46,7 +46,7 @@ for (const how of ['404', 'IDLE'] as const) {
     t.equal(runsOn(), 1)
   })
 
-  t.test(`what a reader is shown meanwhile blinds no later look: ${how}`, async t => {
+  t.test(`a read meanwhile blinds no later look: ${how}`, async t => {
     const { start, read, lags, id, row, runsOn } = await begun(t)
     lags(how)
     t.equal((await read()).statusCode, 404)
@@ -56,7 +56,7 @@ for (const how of ['404', 'IDLE'] as const) {
     t.equal(runsOn(), 1)
   })
 
-  t.test(`nor does a list or a look of a tenant's by id: ${how}`, async t => {
+  t.test(`a list, or a tenant's look by id, blinds none either: ${how}`, async t => {
     const { list, lags, read, stop, id } = await begun(t)
     lags(how)
     await list()

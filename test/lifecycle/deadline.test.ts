@@ -15,7 +15,7 @@ function world({ deadlineMs = 60_000 } = {}) {
   return { ending, asked, untilEnded, ...deadlines(deadlineMs, ending.signal) }
 }
 
-t.test('what takes too long is ended, and the reason says so', async t => {
+t.test('work that takes too long is ended, and the reason says so', async t => {
   const { asked, bounded, deadline, untilEnded } = world({ deadlineMs: 10 })
   t.match(await bounded(untilEnded, asked), { name: 'TimeoutError' }, 'as for a failing vendor')
   const kept = setInterval(() => {}, 1_000) // the timer of a mutation holds no process back
@@ -33,7 +33,7 @@ t.test('when the gateway ends, so does what is under way, and what comes after',
   t.equal(await bounded(untilEnded), 'no time')
 })
 
-t.test('who asks may end it', async t => {
+t.test('the caller may end its work', async t => {
   const { asked, bounded, untilEnded } = world()
   const underWay = bounded(untilEnded, asked)
   asked.abort('nobody waits')

@@ -10,12 +10,12 @@ import { until } from '../support/until.ts'
 export interface Door {
   /** Requests whose line begins so wait here from now on; without a word all do. */
   hold(...begins: string[]): void
-  /** What waits: requests as `METHOD target`, and what follows them. */
+  /** Requests that wait, as `METHOD target`, and the bytes that follow them. */
   held(): string[]
   /** The vendor has done its work, and its answers to such requests wait here from now on. */
   holdAnswers(begin: string): void
   heldAnswers(): number
-  /** Whatever waits goes on. */
+  /** Lets all that waits go on. */
   release(): void
   /** No new connection comes to stand; those that stand go on. */
   shut(): void
@@ -31,7 +31,7 @@ export interface WorldWithDoor extends World {
 /** A gateway that reaches its vendor through a door. */
 export async function gatewayBehindDoor(t: TestContext, options: WorldOptions = {}): Promise<WorldWithDoor> {
   let door: Door | undefined
-  // What a door holds back is never too late, however slow the machine.
+  // A call that the door holds back is never too late, however slow the machine.
   const config: Record<string, unknown> = { deadlineMs: 30_000, ...options.config }
   const world = await gateway(t, {
     ...options,
@@ -103,7 +103,7 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
         caller.on('data', bytes => {
           request = bytes.toString()
           const waits = holding.some(begin => bytes.toString().startsWith(begin))
-          // What follows on the same connection belongs to it.
+          // Later bytes of the same connection belong to it.
           if (waits || waiting.some(({ to }) => to === vendor)) waiting.push({ bytes, to: vendor })
           else vendor.write(bytes)
         })

@@ -66,7 +66,7 @@ t.test('after an acknowledged stop no read shows its run as LIVE, though the ven
   t.equal((await asAcme('GET', '/v2/livestreams')).json().data[0].status, 'IDLE')
 })
 
-t.test('nor is it kept as LIVE, whichever read the vendor has shown it to', async t => {
+t.test('an ending run is not kept as LIVE, whichever read the vendor has shown it to', async t => {
   const { asAcme, meeting, stop, id, isOn } = await live(t, { simulator: { stoppingForMs: 120_000 } })
   await stop()
   const running = async () => (await asAcme('GET', '/gateway/usage')).json().data.live_livestreams

@@ -16,23 +16,23 @@ const before = '2026-03-01T09:59:59.999Z'
 const after = '2026-03-01T10:00:00.000Z'
 const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
 
-/** What the vendor shows of the meeting, and what our store saw of it last. */
+/** The vendor's view of the meeting, and the run that our store has seen last. */
 interface Shown {
   active?: LivestreamWithKey
   runs?: Run[]
   /** By their own id. */
   byId?: Run[]
   last?: string
-  /** What a further page of a livestream's runs shows. */
+  /** A further page of a livestream's runs. */
   lastPage?: Run
   trouble?: ('active' | 'runs' | 'byId' | 'store' | 'own' | 'lists')[]
   /** In the meeting's own word. */
   own?: Run[]
   /** In the lists of all that runs. */
   running?: RunningLivestreams
-  /** What the vendor's clock says now, a second after the start was sent by our own. */
+  /** The vendor's clock now, a second after the start was sent by our own. */
   vendorNowMs?: number
-  /** What runs was stopped a moment ago, as far as is known. */
+  /** The run was stopped a moment ago, as far as is known. */
   isEnding?: boolean
   /** Known as another meeting's. */
   foreign?: string
@@ -305,18 +305,21 @@ t.test("a list that shows another meeting's livestream is no evidence: it is ref
   t.match((await look({ runs: [silent], foreign: 'b1' })).found, { id: 'a1' }, 'one that says nothing may be ours')
 })
 
-t.test('of a livestream with more runs than are shown the last page is looked at: the newest may be there', async t => {
-  const old = Array.from({ length: 10 }, (_, i) => ({ id: `old-${i}`, invoked_time: before, stopped_time: before }))
-  const listed = pageOfMany('a1', old, 25)
-  const ended = pageOfMany('a1', [{ id: 'new', invoked_time: after, stopped_time: after }], 25)
-  const ours = await look({ runs: [listed], lastPage: ended })
-  t.match(ours.found, { id: 'a1' })
-  t.strictSame(ours.asked, ['active', 'runs', 'byId a1 page 3 of 10'], 'in pages as large as the vendor gives them')
-  t.match((await look({ byId: [listed], last: 'a1', lastPage: ended })).found, { id: 'a1' }, 'asked for by its id')
+t.test(
+  'a look asks for the last page of a livestream with more runs than are shown: the newest may be there',
+  async t => {
+    const old = Array.from({ length: 10 }, (_, i) => ({ id: `old-${i}`, invoked_time: before, stopped_time: before }))
+    const listed = pageOfMany('a1', old, 25)
+    const ended = pageOfMany('a1', [{ id: 'new', invoked_time: after, stopped_time: after }], 25)
+    const ours = await look({ runs: [listed], lastPage: ended })
+    t.match(ours.found, { id: 'a1' })
+    t.strictSame(ours.asked, ['active', 'runs', 'byId a1 page 3 of 10'], 'in pages as large as the vendor gives them')
+    t.match((await look({ byId: [listed], last: 'a1', lastPage: ended })).found, { id: 'a1' }, 'asked for by its id')
 
-  const nothing = pageOfMany('a1', [{ id: 'older', invoked_time: before, stopped_time: before }], 25)
-  t.equal((await look({ runs: [listed], lastPage: nothing })).found, null, 'both ends show nothing')
-})
+    const nothing = pageOfMany('a1', [{ id: 'older', invoked_time: before, stopped_time: before }], 25)
+    t.equal((await look({ runs: [listed], lastPage: nothing })).found, null, 'both ends show nothing')
+  }
+)
 
 t.test('a vendor that shows less than it counts, or the same page again, proves nothing', async t => {
   const listed = pageOfMany('a1', [{ id: 'old', invoked_time: before, stopped_time: before }], 12)

@@ -5,59 +5,62 @@ import type { World } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 import { gatewayBehindDoor } from './door.ts'
 
-t.test('who hangs up aborts neither start nor stop: it is done, on record, and the answer to the same key', async t => {
-  const world = await gatewayBehindDoor(t, { config: { deadlineMs: 60_000 } })
-  const { asAcme, meeting, otherMeeting, simulator, store, events, url, door } = world
-  const acme = (await world.withKey('acme', ['livestreams:start', 'livestreams:stop'])).key
-  const globex = (await world.withKey('globex', ['livestreams:start', 'livestreams:stop'])).key
-  const asGlobex = world.as(`Bearer ${globex}`)
-  await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)
+t.test(
+  'a caller that hangs up aborts neither start nor stop: it is done, on record, and the answer to the same key',
+  async t => {
+    const world = await gatewayBehindDoor(t, { config: { deadlineMs: 60_000 } })
+    const { asAcme, meeting, otherMeeting, simulator, store, events, url, door } = world
+    const acme = (await world.withKey('acme', ['livestreams:start', 'livestreams:stop'])).key
+    const globex = (await world.withKey('globex', ['livestreams:start', 'livestreams:stop'])).key
+    const asGlobex = world.as(`Bearer ${globex}`)
+    await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)
 
-  const start = { path: `/v2/meetings/${meeting}/livestreams`, key: randomUUID() }
-  const stop = { path: `/v2/meetings/${otherMeeting}/active-livestream/stop`, key: randomUUID() }
-  const closed = connectionsClosed(world)
-  const before = simulator.journal.length
-  door.hold()
-  const leave = [hangUp(url, acme, start), hangUp(url, globex, stop)]
-  await until(() => door.held().length === 2)
-  for (const hangUp of leave) hangUp()
-  await until(() => closed() === 2)
-  t.equal(simulator.journal.length, before, 'the vendor has heard of neither yet')
-  door.release()
+    const start = { path: `/v2/meetings/${meeting}/livestreams`, key: randomUUID() }
+    const stop = { path: `/v2/meetings/${otherMeeting}/active-livestream/stop`, key: randomUUID() }
+    const closed = connectionsClosed(world)
+    const before = simulator.journal.length
+    door.hold()
+    const leave = [hangUp(url, acme, start), hangUp(url, globex, stop)]
+    await until(() => door.held().length === 2)
+    for (const hangUp of leave) hangUp()
+    await until(() => closed() === 2)
+    t.equal(simulator.journal.length, before, 'the vendor has heard of neither yet')
+    door.release()
 
-  const rows = store.sql
-    .selectFrom('operations')
-    .select(['kind', 'state'])
-    .where('idempotency_fingerprint', 'is not', null)
-  const states = async () => (await store.engine.read(rows.orderBy('kind').compile())).map(row => Object.values(row))
-  await until(async () => (await states()).filter(([, state]) => state !== 'sent').length === 2)
-  t.strictSame(await states(), [
-    ['start', 'done'],
-    ['stop', 'done']
-  ])
-  for (const { key } of [start, stop]) {
-    const ours = (await events()).filter(({ metadata }) => metadata.correlation_uid === key)
-    // That its caller has left before anything was sent is on record besides.
-    const outcomes = ours.filter(({ status_detail }) => status_detail !== 'caller_left')
-    t.strictSame(
-      outcomes.map(({ unmapped }) => unmapped.outcome),
-      ['pending', 'done']
-    )
+    const rows = store.sql
+      .selectFrom('operations')
+      .select(['kind', 'state'])
+      .where('idempotency_fingerprint', 'is not', null)
+    const states = async () => (await store.engine.read(rows.orderBy('kind').compile())).map(row => Object.values(row))
+    await until(async () => (await states()).filter(([, state]) => state !== 'sent').length === 2)
+    t.strictSame(await states(), [
+      ['start', 'done'],
+      ['stop', 'done']
+    ])
+    for (const { key } of [start, stop]) {
+      const ours = (await events()).filter(({ metadata }) => metadata.correlation_uid === key)
+      // The record also says that the caller has left before anything was sent.
+      const outcomes = ours.filter(({ status_detail }) => status_detail !== 'caller_left')
+      t.strictSame(
+        outcomes.map(({ unmapped }) => unmapped.outcome),
+        ['pending', 'done']
+      )
+    }
+
+    const started = await asAcme('POST', start.path, {}, { 'idempotency-key': start.key })
+    t.equal(started.statusCode, 201)
+    t.equal(started.headers['idempotency-replayed'], 'true')
+    t.match(simulator.livestreams(), [
+      { meeting_id: otherMeeting, status: 'IDLE' },
+      { meeting_id: meeting, id: started.json().data.id, status: 'LIVE', starts: 1 }
+    ])
+    const stopped = await asGlobex('POST', stop.path, undefined, { 'idempotency-key': stop.key })
+    t.equal(stopped.statusCode, 200)
+    t.equal(stopped.headers['idempotency-replayed'], 'true')
+    const posts = simulator.journal.slice(before).filter(({ method }) => method === 'POST')
+    t.strictSame(posts.map(({ target }) => target).sort(), [start.path, stop.path].sort(), 'each was sent once')
   }
-
-  const started = await asAcme('POST', start.path, {}, { 'idempotency-key': start.key })
-  t.equal(started.statusCode, 201)
-  t.equal(started.headers['idempotency-replayed'], 'true')
-  t.match(simulator.livestreams(), [
-    { meeting_id: otherMeeting, status: 'IDLE' },
-    { meeting_id: meeting, id: started.json().data.id, status: 'LIVE', starts: 1 }
-  ])
-  const stopped = await asGlobex('POST', stop.path, undefined, { 'idempotency-key': stop.key })
-  t.equal(stopped.statusCode, 200)
-  t.equal(stopped.headers['idempotency-replayed'], 'true')
-  const posts = simulator.journal.slice(before).filter(({ method }) => method === 'POST')
-  t.strictSame(posts.map(({ target }) => target).sort(), [start.path, stop.path].sort(), 'each was sent once')
-})
+)
 
 /** Sends a call whose request id is its key. Gives what ends its connection. */
 function hangUp(url: string, token: string, { path, key }: { path: string; key: string }): () => void {

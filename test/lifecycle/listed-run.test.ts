@@ -50,7 +50,7 @@ t.test('a livestream that calls itself over does not run, whatever a list of a m
   t.equal(await find(listed('c3', here)), 'c3', 'nor does one that is not there yet')
 })
 
-t.test('but of a run that we have begun a moment ago its own answer may lag', async t => {
+t.test('the own answer of a run that we have begun a moment ago may lag behind the list', async t => {
   const { find, begunRuns } = lists({ a1: { ...here, status: 'IDLE' } })
   begunRuns.began(meeting, 'a1')
   t.equal(await find(listed('a1', here)), 'a1')
@@ -104,7 +104,7 @@ t.test('a vendor may write the id of the meeting in another case, here as everyw
 t.test('many runs without their meetings cost few questions a look, and the next look comes further', async t => {
   const ids = Array.from({ length: 8 }, (_, i) => `b${i}`)
   const { find, asked } = lists(Object.fromEntries(ids.map(id => [id, { status: 'LIVE', meeting_id: 'm2' }])))
-  // What the first look has learnt is proved, and is not asked for again.
+  // The first look has proved it: it is not asked for again.
   await t.rejects(find(...ids.map(id => listed(id))), UpstreamMalformed)
   t.equal(asked().length, 5)
   t.equal(await find(...ids.map(id => listed(id))), null)

@@ -9,7 +9,7 @@ t.test('a clock that is set does not keep a list from looking again', async t =>
     const { asAcme, meeting, upstream, directory, store } = await gateway(t, { clock })
     const looks = () => upstream().filter(call => call === `GET /v2/meetings/${meeting}`).length
     const row = store.sql.selectFrom('meetings').select('observed_at').where('id', '=', meeting).compile()
-    /** What was seen is written down behind the answer. */
+    /** A meeting that was seen is written down behind the answer. */
     const list = async () => {
       await directory.pull()
       t.equal((await asAcme('GET', '/v2/meetings')).statusCode, 200)

@@ -37,7 +37,7 @@ t.test('the last word counts: stop, start, stop leaves nothing live, and start, 
   t.equal(stateOf(otherMeeting), 'LIVE')
 })
 
-t.test('who has waited is asked again: a meeting that was given away meanwhile is not started', async t => {
+t.test('a call that has waited is checked again: a meeting that was given away meanwhile is not started', async t => {
   const { asAcme, asGlobex, meeting, store, directory, door, inLine } = await gatewayBehindDoor(t, { slowDisk: true })
   const { meetingsIn } = await import('../../src/store/tables/meetings.ts')
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
@@ -120,7 +120,7 @@ t.test(
   }
 )
 
-t.test('who has had the answer of a stop waits no more: as many again may', async t => {
+t.test('a call that has had the answer of a stop waits no more: as many again may', async t => {
   const { stops, open } = crowd()
   for (const attempt of ['first', 'second']) {
     const waiting = Array.from({ length: 15 }, (_, i) => stops('acme', `${attempt}-${i}`, 65)).flat()

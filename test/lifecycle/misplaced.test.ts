@@ -73,7 +73,7 @@ for (const [method, path] of [
   ['PUT', '/disable'],
   ['POST', '/reset-stream-key']
 ] as const)
-  t.test(`what a wrong answer has claimed is not changed by ${method} ${path}`, async t => {
+  t.test(`a livestream that a wrong answer has claimed is not changed by ${method} ${path}`, async t => {
     const { asAcme, id, asked, keyNow, stream_key, row } = await confused(t)
     const reply = await asAcme(method, `/v2/livestreams/${id}${path}`)
     t.equal(reply.statusCode, 404)
@@ -95,16 +95,19 @@ t.test('one wrong answer to the making of a livestream takes none from its meeti
   t.strictSame((await asAcme('GET', '/v2/livestreams')).json().data, [])
 })
 
-t.test('who has claimed it by a wrong answer gets nothing by reading it, and its meeting is free', async t => {
-  for (const path of ['/v2/livestreams/ID', '/v2/livestreams/ID/active-livestream-session', '/v2/livestreams']) {
-    const { asAcme, id, row, stream_key, meeting } = await confused(t)
-    const reply = await asAcme('GET', path.replace('ID', id))
-    t.notMatch(reply.body, stream_key)
-    t.match(await row(), { tenant_id: 'globex' }, path)
-    t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404)
-    t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+t.test(
+  'a tenant that has claimed it by a wrong answer gets nothing by reading it, and its meeting is free',
+  async t => {
+    for (const path of ['/v2/livestreams/ID', '/v2/livestreams/ID/active-livestream-session', '/v2/livestreams']) {
+      const { asAcme, id, row, stream_key, meeting } = await confused(t)
+      const reply = await asAcme('GET', path.replace('ID', id))
+      t.notMatch(reply.body, stream_key)
+      t.match(await row(), { tenant_id: 'globex' }, path)
+      t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404)
+      t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+    }
   }
-})
+)
 
 t.test(
   'a change of a livestream that no answer has named yet is preceded by one look, and later ones by none',
@@ -159,18 +162,21 @@ t.test('a livestream that was begun rightly stays where it is, whichever single 
   }
 })
 
-t.test('what turns out to be of a meeting that nobody holds is nobody’s until somebody gets that meeting', async t => {
-  const { asAcme, asGlobex, otherMeeting, id, store, directory } = await confused(t)
-  const meetings = meetingsIn(store)
-  await meetings.release(otherMeeting, Date.now())
-  await directory.pull()
-  t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404)
-  t.equal((await asAcme('POST', `/v2/livestreams/${id}/reset-stream-key`)).statusCode, 404)
-  await meetings.assign('globex', 'default', [otherMeeting], Date.now())
-  await directory.pull()
-  t.match((await asGlobex('GET', `/v2/meetings/${otherMeeting}/active-livestream`)).json().data, { id })
-  t.equal((await asGlobex('GET', `/v2/livestreams/${id}`)).statusCode, 200)
-})
+t.test(
+  'a livestream that turns out to be of a meeting without a holder is nobody’s until a tenant gets that meeting',
+  async t => {
+    const { asAcme, asGlobex, otherMeeting, id, store, directory } = await confused(t)
+    const meetings = meetingsIn(store)
+    await meetings.release(otherMeeting, Date.now())
+    await directory.pull()
+    t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404)
+    t.equal((await asAcme('POST', `/v2/livestreams/${id}/reset-stream-key`)).statusCode, 404)
+    await meetings.assign('globex', 'default', [otherMeeting], Date.now())
+    await directory.pull()
+    t.match((await asGlobex('GET', `/v2/meetings/${otherMeeting}/active-livestream`)).json().data, { id })
+    t.equal((await asGlobex('GET', `/v2/livestreams/${id}`)).statusCode, 200)
+  }
+)
 
 t.test('a claim that an earlier process has left is put right too', async t => {
   const world = await gateway(t, {

@@ -27,10 +27,13 @@ t.test('a run that began after the stop is a newer one when the run before it en
   t.ok(await isProved([{ invoked_time: at(-60), stopped_time: at(-1) }, began]), 'a Date has whole seconds')
 })
 
-t.test('it is none when the run before it ended long before the stop: it may be the one that was stopped', async t => {
-  t.notOk(await isProved([{ invoked_time: at(-600), stopped_time: at(-300) }, began]))
-  t.notOk(await isProved([{ invoked_time: at(-600), stopped_time: at(-1.001) }, began]))
-})
+t.test(
+  'a run is no newer one when the run before it ended long before the stop: it may be the one that was stopped',
+  async t => {
+    t.notOk(await isProved([{ invoked_time: at(-600), stopped_time: at(-300) }, began]))
+    t.notOk(await isProved([{ invoked_time: at(-600), stopped_time: at(-1.001) }, began]))
+  }
+)
 
 t.test('a time without its zone proves nothing: on each machine it is another moment', async t => {
   const bare = { invoked_time: at(30).slice(0, -1) }
@@ -40,7 +43,7 @@ t.test('a time without its zone proves nothing: on each machine it is another mo
   t.ok(await isProved([began], at(30).replace('Z', '+00:00')), 'a zone may be spelled in other ways')
 })
 
-t.test('that a run went on air after the stop does not make it a newer one', async t => {
+t.test('a run that went on air after the stop is not a newer one by that alone', async t => {
   const wentOnAir = { invoked_time: null, started_time: at(30), created_at: at(30) }
   t.notOk(await isProved([{ invoked_time: at(-60), stopped_time: at(10) }, wentOnAir]))
   t.notOk(await isProved([wentOnAir], at(30)), 'nor where the livestream is new')
@@ -61,7 +64,7 @@ t.test(
   }
 )
 
-t.test('of more runs than are shown the newest are looked at, in whichever order the vendor has them', async t => {
+t.test('a look finds the newest of more runs than are shown, in whichever order the vendor has them', async t => {
   const old = Array.from({ length: 10 }, (_, i) => ({ invoked_time: at(i - 900), stopped_time: at(i - 899.5) }))
   const runs = [...old, { invoked_time: at(-60), stopped_time: at(10) }, began]
   t.ok(await isProved(runs, undefined, 10))

@@ -4,14 +4,14 @@ import { meetingId, reconciling, runOf, type TestContext } from './reconciling.t
 
 const minuteMs = 60_000
 
-/** What the vendor's clock tells, in milliseconds beside ours: when the stop was sent and when it is repeated; null: nothing. */
+/** The vendor's clock, in milliseconds beside ours: when the stop was sent and when it is repeated; null: nothing. */
 interface VendorClock {
   atStop: number | null
   later: number | null
 }
 
 /**
- * What becomes of a stop whose answer was lost when it is repeated an hour later, and a run is shown that began so long after it by
+ * Repeats a stop whose answer was lost an hour later, when a run is shown that began so long after it by
  * the vendor's times; the run before ended a minute earlier. Where it proves to be a newer one nothing is sent.
  */
 async function repeated(

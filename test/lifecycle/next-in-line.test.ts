@@ -32,7 +32,7 @@ t.test('when the start that others joined may not go on, the next in line leads'
   t.equal((await start(asAcme, leaders)).statusCode, 200, 'and the key of the one that sent nothing is free')
 })
 
-t.test('who joined a start for longer than a deadline hears nothing of what its key may not do', async t => {
+t.test('a call that joined a start for longer than a deadline hears nothing of what its key may not do', async t => {
   const clock = manualClock()
   const { aMeeting, asAcme, store, directory, withKey, door, inLine } = await queuedCalls(t, { clock })
   const { start, sent } = await aMeeting()

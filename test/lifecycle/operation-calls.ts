@@ -4,7 +4,7 @@ import type { Fault } from '../../src/simulator/simulator.ts'
 import { until } from '../support/until.ts'
 import { type MeetingModel, must } from './operation-model.ts'
 
-/** What may happen to the vendor's answer: before the work, or after it. None says no to what it has done. */
+/** Troubles of the vendor's answer, before the work or after it. None says no to work that was done. */
 export const faults: Record<string, Fault> = {
   none: {},
   'hangs up': { hangUp: true },
@@ -29,7 +29,7 @@ export const looks: Record<string, Fault[]> = {
   'cannot be asked after': [{}, { status: 503 }]
 }
 
-/** What came of the calls, to see that all of it happens. */
+/** Counts of the calls' ends, to see that all of them happen. */
 export const seen = new Map<string, number>()
 
 /** One call with its faults. Gives the answer, and how many runs the vendor has begun for it. */
@@ -63,7 +63,7 @@ export async function call(
 }
 type Called = Awaited<ReturnType<typeof call>>
 
-/** What is remembered under a key decides alone. True when it did. */
+/** The answer that is remembered under a key decides alone. True when it did. */
 export async function isRemembered(
   model: MeetingModel,
   kind: string,
@@ -97,7 +97,7 @@ function mustNot(holds: boolean, what: string, ...about: unknown[]): false {
   return false
 }
 
-/** What a 5xx says of the outcome is what the row says, and what the vendor did. */
+/** The outcome that a 5xx tells is that of the row, and of the vendor. */
 export async function checkFailure(model: MeetingModel, { reply, outcome, requestId, begun }: Called): Promise<void> {
   const row = [...(await model.read()).values()].find(({ request_id }) => request_id === requestId)
   must(['not_sent', 'failed', 'unknown'].includes(outcome), 'a 5xx without its outcome', reply.body)

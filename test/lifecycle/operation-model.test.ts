@@ -30,7 +30,7 @@ for (const vendor of vendors) {
       { numRuns: countOf('scripts'), endOnFailure: true }
     )
 
-    await t.test('and in the end all of them are settled, and what was to be stopped is', async t => {
+    await t.test('in the end all of them are settled, and every run that was to be stopped has ended', async t => {
       await world.restart()
       const open = world.store.sql.selectFrom('operations').select('id').where('state', 'in', ['sent', 'unknown'])
       await until(async () => {

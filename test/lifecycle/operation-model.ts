@@ -107,7 +107,7 @@ export class MeetingModel {
     return client(this.world.url(), `Bearer ${this.token.key}`)('POST', path, {}, headers)
   }
 
-  /** What the vendor was asked to begin. */
+  /** Starts that the vendor was asked for. */
   starts(from = 0): JournalEntry[] {
     return this.world.simulator.journal.slice(from).filter(({ target }) => target === this.startPath)
   }
@@ -133,7 +133,7 @@ export class MeetingModel {
     return [...rows.values()].find(row => row.kind === 'start' && isOpen(row))
   }
 
-  /** What is remembered under an idempotency key. */
+  /** Answers that are remembered under an idempotency key. */
   remembered(key: string | null): Row | undefined {
     return [...this.rows.values()].find(
       row => key !== null && row.request_id === this.calls.get(key) && row.idempotency_fingerprint !== null

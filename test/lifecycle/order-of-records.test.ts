@@ -78,7 +78,7 @@ t.test('a start is not sent before a stop that waits to be written down has its 
   ])
 })
 
-t.test('nor before one that is being written for longer than it may take, should that fail after all', async t => {
+t.test('a start is not written before a record that takes longer than it may, should that fail after all', async t => {
   const { door, engine, auditTrail, order } = await recording(t)
   const hanging = Promise.withResolvers<never>()
   door.write = () => {
@@ -101,7 +101,7 @@ for (const [what, inTime] of [
   ['a stop', 0],
   ['the outcome of a stop', 1]
 ] as const)
-  t.test(`who asks what is open waits for ${what} that is still being written down`, async t => {
+  t.test(`a question what is open waits for ${what} that is still being written down`, async t => {
     const { door, engine, auditTrail, open } = await recording(t)
     const hanging = Promise.withResolvers<void>()
     let writes = 0
@@ -118,7 +118,7 @@ for (const [what, inTime] of [
     t.match(await open({ id: 'm1', upstream: 'default' }), [{ kind: 'stop' }])
   })
 
-t.test('what waits is tried once for all who come meanwhile', async t => {
+t.test('a waiting record is tried once for all who come meanwhile', async t => {
   const { door, writeBehind, auditTrail } = await recording(t)
   door.write = away
   await auditTrail.around(stop, done)

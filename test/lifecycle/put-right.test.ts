@@ -70,7 +70,7 @@ t.test('a livestream stays where it is when the vendor fails, or names another m
   }
 })
 
-t.test('what is proved moves for nothing, and nobody is asked', async t => {
+t.test('a proved livestream moves for nothing, and nobody is asked', async t => {
   const { put, vendor } = await world(t)
   t.equal(await put({ known: { tenantId: 'acme', upstream: 'default', meetingId: 'm1', isProved: true } }), false)
   t.equal(vendor.asked, 0)
@@ -82,7 +82,7 @@ t.test('a vendor account moves nothing into a meeting of another one', async t =
   t.equal(await isWith(), 'acme')
 })
 
-t.test('nor what another one has into a meeting of its own, and nobody is asked', async t => {
+t.test('one vendor account moves no livestream of another, and nobody is asked', async t => {
   const { put, isWith, meetings, vendor } = await world(t)
   await meetings.assign('globex', 'other', ['m3'], 1_000)
   vendor.names = 'm3'
@@ -91,7 +91,7 @@ t.test('nor what another one has into a meeting of its own, and nobody is asked'
   t.equal(await isWith(), 'acme')
 })
 
-t.test('what has changed while the vendor was asked is not written over', async t => {
+t.test('a livestream that has changed while the vendor was asked is not written over', async t => {
   for (const change of ['proved', 'given away'] as const) {
     const { put, vendor, livestreams, meetings, claim, store, isWith } = await world(t)
     vendor.before = async () => {

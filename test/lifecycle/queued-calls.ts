@@ -22,7 +22,7 @@ export async function queuedCalls(t: TestContext, options: WorldOptions = {}) {
         id,
         start: (call: Client = asAcme, headers = {}) => call('POST', startPath, undefined, headers),
         stop: (call: Client = asAcme, headers = {}) => call('POST', stopPath, undefined, headers),
-        /** What went upstream about it, as `look`, `start` and `stop`. */
+        /** Calls that went upstream about it, as `look`, `start` and `stop`. */
         sent: () =>
           simulator.journal
             .slice(before)

@@ -38,7 +38,7 @@ for (const passedMs of [0, 31_000]) {
     t.equal(simulator.livestreams().flatMap(({ sessions }) => sessions).length, 1)
   })
 
-  t.test(`nor does a stop leave it to itself: ${passedMs} ms`, async t => {
+  t.test(`a stop does not leave it to itself either: ${passedMs} ms`, async t => {
     const { stop, clock, simulator } = await reassigned(t)
     clock.advance(passedMs)
     t.match((await stop()).json().error, { type: 'upstream_refused', outcome: 'unknown' }, 'it is sent again')

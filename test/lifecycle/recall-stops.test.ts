@@ -204,7 +204,7 @@ t.test('a stop is dated by the answer that confirmed it, also one that was repea
   t.match((await recalled())[0]?.[1], { dateMs: 60_000 })
 })
 
-t.test("that answer's Date is kept", async t => {
+t.test('the Date of the answer that confirmed a stop is kept', async t => {
   const { start, stop, stopStates, simulator, clock, store } = await world(t, {})
   await start()
   clock.advance(2_000)

@@ -51,15 +51,18 @@ function world(t: TestContext) {
   }
 }
 
-t.test('it is tried again after growing pauses: soon while it should be settled in time, rarely then', async t => {
-  const { add, pass, tries } = world(t)
-  add('a')
-  await pass(150_000)
-  const pauses = tries.map(({ atMs }, i) => atMs - (tries[i - 1]?.atMs ?? 0))
-  t.strictSame(pauses, [500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000, 5_000, 30_000, 30_000, 30_000])
-})
+t.test(
+  'an open operation is tried again after growing pauses: soon while it should be settled in time, rarely then',
+  async t => {
+    const { add, pass, tries } = world(t)
+    add('a')
+    await pass(150_000)
+    const pauses = tries.map(({ atMs }, i) => atMs - (tries[i - 1]?.atMs ?? 0))
+    t.strictSame(pauses, [500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000, 5_000, 30_000, 30_000, 30_000])
+  }
+)
 
-t.test('what is settled is tried no more, and the log says so', async t => {
+t.test('a settled operation is tried no more, and the log says so', async t => {
   const { add, pass, tries, said, answers, open } = world(t)
   add('a', 'stop')
   await pass(600)
@@ -212,7 +215,7 @@ t.test('closing waits also for those that wait for their turn', async t => {
   await closing
 })
 
-t.test('of several tenants the one with fewest under way goes next', async t => {
+t.test('the tenant with the fewest under way goes next', async t => {
   const { add, pass, tries, answers } = world(t)
   const under: PromiseWithResolvers<boolean>[] = []
   answers.reconcile = () => {

@@ -51,7 +51,7 @@ async function world(t: TestContext) {
   return { store, clock, operations, livestreams, events, asked, vendor, changes, reconcile, switched }
 }
 
-t.test('it is sent again, and what the vendor confirms is kept, told and on record, without a key', async t => {
+t.test('a switch is sent again, and the confirmed livestream is kept, told and on record, without a key', async t => {
   const { reconcile, switched, operations, asked, events, livestreams, changes } = await world(t)
   const operation = await switched('disable_livestream')
   t.equal(await reconcile(operation), true)
@@ -125,7 +125,7 @@ t.test('one that was refused, an earlier one, and one of another livestream end 
   t.equal((await operations.find(operation.id))?.state, 'done')
 })
 
-t.test('of two in the same millisecond one is the later, whichever is asked', async t => {
+t.test('one of two in the same millisecond is the later, whichever is asked', async t => {
   const { reconcile, switched, operations } = await world(t)
   const pair = [await switched('enable_livestream'), await switched('disable_livestream')]
   for (const one of pair) await reconcile(one)
@@ -133,7 +133,7 @@ t.test('of two in the same millisecond one is the later, whichever is asked', as
   t.strictSame(states.sort(), ['done', 'failed'])
 })
 
-t.test('what the vendor, or the tenant, no longer has can be neither', async t => {
+t.test('a livestream that the vendor, or the tenant, no longer has is given up', async t => {
   const gone = await world(t)
   const operation = await gone.switched('enable_livestream')
   gone.vendor.answer = () => {
@@ -187,7 +187,7 @@ t.test('an enabling overtakes an unknown disabling: it is never sent again', asy
   )
 })
 
-t.test('what was under way when the gateway ended is repeated by the next one', async t => {
+t.test('a switch that was under way when the gateway ended is repeated by the next one', async t => {
   const { asAcme, simulator, store } = await gateway(t, {
     async before(store, simulator) {
       const { id } = simulator.addLivestream({ id: '7f0d3c52-1a54-4f5e-9c0e-3b6a5d6b7a01' })

@@ -25,10 +25,10 @@ import { endingRunsOf } from '../support/ending-runs.ts'
 export const deadlineMs = 10_000
 export const meetingId = 'm1'
 
-/** What the vendor shows and does next, and what it was asked. A question throws while there is `trouble`. */
+/** The vendor's next answers, and what it was asked. A question throws while there is `trouble`. */
 export interface Vendor {
   trouble: Error | null
-  /** Of a start whose answer was lost. */
+  /** The run that is found of a start whose answer was lost. */
   started: LivestreamWithKey | 'unclear' | null
   active: LivestreamWithKey | null
   /** The livestream with its runs, asked for by its id. */

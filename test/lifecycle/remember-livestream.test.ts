@@ -4,7 +4,7 @@ import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
 t.test(
-  'what is seen of a livestream or a meeting while the store is locked is shown, and the log says it was not kept',
+  'a livestream or a meeting that is seen while the store is locked is shown, and the log says it was not kept',
   async t => {
     const { asAcme, meeting, simulator, storeFile, logs } = await gateway(t)
     simulator.startFromBrowser(meeting)

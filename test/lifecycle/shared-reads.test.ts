@@ -86,7 +86,7 @@ t.test('one key never gets the answer of another', async t => {
   t.match(await globex, { value: "globex's" })
 })
 
-t.test('who hangs up leaves the others alone, and the last one who does ends the question', async t => {
+t.test('a reader that hangs up leaves the others alone, and the last one who does ends the question', async t => {
   const { asked, read } = readsOf()
   const [first, second] = [new AbortController(), new AbortController()]
   const one = read(first.signal)
@@ -105,7 +105,7 @@ t.test('who hangs up leaves the others alone, and the last one who does ends the
   await t.rejects(read(AbortSignal.abort(), 'acme/m2', 'm2'), new UpstreamTooLate(), 'who has left before')
 })
 
-t.test('what was asked before a change is not shown after it', async t => {
+t.test('an answer from before a change is not shown after it', async t => {
   const { asked, read, changes, reads } = readsOf()
   const early = read()
   changes.note('m1')
@@ -116,7 +116,7 @@ t.test('what was asked before a change is not shown after it', async t => {
   t.equal(asked.length, 1)
 })
 
-t.test('who asks after a change does not wait for an answer from before it', async t => {
+t.test('a reader that comes after a change does not wait for an answer from before it', async t => {
   const { asked, read, changes } = readsOf()
   const early = read()
   changes.note('m1')
@@ -256,7 +256,7 @@ t.test('however reads, answers and changes cross, nobody sees what was true befo
   t.pass('200 random orders')
 })
 
-t.test('what is not to be kept is shared by those who ask together alone', async t => {
+t.test('an answer that is not to be kept is shared by those who ask together alone', async t => {
   const { reads, asked } = readsOf()
   const read = () =>
     reads.read({

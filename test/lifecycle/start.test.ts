@@ -16,7 +16,7 @@ t.test('a start', async t => {
     t.match(simulator.journal.at(-1), { body: '{"name":"friday-show"}' })
   })
 
-  await t.test('of a live meeting answers 200 with the same livestream and starts nothing', async t => {
+  await t.test('a start of a live meeting answers 200 with the same livestream and starts nothing', async t => {
     const again = await asAcme('POST', start)
     t.equal(again.statusCode, 200)
     t.equal(again.json().data.id, simulator.livestreams()[0]?.id)

@@ -11,7 +11,7 @@ const unheeded: Unheeded = {
 }
 const isWanted = async () => true
 
-/** What asks for such a stop, with what it has recorded for later and what the log says. */
+/** A stop that is asked for again, with the operations for later and the words of the log. */
 async function asking(t: TestContext, how: Partial<StopAgainDeps> = {}) {
   const world = await reconciling(t)
   const { store, clock, operations, queue } = world
@@ -39,7 +39,7 @@ t.test('a stop that the gateway sends again is an open operation of its own, wit
   t.match(await events(), [{ status_detail: 'still_live', unmapped: { outcome: 'pending' } }])
 })
 
-t.test('it is dated by the stop that was confirmed: what has begun since is not meant by it', async t => {
+t.test('the second stop is dated by the confirmed one: a run that has begun since is not meant by it', async t => {
   const { again, later, operations } = await asking(t)
   await again(unheeded, isWanted)
   t.match(await operations.unconfirmedStops({ id: meetingId, upstream: 'default' }), [{ vendorAtMs: 6_000 }])
@@ -53,7 +53,7 @@ t.test('it is dated by the stop that was confirmed: what has begun since is not 
   )
 })
 
-t.test('it waits for its turn, and is not recorded when the run is over by then', async t => {
+t.test('the second stop waits for its turn, and is not recorded when the run is over by then', async t => {
   const { again, queue, operations, events } = await asking(t)
   const go = Promise.withResolvers<void>()
   const before = queue.inTurn(`default/${meetingId}`, () => go.promise)

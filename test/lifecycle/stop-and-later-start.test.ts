@@ -91,7 +91,7 @@ t.test('an earlier start, one that failed, and one of another meeting overtake n
   t.equal((await operations.find(stop.id))?.state, 'done')
 })
 
-t.test('who starts again overtakes a stop at once, as soon as it is asked to', async t => {
+t.test('a start overtakes a stop at once, as soon as it is asked to', async t => {
   const { ends, sent, operations, events } = await reconciling(t)
   const stop = await sent('stop')
   t.equal(await ends.overtake(stop), true)

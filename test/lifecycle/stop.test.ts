@@ -8,22 +8,25 @@ t.test('a stop', async t => {
   const { asAcme, meeting, simulator } = await gateway(t)
   const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
 
-  await t.test('of a live meeting answers 200 in the words of the vendor, and nothing is live any more', async t => {
-    await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-    const reply = await stop()
-    t.equal(reply.statusCode, 200)
-    t.strictSame(reply.json(), { success: true, data: { message: 'Stopped live stream successfully' } })
-    t.equal(simulator.livestreams()[0]?.status, 'IDLE')
-    t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404)
-  })
+  await t.test(
+    'a stop of a live meeting answers 200 in the words of the vendor, and nothing is live any more',
+    async t => {
+      await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+      const reply = await stop()
+      t.equal(reply.statusCode, 200)
+      t.strictSame(reply.json(), { success: true, data: { message: 'Stopped live stream successfully' } })
+      t.equal(simulator.livestreams()[0]?.status, 'IDLE')
+      t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 404)
+    }
+  )
 
-  await t.test('of a run that has ended by itself answers 200: it is what the caller wanted', async t => {
+  await t.test('a stop of a run that has ended by itself answers 200: it is what the caller wanted', async t => {
     const run = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
     simulator.end(run.id)
     t.equal((await stop()).statusCode, 200)
   })
 
-  await t.test('of a run that a browser began, which Livegate never saw, stops it', async t => {
+  await t.test('a stop of a run that a browser began, which Livegate never saw, stops it', async t => {
     simulator.startFromBrowser(meeting)
     t.equal((await stop()).statusCode, 200)
     t.equal(simulator.livestreams()[0]?.status, 'IDLE')

@@ -44,7 +44,7 @@ t.test('a stop of the gateway that waits for a start ends no run that began mean
   )
 })
 
-t.test('it is stopped again also where the stop was answered without a Date', async t => {
+t.test('a run is stopped again also where the stop was answered without a Date', async t => {
   const { stop, stops, ignoreStop, isOn } = await live(t, { config: { settleMs: 1_000 } })
   ignoreStop({ date: 'never' })
   t.equal((await stop()).statusCode, 200)
@@ -52,7 +52,7 @@ t.test('it is stopped again also where the stop was answered without a Date', as
   t.equal(stops(), 2)
 })
 
-t.test('it is stopped again also where the vendor does not show it at the first look', async t => {
+t.test('a run is stopped again also where the vendor does not show it at the first look', async t => {
   const { stop, stops, ignoreStop, isOn, simulator } = await live(t, { config: { settleMs: 1_000 } })
   ignoreStop()
   const [active, byId] = ['/meetings/*/active-livestream', '/livestreams/*']

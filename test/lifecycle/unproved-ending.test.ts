@@ -40,7 +40,7 @@ for (const how of cases) {
   })
 }
 
-t.test("nor where the vendor's clock was a minute fast when it confirmed the stop", async t => {
+t.test("an ending is not proved where the vendor's clock was a minute fast when it confirmed the stop", async t => {
   const { asAcme, meeting, stop, stops, isOn, simulator } = await live(t, { config: { settleMs: 1_500 } })
   const read = () => asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
   const isRight = simulator.fail({ headers: { date: new Date(Date.now() + 60_000).toUTCString() } })

@@ -42,7 +42,7 @@ t.test('a start whose answer was lost after the work is found at once: its calle
   t.strictSame(await states(store), ['done'])
 })
 
-t.test('nor do names of other tenants that make a list too long hold it back', async t => {
+t.test('names of other tenants that make a list too long do not hold it back either', async t => {
   const clock = manualClock()
   const { asAcme, meeting, simulator, store } = await gateway(t, { clock, config: { deadlineMs: 2_000 } })
   const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)

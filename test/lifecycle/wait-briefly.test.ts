@@ -1,7 +1,7 @@
 import t from 'tap'
 import { waitBriefly } from '../../src/lifecycle/reads/wait-briefly.ts'
 
-t.test('what is done soon is waited for, and its failure is heard', async t => {
+t.test('short work is waited for, and its failure is heard', async t => {
   let done = false
   await waitBriefly(
     new Promise<void>(resolve => {
@@ -15,7 +15,7 @@ t.test('what is done soon is waited for, and its failure is heard', async t => {
   await t.rejects(waitBriefly(Promise.reject(new Error('full'))), { message: 'full' })
 })
 
-t.test('what takes too long goes on by itself, and nobody hears how it ends', async t => {
+t.test('long work goes on by itself, and nobody hears how it ends', async t => {
   const work = Promise.withResolvers<void>()
   await waitBriefly(work.promise)
   work.reject(new Error('a rejection that nobody handles would end the process'))

@@ -160,17 +160,14 @@ t.test(
   }
 )
 
-t.test(
-  'who looks waits for the answer about a run no longer than its own deadline, and the question goes on',
-  async t => {
-    const { promise: answer, resolve } = Promise.withResolvers<void>()
-    const { isEnding, asked } = confirmed(at => [{ invoked_time: at(-60) }], { answer })
-    t.equal(await isEnding(AbortSignal.abort()), 'maybe')
-    resolve()
-    t.equal(await isEnding(), true)
-    t.equal(asked(), 1)
-  }
-)
+t.test('a look waits for the answer about a run no longer than its own deadline, and the question goes on', async t => {
+  const { promise: answer, resolve } = Promise.withResolvers<void>()
+  const { isEnding, asked } = confirmed(at => [{ invoked_time: at(-60) }], { answer })
+  t.equal(await isEnding(AbortSignal.abort()), 'maybe')
+  resolve()
+  t.equal(await isEnding(), true)
+  t.equal(asked(), 1)
+})
 
 t.test('a vendor that does not answer which run it is: one warning, and a look each half minute', async t => {
   mock.timers.enable({ apis: ['setTimeout'] })

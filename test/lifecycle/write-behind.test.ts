@@ -7,7 +7,7 @@ import { gatewayBehindDoor } from './door.ts'
 
 const statement = (sql: string): Statement => ({ sql, parameters: [] }) as unknown as Statement
 
-t.test('what could not be written is written in its order when the store is back', async t => {
+t.test('a transaction that could not be written is written in its order when the store is back', async t => {
   let broken = true
   const written: string[] = []
   const troubles: number[] = []
@@ -32,7 +32,7 @@ t.test('what could not be written is written in its order when the store is back
   await writeBehind.close()
 })
 
-t.test('what contradicts the store is at least on record, and holds nothing up', async t => {
+t.test('a transaction that contradicts the store leaves its event at least, and holds nothing up', async t => {
   const written: string[] = []
   const writeBehind = new WriteBehind({
     engine: {
