@@ -80,7 +80,7 @@ t.test('neither image nor compose start a Node to look after one, and both have 
     t.match(service, /^ {4}mem_limit: \d+m$/m)
   }
   const [, gatewayLimit] = /mem_limit: (\d+)m/.exec(services[1] ?? '') ?? []
-  for (const file of ['README.md', 'docs/container.md'])
+  for (const file of ['docs/operating.md', 'docs/container.md'])
     t.match(read(file), `--memory ${gatewayLimit}m --restart unless-stopped`, file)
 })
 

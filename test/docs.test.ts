@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { variables } from '../src/config/config.ts'
 
@@ -10,23 +10,42 @@ t.test('.env.example has a line for each variable that Livegate knows, and no ot
   t.strictSame(listed.sort(), [...variables].sort())
 })
 
-t.test('the README explains each variable', async t => {
-  for (const name of variables) t.match(readme, `\`${name}\``)
+t.test('the page on configuration has a row for each variable, and for no other', async t => {
+  const [, table = ''] =
+    /^<!-- variables -->$(.*?)^<!-- end of variables -->$/ms.exec(read('docs/configuration.md')) ?? []
+  const names = table.split('\n').flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([A-Z_]+)`/g)])
+  t.strictSame(names.map(([, name]) => name).sort(), [...variables].sort())
 })
 
 t.test('the scripts that the documents name exist', async t => {
   const { scripts } = JSON.parse(read('package.json'))
-  const named = [readme, read('SECURITY.md')].flatMap(text => [...text.matchAll(/npm run (?:-s )?([a-z:]+)/g)])
-  t.ok(named.length > 3)
+  const named = globSync(['*.md', 'docs/**/*.md']).flatMap(file => [
+    ...read(file).matchAll(/npm run (?:-s )?([a-z:]+)/g)
+  ])
+  t.ok(named.length > 10)
   for (const [line, script] of named) t.hasProp(scripts, script ?? '', line)
 })
 
-t.test('the README tells why each package is here', async t => {
+t.test('the page on packages tells why each one is here', async t => {
   const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read('package.json'))
-  const told = readme.slice(readme.indexOf('## Packages')).replaceAll(', -', ', @fastify/')
+  const told = read('docs/packages.md').replaceAll(', -', ', @fastify/')
   for (const name of Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
-    if (!name.startsWith('@types/') && name !== 'typescript-7') t.match(told, name)
+    if (!name.startsWith('@types/')) t.match(told, name)
   }
+})
+
+t.test('the README is one page that says how to try Livegate, and leads to every other page', async t => {
+  t.ok(readme.split('\n').length <= 110, 'it fits on a page')
+  for (const command of ['npm ci && npm run demo', 'npm ci && npm test'])
+    t.match(readme, `\`\`\`sh\n${command}\n\`\`\``)
+  t.equal([...readme.matchAll(/^curl .*\$MEETING|^curl .*livestreams$/gm)].length, 4, 'the four calls')
+  for (const file of globSync(['docs/*.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md']))
+    t.match(readme, `](${file})`, file)
+})
+
+t.test('no licence is given that the owner has not chosen', async t => {
+  t.equal(JSON.parse(read('package.json')).license, 'UNLICENSED')
+  t.match(readme, /The owner has not chosen a licence yet/)
 })
 
 t.test('the lock file works behind any mirror: integrity for each package, no download address', async t => {

@@ -56,8 +56,8 @@ t.test('the committed types are those of the document: `npm run openapi` brings 
   t.equal(types === readFileSync(here('livegate.d.ts'), 'utf8'), true, 'test/client/livegate.d.ts')
 })
 
-t.test('the README shows code that was compiled and run', async t => {
-  const readme = readFileSync(here('../../README.md'), 'utf8')
-  const [, shown] = /^## From a front end$[\s\S]*?```ts\n([\s\S]*?)```/m.exec(readme) ?? []
+t.test('the page on the API shows code that was compiled and run', async t => {
+  const page = readFileSync(here('../../docs/api.md'), 'utf8')
+  const [, shown] = /^## From a front end$[\s\S]*?```ts\n([\s\S]*?)```/m.exec(page) ?? []
   t.equal(shown, readFileSync(here('front-end.ts'), 'utf8'))
 })
