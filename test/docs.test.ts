@@ -57,3 +57,11 @@ t.test('the lock file works behind any mirror: integrity for each package, no do
     []
   )
 })
+
+t.test('the glossary defines each word once', async t => {
+  const words = [...read('docs/glossary.md').matchAll(/^\| (\*\*.*?) \|/gm)].flatMap(([, cell = '']) =>
+    [...cell.matchAll(/\*\*(.+?)\*\*/g)].map(([, word]) => word)
+  )
+  t.ok(words.length >= 25)
+  t.strictSame(words, [...new Set(words)])
+})
