@@ -2,6 +2,10 @@ import { globSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { variables } from '../src/config/config.ts'
 
+interface Documented {
+  description?: string
+}
+
 const read = (file: string): string => readFileSync(file, 'utf8')
 const readme = read('README.md')
 
@@ -15,6 +19,18 @@ t.test('the page on configuration has a row for each variable, and for no other'
     /^<!-- variables -->$(.*?)^<!-- end of variables -->$/ms.exec(read('docs/configuration.md')) ?? []
   const names = table.split('\n').flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([A-Z_]+)`/g)])
   t.strictSame(names.map(([, name]) => name).sort(), [...variables].sort())
+})
+
+t.test('the page on the API has a row for each operation, with its scope', async t => {
+  const { paths } = JSON.parse(read('openapi/livegate.json')) as { paths: Record<string, Record<string, Documented>> }
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { description = '' }]) => {
+      const [, scope = 'none'] = /Needs the scope (`[^`]+`)/.exec(description) ?? []
+      return `${method.toUpperCase()} ${path} ${scope}`
+    })
+  )
+  const rows = [...read('docs/api.md').matchAll(/^\| `([A-Z]+ \/[^`]+)` \| .* \| (\S+) \|$/gm)]
+  t.strictSame(rows.map(([, operation, scope]) => `${operation} ${scope}`).sort(), operations.sort())
 })
 
 t.test('the scripts that the documents name exist', async t => {
