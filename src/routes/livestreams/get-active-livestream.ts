@@ -1,10 +1,10 @@
-import { revealsKey, shownTo } from '../../domain/caller.ts'
 import { LivestreamWithKey } from '../../domain/livestream.ts'
 import { MeetingNotFound, NoActiveLivestream } from '../../domain/refusals/failures.ts'
 import type { ActiveReads } from '../../lifecycle/reads/active-reads.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'getActiveLivestream',
@@ -24,11 +24,7 @@ export function getActiveLivestream(app: Api, { readActive }: { readActive: Acti
   app.get('/meetings/:meeting_id/active-livestream', { schema, config: { rule } }, async (request, reply) => {
     const seen = await readActive(request.meeting, () => request.signal)
     cacheFields(reply, seen)
-    const livestream = seen.value
-    if (livestream === null) throw new NoActiveLivestream()
-    const shown = shownTo(request.caller, livestream)
-    request.streamKeyRevealed = revealsKey(shown)
-    if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
-    return { success: true as const, data: shown }
+    if (seen.value === null) throw new NoActiveLivestream()
+    return { success: true as const, data: showLivestream(request, reply, seen.value) }
   })
 }

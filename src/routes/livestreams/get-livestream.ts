@@ -1,5 +1,4 @@
 import { Type } from 'typebox'
-import { revealsKey, shownTo } from '../../domain/caller.ts'
 import { LivestreamSession, LivestreamWithKey } from '../../domain/livestream.ts'
 import { LivestreamNotFound } from '../../domain/refusals/failures.ts'
 import { PageQuery, Paging } from '../../domain/values/paging.ts'
@@ -7,6 +6,7 @@ import type { TenantLivestreams } from '../../lifecycle/resources/livestreams.ts
 import { failures, LivestreamParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'getLivestream',
@@ -38,10 +38,8 @@ export function getLivestream(app: Api, { livestreams }: { livestreams: TenantLi
     const { page_no: pageNo = 1, per_page: perPage = 25 } = request.query
     const { value, ...seen } = await livestreams.find(request.livestream, { pageNo, perPage }, () => request.signal)
     cacheFields(reply, seen)
-    const { livestream, sessions, paging } = value
-    const shown = shownTo(request.caller, livestream)
-    request.streamKeyRevealed = revealsKey(shown)
-    if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
-    return { success: true as const, data: { livestream: shown, sessions }, paging }
+    const { sessions, paging } = value
+    const livestream = showLivestream(request, reply, value.livestream)
+    return { success: true as const, data: { livestream, sessions }, paging }
   })
 }

@@ -1,5 +1,4 @@
 import { Type } from 'typebox'
-import { revealsKey, shownTo } from '../../domain/caller.ts'
 import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
 import {
   LiveElsewhere,
@@ -12,6 +11,7 @@ import {
 import type { StartOnce } from '../../lifecycle/broadcast/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const pixels = Type.Optional(Type.Integer({ description: 'Pixels' }))
 
@@ -52,9 +52,8 @@ const rule = { scope: 'livestreams:start', limit: 'write' } as const
 export function startLivestream(app: Api, { start }: { start: StartOnce }): void {
   app.post('/meetings/:meeting_id/livestreams', { schema, config: { rule } }, async (request, reply) => {
     const { livestream, how } = await start(request.caller, request.meeting, request.body)
-    const shown = shownTo(request.caller, livestream)
-    request.streamKeyRevealed = revealsKey(shown)
-    if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
-    return reply.code(how === 'started' ? 201 : 200).send({ success: true, data: shown })
+    return reply
+      .code(how === 'started' ? 201 : 200)
+      .send({ success: true, data: showLivestream(request, reply, livestream) })
   })
 }
