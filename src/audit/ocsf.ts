@@ -1,4 +1,5 @@
 import type { ActorType, AuditEvent, AuditOutcome, AuditResource } from '../domain/audit/audit-event.ts'
+import { operations } from '../domain/operation.ts'
 
 /** What a call was about. Without a tenant it was refused before anybody was known. */
 export interface Subject {
@@ -38,15 +39,21 @@ export interface Ending {
   note?: string | undefined
 }
 
-/** OCSF 1.8.0 API Activity. */
-const activities = {
-  GET: [2, 'Read'],
-  HEAD: [2, 'Read'],
-  POST: [1, 'Create'],
-  PUT: [3, 'Update'],
-  PATCH: [3, 'Update'],
-  DELETE: [4, 'Delete']
-} as const
+/** Ids of the activities of OCSF 1.8.0 API Activity. */
+const activityIds = { Create: 1, Read: 2, Update: 3, Delete: 4, Other: 99 } as const
+type Activity = keyof typeof activityIds
+
+const activityByMethod: Record<string, Activity> = {
+  GET: 'Read',
+  HEAD: 'Read',
+  POST: 'Create',
+  PUT: 'Update',
+  PATCH: 'Update',
+  DELETE: 'Delete'
+}
+const activityByAction = new Map<string, Activity>(
+  Object.values(operations).map(({ action, activity }) => [action, activity])
+)
 
 const statusIds = { pending: 0, unknown: 0, done: 1, refused: 2, failed: 2, not_sent: 2 } as const satisfies Record<
   AuditOutcome,
@@ -63,7 +70,7 @@ const actorTypeIds = { 'API key': 99, Operator: 2, Gateway: 3 } as const satisfi
 export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): AuditEvent {
   const { tenantId, action, requestId, keyFingerprint, idempotencyKeyFingerprint } = subject
   const { outcome, status, type, durationMs, upstreamStatus, upstreamReason, streamKeyRevealed, note } = ending
-  const [activityId, activityName] = activityOf(subject)
+  const activity = activityOf(subject)
   const actor = subject.actor ?? { type: 'API key' as const, uid: subject.keyId ?? 'unknown' }
   const denied = outcome === 'refused'
   return {
@@ -71,9 +78,9 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
     class_name: 'API Activity',
     category_uid: 6,
     category_name: 'Application Activity',
-    activity_id: activityId,
-    activity_name: activityName,
-    type_uid: 600_300 + activityId,
+    activity_id: activityIds[activity],
+    activity_name: activity,
+    type_uid: 600_300 + activityIds[activity],
     severity_id: severities[outcome],
     time: timeMs,
     status_id: statusIds[outcome],
@@ -131,23 +138,11 @@ export function statusIdOf({ outcome }: Ending): number {
 
 /** Whether it changes nothing. */
 export function isRead(subject: Subject): boolean {
-  return activityOf(subject)[0] === activities.GET[0]
+  return activityOf(subject) === 'Read'
 }
 
-/** What is asked for with POST and creates nothing. */
-const updates = new Set([
-  'stopLivestream',
-  'resetStreamKey',
-  'kickParticipants',
-  'kickAllParticipants',
-  'muteParticipants',
-  'muteAllParticipants'
-])
-
-/** By the method, as OCSF does; but a stop creates nothing. */
-function activityOf({ action, method }: Subject) {
-  if (updates.has(action)) return activities.PUT
-  return activities[method as keyof typeof activities] ?? ([99, 'Other'] as const)
+function activityOf({ action, method }: Subject): Activity {
+  return activityByAction.get(action) ?? activityByMethod[method] ?? 'Other'
 }
 
 function endpointOf({ address, actor }: Subject): AuditEvent['src_endpoint'] {

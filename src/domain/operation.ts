@@ -16,22 +16,30 @@ export type OperationKind =
   | 'update_meeting'
   | 'replace_meeting'
 
-/** Each with the id of its operation in the OpenAPI document and its method. */
+interface OperationFacts {
+  /** The id in the OpenAPI document. */
+  action: string
+  method: string
+  /** The activity in the audit log, in the words of OCSF: only what makes something new creates, whatever its method. */
+  activity: 'Create' | 'Update'
+}
+
+/** The facts of each operation that depend on nothing but its kind. */
 export const operations = {
-  start: { action: 'startLivestream', method: 'POST' },
-  stop: { action: 'stopLivestream', method: 'POST' },
-  create_livestream: { action: 'createLivestream', method: 'POST' },
-  enable_livestream: { action: 'enableLivestream', method: 'PUT' },
-  disable_livestream: { action: 'disableLivestream', method: 'PUT' },
-  reset_stream_key: { action: 'resetStreamKey', method: 'POST' },
-  kick_participants: { action: 'kickParticipants', method: 'POST' },
-  kick_all_participants: { action: 'kickAllParticipants', method: 'POST' },
-  mute_participants: { action: 'muteParticipants', method: 'POST' },
-  mute_all_participants: { action: 'muteAllParticipants', method: 'POST' },
-  create_meeting: { action: 'createMeeting', method: 'POST' },
-  update_meeting: { action: 'updateMeeting', method: 'PATCH' },
-  replace_meeting: { action: 'replaceMeeting', method: 'PUT' }
-} as const satisfies Record<OperationKind, { action: string; method: string }>
+  start: { action: 'startLivestream', method: 'POST', activity: 'Create' },
+  stop: { action: 'stopLivestream', method: 'POST', activity: 'Update' },
+  create_livestream: { action: 'createLivestream', method: 'POST', activity: 'Create' },
+  enable_livestream: { action: 'enableLivestream', method: 'PUT', activity: 'Update' },
+  disable_livestream: { action: 'disableLivestream', method: 'PUT', activity: 'Update' },
+  reset_stream_key: { action: 'resetStreamKey', method: 'POST', activity: 'Update' },
+  kick_participants: { action: 'kickParticipants', method: 'POST', activity: 'Update' },
+  kick_all_participants: { action: 'kickAllParticipants', method: 'POST', activity: 'Update' },
+  mute_participants: { action: 'muteParticipants', method: 'POST', activity: 'Update' },
+  mute_all_participants: { action: 'muteAllParticipants', method: 'POST', activity: 'Update' },
+  create_meeting: { action: 'createMeeting', method: 'POST', activity: 'Create' },
+  update_meeting: { action: 'updateMeeting', method: 'PATCH', activity: 'Update' },
+  replace_meeting: { action: 'replaceMeeting', method: 'PUT', activity: 'Update' }
+} as const satisfies Record<OperationKind, OperationFacts>
 
 /** `sent` until the outcome is known; `unknown` when the vendor's answer was lost. `done` and `failed` are settled. */
 export type OperationState = 'sent' | 'done' | 'failed' | 'unknown'

@@ -2,6 +2,7 @@ import t from 'tap'
 import { Compile } from 'typebox/compile'
 import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
 import { AuditEvent, auditOutcomes } from '../../src/domain/audit/audit-event.ts'
+import { operations } from '../../src/domain/operation.ts'
 import fc, { runs } from '../support/properties.ts'
 
 const schema = Compile(AuditEvent)
@@ -94,7 +95,8 @@ t.test('a caller whom nobody knows is written as unknown', async t => {
 
 t.test('each method is an activity of OCSF and each outcome a status', async t => {
   const activity = (method: string) => {
-    const { activity_id, activity_name, type_uid } = toAuditEvent({ ...subject, method }, { outcome: 'done' }, 1)
+    const call = { ...subject, action: 'getLivestream', method }
+    const { activity_id, activity_name, type_uid } = toAuditEvent(call, { outcome: 'done' }, 1)
     return [activity_id, activity_name, type_uid]
   }
   t.strictSame(activity('GET'), [2, 'Read', 600_302])
@@ -112,6 +114,17 @@ t.test('each method is an activity of OCSF and each outcome a status', async t =
 t.test('a stop is a change of the livestream: it creates nothing', async t => {
   const stop = toAuditEvent({ ...subject, action: 'stopLivestream' }, { outcome: 'done' }, 1)
   t.match(stop, { activity_id: 3, activity_name: 'Update', type_uid: 600_303 })
+})
+
+t.test('only starting a livestream, creating one and creating a meeting create something', async t => {
+  const named = Object.values(operations).filter(({ action, method }) => {
+    const { activity_name } = toAuditEvent({ ...subject, action, method }, { outcome: 'done' }, 1)
+    return activity_name === 'Create'
+  })
+  t.strictSame(
+    named.map(({ action }) => action),
+    ['startLivestream', 'createLivestream', 'createMeeting']
+  )
 })
 
 t.test('only a refusal is denied, and the worse an ending the higher its severity', async t => {
