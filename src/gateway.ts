@@ -10,6 +10,7 @@ import { demandNewest, demandStore } from './audited-store/older-store.ts'
 import { demandWritable } from './audited-store/store-rights.ts'
 import type { Config } from './config/config.ts'
 import { type Clock, systemClock } from './domain/values/clock.ts'
+import { readBootId } from './gateway/boot.ts'
 import { drain } from './gateway/drain.ts'
 import { keepTidy, watchDisk } from './gateway/housekeeping.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
@@ -79,6 +80,7 @@ export async function startGateway({
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   await demandWritable(config)
+  const bootId = readBootId()
   const opened: (() => unknown)[] = []
   const closeAll = async (): Promise<void> => {
     while (opened.length > 0) await opened.pop()?.()
@@ -91,6 +93,7 @@ export async function startGateway({
       file: storeFile,
       open,
       waitMs: shutdownMs,
+      bootId,
       clock,
       demand: store => demandNewest(store, config.auditKeys.dataDir, acceptOlder?.hash),
       onWait: () => logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end'),
@@ -139,6 +142,7 @@ export async function startGateway({
     const configured = await openUpstreams({
       config,
       store,
+      bootId,
       clock,
       logger,
       ca: upstreamCa,

@@ -6,6 +6,7 @@ import { makeKey } from '../domain/api-key.ts'
 import { presets } from '../domain/scope.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import { systemClock } from '../domain/values/clock.ts'
+import { readBootId } from '../gateway/boot.ts'
 import { startGateway } from '../gateway.ts'
 import { makeLogger } from '../log/logger.ts'
 import { createSimulator } from '../simulator/simulator.ts'
@@ -126,7 +127,8 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
 async function seed({ storeFile, upstreams, deadlineMs, auditKeys: { dataDir } }: Config): Promise<Seeded[]> {
   const [account] = upstreams as [UpstreamAccount]
   // These calls leave a record of the quota: without one the gateway would warn at its start.
-  const vendors = new UpstreamSet({ dataDir, deadlineMs, clock: systemClock, log: { warn() {}, error() {} } })
+  const log = { warn() {}, error() {} }
+  const vendors = new UpstreamSet({ dataDir, deadlineMs, bootId: readBootId(), clock: systemClock, log })
   await vendors.open(upstreams)
   const vendor = vendors.upstreams.get(account.name) as Upstream
   const provider = vendor.on({ tenantId: 'operator', lane: 'mutation' })

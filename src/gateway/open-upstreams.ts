@@ -16,6 +16,8 @@ import { followUpstreams } from './follow-upstreams.ts'
 export interface UpstreamsDeps {
   config: Pick<Config, 'upstreams' | 'rereadUpstreams' | 'deadlineMs' | 'auditKeys'>
   store: Store
+  /** The boot of the machine; null where the system does not tell. */
+  bootId: string | null
   clock: Clock
   logger: FastifyBaseLogger
   ca?: string | undefined
@@ -38,7 +40,7 @@ const preferFirstEveryMs = 60_000
 
 /** They follow their files, and each change is on record. @throws UpstreamsRejected */
 export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams> {
-  const { config, store, clock, logger: log, ca, append, fingerprint } = deps
+  const { config, store, bootId, clock, logger: log, ca, append, fingerprint } = deps
   const record = (action: string, resources: AuditResource[]): void => {
     const subject = { action, method: 'PUT', tenantId: null, keyId: null, address: null, resources }
     const worker = { actor: { type: 'Gateway' as const, uid: 'upstreams' }, requestId: randomUUID() }
@@ -47,6 +49,7 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
   const set = new UpstreamSet({
     dataDir: config.auditKeys.dataDir,
     deadlineMs: config.deadlineMs,
+    bootId,
     clock,
     log,
     ca,

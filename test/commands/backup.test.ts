@@ -246,6 +246,7 @@ t.test('a gateway whose lock file is gone, or that has another name for the stor
     file: cli.storeFile,
     lock,
     replaces: null,
+    bootId: null,
     clock: systemClock,
     onNames() {}
   })
@@ -277,7 +278,15 @@ t.test('what a killed gateway with the same lock file has left is taken over at 
   const { cli, file, opened } = await backedUp(t)
   const store = await openStoreHere(cli.storeFile)
   const lock = await takeServeLock(cli.storeFile, 0)
-  await StoreOwner.claim({ store, file: cli.storeFile, lock, replaces: null, clock: systemClock, onNames() {} })
+  await StoreOwner.claim({
+    store,
+    file: cli.storeFile,
+    lock,
+    replaces: null,
+    bootId: null,
+    clock: systemClock,
+    onNames() {}
+  })
   lock.release()
   await store.close()
   t.match(await cli.run('restore', file, '--replace', ...opened), { code: 0, stderr: '' })
@@ -325,7 +334,7 @@ t.test('a signal leaves no draft of a backup or a restore, and no keys without t
       syncBuiltinESMExports()
       const { takeSignals } = await import('./src/commands/process/shutdown.ts')
       takeSignals('backup')
-      const [{ define }, { main }, { processIo }] = await Promise.all(['cli', 'commands/main', 'commands/process-io'].map(name => import('./src/' + name + '.ts')))
+      const [{ define }, { main }, { processIo }] = await Promise.all(['cli', 'commands/process/main', 'commands/process/process-io'].map(name => import('./src/' + name + '.ts')))
       await main(define, ${JSON.stringify(args)}, processIo())`
     return startNode(t, ['--input-type=module', '-e', script], { ...measured, ...cli.env })
   }

@@ -21,7 +21,7 @@ async function world(t: Test) {
   const dataDir = dirname(cli.storeFile)
   const account = accountOf(simulator)
   const open = async () => {
-    const set = new UpstreamSet({ dataDir, deadlineMs: 1_000, clock: systemClock, log })
+    const set = new UpstreamSet({ dataDir, deadlineMs: 1_000, bootId: 'this boot', clock: systemClock, log })
     await set.open([account])
     const upstream = set.upstreams.get('default')
     if (upstream === undefined) throw new Error('no upstream')

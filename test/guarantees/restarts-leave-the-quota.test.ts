@@ -142,7 +142,7 @@ t.test('ten deployments in a window leave all of the quota but what was sent', a
   const warnings: string[] = []
   const log = { error: console.error, warn: (_facts: object, message: string) => warnings.push(message) }
   const open = async () => {
-    const set = new UpstreamSet({ dataDir, deadlineMs: 10_000, clock, log })
+    const set = new UpstreamSet({ dataDir, deadlineMs: 10_000, bootId: 'this boot', clock, log })
     await set.open([{ ...accountOf(simulator), quota: { calls: 2_000, seconds: 60 } }])
     const upstream = set.upstreams.get('default')
     if (upstream === undefined) throw new Error('no upstream')

@@ -143,6 +143,7 @@ t.test(
     const set = new UpstreamSet({
       dataDir: t.testdir(),
       deadlineMs: 2_000,
+      bootId: null,
       clock: systemClock,
       log: { error() {}, warn() {} },
       onCredential: (_name, position) => switched.push(position)
@@ -221,6 +222,7 @@ t.test('an upstream that comes into use while a list without it is taken stays',
   const set = new UpstreamSet({
     dataDir: t.testdir(),
     deadlineMs: 2_000,
+    bootId: null,
     clock: systemClock,
     log: { error: (_facts, message) => errors.push(message), warn() {} },
     names: { neededBy: async () => answers.shift() ?? null, conflict: async () => null, remember: async () => {} }

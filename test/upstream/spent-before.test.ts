@@ -1,5 +1,4 @@
 import t from 'tap'
-import { readBootId } from '../../src/upstream/quota/boot.ts'
 import { type Start, spentBefore } from '../../src/upstream/quota/spent-before.ts'
 
 const at = (given: Partial<Start> = {}): Start => ({
@@ -81,9 +80,4 @@ t.test('a record of an earlier version counts for its whole time, and a twentiet
     { calls: 100, untilMs: lateMs }
   ])
   t.equal(doubt, null)
-})
-
-t.test('the boot is the same for all processes of a machine, and unknown where the system does not tell', async t => {
-  t.equal(readBootId(), readBootId())
-  t.equal(readBootId('/nowhere/boot_id'), null)
 })

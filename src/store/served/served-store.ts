@@ -11,6 +11,8 @@ export interface ServeOptions {
   open(file: string): Promise<Store>
   /** How long to wait for a predecessor that is shutting down. */
   waitMs: number
+  /** The boot of the machine; null where the system does not tell. */
+  bootId: string | null
   clock: Pick<Clock, 'monotonic'>
   /** Throws when the store must not be served. Nothing is written into it before that. */
   demand?(store: Store): Promise<unknown>
@@ -37,6 +39,7 @@ export async function openServed({
   file,
   open,
   waitMs,
+  bootId,
   clock,
   demand,
   onWait,
@@ -54,7 +57,7 @@ export async function openServed({
     const store = await open(file)
     opened.push(() => store.close())
     await demand?.(store)
-    const owner = await StoreOwner.claim({ store, file, lock, replaces, clock, onNames: told.onNames })
+    const owner = await StoreOwner.claim({ store, file, lock, replaces, bootId, clock, onNames: told.onNames })
     opened.push(() => owner.release().catch(told.onTrouble))
     const timer = setInterval(() => owner.beat().catch(told.onTrouble), beatEveryMs)
     opened.push(() => clearInterval(timer))

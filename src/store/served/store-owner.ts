@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, StoreError } from '../engine/engine.ts'
@@ -29,6 +28,8 @@ export interface OwnerOptions {
   lock: Pick<ServeLock, 'file' | 'inode'>
   /** The row that may be replaced, as it was seen; null when there was none. */
   replaces: string | null
+  /** The boot of the machine; null where the system does not tell. */
+  bootId: string | null
   clock: Pick<Clock, 'monotonic'>
   /** Hears how many names the database has by now, when it has several. */
   onNames(count: number): void
@@ -46,7 +47,7 @@ export class StoreOwner {
   private constructor(options: OwnerOptions) {
     this.#options = options
     const { file: lockFile, inode: lockInode } = options.lock
-    this.#row = { id: randomUUID(), bootId: bootId(), lockFile, lockInode, beats: 0 }
+    this.#row = { id: randomUUID(), bootId: options.bootId ?? 'unknown', lockFile, lockInode, beats: 0 }
   }
 
   /** @throws StoreError when another gateway was faster */
@@ -144,10 +145,4 @@ export function lockOf(row: string): Pick<OwnerRow, 'lockFile' | 'lockInode'> | 
   } catch {
     return null
   }
-}
-
-/** Linux makes one at each start of the machine (random(4)). */
-function bootId(): string {
-  const file = '/proc/sys/kernel/random/boot_id'
-  return existsSync(file) ? readFileSync(file, 'utf8').trim() : 'unknown'
 }

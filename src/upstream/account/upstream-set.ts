@@ -3,7 +3,6 @@ import { Failure } from '../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Upstream, Upstreams } from '../provider.ts'
-import { readBootId } from '../quota/boot.ts'
 import { canRecord, examineRecord, habitsBefore, recordFile } from '../quota/quota-file.ts'
 import { UpstreamRecorder } from '../quota/quota-file-writer.ts'
 import type { Spent } from '../quota/quota-use.ts'
@@ -24,6 +23,8 @@ export interface UpstreamSetOptions {
   /** Where it is kept what of each quota is used. */
   dataDir: string
   deadlineMs: number
+  /** The boot of the machine; null where the system does not tell. */
+  bootId: string | null
   clock: Clock
   log: Record<'error' | 'warn', (facts: object, message: string) => void>
   ca?: string | undefined
@@ -52,7 +53,6 @@ interface Left {
 /** The vendor accounts of a running gateway, which can change while calls go on. */
 export class UpstreamSet {
   readonly #options: UpstreamSetOptions
-  readonly #bootId = readBootId()
   readonly #opened = new Map<string, Opened>()
   readonly #upstreams = new Map<string, Upstream>()
   readonly #closing = new AbortController()
@@ -178,7 +178,7 @@ export class UpstreamSet {
 
   /** From the same turn on in which it is known what is spent, nothing new goes out over the one before. */
   async #put(account: UpstreamAccount, { spent, habits }: Left, before?: Opened): Promise<void> {
-    const { clock, log } = this.#options
+    const { bootId, clock, log } = this.#options
     const { name } = account
     let recorder: UpstreamRecorder | undefined
     const upstream = openUpstream({
@@ -191,7 +191,6 @@ export class UpstreamSet {
       untilReserved: () => recorder?.untilReserved() ?? null,
       onCredential: position => this.#options.onCredential?.(name, position)
     })
-    const bootId = this.#bootId
     recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
     this.#opened.set(name, { account, upstream, recorder })
     this.#upstreams.set(name, upstream)
@@ -240,8 +239,8 @@ export class UpstreamSet {
   async #leftBefore(account: UpstreamAccount): Promise<Left> {
     const file = this.#fileOf(account)
     const [record, isWritable] = await Promise.all([examineRecord(file), canRecord(file)])
-    const { deadlineMs, clock, log } = this.#options
-    const start = { quota: account.quota, deadlineMs, nowMs: clock.monotonic(), bootId: this.#bootId, isWritable }
+    const { deadlineMs, bootId, clock, log } = this.#options
+    const start = { quota: account.quota, deadlineMs, nowMs: clock.monotonic(), bootId, isWritable }
     const { spent, doubt } = spentBefore(record, start)
     if (doubt !== null) log.warn({ upstream: account.name, windowSeconds: account.quota.seconds }, doubt)
     return { spent, habits: habitsBefore(record === 'unreadable' ? null : record, clock.now()) }
