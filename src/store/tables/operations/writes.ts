@@ -1,0 +1,139 @@
+import { sql as raw } from 'kysely'
+import type { PlacedMeeting } from '../../../domain/meeting.ts'
+import type { Operation, OperationState, StoredAnswer } from '../../../domain/operation.ts'
+import { compileOnce } from '../../engine/compile-once.ts'
+import type { Statement } from '../../engine/engine.ts'
+import type { Store } from '../../store.ts'
+import { type Given, isOpen, toColumns } from './rows.ts'
+
+/** How an operation ends, or stands. */
+export interface OperationEnd {
+  state: OperationState
+  livestreamId?: string | null
+  /** For whoever asks the same again; absent while it may still change. */
+  answer?: StoredAnswer | null
+  /** Nothing was executed: the same key may be used for another try. */
+  freesKey?: boolean
+  /** The vendor has called this stop a success: its clock then, in epoch ms, as far as it tells. */
+  confirmed?: { vendorAtMs: number | null } | undefined
+  /** The vendor's status and words. What is known of before stays when there are none. */
+  upstreamStatus?: number | undefined
+  reason?: string | undefined
+}
+
+interface EndColumns {
+  id: string
+  state: OperationState
+  settledAtMs: number | null
+  livestreamId: string | null
+  answerStatus: number | null
+  answer: string | null
+  freesKey: boolean
+  confirmedAtMs: number | null
+  confirmedVendorAtMs: number | null
+  upstreamStatus: number | null
+  reason: string | null
+}
+
+/** A row to be written, with what decides how the store fills in the rest. */
+interface NewRow extends Given {
+  wasSent: boolean
+  isStop: boolean
+}
+
+/** After all that are there. What is open is never removed, so that nothing comes before what it is compared with. */
+const nextOrdinal = raw<number>`(select coalesce(max(ordinal), 0) + 1 from operations)`
+
+/** Writes of how operations begin and end. */
+export function operationWrites({ engine, sql }: Store) {
+  const insert = compileOnce(({ wasSent, isStop, ...row }: NewRow) =>
+    sql.insertInto('operations').values({
+      ...row,
+      ordinal: wasSent ? nextOrdinal : null,
+      open_start_id: isStop
+        ? raw<string>`(select id from operations where meeting_id = ${row.meeting_id} and upstream = ${row.upstream} and kind = 'start' and ${isOpen})`
+        : null
+    })
+  )
+
+  const end = compileOnce(({ id, state, settledAtMs, answerStatus, answer, freesKey, ...known }: EndColumns) =>
+    sql
+      .updateTable('operations')
+      .set({
+        state,
+        settled_at: settledAtMs,
+        ...(known.livestreamId !== null && { livestream_id: known.livestreamId }),
+        ...(answer !== null && { answer_status: unlessAnswered('answer_status', answerStatus) }),
+        ...(answer !== null && { answer: unlessAnswered('answer', answer) }),
+        ...(freesKey && { idempotency_fingerprint: null }),
+        ...(known.confirmedAtMs !== null && { confirmed_at: known.confirmedAtMs }),
+        ...(known.confirmedVendorAtMs !== null && { confirmed_vendor_at: known.confirmedVendorAtMs }),
+        ...(known.upstreamStatus !== null && { upstream_status: known.upstreamStatus }),
+        ...(known.reason !== null && { reason: known.reason })
+      })
+      .where('id', '=', id)
+      .where(isOpen)
+  )
+
+  return {
+    /** Written in one transaction with the audit intent. @throws UniqueViolation when the meeting has an open start, or the key is used */
+    sent(operation: Operation): Statement {
+      const { kind, state } = operation
+      const wasSent = state === 'sent' || state === 'unknown'
+      return insert({ ...toColumns(operation), wasSent, isStop: kind === 'stop' })
+    },
+
+    /** Before a start is sent a second time. @throws Conflict when it is settled by now: then it must not be */
+    sentAgain(id: string, nowMs: number): Statement {
+      const query = sql.updateTable('operations').set({ sent_again_at: nowMs }).where('id', '=', id).where(isOpen)
+      return { ...query.compile(), changes: 1 }
+    },
+
+    /**
+     * Closes an operation, or says that its outcome is unknown. One that is settled already stays as it is. A stop that is
+     * unknown and has an answer goes on being looked after, but its caller was told: that answer stays.
+     */
+    ended(id: string, how: OperationEnd, nowMs: number): Statement {
+      const { state, livestreamId = null, answer = null, freesKey = false, confirmed, upstreamStatus, reason } = how
+      return end({
+        id,
+        state,
+        settledAtMs: state === 'unknown' ? null : nowMs,
+        livestreamId,
+        answerStatus: answer?.status ?? null,
+        answer: answer === null ? null : JSON.stringify(answer.body),
+        freesKey,
+        confirmedAtMs: confirmed === undefined ? null : nowMs,
+        confirmedVendorAtMs: confirmed?.vendorAtMs ?? null,
+        upstreamStatus: upstreamStatus ?? null,
+        reason: reason ?? null
+      })
+    },
+
+    /** A run that these confirmed stops have not ended is wanted: they are none any more that `settledSince` tells of. */
+    overruled({ id, upstream }: PlacedMeeting, sinceMs: number): Statement {
+      const stops = sql.updateTable('operations').set({ confirmed_at: null }).where('settled_at', '>=', sinceMs)
+      const here = stops.where('meeting_id', '=', id).where('upstream', '=', upstream)
+      return here.where('confirmed_at', 'is not', null).compile()
+    },
+
+    /** Removes the oldest that were settled before; some at a time. Fewer than asked when none are left. */
+    async removeSettled(beforeMs: number, atMost: number): Promise<number> {
+      const oldest = sql
+        .selectFrom('operations')
+        .select('id')
+        .where('settled_at', '<', beforeMs)
+        .orderBy('settled_at')
+        .limit(atMost)
+      const [rows] = await engine.write([
+        sql.deleteFrom('operations').where('id', 'in', oldest).returning('id').compile()
+      ])
+      return rows?.length ?? 0
+    }
+  }
+}
+
+/** In the words of the store: a caller was told what stands there, or will be. */
+function unlessAnswered<Value>(column: 'answer_status' | 'answer', value: Value) {
+  return raw<Value>`case when kind = 'stop' and answer is not null then ${raw.ref(column)} else ${value} end`
+}
