@@ -4,8 +4,9 @@ import { contains, type Network, neighbourhood } from '../../domain/values/addre
 import type { Clock } from '../../domain/values/clock.ts'
 import { peerOf } from '../request/client-address.ts'
 import { AwaitedCalls, atEndMs } from './awaited-calls.ts'
-import { type Candidate, Candidates } from './making-room.ts'
-import { type Unread, unreadOf } from './unread.ts'
+import { type Connection, isArriving, opened, type Peer, rest } from './connection.ts'
+import { Candidates } from './making-room.ts'
+import { unreadOf } from './unread.ts'
 
 export interface ConnectionOptions {
   /** Connections at the same time: fewer than there are file descriptors, since the vendor's connections need some too. */
@@ -35,23 +36,6 @@ const restBytes = 16 * 1024 * 1024
 const restMs = 5_000
 /** How long an answer may wait for its caller to read any of it. */
 const unreadMs = 10_000
-
-interface Connection extends Candidate {
-  readonly peer: Peer
-  readonly answers: Set<ServerResponse>
-  /** How many bytes had arrived when the last call ended. */
-  bytesRead: number
-  /** The last call, until it was answered and has arrived as a whole. */
-  last: IncomingMessage | null
-  /** Its last answer was given, and only the rest of a body is read. */
-  isEnding: boolean
-  unread: Unread
-}
-
-interface Peer {
-  readonly neighbour: string
-  readonly candidates: Candidates<Connection>
-}
 
 /**
  * The connections of callers: how many there are, whose they are, and which of them are unused. (Node gives all unused ones the same time,
@@ -142,11 +126,7 @@ export class Connections {
     if (this.#open.size >= maxConnections * roomFrom) this.#makeRoom(this.#candidates)
     if (this.#open.size >= maxConnections) return void socket.destroy()
     this.#peers.set(neighbour, peer)
-    const sinceMs = this.#options.clock.monotonic()
-    const connection: Connection = {
-      ...{ socket, peer, isKnown: isProxy, isIdle: true, sinceMs, bytesRead: socket.bytesRead, last: null },
-      ...{ answers: new Set(), isEnding: false, unread: { bytes: 0, sinceMs } }
-    }
+    const connection = opened(socket, peer, isProxy, this.#options.clock.monotonic())
     this.#open.set(socket, connection)
     this.#candidates.add(connection)
     peer.candidates.add(connection)
@@ -172,7 +152,7 @@ export class Connections {
     const connection = this.#open.get(answer.req.socket)
     connection?.answers.delete(answer)
     if (connection?.answers.size === 0) {
-      this.#restsFrom(connection)
+      rest(connection, this.#options.clock.monotonic())
       this.#change(connection, { isIdle: true })
       if (connection.last?.complete) connection.last = null
       else this.#rests.add(connection)
@@ -191,7 +171,7 @@ export class Connections {
       return
     }
     connection.isEnding = true
-    this.#restsFrom(connection)
+    rest(connection, this.#options.clock.monotonic())
     this.#rests.add(connection)
     socket.end()
     // Node stops the reading of a body that nobody takes, as of a stop. Its own listener goes on with it, and goes with those of the data.
@@ -201,11 +181,6 @@ export class Connections {
       .removeAllListeners('data')
       .on('data', () => {})
       .resume()
-  }
-
-  #restsFrom(connection: Connection): void {
-    connection.sinceMs = this.#options.clock.monotonic()
-    connection.bytesRead = connection.socket.bytesRead
   }
 
   /** Closes connections that were unused for too long, that send on and on behind their answer, or that do not read it. */
@@ -271,9 +246,4 @@ export class Connections {
   get #strangerIdleMs(): number {
     return Math.min(strangerIdleMs, this.#options.keepAliveMs)
   }
-}
-
-/** True when bytes of the next call have arrived. */
-function isArriving({ socket, bytesRead }: Connection): boolean {
-  return socket.bytesRead > bytesRead
 }
