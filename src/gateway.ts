@@ -13,6 +13,7 @@ import { type Clock, systemClock } from './domain/values/clock.ts'
 import { readBootId } from './gateway/boot.ts'
 import { drain } from './gateway/drain.ts'
 import { keepTidy, watchDisk } from './gateway/housekeeping.ts'
+import { httpSettings } from './gateway/http-settings.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
 import { listen } from './http/connection/listen.ts'
@@ -157,37 +158,27 @@ export async function startGateway({
     const { auditRetentionDays } = config
     opened.push(keepTidy({ audited, operations: operationsIn(store), auditRetentionDays, log: logger, clock }))
 
-    const { auditTrail, broadcasts, reconcileLoop, ...given } = services({
-      store,
-      directory,
-      upstreams,
-      audited,
-      rollup,
-      writeBehind,
-      unstored,
-      config,
-      logger,
-      clock,
-      ending: ending.signal,
-      ...(writeWithinMs !== undefined && { writeWithinMs })
+    const { routes, broadcasts, adopt, operations } = services({
+      ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs },
+      log: logger,
+      ending: ending.signal
     })
+    const { auditTrail, reconcileLoop } = broadcasts
     opened.push(() => reconcileLoop.close())
     for (const operation of left) reconcileLoop.add(operation)
     await broadcasts.recall()
     const connections = callersConnections({ config, logger, clock })
     const app = await buildApp({
-      ...given,
+      ...{ directory, connections, adopt, clock, logger, fingerprint: audited.keys.fingerprint },
+      services: routes,
+      replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
+      appendEvent: rollup.append.bind(rollup),
       health: readinessOf(state, {
         ...{ store, directory, writeBehind, auditTrail, unstored, keys, disk, reconcileLoop, logOutput, clock },
         upstreams: configured
       }),
       draining: () => state.draining,
-      connections,
-      keepAliveMs: config.keepAliveMs,
-      limits: config,
-      maxInFlight: config.maxInFlight,
-      trustedProxies: config.trustedProxies,
-      logger
+      settings: httpSettings(config)
     })
     opened.push(() => app.close())
 

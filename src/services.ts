@@ -1,16 +1,15 @@
-import type { FastifyBaseLogger } from 'fastify'
-import type { ReadRollup } from './audit/rollup.ts'
 import type { UnstoredEvents } from './audit/unstored.ts'
 import type { AuditedStore } from './audited-store/audited-store.ts'
 import type { Config } from './config/config.ts'
 import type { Clock } from './domain/values/clock.ts'
-import { broadcasting } from './lifecycle/broadcast/broadcasting.ts'
+import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
+import type { Context } from './lifecycle/context.ts'
 import { holder } from './lifecycle/operations/holds.ts'
 import { recheckPermission, recheckSwitchPermission } from './lifecycle/operations/recheck-permission.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import { deadlines } from './lifecycle/reads/deadline.ts'
 import { Changes } from './lifecycle/reads/shared-reads.ts'
-import { adopter } from './lifecycle/resources/adopt.ts'
+import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
 import { tenantAnalytics } from './lifecycle/resources/analytics.ts'
 import { livestreamChanges } from './lifecycle/resources/livestream-changes.ts'
 import { tenantLivestreams } from './lifecycle/resources/livestreams.ts'
@@ -20,13 +19,14 @@ import { rememberRunsIn } from './lifecycle/resources/remember-runs.ts'
 import { tenantRuns } from './lifecycle/resources/runs.ts'
 import { tenantStage } from './lifecycle/resources/stage.ts'
 import { isComing } from './lifecycle/running/is-coming.ts'
+import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
 import { analyticsIn } from './store/tables/analytics.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
-import { operationsIn } from './store/tables/operations.ts'
+import { type Operations, operationsIn } from './store/tables/operations.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
@@ -36,121 +36,118 @@ export interface Parts {
   directory: Directory
   upstreams: Upstreams
   audited: AuditedStore
-  rollup: ReadRollup
   writeBehind: WriteBehind
   unstored: UnstoredEvents
-  config: Config
-  logger: FastifyBaseLogger
+  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs'>
+  log: Context['log']
   clock: Clock
+  /** Cuts off what waits for the vendor. */
   ending: AbortSignal
-  /** Else the recorder's own. */
-  writeWithinMs?: number
+  /** How long the record of a mutation may take, where that is not the usual time. */
+  writeWithinMs?: number | undefined
 }
 
-/** The services that routes are given, each made of what it needs and nothing else. */
-export function services({
-  store,
-  directory,
-  upstreams,
-  audited,
-  rollup,
-  writeBehind,
-  unstored,
-  config,
-  logger: log,
-  clock,
-  ending,
-  ...recording
-}: Parts) {
+/** Everything below HTTP that serves requests. */
+export interface Services {
+  /** Called by the routes. */
+  routes: RouteServices
+  /** Starts and stops, and what looks after them. */
+  broadcasts: Broadcasting
+  adopt: Adopt
+  operations: Operations
+}
+
+/** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
+export function services(parts: Parts): Services {
+  const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, writeWithinMs } = parts
+  const { deadlineMs, settleMs, readTtlMs } = parts.config
+  const context: Context = { clock, log, ...deadlines(deadlineMs, parts.ending), changes: new Changes(), readTtlMs }
+  const { deadline } = context
+  const auditEvents = audited.events
   // Whatever decides over the life of an operation is written in order.
   const engine = { write: writeBehind.write.bind(writeBehind) }
-  const { deadlineMs, settleMs, readTtlMs, corsOrigins, docs } = config
-  const { deadline, bounded, limitTime } = deadlines(deadlineMs, ending)
-  const auditEvents = audited.events
+
   const operations = operationsIn(store)
   const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
+  const sessions = sessionsIn(store)
 
   const rememberLivestream = rememberLivestreamIn({ livestreams, directory, log, clock })
-  const sessions = sessionsIn(store)
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
   const holds = holder({ directory, meetings, upstreams })
   const adopt = adopter({ upstreams, meetings, holds, directory, auditEvents, rememberLivestream, clock, deadline })
   const coming = isComing({ livestreams, settleMs })
-  const changes = new Changes()
-  const reading = { changes, clock, deadline, bounded, readTtlMs }
-  const appendEvent = rollup.append.bind(rollup)
+
   const broadcasts = broadcasting({
-    ...reading,
-    limitTime,
-    ...{
-      upstreams,
-      engine,
-      operations,
-      livestreams,
-      meetings,
-      misplaced: misplacedIn(store),
-      auditEvents,
-      directory,
-      holds,
-      writeBehind,
-      unstored,
-      rememberLivestream,
-      log
-    },
+    ...context,
+    upstreams,
+    engine,
+    operations,
+    livestreams,
+    meetings,
+    misplaced: misplacedIn(store),
+    auditEvents,
+    directory,
+    holds,
+    writeBehind,
+    unstored,
+    rememberLivestream,
     isComing: coming,
     recheckPermission: recheckPermission({ directory, holds, clock }),
     deadlineMs,
     settleMs,
-    ...recording
+    ...(writeWithinMs !== undefined && { writeWithinMs })
   })
-  const { auditTrail, reconcileLoop, switches, endingRuns, begunRuns, knownMeetings } = broadcasts
-  const acting = { upstreams, engine, livestreams, knownMeetings, directory, auditTrail, log, settleMs }
+  const { auditTrail, endingRuns, begunRuns, knownMeetings } = broadcasts
 
-  return {
-    auditTrail,
-    broadcasts,
-    reconcileLoop,
-    operations,
-    reconcileNow: reconcileLoop.now.bind(reconcileLoop),
-    directory,
+  const routes: RouteServices = {
     auditEvents,
-    appendEvent,
-    adopt,
-    fingerprint: audited.keys.fingerprint,
     readActive: broadcasts.reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,
     livestreams: tenantLivestreams({
-      ...acting,
-      ...reading,
+      ...context,
+      upstreams,
+      livestreams,
       rememberLivestream,
       rememberRuns,
       isComing: coming,
       endingRuns,
-      begunRuns
+      begunRuns,
+      knownMeetings,
+      settleMs
     }),
-    runs: tenantRuns({ ...acting, ...reading, rememberLivestream, rememberRuns, endingRuns }),
-    stage: tenantStage({ ...acting, ...reading, sessions }),
+    livestreamChanges: livestreamChanges({
+      ...context,
+      upstreams,
+      livestreams,
+      auditTrail,
+      knownMeetings,
+      queue: broadcasts.switches,
+      recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
+    }),
+    runs: tenantRuns({
+      ...context,
+      upstreams,
+      livestreams,
+      directory,
+      rememberLivestream,
+      rememberRuns,
+      endingRuns,
+      knownMeetings
+    }),
+    stage: tenantStage({ ...context, upstreams, engine, sessions, auditTrail }),
     analytics: tenantAnalytics({
-      ...acting,
-      ...reading,
+      ...context,
+      upstreams,
+      engine,
       rows: analyticsIn(store),
       sessions,
       rememberLivestream,
-      endingRuns
+      endingRuns,
+      knownMeetings
     }),
-    livestreamChanges: livestreamChanges({
-      ...acting,
-      ...reading,
-      queue: switches,
-      recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
-    }),
-    meetings: tenantMeetings({ ...acting, ...reading, meetings, adopt }),
-    clock,
-    corsOrigins,
-    docs,
-    // A stop may wait for a start and for the stop before it, each within its deadline, and for its pause; what takes longer is stuck.
-    handlerTimeoutMs: 3 * deadlineMs + 10_000
+    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail })
   }
+  return { routes, broadcasts, adopt, operations }
 }

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, matchesGlob, resolve } from 'node:path'
 import t from 'tap'
 import { importsOf, importsOfSrc } from './support/imports.ts'
@@ -68,6 +68,14 @@ t.test('imports go down, and only one room knows each driver', t => {
     const wrong = forbidden(file, imports)
     if (wrong.length > 0) t.fail(`${file} imports ${wrong.join(', ')}`)
   }
+  t.end()
+})
+
+t.test('app.ts is a table of contents: one page, and what each line names is told elsewhere', t => {
+  const lines = readFileSync('src/app.ts', 'utf8').split('\n').length - 1
+  t.ok(lines <= 120, `${lines} lines`)
+  const imports = importsOfSrc().get('src/app.ts') ?? []
+  t.ok(imports.length > 0 && imports.length <= 25, `${imports.length} imports`)
   t.end()
 })
 

@@ -31,19 +31,20 @@ async function describedApp(): Promise<FastifyInstance> {
       moved: false
     },
     adopt: { meeting: nothing, livestream: nothing },
-    auditEvents: { list: nothing },
-    operations: { findByKey: nothing },
-    reconcileNow: nothing,
+    replays: { operations: { findByKey: nothing }, reconcileNow: nothing },
     appendEvent() {},
-    readActive: nothing,
-    start: nothing,
-    stop: nothing,
-    livestreams: { find: nothing, list: nothing, countRunning: nothing },
-    runs: { findActive: nothing, find: nothing, ofMeeting: nothing, ofSession: nothing },
-    stage: { findActive: nothing, act: nothing, kickAll: nothing, muteAll: nothing },
-    analytics: { overall: nothing, daywise: nothing },
-    livestreamChanges: { create: nothing, setEnabled: nothing, resetStreamKey: nothing },
-    meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing },
+    services: {
+      auditEvents: { list: nothing },
+      readActive: nothing,
+      start: nothing,
+      stop: nothing,
+      livestreams: { find: nothing, list: nothing, countRunning: nothing },
+      runs: { findActive: nothing, find: nothing, ofMeeting: nothing, ofSession: nothing },
+      stage: { findActive: nothing, act: nothing, kickAll: nothing, muteAll: nothing },
+      analytics: { overall: nothing, daywise: nothing },
+      livestreamChanges: { create: nothing, setEnabled: nothing, resetStreamKey: nothing },
+      meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing }
+    },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },
     draining: () => false,
     connections: new Connections({
@@ -53,19 +54,21 @@ async function describedApp(): Promise<FastifyInstance> {
       clock: systemClock,
       onFull() {}
     }),
-    keepAliveMs: 1_000,
     fingerprint: () => '',
     clock: systemClock,
-    limits: {
-      addressLimit: { calls: 1, seconds: 1, burst: 1 },
-      readLimit: { calls: 1, seconds: 1, burst: 1 },
-      writeLimit: { calls: 1, seconds: 1, burst: 1 }
+    settings: {
+      keepAliveMs: 1_000,
+      handlerTimeoutMs: 1_000,
+      limits: {
+        addressLimit: { calls: 1, seconds: 1, burst: 1 },
+        readLimit: { calls: 1, seconds: 1, burst: 1 },
+        writeLimit: { calls: 1, seconds: 1, burst: 1 }
+      },
+      maxInFlight: 1,
+      trustedProxies: [],
+      corsOrigins: [],
+      docs: 'public'
     },
-    maxInFlight: 1,
-    trustedProxies: [],
-    corsOrigins: [],
-    docs: 'public',
-    handlerTimeoutMs: 1_000,
     logger: makeLogger('silent')
   })
 }

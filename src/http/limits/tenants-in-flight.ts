@@ -1,5 +1,6 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RateLimited } from '../../domain/refusals/failures.ts'
+import { isMutating, type Wrapper } from '../request/wrap-handlers.ts'
 import { limitFields } from './rate-limit.ts'
 
 /** How many requests of each tenant are under way. */
@@ -8,6 +9,8 @@ export interface TenantsInFlight {
   /** Counts the request until its answer is gone, or its connection. After `request.caller` is set. @throws RateLimited, but never for a stop */
   enter(request: FastifyRequest, reply: FastifyReply): void
   count(tenantId: string): number
+  /** Counts a mutation until its handler is done, also when its caller has hung up. */
+  whileAtWork: Wrapper
 }
 
 /** Who is counted, and until when. */
@@ -21,7 +24,7 @@ interface Stay {
 const retryAfterSeconds = 1
 
 /** Who hangs up has not ended a mutation: it counts until its handler is done, so that nobody starts more by not waiting. */
-export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFlight {
+export function tenantsInFlight(max: number): TenantsInFlight {
   const counts = new Map<string, number>()
   /** Of mutations: the handler of a read ends with its request. */
   const stays = new WeakMap<FastifyRequest, Stay>()
@@ -33,25 +36,23 @@ export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFli
     else counts.delete(tenantId)
   }
 
-  app.addHook('onRoute', route => {
-    if (route.config?.rule === undefined || [route.method].flat().every(isRead)) return
-    const { handler } = route
-    route.handler = async function (request, reply) {
-      const stay = stays.get(request)
-      if (stay === undefined) return handler.call(this, request, reply)
-      stay.atWork = true
-      try {
-        return await handler.call(this, request, reply)
-      } finally {
-        stay.atWork = false
-        leave(stay)
-      }
-    }
-  })
-
   return {
     max,
     count,
+    whileAtWork(handler, { method }) {
+      if (!isMutating(method)) return handler
+      return async function (request, reply) {
+        const stay = stays.get(request)
+        if (stay === undefined) return handler.call(this, request, reply)
+        stay.atWork = true
+        try {
+          return await handler.call(this, request, reply)
+        } finally {
+          stay.atWork = false
+          leave(stay)
+        }
+      }
+    },
     enter(request, reply) {
       const tenantId = request.caller.tenant.id
       if (count(tenantId) >= max && request.routeOptions.config.rule?.limit !== 'never') {
@@ -62,15 +63,11 @@ export function tenantsInFlight(app: FastifyInstance, max: number): TenantsInFli
       if (reply.raw.closed) return // who has hung up already would count for ever
       counts.set(tenantId, count(tenantId) + 1)
       const stay: Stay = { atWork: false, closed: false, tenantId }
-      if (!isRead(request.method)) stays.set(request, stay)
+      if (isMutating(request.method)) stays.set(request, stay)
       reply.raw.on('close', () => {
         stay.closed = true
         leave(stay)
       })
     }
   }
-}
-
-function isRead(method: string): boolean {
-  return method === 'GET' || method === 'HEAD'
 }

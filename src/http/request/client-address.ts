@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
 import { type Address, contains, type Network, parseAddress } from '../../domain/values/address.ts'
 
 /** The address that a call came from, as far as it can be believed. */
@@ -42,6 +42,13 @@ export function addressReader(trusted: readonly Network[], onUnreadable = (_prox
     }
     return address
   }
+}
+
+/** The same, with a warning in the log of the proxy whose addresses cannot be read. */
+export function clientAddresses(trusted: readonly Network[], log: Pick<FastifyBaseLogger, 'warn'>): AddressOf {
+  return addressReader(trusted, ({ text }) =>
+    log.warn({ proxy: text }, 'a trusted proxy sends an X-Forwarded-For that is no address: its clients count as one')
+  )
 }
 
 function parseHop(text: string): Address | null {

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { type Idempotency, isRepeated, type Operation } from '../../domain/operation.ts'
 import { IdempotencyKeyInUse, IdempotencyKeyReused, InvalidInput } from '../../domain/refusals/failures.ts'
+import { isMutating, type Wrapper } from './wrap-handlers.ts'
 
 export interface IdempotencyDeps {
   operations: { findByKey(keyFingerprint: string): Promise<Operation | null> }
@@ -22,25 +23,14 @@ const bare = /^[A-Za-z0-9._~:/+=*-]+$/
  * `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header) on every mutating route: the same key with the same request
  * has the first answer again, without its secrets, for a week and whatever has happened since. What was not
  * executed is not remembered, so that the key can be used for another try.
+ * Gives the wrapper that does so around a handler.
  */
-export function idempotency(app: FastifyInstance, { operations, reconcileNow, fingerprint }: IdempotencyDeps): void {
+export function idempotency(app: FastifyInstance, { operations, reconcileNow, fingerprint }: IdempotencyDeps): Wrapper {
   /** The requests under way in this process, each with what came under its key before; across processes the store's index holds. */
   const running = new Map<string, { requestFingerprint: string; earlier: Promise<Operation | null> }>()
 
   app.addHook('onRoute', route => {
-    if (!isMutating(route.method)) return
-    route.schema = { ...route.schema, headers: described }
-    const { handler } = route
-    route.handler = async function (request, reply) {
-      const key = readKey(request)
-      if (key === null) return handler.call(this, request, reply)
-      const asked = {
-        keyFingerprint: fingerprint('idempotency_key', JSON.stringify([request.caller.tenant.id, key])),
-        requestFingerprint: fingerprint('request', requestText(request))
-      }
-      request.caller = { ...request.caller, idempotency: asked }
-      return once(asked, request, reply, () => handler.call(this, request, reply))
-    }
+    if (isMutating(route.method)) route.schema = { ...route.schema, headers: described }
   })
 
   app.addHook('preValidation', async request => {
@@ -83,6 +73,20 @@ export function idempotency(app: FastifyInstance, { operations, reconcileNow, fi
     if (!isRepeated(kind) || state !== 'unknown' || answer !== null) return operation
     await reconcileNow(operation.id)
     return (await operations.findByKey(operation.idempotency?.keyFingerprint ?? '')) ?? operation
+  }
+
+  return (handler, { method }) => {
+    if (!isMutating(method)) return handler
+    return async function (request, reply) {
+      const key = readKey(request)
+      if (key === null) return handler.call(this, request, reply)
+      const asked = {
+        keyFingerprint: fingerprint('idempotency_key', JSON.stringify([request.caller.tenant.id, key])),
+        requestFingerprint: fingerprint('request', requestText(request))
+      }
+      request.caller = { ...request.caller, idempotency: asked }
+      return once(asked, request, reply, () => handler.call(this, request, reply))
+    }
   }
 }
 
@@ -143,10 +147,6 @@ function ordered(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
   return Object.fromEntries(members.map(([name, member]) => [name, ordered(member)]))
-}
-
-function isMutating(method: string | string[]): boolean {
-  return [method].flat().some(one => /^(POST|PUT|PATCH|DELETE)$/.test(one))
 }
 
 function inUse() {

@@ -50,9 +50,13 @@ export function plainId(header: string | string[] | undefined): string | null {
   return typeof header === 'string' && requestIdPattern.test(header) ? header : null
 }
 
-/** Facts about the request that hooks set; `caller`, `meeting` and `livestream` are there wherever a route can ask for them. */
+/** Facts about the request that hooks set, and its id on the answer. `caller`, `meeting` and `livestream` are there wherever a route can ask for them. */
 export function decorateRequests(app: FastifyInstance): void {
   for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
     app.decorateRequest(fact, null)
   for (const flag of ['admitted', 'recorded', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
 }

@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController
+} from 'fastify'
+import { refuseBytes } from './answer/errors.ts'
+import { compiledOnce } from './answer/serializer.ts'
+import { leftToUs } from './connection/own-answers.ts'
+import { withoutLastSlash } from './request/last-slash.ts'
+import { plainId } from './request/request.ts'
+import { fromSecondMount } from './request/second-mount.ts'
+
+export interface ServerOptions {
+  /** How long a known connection may stay unused. */
+  keepAliveMs: number
+  /** Beyond it the handler of a request is stuck. */
+  handlerTimeoutMs: number
+  logger: FastifyBaseLogger
+  /** Answers a request whose address cannot be read, so that no hook has seen it. */
+  refuseAddress(error: FastifyError, request: FastifyRequest, reply: FastifyReply): unknown
+}
+
+/** Longest time for a request to arrive, from its first byte to its last. */
+const requestTimeoutMs = 30_000
+
+/** Fastify without any hook: how long it waits, how much it reads, and how it reads addresses and ids. */
+export function server({ keepAliveMs, handlerTimeoutMs, logger, refuseAddress }: ServerOptions): FastifyInstance {
+  return Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 64 * 1024,
+    requestTimeout: requestTimeoutMs,
+    // Node would take a longer time for the head as that of the whole request. It also looks for late requests only each half
+    // minute unless told otherwise, when they are twice as late.
+    http: { ...leftToUs, headersTimeout: requestTimeoutMs, connectionsCheckingInterval: 1_000 },
+    handlerTimeout: handlerTimeoutMs,
+    // `connection/connections.ts` closes the connections of strangers earlier.
+    keepAliveTimeout: keepAliveMs,
+    // By then every call has had its answer (`gateway.ts`): what is open still is a connection that nobody uses.
+    forceCloseConnections: true,
+    // Sockets on which nothing moves, such as one whose answer nobody reads.
+    connectionTimeout: handlerTimeoutMs + 5_000,
+    return503OnClosing: false,
+    genReqId: request => plainId(request.headers['x-request-id']) ?? randomUUID(),
+    requestIdHeader: false,
+    // A logger for each request would cost more than most requests: what is logged of one names its id (`answer/errors.ts`).
+    childLoggerFactory: logger => logger,
+    // Longer than any request line can be, so that every id meets its pattern and none another refusal.
+    routerOptions: { maxParamLength: 16 * 1024 },
+    rewriteUrl: request => withoutLastSlash(fromSecondMount(request)),
+    schemaController: { compilersFactory: { buildSerializer: compiledOnce } },
+    frameworkErrors: refuseAddress,
+    clientErrorHandler: refuseBytes
+  })
+}

@@ -1,0 +1,13 @@
+import type { Api } from '../api.ts'
+import { getUsage, type UsageDeps } from './get-usage.ts'
+import { type AuditTrail, listAuditEvents } from './list-audit-events.ts'
+
+export interface GatewayDeps extends UsageDeps {
+  auditEvents: AuditTrail
+}
+
+/** Registers Livegate's own operations. */
+export function gatewayRoutes(api: Api, deps: GatewayDeps): void {
+  listAuditEvents(api, deps)
+  getUsage(api, deps)
+}
