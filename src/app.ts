@@ -40,7 +40,7 @@ export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<Se
   settings: HttpSettings
   connections: Connections
   adopt: OwnershipDeps['adopt']
-  /** What was done under idempotency keys before. */
+  /** Earlier operations under the same idempotency key. */
   replays: Pick<IdempotencyDeps, 'operations' | 'reconcileNow'>
   appendEvent: AuditDeps['append']
   fingerprint(kind: 'idempotency_key' | 'request' | 'key', text: string): string
@@ -54,7 +54,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   const app = server({
     ...settings,
     logger,
-    // What is not even an address is nobody's call: it counts like those without a key.
+    // An address that cannot be read is nobody's call: it counts like those without a key.
     refuseAddress(error, request, reply) {
       hintKeepAlive(reply)
       secure(reply)

@@ -30,7 +30,7 @@ import { operationsIn } from './store/tables/operations.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 export interface Gateway {
-  /** Where it listens, e.g. `http://127.0.0.1:3000`. */
+  /** Address on which it listens, e.g. `http://127.0.0.1:3000`. */
   readonly url: string
   readonly app: FastifyInstance
   readonly directory: Directory
@@ -56,7 +56,7 @@ export interface GatewayOptions {
   onListen?(close: () => Promise<void>): void
   /** Accepts, this once, a store that is older than its last checkpoint. It has no effect on any other. */
   acceptOlder?: AuditedOptions['acceptOlder']
-  /** How long the record of a mutation may take to be written, where nobody waits for an answer within a second (a test). */
+  /** Longest time for the audit trail of a mutation to be written, in tests where nobody waits for an answer within a second. */
   writeWithinMs?: number
   /** Opens the store in another way than with threads of its own (a test). */
   open?(file: string): Promise<Store>

@@ -30,7 +30,7 @@ import { type Operations, operationsIn } from './store/tables/operations.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
-/** What the services are made of. */
+/** Parts that the services are made of. */
 export interface Parts {
   store: Store
   directory: Directory
@@ -43,7 +43,7 @@ export interface Parts {
   clock: Clock
   /** Cuts off what waits for the vendor. */
   ending: AbortSignal
-  /** How long the record of a mutation may take, where that is not the usual time. */
+  /** Longest time for the audit trail of a mutation to be written, where that is not the usual one. */
   writeWithinMs?: number | undefined
 }
 
@@ -64,7 +64,7 @@ export function services(parts: Parts): Services {
   const context: Context = { clock, log, ...deadlines(deadlineMs, parts.ending), changes: new Changes(), readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
-  // Whatever decides over the life of an operation is written in order.
+  // Writes that decide over the life of an operation keep their order.
   const engine = { write: writeBehind.write.bind(writeBehind) }
 
   const operations = operationsIn(store)

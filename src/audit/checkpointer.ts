@@ -7,7 +7,7 @@ export interface CheckpointerOptions {
   /** The name of the log. */
   log: string
   signer: Signer
-  /** Where the log stands, after everything that was asked to be written before. */
+  /** The place of the log after everything that was asked to be written before. */
   head(): Promise<ChainHead>
   /** Whether the log still goes through there, or has been cut since. */
   holds(head: ChainHead): Promise<boolean>
@@ -36,10 +36,10 @@ export class Checkpointer {
   #signer: Signer
   #timer: NodeJS.Timeout | null = null
   #events = 0
-  /** What this process has signed last: nobody makes it sign a log that was written again behind its back. */
+  /** The last signed state: nobody makes this process sign a log that was written again behind its back. */
   #signed: ChainHead | null = null
   #signing: Promise<void> | null = null
-  /** How far the wall clock was ahead of the monotonic one when it was signed. */
+  /** Lead of the wall clock over the monotonic one when it was signed. */
   #signedAheadMs: number
 
   constructor(options: CheckpointerOptions) {
@@ -63,7 +63,7 @@ export class Checkpointer {
     this.#try()
   }
 
-  /** How far the wall clock is ahead of the monotonic one: the same while nobody sets it. */
+  /** Lead of the wall clock over the monotonic one: it stays the same while nobody sets the clock. */
   #aheadMs(): number {
     return this.#options.clock.now() - this.#options.clock.monotonic()
   }

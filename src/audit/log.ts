@@ -11,10 +11,10 @@ export interface AuditLogOptions {
   slowAfterMs?: number
 }
 
-/** So many events in one transaction, so that a long queue doesn't hold the store. */
+/** Largest number of events in a transaction, so that a long queue doesn't hold the store. */
 const groupSize = 500
 const retryAfterMs = 1_000
-/** Of one caller, operation and reason, in a second. */
+/** Limit for one caller, operation and reason, in a second. */
 const maxEqualRefusals = 10
 
 /**
@@ -120,7 +120,7 @@ export class AuditLog {
     }, afterMs)
   }
 
-  /** Those behind a count too. */
+  /** Includes those behind a count. */
   #waitingCount(): number {
     return [...this.#waiting, ...this.#counted.values()].reduce((sum, { count }) => sum + (count ?? 1), 0)
   }
@@ -162,7 +162,7 @@ export class AuditLog {
   }
 }
 
-/** What makes two events equal but for their time and request. Of callers without a valid key, whatever they asked for. */
+/** Key of events that differ in time and request alone. All calls without a valid key have one, whatever they asked for. */
 function keyOf({ unmapped, api, status_code, src_endpoint }: AuditEvent): string {
   const { tenant_id, outcome } = unmapped
   return JSON.stringify([tenant_id, tenant_id === null ? null : api.operation, outcome, status_code, src_endpoint.ip])

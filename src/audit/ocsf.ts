@@ -1,7 +1,7 @@
 import type { ActorType, AuditEvent, AuditOutcome, AuditResource } from '../domain/audit/audit-event.ts'
 import { operations } from '../domain/operation.ts'
 
-/** What a call was about. Without a tenant it was refused before anybody was known. */
+/** Subject of a call. Without a tenant it was refused before its caller was known. */
 export interface Subject {
   /** The operation's id in the OpenAPI document, e.g. `startLivestream`. */
   action: string
@@ -9,10 +9,10 @@ export interface Subject {
   tenantId: string | null
   /** The id of the key that was shown, valid or not; never the key. */
   keyId: string | null
-  /** Of the credential that was shown, valid or not. */
+  /** Fingerprint of the credential that was shown, valid or not. */
   keyFingerprint?: string | null | undefined
   idempotencyKeyFingerprint?: string | null | undefined
-  /** Who acted, when it was no key. */
+  /** The actor, when it was no key. */
   actor?: { type: Exclude<ActorType, 'API key'>; uid: string }
   /** The client's address; null where there is none. */
   address: string | null
@@ -23,7 +23,7 @@ export interface Subject {
 /** The actor of a change of the log itself, and its call. */
 export type Worker = Required<Pick<Subject, 'actor' | 'requestId'>>
 
-/** How it ended. */
+/** End of a call. */
 export interface Ending {
   outcome: AuditOutcome
   /** HTTP status of the answer; absent for an intent. */

@@ -18,7 +18,7 @@ export interface PruneDeps {
     removeEvents(upToSeq: number, atMost: number): Promise<number>
     removeNotes(beforeSeq: number): Promise<void>
   }
-  /** What is wrong with the log up to there, if anything is: a cut must not make good what somebody has changed. */
+  /** Finds what is wrong with the log up to there: a cut must not hide what somebody has changed. */
   prove(upToSeq: number): Promise<Finding | null>
   /** Signs how far the log goes. */
   sign(): Promise<void>
@@ -28,7 +28,7 @@ export interface PruneDeps {
 
 const eventsAStep = 500
 
-/** What was to be removed does not hold. */
+/** The part to be removed does not verify. */
 export class NotProved extends Error {}
 
 /**

@@ -2,7 +2,7 @@ import type { AuditEvent } from '../domain/audit/audit-event.ts'
 import type { Clock } from '../domain/values/clock.ts'
 import { type Ending, isRead, type Subject, statusIdOf, toAuditEvent } from './ocsf.ts'
 
-/** Which reads are on record: a first one and then a count a minute, each, or none. */
+/** Ways to keep reads on record: a first one and then a count a minute, each, or none. */
 export const auditReads = ['rollup', 'all', 'none'] as const
 export type AuditReads = (typeof auditReads)[number]
 
@@ -17,7 +17,7 @@ export interface ReadRollupOptions {
 interface Window {
   key: string
   endsAtMs: number
-  /** What came after the first; null when nothing did. */
+  /** Reads after the first; null when there were none. */
   rest: Rest | null
 }
 
@@ -32,7 +32,7 @@ export interface Occurrence {
 interface Rest {
   /** The worst stands for all; of equals, the last. */
   worst: Occurrence
-  /** Those of a crowd may differ. */
+  /** False when reads of several are counted together. */
   isOneResource: boolean
   isOneAddress: boolean
   count: number
@@ -78,7 +78,7 @@ export class ReadRollup {
     for (const window of this.#windows.values()) {
       if (window.endsAtMs > nowMs) break
       this.#end(window)
-      // Who goes on reading is counted on; after a silent minute a read is a first one again.
+      // A reader that goes on is counted on. After a silent minute a read is a first one again.
       if (window.rest !== null) this.#open(window.key, nowMs)
     }
   }

@@ -67,7 +67,7 @@ export interface Idempotency {
   readonly requestFingerprint: string
 }
 
-/** What a caller was, or would have been, answered: for whoever asks the same again. Never with a stream key. */
+/** Answer that a caller was given, or would have been: a repetition of the call gets it too. It never has a stream key. */
 export interface StoredAnswer {
   readonly status: number
   readonly body: { readonly data: unknown } | { readonly error: FailureBody }
@@ -87,7 +87,7 @@ export interface Operation {
   readonly sentAtMs: number
   /** The vendor's clock when it was sent, as far as we know it: what the vendor dates is compared with this. */
   readonly vendorAtMs: number | null
-  /** When the vendor confirmed this stop, by its own clock, as far as it told. */
+  /** Time of the vendor's clock at which it confirmed this stop, as far as it told. */
   readonly confirmedVendorAtMs: number | null
   /** Time of a start's second sending; null when it was sent once. */
   readonly sentAgainAtMs: number | null

@@ -15,7 +15,7 @@ import { plainId } from './request/request.ts'
 import { fromSecondMount } from './request/second-mount.ts'
 
 export interface ServerOptions {
-  /** How long a known connection may stay unused. */
+  /** Longest time for a known connection to stay unused. */
   keepAliveMs: number
   /** Beyond it the handler of a request is stuck. */
   handlerTimeoutMs: number

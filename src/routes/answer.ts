@@ -47,7 +47,7 @@ export const LivestreamSessionParams = Type.Object({ livestream_session_id: Live
 export const SessionParams = Type.Object({ session_id: SessionId })
 export const LivestreamParams = Type.Object({ livestream_id: LivestreamId })
 
-/** What every route behind a key can answer. */
+/** Failures that every route behind a key can come to. */
 const everywhere = [
   catalogue.InvalidInput,
   catalogue.Unauthorized,
@@ -62,7 +62,7 @@ const everywhere = [
   catalogue.ShuttingDown
 ]
 
-/** What every call of the vendor can come to. */
+/** Failures that every call of the vendor can come to. */
 export const vendorFailures = [
   catalogue.UpstreamRefused,
   catalogue.UpstreamCredentialsRefused,

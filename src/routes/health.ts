@@ -13,13 +13,13 @@ const warnings = [
 ] as const
 type Warning = (typeof warnings)[number]
 
-/** How the process is: for orchestrators, without a key. Tells nothing about tenants or the vendor. */
+/** State of the process, for orchestrators without a key. It tells nothing about tenants or the vendor. */
 export interface Health {
   /** False before start-up has finished and during shutdown. */
   ready(): boolean
-  /** What doesn't work while stops and reads still do. */
+  /** Parts that don't work while stops and reads still do. */
   degraded(): Degraded[]
-  /** What will not work soon. */
+  /** Parts that will not work soon. */
   warnings(): Warning[]
 }
 

@@ -8,10 +8,10 @@ import { type LivestreamDeps, livestreamRoutes } from './livestreams/index.ts'
 import { type MeetingDeps, meetingRoutes } from './meetings/index.ts'
 import { type SessionDeps, sessionRoutes } from './sessions/index.ts'
 
-/** What the operations of the vendor call. */
+/** Services and limits that the vendor's operations call. */
 export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingDeps
 
-/** What operations call of the rooms below; the limits of HTTP are not among them. */
+/** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> & Pick<GatewayDeps, 'auditEvents'>
 
 export type { Health }

@@ -8,14 +8,14 @@ import { type Signer, signerOf } from '../proof/note.ts'
 export class AuditKeyError extends Error {}
 
 export interface KeyPlaces {
-  /** Where keys are made that are not given. */
+  /** Folder for keys that are made because none were given. */
   dataDir: string
   /** Given by file: never made, never replaced. */
   signingKeyFile?: string | undefined
   fingerprintKeyFile?: string | undefined
 }
 
-/** What the store remembers of its keys, so that a lost one is not silently replaced. */
+/** Facts that the store remembers of its keys, so that a lost one is not silently replaced. */
 export interface RememberedKeys {
   publicKey: string | null
   fingerprintCheck: string | null
@@ -24,7 +24,7 @@ export interface RememberedKeys {
 export interface AuditKeys {
   readonly signer: Signer
   readonly fingerprint: Fingerprint
-  /** What the store is to remember. */
+  /** Facts for the store to remember. */
   readonly remembered: { readonly publicKey: string; readonly fingerprintCheck: string }
 }
 
@@ -54,7 +54,7 @@ export async function openAuditKeys(places: KeyPlaces, remembered: RememberedKey
 }
 
 /**
- * That both keys are there, for who only looks: nothing is made or moved. Before a store has keys none are missed.
+ * Checks that both keys are there, and neither makes nor moves any. Before a store has keys none are missed.
  * @throws AuditKeyError as `openAuditKeys` does
  */
 export async function findAuditKeys(places: KeyPlaces, remembered: RememberedKeys): Promise<void> {
@@ -158,7 +158,7 @@ function toPrivateKey(file: string, pem: string) {
     const key = createPrivateKey(pem)
     if (key.asymmetricKeyType === 'ed25519') return key
   } catch {
-    // What the library says may quote the key.
+    // The library's message may quote the key.
   }
   throw new AuditKeyError(`${file} is not an Ed25519 private key in PEM`)
 }

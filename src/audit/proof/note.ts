@@ -14,7 +14,7 @@ export interface Signer {
 /** The name of our keys; in a verifier key it stands before the key itself. */
 const keyName = 'livegate.audit'
 const ed25519 = Buffer.from([1])
-/** What stands before the 32 bytes of an Ed25519 public key in DER (RFC 8410, section 4). */
+/** Bytes before the 32 of an Ed25519 public key in DER (RFC 8410, section 4). */
 const derPrefix = Buffer.from('302a300506032b6570032100', 'hex')
 const signatureLength = 64
 const idLength = 4

@@ -8,7 +8,7 @@ import { readUnproved, type Statement } from './statements.ts'
 export interface Evidence {
   /** The log's own name; notes about another one are none of its. */
   log: string
-  /** What the store holds, in the order of the log. */
+  /** Notes of the store, in the order of the log. */
   notes: readonly StoredNote[]
   /** Copies of checkpoints from other places. */
   outside?: readonly string[]
@@ -29,10 +29,10 @@ export interface HeadClaim {
   gap: Gap | null
 }
 
-/** What the signatures say of a log. */
+/** Claims of the signatures about a log. */
 export interface Signed {
   heads: HeadClaim[]
-  /** Where it was cut last. */
+  /** Place of the last cut. */
   cut: ChainHead | null
   /** The last checkpoint that counts. */
   last: { seq: number; timeMs: number } | null

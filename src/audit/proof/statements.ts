@@ -1,6 +1,6 @@
 import type { ChainHead, NoteKind } from '../../domain/audit/audit-chain.ts'
 
-/** What a signed note says of a log, and when. */
+/** Statement of a signed note about a log, with its time. */
 export interface Statement {
   kind: NoteKind
   /** The log that it is about. */
@@ -12,9 +12,9 @@ export interface Statement {
   keys?: { before: string; after: string }
   /** The operator, for `lost-key` and `restore`. */
   by?: string
-  /** For `restore`: the last event that the newer state had too. */
+  /** The last event that the newer state had too, in a note of `restore`. */
   keptSeq?: number
-  /** For `restore`: the newest known checkpoint of the state that was replaced; null when none is known. */
+  /** The newest known checkpoint of the state that `restore` replaced; null when none is known. */
   superseded?: Superseded | null
 }
 

@@ -4,9 +4,9 @@ import type { Gap } from './gaps.ts'
 import type { KeyLoss } from './reigns.ts'
 import { type Evidence, type HeadClaim, readEvidence, type Signed, widen } from './signed-claims.ts'
 
-/** What was proved. */
+/** Facts that were proved. */
 export interface Proof {
-  /** Where the log begins: 1, or after the last cut. */
+  /** Place where the log begins: 1, or after the last cut. */
   firstSeq: number
   lastSeq: number
   /** Up to here a signature vouches; what came after it is chained, and not signed yet. */
@@ -136,7 +136,7 @@ export class LogVerifier {
     return denied === null ? null : { seq, why: `does not follow what ${denied} vouches for` }
   }
 
-  /** Whose word it is against, when somebody says that another hash stands there. */
+  /** Names the statement that another hash contradicts. */
   #compare({ seq, hash }: ChainHead): string | null {
     for (let at = this.#heads[this.#nextHead]; at !== undefined; at = this.#heads[this.#nextHead]) {
       if (at.head.seq > seq) break
@@ -194,7 +194,7 @@ interface ReadEvent {
   unmapped?: { tenant_id?: string | null; outcome?: string; note?: string }
 }
 
-/** Whatever was put there: a text that is no JSON is like an event that says nothing. */
+/** Takes any text: one that is no JSON is like an event that says nothing. */
 function readEvent(text: string): ReadEvent {
   try {
     return (JSON.parse(text) ?? {}) as ReadEvent

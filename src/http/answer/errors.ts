@@ -29,7 +29,7 @@ export function errorHandler(app: FastifyInstance): void {
 }
 
 /**
- * For paths that no route knows: refused as soon as the head is there, since a body would be awaited for nothing. In a scope with a key its
+ * Refuses paths that no route knows as soon as the head is there, since a body would be awaited for nothing. In a scope with a key its
  * hooks run first; outside, `before` is all that guards it.
  */
 export function notFound(
@@ -53,7 +53,7 @@ function refuseAddress({ method, url }: FastifyRequest): never {
   throw new NotFound()
 }
 
-/** For errors that happen before a route is found: Fastify's `frameworkErrors`. */
+/** Answers with a refusal, also before a route is found (Fastify's `frameworkErrors`). */
 export function sendFailure(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.send(refusal(error, request, reply))
   // The handler runs on, and its result is nobody's answer.
@@ -70,7 +70,7 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
   const { upstreamStatus: upstream_status, upstreamReason: upstream_reason } = failure
   const vendor = upstream_status === undefined ? {} : { upstream_status, upstream_reason }
   const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome, ...vendor }
-  // What strangers can do as often as they like must not fill the log.
+  // Strangers can cause these as often as they like, and must not fill the log.
   const level = status === 401 || status === 429 ? 'debug' : 'info'
   // An operation that a vendor does not have is nobody's failure.
   if (status < 500 || status === 501)
@@ -144,7 +144,7 @@ export function explain(error: unknown, operationId?: string): Failure {
   const known = frameworkFailures[code]
   if (known !== undefined) return new known(known.doc.status < 500 ? {} : { cause: error })
   if (code === 'FST_ERR_BAD_URL') return badInput('path', 'is not a valid address')
-  // Of the static files of the documentation.
+  // Comes from the static files of the documentation.
   if (statusCode === 403 || statusCode === 404) return new NotFound()
   if (statusCode === 400) return badInput('body', 'is not valid JSON')
   return new Internal({ cause: error })

@@ -7,7 +7,7 @@ import manifest from '../../../package.json' with { type: 'json' }
 import type { RouteRule } from '../request/request.ts'
 import { Prepared } from './prepared.ts'
 
-/** Who may see the documentation: nobody, everybody, or who shows a key (the browser asks for tenant and key). */
+/** Access to the documentation: for nobody, for everybody, or with a key (the browser asks for tenant and key). */
 export type DocsAccess = 'off' | 'public' | 'key'
 
 export interface OpenApiOptions {

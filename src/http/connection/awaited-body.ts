@@ -10,7 +10,7 @@ interface Call {
 /** The last call with a body, by connection. */
 const last = new WeakMap<Socket, Call>()
 
-/** How long bytes behind the answer to broken or late ones are read: without that a reset could overtake the answer. */
+/** Time for which bytes are read behind the answer to broken or late ones: a reset could overtake the answer otherwise. */
 export const lingerMs = 1_000
 
 /**

@@ -7,7 +7,7 @@ import type { Unread } from './unread.ts'
 export interface Connection extends Candidate {
   readonly peer: Peer
   readonly answers: Set<ServerResponse>
-  /** How many bytes had arrived when the last call ended. */
+  /** Bytes that had arrived when the last call ended. */
   bytesRead: number
   /** The last call, until it was answered and has arrived as a whole. */
   last: IncomingMessage | null

@@ -11,7 +11,7 @@ import { unreadOf } from './unread.ts'
 export interface ConnectionOptions {
   /** Connections at the same time: fewer than there are file descriptors, since the vendor's connections need some too. */
   maxConnections: number
-  /** How long a known connection may stay unused: one that has carried a valid key, or comes from a trusted proxy. */
+  /** Longest time for a known connection to stay unused: one that has carried a valid key, or comes from a trusted proxy. */
   keepAliveMs: number
   trustedProxies: readonly Network[]
   clock: Pick<Clock, 'monotonic'>
@@ -19,7 +19,7 @@ export interface ConnectionOptions {
   onFull(connections: number): void
 }
 
-/** How long a stranger's connection may stay unused: it has shown no valid key. */
+/** Longest time for a stranger's connection to stay unused: it has shown no valid key. */
 const strangerIdleMs = 10_000
 /** A client may use the connection until the end of the time that it was told, and its bytes take a moment. */
 const bufferMs = 1_000
@@ -34,7 +34,7 @@ const addressShare = 0.25
 /** Bounds of the rest of a body that is read behind its answer: some clients listen only after they have sent all. */
 const restBytes = 16 * 1024 * 1024
 const restMs = 5_000
-/** How long an answer may wait for its caller to read any of it. */
+/** Longest time for an answer to wait until its caller reads any of it. */
 const unreadMs = 10_000
 
 /**

@@ -19,7 +19,7 @@ export function dropBodies(app: FastifyInstance): void {
       const { raw } = request
       if (raw.headers['transfer-encoding'] !== undefined || Number(raw.headers['content-length'] ?? 0) > 0)
         drop(raw, reply)
-      // For Fastify the call has neither a body nor a type of one.
+      // Fastify then sees neither a body nor a type of one.
       request.headers = { 'content-type': undefined, 'content-length': undefined, 'transfer-encoding': undefined }
     }
     done()
@@ -46,7 +46,7 @@ function drop(body: IncomingMessage, { raw: answer }: FastifyReply): void {
   const giveUp = (): void => {
     clearTimeout(timer)
     body.off('data', count).pause()
-    // Where the body ends is not known, and so neither where the next request begins.
+    // The end of the body is not known, and so neither is the beginning of the next request.
     if (answer.headersSent) socket.destroySoon()
     else answer.shouldKeepAlive = false
   }

@@ -40,7 +40,7 @@ export function callersConnections({ config, logger, clock }: Parts): Connection
 }
 
 /**
- * How many connections callers may have. Connections to the vendor, which stop livestreams, must always find a file descriptor.
+ * Largest number of connections for callers. Connections to the vendor, which stop livestreams, must always find a file descriptor.
  * @param wanted the configured number; null for the usual one
  */
 export function mostConnections(

@@ -28,7 +28,7 @@ function spent(untilFullMs: number, spacingMs: number, windowMs: number): { curr
  */
 export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimitStoreCtor {
   return class GcraStore implements FastifyRateLimitStore {
-    /** When the key's bucket will be full again. */
+    /** Time at which the key's bucket will be full again. */
     readonly #fullAtMs = new Map<string | symbol, number>()
     #sweptAtMs = Number.NEGATIVE_INFINITY
 
@@ -46,7 +46,7 @@ export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimit
       done(null, spent(fullAtMs - nowMs, spacingMs, windowMs))
     }
 
-    /** What `incr` would find, without counting. */
+    /** Finds what `incr` would, without counting. */
     read(key: string, done: Done, windowMs: number, max: number): void {
       const nowMs = monotonic()
       const spacingMs = windowMs / max

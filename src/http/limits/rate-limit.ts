@@ -9,16 +9,16 @@ import type { AddressOf } from '../request/client-address.ts'
 import { gcraStore } from './gcra.ts'
 
 export interface LimitOptions {
-  /** For calls without a valid key, per client address (IPv6: per /64). */
+  /** Limit for calls without a valid key, per client address (IPv6: per /64). */
   addressLimit: RateLimit
-  /** For tenants that have no limits of their own. */
+  /** Limit for tenants that have none of their own. */
   readLimit: RateLimit
   writeLimit: RateLimit
   addressOf: AddressOf
   clock: Clock
 }
 
-/** What a tenant may spend of a limit. */
+/** The part of a limit that a tenant may still spend. */
 export interface Left extends RateLimit {
   remaining: number
   /** Until nothing is spent any more. */
@@ -106,7 +106,7 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
 
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
 
-/** What the plugin calls max and window is the burst and the time in which it refills: so its store stays a plain GCRA. */
+/** Gives the plugin the burst as its max, and the time in which it refills as its window: so its store stays a plain GCRA. */
 function limiter(
   app: FastifyInstance,
   limitOf: (request: FastifyRequest) => RateLimit,

@@ -3,7 +3,7 @@ import { RateLimited } from '../../domain/refusals/failures.ts'
 import { isMutating, type Wrapper } from '../request/wrap-handlers.ts'
 import { limitFields } from './rate-limit.ts'
 
-/** How many requests of each tenant are under way. */
+/** Count of the requests of each tenant that are under way. */
 export interface TenantsInFlight {
   readonly max: number
   /** Counts the request until its answer is gone, or its connection. After `request.caller` is set. @throws RateLimited, but never for a stop */
@@ -13,7 +13,7 @@ export interface TenantsInFlight {
   whileAtWork: Wrapper
 }
 
-/** Who is counted, and until when. */
+/** A counted request, and what ends its count. */
 interface Stay {
   /** The handler of a mutation runs, and goes on when its caller hangs up. */
   atWork: boolean
@@ -23,10 +23,10 @@ interface Stay {
 
 const retryAfterSeconds = 1
 
-/** Who hangs up has not ended a mutation: it counts until its handler is done, so that nobody starts more by not waiting. */
+/** Counts requests. A caller that hangs up has not ended a mutation: it counts until its handler is done, so that nobody starts more by not waiting. */
 export function tenantsInFlight(max: number): TenantsInFlight {
   const counts = new Map<string, number>()
-  /** Of mutations: the handler of a read ends with its request. */
+  /** Stays of mutations alone: the handler of a read ends with its request. */
   const stays = new WeakMap<FastifyRequest, Stay>()
   const count = (tenantId: string): number => counts.get(tenantId) ?? 0
 

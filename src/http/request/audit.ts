@@ -13,14 +13,14 @@ const unknownOperation = 'unknown'
 
 export interface AuditDeps {
   append(call: Occurrence): void
-  /** Of an idempotency key and its tenant. */
+  /** Makes the fingerprint of an idempotency key and its tenant. */
   fingerprint(text: string): string
   addressOf: AddressOf
   clock: Clock
 }
 
 /**
- * One event for each call that has not written its own: reads, and everything that was refused, a bad key too. It is appended
+ * Appends one event for each call that has not written its own: reads, and everything that was refused, a bad key too. It is appended
  * behind the answer. Mutations that went upstream have their two events from `lifecycle/operations/audit-trail.ts`.
  */
 export function audit(app: FastifyInstance, { append, fingerprint, addressOf, clock }: AuditDeps): void {
@@ -43,7 +43,7 @@ export function audit(app: FastifyInstance, { append, fingerprint, addressOf, cl
     })
   })
 
-  // Who hangs up before the answer gets none, and `onResponse` never comes. A mutation that goes on writes its own events.
+  // A caller that hangs up before the answer gets none, and `onResponse` never comes. A mutation that goes on writes its own events.
   app.addHook('onRequestAbort', async request => {
     if (request.routeOptions.config.rule !== undefined && !request.recorded) {
       record(request, { outcome: isRead(request) ? 'failed' : 'unknown', type: 'caller_left' })
@@ -92,7 +92,7 @@ function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'
   }
 }
 
-/** What an id of a path is the id of. */
+/** Resources that the ids of a path name. */
 const named = [
   { param: 'meeting_id', type: 'meeting' },
   { param: 'livestream_id', type: 'livestream' },

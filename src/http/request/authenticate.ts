@@ -12,8 +12,8 @@ import type { Limits } from '../limits/rate-limit.ts'
 import type { TenantsInFlight } from '../limits/tenants-in-flight.ts'
 import type { AddressOf } from './client-address.ts'
 
-/** When the store could not be read for so long, a revoked key could live on: then nobody but a stop gets in. */
-const blindAfterMs = 60_000
+/** Time without news from the store after which only stops get in: a revoked key could live on. */
+const onlyStopsAfterMs = 60_000
 
 export interface KnownCallers {
   directory: Directory
@@ -21,13 +21,13 @@ export interface KnownCallers {
   busy: TenantsInFlight
   connections: Pick<Connections, 'keep'>
   addressOf: AddressOf
-  /** Of a key's digest, for the record. */
+  /** Makes the fingerprint of a key's digest, for the audit log. */
   fingerprint(digest: string): string
   clock: Clock
 }
 
 /**
- * Who asks: a key as `Bearer <key>`, or as `Basic <tenant>:<key>` from clients of Dyte. Whatever is wrong with it, the answer
+ * Proves the caller by a key as `Bearer <key>`, or as `Basic <tenant>:<key>` from clients of Dyte. Whatever is wrong with it, the answer
  * is the same 401, and it counts against the client's address; a valid key never does.
  */
 export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
@@ -44,14 +44,14 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
     busy.enter(request, reply)
     await limits.tenant(request, reply)
-    if (!stopping && clock.monotonic() - directory.pulledAtMs > blindAfterMs) throw new StoreUnavailable()
+    if (!stopping && clock.monotonic() - directory.pulledAtMs > onlyStopsAfterMs) throw new StoreUnavailable()
     // Suspending ends what a tenant can begin, not its way to end it.
     if (tenant.suspended && !stopping) throw new TenantSuspended()
     checkScope(request, key)
   })
 }
 
-/** For pages that only need some valid key: the browser asks for tenant and key. */
+/** Guards pages that only need some valid key: the browser asks for tenant and key. */
 export function keyGuard(deps: KnownCallers): (request: FastifyRequest, reply: FastifyReply) => Promise<void> {
   return async (request, reply) => {
     reply.header('www-authenticate', 'Basic realm="livegate", charset="UTF-8"')

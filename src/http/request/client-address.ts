@@ -8,11 +8,11 @@ export type AddressOf = (request: FastifyRequest) => Address
 /** Addresses by connection, which often carries many requests. */
 const peers = new WeakMap<Socket, Address>()
 
-/** So many proxies one behind the other are looked through. */
+/** Largest number of proxies, one behind the other, that are looked through. */
 const maxHops = 32
 /** Some proxies write a client's port behind its address: `203.0.113.7:51234`, `[2001:db8::5]:4711` (RFC 7239, section 6, has the form). */
 const withPort = /^(?:(?<v4>[\d.]+)(?::\d{1,5})?|\[(?<v6>[\da-f:.]+)\](?::\d{1,5})?)$/i
-/** Where a connection has no address: a socket of the file system. */
+/** Address of a connection that has none, such as a socket of the file system. */
 const nowhere: Address = { version: 6, bits: 0n, text: '::' }
 
 /**

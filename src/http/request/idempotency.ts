@@ -101,14 +101,14 @@ function replay(
   if (answer === null) throw inUse()
   const { status, body } = answer
   request.replayed = true
-  // For the record: what came of it is not what the status alone would say.
+  // The audit log needs it: the status alone would say something else.
   if ('error' in body)
     request.failure = { type: body.error.type, outcome: body.error.outcome, upstreamStatus: undefined }
   reply.code(status).header('idempotency-replayed', 'true')
   return reply.send({ success: 'data' in body, ...body })
 }
 
-/** For the documentation; what the header says is read by `readKey`, which says more exactly what is wrong. */
+/** Schema for the documentation alone: `readKey` reads the header, and says more exactly what is wrong. */
 const described = Type.Object({
   [header]: Type.Optional(
     Type.String({
@@ -136,7 +136,7 @@ function readKey({ headers, raw }: FastifyRequest): string | null {
   return key
 }
 
-/** What was asked: the operation, its ids and its body. Not the path, since the same operation may stand in two places. */
+/** Text of a request: the operation, its ids and its body. The path is left out, since one operation may stand in two places. */
 function requestText(request: FastifyRequest): string {
   return JSON.stringify([request.routeOptions.schema?.operationId, request.params, ordered(request.body ?? {})])
 }

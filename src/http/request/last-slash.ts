@@ -1,4 +1,4 @@
-/** Where operations stand; pages of the documentation have their own addresses. */
+/** Paths of operations; pages of the documentation have their own addresses. */
 const operations = /^(?:https?:\/\/[^/?#]*)?\/(?:v2|gateway)\/./
 
 /**

@@ -27,7 +27,7 @@ const known: readonly string[] = [
 
 export interface OwnershipDeps {
   directory: Pick<Directory, 'meeting' | 'livestream' | 'run' | 'session'>
-  /** What to do about an id that is not the tenant's yet, and may become so; a stop is urgent. */
+  /** Takes over an id that is not the tenant's yet, if it may become so; a stop is urgent. */
   adopt: {
     meeting(tenantId: string, id: string, urgent: boolean): Promise<OwnedMeeting | null>
     livestream(tenantId: string, id: string, urgent: boolean): Promise<OwnedLivestream | null>

@@ -5,17 +5,17 @@ import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Outcome } from '../../domain/refusals/failures.ts'
 import type { Scope } from '../../domain/scope.ts'
 
-/** What every route behind a key declares; one that declares nothing is refused while it is registered. */
+/** Rule that every route behind a key declares; one that declares nothing is refused while it is registered. */
 export interface RouteRule {
-  /** What the caller's key must be allowed to do. */
+  /** Scope that the caller's key must have. */
   scope: Scope
-  /** Which of the tenant's limits the call counts against. `never`: no limit refuses it; it may count as a write afterwards. */
+  /** Limit of the tenant that the call counts against. `never`: no limit refuses it; it may count as a write afterwards. */
   limit: 'read' | 'write' | 'never'
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who asks; set by `authenticate`, so it is there in every route behind a key and nowhere else. */
+    /** The caller; set by `authenticate`, so it is there in every route behind a key and nowhere else. */
     caller: Caller
     /** The meeting of the path, proved to be the caller's; in routes with `:meeting_id`, or the `:session_id` of one. */
     meeting: OwnedMeeting
@@ -25,11 +25,11 @@ declare module 'fastify' {
     admitted: boolean
     /** The id of the key that was shown, valid or not. */
     keyId: string | null
-    /** Of the credential that was shown. */
+    /** Fingerprint of the credential that was shown. */
     keyFingerprint: string | null
-    /** Whose key it was; known as well when the key is revoked or has expired. */
+    /** Tenant of the key; known as well when the key is revoked or has expired. */
     tenantId: string | null
-    /** Why the call failed, for the audit log. */
+    /** Reason of a failure, for the audit log. */
     failure: { type: string; outcome: Outcome | undefined; upstreamStatus: number | undefined } | null
     /** True when the mutation has written its own audit events. */
     recorded: boolean

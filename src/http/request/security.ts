@@ -19,7 +19,7 @@ export function security(app: FastifyInstance): (reply: FastifyReply) => void {
     },
     frameguard: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
-    // Of browsers and plug-ins that nobody has any more.
+    // Fields for browsers and plug-ins that nobody has any more.
     originAgentCluster: false,
     xDnsPrefetchControl: false,
     xDownloadOptions: false,
@@ -34,7 +34,7 @@ export function security(app: FastifyInstance): (reply: FastifyReply) => void {
 }
 
 /**
- * What helmet says of every answer alike, made once: its plugin for Fastify builds it anew for each request, and keeps each
+ * Makes once what helmet says of every answer alike: its plugin for Fastify builds it anew for each request, and keeps each
  * request in memory until the next full collection, which makes the short ones take 10 to 20 ms under load.
  */
 function helmetFields(options: HelmetOptions): Record<string, string> {

@@ -46,7 +46,7 @@ const schema = {
 
 const rule = { scope: 'livestreams:read', limit: 'read' } as const
 
-/** Where it is counted. */
+/** Counts that the answer shows. */
 export interface UsageDeps {
   livestreams: Pick<TenantLivestreams, 'countRunning'>
   left(request: FastifyRequest): Promise<Record<'read' | 'write', Left>>

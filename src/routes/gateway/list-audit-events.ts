@@ -50,7 +50,7 @@ const schema = {
 
 const rule = { scope: 'audit:read', limit: 'read' } as const
 
-/** Where the events come from: those of one tenant, the newest first. */
+/** Source of the events: those of one tenant, the newest first. */
 export interface AuditTrail {
   list(tenantId: string, filter: AuditFilter): Promise<ListedEvent[]>
 }

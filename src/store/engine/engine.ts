@@ -18,9 +18,9 @@ export interface WriteOptions {
  */
 export interface Engine {
   readonly dialect: 'sqlite' | 'postgres'
-  /** For look-ups that calls wait for: each takes microseconds, and none longer than a second or two. */
+  /** Runs a look-up that calls wait for: it takes microseconds, and never longer than a second or two. */
   read<R>(query: CompiledQuery<R>): Promise<R[]>
-  /** For lists and whatever may walk many rows: nothing but other scans waits behind it. */
+  /** Runs a query that may walk many rows, such as a list: nothing but other scans waits behind it. */
   scan<R>(query: CompiledQuery<R>): Promise<R[]>
   /**
    * Runs all statements, in order, in one durable transaction: all or nothing. Gives the rows that each one returned.

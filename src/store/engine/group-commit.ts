@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type Row, StoreError } from './engine.ts'
 import { type JobResult, type Transaction, toStoreError } from './sqlite-connection.ts'
 
-/** So many at most share a commit, so that nobody waits for a crowd. */
+/** Largest number of transactions that share a commit, so that nobody waits for a crowd. */
 const maxGroup = 256
 /** A disk that hangs must not fill the memory: who comes after so many is refused at once. */
 const maxWaiting = 10_000
@@ -39,7 +39,7 @@ export class GroupCommit {
   }
 
   async #writeAll(): Promise<void> {
-    // Those of the same turn of the event loop go together from the start, also when each came over a connection of its own.
+    // Transactions of one turn of the event loop go together from the start, also when each came over a connection of its own.
     await turn()
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, maxGroup)

@@ -7,19 +7,19 @@ import { threadTimeMs } from './thread-time.ts'
 export interface ConnectionOptions {
   file: string
   readonly: boolean
-  /** How long to wait for another process that is writing. */
+  /** Longest wait for another process that is writing. */
   busyTimeoutMs?: number
   /** The file that must be there (`identityOf`), so that a connection that is opened later is to the same file as the others. */
   identity?: string | undefined
 }
 
-/** What crosses the thread border: plain data. */
+/** Message across the thread border: plain data. */
 export interface Query {
   sql: string
   parameters: readonly unknown[]
 }
 
-/** What is written together or not at all. */
+/** Statements that are written together or not at all. */
 export interface Transaction {
   statements: (Query & { changes?: number | undefined })[]
   expiresAtMs?: number | undefined
@@ -56,13 +56,13 @@ export class SqliteConnection {
     this.#database.function('upper', { deterministic: true }, text =>
       typeof text === 'string' ? text.toUpperCase() : text
     )
-    // For the audit chain: a transaction that reads its head also hashes what it appends.
+    // The audit chain needs it: a transaction that reads its head also hashes what it appends.
     this.#database.function('sha256_hex', { deterministic: true }, text => hash('sha256', String(text), 'hex'))
     if (!readonly) {
       this.#database.pragma('journal_mode = WAL')
       this.#database.pragma('synchronous = FULL')
       this.#database.pragma('foreign_keys = ON')
-      // What undoes one transaction of a group is needed for a moment: in a file it costs as much as the commit.
+      // The journal that undoes one transaction of a group is needed for a moment: in a file it costs as much as the commit.
       this.#database.pragma('temp_store = MEMORY')
     }
   }

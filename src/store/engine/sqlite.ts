@@ -7,9 +7,9 @@ import { cannotOpen, makeFile } from './sqlite-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import { threadTimeMs } from './thread-time.ts'
 
-/** How long this process is patient. */
+/** Times for which this process waits. */
 export interface Waits extends Pick<ConnectionOptions, 'busyTimeoutMs'> {
-  /** What doesn't answer in this time counts as broken: calls that wait for it, a stop among them, go on without it. */
+  /** A store that doesn't answer in this time counts as broken: calls that wait for it, a stop among them, go on without it. */
   readWithinMs?: number
 }
 

@@ -37,7 +37,7 @@ export interface Directory {
   forget(id: string): void
   /** Brings what has changed before this call. Calls that wait for the one under way share the next. @throws StoreError, StoreMoved */
   pull(): Promise<void>
-  /** When the store was last read, on the monotonic clock: after a minute without, revoked keys could live on. */
+  /** Time of the last read of the store, on the monotonic clock: after a minute without, revoked keys could live on. */
   readonly pulledAtMs: number
   /** True when the store was moved away, removed or replaced: changes of others do not come here, and nothing is written. */
   readonly moved: boolean
@@ -58,10 +58,10 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
   const keys = new Map<string, ApiKey>()
   const meetings = new OwnedCache({ find: stored.meetings.find, maxIds: maxOwnedIds })
   const livestreams = new OwnedCache({ find: stored.livestreams.find, maxIds: maxOwnedIds })
-  // What is remembered of them never changes but for who holds what they are of, and that is asked besides.
+  // Nothing that is remembered of them ever changes but their holder, and that is asked besides.
   const runs = new OwnedCache({ find: sessions.findRun, maxIds: maxOwnedIds })
   const meetingSessions = new OwnedCache({ find: sessions.findSession, maxIds: maxOwnedIds })
-  // What is in the store before the start is read when it is asked for: only later changes are followed.
+  // Rows from before the start are read when they are asked for: only later changes are followed.
   const revision = { tenants: 0, keys: 0, meetings: await currentRevision(store), livestreams: 0 }
   revision.livestreams = revision.meetings
   let pulledAtMs = Number.NEGATIVE_INFINITY
@@ -122,7 +122,7 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
         })
         return pulling
       }
-      // What the one under way has read may be older than this call.
+      // The read under way may have begun before this call.
       next ??= pulling
         .catch(() => {})
         .then(() => {
@@ -139,7 +139,7 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
     }
   }
   await directory.pull()
-  // So that a stop needs no store: the meetings that may be live are most likely among these.
+  // Remembered so that a stop needs no store: the meetings that may be live are most likely among these.
   for (const meeting of (await stored.meetings.newest(maxOwnedIds)).reverse()) meetings.fill(meeting.id, meeting)
   return directory
 }

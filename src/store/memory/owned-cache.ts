@@ -29,7 +29,7 @@ export class OwnedCache<Thing extends { readonly tenantId: string }> {
     for (;;) {
       const changes = this.#changes
       const found = await this.#find(tenantId, id)
-      // What was read while something changed may be older than the change.
+      // A row that was read while something changed may be older than the change.
       if (changes !== this.#changes) continue
       if (found !== null) this.#owned.set(key, found)
       return found

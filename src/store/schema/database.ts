@@ -76,9 +76,9 @@ export interface LivestreamsTable {
   observed_at: number
   released_at: number | null
   revision: number
-  /** When its runs were asked for last, for the analytics. */
+  /** Time at which its runs were asked for last, for the analytics. */
   runs_seen_at: number | null
-  /** When an answer first named its meeting; null for one that is known by the answer to its start, or its making, alone. */
+  /** Time at which an answer first named its meeting; null for one that is known by the answer to its start, or its making, alone. */
   proved_at: number | null
 }
 
@@ -113,21 +113,21 @@ export interface OperationsTable {
   sent_at: number
   settled_at: number | null
   upstream: string
-  /** Of tenant and idempotency key, and of the request that it was sent with. */
+  /** Fingerprint of tenant and idempotency key, and of the request that it was sent with. */
   idempotency_fingerprint: string | null
   request_fingerprint: string | null
-  /** What is answered to the same request under the same key. Never with a stream key. */
+  /** Answer to the same request under the same key. It never has a stream key. */
   answer_status: number | null
   answer: string | null
   /** Its place in the order of what was sent; null when nothing was sent. See `operations.ts`. */
   ordinal: number | null
   /** The start of its meeting that was open when this stop was written down. */
   open_start_id: string | null
-  /** When it was sent, by the vendor's clock. */
+  /** Time of sending, by the vendor's clock. */
   vendor_at: number | null
   /** Time of a start's second sending. */
   sent_again_at: number | null
-  /** When the vendor confirmed this stop, by our clock; null when it is done for another reason. */
+  /** Time at which the vendor confirmed this stop, by our clock; null when it is done for another reason. */
   confirmed_at: number | null
   /** The same by the vendor's clock. */
   confirmed_vendor_at: number | null

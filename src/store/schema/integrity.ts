@@ -12,7 +12,7 @@ export async function findForeign(engine: Engine, sql: Sql): Promise<string | nu
   return found === undefined ? null : `the store has a ${found.type} ${found.name}, which Livegate has not made`
 }
 
-/** What is wrong with the file, such as an index that shows other rows than its table; null when nothing is. */
+/** Finds what is wrong with the file, such as an index that shows other rows than its table; null when nothing is. */
 export async function findDamage(engine: Engine, sql: Sql): Promise<string | null> {
   const [row] = await engine.scan(raw<{ integrity_check: string }>`pragma integrity_check(1)`.compile(sql))
   return row?.integrity_check === 'ok' ? null : String(row?.integrity_check)

@@ -27,7 +27,7 @@ export function spelled(id: string): Spelled {
   return { id, likely: likelySpelling(id), uuid: isUuid(id) }
 }
 
-/** That a row is the one that is meant, however its id is spelled. */
+/** Condition that a row is the one that is meant, however its id is spelled. */
 export function isSpelled({ likely, uuid }: Omit<Spelled, 'id'>): RawBuilder<boolean> {
   return uuid ? raw<boolean>`lower(id) = ${likely} and ${hasUuidForm}` : raw<boolean>`id = ${likely}`
 }
@@ -37,7 +37,7 @@ export function areSpelled(likely: string[]): RawBuilder<boolean> {
   return raw<boolean>`lower(id) in (${raw.join(likely)}) and ${hasUuidForm}`
 }
 
-/** For the row that is to be written: the id as it is stored already, or else as it was given. */
+/** Id for a row to be written: as it is stored already, or else as it was given. */
 export function asStored(table: SpelledTable, { id, ...how }: Spelled): RawBuilder<string> | string {
   return how.uuid ? raw<string>`coalesce((select id from ${raw.table(table)} where ${isSpelled(how)}), ${id})` : id
 }
@@ -50,7 +50,7 @@ export function spellingIndex(db: Sql, table: SpelledTable): CompiledQuery {
 }
 
 /**
- * Which of two rows is right nobody can tell but a person: the index that forbids them is not made while there are such.
+ * Refuses two spellings of one id: only a person can tell which row is right, so the index that forbids them is not made.
  * @throws StoreError that names them
  */
 export async function refuseTwins(engine: Engine, db: Sql, tables: readonly SpelledTable[]): Promise<void> {

@@ -7,7 +7,7 @@ import { lockOf, ownerName } from './store-owner.ts'
 import { identityOf } from './store-place.ts'
 
 export interface Patience {
-  /** How long to wait for a gateway that lives, since it may be ending. */
+  /** Longest wait for a gateway that lives, since it may be ending. */
   waitMs: number
   /** Told once when there is one to wait for. */
   onWait(): void
@@ -105,7 +105,7 @@ function refuseLeftBehind(file: string, row: string): void {
 }
 
 /**
- * For a command that changes a store beside its gateway: what it writes lies beside the name that it uses, and a gateway that uses
+ * Checks for a command that changes a store beside its gateway: what it writes lies beside the name that it uses, and a gateway that uses
  * another one of the same file would never see it.
  * @throws StoreError when that is so
  */

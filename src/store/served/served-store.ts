@@ -9,7 +9,7 @@ import { beatEveryMs, StoreOwner } from './store-owner.ts'
 export interface ServeOptions {
   file: string
   open(file: string): Promise<Store>
-  /** How long to wait for a predecessor that is shutting down. */
+  /** Longest wait for a predecessor that is shutting down. */
   waitMs: number
   /** The boot of the machine; null where the system does not tell. */
   bootId: string | null

@@ -9,7 +9,7 @@ import type { ServeLock } from './serve-lock.ts'
 interface OwnerRow {
   /** Random for each start. It stands first, so that a row is found by its beginning. */
   id: string
-  /** For people: the machine has another one after each of its starts. */
+  /** Boot of the machine, for people: each start of the machine has another one. */
   bootId: string
   lockFile: string
   lockInode: string

@@ -52,7 +52,7 @@ export function apiKeysIn({ engine, sql }: Store) {
       return rows.map(toApiKey)
     },
 
-    /** What changed since `revision`, for the memory that follows. */
+    /** Changes since `revision`, for the memory that follows. */
     async changedSince(revision: number): Promise<{ revision: number; key: ApiKey }[]> {
       const rows = await engine.read(
         sql.selectFrom('api_keys').selectAll().where('revision', '>', revision).orderBy('revision').compile()

@@ -5,7 +5,7 @@ import type { Row, Statement } from '../engine/engine.ts'
 import { type AuditEventsTable, sha256Hex } from '../schema/database.ts'
 import type { Store } from '../store.ts'
 
-/** Which events, in order, a walk through the log passes. */
+/** Range of events that a walk through the log passes, in order. */
 export interface WalkOptions {
   afterSeq?: number
   upToSeq?: number
@@ -36,7 +36,7 @@ export function auditEventsIn({ engine, sql }: Store) {
       // In the order of `chained`; the text twice, since it is hashed too.
       return {
         ...append,
-        // Whatever keeps it from being written keeps what it belongs to from being done.
+        // An event that cannot be written keeps what it belongs to from being done.
         changes: 1,
         parameters: [time, tenant_id, api.operation, outcome, metadata.correlation_uid, text, text]
       }
@@ -55,7 +55,7 @@ export function auditEventsIn({ engine, sql }: Store) {
     /** The head that `headQuery` found. */
     toHead,
 
-    /** How far the log goes now. */
+    /** End of the log now. */
     async head(): Promise<ChainHead> {
       return toHead(await engine.read(headQuery()))
     },

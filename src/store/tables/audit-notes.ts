@@ -74,7 +74,7 @@ export function auditNotesIn({ engine, sql }: Store) {
       return rows.map(toStored)
     },
 
-    /** Those of one kind, in the order of the log. */
+    /** Notes of one kind, in the order of the log. */
     async ofKind(wanted: NoteKind): Promise<StoredNote[]> {
       const query = sql.selectFrom('audit_checkpoints').selectAll().where('kind', '=', wanted).orderBy('seq')
       return (await engine.scan(query.compile())).map(toStored)
@@ -85,7 +85,7 @@ export function auditNotesIn({ engine, sql }: Store) {
       return sql.deleteFrom('audit_checkpoints').where('seq', '<', seq).where('kind', 'not in', notedKinds).compile()
     },
 
-    /** Where the last one of this kind is, at this place or before; with the hash that the log has there, or null when it is cut. */
+    /** Place of the last one of this kind, at this place or before; with the hash that the log has there, or null when it is cut. */
     async last(
       kind: NoteKind,
       upToSeq = Number.MAX_SAFE_INTEGER

@@ -87,7 +87,7 @@ export function meetingsIn(store: Store) {
       return { rows: rows.map(toRow), total: Number(count?.total ?? 0) }
     },
 
-    /** Those that came last to their tenants, for the memory of a gateway that starts. */
+    /** Meetings that came last to their tenants, for the memory of a gateway that starts. */
     async newest(limit: number): Promise<OwnedMeeting[]> {
       const all = sql.selectFrom('meetings').selectAll().where('released_at', 'is', null)
       const rows = await engine.read(all.orderBy('revision', 'desc').limit(limit).compile())

@@ -7,7 +7,7 @@ import { isSpelled, spelled } from '../schema/spelling.ts'
 import type { Store } from '../store.ts'
 import type { KnownMeeting } from './livestreams.ts'
 
-/** Where a livestream is put, as the vendor shows it there. */
+/** New place of a livestream, as the vendor shows it there. */
 export interface RightPlace {
   upstream: string
   meetingId: string

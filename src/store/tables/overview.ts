@@ -1,14 +1,14 @@
 import { sql as raw } from 'kysely'
 import type { Store } from '../store.ts'
 
-/** What is at an upstream and belongs to somebody. */
+/** Owned things at an upstream. */
 export interface HeldAt {
   upstream: string
   meetings: number
   livestreams: number
 }
 
-/** Where everything is and when it was written last, for who looks at the whole store. */
+/** Lists where everything is and when it was written last, for commands that look at the whole store. */
 export function overviewOf({ engine, sql }: Store) {
   const countIn = async (table: 'meetings' | 'livestreams'): Promise<Map<string, number>> => {
     const held = sql.selectFrom(table).where('released_at', 'is', null).groupBy('upstream')

@@ -42,7 +42,7 @@ export function tenantsIn({ engine, sql }: Store) {
       return rows.map(toTenant)
     },
 
-    /** What changed since `revision`, for the memory that follows. */
+    /** Changes since `revision`, for the memory that follows. */
     async changedSince(revision: number): Promise<{ revision: number; tenant: Tenant }[]> {
       const rows = await engine.read(
         sql.selectFrom('tenants').selectAll().where('revision', '>', revision).orderBy('revision').compile()

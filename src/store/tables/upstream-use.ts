@@ -2,7 +2,7 @@ import { sql as raw } from 'kysely'
 import type { Statement } from '../engine/engine.ts'
 import type { Store } from '../store.ts'
 
-/** What upstreams are to the store: who needs them, and which account each name has stood for. */
+/** Uses of upstreams as the store knows them, and the account that each name has stood for. */
 export function upstreamUseIn({ engine, sql }: Store) {
   /** A meeting or livestream that stays with the upstream, in words; null when there is none. */
   async function held(upstream: string): Promise<string | null> {
@@ -20,7 +20,7 @@ export function upstreamUseIn({ engine, sql }: Store) {
   return {
     held,
 
-    /** Who needs an upstream, in words: a tenant that belongs to it, or what stays with it; null when nobody does. */
+    /** Names what needs an upstream: a tenant that belongs to it, or what stays with it; null when nobody does. */
     async neededBy(upstream: string): Promise<string | null> {
       const tenants = sql.selectFrom('tenants').select('id').where('upstream', '=', upstream).orderBy('id').limit(1)
       const [tenant] = await engine.scan(tenants.compile())
@@ -32,7 +32,7 @@ export function upstreamUseIn({ engine, sql }: Store) {
       return thing && `${thing} is there`
     },
 
-    /** Who else than that tenant uses an upstream, in words; null when nobody does. */
+    /** Names what else than that tenant uses an upstream; null when nobody does. */
     async usedByOthers(upstream: string, tenantId: string): Promise<string | null> {
       const tenants = sql
         .selectFrom('tenants')

@@ -1,7 +1,7 @@
 import type { CompiledQuery } from 'kysely'
 import type { Sql } from '../database.ts'
 
-/** Which runs and which meetings' sessions a tenant has seen, and what its analytics are made of. */
+/** Adds the runs and sessions that a tenant has seen: its analytics are made of them. */
 export function knownSessions(db: Sql): CompiledQuery[] {
   const { schema } = db
   return [
@@ -21,7 +21,7 @@ export function knownSessions(db: Sql): CompiledQuery[] {
       .addColumn('tenant_id', 'text', c => c.notNull().references('tenants.id'))
       .addColumn('meeting_id', 'text', c => c.notNull())
       .addColumn('observed_at', 'bigint', c => c.notNull()),
-    // When all runs of a livestream were asked for last: what was seen of it since is not in the figures yet.
+    // Time at which all runs of a livestream were asked for last: later sightings are not in the figures yet.
     schema.alterTable('livestreams').addColumn('runs_seen_at', 'bigint'),
     schema.createIndex('operations_livestream').on('operations').columns(['livestream_id', 'sent_at'])
   ].map(builder => builder.compile())

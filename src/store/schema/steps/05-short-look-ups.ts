@@ -2,7 +2,7 @@ import { type CompiledQuery, sql } from 'kysely'
 import type { Sql } from '../database.ts'
 
 /**
- * What a start or a stop looks up must not grow with the history of its meeting, and what it writes should touch few pages:
+ * Look-ups of a start or a stop must not grow with the history of its meeting, and their writes should touch few pages:
  * indexes of what few rows have hold those rows alone. A query uses one when it says the same in the same words.
  */
 export function shortLookUps(db: Sql): CompiledQuery[] {

@@ -1,7 +1,7 @@
 import { type CompiledQuery, sql } from 'kysely'
 import type { Sql } from '../database.ts'
 
-/** Which livestream of a meeting was seen last is told by its revision, for the same reason. */
+/** Tells by its revision which livestream of a meeting was seen last, for the same reason as in the step before. */
 export function orderedSightings(db: Sql): CompiledQuery[] {
   return [
     sql`drop index livestreams_last`,

@@ -18,7 +18,7 @@ export interface LivestreamFilter extends Page {
   oldestFirst?: boolean | undefined
 }
 
-/** One whose run was not over when it was seen last. */
+/** Livestream whose run was not over when it was seen last. */
 export interface UnfinishedLivestream extends OwnedLivestream {
   readonly observedAtMs: number
   /** The revision of its row when it was read. */
@@ -33,7 +33,7 @@ const running = livestreamStatuses.filter(isRunning)
 /** Livestreams of a tenant by their state, and pages of them. */
 export function livestreamLists({ engine, sql }: Store) {
   return {
-    /** Those whose run was not over when they were seen last, the longest unseen first. */
+    /** Livestreams whose run was not over when they were seen last, the longest unseen first. */
     async unfinished(
       tenantId: string,
       filter: { meetingId?: string | undefined; limit: number }
@@ -67,7 +67,7 @@ export function livestreamLists({ engine, sql }: Store) {
       return new Map(rows.map(row => [String(row.meeting_id), row.status]))
     },
 
-    /** How many of the tenant's were running when they were seen last. INVOKED without a meeting: waits for an encoder. */
+    /** Counts the tenant's livestreams that ran when they were seen last. INVOKED without a meeting waits for an encoder. */
     async countRunning(tenantId: string): Promise<number> {
       const wanted = ownedBy(sql, tenantId)
         .where('status', 'in', running)

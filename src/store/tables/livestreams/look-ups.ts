@@ -7,7 +7,7 @@ import type { Store } from '../../store.ts'
 import type { UnfinishedLivestream } from './lists.ts'
 import { ownedBy, toListed } from './rows.ts'
 
-/** Where a livestream is known to be, and whose it is or was. */
+/** Known place of a livestream, with its owner of now or before. */
 export interface KnownMeeting extends Pick<OwnedLivestream, 'tenantId' | 'upstream' | 'meetingId' | 'isProved'> {}
 
 /** The livestream of a meeting that was seen last, by whoever held the meeting then. */

@@ -14,7 +14,7 @@ import type { UnfinishedLivestream } from './lists.ts'
 /** `isProved`: the answer that shows it names its meeting, or one of before has. */
 export type LivestreamOwner = Omit<OwnedLivestream, 'status' | 'isProved'> & { isProved?: boolean }
 
-/** What is kept of a look at a livestream. */
+/** Columns that a look at a livestream fills in. */
 interface Sighting extends Omit<LivestreamOwner, 'id' | 'isProved'>, Spelled {
   provedAtMs: number | null
   status: string
@@ -23,7 +23,7 @@ interface Sighting extends Omit<LivestreamOwner, 'id' | 'isProved'>, Spelled {
   nowMs: number
 }
 
-/** So many livestreams are remembered; of the others the wall clock tells for how long they were not seen. */
+/** Number of livestreams that are remembered; for others the wall clock tells how long they were not seen. */
 const maxSeen = 50_000
 
 /** Writes of what the vendor shows of livestreams, and how long ago that was. */
@@ -44,7 +44,7 @@ export function livestreamSightings({ engine, sql }: Store, clock: Clock) {
       status,
       snapshot,
       observed_at: nowMs,
-      // What is seen late, after the meeting was taken away, stays hidden.
+      // A livestream that is seen late, after the meeting was taken away, stays hidden.
       released_at:
         meetingId === null
           ? null
@@ -141,7 +141,7 @@ export function livestreamSightings({ engine, sql }: Store, clock: Clock) {
     },
 
     /**
-     * For how long it was not seen, in ms: by the monotonic clock, where this process has seen it. For what an earlier process has
+     * Time since it was seen last, in ms: by the monotonic clock, where this process has seen it. For what an earlier process has
      * seen it is the wall clock, as it was when this process began. If that had been set back by then, it is the time since this
      * process began.
      */

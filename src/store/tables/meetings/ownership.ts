@@ -6,10 +6,10 @@ import { type MeetingsTable, nextRevision, thisRevision } from '../../schema/dat
 import { areSpelled, asStored, spelled } from '../../schema/spelling.ts'
 import type { Store } from '../../store.ts'
 
-/** Why a meeting could not be assigned: `taken` by another tenant. */
+/** Result of assigning a meeting: `taken` when another tenant has it. */
 export type Assigned = 'assigned' | 'unchanged' | 'taken'
 
-/** So many meetings a transaction, so that a file of thousands doesn't hold the store for long. */
+/** Largest number of meetings in a transaction, so that a file of thousands doesn't hold the store for long. */
 const assignAtOnce = 500
 
 /** Changes of who has a meeting. */

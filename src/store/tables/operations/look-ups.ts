@@ -5,7 +5,7 @@ import { compileOnce } from '../../engine/compile-once.ts'
 import type { Store } from '../../store.ts'
 import { isOpen, toOperation } from './rows.ts'
 
-/** Which operations a list has, the newest first. */
+/** Filter of a list of operations, the newest first. */
 export interface OperationFilter {
   open?: boolean | undefined
   tenantId?: string | undefined
@@ -16,7 +16,7 @@ export interface OperationFilter {
 export function operationLookUps({ engine, sql }: Store) {
   const open = sql.selectFrom('operations').selectAll().where(isOpen)
 
-  // Of one kind each: with a parameter for it SQLite would plan the query anew whenever it changes.
+  // One query for each kind: with a parameter for it SQLite would plan the query anew whenever it changes.
   const openOf = (kind: OperationKind, meetingId: string) =>
     open.where('meeting_id', '=', meetingId).where('kind', '=', raw.lit(kind))
   const openStarts = compileOnce(({ meetingId }: { meetingId: string }) => openOf('start', meetingId))
@@ -48,7 +48,7 @@ export function operationLookUps({ engine, sql }: Store) {
       return rows.filter(({ state }) => state === 'unknown').map(toOperation)
     },
 
-    /** For the CLI. */
+    /** Lists operations for the CLI. */
     async list({ open: onlyOpen, tenantId, limit }: OperationFilter): Promise<Operation[]> {
       let wanted = onlyOpen ? open : sql.selectFrom('operations').selectAll()
       if (tenantId !== undefined) wanted = wanted.where('tenant_id', '=', tenantId)
@@ -56,7 +56,7 @@ export function operationLookUps({ engine, sql }: Store) {
       return rows.map(toOperation)
     },
 
-    /** Those whose outcome is not known; after a restart also those that were under way when the last process ended. */
+    /** Operations whose outcome is not known; after a restart also those that were under way when the last process ended. */
     async unsettled(): Promise<Operation[]> {
       // Sorted, since they are few: in the order of the index of all ordinals SQLite would walk through what is settled.
       return (await engine.read(open.orderBy(raw`ordinal + 0`).compile())).map(toOperation)

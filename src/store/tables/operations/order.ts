@@ -11,7 +11,7 @@ const isSwitched = raw<boolean>`kind in (${raw.join(switches.map(kind => raw.lit
 
 /** Operations that came before or after others, by their ordinals. */
 export function operationOrder({ engine, sql }: Store) {
-  /** Those at the vendor account that the operation was sent to. */
+  /** Starts of the meeting at the vendor account that the operation was sent to. */
   const startsBeside = ({ meetingId, upstream }: Ordered) =>
     sql
       .selectFrom('operations')
@@ -58,7 +58,7 @@ export function operationOrder({ engine, sql }: Store) {
       return later.some(({ state }) => state === 'done') ? 'done' : 'open'
     },
 
-    /** When the last done starts of this meeting before this one were sent, by the vendor's clock; the last one first, ten at most. */
+    /** Times, by the vendor's clock, of the last done starts of this meeting before this one; the last one first, ten at most. */
     async startsBefore({ id, meetingId, upstream }: Operation): Promise<number[]> {
       const rows = await engine.read(startedBefore({ id, meetingId: meetingId ?? '', upstream }))
       return rows.map(({ vendor_at }) => Number(vendor_at))

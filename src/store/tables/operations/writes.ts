@@ -6,11 +6,11 @@ import type { Statement } from '../../engine/engine.ts'
 import type { Store } from '../../store.ts'
 import { type Given, isOpen, toColumns } from './rows.ts'
 
-/** How an operation ends, or stands. */
+/** End of an operation, or its present state. */
 export interface OperationEnd {
   state: OperationState
   livestreamId?: string | null
-  /** For whoever asks the same again; absent while it may still change. */
+  /** Answer to a repetition of the call; absent while it may still change. */
   answer?: StoredAnswer | null
   /** Nothing was executed: the same key may be used for another try. */
   freesKey?: boolean
