@@ -126,7 +126,7 @@ export class AuditLog {
   }
 
   /**
-   * More equal refusals in a second than somebody could mean; so that nobody can fill the disk by being refused. Who goes on
+   * More equal refusals in a second than somebody could mean; so that nobody can fill the disk by being refused. A caller that goes on
    * like that is counted from the first one on.
    */
   #isFlood(event: AuditEvent): boolean {

@@ -22,7 +22,7 @@ export interface PruneDeps {
   prove(upToSeq: number): Promise<Finding | null>
   /** Signs how far the log goes. */
   sign(): Promise<void>
-  /** Between two steps, so that whoever writes has his turn. */
+  /** Waits between two steps, so that other writers have their turn. */
   pauseMs?: number
 }
 

@@ -71,7 +71,7 @@ export function gcraStore({ monotonic, maxKeys }: GcraOptions): FastifyRateLimit
       if (this.#fullAtMs.has(key) || this.#fullAtMs.size < maxKeys) return key
       if (nowMs - this.#sweptAtMs >= sweepEveryMs) {
         this.#sweptAtMs = nowMs
-        // Only a full bucket is forgotten: who is throttled stays throttled, whatever else arrives.
+        // Only a full bucket is forgotten: a throttled caller stays throttled, whatever else arrives.
         for (const [known, fullAtMs] of this.#fullAtMs) if (fullAtMs <= nowMs) this.#fullAtMs.delete(known)
       }
       return this.#fullAtMs.size < maxKeys ? key : overflow

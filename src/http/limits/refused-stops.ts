@@ -6,7 +6,7 @@ import type { Limits } from './rate-limit.ts'
 
 /**
  * No limit holds a stop back, but what is refused before it can be one (its scope, its meeting, a field of its query) is none:
- * it counts as a write, and is a 429 when none is left. Else whoever may not stop could ask without end.
+ * it counts as a write, and is a 429 when none is left. Otherwise a caller that may not stop could ask without end.
  * Gives the wrapper that marks a stop as begun: it goes inside of that of idempotency, which may refuse a call.
  */
 export function refusedStops(app: FastifyInstance, { write }: Pick<Limits, 'write'>): Wrapper {

@@ -23,7 +23,10 @@ interface Stay {
 
 const retryAfterSeconds = 1
 
-/** Counts requests. A caller that hangs up has not ended a mutation: it counts until its handler is done, so that nobody starts more by not waiting. */
+/**
+ * Counts the requests of tenants. A mutation counts until its handler is done, also when its caller has hung up: nobody starts
+ * more by not waiting.
+ */
 export function tenantsInFlight(max: number): TenantsInFlight {
   const counts = new Map<string, number>()
   /** Stays of mutations alone: the handler of a read ends with its request. */

@@ -8,7 +8,7 @@ export interface IdempotencyDeps {
   operations: { findByKey(keyFingerprint: string): Promise<Operation | null> }
   /** Tries to settle an operation whose outcome is unknown. */
   reconcileNow(operationId: string): Promise<void>
-  /** Keyed, so that the store tells nothing of keys and bodies to who reads it. */
+  /** Makes a keyed fingerprint, so that a reader of the store learns nothing of keys and bodies. */
   fingerprint(kind: 'idempotency_key' | 'request', text: string): string
 }
 

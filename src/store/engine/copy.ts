@@ -14,7 +14,7 @@ import { openSqliteSnapshot } from './sqlite-here.ts'
 const allPages = 0x7fff_ffff
 
 /**
- * Copies one moment of a store, whoever writes into it meanwhile, with SQLite's online backup. The copy is one durable file, readable
+ * Copies one moment of a store, while others may write into it, with SQLite's online backup. The copy is one durable file, readable
  * for nobody else, and was checked for damage.
  * @param to a file that is not there yet; a copy that fails leaves nothing of it
  * @throws StoreError

@@ -58,7 +58,7 @@ export class StoreError extends StoreUnavailable {
   }
 }
 
-/** An error in the words of whoever threw it, for the log and the CLI. */
+/** An error in the words of the part that threw it, for the log and the CLI. */
 export function wordsOf(error: unknown): string {
   if (error instanceof StoreError) return error.reason
   return error instanceof Error ? error.message : String(error)

@@ -4,7 +4,7 @@ import { type JobResult, type Transaction, toStoreError } from './sqlite-connect
 
 /** Largest number of transactions that share a commit, so that nobody waits for a crowd. */
 const maxGroup = 256
-/** A disk that hangs must not fill the memory: who comes after so many is refused at once. */
+/** A disk that hangs must not fill the memory: a write that comes after so many is refused at once. */
 const maxWaiting = 10_000
 
 interface Waiting {

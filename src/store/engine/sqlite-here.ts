@@ -18,7 +18,7 @@ export async function openSqliteHere(
 }
 
 /**
- * One moment of a store, from opening to closing, whoever writes into it meanwhile: nothing is made, changed or brought up to date.
+ * One moment of a store, from opening to closing, while others may write into it: nothing is made, changed or brought up to date.
  * @throws StoreError when there is no such store, or when it is a mount of its own
  */
 export async function openSqliteSnapshot(file: string): Promise<Engine> {

@@ -66,7 +66,7 @@ async function refuseWhatCannotBe(engine: Engine, db: Sql): Promise<void> {
   if (isOlder) await refuseTwins(engine, db, version > steps.indexOf(knownSessions) ? spelledTables : ownedTables)
 }
 
-/** @throws StoreError unless the schema is of this version: for who only looks */
+/** Checks the version for readers that must not migrate. @throws StoreError unless the schema is of this version */
 export async function checkVersion(engine: Engine, db: Sql): Promise<void> {
   const version = await readVersion(engine, db)
   if (version < steps.length) {

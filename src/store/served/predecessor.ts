@@ -111,7 +111,7 @@ function refuseLeftBehind(file: string, row: string): void {
  */
 export function demandNameOfGateway(file: string): void {
   const stats = statSync(file, { throwIfNoEntry: false })
-  // A folder has several names too: whoever opens it says that it is no store.
+  // A folder has several names too: opening it as a store says that it is none.
   const served = stats?.isFile() && stats.nlink > 1 ? lockOf(readRow(file) ?? '') : null
   if (served === null) return
   const ours = `${realpathSync(file)}.lock`

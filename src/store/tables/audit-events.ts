@@ -18,7 +18,7 @@ const walkAtOnce = 1_000
 
 /**
  * The table `audit_events`: appended, never changed. One chain: `seq` has no gaps, and each event carries the hash of the one
- * before it, since the transaction that appends reads the head. Whoever writes into the store adds to the same chain.
+ * before it, since the transaction that appends reads the head. Every process that writes into the store adds to the same chain.
  */
 export function auditEventsIn({ engine, sql }: Store) {
   // Compiled once: this is the most frequent statement of all.
@@ -112,7 +112,7 @@ export function auditEventsIn({ engine, sql }: Store) {
       return row?.hash ?? null
     },
 
-    /** All rows there are, also such as `walk` would not pass: whoever writes into the file can give one any place, or none. */
+    /** All rows there are, also such as `walk` would not pass: a row that was put into the file by hand can have any place, or none. */
     async count(): Promise<number> {
       const [row] = await engine.scan(
         sql.selectFrom('audit_events').select(raw<number>`count(*)`.as('count')).compile()

@@ -45,7 +45,7 @@ export function meetingsIn(store: Store) {
       return row === undefined ? null : { id: row.id, tenantId, upstream: row.upstream }
     },
 
-    /** Each of these ids once, as it is stored, whoever has the meeting or had it; and one that was never seen as a vendor would write it. */
+    /** Each of these ids once, as it is stored for any tenant of now or before; an id that was never seen as a vendor would write it. */
     async asStored(ids: string[]): Promise<string[]> {
       const likely = [...new Set(ids.map(likelySpelling))]
       const uuids = likely.filter(isUuid)
@@ -106,14 +106,14 @@ export function meetingsIn(store: Store) {
       return rows.map(row => ({ id: row.id, tenantId: row.tenant_id, upstream: row.upstream }))
     },
 
-    /** The meeting's owner, whoever it is; null when it has none. For the CLI only: a tenant must not learn of it. */
+    /** The meeting's owner; null when it has none. For the CLI only: a tenant must not learn of it. */
     async ownerOf(id: string): Promise<OwnedMeeting | null> {
       const held = sql.selectFrom('meetings').selectAll().where('released_at', 'is', null)
       const [row] = await engine.read(held.where(isSpelled(spelled(id))).compile())
       return row === undefined ? null : { id: row.id, tenantId: row.tenant_id, upstream: row.upstream }
     },
 
-    /** The upstream that has the meeting, whoever owns it or did; null when it was never seen. A tenant must not learn of it. */
+    /** The upstream that has the meeting, assigned or not; null when it was never seen. A tenant must not learn of it. */
     async upstreamOf(id: string): Promise<string | null> {
       const known = sql
         .selectFrom('meetings')

@@ -10,7 +10,7 @@ import type { LivestreamOwner } from './livestreams.ts'
 
 /**
  * The tables `livestream_sessions` (runs) and `meeting_sessions`: which of them a tenant was shown. They follow their livestream and
- * their meeting: who has lost that has lost them, and who has it now has them as soon as they are shown to him.
+ * their meeting: a tenant that has lost it has lost them, and one that has it now has them as soon as they are shown to it.
  */
 export function sessionsIn({ engine, sql }: Store) {
   return {

@@ -10,7 +10,7 @@ import { ownedBy, toListed } from './rows.ts'
 /** Known place of a livestream, with its owner of now or before. */
 export interface KnownMeeting extends Pick<OwnedLivestream, 'tenantId' | 'upstream' | 'meetingId' | 'isProved'> {}
 
-/** The livestream of a meeting that was seen last, by whoever held the meeting then. */
+/** The livestream of a meeting that was seen last, for the tenant that held the meeting then. */
 export interface LastSeen
   extends Pick<UnfinishedLivestream, 'id' | 'tenantId' | 'upstream' | 'status' | 'observedAtMs'> {}
 
@@ -69,7 +69,7 @@ export function livestreamLookUps({ engine, sql }: Store) {
       return row === undefined ? null : toListed(row)
     },
 
-    /** The same, whoever saw it: the meeting may have been another tenant's. For questions to the vendor alone, since it is not this tenant's to see. */
+    /** The same, also when another tenant held the meeting. For questions to the vendor alone: this tenant must not see it. */
     async lastSeenIn({ id: meetingId, upstream: at }: PlacedMeeting): Promise<LastSeen | null> {
       const [row] = await engine.read(findLast({ id: meetingId, upstream: at }))
       if (row === undefined) return null

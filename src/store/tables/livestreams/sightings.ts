@@ -107,7 +107,7 @@ export function livestreamSightings({ engine, sql }: Store, clock: Clock) {
   return {
     observed,
 
-    /** Statements that make a new one without a meeting the tenant's; nothing is written when it is known already, whoever's it is. */
+    /** Statements that make a new one without a meeting the tenant's; nothing is written when it is known already, to any tenant. */
     created(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Statement[] {
       const createdAtMs = Date.parse(livestream.created_at ?? '')
       const query = sql
