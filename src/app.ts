@@ -82,7 +82,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   ownAnswers(app, countAddress)
   const inFlight = tenantsInFlight(settings.maxInFlight)
   const known = {
-    ...{ directory, limits: limit, busy: inFlight, connections, addressOf, clock },
+    ...{ directory, limits: limit, inFlight, connections, addressOf, clock },
     fingerprint: remembered(digest => fingerprint('key', digest))
   }
   notFound(app, countAddress)

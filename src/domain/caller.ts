@@ -16,7 +16,7 @@ export interface Caller {
   /** With an `Idempotency-Key`: under which the outcome is kept. */
   readonly idempotency: Idempotency | null
   /** Says that the call writes its audit events itself, so that nobody adds another behind the answer. */
-  markRecorded(): void
+  markAudited(): void
 }
 
 /** The livestream as this caller may see it: where to send video, and with which key, only with the scope for it. */

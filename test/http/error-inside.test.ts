@@ -96,7 +96,7 @@ t.test('a mutation that breaks inside says whether it happened: nothing was sent
     throw new Error('before it was recorded')
   })
   app.post('/recorded', async request => {
-    request.recorded = true
+    request.audited = true
     throw new Error('afterwards')
   })
   hurried.post('/slow', () => new Promise(() => {}))

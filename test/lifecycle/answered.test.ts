@@ -36,7 +36,7 @@ const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: [], digest: '', ...t
 const idempotency = { keyFingerprint: 'k', requestFingerprint: 'r' }
 const who = { keyFingerprint: '', address: '127.0.0.1', requestId: 'r' }
 let recorded = 0
-const caller = { tenant, key, ...who, idempotency, markRecorded: () => (recorded += 1) }
+const caller = { tenant, key, ...who, idempotency, markAudited: () => (recorded += 1) }
 const joined = { caller, upstream: 'default', meetingId: 'm' }
 const answer = { status: 200, data: {} }
 

@@ -57,7 +57,7 @@ const caller = {
   idempotency: null,
   address: '127.0.0.1',
   requestId: 'r',
-  markRecorded() {}
+  markAudited() {}
 }
 const start: Mutation = { caller, kind: 'start', upstream: 'default', meetingId: 'm' }
 const stop: Mutation = { caller, kind: 'stop', upstream: 'default', meetingId: 'm', goesOn: true }

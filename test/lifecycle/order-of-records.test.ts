@@ -46,7 +46,7 @@ const caller: Caller = {
   idempotency: null,
   address: '127.0.0.1',
   requestId: 'r',
-  markRecorded() {}
+  markAudited() {}
 }
 const of = { caller, upstream: 'default', meetingId: 'm1' }
 const start: Mutation = { ...of, kind: 'start' }

@@ -31,7 +31,7 @@ t.test('the words of a refusal stand in the operation and in the event, whatever
     idempotency: null,
     address: '127.0.0.1',
     requestId: 'r',
-    markRecorded() {}
+    markAudited() {}
   }
   const outcomes: Outcome[] = ['failed', 'unknown', 'not_sent']
   for (const [i, outcome] of outcomes.entries()) {

@@ -88,12 +88,12 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
   return { success: false, error: failureBody(failure, request.id, outcome) }
 }
 
-/** Every 5xx of a mutation, and a 408, says whether it happened: what failed before it was recorded was not sent. */
+/** Every 5xx of a mutation, and a 408, says whether it happened: what failed before its audit trail began was not sent. */
 function outcomeOf(failure: Failure, request: FastifyRequest): Outcome | undefined {
   const says = failure.status >= 500 || failure instanceof RequestTimeout
   if (!says || !/^(POST|PUT|PATCH|DELETE)$/.test(request.method)) return undefined
   // The handler of a request that took too long runs on, so its outcome is not known yet.
-  return request.recorded || failure instanceof GatewayTooLate ? 'unknown' : 'not_sent'
+  return request.audited || failure instanceof GatewayTooLate ? 'unknown' : 'not_sent'
 }
 
 const handlerTimeout = 'FST_ERR_HANDLER_TIMEOUT'

@@ -2,13 +2,13 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Failure } from '../../domain/refusals/failures.ts'
 
-interface Call {
+interface ArrivingCall {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
 }
 
 /** The last call with a body, by connection. */
-const last = new WeakMap<Socket, Call>()
+const last = new WeakMap<Socket, ArrivingCall>()
 
 /** Time for which bytes are read behind the answer to broken or late ones: a reset could overtake the answer otherwise. */
 export const lingerMs = 1_000
@@ -50,7 +50,7 @@ export function idOver(socket: Socket): string | undefined {
   return arrivingOver(socket)?.request.id
 }
 
-function arrivingOver(socket: Socket): Call | null {
+function arrivingOver(socket: Socket): ArrivingCall | null {
   const call = last.get(socket)
   return call === undefined || call.request.raw.complete ? null : call
 }

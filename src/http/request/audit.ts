@@ -32,8 +32,8 @@ export function audit(app: FastifyInstance, { append, fingerprint, addressOf, cl
   app.addHook('onResponse', async (request, reply) => {
     // Health and documentation are nobody's calls, but who is refused there is on record too.
     const open = request.routeOptions.config.rule === undefined
-    if (request.recorded || (open && reply.statusCode < 400)) return
-    record(request, {
+    if (request.audited || (open && reply.statusCode < 400)) return
+    appendFor(request, {
       outcome: outcomeOf(request, reply.statusCode),
       status: reply.statusCode,
       type: request.replayed ? 'replayed' : request.failure?.type,
@@ -45,12 +45,12 @@ export function audit(app: FastifyInstance, { append, fingerprint, addressOf, cl
 
   // A caller that hangs up before the answer gets none, and `onResponse` never comes. A mutation that goes on writes its own events.
   app.addHook('onRequestAbort', async request => {
-    if (request.routeOptions.config.rule !== undefined && !request.recorded) {
-      record(request, { outcome: isRead(request) ? 'failed' : 'unknown', type: 'caller_left' })
+    if (request.routeOptions.config.rule !== undefined && !request.audited) {
+      appendFor(request, { outcome: isRead(request) ? 'failed' : 'unknown', type: 'caller_left' })
     }
   })
 
-  function record(request: FastifyRequest, ending: Ending): void {
+  function appendFor(request: FastifyRequest, ending: Ending): void {
     append({ subject: subjectOf(request, fingerprint, addressOf), ending, timeMs: clock.now() })
   }
 }

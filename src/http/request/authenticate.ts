@@ -18,7 +18,7 @@ const onlyStopsAfterMs = 60_000
 export interface KnownCallers {
   directory: Directory
   limits: Limits
-  busy: TenantsInFlight
+  inFlight: TenantsInFlight
   connections: Pick<Connections, 'keep'>
   addressOf: AddressOf
   /** Makes the fingerprint of a key's digest, for the audit log. */
@@ -31,18 +31,18 @@ export interface KnownCallers {
  * is the same 401, and it counts against the client's address; a valid key never does.
  */
 export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
-  const { directory, limits, busy, addressOf, clock } = deps
+  const { directory, limits, inFlight, addressOf, clock } = deps
 
   app.addHook('onRequest', async (request, reply) => {
     const { tenant, key, keyFingerprint } = await identify(request, reply, deps)
-    const markRecorded = (): void => {
-      request.recorded = true
+    const markAudited = (): void => {
+      request.audited = true
     }
-    const facts = { address: addressOf(request).text, requestId: request.id, idempotency: null, markRecorded }
+    const facts = { address: addressOf(request).text, requestId: request.id, idempotency: null, markAudited }
     request.caller = { tenant, key, keyFingerprint, ...facts }
 
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
-    busy.enter(request, reply)
+    inFlight.enter(request, reply)
     await limits.tenant(request, reply)
     if (!stopping && clock.monotonic() - directory.pulledAtMs > onlyStopsAfterMs) throw new StoreUnavailable()
     // Suspending ends what a tenant can begin, not its way to end it.

@@ -119,7 +119,7 @@ function withhold(refused: Failure, request: FastifyRequest, reply: FastifyReply
   for (const name of ofTheAnswer) reply.removeHeader(name)
   const body = refusal(refused, request, reply)
   // Its own events tell what was done; that its caller was refused is another, behind the answer.
-  request.recorded = false
+  request.audited = false
   request.replayed = false
   request.streamKeyRevealed = false
   return body

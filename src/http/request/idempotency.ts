@@ -6,7 +6,7 @@ import { isMutating, type Wrapper } from './wrap-handlers.ts'
 
 export interface IdempotencyDeps {
   operations: { findByKey(keyFingerprint: string): Promise<Operation | null> }
-  /** Tries to settle an operation whose outcome is unknown. */
+  /** Tries to find out the outcome of an operation. */
   reconcileNow(operationId: string): Promise<void>
   /** Makes a keyed fingerprint, so that a reader of the store learns nothing of keys and bodies. */
   fingerprint(kind: 'idempotency_key' | 'request', text: string): string

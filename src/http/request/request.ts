@@ -32,7 +32,7 @@ declare module 'fastify' {
     /** Reason of a failure, for the audit log. */
     failure: { type: string; outcome: Outcome | undefined; upstreamStatus: number | undefined } | null
     /** True when the mutation has written its own audit events. */
-    recorded: boolean
+    audited: boolean
     /** True when the answer is one that was given before, to the same idempotency key. */
     replayed: boolean
     /** True when the answer holds a stream key. */
@@ -54,7 +54,7 @@ export function plainId(header: string | string[] | undefined): string | null {
 export function decorateRequests(app: FastifyInstance): void {
   for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
     app.decorateRequest(fact, null)
-  for (const flag of ['admitted', 'recorded', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
+  for (const flag of ['admitted', 'audited', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     done()

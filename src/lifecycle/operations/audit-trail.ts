@@ -118,7 +118,7 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
       writer.keep(sent, event({ outcome: 'pending' }), cause)
     }
-    caller.markRecorded()
+    caller.markAudited()
 
     return {
       operation,
@@ -202,6 +202,6 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
       writer.keep(rows, event, cause)
     }
-    caller.markRecorded()
+    caller.markAudited()
   }
 }

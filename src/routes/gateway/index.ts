@@ -1,9 +1,9 @@
 import type { Api } from '../api.ts'
 import { getUsage, type UsageDeps } from './get-usage.ts'
-import { type AuditTrail, listAuditEvents } from './list-audit-events.ts'
+import { listAuditEvents, type TenantAuditEvents } from './list-audit-events.ts'
 
 export interface GatewayDeps extends UsageDeps {
-  auditEvents: AuditTrail
+  auditEvents: TenantAuditEvents
 }
 
 /** Registers Livegate's own operations. */

@@ -51,11 +51,11 @@ const schema = {
 const rule = { scope: 'audit:read', limit: 'read' } as const
 
 /** Source of the events: those of one tenant, the newest first. */
-export interface AuditTrail {
+export interface TenantAuditEvents {
   list(tenantId: string, filter: AuditFilter): Promise<ListedEvent[]>
 }
 
-export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: AuditTrail }): void {
+export function listAuditEvents(app: Api, { auditEvents }: { auditEvents: TenantAuditEvents }): void {
   app.get('/audit-events', { schema, config: { rule } }, async request => {
     const { action, outcome, since, until, cursor, limit = 50 } = request.query
     const rows = await auditEvents.list(request.caller.tenant.id, {

@@ -12,7 +12,7 @@ export interface Job {
 }
 
 /** The worker's answer. */
-export interface Answer {
+export interface JobAnswer {
   id: number
   results: JobResult[]
 }
@@ -46,13 +46,13 @@ export class SqliteThread {
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       const timer = withinMs && setTimeout(() => this.#giveUp(id, withinMs), withinMs)
-      const settle =
+      const withoutTimer =
         <T>(done: (value: T) => void) =>
         (value: T): void => {
           clearTimeout(timer)
           done(value)
         }
-      this.#waiting.set(id, { resolve: settle(resolve), reject: settle(reject) })
+      this.#waiting.set(id, { resolve: withoutTimer(resolve), reject: withoutTimer(reject) })
       if (this.#outbox.length === 0) setImmediate(() => this.#post())
       this.#outbox.push({ id, ...job })
     })
@@ -88,7 +88,7 @@ export class SqliteThread {
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 }
     })
     let failure = new StoreError("the store's thread ended")
-    worker.on('message', (answers: Answer[]) => {
+    worker.on('message', (answers: JobAnswer[]) => {
       for (const { id, results } of answers) {
         const waiting = this.#waiting.get(id)
         this.#waiting.delete(id)

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { StoreError } from './engine.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
-import type { Answer, Job, Message } from './sqlite-thread.ts'
+import type { Job, JobAnswer, Message } from './sqlite-thread.ts'
 
 /** The log is written back after so long without a write. */
 const idleMs = 1_000
@@ -32,7 +32,7 @@ function open(): SqliteConnection {
   }
 }
 
-function answer({ id, check, read, write, fold }: Job): Answer {
+function answer({ id, check, read, write, fold }: Job): JobAnswer {
   if (check) return { id, results: [connection.check()] }
   if (fold) connection.fold()
   if (write !== undefined) return { id, results: connection.write(write) }
