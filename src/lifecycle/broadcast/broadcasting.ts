@@ -1,7 +1,6 @@
 import type { UnstoredEvents } from '../../audit/unstored.ts'
 import { placeOf } from '../../domain/meeting.ts'
 import { isSwitch, type Operation } from '../../domain/operation.ts'
-import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
@@ -10,6 +9,7 @@ import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Misplaced } from '../../store/tables/misplaced.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
+import type { Context } from '../context.ts'
 import { type AuditTrail, auditTrailIn } from '../operations/audit-trail.ts'
 import { broadcastEnds } from '../operations/broadcast-ends.ts'
 import type { Holds } from '../operations/holds.ts'
@@ -22,8 +22,7 @@ import { stopReconciler } from '../operations/reconcile-stop.ts'
 import { switchReconciler } from '../operations/reconcile-switch.ts'
 import type { WriteBehind } from '../operations/write-behind.ts'
 import { type ActiveReads, activeReads } from '../reads/active-reads.ts'
-import type { Bounded, Deadline, LimitTime } from '../reads/deadline.ts'
-import { type Changes, SharedReads } from '../reads/shared-reads.ts'
+import { SharedReads } from '../reads/shared-reads.ts'
 import { KnownMeetings } from '../resources/known-meetings.ts'
 import { putRight } from '../resources/misplaced.ts'
 import type { RememberLivestream } from '../resources/remember-livestream.ts'
@@ -44,7 +43,7 @@ import { stopAgain } from './stop-again.ts'
 import { StopPace } from './stop-pace.ts'
 import { StopRights } from './stop-rights.ts'
 
-export interface BroadcastingDeps {
+export interface BroadcastingDeps extends Context {
   upstreams: Upstreams
   engine: Pick<Engine, 'write'>
   operations: Operations
@@ -59,15 +58,8 @@ export interface BroadcastingDeps {
   rememberLivestream: RememberLivestream
   isComing: IsComing
   recheckPermission: RecheckPermission
-  changes: Changes
-  log: Record<'info' | 'warn' | 'error', (facts: object, message: string) => void>
-  clock: Clock
-  deadline: Deadline
-  bounded: Bounded
-  limitTime: LimitTime
   deadlineMs: number
   settleMs: number
-  readTtlMs: number
   /** How long the record of a mutation may take. */
   writeWithinMs?: number
 }

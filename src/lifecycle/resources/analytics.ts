@@ -2,13 +2,12 @@ import type { Analytics, AnalyticsRange, DayAnalytics } from '../../domain/analy
 import type { Caller } from '../../domain/caller.ts'
 import { isVendorId } from '../../domain/id.ts'
 import type { OwnedLivestream } from '../../domain/livestream.ts'
-import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { AnalyticsRows } from '../../store/tables/analytics.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import type { Bounded, Deadline } from '../reads/deadline.ts'
-import { type Changes, SharedReads } from '../reads/shared-reads.ts'
+import type { Context } from '../context.ts'
+import { SharedReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import { providerOf } from '../running/provider-of.ts'
 import { withoutEnding } from '../running/without-ending.ts'
@@ -16,7 +15,7 @@ import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import { subjectOf } from './livestream-changes.ts'
 import type { RememberLivestream } from './remember-livestream.ts'
 
-export interface AnalyticsDeps {
+export interface AnalyticsDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams
   engine: Pick<Engine, 'write'>
   rows: AnalyticsRows
@@ -25,11 +24,6 @@ export interface AnalyticsDeps {
   endingRuns: Pick<EndingRuns, 'showEnding'>
   knownMeetings: Pick<KnownMeetings, 'ofOwner'>
   log: { warn(facts: object, message: string): void }
-  clock: Clock
-  deadline: Deadline
-  bounded: Bounded
-  changes: Changes
-  readTtlMs: number
 }
 
 /**

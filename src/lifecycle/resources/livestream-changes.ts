@@ -1,20 +1,18 @@
 import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
 import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../../domain/livestream.ts'
 import { placeOf } from '../../domain/meeting.ts'
-import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
+import type { Context } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Done } from '../operations/mutation.ts'
 import type { RecheckSwitchPermission } from '../operations/recheck-permission.ts'
-import type { Deadline } from '../reads/deadline.ts'
-import type { Changes } from '../reads/shared-reads.ts'
 import { providerOf } from '../running/provider-of.ts'
 import { isProvedBy, type KnownMeetings, ofOwner } from './known-meetings.ts'
 import { notNew } from './not-new.ts'
 
-export interface LivestreamChangesDeps {
+export interface LivestreamChangesDeps extends Pick<Context, 'changes' | 'clock' | 'deadline'> {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'created' | 'meetingOf' | 'observed'>
   auditTrail: AuditTrail
@@ -22,9 +20,6 @@ export interface LivestreamChangesDeps {
   /** A queue for each livestream: enabling, disabling and their repetitions (`reconcile-switch.ts`) never cross. */
   queue: Pick<MeetingQueue<never, never>, 'inTurn'>
   recheckSwitchPermission: RecheckSwitchPermission
-  changes: Changes
-  clock: Clock
-  deadline: Deadline
 }
 
 /** Changes that a tenant can make to a livestream that it knows by its own id, with a meeting or without. */

@@ -2,12 +2,11 @@ import type { Caller } from '../../domain/caller.ts'
 import type { OwnedLivestream } from '../../domain/livestream.ts'
 import { type ListedLivestream, withoutKey } from '../../domain/livestream.ts'
 import { LivestreamNotFound } from '../../domain/refusals/failures.ts'
-import type { Clock } from '../../domain/values/clock.ts'
 import { type Page, type Paged, pagingOf } from '../../domain/values/paging.ts'
 import type { LivestreamFilter, Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWithSessions, Upstreams } from '../../upstream/provider.ts'
-import type { Bounded, Deadline } from '../reads/deadline.ts'
-import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
+import type { Context } from '../context.ts'
+import { type Seen, SharedReads } from '../reads/shared-reads.ts'
 import { waitBriefly } from '../reads/wait-briefly.ts'
 import type { BegunRuns } from '../running/begun-runs.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
@@ -19,7 +18,7 @@ import { subjectOf } from './livestream-changes.ts'
 import type { RememberLivestream } from './remember-livestream.ts'
 import type { RememberRuns } from './remember-runs.ts'
 
-export interface LivestreamsDeps {
+export interface LivestreamsDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'unseenForMs' | 'gone'>
   rememberLivestream: RememberLivestream
@@ -29,11 +28,6 @@ export interface LivestreamsDeps {
   begunRuns: Pick<BegunRuns, 'believed'>
   knownMeetings: Pick<KnownMeetings, 'ofOwner'>
   log: { warn(facts: object, message: string): void }
-  clock: Clock
-  deadline: Deadline
-  bounded: Bounded
-  changes: Changes
-  readTtlMs: number
   settleMs: number
 }
 

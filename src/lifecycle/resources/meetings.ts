@@ -4,20 +4,19 @@ import { type ListedMeeting, type Meeting, type OwnedMeeting, placeOf } from '..
 import type { MeetingChange, NewMeeting } from '../../domain/meeting-wish.ts'
 import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
-import type { Clock } from '../../domain/values/clock.ts'
 import { type Paged, pagingOf } from '../../domain/values/paging.ts'
 import type { Engine, Statement } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../../store/tables/meetings.ts'
 import type { Provider, Upstreams } from '../../upstream/provider.ts'
+import type { Context } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
-import type { Bounded, Deadline } from '../reads/deadline.ts'
-import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
+import { type Seen, SharedReads } from '../reads/shared-reads.ts'
 import { providerOf } from '../running/provider-of.ts'
 import type { Adopt } from './adopt.ts'
 import { notNew } from './not-new.ts'
 
-export interface MeetingsDeps {
+export interface MeetingsDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams
   engine: Pick<Engine, 'write'>
   meetings: Pick<Meetings, 'created' | 'ownerOf' | 'observed' | 'missing' | 'list'>
@@ -25,11 +24,6 @@ export interface MeetingsDeps {
   adopt: Pick<Adopt, 'newest'>
   auditTrail: AuditTrail
   log: { warn(facts: object, message: string): void }
-  clock: Clock
-  deadline: Deadline
-  bounded: Bounded
-  changes: Changes
-  readTtlMs: number
 }
 
 /** Reads and changes of a tenant's meetings. */

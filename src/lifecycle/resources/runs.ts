@@ -8,13 +8,12 @@ import {
   SessionNotFound,
   UpstreamMalformed
 } from '../../domain/refusals/failures.ts'
-import type { Clock } from '../../domain/values/clock.ts'
 import type { Page } from '../../domain/values/paging.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams } from '../../upstream/provider.ts'
-import type { Bounded } from '../reads/deadline.ts'
-import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
+import type { Context } from '../context.ts'
+import { type Seen, SharedReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import { providerOf } from '../running/provider-of.ts'
 import { withoutEnding } from '../running/without-ending.ts'
@@ -23,7 +22,7 @@ import { subjectOf } from './livestream-changes.ts'
 import type { RememberLivestream } from './remember-livestream.ts'
 import type { RememberRuns } from './remember-runs.ts'
 
-export interface RunsDeps {
+export interface RunsDeps extends Pick<Context, 'clock' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   directory: Pick<Directory, 'livestream'>
@@ -31,10 +30,6 @@ export interface RunsDeps {
   rememberRuns: RememberRuns
   endingRuns: Pick<EndingRuns, 'showEnding'>
   knownMeetings: Pick<KnownMeetings, 'has' | 'ofOwner'>
-  clock: Clock
-  bounded: Bounded
-  changes: Changes
-  readTtlMs: number
 }
 
 /** Runs of livestreams, which the vendor calls livestream sessions, as it shows them now. Those that are shown are known from then on. */

@@ -4,27 +4,21 @@ import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { OperationKind } from '../../domain/operation.ts'
 import { NoActiveSession } from '../../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../../domain/session.ts'
-import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { Provider, StageAction, Upstreams } from '../../upstream/provider.ts'
+import type { Context } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
-import type { Bounded, Deadline } from '../reads/deadline.ts'
-import { type Changes, type Seen, SharedReads } from '../reads/shared-reads.ts'
+import { type Seen, SharedReads } from '../reads/shared-reads.ts'
 import { waitBriefly } from '../reads/wait-briefly.ts'
 import { providerOf } from '../running/provider-of.ts'
 
-export interface StageDeps {
+export interface StageDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams
   engine: Pick<Engine, 'write'>
   sessions: Pick<Sessions, 'sessionSeen'>
   auditTrail: AuditTrail
   log: { warn(facts: object, message: string): void }
-  clock: Clock
-  deadline: Deadline
-  bounded: Bounded
-  changes: Changes
-  readTtlMs: number
 }
 
 /** The participants whom it was done to. */
