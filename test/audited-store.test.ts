@@ -95,7 +95,7 @@ t.test('after a rotation in one process the next checkpoint of another is signed
   t.equal(keyOf(await open()), after)
 })
 
-t.test('of rotations at once one wins, and its key is there', async t => {
+t.test('one of several rotations at once wins, and its key is there', async t => {
   const { open, proof, dataDir } = await auditedWorld(t)
   const processes = await Promise.all(Array.from({ length: 5 }, () => open()))
   const [first] = processes as [Process]

@@ -95,7 +95,7 @@ t.test('a misspelt variable with one of our prefixes is refused; those of others
 t.test(
   'what Kubernetes says of a Service whose name begins like ours is no setting, and its exact forms alone are that',
   async t => {
-    /** Of a Service with one port that has a name. */
+    /** Variables of a Service with one port that has a name. */
     const links = (service: string, ip = '10.96.0.7', url = ip) => ({
       [`${service}_SERVICE_HOST`]: ip,
       [`${service}_SERVICE_PORT`]: '3000',

@@ -7,7 +7,7 @@ import { importsOf, importsOfSrc } from './support/imports.ts'
 interface Room {
   /** Other rooms, or single files of them. */
   knows: string[]
-  /** Those that it must not know, although a room that it knows has them. */
+  /** Files that it must not know, although a room that it knows has them. */
   except?: string[]
   packages: string[]
 }
@@ -79,7 +79,7 @@ t.test('app.ts is a table of contents: one page, and what each line names is tol
   t.end()
 })
 
-/** Where somebody may write what must not be written there. */
+/** Lines that must not be written in these files. */
 const violations: [file: string, code: string][] = [
   ['src/domain/x.ts', "import '../store/engine/engine.ts'"],
   ['src/domain/values/x.ts', "import { x } from 'fastify'"],
@@ -103,7 +103,7 @@ const violations: [file: string, code: string][] = [
   ['src/new-room/x.ts', "import '../domain/id.ts'"]
 ]
 
-/** What the rooms may use. */
+/** Lines that the rooms may have. */
 const allowed: [file: string, code: string][] = [
   ['src/domain/ok.ts', "import 'typebox'\nimport './id.ts'\n"],
   ['src/config/ok.ts', "import './environment.ts'\nimport '../domain/values/quota.ts'\n"],
@@ -118,7 +118,7 @@ t.test('the rule of the rooms finds each kind of import that goes up, and no oth
   t.end()
 })
 
-/** What the linter refuses. */
+/** Lines that the linter refuses. */
 const refused: [file: string, code: string][] = [
   ['src/commands/x.ts', 'export const x = process.env.X\n'],
   ['src/http/x.ts', "import 'undici'\n"],

@@ -18,7 +18,7 @@ function logInto() {
   return { lines, facts, log: { info: line('info'), warn: line('warn'), error: line('error') } }
 }
 
-/** What tidies, with nothing to do; each test gives it what it is about. */
+/** Housekeeping with nothing to do; each test gives it what it is about. */
 function deps(more: Partial<TidyDeps> = {}): TidyDeps {
   return {
     audited: { prune: async () => ({ removed: 0, cutAt: null }) },

@@ -186,7 +186,7 @@ t.test('a pipe whose reader does not read, and one whose reader has gone, block 
   t.equal(late.last?.state, 'waiting')
   t.ok(late.troubled())
   const next = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK)
-  // What still waits would go to whatever has the number of a closed descriptor next.
+  // Lines that still wait would go to the next file that has the number of the closed descriptor.
   await until(() => log.last?.state === 'written' && late.last?.state === 'written')
   t.notOk(late.troubled())
   closeSync(next)

@@ -19,7 +19,7 @@ function world(t: { teardown(fn: () => unknown): void }, options: Partial<Checkp
     troubles: [] as string[],
     /** Each thing that is done throws this, until it is null again. */
     broken: null as string | null,
-    /** What was said of the head that was signed before. */
+    /** Answer about the head that was signed before. */
     holds: true,
     asked: [] as ChainHead[],
     reads: 0
@@ -59,7 +59,7 @@ function world(t: { teardown(fn: () => unknown): void }, options: Partial<Checkp
 }
 
 const headAt = (seq: number): ChainHead => ({ seq, hash: String(seq % 10).repeat(64) })
-/** What a note says, when this key has signed it. */
+/** Statement of a note, when this key has signed it. */
 const said = (note: StoredNote | undefined, { publicKey }: Signer) =>
   readStatement(openNote(note?.note ?? '', publicKey) ?? '')
 
@@ -102,7 +102,7 @@ t.test('it signs every 1,000 events, whatever the time', async t => {
   t.strictSame(log.troubles, [])
 })
 
-t.test('who asks while it signs shares the checkpoint under way', async t => {
+t.test('a caller that asks while it signs shares the checkpoint under way', async t => {
   const held = Promise.withResolvers<ChainHead>()
   let asked = 0
   const head = () => {

@@ -20,7 +20,7 @@ import { auditNotesIn } from '../../src/store/tables/audit-notes.ts'
 
 export const logName = 'livegate.audit/0123456789abcdef'
 export const startMs = Date.UTC(2026, 10, 20)
-/** When the event at this place happens, in the logs that are made here: ten a second. */
+/** Time of the event at this place, in the logs that are made here: ten a second. */
 export const timeOf = ({ seq }: Pick<ChainHead, 'seq'>): number => startMs + seq * 100
 
 /** A key that is made for this test. */
@@ -77,7 +77,7 @@ export function link({ seq, hash }: ChainHead, event: AuditEvent): ChainedEvent 
 
 export const emptyHead: ChainHead = { seq: 0, hash: noHash }
 
-/** So many events in a chain. */
+/** Makes so many events in a chain. */
 export function chainOf(count: number, tenants = ['acme', 'globex', null], after = emptyHead): ChainedEvent[] {
   const chain: ChainedEvent[] = []
   for (let i = 0; i < count; i++) {
@@ -111,7 +111,7 @@ export function checkpointsOf(chain: ChainedEvent[], signer: Signer, every = 1_0
     .map(head => checkpointOf(head, signer))
 }
 
-/** What the verifier says of these events. */
+/** Verdict of the verifier on these events. */
 export function verify(evidence: Evidence, events: Iterable<ChainedEvent>, after?: ChainHead | null): Finding | Proof {
   const verifier = new LogVerifier(evidence, after)
   for (const event of events) {
@@ -157,7 +157,7 @@ export function rotation(head: ChainHead, before: Signer, after: Signer): { even
   return { event, note: { kind: 'key', seq: event.seq, timeMs, note } }
 }
 
-/** What a verifier is given of such a log. It trusts the last key, when no other is named. */
+/** Input of a verifier of such a log. It trusts the last key, when no other is named. */
 export function evidenceOf({ notes, signers }: Written, more: Partial<Evidence> = {}): Evidence {
   const publicKey = (signers.at(-1) as Signer).publicKey
   return { log: logName, notes: inOrder(notes), publicKey, trustedKey: publicKey, ...more }
@@ -172,7 +172,7 @@ export function cutOf(head: ChainHead, signer: Signer, timeMs = timeOf({ seq: 1_
   return { kind: 'cut', seq: head.seq, timeMs, note: signer.sign(writeHead('cut', logName, head, timeMs)) }
 }
 
-/** What the verifier says of a store's log. */
+/** Verdict of the verifier on a store's log. */
 export async function proveStore(store: Store, trustedKey: string, outside: string[] = []): Promise<Finding | Proof> {
   const notes = auditNotesIn(store)
   const { publicKey } = await notes.keys()

@@ -28,7 +28,7 @@ async function madeIn(t: { testdir(): string }) {
   return { dataDir, elsewhere, keys, remembered: keys.remembered, file: (name: string) => join(dataDir, name) }
 }
 
-/** Why the keys were refused; whatever the files hold must not stand in it. */
+/** Reason why the keys were refused; nothing that the files hold may stand in it. */
 async function refusal(places: KeyPlaces, remembered: RememberedKeys): Promise<string> {
   const error = await openAuditKeys(places, remembered).then(
     () => new Error('was not refused'),
@@ -53,7 +53,7 @@ t.test('both keys are made once, for their owner alone, and are the same ever af
   t.equal(again.fingerprint('key', 'x'), keys.fingerprint('key', 'x'))
 })
 
-t.test('of twenty who try to make them at once all get the same keys, and no draft is left', async t => {
+t.test('twenty that try to make them at once all get the same keys, and no draft is left', async t => {
   const dataDir = join(t.testdir(), 'data')
   const all = await Promise.all(Array.from({ length: 20 }, () => openAuditKeys({ dataDir }, nothing)))
   t.equal(new Set(all.map(({ remembered }) => JSON.stringify(remembered))).size, 1)

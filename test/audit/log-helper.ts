@@ -32,5 +32,5 @@ export function logInto(options: Partial<AuditLogOptions> = {}) {
   return { log, groups, troubles, state }
 }
 
-/** So many events stand behind these. */
+/** Counts the events behind these. */
 export const sumOf = (events: AuditEvent[]): number => events.reduce((sum, { count }) => sum + (count ?? 1), 0)

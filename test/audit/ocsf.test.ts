@@ -142,7 +142,7 @@ t.test('only a refusal is denied, and the worse an ending the higher its severit
   })
 })
 
-t.test('who acts without a key is named by what he is, at a place without an address', async t => {
+t.test('an actor without a key is named by what it is, at a place without an address', async t => {
   const of = (actor: Subject['actor']) => {
     const by = { ...subject, keyId: null, address: null, ...(actor !== undefined && { actor }) }
     const event = toAuditEvent(by, { outcome: 'done' }, 1)

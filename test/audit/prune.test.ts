@@ -102,7 +102,7 @@ t.test('when all are old all go, but the record that they went stays and is the 
   t.match(await proof(), { firstSeq: count + 1, lastSeq: count + 1 })
 })
 
-t.test('that it is cut, where, by whom and when is signed and on record', async t => {
+t.test('a cut is signed and on record, with its place, actor and time', async t => {
   const { prune, store, notes, signer } = await world(t)
   await prune(timeAt(250))
   const cut = (await notes.list()).find(({ kind }) => kind === 'cut')

@@ -111,7 +111,7 @@ t.test('a restore covers nothing but what came after it and was signed before it
   t.match(says(checkpointOf(forged, signer, { log: otherLog, timeMs: startMs })), { why: /is of another log/ })
 })
 
-t.test('of another log whose store was lost, all that its key had signed until then is covered', async t => {
+t.test('all that its key had signed until then is covered, of another log whose store was lost', async t => {
   const log = restored({ log: otherLog })
   const old = newSigner()
   const copy = (seq: number, by: Signer) =>

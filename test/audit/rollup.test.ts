@@ -37,7 +37,7 @@ function world(options: Partial<ReadRollupOptions> = {}) {
       rollup.append(call)
       return toAuditEvent(call.subject, call.ending, call.timeMs)
     },
-    /** How many reads stand behind what was written so far, each in its event. */
+    /** Counts the reads behind what was written so far, each in its event. */
     counts: () => written.map(({ count }) => count ?? 1)
   }
 }
@@ -73,7 +73,7 @@ t.test('a clock that is set does not turn a count around', async t => {
   }
 })
 
-t.test('who goes on reading is counted minute by minute, without a first one in between', async t => {
+t.test('a reader that goes on is counted minute by minute, without a first one in between', async t => {
   const { rollup, pass, read, counts } = world()
   for (let second = 0; second < 180; second++) {
     read()

@@ -35,7 +35,7 @@ export async function auditedWorld(t: Parameters<typeof storeWithTenants>[0]) {
     notes: () => auditNotesIn(store).list(),
     proof: (trusted: string, outside: string[] = []) => proveStore(store, trusted, outside),
     events: () => store.engine.read(store.sql.selectFrom('audit_events').selectAll().orderBy('seq').compile()),
-    /** What somebody does who may write into the file. */
+    /** Edits by somebody who may write into the file. */
     tamper(sql: string) {
       const database = new Database(file)
       database.exec(sql)

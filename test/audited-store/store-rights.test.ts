@@ -104,7 +104,7 @@ t.test('a pipe where a file of ours should be is named, and not waited for', asy
   }
 })
 
-t.test('whoever has all rights hears of nothing; a file system that is mounted read-only is named', async t => {
+t.test('a process with all rights hears of nothing; a file system that is mounted read-only is named', async t => {
   const dataDir = t.testdir({ 'livegate.db': '' })
   const places = { storeFile: join(dataDir, 'sub', 'livegate.db'), auditKeys: { dataDir } }
   t.strictSame([await writeTrouble(places), await readTrouble(places)], [null, null])

@@ -92,7 +92,7 @@ t.test('a question costs the vendor ten calls at most, and what was just looked 
     t.equal((await asAcme('GET', overall)).statusCode, 200)
     return upstream().length - before
   }
-  // What waits for an encoder may have begun unseen: it counts as going on.
+  // A livestream that waits for an encoder may have begun unseen: it counts as going on.
   t.equal(await cost(), 10)
   t.equal(await cost(), 10)
   const asked = new Set(upstream().filter(call => call.startsWith('GET')))

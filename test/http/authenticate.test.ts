@@ -88,7 +88,7 @@ t.test('a key works until the moment in which it expires', async t => {
   t.equal(await status(`Bearer ${key}`), 401)
 })
 
-t.test('whoever holds a key that was revoked or has expired is told so, and nobody else', async t => {
+t.test('the holder of a key that was revoked or has expired is told so, and nobody else', async t => {
   const revoked = await withKey('acme', ['meetings:read'], { expiresAtMs: clock.now() })
   await apiKeysIn(store).revoke(revoked.id, clock.now())
   await directory.pull()

@@ -25,7 +25,7 @@ const nobody = as(null)
 const from = (forwarded: string): Promise<Reply> =>
   nobody('GET', '/v2/meetings', undefined, { 'x-forwarded-for': forwarded })
 
-/** What is believed of a call from this peer with this X-Forwarded-For. */
+/** Address that is believed of a call from this peer with this X-Forwarded-For. */
 function reader(...trusted: string[]) {
   const addressOf = addressReader(trust(...trusted))
   return (peer: string | undefined, forwarded?: string): string => {
@@ -52,7 +52,7 @@ t.test('X-Forwarded-For is believed from a listed peer alone, and as far as its 
     ['10.0.0.1', '198.51.100.1,203.0.113.7 ,\t10.0.0.3,fd00::2', '203.0.113.7'],
     ['10.0.0.1', '10.0.0.3, 10.0.0.2', '10.0.0.3'],
     ['10.0.0.1', '::ffff:203.0.113.7', '203.0.113.7'],
-    // What is no address makes nobody an address.
+    // Text that is no address makes nobody an address.
     ['10.0.0.1', 'unknown', '10.0.0.1'],
     ['10.0.0.1', '203.0.113.7, <script>', '10.0.0.1'],
     ['10.0.0.1', '203.0.113.7,', '10.0.0.1'],

@@ -11,7 +11,7 @@ import { freshKey } from './mutating.ts'
 
 type World = Awaited<ReturnType<typeof gatewayBehindDoor>>
 
-/** What can happen to a caller while it waits, and what it is told then. */
+/** Changes that can come while a caller waits, and what it is told then. */
 const changes: [
   name: string,
   status: number,

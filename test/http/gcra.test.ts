@@ -9,7 +9,7 @@ import fc, { runs } from '../support/properties.ts'
 
 interface Decision {
   allowed: boolean
-  /** How many of the bucket are spent. */
+  /** Calls of the bucket that are spent. */
   current: number
   ttl: number
 }
@@ -35,7 +35,7 @@ function limiter(options: Partial<GcraOptions> = {}) {
   return { clock, store, ask }
 }
 
-t.test('of a thousand calls at once exactly as many pass as the limit says', async t => {
+t.test('as many of a thousand calls at once pass as the limit says, and no more', async t => {
   for (const max of [1, 3, 7, 100, 600, 999]) {
     const { ask } = limiter()
     const allowed = Array.from({ length: 1_000 }, () => ask('acme', max)).filter(decision => decision.allowed)
@@ -48,7 +48,7 @@ t.test('of a thousand calls at once exactly as many pass as the limit says', asy
   }
 })
 
-t.test('who waits as long as told is let in, and not a moment before', async t => {
+t.test('a caller that waits as long as told is let in, and not a moment before', async t => {
   const property = fc.property(
     fc.integer({ min: 1, max: 1_000 }),
     fc.integer({ min: 1, max: 3_600 }),
@@ -152,7 +152,7 @@ t.test(
   }
 )
 
-t.test('whoever stays within the limit is never refused', async t => {
+t.test('a caller within the limit is never refused', async t => {
   const property = fc.property(fc.integer({ min: 1, max: 97 }), fc.integer({ min: 1, max: 7_001 }), (max, windowMs) => {
     const { ask, clock } = limiter()
     for (let i = 0; i < 300; i++) {

@@ -50,7 +50,7 @@ export async function rawSocket(url: string, { headless = false } = {}): Promise
             const body = received.subarray(head + 4, head + 4 + length).toString()
             received = received.subarray(head + 4 + length)
             if (headers.connection === 'close') ended = true
-            // Which path it was an answer to is not known here.
+            // The path that it was an answer to is not known here.
             checkLimitFields('', { statusCode, headers, body })
             return { statusCode, headers, body, json: () => JSON.parse(body) }
           }
@@ -105,7 +105,7 @@ export function fill(path: string, ids: Ids): string {
   return path.replace(/\{(\w+)\}/g, (_, name: keyof Ids) => ids[name] ?? name)
 }
 
-/** What can stand in a path. */
+/** Texts that can stand in a path. */
 export interface Ids {
   meeting_id?: string
   livestream_id?: string
@@ -125,7 +125,7 @@ export async function sessionIds(call: Client, { meeting_id, livestream_id }: Id
   }
 }
 
-/** What every error answer must be, whatever went wrong. */
+/** Checks what every error answer must be, whatever went wrong. */
 export function isEnvelope(reply: Reply, status: number, type: string): boolean {
   const { success, error } = reply.json()
   return (
@@ -138,7 +138,7 @@ export function isEnvelope(reply: Reply, status: number, type: string): boolean 
   )
 }
 
-/** How often each status came. */
+/** Counts how often each status came. */
 export function tally(replies: { statusCode: number }[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { statusCode } of replies) counts[statusCode] = (counts[statusCode] ?? 0) + 1

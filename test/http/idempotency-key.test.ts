@@ -103,7 +103,7 @@ t.test('any printable text is a key in quotes, and is read as it was meant', asy
   t.doesNotThrow(() => fc.assert(property, { numRuns: runs(1_000) }))
 })
 
-t.test('of all text that begins with a quote, exactly the strings of RFC 9651 are keys', async t => {
+t.test('exactly the strings of RFC 9651 are keys, of all text that begins with a quote', async t => {
   // Mostly quotes and backslashes, since these decide.
   const piece = fc.oneof(fc.constantFrom('"', '\\', '\\\\', '\\"', '"a"'), printable)
   const text = fc.array(piece, { maxLength: 6 }).map(pieces => `"${pieces.join('')}`.trimEnd())

@@ -11,7 +11,7 @@ const world = await gatewayBehindDoor(t, { config: { logLevel: 'trace' } })
 const { as, asAcme, asGlobex, withKey, meeting, otherMeeting, simulator, storeFile, door, events, logs } = world
 const viewer = (await withKey('acme', ['livestreams:read'])).call
 
-/** What is on record of a call, as `outcome status detail`, and the fingerprints of its key. */
+/** Audit events of a call, as `outcome status detail`, and the fingerprints of its key. */
 async function recordOf(requestId: string) {
   const ours = (await events()).filter(({ metadata }) => metadata.correlation_uid === requestId)
   return { said: ours.map(said), fingerprints: ours.map(fingerprintOf) }

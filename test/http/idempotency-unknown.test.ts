@@ -47,7 +47,7 @@ const lost: [string, Fault][] = [
   ['no JSON', { garbage: true, afterWork: true }]
 ]
 
-t.test('of what the vendor cannot be asked about, unknown is the last word', async t => {
+t.test('unknown is the last word where the vendor cannot be asked', async t => {
   for (const route of routes.filter(isFinal)) {
     for (const [what, fault] of lost) {
       const { vendor, call, sent } = await aRequest(world, route)
@@ -75,7 +75,7 @@ t.test('a start whose answer was lost: 409 until it is settled, then what it cam
     t.ok(isEnvelope(early, 409, 'idempotency_key_in_use'), what)
     t.match(early.headers['retry-after'], /^[1-9]\d*$/)
     recover()
-    // Where nothing was done, two looks have to show it: those of a start without a key.
+    // Two looks have to show that nothing was done: those of a start without a key.
     for (const ms of fault.afterWork ? [] : [30_000, 5_000]) {
       clock.advance(ms)
       await directory.pull()

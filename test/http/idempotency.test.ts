@@ -90,7 +90,7 @@ t.test('a limit does not use up the key', async t => {
   t.ok(isExecuted(await create(key)))
 })
 
-/** What a 404 of the vendor says. */
+/** Words of the vendor in a 404. */
 function missingOn({ path }: MutatingRoute): string {
   if (!path.includes('/active-session/')) return 'meeting_not_found'
   return path.endsWith('-all') ? 'no_active_session' : 'participant_not_found'
@@ -106,7 +106,7 @@ t.test("the vendor's refusal of what was asked is the last word", async t => {
       const first = await call()
       const notFound = `404 ${missingOn(route)}`
       const { operationId, path } = route
-      // What an older contract lacks: the vendor has the thing, and not the operation.
+      // An older contract lacks it: the vendor has the thing, and not the operation.
       const lacks = /^(replaceMeeting|(en|dis)ableLivestream|resetStreamKey)$/.test(operationId)
       const missing = lacks ? '501 not_offered_by_upstream failed' : notFound
       const told = status === 404 && path.includes('{') ? missing : '502 upstream_refused failed'

@@ -20,7 +20,7 @@ const now = async (): Promise<number> => (await usage()).in_flight.now
 /** Nothing is under way but the question itself. */
 const quiet = () => until(async () => (await now()) === 1)
 
-t.test('so many requests of a tenant are under way at most: the next is refused, but never a stop', async t => {
+t.test('requests of a tenant under way are bounded: the next is refused, but never a stop', async t => {
   await quiet()
   const before = (await usage()).limits.read.remaining
   door.hold('GET /v2/livestreams/')
@@ -53,7 +53,7 @@ t.test('so many requests of a tenant are under way at most: the next is refused,
   t.ok(spent < 3 + 10, `what was refused has cost no read: ${spent}`)
 })
 
-t.test('who hangs up is not under way any more, one or many on a connection', async t => {
+t.test('a caller that hangs up is not under way any more, one or many on a connection', async t => {
   await quiet()
   for (const count of [1, 3]) {
     door.hold('GET /v2/livestreams/')
@@ -91,7 +91,7 @@ t.test('a mutation whose caller has hung up counts until it has ended', async t 
   t.equal((await asAcme('POST', stop)).statusCode, 200, 'it was done')
 })
 
-t.test('who hangs up in the middle of a body leaves nothing behind', async t => {
+t.test('a caller that hangs up in the middle of a body leaves nothing behind', async t => {
   await quiet()
   const socket = await rawSocket(url)
   const head = `POST ${look}/livestreams HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n`

@@ -51,13 +51,13 @@ t.test('a body of 5 MB is read on, so that its sender hears the 413, and the con
   t.strictSame(upstream(), [])
 })
 
-t.test('who has no key hears of that first, however much he sends', async t => {
+t.test('a caller without a key hears of that first, however much it sends', async t => {
   const stranger = head.replace(key, 'nobody')
   const received = await sendAll(t, `${stranger}content-length: ${5 * megabyte}\r\n\r\n${'x'.repeat(5 * megabyte)}`)
   t.match(received, /^HTTP\/1\.1 401 /)
 })
 
-t.test('who asks before sending is told at once, and sends nothing', async t => {
+t.test('a caller that asks before sending is told at once, and sends nothing', async t => {
   const socket = await rawSocket(url)
   socket.write(`${head}expect: 100-continue\r\ncontent-length: ${5 * megabyte}\r\n\r\n`)
   const reply = await socket.answer()

@@ -22,11 +22,11 @@ t.test('one slash at the end of any operation is the same operation, on both mou
   for (const { method, path, operationId } of routes) {
     const address = fill(path, ids)
     for (const spelt of new Set([`${address}/`, `${mounted(address)}/`])) {
-      // What ends something is asked of something that goes on.
+      // An operation that ends something is asked of something that goes on.
       simulator.joinMeeting(meeting)
       await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
       const reply = await asAcme(method, spelt, bodies.get(operationId))
-      // Who was taken out by the first is not there for the second.
+      // People whom the first call took out are not there for the second.
       const isDone = reply.statusCode < 300 || reply.json().error.type === 'participant_not_found'
       t.ok(isDone, `${operationId}: ${method} ${spelt} ${reply.statusCode}`)
     }

@@ -159,7 +159,7 @@ t.test('what the vendor does not have is a 404', async t => {
   }
 })
 
-t.test('of an enabling and a disabling at once the vendor sees one after the other', async t => {
+t.test('the vendor sees an enabling and a disabling at once one after the other', async t => {
   const { asAcme, door, simulator } = await gatewayBehindDoor(t)
   const { id } = (await asAcme('POST', '/v2/livestreams')).json().data
   door.hold('PUT')
@@ -178,7 +178,7 @@ t.test('of an enabling and a disabling at once the vendor sees one after the oth
   t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).json().data.livestream.disabled, last)
 })
 
-t.test('who has waited for another switch is asked again whether he may', async t => {
+t.test('a caller that has waited for another switch is asked again whether it may', async t => {
   const { asAcme, withKey, store, directory, door, simulator } = await gatewayBehindDoor(t)
   const { id } = (await asAcme('POST', '/v2/livestreams')).json().data
   const waiter = await withKey('acme', ['livestreams:manage'])

@@ -2,7 +2,7 @@ import type { Reply } from '../support/gateway.ts'
 import { withoutRequestId } from '../support/gateway.ts'
 import type { Ids } from './helper.ts'
 
-/** Where the operations stand as at Cloudflare. */
+/** Addresses of the operations as at Cloudflare. */
 export const mount = '/client/v4/accounts/023e105f4ecef8ad9ca31a8372d0c353/realtime/kit/my_App-1'
 
 /** The same address there. */

@@ -45,7 +45,7 @@ export function send(
   return call(method, fill(path, { meeting_id: meetingId, livestream_id: meetingId }), otherBody, headers)
 }
 
-/** What was changed, or was to be changed, at the vendor. */
+/** Changes at the vendor, tried or made. */
 export function mutationsSent({ journal }: Pick<Simulator, 'journal'>): number {
   return journal.filter(({ method }) => method !== 'GET').length
 }
@@ -77,15 +77,15 @@ export async function aRequest(
     meeting,
     headers,
     path,
-    /** For a fault. */
+    /** Target of a fault. */
     vendor: { method: route.method, path: path.replace('/v2', '') },
     call: () => send(asAcme, route, meeting, headers),
-    /** How many mutations went upstream since, of whatever kind. */
+    /** Number of mutations that went upstream since, of any kind. */
     sent: () => mutationsSent(simulator) - before
   }
 }
 
-/** What acts on what goes on: a stop, and what is done to people in a meeting. */
+/** Operations on what goes on: a stop, and what is done to people in a meeting. */
 export function needsLive({ operationId, path }: MutatingRoute): boolean {
   return operationId === 'stopLivestream' || path.includes('/active-session/')
 }
@@ -99,7 +99,7 @@ export function isExecuted(reply: Reply): boolean {
   return reply.statusCode < 300 && !isReplay(reply)
 }
 
-/** What of an answer is replayed. */
+/** Part of an answer that is replayed. */
 export function dataOf(reply: Reply): object {
   const { stream_key: _key, ingest_server: _server, ...data } = reply.json().data
   return data

@@ -106,7 +106,7 @@ t.test('OPTIONS says what an address allows, with and without a key, a Host or a
   }
 })
 
-t.test('who has no key is counted with all of these', async t => {
+t.test('a caller without a key is counted with all of these', async t => {
   const { url } = await gateway(t, { config: { addressLimit: { calls: 3, seconds: 60, burst: 3 } } })
   const socket = await rawSocket(url)
   const statuses: number[] = []

@@ -53,7 +53,7 @@ async function limiterApp() {
   }
 }
 
-t.test('whoever waits exactly as told is let in, whatever the limit', async t => {
+t.test('a caller that waits exactly as told is let in, whatever the limit', async t => {
   const { clock, become, call } = await limiterApp()
   const upTo = (max: number) => fc.oneof(fc.integer({ min: 1, max }), fc.integer({ min: 1, max: Math.min(max, 12) }))
   const odd = ['7/3', '1/86400', '1000000/1,3', '1/1,20', '7/3,1', '86399/86400,5', '999983/86399,7', '1/7'].map(
@@ -84,14 +84,17 @@ t.test('whoever waits exactly as told is let in, whatever the limit', async t =>
   await t.resolves(fc.assert(property, { numRuns: 150, examples }))
 })
 
-t.test('who waits as long as `t` says after an answer that was no refusal has the whole burst again', async t => {
-  const { clock, become, call } = await limiterApp()
-  for (const text of ['7/3', '600/60,10', '1/86400', '3/2,9']) {
-    const limit = limitOf(text)
-    become(limit)
-    const { state } = await call()
-    clock.advance(Number(state?.t) * 1_000)
-    for (let i = 0; i < limit.burst; i++) t.ok((await call()).allowed, text)
-    t.notOk((await call()).allowed, text)
+t.test(
+  'a caller that waits as long as `t` says after an answer that was no refusal has the whole burst again',
+  async t => {
+    const { clock, become, call } = await limiterApp()
+    for (const text of ['7/3', '600/60,10', '1/86400', '3/2,9']) {
+      const limit = limitOf(text)
+      become(limit)
+      const { state } = await call()
+      clock.advance(Number(state?.t) * 1_000)
+      for (let i = 0; i < limit.burst; i++) t.ok((await call()).allowed, text)
+      t.notOk((await call()).allowed, text)
+    }
   }
-})
+)

@@ -25,7 +25,7 @@ async function times(count: number, call: (i: number) => Promise<Reply>): Promis
   return replies
 }
 
-t.test('of a thousand reads at a limit of a hundred exactly a hundred pass, however they are sent', async t => {
+t.test('exactly a hundred of a thousand reads pass at a limit of a hundred, however they are sent', async t => {
   const { key } = await withKey('acme', ['livestreams:read'])
   const authorization = `Bearer ${key}`
   const exactly = { 200: 100, 429: 900 }

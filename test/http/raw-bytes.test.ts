@@ -6,7 +6,7 @@ const { url, withKey, upstream } = await gateway(t)
 const { key } = await withKey('acme', ['meetings:read'])
 const head = `host: x\r\nauthorization: Bearer ${key}\r\n`
 
-/** What the gateway says to these bytes, as a status and a type; the socket is closed after it. */
+/** Answer of the gateway to these bytes, as a status and a type; the socket is closed after it. */
 async function answerTo(bytes: string): Promise<[number, string]> {
   const socket = await rawSocket(url)
   socket.write(bytes)

@@ -57,7 +57,7 @@ t.test('a stop that passes the checks is never refused for it, and spends nothin
   t.match(reply.headers, { ratelimit: /^"write";r=0/ })
 })
 
-t.test('who has no valid key counts by his address, as everywhere', async t => {
+t.test('a caller without a valid key counts by its address, as everywhere', async t => {
   const { told, as, asAcme } = await three(t)
   const { replies, ...counts } = await told(4, as('Bearer nobody'))
   t.strictSame(counts, { 401: 4 })

@@ -11,7 +11,7 @@ import { gateway } from '../support/gateway.ts'
 import { type DocumentedRoute, documentedRoutes, fill, isEnvelope, sessionIds } from './helper.ts'
 import { mutatingRoutes } from './mutating.ts'
 
-/** What each operation needs, said a second time: a changed rule must be changed here too, by somebody who means it. */
+/** Scope of each operation, said a second time: a changed rule must be changed here too, by somebody who means it. */
 const needed: Record<string, Scope> = {
   startLivestream: 'livestreams:start',
   getActiveLivestream: 'livestreams:read',
@@ -63,7 +63,7 @@ t.test('each operation can be done with its scope and with no other', async t =>
   const bodies = new Map(mutatingRoutes({ app }).map(({ operationId, body }) => [operationId, body]))
   const changes = ({ operationId }: DocumentedRoute): number =>
     ['muteParticipants', 'muteAllParticipants', 'kickParticipants', 'kickAllParticipants'].indexOf(operationId)
-  // Who was kicked cannot be muted, and what was stopped has no session.
+  // People who were kicked cannot be muted, and a meeting that was stopped has no session.
   guarded.sort((a, b) => changes(a) - changes(b))
   // A stop is looked after by itself some seconds later: it comes last, since each call at the vendor is counted.
   for (const scope of scopes.toSorted((a, b) => isStop(a) - isStop(b))) {
@@ -139,7 +139,7 @@ t.test(
   }
 )
 
-/** How many methods stand behind /v2 and /gateway in Fastify's own picture of its routes, HEAD aside. */
+/** Counts the methods behind /v2 and /gateway in Fastify's own picture of its routes, HEAD aside. */
 function pathsOf(picture: string): number {
   let counting = false
   let count = 0

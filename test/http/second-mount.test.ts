@@ -45,7 +45,7 @@ t.test('the same idempotency key in both places is the same request', async t =>
   t.equal((await asAcme('POST', `${mount}/meetings`, { title: 'Saturday' }, headers)).statusCode, 422)
 })
 
-t.test('who has no key, no route or no address to speak of hears the same', async t => {
+t.test('a caller without a key, a route or an address to speak of hears the same', async t => {
   const preflight = { origin: 'https://app.example.com', 'access-control-request-method': 'POST' }
   const calls: [status: number, client: Client, method: string, path: string, headers?: Record<string, string>][] = [
     [401, as(null), 'GET', '/v2/livestreams'],

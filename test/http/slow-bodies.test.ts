@@ -51,7 +51,7 @@ t.test('a body that comes too slowly is a 408 of which nothing was sent, and on 
   t.strictSame(upstream(), [])
 })
 
-t.test('who drips on behind a 408 is cut off, be it within a head or a body, and has one answer', async t => {
+t.test('a caller that drips on behind a 408 is cut off, be it within a head or a body, and has one answer', async t => {
   const heads = ['GET /livez HTTP/1.1\r\nx-a: ', `POST /v2/meetings HTTP/1.1\r\n${head}content-length: 10000\r\n\r\n`]
   for (const bytes of heads) {
     const { received, gone } = dripping(bytes)
@@ -61,7 +61,7 @@ t.test('who drips on behind a 408 is cut off, be it within a head or a body, and
   }
 })
 
-t.test('who drips on behind any other answer is cut off without a second one', async t => {
+t.test('a caller that drips on behind any other answer is cut off without a second one', async t => {
   const { received, gone } = dripping(`POST /v2/meetings HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n`)
   await gone
   t.match(received(), /^HTTP\/1\.1 401 /)

@@ -4,7 +4,7 @@ import { lockStore } from '../support/faulty-store.ts'
 import { gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
 
-t.test('who is in a meeting is seen, muted and taken out', async t => {
+t.test('people in a meeting are seen, muted and taken out', async t => {
   const { asAcme, meeting, simulator } = await gateway(t)
   const path = `/v2/meetings/${meeting}/active-session`
   t.equal(says(await asAcme('GET', path)), '404 no_active_session')
@@ -46,7 +46,7 @@ t.test('a change shows at once in what others have just read', async t => {
   t.equal((await asAcme('GET', path)).json().data.live_participants, 2)
 })
 
-t.test('who names nobody, or in both ways, is told so, and nothing is sent', async t => {
+t.test('a caller that names nobody, or in both ways, is told so, and nothing is sent', async t => {
   const { asAcme, meeting, simulator, upstream } = await gateway(t)
   simulator.joinMeeting(meeting)
   const path = `/v2/meetings/${meeting}/active-session`

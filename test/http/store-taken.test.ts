@@ -12,7 +12,7 @@ t.test('a gateway whose store another one has taken over refuses mutations, hold
   t.equal((await start()).statusCode, 201)
   const taken = store.sql.updateTable('meta').set({ value: 'another' }).where('name', '=', ownerName)
   await store.engine.write([taken.compile()])
-  // So long it had stood still, when another gateway may take it for one that is gone.
+  // After standing still for so long it may be taken for one that is gone.
   clock.advance(6_000)
   const calls = simulator.journal.length
   t.equal(says(await asAcme('PATCH', `/v2/meetings/${meeting}`, { title: 'lost' })), '503 audit_unavailable not_sent')

@@ -135,7 +135,7 @@ t.test('bodies that were made to confuse are a 400, and none is sent on', async 
   t.equal(created().length, before)
 })
 
-t.test('of a field that stands twice the vendor gets the one that was checked', async t => {
+t.test('the vendor gets the one that was checked of a field that stands twice', async t => {
   t.equal((await post('{"title":7,"title":"checked"}')).statusCode, 201)
   t.equal(created().at(-1), '{"title":"checked"}')
 })

@@ -12,7 +12,7 @@ import { mutatingRoutes } from './mutating.ts'
 
 const details = [{ field: 'body.name', message: '"name" must be shorter' }]
 
-/** What a caller is told, and what is on record, of a mutation that ends so before it has written events of its own. */
+/** Answer and audit events of a mutation that ends so before it has written events of its own. */
 async function endsWith(Kind: typeof InvalidInput, options: FailureOptions) {
   const app = Fastify()
   const events: Occurrence[] = []

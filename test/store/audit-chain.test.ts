@@ -12,7 +12,7 @@ async function walked(store: Store, part: WalkOptions = {}): Promise<ChainedEven
   return all
 }
 
-/** What is wrong with the chain, or null: each event has the next place and the link of the one before. */
+/** Finds what is wrong with the chain, or null: each event has the next place and the link of the one before. */
 function brokenAt(events: ChainedEvent[], before: ChainHead = { seq: 0, hash: noHash }): number | null {
   for (const event of events) {
     const linked = event.prevHash === before.hash && event.hash === chainHash(before.hash, event.event)
@@ -71,7 +71,7 @@ t.test('several connections that write at the same time add to one chain, withou
     const { append } = auditEventsIn(one)
     return Array.from({ length: 25 }, async (_, i) => {
       const event = (part: string) => append(eventOf({ requestId: `${writer}-${i}-${part}` }))
-      // Who is locked out for too long tries again, as the gateway does.
+      // A writer that is locked out for too long tries again, as the gateway does.
       const write = (tries: number): Promise<unknown> =>
         one.engine.write([event('a'), event('b')]).catch(error => {
           if (tries === 0) throw error

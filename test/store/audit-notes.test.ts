@@ -18,7 +18,7 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
   const { append } = auditEventsIn(store)
   const notes = auditNotesIn(store)
   const { engine } = store
-  /** So many more events. */
+  /** Adds so many events. */
   const happen = (count: number) => engine.write(Array.from({ length: count }, () => append(eventOf())))
   const add = (...added: StoredNote[]) => engine.write(added.map(notes.add))
   const places = async () => (await notes.list()).map(({ kind, seq }) => `${kind} ${seq}`)

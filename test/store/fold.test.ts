@@ -39,7 +39,7 @@ t.test("a copy of a young store's file alone is a store, and has what was writte
   t.equal((await copied(file)).length, 3)
 })
 
-t.test('who reads meanwhile, or a file that is gone, holds nothing up', async t => {
+t.test('a reader, or a file that is gone, holds nothing up', async t => {
   const file = join(t.testdir(), 'livegate.db')
   const store = await openStoreHere(file)
   const reader = await openSnapshot(file)

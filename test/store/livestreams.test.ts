@@ -101,7 +101,7 @@ t.test('the last look counts, whatever its time says', async t => {
   }
 })
 
-t.test('how long one was not seen is told by the clock that nobody sets', async t => {
+t.test('the time since a livestream was seen is told by the clock that nobody sets', async t => {
   const { store, livestreams: earlier } = await world(t)
   for (const stepMs of steps) {
     const clock = manualClock()
@@ -124,7 +124,7 @@ t.test('how long one was not seen is told by the clock that nobody sets', async 
   t.ok(earlier.unseenForMs({ id: 'a1', observedAtMs: 0 }) > 1_000_000)
 })
 
-t.test('who was seen again while it was asked for is not gone', async t => {
+t.test('a livestream that was seen again while it was asked for is not gone', async t => {
   const { livestreams, see } = await world(t)
   await see('a1', 'm1', 'INVOKED', 2_000)
   const [asked] = await livestreams.unfinished('acme', { limit: 1 })

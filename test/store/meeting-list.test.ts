@@ -31,7 +31,7 @@ t.test('one store with a few meetings', async t => {
     t.strictSame(await idsOf(meetings, page), ['UPPER-case-5', 'm4', 'm3', 'm2', 'm1'])
   })
 
-  t.test('of a status are those that were seen so, whatever their titles say', async t => {
+  t.test('a status finds the meetings that were seen so, whatever their titles say', async t => {
     const store2 = (await storeWithTenants(t)).store
     const other = meetingsIn(store2)
     for (const [id, status, title] of [

@@ -35,7 +35,7 @@ t.test('assigning says of each meeting whether it is new, was there already or i
   t.ok(await meetings.find('globex', 'theirs'))
 })
 
-t.test('of two who assign at once each meeting has one owner, and both are told the truth', async t => {
+t.test('each meeting has one owner when two assign at once, and both are told the truth', async t => {
   const { store } = await storeWithTenants(t)
   const theirs = meetingsIn(store)
   let raced = false

@@ -10,7 +10,7 @@ import { engineOfVersion, operationOf } from './helper.ts'
 
 const sql = sqlFor('sqlite')
 
-/** What version 5 wrote down: the times are all that is known of the order. */
+/** Rows of version 5: their times are all that is known of the order. */
 const left: [id: string, kind: string, state: string, sentAtMs: number, settledAtMs: number | null][] = [
   ['start-2', 'start', 'unknown', 5_000, null],
   ['stop-1', 'stop', 'unknown', 2_000, null],

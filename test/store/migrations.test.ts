@@ -57,7 +57,7 @@ t.test('two gateways that open a new store at once both find it ready', async t 
   for (const store of stores) t.equal((await tenantsIn(store).list()).length, 2)
 })
 
-t.test('who loses the race for a step goes on from there', async t => {
+t.test('a process that loses the race for a step goes on from there', async t => {
   const { engine, close } = await openStoreHere(join(t.testdir(), 'livegate.db'))
   t.teardown(close)
   await engine.write([sql.updateTable('meta').set({ value: '0' }).where('name', '=', 'schema_version').compile()])

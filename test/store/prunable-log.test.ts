@@ -51,7 +51,7 @@ t.test('a log without a checkpoint is not cut', async t => {
   t.equal(await log.lastCheckpointBefore(9_000), null)
 })
 
-t.test('that it is cut is on record before anything is removed', async t => {
+t.test('a cut is on record before anything is removed', async t => {
   const { log, events, notes } = await logOf(t, [1_000, 2_000], [2])
   t.equal(await log.cutAt(), null)
   t.equal(await log.recordCut(cut(2), 'ours', pruned), true)
@@ -61,7 +61,7 @@ t.test('that it is cut is on record before anything is removed', async t => {
   t.match((await notes.list()).at(-1), { kind: 'cut', seq: 2, note: 'cut at 2' })
 })
 
-t.test('who signs with a key that another one has replaced cuts nothing', async t => {
+t.test('a process that signs with a key that another one has replaced cuts nothing', async t => {
   const { log, events } = await logOf(t, [1_000, 2_000], [2])
   t.equal(await log.recordCut(cut(2), 'of somebody else', pruned), false)
   t.equal(await log.cutAt(), null)

@@ -10,7 +10,7 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
   const meetings = meetingsIn(store)
   const see = (tenantId: string, id: string, atMs: number, status = 'LIVE') =>
     livestreams.observe({ id, tenantId, upstream: 'default', meetingId: 'm1' }, { id, status }, atMs)
-  /** Who sees it: by id, in the list, as the last of the meeting and as unfinished must all say the same. */
+  /** Tenants that see it: by id, in the list, as the last of the meeting and as unfinished must all say the same. */
   const seers = async (id: string): Promise<string[]> => {
     const found: string[] = []
     for (const tenant of ['acme', 'globex']) {

@@ -7,7 +7,7 @@ import { operationsIn } from '../../src/store/tables/operations.ts'
 import { sessionsIn } from '../../src/store/tables/sessions.ts'
 import { operationOf, storeWithTenants } from './helper.ts'
 
-/** How SQLite answers what is looked up. */
+/** Plan by which SQLite answers a look-up. */
 async function plans(t: Test) {
   const { store } = await storeWithTenants(t)
   const { engine } = store
@@ -121,12 +121,15 @@ t.test('what was settled a moment ago is found without looking at what was settl
   ])
 })
 
-t.test('so is the confirmed stop whose run is wanted after all', async t => {
-  const { operations, writePlanOf } = await plans(t)
-  t.match(await writePlanOf(operations.overruled({ id: 'm1', upstream: 'default' }, 1_000)), [
-    /USING INDEX operations_settled \(settled_at>\?\)/
-  ])
-})
+t.test(
+  'the confirmed stop whose run is wanted after all is found without looking at what was settled before',
+  async t => {
+    const { operations, writePlanOf } = await plans(t)
+    t.match(await writePlanOf(operations.overruled({ id: 'm1', upstream: 'default' }, 1_000)), [
+      /USING INDEX operations_settled \(settled_at>\?\)/
+    ])
+  }
+)
 
 t.test('a key, and a later switch, are found by what only has those rows', async t => {
   const { operations, planOf } = await plans(t)

@@ -56,7 +56,7 @@ t.test('what breaks a rule is undone alone, the others stand', async t => {
   t.strictSame(ids(), [1, 5])
 })
 
-t.test('who is too late before it begins is left out, and the others are written', async t => {
+t.test('a transaction that is too late before the group begins is left out, and the others are written', async t => {
   const { connection, ids } = connected(t)
   const results = connection.write(
     [{ ...put(1), expiresAtMs: 999 }, put(2), { ...put(3), expiresAtMs: 1_000 }],
@@ -71,18 +71,21 @@ t.test('who is too late before it begins is left out, and the others are written
   t.strictSame(ids(), [2, 3])
 })
 
-t.test('who grows too late while the group runs is left out, and the others are written once', async t => {
-  const { connection, file, ids } = connected(t)
-  const before = commitsIn(file)
-  let asked = 0
-  // Both are in time when the group begins; the second is not when it would be committed.
-  const now = () => (++asked <= 3 ? 1_000 : 2_000)
-  const counting = together('insert into item select 10 + count(*) from item')
-  const results = connection.write([counting, { ...put(1), expiresAtMs: 1_500 }, put(2)], now)
-  t.match(results, [done, { error: { kind: 'expired' } }, done])
-  t.strictSame(ids(), [2, 10], 'nothing of the first try was left')
-  t.equal(commitsIn(file) - before, 1)
-})
+t.test(
+  'a transaction that grows too late while the group runs is left out, and the others are written once',
+  async t => {
+    const { connection, file, ids } = connected(t)
+    const before = commitsIn(file)
+    let asked = 0
+    // Both are in time when the group begins; the second is not when it would be committed.
+    const now = () => (++asked <= 3 ? 1_000 : 2_000)
+    const counting = together('insert into item select 10 + count(*) from item')
+    const results = connection.write([counting, { ...put(1), expiresAtMs: 1_500 }, put(2)], now)
+    t.match(results, [done, { error: { kind: 'expired' } }, done])
+    t.strictSame(ids(), [2, 10], 'nothing of the first try was left')
+    t.equal(commitsIn(file) - before, 1)
+  }
+)
 
 t.test('what failed only because of one who came too late is written after all', async t => {
   const { connection, ids } = connected(t)
@@ -93,19 +96,22 @@ t.test('what failed only because of one who came too late is written after all',
   t.strictSame(ids(), [1])
 })
 
-t.test('who grows too late while another one is taken out is told so, and not that it was written', async t => {
-  const { connection, ids } = connected(t)
-  const times = [1_000, 1_000, 1_400, 1_400, 1_600]
-  const results = connection.write(
-    [
-      { ...put(1), expiresAtMs: 1_500 },
-      { ...put(2), expiresAtMs: 1_200 }
-    ],
-    () => times.shift() ?? 1_600
-  )
-  t.match(results, [{ error: { kind: 'expired' } }, { error: { kind: 'expired' } }])
-  t.strictSame(ids(), [])
-})
+t.test(
+  'a transaction that grows too late while another one is taken out is told so, and not that it was written',
+  async t => {
+    const { connection, ids } = connected(t)
+    const times = [1_000, 1_000, 1_400, 1_400, 1_600]
+    const results = connection.write(
+      [
+        { ...put(1), expiresAtMs: 1_500 },
+        { ...put(2), expiresAtMs: 1_200 }
+      ],
+      () => times.shift() ?? 1_600
+    )
+    t.match(results, [{ error: { kind: 'expired' } }, { error: { kind: 'expired' } }])
+    t.strictSame(ids(), [])
+  }
+)
 
 t.test('a full disk: all of the group hear of it, nothing is written, and it goes on when there is room', async t => {
   const { connection, file, ids, pages } = connected(t)

@@ -146,11 +146,11 @@ t.test('a command uses the name that the gateway uses', async t => {
   t.pass('also where its folder has another name')
 })
 
-t.test('who serves a damaged store is not known: it is said, and nothing is taken over', async t => {
+t.test('the gateway that serves a damaged store is not known: that is said, and nothing is taken over', async t => {
   const { file, store, claim, successor } = await served(t)
   await claim()
   await store.close()
-  // Where the list of all tables begins (sqlite.org/fileformat2.html#b_tree_pages).
+  // The list of all tables begins there (sqlite.org/fileformat2.html#b_tree_pages).
   const handle = openSync(file, 'r+')
   writeSync(handle, Buffer.alloc(8, 0xff), 0, 8, 100)
   closeSync(handle)
@@ -158,7 +158,7 @@ t.test('who serves a damaged store is not known: it is said, and nothing is take
   t.match(reason, new RegExp(`^${file} cannot be read: SQLITE_CORRUPT`))
 })
 
-t.test('of two that take over at once one is refused', async t => {
+t.test('one of two that take over at once is refused', async t => {
   const { claim, row } = await served(t)
   await claim()
   const before = (await row()) ?? ''

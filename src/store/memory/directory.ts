@@ -28,7 +28,7 @@ export interface Directory {
   /** Runs and sessions that were shown to the tenant; whose livestream or meeting it is now, is for the two above to say. */
   run(tenantId: string, id: string): Promise<OwnedRun | null>
   session(tenantId: string, id: string): Promise<OwnedSession | null>
-  /** Whose it is and where, as far as memory knows: undefined when it doesn't. By the id as the vendor wrote it; asks nobody. */
+  /** Owner and place of an id as far as memory knows; undefined when it doesn't. The id is as the vendor wrote it; the store is not asked. */
   readonly remembered: Record<
     'meeting' | 'livestream',
     (id: string) => Pick<OwnedMeeting, 'tenantId' | 'upstream'> | undefined
