@@ -1,0 +1,90 @@
+/** Calls back once after a pause, and gives back what calls it off. */
+export type Timer = (callback: () => void, afterMs: number) => () => void
+
+/** Keeps no process alive: work in the background is no reason to go on. */
+const systemTimer: Timer = (callback, afterMs) => {
+  const timer = setTimeout(callback, afterMs).unref()
+  return () => clearTimeout(timer)
+}
+
+export interface LoopOptions {
+  round(): unknown
+  /** The pause from the end of a round to the next. Without it a round comes only when it is asked for. */
+  everyMs?: number
+  /** Hears why a round failed; when the next ones fail for the same reason, it hears no more. Without it the rejection is unhandled. */
+  onTrouble?(error: unknown): void
+  timer?: Timer
+}
+
+/** Work in the background, round after round. Rounds never overlap, and a failed one does not end the loop. */
+export class Loop {
+  readonly #round: () => unknown
+  readonly #everyMs: number | undefined
+  readonly #onTrouble: ((error: unknown) => void) | undefined
+  readonly #timer: Timer
+  #callOff: (() => void) | null = null
+  #running: Promise<void> | null = null
+  #isWantedAgain = false
+  #isClosed = false
+  #trouble: string | null = null
+
+  constructor({ round, everyMs, onTrouble, timer = systemTimer }: LoopOptions) {
+    this.#round = round
+    this.#everyMs = everyMs
+    this.#onTrouble = onTrouble
+    this.#timer = timer
+  }
+
+  /** Begins to repeat. */
+  start(firstAfterMs = this.#everyMs): this {
+    this.wake(firstAfterMs)
+    return this
+  }
+
+  /**
+   * Asks for a round: at once, or behind the one under way, since that may have looked too early. With `afterMs` it comes after
+   * that pause, unless a pause is running already.
+   */
+  wake(afterMs = 0): void {
+    if (this.#isClosed) return
+    if (afterMs > 0) {
+      this.#callOff ??= this.#timer(() => this.wake(), afterMs)
+      return
+    }
+    this.#endPause()
+    if (this.#running !== null) this.#isWantedAgain = true
+    else this.#running = this.#run().finally(() => this.#next())
+  }
+
+  /** Begins no other round, and waits for the one under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#endPause()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#round()
+      this.#trouble = null
+    } catch (error) {
+      if (this.#onTrouble === undefined) throw error
+      const trouble = String(error)
+      if (trouble !== this.#trouble) this.#onTrouble(error)
+      this.#trouble = trouble
+    }
+  }
+
+  #next(): void {
+    this.#running = null
+    if (this.#isWantedAgain) {
+      this.#isWantedAgain = false
+      this.wake()
+    } else if (this.#everyMs !== undefined) this.wake(this.#everyMs)
+  }
+
+  #endPause(): void {
+    this.#callOff?.()
+    this.#callOff = null
+  }
+}
