@@ -1,4 +1,5 @@
 import { ConfigError, type UpstreamsRead } from '../config/config.ts'
+import { Loop } from '../domain/values/loop.ts'
 import { type UpstreamSet, UpstreamsRejected } from '../upstream/account/upstream-set.ts'
 
 export interface FollowOptions {
@@ -27,7 +28,6 @@ export function followUpstreams(options: FollowOptions): Following {
   let used: string | null = null
   let refused = { digest: '', atMs: 0 }
   let isRefused = false
-  let looking: Promise<void> | null = null
 
   async function look(): Promise<void> {
     const found = await read()
@@ -55,18 +55,10 @@ export function followUpstreams(options: FollowOptions): Following {
     if (changed) onChange()
   }
 
-  const timer = setInterval(() => {
-    looking ??= look()
-      .catch(err => log.error({ err }, 'the upstreams could not be read again'))
-      .finally(() => {
-        looking = null
-      })
-  }, everyMs)
+  const onTrouble = (err: unknown): void => log.error({ err }, 'the upstreams could not be read again')
+  const loop = new Loop({ round: look, everyMs, onTrouble }).start()
   return {
     isRefused: () => isRefused,
-    async close() {
-      clearInterval(timer)
-      await looking
-    }
+    close: () => loop.close()
   }
 }
