@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
 import type { Clock } from '../domain/values/clock.ts'
+import { Loop } from '../domain/values/loop.ts'
 import type { Operations } from '../store/tables/operations.ts'
 
 interface Log {
@@ -50,20 +51,14 @@ function notSetForward(clock: Clock): Clock {
 
 /** Tidies every hour. Gives back what ends it. */
 export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes): () => Promise<void> {
-  let running = Promise.resolve()
   const clock = notSetForward(deps.clock)
-  const run = (): void => {
-    running = tidy({ ...deps, clock }).catch(err =>
-      deps.log.error({ err }, 'what is old could not be removed: tried again in an hour')
-    )
-  }
-  const first = setTimeout(run, firstAfterMs)
-  const timer = setInterval(run, everyMs)
-  return () => {
-    clearTimeout(first)
-    clearInterval(timer)
-    return running
-  }
+  const loop = new Loop({
+    round: () => tidy({ ...deps, clock }),
+    everyMs,
+    onTrouble: err => deps.log.error({ err }, 'what is old could not be removed: tried again in an hour')
+  })
+  loop.start(firstAfterMs)
+  return () => loop.close()
 }
 
 /** The space that is free for this process on the file system of a folder. */
