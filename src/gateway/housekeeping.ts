@@ -87,10 +87,13 @@ export function watchDisk(folder: string, floorMb: number, log: Log, everyMs = l
     warnedAtMs = performance.now()
     log.warn({ folder, freeMb, floorMb }, 'little disk space is left: without any, starts are refused')
   }
-  const tryToLook = (): void => {
-    look().catch(err => log.error({ err, folder }, 'the free disk space cannot be read'))
+  const onTrouble = (err: unknown): void => log.error({ err, folder }, 'the free disk space cannot be read')
+  const loop = new Loop({ round: look, everyMs, onTrouble }).start(0)
+  return {
+    low: () => low,
+    close() {
+      // A disk that hangs holds up no end.
+      void loop.close()
+    }
   }
-  tryToLook()
-  const timer = setInterval(tryToLook, everyMs)
-  return { low: () => low, close: () => clearInterval(timer) }
 }
