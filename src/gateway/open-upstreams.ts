@@ -6,6 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { AuditEvent, AuditResource } from '../domain/audit/audit-event.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { Clock } from '../domain/values/clock.ts'
+import { Loop } from '../domain/values/loop.ts'
 import type { Store } from '../store/store.ts'
 import { tenantsIn } from '../store/tables/tenants.ts'
 import { type UpstreamUse, upstreamUseIn } from '../store/tables/upstream-use.ts'
@@ -81,7 +82,7 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     )
   }
   const following = config.rereadUpstreams && followUpstreams({ read: config.rereadUpstreams, set, onChange, log })
-  const timer = setInterval(() => set.preferFirst(), preferFirstEveryMs)
+  const preferring = new Loop({ round: () => set.preferFirst(), everyMs: preferFirstEveryMs }).start()
   return {
     upstreams: set.upstreams,
     warnings() {
@@ -98,7 +99,8 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
       }
     },
     async close() {
-      clearInterval(timer)
+      // A vendor that is being asked holds up no end.
+      void preferring.close()
       set.abort()
       await following?.close()
       await set.close()
