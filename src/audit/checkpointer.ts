@@ -1,5 +1,6 @@
 import type { ChainHead, StoredNote } from '../domain/audit/audit-chain.ts'
 import type { Clock } from '../domain/values/clock.ts'
+import { Loop } from '../domain/values/loop.ts'
 import type { Signer } from './proof/note.ts'
 import { writeHead } from './proof/statements.ts'
 
@@ -34,7 +35,7 @@ const steppedMs = 5_000
 export class Checkpointer {
   readonly #options: Required<CheckpointerOptions>
   #signer: Signer
-  #timer: NodeJS.Timeout | null = null
+  readonly #loop: Loop
   #events = 0
   /** The last signed state: nobody makes this process sign a log that was written again behind its back. */
   #signed: ChainHead | null = null
@@ -46,12 +47,13 @@ export class Checkpointer {
     this.#options = { everyMs: 10_000, everyEvents: 1_000, ...options }
     this.#signer = options.signer
     this.#signedAheadMs = this.#aheadMs()
+    this.#loop = new Loop({ round: () => this.#try(), everyMs: this.#options.everyMs })
   }
 
   /** The first one covers what an earlier process has left. A full disk is no reason not to start: stops must work. */
   async start(): Promise<void> {
-    await this.sign().catch(error => this.#options.onTrouble(error))
-    this.#timer = setInterval(() => this.#try(), this.#options.everyMs)
+    await this.#try()
+    this.#loop.start()
   }
 
   /** An event is being written. */
@@ -60,7 +62,7 @@ export class Checkpointer {
     const wasSet = Math.abs(this.#aheadMs() - this.#signedAheadMs) > steppedMs
     if (this.#events < this.#options.everyEvents && !wasSet) return
     this.#events = 0
-    this.#try()
+    this.#loop.wake()
   }
 
   /** Lead of the wall clock over the monotonic one: it stays the same while nobody sets the clock. */
@@ -78,13 +80,14 @@ export class Checkpointer {
 
   /** Signs a last time. */
   async close(): Promise<void> {
-    if (this.#timer !== null) clearInterval(this.#timer)
+    await this.#loop.close()
     await this.#signing?.catch(() => {})
-    await this.sign().catch(error => this.#options.onTrouble(error))
+    await this.#try()
   }
 
-  #try(): void {
-    this.sign().catch(error => this.#options.onTrouble(error))
+  /** Tells of trouble each time: each is a piece of the log that is not signed. */
+  async #try(): Promise<void> {
+    await this.sign().catch(error => this.#options.onTrouble(error))
   }
 
   async #sign(): Promise<void> {
