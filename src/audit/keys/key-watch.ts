@@ -1,3 +1,4 @@
+import { Loop } from '../../domain/values/loop.ts'
 import { AuditKeyError } from './key-files.ts'
 
 const lookEveryMs = 10_000
@@ -18,11 +19,7 @@ export function watchKeys(
   everyMs = lookEveryMs
 ): KeyWatch {
   let missing = false
-  let looking = false
   const look = async (): Promise<void> => {
-    // One that takes longer than the pause would tell later of what was earlier.
-    if (looking) return
-    looking = true
     try {
       // A rotation may have put another one there in the middle of the first look.
       await find().catch(find)
@@ -33,10 +30,14 @@ export function watchKeys(
       if (!(err instanceof AuditKeyError) || missing) return
       missing = true
       log.error({ err }, "the audit log's keys are not as they were: without them the next start refuses")
-    } finally {
-      looking = false
     }
   }
-  const timer = setInterval(look, everyMs)
-  return { missing: () => missing, close: () => clearInterval(timer) }
+  const loop = new Loop({ round: look, everyMs }).start()
+  return {
+    missing: () => missing,
+    close() {
+      // A disk that hangs holds up no end.
+      void loop.close()
+    }
+  }
 }
