@@ -1,4 +1,5 @@
 import type { Clock } from '../../domain/values/clock.ts'
+import { Loop } from '../../domain/values/loop.ts'
 import type { Engine } from '../engine/engine.ts'
 import { makeFile } from '../engine/sqlite-file.ts'
 import type { Store } from '../store.ts'
@@ -59,8 +60,8 @@ export async function openServed({
     await demand?.(store)
     const owner = await StoreOwner.claim({ store, file, lock, replaces, bootId, clock, onNames: told.onNames })
     opened.push(() => owner.release().catch(told.onTrouble))
-    const timer = setInterval(() => owner.beat().catch(told.onTrouble), beatEveryMs)
-    opened.push(() => clearInterval(timer))
+    const beating = new Loop({ round: () => owner.beat(), everyMs: beatEveryMs, onTrouble: told.onTrouble }).start()
+    opened.push(() => void beating.close())
     return { ...store, engine: whileOwned(store.engine, owner), lost: () => owner.lost, close }
   } catch (error) {
     await close()
