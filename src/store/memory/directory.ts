@@ -4,6 +4,7 @@ import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { OwnedRun, OwnedSession } from '../../domain/session.ts'
 import type { Tenant } from '../../domain/tenant.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { Loop } from '../../domain/values/loop.ts'
 import { StoreMoved } from '../engine/engine.ts'
 import type { Store } from '../store.ts'
 import { apiKeysIn } from '../tables/api-keys.ts'
@@ -149,8 +150,9 @@ const pullEveryMs = 1_000
 
 /** Keeps a directory up to date. Gives back what ends it. */
 export function followStore(directory: Directory, onTrouble: (error: unknown) => void): () => void {
-  const timer = setInterval(() => directory.pull().catch(onTrouble), pullEveryMs)
-  return () => clearInterval(timer)
+  const loop = new Loop({ round: () => directory.pull(), everyMs: pullEveryMs, onTrouble }).start()
+  // A store that hangs holds up no end.
+  return () => void loop.close()
 }
 
 async function currentRevision({ engine, sql }: Store): Promise<number> {
