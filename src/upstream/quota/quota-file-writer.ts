@@ -1,6 +1,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../domain/values/clock.ts'
+import { Loop } from '../../domain/values/loop.ts'
 import type { Upstream, UpstreamStatus } from '../provider.ts'
 import type { UpstreamRecord } from './quota-file.ts'
 
@@ -34,7 +35,7 @@ export class UpstreamRecorder {
   /** Calls that are on record and not sent. Stops don't wait, and may make it negative. */
   #left = 0
   #block = 0
-  #timer: NodeJS.Timeout | undefined
+  readonly #loop: Loop
   readonly #started = Promise.withResolvers<void>()
   #isClosed = false
   #writing = Promise.resolve()
@@ -47,21 +48,22 @@ export class UpstreamRecorder {
     this.#options = options
     const { quota } = options.upstream.status().budget
     this.#largest = Math.max(1, Math.min(largestBlock, Math.floor(quota * blockShare)))
+    const { everyMs = 100 } = options
+    this.#loop = new Loop({ round: () => this.#writeIfDue(), everyMs })
   }
 
   /** Writes the first record, before the first call goes out. */
   async start(): Promise<void> {
     await this.#inTime(this.write())
     this.#started.resolve()
-    const { everyMs = 100 } = this.#options
-    this.#timer = setInterval(() => this.#writeIfDue(), everyMs)
-    this.#timer.unref()
+    this.#loop.start()
   }
 
   /** Leaves exact figures, and a record that outlasts the machine. */
   async close(): Promise<void> {
     this.#isClosed = true
-    clearInterval(this.#timer)
+    // A write that is under way is waited for below, as long as a working disk takes.
+    void this.#loop.close()
     await this.#inTime(this.write())
   }
 
