@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { contains, type Network, neighbourhood } from '../../domain/values/address.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { Loop } from '../../domain/values/loop.ts'
 import { peerOf } from '../request/client-address.ts'
 import { AwaitedCalls, atEndMs } from './awaited-calls.ts'
 import { type Connection, isArriving, opened, type Peer, rest } from './connection.ts'
@@ -69,9 +70,8 @@ export class Connections {
     server.on('connection', socket => this.#opened(socket))
     // It must hear of a call before a listener that answers at once.
     server.prependListener('request', (request, answer) => this.#called(request, answer))
-    const timer = setInterval(() => this.#sweep(), sweepEveryMs)
-    timer.unref()
-    server.on('close', () => clearInterval(timer))
+    const sweeping = new Loop({ round: () => this.#sweep(), everyMs: sweepEveryMs }).start()
+    server.on('close', () => sweeping.close())
   }
 
   /** The call of this answer has shown a valid key: its connection is kept for the next. */
