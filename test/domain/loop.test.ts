@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Loop, type LoopOptions } from '../../src/domain/values/loop.ts'
+import { stayAwake } from '../support/awake.ts'
 
 /** The turn in which a round ends and the next pause begins. */
 const turn = () => new Promise(resolve => setImmediate(resolve))
@@ -189,9 +190,8 @@ t.test("the machine's own timer keeps no process alive", async t => {
   }
   const loop = new Loop({ round, everyMs: 1 }).start()
   t.equal(timers(), before)
-  const alive = setInterval(() => {}, 1_000)
+  stayAwake(t)
   await ran.promise
-  clearInterval(alive)
   await loop.close()
   t.equal(rounds, 3)
 })
