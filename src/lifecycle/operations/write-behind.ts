@@ -1,3 +1,4 @@
+import { Loop } from '../../domain/values/loop.ts'
 import {
   Conflict,
   type Engine,
@@ -25,7 +26,7 @@ export class WriteBehind {
   readonly #options: Required<WriteBehindOptions>
   readonly #waiting: { statements: Statement[]; onWritten(): void }[] = []
   readonly #late = new Set<Promise<unknown>>()
-  #timer: NodeJS.Timeout | null = null
+  readonly #loop = new Loop({ round: () => this.#retry() })
   #writing: Promise<void> | null = null
 
   constructor(options: WriteBehindOptions) {
@@ -40,7 +41,7 @@ export class WriteBehind {
   /** @param statements one transaction; the audit event is its last. `onWritten` is told when the store has that. */
   add(statements: Statement[], onWritten = (): void => {}): void {
     if (this.#waiting.length < maxWaiting) this.#waiting.push({ statements, onWritten })
-    this.#timer ??= setTimeout(() => this.#retry(), this.#options.retryAfterMs)
+    this.#loop.wake(this.#options.retryAfterMs)
   }
 
   /**
@@ -82,9 +83,10 @@ export class WriteBehind {
     return this.#options.engine.write(statements, { withinMs: leftMs })
   }
 
-  /** Tries a last time and stops the clock. */
+  /** Tries a last time, and no more by itself. */
   async close(): Promise<void> {
-    if (this.#timer !== null) clearTimeout(this.#timer)
+    // The last try shares the one that is under way.
+    void this.#loop.close()
     await this.flush().catch(error => this.#options.onTrouble(error, this.#waiting.length))
   }
 
@@ -103,11 +105,11 @@ export class WriteBehind {
     }
   }
 
-  #retry(): void {
-    this.#timer = null
-    this.flush().catch(error => {
+  /** Tells of trouble each time, since the number of those that wait grows. */
+  async #retry(): Promise<void> {
+    await this.flush().catch(error => {
       this.#options.onTrouble(error, this.#waiting.length)
-      this.#timer ??= setTimeout(() => this.#retry(), this.#options.retryAfterMs)
+      this.#loop.wake(this.#options.retryAfterMs)
     })
   }
 }
