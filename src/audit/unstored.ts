@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../domain/audit/audit-event.ts'
+import { Loop } from '../domain/values/loop.ts'
 
 /** A line of the log, and whether it is written. */
 interface Line {
@@ -21,7 +22,7 @@ export class UnstoredEvents {
   readonly #deps: Required<UnstoredDeps>
   /** Events that are in neither of the two yet, each with its line of the log; null when the log made none. */
   readonly #waiting = new Map<AuditEvent, Line | null>()
-  #timer: NodeJS.Timeout | null = null
+  readonly #loop = new Loop({ round: () => this.offer() })
   #beyond = 0
 
   constructor(deps: UnstoredDeps) {
@@ -40,7 +41,7 @@ export class UnstoredEvents {
     if (line?.state === 'written') return
     if (this.#waiting.size < this.#deps.maxWaiting || this.#waiting.has(event)) this.#waiting.set(event, line)
     else this.#beyond++
-    this.#timer ??= setInterval(() => this.offer(), this.#deps.offerEveryMs).unref()
+    this.#loop.wake(this.#deps.offerEveryMs)
   }
 
   /** Forgets an event that the store has by now. */
@@ -50,28 +51,28 @@ export class UnstoredEvents {
 
   /** Offers what waits a last time. */
   close(): void {
+    void this.#loop.close()
     this.offer()
-    if (this.#timer !== null) clearInterval(this.#timer)
   }
 
   /** Offers what waits to the log again, as it does by itself. */
   offer(): void {
+    this.#offerAll()
+    if (this.#waiting.size > 0 || this.#beyond > 0) this.#loop.wake(this.#deps.offerEveryMs)
+  }
+
+  #offerAll(): void {
     for (const [event, line] of this.#waiting) {
       const now = line?.state === 'waiting' ? line : this.#again(event, line)
       if (now?.state === 'written') this.#waiting.delete(event)
       else if (now?.state !== 'waiting') return // there is no room, or no such level: nor is there for those behind it
     }
-    if (this.#beyond > 0) {
-      const line = this.#log(
-        { events: this.#beyond },
-        'audit events are in neither the store nor the log: there were too many'
-      )
-      if (line?.state === 'lost' || line === null) return
-      this.#beyond = 0
-    }
-    if (this.#waiting.size > 0 || this.#timer === null) return
-    clearInterval(this.#timer)
-    this.#timer = null
+    if (this.#beyond === 0) return
+    const line = this.#log(
+      { events: this.#beyond },
+      'audit events are in neither the store nor the log: there were too many'
+    )
+    if (line !== null && line.state !== 'lost') this.#beyond = 0
   }
 
   #again(event: AuditEvent, line: Line | null): Line | null {

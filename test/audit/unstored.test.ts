@@ -1,6 +1,7 @@
 import t from 'tap'
 import { UnstoredEvents } from '../../src/audit/unstored.ts'
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
+import { stayAwake } from '../support/awake.ts'
 import type { TestContext } from '../support/gateway.ts'
 
 type State = 'waiting' | 'written' | 'lost'
@@ -153,9 +154,8 @@ t.test('it is offered again by itself', async t => {
   const events = new UnstoredEvents({ log, output, offerEveryMs: 1 })
   events.tell(event(1), 'not stored')
   state = 'written'
-  const awake = setInterval(() => {}, 1_000)
+  stayAwake(t)
   await done.promise
-  clearInterval(awake)
   events.close()
   t.equal(lines.length, 2)
 })
