@@ -1,5 +1,6 @@
 import type { AuditEvent } from '../domain/audit/audit-event.ts'
 import type { Clock } from '../domain/values/clock.ts'
+import { Loop } from '../domain/values/loop.ts'
 import { type Ending, isRead, type Subject, statusIdOf, toAuditEvent } from './ocsf.ts'
 
 /** Ways to keep reads on record: a first one and then a count a minute, each, or none. */
@@ -49,7 +50,12 @@ export class ReadRollup {
   readonly #options: Required<ReadRollupOptions>
   /** In the order in which they end, since each lasts equally long. */
   readonly #windows = new Map<string, Window>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #loop = new Loop({
+    round: () => {
+      this.tick()
+      this.#schedule()
+    }
+  })
 
   constructor(options: ReadRollupOptions) {
     this.#options = { windowMs: 60_000, maxWindows: 5_000, ...options }
@@ -86,8 +92,7 @@ export class ReadRollup {
   /** Writes every count, also of minutes that are not over. */
   close(): void {
     for (const window of this.#windows.values()) this.#end(window)
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    void this.#loop.close()
   }
 
   #windowOf(subject: Subject): Window | null {
@@ -101,7 +106,7 @@ export class ReadRollup {
   #open(key: string, nowMs: number): Window {
     const window: Window = { key, endsAtMs: nowMs + this.#options.windowMs, rest: null }
     this.#windows.set(key, window)
-    if (this.#timer === undefined) this.#schedule()
+    this.#schedule()
     return window
   }
 
@@ -112,17 +117,12 @@ export class ReadRollup {
     append(rest.count === 1 ? eventOf(rest.worst) : countOf(rest))
   }
 
-  /** One timer, for the window that ends first. */
+  /** Waits for the window that ends first, and thereby for all. */
   #schedule(): void {
     const [first] = this.#windows.values()
     if (first === undefined) return
     const afterMs = Math.max(1, first.endsAtMs - this.#options.clock.monotonic())
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined
-      this.tick()
-      if (this.#timer === undefined) this.#schedule()
-    }, afterMs)
-    this.#timer.unref()
+    this.#loop.wake(afterMs)
   }
 }
 
