@@ -1,4 +1,5 @@
 import type { AuditEvent } from '../domain/audit/audit-event.ts'
+import { Loop } from '../domain/values/loop.ts'
 
 export interface AuditLogOptions {
   /** Writes events durably, in order, all or none. */
@@ -26,7 +27,7 @@ export class AuditLog {
   readonly #options: Required<AuditLogOptions>
   #waiting: AuditEvent[] = []
   readonly #counted = new Map<string, AuditEvent>()
-  #timer: NodeJS.Timeout | null = null
+  readonly #loop = new Loop({ round: () => this.#writeBehind() })
   #flushing: Promise<void> | null = null
   #closed = false
   #countedAtMs = Number.NEGATIVE_INFINITY
@@ -41,7 +42,7 @@ export class AuditLog {
     else this.#waiting.push(event)
     // After the end the store is closed: the log has to say what the store will not.
     if (this.#closed) this.#options.onTrouble(new Error('the audit log is closed'), this.#waitingCount())
-    else this.#schedule(this.#options.flushAfterMs)
+    else this.#loop.wake(this.#options.flushAfterMs)
   }
 
   /** Writes all that waits. Rejects when the store can't; nothing is lost by that. */
@@ -57,15 +58,15 @@ export class AuditLog {
     await this.#flushing
   }
 
-  /** Writes all that waits and stops the clock. `onTrouble` is told a last time how many could not be written. */
+  /** Writes all that waits, and no more by itself. `onTrouble` is told a last time how many could not be written. */
   async close(): Promise<void> {
     this.#closed = true
+    void this.#loop.close()
     try {
       await this.flush()
     } catch (error) {
       this.#options.onTrouble(error, this.#waitingCount())
     }
-    if (this.#timer !== null) clearTimeout(this.#timer)
   }
 
   async #writeAll(): Promise<void> {
@@ -104,20 +105,15 @@ export class AuditLog {
     await write(group).finally(() => clearInterval(timer))
   }
 
-  #schedule(afterMs: number): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = null
-      this.#flush(() => this.#writeSome()).then(
-        () => {
-          const more = this.#waiting.length > 0 || this.#counted.size > 0
-          if (more && !this.#closed) this.#schedule(this.#options.flushAfterMs)
-        },
-        error => {
-          this.#options.onTrouble(error, this.#waitingCount())
-          if (!this.#closed) this.#schedule(retryAfterMs)
-        }
-      )
-    }, afterMs)
+  /** Tells of trouble each time, since the number of those that wait grows. */
+  async #writeBehind(): Promise<void> {
+    try {
+      await this.#flush(() => this.#writeSome())
+      if (this.#waiting.length > 0 || this.#counted.size > 0) this.#loop.wake(this.#options.flushAfterMs)
+    } catch (error) {
+      this.#options.onTrouble(error, this.#waitingCount())
+      this.#loop.wake(retryAfterMs)
+    }
   }
 
   /** Includes those behind a count. */

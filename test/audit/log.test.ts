@@ -1,9 +1,11 @@
 import t from 'tap'
 import { AuditLog } from '../../src/audit/log.ts'
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
+import { stayAwake } from '../support/awake.ts'
 import { eventOf, logInto } from './log-helper.ts'
 
 t.test('events are written in the order in which they came, by themselves', async t => {
+  stayAwake(t)
   const written = Promise.withResolvers<AuditEvent[]>()
   const log = new AuditLog({
     write: async events => written.resolve([...events]),
@@ -60,6 +62,7 @@ t.test('after a failing write everything is tried again, in order, and nothing i
 })
 
 t.test('the log tries again by itself, and says how many wait', async t => {
+  stayAwake(t)
   const written = Promise.withResolvers<AuditEvent[]>()
   const troubled = Promise.withResolvers<number>()
   let tries = 0
