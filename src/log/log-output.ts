@@ -48,6 +48,7 @@ const batchBytes = 64 * 1024
  * A log destination that never holds up its writer. Lines that can't be written wait, up to a bound; beyond it new ones are lost and
  * counted, and the count is a line of its own once there is room. It tries again for as long as the process lives: a disk is cleaned
  * up, a reader comes back. (pino's own destination throws at the first error, and then tries in a loop that blocks the thread.)
+ * It uses no `Loop`: `flush` must write within its own turn, and a sink may answer within it.
  */
 export class BoundedLog implements LogOutput {
   readonly #options: Required<BoundedLogOptions>

@@ -32,7 +32,10 @@ const mostOfTenant = 4
 const firstPauseMs = 500
 const longestPauseMs = 30_000
 
-/** Operations whose outcome is unknown, each asked about again after growing pauses until it is settled. */
+/**
+ * Operations whose outcome is unknown, each asked about again after growing pauses until it is settled. It uses no `Loop`: each
+ * operation has pauses of its own, and several are tried at the same time.
+ */
 export class ReconcileLoop {
   readonly #options: ReconcileLoopOptions
   readonly #entries = new Map<string, Entry>()

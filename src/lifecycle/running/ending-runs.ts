@@ -165,7 +165,7 @@ export class EndingRuns {
     return this.#deps.clock.monotonic() - atMs
   }
 
-  /** Looks after that time, and again with growing pauses when the look fails. One look waits at a time. */
+  /** Looks after that time, and again with growing pauses when the look fails. One look waits at a time; each stop has its own, so no `Loop`. */
   #follow(stop: ConfirmedStop, waitMs: number, pauseMs = 1_000): void {
     if (stop.followUp !== null || stop.isRepeated) return
     stop.followUp = setTimeout(() => this.#look(stop, pauseMs), Math.max(0, waitMs) + marginMs)
