@@ -16,7 +16,7 @@ t.test('the process exits with the code of its command', async t => {
 t.test('signals are taken before anything else is loaded', async t => {
   const imported = (file: string) =>
     [...stripTypeScriptTypes(readFileSync(file, 'utf8')).matchAll(/^import .*'(.*)'/gm)].map(([, name]) => name)
-  t.strictSame(imported('src/cli.ts'), ['./commands/shutdown.ts'])
+  t.strictSame(imported('src/cli.ts'), ['./commands/process/shutdown.ts'])
   for (const name of imported('src/commands/process/shutdown.ts')) t.match(name, /^node:/)
 })
 

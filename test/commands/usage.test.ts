@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import t from 'tap'
-import { define } from '../../src/cli.ts'
+import { define } from '../../src/commands/usage/define.ts'
 import { makeKey } from '../../src/domain/api-key.ts'
 import { commandLine, refused, runHere } from '../support/cli.ts'
 

@@ -1,0 +1,100 @@
+import type { GroupRow, OptionRow } from './row.ts'
+
+const nameAndLimits: readonly OptionRow[] = [
+  ['--name <text>', 'for people'],
+  ['--read-limit <calls/seconds[,burst]>', 'like 600/60 or 600/60,100'],
+  ['--write-limit <calls/seconds[,burst]>', 'like 60/60']
+]
+
+export const tenant: GroupRow = {
+  usage: 'tenant',
+  about: 'customers of the organisation',
+  commands: [
+    {
+      usage: 'create <id>',
+      about: 'add a tenant',
+      options: [...nameAndLimits, ['--upstream <name>', 'vendor account']],
+      load: async () => (await import('../tenant.ts')).createTenant
+    },
+    {
+      usage: 'update <id>',
+      about: 'change a tenant',
+      options: nameAndLimits,
+      load: async () => (await import('../tenant.ts')).updateTenant
+    },
+    {
+      usage: 'move <id>',
+      about: 'make what is new of it at another vendor account',
+      options: [['--upstream <name>', 'vendor account', 'required']],
+      load: async () => (await import('../tenant.ts')).moveTenant
+    },
+    { usage: 'list', about: 'all tenants', load: async () => (await import('../tenant.ts')).listTenants },
+    { usage: 'show <id>', about: 'one tenant', load: async () => (await import('../tenant.ts')).showTenant },
+    {
+      usage: 'suspend <id>',
+      about: 'refuse its keys until it is resumed',
+      load: async () => (await import('../tenant.ts')).suspendTenant
+    },
+    {
+      usage: 'resume <id>',
+      about: 'accept its keys again',
+      load: async () => (await import('../tenant.ts')).resumeTenant
+    }
+  ]
+}
+
+export const key: GroupRow = {
+  usage: 'key',
+  about: 'keys of tenants',
+  commands: [
+    {
+      usage: 'create <tenant>',
+      about: 'make a key; it is shown this once',
+      options: [
+        ['--preset <name>', 'viewer, operator or owner'],
+        ['--scope <scope>', 'one scope (several times)', 'repeatable'],
+        ['--expires <duration>', 'like 90d'],
+        ['--name <text>', 'for people']
+      ],
+      load: async () => (await import('../key.ts')).createKey
+    },
+    {
+      usage: 'list [tenant]',
+      about: 'keys, without their secrets',
+      load: async () => (await import('../key.ts')).listKeys
+    },
+    {
+      usage: 'revoke <key_id>',
+      about: 'end a key within 5 s',
+      load: async () => (await import('../key.ts')).revokeKey
+    }
+  ]
+}
+
+export const meeting: GroupRow = {
+  usage: 'meeting',
+  about: 'which meeting belongs to which tenant',
+  commands: [
+    {
+      usage: 'assign <tenant> [meeting_id]',
+      about: 'give meetings to a tenant',
+      options: [
+        ['--file <ids.txt>', 'one id a line'],
+        ['--upstream <name>', 'the vendor account that has them'],
+        ['--force', 'also when it is live, or the vendor has no such meeting']
+      ],
+      load: async () => (await import('../meeting.ts')).assignMeetings
+    },
+    {
+      usage: 'release <meeting_id>',
+      about: 'take a meeting from its tenant',
+      options: [['--force', 'also when it is live']],
+      load: async () => (await import('../meeting.ts')).releaseMeeting
+    },
+    {
+      usage: 'list [tenant]',
+      about: 'assigned meetings',
+      load: async () => (await import('../meeting.ts')).listMeetings
+    }
+  ]
+}
