@@ -2,13 +2,15 @@ import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { KeyPlaces } from '../audit/keys/key-files.ts'
-import { type AuditReads, auditReads } from '../audit/rollup.ts'
+import type { AuditReads } from '../audit/rollup.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { Network } from '../domain/values/address.ts'
 import { checkFile } from '../domain/values/own-file.ts'
 import type { RateLimit } from '../domain/values/rate-limit.ts'
 import { cutByNode } from './env-files.ts'
 import { type Environment, Input, type ReadFile, readText, withoutMark } from './environment.ts'
+import type { Setting } from './setting.ts'
+import { readSetting, settings, type Variable } from './settings.ts'
 import { readAccounts, upstreamFiles } from './upstreams-file.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
@@ -60,58 +62,11 @@ export interface StoreConfig extends Pick<Config, 'storeFile' | 'logLevel' | 'au
 /** The environment of this process; nothing else reads it. */
 export const environment: Environment = process.env
 
-/** The variables that Livegate knows; `.env.example` has a line for each. */
-export const variables = [
-  'HOST',
-  'PORT',
-  'DATABASE_URL',
-  'LOG_LEVEL',
-  'DYTE_ORG_ID',
-  'DYTE_API_KEY',
-  'DYTE_BASE_URL',
-  'REALTIMEKIT_ACCOUNT_ID',
-  'REALTIMEKIT_APP_ID',
-  'REALTIMEKIT_API_TOKEN',
-  'REALTIMEKIT_BASE_URL',
-  'LIVEGATE_UPSTREAMS_FILE',
-  'LIVEGATE_READ_LIMIT',
-  'LIVEGATE_WRITE_LIMIT',
-  'LIVEGATE_ADDRESS_LIMIT',
-  'LIVEGATE_MAX_IN_FLIGHT',
-  'LIVEGATE_KEEP_ALIVE_MS',
-  'LIVEGATE_MAX_CONNECTIONS',
-  'LIVEGATE_TRUSTED_PROXIES',
-  'LIVEGATE_UPSTREAM_BUDGET',
-  'LIVEGATE_DEADLINE_MS',
-  'LIVEGATE_SETTLE_MS',
-  'LIVEGATE_READ_TTL_MS',
-  'LIVEGATE_SHUTDOWN_MS',
-  'LIVEGATE_CORS_ORIGINS',
-  'LIVEGATE_DOCS',
-  'LIVEGATE_DATA_DIR',
-  'LIVEGATE_AUDIT_READS',
-  'LIVEGATE_AUDIT_RETENTION_DAYS',
-  'LIVEGATE_AUDIT_SIGNING_KEY_FILE',
-  'LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE',
-  'LIVEGATE_DISK_FLOOR_MB',
-  'HTTPS_PROXY',
-  'NO_PROXY'
-] as const
-type Variable = (typeof variables)[number]
-
-/** Each of them can also come from the file that `NAME_FILE` names. */
-const secretVariables: readonly string[] = [
-  'DYTE_ORG_ID',
-  'DYTE_API_KEY',
-  'REALTIMEKIT_ACCOUNT_ID',
-  'REALTIMEKIT_APP_ID',
-  'REALTIMEKIT_API_TOKEN'
-] satisfies Variable[]
+/** The variables that Livegate knows. */
+export const variables = Object.keys(settings) as Variable[]
 
 /** Planned and not built yet: refused, so that nobody relies on what doesn't happen. */
 const notBuiltYet = new Set(['VALKEY_URL', 'LIVEGATE_METRICS_PORT'])
-
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /**
  * Reads the whole configuration of `serve` from the environment.
@@ -121,26 +76,26 @@ export function readConfig(env: Environment = environment, readSecret: ReadFile 
   const input = new Input(env, readSecret)
   const config = {
     ...readStore(input),
-    host: input.text('HOST', '127.0.0.1'),
-    port: input.integer('PORT', 3000, 0, 65_535),
+    host: readSetting(input, 'HOST'),
+    port: readSetting(input, 'PORT'),
     upstreams: readAccounts(input),
     rereadUpstreams: reader(env),
-    readLimit: input.limit('LIVEGATE_READ_LIMIT', { calls: 600, seconds: 60, burst: 600 }),
-    writeLimit: input.limit('LIVEGATE_WRITE_LIMIT', { calls: 60, seconds: 60, burst: 60 }),
-    addressLimit: input.limit('LIVEGATE_ADDRESS_LIMIT', { calls: 120, seconds: 60, burst: 120 }),
-    maxInFlight: input.integer('LIVEGATE_MAX_IN_FLIGHT', 1_000, 1, 1_000_000),
-    keepAliveMs: input.integer('LIVEGATE_KEEP_ALIVE_MS', 620_000, 1_000, 86_400_000),
-    maxConnections: input.optionalInteger('LIVEGATE_MAX_CONNECTIONS', 10, 1_000_000),
-    trustedProxies: input.networks('LIVEGATE_TRUSTED_PROXIES'),
-    deadlineMs: input.integer('LIVEGATE_DEADLINE_MS', 10_000, 100, 120_000),
-    settleMs: input.integer('LIVEGATE_SETTLE_MS', 30_000, 1_000, 600_000),
-    readTtlMs: input.integer('LIVEGATE_READ_TTL_MS', 1_000, 0, 60_000),
-    shutdownMs: input.integer('LIVEGATE_SHUTDOWN_MS', 9_000, 100, 600_000),
-    corsOrigins: input.origins('LIVEGATE_CORS_ORIGINS'),
-    docs: input.choice('LIVEGATE_DOCS', ['off', 'public', 'key'] as const, 'public'),
-    auditReads: input.choice('LIVEGATE_AUDIT_READS', auditReads, 'rollup'),
-    auditRetentionDays: input.optionalInteger('LIVEGATE_AUDIT_RETENTION_DAYS', 1, 36_500),
-    diskFloorMb: input.integer('LIVEGATE_DISK_FLOOR_MB', 512, 0, 1_000_000)
+    readLimit: readSetting(input, 'LIVEGATE_READ_LIMIT'),
+    writeLimit: readSetting(input, 'LIVEGATE_WRITE_LIMIT'),
+    addressLimit: readSetting(input, 'LIVEGATE_ADDRESS_LIMIT'),
+    maxInFlight: readSetting(input, 'LIVEGATE_MAX_IN_FLIGHT'),
+    keepAliveMs: readSetting(input, 'LIVEGATE_KEEP_ALIVE_MS'),
+    maxConnections: readSetting(input, 'LIVEGATE_MAX_CONNECTIONS'),
+    trustedProxies: readSetting(input, 'LIVEGATE_TRUSTED_PROXIES'),
+    deadlineMs: readSetting(input, 'LIVEGATE_DEADLINE_MS'),
+    settleMs: readSetting(input, 'LIVEGATE_SETTLE_MS'),
+    readTtlMs: readSetting(input, 'LIVEGATE_READ_TTL_MS'),
+    shutdownMs: readSetting(input, 'LIVEGATE_SHUTDOWN_MS'),
+    corsOrigins: readSetting(input, 'LIVEGATE_CORS_ORIGINS'),
+    docs: readSetting(input, 'LIVEGATE_DOCS'),
+    auditReads: readSetting(input, 'LIVEGATE_AUDIT_READS'),
+    auditRetentionDays: readSetting(input, 'LIVEGATE_AUDIT_RETENTION_DAYS'),
+    diskFloorMb: readSetting(input, 'LIVEGATE_DISK_FLOOR_MB')
   }
   // Else a start that arrives late at the vendor could be followed by another.
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
@@ -210,7 +165,7 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
 /** Checks what can be wrong with any variable. @throws ConfigError naming all problems at once */
 function finish(input: Input, env: Environment): void {
   for (const { name, file, at } of cutByNode(env).filter(cut => isKnown(cut.name))) {
-    const remedy = (other: string) => (secretVariables.includes(name) ? `give it by file (${name}_FILE)` : other)
+    const remedy = (other: string) => (isSecret(name) ? `give it by file (${name}_FILE)` : other)
     input.problem(
       at === '#'
         ? `${name} is cut at a # in ${file}, where Node sees a comment and docker none: ${remedy('write it without a #')}`
@@ -223,27 +178,27 @@ function finish(input: Input, env: Environment): void {
 }
 
 function readStore(input: Input): StoreConfig {
-  const url = input.text('DATABASE_URL', 'sqlite:./data/livegate.db')
+  const url = readSetting(input, 'DATABASE_URL')
   const file = /^sqlite:(?!\/\/|:)(.+)$/.exec(url)?.[1]
   if (/^postgres(ql)?:/.test(url)) input.problem('DATABASE_URL: postgres is not supported yet')
   else if (file === undefined) input.problem('DATABASE_URL must be sqlite:<file>')
   const storeFile = resolve(file ?? '.')
-  const given = (name: Variable): string | undefined => {
-    const path = input.text(name, '')
-    return path === '' ? undefined : resolve(path)
-  }
   return {
     storeFile,
     auditKeys: Object.freeze({
-      dataDir: given('LIVEGATE_DATA_DIR') ?? dirname(storeFile),
-      signingKeyFile: given('LIVEGATE_AUDIT_SIGNING_KEY_FILE'),
-      fingerprintKeyFile: given('LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE')
+      dataDir: readSetting(input, 'LIVEGATE_DATA_DIR') ?? dirname(storeFile),
+      signingKeyFile: readSetting(input, 'LIVEGATE_AUDIT_SIGNING_KEY_FILE'),
+      fingerprintKeyFile: readSetting(input, 'LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE')
     }),
-    logLevel: input.choice('LOG_LEVEL', logLevels, 'info')
+    logLevel: readSetting(input, 'LOG_LEVEL')
   }
 }
 
 function isKnown(name: string): boolean {
-  const known: readonly string[] = variables
-  return known.includes(name) || secretVariables.some(secret => name === `${secret}_FILE`)
+  return Object.hasOwn(settings, name) || (name.endsWith('_FILE') && isSecret(name.slice(0, -'_FILE'.length)))
+}
+
+function isSecret(name: string): boolean {
+  const known: Record<string, Setting<unknown>> = settings
+  return Object.hasOwn(known, name) && known[name]?.isSecret === true
 }

@@ -3,12 +3,12 @@ import { type Network, parseNetwork } from '../domain/values/address.ts'
 import { checkFile } from '../domain/values/own-file.ts'
 import { parseQuota, type Quota } from '../domain/values/quota.ts'
 import { parseRateLimit, type RateLimit } from '../domain/values/rate-limit.ts'
-import { withoutServiceLinks } from './service-links.ts'
+import { type Environment, withoutServiceLinks } from './service-links.ts'
+
+export type { Environment } from './service-links.ts'
 
 /** Everything that is wrong with the configuration, in one message that names variables and never shows a value. */
 export class ConfigError extends Error {}
-
-export type Environment = Record<string, string | undefined>
 
 const placeholder =
   /^(<.*>|\[.*\]|x{3,}|\.{3,}|(change|replace|fill|todo|your|insert|example|placeholder|secret|password).*)$/i

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
-import type { Environment } from './environment.ts'
+
+export type Environment = Record<string, string | undefined>
 
 /** What stands behind `_PORT` and `_PORT_3000_TCP`. */
 const address = /^(?:tcp|udp|sctp):\/\/(?:\[[\da-f:.]+\]|[\d.]+):\d{1,5}$/i

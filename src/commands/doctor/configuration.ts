@@ -6,6 +6,7 @@ import {
   readStoreConfig,
   readUpstreams
 } from '../../config/config.ts'
+import { settings } from '../../config/settings.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import { type Check, failed, ok } from './check.ts'
 
@@ -17,9 +18,6 @@ export interface Configured {
   deadlineMs: number
   diskFloorMb: number
 }
-
-/** What is used where the configuration doesn't say; as in `readConfig`. */
-const usual = { deadlineMs: 10_000, diskFloorMb: 512 }
 
 /** As `serve` would read it; what is wrong with one part keeps nobody from looking at the others. */
 export function checkConfiguration(env: Environment): Configured {
@@ -41,7 +39,8 @@ export function checkConfiguration(env: Environment): Configured {
       checks: [{ ...about, ...failed(`${problem}: \`serve\` would not start`) }],
       store: attempt(() => readStoreConfig(env)),
       accounts: attempt(() => readUpstreams(env)) ?? [],
-      ...usual
+      deadlineMs: settings.LIVEGATE_DEADLINE_MS.fallback,
+      diskFloorMb: settings.LIVEGATE_DISK_FLOOR_MB.fallback
     }
   }
 }

@@ -1,18 +1,13 @@
-import { CommandError, type Io, type JsonOption, print, UsageError } from '../process/io.ts'
+import { CommandError, type Io, print, UsageError } from '../process/io.ts'
 import { type Check, lineOf } from './check.ts'
 import { checkAgainstStore } from './clock.ts'
 import { checkConfiguration } from './configuration.ts'
 import { checkCredentials } from './credentials.ts'
 import { checkHabits } from './habits.ts'
+import type { DoctorOptions } from './options.ts'
 import { realWorld, type World } from './probe/surroundings.ts'
 import { checkDisk, checkStore } from './store.ts'
 import { checkTenants } from './tenants.ts'
-
-export interface DoctorOptions extends JsonOption {
-  probeMeeting?: string
-  upstream?: string
-  yes?: boolean
-}
 
 /** Whether a gateway with this environment would work: exit code 0, or 1 when something is wrong. Changes nothing. */
 export async function doctor(io: Io, options: DoctorOptions, world: World = realWorld): Promise<void> {

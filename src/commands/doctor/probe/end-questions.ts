@@ -1,5 +1,5 @@
 import type { Answers } from './answers.ts'
-import type { Questions } from './questions.ts'
+import type { Questions } from './questioning.ts'
 
 /** So long a start is tried again after a stop, and a run is watched that goes on. */
 const endsWithinMs = 60_000

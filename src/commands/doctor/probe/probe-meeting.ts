@@ -18,7 +18,7 @@ import { Probe, whyNoAnswer } from '../../../upstream/transport/vendor-inspector
 import { CommandError, type Io, print, UsageError } from '../../process/io.ts'
 import { usualUpstream, withUpstream } from '../../process/upstream-accounts.ts'
 import { withSnapshot } from '../../process/with-store.ts'
-import type { DoctorOptions } from '../doctor.ts'
+import type { DoctorOptions } from '../options.ts'
 import { Answers } from './answers.ts'
 import { Asker, Ended } from './asker.ts'
 import { askAll } from './questions.ts'

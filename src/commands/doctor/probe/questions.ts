@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import type { ProviderKind } from '../../../domain/upstream-account.ts'
 import { Secret } from '../../../domain/values/secret.ts'
 import { harmless } from '../../../upstream/account/open-upstream.ts'
 import { at, edgeComplaint } from '../../../upstream/transport/cloudflare-edge.ts'
@@ -9,16 +8,8 @@ import type { Answers } from './answers.ts'
 import { type Asker, Ended } from './asker.ts'
 import { askOfTheEnd, askOfUnknownFields } from './end-questions.ts'
 import { askOfNothing } from './nothing-questions.ts'
+import type { Questions } from './questioning.ts'
 import { isHeard, type Runs } from './started-runs.ts'
-import type { World } from './surroundings.ts'
-
-export interface Questions {
-  asker: Asker
-  runs: Runs
-  meetingId: string
-  provider: ProviderKind
-  world: World
-}
 
 const liveWithinMs = 90_000
 /** Else a stop would not be given up within its minute. */

@@ -1,0 +1,7 @@
+import type { JsonOption } from '../process/io.ts'
+
+export interface DoctorOptions extends JsonOption {
+  probeMeeting?: string
+  upstream?: string
+  yes?: boolean
+}

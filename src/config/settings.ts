@@ -1,0 +1,173 @@
+import { auditReads } from '../audit/rollup.ts'
+import type { Input } from './environment.ts'
+import {
+  choice,
+  networks,
+  optionalNumber,
+  origins,
+  place,
+  rateLimit,
+  type Setting,
+  secret,
+  text,
+  wholeNumber
+} from './setting.ts'
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+const vendorAccount = {
+  DYTE_ORG_ID: secret('An account of Dyte: its organization.'),
+  DYTE_API_KEY: secret('An account of Dyte: its API key.'),
+  DYTE_BASE_URL: text(
+    'https://api.dyte.io/v2',
+    'The address of Dyte. `http` is accepted for this machine alone (the simulator).'
+  ),
+  REALTIMEKIT_ACCOUNT_ID: secret('An account of Cloudflare RealtimeKit, instead of the one above: its id.'),
+  REALTIMEKIT_APP_ID: secret('An account of Cloudflare RealtimeKit: the app.'),
+  REALTIMEKIT_API_TOKEN: secret('An account of Cloudflare RealtimeKit: its API token.'),
+  REALTIMEKIT_BASE_URL: text('https://api.cloudflare.com/client/v4', 'The address of Cloudflare.'),
+  LIVEGATE_UPSTREAMS_FILE: text(
+    '',
+    'Several accounts, two credentials each: a JSON list, read again when it changes ([docs/upstreams.md](upstreams.md)). With it the variables above may stay empty.'
+  ),
+  HTTPS_PROXY: text(
+    '',
+    'A proxy on the way to the vendor, like `http://user:password@proxy.example:3128`. Lower-case names are read as well, and come first ([docs/upstreams.md](upstreams.md)).'
+  ),
+  NO_PROXY: text(
+    '',
+    'Hosts that are reached without the proxy, separated by commas: names with all below them, addresses, networks (`10.0.0.0/8`), or `*`.'
+  )
+}
+
+const listening = {
+  HOST: text('127.0.0.1', 'The address where it listens. In a container it is `0.0.0.0`.'),
+  PORT: wholeNumber(3_000, 0, 65_535, 'The port where it listens.'),
+  LIVEGATE_TRUSTED_PROXIES: networks(
+    'Proxies before the gateway: addresses and networks (`10.1.2.3, fd12::/64`), separated by commas. Their `X-Forwarded-For` is believed; the addresses in it may have ports.'
+  ),
+  LIVEGATE_KEEP_ALIVE_MS: wholeNumber(
+    620_000,
+    1_000,
+    86_400_000,
+    'How long a connection may stay unused that has carried a valid key, or comes from a trusted proxy, in milliseconds. All others idle for 10 s at most. A proxy must close its own earlier (Envoy: 3600 s, so `3660000` here).'
+  ),
+  LIVEGATE_MAX_CONNECTIONS: optionalNumber(
+    10,
+    1_000_000,
+    'Connections of callers at the same time. There are always fewer than the limit of open files allows ([docs/limits.md](limits.md)).',
+    '`10000`, or what the limit of open files leaves'
+  ),
+  LIVEGATE_SHUTDOWN_MS: wholeNumber(
+    9_000,
+    100,
+    600_000,
+    'Ceiling of a graceful stop, in milliseconds. Whatever hangs, the process has ended 500 ms later.'
+  ),
+  LIVEGATE_CORS_ORIGINS: origins('Pages of these origins may call: exact, separated by commas.'),
+  LIVEGATE_DOCS: choice(
+    'public',
+    ['off', 'public', 'key'],
+    'Readers of `/docs` and `/openapi.json`: nobody (`off`), everybody (`public`), or holders of a key (`key`: the browser asks for tenant and key).'
+  )
+}
+
+const storeAndLog = {
+  DATABASE_URL: text('sqlite:./data/livegate.db', 'The store: a SQLite file. Each file has one gateway.'),
+  LIVEGATE_DISK_FLOOR_MB: wholeNumber(
+    512,
+    0,
+    1_000_000,
+    'Less free space for the store than this, in MiB, is warned of (in the log and at `/readyz`).'
+  ),
+  LOG_LEVEL: choice('info', logLevels, `Lowest level of the JSON lines on standard output: ${logLevels.join(', ')}.`)
+}
+
+const limits = {
+  LIVEGATE_READ_LIMIT: rateLimit(
+    600,
+    60,
+    'Reads of a tenant that has no limit of its own, as calls/seconds. With `600/60,100` at most 100 come at once, refilled at 600 in 60 s.'
+  ),
+  LIVEGATE_WRITE_LIMIT: rateLimit(60, 60, 'Writes of a tenant that has no limit of its own, in the same form.'),
+  LIVEGATE_ADDRESS_LIMIT: rateLimit(
+    120,
+    60,
+    'Calls of one address without a valid key, those of the documentation included.'
+  ),
+  LIVEGATE_MAX_IN_FLIGHT: wholeNumber(
+    1_000,
+    1,
+    1_000_000,
+    'Requests of one tenant at the same time. A stop is let in beyond it.'
+  )
+}
+
+const vendorCalls = {
+  LIVEGATE_UPSTREAM_BUDGET: text(
+    '',
+    "The vendor's quota, as calls/seconds, for all tenants together ([docs/limits.md](limits.md)).",
+    '`2000/60` of Dyte, `1200/300` of RealtimeKit'
+  ),
+  LIVEGATE_READ_TTL_MS: wholeNumber(
+    1_000,
+    0,
+    60_000,
+    'Reads within this time share one answer of the vendor, in milliseconds. With `0` only those share it that ask together.'
+  ),
+  LIVEGATE_DEADLINE_MS: wholeNumber(
+    10_000,
+    100,
+    120_000,
+    'Total time of the vendor calls of one request, in milliseconds.'
+  ),
+  LIVEGATE_SETTLE_MS: wholeNumber(
+    30_000,
+    1_000,
+    600_000,
+    'Time within which an unknown outcome should be found out, in milliseconds. One that takes longer is warned of, and the search goes on. For so long a run that was stopped counts as ending, and one that was started may be hidden.'
+  )
+}
+
+const auditLog = {
+  LIVEGATE_AUDIT_READS: choice(
+    'rollup',
+    auditReads,
+    'Reads that the audit log has: `rollup` (the first, then a count a minute), `all` or `none`.'
+  ),
+  LIVEGATE_AUDIT_RETENTION_DAYS: optionalNumber(
+    1,
+    36_500,
+    'Audit events older than so many days are removed, and a signed note says so.',
+    'all are kept'
+  ),
+  LIVEGATE_DATA_DIR: place("The folder of the audit log's keys and its last checkpoint.", "the store's folder"),
+  LIVEGATE_AUDIT_SIGNING_KEY_FILE: place(
+    'The key that signs the audit log (Ed25519, PEM), given by file.',
+    'made once, in the folder above'
+  ),
+  LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE: place(
+    'The key of the fingerprints in the audit log (64 hex digits), given by file.',
+    'made once, in the folder above'
+  )
+}
+
+/** Every variable that Livegate knows. `.env.example` and docs/configuration.md are made of it (`npm run settings`). */
+export const settings = { ...vendorAccount, ...listening, ...storeAndLog, ...limits, ...vendorCalls, ...auditLog }
+
+/** The same, under the headings that documents have. */
+export const sections: readonly (readonly [heading: string, settings: Record<string, Setting<unknown>>])[] = [
+  ['The vendor account', vendorAccount],
+  ['The way in', listening],
+  ['Store and log', storeAndLog],
+  ['Limits of tenants', limits],
+  ['Calls to the vendor', vendorCalls],
+  ['The audit log', auditLog]
+]
+
+export type Variable = keyof typeof settings
+
+/** Reads one variable. */
+export function readSetting<V extends Variable>(input: Input, name: V): ReturnType<(typeof settings)[V]['read']> {
+  return settings[name].read(input, name) as ReturnType<(typeof settings)[V]['read']>
+}
