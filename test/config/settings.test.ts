@@ -35,7 +35,11 @@ t.test('the written default of a variable means the same as leaving it out', asy
     }
   }
   const written = Object.fromEntries(known.map(([name, { text }]) => [name, text]))
-  for (const account of accounts) t.strictSame(readConfig({ ...written, ...account }), readConfig(account))
+  for (const account of accounts) {
+    const [config, usual] = [readConfig({ ...written, ...account }), readConfig(account)]
+    t.strictSame(config, usual)
+    t.equal(config.upstreams[0]?.baseUrl.href, usual.upstreams[0]?.baseUrl.href)
+  }
 })
 
 t.test('doctor goes on with the defaults of the table where the configuration cannot be used', async t => {
