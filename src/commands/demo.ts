@@ -49,7 +49,7 @@ interface Seeded {
 
 /**
  * A gateway, a simulated vendor and two tenants in one process, on a store that is thrown away: to try Livegate in a minute.
- * It reads no configuration and calls nothing but this machine, so that nothing real can be touched by it.
+ * The demo reads no configuration and calls nothing but this machine, so it can touch nothing real.
  */
 export async function demo(io: Io, options: DemoOptions): Promise<void> {
   const port = /^\d{1,5}$/.test(options.port) ? Number(options.port) : Number.NaN
@@ -59,7 +59,7 @@ export async function demo(io: Io, options: DemoOptions): Promise<void> {
     while (opened.length > 0) await opened.pop()?.()
   }
   const starting = start(io, options, port, opened)
-  // From the first moment on, so that a Ctrl-C in between leaves nothing behind either.
+  // Signals are taken from the first moment on, so that an early Ctrl-C leaves nothing behind either.
   const forget = endWith({
     withinMs: closeWithinMs,
     async close() {
@@ -77,7 +77,7 @@ export async function demo(io: Io, options: DemoOptions): Promise<void> {
   }
 }
 
-/** What it opens is in `opened` at once, to be closed from the last to the first. */
+/** Opens all parts. Each is in `opened` at once, to be closed from the last to the first. */
 async function start(
   io: Io,
   options: DemoOptions,
@@ -89,7 +89,7 @@ async function start(
   const folder = await mkdtemp(join(tmpdir(), 'livegate-demo-'))
   opened.push(() => rm(folder, { recursive: true, force: true }))
   const storeFile = join(folder, 'livegate.db')
-  // Not this process's environment: a demo touches nothing real.
+  // The demo leaves out this process's environment, so that it touches nothing real.
   const config = readConfig({
     HOST: options.host,
     PORT: String(port),

@@ -1,6 +1,6 @@
 import { CommandError, type Io, type JsonOption, print } from './process/io.ts'
 
-/** Whether the gateway of this container answers: for `HEALTHCHECK`. */
+/** Asks whether the gateway of this container answers, for `HEALTHCHECK`. */
 export async function healthcheck(io: Io, options: JsonOption): Promise<void> {
   const host = io.env.HOST === undefined || /^(0\.0\.0\.0|::)?$/.test(io.env.HOST) ? '127.0.0.1' : io.env.HOST
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${io.env.PORT || 3000}/livez`

@@ -11,7 +11,7 @@ export interface KeyOptions extends JsonOption {
   name?: string
 }
 
-/** The only moment at which a key is shown: its digest is all that is kept. */
+/** Makes a key and shows it this once: only its digest is kept. */
 export async function createKey(io: Io, tenantId: string, options: KeyOptions): Promise<void> {
   const wanted = readScopes(options)
   checkName(options.name)
@@ -25,7 +25,7 @@ export async function createKey(io: Io, tenantId: string, options: KeyOptions): 
     const resources = [{ type: 'key' as const, uid: id }]
     await apiKeysIn(store).create(apiKey, record({ action: 'createKey', method: 'POST', tenantId, resources }))
   })
-  // Nothing but the key on standard output, so that a shell can take it from there.
+  // Standard output has nothing but the key, so that a shell can take it from there.
   print(io, options, { ...shown(apiKey), key: key.reveal() }, key.reveal())
   if (!options.json) io.err(`key ${id} of ${tenantId}: ${wanted.join(', ')}. It is shown this once; keep it safe.`)
 }
@@ -51,7 +51,7 @@ export async function listKeys(io: Io, tenantId: string | undefined, options: Js
   )
 }
 
-/** Acts within 5 s on every running gateway. */
+/** Revokes a key. It acts within 5 s on every running gateway. */
 export async function revokeKey(io: Io, id: string, options: JsonOption): Promise<void> {
   if (!keyIdPattern.test(id)) throw new UsageError('a key id is the 12 characters after lgk_; never give the whole key')
   await withAudit(io, async ({ store, record }) => {

@@ -106,8 +106,8 @@ function meetingResource(uid: string) {
 const liveNow = 'live, or so when last seen (stop first, or give --force)'
 
 /**
- * Which of these meetings are live, as Livegate saw them last or, with `askFor`, by the vendor's word for the one there is. A
- * run that is only just starting counts either way, because a vendor may not show it yet.
+ * Finds those of the meetings that are live, as Livegate saw them last. With `askFor` and a single meeting the vendor's word counts. A
+ * run that is only just starting always counts, because a vendor may not show it yet.
  * @throws CommandError when the vendor has no such meeting and it must exist
  */
 async function seenLive(store: Store, ids: string[], askFor: AskFor | null): Promise<string[]> {
@@ -120,7 +120,7 @@ async function seenLive(store: Store, ids: string[], askFor: AskFor | null): Pro
 
 const askWithinMs = 5_000
 
-/** Which account of the vendor is asked, and whether it must have the meeting. */
+/** The vendor account to ask, and whether it must have the meeting. */
 interface AskFor {
   io: Io
   at: string

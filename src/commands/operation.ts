@@ -15,7 +15,7 @@ export interface OperationListOptions extends JsonOption {
   limit: string
 }
 
-/** What went upstream, the newest first; with `--open` only what is not settled: for a person to look after. */
+/** Lists the calls that went to the vendor, the newest first. With `--open` it shows only those that a person should look after. */
 export async function listOperations(io: Io, options: OperationListOptions): Promise<void> {
   const { open, tenant, limit: text } = options
   const limit = /^[1-9]\d{0,5}$/.test(text) ? Number(text) : Number.NaN

@@ -18,8 +18,8 @@ export interface RestoreOptions extends JsonOption {
 }
 
 /**
- * Puts a backup, with the keys that lie beside it, where the store belongs, while no gateway serves it. That it was put back is on
- * record; where a newer checkpoint says what is lost, that is accepted at once. A store that is there is kept beside it.
+ * Puts a backup, with the keys that lie beside it, where the store belongs, while no gateway serves it. The audit log records it. A
+ * loss that a newer checkpoint shows is accepted at once. A store that is there is kept beside it.
  */
 export async function restore(io: Io, source: string, options: RestoreOptions): Promise<void> {
   const { replace = false, passphraseFile } = options
@@ -38,7 +38,7 @@ export async function restore(io: Io, source: string, options: RestoreOptions): 
       )
     }
     const time = fileTime(Date.now())
-    // Nobody else restores here now, so whatever drafts there are were left.
+    // Nobody else restores here now, so every draft was left behind.
     const replaced = await inWords(() =>
       withDraft(file, 0, async draft => {
         await copyStore(from, draft)

@@ -44,6 +44,6 @@ export async function serve(io: Io, { acceptOlderStore }: ServeOptions = {}): Pr
     throw cannotListen(error, 'HOST and PORT say where')
   })
   logger.info({ url: gateway.url, docs: config.docs === 'off' ? null : `${gateway.url}/docs` }, 'livegate listens')
-  // Behind the start, which must not depend on a vendor.
+  // The vendors are asked after the start, which must not depend on them.
   gateway.checkUpstreams()
 }

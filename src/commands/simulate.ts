@@ -53,7 +53,7 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
   print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
 }
 
-/** What a gateway needs to know of it, for programs and as lines of its environment. */
+/** The simulator as a gateway must know it, for programs and as lines of an environment. */
 function toConfigure({ vendor, url, org, key, account, app, token }: Simulator): {
   credentials: Record<string, string>
   lines: string[]

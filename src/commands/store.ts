@@ -4,8 +4,8 @@ import { CommandError, type Io, type JsonOption, print, UsageError } from './pro
 import { withAudit, withoutGateway } from './process/with-store.ts'
 
 /**
- * Goes on with a store that is older than its last checkpoint, or another one. Once: it is void for any state but the one whose
- * checkpoint ends with this hash. It is on record, and the newer checkpoint is kept.
+ * Goes on with a store that is older than its last checkpoint, or another one. The permission holds once, for the state whose
+ * checkpoint ends with this hash. The audit log records it, and the newer checkpoint is kept.
  */
 export async function acceptOlderStore(io: Io, hashText: string, options: JsonOption): Promise<void> {
   const hash = readHash(hashText)

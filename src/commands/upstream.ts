@@ -9,8 +9,8 @@ import { type Io, type JsonOption, print, table, when } from './process/io.ts'
 const recordedEveryMs = 1_000
 
 /**
- * What is left of each vendor account's quota, from the record that the gateway keeps in the data folder. For who runs Livegate
- * alone: tenants are never told what the organisation has left.
+ * Shows what is left of each vendor account's quota, by the record that the gateway keeps in the data folder. Only the operator sees
+ * it: tenants are never told what the organisation has left.
  */
 export async function showUpstreams(io: Io, options: JsonOption): Promise<void> {
   const { auditKeys } = readStoreConfig(io.env)

@@ -24,39 +24,39 @@ export interface Config {
   readonly auditKeys: KeyPlaces
   readonly logLevel: string
   readonly upstreams: readonly UpstreamAccount[]
-  /** Reads them again from their files; null where they stand in none. */
+  /** Reads the accounts again from their files; null where no file has any. */
   readonly rereadUpstreams: (() => Promise<UpstreamsRead>) | null
   readonly readLimit: RateLimit
   readonly writeLimit: RateLimit
   readonly addressLimit: RateLimit
   /** Requests of one tenant at the same time. */
   readonly maxInFlight: number
-  /** How long a known connection may stay unused: one that has carried a valid key, or comes from a trusted proxy. */
+  /** Time that a known connection may stay unused. Known is one that has carried a valid key or comes from a trusted proxy. */
   readonly keepAliveMs: number
   /** Connections of callers at the same time; null: what the limit of open files leaves, 10,000 at most. */
   readonly maxConnections: number | null
-  /** From them alone `X-Forwarded-For` is believed. */
+  /** Proxies whose `X-Forwarded-For` is believed; that of all others is not. */
   readonly trustedProxies: readonly Network[]
   /** Total time of a vendor call. */
   readonly deadlineMs: number
-  /** How long the outcome of a start may stay unknown before the vendor's silence counts as no. */
+  /** Time that the outcome of a start may stay unknown before the vendor's silence counts as no. */
   readonly settleMs: number
-  /** A read is answered from what was seen within this time; 0: only those that ask together share an answer. */
+  /** Age up to which an answer of the vendor serves other reads; with 0 only reads that ask together share one. */
   readonly readTtlMs: number
   /** Ceiling of a graceful stop. */
   readonly shutdownMs: number
   readonly corsOrigins: readonly string[]
-  /** Who may see `/docs`: nobody, everybody, or who shows a key. */
+  /** Readers of `/docs`: nobody, everybody, or holders of a key. */
   readonly docs: 'off' | 'public' | 'key'
-  /** Which reads are on record. */
+  /** Reads that are on record. */
   readonly auditReads: AuditReads
-  /** Older events are removed; null: none ever. */
+  /** Age at which audit events are removed; null: none ever. */
   readonly auditRetentionDays: number | null
-  /** Less free space for the store than this is warned of. */
+  /** Free space of the store below which a warning is given. */
   readonly diskFloorMb: number
 }
 
-/** Where a store and the keys of its audit log are. */
+/** The places of a store and of the keys of its audit log. */
 export interface StoreConfig extends Pick<Config, 'storeFile' | 'logLevel' | 'auditKeys'> {}
 
 /** The environment of this process; nothing else reads it. */
@@ -65,7 +65,7 @@ export const environment: Environment = process.env
 /** The variables that Livegate knows. */
 export const variables = Object.keys(settings) as Variable[]
 
-/** Planned and not built yet: refused, so that nobody relies on what doesn't happen. */
+/** Variables that are planned and not built yet: refused, so that nobody relies on what doesn't happen. */
 const notBuiltYet = new Set(['VALKEY_URL', 'LIVEGATE_METRICS_PORT'])
 
 /**
@@ -97,13 +97,13 @@ export function readConfig(env: Environment = environment, readSecret: ReadFile 
     auditRetentionDays: readSetting(input, 'LIVEGATE_AUDIT_RETENTION_DAYS'),
     diskFloorMb: readSetting(input, 'LIVEGATE_DISK_FLOOR_MB')
   }
-  // Else a start that arrives late at the vendor could be followed by another.
+  // A start that arrives late at the vendor could otherwise be followed by another.
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
   finish(input, env)
   return Object.freeze(config)
 }
 
-/** What the other commands need: the store. @throws ConfigError */
+/** Reads the settings of the store alone, which is all that most commands need. @throws ConfigError */
 export function readStoreConfig(env: Environment = environment, readSecret: ReadFile = readText): StoreConfig {
   const input = new Input(env, readSecret)
   const config = readStore(input)
@@ -111,7 +111,7 @@ export function readStoreConfig(env: Environment = environment, readSecret: Read
   return config
 }
 
-/** The vendor accounts alone: for a command that may ask them, and when their files have changed. @throws ConfigError */
+/** Reads the vendor accounts alone: for commands that ask vendors, and after a change of their files. @throws ConfigError */
 export function readUpstreams(
   env: Environment = environment,
   readSecret: ReadFile = readText
@@ -124,13 +124,13 @@ export function readUpstreams(
 
 /** The upstreams as their files have them now. */
 export interface UpstreamsRead {
-  /** Another one when any of the files has changed. */
+  /** Differs as soon as any of the files has changed. */
   readonly digest: string
   /** @throws ConfigError */
   accounts(): readonly UpstreamAccount[]
 }
 
-/** Reads the upstreams again, all files at once; null where they stand in none. */
+/** Makes what reads the upstreams again, all files at once; null where no file has any. */
 function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
   const input = new Input(env, readText)
   const list = input.text('LIVEGATE_UPSTREAMS_FILE', '')
@@ -162,7 +162,7 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
   }
 }
 
-/** Checks what can be wrong with any variable. @throws ConfigError naming all problems at once */
+/** Checks for mistakes that any variable can have. @throws ConfigError naming all problems at once */
 function finish(input: Input, env: Environment): void {
   for (const { name, file, at } of cutByNode(env).filter(cut => isKnown(cut.name))) {
     const remedy = (other: string) => (isSecret(name) ? `give it by file (${name}_FILE)` : other)

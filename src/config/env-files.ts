@@ -3,18 +3,18 @@ import { parseEnv } from 'node:util'
 import { checkFile } from '../domain/values/own-file.ts'
 import type { Environment } from './environment.ts'
 
-/** A variable whose value is not what its line in a file says. */
+/** A variable whose value differs from its line in a file. */
 export interface Cut {
   name: string
   file: string
-  /** The sign at which Node has stopped reading it. */
+  /** The sign at which Node stopped reading the value. */
   at: '#' | 'quote'
 }
 
 /**
- * Finds variables of which Node has taken only a part. In a file of `--env-file` Node takes what follows a `#` for a comment, also within
- * a word; docker takes it for a part of the value (nodejs.org, "--env-file"). With white space before the `#` a comment is meant. Of a value in quotes Node leaves out
- * what follows the closing one, which it looks for beyond the end of the line.
+ * Finds variables of which Node has taken only a part. In a file of `--env-file` Node reads a `#` as the beginning of a comment, also
+ * within a word; docker reads it as a part of the value (nodejs.org, "--env-file"). White space before the `#` shows that a comment is
+ * meant. Node looks for a closing quote beyond the end of the line, and leaves out the text behind it.
  */
 export function cutByNode(env: Environment, execArgv: readonly string[] = process.execArgv): Cut[] {
   return filesOf(execArgv).flatMap(file => {
@@ -46,7 +46,7 @@ function filesOf(execArgv: readonly string[]): string[] {
   })
 }
 
-/** Node itself says which file it cannot read, or was told to go on without. */
+/** Reads a file, or nothing: Node itself tells of a file that it cannot read. */
 function readOrNothing(file: string): string {
   try {
     checkFile(file, statSync(file))

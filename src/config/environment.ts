@@ -14,7 +14,7 @@ const placeholder =
   /^(<.*>|\[.*\]|x{3,}|\.{3,}|(change|replace|fill|todo|your|insert|example|placeholder|secret|password).*)$/i
 
 export type ReadFile = (path: string) => string
-/** Of a file with a secret. */
+/** Reads a file that may hold a secret. */
 export const readText: ReadFile = path => {
   checkFile(path, statSync(path))
   return withoutMark(readFileSync(path, 'utf8'))
@@ -25,7 +25,7 @@ export function withoutMark(text: string): string {
   return text.replace(/^\uFEFF/, '')
 }
 
-/** Where the second of two credentials stands that are given as they are; no variable can be called so. */
+/** The name under which the second of two credentials is kept; no variable can have it. */
 export function secondOf(name: string): string {
   return `${name} 2`
 }
@@ -35,7 +35,7 @@ export class Input {
   readonly #env: Environment
   readonly #readFile: ReadFile
   readonly #fileSuffix: string
-  /** Each is said once, however many upstreams it is about. */
+  /** A set, so that a problem of several upstreams is told once. */
   readonly #problems = new Set<string>()
   readonly #tell: (problem: string) => void
 
@@ -46,7 +46,7 @@ export class Input {
     this.#tell = tell ?? (problem => this.#problems.add(problem))
   }
 
-  /** Settings that stand elsewhere; what is wrong with them is said with where that is. */
+  /** Reads settings that stand elsewhere. Problems with them begin with that place. */
   inside(env: Environment, where: string, fileSuffix: string): Input {
     return new Input(env, this.#readFile, fileSuffix, text => this.problem(`${where}: ${text}`))
   }
@@ -145,12 +145,12 @@ export class Input {
     }
   }
 
-  /** From the variable or from the file that `NAME_FILE` names; one of them, not both. */
+  /** Reads the variable, or the file that `NAME_FILE` names. Both together are a problem. */
   secret(name: string): string {
     return this.#checked(name, this.#secretText(name))
   }
 
-  /** The same for one or two: in a file a line each, else the second beside the first. */
+  /** Reads one or two secrets: a file has a line for each, an environment has the second under `secondOf(name)`. */
   secrets(name: string): string[] {
     const text = this.#secretText(name)
     if (text === undefined) return []
@@ -164,8 +164,8 @@ export class Input {
   }
 
   /**
-   * Node takes quotes in a file for its own, docker for a part of the value: a folder would be made with them in its name. One that is
-   * not closed both take for a part of it.
+   * Refuses quotes around a value. Node removes those in a file, but docker keeps them: a folder would have them in its name. An
+   * unclosed quote is a part of the value for both.
    */
   refuseQuoted(known: (name: string) => boolean): void {
     for (const [name, value = ''] of Object.entries(this.#env)) {
@@ -173,10 +173,10 @@ export class Input {
     }
   }
 
-  /** A misspelt setting must not be a silent default, and one that does nothing yet not a silent promise. */
+  /** Refuses unknown variables, so that no misspelt setting leads to a silent default, and none that does nothing yet to a silent promise. */
   refuseUnknown(known: (name: string) => boolean, notBuiltYet: ReadonlySet<string>): void {
     for (const name of Object.keys(this.#env).sort()) {
-      // Node takes the mark for a part of the first name in its file, which is then no name of ours.
+      // Node reads the mark as a part of the first name in its file, which is then no name of ours.
       if (name !== withoutMark(name))
         this.problem(`${withoutMark(name)}: the file begins with a mark: save it as UTF-8 without BOM`)
       else if (notBuiltYet.has(name)) this.problem(`${name} is not supported yet`)

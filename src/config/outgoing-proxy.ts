@@ -40,7 +40,7 @@ function basicOf({ username, password }: URL): Secret | null | undefined {
 }
 
 /**
- * Whether a list as in `NO_PROXY` names the host. An entry is `*`, a name (with all names below it), `*.name` (those below it alone), an
+ * True when a list as in `NO_PROXY` names the host. An entry is `*`, a name (with all names below it), `*.name` (those below it alone), an
  * address, or a network like `10.0.0.0/8`; each may have a port.
  */
 export function isExempt(list: string, { hostname, port }: URL): boolean {

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 
 export type Environment = Record<string, string | undefined>
 
-/** What stands behind `_PORT` and `_PORT_3000_TCP`. */
+/** The form of values of `…_PORT` and `…_PORT_3000_TCP`. */
 const address = /^(?:tcp|udp|sctp):\/\/(?:\[[\da-f:.]+\]|[\d.]+):\d{1,5}$/i
 const port = /^\d{1,5}$/
 const protocol = /^(?:tcp|udp|sctp)$/

@@ -10,7 +10,7 @@ export interface Setting<T> {
   /** The default as it would be written; empty where there is none. */
   readonly text: string
   readonly fallback: T
-  /** What happens without it, in a few words, where `text` is empty. */
+  /** The effect of leaving it out, in a few words, where `text` is empty. */
   readonly unset?: string
   /** Its value can also come from the file that `NAME_FILE` names. */
   readonly isSecret?: true

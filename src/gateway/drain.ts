@@ -4,17 +4,17 @@ export interface DrainParts {
   connections: Pick<Connections, 'drain' | 'empty'>
   broadcasts: { idle(): Promise<unknown> }
   auditTrail: { idle(): Promise<unknown> }
-  /** Cuts off what waits for the vendor. */
+  /** Cuts off calls that wait for the vendor. */
   ending: AbortController
   shutdownMs: number
 }
 
-/** A graceful stop leaves so much of its time to writing down what was cut off. */
+/** The part of a graceful stop that is kept for writing down the calls that were cut off. */
 const recordWithinMs = 1_500
 
 /**
- * Lets the calls under way finish, while new ones hear that the gateway ends. What the vendor holds up is cut off while there is
- * time to say so.
+ * Lets the calls under way finish, while new ones hear that the gateway ends. Calls that the vendor holds up are cut off early enough
+ * to be answered.
  */
 export async function drain({ connections, broadcasts, auditTrail, ending, shutdownMs }: DrainParts): Promise<void> {
   connections.drain()
@@ -23,6 +23,6 @@ export async function drain({ connections, broadcasts, auditTrail, ending, shutd
   await broadcasts.idle()
   await auditTrail.idle()
   clearTimeout(cutOff)
-  // Every call has its answer: what only looks after open operations need not end.
+  // Every call has its answer, so the search for outcomes of open operations need not end.
   ending.abort()
 }

@@ -5,23 +5,23 @@ import { type UpstreamSet, UpstreamsRejected } from '../upstream/account/upstrea
 export interface FollowOptions {
   read(): Promise<UpstreamsRead>
   set: Pick<UpstreamSet, 'replace'>
-  /** Another list is in use. */
+  /** Hears that another list is in use. */
   onChange(): void
   log: { info(facts: object, message: string): void; error(facts: object, message: string): void }
   everyMs?: number
-  /** What was refused may have been the vendor's trouble, or a file that was half written. */
+  /** Pause before a refused list is tried again: the vendor may have had trouble, or a file was half written. */
   againAfterMs?: number
 }
 
 export interface Following {
-  /** The files hold a list that is not used. */
+  /** True while the files hold a list that is not used. */
   isRefused(): boolean
   close(): Promise<void>
 }
 
 /**
- * Takes changes of the upstreams' files while the gateway runs. They are read and compared each second, since what watches files
- * misses those that are mounted, or replaced by links.
+ * Takes over changes of the upstreams' files while the gateway runs. The files are read and compared each second, since watchers of
+ * files miss those that are mounted, or replaced by links.
  */
 export function followUpstreams(options: FollowOptions): Following {
   const { read, set, onChange, log, everyMs = 1_000, againAfterMs = 10_000 } = options

@@ -23,12 +23,12 @@ export interface TidyDeps {
 
 const dayMs = 86_400_000
 const tidyTimes = { firstAfterMs: 60_000, everyMs: 3_600_000 }
-/** An operation that is settled is needed for the replay of its answer; the audit log remembers it for longer. */
+/** Time that a settled operation is kept, for the replay of its answer. The audit log remembers it for longer. */
 const keepOperationsMs = 7 * dayMs
 const operationsAStep = 500
 const pauseMs = 20
 
-/** Removes what is old enough, in small steps, so that nobody waits for it. */
+/** Removes old events and operations in small steps, so that nobody waits for it. */
 export async function tidy({ audited, operations, auditRetentionDays, log, clock }: TidyDeps): Promise<void> {
   const nowMs = clock.now()
   if (auditRetentionDays !== null) {
@@ -49,7 +49,7 @@ function notSetForward(clock: Clock): Clock {
   return { ...clock, now: () => Math.min(clock.now(), clock.monotonic() + aheadMs) }
 }
 
-/** Tidies every hour. Gives back what ends it. */
+/** Tidies every hour. @returns a function that ends it */
 export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes): () => Promise<void> {
   const clock = notSetForward(deps.clock)
   const loop = new Loop({
@@ -71,7 +71,7 @@ const lookAtDiskEveryMs = 10_000
 const warnEveryMs = 600_000
 
 export interface DiskWatch {
-  /** Whether less than the floor was free at the last look. */
+  /** True when less than the floor was free at the last look. */
   low(): boolean
   close(): void
 }

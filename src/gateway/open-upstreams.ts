@@ -29,7 +29,7 @@ export interface UpstreamsDeps {
 /** The configured vendor accounts of a running gateway. */
 export interface OpenUpstreams {
   readonly upstreams: Upstreams
-  /** What an operator should look at, for `/readyz`. */
+  /** Things that an operator should look at, for `/readyz`. */
   warnings(): ('upstream_credentials' | 'upstreams_list')[]
   /** Asks each vendor whether it takes our credentials, and logs where it doesn't. */
   check(): Promise<void>
@@ -39,7 +39,7 @@ export interface OpenUpstreams {
 /** A first credential that was refused may be taken later: vendors need a moment for new ones. */
 const preferFirstEveryMs = 60_000
 
-/** They follow their files, and each change is on record. @throws UpstreamsRejected */
+/** Opens the accounts and lets them follow their files. Each change is on record. @throws UpstreamsRejected */
 export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams> {
   const { config, store, bootId, clock, logger: log, ca, append, fingerprint } = deps
   const record = (action: string, resources: AuditResource[]): void => {
@@ -108,7 +108,7 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
   }
 }
 
-/** A name stands for one account, as long as something of it is there. Which it was is kept as a fingerprint. */
+/** Binds a name to one account, as long as the store has something of it. The account is remembered as a fingerprint. */
 function namesIn(use: UpstreamUse, fingerprint: Fingerprint): Names {
   const of = ({ identity }: UpstreamAccount): string => fingerprint('upstream_account', identity.reveal())
   return {
@@ -117,10 +117,10 @@ function namesIn(use: UpstreamUse, fingerprint: Fingerprint): Names {
       const { name, dedicatedTo } = account
       const known = await use.accountOf(name)
       const held = known === null || known === of(account) ? null : await use.held(name)
-      // It would be looked for where it never was, and a stop of it would be believed.
+      // Livegate would look for it in an account that never had it, and would believe a stop there.
       if (held !== null) return `is not the account that has ${held}: another account needs another name`
       const other = dedicatedTo === null ? null : await use.usedByOthers(name, dedicatedTo)
-      // What is theirs there would be found and taken.
+      // The tenant would find the livestreams of others there, and take them.
       return other && `is dedicated to the tenant ${dedicatedTo}, but ${other}`
     },
     async remember(account) {

@@ -10,7 +10,7 @@ import type { ServedStore } from '../store/served/served-store.ts'
 import type { DiskWatch } from './housekeeping.ts'
 import type { OpenUpstreams } from './open-upstreams.ts'
 
-/** How far a gateway is between its start and its end. */
+/** The progress of a gateway between its start and its end. */
 export interface GatewayState {
   ready: boolean
   draining: boolean
@@ -32,12 +32,12 @@ export interface ReadinessParts {
   clock: Clock
 }
 
-/** A stop that is open for longer than two looks take is for a person to look after. */
+/** Age of an open stop from which a person should look after it: two looks take less. */
 const stopsWarnAfterMs = 10_000
-/** Without news from the store for so long it counts as broken. */
-const blindAfterMs = 5_000
+/** Time without news from the store after which it counts as broken. */
+const degradedAfterMs = 5_000
 
-/** How a gateway is, by what its parts know. */
+/** Tells whether a gateway is well, by asking its parts. */
 export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts): Health {
   const {
     store,
@@ -55,7 +55,7 @@ export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts
   return {
     ready: () => state.ready && !state.draining,
     degraded() {
-      const blind = clock.monotonic() - directory.pulledAtMs > blindAfterMs
+      const blind = clock.monotonic() - directory.pulledAtMs > degradedAfterMs
       const waits = writeBehind.waiting > 0 || auditTrail.late() > 0
       const troubled = state.auditTrouble || waits || blind || directory.moved || store.lost()
       return [...(troubled ? (['store'] as const) : []), ...(unstored.atRisk > 0 ? (['log'] as const) : [])]

@@ -15,7 +15,7 @@ export interface LogOutput {
   readonly lost: number
   /** Lines that wait, and lines that were lost since the log last told of lost ones. */
   readonly unwritten: number
-  /** Whether lines can't be written now: the disk is full, the reader has gone or does not read. */
+  /** True while lines can't be written: the disk is full, the reader has gone or does not read. */
   troubled(): boolean
   /** Waits until all lines are written, for so long at most; not at all for a disk that refuses them. */
   flush(withinMs: number): Promise<void>

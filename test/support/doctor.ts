@@ -1,5 +1,5 @@
 import { doctor } from '../../src/commands/doctor/doctor.ts'
-import type { World } from '../../src/commands/doctor/probe/surroundings.ts'
+import type { Surroundings } from '../../src/commands/doctor/probe/surroundings.ts'
 import { main } from '../../src/commands/process/main.ts'
 import type { Environment } from '../../src/config/config.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
@@ -13,7 +13,7 @@ export function environmentOf({ vendor, url, org, key, account, app, token }: Si
   return { REALTIMEKIT_BASE_URL: url, ...ids }
 }
 
-export interface FastWorld extends World {
+export interface FastWorld extends Surroundings {
   /** Called at each pause, with its number: for what shall happen in the middle. */
   atPause(act: (number: number) => void): void
   pauses(): number
@@ -49,7 +49,7 @@ export function fastWorld(tickMs = 0): FastWorld {
 }
 
 /** `livegate doctor` in such a world. */
-export async function doctorIn(world: World, env: Environment, options: object): Promise<Outcome> {
+export async function doctorIn(world: Surroundings, env: Environment, options: object): Promise<Outcome> {
   let stdout = ''
   let stderr = ''
   const io = {

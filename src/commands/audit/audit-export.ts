@@ -16,11 +16,11 @@ export interface ExportOptions extends JsonOption {
 
 type Format = (event: ChainedEvent) => string
 
-/** With its place in the chain, and the text as it is stored: whoever has all lines can prove the chain from them. */
+/** An event with its place in the chain, and its text as it is stored: all lines together prove the chain. */
 const ndjson: Format = ({ seq, prevHash, hash, event }) =>
   `{"seq":${seq},"prev_hash":"${prevHash}","hash":"${hash}","event":${event}}\n`
 
-/** For tools that read OCSF: the chain stands where OCSF has room for what it doesn't know. */
+/** An event for tools that read OCSF. The chain stands in the part that OCSF leaves open. */
 const ocsf: Format = ({ seq, prevHash, hash, event }) => {
   const told = JSON.parse(event) as AuditEvent
   const metadata = { ...told.metadata, sequence: seq }
@@ -100,7 +100,7 @@ export async function exportAudit(
   })
 }
 
-/** What `--json` stands for with every command is here one of the formats. */
+/** Reads the format; `--json`, which every command has, is one of them here. */
 function readFormat({ format, json }: Pick<ExportOptions, 'format' | 'json'>): Format {
   const write = Object.hasOwn(formats, format) ? formats[format] : undefined
   if (write === undefined) throw new UsageError(`--format must be one of ${Object.keys(formats).join(', ')}`)

@@ -21,7 +21,7 @@ export interface VerifyOptions extends JsonOption {
   publicKey?: string[]
 }
 
-/** So long a checkpoint that is being written may take. */
+/** Time that the writing of a checkpoint may take. */
 const signedWithinMs = 1_000
 
 /**
@@ -30,7 +30,7 @@ const signedWithinMs = 1_000
  */
 export async function verifyAudit(io: Io, options: VerifyOptions): Promise<void> {
   const { auditKeys } = readStoreConfig(io.env)
-  // Read before the store: a checkpoint that is newer than what is looked at would seem to vouch for missing events.
+  // The checkpoint is read before the store: a newer one would seem to vouch for events that are missing.
   const given = await Promise.all((options.checkpoint ?? []).map(async file => readNotes(file, await readNeeded(file))))
   const beside = await readOwnFile(join(auditKeys.dataDir, checkpointFileName)).catch(() => null)
   const own = await readOwnFile(join(auditKeys.dataDir, publicKeyFileName)).catch(() => null)
@@ -126,7 +126,7 @@ function readNotes(file: string, text: string): string[] {
   return [...logged, ...plain]
 }
 
-/** Of a line that somebody has damaged nothing is left. */
+/** Reads one line. A line that somebody has damaged counts as none. */
 function read(json: string): string[] {
   try {
     return [JSON.parse(json) as string]

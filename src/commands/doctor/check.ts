@@ -1,14 +1,14 @@
 /** One thing that was looked at. */
 export interface Check {
   check: 'configuration' | 'store' | 'audit keys' | 'disk' | 'tenants' | 'credentials' | 'clock' | 'habits'
-  /** Of what: an upstream, a tenant, a file. */
+  /** The thing itself: an upstream, a tenant, a file. */
   subject: string
   status: 'ok' | 'warning' | 'failed'
-  /** What was found and, unless all is well, what to do about it. Never a secret. */
+  /** The finding and, unless all is well, a remedy. Never a secret. */
   message: string
 }
 
-/** What is said of one subject. */
+/** The result for one subject. */
 export type Verdict = Pick<Check, 'status' | 'message'>
 
 export const ok = (message: string): Verdict => ({ status: 'ok', message })

@@ -1,6 +1,6 @@
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
 
-/** What the vendor's answer says of the time, and when by our clock it was asked and heard. */
+/** The time in a vendor's answer, and the times by our clock of question and answer. */
 export interface TimeHeard {
   askedAtMs: number
   heardAtMs: number

@@ -10,7 +10,7 @@ import { settings } from '../../config/settings.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import { type Check, failed, ok } from './check.ts'
 
-/** What of the configuration can be used, however much of the rest is wrong. */
+/** The parts of the configuration that can be used, however much of the rest is wrong. */
 export interface Configured {
   checks: Check[]
   store: Pick<Config, 'storeFile' | 'auditKeys'> | null
@@ -19,7 +19,7 @@ export interface Configured {
   diskFloorMb: number
 }
 
-/** As `serve` would read it; what is wrong with one part keeps nobody from looking at the others. */
+/** Reads the configuration as `serve` would. A mistake in one part does not hide the others. */
 export function checkConfiguration(env: Environment): Configured {
   const about = { check: 'configuration', subject: 'the environment' } as const
   try {
@@ -54,7 +54,7 @@ function attempt<T>(read: () => T): T | null {
   }
 }
 
-/** What a ConfigError says. @throws what is none */
+/** The message of a ConfigError. @throws any other error */
 function words(error: unknown): string {
   if (!(error instanceof ConfigError)) throw error
   return error.message

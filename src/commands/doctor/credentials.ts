@@ -33,7 +33,7 @@ export async function checkCredentials(
   }
 }
 
-/** That no answer comes is a finding too. */
+/** Examines one credential. A missing answer is a finding too. */
 async function examined(probe: Probe, account: UpstreamAccount, credential: Secret): Promise<Examined | Failure> {
   try {
     return await examine(probe, account, credential)

@@ -2,7 +2,7 @@ import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
 import type { Seen } from './store.ts'
 
-/** Whether everything that tenants have can be reached: one line when it can, else one for each that cannot. */
+/** Checks that everything that tenants have can be reached: one line when it can, else one for each that cannot. */
 export function checkTenants(accounts: readonly UpstreamAccount[], seen: Seen | null): Check[] {
   const { tenants, held } = seen ?? { tenants: [], held: [] }
   const named = new Map(accounts.map(account => [account.name, account]))

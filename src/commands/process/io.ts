@@ -1,7 +1,7 @@
 import type { Environment } from '../../config/config.ts'
 import type { Store } from '../../store/store.ts'
 
-/** What a command may touch of the world: tests hand in their own. */
+/** The part of the world that a command may touch. Tests hand in their own. */
 export interface Io {
   env: Environment
   out(text: string): void

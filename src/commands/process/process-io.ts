@@ -12,7 +12,7 @@ export function processIo(): Io {
     process.stderr.write(`livegate: standard output cannot be written: ${message}\n`)
     process.exit(1)
   })
-  // There is no other place to say it, and what is said there decides nothing.
+  // No other place is left for an error, and lines on standard error decide nothing.
   process.stderr.on('error', () => {})
   return {
     env: environment,
@@ -20,7 +20,7 @@ export function processIo(): Io {
     err: text => process.stderr.write(`${text}\n`),
     async write(text) {
       if (process.stdout.write(text)) return
-      // Nobody reads the rest; whatever else can be wrong with it has ended this process above.
+      // Nobody reads the rest. Any other trouble with it has ended this process above.
       await once(process.stdout, 'drain').catch(() => process.exit())
     },
     async openSnapshot(file) {

@@ -12,7 +12,7 @@ export interface Cause {
 export interface Ending {
   /** Finishes what is under way, and closes what is open. */
   close(): Promise<unknown>
-  /** Ceiling of that. */
+  /** Ceiling of `close`. */
   withinMs: number
   /** Hears the reason first. Without it an error is a line on standard error. */
   onCause?(cause: Cause): void
@@ -21,7 +21,7 @@ export interface Ending {
 }
 
 const endingSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2']
-/** These run until they are told to end: a signal is no failure of theirs. */
+/** Commands that run until they are told to end: a signal is no failure of theirs. */
 const services: readonly string[] = ['serve', 'demo', 'simulate']
 /** Ceiling of what follows when all is closed, or can't be closed. */
 const leaveWithinMs = 500
@@ -56,7 +56,7 @@ export function takeSignals(name = ''): void {
   process.on('SIGHUP', signal => command !== 'serve' && heard({ signal }))
 }
 
-/** Whether this process runs until it is told to end. */
+/** True for a process that runs until it is told to end. */
 export function isService(): boolean {
   return services.includes(command)
 }
@@ -84,7 +84,7 @@ export function onInterrupt(interrupt: () => void): () => void {
   return mean(cause => (cause.signal === undefined ? leaveAtOnce(cause) : interrupt()))
 }
 
-/** Is done before this process ends, if it can be done in time, or at once in a command. Gives back what takes this away again. */
+/** Has work done before this process ends, if there is time, or at once in a command. Gives back what takes it away again. */
 export function beforeLeaving(work: (withinMs: number) => Promise<unknown>): () => void {
   const last = () => work(lastWorkMs)
   lastWork.add(last)
@@ -139,11 +139,11 @@ function leaveAtOnce(cause: Cause): void {
   } else if (isService()) {
     leave(0)
   } else {
-    // Begun and not waited for: the command would go on meanwhile.
+    // The work is begun and not waited for, since the command would go on meanwhile.
     doLastWork()
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
-    // Still there: the first process of a container.
+    // Only the first process of a container is still there.
     leave(128 + constants.signals[signal])
   }
 }

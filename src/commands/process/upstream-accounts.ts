@@ -5,7 +5,7 @@ import { systemClock } from '../../domain/values/clock.ts'
 import type { Upstream } from '../../upstream/provider.ts'
 import { CommandError, type Io, UsageError } from './io.ts'
 
-/** That a tenant may belong to the upstream of that name. @throws UsageError, CommandError, ConfigError */
+/** Checks that a tenant may belong to the upstream of that name. @throws UsageError, CommandError, ConfigError */
 export function checkUpstream(io: Io, tenantId: string, name: string): void {
   // Tenants can be made before anything is configured.
   if (name === defaultUpstream && configured(io).length === 0) return
@@ -26,7 +26,7 @@ export function checkDedication(io: Io, tenantId: string, name: string): void {
   if (owner !== tenantId) throw new CommandError(`the upstream ${name} is dedicated to the tenant ${owner}`)
 }
 
-/** Where a new tenant belongs when nobody says: its own account, else `default`, else the only one. @throws UsageError */
+/** The upstream of a new tenant when nobody names one: its own account, else `default`, else the only one. @throws UsageError */
 export function usualUpstream(io: Io, tenantId: string): string {
   const accounts = configured(io)
   const own = accounts.find(one => one.dedicatedTo === tenantId)

@@ -32,14 +32,14 @@ export async function withSnapshot<T>(io: Io, work: (store: Store) => Promise<T>
     throw new CommandError(`there is no store at ${storeFile}: \`serve\`, or the first \`tenant create\`, makes it`)
   const open = (): Promise<Store> =>
     io.openSnapshot(storeFile).catch(error => {
-      // It may be a copy that is not whole, or of something else: which file was looked at is half of the answer.
+      // The file may be an incomplete copy, or a copy of something else, so its name is half of the answer.
       const named = !(error instanceof StoreError) || error.reason.includes(storeFile)
       throw named ? error : new StoreError(`${storeFile} cannot be read: ${error.reason}`, { cause: error })
     })
   return inWords(async () => closing(await open(), work))
 }
 
-/** What a command does, for the record. */
+/** The act of a command, for the record. */
 export interface Change {
   action: string
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -47,7 +47,7 @@ export interface Change {
   resources: AuditResource[]
 }
 
-/** What a command that changes something is given. */
+/** The means of a command that changes something. */
 export interface Recording {
   store: Store
   audited: AuditedStore

@@ -36,7 +36,7 @@ export function shapeOf(body: unknown, depth = 0): string {
   if (depth === deepest) return '…'
   if (Array.isArray(body)) return body.length === 0 ? '[]' : `[${body.length} × ${shapeOf(body[0], depth + 1)}]`
   const fields = Object.entries(body).map(([name, value]) => {
-    // Where ids are the names they are values.
+    // Ids can be the names of fields: then they are values, which are never shown.
     const shown = /^[a-z_][a-z_]{0,39}$/i.test(name) ? name : '?'
     return typeof value === 'object' && value !== null ? `${shown} ${shapeOf(value, depth + 1)}` : fieldOf(shown, value)
   })

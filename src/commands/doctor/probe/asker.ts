@@ -1,6 +1,6 @@
 import type { Secret } from '../../../domain/values/secret.ts'
 import type { Heard, Probe, RawQuestion } from '../../../upstream/transport/vendor-inspector.ts'
-import type { World } from './surroundings.ts'
+import type { Surroundings } from './surroundings.ts'
 
 /** The questions end here, for a reason that is no fault of theirs or one that makes going on pointless. */
 export class Ended extends Error {}
@@ -12,15 +12,15 @@ const allWithinMs = 300_000
 export class Asker {
   readonly #probe: Probe
   readonly #credential: Secret
-  readonly #world: World
+  readonly #surroundings: Surroundings
   readonly #untilMs: number
   #interrupted = false
 
-  constructor(probe: Probe, credential: Secret, world: World) {
+  constructor(probe: Probe, credential: Secret, surroundings: Surroundings) {
     this.#probe = probe
     this.#credential = credential
-    this.#world = world
-    this.#untilMs = world.clock.monotonic() + allWithinMs
+    this.#surroundings = surroundings
+    this.#untilMs = surroundings.clock.monotonic() + allWithinMs
   }
 
   interrupt(): void {
@@ -41,11 +41,12 @@ export class Asker {
   /** The vendor's quota is other people's too: between two looks there is a second. @throws Ended */
   async pause(): Promise<void> {
     this.#goOn()
-    await this.#world.sleep(1_000)
+    await this.#surroundings.sleep(1_000)
   }
 
   #goOn(): void {
     if (this.#interrupted) throw new Ended('interrupted')
-    if (this.#world.clock.monotonic() > this.#untilMs) throw new Ended(`not done within ${allWithinMs / 1_000} s`)
+    if (this.#surroundings.clock.monotonic() > this.#untilMs)
+      throw new Ended(`not done within ${allWithinMs / 1_000} s`)
   }
 }

@@ -1,14 +1,14 @@
 import type { Answers } from './answers.ts'
 import type { Questions } from './questioning.ts'
 
-/** So long a start is tried again after a stop, and a run is watched that goes on. */
+/** Time for which a start is tried again after a stop, and a run that goes on is watched. */
 const endsWithinMs = 60_000
 /** No vendor has such a field. */
 const unknownField = { livegate_probe: true }
 
 /** Asks how a stop ends the first run, which is LIVE by now, and what it does to the next start. @throws Ended, Failure */
 export async function askOfTheEnd(questions: Questions, answers: Answers): Promise<void> {
-  const { asker, runs, world } = questions
+  const { asker, runs, surroundings } = questions
   const old = [...runs.ids]
   for (let left = runs.toBeStopped; left > 0; left--) {
     const heard = await runs.stop()
@@ -16,8 +16,8 @@ export async function askOfTheEnd(questions: Questions, answers: Answers): Promi
     answers.open.set('restart-after', `a stop was answered with ${heard.status}`)
     return
   }
-  const stoppedAtMs = world.clock.monotonic()
-  const sinceMs = (): number => Math.round(world.clock.monotonic() - stoppedAtMs)
+  const stoppedAtMs = surroundings.clock.monotonic()
+  const sinceMs = (): number => Math.round(surroundings.clock.monotonic() - stoppedAtMs)
   let isGone = false
   let isFirst = true
   const look = async (): Promise<void> => {
@@ -26,7 +26,7 @@ export async function askOfTheEnd(questions: Questions, answers: Answers): Promi
     // A run that the first look no longer shows has ended at once: the look's own time is not the run's.
     if (isGone) answers.tell('stopping-for', isFirst ? 0 : sinceMs())
   }
-  /** How a start was refused that cannot have been one of a run that is live. */
+  /** Status of a refused start, while nothing was live that could explain it. */
   let refusal: number | null = null
   let restarted: string | null = null
   while (restarted === null && sinceMs() < endsWithinMs) {

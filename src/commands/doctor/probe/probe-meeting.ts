@@ -22,15 +22,15 @@ import type { DoctorOptions } from '../options.ts'
 import { Answers } from './answers.ts'
 import { Asker, Ended } from './asker.ts'
 import { askAll } from './questions.ts'
-import { Runs, StillLive } from './started-runs.ts'
-import type { World } from './surroundings.ts'
+import { StartedRuns, StillLive } from './started-runs.ts'
+import type { Surroundings } from './surroundings.ts'
 
 export interface ProbeMeetingOptions extends DoctorOptions {
   meetingId: string
 }
 
 /** Finds out how a vendor answers the open questions of its contract, with real livestreams, and stops each of them. */
-export async function probeMeeting(io: Io, options: ProbeMeetingOptions, world: World): Promise<void> {
+export async function probeMeeting(io: Io, options: ProbeMeetingOptions, surroundings: Surroundings): Promise<void> {
   if (!isVendorId(options.meetingId)) throw new UsageError('--probe-meeting: not an id of the provider')
   const { storeFile, upstreams, deadlineMs } = readConfig(io.env)
   const known = (await isThere(storeFile)) ? await lookUp(io, options.meetingId) : null
@@ -50,11 +50,11 @@ export async function probeMeeting(io: Io, options: ProbeMeetingOptions, world: 
     )
   await demandIdle(io, account, meetingId, deadlineMs)
 
-  const probe = new Probe({ account, deadlineMs, clock: world.clock })
+  const probe = new Probe({ account, deadlineMs, clock: surroundings.clock })
   try {
-    const asker = new Asker(probe, await takenCredential(probe, account), world)
+    const asker = new Asker(probe, await takenCredential(probe, account), surroundings)
     const answers = new Answers()
-    const problem = await question(io, { asker, account, meetingId, world }, answers)
+    const problem = await question(io, { asker, account, meetingId, surroundings }, answers)
     tell(io, options, account, answers, problem === null)
     if (problem !== null) throw new CommandError(problem)
   } finally {
@@ -62,7 +62,7 @@ export async function probeMeeting(io: Io, options: ProbeMeetingOptions, world: 
   }
 }
 
-/** What the store says of the meeting. */
+/** Looks up the meeting in the store. */
 async function lookUp(
   io: Io,
   given: string
@@ -81,7 +81,7 @@ async function lookUp(
   })
 }
 
-/** What is live already was begun by somebody else, and is nobody's to stop. @throws CommandError */
+/** Demands that nothing is live: somebody else has begun it, and the probe must not stop it. @throws CommandError */
 async function demandIdle(io: Io, { name }: UpstreamAccount, meetingId: string, deadlineMs: number): Promise<void> {
   await asked(name, () =>
     withUpstream(io, name, deadlineMs, async upstream => {
@@ -96,7 +96,7 @@ async function demandIdle(io: Io, { name }: UpstreamAccount, meetingId: string, 
         if (unreadIn.has(meetingId)) throw error
         return livestreams.find(one => one.meeting_id === meetingId) ?? null
       })
-      // What is only INVOKED may not be shown as active.
+      // A run that is only INVOKED may not be shown as active.
       const runs = await vendor.findRuns(meetingId, signal)
       const isLive = active !== null && !isOver(active.status)
       if (isLive || runs.some(({ livestream }) => isRunning(livestream.status))) {
@@ -134,14 +134,18 @@ interface Place {
   asker: Asker
   account: UpstreamAccount
   meetingId: string
-  world: World
+  surroundings: Surroundings
 }
 
-/** Null when all was asked, else why not. Whatever happens, what was started is stopped before. */
-async function question(io: Io, { asker, account, meetingId, world }: Place, answers: Answers): Promise<string | null> {
-  const runs = new Runs(asker, meetingId, world)
+/** Null when all was asked, else the reason why not. In each case everything that was started has been stopped. */
+async function question(
+  io: Io,
+  { asker, account, meetingId, surroundings }: Place,
+  answers: Answers
+): Promise<string | null> {
+  const runs = new StartedRuns(asker, meetingId, surroundings)
   const { provider } = account
-  const letGo = world.onInterrupt(() => {
+  const letGo = surroundings.onInterrupt(() => {
     io.err('livegate: note: ends when everything that was started is stopped')
     asker.interrupt()
   })
@@ -150,10 +154,10 @@ async function question(io: Io, { asker, account, meetingId, world }: Place, ans
       () => null,
       error => error
     )
-  const problem = await errorOf(askAll({ asker, runs, meetingId, provider, world }, answers))
+  const problem = await errorOf(askAll({ asker, runs, meetingId, provider, surroundings }, answers))
   const left = await errorOf(runs.stopAll())
   letGo()
-  // What is still live comes first; in the end it is the last try that counts.
+  // A livestream that is still live comes first; of several tries to stop it the last one counts.
   const errors = left === null ? [problem] : [left, problem instanceof StillLive ? null : problem]
   const told = errors.filter(error => error !== null).map(error => words(error, account, left === null))
   return told.length === 0 ? null : told.join('; ')
@@ -165,7 +169,7 @@ function words(error: unknown, account: UpstreamAccount, allStopped: boolean): s
   return error instanceof StillLive && allStopped ? 'a stop took more than 60 s to work' : error.message
 }
 
-/** What was found out, also when it is not all: as it stands, and as a vendor that behaves like this one. */
+/** Prints the findings, also when they are not complete: as they stand, and as a simulator that behaves like this vendor. */
 function tell(io: Io, options: ProbeMeetingOptions, account: UpstreamAccount, answers: Answers, ok: boolean): void {
   const known = [...answers.known]
   const open = [...answers.open]

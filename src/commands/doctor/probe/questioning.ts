@@ -1,13 +1,13 @@
 import type { ProviderKind } from '../../../domain/upstream-account.ts'
 import type { Asker } from './asker.ts'
-import type { Runs } from './started-runs.ts'
-import type { World } from './surroundings.ts'
+import type { StartedRuns } from './started-runs.ts'
+import type { Surroundings } from './surroundings.ts'
 
-/** What the questions have in common: who asks, about which meeting, and what was started for it. */
+/** The common ground of all questions: the one that asks, the meeting, and the runs that were started for it. */
 export interface Questions {
   asker: Asker
-  runs: Runs
+  runs: StartedRuns
   meetingId: string
   provider: ProviderKind
-  world: World
+  surroundings: Surroundings
 }

@@ -9,10 +9,10 @@ import { type Asker, Ended } from './asker.ts'
 import { askOfTheEnd, askOfUnknownFields } from './end-questions.ts'
 import { askOfNothing } from './nothing-questions.ts'
 import type { Questions } from './questioning.ts'
-import { isHeard, type Runs } from './started-runs.ts'
+import { isHeard, type StartedRuns } from './started-runs.ts'
 
 const liveWithinMs = 90_000
-/** Else a stop would not be given up within its minute. */
+/** A longer time would let a stop take more than its minute. */
 const longestHiddenMs = 45_000
 /** The published pattern has no blank (contract#livestream-name). */
 const oddName = { name: 'livegate probe' }
@@ -22,7 +22,7 @@ export async function askAll(questions: Questions, answers: Answers): Promise<vo
   const { asker, runs, provider } = questions
   if (provider === 'realtimekit') await askTheEdge(questions, answers)
   await askOfNothing(questions, answers)
-  // Before any start, since it also shows that stops get through: else nothing must be started.
+  // This stop comes before any start, since it shows that stops get through. Without that nothing may be started.
   const before = await stopNothing(runs)
 
   const id = await startNamed(runs, answers)
@@ -48,7 +48,7 @@ export async function askAll(questions: Questions, answers: Answers): Promise<vo
   await runs.stopAll()
 }
 
-/** What Cloudflare's edge answers: contract#bad-token and contract#dropped-operations. */
+/** Asks what Cloudflare's edge answers: contract#bad-token and contract#dropped-operations. */
 async function askTheEdge({ asker, meetingId }: Questions, answers: Answers): Promise<void> {
   const wrong = new Secret(`Bearer ${randomBytes(20).toString('hex')}`)
   answers.tell('bad-token', (await asker.ask(harmless, wrong)).status, ['401', '403'])
@@ -57,7 +57,7 @@ async function askTheEdge({ asker, meetingId }: Questions, answers: Answers): Pr
   answers.tell('dropped', edgeComplaint(body) === 'route' ? 'gone' : isThere ? 'answer' : status, ['gone', 'answer'])
 }
 
-async function stopNothing(runs: Runs): Promise<Heard> {
+async function stopNothing(runs: StartedRuns): Promise<Heard> {
   const heard = await runs.stop()
   if (!isHeard(heard))
     throw new Ended(`a stop was answered with ${heard.status}: what cannot be stopped must not be started`)
@@ -65,7 +65,7 @@ async function stopNothing(runs: Runs): Promise<Heard> {
 }
 
 /** The first start has a name with a blank; where that is refused, the second has none. */
-async function startNamed(runs: Runs, answers: Answers): Promise<string> {
+async function startNamed(runs: StartedRuns, answers: Answers): Promise<string> {
   const named = await runs.start(oddName)
   answers.observe('start with a blank in its name', named.heard)
   if (named.id !== null) {
@@ -78,10 +78,10 @@ async function startNamed(runs: Runs, answers: Answers): Promise<string> {
   return id
 }
 
-/** How a run is shown from INVOKED to LIVE: contract#two-contracts, contract#status-flow and contract#active-during-invoked. */
+/** Asks how a run is shown from INVOKED to LIVE: contract#two-contracts, contract#status-flow and contract#active-during-invoked. */
 async function askOfTheFirstRun(questions: Questions, answers: Answers, id: string): Promise<void> {
-  const { asker, runs, provider, world } = questions
-  const startedAtMs = world.clock.monotonic()
+  const { asker, runs, provider, surroundings } = questions
+  const startedAtMs = surroundings.clock.monotonic()
   const first = await runs.active()
   const one = await asker.ask({ method: 'GET', path: path`/livestreams/${id}` })
   const isL2 = at(one.body, 'data', 'livestream', 'id') !== undefined
@@ -89,7 +89,7 @@ async function askOfTheFirstRun(questions: Questions, answers: Answers, id: stri
   if (isL2) await askForms(asker, answers, one)
 
   let last = first
-  while (last.state !== 'LIVE' && world.clock.monotonic() - startedAtMs < liveWithinMs) {
+  while (last.state !== 'LIVE' && surroundings.clock.monotonic() - startedAtMs < liveWithinMs) {
     await asker.pause()
     last = await runs.active()
   }
@@ -100,7 +100,7 @@ async function askOfTheFirstRun(questions: Questions, answers: Answers, id: stri
     answers.tell('active-during-invoked', first.state === null ? '404' : '200')
   else answers.open.set('active-during-invoked', 'nothing was shown at all')
 
-  const polledMs = Math.round(world.clock.monotonic() - startedAtMs)
+  const polledMs = Math.round(surroundings.clock.monotonic() - startedAtMs)
   const toldMs = isL2 ? invokedForMs(await asker.ask({ method: 'GET', path: path`/livestreams/${id}` })) : null
   if (isLive) {
     answers.tell('live-after', toldMs ?? polledMs)
@@ -108,7 +108,7 @@ async function askOfTheFirstRun(questions: Questions, answers: Answers, id: stri
   } else answers.open.set('live-after', `it was not LIVE within ${liveWithinMs / 1_000} s: is anybody in the meeting?`)
 }
 
-/** Which of the two published forms (contract#two-published-forms). */
+/** Asks which of the two published forms is used (contract#two-published-forms). */
 async function askForms(asker: Asker, answers: Answers, one: Heard): Promise<void> {
   const form = at(one.body, 'data', 'sessions') === undefined ? 'schema' : 'example'
   const list = await asker.ask({ method: 'GET', path: `${path`/livestreams`}?page_no=1&per_page=5` })
@@ -118,8 +118,8 @@ async function askForms(asker: Asker, answers: Answers, one: Heard): Promise<voi
     answers.open.set('lists', `the list has the form of the ${listForm}, a livestream that of the ${form}`)
 }
 
-/** What a start of a live meeting answers (contract#start-while-live). */
-async function startWhileLive(runs: Runs, answers: Answers): Promise<void> {
+/** Asks what a start of a live meeting answers (contract#start-while-live). */
+async function startWhileLive(runs: StartedRuns, answers: Answers): Promise<void> {
   if ((await runs.active()).state === null && answers.known.get('active-during-invoked') !== '404') {
     answers.open.set('start-while-live', 'the livestream had ended by itself')
     return
@@ -134,7 +134,7 @@ function shows({ body }: Heard, state: string): boolean {
   return (at(body, 'data', 'livestream', 'status') ?? at(body, 'data', 'status')) === state
 }
 
-/** From the times of the newest run; null where there are none. */
+/** Computes it from the times of the newest run; null where there are none. */
 function invokedForMs({ body }: Heard): number | null {
   const [run] = [at(body, 'data', 'sessions') ?? at(body, 'data', 'session')].flat()
   const forMs = Date.parse(String(at(run, 'started_time'))) - Date.parse(String(at(run, 'invoked_time')))

@@ -5,18 +5,18 @@ import { at, edgeComplaint } from '../../../upstream/transport/cloudflare-edge.t
 import { path } from '../../../upstream/transport/path.ts'
 import type { Heard, RawQuestion } from '../../../upstream/transport/vendor-inspector.ts'
 import { type Asker, Ended } from './asker.ts'
-import type { World } from './surroundings.ts'
+import type { Surroundings } from './surroundings.ts'
 
-/** What was started may still be live: for a person to look after. */
+/** Something that was started may still be live, and a person has to look after it. */
 export class StillLive extends Error {}
 
 const stopWithinMs = 60_000
-/** A start whose answer was lost may be carried out late: so long nothing must have been live. */
+/** Time without anything live after which a start whose answer was lost counts as not carried out. */
 const quietForMs = 5_000
-/** So long a run may be hidden before it is LIVE, unless the vendor has shown another time. */
+/** Time for which a run may be hidden before it is LIVE, unless the vendor has shown another one. */
 const usuallyHiddenForMs = 30_000
 
-/** What a meeting shows as active. */
+/** The livestream that a meeting shows as active. */
 export interface Shown {
   status: number
   /** Null when nothing is. */
@@ -31,14 +31,14 @@ export interface StartHeard {
 }
 
 /** The livestreams that questions start in a meeting: none of them outlives the questions. */
-export class Runs {
+export class StartedRuns {
   /** All that were started. */
   readonly ids = new Set<string>()
   readonly #asker: Asker
-  readonly #world: World
+  readonly #surroundings: Surroundings
   readonly #meetingId: string
   readonly #path: string
-  /** How long a run was seen to take until it is LIVE: before that it may be hidden, and a stop of it may be refused. */
+  /** Time that a run was seen to take until it is LIVE. Before that it may be hidden, and a stop of it may be refused. */
   hiddenForMs = usuallyHiddenForMs
   /** Starts that were sent since the last time that nothing was live, and not refused; and stops of them that were taken. */
   #begun = 0
@@ -47,9 +47,9 @@ export class Runs {
   /** Statuses with which this vendor says that nothing is live. Only a 404 says it by itself; after another the livestreams themselves must tell. */
   readonly #saysNothing = new Set([404])
 
-  constructor(asker: Asker, meetingId: string, world: World) {
+  constructor(asker: Asker, meetingId: string, surroundings: Surroundings) {
     this.#asker = asker
-    this.#world = world
+    this.#surroundings = surroundings
     this.#meetingId = meetingId
     this.#path = path`/meetings/${meetingId}`
   }
@@ -63,7 +63,7 @@ export class Runs {
   async start(body: object = {}, isRunning = false): Promise<StartHeard> {
     this.#begun++
     const wasUncertain = this.#isUncertain
-    // Until an answer has come it may have happened.
+    // The start may have happened, until an answer has come.
     this.#isUncertain = true
     const heard = await this.#asker.ask({ method: 'POST', path: `${this.#path}/livestreams`, body }).catch(error => {
       if (error instanceof Ended || (error instanceof Failure && error.outcome === 'not_sent'))
@@ -84,7 +84,7 @@ export class Runs {
     return { status, id, heard }
   }
 
-  /** What the vendor shows as active. @throws Ended, Failure */
+  /** Asks what the vendor shows as active. @throws Ended, Failure */
   async active(ask = this.#ask): Promise<Shown> {
     const heard = await this.look(ask)
     const { status, body } = heard
@@ -112,7 +112,7 @@ export class Runs {
     return this.#begun - this.#stopped
   }
 
-  /** Whether one of these livestreams runs, INVOKED or LIVE. @throws Ended, Failure */
+  /** Asks whether one of these livestreams runs, INVOKED or LIVE. @throws Ended, Failure */
   async isRunning(ids: Iterable<string>, ask = this.#ask): Promise<boolean> {
     for (const id of ids) {
       const { body } = await ask({ method: 'GET', path: path`/livestreams/${id}` })
@@ -122,7 +122,7 @@ export class Runs {
     return false
   }
 
-  /** Whether the vendor's list has a livestream of this meeting that runs; null when it can't be read. @throws Ended, Failure */
+  /** Asks whether the vendor's list has a livestream of this meeting that runs; null when it can't be read. @throws Ended, Failure */
   async isListed(ask = this.#ask): Promise<boolean | null> {
     const { status, body } = await ask({ method: 'GET', path: `${path`/livestreams`}?page_no=1&per_page=100` })
     const items = [at(body, 'data', 'livestreams') ?? at(body, 'data') ?? []].flat()
@@ -135,7 +135,7 @@ export class Runs {
 
   /** Stops again and again until nothing is live; does nothing when nothing can be. @throws StillLive */
   async stopAll(): Promise<void> {
-    const { clock, sleep } = this.#world
+    const { clock, sleep } = this.#surroundings
     const untilMs = clock.monotonic() + stopWithinMs
     let heard = 0
     let quietSinceMs: number | null = null
