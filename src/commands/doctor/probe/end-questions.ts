@@ -1,5 +1,5 @@
 import type { Answers } from './answers.ts'
-import type { Questions } from './questioning.ts'
+import type { Questions } from './questions.ts'
 
 /** Time for which a start is tried again after a stop, and a run that goes on is watched. */
 const endsWithinMs = 60_000

@@ -5,7 +5,7 @@ import { path } from '../../../upstream/transport/path.ts'
 import type { Heard } from '../../../upstream/transport/vendor-inspector.ts'
 import type { Answers } from './answers.ts'
 import { Ended } from './asker.ts'
-import type { Questions } from './questioning.ts'
+import type { Questions } from './questions.ts'
 
 /** Asks before anything was started, and for things that do not exist. @throws Ended, Failure */
 export async function askOfNothing({ asker, runs }: Questions, answers: Answers): Promise<void> {
