@@ -1,33 +1,34 @@
 import t from 'tap'
 import { Loop, type LoopOptions } from '../../src/domain/values/loop.ts'
 import { stayAwake } from '../support/awake.ts'
+import { manualClock } from '../support/clock.ts'
 
 /** The turn in which a round ends and the next pause begins. */
 const turn = () => new Promise(resolve => setImmediate(resolve))
 
 /** A loop whose pauses end when the test says so. */
 function loopOf(options: LoopOptions) {
-  const pauses: { afterMs: number; end(): void }[] = []
-  const loop = new Loop({
-    ...options,
-    timer(callback, afterMs) {
-      const pause = {
-        afterMs,
-        end() {
-          remove()
-          callback()
-        }
+  const clock = manualClock()
+  const pauses: { pauseMs: number; end(): void }[] = []
+  const after = (pauseMs: number, callback: () => void) => {
+    const pause = {
+      pauseMs,
+      end() {
+        callOff()
+        clock.advance(pauseMs)
+        callback()
       }
-      const remove = () => {
-        if (pauses.includes(pause)) pauses.splice(pauses.indexOf(pause), 1)
-      }
-      pauses.push(pause)
-      return remove
     }
-  })
+    const callOff = () => {
+      if (pauses.includes(pause)) pauses.splice(pauses.indexOf(pause), 1)
+    }
+    pauses.push(pause)
+    return callOff
+  }
   return {
-    loop,
-    pauses: () => pauses.map(({ afterMs }) => afterMs),
+    loop: new Loop({ ...options, timing: { now: clock.monotonic, after } }),
+    clock,
+    pauses: () => pauses.map(({ pauseMs }) => pauseMs),
     async endPause() {
       pauses[0]?.end()
       await turn()
@@ -63,20 +64,28 @@ t.test('the first pause of a loop is as long as the others, unless it is told ot
   t.equal(rounds, 1)
 })
 
-t.test('rounds never overlap: the pause begins when a round has ended', async t => {
-  const held = Promise.withResolvers<void>()
-  let rounds = 0
-  const round = () => {
-    rounds += 1
-    return held.promise
+t.test('rounds begin at even times and never overlap: a long one skips those that it overruns', async t => {
+  for (const [tookMs, leftMs] of [
+    [0, 10],
+    [4, 6],
+    [10, 10],
+    [27, 3]
+  ] as const) {
+    const held = Promise.withResolvers<void>()
+    let rounds = 0
+    const round = () => {
+      rounds += 1
+      return held.promise
+    }
+    const { loop, clock, pauses } = loopOf({ round, everyMs: 10 })
+    loop.start(0)
+    await turn()
+    t.strictSame([rounds, pauses()], [1, []])
+    clock.advance(tookMs)
+    held.resolve()
+    await turn()
+    t.strictSame([rounds, pauses()], [1, [leftMs]], `${tookMs} ms`)
   }
-  const { loop, pauses } = loopOf({ round, everyMs: 10 })
-  loop.start(0)
-  await turn()
-  t.strictSame([rounds, pauses()], [1, []])
-  held.resolve()
-  await turn()
-  t.strictSame([rounds, pauses()], [1, [10]])
 })
 
 t.test(

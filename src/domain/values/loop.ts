@@ -1,19 +1,27 @@
-/** Calls back once after a pause, and gives back what calls it off. */
-export type Timer = (callback: () => void, afterMs: number) => () => void
+/** Time as a loop needs it. */
+export interface Timing {
+  /** Milliseconds that never run backwards. */
+  now(): number
+  /** Calls back once after a pause, and gives back what calls it off. */
+  after(pauseMs: number, callback: () => void): () => void
+}
 
-/** Keeps no process alive: work in the background is no reason to go on. */
-const systemTimer: Timer = (callback, afterMs) => {
-  const timer = setTimeout(callback, afterMs).unref()
-  return () => clearTimeout(timer)
+const systemTiming: Timing = {
+  now: () => performance.now(),
+  after(pauseMs, callback) {
+    // Work in the background is no reason for a process to go on.
+    const timer = setTimeout(callback, pauseMs).unref()
+    return () => clearTimeout(timer)
+  }
 }
 
 export interface LoopOptions {
   round(): unknown
-  /** The pause from the end of a round to the next. Without it a round comes only when it is asked for. */
+  /** The time between the beginnings of two rounds. A longer round skips those that it overruns. Without it a round comes only when it is asked for. */
   everyMs?: number
   /** Hears why a round failed; when the next ones fail for the same reason, it hears no more. Without it the rejection is unhandled. */
   onTrouble?(error: unknown): void
-  timer?: Timer
+  timing?: Timing
 }
 
 /** Work in the background, round after round. Rounds never overlap, and a failed one does not end the loop. */
@@ -21,18 +29,18 @@ export class Loop {
   readonly #round: () => unknown
   readonly #everyMs: number | undefined
   readonly #onTrouble: ((error: unknown) => void) | undefined
-  readonly #timer: Timer
+  readonly #timing: Timing
   #callOff: (() => void) | null = null
   #running: Promise<void> | null = null
   #isWantedAgain = false
   #isClosed = false
   #trouble: string | null = null
 
-  constructor({ round, everyMs, onTrouble, timer = systemTimer }: LoopOptions) {
+  constructor({ round, everyMs, onTrouble, timing = systemTiming }: LoopOptions) {
     this.#round = round
     this.#everyMs = everyMs
     this.#onTrouble = onTrouble
-    this.#timer = timer
+    this.#timing = timing
   }
 
   /** Begins to repeat. */
@@ -48,12 +56,16 @@ export class Loop {
   wake(afterMs = 0): void {
     if (this.#isClosed) return
     if (afterMs > 0) {
-      this.#callOff ??= this.#timer(() => this.wake(), afterMs)
+      this.#callOff ??= this.#timing.after(afterMs, () => this.wake())
       return
     }
     this.#endPause()
-    if (this.#running !== null) this.#isWantedAgain = true
-    else this.#running = this.#run().finally(() => this.#next())
+    if (this.#running !== null) {
+      this.#isWantedAgain = true
+      return
+    }
+    const begunAtMs = this.#timing.now()
+    this.#running = this.#run().finally(() => this.#next(begunAtMs))
   }
 
   /** Begins no other round, and waits for the one under way. */
@@ -75,12 +87,14 @@ export class Loop {
     }
   }
 
-  #next(): void {
+  #next(begunAtMs: number): void {
     this.#running = null
     if (this.#isWantedAgain) {
       this.#isWantedAgain = false
       this.wake()
-    } else if (this.#everyMs !== undefined) this.wake(this.#everyMs)
+    } else if (this.#everyMs !== undefined) {
+      this.wake(this.#everyMs - ((this.#timing.now() - begunAtMs) % this.#everyMs))
+    }
   }
 
   #endPause(): void {
