@@ -40,8 +40,8 @@ function basicOf({ username, password }: URL): Secret | null | undefined {
 }
 
 /**
- * True when a list as in `NO_PROXY` names the host. An entry is `*`, a name (with all names below it), `*.name` (those below it alone), an
- * address, or a network like `10.0.0.0/8`; each may have a port.
+ * True when a list as in `NO_PROXY` names the host. An entry is `*`, a name (with all names below it), or `*.name` (those below it alone).
+ * It may also be an address or a network like `10.0.0.0/8`. Each may have a port.
  */
 export function isExempt(list: string, { hostname, port }: URL): boolean {
   const host = plainHost(hostname)

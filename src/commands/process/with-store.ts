@@ -96,8 +96,8 @@ export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
 }
 
 /**
- * Keeps every gateway from the store meanwhile. One that has another lock file, since somebody has removed it or the store has a
- * second name, is found by its row in the store. Of a damaged store nobody knows: `restore` has to work there too.
+ * Keeps every gateway from the store meanwhile. A gateway may have another lock file: somebody has removed it, or the store has a
+ * second name. Its row in the store shows it. A damaged store shows nothing, and `restore` has to work there too.
  * @throws CommandError when one serves it
  */
 export async function withoutGateway<T>(io: Io, work: () => Promise<T>): Promise<T> {
