@@ -32,7 +32,7 @@ const vendorAccount = {
   ),
   HTTPS_PROXY: text(
     '',
-    'A proxy on the way to the vendor, like `http://user:password@proxy.example:3128`. Lower-case names are read as well, and come first ([docs/upstreams.md](upstreams.md)).'
+    'A proxy on the way to the vendor, like `http://user:password@proxy.example:3128`. Lower-case names are read as well, and come first ([docs/upstreams.md](upstreams.md#through-a-proxy)).'
   ),
   NO_PROXY: text(
     '',
@@ -55,7 +55,7 @@ const listening = {
   LIVEGATE_MAX_CONNECTIONS: optionalNumber(
     10,
     1_000_000,
-    'Connections of callers at the same time. There are always fewer than the limit of open files allows ([docs/limits.md](limits.md)).',
+    'Connections of callers at the same time. There are always fewer than the limit of open files allows ([docs/limits.md](limits.md#connections)).',
     '`10000`, or what the limit of open files leaves'
   ),
   LIVEGATE_SHUTDOWN_MS: wholeNumber(
@@ -106,7 +106,7 @@ const limits = {
 const vendorCalls = {
   LIVEGATE_UPSTREAM_BUDGET: text(
     '',
-    "The vendor's quota, as calls/seconds, for all tenants together ([docs/limits.md](limits.md)).",
+    "The vendor's quota, as calls/seconds, for all tenants together ([docs/limits.md](limits.md#the-upstream-budget)).",
     '`2000/60` of Dyte, `1200/300` of RealtimeKit'
   ),
   LIVEGATE_READ_TTL_MS: wholeNumber(
