@@ -3,8 +3,9 @@ import type { PlacedMeeting } from '../../../domain/meeting.ts'
 import type { Operation, OperationState, StoredAnswer } from '../../../domain/operation.ts'
 import { compileOnce } from '../../engine/compile-once.ts'
 import type { Statement } from '../../engine/engine.ts'
+import type { OperationsTable } from '../../schema/database.ts'
 import type { Store } from '../../store.ts'
-import { type Given, isOpen, toColumns } from './rows.ts'
+import { isOpen } from './rows.ts'
 
 /** End of an operation, or its present state. */
 export interface OperationEnd {
@@ -34,6 +35,9 @@ interface EndColumns {
   upstreamStatus: number | null
   reason: string | null
 }
+
+/** The part of a row that a caller gives; the rest is known to the store alone. */
+type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id' | 'confirmed_at' | 'confirmed_vendor_at'>
 
 /** A row to be written, with what decides how the store fills in the rest. */
 interface NewRow extends Given {
@@ -136,4 +140,28 @@ export function operationWrites({ engine, sql }: Store) {
 /** In the words of the store: a caller was told what stands there, or will be. */
 function unlessAnswered<Value>(column: 'answer_status' | 'answer', value: Value) {
   return raw<Value>`case when kind = 'stop' and answer is not null then ${raw.ref(column)} else ${value} end`
+}
+
+function toColumns(operation: Operation): Given {
+  return {
+    id: operation.id,
+    tenant_id: operation.tenantId,
+    key_id: operation.keyId,
+    kind: operation.kind,
+    upstream: operation.upstream,
+    meeting_id: operation.meetingId,
+    livestream_id: operation.livestreamId,
+    state: operation.state,
+    request_id: operation.requestId,
+    sent_at: operation.sentAtMs,
+    settled_at: operation.settledAtMs,
+    idempotency_fingerprint: operation.idempotency?.keyFingerprint ?? null,
+    request_fingerprint: operation.idempotency?.requestFingerprint ?? null,
+    answer_status: operation.answer?.status ?? null,
+    answer: operation.answer === null ? null : JSON.stringify(operation.answer.body),
+    vendor_at: operation.vendorAtMs,
+    sent_again_at: operation.sentAgainAtMs,
+    upstream_status: operation.upstreamStatus,
+    reason: operation.reason
+  }
 }
