@@ -169,7 +169,7 @@ t.test('little disk space is warned of, and told to who asks', async t => {
 })
 
 t.test(
-  'of little space one warning is enough; room that is there again is seen, and a disk that cannot be read',
+  'one warning of little space is enough; room that is there again is seen, and a disk that cannot be read',
   async t => {
     const disk = { freeMb: 100, looks: 0 }
     const read = async () => {

@@ -29,7 +29,7 @@ t.test(
   }
 )
 
-t.test('of what can never be found out the caller hears that a person has settled it', async t => {
+t.test('the caller hears that a person has settled what can never be found out', async t => {
   const { asAcme, simulator, storeFile } = await gateway(t)
   const { json } = commandLine(t, { DATABASE_URL: `sqlite:${storeFile}` })
   const key = { 'idempotency-key': randomUUID() }

@@ -59,7 +59,7 @@ t.test('they stay when the account is opened anew while calls go on', async t =>
   await set.close()
 })
 
-t.test('of a vendor that has shown none, and of another vendor, nothing is said', async t => {
+t.test('nothing is said of a vendor that has shown no habit, nor of another vendor', async t => {
   const { cli, open, file } = await world(t)
   const { set } = await open()
   await set.close()

@@ -51,7 +51,7 @@ t.test('an account of RealtimeKit is set with its ids and its token, and called 
   )
 })
 
-t.test('of two accounts in the environment nobody could say which one counts', async t => {
+t.test('two accounts in the environment are refused: nobody could say which one counts', async t => {
   const both = { DYTE_ORG_ID: org, DYTE_API_KEY: key, REALTIMEKIT_API_TOKEN: token }
   t.match(
     problemOf(both),

@@ -98,7 +98,7 @@ t.test(
   }
 )
 
-t.test(`of a meeting that is live ${readers * 100} readers cost the vendor one call a second`, async t => {
+t.test(`${readers * 100} readers of a live meeting cost the vendor one call a second`, async t => {
   const clock = manualClock()
   const world = await gateway(t, { clock, config: { ...limits, readTtlMs: 1_000, auditReads: 'rollup' } })
   const { asAcme, app, meeting, simulator } = world
@@ -120,7 +120,7 @@ t.test(`of a meeting that is live ${readers * 100} readers cost the vendor one c
   t.ok(calls >= 9)
 })
 
-t.test('that nothing is live is shared as well', async t => {
+t.test('the answer that nothing is live is shared as well', async t => {
   const clock = manualClock()
   const { asAcme, meeting, upstream } = await gateway(t, { clock, config: { readTtlMs: 1_000 } })
   const read = () => asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)

@@ -49,7 +49,7 @@ t.test(`a stop at any of ${answers.length * meetingsInEach} moments of a start w
     t.strictSame(broken.splice(0), [])
   })
 
-  await t.test('and what a browser starts after it is seen, and can be stopped', async t => {
+  await t.test("a browser's run after it is seen, and can be stopped", async t => {
     await Promise.all(
       meetings.map(async ({ world, meeting, i }) => {
         world.simulator.clearFaults()

@@ -91,7 +91,7 @@ t.test(
   }
 )
 
-t.test('of the stops of one meeting so many wait, and no more: the next one goes out all the same', async t => {
+t.test('so many stops of one meeting wait, and no more: the next one goes out all the same', async t => {
   const { asAcme, meeting, simulator, door, inLine } = await gatewayBehindDoor(t, {
     config: { writeLimit: plenty }
   })

@@ -63,7 +63,7 @@ t.test('whatever the body of a stop is, and whatever it calls itself, the livest
   }
 })
 
-t.test('in chunks, and asked for first', async t => {
+t.test('a stop with its body in chunks, or asked for first, is carried out', async t => {
   const { head, isLive } = await live()
   const socket = await rawSocket(url)
   socket.write(`${head}transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n`)

@@ -77,7 +77,7 @@ t.test('what is not HTTP is answered and does not end the simulator', async t =>
   t.match(await call('GET', '/livestreams'), { status: 200 })
 })
 
-t.test('of many starts at once exactly one begins a livestream', async t => {
+t.test('exactly one of many starts at once begins a livestream', async t => {
   const { simulator, call } = await simulate(t)
   const { id } = simulator.addMeeting()
   const replies = await Promise.all(Array.from({ length: 50 }, () => call('POST', `/meetings/${id}/livestreams`)))

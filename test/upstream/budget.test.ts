@@ -175,7 +175,7 @@ t.test("the vendor's own figure counts when it leaves less than is known here", 
   t.equal(budget.status().left.read, 65, 'until the vendor has said that there is more')
 })
 
-t.test("of another quota than the configured one it is the vendor's part that counts", async t => {
+t.test("the vendor's part counts where its quota is not the configured one", async t => {
   const { budget } = budgetOf()
   budget.tell({ remaining: 10, resetMs: 60_000, quota: 20 })
   t.strictSame(budget.status().left, { stop: 50, mutation: 45, read: 25 })

@@ -104,7 +104,7 @@ t.test('a vendor that fails where nothing is live is asked once, and is not take
   t.equal(upstream.status().breaker, 'open', 'nor is it a sign of health')
 })
 
-t.test('that it does not answer at all is trouble as ever', async t => {
+t.test('a vendor that does not answer at all is trouble as ever', async t => {
   const { look, upstream } = await account(t, (_request, response) => void response.destroy())
   for (let i = 0; i < 5; i++) await failureOf(look())
   t.equal(upstream.status().breaker, 'open')

@@ -62,7 +62,7 @@ t.test('a 403 while the credential is taken elsewhere is about what was asked fo
   t.equal(upstream.credential().isRefused, false)
 })
 
-t.test('and about the credential when a harmless read is refused as well', async t => {
+t.test('a 403 is about the credential when a harmless read is refused as well', async t => {
   for (const harmless of [401, 403]) {
     const { start, read, upstream, probes } = await world(t, { harmless })
     const said = { type: 'upstream_credentials_refused', upstreamStatus: 403 }

@@ -6,7 +6,7 @@ import { manualClock } from '../support/clock.ts'
 const account = accountOf({ url: 'https://api.dyte.io/v2', org: 'o', key: 'k' })
 const hourMs = 3_600_000
 
-t.test('that a vendor fails where nothing is live is believed from the third time on, for an hour', async t => {
+t.test("a vendor's failing where nothing is live is believed from the third time on, for an hour", async t => {
   const clock = manualClock()
   const habits = new Habits({ account, clock })
   for (const isBelieved of [false, false, true, true]) {
@@ -48,7 +48,7 @@ t.test('a vendor that says as it should that nothing is live fails for one meeti
   t.equal(fails(), true, 'it may have another habit by now')
 })
 
-t.test('that it refuses a second start is believed at once, and for good', async t => {
+t.test("a vendor's refusal of a second start is believed at once, and for good", async t => {
   const clock = manualClock()
   const habits = new Habits({ account, clock })
   t.equal(habits.refusesSecondStart, false)
@@ -57,7 +57,7 @@ t.test('that it refuses a second start is believed at once, and for good', async
   t.equal(habits.refusesSecondStart, true)
 })
 
-t.test('that its counts are of all pages is believed at once, for an hour', async t => {
+t.test("a vendor's count of all pages is believed at once, for an hour", async t => {
   const clock = manualClock()
   const habits = new Habits({ account, clock })
   t.equal(habits.countsBeyondPage, false)

@@ -44,7 +44,7 @@ async function accountAt(
   }
 }
 
-t.test('of reads that fail at most a tenth is sent again, once each, and of mutations none', async t => {
+t.test('failing reads are sent again, once each and a tenth of all at most; mutations never', async t => {
   let answers = 0
   const { read, start, requests } = await accountAt(t, (_request, response) => {
     response.statusCode = answers++ % 3 === 0 ? 500 : 200
