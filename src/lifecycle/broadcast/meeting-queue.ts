@@ -129,7 +129,9 @@ export class MeetingQueue<Started, Stopped> {
     const { attempt, take } = leading<T>()
     this.#put(place, { kind: 'other', ended: quietly(attempt) })
     await last?.ended
-    return take(work({ waited: last !== undefined }))
+    // In a function of its own, so that work that throws at once ends its turn as well.
+    const inItsTurn = async (): Promise<T> => work({ waited: last !== undefined })
+    return take(inItsTurn())
   }
 
   /** Whether somebody has the turn of this meeting. */
