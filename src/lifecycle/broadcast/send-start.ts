@@ -65,8 +65,8 @@ export interface SendStartDeps {
 const secondTryAfterMs = 1_500
 
 /**
- * Sends a start whose record stands, and finds out what came of it. It is sent a second time in one case alone: the vendor has
- * refused it in its own words, and a fresh look shows nothing live, or the run that is ending.
+ * Sends a start whose record stands, and finds out what came of it. It is sent a second time in one case alone. Then the vendor
+ * has refused it in its own words, and a fresh look shows nothing live, or the run that is ending.
  */
 export function sendStart(deps: SendStartDeps): SendStart {
   const { recheckPermission, upstreams, livestreams, knownMeetings, whatRuns, outdated, endingRuns, clock } = deps

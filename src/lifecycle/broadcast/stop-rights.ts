@@ -22,8 +22,9 @@ export interface StopRightsDeps {
 }
 
 /**
- * Decides which part of the vendor's quota a stop may use. Nothing holds back the stop of a meeting that may be live. A loop of stops that
- * had nothing to stop, or that all fail, has the rights of any other mutation: else it would empty what is kept for the others' stops.
+ * Decides which part of the vendor's quota a stop may use. Nothing holds back the stop of a meeting that may be live. A loop of
+ * stops that had nothing to stop, or that all fail, has the rights of any other mutation. Otherwise it would empty what is kept
+ * for the others' stops.
  */
 export class StopRights {
   readonly #deps: StopRightsDeps

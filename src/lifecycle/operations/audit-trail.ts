@@ -47,7 +47,7 @@ export interface AuditTrail {
   /** Begins the trail, does the work, and writes its outcome before the caller has its answer. @throws as `begin`; what the work throws */
   around<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T>
   /**
-   * Says yes to a mutation for which nothing is sent, since it is so already or another call has done it: its one event stands
+   * Says yes to a mutation for which nothing is sent, since it is so already or another call has done it. Its one event stands
    * before the answer too, and under a key its answer. @throws AuditUnavailable when it can't be written; IdempotencyKeyInUse
    */
   answered(mutation: Mutation, done: Omit<Done<unknown>, 'value' | 'statements'>): Promise<void>

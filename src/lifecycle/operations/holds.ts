@@ -10,9 +10,9 @@ export interface HoldsDeps {
 }
 
 /**
- * Whether the meeting is the tenant's now: it holds it, or it is in an upstream that is dedicated to the tenant and where nobody has
- * ever had it, as of a stop that went on though the vendor could not say whether it has the meeting. At another account the same id is
- * another meeting, and none of this tenant's business. @throws StoreError
+ * Whether the meeting is the tenant's now. Either the tenant holds it, or it is in an upstream that is dedicated to the tenant,
+ * and nobody has ever had it there. A stop of such a meeting has gone on though the vendor could not say whether it has the
+ * meeting. At another account the same id is another meeting, and none of this tenant's business. @throws StoreError
  */
 export type Holds = (meeting: OwnedMeeting) => Promise<boolean>
 

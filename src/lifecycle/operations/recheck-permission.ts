@@ -8,8 +8,8 @@ import type { Directory } from '../../store/memory/directory.ts'
 import type { Holds } from './holds.ts'
 
 /**
- * Asks again what was proved when the call came in, for a call that has waited: meanwhile its key may have been revoked, its
- * tenant suspended, its meeting given to somebody else.
+ * Asks again what was proved when the call came in, for a call that has waited. Meanwhile its key may have been revoked, its
+ * tenant suspended, or its meeting given to another tenant.
  * @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, MeetingNotFound
  */
 export type RecheckPermission = (caller: Caller, meeting: OwnedMeeting, kind: 'start' | 'stop') => Promise<void>

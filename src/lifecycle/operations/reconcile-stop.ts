@@ -49,8 +49,8 @@ const looksApartMs = 5_000
 const rememberedLooks = 10_000
 
 /**
- * Stops are repeated until the vendor has confirmed one, or two looks show nothing live, and nothing can come any more of a start
- * that was open. The last word counts: a later start ends it, and a run that has begun after the stop is not meant by it.
+ * Repeats a stop until the vendor has confirmed one, or two looks show nothing live, and no open start can begin anything any
+ * more. The last word counts: a later start ends the stop, and a run that has begun after it is not meant by it.
  */
 export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   const { ends, operations, livestreams, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps

@@ -71,7 +71,7 @@ export class WriteBehind {
 
   /**
    * Writes into the store once everything older is there, since the order of operations is that in which they are written
-   * (`operations.ts`): a start that overtook a stop which still waits here would be ended by its repetition.
+   * (`operations.ts`). A start that overtook a stop which still waits here would be ended by its repetition.
    * @throws Expired, and what the store throws, also when what is older can't be written
    */
   async write(statements: Statement[], { withinMs }: WriteOptions = {}): Promise<Row[][]> {

@@ -87,8 +87,8 @@ export class Changes {
 }
 
 /**
- * Reads that many ask for and the vendor answers once: those that ask while it is being asked wait for the same answer, those that
- * ask within `ttlMs` get it at once, and when the vendor can't be asked the last answer is shown as what it is: stale.
+ * Reads that many ask for and the vendor answers once. Those that come while it is being asked wait for the same answer. Those
+ * that come within `ttlMs` get it at once. When the vendor can't be asked, the last answer is shown as stale.
  */
 export class SharedReads<T> {
   readonly #ttlMs: number

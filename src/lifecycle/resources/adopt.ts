@@ -29,8 +29,8 @@ export interface AdoptDeps {
 }
 
 /**
- * Meetings and livestreams of an upstream that is dedicated to a tenant belong to that tenant: an id that nobody has is looked for
- * there, and becomes the tenant's when it is there. Null for all else, and at once where the tenant has no such upstream.
+ * Meetings and livestreams of an upstream that is dedicated to a tenant belong to that tenant. An id that nobody has is looked
+ * for there, and becomes the tenant's when it is there. Null for all else, and at once where the tenant has no such upstream.
  */
 export interface Adopt {
   /** @param id as the vendor would write it */

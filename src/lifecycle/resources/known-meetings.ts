@@ -15,8 +15,9 @@ const remembered = 20_000
 type Where = Pick<KnownMeeting, 'meetingId' | 'isProved'>
 
 /**
- * Remembers which meeting a livestream is of, whichever tenant holds that meeting. A livestream never leaves its meeting, so what is
- * known once need not be asked for again; but what is known by the answer to its start alone may be wrong (`misplaced.ts`).
+ * Remembers which meeting a livestream is of, whichever tenant holds that meeting. A livestream never leaves its meeting, so
+ * its meeting need not be asked for again. A meeting that is known by the answer to a start alone may be wrong
+ * (`misplaced.ts`).
  */
 export class KnownMeetings {
   readonly #livestreams: Pick<Livestreams, 'meetingOf'>

@@ -12,8 +12,8 @@ export interface RememberLivestreamDeps {
 }
 
 /**
- * Keeps how a livestream was seen just now, and thereby makes a new one known to its tenant before the answer that shows it
- * goes out, unless the disk is slow. One that is known as it is costs nothing. Never throws: the next look repeats it.
+ * Keeps how a livestream was seen just now. A new one is thereby known to its tenant before the answer that shows it goes out,
+ * unless the disk is slow. A livestream that has not changed costs nothing. Never throws: the next look repeats it.
  */
 export type RememberLivestream = (owner: LivestreamOwner, livestream: LivestreamWithKey) => Promise<void>
 

@@ -22,8 +22,9 @@ export interface ConfirmedStop {
 }
 
 /**
- * `likely`: a run that is over, one of a part, or one that began when another had ended, says so; that hides what goes on, and is no
- * reason to stop it again. `maybe`: the vendor shows nothing that would tell. `unasked`: it could not be asked. `ending` alone is proof.
+ * `likely`: a run that is over, one of a part, or one that began when another had ended, says so. That hides what goes on, and
+ * is no reason to stop it again. `maybe`: the vendor shows nothing that would tell. `unasked`: it could not be asked. `ending`
+ * alone is proof.
  */
 export type Verdict = 'ending' | 'likely' | 'newer' | 'maybe' | 'unasked'
 

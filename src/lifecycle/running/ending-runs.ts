@@ -37,8 +37,9 @@ const marginMs = 50
 const maxMeetings = 10_000
 
 /**
- * Runs that were stopped and that the vendor still shows. A look that contradicts our own later, confirmed stop is not believed: a
- * run is an ending one when it is the session that went on before the stop, or began before the vendor's own answer to it.
+ * Runs that were stopped and that the vendor still shows. A look that contradicts our own later, confirmed stop is not
+ * believed. A run is an ending one in two cases: it is the session that went on before the stop, or it began before the
+ * vendor's answer to it.
  */
 export class EndingRuns {
   readonly #deps: EndingRunsDeps

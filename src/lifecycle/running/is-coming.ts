@@ -7,9 +7,9 @@ export interface IsComingDeps {
 }
 
 /**
- * Whether an OFFLINE livestream is one whose run is yet to come: L1 calls it so before it is live as well as after it has
- * ended (contract#l1-statuses). The run that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for `settleMs`; after
- * that the vendor's word stands, since somebody else may have ended it.
+ * Whether an OFFLINE livestream is one whose run is yet to come: L1 calls it so before it is live as well as after it has ended
+ * (contract#l1-statuses). The run that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for
+ * `settleMs`. After that the vendor's word stands, since another client may have ended it.
  */
 export type IsComing = (
   owner: Pick<LivestreamOwner, 'id' | 'upstream' | 'meetingId'>,
