@@ -131,7 +131,7 @@ async function seed({ storeFile, upstreams, deadlineMs, auditKeys: { dataDir } }
   const vendors = new UpstreamSet({ dataDir, deadlineMs, bootId: readBootId(), clock: systemClock, log })
   await vendors.open(upstreams)
   const vendor = vendors.upstreams.get(account.name) as Upstream
-  const provider = vendor.on({ tenantId: 'operator', lane: 'mutation' })
+  const provider = vendor.on({ tenantId: 'operator', priority: 'mutation' })
   const store = await openStoreHere(storeFile)
   try {
     const seeded: Seeded[] = []

@@ -131,7 +131,7 @@ interface AskFor {
 async function askVendor({ io, at, mustExist }: AskFor, meetingId: string): Promise<boolean | null> {
   try {
     return await withUpstream(io, at, askWithinMs, async upstream => {
-      const vendor = upstream.on({ tenantId: 'operator', lane: 'read' })
+      const vendor = upstream.on({ tenantId: 'operator', priority: 'read' })
       const signal = AbortSignal.timeout(askWithinMs)
       if ((await vendor.findActive(meetingId, signal)) !== null) return true
       if ((await vendor.findMeeting(meetingId, signal)) === null) {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readStoreConfig } from '../config/config.ts'
 import { inWords } from '../upstream/account/habits.ts'
-import { habitsBefore, readRecord, type UpstreamRecord } from '../upstream/quota/quota-file.ts'
+import { habitsBefore, type QuotaFile, readQuotaFile } from '../upstream/quota/quota-file.ts'
 import { type Io, type JsonOption, print, table, when } from './process/io.ts'
 
 /** A running gateway writes at least so often while it is asked something. */
@@ -23,14 +23,14 @@ export async function showUpstreams(io: Io, options: JsonOption): Promise<void> 
 
 const unknown = { refusesSecondStart: false, failsForMs: 0 }
 
-async function readAll(folder: string): Promise<UpstreamRecord[]> {
+async function readAll(folder: string): Promise<QuotaFile[]> {
   const names = await readdir(folder).catch(() => [])
   const files = names.filter(name => /^upstream-.+\.json$/.test(name)).sort()
-  const records = await Promise.all(files.map(name => readRecord(join(folder, name))))
+  const records = await Promise.all(files.map(name => readQuotaFile(join(folder, name))))
   return records.filter(record => record !== null)
 }
 
-function shownOf({ atMs, windowMs, pausedForMs, loweredTo, ...record }: UpstreamRecord, nowMs: number) {
+function shownOf({ atMs, windowMs, pausedForMs, loweredTo, ...record }: QuotaFile, nowMs: number) {
   const { upstream, quota, used, left, breaker, habits } = record
   const ways = habitsBefore({ atMs, ...(habits && { habits }) }, nowMs)
   return {
@@ -48,11 +48,11 @@ function shownOf({ atMs, windowMs, pausedForMs, loweredTo, ...record }: Upstream
   }
 }
 
-function tenantsOf({ tenants }: UpstreamRecord) {
+function tenantsOf({ tenants }: QuotaFile) {
   return tenants.map(({ tenantId, ...used }) => ({ tenant: tenantId, ...used }))
 }
 
-function text(record: UpstreamRecord, nowMs: number): string {
+function text(record: QuotaFile, nowMs: number): string {
   const { upstream, quota, window_seconds, lowered_to, used, left, paused_seconds, breaker } = shownOf(record, nowMs)
   const ago = nowMs - record.atMs
   const lines = [

@@ -1,15 +1,18 @@
 import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
 import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
-import { type Failure, LiveElsewhere, UpstreamRefused } from '../domain/refusals/failures.ts'
+import { type Failure, LiveElsewhere } from '../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
 import type { Page, Paging } from '../domain/values/paging.ts'
 import type { Secret } from '../domain/values/secret.ts'
-import type { KeptHabits } from './account/habits.ts'
+import type { KeptHabits, VendorHabits } from './account/vendor-habits.ts'
+import { VendorRefusal } from './contract/vendor-refusal.ts'
+import type { Errand } from './quota/errand.ts'
 import type { BudgetStatus, Spent, TenantUse } from './quota/quota-use.ts'
 
-/** The vendor itself says no, in its own words: JSON, and not of its edge or of a proxy. */
-export class VendorRefusal extends UpstreamRefused {}
+export type { VendorHabits } from './account/vendor-habits.ts'
+export { VendorRefusal } from './contract/vendor-refusal.ts'
+export type { Errand, Priority } from './quota/errand.ts'
 
 /**
  * Whether the vendor itself has refused a mutation for what is so at the moment: with 400 or 409, and not for a field of the
@@ -59,15 +62,6 @@ export interface StopAnswer {
 
 /** What can be done to people in a meeting. */
 export type StageAction = 'kick' | 'mute'
-
-/** Which part of the vendor's quota a call may use (`budget.ts`). */
-export type Lane = 'stop' | 'mutation' | 'read'
-
-/** For whom calls are made, and how urgent they are. */
-export interface Errand {
-  tenantId: string
-  lane: Lane
-}
 
 /**
  * The vendor as Livegate needs it. `dyte.ts` is the answer for Dyte v2, `realtimekit.ts` for RealtimeKit. A mutation is sent at
@@ -134,26 +128,11 @@ export interface Provider {
   replaceMeeting(id: string, wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
 }
 
-/** Of the breaker: closed, everything goes out; open, nothing but stops and a probe now and then. */
+/** Of the breaker: closed, everything goes out; open, nothing but stops and a trial call now and then. */
 export interface UpstreamStatus {
   budget: BudgetStatus
   breaker: 'closed' | 'open'
   habits: KeptHabits
-}
-
-/** Habits that an account has shown. Kept over a restart (`quota-file.ts`), but for how it counts. */
-export interface VendorHabits {
-  /** It has refused a second start with 409: then one look at its lists is enough before a start. */
-  readonly refusesSecondStart: boolean
-  noteSecondStartRefused(): void
-  /** It has answered 5xx for a meeting with nothing live three times while its lists could be read: ask the lists first, for an hour. */
-  readonly failsWhenNothingIsLive: boolean
-  noteFailedWhenNothingWasLive(): void
-  /** It has said as it should that nothing is live: for an hour what it fails for is the matter of one meeting, and no habit. */
-  noteSaidNothingIsLive(): void
-  /** It has counted more in a list than it showed on the page, within the last hour: its counts are of all pages. */
-  readonly countsBeyondPage: boolean
-  noteCountedBeyondPage(): void
 }
 
 /** A vendor account that Livegate has credentials for, with the one quota that all its calls share. */
@@ -163,7 +142,7 @@ export interface Upstream {
   /** The vendor, asked on such an errand. */
   on(errand: Errand): Provider
   /** Whether the vendor takes a credential of ours, shown by a read that harms nothing. @throws as a read does */
-  probe(signal: AbortSignal): Promise<boolean>
+  verifyCredential(signal: AbortSignal): Promise<boolean>
   /**
    * Other credentials, the preferred one first. The vendor is asked about them, unless one is in use already: null when it takes
    * none, else what puts them to use. @throws as a read does

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import t from 'tap'
-import { recordFile, type UpstreamRecord } from '../../src/upstream/quota/quota-file.ts'
+import { type QuotaFile, quotaFileIn } from '../../src/upstream/quota/quota-file.ts'
 import { commandLine } from '../support/cli.ts'
 import { gateway } from '../support/gateway.ts'
 
-const calm: UpstreamRecord = {
+const calm: QuotaFile = {
   upstream: 'default',
   atMs: 0,
   quota: 2_000,
@@ -24,7 +24,7 @@ const calm: UpstreamRecord = {
 
 t.test("what is left of the vendor's quota is shown to the operator, with who has used it", async t => {
   const { run, json, storeFile } = commandLine(t)
-  const file = recordFile(dirname(storeFile), 'default')
+  const file = quotaFileIn(dirname(storeFile), 'default')
   writeFileSync(file, JSON.stringify({ ...calm, atMs: Date.now() }))
   const { stdout: out, code } = await run('upstream', 'status')
   t.equal(code, 0)
@@ -50,7 +50,7 @@ t.test("what is left of the vendor's quota is shown to the operator, with who ha
 t.test('a pause, a lowered quota, an open breaker and an old record are said', async t => {
   const { run, storeFile } = commandLine(t)
   const trouble = { loweredTo: 1_000, pausedForMs: 400_000, breaker: 'open', tenants: [], atMs: Date.now() - 60_000 }
-  writeFileSync(recordFile(dirname(storeFile), 'default'), JSON.stringify({ ...calm, ...trouble }))
+  writeFileSync(quotaFileIn(dirname(storeFile), 'default'), JSON.stringify({ ...calm, ...trouble }))
   const { stdout: out } = await run('upstream', 'status')
   t.match(out, /\(nothing has been asked since, or no gateway runs\)/)
   t.match(out, /lowered to 1000 after refusals/)

@@ -3,9 +3,9 @@ import { dirname } from 'node:path'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../src/domain/values/clock.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
-import type { KeptHabits } from '../../src/upstream/account/habits.ts'
 import { UpstreamSet } from '../../src/upstream/account/upstream-set.ts'
-import { readRecord, recordFile } from '../../src/upstream/quota/quota-file.ts'
+import type { KeptHabits } from '../../src/upstream/account/vendor-habits.ts'
+import { quotaFileIn, readQuotaFile } from '../../src/upstream/quota/quota-file.ts'
 import { accountOf } from '../support/account.ts'
 import { commandLine } from '../support/cli.ts'
 import { environmentOf } from '../support/doctor.ts'
@@ -27,7 +27,7 @@ async function world(t: Test) {
     if (upstream === undefined) throw new Error('no upstream')
     return { set, upstream }
   }
-  return { cli, account, open, file: recordFile(dataDir, 'default') }
+  return { cli, account, open, file: quotaFileIn(dataDir, 'default') }
 }
 
 t.test("a vendor's habits are known after a restart, and shown to the operator", async t => {
@@ -63,7 +63,7 @@ t.test('nothing is said of a vendor that has shown no habit, nor of another vend
   const { cli, open, file } = await world(t)
   const { set } = await open()
   await set.close()
-  const record = await readRecord(file)
+  const record = await readQuotaFile(file)
   const another: KeptHabits = { of: 'dyte api.dyte.io', refusesSecondStart: true, failsForMs: 0 }
   for (const habits of [record?.habits, undefined, another]) {
     writeFileSync(file, JSON.stringify({ ...record, habits }))

@@ -4,7 +4,7 @@ import { Failure } from '../../src/domain/refusals/failures.ts'
 import { systemClock } from '../../src/domain/values/clock.ts'
 import { Habits } from '../../src/upstream/account/habits.ts'
 import type { Provider, VendorHabits } from '../../src/upstream/provider.ts'
-import type { Answer } from '../../src/upstream/transport/client.ts'
+import type { VendorAnswer } from '../../src/upstream/transport/call.ts'
 import { dyte } from '../../src/upstream/vendors/dyte/dyte.ts'
 import { realtimekit } from '../../src/upstream/vendors/realtimekit/realtimekit.ts'
 import { accountOf } from '../support/account.ts'
@@ -67,7 +67,10 @@ const dropped = `GET ${meeting}/livestream`
 interface Case {
   name: string
   operation: string
-  make: (send: (question: object, expected?: readonly number[]) => Promise<Answer>, habits: VendorHabits) => Provider
+  make: (
+    send: (question: object, expected?: readonly number[]) => Promise<VendorAnswer>,
+    habits: VendorHabits
+  ) => Provider
   status: number
   body: unknown
 }

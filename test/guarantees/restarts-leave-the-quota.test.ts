@@ -7,10 +7,10 @@ import { presets } from '../../src/domain/scope.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { Habits } from '../../src/upstream/account/habits.ts'
 import { UpstreamSet } from '../../src/upstream/account/upstream-set.ts'
-import type { Lane } from '../../src/upstream/provider.ts'
+import type { Priority } from '../../src/upstream/provider.ts'
 import { UpstreamBudget } from '../../src/upstream/quota/budget.ts'
-import { examineRecord, readRecord, recordFile } from '../../src/upstream/quota/quota-file.ts'
-import { UpstreamRecorder } from '../../src/upstream/quota/quota-file-writer.ts'
+import { inspectQuotaFile, quotaFileIn, readQuotaFile } from '../../src/upstream/quota/quota-file.ts'
+import { QuotaFileWriter } from '../../src/upstream/quota/quota-file-writer.ts'
 import { spentBefore } from '../../src/upstream/quota/spent-before.ts'
 import { accountOf } from '../support/account.ts'
 import { countOf } from '../support/campaigns.ts'
@@ -34,11 +34,11 @@ interface Machine {
 
 /** A gateway that starts on what another has left; its record is its own, since a killed one must write no more. */
 async function live({ quota, clock, folder, bootId, dice }: Machine, number: number, left: string | null) {
-  const file = recordFile(folder, `life-${number}`)
+  const file = quotaFileIn(folder, `life-${number}`)
   if (left !== null) writeFileSync(file, left)
   const start = { quota, deadlineMs, nowMs: clock.monotonic(), bootId, isWritable: true }
-  const { spent } = spentBefore(await examineRecord(file), start)
-  let recorder: UpstreamRecorder | undefined
+  const { spent } = spentBefore(await inspectQuotaFile(file), start)
+  let recorder: QuotaFileWriter | undefined
   const onSent = (): void => recorder?.noticed()
   const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore: spent, onSent })
   const habits = new Habits({ account, clock })
@@ -47,14 +47,14 @@ async function live({ quota, clock, folder, bootId, dice }: Machine, number: num
     tenants: () => budget.tenants(),
     spent: () => budget.spent()
   }
-  recorder = new UpstreamRecorder({ name: 'default', upstream, file, clock, bootId, log: console, everyMs: 1e6 })
+  recorder = new QuotaFileWriter({ name: 'default', upstream, file, clock, bootId, log: console, everyMs: 1e6 })
   await recorder.start()
   const arrivals: number[] = []
   /** Whether it went out. Its answer comes soon, late or never. */
-  const ask = async (lane: Lane): Promise<boolean> => {
+  const ask = async (priority: Priority): Promise<boolean> => {
     for (let wait = recorder.untilReserved(); wait !== null; wait = recorder.untilReserved()) await wait
     try {
-      const ticket = budget.admit({ tenantId: `tenant-${dice.between(0, 4)}`, lane })
+      const ticket = budget.admit({ tenantId: `tenant-${dice.between(0, 4)}`, priority })
       arrivals.push(clock.monotonic() + dice.between(0, deadlineMs))
       const fate = dice.between(0, 9)
       if (fate === 0) ticket.lost()
@@ -97,8 +97,8 @@ t.test('gateways that are killed at any moment, or stopped, never send more than
       const bursts = dice.between(1, 3)
       for (let burst = 0; burst < bursts; burst++) {
         clock.advance(dice.between(0, quota.seconds * 40))
-        const lane = dice.pick(['read', 'mutation'] as const)
-        await Promise.all(Array.from({ length: dice.between(0, calls / 8) }, () => ask(lane)))
+        const priority = dice.pick(['read', 'mutation'] as const)
+        await Promise.all(Array.from({ length: dice.between(0, calls / 8) }, () => ask(priority)))
       }
       // Some calls go out in the very moment of the end, while the next block is being written.
       for (let i = dice.between(0, 12); i > 0 && recorder.untilReserved() === null; i--) ask('mutation')
@@ -157,7 +157,7 @@ t.test('ten deployments in a window leave all of the quota but what was sent', a
     const { set, upstream } = await open()
     t.equal(upstream.status().budget.used.other, simulator.journal.length)
     t.equal(upstream.status().budget.left.stop, 2_000 - simulator.journal.length)
-    for (let i = 0; i < 3; i++) await upstream.probe(AbortSignal.timeout(10_000))
+    for (let i = 0; i < 3; i++) await upstream.verifyCredential(AbortSignal.timeout(10_000))
     clock.advance(1_000)
     await set.close()
   }
@@ -226,7 +226,7 @@ async function deployed(t: Test) {
   }
   /** Calls that a gateway which starts now would count: those on record, and those that may have been sent after it. */
   const left = async (): Promise<{ spent: number; reserved: number }> => {
-    const record = await readRecord(recordFile(dirname(storeFile), 'default'))
+    const record = await readQuotaFile(quotaFileIn(dirname(storeFile), 'default'))
     const { spent = [], reserved = Number.NaN } = record ?? {}
     return { spent: spent.reduce((sum, { calls }) => sum + calls, 0), reserved }
   }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { StopRights } from '../../src/lifecycle/broadcast/stop-rights.ts'
-import type { Lane, Upstreams } from '../../src/upstream/provider.ts'
+import type { Priority, Upstreams } from '../../src/upstream/provider.ts'
 import { manualClock } from '../support/clock.ts'
 
 const meetingOf = (tenantId: string, upstream = 'default') => ({ id: 'm1', tenantId, upstream })
@@ -13,8 +13,8 @@ function hanging() {
   const answers: PromiseWithResolvers<void>[] = []
   return {
     /** Sends so many, and gives the lanes in which they went out. */
-    lanes(count: number, meeting: ReturnType<typeof meetingOf>, lane: Lane = 'stop'): Lane[] {
-      const lanes: Lane[] = []
+    lanes(count: number, meeting: ReturnType<typeof meetingOf>, lane: Priority = 'stop'): Priority[] {
+      const lanes: Priority[] = []
       for (let i = 0; i < count; i++) {
         const answer = Promise.withResolvers<void>()
         answers.push(answer)
@@ -35,7 +35,7 @@ function hanging() {
   }
 }
 
-const five = Array<Lane>(5).fill('stop')
+const five = Array<Priority>(5).fill('stop')
 
 t.test(
   'stops of one tenant that hang have half of what is kept for stops: those of others go out by right',

@@ -33,27 +33,27 @@ t.test('five failures in a row open it, four do not, and a success between them 
   t.throws(() => breaker.enter('acme'), refusal as unknown as Error)
 })
 
-t.test('after a second one probe is let through, and its success closes it', async t => {
+t.test('after a second one trial is let through, and its success closes it', async t => {
   const { breaker, clock, isLetIn, fail } = breakerOf()
   fail(5)
   clock.advance(999)
   t.equal(isLetIn(), false)
   clock.advance(1)
-  t.equal(isLetIn(), true, 'the probe')
+  t.equal(isLetIn(), true, 'the trial')
   t.equal(isLetIn(), false, 'and no other')
   breaker.succeeded()
   t.equal(isLetIn(), true)
   t.equal(breaker.isOpen, false)
 })
 
-t.test('the pause doubles with each probe that fails, up to half a minute', async t => {
+t.test('the pause doubles with each trial that fails, up to half a minute', async t => {
   const { breaker, clock, isLetIn, fail } = breakerOf()
   fail(5)
   for (const seconds of [1, 2, 4, 8, 16, 30, 30, 30]) {
     clock.advance(seconds * 1_000 - 1)
     t.equal(isLetIn(), false)
     clock.advance(1)
-    t.equal(isLetIn(), true, `a probe after ${seconds} s`)
+    t.equal(isLetIn(), true, `a trial after ${seconds} s`)
     breaker.failed('acme', true)
   }
   clock.advance(30_000)
@@ -64,7 +64,7 @@ t.test('the pause doubles with each probe that fails, up to half a minute', asyn
   t.equal(isLetIn(), true, 'next time it begins with a second again')
 })
 
-t.test('a probe that is never heard of again is followed by another one an interval later', async t => {
+t.test('a trial that is never heard of again is followed by another one an interval later', async t => {
   const { clock, isLetIn, fail } = breakerOf()
   fail(5)
   clock.advance(1_000)
@@ -75,7 +75,7 @@ t.test('a probe that is never heard of again is followed by another one an inter
   t.equal(isLetIn(), true)
 })
 
-t.test('what would have been sent anyway says nothing about the pace of probes, but may close it', async t => {
+t.test('what would have been sent anyway says nothing about the pace of trials, but may close it', async t => {
   const { breaker, clock, isLetIn, fail } = breakerOf()
   fail(5)
   for (let i = 0; i < 10; i++) breaker.failed('acme', false)
@@ -87,7 +87,7 @@ t.test('what would have been sent anyway says nothing about the pace of probes, 
 })
 
 t.test(
-  'whatever the dice say, a probe comes at least an interval and at most a second more after the last',
+  'whatever the dice say, a trial comes at least an interval and at most a second more after the last',
   async t => {
     const property = fc.property(
       fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { minLength: 8, maxLength: 8 }),
@@ -111,7 +111,7 @@ t.test('what one tenant alone finds broken is asked for by another at once, who 
   const { breaker, isLetIn, fail } = breakerOf()
   fail(5)
   t.equal(isLetIn(), false)
-  t.equal(breaker.enter('globex'), false, 'it goes out, and is not the probe')
+  t.equal(breaker.enter('globex'), false, 'it goes out, and is not the trial')
   breaker.succeeded()
   t.equal(isLetIn(), true)
 })
@@ -130,7 +130,7 @@ t.test('when all is broken each of the others finds out once, and no more than o
   t.throws(() => breaker.enter('globex'), refusal)
   breaker.enter('initech')
   breaker.failed('initech', false)
-  t.ok(breaker.opensInMs <= 1_000, 'and the pace of probes is as it was')
+  t.ok(breaker.opensInMs <= 1_000, 'and the pace of trials is as it was')
 })
 
 t.test('who only looks whether it may be sent uses up nothing', async t => {
@@ -142,7 +142,7 @@ t.test('who only looks whether it may be sent uses up nothing', async t => {
   t.equal(isLetIn(), true)
 })
 
-t.test('a try besides the probe that tells nothing is given back', async t => {
+t.test('a try besides the trial that tells nothing is given back', async t => {
   const { breaker } = breakerOf()
   for (let i = 0; i < 5; i++) breaker.failed('acme', false)
   t.equal(breaker.enter('globex'), false, 'one that has seen no failure')
@@ -151,11 +151,11 @@ t.test('a try besides the probe that tells nothing is given back', async t => {
   t.equal(breaker.enter('globex'), false)
 })
 
-t.test('a probe that tells nothing passes on: the next call of the same tenant is one', async t => {
+t.test('a trial that tells nothing passes on: the next call of the same tenant is one', async t => {
   const { breaker, clock, isLetIn, fail } = breakerOf()
   fail(5)
   clock.advance(1_000)
-  t.equal(isLetIn(), true, 'the probe')
+  t.equal(isLetIn(), true, 'the trial')
   t.equal(isLetIn(), false)
   breaker.passOn('acme', true)
   t.equal(isLetIn(), true, 'and the one behind it')
@@ -163,7 +163,7 @@ t.test('a probe that tells nothing passes on: the next call of the same tenant i
 })
 
 t.test(
-  'who fails all the time does not use up the probes of who has seen one failure and comes when it is told to',
+  'who fails all the time does not use up the trials of who has seen one failure and comes when it is told to',
   async t => {
     const { breaker, clock, fail } = breakerOf()
     fail(5)
@@ -214,9 +214,9 @@ t.test('an outage of all costs a call or two a minute of each tenant, however of
   for (let i = 0; i < 6_000; i++) {
     for (const tenant of tenants) {
       try {
-        const probing = breaker.enter(tenant)
+        const isTrial = breaker.enter(tenant)
         if (breaker.isOpen) calls.push(tenant)
-        breaker.failed(tenant, probing)
+        breaker.failed(tenant, isTrial)
       } catch {}
     }
     clock.advance(100)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Failure } from '../../src/domain/refusals/failures.ts'
-import type { Lane } from '../../src/upstream/provider.ts'
+import type { Priority } from '../../src/upstream/provider.ts'
 import { type BudgetOptions, type Ticket, UpstreamBudget } from '../../src/upstream/quota/budget.ts'
 import { manualClock } from '../support/clock.ts'
 import fc from '../support/properties.ts'
@@ -11,29 +11,29 @@ function budgetOf(options: Partial<BudgetOptions> = {}) {
   const clock = manualClock()
   const budget = new UpstreamBudget({ quota, deadlineMs: 1_000, clock, ...options })
   /** Null when it is refused. */
-  const admit = (lane: Lane, tenantId = 'acme'): Ticket | null => {
+  const admit = (priority: Priority, tenantId = 'acme'): Ticket | null => {
     try {
-      return budget.admit({ tenantId, lane })
+      return budget.admit({ tenantId, priority })
     } catch (error) {
       if (error instanceof Failure) return null
       throw error
     }
   }
   let tenants = 0
-  /** A call that is answered at once, each of another tenant: how it is divided, `fair-lane.test.ts` shows. */
-  const call = (lane: Lane, tenantId = `tenant-${tenants++}`): boolean => {
-    const ticket = admit(lane, tenantId)
+  /** A call that is answered at once, each of another tenant: how it is divided, `fair-share.test.ts` shows. */
+  const call = (priority: Priority, tenantId = `tenant-${tenants++}`): boolean => {
+    const ticket = admit(priority, tenantId)
     ticket?.answered()
     return ticket !== null
   }
-  const calls = (lane: Lane, times: number, tenantId?: string): number =>
-    Array.from({ length: times }, () => call(lane, tenantId)).filter(Boolean).length
+  const calls = (priority: Priority, times: number, tenantId?: string): number =>
+    Array.from({ length: times }, () => call(priority, tenantId)).filter(Boolean).length
   return { clock, budget, admit, call, calls }
 }
 
-function refusalOf(budget: UpstreamBudget, lane: Lane): Failure {
+function refusalOf(budget: UpstreamBudget, priority: Priority): Failure {
   try {
-    budget.admit({ tenantId: 'acme', lane })
+    budget.admit({ tenantId: 'acme', priority })
   } catch (error) {
     if (error instanceof Failure) return error
   }
@@ -101,7 +101,7 @@ t.test('who is refused is told when there will be room again, and then there is'
 t.test('the vendor never sees more than its quota in any window, however calls come, are delayed or lost', async t => {
   interface Event {
     gapMs: number
-    lane: Lane
+    priority: Priority
     tenant: number
     /** Until it arrives at the vendor, and until its answer is here. */
     thereMs: number
@@ -110,7 +110,7 @@ t.test('the vendor never sees more than its quota in any window, however calls c
   }
   const event: fc.Arbitrary<Event> = fc.record({
     gapMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 400 })),
-    lane: fc.constantFrom<Lane>('read', 'read', 'read', 'mutation'),
+    priority: fc.constantFrom<Priority>('read', 'read', 'read', 'mutation'),
     tenant: fc.integer({ min: 0, max: 4 }),
     thereMs: fc.integer({ min: 0, max: 500 }),
     backMs: fc.integer({ min: 0, max: 500 }),
@@ -128,10 +128,10 @@ t.test('the vendor never sees more than its quota in any window, however calls c
       for (let i = ends.length - 1; i >= 0; i--) if ((ends[i]?.atMs ?? 0) <= timeMs) ends.splice(i, 1)
       clock.advance(timeMs - clock.monotonic())
     }
-    for (const { gapMs, lane, tenant, thereMs, backMs, isLost } of events) {
+    for (const { gapMs, priority, tenant, thereMs, backMs, isLost } of events) {
       passTo(clock.monotonic() + gapMs)
       const nowMs = clock.monotonic()
-      const ticket = admit(lane, `tenant-${tenant}`)
+      const ticket = admit(priority, `tenant-${tenant}`)
       if (ticket === null) continue
       // What is given up at once may still arrive within the deadline.
       arrivals.push(nowMs + (isLost ? thereMs * 2 : thereMs))
@@ -271,7 +271,7 @@ t.test(
   }
 )
 
-t.test('who uses it is told by lane, the greediest first', async t => {
+t.test('who uses it is told by priority, the greediest first', async t => {
   const { budget, calls } = budgetOf()
   calls('read', 2, 'globex')
   calls('read', 3, 'acme')

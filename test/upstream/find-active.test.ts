@@ -19,7 +19,7 @@ async function account(t: Test, answer: RequestListener) {
     clock: systemClock
   })
   t.teardown(() => upstream.close())
-  const provider = upstream.on({ tenantId: 'acme', lane: 'read' })
+  const provider = upstream.on({ tenantId: 'acme', priority: 'read' })
   return { upstream, requests, provider, look: () => provider.findActive(meeting, soon()) }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { openUpstream } from '../../src/upstream/account/open-upstream.ts'
-import type { Lane } from '../../src/upstream/provider.ts'
+import type { Priority } from '../../src/upstream/provider.ts'
 import { accountOf, basic } from '../support/account.ts'
 import { manualClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
@@ -39,7 +39,7 @@ async function world(t: Test, given: Partial<World> = {}, keys = ['k']) {
     clock
   })
   t.teardown(() => upstream.close())
-  const on = (lane: Lane) => upstream.on({ tenantId: 'acme', lane })
+  const on = (priority: Priority) => upstream.on({ tenantId: 'acme', priority: priority })
   return {
     world,
     upstream,
@@ -72,7 +72,7 @@ t.test('a 403 is about the credential when a harmless read is refused as well', 
     t.equal(probes(), 1)
   }
   const { upstream, probes } = await world(t, { harmless: 403 })
-  t.equal(await upstream.probe(soon()), false)
+  t.equal(await upstream.verifyCredential(soon()), false)
   t.equal(probes(), 1, 'the harmless read itself is about nothing else: nobody asks once more')
   t.equal(upstream.credential().isRefused, true)
 })
@@ -164,10 +164,10 @@ t.test('the edge says itself that it is the credential: then nobody asks', async
     [400, { errors: [{ code: 6003, message: 'Invalid request headers' }] }],
     [400, chained]
   ] as const) {
-    for (const lane of ['mutation', 'stop'] as const) {
+    for (const priority of ['mutation', 'stop'] as const) {
       const { on, probes } = await world(t, { rest: [status, body] })
       const failure = await failureOf(
-        lane === 'stop' ? on(lane).stop(meeting, soon()) : on(lane).start(meeting, {}, soon())
+        priority === 'stop' ? on(priority).stop(meeting, soon()) : on(priority).start(meeting, {}, soon())
       )
       t.match(failure, { type: 'upstream_credentials_refused', outcome: 'not_sent', upstreamStatus: status })
       t.equal(probes(), 0)

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { systemClock } from '../../src/domain/values/clock.ts'
 import type { Quota } from '../../src/domain/values/quota.ts'
 import { openUpstream, type UpstreamOptions } from '../../src/upstream/account/open-upstream.ts'
-import type { Lane, Provider } from '../../src/upstream/provider.ts'
+import type { Priority, Provider } from '../../src/upstream/provider.ts'
 import { accountOf } from '../support/account.ts'
 import { manualClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
@@ -30,7 +30,7 @@ async function accountAt(
     ...options
   })
   t.teardown(() => upstream.close())
-  const on = (lane: Lane): Provider => upstream.on({ tenantId: 'acme', lane })
+  const on = (priority: Priority): Provider => upstream.on({ tenantId: 'acme', priority: priority })
   return {
     upstream,
     requests,
@@ -138,7 +138,7 @@ t.test('a livestream that fails for one tenant, who asks for it all the time, ke
     response.end(good)
   })
   const ask = (tenantId: string, id: string) =>
-    upstream.on({ tenantId, lane: 'read' }).findLivestream(id, { pageNo: 1, perPage: 1 }, soon())
+    upstream.on({ tenantId, priority: 'read' }).findLivestream(id, { pageNo: 1, perPage: 1 }, soon())
   const answers: boolean[] = []
   for (let round = 0; round < 5; round++) {
     for (let i = 0; i < 10; i++) await ask('acme', broken).catch(() => {})

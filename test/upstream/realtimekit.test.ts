@@ -23,7 +23,7 @@ async function account(
     await upstream.close()
     await simulator.close()
   })
-  const vendor = upstream.on({ tenantId: 'acme', lane: 'mutation' })
+  const vendor = upstream.on({ tenantId: 'acme', priority: 'mutation' })
   return { simulator, upstream, vendor, meeting: simulator.addMeeting({}).id }
 }
 
@@ -90,10 +90,10 @@ t.test("the edge's refusals are never taken for answers about a meeting or a liv
     t.match(await failureOf(vendor.findMeeting(meeting, soon())), { type }, name)
     t.match(await failureOf(vendor.start(meeting, {}, soon())), { type, outcome: 'not_sent' }, name)
     t.match(await failureOf(vendor.stop(meeting, soon())), { type, outcome: 'not_sent' }, name)
-    t.equal(await upstream.probe(soon()), false, name)
+    t.equal(await upstream.verifyCredential(soon()), false, name)
   }
   const { upstream } = await account(t)
-  t.equal(await upstream.probe(soon()), true)
+  t.equal(await upstream.verifyCredential(soon()), true)
 })
 
 t.test('what the vendor says is left of its quota is believed: it is never asked for more', async t => {

@@ -25,7 +25,7 @@ async function refusing(t: Test, say: Say): Promise<Provider> {
   })
   const upstream = openUpstream({ account: accountOf({ url, org, key }), deadlineMs: 5_000, clock: systemClock })
   t.teardown(() => upstream.close())
-  return upstream.on({ tenantId: 'acme', lane: 'mutation' })
+  return upstream.on({ tenantId: 'acme', priority: 'mutation' })
 }
 
 async function failureOf(call: Promise<unknown>): Promise<Failure> {
@@ -198,7 +198,7 @@ t.test('whatever a vendor repeats of a call, nothing of it stays in the failure'
       for (const one of accounts) {
         const upstream = openUpstream({ account: one, deadlineMs: 5_000, clock: systemClock })
         t.teardown(() => upstream.close())
-        const provider = upstream.on({ tenantId: 'acme', lane: 'mutation' })
+        const provider = upstream.on({ tenantId: 'acme', priority: 'mutation' })
         const failure = await failureOf(provider.updateMeeting(meeting, { title: canaries.title }, soon()))
         const all = `${inspect(failure, { depth: 9, showHidden: true })} ${JSON.stringify(failure.details)}`
         for (const secret of [...secrets, account, app]) t.notOk(all.includes(secret), `${status}: ${secret} in ${all}`)
@@ -217,7 +217,7 @@ t.test('ids of organisation, account and app are hidden, however they look', asy
   for (const [account, ids] of accounts) {
     const upstream = openUpstream({ account, deadlineMs: 5_000, clock: systemClock })
     t.teardown(() => upstream.close())
-    const failure = await failureOf(upstream.on({ tenantId: 'acme', lane: 'mutation' }).createMeeting({}, soon()))
+    const failure = await failureOf(upstream.on({ tenantId: 'acme', priority: 'mutation' }).createMeeting({}, soon()))
     t.match(failure.upstreamReason, /^no access for /)
     for (const id of ids) t.notOk(failure.upstreamReason?.includes(id), `${id} in ${failure.upstreamReason}`)
   }

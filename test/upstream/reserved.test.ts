@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Habits } from '../../src/upstream/account/habits.ts'
-import type { Lane } from '../../src/upstream/provider.ts'
+import type { Priority } from '../../src/upstream/provider.ts'
 import { UpstreamBudget } from '../../src/upstream/quota/budget.ts'
-import { recordFile } from '../../src/upstream/quota/quota-file.ts'
-import { UpstreamRecorder } from '../../src/upstream/quota/quota-file-writer.ts'
+import { quotaFileIn } from '../../src/upstream/quota/quota-file.ts'
+import { QuotaFileWriter } from '../../src/upstream/quota/quota-file-writer.ts'
 import { accountOf } from '../support/account.ts'
 import { manualClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
@@ -14,7 +14,7 @@ const account = accountOf({ url: 'https://api.dyte.io/v2', org: 'o', key: 'k' })
 /** A recorder that writes nothing but what it has to before a call. */
 function recorded(t: Test, calls = 2_000) {
   const clock = manualClock()
-  const file = recordFile(t.testdir(), 'default')
+  const file = quotaFileIn(t.testdir(), 'default')
   const quota = { calls, seconds: 60 }
   const budget: UpstreamBudget = new UpstreamBudget({
     quota,
@@ -30,9 +30,9 @@ function recorded(t: Test, calls = 2_000) {
   }
   const troubles: string[] = []
   const log = { error: (_facts: object, message: string) => troubles.push(message) }
-  const recorder = new UpstreamRecorder({ name: 'default', upstream, file, clock, bootId: null, log, everyMs: 1e6 })
-  const send = (lane: Lane): void => budget.admit({ tenantId: 'acme', lane }).answered()
-  /** As the gate does it. */
+  const recorder = new QuotaFileWriter({ name: 'default', upstream, file, clock, bootId: null, log, everyMs: 1e6 })
+  const send = (priority: Priority): void => budget.admit({ tenantId: 'acme', priority }).answered()
+  /** Counts a call as `outbound.ts` does. */
   const sendInTurn = async (): Promise<void> => {
     for (let wait = recorder.untilReserved(); wait !== null; wait = recorder.untilReserved()) await wait
     send('mutation')

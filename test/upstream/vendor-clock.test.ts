@@ -131,7 +131,7 @@ async function accountAt(t: Test, status: number, body: string, date: string | n
   const upstream = openUpstream({ account: accountOf({ url, org: 'o', key: 'k' }), deadlineMs: 5_000, clock })
   t.teardown(() => upstream.close())
   t.equal(upstream.vendorNowMs('earliest'), null)
-  const { stop } = upstream.on({ tenantId: 'acme', lane: 'stop' })
+  const { stop } = upstream.on({ tenantId: 'acme', priority: 'stop' })
   await stop('m1', AbortSignal.timeout(5_000)).catch(() => {})
   return { clock, upstream }
 }

@@ -7,8 +7,9 @@ import { systemClock } from '../../src/domain/values/clock.ts'
 import { Secret } from '../../src/domain/values/secret.ts'
 import { openUpstream } from '../../src/upstream/account/open-upstream.ts'
 import type { Provider } from '../../src/upstream/provider.ts'
-import { type Answer, UpstreamClient } from '../../src/upstream/transport/client.ts'
-import type { Question } from '../../src/upstream/vendors/dyte/answers.ts'
+import type { VendorAnswer } from '../../src/upstream/transport/call.ts'
+import { UpstreamClient } from '../../src/upstream/transport/client.ts'
+import type { VendorCall } from '../../src/upstream/vendors/send.ts'
 import { accountOf } from '../support/account.ts'
 import type { TestContext } from '../support/gateway.ts'
 
@@ -65,7 +66,7 @@ export function clientOf(
   url: string,
   ca?: string,
   options: { keepAlive?: boolean } = {}
-): { call(question: Question, expected?: readonly number[]): Promise<Answer>; close(): Promise<void> } {
+): { call(question: VendorCall, expected?: readonly number[]): Promise<VendorAnswer>; close(): Promise<void> } {
   const authorization = new Secret(`Basic ${randomBytes(12).toString('base64')}`)
   const client = new UpstreamClient({ ...options, baseUrl: new URL(url), ...(ca !== undefined && { ca }) })
   t.teardown(() => client.close())
@@ -91,7 +92,7 @@ export function providerAt(t: TestContext, { url, org, key, ca }: AccountOptions
     ...(ca !== undefined && { ca })
   })
   t.teardown(() => upstream.close())
-  return upstream.on({ tenantId: 'acme', lane: 'mutation' })
+  return upstream.on({ tenantId: 'acme', priority: 'mutation' })
 }
 
 /** What a call failed with; it must be a failure of the catalogue. */

@@ -1,19 +1,19 @@
 import { Failure } from '../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Secret } from '../../domain/values/secret.ts'
-import { type Examined, examine, type Finding } from '../../upstream/account/verify-credential.ts'
-import { Probe, type ProbeOptions, whyNoAnswer } from '../../upstream/transport/vendor-inspector.ts'
+import { type CredentialFinding, type Verified, verifyCredential } from '../../upstream/account/verify-credential.ts'
+import { type InspectorOptions, VendorInspector, whyNoAnswer } from '../../upstream/transport/vendor-inspector.ts'
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
 import { checkClock } from './clock.ts'
 
 /** Shows each credential of an upstream to its vendor, and compares the clocks by the first answer that comes. */
 export async function checkCredentials(
   account: UpstreamAccount,
-  options: Pick<ProbeOptions, 'deadlineMs' | 'clock'>
+  options: Pick<InspectorOptions, 'deadlineMs' | 'clock'>
 ): Promise<Check[]> {
-  const probe = new Probe({ account, ...options })
+  const inspector = new VendorInspector({ account, ...options })
   try {
-    const results = await Promise.all(account.credentials.map(credential => examined(probe, account, credential)))
+    const results = await Promise.all(account.credentials.map(credential => verified(inspector, account, credential)))
     const isAnyTaken = results.some(result => 'finding' in result && result.finding === 'taken')
     const several = account.credentials.length > 1
     const checks = results.map((result, i): Check => {
@@ -29,14 +29,18 @@ export async function checkCredentials(
     const answered = results.find(result => 'finding' in result)
     return answered === undefined ? checks : [...checks, checkClock(account.name, answered.heard)]
   } finally {
-    await probe.close()
+    await inspector.close()
   }
 }
 
 /** Examines one credential. A missing answer is a finding too. */
-async function examined(probe: Probe, account: UpstreamAccount, credential: Secret): Promise<Examined | Failure> {
+async function verified(
+  inspector: VendorInspector,
+  account: UpstreamAccount,
+  credential: Secret
+): Promise<Verified | Failure> {
   try {
-    return await examine(probe, account, credential)
+    return await verifyCredential(inspector, account, credential)
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     return error
@@ -59,12 +63,12 @@ const settings = {
 const accountSetting = 'account_id (REALTIMEKIT_ACCOUNT_ID)'
 const appSetting = 'app_id (REALTIMEKIT_APP_ID)'
 
-function judge({ finding, heard }: Examined, { provider, baseUrl, proxy }: UpstreamAccount): Verdict {
+function judge({ finding, heard }: Verified, { provider, baseUrl, proxy }: UpstreamAccount): Verdict {
   const { status } = heard
   const { credential, base } = settings[provider]
   const which =
     provider === 'dyte' ? 'it does not say whether organisation or key is wrong' : 'the token is wrong, or was deleted'
-  const verdicts: Record<Finding, Verdict> = {
+  const verdicts: Record<CredentialFinding, Verdict> = {
     taken: ok(`taken by ${baseUrl.origin}${proxy === undefined ? '' : ` through the proxy ${proxy.origin}`}`),
     refused: failed(`refused with ${status}; ${which}: correct ${credential}`),
     inactive: failed(`refused with ${status}; the token is known, but not active: make another, and set ${credential}`),

@@ -1,6 +1,6 @@
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import { Habits, inWords } from '../../upstream/account/habits.ts'
-import { habitsBefore, readRecord, recordFile } from '../../upstream/quota/quota-file.ts'
+import { habitsBefore, quotaFileIn, readQuotaFile } from '../../upstream/quota/quota-file.ts'
 import { type Check, ok } from './check.ts'
 import type { Surroundings } from './probe/surroundings.ts'
 
@@ -10,7 +10,7 @@ export async function checkHabits(
   dataDir: string,
   clock: Surroundings['clock']
 ): Promise<Check[]> {
-  const record = await readRecord(recordFile(dataDir, account.name))
+  const record = await readQuotaFile(quotaFileIn(dataDir, account.name))
   const habits = new Habits({ account, clock, before: habitsBefore(record, clock.now()) })
   const ways = inWords(habits.kept())
   if (ways.length === 0) return []

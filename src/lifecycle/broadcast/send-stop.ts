@@ -1,6 +1,6 @@
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure, InvalidInput, isOneOf, UpstreamRefused, withOutcome } from '../../domain/refusals/failures.ts'
-import type { Lane, StopAnswer, Upstreams } from '../../upstream/provider.ts'
+import type { Priority, StopAnswer, Upstreams } from '../../upstream/provider.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
 import type { BegunRuns } from '../running/begun-runs.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
@@ -23,7 +23,7 @@ export interface StopOutcome {
  * Sends a stop once and finds out what came of it. A refusal is explained by a look.
  * @throws what a Provider throws; UpstreamRefused, `unknown`, when the vendor still shows the run
  */
-export type SendStop = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal) => Promise<StopOutcome>
+export type SendStop = (meeting: OwnedMeeting, lane: Priority, signal: AbortSignal) => Promise<StopOutcome>
 
 export interface SendStopDeps {
   upstreams: Upstreams
@@ -41,7 +41,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
 
   return (meeting, lane, signal) => rights.during(meeting, lane, lane => sendAndLook(meeting, lane, signal))
 
-  async function sendAndLook(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<StopOutcome> {
+  async function sendAndLook(meeting: OwnedMeeting, lane: Priority, signal: AbortSignal): Promise<StopOutcome> {
     const heard = await ask(meeting, lane, signal)
     if ('stopped' in heard && heard.stopped) {
       pace.takenUp(meeting)
@@ -68,7 +68,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
 
   async function ask(
     meeting: OwnedMeeting,
-    lane: Lane,
+    lane: Priority,
     signal: AbortSignal
   ): Promise<StopAnswer | { refused: Failure }> {
     try {

@@ -7,7 +7,7 @@ import {
   UpstreamUnavailable
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { Lane, Upstreams } from '../../upstream/provider.ts'
+import type { Priority, Upstreams } from '../../upstream/provider.ts'
 import type { FruitlessStops } from './fruitless-stops.ts'
 import { WearingOff } from './wearing-off.ts'
 
@@ -38,18 +38,18 @@ export class StopRights {
   }
 
   /** The lane of the quota for the next stop of this meeting. Never throws. */
-  async laneOf(meeting: OwnedMeeting): Promise<Lane> {
+  async laneOf(meeting: OwnedMeeting): Promise<Priority> {
     if (this.laneDuringStart(meeting) === 'mutation') return 'mutation'
     return (await this.#deps.fruitlessStops.isLoop(meeting)) ? 'mutation' : 'stop'
   }
 
   /** While a start is open something may be live, whatever the last stops came to. */
-  laneDuringStart(meeting: OwnedMeeting): Lane {
+  laneDuringStart(meeting: OwnedMeeting): Priority {
     return this.#hasFailedTooOften(meeting) ? 'mutation' : 'stop'
   }
 
   /** Sends a stop in that lane, and counts it meanwhile: one tenant's stops may have half of what is kept for stops at a time. */
-  async during<T>(meeting: OwnedMeeting, lane: Lane, work: (lane: Lane) => Promise<T>): Promise<T> {
+  async during<T>(meeting: OwnedMeeting, lane: Priority, work: (lane: Priority) => Promise<T>): Promise<T> {
     const key = keyOf(meeting)
     const underWay = this.#underWay.get(key) ?? 0
     if (lane !== 'stop' || underWay >= this.#failingLimit(meeting).most) return work('mutation')

@@ -5,7 +5,7 @@ import { MeetingNotFound } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import type { Lane, Upstreams } from '../../upstream/provider.ts'
+import type { Priority, Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import type { SendStop, StopOutcome } from '../broadcast/send-stop.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
@@ -123,7 +123,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   }
 
   /** Looks; a look that fails is counted, like the stops themselves. */
-  async function look(meeting: OwnedMeeting, lane: Lane, signal: AbortSignal): Promise<Sight> {
+  async function look(meeting: OwnedMeeting, lane: Priority, signal: AbortSignal): Promise<Sight> {
     try {
       return await whatRuns(meeting, lane, signal)
     } catch (error) {

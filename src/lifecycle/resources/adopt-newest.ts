@@ -32,7 +32,7 @@ export function adoptNewest({ ownOf, upstreams, take, clock, deadline }: NewestD
       seen.set(name, { ...before, atMs: nowMs })
       const signal = deadline()
       const takePage = async (pageNo: number) => {
-        const vendor = upstreams.get(name)?.on({ tenantId, lane: 'read' })
+        const vendor = upstreams.get(name)?.on({ tenantId, priority: 'read' })
         const ids = (await vendor?.findMeetings({ pageNo, perPage }, signal))?.map(({ id }) => id) ?? []
         return { shown: ids.length, taken: ids.length === 0 ? 0 : await take(tenantId, name, ids) }
       }

@@ -11,7 +11,7 @@ import { type Statement, StoreError } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Meetings } from '../../store/tables/meetings.ts'
-import type { Lane, Provider, Upstreams } from '../../upstream/provider.ts'
+import type { Priority, Provider, Upstreams } from '../../upstream/provider.ts'
 import type { Holds } from '../operations/holds.ts'
 import type { Deadline } from '../reads/deadline.ts'
 import { adoptNewest } from './adopt-newest.ts'
@@ -53,7 +53,7 @@ export function adopter(deps: AdoptDeps): Adopt {
   const ownOf = (tenantId: string): string[] =>
     [...upstreams].filter(([, { dedicatedTo }]) => dedicatedTo === tenantId).map(([name]) => name)
 
-  function laneOf(tenantId: string, isUrgent: boolean): Lane {
+  function laneOf(tenantId: string, isUrgent: boolean): Priority {
     if (!isUrgent) return 'read'
     const nowMs = clock.monotonic()
     const recent = (urgent.get(tenantId) ?? []).filter(atMs => nowMs - atMs < urgentLooks.withinMs)
@@ -79,7 +79,7 @@ export function adopter(deps: AdoptDeps): Adopt {
     const lane = laneOf(tenantId, isUrgent)
     const signal = deadline()
     const looks = names.map(async name => {
-      const vendor = upstreams.get(name)?.on({ tenantId, lane })
+      const vendor = upstreams.get(name)?.on({ tenantId, priority: lane })
       const found = (await (vendor && look(vendor, signal))?.catch(nullIfRefused)) ?? null
       if (found === null) throw new NotThere()
       return { name, found }

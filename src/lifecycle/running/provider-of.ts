@@ -1,8 +1,8 @@
 import { UpstreamUnavailable } from '../../domain/refusals/failures.ts'
-import type { Lane, Provider, Upstream, Upstreams } from '../../upstream/provider.ts'
+import type { Priority, Provider, Upstream, Upstreams } from '../../upstream/provider.ts'
 
 /** The vendor account that a tenant's meeting or livestream is at. @throws UpstreamUnavailable when the configuration has no such upstream */
-export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: string }, lane: Lane): Upstream {
+export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: string }, lane: Priority): Upstream {
   const known = upstreams.get(upstream)
   if (known !== undefined) return known
   const cause = new Error(`no upstream is called ${upstream}`)
@@ -12,6 +12,10 @@ export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: strin
 }
 
 /** The provider at the vendor account of a meeting or livestream, asked on behalf of its tenant. @throws UpstreamUnavailable */
-export function providerOf(upstreams: Upstreams, owner: { upstream: string; tenantId: string }, lane: Lane): Provider {
-  return upstreamOf(upstreams, owner, lane).on({ tenantId: owner.tenantId, lane })
+export function providerOf(
+  upstreams: Upstreams,
+  owner: { upstream: string; tenantId: string },
+  lane: Priority
+): Provider {
+  return upstreamOf(upstreams, owner, lane).on({ tenantId: owner.tenantId, priority: lane })
 }

@@ -2,7 +2,7 @@ import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '..
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import { Failure, UpstreamFailed, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
-import type { Lane, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
+import type { Priority, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
 import type { Changes, SharedReads } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
@@ -38,7 +38,12 @@ export interface Sight extends Pick<SeenRun, 'isNobodys'> {
  * that is INVOKED but not yet LIVE may be hidden (contract#active-during-invoked): then our last run is asked for by its own id.
  * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream that is known to be another meeting's
  */
-export type WhatRuns = (meeting: OwnedMeeting, lane: Lane, signal: AbortSignal, isFollowUp?: boolean) => Promise<Sight>
+export type WhatRuns = (
+  meeting: OwnedMeeting,
+  lane: Priority,
+  signal: AbortSignal,
+  isFollowUp?: boolean
+) => Promise<Sight>
 
 export interface WhatRunsDeps {
   upstreams: Upstreams
@@ -80,7 +85,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
 
   return async (meeting, lane, signal, isFollowUp = false) => {
     const upstream = upstreamOf(upstreams, meeting, lane)
-    const provider = upstream.on({ tenantId: meeting.tenantId, lane })
+    const provider = upstream.on({ tenantId: meeting.tenantId, priority: lane })
     const { shown, byLists } = await ask(upstream, provider, meeting, lane, signal)
     pace.heard(meeting)
     // A vendor might show the last run as the active one: over is over, and another one may be hidden behind it.
@@ -107,7 +112,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     { habits }: Upstream,
     provider: Provider,
     meeting: OwnedMeeting,
-    lane: Lane,
+    lane: Priority,
     signal: AbortSignal
   ): Promise<{ shown: LivestreamWithKey | null; byLists: boolean }> {
     const areListsFirst = habits.failsWhenNothingIsLive
@@ -139,7 +144,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   async function findRunning(
     provider: Provider,
     meeting: OwnedMeeting,
-    lane: Lane,
+    lane: Priority,
     signal: AbortSignal
   ): Promise<RunningLivestreams> {
     const { upstream } = meeting
@@ -159,7 +164,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   async function findKnown(
     provider: Provider,
     meeting: OwnedMeeting,
-    { all, lane }: { all: boolean; lane: Lane },
+    { all, lane }: { all: boolean; lane: Priority },
     signal: AbortSignal
   ): Promise<LivestreamWithKey | null> {
     const { id: meetingId, tenantId, upstream } = meeting

@@ -10,10 +10,10 @@ export interface CredentialsOptions {
 }
 
 /** A credential of ours: false when the vendor refuses it. Throws when that can't be found out. */
-export type Probe = (credential: Secret) => Promise<boolean>
+export type VerifyCredential = (credential: Secret) => Promise<boolean>
 
 /** A vendor that refuses both is not asked about the other one again and again; one that can't be asked now may be in a moment. */
-const probeAgainMs = 5_000
+const verifyAgainMs = 5_000
 const askAgainMs = 500
 
 /**
@@ -25,7 +25,7 @@ export class Credentials {
   readonly #onSwitch: (position: number) => void
   #all: readonly Secret[]
   #current: Secret
-  #probing: Promise<boolean> | null = null
+  #verifying: Promise<boolean> | null = null
   #notBeforeMs = Number.NEGATIVE_INFINITY
 
   constructor({ all, clock, onSwitch = () => {} }: CredentialsOptions) {
@@ -45,18 +45,18 @@ export class Credentials {
   }
 
   /** Whether the vendor may be asked once more with another one than this, which it has refused. */
-  async refused(credential: Secret, probe: Probe): Promise<boolean> {
+  async refused(credential: Secret, verify: VerifyCredential): Promise<boolean> {
     if (credential !== this.#current) return true
     const other = this.#all.find(one => one !== credential)
     if (other === undefined) return false
     // Whoever meets the refusal meanwhile waits for the same answer.
-    this.#probing ??= this.#tryOther(other, probe).finally(() => {
-      this.#probing = null
+    this.#verifying ??= this.#tryOther(other, verify).finally(() => {
+      this.#verifying = null
     })
-    return this.#probing
+    return this.#verifying
   }
 
-  /** The other of two; the same where there is one. For a call that can't wait for a probe. */
+  /** The other of two; the same where there is one. For a call that can't wait for that. */
   otherThan(credential: Secret): Secret {
     return this.#all.find(one => one !== credential) ?? credential
   }
@@ -68,19 +68,19 @@ export class Credentials {
 
   /** Both were refused for the same call: that is about the call, and no reason to go from one to the other and back. */
   bothRefused(): void {
-    this.#pause(probeAgainMs)
+    this.#pause(verifyAgainMs)
   }
 
   /**
    * Others are configured: what is in use stays in use where it is among them and the ones before it are refused. Gives what
    * puts them to use, or null when the vendor takes none of them.
-   * @throws what the probe throws
+   * @throws what `verify` throws
    */
-  async choose(all: readonly Secret[], probe: Probe): Promise<(() => void) | null> {
+  async choose(all: readonly Secret[], verify: VerifyCredential): Promise<(() => void) | null> {
     const known = [this.#current, ...this.#all]
     const kept = all.map(one => known.find(other => other.reveal() === one.reveal()) ?? one)
     for (const candidate of kept) {
-      if (candidate !== this.#current && !(await probe(candidate))) continue
+      if (candidate !== this.#current && !(await verify(candidate))) continue
       return () => {
         this.#all = kept
         this.#use(candidate)
@@ -89,11 +89,11 @@ export class Credentials {
     return null
   }
 
-  async #tryOther(other: Secret, probe: Probe): Promise<boolean> {
+  async #tryOther(other: Secret, verify: VerifyCredential): Promise<boolean> {
     if (this.#clock.monotonic() < this.#notBeforeMs) return false
-    const isTaken = await probe(other).catch(() => null)
+    const isTaken = await verify(other).catch(() => null)
     if (isTaken === true) this.#use(other)
-    else this.#pause(isTaken === null ? askAgainMs : probeAgainMs)
+    else this.#pause(isTaken === null ? askAgainMs : verifyAgainMs)
     return isTaken === true
   }
 

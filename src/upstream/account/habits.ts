@@ -1,21 +1,10 @@
-import { type Static, Type } from 'typebox'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { VendorHabits } from '../provider.ts'
+import type { KeptHabits, VendorHabits } from './vendor-habits.ts'
 
 /** A vendor must have failed so many times where nothing was live, and is believed to for so long. */
 const failuresToBelieve = 3
 const believedForMs = 3_600_000
-
-/** The habits as they are kept over a restart. */
-export const KeptHabits = Type.Object({
-  /** The vendor that has them: another address may have others. */
-  of: Type.String({ maxLength: 300 }),
-  refusesSecondStart: Type.Boolean(),
-  /** For so long it is still believed that a look fails where nothing is live. */
-  failsForMs: Type.Number({ minimum: 0 })
-})
-export type KeptHabits = Static<typeof KeptHabits>
 
 /** Never a path: RealtimeKit's has the account in it. */
 function vendorOf({ provider, baseUrl }: Pick<UpstreamAccount, 'provider' | 'baseUrl'>): string {

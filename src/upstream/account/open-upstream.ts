@@ -15,17 +15,18 @@ import { Breaker } from '../quota/breaker.ts'
 import { UpstreamBudget } from '../quota/budget.ts'
 import type { Spent } from '../quota/quota-use.ts'
 import { RetryBudget } from '../quota/retry-budget.ts'
-import type { Answer, Call } from '../transport/client.ts'
+import type { Call, VendorAnswer } from '../transport/call.ts'
 import { CredentialRefused, Forbidden, NoRoute } from '../transport/cloudflare-edge.ts'
-import { Gate, isOwnTrouble } from '../transport/outbound.ts'
+import { isOwnTrouble, Outbound } from '../transport/outbound.ts'
 import { path } from '../transport/path.ts'
-import type { Question, Send } from '../vendors/dyte/answers.ts'
 import { dyte } from '../vendors/dyte/dyte.ts'
 import { realtimekit } from '../vendors/realtimekit/realtimekit.ts'
-import { Credentials, type Probe } from './credentials.ts'
-import { Habits, type KeptHabits } from './habits.ts'
+import type { Send, VendorCall } from '../vendors/send.ts'
+import { Credentials, type VerifyCredential } from './credentials.ts'
+import { Habits } from './habits.ts'
 import { Suspicion } from './suspicion.ts'
 import { VendorClock } from './vendor-clock.ts'
+import type { KeptHabits } from './vendor-habits.ts'
 
 export interface UpstreamOptions {
   account: UpstreamAccount
@@ -53,7 +54,7 @@ const providers: Record<ProviderKind, (send: Send, habits: VendorHabits) => Prov
 const retryPauseMs = 100
 
 /** Who asks when nobody's call is under way. */
-const operator: Errand = { tenantId: 'operator', lane: 'mutation' }
+const operator: Errand = { tenantId: 'operator', priority: 'mutation' }
 
 /** A read that harms nothing, and shows whether a credential is taken. */
 export const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per_page=1` } as const
@@ -67,7 +68,14 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   const breaker = new Breaker({ clock })
   const vendorClock = new VendorClock(clock)
   const connecting = { baseUrl, proxy, onDate: vendorClock.heard.bind(vendorClock), ...(ca !== undefined && { ca }) }
-  const gate = new Gate({ budget, breaker, deadlineMs, clock, connecting, ...(untilReserved && { untilReserved }) })
+  const outbound = new Outbound({
+    budget,
+    breaker,
+    deadlineMs,
+    clock,
+    connecting,
+    ...(untilReserved && { untilReserved })
+  })
   const retries = new RetryBudget(clock)
   const credentials = new Credentials({
     all: account.credentials,
@@ -79,15 +87,15 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   const habits = new Habits({ account, clock, before: options.habitsBefore })
   const suspicion = new Suspicion(clock)
 
-  async function send(errand: Errand, question: Question, expected?: readonly number[]): Promise<Answer> {
+  async function send(errand: Errand, question: VendorCall, expected?: readonly number[]): Promise<VendorAnswer> {
     const isRead = question.method === 'GET'
-    const isStop = errand.lane === 'stop'
+    const isStop = errand.priority === 'stop'
     if (isRead) retries.countRead()
     let authorization = credentials.current
     for (let again = false, another = false; ; ) {
       const call = { ...question, authorization }
       try {
-        const answer = await gate.pass(errand, call, expected)
+        const answer = await outbound.pass(errand, call, expected)
         isRefused = false
         if (answer.status < 300) suspicion.taken(authorization)
         if (another) credentials.taken(authorization)
@@ -97,7 +105,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
         if (error instanceof CredentialRefused) {
           isRefused = true
           if (another) credentials.bothRefused()
-          // A stop does not wait for a probe: it is one itself.
+          // A stop does not wait for another question: it is one itself.
           const other = isStop ? credentials.otherThan(authorization) : await afterRefusal(authorization)
           if (another || other === authorization) throw error
           // Other mutations are answered: whether they are still wanted is for the caller to say.
@@ -105,22 +113,22 @@ export function openUpstream(options: UpstreamOptions): Upstream {
           authorization = other
           another = true
         } else if (isStop && error instanceof UpstreamThrottled) {
-          await gate.pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
+          await outbound.pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
         } else if (isRead && !again && isWorthARetry(error, question) && !breaker.isOpen && retries.takeRetry()) {
           again = true
-          await gate.pause(Math.random() * retryPauseMs, call, error)
+          await outbound.pause(Math.random() * retryPauseMs, call, error)
         } else throw error
       }
     }
   }
 
   /** Tells what a 403 is about. The harmless read itself is about nothing but the credential, and a stop waits for no other question. */
-  async function explained(refusal: Forbidden, { lane }: Errand, call: Call): Promise<Failure> {
+  async function explained(refusal: Forbidden, { priority }: Errand, call: Call): Promise<Failure> {
     const { authorization, method, path, signal } = call
     if (path === harmless.path && method === harmless.method) return credentialRefused(refusal)
-    const probe = probeFor({ ...operator, lane: 'stop' }, AbortSignal.timeout(deadlineMs))
-    const answer = suspicion.isRefused(authorization, probe)
-    if (lane === 'stop') {
+    const verify = verifierFor({ ...operator, priority: 'stop' }, AbortSignal.timeout(deadlineMs))
+    const answer = suspicion.isRefused(authorization, verify)
+    if (priority === 'stop') {
       // For those that come after it.
       answer.then(async isSo => {
         if (!isSo) return
@@ -135,12 +143,12 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   /** The credential that is in use after that one was refused. The question is everybody's, and no single caller's deadline or share. */
   async function afterRefusal(refused: Secret): Promise<Secret> {
     const signal = AbortSignal.timeout(deadlineMs)
-    await credentials.refused(refused, probeFor({ ...operator, lane: 'stop' }, signal))
+    await credentials.refused(refused, verifierFor({ ...operator, priority: 'stop' }, signal))
     return credentials.current
   }
 
-  function probeFor(errand: Errand, signal: AbortSignal): Probe {
-    return authorization => isTaken(gate.pass(errand, { ...harmless, signal, authorization }))
+  function verifierFor(errand: Errand, signal: AbortSignal): VerifyCredential {
+    return authorization => isTaken(outbound.pass(errand, { ...harmless, signal, authorization }))
   }
 
   return {
@@ -148,17 +156,17 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     habits,
     vendorNowMs: bound => vendorClock.now(bound),
     on: errand => provider((question, expected) => send(errand, question, expected), habits),
-    probe: signal => isTaken(send(operator, { ...harmless, signal })),
+    verifyCredential: signal => isTaken(send(operator, { ...harmless, signal })),
     credential: () => ({ position: credentials.position, isRefused }),
-    chooseCredential: (all, signal) => credentials.choose(all, probeFor(operator, signal)),
+    chooseCredential: (all, signal) => credentials.choose(all, verifierFor(operator, signal)),
     status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed', habits: habits.kept() }),
     tenants: () => budget.tenants(),
     spent: () => budget.spent(),
-    close: () => gate.close()
+    close: () => outbound.close()
   }
 }
 
-async function isTaken(answer: Promise<Answer>): Promise<boolean> {
+async function isTaken(answer: Promise<VendorAnswer>): Promise<boolean> {
   try {
     // Whatever answers at another address may say 200 as well.
     readMeetings((await answer).body)
@@ -174,7 +182,7 @@ function credentialRefused({ cause, outcome, upstreamStatus, upstreamReason }: F
   return new CredentialRefused({ cause, upstreamStatus, upstreamReason, ...(outcome && { outcome: 'not_sent' }) })
 }
 
-function isWorthARetry(error: unknown, { signal, mayFail }: Question): boolean {
+function isWorthARetry(error: unknown, { signal, mayFail }: VendorCall): boolean {
   if (mayFail && isOwnTrouble(error)) return false
   return !signal.aborted && (error instanceof UpstreamFailed || error instanceof UpstreamUnreachable)
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Secret } from '../../domain/values/secret.ts'
-import type { Probe } from './credentials.ts'
+import type { VerifyCredential } from './credentials.ts'
 
 /** So long a success speaks for a credential; and so long a question about it is not asked again. */
 const recentMs = 5_000
@@ -21,12 +21,12 @@ export class Suspicion {
   }
 
   /** False also when it can't be found out. Never throws. */
-  isRefused(credential: Secret, probe: Probe): Promise<boolean> {
+  isRefused(credential: Secret, verify: VerifyCredential): Promise<boolean> {
     const nowMs = this.#clock.monotonic()
     if (this.#taken?.credential === credential && nowMs - this.#taken.atMs < recentMs) return Promise.resolve(false)
     const asked = this.#asked
     if (asked?.credential === credential && (!asked.isOver || nowMs - asked.atMs < recentMs)) return asked.answer
-    const asking = { credential, atMs: nowMs, isOver: false, answer: this.#ask(credential, probe) }
+    const asking = { credential, atMs: nowMs, isOver: false, answer: this.#ask(credential, verify) }
     asking.answer.then(() => {
       asking.isOver = true
     })
@@ -34,8 +34,8 @@ export class Suspicion {
     return asking.answer
   }
 
-  async #ask(credential: Secret, probe: Probe): Promise<boolean> {
-    const isTaken = await probe(credential).catch(() => null)
+  async #ask(credential: Secret, verify: VerifyCredential): Promise<boolean> {
+    const isTaken = await verify(credential).catch(() => null)
     if (isTaken === true) this.taken(credential)
     return isTaken === false
   }

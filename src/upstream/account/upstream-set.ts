@@ -3,12 +3,12 @@ import { Failure } from '../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Upstream, Upstreams } from '../provider.ts'
-import { canRecord, examineRecord, habitsBefore, recordFile } from '../quota/quota-file.ts'
-import { UpstreamRecorder } from '../quota/quota-file-writer.ts'
+import { canWriteQuotaFile, habitsBefore, inspectQuotaFile, quotaFileIn } from '../quota/quota-file.ts'
+import { QuotaFileWriter } from '../quota/quota-file-writer.ts'
 import type { Spent } from '../quota/quota-use.ts'
 import { spentBefore } from '../quota/spent-before.ts'
-import type { KeptHabits } from './habits.ts'
 import { openUpstream } from './open-upstream.ts'
+import type { KeptHabits } from './vendor-habits.ts'
 
 /** What upstreams' names stand for, beyond this process. */
 export interface Names {
@@ -41,7 +41,7 @@ export class UpstreamsRejected extends Error {}
 interface Opened {
   account: UpstreamAccount
   upstream: Upstream
-  recorder: UpstreamRecorder
+  recorder: QuotaFileWriter
 }
 
 /** Use of the quota and habits, left by one way out to a vendor for the next. */
@@ -79,7 +79,7 @@ export class UpstreamSet {
     const { deadlineMs } = this.#options
     return Promise.all(
       [...this.#opened.values()].map(async ({ account, upstream }) => {
-        const reason = await asked(account, upstream.probe(AbortSignal.timeout(deadlineMs))).then(
+        const reason = await asked(account, upstream.verifyCredential(AbortSignal.timeout(deadlineMs))).then(
           () => null,
           (error: Error) => error.message
         )
@@ -124,7 +124,7 @@ export class UpstreamSet {
         } else {
           const trial = openUpstream({ account, ...this.#given() })
           tried.push(trial)
-          await asked(account, trial.probe(signal))
+          await asked(account, trial.verifyCredential(signal))
           steps.push(() => this.#swap(account, opened, trial.spent()))
         }
       }
@@ -180,7 +180,7 @@ export class UpstreamSet {
   async #put(account: UpstreamAccount, { spent, habits }: Left, before?: Opened): Promise<void> {
     const { bootId, clock, log } = this.#options
     const { name } = account
-    let recorder: UpstreamRecorder | undefined
+    let recorder: QuotaFileWriter | undefined
     const upstream = openUpstream({
       account,
       ...this.#given(),
@@ -191,7 +191,7 @@ export class UpstreamSet {
       untilReserved: () => recorder?.untilReserved() ?? null,
       onCredential: position => this.#options.onCredential?.(name, position)
     })
-    recorder = new UpstreamRecorder({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
+    recorder = new QuotaFileWriter({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
     this.#opened.set(name, { account, upstream, recorder })
     this.#upstreams.set(name, upstream)
     this.#options.onOpened?.(account)
@@ -233,12 +233,12 @@ export class UpstreamSet {
   }
 
   #fileOf({ name }: UpstreamAccount): string {
-    return recordFile(this.#options.dataDir, name)
+    return quotaFileIn(this.#options.dataDir, name)
   }
 
   async #leftBefore(account: UpstreamAccount): Promise<Left> {
     const file = this.#fileOf(account)
-    const [record, isWritable] = await Promise.all([examineRecord(file), canRecord(file)])
+    const [record, isWritable] = await Promise.all([inspectQuotaFile(file), canWriteQuotaFile(file)])
     const { deadlineMs, bootId, clock, log } = this.#options
     const start = { quota: account.quota, deadlineMs, nowMs: clock.monotonic(), bootId, isWritable }
     const { spent, doubt } = spentBefore(record, start)

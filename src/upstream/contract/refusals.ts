@@ -7,17 +7,17 @@ import {
   UpstreamRefused,
   UpstreamThrottled
 } from '../../domain/refusals/failures.ts'
-import { VendorRefusal } from '../provider.ts'
-import type { Call, RawAnswer } from '../transport/client.ts'
+import type { Call, RawVendorAnswer } from '../transport/call.ts'
 import { CredentialRefused, edgeComplaint, Forbidden, isOwnWord, NoRoute } from '../transport/cloudflare-edge.ts'
 import { aboutOwnField, isAboutQuery } from './field-refusal.ts'
+import { VendorRefusal } from './vendor-refusal.ts'
 import { type Own, reasonOf } from './vendor-words.ts'
 
 /** Refusals that the vendor has, besides those about credentials and limits. */
 const ownStatuses = [400, 404, 409, 422]
 
 /** The vendor's status in our words (docs/vendor.md). */
-export function refusalOf(answer: RawAnswer, { method }: Pick<Call, 'method'>, own: Own): Failure {
+export function refusalOf(answer: RawVendorAnswer, { method }: Pick<Call, 'method'>, own: Own): Failure {
   const { status, body, throttled, retryAfterSeconds } = answer
   const cause = new Error(`the vendor answered ${status}`)
   const said = { cause, upstreamStatus: status, upstreamReason: reasonOf(body, own) }
@@ -45,7 +45,10 @@ export function strangersWord(status: number, isMutation: boolean): Failure {
 }
 
 /** An id that can't be one is the id of nothing: to a read of one thing the vendor says 422, and means its 404. */
-export function meansNotThere({ status, body }: RawAnswer, { method, path }: Pick<Call, 'method' | 'path'>): boolean {
+export function meansNotThere(
+  { status, body }: RawVendorAnswer,
+  { method, path }: Pick<Call, 'method' | 'path'>
+): boolean {
   return method === 'GET' && status === 422 && isOwnWord(body) && !isAboutQuery(body, path)
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 
 export interface BreakerOptions {
   clock: Pick<Clock, 'monotonic'>
-  /** From 0 to 1: so that replicas don't probe in step. */
+  /** From 0 to 1: so that replicas don't try in step. */
   random?: () => number
 }
 
@@ -11,14 +11,14 @@ export interface BreakerOptions {
 const failuresInARow = 5
 const shortestMs = 1_000
 const longestMs = 30_000
-/** A tenant's failure counts for two intervals, in which a probe has told more, and for so long at least. */
+/** A tenant's failure counts for two intervals, in which a trial has told more, and for so long at least. */
 const countsAtLeastMs = 3_000
 
 /**
  * Stops asking a vendor that fails: while it is open calls are answered at once, and one of them after each interval is let
- * through as a probe. The interval doubles while probes fail. Who must be let through (a stop) is a probe at any time. A tenant
+ * through as a trial. The interval doubles while trials fail. Who must be let through (a stop) is a trial at any time. A tenant
  * that has seen no failure of late may try besides, one of them a second: what is broken for one need not be for the others, and
- * who asks all the time must not use up the probes of who asks now and then.
+ * who asks all the time must not use up the trials of who asks now and then.
  */
 export class Breaker {
   readonly #clock: Pick<Clock, 'monotonic'>
@@ -26,7 +26,7 @@ export class Breaker {
   #failures = 0
   /** 0: closed. */
   #intervalMs = 0
-  #probeAtMs = 0
+  #trialAtMs = 0
   /** Tenants that have seen a failure since the last success, and until when the last one counts. */
   readonly #failing = new Map<string, number>()
   /** When one of the others may try. */
@@ -41,12 +41,12 @@ export class Breaker {
     return this.#intervalMs > 0
   }
 
-  /** Until the next probe, in ms; 0 when calls are let through. */
+  /** Until the next trial, in ms; 0 when calls are let through. */
   get opensInMs(): number {
-    return this.isOpen ? Math.max(0, this.#probeAtMs - this.#clock.monotonic()) : 0
+    return this.isOpen ? Math.max(0, this.#trialAtMs - this.#clock.monotonic()) : 0
   }
 
-  /** True when the call is the probe. @throws UpstreamUnavailable when nothing is to be sent now */
+  /** True when the call is the trial. @throws UpstreamUnavailable when nothing is to be sent now */
   enter(tenantId: string): boolean {
     this.check(tenantId)
     if (!this.isOpen) return false
@@ -69,8 +69,8 @@ export class Breaker {
   }
 
   /** The call has told nothing: the next one stands for it. */
-  passOn(tenantId: string, probing: boolean): void {
-    if (probing) this.#probeAtMs = this.#clock.monotonic()
+  passOn(tenantId: string, isTrial: boolean): void {
+    if (isTrial) this.#trialAtMs = this.#clock.monotonic()
     else if (this.isOpen) {
       this.#otherAtMs = this.#clock.monotonic()
       this.#failing.delete(tenantId)
@@ -85,10 +85,10 @@ export class Breaker {
     this.#failing.clear()
   }
 
-  /** @param probing true of the probe alone: the others say nothing about the pace of probes */
-  failed(tenantId: string, probing: boolean): void {
+  /** @param isTrial true of the trial alone: the others say nothing about the pace of trials */
+  failed(tenantId: string, isTrial: boolean): void {
     this.#failures += 1
-    if (this.isOpen && probing) this.#pauseFor(Math.min(this.#intervalMs * 2, longestMs))
+    if (this.isOpen && isTrial) this.#pauseFor(Math.min(this.#intervalMs * 2, longestMs))
     else if (!this.isOpen && this.#failures >= failuresInARow) this.#pauseFor(shortestMs)
     this.#noteFailing(tenantId)
   }
@@ -105,6 +105,6 @@ export class Breaker {
   /** Never shorter than the interval, and at most a second longer. */
   #wait(): void {
     const jitterMs = this.#random() * Math.min(this.#intervalMs / 5, 1_000)
-    this.#probeAtMs = this.#clock.monotonic() + this.#intervalMs + jitterMs
+    this.#trialAtMs = this.#clock.monotonic() + this.#intervalMs + jitterMs
   }
 }

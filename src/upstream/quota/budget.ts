@@ -1,9 +1,9 @@
 import { UpstreamBudgetExhausted, UpstreamThrottled } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Quota } from '../../domain/values/quota.ts'
-import type { Errand, Lane } from '../provider.ts'
+import type { Errand, Priority } from './errand.ts'
 import { Expiry } from './expiry.ts'
-import { FairLane } from './fair-share.ts'
+import { FairShare } from './fair-share.ts'
 import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
 import type { VendorLimit } from './vendor-limit.ts'
 
@@ -31,7 +31,7 @@ const tenantsShown = 100
 
 interface Counted {
   tenantId: string
-  lane: Lane
+  priority: Priority
   /** When the last window that it can be part of ends. */
   untilMs: number
 }
@@ -58,7 +58,7 @@ export class UpstreamBudget {
   readonly #options: BudgetOptions
   readonly #windowMs: number
   readonly #stepMs: number
-  readonly #lanes: Record<Lane, FairLane>
+  readonly #shares: Record<Priority, FairShare>
   #inFlight = 0
   #sent = 0
   /** Calls that have ended, each list in the order of its times. */
@@ -80,8 +80,8 @@ export class UpstreamBudget {
     this.#stepMs = this.#windowMs / stepsPerWindow
     const activeMs = Math.min(this.#windowMs, 30_000)
     const claimMs = Math.min(this.#windowMs, 5_000)
-    const lane = (): FairLane => new FairLane({ activeMs, claimMs })
-    this.#lanes = { stop: lane(), mutation: lane(), read: lane() }
+    const priority = (): FairShare => new FairShare({ activeMs, claimMs })
+    this.#shares = { stop: priority(), mutation: priority(), read: priority() }
     const nowMs = clock.monotonic()
     const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
     this.#before = spentBefore
@@ -93,17 +93,17 @@ export class UpstreamBudget {
    * Counts a call that is about to be sent. A stop always may.
    * @throws UpstreamBudgetExhausted or UpstreamThrottled, with when to ask again
    */
-  admit({ tenantId, lane }: Errand): Ticket {
+  admit({ tenantId, priority }: Errand): Ticket {
     const nowMs = this.#now()
-    if (lane !== 'stop') this.#check(tenantId, lane, nowMs)
-    this.#lanes[lane].take(tenantId, nowMs)
+    if (priority !== 'stop') this.#check(tenantId, priority, nowMs)
+    this.#shares[priority].take(tenantId, nowMs)
     this.#inFlight += 1
     this.#sent += 1
     this.#options.onSent?.()
     const end = (list: Expiry<Counted>, lateMs: number): void => {
       this.#inFlight -= 1
       const untilMs = this.#options.clock.monotonic() + lateMs + this.#windowMs
-      list.add({ tenantId, lane, untilMs })
+      list.add({ tenantId, priority, untilMs })
       count(this.#steps, this.#stepOf(untilMs), 1)
     }
     return {
@@ -148,8 +148,8 @@ export class UpstreamBudget {
 
   status(): BudgetStatus {
     const nowMs = this.#now()
-    const { read, mutation, stop } = this.#lanes
-    const left = (lane: Lane): number => Math.max(0, Math.floor(this.#free(lane, nowMs)))
+    const { read, mutation, stop } = this.#shares
+    const left = (priority: Priority): number => Math.max(0, Math.floor(this.#free(priority, nowMs)))
     return {
       sent: this.#sent,
       quota: this.#options.quota.calls,
@@ -170,12 +170,12 @@ export class UpstreamBudget {
   tenants(): TenantUse[] {
     this.#now()
     const uses = new Map<string, TenantUse>()
-    for (const [lane, name] of [
+    for (const [priority, name] of [
       ['read', 'reads'],
       ['mutation', 'mutations'],
       ['stop', 'stops']
     ] as const) {
-      for (const { tenantId, used } of this.#lanes[lane].byTenant()) {
+      for (const { tenantId, used } of this.#shares[priority].byTenant()) {
         const use = uses.get(tenantId) ?? { tenantId, reads: 0, mutations: 0, stops: 0 }
         uses.set(tenantId, { ...use, [name]: used })
       }
@@ -201,25 +201,25 @@ export class UpstreamBudget {
     return Math.ceil(untilMs / this.#stepMs - stepTolerance)
   }
 
-  #check(tenantId: string, lane: 'read' | 'mutation', nowMs: number): void {
+  #check(tenantId: string, priority: 'read' | 'mutation', nowMs: number): void {
     const pausedForMs = this.#pausedUntilMs - nowMs
     if (pausedForMs > 0) throw new UpstreamThrottled(inMs(pausedForMs))
-    const free = this.#free(lane, nowMs)
-    const own = this.#lanes[lane]
+    const free = this.#free(priority, nowMs)
+    const own = this.#shares[priority]
     if (own.mayTake(tenantId, free, free + own.used, nowMs)) return
     throw new UpstreamBudgetExhausted(inMs(this.#freeInMs(1 - free, nowMs)))
   }
 
-  /** Calls that this lane may still send. */
-  #free(lane: Lane, nowMs: number): number {
+  /** Calls that this priority may still send. */
+  #free(priority: Priority, nowMs: number): number {
     const quota = this.#options.quota.calls
-    const { read, mutation, stop } = this.#lanes
+    const { read, mutation, stop } = this.#shares
     const others = this.#usedBefore() + this.#others.calls
     const forStops = Math.max(stop.used, Math.ceil(quota * stopReserve))
     const forMutations = Math.max(mutation.used, Math.round(quota * mutationReserve))
     const left = quota - others - read.used
-    if (lane === 'stop') return left - mutation.used - stop.used
-    if (lane === 'mutation') return left - mutation.used - forStops
+    if (priority === 'stop') return left - mutation.used - stop.used
+    if (priority === 'mutation') return left - mutation.used - forStops
     const lowered = this.#lowered(nowMs) - read.used
     return Math.min(left, lowered) - forMutations - forStops
   }
@@ -241,7 +241,7 @@ export class UpstreamBudget {
   }
 
   #ownUsed(): number {
-    return this.#lanes.stop.used + this.#lanes.mutation.used + this.#lanes.read.used
+    return this.#shares.stop.used + this.#shares.mutation.used + this.#shares.read.used
   }
 
   #usedBefore(): number {
@@ -252,8 +252,8 @@ export class UpstreamBudget {
   #now(): number {
     const nowMs = this.#options.clock.monotonic()
     for (const list of [this.#ended, this.#lost]) {
-      for (const { lane, tenantId, untilMs } of list.until(nowMs)) {
-        this.#lanes[lane].release(tenantId)
+      for (const { priority, tenantId, untilMs } of list.until(nowMs)) {
+        this.#shares[priority].release(tenantId)
         count(this.#steps, this.#stepOf(untilMs), -1)
       }
     }

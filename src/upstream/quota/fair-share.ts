@@ -9,7 +9,7 @@ interface Share {
   claimed: boolean
 }
 
-export interface FairLaneOptions {
+export interface FairShareOptions {
   /** A tenant that has not asked for so long takes no part in the division. */
   activeMs: number
   /** A call is kept for a tenant that was refused for so long; who doesn't come back for it loses it. */
@@ -21,13 +21,13 @@ export interface FairLaneOptions {
  * it runs short those who have had less come first, and among equals who has waited longest. A little is always kept for
  * tenants that are below their share, so that a newcomer need not wait until a whole window has passed.
  */
-export class FairLane {
-  readonly #options: FairLaneOptions
+export class FairShare {
+  readonly #options: FairShareOptions
   readonly #shares = new Map<string, Share>()
   /** Calls of all tenants that still count. */
   used = 0
 
-  constructor(options: FairLaneOptions) {
+  constructor(options: FairShareOptions) {
     this.#options = options
   }
 

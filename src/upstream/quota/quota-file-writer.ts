@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Loop } from '../../domain/values/loop.ts'
 import type { Upstream, UpstreamStatus } from '../provider.ts'
-import type { UpstreamRecord } from './quota-file.ts'
+import type { QuotaFile } from './quota-file.ts'
 
-export interface RecorderOptions {
+export interface QuotaFileWriterOptions {
   name: string
   upstream: Pick<Upstream, 'status' | 'tenants' | 'spent'>
   file: string
@@ -28,8 +28,8 @@ const patienceMs = 1_000
  * one is left. So a process that dies leaves no more than a block unknown. The record is flushed to the disk only by a graceful stop:
  * it is made for a process that dies, not for a machine that does.
  */
-export class UpstreamRecorder {
-  readonly #options: RecorderOptions
+export class QuotaFileWriter {
+  readonly #options: QuotaFileWriterOptions
   readonly #largest: number
   #sent = 0
   /** Calls that are on record and not sent. Stops don't wait, and may make it negative. */
@@ -44,7 +44,7 @@ export class UpstreamRecorder {
   #written = { sent: -1, onMs: Number.NEGATIVE_INFINITY, facts: '' }
   #inTrouble = false
 
-  constructor(options: RecorderOptions) {
+  constructor(options: QuotaFileWriterOptions) {
     this.#options = options
     const { quota } = options.upstream.status().budget
     this.#largest = Math.max(1, Math.min(largestBlock, Math.floor(quota * blockShare)))
@@ -127,7 +127,7 @@ export class UpstreamRecorder {
     }
   }
 
-  #recordWith(reserved: number): UpstreamRecord {
+  #recordWith(reserved: number): QuotaFile {
     const { name, upstream, clock, bootId } = this.#options
     const monotonicMs = clock.monotonic()
     const status = upstream.status()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { checkFile } from '../../domain/values/own-file.ts'
-import { KeptHabits } from '../account/habits.ts'
+import { KeptHabits } from '../account/vendor-habits.ts'
 
 const Count = Type.Number({ minimum: 0 })
 
@@ -11,7 +11,7 @@ const Count = Type.Number({ minimum: 0 })
  * What a gateway leaves of an upstream for its successor and for `livegate upstream status`: what of the vendor's quota it has
  * used, and how things stand. Times are in ms, `atMs` is epoch.
  */
-const UpstreamRecord = Type.Object({
+const QuotaFile = Type.Object({
   upstream: Type.String({ maxLength: 64 }),
   atMs: Count,
   /** The monotonic clock's time, and the boot that it belongs to: unlike `atMs`, nobody sets it. Older records have neither. */
@@ -32,16 +32,16 @@ const UpstreamRecord = Type.Object({
   /** Older records have none. */
   habits: Type.Optional(KeptHabits)
 })
-export type UpstreamRecord = Static<typeof UpstreamRecord>
+export type QuotaFile = Static<typeof QuotaFile>
 
-const isRecord = Compile(UpstreamRecord)
+const isRecord = Compile(QuotaFile)
 
-export function recordFile(folder: string, upstream: string): string {
+export function quotaFileIn(folder: string, upstream: string): string {
   return join(folder, `upstream-${upstream}.json`)
 }
 
 /** Null when there is none; `unreadable` when something is there that can't be read, or is no record. */
-export async function examineRecord(file: string): Promise<UpstreamRecord | 'unreadable' | null> {
+export async function inspectQuotaFile(file: string): Promise<QuotaFile | 'unreadable' | null> {
   try {
     checkFile(file, await stat(file))
     const record: unknown = JSON.parse(await readFile(file, 'utf8'))
@@ -52,8 +52,8 @@ export async function examineRecord(file: string): Promise<UpstreamRecord | 'unr
 }
 
 /** The same where a record is a help alone: null also when it can't be read. */
-export async function readRecord(file: string): Promise<UpstreamRecord | null> {
-  const record = await examineRecord(file)
+export async function readQuotaFile(file: string): Promise<QuotaFile | null> {
+  const record = await inspectQuotaFile(file)
   return record === 'unreadable' ? null : record
 }
 
@@ -61,7 +61,7 @@ export async function readRecord(file: string): Promise<UpstreamRecord | null> {
 const trial = ' '.repeat(4_096)
 
 /** Whether there is a place for the record: asked before anything depends on it. */
-export async function canRecord(file: string): Promise<boolean> {
+export async function canWriteQuotaFile(file: string): Promise<boolean> {
   try {
     // A pipe of that name would take nothing, and never say so.
     await rm(`${file}.new`, { force: true })
@@ -73,10 +73,7 @@ export async function canRecord(file: string): Promise<boolean> {
 }
 
 /** The vendor's habits as they are known after so long. A clock that was set back makes nothing last longer. */
-export function habitsBefore(
-  record: Pick<UpstreamRecord, 'atMs' | 'habits'> | null,
-  nowMs: number
-): KeptHabits | undefined {
+export function habitsBefore(record: Pick<QuotaFile, 'atMs' | 'habits'> | null, nowMs: number): KeptHabits | undefined {
   if (record?.habits === undefined) return undefined
   const { failsForMs, ...others } = record.habits
   return { ...others, failsForMs: Math.max(0, failsForMs - Math.max(0, nowMs - record.atMs)) }

@@ -1,4 +1,4 @@
-import type { Lane } from '../provider.ts'
+import type { Priority } from './errand.ts'
 
 /** Calls that the vendor still counts, and until when, on the monotonic clock. */
 export interface Spent {
@@ -14,8 +14,8 @@ export interface BudgetStatus {
   windowMs: number
   /** What it was lowered to after the vendor has refused calls. */
   loweredTo: number
-  used: Record<Lane | 'other', number>
-  left: Record<Lane, number>
+  used: Record<Priority | 'other', number>
+  left: Record<Priority, number>
   pausedForMs: number
 }
 

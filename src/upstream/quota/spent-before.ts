@@ -1,5 +1,5 @@
 import type { Quota } from '../../domain/values/quota.ts'
-import type { UpstreamRecord } from './quota-file.ts'
+import type { QuotaFile } from './quota-file.ts'
 import type { Spent } from './quota-use.ts'
 
 /** Shares of the quota that count as used where no gateway has left a record, and where none can be written. */
@@ -38,7 +38,7 @@ const doubts = {
  * age nobody knows. The record of a graceful stop is complete, also after another boot.
  */
 export function spentBefore(
-  record: Pick<UpstreamRecord, 'monotonicMs' | 'bootId' | 'spent' | 'reserved'> | 'unreadable' | null,
+  record: Pick<QuotaFile, 'monotonicMs' | 'bootId' | 'spent' | 'reserved'> | 'unreadable' | null,
   { quota: { calls, seconds }, deadlineMs, nowMs, bootId, isWritable }: Start
 ): SpentBefore {
   const windowMs = seconds * 1_000

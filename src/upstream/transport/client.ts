@@ -8,10 +8,10 @@ import {
   UpstreamUnreachable
 } from '../../domain/refusals/failures.ts'
 import type { OutgoingProxy } from '../../domain/upstream-account.ts'
-import type { Secret } from '../../domain/values/secret.ts'
 import { meansNotThere, refusalOf, strangersWord } from '../contract/refusals.ts'
 import { type Own, reasonOf } from '../contract/vendor-words.ts'
 import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from '../quota/vendor-limit.ts'
+import type { Call, RawVendorAnswer, VendorAnswer } from './call.ts'
 import { edgeComplaint, isOwnNo, isOwnWord } from './cloudflare-edge.ts'
 import { NeverConnected, openConnections, plain } from './connections.ts'
 
@@ -34,33 +34,6 @@ export interface ClientOptions {
   onDate?(dateMs: number): void
 }
 
-export interface Call {
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH'
-  /** Made by the `path` tag, relative to the base address; a query may follow. */
-  path: string
-  body?: object
-  /** The whole value of `Authorization`. It is added here, last, and nowhere else. */
-  authorization: Secret
-  /** Bounds the whole call, from waiting for a connection to the last byte: undici's own time-outs restart with each chunk. */
-  signal: AbortSignal
-}
-
-/** What the vendor said, as JSON when it was JSON. */
-export interface Answer {
-  status: number
-  body: unknown
-  /** The vendor's clock, in whole seconds; null when it didn't say. */
-  dateMs: number | null
-  /** Why a mutation was refused, in the vendor's own words, cleaned. */
-  reason?: string | undefined
-}
-
-/** An answer of any kind, with what its fields say of it. */
-export interface RawAnswer extends Answer {
-  throttled: boolean
-  retryAfterSeconds: number
-}
-
 /** One vendor account over HTTP: fixed origin, no redirects, no retries, TLS verified. It and `connections.ts` alone know undici. */
 export class UpstreamClient {
   readonly #connections: Dispatcher
@@ -81,7 +54,7 @@ export class UpstreamClient {
    * Sends one call, once, and gives the answer if it is a 2xx, or one of `expected`; everything else is thrown as a Failure
    * of the catalogue, for a mutation with its outcome.
    */
-  async call(call: Call, expected: readonly number[] = []): Promise<Answer> {
+  async call(call: Call, expected: readonly number[] = []): Promise<VendorAnswer> {
     const answer = await this.ask(call)
     const { status, body, dateMs } = answer
     if (status >= 200 && status < 300) return { status, body, dateMs }
@@ -95,7 +68,7 @@ export class UpstreamClient {
   }
 
   /** Sends one call, once, and gives the answer as it is. @throws Failure when none comes */
-  async ask(call: Call): Promise<RawAnswer> {
+  async ask(call: Call): Promise<RawVendorAnswer> {
     return this.#send(call).catch(error => {
       throw translate(error, call.signal, call.method !== 'GET')
     })
@@ -105,7 +78,7 @@ export class UpstreamClient {
     await this.#connections.close()
   }
 
-  async #send({ method, path, body, authorization, signal }: Call): Promise<RawAnswer> {
+  async #send({ method, path, body, authorization, signal }: Call): Promise<RawVendorAnswer> {
     const {
       statusCode,
       headers,

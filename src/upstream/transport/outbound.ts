@@ -10,14 +10,15 @@ import {
   withOutcome
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { Errand } from '../provider.ts'
 import type { Breaker } from '../quota/breaker.ts'
 import type { Ticket, UpstreamBudget } from '../quota/budget.ts'
-import { FairLane } from '../quota/fair-share.ts'
-import type { Question } from '../vendors/dyte/answers.ts'
-import { type Answer, type Call, type ClientOptions, UpstreamClient } from './client.ts'
+import type { Errand } from '../quota/errand.ts'
+import { FairShare } from '../quota/fair-share.ts'
+import type { VendorCall } from '../vendors/send.ts'
+import type { Call, VendorAnswer } from './call.ts'
+import { type ClientOptions, UpstreamClient } from './client.ts'
 
-export interface GateOptions {
+export interface OutboundOptions {
   budget: UpstreamBudget
   breaker: Breaker
   connecting: Pick<ClientOptions, 'baseUrl' | 'proxy' | 'ca' | 'onDate'>
@@ -29,7 +30,7 @@ export interface GateOptions {
   untilReserved?(): Promise<void> | null
 }
 
-type Asked = Call & Pick<Question, 'mayFail'>
+type Asked = Call & Pick<VendorCall, 'mayFail'>
 
 /** Who waits for the quota asks again so often. */
 const askAgainMs = 50
@@ -46,12 +47,12 @@ const waitShare = 1 / 3
  * The way out to a vendor account: every call passes the breaker, then the budget, and goes out over the connections of its kind,
  * so that nothing that hangs can hold back what is more urgent.
  */
-export class Gate {
-  readonly #options: GateOptions
-  readonly #reads = new FairLane(readShares)
+export class Outbound {
+  readonly #options: OutboundOptions
+  readonly #reads = new FairShare(readShares)
   readonly #clients: Record<'reads' | 'looks' | 'stopLooks' | 'mutations' | 'stops', UpstreamClient>
 
-  constructor(options: GateOptions) {
+  constructor(options: OutboundOptions) {
     this.#options = options
     const connecting = { ...options.connecting, onLimit: options.budget.tell.bind(options.budget) }
     this.#clients = {
@@ -65,8 +66,8 @@ export class Gate {
   }
 
   /** Sends a call once, if it may go out. */
-  async pass(errand: Errand, call: Asked, expected?: readonly number[]): Promise<Answer> {
-    if (errand.lane !== 'read') return this.#send(errand, call, expected)
+  async pass(errand: Errand, call: Asked, expected?: readonly number[]): Promise<VendorAnswer> {
+    if (errand.priority !== 'read') return this.#send(errand, call, expected)
     const { tenantId } = errand
     this.#takeShare(tenantId)
     try {
@@ -88,9 +89,9 @@ export class Gate {
     this.#reads.take(tenantId, nowMs)
   }
 
-  async #send(errand: Errand, call: Asked, expected?: readonly number[]): Promise<Answer> {
+  async #send(errand: Errand, call: Asked, expected?: readonly number[]): Promise<VendorAnswer> {
     const { budget, breaker } = this.#options
-    const { ticket, probing } = await this.#letIn(errand, call)
+    const { ticket, isTrial } = await this.#letIn(errand, call)
     const isInPause = budget.pausedForMs() > 0
     try {
       const answer = await this.#clientFor(errand, call).call(call, expected)
@@ -99,7 +100,7 @@ export class Gate {
       if (isInPause) budget.heard()
       return answer
     } catch (error) {
-      this.#count(error, errand, call, ticket, probing)
+      this.#count(error, errand, call, ticket, isTrial)
       throw error
     }
   }
@@ -116,39 +117,39 @@ export class Gate {
     await Promise.all(Object.values(this.#clients).map(client => client.close()))
   }
 
-  #clientFor({ lane }: Errand, { method }: Question): UpstreamClient {
+  #clientFor({ priority }: Errand, { method }: VendorCall): UpstreamClient {
     const { reads, looks, stopLooks, mutations, stops } = this.#clients
-    if (lane === 'read') return reads
-    if (lane === 'stop') return method === 'GET' ? stopLooks : stops
+    if (priority === 'read') return reads
+    if (priority === 'stop') return method === 'GET' ? stopLooks : stops
     return method === 'GET' ? looks : mutations
   }
 
-  #count(error: unknown, { tenantId }: Errand, { signal, mayFail }: Asked, ticket: Ticket, probing: boolean): void {
+  #count(error: unknown, { tenantId }: Errand, { signal, mayFail }: Asked, ticket: Ticket, isTrial: boolean): void {
     const { budget, breaker } = this.#options
     const answered = error instanceof Failure && error.upstreamStatus !== undefined
     if (answered) ticket.answered()
     else ticket.lost()
     if (error instanceof UpstreamThrottled) budget.throttled((error.retryAfterSeconds ?? 1) * 1_000)
     if (mayFail && isOwnTrouble(error)) {
-      // The question that is asked instead tells whether the vendor is well: it is the probe.
-      breaker.passOn(tenantId, probing)
+      // The call that is sent instead tells whether the vendor is well: it is the trial.
+      breaker.passOn(tenantId, isTrial)
       return
     }
-    if (isFailing(error, signal)) breaker.failed(tenantId, probing)
+    if (isFailing(error, signal)) breaker.failed(tenantId, isTrial)
     else if (answered) breaker.succeeded()
   }
 
   /** Whatever does not get past breaker and budget was not sent. */
-  async #letIn(errand: Errand, call: Call): Promise<{ ticket: Ticket; probing: boolean }> {
+  async #letIn(errand: Errand, call: Call): Promise<{ ticket: Ticket; isTrial: boolean }> {
     const { budget, breaker } = this.#options
-    const { tenantId, lane } = errand
+    const { tenantId, priority } = errand
     try {
-      if (lane === 'stop') return { ticket: budget.admit(errand), probing: false }
-      // Looked at before and taken after: who is refused, or waits, must not use up the probe.
+      if (priority === 'stop') return { ticket: budget.admit(errand), isTrial: false }
+      // Check the breaker first, but claim its trial only after quota was granted: a refused call does not waste it.
       breaker.check(tenantId)
       const ticket = await this.#admitted(errand, call)
       try {
-        return { ticket, probing: breaker.enter(tenantId) }
+        return { ticket, isTrial: breaker.enter(tenantId) }
       } catch (error) {
         ticket.answered()
         throw error
@@ -170,7 +171,7 @@ export class Gate {
       try {
         return budget.admit(errand)
       } catch (error) {
-        if (errand.lane === 'read' || !(error instanceof Failure)) throw error
+        if (errand.priority === 'read' || !(error instanceof Failure)) throw error
         signal ??= AbortSignal.any([call.signal, AbortSignal.timeout(Math.floor(deadlineMs * waitShare))])
         await this.pause((error.retryAfterSeconds ?? 1) * 1_000, { signal }, error, askAgainMs)
       }

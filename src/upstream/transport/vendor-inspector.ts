@@ -2,20 +2,21 @@ import { UpstreamMalformed, UpstreamTooLate } from '../../domain/refusals/failur
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Secret } from '../../domain/values/secret.ts'
-import { type Call, type RawAnswer, UpstreamClient } from './client.ts'
+import type { Call, RawVendorAnswer } from './call.ts'
+import { UpstreamClient } from './client.ts'
 
 /** One raw question. `of` says whose: `app` (the default) has the operations, the two others are RealtimeKit's. */
-export interface RawQuestion extends Pick<Call, 'method' | 'path' | 'body'> {
+export interface InspectorCall extends Pick<Call, 'method' | 'path' | 'body'> {
   of?: 'app' | 'kit' | 'account' | 'edge'
 }
 
 /** What was answered, and when by our clock it was asked and heard. */
-export interface Heard extends RawAnswer {
+export interface Heard extends RawVendorAnswer {
   askedAtMs: number
   heardAtMs: number
 }
 
-export interface ProbeOptions {
+export interface InspectorOptions {
   account: Pick<UpstreamAccount, 'baseUrl' | 'proxy'>
   /** Longest time of a question. */
   deadlineMs: number
@@ -29,12 +30,12 @@ const appPath = /(\/accounts\/[^/]+)(\/realtime\/kit)(\/[^/]+)$/
  * Asks a vendor account what a `Provider` hides: which status, in which shape, at which time. For who examines a vendor; what
  * it sends passes neither budget nor breaker, so it must be little.
  */
-export class Probe {
+export class VendorInspector {
   readonly #client: UpstreamClient
-  readonly #options: ProbeOptions
-  readonly #prefixes: Record<NonNullable<RawQuestion['of']>, string>
+  readonly #options: InspectorOptions
+  readonly #prefixes: Record<NonNullable<InspectorCall['of']>, string>
 
-  constructor(options: ProbeOptions) {
+  constructor(options: InspectorOptions) {
     const { baseUrl, proxy } = options.account
     const root = new URL(baseUrl)
     const [whole = '', account = '', kit = ''] = appPath.exec(root.pathname) ?? []
@@ -46,7 +47,7 @@ export class Probe {
   }
 
   /** @throws Failure when no answer comes; `whyNoAnswer` says why */
-  async ask({ method, path, body, of = 'app' }: RawQuestion, authorization: Secret): Promise<Heard> {
+  async ask({ method, path, body, of = 'app' }: InspectorCall, authorization: Secret): Promise<Heard> {
     const { clock, deadlineMs } = this.#options
     const askedAtMs = clock.now()
     const answer = await this.#client.ask({

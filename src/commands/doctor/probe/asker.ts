@@ -1,5 +1,5 @@
 import type { Secret } from '../../../domain/values/secret.ts'
-import type { Heard, Probe, RawQuestion } from '../../../upstream/transport/vendor-inspector.ts'
+import type { Heard, InspectorCall, VendorInspector } from '../../../upstream/transport/vendor-inspector.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** The questions end here, for a reason that is no fault of theirs or one that makes going on pointless. */
@@ -10,14 +10,14 @@ const allWithinMs = 300_000
 
 /** Asks while there is time and nobody interrupts. */
 export class Asker {
-  readonly #probe: Probe
+  readonly #inspector: VendorInspector
   readonly #credential: Secret
   readonly #surroundings: Surroundings
   readonly #untilMs: number
   #interrupted = false
 
-  constructor(probe: Probe, credential: Secret, surroundings: Surroundings) {
-    this.#probe = probe
+  constructor(inspector: VendorInspector, credential: Secret, surroundings: Surroundings) {
+    this.#inspector = inspector
     this.#credential = credential
     this.#surroundings = surroundings
     this.#untilMs = surroundings.clock.monotonic() + allWithinMs
@@ -28,14 +28,14 @@ export class Asker {
   }
 
   /** @throws Ended, Failure */
-  async ask(question: RawQuestion, credential = this.#credential): Promise<Heard> {
+  async ask(question: InspectorCall, credential = this.#credential): Promise<Heard> {
     this.#goOn()
-    return this.#probe.ask(question, credential)
+    return this.#inspector.ask(question, credential)
   }
 
   /** The same at any time: for what must be stopped. @throws Failure */
-  async askAnyway(question: RawQuestion): Promise<Heard> {
-    return this.#probe.ask(question, this.#credential)
+  async askAnyway(question: InspectorCall): Promise<Heard> {
+    return this.#inspector.ask(question, this.#credential)
   }
 
   /** The vendor's quota is other people's too: between two looks there is a second. @throws Ended */

@@ -13,8 +13,8 @@ import type { Secret } from '../../../domain/values/secret.ts'
 import { livestreamsIn } from '../../../store/tables/livestreams.ts'
 import { meetingsIn } from '../../../store/tables/meetings.ts'
 import { operationsIn } from '../../../store/tables/operations.ts'
-import { examine } from '../../../upstream/account/verify-credential.ts'
-import { Probe, whyNoAnswer } from '../../../upstream/transport/vendor-inspector.ts'
+import { verifyCredential } from '../../../upstream/account/verify-credential.ts'
+import { VendorInspector, whyNoAnswer } from '../../../upstream/transport/vendor-inspector.ts'
 import { CommandError, type Io, print, UsageError } from '../../process/io.ts'
 import { usualUpstream, withUpstream } from '../../process/upstream-accounts.ts'
 import { withSnapshot } from '../../process/with-store.ts'
@@ -50,15 +50,15 @@ export async function probeMeeting(io: Io, options: ProbeMeetingOptions, surroun
     )
   await demandIdle(io, account, meetingId, deadlineMs)
 
-  const probe = new Probe({ account, deadlineMs, clock: surroundings.clock })
+  const inspector = new VendorInspector({ account, deadlineMs, clock: surroundings.clock })
   try {
-    const asker = new Asker(probe, await takenCredential(probe, account), surroundings)
+    const asker = new Asker(inspector, await takenCredential(inspector, account), surroundings)
     const answers = new Answers()
     const problem = await question(io, { asker, account, meetingId, surroundings }, answers)
     tell(io, options, account, answers, problem === null)
     if (problem !== null) throw new CommandError(problem)
   } finally {
-    await probe.close()
+    await inspector.close()
   }
 }
 
@@ -85,7 +85,7 @@ async function lookUp(
 async function demandIdle(io: Io, { name }: UpstreamAccount, meetingId: string, deadlineMs: number): Promise<void> {
   await asked(name, () =>
     withUpstream(io, name, deadlineMs, async upstream => {
-      const vendor = upstream.on({ tenantId: 'operator', lane: 'mutation' })
+      const vendor = upstream.on({ tenantId: 'operator', priority: 'mutation' })
       const signal = AbortSignal.timeout(deadlineMs)
       const meeting = await vendor.findMeeting(meetingId, signal)
       if (meeting === null) throw new CommandError(`${name} has no meeting ${meetingId}`)
@@ -112,9 +112,9 @@ function isOddNothing(error: unknown): boolean {
   return error instanceof UpstreamFailed || error instanceof UpstreamRefused
 }
 
-async function takenCredential(probe: Probe, account: UpstreamAccount): Promise<Secret> {
+async function takenCredential(inspector: VendorInspector, account: UpstreamAccount): Promise<Secret> {
   for (const credential of account.credentials) {
-    const { finding } = await asked(account.name, () => examine(probe, account, credential))
+    const { finding } = await asked(account.name, () => verifyCredential(inspector, account, credential))
     if (finding === 'taken') return credential
   }
   throw new CommandError(`no credential of ${account.name} is taken: \`livegate doctor\` says why`)

@@ -3,7 +3,7 @@ import { isOver, isRunning } from '../../../domain/livestream.ts'
 import { Failure } from '../../../domain/refusals/failures.ts'
 import { at, edgeComplaint } from '../../../upstream/transport/cloudflare-edge.ts'
 import { path } from '../../../upstream/transport/path.ts'
-import type { Heard, RawQuestion } from '../../../upstream/transport/vendor-inspector.ts'
+import type { Heard, InspectorCall } from '../../../upstream/transport/vendor-inspector.ts'
 import { type Asker, Ended } from './asker.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -160,8 +160,8 @@ export class StartedRuns {
     }
   }
 
-  readonly #ask = (question: RawQuestion): Promise<Heard> => this.#asker.ask(question)
-  readonly #askAnyway = (question: RawQuestion): Promise<Heard> => this.#asker.askAnyway(question)
+  readonly #ask = (question: InspectorCall): Promise<Heard> => this.#asker.ask(question)
+  readonly #askAnyway = (question: InspectorCall): Promise<Heard> => this.#asker.askAnyway(question)
 
   /** By what is shown as active and, since that may leave out what is only INVOKED, by the livestreams themselves. Null: unknown. */
   async #isLive(): Promise<boolean | null> {

@@ -11,7 +11,8 @@ import {
 import { readMeeting, readMeetings } from '../../contract/contract-meetings.ts'
 import type { LivestreamWithSessions, Provider, VendorHabits } from '../../provider.ts'
 import { path } from '../../transport/path.ts'
-import { expectId, expectPlainId, type Send, saidIn, settle } from './answers.ts'
+import { expectId, expectPlainId, readSuccess, saidIn } from '../expected.ts'
+import type { Send } from '../send.ts'
 import { dyteLivestreams, findLivestream } from './livestreams.ts'
 import { findRunning } from './running.ts'
 import { dyteRuns } from './runs.ts'
@@ -34,7 +35,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
       const { status, body } = answer
       if (status === 404) throw new MeetingNotFound(saidIn(answer))
       if (status === 409) throw new LiveElsewhere(saidIn(answer))
-      return settle(() => ({ ...running(ofMeeting(meetingId, readStarted(body))), meeting_id: meetingId }))
+      return readSuccess(() => ({ ...running(ofMeeting(meetingId, readStarted(body))), meeting_id: meetingId }))
     },
 
     async findActive(meetingId, signal) {
@@ -54,7 +55,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
     async stop(meetingId, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/active-livestream/stop`, signal } as const
       const { status, body, dateMs } = await send(call, [404])
-      if (status !== 404) settle(() => readMessage(body))
+      if (status !== 404) readSuccess(() => readMessage(body))
       return { stopped: status !== 404, dateMs }
     },
 
@@ -83,7 +84,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
 
     async createMeeting(wish, signal) {
       const { body } = await send({ method: 'POST', path: path`/meetings`, body: wish, signal })
-      return settle(() => {
+      return readSuccess(() => {
         const meeting = readMeeting(body)
         expectPlainId('meeting', meeting.id)
         return meeting
@@ -126,7 +127,7 @@ export function dyte(send: Send, habits: VendorHabits): Provider {
     const isThere = status === 404 && method === 'PUT' && (await findMeeting(id, signal).catch(() => null)) !== null
     if (isThere) throw new NotOffered({ outcome: 'failed' })
     if (status === 404) throw new MeetingNotFound(saidIn(answer))
-    return settle(() => {
+    return readSuccess(() => {
       const meeting = readMeeting(body)
       expectId('meeting', id, meeting.id)
       return { ...meeting, id }

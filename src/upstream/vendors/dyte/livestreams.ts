@@ -4,9 +4,10 @@ import type { Page } from '../../../domain/values/paging.ts'
 import { readLivestream, readLivestreamWithSessions } from '../../contract/contract.ts'
 import { readSwitched } from '../../contract/contract-livestreams.ts'
 import type { LivestreamWithSessions, Provider } from '../../provider.ts'
-import type { Answer } from '../../transport/client.ts'
+import type { VendorAnswer } from '../../transport/call.ts'
 import { path } from '../../transport/path.ts'
-import { expectId, expectPlainId, type Question, type Send, saidIn, settle } from './answers.ts'
+import { expectId, expectPlainId, readSuccess, saidIn } from '../expected.ts'
+import type { Send, VendorCall } from '../send.ts'
 
 type Livestreams = Pick<Provider, 'findLivestream' | 'createLivestream' | 'setEnabled' | 'resetStreamKey'>
 
@@ -17,7 +18,7 @@ export function dyteLivestreams(send: Send): Livestreams {
 
     async createLivestream(wish, signal) {
       const { body } = await send({ method: 'POST', path: path`/livestreams`, body: wish, signal })
-      return settle(() => {
+      return readSuccess(() => {
         const livestream = readLivestream(body)
         expectPlainId('livestream', livestream.id)
         if (livestream.meeting_id != null) throw new UpstreamMalformed({ cause: new Error("a meeting's livestream") })
@@ -37,13 +38,13 @@ export function dyteLivestreams(send: Send): Livestreams {
   }
 
   async function changed(
-    call: Question,
+    call: VendorCall,
     id: string,
     read: (body: unknown) => LivestreamWithKey
   ): Promise<LivestreamWithKey> {
     const answer = await send(call, [404])
     if (answer.status === 404) throw await notThere(answer, call.signal, id)
-    return settle(() => {
+    return readSuccess(() => {
       const livestream = read(answer.body)
       expectId('livestream', id, livestream.id)
       return { ...livestream, id }
@@ -51,7 +52,7 @@ export function dyteLivestreams(send: Send): Livestreams {
   }
 
   /** Contract L1 lacks these paths, and is expected to say so as it says that an id is unknown (contract#l1-missing-paths). A look tells. */
-  async function notThere(answer: Answer, signal: AbortSignal, id: string): Promise<Error> {
+  async function notThere(answer: VendorAnswer, signal: AbortSignal, id: string): Promise<Error> {
     const found = await findLivestream(send, id, { pageNo: 1, perPage: 1 }, signal).catch(() => null)
     return found === null ? new LivestreamNotFound(saidIn(answer)) : new NotOffered({ outcome: 'failed' })
   }

@@ -3,7 +3,8 @@ import type { Page } from '../../../domain/values/paging.ts'
 import { readActiveRun, readOfMeeting, readRun, readRuns } from '../../contract/contract-livestreams.ts'
 import type { Provider } from '../../provider.ts'
 import { path } from '../../transport/path.ts'
-import { expectId, expectPlainId, type Send } from './answers.ts'
+import { expectId, expectPlainId } from '../expected.ts'
+import type { Send } from '../send.ts'
 import { findLivestream } from './livestreams.ts'
 
 type Runs = Pick<Provider, 'findOfMeeting' | 'findActiveRun' | 'findRun' | 'findRunsOfSession'>

@@ -5,7 +5,8 @@ import { Envelope, Figure, present, reader, solid, Text } from '../../contract/c
 import { figureOf, figures } from '../../contract/figures.ts'
 import { isDefiniteRefusal, type Provider } from '../../provider.ts'
 import { path } from '../../transport/path.ts'
-import { expectId, type Question, type Send, saidIn, settle } from './answers.ts'
+import { expectId, readSuccess, saidIn } from '../expected.ts'
+import type { Send, VendorCall } from '../send.ts'
 
 type Stage = Pick<Provider, 'findActiveSession' | 'onStage' | 'onWholeStage'>
 
@@ -55,13 +56,13 @@ export function dyteStage(send: Send): Stage {
     async onStage(meetingId, action, whom, signal) {
       const call = { method: 'POST', path: `${onStage(meetingId)}/${action}`, body: whom, signal } as const
       const body = await change(meetingId, call, ParticipantNotFound)
-      return settle(() => participantsAnswer(body).data.participants.map(toParticipant))
+      return readSuccess(() => participantsAnswer(body).data.participants.map(toParticipant))
     },
 
     async onWholeStage(meetingId, action, wish, signal) {
       const call = { method: 'POST', path: `${onStage(meetingId)}/${action}-all`, body: wish, signal } as const
       const body = await change(meetingId, call, NoActiveSession)
-      return settle(() => {
+      return readSuccess(() => {
         const { kicked_participants_count: kicked, muted_participants_count: muted } = countAnswer(body).data
         const count = figureOf(action === 'kick' ? kicked : muted) ?? 0
         return Number.isInteger(count) ? count : 0
@@ -83,7 +84,7 @@ export function dyteStage(send: Send): Stage {
   }
 
   /** @throws NotThere where nobody is there to do it to: the vendor says so by 404, or refuses it and shows nobody */
-  async function change(meetingId: string, call: Question, NotThere: FailureClass): Promise<unknown> {
+  async function change(meetingId: string, call: VendorCall, NotThere: FailureClass): Promise<unknown> {
     try {
       const answer = await send(call, [404])
       if (answer.status === 404) throw new NotThere(saidIn(answer))

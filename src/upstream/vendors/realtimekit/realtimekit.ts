@@ -1,8 +1,9 @@
 import { NotOffered } from '../../../domain/refusals/failures.ts'
 import type { Provider, VendorHabits } from '../../provider.ts'
 import { NoRoute } from '../../transport/cloudflare-edge.ts'
-import { expectId, type Send } from '../dyte/answers.ts'
 import { dyte } from '../dyte/dyte.ts'
+import { expectId } from '../expected.ts'
+import type { Send } from '../send.ts'
 
 /**
  * Cloudflare RealtimeKit: contract L2 behind another address (contract#realtimekit-differences). Operations that its client

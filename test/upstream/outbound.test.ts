@@ -1,10 +1,10 @@
 import t from 'tap'
 import { systemClock } from '../../src/domain/values/clock.ts'
 import { Secret } from '../../src/domain/values/secret.ts'
-import type { Lane } from '../../src/upstream/provider.ts'
+import type { Priority } from '../../src/upstream/provider.ts'
 import { Breaker } from '../../src/upstream/quota/breaker.ts'
 import { UpstreamBudget } from '../../src/upstream/quota/budget.ts'
-import { Gate } from '../../src/upstream/transport/outbound.ts'
+import { Outbound } from '../../src/upstream/transport/outbound.ts'
 import { vendor } from './vendor.ts'
 
 const deadlineMs = 60_000
@@ -13,30 +13,30 @@ const authorization = new Secret('Basic bWFkZTp1cA==')
 t.test(
   'a hundred calls that hang hold back no start, stop or read of another tenant, nor what these have to look at',
   async t => {
-    const kinds: [what: string, lane: Lane, method: 'GET' | 'POST'][] = [
+    const kinds: [what: string, priority: Priority, method: 'GET' | 'POST'][] = [
       ['reads', 'read', 'GET'],
       ['starts', 'mutation', 'POST'],
       ['looks of starts', 'mutation', 'GET'],
       ['stops', 'stop', 'POST'],
       ['looks of stops', 'stop', 'GET']
     ]
-    for (const [what, lane, method] of kinds) {
+    for (const [what, priority, method] of kinds) {
       const { url } = await vendor(t, ({ url }, response) => {
         if (url?.endsWith('/well')) response.end('{"success":true}')
       })
       const quota = { calls: 1_000_000, seconds: 60 }
       const budget = new UpstreamBudget({ quota, deadlineMs, clock: systemClock, spentBefore: [] })
       const breaker = new Breaker({ clock: systemClock })
-      const gate = new Gate({
+      const outbound = new Outbound({
         budget,
         breaker,
         deadlineMs,
         clock: systemClock,
         connecting: { baseUrl: new URL(url), onDate() {} }
       })
-      t.teardown(() => gate.close())
+      t.teardown(() => outbound.close())
       const call = (tenantId: string, path: string, signal: AbortSignal) =>
-        gate.pass({ tenantId, lane }, { method, path, signal, authorization })
+        outbound.pass({ tenantId, priority }, { method, path, signal, authorization })
 
       const over = new AbortController()
       const signal = AbortSignal.any([over.signal, AbortSignal.timeout(10_000)])
@@ -60,11 +60,11 @@ t.test('a tenant of which too many reads hang is refused, and another one is not
   const budget = new UpstreamBudget({ quota: { calls: 1_000, seconds: 60 }, deadlineMs, clock: systemClock })
   const breaker = new Breaker({ clock: systemClock })
   const connecting = { baseUrl: new URL(url), onDate() {} }
-  const gate = new Gate({ budget, breaker, deadlineMs, clock: systemClock, readsAtOnce: 40, connecting })
-  t.teardown(() => gate.close())
+  const outbound = new Outbound({ budget, breaker, deadlineMs, clock: systemClock, readsAtOnce: 40, connecting })
+  t.teardown(() => outbound.close())
   const over = new AbortController()
   const read = (tenantId: string, path: string) =>
-    gate.pass({ tenantId, lane: 'read' }, { method: 'GET', path, signal: over.signal, authorization })
+    outbound.pass({ tenantId, priority: 'read' }, { method: 'GET', path, signal: over.signal, authorization })
   const hanging = Array.from({ length: 50 }, () => read('acme', '/hangs').catch(error => error))
   const refused = await Promise.race(hanging)
   t.match(refused, { type: 'upstream_unavailable', retryAfterSeconds: 1, message: /Too many reads/ })
@@ -75,8 +75,8 @@ t.test('a tenant of which too many reads hang is refused, and another one is not
   t.ok(sent < 41, 'what is refused is not counted against the quota')
   t.equal(
     (
-      await gate.pass(
-        { tenantId: 'acme', lane: 'read' },
+      await outbound.pass(
+        { tenantId: 'acme', priority: 'read' },
         { method: 'GET', path: '/well', signal: AbortSignal.timeout(10_000), authorization }
       )
     ).status,
@@ -97,10 +97,10 @@ t.test('a read and a start wait until they are on record, and a stop does not', 
   const breaker = new Breaker({ clock: systemClock })
   const connecting = { baseUrl: new URL(url), onDate() {} }
   const untilReserved = () => (isRecorded ? null : recorded.promise)
-  const gate = new Gate({ budget, breaker, deadlineMs, clock: systemClock, connecting, untilReserved })
-  t.teardown(() => gate.close())
-  const call = (lane: Lane, method: 'GET' | 'POST', path: string, signal = AbortSignal.timeout(10_000)) =>
-    gate.pass({ tenantId: 'acme', lane }, { method, path, signal, authorization })
+  const outbound = new Outbound({ budget, breaker, deadlineMs, clock: systemClock, connecting, untilReserved })
+  t.teardown(() => outbound.close())
+  const call = (priority: Priority, method: 'GET' | 'POST', path: string, signal = AbortSignal.timeout(10_000)) =>
+    outbound.pass({ tenantId: 'acme', priority }, { method, path, signal, authorization })
 
   const others = [call('read', 'GET', '/read'), call('mutation', 'POST', '/start')]
   const over = new AbortController()

@@ -4,8 +4,14 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import { Habits } from '../../src/upstream/account/habits.ts'
 import { UpstreamBudget } from '../../src/upstream/quota/budget.ts'
-import { canRecord, examineRecord, habitsBefore, readRecord, recordFile } from '../../src/upstream/quota/quota-file.ts'
-import { UpstreamRecorder } from '../../src/upstream/quota/quota-file-writer.ts'
+import {
+  canWriteQuotaFile,
+  habitsBefore,
+  inspectQuotaFile,
+  quotaFileIn,
+  readQuotaFile
+} from '../../src/upstream/quota/quota-file.ts'
+import { QuotaFileWriter } from '../../src/upstream/quota/quota-file-writer.ts'
 import { accountOf } from '../support/account.ts'
 import { manualClock } from '../support/clock.ts'
 import { until } from '../support/until.ts'
@@ -25,10 +31,10 @@ function recorderOf(folder: string) {
     spent: () => budget.spent()
   }
   const log = { error: (facts: object) => troubles.push(facts) }
-  const recorder = new UpstreamRecorder({
+  const recorder = new QuotaFileWriter({
     name: 'default',
     upstream,
-    file: recordFile(folder, 'default'),
+    file: quotaFileIn(folder, 'default'),
     clock,
     bootId: 'this boot',
     log,
@@ -36,25 +42,25 @@ function recorderOf(folder: string) {
   })
   noticed = () => recorder.noticed()
   const call = (times: number): void => {
-    for (let i = 0; i < times; i++) budget.admit({ tenantId: 'acme', lane: 'stop' }).answered()
+    for (let i = 0; i < times; i++) budget.admit({ tenantId: 'acme', priority: 'stop' }).answered()
   }
-  return { clock, budget, habits, recorder, troubles, call, file: recordFile(folder, 'default') }
+  return { clock, budget, habits, recorder, troubles, call, file: quotaFileIn(folder, 'default') }
 }
 
 t.test('what was used is there for the next process, and readable by its owner alone', async t => {
   const { recorder, call, file, clock } = recorderOf(t.testdir())
   await recorder.start()
   const first = { upstream: 'default', quota: 100, used: { stop: 0 }, spent: [], reserved: 1 }
-  t.match(await readRecord(file), { ...first, bootId: 'this boot', monotonicMs: clock.monotonic() })
+  t.match(await readQuotaFile(file), { ...first, bootId: 'this boot', monotonicMs: clock.monotonic() })
   call(1)
   clock.advance(1_000)
-  await until(async () => (await readRecord(file))?.used.stop === 1)
+  await until(async () => (await readQuotaFile(file))?.used.stop === 1)
   // The clock stands still: what is not on record is written at once.
   call(5)
-  await until(async () => (await readRecord(file))?.used.stop === 6)
+  await until(async () => (await readQuotaFile(file))?.used.stop === 6)
   call(1)
   await recorder.close()
-  const record = await readRecord(file)
+  const record = await readQuotaFile(file)
   t.match(record, { used: { stop: 7 }, tenants: [{ tenantId: 'acme', reads: 0, mutations: 0, stops: 7 }], reserved: 0 })
   t.equal(statSync(file).mode & 0o777, 0o600)
   t.strictSame(readdirSync(join(file, '..')), ['upstream-default.json'], 'nothing half-written stays')
@@ -64,9 +70,9 @@ t.test('a record shows what has left the window, also when nothing is asked any 
   const { recorder, call, file, clock } = recorderOf(t.testdir())
   await recorder.start()
   call(6)
-  await until(async () => (await readRecord(file))?.used.stop === 6)
+  await until(async () => (await readQuotaFile(file))?.used.stop === 6)
   clock.advance(61_000)
-  await until(async () => (await readRecord(file))?.used.stop === 0)
+  await until(async () => (await readQuotaFile(file))?.used.stop === 0)
   await recorder.close()
 })
 
@@ -78,8 +84,8 @@ t.test('a folder that cannot be written is said once, and nobody is held up by i
   await recorder.write()
   await recorder.close()
   t.equal(existsSync(file), false)
-  t.equal(await canRecord(file), false)
-  t.equal(await canRecord(recordFile(folder, 'default')), true)
+  t.equal(await canWriteQuotaFile(file), false)
+  t.equal(await canWriteQuotaFile(quotaFileIn(folder, 'default')), true)
   t.equal(troubles.length, 1)
 })
 
@@ -88,45 +94,45 @@ t.test('a record that can no longer be written is taken away, and comes back whe
   await recorder.start()
   // Nothing can be renamed to a folder's name, nor written to it.
   mkdirSync(`${file}.new`)
-  t.equal(await canRecord(file), false)
+  t.equal(await canWriteQuotaFile(file), false)
   call(1)
   await until(() => !existsSync(file))
   t.equal(recorder.untilReserved(), null, 'nobody waits for it')
   call(50)
   rmSync(`${file}.new`, { recursive: true })
   clock.advance(1_000)
-  await until(async () => (await readRecord(file))?.used.stop === 51)
+  await until(async () => (await readQuotaFile(file))?.used.stop === 51)
   await recorder.close()
   t.equal(troubles.length, 1)
 })
 
 t.test('a record that cannot be read or is something else is told from none', async t => {
-  const file = recordFile(t.testdir(), 'default')
-  t.equal(await examineRecord(file), null)
-  t.equal(await readRecord(file), null)
+  const file = quotaFileIn(t.testdir(), 'default')
+  t.equal(await inspectQuotaFile(file), null)
+  t.equal(await readQuotaFile(file), null)
   for (const text of ['', '{', '[]', '{"upstream":"default"}', 'null']) {
     writeFileSync(file, text)
-    t.equal(await examineRecord(file), 'unreadable', text)
-    t.equal(await readRecord(file), null, text)
+    t.equal(await inspectQuotaFile(file), 'unreadable', text)
+    t.equal(await readQuotaFile(file), null, text)
   }
-  t.equal(await examineRecord(dirname(file)), 'unreadable', 'a folder')
+  t.equal(await inspectQuotaFile(dirname(file)), 'unreadable', 'a folder')
 })
 
 t.test(
   'a record that is a pipe or much too large is not waited for, nor is a pipe where the next one is made',
   async t => {
-    const file = recordFile(t.testdir(), 'default')
+    const file = quotaFileIn(t.testdir(), 'default')
     const { recorder } = recorderOf(dirname(file))
     await recorder.start()
     await recorder.close()
     const text = readFileSync(file, 'utf8')
-    t.match(await examineRecord(file), { upstream: 'default' })
+    t.match(await inspectQuotaFile(file), { upstream: 'default' })
     writeFileSync(file, text + ' '.repeat(1024 * 1024))
-    t.equal(await examineRecord(file), 'unreadable')
+    t.equal(await inspectQuotaFile(file), 'unreadable')
     rmSync(file)
     spawnSync('mkfifo', [file, `${file}.new`])
-    t.equal(await examineRecord(file), 'unreadable')
-    t.ok(await canRecord(file))
+    t.equal(await inspectQuotaFile(file), 'unreadable')
+    t.ok(await canWriteQuotaFile(file))
   }
 )
 
@@ -135,12 +141,12 @@ t.test("what was seen of the vendor's ways is written when it is seen, and lasts
   await recorder.start()
   clock.advance(1_000)
   habits.noteSecondStartRefused()
-  await until(async () => (await readRecord(file))?.habits?.refusesSecondStart === true)
+  await until(async () => (await readQuotaFile(file))?.habits?.refusesSecondStart === true)
   clock.advance(1_000)
   for (let i = 0; i < 3; i++) habits.noteFailedWhenNothingWasLive()
-  await until(async () => ((await readRecord(file))?.habits?.failsForMs ?? 0) > 0)
+  await until(async () => ((await readQuotaFile(file))?.habits?.failsForMs ?? 0) > 0)
   await recorder.close()
-  const record = await readRecord(file)
+  const record = await readQuotaFile(file)
   const after = (ms: number) => new Habits({ account, clock, before: habitsBefore(record, clock.now() + ms) })
   t.match(after(3_599_000), { refusesSecondStart: true, failsWhenNothingIsLive: true })
   t.match(after(3_600_000), { refusesSecondStart: true, failsWhenNothingIsLive: false })
@@ -153,7 +159,7 @@ t.test('a record of a version that knew no habits is read', async t => {
   await recorder.close()
   const { habits: _habits, ...old } = JSON.parse(readFileSync(file, 'utf8'))
   writeFileSync(file, JSON.stringify(old))
-  const record = await readRecord(file)
+  const record = await readQuotaFile(file)
   t.match(record, { upstream: 'default', habits: undefined })
   t.equal(habitsBefore(record, 0), undefined)
   t.equal(habitsBefore(null, 0), undefined)

@@ -1,41 +1,41 @@
 import t from 'tap'
-import { FairLane } from '../../src/upstream/quota/fair-share.ts'
+import { FairShare } from '../../src/upstream/quota/fair-share.ts'
 import fc from '../support/properties.ts'
 
 const capacity = 100
 
-/** A lane of so many calls that leave it `windowMs` after they were taken. */
-function laneOf(size = capacity, windowMs = 60_000) {
-  const lane = new FairLane({ activeMs: 30_000, claimMs: 5_000 })
+/** A share of so many calls that leave it `windowMs` after they were taken. */
+function shareOf(size = capacity, windowMs = 60_000) {
+  const share = new FairShare({ activeMs: 30_000, claimMs: 5_000 })
   const out: { tenantId: string; atMs: number }[] = []
   let nowMs = 0
   const ask = (tenantId: string): boolean => {
-    if (!lane.mayTake(tenantId, size - lane.used, size, nowMs)) return false
-    lane.take(tenantId, nowMs)
+    if (!share.mayTake(tenantId, size - share.used, size, nowMs)) return false
+    share.take(tenantId, nowMs)
     out.push({ tenantId, atMs: nowMs + windowMs })
     return true
   }
   return {
-    lane,
+    share,
     ask,
     askAll: (tenantId: string, times: number) =>
       Array.from({ length: times }, () => ask(tenantId)).filter(Boolean).length,
     pass(ms: number) {
       nowMs += ms
-      while ((out[0]?.atMs ?? Number.POSITIVE_INFINITY) <= nowMs) lane.release(out.shift()?.tenantId ?? '')
+      while ((out[0]?.atMs ?? Number.POSITIVE_INFINITY) <= nowMs) share.release(out.shift()?.tenantId ?? '')
     }
   }
 }
 
 t.test('who is alone may have nearly all of it, and a newcomer need not wait', async t => {
-  const { askAll, pass } = laneOf()
+  const { askAll, pass } = shareOf()
   t.equal(askAll('acme', 1_000), 95)
   pass(100)
   t.equal(askAll('globex', 3), 2, 'and leaves a little to the next one')
 })
 
 t.test('who has had less comes first when there is room again', async t => {
-  const { askAll, ask, pass } = laneOf()
+  const { askAll, ask, pass } = shareOf()
   askAll('acme', 1_000)
   pass(50_000)
   askAll('globex', 1_000)
@@ -50,15 +50,15 @@ t.test('who has had less comes first when there is room again', async t => {
 })
 
 t.test('a call is kept for who was refused, and not for ever', async t => {
-  const { ask, pass, lane } = laneOf(3, 60_000)
+  const { ask, pass, share } = shareOf(3, 60_000)
   for (const tenant of ['acme', 'initech', 'umbrella']) t.equal(ask(tenant), true)
   pass(1_000)
   t.equal(ask('globex'), false)
-  lane.release('acme')
+  share.release('acme')
   t.equal(ask('acme'), false, 'the one that is free is kept')
   t.equal(ask('globex'), true)
   t.equal(ask('hooli'), false)
-  lane.release('initech')
+  share.release('initech')
   pass(5_000)
   t.equal(ask('initech'), false)
   pass(1)
@@ -66,7 +66,7 @@ t.test('a call is kept for who was refused, and not for ever', async t => {
 })
 
 t.test('who asks for little leaves the rest to others', async t => {
-  const { ask, pass } = laneOf()
+  const { ask, pass } = shareOf()
   let acme = 0
   let globex = 0
   let refused = 0
@@ -89,7 +89,7 @@ t.test('among tenants that all ask for more each gets its share, also when that 
     fc.array(fc.integer({ min: 3, max: 6 }), { minLength: 30, maxLength: 30 }),
     fc.integer({ min: 1, max: 1_000_000 }),
     (tenants, size, pace, seed) => {
-      const { ask, pass } = laneOf(size, 3_000)
+      const { ask, pass } = shareOf(size, 3_000)
       const served = Array.from({ length: tenants }, () => 0)
       let random = seed
       for (let ms = 0; ms < 120_000; ms += 25) {
@@ -114,13 +114,13 @@ t.test('among tenants that all ask for more each gets its share, also when that 
 })
 
 t.test('tenants that nobody hears of any more are forgotten', async t => {
-  const { lane, ask, pass } = laneOf(10, 1_000)
+  const { share, ask, pass } = shareOf(10, 1_000)
   for (let i = 0; i < 1_000; i++) {
     ask(`tenant-${i}`)
     pass(200)
   }
   pass(60_000)
   for (let i = 0; i < 11; i++) ask('acme')
-  t.strictSame(lane.byTenant(), [{ tenantId: 'acme', used: 10 }])
-  t.equal(lane.size, 1)
+  t.strictSame(share.byTenant(), [{ tenantId: 'acme', used: 10 }])
+  t.equal(share.size, 1)
 })

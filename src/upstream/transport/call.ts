@@ -1,0 +1,28 @@
+import type { Secret } from '../../domain/values/secret.ts'
+
+export interface Call {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH'
+  /** Made by the `path` tag, relative to the base address; a query may follow. */
+  path: string
+  body?: object
+  /** The whole value of `Authorization`. It is added here, last, and nowhere else. */
+  authorization: Secret
+  /** Bounds the whole call, from waiting for a connection to the last byte: undici's own time-outs restart with each chunk. */
+  signal: AbortSignal
+}
+
+/** What the vendor said, as JSON when it was JSON. */
+export interface VendorAnswer {
+  status: number
+  body: unknown
+  /** The vendor's clock, in whole seconds; null when it didn't say. */
+  dateMs: number | null
+  /** Why a mutation was refused, in the vendor's own words, cleaned. */
+  reason?: string | undefined
+}
+
+/** An answer of any kind, with what its fields say of it. */
+export interface RawVendorAnswer extends VendorAnswer {
+  throttled: boolean
+  retryAfterSeconds: number
+}

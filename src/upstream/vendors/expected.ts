@@ -1,0 +1,33 @@
+import { isSameId, isVendorId } from '../../domain/id.ts'
+import { Failure, type FailureOptions, UpstreamMalformed } from '../../domain/refusals/failures.ts'
+import type { VendorAnswer } from '../transport/call.ts'
+
+/** Status and words of a refusal that was expected, for the failure that it becomes. */
+export function saidIn({ status, reason }: VendorAnswer): FailureOptions {
+  return { upstreamStatus: status, upstreamReason: reason }
+}
+
+/**
+ * Refuses another object than the one that was asked for: it may be another tenant's. A vendor may write a UUID in another case than
+ * elsewhere. The id that was asked for keeps its own spelling.
+ * @throws UpstreamMalformed
+ */
+export function expectId(what: string, asked: string, answered: string): void {
+  if (!isSameId(asked, answered)) {
+    throw new UpstreamMalformed({ cause: new Error(`the vendor answered with another ${what}`) })
+  }
+}
+
+/** Refuses an id of something new that can't be a part of our paths. @throws UpstreamMalformed */
+export function expectPlainId(what: string, id: string): void {
+  if (!isVendorId(id)) throw new UpstreamMalformed({ cause: new Error(`a ${what} id of unknown form`) })
+}
+
+/** Reads the answer to a mutation that the vendor has called a success. An answer that can't be read leaves the outcome unknown. */
+export function readSuccess<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof Failure ? new UpstreamMalformed({ cause: error.cause, outcome: 'unknown' }) : error
+  }
+}
