@@ -1,5 +1,5 @@
 /** What goes back to the caller: an object is sent as JSON, a string as it is, nothing as nothing. */
-export interface Answer {
+export interface SimulatedAnswer {
   status: number
   body?: object | string
   headers?: Record<string, string>
@@ -14,7 +14,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The input does not fit. How that is said is a switch: see `World.invalid`. */
+/** The input does not fit. How that is said is a switch: see `VendorState.invalid`. */
 export class Invalid extends Error {
   readonly part: 'params' | 'query' | 'body'
   constructor(part: 'params' | 'query' | 'body', message: string) {
@@ -24,12 +24,12 @@ export class Invalid extends Error {
 }
 
 /** The vendor's envelope of a success: `{success, data}`. */
-export function success(data: unknown, status = 200): Answer {
+export function success(data: unknown, status = 200): SimulatedAnswer {
   return { status, body: { success: true, data } }
 }
 
 /** The vendor's envelope of a failure: `{success, error: {code, message}}`, the code being the HTTP status. */
-export function failure(status: number, message: string): Answer {
+export function failure(status: number, message: string): SimulatedAnswer {
   return { status, body: { success: false, error: { code: status, message } } }
 }
 

@@ -17,11 +17,11 @@
  *
  * It asks for no credentials: leave the simulator on loopback.
  */
-import { type Answer, failure, success } from './answers.ts'
+import { failure, type SimulatedAnswer, success } from './answers.ts'
 import type { Fault } from './faults/faults.ts'
 import { withoutCredentials } from './journal.ts'
 import { assertFields, isObject, type Rule } from './rules.ts'
-import type { Simulator } from './simulator.ts'
+import type { Simulator } from './running-simulator.ts'
 
 /** Whether a request is for the control endpoint. */
 export function isControl(target = ''): boolean {
@@ -29,7 +29,7 @@ export function isControl(target = ''): boolean {
 }
 
 /** The answer to a control call. Never throws. */
-export function control(simulator: Simulator, method: string, target: string, body: string): Answer {
+export function control(simulator: Simulator, method: string, target: string, body: string): SimulatedAnswer {
   const call = calls[`${method} ${target.slice('/_simulator'.length)}`]
   if (!call) return failure(404, `No control ${method} ${target}`)
   try {
@@ -42,7 +42,7 @@ export function control(simulator: Simulator, method: string, target: string, bo
 
 const list: Rule = { says: 'an array', kind: Array.isArray }
 
-const calls: Record<string, (simulator: Simulator, body: string) => Answer> = {
+const calls: Record<string, (simulator: Simulator, body: string) => SimulatedAnswer> = {
   'POST /faults': (simulator, body) => {
     const { times = 1, ...fault } = parse(body)
     simulator.failNext(fault as Fault, times as number)

@@ -1,14 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { assertFields, boolean, callback, number, oneOf, type Rule, text } from './rules.ts'
-import { uuid } from './state/meeting.ts'
+import { usualVendor, type VendorName, vendorNames, vendors } from './dialects/vendors.ts'
+import { assertFields, boolean, callback, number, oneOf, type Rule, type Rules, text } from './rules.ts'
 import { readQuota } from './state/quota.ts'
-
-export type Vendor = 'dyte' | 'realtimekit'
 
 /** How the stand-in behaves. The switches answer the open questions (contract#open-questions), one way or the other. */
 export interface SimulatorOptions {
   /** Whose API it speaks: Dyte v2 (default) or Cloudflare RealtimeKit (contract#generations). */
-  vendor?: Vendor
+  vendor?: VendorName
   /** Address to listen on. Default 127.0.0.1: the control endpoint asks for no credentials. */
   host?: string
   /** Default 0: any free port. */
@@ -72,24 +70,10 @@ export interface SimulatorOptions {
 /** The options with every gap filled. */
 export type Settings = Readonly<Required<SimulatorOptions>>
 
-/** Set with the other vendor they would be accepted and ignored. */
-const ofVendor: Record<Vendor, (keyof SimulatorOptions)[]> = {
-  dyte: ['org', 'key', 'contract'],
-  realtimekit: ['account', 'app', 'token', 'badToken', 'dropped']
-}
-
-const rules: Record<keyof SimulatorOptions, Rule> = {
-  vendor: oneOf('dyte', 'realtimekit'),
+const common: Partial<Record<keyof SimulatorOptions, Rule>> = {
+  vendor: oneOf(...vendorNames),
   host: text('a non-empty string', value => value !== ''),
   port: number(0, 65_535),
-  org: text('a non-empty string without a colon, which would end it in Basic auth', value => /^[^:]+$/.test(value)),
-  key: text('a non-empty string', value => value !== ''),
-  account: text('32 hexadecimal digits', value => /^[0-9a-f]{32}$/i.test(value)),
-  app: text('a UUID, or 32 hexadecimal digits', value => uuid.test(value) || /^[0-9a-f]{32}$/i.test(value)),
-  token: text('a string that can stand in a Bearer header', value => /^[\w.~+/-]+=*$/.test(value)),
-  badToken: oneOf('401', '403'),
-  dropped: oneOf('gone', 'answer'),
-  contract: oneOf('L1', 'L2'),
   liveAfterMs: number(0, Number.MAX_SAFE_INTEGER, true),
   startWhileLive: oneOf('200', '409', 'second'),
   activeDuringInvoked: oneOf('200', '404'),
@@ -114,8 +98,7 @@ const rules: Record<keyof SimulatorOptions, Rule> = {
   journalLimit: number(1, Number.MAX_SAFE_INTEGER)
 }
 
-/** What may be let in as the vendor's API key or token. */
-export const credentialOf = { dyte: rules.key, realtimekit: rules.token }
+const rules: Rules = Object.assign({ ...common }, ...Object.values(vendors).map(({ options }) => options))
 
 /**
  * Fills the gaps. Credentials are made per run, so that none stands in the source and none works twice.
@@ -124,8 +107,12 @@ export const credentialOf = { dyte: rules.key, realtimekit: rules.token }
 export function readOptions(options: SimulatorOptions = {}): Settings {
   assertFields('simulator options', rules, options)
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
-  const { vendor = 'dyte' } = options
-  const foreign = ofVendor[vendor === 'dyte' ? 'realtimekit' : 'dyte'].find(name => Object.hasOwn(given, name))
+  const { vendor = usualVendor } = options
+  // With another vendor they would be accepted and ignored.
+  const foreign = vendorNames
+    .filter(name => name !== vendor)
+    .flatMap(name => Object.keys(vendors[name].options))
+    .find(name => Object.hasOwn(given, name))
   if (foreign) throw new RangeError(`simulator options: "${foreign}" does not go with the vendor ${vendor}`)
   if (options.contract === 'L1' && options.activeShowsEnded)
     throw new RangeError('simulator options: "activeShowsEnded" does not go with the contract L1')

@@ -78,3 +78,6 @@ export function assertFields(what: string, rules: Rules, given: unknown): void {
   if (problem?.outOfRange) throw new RangeError(`${what}: ${problem.message}`)
   if (problem) throw new TypeError(`${what}: ${problem.message}`)
 }
+
+/** Ids of meetings are UUIDs in every path (contract#uuid-ids). */
+export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -1,6 +1,6 @@
+import type { VendorName } from './dialects/vendors.ts'
 import type { Fault } from './faults/faults.ts'
 import type { JournalEntry } from './journal.ts'
-import type { Vendor } from './options.ts'
 import type { SimulatedLivestream } from './routes/shapes.ts'
 
 /**
@@ -8,13 +8,15 @@ import type { SimulatedLivestream } from './routes/shapes.ts'
  * from another process. Not imitated: webhooks, participants' tokens, `manual_ingest` and more than one app.
  */
 export interface Simulator {
-  vendor: Vendor
+  vendor: VendorName
   /** The address that an operator configures, e.g. `http://127.0.0.1:41234/v2`; RealtimeKit's ends in `/client/v4`. */
   url: string
   /** The address under which the operations stand: RealtimeKit's has account and app in it, Dyte's is `url`. */
   apiUrl: string
   origin: string
   port: number
+  /** All that a client needs to be let in, by the names of the options; the key or token is the last. */
+  credentials: Record<string, string>
   /** The organization that answers name; with Dyte a part of the credentials. */
   org: string
   /** The API key that it began with; empty with RealtimeKit. */

@@ -2,21 +2,22 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Answer, failure } from './answers.ts'
+import { failure, type SimulatedAnswer } from './answers.ts'
 import { readBody } from './body.ts'
 import { control, isControl } from './control.ts'
-import { dialectOf, pathIn } from './dialects/dialect.ts'
+import { pathIn } from './dialects/dialect.ts'
+import { vendors } from './dialects/vendors.ts'
 import { broken, replacesWork } from './faults/broken-answers.ts'
 import { deliver } from './faults/deliver.ts'
 import { type Fault, Faults } from './faults/faults.ts'
 import { type JournalEntry, note } from './journal.ts'
 import { readOptions, type SimulatorOptions } from './options.ts'
 import { truth } from './routes/shapes.ts'
-import { assertFields, type Rules, string, text } from './rules.ts'
+import { assertFields, type Rules, string, text, uuid } from './rules.ts'
 import type { Simulator } from './running-simulator.ts'
-import { newMeeting, pick, uuid } from './state/meeting.ts'
+import { newMeeting, pick } from './state/meeting.ts'
 import { readQuota, retryAfterSeconds, VendorQuota } from './state/quota.ts'
-import { World } from './state/state.ts'
+import { VendorState } from './state/state.ts'
 import { createVendor, split } from './vendor.ts'
 
 export type { Fault } from './faults/faults.ts'
@@ -30,9 +31,9 @@ const newLivestreamFields: Rules = { id: text('a UUID', value => uuid.test(value
 /** @throws TypeError or RangeError naming a bad option; rejects when the address can't be listened on. */
 export async function createSimulator(options?: SimulatorOptions): Promise<Simulator> {
   const settings = readOptions(options)
-  const world = new World(settings)
-  const dialect = dialectOf(world)
-  const vendor = createVendor(world, dialect)
+  const state = new VendorState(settings)
+  const dialect = vendors[settings.vendor].dialect(state)
+  const vendor = createVendor(state, dialect)
   const faults = new Faults()
   const rule = readQuota(settings.quota)
   const quota = rule === undefined ? null : new VendorQuota(rule)
@@ -40,7 +41,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
   const closing = new AbortController()
 
   async function serveVendor(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const entry = note(journal, settings.journalLimit, request, world.now())
+    const entry = note(journal, settings.journalLimit, request, state.now())
     const { method, target } = entry
     const allowance = quota?.take(entry.at)
     const fault = faults.take(method, pathIn(dialect, split(target).path))
@@ -50,8 +51,8 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
     }
     const line = { response, closing: closing.signal, onStatus }
     const limits = allowance && dialect.limitFields(allowance)
-    const answer = ({ headers, ...rest }: Answer, how: Fault = {}): Promise<void> =>
-      deliver({ ...rest, headers: { date: new Date(world.now()).toUTCString(), ...limits, ...headers } }, how, line)
+    const answer = ({ headers, ...rest }: SimulatedAnswer, how: Fault = {}): Promise<void> =>
+      deliver({ ...rest, headers: { date: new Date(state.now()).toUTCString(), ...limits, ...headers } }, how, line)
     const wait = async (ms: number): Promise<void> => pause(ms, undefined, { signal: closing.signal })
 
     const body = await readBody(request)
@@ -59,7 +60,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
     entry.body = body
     if (allowance?.refused) return answer(dialect.tooMany(retryAfterSeconds(allowance)))
     if (fault?.delayMs && !fault.afterWork) await wait(fault.delayMs)
-    let real: Answer | undefined
+    let real: SimulatedAnswer | undefined
     if (!fault || !replacesWork(fault, dialect)) {
       // Also when the caller has left meanwhile: a vendor finishes what it was asked for.
       real = vendor({ method, target, authorization: request.headers.authorization, body })
@@ -87,51 +88,53 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
   const { address, port, family } = server.address() as AddressInfo
   const origin = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 
-  const isDyte = settings.vendor === 'dyte'
+  const { account: ids, credential } = vendors[settings.vendor]
+  const credentials = Object.fromEntries([...ids, credential].map(name => [name, settings[name]]))
   const simulator: Simulator = {
     vendor: settings.vendor,
     url: origin + dialect.basePath,
     apiUrl: origin + dialect.apiPath,
     origin,
     port,
+    credentials,
     org: settings.org,
-    key: isDyte ? settings.key : '',
-    account: isDyte ? '' : settings.account,
-    app: isDyte ? '' : settings.app,
-    token: isDyte ? '' : settings.token,
+    key: credentials.key ?? '',
+    account: credentials.account ?? '',
+    app: credentials.app ?? '',
+    token: credentials.token ?? '',
     journal,
-    livestreams: () => [...world.livestreams.values()].map(one => truth(world, one)),
+    livestreams: () => [...state.livestreams.values()].map(one => truth(state, one)),
     addMeeting(fields = {}) {
       assertFields('meeting', newMeeting, fields)
       const { id, ...rest } = fields
-      return { id: world.addMeeting(pick(newMeeting, rest), id).id }
+      return { id: state.addMeeting(pick(newMeeting, rest), id).id }
     },
     addLivestream(fields = {}) {
       assertFields('livestream', newLivestreamFields, fields)
-      return truth(world, world.addLivestream(null, fields.name ?? null, fields.id))
+      return truth(state, state.addLivestream(null, fields.name ?? null, fields.id))
     },
     joinMeeting(meetingId) {
-      const meeting = world.meeting(meetingId)
+      const meeting = state.meeting(meetingId)
       if (meeting.fields.status === 'INACTIVE') throw new Error(`meeting ${meetingId} is inactive`)
-      const session = world.openSession(meeting)
+      const session = state.openSession(meeting)
       session.joined = true
-      const begins = meeting.fields.live_stream_on_start && !world.running(meeting)
-      return { session_id: session.id, livestream: begins ? truth(world, world.begin(meeting)) : null }
+      const begins = meeting.fields.live_stream_on_start && !state.running(meeting)
+      return { session_id: session.id, livestream: begins ? truth(state, state.begin(meeting)) : null }
     },
     startFromBrowser(meetingId) {
-      const meeting = world.meeting(meetingId)
-      const running = world.running(meeting)
+      const meeting = state.meeting(meetingId)
+      const running = state.running(meeting)
       if (running && settings.startWhileLive !== 'second') throw new Error(`meeting ${meetingId} is live already`)
-      if (world.isStillStopping(meeting)) throw new Error(`meeting ${meetingId} is still stopping`)
-      return truth(world, world.begin(meeting))
+      if (state.isStillStopping(meeting)) throw new Error(`meeting ${meetingId} is still stopping`)
+      return truth(state, state.begin(meeting))
     },
     ingest(livestreamId) {
-      const livestream = world.livestream(livestreamId)
-      world.ingest(livestream)
-      return truth(world, livestream)
+      const livestream = state.livestream(livestreamId)
+      state.ingest(livestream)
+      return truth(state, livestream)
     },
-    end: (livestreamId, how = 'IDLE') => world.end(world.livestream(livestreamId), how),
-    accept: (...credentials) => world.accept(credentials),
+    end: (livestreamId, how = 'IDLE') => state.end(state.livestream(livestreamId), how),
+    accept: (...credentials) => state.accept(credentials),
     failNext: (fault, times = 1) => faults.queue(Array.isArray(fault) ? fault : [fault], times),
     fail: fault => faults.stand(fault),
     clearFaults: () => faults.clear(),

@@ -1,4 +1,4 @@
-import { type Answer, failure, Invalid, Refusal } from './answers.ts'
+import { failure, Invalid, Refusal, type SimulatedAnswer } from './answers.ts'
 import { type Dialect, pathIn } from './dialects/dialect.ts'
 import { analyticsRoutes } from './routes/analytics-routes.ts'
 import { liveRoutes } from './routes/live-routes.ts'
@@ -7,7 +7,7 @@ import { meetingRoutes } from './routes/meeting-routes.ts'
 import { findRoute } from './routes/route.ts'
 import { stageRoutes } from './routes/stage-routes.ts'
 import { isObject } from './rules.ts'
-import type { World } from './state/state.ts'
+import type { VendorState } from './state/state.ts'
 
 /** A request as it came: the target byte for byte, the body as text. */
 export interface VendorRequest {
@@ -18,13 +18,13 @@ export interface VendorRequest {
 }
 
 /** The vendor's API as one function: a request in, an answer out, the state changed in between. Never throws. */
-export function createVendor(world: World, dialect: Dialect): (request: VendorRequest) => Answer {
+export function createVendor(state: VendorState, dialect: Dialect): (request: VendorRequest) => SimulatedAnswer {
   const known = {
-    ...livestreamRoutes(world),
-    ...meetingRoutes(world),
-    ...liveRoutes(world),
-    ...stageRoutes(world),
-    ...analyticsRoutes(world)
+    ...livestreamRoutes(state),
+    ...meetingRoutes(state),
+    ...liveRoutes(state),
+    ...stageRoutes(state),
+    ...analyticsRoutes(state)
   }
   const routes = Object.fromEntries(Object.entries(known).filter(([operation]) => dialect.offers(operation)))
 
@@ -37,7 +37,7 @@ export function createVendor(world: World, dialect: Dialect): (request: VendorRe
     try {
       return route.handle({ id: route.id, query, body: parse(body) })
     } catch (error) {
-      if (error instanceof Invalid) return world.invalid(error)
+      if (error instanceof Invalid) return state.invalid(error)
       if (error instanceof Refusal) return failure(error.status, error.message)
       // Also a stand-in has mistakes: shown to whoever runs it, rather than a socket that hangs.
       return failure(500, `The simulator failed: ${error}`)

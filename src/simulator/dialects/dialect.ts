@@ -1,23 +1,21 @@
-import type { Answer } from '../answers.ts'
+import type { SimulatedAnswer } from '../answers.ts'
 import type { Routes } from '../routes/route.ts'
+import type { Rules } from '../rules.ts'
 import type { Allowance } from '../state/quota.ts'
-import type { World } from '../state/state.ts'
-import { dyte } from './dyte.ts'
-import { realtimekit } from './realtimekit.ts'
 
-/** How one vendor's API is reached and refuses, over the same state as the other's (contract#generations). */
+/** How one vendor's API is reached and refuses, over the same state as the others' (contract#generations). */
 export interface Dialect {
   /** The path of the address that an operator configures. */
   readonly basePath: string
   /** The path under which the operations stand. */
   readonly apiPath: string
   /** The answer to a request that gets no further than the door; undefined lets it pass. */
-  refusal(path: string, authorization: string | undefined): Answer | undefined
+  refusal(path: string, authorization: string | undefined): SimulatedAnswer | undefined
   /** The answer where there is no operation. */
-  noRoute(method: string, path: string): Answer
+  noRoute(method: string, path: string): SimulatedAnswer
   /** The 429 of the vendor's edge. */
-  tooMany(retryAfterSeconds: number): Answer
-  /** What every answer tells of the quota. */
+  tooMany(retryAfterSeconds: number): SimulatedAnswer
+  /** Fields of every answer that tell of the quota. */
   limitFields(allowance: Allowance): Record<string, string>
   /** Operations outside of `apiPath`, by their whole path. */
   readonly beside: Routes
@@ -25,8 +23,32 @@ export interface Dialect {
   offers(operation: string): boolean
 }
 
-export function dialectOf(world: World): Dialect {
-  return world.settings.vendor === 'dyte' ? dyte(world) : realtimekit(world)
+/** Parts of the state that a dialect looks at. */
+export interface DialectState {
+  readonly settings: Readonly<Record<'org' | 'account' | 'app' | 'badToken' | 'dropped', string>>
+  /** API keys or tokens that let a caller in. */
+  readonly accepted: ReadonlySet<string>
+  now(): number
+}
+
+/** A vendor, found by its name in `vendors.ts`: all that differs from the others. */
+export interface SimulatedVendor {
+  /** Options that go with this vendor alone. */
+  readonly options: Rules
+  /** Options that name the account. */
+  readonly account: readonly ('org' | 'account' | 'app')[]
+  /** The option that holds the key or token, which lets a caller in. */
+  readonly credential: 'key' | 'token'
+  /** Fields of a meeting that the others don't have, and their values in a new one (contract#realtimekit-meetings). */
+  readonly meetingFields: Rules
+  readonly newMeeting: object
+  /** Whether the list of meetings knows the filter `status` (contract#realtimekit-meetings). */
+  readonly filtersMeetings: boolean
+  /** Analytics: Unix seconds are taken too (contract#analytics-times); days are plain dates; one object overall (contract#two-published-forms). */
+  readonly plainAnalytics: boolean
+  /** The path of the ingest server's address (contract#livestream). */
+  readonly ingestPath: string
+  dialect(state: DialectState): Dialect
 }
 
 /** The path relative to the operations' address, with its slash; null outside of it. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { type Answer, iso } from '../answers.ts'
+import { iso, type SimulatedAnswer } from '../answers.ts'
 import { paged } from '../routes/lists.ts'
-import type { World } from '../state/state.ts'
-import type { Dialect } from './dialect.ts'
+import { boolean, number, oneOf, text, uuid } from '../rules.ts'
+import type { Dialect, DialectState, SimulatedVendor } from './dialect.ts'
 
 /** The operations that Cloudflare's document once had and npm `cloudflare` 7.3.0 has not (contract#dropped-operations). */
 const noLongerDocumented = new Set([
@@ -22,17 +22,36 @@ const tokenCheck = `${basePath}/user/tokens/verify`
 /** The characters that a Bearer token may have. */
 const bearer = /^Bearer +([\w.~+/-]+=*)$/i
 
+export const realtimekit: SimulatedVendor = {
+  options: {
+    account: text('32 hexadecimal digits', value => /^[0-9a-f]{32}$/i.test(value)),
+    app: text('a UUID, or 32 hexadecimal digits', value => uuid.test(value) || /^[0-9a-f]{32}$/i.test(value)),
+    token: text('a string that can stand in a Bearer header', value => /^[\w.~+/-]+=*$/.test(value)),
+    badToken: oneOf('401', '403'),
+    dropped: oneOf('gone', 'answer')
+  },
+  account: ['account', 'app'],
+  credential: 'token',
+  meetingFields: { session_keep_alive_time_in_secs: number(60, 600, true), transcribe_on_end: boolean },
+  newMeeting: { session_keep_alive_time_in_secs: 60, transcribe_on_end: false },
+  filtersMeetings: true,
+  plainAnalytics: true,
+  ingestPath: '/live/',
+  dialect
+}
+
 /**
  * Cloudflare RealtimeKit: a Bearer token, the account and the app in the path, and before it all Cloudflare's edge with
- * errors of its own (contract#bearer-credentials, contract#edge-errors). Who is not known is told so before anything of the path is.
+ * errors of its own (contract#bearer-credentials, contract#edge-errors). An unknown caller is told so before anything of the path is looked at.
  */
-export function realtimekit(world: World): Dialect {
-  const { account, app, badToken, dropped } = world.settings
+function dialect(state: DialectState): Dialect {
+  const { account, app, badToken, dropped } = state.settings
   const kit = `${basePath}/accounts/${account}/realtime/kit`
-  const onlyApp = { id: app, name: 'simulated', created_at: iso(world.now()) }
+  const onlyApp = { id: app, name: 'simulated', created_at: iso(state.now()) }
   const activeToken = { id: randomUUID().replaceAll('-', ''), status: 'active' }
   const noSuchUri = { code: 7000, message: 'No route for that URI' }
-  const notAuthentic = (status: number): Answer => edgeError(status, { code: 10000, message: 'Authentication error' })
+  const notAuthentic = (status: number): SimulatedAnswer =>
+    edgeError(status, { code: 10000, message: 'Authentication error' })
 
   return {
     basePath,
@@ -47,10 +66,10 @@ export function realtimekit(world: World): Dialect {
         const chain = [{ code: 6111, message: 'Invalid format for Authorization header' }]
         return edgeError(400, { code: 6003, message: 'Invalid request headers', error_chain: chain })
       }
-      if (!world.accepted.has(token) && path === tokenCheck) {
+      if (!state.accepted.has(token) && path === tokenCheck) {
         return edgeError(401, { code: 1000, message: 'Invalid API Token' })
       }
-      if (!world.accepted.has(token)) return notAuthentic(Number(badToken))
+      if (!state.accepted.has(token)) return notAuthentic(Number(badToken))
       const [, inAccount, inApp] = /^\/client\/v4\/accounts\/([^/]+)\/realtime\/kit\/([^/]+)/.exec(path) ?? []
       if (inAccount === undefined) return undefined
       const isAccount = /^[0-9a-f]{32}$/i.test(inAccount)
@@ -91,6 +110,6 @@ interface EdgeProblem {
 }
 
 /** Cloudflare's own envelope; what stands behind its edge has another (contract#envelope). */
-function edgeError(status: number, ...errors: EdgeProblem[]): Answer {
+function edgeError(status: number, ...errors: EdgeProblem[]): SimulatedAnswer {
   return { status, body: { success: false, errors, messages: [], result: null } }
 }

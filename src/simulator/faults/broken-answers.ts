@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { Answer } from '../answers.ts'
+import type { SimulatedAnswer } from '../answers.ts'
 import type { Dialect } from '../dialects/dialect.ts'
 import { isObject } from '../rules.ts'
-import type { Fault, Mutation } from './faults.ts'
+import type { Distortion, Fault } from './faults.ts'
 
 /** The answer that stands instead of the real one; undefined when the fault only changes, delays or slows the real one. */
-export function substitute(fault: Fault, dialect: Dialect): Answer | undefined {
+export function substitute(fault: Fault, dialect: Dialect): SimulatedAnswer | undefined {
   const { status, body, retryAfterSeconds, redirect, garbage, huge } = fault
   if (retryAfterSeconds !== undefined) {
     const { status: usual, ...answer } = dialect.tooMany(retryAfterSeconds)
@@ -25,19 +25,19 @@ export function replacesWork(fault: Fault, dialect: Dialect): boolean {
 }
 
 /** The answer in its broken form: another one, or the real one with some of it changed. */
-export function broken(real: Answer | undefined, fault: Fault, dialect: Dialect): Answer {
+export function broken(real: SimulatedAnswer | undefined, fault: Fault, dialect: Dialect): SimulatedAnswer {
   const answer = substitute(fault, dialect) ?? real ?? { status: 200 }
   const headers = { ...answer.headers, ...fault.headers }
   const { body } = answer
   return fault.mutate && isObject(body)
-    ? { ...answer, headers, body: mutate(body, fault.mutate) }
+    ? { ...answer, headers, body: distorted(body, fault.mutate) }
     : { ...answer, headers }
 }
 
 /** Answers that are well-formed and wrong. What does not carry the field in question is left as it is. */
-function mutate(body: Record<string, unknown>, mutation: Mutation): object {
+function distorted(body: Record<string, unknown>, distortion: Distortion): object {
   const { data } = body
-  switch (mutation) {
+  switch (distortion) {
     case 'wrong_shape':
       // Cloudflare's envelope, which neither Dyte nor RealtimeKit uses for these operations (contract#envelope).
       return { success: true, errors: [], messages: [], result: data }

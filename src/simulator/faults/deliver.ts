@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Answer } from '../answers.ts'
+import type { SimulatedAnswer } from '../answers.ts'
 import type { Fault } from './faults.ts'
 
 /** The caller's end of one request. */
@@ -18,7 +18,11 @@ export interface Line {
  * Sends the answer the way the fault wants it: at once, slowly, by half, or not at all.
  * Rejects when the caller leaves or the simulator closes meanwhile.
  */
-export async function deliver(answer: Answer, fault: Fault, { response, closing, onStatus }: Line): Promise<void> {
+export async function deliver(
+  answer: SimulatedAnswer,
+  fault: Fault,
+  { response, closing, onStatus }: Line
+): Promise<void> {
   if (fault.stall || response.destroyed) return
   if (fault.hangUp) {
     response.destroy()

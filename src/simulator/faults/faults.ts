@@ -38,11 +38,11 @@ export interface Fault {
   /** 302 to this location. */
   redirect?: string
   /** The real answer, changed so that it is no longer an answer to the question. */
-  mutate?: Mutation
+  mutate?: Distortion
 }
 
-const mutations = ['wrong_shape', 'other_meeting', 'null_data', 'list_data', 'other_id', 'unknown_status'] as const
-export type Mutation = (typeof mutations)[number]
+const distortions = ['wrong_shape', 'other_meeting', 'null_data', 'list_data', 'other_id', 'unknown_status'] as const
+export type Distortion = (typeof distortions)[number]
 
 const path = text('a string that begins with a slash', value => value.startsWith('/'))
 const rules: Record<keyof Fault, Rule> = {
@@ -71,7 +71,7 @@ const rules: Record<keyof Fault, Rule> = {
   huge: number(1, Number.MAX_SAFE_INTEGER),
   retryAfterSeconds: number(0, 86_400),
   redirect: text('a string that can stand in a header', value => isHeader(['location', value])),
-  mutate: oneOf(...mutations)
+  mutate: oneOf(...distortions)
 }
 
 /** @throws TypeError or RangeError naming the field; unknown fields are refused, since a misspelt fault would never fail. */

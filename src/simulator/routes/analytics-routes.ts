@@ -1,38 +1,39 @@
 import { iso, success } from '../answers.ts'
+import { vendors } from '../dialects/vendors.ts'
 import { liveSeconds, type Run } from '../state/livestream.ts'
-import type { World } from '../state/state.ts'
+import type { VendorState } from '../state/state.ts'
 import { inTime, inTimeOrSeconds } from './lists.ts'
-import type { Call, Routes } from './route.ts'
+import type { Routes, SimulatedCall } from './route.ts'
 
 /**
  * Figures of the whole organization, L2 only (contract#analytics-answers). RealtimeKit takes Unix seconds as well, and gives
  * plain dates (contract#analytics-times) and one object overall (contract#two-published-forms).
  */
-export function analyticsRoutes(world: World): Routes {
-  const { contract, lists, vendor } = world.settings
+export function analyticsRoutes(state: VendorState): Routes {
+  const { contract, lists, vendor } = state.settings
   if (contract === 'L1') return {}
-  const isDyte = vendor === 'dyte'
+  const { plainAnalytics } = vendors[vendor]
   return {
     'GET /analytics/livestreams/overall': call => {
-      const overall = totals(runs(world, call), world.now())
-      if (!isDyte || lists === 'schema') return success(overall)
-      return success([{ date: iso(startOfDay(world.now())), ...overall }])
+      const overall = totals(runs(state, call), state.now())
+      if (plainAnalytics || lists === 'schema') return success(overall)
+      return success([{ date: iso(startOfDay(state.now())), ...overall }])
     },
     'GET /analytics/livestreams/daywise': call => {
-      const byDay = Map.groupBy(runs(world, call), run => startOfDay(run.invokedAt))
+      const byDay = Map.groupBy(runs(state, call), run => startOfDay(run.invokedAt))
       return success(
         [...byDay].map(([day, ofDay]) => ({
-          date: isDyte ? iso(day) : iso(day).slice(0, 10),
-          ...totals(ofDay, world.now())
+          date: plainAnalytics ? iso(day).slice(0, 10) : iso(day),
+          ...totals(ofDay, state.now())
         }))
       )
     }
   }
 }
 
-function runs(world: World, { query }: Call): Run[] {
-  const isInTime = (world.settings.vendor === 'dyte' ? inTime : inTimeOrSeconds)(query)
-  return [...world.runs.values()].filter(run => isInTime(run.invokedAt))
+function runs(state: VendorState, { query }: SimulatedCall): Run[] {
+  const isInTime = (vendors[state.settings.vendor].plainAnalytics ? inTimeOrSeconds : inTime)(query)
+  return [...state.runs.values()].filter(run => isInTime(run.invokedAt))
 }
 
 function totals(some: Run[], at: number): object {

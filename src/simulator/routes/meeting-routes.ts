@@ -1,82 +1,96 @@
-import { type Answer, Refusal, success } from '../answers.ts'
+import { Refusal, type SimulatedAnswer, success } from '../answers.ts'
+import { vendors } from '../dialects/vendors.ts'
 import type { Rules } from '../rules.ts'
-import { type Meeting, type MeetingFields, meetingShape, partOfMeeting, pick, wholeMeeting } from '../state/meeting.ts'
-import type { World } from '../state/state.ts'
+import {
+  knownFields,
+  type Meeting,
+  type MeetingFields,
+  meetingShape,
+  partOfMeeting,
+  pick,
+  wholeMeeting
+} from '../state/meeting.ts'
+import type { VendorState } from '../state/state.ts'
 import { inTime, paged, sorted, word } from './lists.ts'
 import { oneL2, pageL1, sessionsPage } from './livestream-routes.ts'
-import type { Call, Routes } from './route.ts'
+import type { Routes, SimulatedCall } from './route.ts'
 import { livestreamL2 } from './shapes.ts'
 
 /**
- * Fields that are taken too, and nothing made of them: those that the other vendor has (`preferred_region` was met so on
+ * Fields that are taken too, and nothing made of them: those that another vendor has (`preferred_region` was met so on
  * RealtimeKit), and the status where a meeting is replaced.
  */
-const accepted = Object.keys({ ...partOfMeeting('dyte'), ...partOfMeeting('realtimekit') })
+const accepted = knownFields
 
 /** Meetings, and the livestreams that they had (contract#operations). */
-export function meetingRoutes(world: World): Routes {
-  const { contract, vendor } = world.settings
+export function meetingRoutes(state: VendorState): Routes {
+  const { contract, vendor } = state.settings
   const whole = wholeMeeting(vendor)
   return {
     'POST /meetings': ({ body }) => {
-      world.checkBody(whole, body, accepted)
-      return success(meetingShape(world.addMeeting(pick(whole, body)), vendor), 201)
+      state.checkBody(whole, body, accepted)
+      return success(meetingShape(state.addMeeting(pick(whole, body)), vendor), 201)
     },
-    'GET /meetings': call => list(world, call),
-    'GET /meetings/{id}': ({ id }) => success(meetingShape(world.meeting(id), vendor)),
-    'PATCH /meetings/{id}': call => edit(world, call, partOfMeeting(vendor), fields => fields),
-    ...(contract === 'L1' ? routesL1(world) : routesL2(world))
+    'GET /meetings': call => list(state, call),
+    'GET /meetings/{id}': ({ id }) => success(meetingShape(state.meeting(id), vendor)),
+    'PATCH /meetings/{id}': call => edit(state, call, partOfMeeting(vendor), fields => fields),
+    ...(contract === 'L1' ? routesL1(state) : routesL2(state))
   }
 }
 
-function routesL1(world: World): Routes {
+function routesL1(state: VendorState): Routes {
   return {
     'GET /meetings/{id}/livestreams': ({ id, query }) =>
-      pageL1(world, world.meeting(id).livestreams.toReversed(), query)
+      pageL1(state, state.meeting(id).livestreams.toReversed(), query)
   }
 }
 
-function routesL2(world: World): Routes {
+function routesL2(state: VendorState): Routes {
   return {
     // A meeting's status is set by PATCH only, so that replacing the rest does not bring it back to life.
     'PUT /meetings/{id}': call =>
-      edit(world, call, wholeMeeting(world.settings.vendor), ({ status }) => ({ ...(status && { status }) })),
+      edit(state, call, wholeMeeting(state.settings.vendor), ({ status }) => ({ ...(status && { status }) })),
     'GET /meetings/{id}/livestream': ({ id, query }) => {
-      const livestreams = world.meeting(id).livestreams.toReversed()
+      const livestreams = state.meeting(id).livestreams.toReversed()
       const [latest] = livestreams
       if (!latest) throw new Refusal(404, `No livestream found for meeting_id ${id}`)
-      if (world.settings.lists === 'example') return oneL2(world, latest, query)
-      const { sessions, paging } = sessionsPage(world, latest, query)
-      const shown = livestreams.map(one => livestreamL2(world, one))
+      if (state.settings.lists === 'example') return oneL2(state, latest, query)
+      const { sessions, paging } = sessionsPage(state, latest, query)
+      const shown = livestreams.map(one => livestreamL2(state, one))
       return success({ livestreams: shown, sessions: sessions[0] ?? null, paging })
     }
   }
 }
 
-function list(world: World, { query }: Call): Answer {
+function list(state: VendorState, { query }: SimulatedCall): SimulatedAnswer {
   const isInTime = inTime(query)
-  const isWanted = hasStatus(world, query)
+  const isWanted = hasStatus(state, query)
   const search = (query.get('search') ?? '').toLowerCase()
-  const wanted = sorted(world.meetings.values(), query)
+  const wanted = sorted(state.meetings.values(), query)
     .filter(one => isInTime(one.createdAt) && isWanted(one))
     .filter(one => one.id.includes(search) || (one.fields.title ?? '').toLowerCase().includes(search))
   const { page, paging } = paged(wanted, query)
   return {
     status: 200,
-    body: { success: true, data: page.map(one => meetingShape(one, world.settings.vendor)), paging }
+    body: { success: true, data: page.map(one => meetingShape(one, state.settings.vendor)), paging }
   }
 }
 
-/** The filter `status` is RealtimeKit's alone (contract#realtimekit-meetings). */
-function hasStatus({ settings }: World, query: URLSearchParams): (meeting: Meeting) => boolean {
-  const status = settings.vendor === 'dyte' ? null : word(query, 'status', ['ACTIVE', 'INACTIVE'])
+/** Not every vendor has the filter `status` (contract#realtimekit-meetings). */
+function hasStatus({ settings }: VendorState, query: URLSearchParams): (meeting: Meeting) => boolean {
+  const status = vendors[settings.vendor].filtersMeetings ? word(query, 'status', ['ACTIVE', 'INACTIVE']) : null
   return ({ fields }) => status === null || (fields.status ?? 'ACTIVE') === status
 }
 
-function edit(world: World, { id, body }: Call, rules: Rules, kept: (fields: MeetingFields) => MeetingFields): Answer {
-  const meeting = world.meeting(id)
-  world.checkBody(rules, body, accepted)
+function edit(
+  state: VendorState,
+  { id, body }: SimulatedCall,
+  rules: Rules,
+  kept: (fields: MeetingFields) => MeetingFields
+): SimulatedAnswer {
+  const meeting = state.meeting(id)
+  state.checkBody(rules, body, accepted)
   meeting.fields = { ...kept(meeting.fields), ...pick(rules, body) }
-  meeting.updatedAt = world.now()
-  return success(meetingShape(meeting, world.settings.vendor))
+  meeting.updatedAt = state.now()
+  return success(meetingShape(meeting, state.settings.vendor))
 }

@@ -1,8 +1,7 @@
-import type { Answer } from '../answers.ts'
-import type { World } from '../state/state.ts'
+import type { SimulatedAnswer } from '../answers.ts'
 
 /** One call of an operation. Nothing in it was decoded or normalised: ids are the bytes between two slashes. */
-export interface Call {
+export interface SimulatedCall {
   /** The first `{…}` of the path; empty when there is none. */
   id: string
   query: URLSearchParams
@@ -11,10 +10,7 @@ export interface Call {
 }
 
 /** `METHOD /path` relative to the vendor's API, as in contract#operations, with what it does. */
-export type Routes = Record<string, (call: Call) => Answer>
-
-/** The operations of one part of the API, bound to the state they act on. */
-export type RoutesOf = (world: World) => Routes
+export type Routes = Record<string, (call: SimulatedCall) => SimulatedAnswer>
 
 /** A route and the id in it; undefined when no pattern fits the path as it stands. */
 export function findRoute(

@@ -1,4 +1,5 @@
 import { iso, isoOrNull } from '../answers.ts'
+import { vendors } from '../dialects/vendors.ts'
 import {
   changedAt,
   endedAt,
@@ -10,7 +11,7 @@ import {
   type Status,
   wentLiveAt
 } from '../state/livestream.ts'
-import type { World } from '../state/state.ts'
+import type { VendorState } from '../state/state.ts'
 
 /** A livestream session as L2 answers it (contract#livestream-session). */
 export interface LivestreamSession {
@@ -41,60 +42,60 @@ export interface SimulatedLivestream {
 }
 
 /** Its path differs from vendor to vendor (contract#livestream). */
-function ingestServer({ settings }: World): string {
-  return `rtmps://ingest.example:443/${settings.vendor === 'dyte' ? 'app' : 'live'}/`
+function ingestServer({ settings }: VendorState): string {
+  return `rtmps://ingest.example:443${vendors[settings.vendor].ingestPath}`
 }
 
 /** L2's full livestream object (contract#livestream). */
-export function livestreamL2(world: World, livestream: Livestream): object {
-  return { ...withoutKey(world, livestream), ingest_server: ingestServer(world), stream_key: livestream.streamKey }
+export function livestreamL2(state: VendorState, livestream: Livestream): object {
+  return { ...withoutKey(state, livestream), ingest_server: ingestServer(state), stream_key: livestream.streamKey }
 }
 
 /** L2's `active-livestream`: where and with which key to send video is in the schema, not in the example (contract#active-stream-key). */
-export function activeL2(world: World, livestream: Livestream): object {
-  return world.settings.activeShowsStreamKey ? livestreamL2(world, livestream) : withoutKey(world, livestream)
+export function activeL2(state: VendorState, livestream: Livestream): object {
+  return state.settings.activeShowsStreamKey ? livestreamL2(state, livestream) : withoutKey(state, livestream)
 }
 
-function withoutKey(world: World, livestream: Livestream): object {
+function withoutKey(state: VendorState, livestream: Livestream): object {
   const { id, name, meetingId, playbackUrl, createdAt, disabled } = livestream
   return {
     id,
     name,
-    status: world.status(livestream),
+    status: state.status(livestream),
     meeting_id: meetingId,
     playback_url: playbackUrl,
     created_at: iso(createdAt),
-    updated_at: iso(changedAt(livestream, world.now())),
+    updated_at: iso(changedAt(livestream, state.now())),
     disabled
   }
 }
 
 /** L2's answer to creating an independent livestream. */
-export function createdL2(world: World, livestream: Livestream): object {
-  return { ...startedL2(world, livestream), name: livestream.name, meeting_id: null, disabled: livestream.disabled }
+export function createdL2(state: VendorState, livestream: Livestream): object {
+  return { ...startedL2(state, livestream), name: livestream.name, meeting_id: null, disabled: livestream.disabled }
 }
 
 /** L2's answer to a start: these five fields only (contract#start-answer). */
-export function startedL2(world: World, livestream: Livestream, status = world.status(livestream)): object {
+export function startedL2(state: VendorState, livestream: Livestream, status = state.status(livestream)): object {
   const { id, streamKey, playbackUrl } = livestream
-  return { status, ingest_server: ingestServer(world), id, stream_key: streamKey, playback_url: playbackUrl }
+  return { status, ingest_server: ingestServer(state), id, stream_key: streamKey, playback_url: playbackUrl }
 }
 
 /** L1's livestream object (contract#l1-livestream): no times, no `disabled`. */
-export function livestreamL1(world: World, livestream: Livestream): object {
-  const at = world.now()
+export function livestreamL1(state: VendorState, livestream: Livestream): object {
+  const at = state.now()
   const seconds = livestream.runs.reduce((sum, run) => sum + liveSeconds(run, at), 0)
-  return { ...startedL1(world, livestream), ingest_seconds: seconds, viewer_seconds: viewerSeconds(seconds) }
+  return { ...startedL1(state, livestream), ingest_seconds: seconds, viewer_seconds: viewerSeconds(seconds) }
 }
 
 /** L1's answer to a start: the object without its seconds. */
-export function startedL1(world: World, livestream: Livestream, status = world.status(livestream)): object {
-  return { ...startedL2(world, livestream, status), name: livestream.name, meeting_id: livestream.meetingId }
+export function startedL1(state: VendorState, livestream: Livestream, status = state.status(livestream)): object {
+  return { ...startedL2(state, livestream, status), name: livestream.name, meeting_id: livestream.meetingId }
 }
 
 /** The seconds read 60 until about 45 s have passed, as the vendor's do (contract#session-seconds). */
-export function sessionL2(world: World, run: Run): LivestreamSession {
-  const at = world.now()
+export function sessionL2(state: VendorState, run: Run): LivestreamSession {
+  const at = state.now()
   const startedAt = wentLiveAt(run, at)
   const seconds = liveSeconds(run, at)
   const stoppedAt = endedAt(run, at)
@@ -113,15 +114,15 @@ export function sessionL2(world: World, run: Run): LivestreamSession {
   }
 }
 
-export function truth(world: World, livestream: Livestream): SimulatedLivestream {
+export function truth(state: VendorState, livestream: Livestream): SimulatedLivestream {
   return {
     id: livestream.id,
     meeting_id: livestream.meetingId,
-    status: world.status(livestream),
+    status: state.status(livestream),
     stream_key: livestream.streamKey,
-    stopping: runningRun(livestream, world.now())?.stoppedAt != null,
+    stopping: runningRun(livestream, state.now())?.stoppedAt != null,
     starts: livestream.runs.length,
-    sessions: livestream.runs.map(run => sessionL2(world, run))
+    sessions: livestream.runs.map(run => sessionL2(state, run))
   }
 }
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { iso } from '../answers.ts'
-import type { Vendor } from '../options.ts'
-import { boolean, nullable, number, object, oneOf, type Rules, string, text } from '../rules.ts'
+import { type VendorName, vendors } from '../dialects/vendors.ts'
+import { boolean, nullable, object, oneOf, type Rules, string, text, uuid } from '../rules.ts'
 import type { Livestream } from './livestream.ts'
-import type { MeetingSession } from './stage.ts'
+import type { MeetingSession } from './meeting-session.ts'
 
 /** The fields of a meeting that a caller can set (contract#meeting-fields), in the vendor's words. */
 export interface MeetingFields {
@@ -34,9 +34,6 @@ export interface Meeting {
   session: MeetingSession | null
 }
 
-/** Ids of meetings are UUIDs in every path (contract#uuid-ids). */
-export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
 const common: Rules = {
   title: nullable(string),
   record_on_start: nullable(boolean),
@@ -46,20 +43,16 @@ const common: Rules = {
   recording_config: object,
   ai_config: object
 }
-/** Fields that one vendor has and the other has not (contract#realtimekit-meetings). */
-const own: Record<Vendor, Rules> = {
-  dyte: { preferred_region: nullable(oneOf('ap-south-1', 'ap-southeast-1', 'us-east-1', 'eu-central-1')) },
-  realtimekit: { session_keep_alive_time_in_secs: number(60, 600, true), transcribe_on_end: boolean }
-}
-const defaults: Record<Vendor, MeetingFields> = {
-  dyte: {},
-  realtimekit: { session_keep_alive_time_in_secs: 60, transcribe_on_end: false }
-}
 const status = oneOf('ACTIVE', 'INACTIVE')
 
+/** Every field that a body may have with some vendor. */
+export const knownFields = Object.keys(
+  Object.assign({ ...common, status }, ...Object.values(vendors).map(one => one.meetingFields))
+)
+
 /** Bodies of POST and PUT: no status, a meeting is retired with PATCH only (contract#nothing-is-deleted). */
-export const wholeMeeting = (vendor: Vendor): Rules => ({ ...common, ...own[vendor] })
-export const partOfMeeting = (vendor: Vendor): Rules => ({ ...wholeMeeting(vendor), status })
+export const wholeMeeting = (vendor: VendorName): Rules => ({ ...common, ...vendors[vendor].meetingFields })
+export const partOfMeeting = (vendor: VendorName): Rules => ({ ...wholeMeeting(vendor), status })
 /** What a test or the control endpoint may say of a new meeting. */
 export const newMeeting: Rules = {
   id: text('a UUID', value => uuid.test(value)),
@@ -79,14 +72,14 @@ export function createMeeting(fields: MeetingFields, at: number, id: string = ra
 }
 
 /** The vendor's Meeting; its optional configurations appear only when they were set. */
-export function meetingShape({ id, fields, createdAt, updatedAt }: Meeting, vendor: Vendor): object {
+export function meetingShape({ id, fields, createdAt, updatedAt }: Meeting, vendor: VendorName): object {
   return {
     id,
     title: null,
     status: 'ACTIVE',
     persist_chat: false,
     summarize_on_end: false,
-    ...defaults[vendor],
+    ...vendors[vendor].newMeeting,
     ...fields,
     record_on_start: fields.record_on_start ?? false,
     live_stream_on_start: fields.live_stream_on_start ?? false,

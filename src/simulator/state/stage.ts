@@ -2,26 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Invalid, iso, isoOrNull, Refusal } from '../answers.ts'
 import { runningRun } from './livestream.ts'
 import type { Meeting } from './meeting.ts'
-
-/** One gathering of a meeting, with people in it; the vendor calls it a session. Times are epoch milliseconds. */
-export interface MeetingSession {
-  id: string
-  meetingId: string
-  title: string
-  startedAt: number
-  endedAt: number | null
-  participants: Participant[]
-  peak: number
-  /** Whether people came by themselves: then it outlives the livestream. */
-  joined: boolean
-}
-
-export interface Participant {
-  id: string
-  customId: string
-  name: string
-  since: number
-}
+import type { MeetingSession, Participant } from './meeting-session.ts'
 
 const guests = ['Host', 'First guest', 'Second guest']
 
@@ -41,7 +22,7 @@ export function openSession(meeting: Meeting, at: number): MeetingSession {
 }
 
 /** Ends the session when nothing holds it any more: no livestream runs and nobody who joined is left. `since` says from when. */
-export function settleSession(meeting: Meeting, at: number, since = at): void {
+export function endIfEmpty(meeting: Meeting, at: number, since = at): void {
   const { session } = meeting
   if (session === null || session.joined || meeting.livestreams.some(one => runningRun(one, at))) return
   session.endedAt = since
@@ -74,7 +55,7 @@ export function removeParticipants(meeting: Meeting, session: MeetingSession, go
   session.participants = session.participants.filter(one => !gone.includes(one))
   if (session.participants.length > 0) return
   session.joined = false
-  settleSession(meeting, at)
+  endIfEmpty(meeting, at)
 }
 
 /** The vendor's SessionParticipant. */

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { type Answer, failure, Invalid, Refusal } from '../answers.ts'
-import { credentialOf, type Settings } from '../options.ts'
-import { assertFields, firstProblem, type Rules } from '../rules.ts'
+import { failure, Invalid, Refusal, type SimulatedAnswer } from '../answers.ts'
+import { vendors } from '../dialects/vendors.ts'
+import type { Settings } from '../options.ts'
+import { assertFields, firstProblem, type Rule, type Rules, uuid } from '../rules.ts'
 import { type Livestream, newLivestream, type Run, runningRun, type Status, statusOf } from './livestream.ts'
-import { createMeeting, type Meeting, type MeetingFields, uuid } from './meeting.ts'
-import { type MeetingSession, openSession, settleSession } from './stage.ts'
+import { createMeeting, type Meeting, type MeetingFields } from './meeting.ts'
+import type { MeetingSession } from './meeting-session.ts'
+import { endIfEmpty, openSession } from './stage.ts'
 
 /** Everything that the vendor would know of one organization. Time enters only through `settings.now`. */
-export class World {
+export class VendorState {
   readonly settings: Settings
   readonly meetings = new Map<string, Meeting>()
   readonly livestreams = new Map<string, Livestream>()
@@ -18,12 +20,13 @@ export class World {
 
   constructor(settings: Settings) {
     this.settings = settings
-    this.accepted = new Set([settings.vendor === 'dyte' ? settings.key : settings.token])
+    this.accepted = new Set([settings[vendors[settings.vendor].credential]])
   }
 
   /** From now on these and no others, as when an operator rotates them. @throws TypeError or RangeError */
   accept(credentials: string[]): void {
-    const rules = { credential: credentialOf[this.settings.vendor] }
+    const { options, credential: name } = vendors[this.settings.vendor]
+    const rules: Rules = { credential: options[name] as Rule }
     for (const credential of credentials) assertFields('accept', rules, { credential })
     this.accepted = new Set(credentials)
   }
@@ -34,7 +37,7 @@ export class World {
   }
 
   get sessions(): ReadonlyMap<string, MeetingSession> {
-    for (const meeting of this.meetings.values()) this.#settle(meeting)
+    for (const meeting of this.meetings.values()) this.#endIfEmpty(meeting)
     return this.#sessions
   }
 
@@ -62,7 +65,7 @@ export class World {
   }
 
   /** As RealtimeKit was met to say it, or as Dyte's webhooks do (contract#validation). */
-  invalid({ part, message }: Invalid): Answer {
+  invalid({ part, message }: Invalid): SimulatedAnswer {
     if (this.settings.validation === '400') return failure(400, `BAD_REQUEST: ${message}`)
     return { status: 422, body: { success: false, message: `[${part}] ${message}` } }
   }
@@ -79,7 +82,7 @@ export class World {
   /** @throws Invalid, Refusal 404 */
   meeting(id: string): Meeting {
     const meeting = this.find(this.meetings, 'meeting', id)
-    this.#settle(meeting)
+    this.#endIfEmpty(meeting)
     return meeting
   }
 
@@ -153,16 +156,16 @@ export class World {
   }
 
   openSession(meeting: Meeting): MeetingSession {
-    this.#settle(meeting)
+    this.#endIfEmpty(meeting)
     const session = openSession(meeting, this.now())
     this.#sessions.set(session.id, session)
     return session
   }
 
   /** Time may have ended the last run, and with it the session. */
-  #settle(meeting: Meeting): void {
+  #endIfEmpty(meeting: Meeting): void {
     const ends = meeting.livestreams.map(({ runs }) => runs.at(-1)?.stoppedAt ?? 0)
-    if (ends.length > 0) settleSession(meeting, this.now(), Math.max(...ends))
+    if (ends.length > 0) endIfEmpty(meeting, this.now(), Math.max(...ends))
   }
 
   #run(livestream: Livestream, session: MeetingSession | null, liveAfterMs: number): void {
