@@ -28,6 +28,7 @@ import { openServed } from './store/served/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
 import type { Upstreams } from './upstream/provider.ts'
+import type { Vendors } from './upstream/vendors/vendor.ts'
 
 export interface Gateway {
   /** Address on which it listens, e.g. `http://127.0.0.1:3000`. */
@@ -50,6 +51,8 @@ export interface GatewayOptions {
   upstreamCa?: string
   /** Vendor accounts beside the configured ones or instead of them, by the name that their meetings carry. */
   upstreams?: Upstreams
+  /** Vendors of the configured accounts. Default: all that Livegate speaks to. */
+  vendors?: Vendors
   /** The log's destination, which tells what became of its lines. Without one they count as written. */
   logOutput?: LogOutput
   /** Just before it listens: from then on there is something to finish, and this closes the gateway. */
@@ -73,6 +76,7 @@ export async function startGateway({
   clock = systemClock,
   upstreamCa,
   upstreams: others = new Map(),
+  vendors,
   logOutput,
   onListen,
   acceptOlder,
@@ -147,6 +151,7 @@ export async function startGateway({
       clock,
       logger,
       ca: upstreamCa,
+      vendors,
       append: event => auditLog.append(event),
       fingerprint: audited.keys.fingerprint
     })

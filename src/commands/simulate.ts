@@ -1,4 +1,7 @@
 import { createSimulator, type Simulator, type SimulatorOptions } from '../simulator/simulator.ts'
+import { baseUrlField, secretFields, variableOf } from '../upstream/vendors/settings.ts'
+import { vendorNamed } from '../upstream/vendors/vendor.ts'
+import { vendors } from '../upstream/vendors/vendors.ts'
 import { cannotListen } from './process/cannot-listen.ts'
 import { type Io, type JsonOption, print, UsageError } from './process/io.ts'
 import { endWith } from './process/shutdown.ts'
@@ -45,30 +48,19 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
     await simulator.close()
     throw error instanceof Error ? new UsageError(error.message.replace('meeting: "id"', '--meeting')) : error
   }
-  const { url, origin } = simulator
-  const { credentials, lines } = toConfigure(simulator)
-  const text = [`the simulated vendor listens: ${url}`, ...lines].join('\n')
+  const { url, origin, credentials } = simulator
+  const text = [`the simulated vendor listens: ${url}`, ...linesOf(simulator)].join('\n')
   // A signal may come as soon as somebody has read that it listens.
   endWith({ close: () => simulator.close(), withinMs: 10_000 })
   print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
 }
 
-/** The simulator as a gateway must know it, for programs and as lines of an environment. */
-function toConfigure({ vendor, url, org, key, account, app, token }: Simulator): {
-  credentials: Record<string, string>
-  lines: string[]
-} {
-  if (vendor === 'dyte') {
-    const lines = [`DYTE_BASE_URL=${url}`, `DYTE_ORG_ID=${org}`, `DYTE_API_KEY=${key}`]
-    return { credentials: { org, key }, lines }
-  }
-  const lines = [
-    `REALTIMEKIT_BASE_URL=${url}`,
-    `REALTIMEKIT_ACCOUNT_ID=${account}`,
-    `REALTIMEKIT_APP_ID=${app}`,
-    `REALTIMEKIT_API_TOKEN=${token}`
-  ]
-  return { credentials: { account, app, token }, lines }
+/** The simulated account as lines of a gateway's environment. */
+function linesOf({ vendor, url, credentials }: Simulator): string[] {
+  const { settings } = vendorNamed(vendors, vendor)
+  const values = [url, ...Object.values(credentials)]
+  const fields = [baseUrlField, ...secretFields(settings)]
+  return fields.map((field, i) => `${variableOf(settings, field)}=${values[i]}`)
 }
 
 function readOptions({ port, meeting: _meeting, json: _json, ...given }: SimulateOptions): SimulatorOptions {

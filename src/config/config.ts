@@ -7,10 +7,11 @@ import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { Network } from '../domain/values/address.ts'
 import { checkFile } from '../domain/values/own-file.ts'
 import type { RateLimit } from '../domain/values/rate-limit.ts'
+import type { Vendors } from '../upstream/vendors/vendor.ts'
+import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import { cutByNode } from './env-files.ts'
 import { type Environment, Input, type ReadFile, readText, withoutMark } from './environment.ts'
-import type { Setting } from './setting.ts'
-import { readSetting, settings, type Variable } from './settings.ts'
+import { readSetting, settingsWith } from './settings.ts'
 import { readAccounts, upstreamFiles } from './upstreams-file.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
@@ -63,7 +64,7 @@ export interface StoreConfig extends Pick<Config, 'storeFile' | 'logLevel' | 'au
 export const environment: Environment = process.env
 
 /** The variables that Livegate knows. */
-export const variables = Object.keys(settings) as Variable[]
+export const variables = Object.keys(settingsWith(allVendors))
 
 /** Variables that are planned and not built yet: refused, so that nobody relies on what doesn't happen. */
 const notBuiltYet = new Set(['VALKEY_URL', 'LIVEGATE_METRICS_PORT'])
@@ -72,14 +73,18 @@ const notBuiltYet = new Set(['VALKEY_URL', 'LIVEGATE_METRICS_PORT'])
  * Reads the whole configuration of `serve` from the environment.
  * @throws ConfigError naming all problems at once
  */
-export function readConfig(env: Environment = environment, readSecret: ReadFile = readText): Config {
+export function readConfig(
+  env: Environment = environment,
+  readSecret: ReadFile = readText,
+  vendors: Vendors = allVendors
+): Config {
   const input = new Input(env, readSecret)
   const config = {
     ...readStore(input),
     host: readSetting(input, 'HOST'),
     port: readSetting(input, 'PORT'),
-    upstreams: readAccounts(input),
-    rereadUpstreams: reader(env),
+    upstreams: readAccounts(input, vendors),
+    rereadUpstreams: reader(env, vendors),
     readLimit: readSetting(input, 'LIVEGATE_READ_LIMIT'),
     writeLimit: readSetting(input, 'LIVEGATE_WRITE_LIMIT'),
     addressLimit: readSetting(input, 'LIVEGATE_ADDRESS_LIMIT'),
@@ -99,7 +104,7 @@ export function readConfig(env: Environment = environment, readSecret: ReadFile 
   }
   // A start that arrives late at the vendor could otherwise be followed by another.
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
-  finish(input, env)
+  finish(input, env, vendors)
   return Object.freeze(config)
 }
 
@@ -114,10 +119,11 @@ export function readStoreConfig(env: Environment = environment, readSecret: Read
 /** Reads the vendor accounts alone: for commands that ask vendors, and after a change of their files. @throws ConfigError */
 export function readUpstreams(
   env: Environment = environment,
-  readSecret: ReadFile = readText
+  readSecret: ReadFile = readText,
+  vendors: Vendors = allVendors
 ): readonly UpstreamAccount[] {
   const input = new Input(env, readSecret)
-  const accounts = readAccounts(input)
+  const accounts = readAccounts(input, vendors)
   input.finish()
   return accounts
 }
@@ -131,10 +137,10 @@ export interface UpstreamsRead {
 }
 
 /** Makes what reads the upstreams again, all files at once; null where no file has any. */
-function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
+function reader(env: Environment, vendors: Vendors): (() => Promise<UpstreamsRead>) | null {
   const input = new Input(env, readText)
   const list = input.text('LIVEGATE_UPSTREAMS_FILE', '')
-  if (upstreamFiles(input, '').length === 0) return null
+  if (upstreamFiles(input, '', vendors).length === 0) return null
   const read = async (path: string): Promise<string | null> => {
     try {
       checkFile(path, await stat(path))
@@ -146,7 +152,7 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
   return async () => {
     const listText = list === '' ? null : await read(resolve(list))
     const texts = new Map([[resolve(list), listText]])
-    const others = upstreamFiles(input, listText ?? '').filter(path => !texts.has(path))
+    const others = upstreamFiles(input, listText ?? '', vendors).filter(path => !texts.has(path))
     for (const path of others) texts.set(path, await read(path))
     const known = (path: string): string => {
       const text = texts.get(path)
@@ -157,13 +163,18 @@ function reader(env: Environment): (() => Promise<UpstreamsRead>) | null {
       digest: createHash('sha256')
         .update(JSON.stringify([...texts]))
         .digest('hex'),
-      accounts: () => readUpstreams(env, known)
+      accounts: () => readUpstreams(env, known, vendors)
     }
   }
 }
 
 /** Checks for mistakes that any variable can have. @throws ConfigError naming all problems at once */
-function finish(input: Input, env: Environment): void {
+function finish(input: Input, env: Environment, vendors: Vendors = allVendors): void {
+  const settings = new Map(Object.entries(settingsWith(vendors)))
+  const isSecret = (name: string): boolean => settings.get(name)?.isSecret === true
+  const isKnown = (name: string): boolean =>
+    settings.has(name) || (name.endsWith('_FILE') && isSecret(name.slice(0, -'_FILE'.length)))
+  const prefixes = ['LIVEGATE', ...[...vendors.values()].map(one => one.settings.prefix)]
   for (const { name, file, at } of cutByNode(env).filter(cut => isKnown(cut.name))) {
     const remedy = (other: string) => (isSecret(name) ? `give it by file (${name}_FILE)` : other)
     input.problem(
@@ -173,7 +184,7 @@ function finish(input: Input, env: Environment): void {
     )
   }
   input.refuseQuoted(isKnown)
-  input.refuseUnknown(isKnown, notBuiltYet)
+  input.refuseUnknown(isKnown, notBuiltYet, prefixes)
   input.finish()
 }
 
@@ -192,13 +203,4 @@ function readStore(input: Input): StoreConfig {
     }),
     logLevel: readSetting(input, 'LOG_LEVEL')
   }
-}
-
-function isKnown(name: string): boolean {
-  return Object.hasOwn(settings, name) || (name.endsWith('_FILE') && isSecret(name.slice(0, -'_FILE'.length)))
-}
-
-function isSecret(name: string): boolean {
-  const known: Record<string, Setting<unknown>> = settings
-  return Object.hasOwn(known, name) && known[name]?.isSecret === true
 }

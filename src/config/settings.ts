@@ -1,4 +1,7 @@
 import { auditReads } from '../audit/rollup.ts'
+import { baseUrlField, secretFields, variableOf } from '../upstream/vendors/settings.ts'
+import type { Vendors } from '../upstream/vendors/vendor.ts'
+import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import type { Input } from './environment.ts'
 import {
   choice,
@@ -15,17 +18,20 @@ import {
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+/** Variables of the vendors' accounts: each vendor's folder says what they are. */
+function accountsOf(vendors: Vendors): Record<string, Setting<string>> {
+  const all = [...vendors.values()].flatMap(({ settings }) => {
+    const { usualBaseUrl, about } = settings
+    const named = (field: string, setting: Setting<string>) => [variableOf(settings, field), setting] as const
+    return [
+      ...secretFields(settings).map(field => named(field, secret(about[field] ?? ''))),
+      named(baseUrlField, text(usualBaseUrl, about[baseUrlField] ?? ''))
+    ]
+  })
+  return Object.fromEntries(all)
+}
+
 const vendorAccount = {
-  DYTE_ORG_ID: secret('An account of Dyte: its organization.'),
-  DYTE_API_KEY: secret('An account of Dyte: its API key.'),
-  DYTE_BASE_URL: text(
-    'https://api.dyte.io/v2',
-    'The address of Dyte. `http` is accepted for this machine alone (the simulator).'
-  ),
-  REALTIMEKIT_ACCOUNT_ID: secret('An account of Cloudflare RealtimeKit, instead of the one above: its id.'),
-  REALTIMEKIT_APP_ID: secret('An account of Cloudflare RealtimeKit: the app.'),
-  REALTIMEKIT_API_TOKEN: secret('An account of Cloudflare RealtimeKit: its API token.'),
-  REALTIMEKIT_BASE_URL: text('https://api.cloudflare.com/client/v4', 'The address of Cloudflare.'),
   LIVEGATE_UPSTREAMS_FILE: text(
     '',
     'Several accounts, two credentials each: a JSON list, read again when it changes ([docs/upstreams.md](upstreams.md)). With it the variables above may stay empty.'
@@ -152,12 +158,17 @@ const auditLog = {
   )
 }
 
+/** Variables that no vendor has. */
+export const ownSettings = { ...vendorAccount, ...listening, ...storeAndLog, ...limits, ...vendorCalls, ...auditLog }
+
 /** Every variable that Livegate knows. `.env.example` and docs/configuration.md are made of it (`npm run settings`). */
-export const settings = { ...vendorAccount, ...listening, ...storeAndLog, ...limits, ...vendorCalls, ...auditLog }
+export function settingsWith(vendors: Vendors): Record<string, Setting<unknown>> {
+  return { ...accountsOf(vendors), ...ownSettings }
+}
 
 /** The same, under the headings that documents have. */
 export const sections: readonly (readonly [heading: string, settings: Record<string, Setting<unknown>>])[] = [
-  ['The vendor account', vendorAccount],
+  ['The vendor account', { ...accountsOf(allVendors), ...vendorAccount }],
   ['The way in', listening],
   ['Store and log', storeAndLog],
   ['Limits of tenants', limits],
@@ -165,9 +176,9 @@ export const sections: readonly (readonly [heading: string, settings: Record<str
   ['The audit log', auditLog]
 ]
 
-export type Variable = keyof typeof settings
+export type Variable = keyof typeof ownSettings
 
 /** Reads one variable. */
-export function readSetting<V extends Variable>(input: Input, name: V): ReturnType<(typeof settings)[V]['read']> {
-  return settings[name].read(input, name) as ReturnType<(typeof settings)[V]['read']>
+export function readSetting<V extends Variable>(input: Input, name: V): ReturnType<(typeof ownSettings)[V]['read']> {
+  return ownSettings[name].read(input, name) as ReturnType<(typeof ownSettings)[V]['read']>
 }

@@ -1,40 +1,39 @@
 import { dirname, resolve } from 'node:path'
-import { isVendorId } from '../domain/id.ts'
 import { isTenantId } from '../domain/tenant.ts'
-import { type ProviderKind, providerKinds, type UpstreamAccount } from '../domain/upstream-account.ts'
+import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import { Secret } from '../domain/values/secret.ts'
+import { baseUrlField, type VendorSettings, variableOf } from '../upstream/vendors/settings.ts'
+import type { Vendors } from '../upstream/vendors/vendor.ts'
+import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import { type Environment, type Input, secondOf } from './environment.ts'
 import { readOutgoingProxy } from './outgoing-proxy.ts'
 
-/** What a setting is called: in the environment, and in the file of several upstreams. */
-type Names = Record<'baseUrl' | 'owner' | 'app' | 'credential' | 'budget', string>
+/** Names of a vendor's settings: in the environment, or in the list of upstreams. */
+interface Names {
+  baseUrl: string
+  /** Names of the ids of the account, in the vendor's order. */
+  ids: readonly string[]
+  credential: string
+  budget: string
+}
 
-const variablesOf: Record<ProviderKind, Names> = {
-  dyte: {
-    baseUrl: 'DYTE_BASE_URL',
-    owner: 'DYTE_ORG_ID',
-    app: '',
-    credential: 'DYTE_API_KEY',
-    budget: 'LIVEGATE_UPSTREAM_BUDGET'
-  },
-  realtimekit: {
-    baseUrl: 'REALTIMEKIT_BASE_URL',
-    owner: 'REALTIMEKIT_ACCOUNT_ID',
-    app: 'REALTIMEKIT_APP_ID',
-    credential: 'REALTIMEKIT_API_TOKEN',
+function variablesOf(settings: VendorSettings): Names {
+  const { ids, credential } = settings
+  const name = (field: string): string => variableOf(settings, field)
+  return {
+    baseUrl: name(baseUrlField),
+    ids: ids.map(name),
+    credential: name(credential),
     budget: 'LIVEGATE_UPSTREAM_BUDGET'
   }
 }
 
-const fieldsOf: Record<ProviderKind, Names> = {
-  dyte: { baseUrl: 'base_url', owner: 'org_id', app: '', credential: 'api_key', budget: 'budget' },
-  realtimekit: {
-    baseUrl: 'base_url',
-    owner: 'account_id',
-    app: 'app_id',
-    credential: 'api_token',
-    budget: 'budget'
-  }
+function fieldsOf({ ids, credential }: VendorSettings): Names {
+  return { baseUrl: baseUrlField, ids, credential, budget: 'budget' }
+}
+
+function secretsIn({ ids, credential }: Names): string[] {
+  return [...ids, credential]
 }
 
 /** The upstream of the environment's own variables. */
@@ -44,22 +43,24 @@ export const defaultUpstream = 'default'
  * The vendor accounts: `default` from the environment, and those of `LIVEGATE_UPSTREAMS_FILE`. With the file the variables need
  * not be there.
  */
-export function readAccounts(input: Input): readonly UpstreamAccount[] {
+export function readAccounts(input: Input, vendors: Vendors = allVendors): readonly UpstreamAccount[] {
   const file = input.text('LIVEGATE_UPSTREAMS_FILE', '')
   const accounts: Read[] = []
-  const given = providerKinds.filter(kind => isGiven(input, variablesOf[kind]))
+  const given = [...vendors].filter(([, { settings }]) => isGiven(input, variablesOf(settings)))
   if (given.length > 1) {
-    input.problem('DYTE_* and REALTIMEKIT_* are both set: for several accounts there is LIVEGATE_UPSTREAMS_FILE')
+    const prefixes = given.map(([, { settings }]) => `${settings.prefix}_*`).join(' and ')
+    const all = given.length === 2 ? 'both' : 'all'
+    input.problem(`${prefixes} are ${all} set: for several accounts there is LIVEGATE_UPSTREAMS_FILE`)
   }
   if (given.length === 0 && file === '') {
-    const { owner, app, credential } = variablesOf.realtimekit
-    const ways = ['DYTE_ORG_ID and DYTE_API_KEY', `${owner}, ${app} and ${credential}`, 'LIVEGATE_UPSTREAMS_FILE']
-    input.problem(`the vendor account is missing: set ${ways.join(', or ')}`)
+    const ways = [...vendors.values()].map(({ settings }) => listed(secretsIn(variablesOf(settings))))
+    input.problem(`the vendor account is missing: set ${[...ways, 'LIVEGATE_UPSTREAMS_FILE'].join(', or ')}`)
   }
-  for (const kind of given) {
-    accounts.push(readAccount(input, kind, variablesOf[kind], { name: defaultUpstream, dedicatedTo: null }))
+  for (const [provider, { settings }] of given) {
+    const about = { name: defaultUpstream, provider, dedicatedTo: null }
+    accounts.push(readAccount(input, settings, variablesOf(settings), about))
   }
-  if (file !== '') accounts.push(...readList(input, resolve(file)))
+  if (file !== '') accounts.push(...readList(input, resolve(file), vendors))
   for (const [i, { name, identity, quotaOf, isQuotaGiven }] of accounts.entries()) {
     const before = accounts.slice(0, i)
     if (given.length < 2 && before.some(other => other.name === name))
@@ -79,18 +80,16 @@ export function readAccounts(input: Input): readonly UpstreamAccount[] {
   )
 }
 
-/** What is known of an account while the list is read: whose quota it uses, and whether its part of it was given. */
+/** An account while the list is read, with the name of its quota, and whether its part of that was given. */
 type Read = UpstreamAccount & { quotaOf: Secret; isQuotaGiven: boolean }
 
 /** The files that the settings of upstreams stand in: a change of any of them is a change of the configuration. */
-export function upstreamFiles(input: Input, listText: string): string[] {
-  const own = providerKinds.flatMap(kind => {
-    const { owner, app, credential } = variablesOf[kind]
-    return [owner, app, credential].map(name => (name === '' ? '' : input.text(`${name}_FILE`, '')))
-  })
+export function upstreamFiles(input: Input, listText: string, vendors: Vendors = allVendors): string[] {
+  const secrets = [...vendors.values()].flatMap(({ settings }) => secretsIn(variablesOf(settings)))
+  const own = secrets.map(name => input.text(`${name}_FILE`, ''))
   const list = input.text('LIVEGATE_UPSTREAMS_FILE', '')
-  const listed = list === '' ? [] : [resolve(list), ...secretFilesIn(listText, dirname(resolve(list)))]
-  return [...own.filter(path => path !== ''), ...listed]
+  const inList = list === '' ? [] : [resolve(list), ...secretFilesIn(listText, dirname(resolve(list)))]
+  return [...own.filter(path => path !== ''), ...inList]
 }
 
 function secretFilesIn(text: string, folder: string): string[] {
@@ -102,10 +101,13 @@ function secretFilesIn(text: string, folder: string): string[] {
   )
 }
 
-function isGiven(input: Input, { owner, app, credential }: Names): boolean {
-  return [owner, app, credential].some(
-    name => name !== '' && (input.text(name, '') !== '' || input.text(`${name}_FILE`, '') !== '')
-  )
+/** `A, B and C`. */
+function listed(names: readonly string[]): string {
+  return names.join(', ').replace(/, (?=[^,]+$)/, ' and ')
+}
+
+function isGiven(input: Input, names: Names): boolean {
+  return secretsIn(names).some(name => input.text(name, '') !== '' || input.text(`${name}_FILE`, '') !== '')
 }
 
 type Entry = Record<string, unknown>
@@ -122,7 +124,7 @@ function parseList(text: string): Entry[] | null {
   }
 }
 
-function readList(input: Input, file: string): Read[] {
+function readList(input: Input, file: string, vendors: Vendors): Read[] {
   const text = input.file(file)
   if (text === null) {
     input.problem('LIVEGATE_UPSTREAMS_FILE cannot be read')
@@ -133,34 +135,42 @@ function readList(input: Input, file: string): Read[] {
     input.problem('LIVEGATE_UPSTREAMS_FILE must be a JSON list of objects, one for each upstream')
     return []
   }
-  return list.flatMap((entry, i) => readEntry(input, entry, i + 1, dirname(file)))
+  return list.flatMap((entry, i) => readEntry(input, entry, { number: i + 1, folder: dirname(file), vendors }))
 }
 
 /** A name is a part of file names and of command lines. */
 const namePattern = /^[a-z0-9]+(-[a-z0-9]+)*$/
 
-function readEntry(input: Input, entry: Entry, number: number, folder: string): Read[] {
+interface Place {
+  number: number
+  folder: string
+  vendors: Vendors
+}
+
+function readEntry(input: Input, entry: Entry, { number, folder, vendors }: Place): Read[] {
   const named = typeof entry.name === 'string' && entry.name.length <= 32 && namePattern.test(entry.name)
   const where = `LIVEGATE_UPSTREAMS_FILE, ${named ? `upstream ${entry.name}` : `entry ${number}`}`
   const own = input.inside(toEnvironment(entry, folder), where, '_file')
   if (!named) own.problem('name must be lower-case letters and digits joined by hyphens, at most 32')
-  const kind = providerKinds.find(one => one === entry.provider)
-  if (kind === undefined) {
-    own.problem(`provider must be one of ${providerKinds.join(', ')}`)
+  const provider = String(entry.provider)
+  const vendor = typeof entry.provider === 'string' ? vendors.get(provider) : undefined
+  if (vendor === undefined) {
+    own.problem(`provider must be one of ${[...vendors.keys()].join(', ')}`)
     return []
   }
-  checkFields(own, entry, fieldsOf[kind])
+  const { settings } = vendor
+  checkFields(own, entry, fieldsOf(settings))
   const { dedicated_to: tenant = null } = entry
   if (tenant !== null && !(typeof tenant === 'string' && isTenantId(tenant))) {
     own.problem('dedicated_to must be the id of a tenant')
   }
   const dedicatedTo = typeof tenant === 'string' ? tenant : null
-  return [readAccount(own, kind, fieldsOf[kind], { name: String(entry.name), dedicatedTo })]
+  return [readAccount(own, settings, fieldsOf(settings), { name: String(entry.name), provider, dedicatedTo })]
 }
 
 function checkFields(input: Input, entry: Entry, names: Names): void {
-  const { baseUrl, budget, owner, app, credential } = names
-  const secrets = [owner, app, credential].filter(name => name !== '')
+  const { baseUrl, budget, credential } = names
+  const secrets = secretsIn(names)
   const known = [
     'name',
     'provider',
@@ -198,52 +208,26 @@ function toEnvironment(entry: Entry, folder: string): Environment {
 
 function readAccount(
   input: Input,
-  kind: ProviderKind,
+  settings: VendorSettings,
   names: Names,
-  given: Pick<UpstreamAccount, 'name' | 'dedicatedTo'>
+  about: Pick<UpstreamAccount, 'name' | 'provider' | 'dedicatedTo'>
 ): Read {
-  const account = kind === 'dyte' ? readDyte(input, names) : readRealtimekit(input, names)
-  return { ...given, provider: kind, isQuotaGiven: input.text(names.budget, '') !== '', ...account }
-}
-
-type Account = Pick<Read, 'baseUrl' | 'identity' | 'quotaOf' | 'credentials' | 'quota'>
-
-function readDyte(input: Input, names: Names): Account {
-  const orgId = input.secret(names.owner)
-  // The colon parts the two in Basic credentials (RFC 7617).
-  if (orgId.includes(':')) input.problem(`${names.owner} must not have a colon`)
-  const toBasic = (apiKey: string): Secret =>
-    new Secret(`Basic ${Buffer.from(`${orgId}:${apiKey}`).toString('base64')}`)
+  const ids = names.ids.map(name => {
+    const id = input.secret(name)
+    const fault = settings.faultOf(id)
+    if (fault !== null) input.problem(`${name} ${fault}`)
+    return id
+  })
+  const baseUrl = input.address(names.baseUrl, settings.usualBaseUrl)
+  const account = settings.account({ baseUrl, ids, credentials: input.secrets(names.credential) })
   return {
-    baseUrl: input.address(names.baseUrl, 'https://api.dyte.io/v2'),
-    ...identified(`dyte ${orgId}`),
-    credentials: Object.freeze(input.secrets(names.credential).map(toBasic)),
-    // Dyte's own figure (contract#dyte-quota).
-    quota: input.quota(names.budget, { calls: 2_000, seconds: 60 })
-  }
-}
-
-/** Ids are the same in either case, to vendors that write them in one. */
-function identified(identity: string, quotaOf = identity): Pick<Read, 'identity' | 'quotaOf'> {
-  return { identity: new Secret(identity.toLowerCase()), quotaOf: new Secret(quotaOf.toLowerCase()) }
-}
-
-function readRealtimekit(input: Input, names: Names): Account {
-  const id = (name: string): string => {
-    const value = input.secret(name)
-    if (value !== '' && !isVendorId(value)) input.problem(`${name} must be letters, digits, - and _, at most 64`)
-    return value
-  }
-  const account = id(names.owner)
-  const app = id(names.app)
-  const baseUrl = new URL(input.address(names.baseUrl, 'https://api.cloudflare.com/client/v4'))
-  baseUrl.pathname = `${baseUrl.pathname.replace(/\/+$/, '')}/accounts/${account}/realtime/kit/${app}`
-  return {
-    baseUrl,
-    // The quota is the token's or the account's, whatever the app (contract#cloudflare-quota).
-    ...identified(`realtimekit ${account} ${app}`, `realtimekit ${account}`),
-    credentials: Object.freeze(input.secrets(names.credential).map(token => new Secret(`Bearer ${token}`))),
-    // Cloudflare's figure for all of its API, the stricter of the two (contract#cloudflare-quota).
-    quota: input.quota(names.budget, { calls: 1_200, seconds: 300 })
+    ...about,
+    baseUrl: account.baseUrl,
+    // Ids are the same in either case, to vendors that write them in one.
+    identity: new Secret(account.identity.toLowerCase()),
+    quotaOf: new Secret(account.quotaOf.toLowerCase()),
+    credentials: Object.freeze(account.credentials),
+    quota: input.quota(names.budget, settings.usualQuota),
+    isQuotaGiven: input.text(names.budget, '') !== ''
   }
 }

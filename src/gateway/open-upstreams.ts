@@ -12,6 +12,7 @@ import { tenantsIn } from '../store/tables/tenants.ts'
 import { type UpstreamUse, upstreamUseIn } from '../store/tables/upstream-use.ts'
 import { type Names, UpstreamSet } from '../upstream/account/upstream-set.ts'
 import type { Upstreams } from '../upstream/provider.ts'
+import type { Vendors } from '../upstream/vendors/vendor.ts'
 import { followUpstreams } from './follow-upstreams.ts'
 
 export interface UpstreamsDeps {
@@ -22,6 +23,7 @@ export interface UpstreamsDeps {
   clock: Clock
   logger: FastifyBaseLogger
   ca?: string | undefined
+  vendors?: Vendors | undefined
   append(event: AuditEvent): void
   fingerprint: Fingerprint
 }
@@ -41,7 +43,7 @@ const preferFirstEveryMs = 60_000
 
 /** Opens the accounts and lets them follow their files. Each change is on record. @throws UpstreamsRejected */
 export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams> {
-  const { config, store, bootId, clock, logger: log, ca, append, fingerprint } = deps
+  const { config, store, bootId, clock, logger: log, ca, vendors, append, fingerprint } = deps
   const record = (action: string, resources: AuditResource[]): void => {
     const subject = { action, method: 'PUT', tenantId: null, keyId: null, address: null, resources }
     const worker = { actor: { type: 'Gateway' as const, uid: 'upstreams' }, requestId: randomUUID() }
@@ -54,6 +56,7 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     clock,
     log,
     ca,
+    vendors,
     names: namesIn(upstreamUseIn(store), fingerprint),
     onOpened({ name, baseUrl, proxy }) {
       const way = { upstream: name, vendor: baseUrl.origin, proxy: proxy?.origin }

@@ -20,6 +20,7 @@ import { readQuota, retryAfterSeconds, VendorQuota } from './state/quota.ts'
 import { VendorState } from './state/state.ts'
 import { createVendor, split } from './vendor.ts'
 
+export { usualVendor } from './dialects/vendors.ts'
 export type { Fault } from './faults/faults.ts'
 export type { JournalEntry } from './journal.ts'
 export type { SimulatorOptions } from './options.ts'

@@ -4,9 +4,11 @@ import { checkConfiguration } from '../../src/commands/doctor/configuration.ts'
 import { readConfig } from '../../src/config/config.ts'
 import { type Environment, Input, readText } from '../../src/config/environment.ts'
 import type { Setting } from '../../src/config/setting.ts'
-import { sections, settings } from '../../src/config/settings.ts'
+import { sections, settingsWith } from '../../src/config/settings.ts'
+import { vendors } from '../../src/upstream/vendors/vendors.ts'
 import { envExample, withTables } from '../support/settings.ts'
 
+const settings = settingsWith(vendors)
 const known: [name: string, setting: Setting<unknown>][] = Object.entries(settings)
 const accounts: Environment[] = [
   { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: 'a-made-up-one' },

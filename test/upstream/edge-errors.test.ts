@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isOwnNo } from '../../src/upstream/transport/cloudflare-edge.ts'
+import { cloudflareEdge } from '../../src/upstream/transport/cloudflare-edge.ts'
 
 t.test(
   'that something is not there is believed when the vendor says so, with success: false or without a word',
@@ -11,7 +11,7 @@ t.test(
       { success: true, data: null },
       {}
     ])
-      t.ok(isOwnNo(body), JSON.stringify(body))
+      t.ok(cloudflareEdge.isOwnNo(body), JSON.stringify(body))
   }
 )
 
@@ -28,5 +28,5 @@ t.test('a router, the edge and a web page say nothing of the vendor, whatever th
     '<html>',
     undefined
   ])
-    t.notOk(isOwnNo(body), JSON.stringify(body))
+    t.notOk(cloudflareEdge.isOwnNo(body), JSON.stringify(body))
 })

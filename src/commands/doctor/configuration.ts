@@ -6,7 +6,7 @@ import {
   readStoreConfig,
   readUpstreams
 } from '../../config/config.ts'
-import { settings } from '../../config/settings.ts'
+import { ownSettings } from '../../config/settings.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import { type Check, failed, ok } from './check.ts'
 
@@ -39,8 +39,8 @@ export function checkConfiguration(env: Environment): Configured {
       checks: [{ ...about, ...failed(`${problem}: \`serve\` would not start`) }],
       store: attempt(() => readStoreConfig(env)),
       accounts: attempt(() => readUpstreams(env)) ?? [],
-      deadlineMs: settings.LIVEGATE_DEADLINE_MS.fallback,
-      diskFloorMb: settings.LIVEGATE_DISK_FLOOR_MB.fallback
+      deadlineMs: ownSettings.LIVEGATE_DEADLINE_MS.fallback,
+      diskFloorMb: ownSettings.LIVEGATE_DISK_FLOOR_MB.fallback
     }
   }
 }

@@ -1,24 +1,30 @@
 import { Failure } from '../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
-import type { Secret } from '../../domain/values/secret.ts'
 import { type CredentialFinding, type Verified, verifyCredential } from '../../upstream/account/verify-credential.ts'
 import { type InspectorOptions, VendorInspector, whyNoAnswer } from '../../upstream/transport/vendor-inspector.ts'
+import { baseUrlField, bothNames } from '../../upstream/vendors/settings.ts'
+import { type Vendor, type Vendors, vendorNamed } from '../../upstream/vendors/vendor.ts'
+import { vendors as allVendors } from '../../upstream/vendors/vendors.ts'
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
 import { checkClock } from './clock.ts'
 
 /** Shows each credential of an upstream to its vendor, and compares the clocks by the first answer that comes. */
 export async function checkCredentials(
   account: UpstreamAccount,
-  options: Pick<InspectorOptions, 'deadlineMs' | 'clock'>
+  options: Pick<InspectorOptions, 'deadlineMs' | 'clock'>,
+  vendors: Vendors = allVendors
 ): Promise<Check[]> {
+  const vendor = vendorNamed(vendors, account.provider)
   const inspector = new VendorInspector({ account, ...options })
   try {
-    const results = await Promise.all(account.credentials.map(credential => verified(inspector, account, credential)))
+    const results = await Promise.all(
+      account.credentials.map(credential => verified(() => verifyCredential(inspector, vendor, account, credential)))
+    )
     const isAnyTaken = results.some(result => 'finding' in result && result.finding === 'taken')
     const several = account.credentials.length > 1
     const checks = results.map((result, i): Check => {
       const subject = `the upstream ${account.name}${several ? `, number ${i + 1}` : ''}`
-      const verdict = 'finding' in result ? judge(result, account) : failed(unreachable(result, account))
+      const verdict = 'finding' in result ? judge(result, vendor, account) : failed(unreachable(result, account))
       // One of two is enough to work with: it is the way in which they are replaced.
       return {
         check: 'credentials',
@@ -33,14 +39,10 @@ export async function checkCredentials(
   }
 }
 
-/** Examines one credential. A missing answer is a finding too. */
-async function verified(
-  inspector: VendorInspector,
-  account: UpstreamAccount,
-  credential: Secret
-): Promise<Verified | Failure> {
+/** A finding, or the failure that no answer came. */
+async function verified(verify: () => Promise<Verified>): Promise<Verified | Failure> {
   try {
-    return await verifyCredential(inspector, account, credential)
+    return await verify()
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     return error
@@ -56,27 +58,12 @@ function unreachable(failure: Failure, account: UpstreamAccount): string {
   return `${whyNoAnswer(failure, account)}; look at the base address and ${way}`
 }
 
-const settings = {
-  dyte: { credential: 'org_id or api_key (DYTE_ORG_ID, DYTE_API_KEY)', base: 'base_url (DYTE_BASE_URL)' },
-  realtimekit: { credential: 'api_token (REALTIMEKIT_API_TOKEN)', base: 'base_url (REALTIMEKIT_BASE_URL)' }
-}
-const accountSetting = 'account_id (REALTIMEKIT_ACCOUNT_ID)'
-const appSetting = 'app_id (REALTIMEKIT_APP_ID)'
-
-function judge({ finding, heard }: Verified, { provider, baseUrl, proxy }: UpstreamAccount): Verdict {
+function judge({ finding, why, heard }: Verified, { settings }: Vendor, { baseUrl, proxy }: UpstreamAccount): Verdict {
   const { status } = heard
-  const { credential, base } = settings[provider]
-  const which =
-    provider === 'dyte' ? 'it does not say whether organisation or key is wrong' : 'the token is wrong, or was deleted'
+  const base = bothNames(settings, baseUrlField)
   const verdicts: Record<CredentialFinding, Verdict> = {
     taken: ok(`taken by ${baseUrl.origin}${proxy === undefined ? '' : ` through the proxy ${proxy.origin}`}`),
-    refused: failed(`refused with ${status}; ${which}: correct ${credential}`),
-    inactive: failed(`refused with ${status}; the token is known, but not active: make another, and set ${credential}`),
-    refused_account: failed(
-      `refused with ${status}, although the token is good: correct ${accountSetting}, or give the token the permission Realtime for that account`
-    ),
-    unknown_account: failed(`there is no such account there (${status}): correct ${accountSetting}, or ${base}`),
-    unknown_app: failed(`the token is good for the account, which has no such app (${status}): correct ${appSetting}`),
+    refused: failed(why ?? `refused with ${status}`),
     not_allowed: failed(
       `the vendor knows the credential, but does not let it read meetings (${status}): give it that right`
     ),

@@ -5,23 +5,21 @@ import {
   UpstreamThrottled,
   UpstreamUnreachable
 } from '../../domain/refusals/failures.ts'
-import type { ProviderKind, UpstreamAccount } from '../../domain/upstream-account.ts'
+import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { inTime } from '../../domain/values/in-time.ts'
 import type { Secret } from '../../domain/values/secret.ts'
-import { readMeetings } from '../contract/contract-meetings.ts'
-import type { Errand, Provider, Upstream, VendorHabits } from '../provider.ts'
+import { CredentialRefused, Forbidden, NoRoute } from '../contract/vendor-refusal.ts'
+import type { Errand, Upstream } from '../provider.ts'
 import { Breaker } from '../quota/breaker.ts'
 import { UpstreamBudget } from '../quota/budget.ts'
 import type { Spent } from '../quota/quota-use.ts'
 import { RetryBudget } from '../quota/retry-budget.ts'
 import type { Call, VendorAnswer } from '../transport/call.ts'
-import { CredentialRefused, Forbidden, NoRoute } from '../transport/cloudflare-edge.ts'
 import { isOwnTrouble, Outbound } from '../transport/outbound.ts'
-import { path } from '../transport/path.ts'
-import { dyte } from '../vendors/dyte/dyte.ts'
-import { realtimekit } from '../vendors/realtimekit/realtimekit.ts'
-import type { Send, VendorCall } from '../vendors/send.ts'
+import type { VendorCall } from '../vendors/send.ts'
+import { type HarmlessRead, type Vendors, vendorNamed } from '../vendors/vendor.ts'
+import { vendors as allVendors } from '../vendors/vendors.ts'
 import { Credentials, type VerifyCredential } from './credentials.ts'
 import { Habits } from './habits.ts'
 import { Suspicion } from './suspicion.ts'
@@ -46,28 +44,34 @@ export interface UpstreamOptions {
   onCredential?(position: number): void
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
+  /** Default: all that Livegate speaks to. */
+  vendors?: Vendors | undefined
 }
-
-const providers: Record<ProviderKind, (send: Send, habits: VendorHabits) => Provider> = { dyte, realtimekit }
 
 /** A read that failed is sent again after a random part of this. */
 const retryPauseMs = 100
 
-/** Who asks when nobody's call is under way. */
+/** Calls that no tenant asked for, such as credential checks, are counted under this name. */
 const operator: Errand = { tenantId: 'operator', priority: 'mutation' }
 
-/** A read that harms nothing, and shows whether a credential is taken. */
-export const harmless = { method: 'GET', path: `${path`/meetings`}?page_no=1&per_page=1` } as const
-
-/** A vendor account: its way out, what may be sent twice over it, and with which credential. */
+/** Opens a vendor account: its way out, what may be sent twice over it, and with which credential. @throws TypeError for an unknown vendor */
 export function openUpstream(options: UpstreamOptions): Upstream {
   const { account, deadlineMs, clock, spentBefore = [], onSent, untilReserved, onCredential, ca } = options
   const { baseUrl, proxy, quota, dedicatedTo } = account
+  const { provider, harmlessRead, refusals } = vendorNamed(options.vendors ?? allVendors, account.provider)
+  const { method, path } = harmlessRead
+  const harmless = { method, path }
   const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
   if (options.pausedForMs) budget.throttled(options.pausedForMs)
   const breaker = new Breaker({ clock })
   const vendorClock = new VendorClock(clock)
-  const connecting = { baseUrl, proxy, onDate: vendorClock.heard.bind(vendorClock), ...(ca !== undefined && { ca }) }
+  const connecting = {
+    baseUrl,
+    proxy,
+    refusals,
+    onDate: vendorClock.heard.bind(vendorClock),
+    ...(ca !== undefined && { ca })
+  }
   const outbound = new Outbound({
     budget,
     breaker,
@@ -82,7 +86,6 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     clock,
     ...(onCredential && { onSwitch: onCredential })
   })
-  const provider = providers[account.provider]
   let isRefused = false
   const habits = new Habits({ account, clock, before: options.habitsBefore })
   const suspicion = new Suspicion(clock)
@@ -148,7 +151,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   }
 
   function verifierFor(errand: Errand, signal: AbortSignal): VerifyCredential {
-    return authorization => isTaken(outbound.pass(errand, { ...harmless, signal, authorization }))
+    return authorization => isTaken(outbound.pass(errand, { ...harmless, signal, authorization }), harmlessRead)
   }
 
   return {
@@ -156,7 +159,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     habits,
     vendorNowMs: bound => vendorClock.now(bound),
     on: errand => provider((question, expected) => send(errand, question, expected), habits),
-    verifyCredential: signal => isTaken(send(operator, { ...harmless, signal })),
+    verifyCredential: signal => isTaken(send(operator, { ...harmless, signal }), harmlessRead),
     credential: () => ({ position: credentials.position, isRefused }),
     chooseCredential: (all, signal) => credentials.choose(all, verifierFor(operator, signal)),
     status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed', habits: habits.kept() }),
@@ -166,10 +169,9 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   }
 }
 
-async function isTaken(answer: Promise<VendorAnswer>): Promise<boolean> {
+async function isTaken(answer: Promise<VendorAnswer>, { demand }: HarmlessRead): Promise<boolean> {
   try {
-    // Whatever answers at another address may say 200 as well.
-    readMeetings((await answer).body)
+    demand((await answer).body)
     return true
   } catch (error) {
     if ([UpstreamCredentialsRefused, Forbidden, NoRoute].some(kind => error instanceof kind)) return false
@@ -177,7 +179,7 @@ async function isTaken(answer: Promise<VendorAnswer>): Promise<boolean> {
   }
 }
 
-/** Nothing was done: whose credential is refused is not heard. */
+/** Makes of a 403 the refusal of the credential: then nothing was done. */
 function credentialRefused({ cause, outcome, upstreamStatus, upstreamReason }: Forbidden): CredentialRefused {
   return new CredentialRefused({ cause, upstreamStatus, upstreamReason, ...(outcome && { outcome: 'not_sent' }) })
 }

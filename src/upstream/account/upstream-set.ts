@@ -7,6 +7,7 @@ import { canWriteQuotaFile, habitsBefore, inspectQuotaFile, quotaFileIn } from '
 import { QuotaFileWriter } from '../quota/quota-file-writer.ts'
 import type { Spent } from '../quota/quota-use.ts'
 import { spentBefore } from '../quota/spent-before.ts'
+import type { Vendors } from '../vendors/vendor.ts'
 import { openUpstream } from './open-upstream.ts'
 import type { KeptHabits } from './vendor-habits.ts'
 
@@ -28,6 +29,8 @@ export interface UpstreamSetOptions {
   clock: Clock
   log: Record<'error' | 'warn', (facts: object, message: string) => void>
   ca?: string | undefined
+  /** Default: all that Livegate speaks to. */
+  vendors?: Vendors | undefined
   /** This account is in use from now on. */
   onOpened?(account: UpstreamAccount): void
   /** Another credential of an upstream is used from now on. */
@@ -228,8 +231,8 @@ export class UpstreamSet {
   }
 
   #given() {
-    const { deadlineMs, clock, ca } = this.#options
-    return { deadlineMs, clock, ...(ca !== undefined && { ca }) }
+    const { deadlineMs, clock, ca, vendors } = this.#options
+    return { deadlineMs, clock, vendors, ...(ca !== undefined && { ca }) }
   }
 
   #fileOf({ name }: UpstreamAccount): string {

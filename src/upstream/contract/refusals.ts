@@ -8,21 +8,26 @@ import {
   UpstreamThrottled
 } from '../../domain/refusals/failures.ts'
 import type { Call, RawVendorAnswer } from '../transport/call.ts'
-import { CredentialRefused, edgeComplaint, Forbidden, isOwnWord, NoRoute } from '../transport/cloudflare-edge.ts'
 import { aboutOwnField, isAboutQuery } from './field-refusal.ts'
-import { VendorRefusal } from './vendor-refusal.ts'
+import type { RefusalReader } from './refusal-reader.ts'
+import { CredentialRefused, Forbidden, NoRoute, VendorRefusal } from './vendor-refusal.ts'
 import { type Own, reasonOf } from './vendor-words.ts'
 
 /** Refusals that the vendor has, besides those about credentials and limits. */
 const ownStatuses = [400, 404, 409, 422]
 
 /** The vendor's status in our words (docs/vendor.md). */
-export function refusalOf(answer: RawVendorAnswer, { method }: Pick<Call, 'method'>, own: Own): Failure {
+export function refusalOf(
+  answer: RawVendorAnswer,
+  { method }: Pick<Call, 'method'>,
+  own: Own,
+  { complaintIn, isOwnWord }: RefusalReader
+): Failure {
   const { status, body, throttled, retryAfterSeconds } = answer
   const cause = new Error(`the vendor answered ${status}`)
   const said = { cause, upstreamStatus: status, upstreamReason: reasonOf(body, own) }
   const ended = (outcome: Outcome) => ({ ...said, ...(method !== 'GET' && { outcome }) })
-  const complaint = edgeComplaint(body)
+  const complaint = complaintIn(body)
   if (throttled) return new UpstreamThrottled({ ...ended('not_sent'), retryAfterSeconds })
   if (status === 401 || complaint === 'credentials') return new CredentialRefused(ended('not_sent'))
   if (status === 403) return new Forbidden({ ...ended('failed'), details: [detailOf(status)] })
@@ -47,7 +52,8 @@ export function strangersWord(status: number, isMutation: boolean): Failure {
 /** An id that can't be one is the id of nothing: to a read of one thing the vendor says 422, and means its 404. */
 export function meansNotThere(
   { status, body }: RawVendorAnswer,
-  { method, path }: Pick<Call, 'method' | 'path'>
+  { method, path }: Pick<Call, 'method' | 'path'>,
+  { isOwnWord }: RefusalReader
 ): boolean {
   return method === 'GET' && status === 422 && isOwnWord(body) && !isAboutQuery(body, path)
 }

@@ -8,11 +8,12 @@ import {
   UpstreamUnreachable
 } from '../../domain/refusals/failures.ts'
 import type { OutgoingProxy } from '../../domain/upstream-account.ts'
+import type { RefusalReader } from '../contract/refusal-reader.ts'
 import { meansNotThere, refusalOf, strangersWord } from '../contract/refusals.ts'
 import { type Own, reasonOf } from '../contract/vendor-words.ts'
 import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from '../quota/vendor-limit.ts'
 import type { Call, RawVendorAnswer, VendorAnswer } from './call.ts'
-import { edgeComplaint, isOwnNo, isOwnWord } from './cloudflare-edge.ts'
+import { cloudflareEdge } from './cloudflare-edge.ts'
 import { NeverConnected, openConnections, plain } from './connections.ts'
 
 export interface ClientOptions {
@@ -28,6 +29,8 @@ export interface ClientOptions {
   proxy?: OutgoingProxy | undefined
   /** By then a connection must stand. */
   connectWithinMs?: number
+  /** The vendor's refusals. Default: those of the vendors whose API stands behind Cloudflare's edge. */
+  refusals?: RefusalReader
   /** Hears what the vendor says is left of its quota, with each answer that says so. */
   onLimit?(limit: VendorLimit): void
   /** Hears the vendor's clock, with each answer that tells it. */
@@ -39,13 +42,16 @@ export class UpstreamClient {
   readonly #connections: Dispatcher
   readonly #origin: string
   readonly #basePath: string
+  readonly #refusals: RefusalReader
   readonly #onLimit: (limit: VendorLimit) => void
   readonly #onDate: (dateMs: number) => void
 
-  constructor({ baseUrl, connections = 64, keepAlive = true, onLimit, onDate, ...way }: ClientOptions) {
+  constructor({ baseUrl, connections = 64, keepAlive = true, refusals = cloudflareEdge, ...given }: ClientOptions) {
+    const { onLimit, onDate, ...way } = given
     this.#origin = baseUrl.origin
     this.#connections = openConnections({ ...way, origin: baseUrl.origin, connections, keepAlive })
     this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
+    this.#refusals = refusals
     this.#onLimit = onLimit ?? (() => {})
     this.#onDate = onDate ?? (() => {})
   }
@@ -58,13 +64,13 @@ export class UpstreamClient {
     const answer = await this.ask(call)
     const { status, body, dateMs } = answer
     if (status >= 200 && status < 300) return { status, body, dateMs }
-    if (expected.includes(404) && meansNotThere(answer, call)) return { status: 404, body, dateMs }
+    if (expected.includes(404) && meansNotThere(answer, call, this.#refusals)) return { status: 404, body, dateMs }
     const isMutation = call.method !== 'GET'
     const own = ownOf(call, this.#basePath)
-    if (expected.includes(status) && (status === 404 ? isOwnNo(body) : isOwnWord(body)))
+    if (expected.includes(status) && (status === 404 ? this.#refusals.isOwnNo(body) : this.#refusals.isOwnWord(body)))
       return { status, body, dateMs, ...(isMutation && { reason: reasonOf(body, own) }) }
-    if (expected.includes(status) && edgeComplaint(body) === null) throw strangersWord(status, isMutation)
-    throw refusalOf(answer, call, own)
+    if (expected.includes(status) && this.#refusals.complaintIn(body) === null) throw strangersWord(status, isMutation)
+    throw refusalOf(answer, call, own, this.#refusals)
   }
 
   /** Sends one call, once, and gives the answer as it is. @throws Failure when none comes */
@@ -118,7 +124,7 @@ export class UpstreamClient {
 function ownOf({ body, path, authorization }: Call, basePath: string): Own {
   const [, credential = ''] = /^\S+ (.+)$/.exec(authorization.reveal()) ?? []
   const [, org = '', key = ''] = /^([^:]+):(.+)$/s.exec(Buffer.from(credential, 'base64').toString()) ?? []
-  // Account and app in RealtimeKit's address: its other parts are shorter, and the same for everybody.
+  // Ids of an account may stand in the address. Its other parts are shorter, and the same for everybody.
   const ids = basePath.split('/').filter(part => part.length > 'realtime'.length)
   return { sent: body, path, secrets: [credential, org, key, ...ids].filter(secret => secret !== '') }
 }

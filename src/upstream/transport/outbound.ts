@@ -21,7 +21,7 @@ import { type ClientOptions, UpstreamClient } from './client.ts'
 export interface OutboundOptions {
   budget: UpstreamBudget
   breaker: Breaker
-  connecting: Pick<ClientOptions, 'baseUrl' | 'proxy' | 'ca' | 'onDate'>
+  connecting: Pick<ClientOptions, 'baseUrl' | 'proxy' | 'ca' | 'refusals' | 'onDate'>
   deadlineMs: number
   clock: Pick<Clock, 'monotonic'>
   /** Reads of all tenants that may be under way together. */

@@ -5,12 +5,13 @@ import type { Secret } from '../../domain/values/secret.ts'
 import type { Call, RawVendorAnswer } from './call.ts'
 import { UpstreamClient } from './client.ts'
 
-/** One raw question. `of` says whose: `app` (the default) has the operations, the two others are RealtimeKit's. */
+/** A call as it is sent, whatever the vendor makes of it. */
 export interface InspectorCall extends Pick<Call, 'method' | 'path' | 'body'> {
-  of?: 'app' | 'kit' | 'account' | 'edge'
+  /** The path before `path`; default that of the account's address. */
+  under?: string
 }
 
-/** What was answered, and when by our clock it was asked and heard. */
+/** An answer, and when by our clock it was asked and heard. */
 export interface Heard extends RawVendorAnswer {
   askedAtMs: number
   heardAtMs: number
@@ -23,36 +24,30 @@ export interface InspectorOptions {
   clock: Pick<Clock, 'now'>
 }
 
-/** Where account and app stand in the address of RealtimeKit's operations. */
-const appPath = /(\/accounts\/[^/]+)(\/realtime\/kit)(\/[^/]+)$/
-
 /**
- * Asks a vendor account what a `Provider` hides: which status, in which shape, at which time. For who examines a vendor; what
- * it sends passes neither budget nor breaker, so it must be little.
+ * Asks a vendor account what a `Provider` hides: which status, in which shape, at which time. It is for a diagnosis. Its calls pass
+ * neither budget nor breaker, so they must be few.
  */
 export class VendorInspector {
   readonly #client: UpstreamClient
   readonly #options: InspectorOptions
-  readonly #prefixes: Record<NonNullable<InspectorCall['of']>, string>
+  readonly #basePath: string
 
   constructor(options: InspectorOptions) {
     const { baseUrl, proxy } = options.account
-    const root = new URL(baseUrl)
-    const [whole = '', account = '', kit = ''] = appPath.exec(root.pathname) ?? []
-    root.pathname = root.pathname.slice(0, root.pathname.length - whole.length)
     this.#options = options
-    this.#prefixes = { app: whole, kit: account + kit, account, edge: '' }
+    this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
     // No connection is used twice: an answer that comes late must not be taken for another's.
-    this.#client = new UpstreamClient({ baseUrl: root, proxy, keepAlive: false })
+    this.#client = new UpstreamClient({ baseUrl: new URL(baseUrl.origin), proxy, keepAlive: false })
   }
 
   /** @throws Failure when no answer comes; `whyNoAnswer` says why */
-  async ask({ method, path, body, of = 'app' }: InspectorCall, authorization: Secret): Promise<Heard> {
+  async ask({ method, path, body, under = this.#basePath }: InspectorCall, authorization: Secret): Promise<Heard> {
     const { clock, deadlineMs } = this.#options
     const askedAtMs = clock.now()
     const answer = await this.#client.ask({
       method,
-      path: this.#prefixes[of] + path,
+      path: under + path,
       ...(body !== undefined && { body }),
       authorization,
       signal: AbortSignal.timeout(deadlineMs)

@@ -1,7 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { Secret } from '../../../domain/values/secret.ts'
-import { harmless } from '../../../upstream/account/open-upstream.ts'
-import { at, edgeComplaint } from '../../../upstream/transport/cloudflare-edge.ts'
+import { at } from '../../../upstream/contract/value-at.ts'
 import { path } from '../../../upstream/transport/path.ts'
 import type { Heard } from '../../../upstream/transport/vendor-inspector.ts'
 import type { Answers } from './answers.ts'
@@ -19,8 +16,8 @@ const oddName = { name: 'livegate probe' }
 
 /** Asks the open questions of the vendor's contract (contract#open-questions), one after the other. @throws Ended, Failure */
 export async function askAll(questions: Questions, answers: Answers): Promise<void> {
-  const { asker, runs, provider } = questions
-  if (provider === 'realtimekit') await askTheEdge(questions, answers)
+  const { asker, runs } = questions
+  await askItsOwn(questions, answers)
   await askOfNothing(questions, answers)
   // This stop comes before any start, since it shows that stops get through. Without that nothing may be started.
   const before = await stopNothing(runs)
@@ -48,13 +45,10 @@ export async function askAll(questions: Questions, answers: Answers): Promise<vo
   await runs.stopAll()
 }
 
-/** Asks what Cloudflare's edge answers: contract#bad-token and contract#dropped-operations. */
-async function askTheEdge({ asker, meetingId }: Questions, answers: Answers): Promise<void> {
-  const wrong = new Secret(`Bearer ${randomBytes(20).toString('hex')}`)
-  answers.tell('bad-token', (await asker.ask(harmless, wrong)).status, ['401', '403'])
-  const { status, body } = await asker.ask({ method: 'GET', path: path`/meetings/${meetingId}/livestream` })
-  const isThere = edgeComplaint(body) === null && [200, 404].includes(status)
-  answers.tell('dropped', edgeComplaint(body) === 'route' ? 'gone' : isThere ? 'answer' : status, ['gone', 'answer'])
+/** Asks what this vendor alone leaves open. */
+async function askItsOwn({ asker, meetingId, vendor }: Questions, answers: Answers): Promise<void> {
+  for (const { name, fits, ask } of vendor.diagnosis.questions)
+    answers.tell(name, await ask(meetingId, (call, credential) => asker.ask(call, credential)), fits)
 }
 
 async function stopNothing(runs: StartedRuns): Promise<Heard> {
@@ -80,12 +74,12 @@ async function startNamed(runs: StartedRuns, answers: Answers): Promise<string> 
 
 /** Asks how a run is shown from INVOKED to LIVE: contract#two-contracts, contract#status-flow and contract#active-during-invoked. */
 async function askOfTheFirstRun(questions: Questions, answers: Answers, id: string): Promise<void> {
-  const { asker, runs, provider, surroundings } = questions
+  const { asker, runs, vendor, surroundings } = questions
   const startedAtMs = surroundings.clock.monotonic()
   const first = await runs.active()
   const one = await asker.ask({ method: 'GET', path: path`/livestreams/${id}` })
   const isL2 = at(one.body, 'data', 'livestream', 'id') !== undefined
-  if (provider === 'dyte') answers.tell('contract', isL2 ? 'L2' : 'L1')
+  if (vendor.diagnosis.contracts.length > 1) answers.tell('contract', isL2 ? 'L2' : 'L1')
   if (isL2) await askForms(asker, answers, one)
 
   let last = first

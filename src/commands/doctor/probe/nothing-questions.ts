@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isOver } from '../../../domain/livestream.ts'
-import { at } from '../../../upstream/transport/cloudflare-edge.ts'
+import { at } from '../../../upstream/contract/value-at.ts'
 import { path } from '../../../upstream/transport/path.ts'
 import type { Heard } from '../../../upstream/transport/vendor-inspector.ts'
 import type { Answers } from './answers.ts'

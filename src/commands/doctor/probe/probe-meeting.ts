@@ -10,11 +10,14 @@ import {
 } from '../../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../../domain/upstream-account.ts'
 import type { Secret } from '../../../domain/values/secret.ts'
+import { usualVendor } from '../../../simulator/simulator.ts'
 import { livestreamsIn } from '../../../store/tables/livestreams.ts'
 import { meetingsIn } from '../../../store/tables/meetings.ts'
 import { operationsIn } from '../../../store/tables/operations.ts'
 import { verifyCredential } from '../../../upstream/account/verify-credential.ts'
 import { VendorInspector, whyNoAnswer } from '../../../upstream/transport/vendor-inspector.ts'
+import { type Vendor, vendorNamed } from '../../../upstream/vendors/vendor.ts'
+import { vendors } from '../../../upstream/vendors/vendors.ts'
 import { CommandError, type Io, print, UsageError } from '../../process/io.ts'
 import { usualUpstream, withUpstream } from '../../process/upstream-accounts.ts'
 import { withSnapshot } from '../../process/with-store.ts'
@@ -49,12 +52,13 @@ export async function probeMeeting(io: Io, options: ProbeMeetingOptions, surroun
       `${meetingId} is live, or a call about it is open, as the store has it: name a meeting that nobody uses`
     )
   await demandIdle(io, account, meetingId, deadlineMs)
+  const vendor = vendorNamed(vendors, account.provider)
 
   const inspector = new VendorInspector({ account, deadlineMs, clock: surroundings.clock })
   try {
-    const asker = new Asker(inspector, await takenCredential(inspector, account), surroundings)
+    const asker = new Asker(inspector, await takenCredential(inspector, vendor, account), surroundings)
     const answers = new Answers()
-    const problem = await question(io, { asker, account, meetingId, surroundings }, answers)
+    const problem = await question(io, { asker, vendor, account, meetingId, surroundings }, answers)
     tell(io, options, account, answers, problem === null)
     if (problem !== null) throw new CommandError(problem)
   } finally {
@@ -112,9 +116,9 @@ function isOddNothing(error: unknown): boolean {
   return error instanceof UpstreamFailed || error instanceof UpstreamRefused
 }
 
-async function takenCredential(inspector: VendorInspector, account: UpstreamAccount): Promise<Secret> {
+async function takenCredential(inspector: VendorInspector, vendor: Vendor, account: UpstreamAccount): Promise<Secret> {
   for (const credential of account.credentials) {
-    const { finding } = await asked(account.name, () => verifyCredential(inspector, account, credential))
+    const { finding } = await asked(account.name, () => verifyCredential(inspector, vendor, account, credential))
     if (finding === 'taken') return credential
   }
   throw new CommandError(`no credential of ${account.name} is taken: \`livegate doctor\` says why`)
@@ -132,6 +136,7 @@ async function asked<T>(name: string, ask: () => Promise<T>): Promise<T> {
 
 interface Place {
   asker: Asker
+  vendor: Vendor
   account: UpstreamAccount
   meetingId: string
   surroundings: Surroundings
@@ -140,11 +145,10 @@ interface Place {
 /** Null when all was asked, else the reason why not. In each case everything that was started has been stopped. */
 async function question(
   io: Io,
-  { asker, account, meetingId, surroundings }: Place,
+  { asker, vendor, account, meetingId, surroundings }: Place,
   answers: Answers
 ): Promise<string | null> {
-  const runs = new StartedRuns(asker, meetingId, surroundings)
-  const { provider } = account
+  const runs = new StartedRuns({ asker, vendor, meetingId, surroundings })
   const letGo = surroundings.onInterrupt(() => {
     io.err('livegate: note: ends when everything that was started is stopped')
     asker.interrupt()
@@ -154,7 +158,7 @@ async function question(
       () => null,
       error => error
     )
-  const problem = await errorOf(askAll({ asker, runs, meetingId, provider, surroundings }, answers))
+  const problem = await errorOf(askAll({ asker, runs, meetingId, vendor, surroundings }, answers))
   const left = await errorOf(runs.stopAll())
   letGo()
   // A livestream that is still live comes first; of several tries to stop it the last one counts.
@@ -173,7 +177,7 @@ function words(error: unknown, account: UpstreamAccount, allStopped: boolean): s
 function tell(io: Io, options: ProbeMeetingOptions, account: UpstreamAccount, answers: Answers, ok: boolean): void {
   const known = [...answers.known]
   const open = [...answers.open]
-  const vendor = account.provider === 'dyte' ? [] : ['--vendor', account.provider]
+  const vendor = account.provider === usualVendor ? [] : ['--vendor', account.provider]
   const line = ['livegate simulate', ...vendor, ...known.flatMap(asSwitch)].join(' ')
   const { observed } = answers
   const lines = [

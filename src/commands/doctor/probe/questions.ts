@@ -1,4 +1,4 @@
-import type { ProviderKind } from '../../../domain/upstream-account.ts'
+import type { Vendor } from '../../../upstream/vendors/vendor.ts'
 import type { Asker } from './asker.ts'
 import type { StartedRuns } from './started-runs.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -8,6 +8,6 @@ export interface Questions {
   asker: Asker
   runs: StartedRuns
   meetingId: string
-  provider: ProviderKind
+  vendor: Vendor
   surroundings: Surroundings
 }

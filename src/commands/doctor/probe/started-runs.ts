@@ -1,9 +1,11 @@
 import { isVendorId } from '../../../domain/id.ts'
 import { isOver, isRunning } from '../../../domain/livestream.ts'
 import { Failure } from '../../../domain/refusals/failures.ts'
-import { at, edgeComplaint } from '../../../upstream/transport/cloudflare-edge.ts'
+import type { RefusalReader } from '../../../upstream/contract/refusal-reader.ts'
+import { at } from '../../../upstream/contract/value-at.ts'
 import { path } from '../../../upstream/transport/path.ts'
 import type { Heard, InspectorCall } from '../../../upstream/transport/vendor-inspector.ts'
+import type { Vendor } from '../../../upstream/vendors/vendor.ts'
 import { type Asker, Ended } from './asker.ts'
 import type { Surroundings } from './surroundings.ts'
 
@@ -30,11 +32,19 @@ export interface StartHeard {
   heard: Heard
 }
 
+export interface RunsOptions {
+  asker: Asker
+  vendor: Pick<Vendor, 'refusals'>
+  meetingId: string
+  surroundings: Surroundings
+}
+
 /** The livestreams that questions start in a meeting: none of them outlives the questions. */
 export class StartedRuns {
   /** All that were started. */
   readonly ids = new Set<string>()
   readonly #asker: Asker
+  readonly #refusals: RefusalReader
   readonly #surroundings: Surroundings
   readonly #meetingId: string
   readonly #path: string
@@ -47,8 +57,9 @@ export class StartedRuns {
   /** Statuses with which this vendor says that nothing is live. Only a 404 says it by itself; after another the livestreams themselves must tell. */
   readonly #saysNothing = new Set([404])
 
-  constructor(asker: Asker, meetingId: string, surroundings: Surroundings) {
+  constructor({ asker, vendor, meetingId, surroundings }: RunsOptions) {
     this.#asker = asker
+    this.#refusals = vendor.refusals
     this.#surroundings = surroundings
     this.#meetingId = meetingId
     this.#path = path`/meetings/${meetingId}`
@@ -90,7 +101,7 @@ export class StartedRuns {
     const { status, body } = heard
     const state = at(body, 'data', 'status')
     if (status === 200) return { status, state: typeof state === 'string' && !isOver(state) ? state : null }
-    if (this.#saysNothing.has(status) && edgeComplaint(body) === null && !heard.throttled)
+    if (this.#saysNothing.has(status) && this.#refusals.complaintIn(body) === null && !heard.throttled)
       return { status, state: null }
     throw new Ended(`the question what is live was answered with ${status}`)
   }

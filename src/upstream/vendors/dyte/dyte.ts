@@ -22,7 +22,7 @@ import { dyteStage } from './stage.ts'
 const newest = 50
 
 /** Dyte v2 in both of its contracts (contract#two-contracts), at each address that speaks it (contract#generations), for a whole organisation. */
-export function dyte(send: Send, habits: VendorHabits): Provider {
+export function dyteProvider(send: Send, habits: VendorHabits): Provider {
   const runs = dyteRuns(send)
   return {
     ...dyteLivestreams(send),

@@ -1,7 +1,7 @@
 import { NotOffered } from '../../../domain/refusals/failures.ts'
+import { NoRoute } from '../../contract/vendor-refusal.ts'
 import type { Provider, VendorHabits } from '../../provider.ts'
-import { NoRoute } from '../../transport/cloudflare-edge.ts'
-import { dyte } from '../dyte/dyte.ts'
+import { dyteProvider } from '../dyte/dyte.ts'
 import { expectId } from '../expected.ts'
 import type { Send } from '../send.ts'
 
@@ -9,8 +9,8 @@ import type { Send } from '../send.ts'
  * Cloudflare RealtimeKit: contract L2 behind another address (contract#realtimekit-differences). Operations that its client
  * has dropped (contract#dropped-operations) are tried: a vendor that answers has them, and one without a route does not.
  */
-export function realtimekit(send: Send, habits: VendorHabits): Provider {
-  const l2 = dyte(send, habits)
+export function realtimekitProvider(send: Send, habits: VendorHabits): Provider {
+  const l2 = dyteProvider(send, habits)
   return {
     ...l2,
 

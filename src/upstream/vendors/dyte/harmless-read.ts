@@ -1,0 +1,12 @@
+import { readMeetings } from '../../contract/contract-meetings.ts'
+import { at } from '../../contract/value-at.ts'
+import { path } from '../../transport/path.ts'
+import type { HarmlessRead } from '../vendor.ts'
+
+/** One entry of the list of meetings. */
+export const harmlessRead: HarmlessRead = {
+  method: 'GET',
+  path: `${path`/meetings`}?page_no=1&per_page=1`,
+  demand: readMeetings,
+  isEnvelope: body => at(body, 'success') === true && typeof at(body, 'data') === 'object'
+}

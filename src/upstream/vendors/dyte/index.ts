@@ -1,0 +1,9 @@
+import { cloudflareEdge } from '../../transport/cloudflare-edge.ts'
+import type { Vendor } from '../vendor.ts'
+import { diagnosis } from './diagnosis.ts'
+import { dyteProvider } from './dyte.ts'
+import { harmlessRead } from './harmless-read.ts'
+import { settings } from './settings.ts'
+
+/** Dyte v2. Its API may stand behind Cloudflare's edge too. */
+export const dyte: Vendor = { settings, provider: dyteProvider, harmlessRead, refusals: cloudflareEdge, diagnosis }
