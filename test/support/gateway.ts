@@ -15,6 +15,7 @@ import type { Store } from '../../src/store/store.ts'
 import { apiKeysIn } from '../../src/store/tables/api-keys.ts'
 import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { tenantsIn } from '../../src/store/tables/tenants.ts'
+import type { Vendors } from '../../src/upstream/vendors/vendor.ts'
 import { checkAuditLog } from './audit-log.ts'
 import { type Client, client } from './client.ts'
 import { configFor } from './config.ts'
@@ -69,6 +70,8 @@ export interface WorldOptions {
   /** The test makes call after call fail: neither breaker nor quota come between (`unmoved-upstream.ts`). */
   unmoved?: boolean
   clock?: Clock
+  /** The vendors that there are. Default: all that Livegate speaks to. */
+  vendors?: Vendors
   /** The disk of a busy machine may be slow: no mutation is refused since its record takes longer than a second. */
   slowDisk?: boolean
   /** Before the gateway starts, with the store open: to leave something behind as an earlier process would. */
@@ -120,6 +123,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     ...(options.logOutput !== undefined && { logOutput: options.logOutput }),
     ...(options.unmoved && { upstreams: new Map([['default', unmovedUpstream(config)]]) }),
     ...(options.clock !== undefined && { clock: options.clock }),
+    ...(options.vendors !== undefined && { vendors: options.vendors }),
     ...(options.slowDisk && { writeWithinMs: 60_000 }),
     ...(!options.threads && { open: openStoreHere })
   })
