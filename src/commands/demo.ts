@@ -9,7 +9,7 @@ import { systemClock } from '../domain/values/clock.ts'
 import { readBootId } from '../gateway/boot.ts'
 import { startGateway } from '../gateway.ts'
 import { makeLogger } from '../log/logger.ts'
-import { createSimulator } from '../simulator/simulator.ts'
+import { createSimulator, usualVendor } from '../simulator/simulator.ts'
 import { openStoreHere } from '../store/store.ts'
 import { apiKeysIn } from '../store/tables/api-keys.ts'
 import { meetingsIn } from '../store/tables/meetings.ts'
@@ -19,6 +19,7 @@ import type { Upstream } from '../upstream/provider.ts'
 import { cannotListen } from './process/cannot-listen.ts'
 import { CommandError, type Io, type JsonOption, print, UsageError } from './process/io.ts'
 import { endWith } from './process/shutdown.ts'
+import { environmentOf, type SimulatedAccount } from './process/simulated-account.ts'
 
 export interface DemoOptions extends JsonOption {
   host: string
@@ -31,10 +32,7 @@ export interface DemoOptions extends JsonOption {
   corsOrigin?: string[]
 }
 
-interface Vendor {
-  url: string
-  org: string
-  key: string
+interface Vendor extends SimulatedAccount {
   close(): Promise<void>
 }
 
@@ -94,9 +92,7 @@ async function start(
     HOST: options.host,
     PORT: String(port),
     DATABASE_URL: `sqlite:${storeFile}`,
-    DYTE_BASE_URL: vendor.url,
-    DYTE_ORG_ID: vendor.org,
-    DYTE_API_KEY: vendor.key,
+    ...environmentOf(vendor),
     LIVEGATE_CORS_ORIGINS: (options.corsOrigin ?? []).join(','),
     LIVEGATE_SHUTDOWN_MS: '5000'
   })
@@ -120,7 +116,7 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
       '--vendor must be an http address of this machine, with --org and --key: the demo is for a simulated vendor'
     )
   }
-  return { url: vendor, org, key, async close() {} }
+  return { vendor: usualVendor, url: vendor, credentials: { org, key }, async close() {} }
 }
 
 /** Two tenants, each with a key that may do everything and a meeting. */

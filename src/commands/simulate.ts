@@ -1,10 +1,8 @@
-import { createSimulator, type Simulator, type SimulatorOptions } from '../simulator/simulator.ts'
-import { baseUrlField, secretFields, variableOf } from '../upstream/vendors/settings.ts'
-import { vendorNamed } from '../upstream/vendors/vendor.ts'
-import { vendors } from '../upstream/vendors/vendors.ts'
+import { createSimulator, type SimulatorOptions } from '../simulator/simulator.ts'
 import { cannotListen } from './process/cannot-listen.ts'
 import { type Io, type JsonOption, print, UsageError } from './process/io.ts'
 import { endWith } from './process/shutdown.ts'
+import { environmentOf } from './process/simulated-account.ts'
 
 /** The switches of the simulator as they come from the command line. */
 export interface SimulateOptions extends JsonOption {
@@ -49,18 +47,11 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
     throw error instanceof Error ? new UsageError(error.message.replace('meeting: "id"', '--meeting')) : error
   }
   const { url, origin, credentials } = simulator
-  const text = [`the simulated vendor listens: ${url}`, ...linesOf(simulator)].join('\n')
+  const lines = Object.entries(environmentOf(simulator)).map(([name, value]) => `${name}=${value}`)
+  const text = [`the simulated vendor listens: ${url}`, ...lines].join('\n')
   // A signal may come as soon as somebody has read that it listens.
   endWith({ close: () => simulator.close(), withinMs: 10_000 })
   print(io, options, { url, ...credentials, control: `${origin}/_simulator` }, text)
-}
-
-/** The simulated account as lines of a gateway's environment. */
-function linesOf({ vendor, url, credentials }: Simulator): string[] {
-  const { settings } = vendorNamed(vendors, vendor)
-  const values = [url, ...Object.values(credentials)]
-  const fields = [baseUrlField, ...secretFields(settings)]
-  return fields.map((field, i) => `${variableOf(settings, field)}=${values[i]}`)
 }
 
 function readOptions({ port, meeting: _meeting, json: _json, ...given }: SimulateOptions): SimulatorOptions {

@@ -1,6 +1,7 @@
 import { ConfigError, type UpstreamsRead } from '../config/config.ts'
 import { Loop } from '../domain/values/loop.ts'
-import { type UpstreamSet, UpstreamsRejected } from '../upstream/account/upstream-set.ts'
+import type { UpstreamSet } from '../upstream/account/upstream-set.ts'
+import { UpstreamsRejected } from '../upstream/account/upstreams-rejected.ts'
 
 export interface FollowOptions {
   read(): Promise<UpstreamsRead>

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Failure } from '../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Upstream, Upstreams } from '../provider.ts'
-import { canWriteQuotaFile, habitsBefore, inspectQuotaFile, quotaFileIn } from '../quota/quota-file.ts'
+import { quotaFileIn } from '../quota/quota-file.ts'
 import { QuotaFileWriter } from '../quota/quota-file-writer.ts'
 import type { Spent } from '../quota/quota-use.ts'
-import { spentBefore } from '../quota/spent-before.ts'
 import type { Vendors } from '../vendors/vendor.ts'
+import { type Left, leftBefore } from './left-before.ts'
 import { openUpstream } from './open-upstream.ts'
-import type { KeptHabits } from './vendor-habits.ts'
+import { isSameAccount, isSameConfiguration } from './same-account.ts'
+import { UpstreamsRejected, vendorAnswer } from './upstreams-rejected.ts'
 
 /** What upstreams' names stand for, beyond this process. */
 export interface Names {
-  /** Who or what an upstream can't be taken away from, in words; null when nobody needs it. */
+  /** The reason why an upstream can't be taken away, in words; null when nobody needs it. */
   neededBy(name: string): Promise<string | null>
   /** Why the account can't have that name, in words: `is …`. Null when it can. */
   conflict(account: UpstreamAccount): Promise<string | null>
@@ -21,7 +21,7 @@ export interface Names {
 }
 
 export interface UpstreamSetOptions {
-  /** Where it is kept what of each quota is used. */
+  /** The folder of the files that tell the next process what of each quota is used. */
   dataDir: string
   deadlineMs: number
   /** The boot of the machine; null where the system does not tell. */
@@ -38,19 +38,10 @@ export interface UpstreamSetOptions {
   names?: Names
 }
 
-/** A list of upstreams that can't be used instead of the one in use; the message says why. */
-export class UpstreamsRejected extends Error {}
-
 interface Opened {
   account: UpstreamAccount
   upstream: Upstream
-  recorder: QuotaFileWriter
-}
-
-/** Use of the quota and habits, left by one way out to a vendor for the next. */
-interface Left {
-  spent: readonly Spent[]
-  habits: KeptHabits | undefined
+  writer: QuotaFileWriter
 }
 
 /** The vendor accounts of a running gateway, which can change while calls go on. */
@@ -71,7 +62,7 @@ export class UpstreamSet {
     return this.#upstreams
   }
 
-  /** At the start: the vendors are not asked, since a gateway must start while one is away. @throws UpstreamsRejected */
+  /** Opens the first list. The vendors are not asked, since a gateway must start while one is away. @throws UpstreamsRejected */
   async open(accounts: readonly UpstreamAccount[]): Promise<void> {
     for (const account of accounts) await this.#checkAccount(account)
     for (const account of accounts) await this.#put(account, await this.#leftBefore(account))
@@ -82,7 +73,7 @@ export class UpstreamSet {
     const { deadlineMs } = this.#options
     return Promise.all(
       [...this.#opened.values()].map(async ({ account, upstream }) => {
-        const reason = await asked(account, upstream.verifyCredential(AbortSignal.timeout(deadlineMs))).then(
+        const reason = await vendorAnswer(account, upstream.verifyCredential(AbortSignal.timeout(deadlineMs))).then(
           () => null,
           (error: Error) => error.message
         )
@@ -118,8 +109,8 @@ export class UpstreamSet {
         const opened = this.#opened.get(account.name)
         const signal = AbortSignal.any([AbortSignal.timeout(deadlineMs), this.#closing.signal])
         if (opened !== undefined && isSameAccount(opened.account, account)) {
-          if (isSame(opened.account, account)) continue
-          const use = await asked(account, opened.upstream.chooseCredential(account.credentials, signal))
+          if (isSameConfiguration(opened.account, account)) continue
+          const use = await vendorAnswer(account, opened.upstream.chooseCredential(account.credentials, signal))
           steps.push(() => {
             use()
             opened.account = account
@@ -127,7 +118,7 @@ export class UpstreamSet {
         } else {
           const trial = openUpstream({ account, ...this.#given() })
           tried.push(trial)
-          await asked(account, trial.verifyCredential(signal))
+          await vendorAnswer(account, trial.verifyCredential(signal))
           steps.push(() => this.#swap(account, opened, trial.spent()))
         }
       }
@@ -141,7 +132,7 @@ export class UpstreamSet {
     return steps.length + gone.length > 0
   }
 
-  /** What a vendor is being asked is not waited for any more. */
+  /** Waits for no vendor's answer any more. */
   abort(): void {
     this.#closing.abort()
   }
@@ -170,7 +161,7 @@ export class UpstreamSet {
     if (conflict != null) throw new UpstreamsRejected(`upstream ${account.name} ${conflict}`)
   }
 
-  /** What counts of the quota goes over to the one that follows. */
+  /** Hands what counts of the quota on to the account that follows. */
   async #swap(account: UpstreamAccount, before: Opened | undefined, trial: readonly Spent[]): Promise<void> {
     const left =
       before === undefined
@@ -179,32 +170,32 @@ export class UpstreamSet {
     await this.#put(account, { ...left, spent: [...left.spent, ...trial] }, before)
   }
 
-  /** From the same turn on in which it is known what is spent, nothing new goes out over the one before. */
+  /** Puts an account to use. In the same turn in which it is known what is spent, the one before gets no more calls. */
   async #put(account: UpstreamAccount, { spent, habits }: Left, before?: Opened): Promise<void> {
     const { bootId, clock, log } = this.#options
     const { name } = account
-    let recorder: QuotaFileWriter | undefined
+    let writer: QuotaFileWriter | undefined
     const upstream = openUpstream({
       account,
       ...this.#given(),
       spentBefore: spent,
       habitsBefore: habits,
       pausedForMs: before?.upstream.status().budget.pausedForMs ?? 0,
-      onSent: () => recorder?.noticed(),
-      untilReserved: () => recorder?.untilReserved() ?? null,
+      onSent: () => writer?.noticed(),
+      untilReserved: () => writer?.untilReserved() ?? null,
       onCredential: position => this.#options.onCredential?.(name, position)
     })
-    recorder = new QuotaFileWriter({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
-    this.#opened.set(name, { account, upstream, recorder })
+    writer = new QuotaFileWriter({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
+    this.#opened.set(name, { account, upstream, writer })
     this.#upstreams.set(name, upstream)
     this.#options.onOpened?.(account)
-    await before?.recorder.close()
+    await before?.writer.close()
     if (before !== undefined) this.#leave(before.upstream, 2 * this.#options.deadlineMs)
-    await recorder.start()
+    await writer.start()
     await this.#options.names?.remember(account)
   }
 
-  /** Who came to need it while vendors were asked keeps it. */
+  /** Takes an upstream away, unless somebody has come to need it while vendors were asked. */
   async #takeAway(name: string, upstream: Upstream): Promise<void> {
     this.#upstreams.delete(name)
     const reason = await this.#options.names?.neededBy(name)
@@ -217,11 +208,11 @@ export class UpstreamSet {
     const opened = this.#opened.get(name)
     this.#opened.delete(name)
     this.#upstreams.delete(name)
-    await opened?.recorder.close()
+    await opened?.writer.close()
     if (opened !== undefined) this.#leave(opened.upstream, 2 * this.#options.deadlineMs)
   }
 
-  /** A start that has looked over it sends over it as well, and who waits for the quota there goes out there. */
+  /** Closes a way out when its last calls have ended: a start sends over the one that it has looked over. */
   #leave(upstream: Upstream, afterMs = 0): void {
     const left = sleep(afterMs, undefined, { ref: false, signal: this.#closing.signal })
       .catch(() => {})
@@ -239,38 +230,8 @@ export class UpstreamSet {
     return quotaFileIn(this.#options.dataDir, name)
   }
 
-  async #leftBefore(account: UpstreamAccount): Promise<Left> {
-    const file = this.#fileOf(account)
-    const [record, isWritable] = await Promise.all([inspectQuotaFile(file), canWriteQuotaFile(file)])
+  #leftBefore(account: UpstreamAccount): Promise<Left> {
     const { deadlineMs, bootId, clock, log } = this.#options
-    const start = { quota: account.quota, deadlineMs, nowMs: clock.monotonic(), bootId, isWritable }
-    const { spent, doubt } = spentBefore(record, start)
-    if (doubt !== null) log.warn({ upstream: account.name, windowSeconds: account.quota.seconds }, doubt)
-    return { spent, habits: habitsBefore(record === 'unreadable' ? null : record, clock.now()) }
+    return leftBefore(account, { file: this.#fileOf(account), bootId, deadlineMs, clock, log })
   }
-}
-
-/** @throws UpstreamsRejected when the vendor says no, or can't be asked */
-async function asked<T>({ name }: UpstreamAccount, answer: Promise<T | null | false>): Promise<T> {
-  const said = await answer.catch(error => {
-    if (!(error instanceof Failure)) throw error
-    throw new UpstreamsRejected(`upstream ${name} could not be asked: ${error.message}`, { cause: error })
-  })
-  if (said === null || said === false)
-    throw new UpstreamsRejected(`the vendor refuses the credentials of upstream ${name}`)
-  return said
-}
-
-/** But for the credentials, which can change while calls go on. */
-function isSameAccount(one: UpstreamAccount, other: UpstreamAccount): boolean {
-  return isSame({ ...one, credentials: [] }, { ...other, credentials: [] })
-}
-
-function isSame(one: UpstreamAccount, other: UpstreamAccount): boolean {
-  return textOf(one) === textOf(other)
-}
-
-/** In it nothing is hidden: to compare, and nothing else. */
-function textOf({ baseUrl, identity, credentials, ...rest }: UpstreamAccount): string {
-  return JSON.stringify([baseUrl.href, identity.reveal(), credentials.map(one => one.reveal()), Object.entries(rest)])
 }

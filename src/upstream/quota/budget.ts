@@ -5,7 +5,9 @@ import type { Errand, Priority } from './errand.ts'
 import { Expiry } from './expiry.ts'
 import { FairShare } from './fair-share.ts'
 import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
+import { tenantUses } from './tenant-uses.ts'
 import type { VendorLimit } from './vendor-limit.ts'
+import { VendorPause } from './vendor-pause.ts'
 
 export interface BudgetOptions {
   /** The vendor's quota: so many calls in any so many seconds. */
@@ -27,8 +29,6 @@ export interface Ticket {
   lost(): void
 }
 
-const tenantsShown = 100
-
 interface Counted {
   tenantId: string
   priority: Priority
@@ -45,10 +45,6 @@ const marginMs = 10
 const stepsPerWindow = 60
 /** Rounding of a time on its way through a file, as a part of a step, that must not make it count a step longer. */
 const stepTolerance = 1e-6
-/** After a 429 reads believe in half of the quota, and in a tenth more after each window without another. */
-const recoveryPerWindow = 0.1
-const leastFactor = 0.05
-
 /**
  * The vendor's quota of one account, shared by all tenants. A call counts from when it leaves until a whole window after its
  * answer, so that the vendor never sees more than the quota in any window, wherever the window begins. Reads leave a reserve
@@ -69,19 +65,18 @@ export class UpstreamBudget {
   /** Calls that are not this process's own: its predecessor's, or of others who use the same account. */
   readonly #before: Spent[]
   #others: Spent = { calls: 0, untilMs: 0 }
-  #pausedUntilMs = Number.NEGATIVE_INFINITY
-  #loweredTo = 1
-  #loweredAtMs = 0
+  readonly #pause: VendorPause
 
   constructor(options: BudgetOptions) {
     const { quota, clock, spentBefore = [] } = options
     this.#options = options
     this.#windowMs = quota.seconds * 1_000 + marginMs
     this.#stepMs = this.#windowMs / stepsPerWindow
+    this.#pause = new VendorPause(this.#windowMs)
     const activeMs = Math.min(this.#windowMs, 30_000)
     const claimMs = Math.min(this.#windowMs, 5_000)
-    const priority = (): FairShare => new FairShare({ activeMs, claimMs })
-    this.#shares = { stop: priority(), mutation: priority(), read: priority() }
+    const share = (): FairShare => new FairShare({ activeMs, claimMs })
+    this.#shares = { stop: share(), mutation: share(), read: share() }
     const nowMs = clock.monotonic()
     const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
     this.#before = spentBefore
@@ -126,24 +121,17 @@ export class UpstreamBudget {
 
   /** The vendor has refused a call as one too many: until then reads and mutations are not even tried. */
   throttled(retryAfterMs: number): void {
-    const nowMs = this.#now()
-    const factor = this.#factor(nowMs)
-    // Calls that were under way together are refused together: that is one lesson.
-    if (this.#pausedUntilMs <= nowMs) {
-      this.#loweredTo = Math.max(leastFactor, factor / 2)
-      this.#loweredAtMs = nowMs + retryAfterMs
-    }
-    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, nowMs + retryAfterMs)
+    this.#pause.begin(retryAfterMs, this.#now())
   }
 
   /** The vendor has heard a call that was sent during its pause: then the pause is over. */
   heard(): void {
-    this.#pausedUntilMs = Number.NEGATIVE_INFINITY
+    this.#pause.end()
   }
 
   /** How long the vendor's own pause still lasts, in ms; 0 when there is none. */
   pausedForMs(): number {
-    return Math.max(0, this.#pausedUntilMs - this.#options.clock.monotonic())
+    return this.#pause.leftMs(this.#options.clock.monotonic())
   }
 
   status(): BudgetStatus {
@@ -166,22 +154,10 @@ export class UpstreamBudget {
     }
   }
 
-  /** Who has used most of it, the greediest first. */
+  /** Tenants that have used most of it, the greediest first. */
   tenants(): TenantUse[] {
     this.#now()
-    const uses = new Map<string, TenantUse>()
-    for (const [priority, name] of [
-      ['read', 'reads'],
-      ['mutation', 'mutations'],
-      ['stop', 'stops']
-    ] as const) {
-      for (const { tenantId, used } of this.#shares[priority].byTenant()) {
-        const use = uses.get(tenantId) ?? { tenantId, reads: 0, mutations: 0, stops: 0 }
-        uses.set(tenantId, { ...use, [name]: used })
-      }
-    }
-    const total = ({ reads, mutations, stops }: TenantUse): number => reads + mutations + stops
-    return [...uses.values()].sort((a, b) => total(b) - total(a)).slice(0, tenantsShown)
+    return tenantUses(this.#shares)
   }
 
   /**
@@ -202,7 +178,7 @@ export class UpstreamBudget {
   }
 
   #check(tenantId: string, priority: 'read' | 'mutation', nowMs: number): void {
-    const pausedForMs = this.#pausedUntilMs - nowMs
+    const pausedForMs = this.#pause.leftMs(nowMs)
     if (pausedForMs > 0) throw new UpstreamThrottled(inMs(pausedForMs))
     const free = this.#free(priority, nowMs)
     const own = this.#shares[priority]
@@ -210,7 +186,7 @@ export class UpstreamBudget {
     throw new UpstreamBudgetExhausted(inMs(this.#freeInMs(1 - free, nowMs)))
   }
 
-  /** Calls that this priority may still send. */
+  /** Calls of this priority that may still be sent. */
   #free(priority: Priority, nowMs: number): number {
     const quota = this.#options.quota.calls
     const { read, mutation, stop } = this.#shares
@@ -232,12 +208,7 @@ export class UpstreamBudget {
 
   /** What reads keep to after a 429; to starts and stops the vendor's own pause is enough. */
   #lowered(nowMs: number): number {
-    return Math.floor(this.#options.quota.calls * this.#factor(nowMs))
-  }
-
-  #factor(nowMs: number): number {
-    const windows = Math.max(0, nowMs - this.#loweredAtMs) / this.#windowMs
-    return Math.min(1, this.#loweredTo + windows * recoveryPerWindow)
+    return Math.floor(this.#options.quota.calls * this.#pause.factor(nowMs))
   }
 
   #ownUsed(): number {

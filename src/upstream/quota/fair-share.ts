@@ -1,4 +1,4 @@
-/** What one tenant has of a lane now. */
+/** One tenant's part of the calls now. */
 interface Share {
   /** Calls that still count. */
   used: number
@@ -12,14 +12,14 @@ interface Share {
 export interface FairShareOptions {
   /** A tenant that has not asked for so long takes no part in the division. */
   activeMs: number
-  /** A call is kept for a tenant that was refused for so long; who doesn't come back for it loses it. */
+  /** A call is kept so long for a tenant that was refused; one that doesn't come back for it loses it. */
   claimMs: number
 }
 
 /**
- * Divides the calls of a lane among the tenants that are active now. While there is enough everybody gets what they ask for; when
- * it runs short those who have had less come first, and among equals who has waited longest. A little is always kept for
- * tenants that are below their share, so that a newcomer need not wait until a whole window has passed.
+ * Divides calls among the tenants that are active now. While there is enough, each gets what it asks for. When it runs short, tenants
+ * that have had less come first, and among equals the one that has waited longest. A little is always kept for tenants below
+ * their share, so that a newcomer need not wait until a whole window has passed.
  */
 export class FairShare {
   readonly #options: FairShareOptions
@@ -32,8 +32,8 @@ export class FairShare {
   }
 
   /**
-   * Whether one more call of this tenant is fair. `free` calls are left of `capacity`, both of this lane. Who is refused has a
-   * claim on the next one.
+   * Whether one more call of this tenant is fair. `free` calls are left of `capacity`. A tenant that is refused has a claim
+   * on the next one.
    */
   mayTake(tenantId: string, free: number, capacity: number, nowMs: number): boolean {
     const share = this.#shareOf(tenantId)
@@ -64,7 +64,7 @@ export class FairShare {
     return this.#shares.size
   }
 
-  /** Calls of this lane that still count, by tenant. */
+  /** Calls that still count, by tenant. */
   byTenant(): { tenantId: string; used: number }[] {
     return [...this.#shares].map(([tenantId, { used }]) => ({ tenantId, used })).filter(({ used }) => used > 0)
   }
