@@ -11,7 +11,7 @@ export interface OutgoingProxy {
 
 /** A vendor account as it is configured. */
 export interface UpstreamAccount {
-  /** What tenants and meetings call it. */
+  /** Name by which tenants and meetings refer to it. */
   readonly name: string
   /** The vendor's name, as `upstream/vendors/vendors.ts` has it. */
   readonly provider: string

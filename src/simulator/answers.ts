@@ -1,4 +1,4 @@
-/** What goes back to the caller: an object is sent as JSON, a string as it is, nothing as nothing. */
+/** An answer to the caller: an object is sent as JSON, a string as it is, nothing as nothing. */
 export interface SimulatedAnswer {
   status: number
   body?: object | string

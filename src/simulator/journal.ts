@@ -11,7 +11,7 @@ export interface JournalEntry {
   headers: IncomingHttpHeaders
   /** Empty until it has arrived. */
   body: string
-  /** What was answered; null while nothing was, and for good when the simulator or the caller hung up. */
+  /** Status of the answer; null while there is none, and for good when the simulator or the caller hung up. */
   status: number | null
   /** The operation was carried out (a change was made, a read performed), whatever a fault made of the answer. */
   executed: boolean
@@ -30,7 +30,7 @@ export function note(journal: JournalEntry[], limit: number, request: IncomingMe
   return entry
 }
 
-/** For eyes outside the process: the credentials become a fingerprint that still tells equal from different. */
+/** An entry for eyes outside the process: credentials become a fingerprint that still tells equal from different. */
 export function withoutCredentials(entry: JournalEntry): JournalEntry {
   const { authorization } = entry.headers
   return authorization === undefined

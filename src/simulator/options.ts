@@ -3,9 +3,9 @@ import { usualVendor, type VendorName, vendorNames, vendors } from './dialects/v
 import { assertFields, boolean, callback, number, oneOf, type Rule, type Rules, text } from './rules.ts'
 import { readQuota } from './state/quota.ts'
 
-/** How the stand-in behaves. The switches answer the open questions (contract#open-questions), one way or the other. */
+/** Behaviour of the stand-in. The switches answer the open questions (contract#open-questions), one way or the other. */
 export interface SimulatorOptions {
-  /** Whose API it speaks: Dyte v2 (default) or Cloudflare RealtimeKit (contract#generations). */
+  /** The vendor whose API it speaks: Dyte v2 (default) or Cloudflare RealtimeKit (contract#generations). */
   vendor?: VendorName
   /** Address to listen on. Default 127.0.0.1: the control endpoint asks for no credentials. */
   host?: string
@@ -24,7 +24,7 @@ export interface SimulatorOptions {
   dropped?: 'gone' | 'answer'
   /** Dyte: the contract before (L1) or since (L2) July 2023 (contract#two-contracts). Default L2, which RealtimeKit is always. */
   contract?: 'L1' | 'L2'
-  /** From INVOKED to LIVE, in milliseconds. Default 2000. 0: LIVE at the next look. */
+  /** Time from INVOKED to LIVE, in milliseconds. Default 2000. 0: LIVE at the next look. */
   liveAfterMs?: number
   /** A start while one runs (contract#start-while-live): 409 (default); 200 with the livestream that runs; or a second livestream of the same meeting. */
   startWhileLive?: '200' | '409' | 'second'
@@ -32,7 +32,7 @@ export interface SimulatorOptions {
   activeDuringInvoked?: '200' | '404'
   /** The answer to a stop when nothing is live, or all that is has been stopped already (contract#stop-with-nothing-live). Default 404. */
   stopWithNothingLive?: '200' | '400' | '404' | '409'
-  /** How a stop of a run that is not LIVE yet is refused: then it goes on (contract#stop-before-live). Default none: it is stopped. */
+  /** Refusal of a stop of a run that is not LIVE yet: then it goes on (contract#stop-before-live). Default none: it is stopped. */
   stopRefusal?: 'none' | '400' | '404' | '409'
   /** The answer of `active-livestream` when nothing is live (contract#nothing-live): a status, or 200 with `data` null or `{}`. Default 404. */
   nothingLive?: '404' | '400' | '409' | '500' | 'null' | 'empty'
@@ -41,7 +41,7 @@ export interface SimulatorOptions {
    * (contract#active-shows-ended). L2 alone: L1's OFFLINE would not tell it from one that begins. Default false.
    */
   activeShowsEnded?: boolean
-  /** How a field, parameter or id that does not fit is refused (contract#validation). 422 (default) is strict: a field that is not known is refused too. */
+  /** Refusal of a field, parameter or id that does not fit (contract#validation). 422 (default) is strict: unknown fields are refused too. */
   validation?: '422' | '400'
   /** Whether the published pattern of a livestream's name holds (contract#livestream-name). Default pattern. */
   livestreamName?: 'pattern' | 'any'
@@ -49,21 +49,21 @@ export interface SimulatorOptions {
   livestreamId?: 'reused' | 'new'
   /** Whether L2's `active-livestream` carries `ingest_server` and `stream_key`: the schema says yes (default), the example no (contract#active-stream-key). */
   activeShowsStreamKey?: boolean
-  /** Which published form the answers of L2 have (contract#two-published-forms). Default example. */
+  /** Published form that the answers of L2 have (contract#two-published-forms). Default example. */
   lists?: 'example' | 'schema'
   /** The vendor's rate limit, `calls/seconds` and, behind a comma, the seconds of the lock-out, e.g. `12/3,3`. Default none. */
   quota?: string
   /** After a confirmed stop a start is refused for so long, because the old run is still stopping (contract#start-while-stopping). Default 0. */
   restartAfterMs?: number
-  /** How it is refused. Default 400. */
+  /** Status of that refusal. Default 400. */
   restartRefusal?: '400' | '409'
   /** After a confirmed stop the old run goes on for so long, and is shown (contract#run-after-stop). Default 0. */
   stoppingForMs?: number
-  /** How far the vendor's clock is ahead of `now`, in milliseconds: of every time it tells, and of the `Date` of its answers. Default 0. */
+  /** Lead of the vendor's clock over `now`, in milliseconds: in every time that it tells, and in the `Date` of its answers. Default 0. */
   clockOffsetMs?: number
   /** Epoch milliseconds, default `Date.now`. Every status and time is computed from it when somebody asks. */
   now?: () => number
-  /** How many requests the journal keeps. Default 100 000; then the oldest go, a tenth at a time. */
+  /** Requests that the journal keeps. Default 100 000; then the oldest go, a tenth at a time. */
   journalLimit?: number
 }
 
@@ -108,7 +108,7 @@ export function readOptions(options: SimulatorOptions = {}): Settings {
   assertFields('simulator options', rules, options)
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const { vendor = usualVendor } = options
-  // With another vendor they would be accepted and ignored.
+  // An option of another vendor would be accepted and ignored.
   const foreign = vendorNames
     .filter(name => name !== vendor)
     .flatMap(name => Object.keys(vendors[name].options))

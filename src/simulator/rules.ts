@@ -1,5 +1,5 @@
 /**
- * What a field may hold, in one sentence. Options, faults, vendor bodies and control bodies are all checked with these,
+ * A rule says in one sentence what a field may hold. Options, faults, vendor bodies and control bodies are all checked with these,
  * so that a misspelt or misplaced value is named and never quietly ignored.
  */
 export interface Rule {

@@ -49,7 +49,7 @@ export interface Simulator {
   ingest(livestreamId: string): SimulatedLivestream
   /** The run ends by itself. Throws when there is none. */
   end(livestreamId: string, how?: 'IDLE' | 'ERRORED'): void
-  /** From now on these API keys (Dyte) or tokens (RealtimeKit) let a caller in, and no others. @throws TypeError or RangeError */
+  /** Lets callers in with these API keys (Dyte) or tokens (RealtimeKit) from now on, and with no others. @throws TypeError or RangeError */
   accept(...credentials: string[]): void
   /** Queues faults, each for the next request that it matches. @throws TypeError or RangeError naming the field. */
   failNext(fault: Fault | Fault[], times?: number): void

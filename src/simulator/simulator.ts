@@ -63,7 +63,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
     if (fault?.delayMs && !fault.afterWork) await wait(fault.delayMs)
     let real: SimulatedAnswer | undefined
     if (!fault || !replacesWork(fault, dialect)) {
-      // Also when the caller has left meanwhile: a vendor finishes what it was asked for.
+      // The work is done even if the caller has left meanwhile: a vendor finishes what it was asked for.
       real = vendor({ method, target, authorization: request.headers.authorization, body })
       entry.executed = real.status < 300
     }
@@ -81,7 +81,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
   // Idle connections stay open longer than any client keeps them, so that no call ever meets a closing one by chance.
   const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     const serve = isControl(request.url) ? serveControl : serveVendor
-    // What fails here is a caller that left or the end of the simulator: there is nobody to tell.
+    // A failure here is a caller that left or the end of the simulator: there is nobody to tell.
     serve(request, response).catch(() => response.destroy())
   })
   server.listen(settings.port, settings.host)

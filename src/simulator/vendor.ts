@@ -39,7 +39,7 @@ export function createVendor(state: VendorState, dialect: Dialect): (request: Ve
     } catch (error) {
       if (error instanceof Invalid) return state.invalid(error)
       if (error instanceof Refusal) return failure(error.status, error.message)
-      // Also a stand-in has mistakes: shown to whoever runs it, rather than a socket that hangs.
+      // A stand-in has mistakes too. They are shown, rather than a socket that hangs.
       return failure(500, `The simulator failed: ${error}`)
     }
   }

@@ -23,7 +23,7 @@ export function isDefiniteRefusal(failure: unknown): failure is Failure {
   return failure instanceof VendorRefusal && (failure.upstreamStatus === 400 || failure.upstreamStatus === 409)
 }
 
-/** What a caller may wish of a livestream; the size of the picture is in pixels. */
+/** Wishes that a caller may have of a livestream. The size of the picture is in pixels. */
 export interface LivestreamWish {
   name?: string | null
   video_config?: { height?: number; width?: number }
@@ -60,7 +60,7 @@ export interface StopAnswer {
   dateMs: number | null
 }
 
-/** What can be done to people in a meeting. */
+/** Things that can be done to people in a meeting. */
 export type StageAction = 'kick' | 'mute'
 
 /**
@@ -110,7 +110,7 @@ export interface Provider {
   findActiveSession(meetingId: string, signal: AbortSignal): Promise<ActiveSession | null>
   /** Those whom it was done to. @throws ParticipantNotFound, also when nobody is there */
   onStage(meetingId: string, action: StageAction, whom: Participants, signal: AbortSignal): Promise<Participant[]>
-  /** How many it was done to. @throws NoActiveSession */
+  /** Does it to everybody, and gives their count. @throws NoActiveSession */
   onWholeStage(
     meetingId: string,
     action: StageAction,
@@ -124,11 +124,11 @@ export interface Provider {
   findMeetings(page: Page, signal: AbortSignal): Promise<Meeting[]>
   /** @throws MeetingNotFound */
   updateMeeting(id: string, change: MeetingChange, signal: AbortSignal): Promise<Meeting>
-  /** What the wish leaves out is as in a new meeting, but for the status. @throws MeetingNotFound, NotOffered */
+  /** Replaces a meeting. Fields that the wish leaves out are as in a new one, but for the status. @throws MeetingNotFound, NotOffered */
   replaceMeeting(id: string, wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
 }
 
-/** Of the breaker: closed, everything goes out; open, nothing but stops and a trial call now and then. */
+/** State of an upstream. While the breaker is open, nothing goes out but stops and a trial call now and then. */
 export interface UpstreamStatus {
   budget: BudgetStatus
   breaker: 'closed' | 'open'
@@ -151,12 +151,12 @@ export interface Upstream {
   readonly habits: VendorHabits
   /** The vendor's clock now, in epoch ms, at the earliest or the latest that the `Date` of its answers allows; null before its first answer. */
   vendorNowMs(bound: 'earliest' | 'latest'): number | null
-  /** Which of the configured credentials is in use, and whether the vendor has refused it last. */
+  /** Position of the credential in use among the configured ones, and whether the vendor has refused it last. */
   credential(): { position: number; isRefused: boolean }
-  /** What is left of the quota, and whether the vendor is asked at all; for the operator. */
+  /** State of quota and breaker, for the operator. */
   status(): UpstreamStatus
   tenants(): TenantUse[]
-  /** What of the quota is used, for the next process (`quota-file.ts`). */
+  /** Used calls of the quota, for the next process (`quota-file.ts`). */
   spent(): Spent[]
   /** Ends idle connections and lets calls under way finish. */
   close(): Promise<void>

@@ -3,7 +3,7 @@ import type { Routes } from '../routes/route.ts'
 import type { Rules } from '../rules.ts'
 import type { Allowance } from '../state/quota.ts'
 
-/** How one vendor's API is reached and refuses, over the same state as the others' (contract#generations). */
+/** Addresses and refusals of one vendor's API, over the same state as the others' (contract#generations). */
 export interface Dialect {
   /** The path of the address that an operator configures. */
   readonly basePath: string

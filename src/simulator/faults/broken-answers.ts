@@ -34,7 +34,7 @@ export function broken(real: SimulatedAnswer | undefined, fault: Fault, dialect:
     : { ...answer, headers }
 }
 
-/** Answers that are well-formed and wrong. What does not carry the field in question is left as it is. */
+/** Makes an answer well-formed and wrong. One that does not carry the field in question stays as it is. */
 function distorted(body: Record<string, unknown>, distortion: Distortion): object {
   const { data } = body
   switch (distortion) {

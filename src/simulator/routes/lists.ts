@@ -7,7 +7,7 @@ export interface Paging {
   end_offset: number
 }
 
-/** As many as were met to be honoured. Whether more are refused, honoured or cut off like here is not known. */
+/** Entries a page that were met to be honoured. Whether more are refused, honoured or cut off like here is not known. */
 const mostPerPage = 100
 
 /** `page_no` from 1 and `per_page`, which is 10 by default: the vendor's own default is not confirmed. */

@@ -28,7 +28,7 @@ export interface LivestreamSession {
   viewer_seconds: number
 }
 
-/** What is true of a livestream, for tests: whatever a fault did to an answer, this is the state behind it. */
+/** The truth about a livestream, for tests: whatever a fault did to an answer, this is the state behind it. */
 export interface SimulatedLivestream {
   id: string
   meeting_id: string | null
@@ -36,7 +36,7 @@ export interface SimulatedLivestream {
   stream_key: string
   /** Its run has been stopped, and goes on for a while (`stoppingForMs`). */
   stopping: boolean
-  /** How many runs it had: two, where one was asked for, is the mistake a gateway must not make. */
+  /** Count of its runs: two, where one was asked for, is the mistake that a gateway must not make. */
   starts: number
   sessions: LivestreamSession[]
 }

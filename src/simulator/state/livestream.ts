@@ -10,9 +10,9 @@ export interface Run {
   /** The session of the meeting in which it runs; null for an independent livestream. */
   sessionId: string | null
   invokedAt: number
-  /** When it turns, or would have turned, LIVE. */
+  /** Time at which it turns, or would have turned, LIVE. */
   liveAt: number
-  /** When it ends or ended; null while nobody has stopped it. A stop that was confirmed may take its time: then it lies ahead. */
+  /** Time at which it ends or ended; null while nobody has stopped it. It lies ahead while a confirmed stop takes its time. */
   stoppedAt: number | null
   /** How, from then on. */
   ending: 'IDLE' | 'ERRORED' | null
@@ -28,7 +28,7 @@ export interface Livestream {
   createdAt: number
   /** The last change by a caller; `changedAt` adds the ones that time makes. */
   editedAt: number
-  /** In the order in which they began. At most the last one is running. */
+  /** Runs in the order in which they began. At most the last one is running. */
   runs: Run[]
 }
 
@@ -56,7 +56,7 @@ export function newLivestream(
   }
 }
 
-/** When the run ended; null while it goes on, also when it has been stopped already. */
+/** Time at which the run ended; null while it goes on, also when it has been stopped already. */
 export function endedAt({ stoppedAt }: Run, at: number): number | null {
   return stoppedAt !== null && stoppedAt <= at ? stoppedAt : null
 }
@@ -66,7 +66,7 @@ export function runningRun({ runs }: Livestream, at: number): Run | undefined {
   return runs.findLast(run => endedAt(run, at) === null)
 }
 
-/** When the run became LIVE; null when it has not yet, or ended before. */
+/** Time at which the run became LIVE; null when it has not yet, or ended before. */
 export function wentLiveAt(run: Run, at: number): number | null {
   return run.liveAt <= (endedAt(run, at) ?? at) ? run.liveAt : null
 }

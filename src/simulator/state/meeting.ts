@@ -26,9 +26,9 @@ export interface Meeting {
   fields: MeetingFields
   createdAt: number
   updatedAt: number
-  /** In the order in which they were last started. */
+  /** Livestreams in the order in which they were last started. */
   livestreams: Livestream[]
-  /** When a stop was confirmed last. */
+  /** Time of the last confirmed stop. */
   stoppedAt: number | null
   /** The session going on now. */
   session: MeetingSession | null
@@ -53,7 +53,7 @@ export const knownFields = Object.keys(
 /** Bodies of POST and PUT: no status, a meeting is retired with PATCH only (contract#nothing-is-deleted). */
 export const wholeMeeting = (vendor: VendorName): Rules => ({ ...common, ...vendors[vendor].meetingFields })
 export const partOfMeeting = (vendor: VendorName): Rules => ({ ...wholeMeeting(vendor), status })
-/** What a test or the control endpoint may say of a new meeting. */
+/** Fields of a new meeting that a test or the control endpoint may give. */
 export const newMeeting: Rules = {
   id: text('a UUID', value => uuid.test(value)),
   title: string,

@@ -2,7 +2,7 @@
 export interface QuotaRule {
   calls: number
   windowMs: number
-  /** How long everything is refused after a call too many (contract#cloudflare-quota: five minutes). 0: only that call. */
+  /** Time in which everything is refused after a call too many (contract#cloudflare-quota: five minutes). 0: only that call. */
   lockOutMs: number
 }
 
@@ -13,7 +13,7 @@ export function readQuota(text: string): QuotaRule | undefined {
   return { calls: Number(calls), windowMs: Number(seconds) * 1_000, lockOutMs: Number(lockOut) * 1_000 }
 }
 
-/** What one request found of the quota. */
+/** The quota as one request found it. */
 export interface Allowance {
   quota: QuotaRule
   /** The request itself is one too many. */
@@ -48,7 +48,7 @@ export class VendorQuota {
   }
 }
 
-/** What `retry-after` says: whole seconds, rounded up, and never none. */
+/** Value of `retry-after`: whole seconds, rounded up, and never none. */
 export function retryAfterSeconds({ resetMs }: Allowance): number {
   return Math.max(1, Math.ceil(resetMs / 1_000))
 }

@@ -21,7 +21,7 @@ export function openSession(meeting: Meeting, at: number): MeetingSession {
   return meeting.session
 }
 
-/** Ends the session when nothing holds it any more: no livestream runs and nobody who joined is left. `since` says from when. */
+/** Ends the session when nothing holds it any more: no livestream runs, and all who joined have left. `since` says from when. */
 export function endIfEmpty(meeting: Meeting, at: number, since = at): void {
   const { session } = meeting
   if (session === null || session.joined || meeting.livestreams.some(one => runningRun(one, at))) return

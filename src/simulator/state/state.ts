@@ -23,7 +23,7 @@ export class VendorState {
     this.accepted = new Set([settings[vendors[settings.vendor].credential]])
   }
 
-  /** From now on these and no others, as when an operator rotates them. @throws TypeError or RangeError */
+  /** Lets callers in with these and no others, as when an operator rotates them. @throws TypeError or RangeError */
   accept(credentials: string[]): void {
     const { options, credential: name } = vendors[this.settings.vendor]
     const rules: Rules = { credential: options[name] as Rule }
@@ -64,7 +64,7 @@ export class VendorState {
     if (unknown !== undefined) throw new Invalid('body', `"${unknown}" is not allowed`)
   }
 
-  /** As RealtimeKit was met to say it, or as Dyte's webhooks do (contract#validation). */
+  /** Says it as RealtimeKit was met to, or as Dyte's webhooks do (contract#validation). */
   invalid({ part, message }: Invalid): SimulatedAnswer {
     if (this.settings.validation === '400') return failure(400, `BAD_REQUEST: ${message}`)
     return { status: 422, body: { success: false, message: `[${part}] ${message}` } }

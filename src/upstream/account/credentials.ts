@@ -17,7 +17,7 @@ const verifyAgainMs = 5_000
 const askAgainMs = 500
 
 /**
- * What is sent as `Authorization`: one of two, so that a credential can be replaced while calls go on. The one that was refused
+ * Chooses the value of `Authorization`: one of two, so that a credential can be replaced while calls go on. The one that was refused
  * gives way to the other one when the vendor takes that.
  */
 export class Credentials {
@@ -72,8 +72,8 @@ export class Credentials {
   }
 
   /**
-   * Others are configured: what is in use stays in use where it is among them and the ones before it are refused. Gives what
-   * puts them to use, or null when the vendor takes none of them.
+   * Chooses among newly configured ones. The one in use stays where it is among them and those before it are refused. Gives a
+   * function that puts them to use, or null when the vendor takes none of them.
    * @throws what `verify` throws
    */
   async choose(all: readonly Secret[], verify: VerifyCredential): Promise<(() => void) | null> {

@@ -6,7 +6,7 @@ import type { KeptHabits, VendorHabits } from './vendor-habits.ts'
 const failuresToBelieve = 3
 const believedForMs = 3_600_000
 
-/** Never a path: RealtimeKit's has the account in it. */
+/** Names a vendor without its path, which may have ids of the account in it. */
 function vendorOf({ provider, baseUrl }: Pick<UpstreamAccount, 'provider' | 'baseUrl'>): string {
   return `${provider} ${baseUrl.host}`
 }

@@ -28,7 +28,7 @@ import type { KeptHabits } from './vendor-habits.ts'
 
 export interface UpstreamOptions {
   account: UpstreamAccount
-  /** Longest time of a call; who would have to wait longer for the quota is refused at once. */
+  /** Longest time of a call. One that would have to wait longer for the quota is refused at once. */
   deadlineMs: number
   clock: Clock
   spentBefore?: readonly Spent[]
@@ -132,7 +132,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     const verify = verifierFor({ ...operator, priority: 'stop' }, AbortSignal.timeout(deadlineMs))
     const answer = suspicion.isRefused(authorization, verify)
     if (priority === 'stop') {
-      // For those that come after it.
+      // The answer serves later calls.
       answer.then(async isSo => {
         if (!isSo) return
         isRefused = true

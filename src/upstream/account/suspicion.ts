@@ -2,10 +2,10 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Secret } from '../../domain/values/secret.ts'
 import type { VerifyCredential } from './credentials.ts'
 
-/** So long a success speaks for a credential; and so long a question about it is not asked again. */
+/** Time in which a success speaks for a credential, and in which no second question about it is asked. */
 const recentMs = 5_000
 
-/** Tells whether a 403 is about the credential: then a read that harms nothing is refused as well. All who wonder share one question. */
+/** Tells whether a 403 is about the credential: then a read that harms nothing is refused as well. All callers share one question. */
 export class Suspicion {
   readonly #clock: Pick<Clock, 'monotonic'>
   #taken: { credential: Secret; atMs: number } | null = null

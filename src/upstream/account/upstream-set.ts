@@ -11,7 +11,7 @@ import { openUpstream } from './open-upstream.ts'
 import { isSameAccount, isSameConfiguration } from './same-account.ts'
 import { UpstreamsRejected, vendorAnswer } from './upstreams-rejected.ts'
 
-/** What upstreams' names stand for, beyond this process. */
+/** Meaning of upstreams' names beyond this process. */
 export interface Names {
   /** The reason why an upstream can't be taken away, in words; null when nobody needs it. */
   neededBy(name: string): Promise<string | null>
@@ -82,7 +82,7 @@ export class UpstreamSet {
     )
   }
 
-  /** Where the second credential is in use, the first is shown to its vendor once more. */
+  /** Shows the first credential to its vendor once more, wherever the second is in use. */
   async preferFirst(): Promise<void> {
     const { deadlineMs } = this.#options
     const second = [...this.#opened.values()].filter(({ upstream }) => upstream.credential().position > 1)

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/values/clock.ts'
 
-/** Beyond this the vendor's clock was set, or ours ran at another pace. */
+/** Difference from which on the vendor's clock was set, or ours ran at another pace. */
 const steppedMs = 1_500
 /** A `Date` has whole seconds. */
 const secondMs = 1_000

@@ -8,7 +8,7 @@ export type CredentialFinding = 'taken' | 'refused' | 'not_allowed' | 'elsewhere
 
 export interface Verified {
   finding: CredentialFinding
-  /** Where the credential is refused: what is wrong, and which setting to correct. */
+  /** Reason of a refusal, and the setting to correct; null when the credential was not refused. */
   why: string | null
   /** The answer to the first call. */
   heard: Heard

@@ -7,14 +7,14 @@ import { figureOf, figures, pageOf, pagingOf } from './figures.ts'
 import { cleaned } from './vendor-words.ts'
 
 /**
- * What of the vendor's answers we read: the fields that we use are checked, all others are ignored. Both contracts fit
+ * Parts of the vendor's answers that we read: the fields that we use are checked, all others are ignored. Both contracts fit
  * (contract#two-contracts), and both forms in which L2 is published (contract#two-published-forms).
  */
 export const Text = Type.Union([Type.String(), Type.Null()])
 /** Read by `figures.ts`: what is wrong with a figure, or with paging, makes nothing else unreadable. */
 export const Figure = Type.Optional(Type.Unknown())
 export const Beside = Type.Optional(Type.Unknown())
-/** Where nothing but paging tells an empty page from something else. */
+/** An answer in which nothing but paging tells an empty page from something else. */
 export const PagingAlone = Type.Object({ paging: Type.Object({}) })
 
 const VendorStatus = Type.String({ minLength: 1, maxLength: 32 })
@@ -120,7 +120,7 @@ export function readActive(body: unknown): LivestreamWithKey | null {
   return isBlank.Check(body) ? null : readLivestream(body)
 }
 
-/** How a list comes: as in L1 (contract#l1-lists); as an array; or as one livestream a page, as the schema of L2 has it (contract#two-published-forms). */
+/** Form of a list: as in L1 (contract#l1-lists); an array; or one livestream a page, as L2's schema has it (contract#two-published-forms). */
 export type ListForm = 'L1' | 'many' | 'one'
 
 /** An entry that can't be read, and the meeting that it names: it says nothing of any other meeting. */
@@ -133,7 +133,7 @@ export interface LivestreamList {
   livestreams: LivestreamWithKey[]
   unread: Unread[]
   form: ListForm
-  /** How many there are in all, where that is said. */
+  /** Count of all, where the vendor says it. */
   total?: number
 }
 
@@ -202,7 +202,7 @@ export function toSession(data: Static<typeof VendorSession>): LivestreamSession
   return {
     id: data.id,
     ...present(data, ['invoked_time', 'started_time', 'stopped_time']),
-    // A vendor might mention the stream key, which not everybody may see who may see the run.
+    // A vendor might mention the stream key, which fewer people may see than the run.
     ...(data.err_message !== undefined && { err_message: data.err_message && cleaned(data.err_message, nobodys) }),
     ...solid(data, ['livestream_id', 'created_at', 'updated_at']),
     ...figures(data, ['ingest_seconds', 'viewer_seconds'])

@@ -6,7 +6,7 @@ import type { Paging } from '../../domain/values/paging.ts'
 const asText = /^\d{1,15}(\.\d{1,20})?$/
 
 /**
- * A figure of the vendor's, a number or in quotes as in two of its schemas. What is no number, or out of all bounds, is left out:
+ * A figure of the vendor's, a number or in quotes as in two of its schemas. Anything that is no number, or out of all bounds, is left out:
  * nobody may be kept from seeing whether something is live by a statistic.
  */
 export function figureOf(value: unknown): number | undefined {

@@ -10,10 +10,10 @@ export interface Own {
   secrets: readonly string[]
 }
 
-/** Nobody reads more of a refusal, and this bounds what cleaning costs. */
+/** Longest part of a refusal that is read: it bounds what cleaning costs. */
 const readAtMost = 2_000
 const keptAtMost = 300
-/** So much of a value is enough to tell it by. */
+/** Length of a piece that is enough to tell a value by. */
 const pieceLength = 8
 
 const uuid = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/gi
@@ -114,14 +114,14 @@ function* textsIn(value: unknown): Generator<string> {
   else if (typeof value === 'object' && value !== null) for (const one of Object.values(value)) yield* textsIn(one)
 }
 
-/** As it was sent, and as it may be quoted. */
+/** Forms of a text: as it was sent, and as it may be quoted. */
 function formsOf(text: string): string[] {
   const escaped = JSON.stringify(text).slice(1, -1)
   const forms = [text, escaped, encodeURIComponent(text.toWellFormed())].map(form => lower(plain(form)))
   return [...new Set(forms)].filter(form => form !== '')
 }
 
-/** Where a value stands; a short one counts where it is a word of its own, since it is a part of many. */
+/** Places at which a value stands. A short one counts as a whole word alone, since it is a part of many. */
 function* placesOf(value: string, text: string): Generator<number> {
   const isShort = value.length < 4
   for (let from = text.indexOf(value); from >= 0; from = text.indexOf(value, from + 1)) {
@@ -130,7 +130,7 @@ function* placesOf(value: string, text: string): Generator<number> {
   }
 }
 
-/** Where a piece of any of these stands. */
+/** Places at which a piece of any of these values stands. */
 function piecesIn(text: string, values: readonly string[]): number[] {
   const places = new Map<string, number[]>()
   for (let i = 0; i + pieceLength <= text.length; i++) {

@@ -3,11 +3,11 @@ import type { Clock } from '../../domain/values/clock.ts'
 
 export interface BreakerOptions {
   clock: Pick<Clock, 'monotonic'>
-  /** From 0 to 1: so that replicas don't try in step. */
+  /** A number from 0 to 1, so that replicas don't try in step. */
   random?: () => number
 }
 
-/** So many failures in a row, with no success between them, open it. */
+/** Failures in a row, with no success between them, that open it. */
 const failuresInARow = 5
 const shortestMs = 1_000
 const longestMs = 30_000
@@ -16,9 +16,9 @@ const countsAtLeastMs = 3_000
 
 /**
  * Stops asking a vendor that fails: while it is open calls are answered at once, and one of them after each interval is let
- * through as a trial. The interval doubles while trials fail. Who must be let through (a stop) is a trial at any time. A tenant
+ * through as a trial. The interval doubles while trials fail. A stop must be let through, and is a trial at any time. A tenant
  * that has seen no failure of late may try besides, one of them a second: what is broken for one need not be for the others, and
- * who asks all the time must not use up the trials of who asks now and then.
+ * a tenant that asks all the time must not use up the trials of one that asks now and then.
  */
 export class Breaker {
   readonly #clock: Pick<Clock, 'monotonic'>
@@ -29,7 +29,7 @@ export class Breaker {
   #trialAtMs = 0
   /** Tenants that have seen a failure since the last success, and until when the last one counts. */
   readonly #failing = new Map<string, number>()
-  /** When one of the others may try. */
+  /** Time at which one of the others may try. */
   #otherAtMs = 0
 
   constructor({ clock, random = Math.random }: BreakerOptions) {
@@ -50,7 +50,7 @@ export class Breaker {
   enter(tenantId: string): boolean {
     this.check(tenantId)
     if (!this.isOpen) return false
-    // What is sent now may fail as the last one did, and be long about it.
+    // The call that goes out now may fail as the last one did, and take long to do so.
     if (this.#failing.has(tenantId)) this.#noteFailing(tenantId)
     if (this.opensInMs > 0) {
       this.#otherAtMs = this.#clock.monotonic() + shortestMs
@@ -102,7 +102,7 @@ export class Breaker {
     this.#failing.set(tenantId, this.#clock.monotonic() + Math.max(2 * this.#intervalMs, countsAtLeastMs))
   }
 
-  /** Never shorter than the interval, and at most a second longer. */
+  /** Waits for the interval, and at most a second longer. */
   #wait(): void {
     const jitterMs = this.#random() * Math.min(this.#intervalMs / 5, 1_000)
     this.#trialAtMs = this.#clock.monotonic() + this.#intervalMs + jitterMs

@@ -32,11 +32,11 @@ export interface Ticket {
 interface Counted {
   tenantId: string
   priority: Priority
-  /** When the last window that it can be part of ends. */
+  /** End of the last window that it can be part of. */
   untilMs: number
 }
 
-/** Of the quota: kept for stops alone, and for starts and other mutations. */
+/** Shares of the quota that are kept for stops alone, and for starts and other mutations. */
 const stopReserve = 0.05
 const mutationReserve = 0.2
 /** The vendor's clock ticks in its own way. */
@@ -62,7 +62,7 @@ export class UpstreamBudget {
   readonly #lost = new Expiry<Counted>()
   /** The same, counted by the step in which they leave the window. */
   readonly #steps = new Map<number, number>()
-  /** Calls that are not this process's own: its predecessor's, or of others who use the same account. */
+  /** Calls that are not this process's own: its predecessor's, or those of other users of the account. */
   readonly #before: Spent[]
   #others: Spent = { calls: 0, untilMs: 0 }
   readonly #pause: VendorPause
@@ -107,11 +107,11 @@ export class UpstreamBudget {
     }
   }
 
-  /** What the vendor's own fields say. They are believed when they leave less than is counted here. */
+  /** Takes over the vendor's own figures. They are believed when they leave less than is counted here. */
   tell({ remaining, resetMs, quota }: VendorLimit): void {
     const nowMs = this.#now()
     const whole = this.#options.quota.calls
-    // Of another quota than the configured one the part that is left counts: else the reserves of ours might be more than all of it.
+    // A quota other than the configured one counts by the part that is left: our reserves might be more than all of it.
     const left = quota === null || quota === 0 ? remaining : Math.floor((remaining * whole) / quota)
     // The call that brings the news is in it; of the others under way nobody knows.
     const own = this.#ownUsed() - Math.max(0, this.#inFlight - 1)
@@ -129,7 +129,7 @@ export class UpstreamBudget {
     this.#pause.end()
   }
 
-  /** How long the vendor's own pause still lasts, in ms; 0 when there is none. */
+  /** Rest of the vendor's own pause, in ms; 0 when there is none. */
   pausedForMs(): number {
     return this.#pause.leftMs(this.#options.clock.monotonic())
   }
@@ -200,13 +200,13 @@ export class UpstreamBudget {
     return Math.min(left, lowered) - forMutations - forStops
   }
 
-  /** When so many more calls are free, as far as that can be told: those under way end at some time. */
+  /** Time until so many more calls are free, as far as that can be told: those under way end at some time. */
   #freeInMs(calls: number, nowMs: number): number {
     const next = this.#ended.at(Math.max(0, Math.ceil(calls) - 1))?.untilMs ?? nowMs + this.#windowMs
     return Math.max(marginMs, next - nowMs)
   }
 
-  /** What reads keep to after a 429; to starts and stops the vendor's own pause is enough. */
+  /** Quota that reads keep to after a 429. For starts and stops the vendor's own pause is enough. */
   #lowered(nowMs: number): number {
     return Math.floor(this.#options.quota.calls * this.#pause.factor(nowMs))
   }

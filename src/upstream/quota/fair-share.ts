@@ -2,7 +2,7 @@
 interface Share {
   /** Calls that still count. */
   used: number
-  /** On the monotonic clock. */
+  /** Time on the monotonic clock. */
   servedAtMs: number
   askedAtMs: number
   /** It was refused and has not been served since: the next free call is kept for it. */
@@ -59,7 +59,7 @@ export class FairShare {
     this.used -= 1
   }
 
-  /** How many tenants it knows. */
+  /** Count of the tenants that it knows. */
   get size(): number {
     return this.#shares.size
   }
@@ -80,7 +80,7 @@ export class FairShare {
 
   /** Calls that tenants with a better right than this one may still want. */
   #keptFromOthers(tenantId: string, mine: Share, free: number, capacity: number, nowMs: number): number {
-    // Nobody can have more than this kept: then there is nothing to compare.
+    // No more than this is ever kept for others: then there is nothing to compare.
     if (free > capacity / 5 + 2 * this.#shares.size) return 0
     const active: Share[] = []
     for (const [id, share] of this.#shares) {
@@ -89,7 +89,7 @@ export class FairShare {
       } else if (share.used === 0) this.#shares.delete(id)
     }
     const fairShare = capacity / (active.length + 1)
-    // For a tenant that nobody has heard of yet: it has had nothing.
+    // Kept for a tenant that has not asked yet: it has had nothing.
     let kept = mine.used > 0 ? Math.floor(capacity / (active.length + 2) / 10) : 0
     for (const other of active) if (comesFirst(other, mine)) kept += this.#keptFor(other, fairShare, nowMs)
     return kept

@@ -89,7 +89,7 @@ export class QuotaFileWriter {
     return this.#writing
   }
 
-  /** In the background: what goes wrong is in the log. */
+  /** Writes in the background: trouble is in the log. */
   #reserve(): Promise<void> {
     if (this.#isClosed || this.#inTrouble) return Promise.resolve()
     this.#reserving ??= this.#started.promise

@@ -8,13 +8,13 @@ import { KeptHabits } from '../account/vendor-habits.ts'
 const Count = Type.Number({ minimum: 0 })
 
 /**
- * What a gateway leaves of an upstream for its successor and for `livegate upstream status`: what of the vendor's quota it has
- * used, and how things stand. Times are in ms, `atMs` is epoch.
+ * A quota file: what a gateway leaves of an upstream for its successor and for `livegate upstream status`. It has the calls that were
+ * used of the vendor's quota, and how things stand. Times are in ms, `atMs` is epoch.
  */
 const QuotaFile = Type.Object({
   upstream: Type.String({ maxLength: 64 }),
   atMs: Count,
-  /** The monotonic clock's time, and the boot that it belongs to: unlike `atMs`, nobody sets it. Older records have neither. */
+  /** The monotonic clock's time, and the boot that it belongs to: unlike `atMs`, nobody sets it. Older files have neither. */
   monotonicMs: Type.Optional(Count),
   bootId: Type.Optional(Type.Union([Type.String({ maxLength: 64 }), Type.Null()])),
   quota: Count,
@@ -27,40 +27,40 @@ const QuotaFile = Type.Object({
   tenants: Type.Array(Type.Object({ tenantId: Type.String(), reads: Count, mutations: Count, stops: Count })),
   /** Calls that the vendor counts, and for how long from `monotonicMs` on. */
   spent: Type.Array(Type.Object({ calls: Count, forMs: Count })),
-  /** Calls that may have been sent since, at most; 0 after a graceful stop, which leaves exact figures. Older records don't say. */
+  /** Calls that may have been sent since, at most; 0 after a graceful stop, which leaves exact figures. Older files don't say. */
   reserved: Type.Optional(Count),
-  /** Older records have none. */
+  /** Older files have none. */
   habits: Type.Optional(KeptHabits)
 })
 export type QuotaFile = Static<typeof QuotaFile>
 
-const isRecord = Compile(QuotaFile)
+const isQuotaFile = Compile(QuotaFile)
 
 export function quotaFileIn(folder: string, upstream: string): string {
   return join(folder, `upstream-${upstream}.json`)
 }
 
-/** Null when there is none; `unreadable` when something is there that can't be read, or is no record. */
+/** Reads a quota file. Null when there is none; `unreadable` when something is there that can't be read, or is none. */
 export async function inspectQuotaFile(file: string): Promise<QuotaFile | 'unreadable' | null> {
   try {
     checkFile(file, await stat(file))
-    const record: unknown = JSON.parse(await readFile(file, 'utf8'))
-    return isRecord.Check(record) ? record : 'unreadable'
+    const kept: unknown = JSON.parse(await readFile(file, 'utf8'))
+    return isQuotaFile.Check(kept) ? kept : 'unreadable'
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ENOENT' ? null : 'unreadable'
   }
 }
 
-/** The same where a record is a help alone: null also when it can't be read. */
+/** Reads it where it is a help alone: null also when it can't be read. */
 export async function readQuotaFile(file: string): Promise<QuotaFile | null> {
-  const record = await inspectQuotaFile(file)
-  return record === 'unreadable' ? null : record
+  const kept = await inspectQuotaFile(file)
+  return kept === 'unreadable' ? null : kept
 }
 
-/** More than a full disk still takes: an empty file would fit there. */
+/** Text of a trial, more than a full disk still takes: an empty file would fit there. */
 const trial = ' '.repeat(4_096)
 
-/** Whether there is a place for the record: asked before anything depends on it. */
+/** Whether the file can be written: asked before anything depends on it. */
 export async function canWriteQuotaFile(file: string): Promise<boolean> {
   try {
     // A pipe of that name would take nothing, and never say so.
@@ -72,9 +72,9 @@ export async function canWriteQuotaFile(file: string): Promise<boolean> {
   }
 }
 
-/** The vendor's habits as they are known after so long. A clock that was set back makes nothing last longer. */
-export function habitsBefore(record: Pick<QuotaFile, 'atMs' | 'habits'> | null, nowMs: number): KeptHabits | undefined {
-  if (record?.habits === undefined) return undefined
-  const { failsForMs, ...others } = record.habits
-  return { ...others, failsForMs: Math.max(0, failsForMs - Math.max(0, nowMs - record.atMs)) }
+/** The vendor's habits as they are known now. A clock that was set back makes nothing last longer. */
+export function habitsBefore(kept: Pick<QuotaFile, 'atMs' | 'habits'> | null, nowMs: number): KeptHabits | undefined {
+  if (kept?.habits === undefined) return undefined
+  const { failsForMs, ...others } = kept.habits
+  return { ...others, failsForMs: Math.max(0, failsForMs - Math.max(0, nowMs - kept.atMs)) }
 }

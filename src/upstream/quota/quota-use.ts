@@ -6,13 +6,13 @@ export interface Spent {
   untilMs: number
 }
 
-/** What is left of the quota; for the operator alone. Calls, unless the name says otherwise. */
+/** State of the quota, for the operator alone. Figures are calls, unless the name says otherwise. */
 export interface BudgetStatus {
   /** Since the start. */
   sent: number
   quota: number
   windowMs: number
-  /** What it was lowered to after the vendor has refused calls. */
+  /** Quota that is believed in after the vendor has refused calls. */
   loweredTo: number
   used: Record<Priority | 'other', number>
   left: Record<Priority, number>

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/values/clock.ts'
 
-/** Of the reads of the last ten seconds. */
+/** Share of the reads of the last ten seconds that may be sent again. */
 const share = 0.1
 const seconds = 10
 

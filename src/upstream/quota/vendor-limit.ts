@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { parseList } from 'structured-headers'
 
-/** What the vendor says is left of its quota. */
+/** Rest of the quota, as the vendor says. */
 export interface VendorLimit {
   /** Calls. */
   remaining: number
   /** Until there is more. */
   resetMs: number
-  /** Of how many it is left, as `Ratelimit-Policy` says; null when it doesn't. */
+  /** The whole quota, as `Ratelimit-Policy` says; null when it doesn't. */
   quota: number | null
 }
 

@@ -11,7 +11,7 @@ export interface Call {
   signal: AbortSignal
 }
 
-/** What the vendor said, as JSON when it was JSON. */
+/** An answer of the vendor, as JSON when it was JSON. */
 export interface VendorAnswer {
   status: number
   body: unknown

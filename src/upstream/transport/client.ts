@@ -27,7 +27,7 @@ export interface ClientOptions {
   ca?: string
   /** The connections are tunnels through this proxy. */
   proxy?: OutgoingProxy | undefined
-  /** By then a connection must stand. */
+  /** Longest time until a connection stands. */
   connectWithinMs?: number
   /** The vendor's refusals. Default: those of the vendors whose API stands behind Cloudflare's edge. */
   refusals?: RefusalReader

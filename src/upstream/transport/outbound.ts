@@ -32,15 +32,15 @@ export interface OutboundOptions {
 
 type Asked = Call & Pick<VendorCall, 'mayFail'>
 
-/** Who waits for the quota asks again so often. */
+/** Time after which a call that waits for the quota asks again. */
 const askAgainMs = 50
-/** One tenant's calls that hang must not hold back the others'. Of starts and stops there is one at a time for each meeting. */
+/** Most connections of a kind: one tenant's calls that hang must not hold back the others'. A meeting has one start or stop at a time. */
 const connections = 1_024
 /** Reads of an account at once. Each has a connection, and so a file descriptor (`http/connection/open-files.ts`). */
 const mostReads = 256
-/** Reads that are under way are divided among those who have asked so lately; one that was refused has so long a claim on the next. */
+/** Reads under way are divided among tenants that have asked within `activeMs`. A refused one has a claim on the next for `claimMs`. */
 const readShares = { activeMs: 30_000, claimMs: 5_000 }
-/** Of its deadline; a start has two calls, and what it sends needs time too. */
+/** Share of its deadline that a mutation may wait. A start has two calls, and needs time for what it sends. */
 const waitShare = 1 / 3
 
 /**
@@ -57,7 +57,7 @@ export class Outbound {
     const connecting = { ...options.connecting, onLimit: options.budget.tell.bind(options.budget) }
     this.#clients = {
       reads: new UpstreamClient({ ...connecting, connections: mostReads }),
-      /** What a start, or a stop, has to look at. */
+      /** Reads that a start, or a stop, needs. */
       looks: new UpstreamClient({ ...connecting, connections }),
       stopLooks: new UpstreamClient({ ...connecting, connections }),
       mutations: new UpstreamClient({ ...connecting, keepAlive: false, connections }),
@@ -77,7 +77,7 @@ export class Outbound {
     }
   }
 
-  /** None waits for a connection behind those that hang. @throws UpstreamUnavailable when the tenant has its share of the reads */
+  /** Takes a share, so that no read waits behind those that hang. @throws UpstreamUnavailable when the tenant has its share */
   #takeShare(tenantId: string): void {
     const { clock, readsAtOnce = mostReads } = this.#options
     const nowMs = clock.monotonic()
@@ -162,7 +162,7 @@ export class Outbound {
   /** A read is refused at once; a mutation may wait for its turn while that is in time. */
   async #admitted(errand: Errand, call: Call): Promise<Ticket> {
     const { budget, deadlineMs, untilReserved = () => null } = this.#options
-    // What goes out when its time is almost over ends as unknown, and counts as a failure of the vendor.
+    // A call that goes out when its time is almost over ends as unknown, and counts as a failure of the vendor.
     let signal: AbortSignal | undefined
     for (;;) {
       // Nothing happens between the last look and the call: what one takes, no other may take as well.
@@ -179,14 +179,14 @@ export class Outbound {
   }
 }
 
-/** The vendor is in trouble. Who hung up, and what the vendor refuses, say nothing of that; nor does its 408. */
+/** Whether the vendor is in trouble. A caller that hung up, a refusal and a 408 say nothing of that. */
 function isFailing(error: unknown, signal: AbortSignal): boolean {
   if (error instanceof UpstreamTooLate) return signal.reason instanceof Error && signal.reason.name === 'TimeoutError'
   if (error instanceof UpstreamFailed) return isOwnTrouble(error)
   return error instanceof UpstreamUnreachable || (error instanceof UpstreamMalformed && !isRedirect(error))
 }
 
-/** The vendor has answered, and says that it has failed. */
+/** Whether the vendor has answered, and says that it has failed. */
 export function isOwnTrouble(error: unknown): boolean {
   return error instanceof UpstreamFailed && error.upstreamStatus !== 408
 }

@@ -93,7 +93,7 @@ async function demandIdle(io: Io, { name }: UpstreamAccount, meetingId: string, 
       const signal = AbortSignal.timeout(deadlineMs)
       const meeting = await vendor.findMeeting(meetingId, signal)
       if (meeting === null) throw new CommandError(`${name} has no meeting ${meetingId}`)
-      // Some vendors have no good word for nothing: then their lists must say that nothing runs.
+      // A vendor may have no good word for nothing: then its lists must say that nothing runs.
       const active = await vendor.findActive(meetingId, signal).catch(async error => {
         if (!isOddNothing(error)) throw error
         const { livestreams, unreadIn } = await vendor.findRunning(signal)

@@ -174,7 +174,7 @@ export class StartedRuns {
   readonly #ask = (question: InspectorCall): Promise<Heard> => this.#asker.ask(question)
   readonly #askAnyway = (question: InspectorCall): Promise<Heard> => this.#asker.askAnyway(question)
 
-  /** By what is shown as active and, since that may leave out what is only INVOKED, by the livestreams themselves. Null: unknown. */
+  /** Judges by the active livestream, which may leave out an INVOKED one, and by the livestreams themselves. Null: unknown. */
   async #isLive(): Promise<boolean | null> {
     const ask = this.#askAnyway
     const { status, state } = await this.active(ask)

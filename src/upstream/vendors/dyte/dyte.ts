@@ -18,7 +18,7 @@ import { findRunning } from './running.ts'
 import { dyteRuns } from './runs.ts'
 import { dyteStage } from './stage.ts'
 
-/** So many of the account's newest livestreams are looked through for one that was started just now. */
+/** Newest livestreams of the account that are looked through for one that was started just now. */
 const newest = 50
 
 /** Dyte v2 in both of its contracts (contract#two-contracts), at each address that speaks it (contract#generations), for a whole organisation. */
@@ -47,7 +47,7 @@ export function dyteProvider(send: Send, habits: VendorHabits): Provider {
         habits.noteSaidNothingIsLive()
         return null
       }
-      // Which meeting it is of is not told by what was asked for: whoever shows its stream key must know.
+      // The call names the meeting, but does not prove it: a caller that shows the stream key must know what the answer says.
       const { meeting_id: named, ...rest } = ofMeeting(meetingId, livestream)
       return running(named == null ? rest : { ...rest, meeting_id: named })
     },
@@ -143,7 +143,7 @@ function ofMeeting<L extends { id: string; meeting_id?: string | null }>(meeting
   return { ...livestream, meeting_id: meetingId }
 }
 
-/** In contract L1 a fresh run is called OFFLINE, as an ended one is (contract#l1-statuses); where the vendor speaks of a run under way it is INVOKED. */
+/** Calls a run under way INVOKED. In contract L1 a fresh run is called OFFLINE, as an ended one is (contract#l1-statuses). */
 function running<L extends { status: string }>(livestream: L): L {
   return livestream.status === 'OFFLINE' ? { ...livestream, status: 'INVOKED' } : livestream
 }

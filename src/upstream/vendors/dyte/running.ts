@@ -42,7 +42,7 @@ interface WholeList {
 }
 
 /**
- * Each page until the last one. What begins or ends meanwhile moves the others from page to page: then it is read again.
+ * Reads each page until the last one. A livestream that begins or ends meanwhile moves others from page to page: then all is read again.
  * @throws UpstreamMalformed when there is no end to it
  */
 async function wholeList(asking: Asking, status: string, signal: AbortSignal): Promise<WholeList> {
@@ -62,7 +62,7 @@ async function readPages({ send, habits }: Asking, status: string, signal: Abort
     const { body } = await send({ method: 'GET', path: `${path`/livestreams`}?${target}`, signal })
     const { livestreams, unread, form, total } = readLivestreamList(body)
     const shown = livestreams.length + unread.length
-    // Some count no more than the page.
+    // Some vendors count no more than the page.
     const countsMore = total !== undefined && total > shown
     if (countsMore) habits.noteCountedBeyondPage()
     if (pageNo === 1 && countsMore) wholeTotal = total

@@ -33,7 +33,7 @@ export function dyteRuns(send: Send): Runs {
     async findActiveRun(id, signal) {
       const answer = await get(path`/livestreams/${id}/active-livestream-session`, signal)
       if (answer === null) {
-        // Where runs are known, what is live has one.
+        // A vendor that knows runs shows one for each livestream that is live.
         const found = await findLivestream(send, id, { pageNo: 1, perPage: 1 }, signal)
         if (found?.livestream.status === 'LIVE' && found.sessions.length === 0) throw new NotOffered()
         return null

@@ -103,7 +103,7 @@ export function dyteStage(send: Send): Stage {
   }
 }
 
-/** What is not named here stays behind: `organization_id` is half of the vendor's credentials. */
+/** Picks the fields that are named here. All others stay behind: `organization_id` is half of the vendor's credentials. */
 function toSession(
   data: Static<typeof VendorSession>
 ): Omit<ActiveSession, 'associated_id'> & { associated_id?: string } {

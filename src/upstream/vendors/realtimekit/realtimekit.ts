@@ -14,7 +14,7 @@ export function realtimekitProvider(send: Send, habits: VendorHabits): Provider 
   return {
     ...l2,
 
-    /** From the list of all livestreams: the path of its own was dropped. */
+    /** Takes the meeting's livestream from the list of all: the path of its own was dropped. */
     async findOfMeeting(meetingId, page, signal) {
       const [newest] = await l2.findRuns(meetingId, signal)
       if (newest === undefined) return null
@@ -24,7 +24,7 @@ export function realtimekitProvider(send: Send, habits: VendorHabits): Provider 
       return found
     },
 
-    /** That path was the one. */
+    /** Refused: the dropped path was the only way to it. */
     async findInMeeting() {
       throw new NotOffered()
     },
