@@ -49,7 +49,7 @@ const ofL2 = [
 ]
 const mutes = [`POST ${meeting}/active-session/mute`, `POST ${meeting}/active-session/mute-all`]
 
-/** Where a published schema and the vendor's own examples or prose disagree, and the answer follows the latter. */
+/** Answers that follow the vendor's own examples or prose, where its published schema disagrees. */
 const contradictions: [operation: RegExp, misfit: RegExp, why: string][] = [
   [/livestream/, /\/disabled must be string$/, 'contract#livestream-disabled: true or false in all examples'],
   [/livestream/, /\/meeting_id must be string$/, 'contract#livestream: null where the livestream has no meeting'],

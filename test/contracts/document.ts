@@ -17,7 +17,7 @@ export interface Operation {
   path: string
   parameters: Parameter[]
   body: Json | null
-  /** Of each status that is described. */
+  /** Answers by status, where it is described. */
   answers: Map<number, { schema: Json | null; examples: unknown[] }>
 }
 
@@ -39,7 +39,7 @@ export class ContractDocument {
     }
   }
 
-  /** By the path as it was called, relative to the base address, without its query. */
+  /** Finds it by the path as it was called, relative to the base address, without its query. */
   find(method: string, path: string): Operation | undefined {
     const fits = (template: string): boolean => {
       const [parts, wanted] = [path.split('/'), template.split('/')]
@@ -92,7 +92,7 @@ export class ContractDocument {
   }
 }
 
-/** What of a value does not fit: `/data/id must be string`. */
+/** The part of a value that does not fit: `/data/id must be string`. */
 export function misfits(schema: Json, value: unknown): string[] {
   const [fits, errors] = Schema.Compile(schema as never).Errors(value)
   return fits ? [] : errors.map(({ instancePath, message }) => `${instancePath || '/'} ${message}`)

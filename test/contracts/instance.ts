@@ -26,7 +26,7 @@ export function instanceOf(schema: Json, name = ''): unknown {
   return 'true'
 }
 
-/** With the fields of both, and of both in what both have. */
+/** Merges two schemas: fields of both, and of both in what both have. */
 function merged(one: unknown, other: unknown): unknown {
   if (!isObject(one) || !isObject(other)) return other
   const fields = Object.entries(other).map(([name, value]) => [name, merged(one[name], value)])

@@ -26,7 +26,7 @@ const whom = { participant_ids: ['p1'] }
 const meeting = '/meetings/{meeting_id}'
 const onStage = `${meeting}/active-session`
 
-/** How Livegate asks for what each operation answers. Analytics are its own: nobody is asked. */
+/** Livegate's calls for each operation. Analytics are its own: no vendor is asked. */
 const questions: Record<string, (vendor: Provider, data: Published) => Promise<unknown>> = {
   'POST /livestreams': vendor => vendor.createLivestream({}, signal),
   'GET /livestreams': vendor => vendor.findRuns('none', signal),

@@ -37,7 +37,7 @@ function read(file: string): ts.SourceFile {
   return ts.createSourceFile(file, readFileSync(`${folder}/${file}`, 'utf8'), ts.ScriptTarget.ES2022, true)
 }
 
-/** How the compiled methods make their calls: the types know neither method nor path. */
+/** Calls as the compiled methods make them: the types know neither method nor path. */
 function methodsOf(source: ts.SourceFile) {
   const found: { method: string; verb: string; path: string; rest: 'query' | 'body' | null; taken: string[] }[] = []
   const visit = (node: ts.Node): void => {

@@ -130,7 +130,7 @@ t.test('each field of theirs is known, or refused with its name', async t => {
   )
 })
 
-/** Where less is taken than the vendor's schema allows, and why. */
+/** Places at which less is taken than the vendor's schema allows, with the reason. */
 const narrower: [field: RegExp, part: string, why: string][] = [
   [/^(custom_)?participant_ids\[\]$/, '""', 'an empty id is nobody'],
   [/^name$/, 'x'.repeat(1_001), 'a page of livestreams with such names could not be read any more'],

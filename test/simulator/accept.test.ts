@@ -27,7 +27,7 @@ for (const vendor of ['dyte', 'realtimekit'] as const) {
     t.strictSame(await statuses(), [no, no, no])
   })
 
-  t.test(`what could never be sent is refused, and changes nothing: ${vendor}`, async t => {
+  t.test(`a credential that could never be sent is refused, and changes nothing: ${vendor}`, async t => {
     const { simulator, call } = await simulate(t, { vendor })
     t.throws(() => simulator.accept(randomUUID(), ''), RangeError)
     // @ts-expect-error a caller without types

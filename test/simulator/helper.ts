@@ -9,7 +9,7 @@ export interface Reply {
   text: string
   /** The parsed body; its shape is what the tests are about. */
   json: ReturnType<typeof JSON.parse>
-  /** In how many pieces the body arrived. */
+  /** Count of the pieces in which the body arrived. */
   pieces: number
 }
 

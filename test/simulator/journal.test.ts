@@ -31,7 +31,7 @@ t.test('the journal is bounded, the oldest go first', async t => {
   )
 })
 
-t.test('what was refused was not executed', async t => {
+t.test('a refused request was not executed', async t => {
   const { simulator, call } = await simulate(t)
   await send(simulator, 'GET', '/v2/livestreams')
   await call('GET', '/nowhere')

@@ -93,11 +93,14 @@ t.test('an option of the other vendor is refused, not ignored', async t => {
   }
 })
 
-t.test('what is over cannot be shown in the old contract, where it would look like what begins', async t => {
-  const error = await refused({ contract: 'L1', activeShowsEnded: true })
-  t.type(error, RangeError)
-  t.equal(error.message, 'simulator options: "activeShowsEnded" does not go with the contract L1')
-})
+t.test(
+  'a livestream that is over cannot be shown in the old contract, where it would look like one that begins',
+  async t => {
+    const error = await refused({ contract: 'L1', activeShowsEnded: true })
+    t.type(error, RangeError)
+    t.equal(error.message, 'simulator options: "activeShowsEnded" does not go with the contract L1')
+  }
+)
 
 t.test('an option that is undefined is like one that is absent', async t => {
   const simulator = await createSimulator({ host: undefined, contract: undefined } as unknown as SimulatorOptions)

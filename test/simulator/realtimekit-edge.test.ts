@@ -108,7 +108,7 @@ t.test('there is nothing outside of the app but the list of apps', async t => {
   t.strictSame(edge(await ask('GET', `${kit}/apps/meetings`)), [404, [7003, 7000]])
 })
 
-t.test('what stands behind the edge refuses as Dyte does', async t => {
+t.test('the API behind the edge refuses as Dyte does', async t => {
   const { call } = await simulate(t, { vendor: 'realtimekit' })
   t.strictSame((await call('GET', `/meetings/${nobody}`)).json, {
     success: false,

@@ -2,7 +2,7 @@ import { parseList } from 'structured-headers'
 import t from 'tap'
 import { nobody, type Reply, simulate } from './helper.ts'
 
-/** What the two fields say, read by somebody else's parser. */
+/** Reads the two fields with somebody else's parser. */
 function limit({ headers }: Reply): Record<string, unknown> {
   const fields = [headers.ratelimit, headers['ratelimit-policy']].map(field => parseList(String(field)))
   t.ok(fields.every(([only, another]) => only?.[0] === 'default' && another === undefined))

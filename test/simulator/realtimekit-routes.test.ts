@@ -17,7 +17,7 @@ async function dropped({ call, started }: Running): Promise<[string, string, num
   ]
 }
 
-t.test('what the vendor no longer documents is gone, and changes nothing', async t => {
+t.test('operations that the vendor no longer documents are gone, and change nothing', async t => {
   const running = await simulate(t, { vendor: 'realtimekit' })
   const before = dropped(running)
   for (const [method, path, , body] of await before) {

@@ -67,7 +67,7 @@ t.test('a body beyond a mebibyte is a 413, in front and on the control endpoint'
   t.match(await send(simulator, 'POST', '/_simulator/faults', body), { status: 413 })
 })
 
-t.test('what is not HTTP is answered and does not end the simulator', async t => {
+t.test('a request that is not HTTP is answered and does not end the simulator', async t => {
   const { simulator, call } = await simulate(t)
   const answer = await new Promise<string>(resolve => {
     const socket = connect(simulator.port, '127.0.0.1', () => socket.end('NONSENSE\r\n\r\n'))

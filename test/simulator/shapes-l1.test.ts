@@ -54,7 +54,7 @@ t.test('on L1 lists are pages with limit and offset', async t => {
   t.equal((await call('GET', '/livestreams?limit=0')).status, 422)
 })
 
-t.test('what came with L2 is unknown to L1, and the other way round', async t => {
+t.test('operations that came with L2 are unknown to L1, and the other way round', async t => {
   const l1 = await simulate(t, { contract: 'L1' })
   const { meeting, livestream } = await l1.started()
   const newer = [

@@ -75,7 +75,7 @@ t.test('a trial that is never heard of again is followed by another one an inter
   t.equal(isLetIn(), true)
 })
 
-t.test('what would have been sent anyway says nothing about the pace of trials, but may close it', async t => {
+t.test('a call that would have been sent anyway says nothing about the pace of trials, but may close it', async t => {
   const { breaker, clock, isLetIn, fail } = breakerOf()
   fail(5)
   for (let i = 0; i < 10; i++) breaker.failed('acme', false)
@@ -107,7 +107,7 @@ t.test(
   }
 )
 
-t.test('what one tenant alone finds broken is asked for by another at once, who closes it by an answer', async t => {
+t.test('a tenant asks at once for what another alone finds broken, and closes the breaker by an answer', async t => {
   const { breaker, isLetIn, fail } = breakerOf()
   fail(5)
   t.equal(isLetIn(), false)
@@ -133,7 +133,7 @@ t.test('when all is broken each of the others finds out once, and no more than o
   t.ok(breaker.opensInMs <= 1_000, 'and the pace of trials is as it was')
 })
 
-t.test('who only looks whether it may be sent uses up nothing', async t => {
+t.test('a look whether a call may be sent uses up nothing', async t => {
   const { breaker, clock, isLetIn, fail } = breakerOf()
   fail(5)
   clock.advance(1_000)
@@ -163,7 +163,7 @@ t.test('a trial that tells nothing passes on: the next call of the same tenant i
 })
 
 t.test(
-  'who fails all the time does not use up the trials of who has seen one failure and comes when it is told to',
+  'a tenant that fails all the time does not use up the trials of one that has seen one failure and comes when it is told to',
   async t => {
     const { breaker, clock, fail } = breakerOf()
     fail(5)

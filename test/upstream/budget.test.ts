@@ -48,7 +48,7 @@ t.test('reads leave a fifth to mutations, both leave a twentieth to stops, and a
   t.match(refusalOf(budget, 'mutation'), { status: 503, type: 'upstream_budget_exhausted' })
 })
 
-t.test('what mutations and stops have used of their reserve is not taken from reads again', async t => {
+t.test('the reserve that mutations and stops have used is not taken from reads again', async t => {
   const { calls } = budgetOf()
   t.equal(calls('mutation', 20), 20)
   t.equal(calls('stop', 5), 5)
@@ -87,7 +87,7 @@ t.test('a call without an answer counts for the deadline longer: it may arrive l
   t.equal(call('read'), true)
 })
 
-t.test('who is refused is told when there will be room again, and then there is', async t => {
+t.test('a refused tenant is told when there will be room again, and then there is', async t => {
   const { calls, budget, clock, call } = budgetOf()
   calls('read', 40)
   clock.advance(10_000)
@@ -233,7 +233,7 @@ t.test(
   }
 )
 
-t.test('what is used is told to the next process with its time, in few figures', async t => {
+t.test('used calls are told to the next process with their time, in few figures', async t => {
   const { budget, calls, admit, clock } = budgetOf({ spentBefore: [{ calls: 3, untilMs: 60_000 }] })
   calls('read', 10)
   clock.advance(30_000)
@@ -251,7 +251,7 @@ t.test('what is used is told to the next process with its time, in few figures',
 })
 
 t.test(
-  'what is handed on from process to process a thousand times lasts no longer than what is handed on once',
+  'calls that are handed on from process to process a thousand times last no longer than those that are handed on once',
   async t => {
     const clock = manualClock()
     const heirOf = (spentBefore: BudgetOptions['spentBefore']) => budgetOf({ clock, spentBefore: spentBefore ?? [] })
@@ -271,7 +271,7 @@ t.test(
   }
 )
 
-t.test('who uses it is told by priority, the greediest first', async t => {
+t.test('users of the quota are told by priority, the greediest first', async t => {
   const { budget, calls } = budgetOf()
   calls('read', 2, 'globex')
   calls('read', 3, 'acme')

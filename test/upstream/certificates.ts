@@ -15,7 +15,7 @@ export interface Wish {
   name: string
   /** Signs it; absent: it signs itself. */
   issuer?: Authority
-  /** What it is good for. A certificate with neither is good for nothing but signing. */
+  /** Uses of the certificate. One with neither is good for nothing but signing. */
   address?: string
   host?: string
   days?: { from: number; to: number }
@@ -72,7 +72,7 @@ function distinguished(name: string): Buffer {
   return sequence(tlv(0x31, sequence(commonName, tlv(0x0c, Buffer.from(name)))))
 }
 
-/** So many days from now. */
+/** The time that is so many days from now. */
 function utcTime(days: number): Buffer {
   const digits = new Date(Date.now() + days * 86_400_000).toISOString().replaceAll(/\D/g, '')
   return tlv(0x17, Buffer.from(`${digits.slice(2, 14)}Z`))

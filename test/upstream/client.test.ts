@@ -234,7 +234,7 @@ t.test('a mutation has a connection of its own, so that no late second answer ca
   }
 })
 
-t.test("what goes wrong in the vendor's answer is told without a byte of it", async t => {
+t.test("trouble with the vendor's answer is told without a byte of it", async t => {
   const canary = randomBytes(16).toString('hex')
   const { url } = await rawVendor(t, socket => {
     socket.end(`HTTP/1.1 201 Created\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n{"stream_key":"${canary}"}\r\n`)

@@ -127,14 +127,18 @@ t.test('an address that is no web address is left out', async t => {
   t.equal(readLivestream(success({ ...livestream, playback_url: null })).playback_url, null)
 })
 
-t.test('what was started is INVOKED when the answer does not say what it is, or says what it was before', async t => {
-  for (const data of [{ id }, { id, status: null }]) t.strictSame(readStarted(success(data)), { id, status: 'INVOKED' })
-  for (const status of ['IDLE', 'OFFLINE', 'ERRORED']) t.equal(readStarted(success({ id, status })).status, 'INVOKED')
-  for (const status of ['LIVE', 'STARTING']) t.equal(readStarted(success({ id, status })).status, status)
-  for (const data of [{ status: 'LIVE' }, { id, status: 7 }, { id, status: '' }, null, {}])
-    t.throws(() => readStarted(success(data)), UpstreamMalformed, JSON.stringify(data))
-  t.throws(() => readLivestream(success({ id })), UpstreamMalformed, 'elsewhere the status is what is asked for')
-})
+t.test(
+  'a started livestream is INVOKED when the answer does not say what it is, or says what it was before',
+  async t => {
+    for (const data of [{ id }, { id, status: null }])
+      t.strictSame(readStarted(success(data)), { id, status: 'INVOKED' })
+    for (const status of ['IDLE', 'OFFLINE', 'ERRORED']) t.equal(readStarted(success({ id, status })).status, 'INVOKED')
+    for (const status of ['LIVE', 'STARTING']) t.equal(readStarted(success({ id, status })).status, status)
+    for (const data of [{ status: 'LIVE' }, { id, status: 7 }, { id, status: '' }, null, {}])
+      t.throws(() => readStarted(success(data)), UpstreamMalformed, JSON.stringify(data))
+    t.throws(() => readLivestream(success({ id })), UpstreamMalformed, 'elsewhere the status is what is asked for')
+  }
+)
 
 t.test('a success that shows nothing means that nothing is active, and no other answer does', async t => {
   for (const body of [success(null), success({}), { success: true }, { success: true, message: 'none' }])
@@ -161,7 +165,7 @@ t.test('a meeting keeps its documented fields', async t => {
   t.strictSame(readMeeting(success({ id: meeting_id, is_large: null })), { id: meeting_id }, 'null where none belongs')
 })
 
-t.test('what a run says of its failure holds neither a stream key nor an address', async t => {
+t.test("a run's words on its failure hold neither a stream key nor an address", async t => {
   const said = (err_message: unknown) =>
     readLivestreamWithSessions(success({ livestream, sessions: [{ ...session, err_message }] })).sessions[0]
       ?.err_message
@@ -176,7 +180,7 @@ t.test('what a run says of its failure holds neither a stream key nor an address
   for (const harmless of ['no encoder', 'ingest timed out after 30 s']) t.equal(said(harmless), harmless)
 })
 
-t.test('what the vendor adds never comes through', async t => {
+t.test('fields that the vendor adds never come through', async t => {
   const storage_config = { type: 'aws', access_key: 'AK_EXAMPLE', secret: 'EXAMPLE', bucket: 'b' }
   const extra = {
     org_id: 'ORG_EXAMPLE',
@@ -206,7 +210,7 @@ const readers = {
   readStarted
 }
 
-t.test('what is not a success of the right shape is refused by every reader', async t => {
+t.test('every reader refuses an answer that is not a success of the right shape', async t => {
   const wrong: Record<string, unknown> = {
     'no JSON': undefined,
     null: null,

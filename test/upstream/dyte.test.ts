@@ -65,7 +65,7 @@ t.test('a meeting is made, read and changed', async t => {
   t.match(changed, { id: made.id, title: 'Board', status: 'INACTIVE' })
 })
 
-t.test('what the vendor does not have is null for a read and a failure for a change', async t => {
+t.test('a thing that the vendor does not have is null for a read and a failure for a change', async t => {
   const { provider } = await account(t)
   const missing = randomUUID()
   t.equal(await provider.findMeeting(missing, soon()), null)

@@ -27,14 +27,14 @@ function shareOf(size = capacity, windowMs = 60_000) {
   }
 }
 
-t.test('who is alone may have nearly all of it, and a newcomer need not wait', async t => {
+t.test('a tenant that is alone may have nearly all of it, and a newcomer need not wait', async t => {
   const { askAll, pass } = shareOf()
   t.equal(askAll('acme', 1_000), 95)
   pass(100)
   t.equal(askAll('globex', 3), 2, 'and leaves a little to the next one')
 })
 
-t.test('who has had less comes first when there is room again', async t => {
+t.test('the tenant that has had less comes first when there is room again', async t => {
   const { askAll, ask, pass } = shareOf()
   askAll('acme', 1_000)
   pass(50_000)
@@ -65,7 +65,7 @@ t.test('a call is kept for who was refused, and not for ever', async t => {
   t.equal(ask('initech'), true, 'who did not come back for it in time has lost it')
 })
 
-t.test('who asks for little leaves the rest to others', async t => {
+t.test('a tenant that asks for little leaves the rest to others', async t => {
   const { ask, pass } = shareOf()
   let acme = 0
   let globex = 0

@@ -32,7 +32,7 @@ t.test('contract L1 has no such list: its 404 is no word about the meeting', asy
   t.equal((await failureOf(find())).type, 'not_offered_by_upstream')
 })
 
-t.test('what cannot be read is no empty list', async t => {
+t.test('a list that cannot be read is no empty one', async t => {
   const { simulator, meeting, find } = await account({})
   for (const path of [`/meetings/${meeting}/livestream`, '/livestreams']) {
     simulator.failNext([

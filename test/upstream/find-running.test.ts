@@ -51,7 +51,7 @@ const worlds: SimulatorOptions[] = [
   { contract: 'L2', lists: 'schema' }
 ]
 for (const world of worlds) {
-  t.test(`what runs in the account is found, and nothing else: ${JSON.stringify(world)}`, async t => {
+  t.test(`all that runs in the account is found, and nothing else: ${JSON.stringify(world)}`, async t => {
     const simulator = await createSimulator({ liveAfterMs: 0, livestreamId: 'new', ...world })
     t.teardown(() => simulator.close())
     const provider = providerAt(t, simulator)
@@ -76,7 +76,7 @@ t.test('both lists are read to their last page, whatever the vendor takes for a 
 })
 
 t.test(
-  'what is INVOKED is asked for first, and two short lists are two calls once the vendor is known to count in all',
+  'the INVOKED ones are asked for first, and two short lists are two calls once the vendor is known to count in all',
   async t => {
     const { find, asked } = await listing(t, honest([...runs(1, 'INVOKED'), ...runs(2, 'LIVE')], 100))
     const short = ['status=INVOKED&page_no=1&per_page=100', 'status=LIVE&page_no=1&per_page=100']

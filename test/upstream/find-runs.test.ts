@@ -116,7 +116,7 @@ t.test('an entry that cannot be read says nothing of other meetings, and hides w
   t.equal((await failureOf(find())).type, 'upstream_malformed')
 })
 
-t.test('what cannot be read is no empty list: nobody may take it for one', async t => {
+t.test('a list that cannot be read is no empty one: nobody may take it for one', async t => {
   const { simulator, find, ended } = await account(t, {})
   ended()
   for (const path of ['/livestreams', '/livestreams/*']) {

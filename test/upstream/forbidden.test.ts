@@ -15,7 +15,7 @@ const list = { success: true, data: [] }
 const isHarmless = (url = ''): boolean => /\/meetings\?page_no=1&per_page=1$/.test(url)
 
 interface World {
-  /** What the harmless read is answered with. */
+  /** Status of the answer to the harmless read. */
   harmless: number
   /** And everything else. */
   rest: [status: number, body: unknown]
@@ -48,77 +48,77 @@ async function world(t: Test, given: Partial<World> = {}, keys = ['k']) {
     start: (signal = soon()) => on('mutation').start(meeting, {}, signal),
     stop: () => on('stop').stop(meeting, soon()),
     read: () => on('read').findLivestream(meeting, page, soon()),
-    probes: () => requests.filter(({ url }) => isHarmless(url)).length,
+    checks: () => requests.filter(({ url }) => isHarmless(url)).length,
     calls: () => requests.length
   }
 }
 
 t.test('a 403 while the credential is taken elsewhere is about what was asked for', async t => {
-  const { start, read, upstream, probes } = await world(t)
+  const { start, read, upstream, checks } = await world(t)
   const said = { type: 'upstream_refused', upstreamStatus: 403, upstreamReason: 'The meeting is INACTIVE' }
   t.match(await failureOf(start()), { ...said, outcome: 'failed' })
   t.match(await failureOf(read()), { ...said, outcome: undefined })
-  t.equal(probes(), 1)
+  t.equal(checks(), 1)
   t.equal(upstream.credential().isRefused, false)
 })
 
 t.test('a 403 is about the credential when a harmless read is refused as well', async t => {
   for (const harmless of [401, 403]) {
-    const { start, read, upstream, probes } = await world(t, { harmless })
+    const { start, read, upstream, checks } = await world(t, { harmless })
     const said = { type: 'upstream_credentials_refused', upstreamStatus: 403 }
     t.match(await failureOf(start()), { ...said, outcome: 'not_sent' })
     t.match(await failureOf(read()), { ...said, outcome: undefined })
     t.equal(upstream.credential().isRefused, true)
-    t.equal(probes(), 1)
+    t.equal(checks(), 1)
   }
-  const { upstream, probes } = await world(t, { harmless: 403 })
+  const { upstream, checks } = await world(t, { harmless: 403 })
   t.equal(await upstream.verifyCredential(soon()), false)
-  t.equal(probes(), 1, 'the harmless read itself is about nothing else: nobody asks once more')
+  t.equal(checks(), 1, 'the harmless read itself is about nothing else: nobody asks once more')
   t.equal(upstream.credential().isRefused, true)
 })
 
-t.test('when that cannot be found out the credential is not suspected', async t => {
+t.test('the credential is not suspected when that cannot be found out', async t => {
   const { start } = await world(t, { harmless: 500 })
   t.match(await failureOf(start()), { type: 'upstream_refused', outcome: 'failed' })
 })
 
 t.test('the question is asked once in five seconds, and shared by all who wait', async t => {
   const pause = Promise.withResolvers<void>()
-  const { start, probes, clock, world: state, calls } = await world(t, { harmless: 403, waits: pause.promise })
+  const { start, checks, clock, world: state, calls } = await world(t, { harmless: 403, waits: pause.promise })
   const failures = Array.from({ length: 10 }, () => failureOf(start()))
   await until(() => calls() === 11)
   clock.advance(6_000)
   failures.push(failureOf(start()))
   await until(() => calls() === 12)
-  t.equal(probes(), 1, 'also while the answer takes longer than that')
+  t.equal(checks(), 1, 'also while the answer takes longer than that')
   pause.resolve()
   for (const failure of failures) t.equal((await failure).type, 'upstream_credentials_refused')
-  t.equal(probes(), 1)
+  t.equal(checks(), 1)
   t.equal((await failureOf(start())).type, 'upstream_credentials_refused')
-  t.equal(probes(), 2, 'from then on it is asked anew')
+  t.equal(checks(), 2, 'from then on it is asked anew')
   state.harmless = 200
   clock.advance(4_999)
   t.equal((await failureOf(start())).type, 'upstream_credentials_refused')
-  t.equal(probes(), 2)
+  t.equal(checks(), 2)
   clock.advance(1)
   t.equal((await failureOf(start())).type, 'upstream_refused')
-  t.equal(probes(), 3)
+  t.equal(checks(), 3)
 })
 
 t.test('a success of the last five seconds answers it', async t => {
-  const { start, read, probes, clock, world: state } = await world(t, { harmless: 403 })
+  const { start, read, checks, clock, world: state } = await world(t, { harmless: 403 })
   state.rest = [200, { success: true, data: { id: meeting, status: 'IDLE' } }]
   await read()
   state.rest = [403, own]
   clock.advance(4_999)
   t.equal((await failureOf(start())).type, 'upstream_refused')
-  t.equal(probes(), 0)
+  t.equal(checks(), 0)
   clock.advance(1)
   t.equal((await failureOf(start())).type, 'upstream_credentials_refused')
-  t.equal(probes(), 1)
+  t.equal(checks(), 1)
 })
 
-t.test('who waits for the answer waits no longer than the own call may last', async t => {
+t.test('a call waits for the answer no longer than it may last itself', async t => {
   const pause = Promise.withResolvers<void>()
   const { start } = await world(t, { harmless: 403, waits: pause.promise })
   // The answer never comes: without a limit of its own the call would not end.
@@ -128,17 +128,17 @@ t.test('who waits for the answer waits no longer than the own call may last', as
 
 t.test('no question holds back a stop: it is refused at once, and others know the answer after it', async t => {
   const pause = Promise.withResolvers<void>()
-  const { stop, upstream, probes } = await world(t, { harmless: 403, waits: pause.promise })
+  const { stop, upstream, checks } = await world(t, { harmless: 403, waits: pause.promise })
   const said = { type: 'upstream_refused', outcome: 'failed', upstreamStatus: 403 }
   t.match(await failureOf(stop()), said)
   t.equal(upstream.credential().isRefused, false)
   pause.resolve()
   await until(() => upstream.credential().isRefused)
-  t.equal(probes(), 1)
+  t.equal(checks(), 1)
   t.match(await failureOf(stop()), said)
 })
 
-t.test('with a second credential it takes the place of the first that is refused so', async t => {
+t.test('a second credential takes the place of the first that is refused so', async t => {
   const { start, stop, read, upstream, world: state } = await world(t, {}, ['old', 'new'])
   const old = basic('o', 'old').reveal()
   state.refused = [old]
@@ -165,12 +165,12 @@ t.test('the edge says itself that it is the credential: then nobody asks', async
     [400, chained]
   ] as const) {
     for (const priority of ['mutation', 'stop'] as const) {
-      const { on, probes } = await world(t, { rest: [status, body] })
+      const { on, checks } = await world(t, { rest: [status, body] })
       const failure = await failureOf(
         priority === 'stop' ? on(priority).stop(meeting, soon()) : on(priority).start(meeting, {}, soon())
       )
       t.match(failure, { type: 'upstream_credentials_refused', outcome: 'not_sent', upstreamStatus: status })
-      t.equal(probes(), 0)
+      t.equal(checks(), 0)
     }
   }
 })

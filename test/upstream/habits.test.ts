@@ -68,7 +68,7 @@ t.test("a vendor's count of all pages is believed at once, for an hour", async t
   t.equal(habits.countsBeyondPage, false)
 })
 
-t.test('what is kept is what another one begins with, at the same vendor alone', async t => {
+t.test('another one begins with the habits that were kept, at the same vendor alone', async t => {
   const clock = manualClock()
   clock.advance(10 * hourMs)
   const habits = new Habits({ account, clock })
@@ -94,7 +94,7 @@ t.test('what is kept is what another one begins with, at the same vendor alone',
   t.equal(new Habits({ account, clock, before: endless }).kept().failsForMs, hourMs, 'and for no longer than an hour')
 })
 
-t.test('whose they are says nothing of the account', async t => {
+t.test('the name of the habits says nothing of the account', async t => {
   const clock = manualClock()
   const kit = realtimekitAccountOf({
     url: 'https://x.example/client/v4',

@@ -85,7 +85,7 @@ t.test('after five failures in a row nothing is asked any more but a stop, whose
   t.match(await read(), { id: run.id })
 })
 
-t.test('while it is open one probe an interval is sent, and when it succeeds all are', async t => {
+t.test('one trial an interval is sent while the breaker is open, and all calls when it succeeds', async t => {
   const clock = manualClock()
   let fails = true
   const { read, requests } = await accountAt(
@@ -102,8 +102,8 @@ t.test('while it is open one probe an interval is sent, and when it succeeds all
     clock.advance(100)
     await read().catch(() => {})
   }
-  const probes = requests.length - 5
-  t.ok(probes >= 4 && probes <= 6, `${probes} in ${seconds} s: after 1, 2, 4, 8, 16, 30 s and a little more`)
+  const trials = requests.length - 5
+  t.ok(trials >= 4 && trials <= 6, `${trials} in ${seconds} s: after 1, 2, 4, 8, 16, 30 s and a little more`)
   fails = false
   clock.advance(31_000)
   t.match(await read(), { id: run.id })
@@ -147,7 +147,7 @@ t.test('a livestream that fails for one tenant, who asks for it all the time, ke
   t.strictSame(new Set(answers), new Set([true]))
 })
 
-t.test('who finds the quota used up does not use up the probe', async t => {
+t.test('a call that finds the quota used up does not use up the trial', async t => {
   const clock = manualClock()
   let fails = true
   const options = { clock, quota: { calls: 20, seconds: 60 } }
@@ -225,7 +225,7 @@ t.test('looks of starts that hang do not hold back the looks of stops', async t 
   await Promise.all(hanging)
 })
 
-t.test('what the vendor refuses, and who hangs up, says nothing of its health', async t => {
+t.test('a refusal of the vendor, and a caller that hangs up, say nothing of its health', async t => {
   let caller = new AbortController()
   const { on, upstream } = await accountAt(t, (request, response) => {
     if (request.url?.includes('livestreams/')) return caller.abort() // who asks has had enough
@@ -325,7 +325,7 @@ t.test('one whose turn comes when the vendor has begun to fail is not sent', asy
   for (let i = 0; i < 5; i++) await stop().catch(() => {})
   t.equal(upstream.status().breaker, 'open')
   const before = requests.length
-  clock.advance(520) // its turn, and not yet the next probe
+  clock.advance(520) // its turn, and not yet the next trial
   t.match(await ended, { type: 'upstream_unavailable', outcome: 'not_sent' })
   t.equal(requests.length, before)
 })

@@ -85,7 +85,7 @@ t.test('a tenant of which too many reads hang is refused, and another one is not
   )
 })
 
-t.test('a read and a start wait until they are on record, and a stop does not', async t => {
+t.test('a read and a start wait until they are in the quota file, and a stop does not', async t => {
   const sent: string[] = []
   const { url } = await vendor(t, ({ method, url }, response) => {
     sent.push(`${method} ${url}`)

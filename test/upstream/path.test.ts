@@ -4,7 +4,7 @@ import fc, { runs } from '../support/properties.ts'
 
 const build = (id: string): string => path`/meetings/${id}/active-livestream`
 
-/** What an id may have become: the template around exactly one segment of unreserved or escaped characters. */
+/** The forms of an id in a path: the template around exactly one segment of unreserved or escaped characters. */
 const template = /^\/meetings\/((?:[A-Za-z0-9\-_.!~*'()]|%[0-9A-F]{2})+)\/active-livestream$/
 
 function isOneSegment(id: string, built: string): boolean {

@@ -135,7 +135,7 @@ t.test(
   }
 )
 
-t.test('what was sent through a tunnel and is cut off has an unknown outcome, and the tunnel is closed', async t => {
+t.test('a call that is cut off in a tunnel has an unknown outcome, and the tunnel is closed', async t => {
   const cut = new AbortController()
   const { port } = await secureVendor(t, () => cut.abort())
   const { client, open } = await through(t, { port })
@@ -147,13 +147,16 @@ t.test('what was sent through a tunnel and is cut off has an unknown outcome, an
   t.match(await failureOf(other.client.call(post())), { type: 'upstream_unreachable', outcome: 'unknown' })
 })
 
-t.test('what waits for a tunnel when the account is replaced was not sent, and nothing keeps it open', async t => {
-  const { origin } = await proxy(t, { instead: () => {} })
-  const baseUrl = new URL(`https://${host}/v2`)
-  const client = new UpstreamClient({ baseUrl, proxy: { origin, authorization: null }, connectWithinMs: 200 })
-  const waiting = failureOf(client.call(post()))
-  const closed = client.close()
-  t.match(await failureOf(client.call(post())), { outcome: 'not_sent' })
-  t.match(await waiting, unsent)
-  await closed
-})
+t.test(
+  'a call that waits for a tunnel when the account is replaced was not sent, and nothing keeps it open',
+  async t => {
+    const { origin } = await proxy(t, { instead: () => {} })
+    const baseUrl = new URL(`https://${host}/v2`)
+    const client = new UpstreamClient({ baseUrl, proxy: { origin, authorization: null }, connectWithinMs: 200 })
+    const waiting = failureOf(client.call(post()))
+    const closed = client.close()
+    t.match(await failureOf(client.call(post())), { outcome: 'not_sent' })
+    t.match(await waiting, unsent)
+    await closed
+  }
+)

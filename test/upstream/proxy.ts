@@ -17,7 +17,7 @@ export interface Proxy {
 }
 
 export interface ProxyOptions {
-  /** Where every tunnel leads: the proxy alone knows the names. */
+  /** Target of every tunnel: the proxy alone knows the names. */
   port?: number
   /** Does this instead of opening a tunnel. */
   instead?(socket: Socket, request: IncomingMessage): void

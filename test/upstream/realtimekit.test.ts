@@ -52,7 +52,7 @@ t.test("a meeting's livestream is found without the path that was dropped", asyn
   t.ok(simulator.journal.every(({ target }) => !target.includes(`${meeting}/livestream?`)))
 })
 
-t.test('what the vendor has dropped is not offered, and used where it still answers', async t => {
+t.test('operations that the vendor has dropped are not offered, and used where they still answer', async t => {
   const gone = await account(t)
   const { id } = await gone.vendor.start(gone.meeting, {}, soon())
   const whom = { participant_ids: ['p1'] }
@@ -96,7 +96,7 @@ t.test("the edge's refusals are never taken for answers about a meeting or a liv
   t.equal(await upstream.verifyCredential(soon()), true)
 })
 
-t.test('what the vendor says is left of its quota is believed: it is never asked for more', async t => {
+t.test('the vendor is believed about the rest of its quota: it is never asked for more', async t => {
   const { vendor, meeting, simulator } = await account(t, { quota: '20/60' })
   let refused: Awaited<ReturnType<typeof failureOf>> | null = null
   for (let i = 0; i < 40 && refused === null; i++) {

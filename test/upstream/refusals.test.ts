@@ -71,7 +71,7 @@ t.test("whether a refusal of a start is the vendor's own for the moment can be t
   t.equal(isDefiniteRefusal(new Error('no failure')), false)
 })
 
-t.test("what is wrong with a field of the caller's own body is told to the caller", async t => {
+t.test('the caller is told what is wrong with a field of its own body', async t => {
   const wish = { name: 'Friday', video_config: { height: 1, width: 2 } }
   for (const [status, message, detail] of [
     [422, '[body] "name" is not allowed', { field: 'body.name', message: 'is not allowed' }],

@@ -16,9 +16,9 @@ const good = makeCertificate({ name: 'vendor', issuer: authority, address, host:
 interface SecureVendor {
   provider: Provider
   port: number
-  /** How many requests reached the server. */
+  /** Count of the requests that reached the server. */
   requests(): number
-  /** How many connections came, whether or not a request followed. */
+  /** Count of the connections, whether or not a request followed. */
   connections(): number
 }
 

@@ -26,7 +26,7 @@ function world() {
       clock.advance(lateMs)
       vendorClock.heard(dateMs)
     },
-    /** How far what is told is from what is so. */
+    /** Distance between the time that is told and the true one. */
     offMs: () => (vendorClock.now('earliest') ?? Number.NaN) - now()
   }
 }

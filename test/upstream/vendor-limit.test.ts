@@ -26,7 +26,7 @@ t.test('the policy says of how many, by the name of the limit or alone by any', 
   for (const policy of ['', '"default";w=3', '"default";q=x', '"d']) t.equal(read(policy), null, policy)
 })
 
-t.test('what is malformed or missing says nothing', async t => {
+t.test('fields that are malformed or missing say nothing', async t => {
   t.equal(readVendorLimit({}), null)
   for (const field of [
     '',
@@ -55,7 +55,7 @@ t.test("a 429 is a refusal of the vendor's limit, and whatever its edge marks as
   t.equal(isThrottled(200, { 'x-envoy-ratelimited': 'true' }), false)
 })
 
-t.test('how long to wait is bounded, and five seconds when the vendor does not say', async t => {
+t.test('the time to wait is bounded, and five seconds when the vendor does not say', async t => {
   const table: [string | undefined, number][] = [
     ['4', 4],
     ['300', 300],

@@ -36,7 +36,7 @@ t.test('the reason is read in each form in which vendors and their edge refuse',
     t.equal(reasonOf(body, bare), reason, JSON.stringify(body))
 })
 
-t.test('what a vendor says of itself stays readable', async t => {
+t.test("a vendor's words on itself stay readable", async t => {
   for (const words of [
     `A LIVESTREAMER is already running for meeting ${meeting}`,
     'Maximum number of concurrent livestreams reached',
@@ -48,7 +48,7 @@ t.test('what a vendor says of itself stays readable', async t => {
     t.equal(cleaned(words, bare), words)
 })
 
-t.test("what is the caller's own, or looks like a key, is not", async t => {
+t.test("words that are the caller's own, or look like a key, do not", async t => {
   const sent = { title: 'Layoffs in May', nested: [{ name: 'Ünï "q" \\' }], short: 'ab', flag: true, count: 7 }
   const secrets = ['0123-org', 'k3y', '0'.repeat(32)]
   const own = { sent, path: `/meetings/${meeting}`, secrets }

@@ -16,7 +16,7 @@ import type { TestContext } from '../support/gateway.ts'
 export interface Vendor {
   url: string
   port: number
-  /** What arrived, in order. */
+  /** Requests in the order in which they arrived. */
   requests: IncomingMessage[]
 }
 
@@ -95,7 +95,7 @@ export function providerAt(t: TestContext, { url, org, key, ca }: AccountOptions
   return upstream.on({ tenantId: 'acme', priority: 'mutation' })
 }
 
-/** What a call failed with; it must be a failure of the catalogue. */
+/** The failure of a call; it must be one of the catalogue. */
 export async function failureOf(call: Promise<unknown>): Promise<Pick<Failure, 'type' | 'outcome' | 'status'>> {
   const error = await call.then(
     () => null,
