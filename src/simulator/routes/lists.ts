@@ -75,8 +75,8 @@ function time(query: URLSearchParams, name: string, parse: (text: string) => num
 }
 
 /**
- * The newest first, unless `sort_order` says ASC. Livestreams call the other order DSC, everything else DESC
- * (contract#list-query), and each refuses the other's word, so that a client which mixes them up hears of it.
+ * Sorts the newest first, unless `sort_order` says ASC. Livestreams call the usual order DSC, everything else DESC
+ * (contract#list-query). Each refuses the other's word, so that a client which mixes them up hears of it.
  */
 export function sorted<T>(items: Iterable<T>, query: URLSearchParams, down: 'DSC' | 'DESC' = 'DSC'): T[] {
   const oldestFirst = [...items]

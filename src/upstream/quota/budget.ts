@@ -4,8 +4,7 @@ import type { Quota } from '../../domain/values/quota.ts'
 import type { Errand, Priority } from './errand.ts'
 import { Expiry } from './expiry.ts'
 import { FairShare } from './fair-share.ts'
-import type { BudgetStatus, Spent, TenantUse } from './quota-use.ts'
-import { tenantUses } from './tenant-uses.ts'
+import { type BudgetStatus, type Spent, type TenantUse, tenantUses } from './quota-use.ts'
 import type { VendorLimit } from './vendor-limit.ts'
 import { VendorPause } from './vendor-pause.ts'
 
@@ -47,7 +46,7 @@ const stepsPerWindow = 60
 const stepTolerance = 1e-6
 /**
  * The vendor's quota of one account, shared by all tenants. A call counts from when it leaves until a whole window after its
- * answer, so that the vendor never sees more than the quota in any window, wherever the window begins. Reads leave a reserve
+ * answer. So the vendor never sees more than the quota in any window, wherever the window begins. Reads leave a reserve
  * to starts and other mutations, both leave one to stops, and a stop is never refused here.
  */
 export class UpstreamBudget {
@@ -162,7 +161,7 @@ export class UpstreamBudget {
 
   /**
    * Sums up, for the next process, the calls that the vendor still counts. Steps begin at the same moments for all processes of a
-   * boot, so that calls which are handed on many times count no longer than calls which are handed on once.
+   * boot. So calls that are handed on many times count no longer than those that are handed on once.
    */
   spent(): Spent[] {
     const nowMs = this.#now()

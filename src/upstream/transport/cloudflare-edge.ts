@@ -29,8 +29,8 @@ function complaintIn(body: unknown): Complaint | null {
 }
 
 /**
- * Whether a refusal is the vendor's own word: JSON, and not the edge's. A web server's page, or a proxy's, also says 404, and
- * taken for "nothing is live" it would have a stop believed that nobody has heard.
+ * Whether a refusal is the vendor's own word: JSON, and not the edge's. A web server's page, or a proxy's, also says 404. Taken for
+ * "nothing is live", it would have us believe in a stop that nobody has heard.
  */
 function isOwnWord(body: unknown): boolean {
   return typeof body === 'object' && body !== null && !Array.isArray(body) && !('errors' in body)

@@ -44,8 +44,8 @@ const readShares = { activeMs: 30_000, claimMs: 5_000 }
 const waitShare = 1 / 3
 
 /**
- * The way out to a vendor account: every call passes the breaker, then the budget, and goes out over the connections of its kind,
- * so that nothing that hangs can hold back what is more urgent.
+ * The way out to a vendor account. Every call passes the breaker, then the budget, and goes out over the connections of its kind:
+ * calls that hang can't hold back more urgent ones.
  */
 export class Outbound {
   readonly #options: OutboundOptions
