@@ -125,10 +125,10 @@ t.test('a repetition that quota or breaker holds back is no failing stop: the ot
   await repeat(60, new UpstreamBudgetExhausted())
   await repeat(60, new UpstreamUnavailable())
   t.equal(vendor.asked.length, 120)
-  t.equal(await rights.laneOf(meeting), 'stop')
+  t.equal(await rights.priorityOf(meeting), 'stop')
   // An answer of the vendor's costs a call each time.
   await repeat(60, new UpstreamUnavailable({ upstreamStatus: 503 }))
-  t.equal(await rights.laneOf(meeting), 'mutation')
+  t.equal(await rights.priorityOf(meeting), 'mutation')
 })
 
 t.test('a stop that the vendor will not hear ends when two looks, 5 s apart, show nothing live', async t => {

@@ -12,19 +12,19 @@ function hanging() {
   const rights = new StopRights({ upstreams, fruitlessStops: { isLoop: async () => false }, clock: manualClock() })
   const answers: PromiseWithResolvers<void>[] = []
   return {
-    /** Sends so many, and gives the lanes in which they went out. */
-    lanes(count: number, meeting: ReturnType<typeof meetingOf>, lane: Priority = 'stop'): Priority[] {
-      const lanes: Priority[] = []
+    /** Sends so many, and gives the priorities in which they went out. */
+    priorities(count: number, meeting: ReturnType<typeof meetingOf>, priority: Priority = 'stop'): Priority[] {
+      const priorities: Priority[] = []
       for (let i = 0; i < count; i++) {
         const answer = Promise.withResolvers<void>()
         answers.push(answer)
-        const during = rights.during(meeting, lane, lane => {
-          lanes.push(lane)
+        const during = rights.during(meeting, priority, priority => {
+          priorities.push(priority)
           return answer.promise
         })
         during.catch(() => {}) // a stop may fail
       }
-      return lanes
+      return priorities
     },
     /** Answers the oldest ones, each second of them with a failure. */
     async answer(count: number): Promise<void> {
@@ -40,24 +40,24 @@ const five = Array<Priority>(5).fill('stop')
 t.test(
   'stops of one tenant that hang have half of what is kept for stops: those of others go out by right',
   async t => {
-    const { lanes } = hanging()
-    t.strictSame(lanes(8, meetingOf('acme')), [...five, 'mutation', 'mutation', 'mutation'])
-    t.strictSame(lanes(6, meetingOf('globex')), [...five, 'mutation'])
-    t.strictSame(lanes(1, meetingOf('acme', 'other')), ['stop'], 'each vendor account has its own')
+    const { priorities } = hanging()
+    t.strictSame(priorities(8, meetingOf('acme')), [...five, 'mutation', 'mutation', 'mutation'])
+    t.strictSame(priorities(6, meetingOf('globex')), [...five, 'mutation'])
+    t.strictSame(priorities(1, meetingOf('acme', 'other')), ['stop'], 'each vendor account has its own')
   }
 )
 
 t.test('a stop that has ended, however it did, makes room for the next one', async t => {
-  const { lanes, answer } = hanging()
-  lanes(5, meetingOf('acme'))
+  const { priorities, answer } = hanging()
+  priorities(5, meetingOf('acme'))
   await answer(2)
-  t.strictSame(lanes(3, meetingOf('acme')), ['stop', 'stop', 'mutation'])
+  t.strictSame(priorities(3, meetingOf('acme')), ['stop', 'stop', 'mutation'])
   await answer(6)
-  t.strictSame(lanes(6, meetingOf('acme')), [...five, 'mutation'])
+  t.strictSame(priorities(6, meetingOf('acme')), [...five, 'mutation'])
 })
 
 t.test('a stop without full rights stays without them, and takes no place of those that have them', async t => {
-  const { lanes } = hanging()
-  t.strictSame(lanes(2, meetingOf('acme'), 'mutation'), ['mutation', 'mutation'])
-  t.strictSame(lanes(5, meetingOf('acme')), five)
+  const { priorities } = hanging()
+  t.strictSame(priorities(2, meetingOf('acme'), 'mutation'), ['mutation', 'mutation'])
+  t.strictSame(priorities(5, meetingOf('acme')), five)
 })

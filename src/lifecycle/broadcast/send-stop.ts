@@ -23,7 +23,7 @@ export interface StopOutcome {
  * Sends a stop once and finds out what came of it. A refusal is explained by a look.
  * @throws what a Provider throws; UpstreamRefused, `unknown`, when the vendor still shows the run
  */
-export type SendStop = (meeting: OwnedMeeting, lane: Priority, signal: AbortSignal) => Promise<StopOutcome>
+export type SendStop = (meeting: OwnedMeeting, priority: Priority, signal: AbortSignal) => Promise<StopOutcome>
 
 export interface SendStopDeps {
   upstreams: Upstreams
@@ -39,16 +39,17 @@ export interface SendStopDeps {
 export function sendStop(deps: SendStopDeps): SendStop {
   const { upstreams, whatRuns, outdated, endingRuns, begunRuns, pace, rights, settleMs } = deps
 
-  return (meeting, lane, signal) => rights.during(meeting, lane, lane => sendAndLook(meeting, lane, signal))
+  return (meeting, priority, signal) =>
+    rights.during(meeting, priority, priority => sendAndLook(meeting, priority, signal))
 
-  async function sendAndLook(meeting: OwnedMeeting, lane: Priority, signal: AbortSignal): Promise<StopOutcome> {
-    const heard = await ask(meeting, lane, signal)
+  async function sendAndLook(meeting: OwnedMeeting, priority: Priority, signal: AbortSignal): Promise<StopOutcome> {
+    const heard = await ask(meeting, priority, signal)
     if ('stopped' in heard && heard.stopped) {
       pace.takenUp(meeting)
       begunRuns.believed(meeting)
       return { confirmed: { vendorAtMs: endingRuns.stopped(meeting, heard.dateMs) }, isWatched: false }
     }
-    const { livestream, isEnding, isUnclear } = await whatRuns(meeting, lane, signal).catch(error => {
+    const { livestream, isEnding, isUnclear } = await whatRuns(meeting, priority, signal).catch(error => {
       rights.noteFailed(meeting, 2, error)
       // After a stop was sent nothing says "not sent" any more.
       throw error instanceof Failure ? withOutcome(error, 'unknown') : error
@@ -68,11 +69,11 @@ export function sendStop(deps: SendStopDeps): SendStop {
 
   async function ask(
     meeting: OwnedMeeting,
-    lane: Priority,
+    priority: Priority,
     signal: AbortSignal
   ): Promise<StopAnswer | { refused: Failure }> {
     try {
-      return await providerOf(upstreams, meeting, lane).stop(meeting.id, signal)
+      return await providerOf(upstreams, meeting, priority).stop(meeting.id, signal)
     } catch (error) {
       if (error instanceof Failure && isAboutTheMoment(error)) return { refused: error }
       // A stop that was not sent has cost nothing, and can have done nothing.

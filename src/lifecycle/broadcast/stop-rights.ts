@@ -37,25 +37,25 @@ export class StopRights {
     this.#failing = new WearingOff(deps.clock)
   }
 
-  /** The lane of the quota for the next stop of this meeting. Never throws. */
-  async laneOf(meeting: OwnedMeeting): Promise<Priority> {
-    if (this.laneDuringStart(meeting) === 'mutation') return 'mutation'
+  /** The priority of the next stop of this meeting. Never throws. */
+  async priorityOf(meeting: OwnedMeeting): Promise<Priority> {
+    if (this.priorityDuringStart(meeting) === 'mutation') return 'mutation'
     return (await this.#deps.fruitlessStops.isLoop(meeting)) ? 'mutation' : 'stop'
   }
 
   /** While a start is open something may be live, whatever the last stops came to. */
-  laneDuringStart(meeting: OwnedMeeting): Priority {
+  priorityDuringStart(meeting: OwnedMeeting): Priority {
     return this.#hasFailedTooOften(meeting) ? 'mutation' : 'stop'
   }
 
-  /** Sends a stop in that lane, and counts it meanwhile: one tenant's stops may have half of what is kept for stops at a time. */
-  async during<T>(meeting: OwnedMeeting, lane: Priority, work: (lane: Priority) => Promise<T>): Promise<T> {
+  /** Sends a stop with that priority, and counts it meanwhile: one tenant's stops may have half of what is kept for stops at a time. */
+  async during<T>(meeting: OwnedMeeting, priority: Priority, work: (priority: Priority) => Promise<T>): Promise<T> {
     const key = keyOf(meeting)
     const underWay = this.#underWay.get(key) ?? 0
-    if (lane !== 'stop' || underWay >= this.#failingLimit(meeting).most) return work('mutation')
+    if (priority !== 'stop' || underWay >= this.#failingLimit(meeting).most) return work('mutation')
     this.#underWay.set(key, underWay + 1)
     try {
-      return await work(lane)
+      return await work(priority)
     } finally {
       const left = (this.#underWay.get(key) ?? 1) - 1
       if (left > 0) this.#underWay.set(key, left)

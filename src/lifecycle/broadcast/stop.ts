@@ -101,8 +101,8 @@ export function stop(deps: StopDeps): Stop {
     meeting: OwnedMeeting,
     signal: AbortSignal
   ): Promise<StopOutcome> {
-    const lane = openStart === null ? await rights.laneOf(meeting) : rights.laneDuringStart(meeting)
-    const outcome = await send(meeting, lane, signal)
+    const priority = openStart === null ? await rights.priorityOf(meeting) : rights.priorityDuringStart(meeting)
+    const outcome = await send(meeting, priority, signal)
     changed(meeting, null)
     return openStart === null ? outcome : reconcileStart(openStart, outcome, meeting, signal)
   }

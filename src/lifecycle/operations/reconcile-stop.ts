@@ -96,9 +96,9 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
 
   /** Looks, and sends it once more where the look does not settle it. While a start is open nothing does. */
   async function attempt(stop: Operation, meeting: OwnedMeeting, hasOpenStart: boolean): Promise<boolean> {
-    const lane = hasOpenStart ? rights.laneDuringStart(meeting) : await rights.laneOf(meeting)
+    const priority = hasOpenStart ? rights.priorityDuringStart(meeting) : await rights.priorityOf(meeting)
     const signal = deadline()
-    const sight = await look(meeting, lane, signal)
+    const sight = await look(meeting, priority, signal)
     // Nothing tells whether it is the run that was stopped: that proves no end.
     if (sight.isUnclear) {
       nothingAtMs.delete(stop.id)
@@ -114,18 +114,18 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
       if (stop.answer !== null) return nothingYet(stop)
     }
     // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
-    const sending = send(meeting, lane, signal)
+    const sending = send(meeting, priority, signal)
     const outcome = await (shows(sight) ? sending : sending.catch(() => null))
     if (hasOpenStart) return false
     if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting, outcome.confirmed)
-    if (outcome === null && shows(await look(meeting, lane, signal))) return false
+    if (outcome === null && shows(await look(meeting, priority, signal))) return false
     return nothingYet(stop)
   }
 
   /** Looks; a look that fails is counted, like the stops themselves. */
-  async function look(meeting: OwnedMeeting, lane: Priority, signal: AbortSignal): Promise<Sight> {
+  async function look(meeting: OwnedMeeting, priority: Priority, signal: AbortSignal): Promise<Sight> {
     try {
-      return await whatRuns(meeting, lane, signal)
+      return await whatRuns(meeting, priority, signal)
     } catch (error) {
       rights.noteFailed(meeting, 1, error)
       throw error

@@ -40,9 +40,9 @@ export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: Ac
       return reads.fresh(key, subject) ?? reads.read({ key, subject, ask, signal })
     },
 
-    async whatRuns(meeting, lane, signal, isFollowUp) {
+    async whatRuns(meeting, priority, signal, isFollowUp) {
       const change = changes.of(placeOf(meeting))
-      const sight = await whatRuns(meeting, lane, signal, isFollowUp)
+      const sight = await whatRuns(meeting, priority, signal, isFollowUp)
       reads.keep(keyOf(meeting), placeOf(meeting), sight.isEnding ? null : sight.livestream, change)
       return sight
     },

@@ -53,7 +53,7 @@ export function adopter(deps: AdoptDeps): Adopt {
   const ownOf = (tenantId: string): string[] =>
     [...upstreams].filter(([, { dedicatedTo }]) => dedicatedTo === tenantId).map(([name]) => name)
 
-  function laneOf(tenantId: string, isUrgent: boolean): Priority {
+  function priorityOf(tenantId: string, isUrgent: boolean): Priority {
     if (!isUrgent) return 'read'
     const nowMs = clock.monotonic()
     const recent = (urgent.get(tenantId) ?? []).filter(atMs => nowMs - atMs < urgentLooks.withinMs)
@@ -76,10 +76,10 @@ export function adopter(deps: AdoptDeps): Adopt {
     if (names.length === 0) return null
     const key = `${tenantId}/${id}`
     if (clock.monotonic() - (missing.get(key) ?? Number.NEGATIVE_INFINITY) < missingForMs) return null
-    const lane = laneOf(tenantId, isUrgent)
+    const priority = priorityOf(tenantId, isUrgent)
     const signal = deadline()
     const looks = names.map(async name => {
-      const vendor = upstreams.get(name)?.on({ tenantId, priority: lane })
+      const vendor = upstreams.get(name)?.on({ tenantId, priority })
       const found = (await (vendor && look(vendor, signal))?.catch(nullIfRefused)) ?? null
       if (found === null) throw new NotThere()
       return { name, found }
@@ -91,7 +91,7 @@ export function adopter(deps: AdoptDeps): Adopt {
       const [unasked, ...others] = names
         .map((name, i) => ({ name, trouble: errors[i] }))
         .filter(({ trouble }) => !(trouble instanceof NotThere))
-      if (unasked !== undefined && others.length === 0 && lane === 'stop') return unasked
+      if (unasked !== undefined && others.length === 0 && priority === 'stop') return unasked
       if (unasked !== undefined) throw unasked.trouble
       missing.set(key, clock.monotonic())
       return null

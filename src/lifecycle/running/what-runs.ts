@@ -33,14 +33,14 @@ export interface Sight extends Pick<SeenRun, 'isNobodys'> {
 }
 
 /**
- * Looks for what runs in this meeting, as the vendor shows it right now; asks in that lane of the quota. The one answer for starts, stops,
+ * Looks for what runs in this meeting, as the vendor shows it right now; asks with that priority. The one answer for starts, stops,
  * reconciliation and reads. The vendor's `active-livestream` has the first word. Where it fails the lists of what runs decide. A run
  * that is INVOKED but not yet LIVE may be hidden (contract#active-during-invoked): then our last run is asked for by its own id.
  * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream that is known to be another meeting's
  */
 export type WhatRuns = (
   meeting: OwnedMeeting,
-  lane: Priority,
+  priority: Priority,
   signal: AbortSignal,
   isFollowUp?: boolean
 ) => Promise<Sight>
@@ -83,17 +83,17 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   } = deps
   const findListed = listedRun(deps)
 
-  return async (meeting, lane, signal, isFollowUp = false) => {
-    const upstream = upstreamOf(upstreams, meeting, lane)
-    const provider = upstream.on({ tenantId: meeting.tenantId, priority: lane })
-    const { shown, byLists } = await ask(upstream, provider, meeting, lane, signal)
+  return async (meeting, priority, signal, isFollowUp = false) => {
+    const upstream = upstreamOf(upstreams, meeting, priority)
+    const provider = upstream.on({ tenantId: meeting.tenantId, priority })
+    const { shown, byLists } = await ask(upstream, provider, meeting, priority, signal)
     pace.heard(meeting)
     // A vendor might show the last run as the active one: over is over, and another one may be hidden behind it.
     const isPast = shown !== null && isOver(shown.status)
     if (isPast) await remember(provider, meeting, shown, signal)
     const found =
       isPast || shown === null
-        ? await findKnown(provider, meeting, { all: isFollowUp || (byLists && lane !== 'read'), lane }, signal)
+        ? await findKnown(provider, meeting, { all: isFollowUp || (byLists && priority !== 'read'), priority }, signal)
         : shown
     if (found === null) {
       const isWeak = (byLists && !upstream.habits.refusesSecondStart) || begunRuns.of(meeting) !== null
@@ -112,7 +112,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     { habits }: Upstream,
     provider: Provider,
     meeting: OwnedMeeting,
-    lane: Priority,
+    priority: Priority,
     signal: AbortSignal
   ): Promise<{ shown: LivestreamWithKey | null; byLists: boolean }> {
     const areListsFirst = habits.failsWhenNothingIsLive
@@ -120,7 +120,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     if (active !== undefined) return { shown: active, byLists: false }
     let running: RunningLivestreams
     try {
-      running = await findRunning(provider, meeting, lane, signal)
+      running = await findRunning(provider, meeting, priority, signal)
     } catch (error) {
       return withoutLists(provider, meeting, areListsFirst, signal).catch(() => {
         throw error
@@ -144,11 +144,11 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   async function findRunning(
     provider: Provider,
     meeting: OwnedMeeting,
-    lane: Priority,
+    priority: Priority,
     signal: AbortSignal
   ): Promise<RunningLivestreams> {
     const { upstream } = meeting
-    if (lane !== 'read') return provider.findRunning(signal)
+    if (priority !== 'read') return provider.findRunning(signal)
     const ask = async (signal: AbortSignal): Promise<ListedRuns> => {
       const before = changes.count
       return { running: await provider.findRunning(signal), changes: before }
@@ -164,13 +164,13 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   async function findKnown(
     provider: Provider,
     meeting: OwnedMeeting,
-    { all, lane }: { all: boolean; lane: Priority },
+    { all, priority }: { all: boolean; priority: Priority },
     signal: AbortSignal
   ): Promise<LivestreamWithKey | null> {
     const { id: meetingId, tenantId, upstream } = meeting
     const last = await livestreams.lastSeenIn(meeting).catch(() => null)
     // A run that was stopped a moment ago may be hidden and go on: a start would be joined to it.
-    const mayEnd = lane === 'mutation' && endingRuns.isRecent(meeting)
+    const mayEnd = priority === 'mutation' && endingRuns.isRecent(meeting)
     const ids = new Set(last !== null && (mayEnd || isRunning(last.status)) ? [last.id] : [])
     // It is asked for also when an earlier look has marked its row as over.
     const begun = begunRuns.of(meeting)
