@@ -11,6 +11,7 @@ const settings: VendorSettings = {
   ids: ['studio_id'],
   credential: 'pass',
   usualBaseUrl: 'https://api.roomcast.example',
+  about: { studio_id: 'The studio.', pass: 'Its pass.', base_url: 'The address.' },
   usualQuota: { calls: 5_000, seconds: 60 },
   faultOf: id => (/^[a-z]+$/.test(id) ? null : 'must be small letters'),
   account({ baseUrl: root, ids: [studio = ''], credentials }) {
