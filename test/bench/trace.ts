@@ -16,6 +16,9 @@ export interface Way {
 }
 
 const both = ['start', 'stop'] as const
+type Kind = (typeof both)[number]
+/** Timers enter other files meanwhile: the way with the fewest of so many is printed. */
+const rounds = 3
 const ofEveryRequest = /^src\/(http|gateway)\/|^src\/[a-z]+\.ts$/
 
 /** What was entered from the handler on. */
@@ -24,12 +27,16 @@ function wayOf(entered: Entered[]): Entered[] {
   return entered.slice(handler).filter(({ file }) => !ofEveryRequest.test(file))
 }
 
+function filesOf(way: Entered[]): Set<string> {
+  return new Set(way.map(({ file }) => file))
+}
+
 function print(way: Entered[]): void {
   for (const [file, calls] of Map.groupBy(way, ({ file }) => file)) {
     const names = new Set(calls.map(({ name }) => name))
     console.log(`${file}\n    ${[...names].join(', ')}`)
   }
-  const rooms = Map.groupBy(new Set(way.map(({ file }) => file)), file => file.split('/')[1])
+  const rooms = Map.groupBy(filesOf(way), file => file.split('/')[1])
   console.log([...rooms].map(([room, files]) => `${room} ${files.length}`).join(', '))
 }
 
@@ -40,18 +47,27 @@ async function main(args: string[]): Promise<void> {
   const ends: (() => unknown)[] = []
   watchCalls()
   const { gateway } = await import('../support/gateway.ts')
-  const world = await gateway({ teardown: end => ends.push(end), testdir: () => folder }, { threads: true })
-  const call = (kind: (typeof both)[number], call = world.asAcme, meeting = world.meeting) =>
-    call('POST', `/v2/meetings/${meeting}/${kind === 'start' ? 'livestreams' : 'active-livestream/stop'}`)
+  const world = await gateway(
+    { teardown: end => ends.push(end), testdir: () => folder },
+    { threads: true, slowDisk: true }
+  )
+  const { meetingsIn } = await import('../../src/store/tables/meetings.ts')
+  const call = (kind: Kind, meeting: string) =>
+    world.asAcme('POST', `/v2/meetings/${meeting}/${kind === 'start' ? 'livestreams' : 'active-livestream/stop'}`)
   try {
-    // What is made at the first call of all is no part of the way.
-    for (const kind of both) await call(kind, world.asGlobex, world.otherMeeting)
-    for (const kind of both) {
-      const way = wayOf(await enteredDuring(() => call(kind)))
-      if (!kinds.includes(kind)) continue
+    // Parts that are made at the first call of all are not on the way.
+    for (const kind of both) await call(kind, world.meeting)
+    const ways: Record<Kind, Entered[][]> = { start: [], stop: [] }
+    for (let round = 0; round < rounds; round++) {
+      const { id } = world.simulator.addMeeting({ title: `Round ${round}` })
+      await meetingsIn(world.store).assign('acme', 'default', [id], Date.now())
+      for (const kind of both) ways[kind].push(wayOf(await enteredDuring(() => call(kind, id))))
+    }
+    for (const kind of both.filter(kind => kinds.includes(kind))) {
+      const [way = []] = ways[kind].sort((a, b) => filesOf(a).size - filesOf(b).size)
       const own = `src/lifecycle/broadcast/${kind}.ts`
       const entries = way.filter(({ file, from }) => file === own && from !== own).length
-      const figures: Way = { files: new Set(way.map(({ file }) => file)).size, entries }
+      const figures: Way = { files: filesOf(way).size, entries }
       if (!args.includes('--json')) print(way)
       console.log(JSON.stringify({ kind, ...figures }))
     }

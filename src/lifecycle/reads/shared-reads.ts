@@ -1,4 +1,6 @@
 import { LRUCache } from 'lru-cache'
+import type { OwnedLivestream } from '../../domain/livestream.ts'
+import { placeOf } from '../../domain/meeting.ts'
 import { Failure, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamTooLate } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
@@ -84,6 +86,11 @@ export class Changes {
   get count(): number {
     return this.#last
   }
+}
+
+/** The subject that a change of the livestream outdates: its meeting, or itself when it has none. */
+export function subjectOf({ meetingId, id, upstream }: Pick<OwnedLivestream, 'meetingId' | 'id' | 'upstream'>): string {
+  return placeOf({ id: meetingId ?? id, upstream })
 }
 
 /**

@@ -7,12 +7,11 @@ import type { AnalyticsRows } from '../../store/tables/analytics.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { Context } from '../context.ts'
-import { SharedReads } from '../reads/shared-reads.ts'
+import { SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import { providerOf } from '../running/provider-of.ts'
 import { withoutEnding } from '../running/without-ending.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
-import { subjectOf } from './livestream-changes.ts'
 import type { RememberLivestream } from './remember-livestream.ts'
 
 export interface AnalyticsDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {

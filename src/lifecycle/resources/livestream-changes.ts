@@ -1,6 +1,5 @@
 import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
 import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../../domain/livestream.ts'
-import { placeOf } from '../../domain/meeting.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
@@ -8,6 +7,7 @@ import type { Context } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Done } from '../operations/mutation.ts'
 import type { RecheckSwitchPermission } from '../operations/recheck-permission.ts'
+import { subjectOf } from '../reads/shared-reads.ts'
 import { providerOf } from '../running/provider-of.ts'
 import { isProvedBy, type KnownMeetings, ofOwner } from './known-meetings.ts'
 import { notNew } from './not-new.ts'
@@ -90,11 +90,6 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
     resetStreamKey: (caller, owner) =>
       changed(caller, owner, 'reset_stream_key', (provider, signal) => provider.resetStreamKey(owner.id, signal))
   }
-}
-
-/** The subject that a change of the livestream outdates: its meeting, or itself when it has none. */
-export function subjectOf({ meetingId, id, upstream }: Pick<OwnedLivestream, 'meetingId' | 'id' | 'upstream'>): string {
-  return placeOf({ id: meetingId ?? id, upstream })
 }
 
 function shown(caller: Caller, livestream: LivestreamWithKey, status: number): Done<LivestreamWithKey> {

@@ -11,8 +11,7 @@ import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Misplaced, RightPlace } from '../../store/tables/misplaced.ts'
 import type { Provider } from '../../upstream/provider.ts'
 import type { Deadline } from '../reads/deadline.ts'
-import type { Changes } from '../reads/shared-reads.ts'
-import { subjectOf } from './livestream-changes.ts'
+import { type Changes, subjectOf } from '../reads/shared-reads.ts'
 
 export interface PutRightDeps {
   engine: Pick<Engine, 'write'>
