@@ -21,16 +21,12 @@ import { type Client, client } from './client.ts'
 import { configFor } from './config.ts'
 import { inMemory } from './in-memory.ts'
 import { openStoreHere } from './store.ts'
+import type { TestContext } from './test-context.ts'
 import { unmovedUpstream } from './unmoved-upstream.ts'
 
 export { type Client, client, type Reply, withoutRequestId } from './client.ts'
 export { configFor } from './config.ts'
-
-/** What a test needs of tap's `t`. */
-export interface TestContext {
-  teardown(fn: () => unknown): void
-  testdir(): string
-}
+export type { TestContext } from './test-context.ts'
 
 export interface World extends Gateway {
   app: FastifyInstance

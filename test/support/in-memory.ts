@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from './gateway.ts'
+import type { TestContext } from './test-context.ts'
 
 /** The same test with its folder in memory, where there is such a place: a durable write then waits for no disk. */
 export function inMemory(t: TestContext): TestContext {
