@@ -1,7 +1,7 @@
 import t from 'tap'
-import fc from '../support/properties.ts'
+import { eventOf, logInto, sumOf } from '../support/audit/log-helper.ts'
+import fc from '../support/runner/properties.ts'
 import { until } from '../support/until.ts'
-import { eventOf, logInto, sumOf } from './log-helper.ts'
 
 t.test('beyond the bound equal events become one with a count', async t => {
   const { log, groups } = logInto({ flushAfterMs: 60_000, maxWaiting: 2 })

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { AuditLog } from '../../src/audit/log.ts'
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
+import { eventOf, logInto } from '../support/audit/log-helper.ts'
 import { stayAwake } from '../support/awake.ts'
-import { eventOf, logInto } from './log-helper.ts'
 
 t.test('events are written in the order in which they came, by themselves', async t => {
   stayAwake(t)

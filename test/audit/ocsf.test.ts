@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import { type Ending, type Subject, toAuditEvent } from '../../src/audit/ocsf.ts'
 import { AuditEvent, auditOutcomes } from '../../src/domain/audit/audit-event.ts'
 import { operations } from '../../src/domain/operation.ts'
-import fc, { runs } from '../support/properties.ts'
+import fc, { runs } from '../support/runner/properties.ts'
 
 const schema = Compile(AuditEvent)
 const keyFingerprint = 'c0ffee'.padEnd(32, '0')

@@ -3,10 +3,10 @@ import { toAuditEvent } from '../../src/audit/ocsf.ts'
 import { ReadRollup, type ReadRollupOptions } from '../../src/audit/rollup.ts'
 import type { AuditEvent, AuditOutcome } from '../../src/domain/audit/audit-event.ts'
 import { systemClock } from '../../src/domain/values/clock.ts'
+import { callOf, startMs } from '../support/audit/helper.ts'
 import { manualClock, steps } from '../support/clock.ts'
-import fc, { runs } from '../support/properties.ts'
+import fc, { runs } from '../support/runner/properties.ts'
 import { until } from '../support/until.ts'
-import { callOf, startMs } from './helper.ts'
 
 const minute = 60_000
 

@@ -4,7 +4,7 @@ import { parseKey } from '../../src/domain/api-key.ts'
 import { presets, scopes } from '../../src/domain/scope.ts'
 import { commandLine, refused } from '../support/cli.ts'
 import { addKey } from '../support/gateway.ts'
-import fc from '../support/properties.ts'
+import fc from '../support/runner/properties.ts'
 import { openStoreHere } from '../support/store.ts'
 
 t.test('a key is printed once: neither the list nor the store holds it afterwards', async t => {

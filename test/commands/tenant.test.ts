@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseRateLimit } from '../../src/domain/values/rate-limit.ts'
 import { commandLine, refused } from '../support/cli.ts'
-import fc from '../support/properties.ts'
+import fc from '../support/runner/properties.ts'
 import { openStoreHere } from '../support/store.ts'
 
 t.test('a tenant is created, changed, suspended, resumed and shown, as JSON', async t => {

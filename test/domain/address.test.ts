@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import t from 'tap'
 import { contains, neighbourhood, parseAddress, parseNetwork } from '../../src/domain/values/address.ts'
-import fc, { runs } from '../support/properties.ts'
+import fc, { runs } from '../support/runner/properties.ts'
 
 const v4 = fc.ipV4()
 const v6 = fc.ipV6()

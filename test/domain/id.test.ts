@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { isVendorId } from '../../src/domain/id.ts'
 import { isTenantId } from '../../src/domain/tenant.ts'
-import fc from '../support/properties.ts'
+import fc from '../support/runner/properties.ts'
 
 t.test('an id of the vendor is a UUID or plain letters, digits, hyphens and underscores', async t => {
   for (const id of [randomUUID(), 'a', '0', 'A-b_9', 'x'.repeat(64)]) t.ok(isVendorId(id), id)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { pagingOf } from '../../src/domain/values/paging.ts'
-import fc from '../support/properties.ts'
+import fc from '../support/runner/properties.ts'
 
 t.test('offsets count from 1', async t => {
   const perPage = 25

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { formatRateLimit, parseRateLimit, refillSeconds } from '../../src/domain/values/rate-limit.ts'
-import fc from '../support/properties.ts'
+import fc from '../support/runner/properties.ts'
 
 t.test('a limit is written calls/seconds or calls/seconds,burst and reads back as it was written', async t => {
   t.strictSame(parseRateLimit('600/60'), { calls: 600, seconds: 60, burst: 600 })

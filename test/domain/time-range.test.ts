@@ -2,7 +2,7 @@ import t from 'tap'
 import { Compile } from 'typebox/compile'
 import { InvalidInput } from '../../src/domain/refusals/failures.ts'
 import { isoTime, readTime, readTimeRange } from '../../src/domain/values/time-range.ts'
-import fc from '../support/properties.ts'
+import fc from '../support/runner/properties.ts'
 
 function refusalOf(read: () => unknown): unknown {
   try {

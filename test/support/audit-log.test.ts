@@ -5,10 +5,10 @@ import { openAudited } from '../../src/audited-store/audited-store.ts'
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import type { Store } from '../../src/store/store.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
-import { eventOf, storeWithTenants } from '../store/helper.ts'
 import { checkAuditLog } from './audit-log.ts'
 import { manualClock } from './clock.ts'
 import { gateway } from './gateway.ts'
+import { eventOf, storeWithTenants } from './store/helper.ts'
 
 const secret = randomBytes(16).toString('hex')
 

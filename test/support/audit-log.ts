@@ -6,7 +6,7 @@ import { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import type { Store } from '../../src/store/store.ts'
 import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
 import { auditNotesIn } from '../../src/store/tables/audit-notes.ts'
-import { searchFor } from '../guarantees/search.ts'
+import { searchFor } from './campaigns/search.ts'
 
 const schema = Compile(AuditEvent)
 /** The same, and no object has more than what is named. To clean each event would cost ten times as much as to check it. */

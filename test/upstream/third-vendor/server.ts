@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { TestContext } from '../../support/gateway.ts'
-import { vendor } from '../vendor.ts'
+import { vendor } from '../../support/upstream/vendor.ts'
 
 export interface Roomcast {
   url: string

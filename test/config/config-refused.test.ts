@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto'
+import t from 'tap'
+import { ConfigError, type Environment, readConfig } from '../../src/config/config.ts'
+
+const needed: Environment = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: randomBytes(16).toString('hex') }
+
+/** The message with which this environment is refused. */
+function problemOf(env: Environment): string {
+  try {
+    readConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return 'accepted'
+}
+
+t.test('each bad value is refused in words that name its variable', async t => {
+  const bad: Record<string, string[]> = {
+    PORT: ['30o0', '-1', '65536', '3000.5', ' 3000', '0x10', '1e3', '99999999999'],
+    DATABASE_URL: ['livegate.db', 'sqlite:', 'sqlite://data/livegate.db', 'mysql://db', 'file:x'],
+    LOG_LEVEL: ['loud', 'INFO', 'toString'],
+    DYTE_BASE_URL: [
+      'api.dyte.io',
+      'ftp://api.dyte.io',
+      'https://u:p@api.dyte.io',
+      'https://a/?b',
+      'https://a/#b',
+      '/v2'
+    ],
+    LIVEGATE_READ_LIMIT: ['600', '0/60', '600/0', 'many/60', '600/60s', '-1/60', '600/60,0', '600/60,', '1/60,86400'],
+    LIVEGATE_WRITE_LIMIT: ['60', '2000000/60'],
+    LIVEGATE_ADDRESS_LIMIT: ['x', '60/100000'],
+    LIVEGATE_MAX_IN_FLIGHT: ['0', '-1', '1000001', 'many'],
+    LIVEGATE_KEEP_ALIVE_MS: ['0', '999', '620s', '86400001'],
+    LIVEGATE_MAX_CONNECTIONS: ['0', '9', '1000001', 'many'],
+    LIVEGATE_TRUSTED_PROXIES: [
+      'proxy.example.com',
+      'loopback',
+      '*',
+      '1',
+      '10.0.0.1/8',
+      '10.0.0.0/8,10.0.0.1/31',
+      '0.0.0.0/0',
+      '::/0',
+      '0.0.0.0/1,128.0.0.0/1',
+      '10.0.0.0/255.0.0.0',
+      '::ffff:10.0.0.1',
+      '::ffff:10.0.0.0/104'
+    ],
+    LIVEGATE_DEADLINE_MS: ['99', '120001', '10s', ''].filter(text => text !== ''),
+    LIVEGATE_SETTLE_MS: ['999', '600001', 'never'],
+    LIVEGATE_SHUTDOWN_MS: ['99', '600001', '-5'],
+    LIVEGATE_CORS_ORIGINS: ['*', 'app.example.com', 'https://app.example.com/', 'https://*.example.com/x', 'null'],
+    LIVEGATE_DOCS: ['yes', 'true', 'PUBLIC'],
+    LIVEGATE_AUDIT_READS: ['ALL', 'no', 'rollup,all'],
+    LIVEGATE_AUDIT_RETENTION_DAYS: ['0', '36501', '30d', '-1', '1.5'],
+    LIVEGATE_DISK_FLOOR_MB: ['-1', '1000001', '1GB']
+  }
+  for (const [name, values] of Object.entries(bad)) {
+    for (const value of values) {
+      const problem = problemOf({ ...needed, [name]: value })
+      t.match(problem, new RegExp(`^${name} `), `${name}=${value}`)
+      t.notMatch(problem, ';', 'one problem')
+    }
+  }
+})
+
+t.test('PostgreSQL is refused as not supported yet', async t => {
+  for (const url of ['postgres://db/livegate', 'postgresql://db/livegate']) {
+    t.equal(problemOf({ ...needed, DATABASE_URL: url }), 'DATABASE_URL: postgres is not supported yet')
+  }
+})
+
+t.test('what the design has but this version has not is refused, not accepted and ignored', async t => {
+  for (const name of ['VALKEY_URL', 'LIVEGATE_METRICS_PORT']) {
+    t.equal(problemOf({ ...needed, [name]: '1' }), `${name} is not supported yet`)
+  }
+})
+
+t.test('a misspelt variable with one of our prefixes is refused; those of others do not matter', async t => {
+  for (const name of [
+    'LIVEGATE_READ_LIMITS',
+    'LIVEGATE_',
+    'DYTE_APIKEY',
+    'DYTE_ORG_ID_FILES',
+    'REALTIMEKIT_TOKEN',
+    'livegate_docs'
+  ]) {
+    t.equal(problemOf({ ...needed, [name]: '1' }), `${name} is not a known variable`)
+  }
+  t.equal(problemOf({ ...needed, PATH: '/bin', MY_LIVEGATE_X: '1', HOSTNAME: 'x' }), 'accepted')
+})
+
+t.test(
+  'what Kubernetes says of a Service whose name begins like ours is no setting, and its exact forms alone are that',
+  async t => {
+    /** Variables of a Service with one port that has a name. */
+    const links = (service: string, ip = '10.96.0.7', url = ip) => ({
+      [`${service}_SERVICE_HOST`]: ip,
+      [`${service}_SERVICE_PORT`]: '3000',
+      [`${service}_SERVICE_PORT_HTTP`]: '3000',
+      [`${service}_PORT`]: `tcp://${url}:3000`,
+      [`${service}_PORT_3000_TCP`]: `tcp://${url}:3000`,
+      [`${service}_PORT_3000_TCP_PROTO`]: 'tcp',
+      [`${service}_PORT_3000_TCP_PORT`]: '3000',
+      [`${service}_PORT_3000_TCP_ADDR`]: ip
+    })
+    for (const service of ['LIVEGATE', 'LIVEGATE_METRICS', 'LIVEGATE_AUDIT_READS', 'DYTE', 'DYTE_PROXY', 'REALTIMEKIT'])
+      t.equal(
+        problemOf({ ...needed, ...links(service), ...links(`${service}_SIX`, 'fd00::7', '[fd00::7]') }),
+        'accepted'
+      )
+
+    const near = {
+      SERVICE_HOST: 'livegate',
+      SERVICE_PORT: 'http',
+      PORT: '3000',
+      PORT_3000_TCP: 'http://10.96.0.7:3000'
+    }
+    for (const [name, value] of Object.entries(near))
+      t.equal(problemOf({ ...needed, [`LIVEGATE_${name}`]: value }), `LIVEGATE_${name} is not a known variable`)
+    t.equal(problemOf({ ...needed, LIVEGATE_METRICS_PORT: '9090' }), 'LIVEGATE_METRICS_PORT is not supported yet')
+    t.equal(readConfig({ ...needed, PORT: '3001', ...links('LIVEGATE') }).port, 3001)
+  }
+)
+
+t.test('all problems come in one message', async t => {
+  const problem = problemOf({
+    PORT: '30o0',
+    LIVEGATE_DOCS: 'yes',
+    LIVEGATE_X: '1',
+    VALKEY_URL: 'x',
+    DATABASE_URL: 'x',
+    DYTE_ORG_ID: 'changeme'
+  })
+  t.strictSame(problem.split('; '), [
+    'DATABASE_URL must be sqlite:<file>',
+    'PORT must be a whole number from 0 to 65535',
+    'DYTE_ORG_ID is still a placeholder',
+    'DYTE_API_KEY is missing',
+    'LIVEGATE_DOCS must be one of off, public, key',
+    'LIVEGATE_X is not a known variable',
+    'VALKEY_URL is not supported yet'
+  ])
+})
+
+t.test('credentials go over http to this machine alone', async t => {
+  for (const host of ['127.0.0.1:4100', '127.1.2.3', '[::1]:4100', 'localhost:4100']) {
+    t.equal(problemOf({ ...needed, DYTE_BASE_URL: `http://${host}/v2` }), 'accepted', host)
+  }
+  for (const host of [
+    'api.dyte.io',
+    '10.0.0.7',
+    '192.168.1.1',
+    '0.0.0.0',
+    'localhost.example.com',
+    '127.0.0.1.example.com',
+    '[::2]'
+  ]) {
+    t.match(
+      problemOf({ ...needed, DYTE_BASE_URL: `http://${host}/v2` }),
+      /^DYTE_BASE_URL must be an https address/,
+      host
+    )
+  }
+})
+
+t.test(
+  'settling must take longer than a call may: else a start that arrives late could be followed by another',
+  async t => {
+    const times = { LIVEGATE_DEADLINE_MS: '5000', LIVEGATE_SETTLE_MS: '5000' }
+    t.equal(problemOf({ ...needed, ...times }), 'LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
+  }
+)
+
+t.test("the vendor's quota is calls/seconds, and large enough to keep a reserve of", async t => {
+  for (const text of ['2000', '9/60', '0/60', '100/0', '2000/60,100', '1000001/60', '100/86401', 'a lot', '-1/60']) {
+    const problem = 'LIVEGATE_UPSTREAM_BUDGET must be calls/seconds, like 2000/60, with at least 10 calls'
+    t.equal(problemOf({ ...needed, LIVEGATE_UPSTREAM_BUDGET: text }), problem, text)
+  }
+  t.equal(problemOf({ ...needed, LIVEGATE_UPSTREAM_BUDGET: '10/1' }), 'accepted')
+  t.equal(
+    problemOf({ ...needed, LIVEGATE_READ_TTL_MS: '60001' }),
+    'LIVEGATE_READ_TTL_MS must be a whole number from 0 to 60000'
+  )
+})

@@ -1,0 +1,131 @@
+import { mock } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import t from 'tap'
+import type { Caller } from '../../../src/domain/caller.ts'
+import { MeetingQueue } from '../../../src/lifecycle/broadcast/meeting-queue.ts'
+import { sendStop } from '../../../src/lifecycle/broadcast/send-stop.ts'
+import { stop } from '../../../src/lifecycle/broadcast/stop.ts'
+import { StopRights } from '../../../src/lifecycle/broadcast/stop-rights.ts'
+import type { AuditTrail } from '../../../src/lifecycle/operations/audit-trail.ts'
+import { ReconcileLoop } from '../../../src/lifecycle/operations/reconcile-loop.ts'
+import { deadlines } from '../../../src/lifecycle/reads/deadline.ts'
+import { BegunRuns } from '../../../src/lifecycle/running/begun-runs.ts'
+import type { Provider, Upstreams } from '../../../src/upstream/provider.ts'
+import { operationOf, reconciling, runOf } from '../../support/broadcast/reconciling.ts'
+import { manualClock } from '../../support/clock.ts'
+import { endingRunsOf } from '../../support/ending-runs.ts'
+
+t.test(
+  'a repeated stop that went out before a late start began is sent again, though that start is settled',
+  async t => {
+    const { reconcile, sent, clock, vendor } = await reconciling(t)
+    const start = await sent('start')
+    const stop = await sent('stop')
+    vendor.beforeStop = async () => {
+      // Behind the vendor's back it has answered already: then the start arrives, and another look settles it.
+      vendor.started = runOf('late')
+      t.ok(await reconcile(start))
+    }
+    t.notOk(await reconcile(stop), 'it may have stopped nothing')
+    vendor.beforeStop = async () => {}
+    clock.advance(5_000)
+    t.ok(await reconcile(stop))
+    t.strictSame(
+      vendor.asked.filter(what => what.startsWith('stop')),
+      ['stop m1', 'stop m1']
+    )
+  }
+)
+
+t.test('a stop whose answer comes after a late start was settled ends that run as well', async t => {
+  const { reconcile, ends, sent, vendor, ...rest } = await reconciling(t)
+  const start = await sent('start')
+  const run = runOf('late')
+  const stopped: boolean[] = []
+  let isLive = false
+  const provider: Partial<Provider> = {
+    async stop() {
+      stopped.push(isLive)
+      isLive = false
+      if (stopped.length === 1) {
+        // It has stopped nothing, and calls that a success; then the start arrives, and another look settles it.
+        isLive = true
+        vendor.started = run
+        t.ok(await reconcile(start))
+      }
+      return { stopped: true, dateMs: null }
+    }
+  }
+  const { clock, livestreams, pace, fruitlessStops } = rest
+  const upstreams = new Map([
+    ['default', { on: () => provider as Provider, vendorNowMs: () => null, status: () => ({ budget: {} }) }]
+  ]) as unknown as Upstreams
+  const seeing = {
+    ...{ upstreams, livestreams, clock, pace, settleMs: 30_000 },
+    changed() {},
+    outdated() {},
+    whatRuns: async () => ({
+      livestream: isLive ? run : null,
+      isNobodys: false,
+      isEnding: false,
+      isUnclear: false,
+      isWeak: false
+    }),
+    rights: new StopRights({ upstreams, fruitlessStops, clock }),
+    begunRuns: new BegunRuns(clock, 30_000),
+    endingRuns: endingRunsOf(clock)
+  }
+  const trail = { done: async () => {}, failed: async (error: unknown) => error }
+  const stopLivestream = stop({
+    ...rest,
+    ...seeing,
+    reconcile,
+    ends,
+    send: sendStop(seeing),
+    recheckPermission: async () => {},
+    auditTrail: { begin: async () => trail } as unknown as AuditTrail,
+    queue: new MeetingQueue(clock),
+    limitTime: deadlines(60_000, new AbortController().signal).limitTime
+  })
+  const caller = { tenant: { id: 'acme' }, idempotency: null } as Caller
+  await stopLivestream(caller, { id: 'm1', tenantId: 'acme', upstream: 'default' })
+  t.strictSame(stopped, [false, true])
+})
+
+t.test('a stop that waits for a start is sent as soon as that start is settled', async t => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const clock = manualClock()
+  const tries: string[] = []
+  let isSettled = false
+  const log = { warn() {}, info() {} }
+  const open = new ReconcileLoop({
+    reconcile: async ({ id }) => {
+      tries.push(id)
+      return isSettled
+    },
+    mustWait: () => false,
+    log,
+    clock,
+    settleMs: 30_000
+  })
+  t.teardown(() => open.close())
+  const pass = async (ms: number): Promise<void> => {
+    clock.advance(ms)
+    mock.timers.tick(ms)
+    await turn()
+  }
+  open.add(operationOf('start', clock, { id: 'start' }))
+  await pass(100)
+  open.add(operationOf('stop', clock, { id: 'stop' }))
+  open.add(operationOf('stop', clock, { id: 'elsewhere', meetingId: 'm2' }))
+  await pass(400)
+  await pass(100)
+  t.strictSame(tries.splice(0), ['start', 'stop', 'elsewhere'])
+  isSettled = true
+  await pass(900)
+  t.strictSame(tries, ['start', 'stop'])
+  await pass(100)
+  t.strictSame(tries, ['start', 'stop', 'elsewhere'], 'and is not sent twice')
+  t.equal(open.size, 0)
+})

@@ -1,0 +1,54 @@
+import t from 'tap'
+import { auditTrailIn } from '../../../src/lifecycle/operations/audit-trail.ts'
+import type { Mutation } from '../../../src/lifecycle/operations/mutation.ts'
+import type { Engine } from '../../../src/store/engine/engine.ts'
+import { sqlFor } from '../../../src/store/schema/database.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
+import { operationsIn } from '../../../src/store/tables/operations.ts'
+import { manualClock } from '../../support/clock.ts'
+
+const never = new Promise<never>(() => {})
+const engine: Engine = {
+  dialect: 'sqlite',
+  read: () => never,
+  scan: () => never,
+  write: () => never,
+  check: () => never,
+  async fold() {},
+  async close() {}
+}
+const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }
+const { answered } = auditTrailIn({
+  engine,
+  operations: operationsIn(store),
+  auditEvents: auditEventsIn(store),
+  writeBehind: { add() {}, behind() {}, caughtUp: async () => {} },
+  reconcileLater() {},
+  forget() {},
+  unstored: { tell() {}, stored() {} },
+  clock: manualClock(),
+  writeWithinMs: 20
+})
+const limits = { readLimit: null, writeLimit: null }
+const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
+const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
+const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: [], digest: '', ...times }
+const idempotency = { keyFingerprint: 'k', requestFingerprint: 'r' }
+const who = { keyFingerprint: '', address: '127.0.0.1', requestId: 'r' }
+let recorded = 0
+const caller = { tenant, key, ...who, idempotency, markAudited: () => (recorded += 1) }
+const joined = { caller, upstream: 'default', meetingId: 'm' }
+const answer = { status: 200, data: {} }
+
+t.test('a stop that joined another does not wait for a store that hangs: its event is kept', async t => {
+  const stop: Mutation = { ...joined, kind: 'stop', goesOn: true }
+  await answered(stop, answer)
+  t.equal(recorded, 1, 'nobody adds another behind the answer')
+})
+
+t.test('a start that joined another is refused when the store hangs, and hears that it sent nothing', async t => {
+  const start: Mutation = { ...joined, kind: 'start' }
+  const refusal = await answered(start, answer).catch(error => error)
+  t.match(refusal, { type: 'audit_unavailable', outcome: 'not_sent' })
+  t.equal(recorded, 1, 'the refusal is written behind the answer')
+})

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Worker } from 'node:worker_threads'
+import { sql as raw } from 'kysely'
+import t from 'tap'
+import { StoreError } from '../../../src/store/engine/engine.ts'
+import { openSqlite } from '../../../src/store/engine/sqlite.ts'
+import { sqlFor } from '../../../src/store/schema/database.ts'
+import { refusalOf } from '../../support/store/helper.ts'
+
+const sql = sqlFor('sqlite')
+const one = raw<{ one: number }>`select 1 as one`.compile(sql)
+// Long enough to be under way when the thread ends.
+const slow = raw`with recursive n(i) as (select 1 union all select i + 1 from n where i < 2000000) select max(i) from n`
+
+t.test('a folder that cannot be made is refused, and the message names the file', async t => {
+  const folder = t.testdir({ file: 'a file where a folder should be' })
+  const file = join(folder, 'file', 'livegate.db')
+  t.match(await refusalOf(openSqlite(file)), { constructor: StoreError, reason: new RegExp(`^cannot open ${file}: `) })
+})
+
+t.test('a folder in the place of the file is refused', async t => {
+  const folder = t.testdir({ 'livegate.db': {} })
+  t.match(await refusalOf(openSqlite(join(folder, 'livegate.db'))), {
+    constructor: StoreError,
+    reason: /^cannot open /
+  })
+})
+
+t.test('a file that is no database is refused and not touched', async t => {
+  const text = randomBytes(8_192).toString('base64')
+  const file = join(t.testdir({ 'livegate.db': text }), 'livegate.db')
+  t.match(await refusalOf(openSqlite(file)), { constructor: StoreError, reason: /not a database/ })
+  t.equal(readFileSync(file, 'utf8'), text)
+})
+
+t.test('when a thread dies, its callers hear so, and the next call has a new thread', async t => {
+  const threads: Worker[] = []
+  const keep = (thread: Worker) => threads.push(thread)
+  process.on('worker', keep)
+  t.teardown(() => process.off('worker', keep))
+  // On a busy machine it may take seconds until a new thread stands.
+  const engine = await openSqlite(join(t.testdir(), 'livegate.db'), { readWithinMs: 60_000 })
+  t.teardown(() => engine.close())
+  const [writer, reader] = threads
+  t.equal(threads.length, 2, 'that of lists comes with the first list')
+
+  const waiting = [engine.read(slow.compile(sql)), engine.read(one)]
+  const refused = Promise.all(waiting.map(refusalOf))
+  await reader?.terminate()
+  for (const refusal of await refused) t.match(refusal, { constructor: StoreError })
+  t.strictSame(await engine.read(one), [{ one: 1 }])
+  t.equal(threads.length, 3, 'only the thread that died was replaced')
+
+  const write = refusalOf(engine.write([raw`create table half (id int)`.compile(sql), slow.compile(sql)]))
+  await sleep(50) // else it has not begun, and the next thread would do it
+  await writer?.terminate()
+  t.match(await write, { constructor: StoreError })
+  await engine.write([raw`create table whole (id int)`.compile(sql)])
+  const tables = raw<{ name: string }>`select name from sqlite_master`.compile(sql)
+  t.strictSame(await engine.read(tables), [{ name: 'whole' }], 'the transaction that was under way left nothing')
+})
+
+t.test('a look-up that takes too long is given up, and a long list holds no look-up back', async t => {
+  const engine = await openSqlite(join(t.testdir(), 'livegate.db'), { readWithinMs: 100 })
+  t.teardown(() => engine.close())
+  const list = engine.scan(slow.compile(sql)).catch(error => error)
+  t.strictSame(await engine.read(one), [{ one: 1 }])
+  t.match(await refusalOf(engine.read(slow.compile(sql))), { constructor: StoreError, reason: /did not answer within/ })
+  await list
+})

@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto'
+import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
+import type { LivestreamWithKey } from '../../../src/domain/livestream.ts'
+import type { Operation, OperationKind } from '../../../src/domain/operation.ts'
+import { FruitlessStops } from '../../../src/lifecycle/broadcast/fruitless-stops.ts'
+import { MeetingQueue } from '../../../src/lifecycle/broadcast/meeting-queue.ts'
+import { sendStop } from '../../../src/lifecycle/broadcast/send-stop.ts'
+import { StopPace } from '../../../src/lifecycle/broadcast/stop-pace.ts'
+import { StopRights } from '../../../src/lifecycle/broadcast/stop-rights.ts'
+import { broadcastEnds } from '../../../src/lifecycle/operations/broadcast-ends.ts'
+import { operationEnds } from '../../../src/lifecycle/operations/operation-ends.ts'
+import { reconciler } from '../../../src/lifecycle/operations/reconcile.ts'
+import { startReconciler } from '../../../src/lifecycle/operations/reconcile-start.ts'
+import { stopReconciler } from '../../../src/lifecycle/operations/reconcile-stop.ts'
+import { BegunRuns } from '../../../src/lifecycle/running/begun-runs.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
+import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
+import { meetingsIn } from '../../../src/store/tables/meetings.ts'
+import { type OperationEnd, operationsIn } from '../../../src/store/tables/operations.ts'
+import type { LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'
+import { type ManualClock, manualClock } from '../clock.ts'
+import { endingRunsOf } from '../ending-runs.ts'
+import { storeWithTenants } from '../store/helper.ts'
+
+export const deadlineMs = 10_000
+export const meetingId = 'm1'
+
+/** The vendor's next answers, and what it was asked. A question throws while there is `trouble`. */
+export interface Vendor {
+  trouble: Error | null
+  /** The run that is found of a start whose answer was lost. */
+  started: LivestreamWithKey | 'unclear' | null
+  active: LivestreamWithKey | null
+  /** The livestream with its runs, asked for by its id. */
+  byId: LivestreamWithSessions | null
+  /** Its clock, as far as it tells. */
+  nowMs: number | null
+  /** The answer to a stop: something was stopped. */
+  stops: boolean
+  /** Whether the meeting is still the tenant's. */
+  holds: boolean
+  /** Hooks in before a stop is answered. */
+  beforeStop(): Promise<void>
+  asked: string[]
+}
+
+export type TestContext = Parameters<typeof storeWithTenants>[0]
+
+/** A reconciler over a real store, between a vendor and a clock that the test holds. */
+export async function reconciling(t: TestContext) {
+  const { store } = await storeWithTenants(t)
+  const clock = manualClock()
+  const operations = operationsIn(store)
+  const livestreams = livestreamsIn(store)
+  const queue = new MeetingQueue<string, string>(clock)
+  const vendor: Vendor = {
+    trouble: null,
+    started: null,
+    active: null,
+    byId: null,
+    nowMs: null,
+    stops: true,
+    holds: true,
+    beforeStop: async () => {},
+    asked: []
+  }
+  await meetingsIn(store).assign('acme', 'default', [meetingId], clock.now())
+
+  function ask<T>(what: string, answer: () => T): T {
+    vendor.asked.push(what)
+    if (vendor.trouble !== null) throw vendor.trouble
+    return answer()
+  }
+  const provider: Partial<Provider> = {
+    findLivestream: async () => vendor.byId,
+    async stop(id) {
+      await vendor.beforeStop()
+      return ask(`stop ${id}`, () => ({ stopped: vendor.stops, dateMs: null }))
+    }
+  }
+  const forgotten: string[] = []
+  const status = () => ({ budget: { quota: 2_000, windowMs: 60_000 } })
+  const pace = new StopPace(clock)
+  const upstreams = new Map([
+    ['default', { on: () => provider, status, vendorNowMs: () => vendor.nowMs }]
+  ]) as unknown as Upstreams
+
+  const fruitlessStops = new FruitlessStops({ livestreams, clock })
+  const rights = new StopRights({ upstreams, fruitlessStops, clock })
+
+  const endingRuns = endingRunsOf(clock)
+  const begunRuns = new BegunRuns(clock, 30_000)
+
+  /** As in a gateway; each remembers for itself. */
+  function another(pace = new StopPace(clock), endingRuns = endingRunsOf(clock)) {
+    const deps = {
+      ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), upstreams, queue, clock },
+      changed() {},
+      outdated() {},
+      forget: (id: string) => forgotten.push(id),
+      whatRuns: async ({ id }: { id: string }) => {
+        const livestream = ask(`active ${id}`, () => vendor.active)
+        return { livestream, isNobodys: false, isEnding: false, isUnclear: false, isWeak: false }
+      },
+      async findStarted({ id }: { id: string }) {
+        const started = ask(`started ${id}`, () => vendor.started)
+        return started === null || started === 'unclear' ? started : { livestream: started, isNobodys: false }
+      },
+      holds: async () => vendor.holds,
+      deadline: () => AbortSignal.timeout(60_000),
+      deadlineMs,
+      settleMs: 30_000,
+      pace,
+      rights,
+      endingRuns,
+      begunRuns
+    }
+    const ends = operationEnds(deps)
+    const ofBroadcasts = broadcastEnds({ ...deps, ends })
+    const start = startReconciler({ ...deps, ends: ofBroadcasts })
+    const stop = stopReconciler({ ...deps, ends: ofBroadcasts, send: sendStop(deps) })
+    const switched = async (): Promise<never> => {
+      throw new Error('no livestream is enabled or disabled here')
+    }
+    return { ends: ofBroadcasts, reconcile: reconciler({ ends, start, stop, switched }) }
+  }
+
+  const { reconcile, ends } = another(pace, endingRuns)
+
+  return {
+    store,
+    clock,
+    operations,
+    livestreams,
+    queue,
+    vendor,
+    forgotten,
+    pace,
+    rights,
+    fruitlessStops,
+    endingRuns,
+    begunRuns,
+    reconcile,
+    ends,
+    /** Another gateway's, or that of the same one after a restart: it remembers nothing. */
+    another: () => another().reconcile,
+    /** One that was sent now and whose outcome is unknown, unless said otherwise. */
+    async sent(kind: OperationKind, how: Partial<Operation> = {}, end: OperationEnd | null = { state: 'unknown' }) {
+      const operation = operationOf(kind, clock, how)
+      await store.engine.write([operations.sent(operation)])
+      if (end !== null) await store.engine.write([operations.ended(operation.id, end, clock.now())])
+      if (end?.state === 'unknown') reconcile.note(operation, clock.monotonic())
+      return operation
+    },
+    async events(): Promise<AuditEvent[]> {
+      const query = store.sql.selectFrom('audit_events').select('event').orderBy('seq')
+      return (await store.engine.read(query.compile())).map(({ event }) => JSON.parse(event))
+    }
+  }
+}
+
+export function operationOf(kind: OperationKind, clock: ManualClock, how: Partial<Operation> = {}): Operation {
+  return {
+    id: randomUUID(),
+    tenantId: 'acme',
+    keyId: 'k1',
+    kind,
+    upstream: 'default',
+    meetingId,
+    livestreamId: null,
+    state: 'sent',
+    requestId: 'r1',
+    sentAtMs: clock.now(),
+    vendorAtMs: null,
+    sentAgainAtMs: null,
+    settledAtMs: null,
+    confirmedVendorAtMs: null,
+    openStartId: null,
+    upstreamStatus: null,
+    reason: null,
+    idempotency: null,
+    answer: null,
+    ...how
+  }
+}
+
+/** A run as the vendor shows it, with a stream key that is made here. */
+export function runOf(id: string, how: Partial<LivestreamWithKey> = {}): LivestreamWithKey {
+  return { id, status: 'LIVE', meeting_id: meetingId, stream_key: `key-${randomUUID()}`, ...how }
+}

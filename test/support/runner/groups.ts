@@ -1,0 +1,46 @@
+/** Which test files share a process in a run of all tests: to load what a gateway needs costs more than most files do. */
+import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { campaigns } from './campaigns.ts'
+
+const folder = '.tap/groups'
+const mostFiles = { guarantees: 8, others: 16 }
+/** Each in a process of its own: campaigns take long, and the others look at, or harm, the whole process. */
+const alone = new Set<string>([
+  ...Object.values(campaigns).map(({ file }) => file),
+  'test/bench/counts.test.ts',
+  'test/guarantees/record/audit-cannot-write.test.ts',
+  'test/guarantees/starts/confused-vendor.test.ts',
+  'test/guarantees/field/the-clock-may-be-set.test.ts'
+])
+
+const longest = campaigns.oddStarts.file
+
+/** Writes a file for each group, and gives them. Tap runs them in the order of their names: those that take longest come first. */
+export function writeGroups(): string[] {
+  const files = globSync('test/**/*.test.ts').sort()
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const single = files.filter(file => alone.has(file))
+  // Guarantees apart from the others: their coverage is off (`light-tap.ts`).
+  const together = Map.groupBy(
+    files.filter(file => !alone.has(file)),
+    file => (file.startsWith('test/guarantees/') ? ('guarantees' as const) : ('others' as const))
+  )
+  return [
+    ...single.map(file => write(`${file === longest ? 0 : 1}-${file.replace('.test.ts', '')}`, [file])),
+    ...[...together].flatMap(([name, some]) => {
+      const count = Math.ceil(some.length / mostFiles[name])
+      // Neighbours in the alphabet are often alike, and slow together: they are dealt out.
+      const parts = Array.from({ length: count }, (_, part) => some.filter((_, i) => i % count === part))
+      return parts.map((part, i) => write(`${name === 'guarantees' ? 1 : 2}-test-${name}-${i + 1}`, part))
+    })
+  ]
+}
+
+function write(name: string, files: string[]): string {
+  const path = `${folder}/${name.replaceAll('/', '-')}.test.ts`
+  const runner = JSON.stringify(resolve('test/support/runner/group.ts'))
+  writeFileSync(path, `import { group } from ${runner}\n\ngroup(${JSON.stringify(files, null, 2)})\n`)
+  return path
+}
