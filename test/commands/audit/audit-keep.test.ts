@@ -32,6 +32,7 @@ async function threeDays(store: Store, dataDir: string): Promise<void> {
     }
     await checkpointer.sign()
   }
+  await checkpointer.close()
 }
 
 /** A command line on such a store. */

@@ -36,6 +36,7 @@ async function makeLog(name: string) {
       cpSync(join(folder, name, copy), join(folder, 'elsewhere', `${name}-${copy}`))
     }
   }
+  await audited.checkpointer.close()
   await store.close()
   return audited.keys.signer
 }
