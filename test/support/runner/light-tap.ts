@@ -3,7 +3,6 @@
  */
 import { enableCompileCache, registerHooks, syncBuiltinESMExports } from 'node:module'
 import { resolve } from 'node:path'
-import { stopCoverage } from 'node:v8'
 import threads, { type WorkerOptions } from 'node:worker_threads'
 
 // Tap's loader notes the lines and the source maps of every file but these; of dependencies nobody wants to know. `@tapjs/mock` stays:
@@ -16,7 +15,7 @@ const compiled = resolve('.tap/compiled')
 // Coverage is off in guarantees: it slows them down, and what they run by luck must be run by other tests as well. So they, and the
 // processes that they start, may take what an earlier process has compiled, and need nothing of tap's.
 if (/\btest[\\/-](guarantees|bench)[\\/-]/.test(process.argv[1] ?? '')) {
-  stopCoverage()
+  process.env._TAPJS_PROCESSINFO_COVERAGE_ = '0'
   enableCompileCache(compiled)
   process.env.NODE_COMPILE_CACHE = compiled
   process.env.NODE_OPTIONS = ''
