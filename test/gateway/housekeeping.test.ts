@@ -178,7 +178,7 @@ t.test(
       return { bavail: disk.freeMb, bsize: 2 ** 20 }
     }
     const housekeeping = await t.mockImport<typeof import('../../src/gateway/housekeeping.ts')>(
-      '../src/gateway/housekeeping.ts',
+      '../../src/gateway/housekeeping.ts',
       {
         'node:fs/promises': { statfs: read }
       }

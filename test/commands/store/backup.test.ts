@@ -334,7 +334,7 @@ t.test('a signal leaves no draft of a backup or a restore, and no keys without t
       syncBuiltinESMExports()
       const { takeSignals } = await import('./src/commands/process/shutdown.ts')
       takeSignals('backup')
-      const [{ define }, { main }, { processIo }] = await Promise.all(['cli', 'commands/process/main', 'commands/process/process-io'].map(name => import('./src/' + name + '.ts')))
+      const [{ define }, { main }, { processIo }] = await Promise.all(['commands/usage/define', 'commands/process/main', 'commands/process/process-io'].map(name => import('./src/' + name + '.ts')))
       await main(define, ${JSON.stringify(args)}, processIo())`
     return startNode(t, ['--input-type=module', '-e', script], { ...measured, ...cli.env })
   }
