@@ -34,7 +34,7 @@ process.exitCode = sum.failed === 0 ? 0 : 1
 function everything(): string[][] {
   const files = Object.values(campaigns).map(({ file }) => file as string)
   const properties = globSync('test/**/*.test.ts').filter(
-    file => !files.includes(file) && readFileSync(file, 'utf8').includes('support/properties.ts')
+    file => !files.includes(file) && readFileSync(file, 'utf8').includes('runner/properties.ts')
   )
   const all = [properties.sort(), ...files.map(file => [file])]
   const first = endsAtMs === null ? 0 : Math.floor(Math.random() * all.length)
