@@ -134,7 +134,7 @@ t.test('a stop that waits while its caller has hung up is sent before the end', 
   const calls = [post('livestreams')]
   await until(() => door.held().length === 1)
   calls.push(post('active-livestream/stop'))
-  t.equal((await asAcme('GET', `/v2/meetings/${meeting}`)).statusCode, 200) // the stop was sent before: it is in the lane
+  t.equal((await asAcme('GET', `/v2/meetings/${meeting}`)).statusCode, 200) // the stop was sent before: it is in the meeting's queue
   hangUp.abort()
   await Promise.all(calls)
   const closed = close()
