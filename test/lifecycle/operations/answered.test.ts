@@ -1,7 +1,7 @@
 import t from 'tap'
 import { auditTrailIn } from '../../../src/lifecycle/operations/audit-trail.ts'
 import type { Mutation } from '../../../src/lifecycle/operations/mutation.ts'
-import type { Engine } from '../../../src/store/engine/engine.ts'
+import { type Engine, StoreError } from '../../../src/store/engine/engine.ts'
 import { sqlFor } from '../../../src/store/schema/database.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
@@ -18,17 +18,18 @@ const engine: Engine = {
   async close() {}
 }
 const store = { engine, sql: sqlFor('sqlite'), close: () => engine.close() }
-const { answered } = auditTrailIn({
-  engine,
+const added: unknown[] = []
+const deps = {
   operations: operationsIn(store),
   auditEvents: auditEventsIn(store),
-  writeBehind: { add() {}, behind() {}, caughtUp: async () => {} },
+  writeBehind: { add: (transaction: unknown) => void added.push(transaction), behind() {}, caughtUp: async () => {} },
   reconcileLater() {},
   forget() {},
   unstored: { tell() {}, stored() {} },
   clock: manualClock(),
   writeWithinMs: 20
-})
+}
+const { answered } = auditTrailIn({ ...deps, engine })
 const limits = { readLimit: null, writeLimit: null }
 const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
 const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
@@ -51,4 +52,11 @@ t.test('a start that joined another is refused when the store hangs, and hears t
   const refusal = await answered(start, answer).catch(error => error)
   t.match(refusal, { type: 'audit_unavailable', outcome: 'not_sent' })
   t.equal(recorded, 1, 'the refusal is written behind the answer')
+})
+
+t.test('a stop that joined another is answered when the store refuses its record, which is tried again', async t => {
+  const refusing = { ...engine, write: () => Promise.reject(new StoreError('the disk is full')) }
+  await auditTrailIn({ ...deps, engine: refusing }).answered({ ...joined, kind: 'stop', goesOn: true }, answer)
+  t.equal(added.length, 1)
+  t.equal(recorded, 2)
 })

@@ -3,7 +3,7 @@ import t from 'tap'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import type { World } from '../../support/gateway.ts'
-import { twoAccounts } from '../../support/http/two-accounts.ts'
+import { calls, twoAccounts } from '../../support/http/two-accounts.ts'
 import { until } from '../../support/until.ts'
 
 const startOf = (id: string) => `/v2/meetings/${id}/livestreams`
@@ -119,4 +119,19 @@ t.test('stops of an id that another tenant has elsewhere outdate nothing of what
   rtk.fail({ status: 503 })
   t.equal((await asAcme('POST', stopOf(otherMeeting))).json().error.outcome, 'unknown')
   t.match(await read(), 'hit')
+})
+
+t.test('a stop of a meeting that was taken from the tenant is not sent while its vendor fails', async t => {
+  const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
+  const { asAcme, store, directory } = world
+  const id = randomUUID()
+  const meetings = meetingsIn(store)
+  await meetings.assign('acme', 'rtk', [id], Date.now(), () => [], true)
+  await meetings.release(id, Date.now())
+  await directory.pull()
+  rtk.fail({ status: 503, body: {} })
+  const { statusCode, body } = await asAcme('POST', stopOf(id))
+  t.equal(statusCode, 502)
+  t.equal(JSON.parse(body).error.outcome, 'not_sent')
+  t.notMatch(calls(rtk).join(), 'stop')
 })
