@@ -59,9 +59,13 @@ export async function recallStops({
     endingRuns.recall(meetingOf(stop), { agoMs: agoMs(stop.settledAtMs), dateMs: confirmedAt(stop), followInMs })
   for (const stop of fresh) remember(stop, 0)
   for (const [i, stop] of inTurns(overdue.reverse()).entries()) remember(stop, (i + 1) * overdueEveryMs)
-  // It may have sent them again a moment ago.
-  for (const operation of await operations.unsettled())
-    if (operation.kind === 'stop') endingRuns.unconfirmed(meetingOf(operation))
+  for (const operation of await operations.unsettled()) {
+    const meeting = meetingOf(operation)
+    // It may have sent the stop again a moment ago.
+    if (operation.kind === 'stop') endingRuns.unconfirmed(meeting)
+    // A look may find the run of such a start, and the next one may not.
+    if (operation.kind === 'start') pace.recallStart(meeting, agoMs(operation.sentAtMs))
+  }
 }
 
 /** By the vendor's clock. Of an older program's stop only its first sending is known. */

@@ -28,6 +28,7 @@ async function world(t: TestContext, options: SimulatorOptions) {
     active: () => call('GET', `/v2/meetings/${meeting}/active-livestream`)
   })
   const stops = store.sql.selectFrom('operations').select('state').where('kind', '=', 'stop').orderBy('ordinal')
+  const starts = store.sql.selectFrom('operations').select('state').where('kind', '=', 'start').orderBy('ordinal')
   return {
     ...calls(world.asAcme),
     simulator,
@@ -47,6 +48,7 @@ async function world(t: TestContext, options: SimulatorOptions) {
     },
     runsOn: () =>
       simulator.livestreams().flatMap(({ sessions }) => sessions.filter(run => run.stopped_time === null)).length,
+    startStates: async () => (await store.engine.read(starts.compile())).map(({ state }) => state).join(),
     stopStates: async () => (await store.engine.read(stops.compile())).map(({ state }) => state).join()
   }
 }
@@ -106,6 +108,29 @@ t.test('a stop right after a restart is watched while the run that was started b
   await until(async () => {
     clock.advance(100)
     return (await stopStates()) === 'done'
+  })
+})
+
+t.test('a stop is watched after a restart though its start was settled only since', async t => {
+  const { start, restart, runsOn, stopStates, simulator, clock, startStates } = await world(t, {
+    ...{ liveAfterMs: 3_000, activeDuringInvoked: '404', stopRefusal: '404' }
+  })
+  simulator.failNext({ match: { method: 'POST', path: '/meetings/*/livestreams' }, afterWork: true, hangUp: true })
+  t.equal((await start()).statusCode, 502)
+  // No look of before the restart tells.
+  simulator.failNext({ match: { method: 'GET' }, status: 503 }, 100)
+  t.equal(await startStates(), 'unknown')
+  clock.advance(1)
+  const later = await restart(() => simulator.clearFaults())
+  await until(async () => (await startStates()) === 'done')
+  const [{ id = '' } = {}] = simulator.livestreams()
+  simulator.failNext({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 404, body: {} })
+  t.equal((await later.stop()).statusCode, 200, 'one look shows nothing')
+  t.equal(await stopStates(), 'unknown')
+  t.equal(runsOn(), 1)
+  await until(() => {
+    clock.advance(100)
+    return runsOn() === 0
   })
 })
 
