@@ -23,8 +23,8 @@ interface Entry {
 }
 
 /**
- * So many at once ask the vendor, so that an outage's end is no rush. One that waits for its turn in its meeting is not counted:
- * somebody else asks meanwhile.
+ * So many at once ask each vendor account, so that an outage's end is no rush. One that hangs holds back nothing at the others. An
+ * operation that waits for its turn in its meeting is not counted: somebody else asks meanwhile.
  */
 const atOnce = 8
 /** One tenant may have half of them. */
@@ -41,8 +41,7 @@ export class ReconcileLoop {
   readonly #entries = new Map<string, Entry>()
   readonly #ready: Entry[] = []
   readonly #waiting = new Set<Promise<void>>()
-  /** With the tenant of each. */
-  readonly #running = new Map<Promise<void>, string>()
+  readonly #running = new Map<Promise<void>, Operation>()
   #closed = false
 
   constructor(options: ReconcileLoopOptions) {
@@ -129,17 +128,22 @@ export class ReconcileLoop {
         this.#next()
       })
       entry.run = run
-      if (waits === -1) this.#running.set(run, entry.operation.tenantId)
+      if (waits === -1) this.#running.set(run, entry.operation)
       else this.#waiting.add(run)
     }
   }
 
   /** The first one of the tenant that has fewest under way: what is slow for one must not hold back what the others wait for. */
   #takeNext(): Entry | undefined {
-    if (this.#running.size >= atOnce) return undefined
-    const underWay = new Map<string, number>()
-    for (const id of this.#running.values()) underWay.set(id, (underWay.get(id) ?? 0) + 1)
-    const counts = this.#ready.map(({ operation }) => underWay.get(operation.tenantId) ?? 0)
+    const ofUpstreams = new Map<string, number>()
+    const ofTenants = new Map<string, number>()
+    for (const operation of this.#running.values()) {
+      countOne(ofUpstreams, operation.upstream)
+      countOne(ofTenants, tenantAt(operation))
+    }
+    const counts = this.#ready.map(({ operation }) =>
+      (ofUpstreams.get(operation.upstream) ?? 0) < atOnce ? (ofTenants.get(tenantAt(operation)) ?? 0) : mostOfTenant
+    )
     const fewest = Math.min(...counts)
     return fewest < mostOfTenant ? this.#ready.splice(counts.indexOf(fewest), 1)[0] : undefined
   }
@@ -167,4 +171,13 @@ export class ReconcileLoop {
     }
     if (!this.#closed) this.#wait(entry)
   }
+}
+
+/** One key for both. No tenant id has a slash. */
+function tenantAt({ tenantId, upstream }: Operation): string {
+  return `${tenantId}/${upstream}`
+}
+
+function countOne(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
 }
