@@ -17,7 +17,7 @@ const figures = {
   total_viewer_seconds: Whole('Seconds that viewers saw, all together', 116)
 }
 
-/** What the tenant's livestreams came to in a time (contract#analytics-answers). */
+/** Totals of the tenant's livestreams over a time (contract#analytics-answers). */
 export const Analytics = Type.Object(figures)
 export type Analytics = Static<typeof Analytics>
 

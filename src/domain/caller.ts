@@ -4,11 +4,11 @@ import { withoutKey } from './livestream.ts'
 import type { Idempotency } from './operation.ts'
 import type { Tenant } from './tenant.ts'
 
-/** Who asks, as far as it was proved: facts about one request that every room below may need. */
+/** The sender of a request, as far as it was proved: facts about one request that every room below may need. */
 export interface Caller {
   readonly tenant: Tenant
   readonly key: ApiKey
-  /** Of the key, for the record. */
+  /** Fingerprint of the key, for the audit log. */
   readonly keyFingerprint: string
   /** The client's address, as far as it can be believed. */
   readonly address: string

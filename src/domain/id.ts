@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 
 /**
- * What an id of the vendor may look like. All published ones are UUIDs, but the contract types livestream ids as plain
+ * Form of a vendor's id. All published ones are UUIDs, but the contract types livestream ids as plain
  * strings, so this is wider; it has no dot, slash, percent sign or white space, so an id can be nothing but one segment.
  */
 export const vendorIdPattern = '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox'
 import { isSameId, LivestreamId, MeetingId } from './id.ts'
 import { Nullable, Timestamp, VendorText } from './values/schema.ts'
 
-/** What the vendors call the states of a livestream. An open set: another word of theirs passes through as it is. */
+/** The vendors' words for the states of a livestream. An open set: another word of theirs passes through as it is. */
 export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const
 
 /**
@@ -96,7 +96,7 @@ export function names({ meeting_id: named }: Livestream, meetingId: string | nul
   return named === meetingId || (named != null && meetingId !== null && isSameId(named, meetingId))
 }
 
-/** Whose livestream it is, and where. */
+/** A livestream's tenant and place. */
 export interface OwnedLivestream {
   readonly id: string
   readonly tenantId: string

@@ -2,8 +2,8 @@ import { type Static, Type } from 'typebox'
 import { anyLength, Nullable } from './values/schema.ts'
 
 /**
- * What a caller may ask of a meeting: every request field of both vendors (contract#meeting-fields, contract#realtimekit-meetings), closed, so that a misspelt
- * field is refused and not lost. What is only passed on has the vendor's own bounds or none: it knows what it accepts.
+ * Fields of a meeting that a caller may set: every request field of both vendors (contract#meeting-fields,
+ * contract#realtimekit-meetings). The list is closed, so that a misspelt field is refused and not lost. What is only passed on has the vendor's own bounds or none: it knows what it accepts.
  */
 const closed = { additionalProperties: false }
 const text = Type.Optional(Type.String({ maxLength: anyLength }))

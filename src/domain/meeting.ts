@@ -42,7 +42,7 @@ export function placeOf({ id, upstream }: PlacedMeeting): string {
   return `${upstream}/${id}`
 }
 
-/** Whose meeting it is and where: all that Livegate must know of it; the rest is the vendor's. */
+/** A meeting's tenant and place: all that Livegate must know of it; the rest is the vendor's. */
 export interface OwnedMeeting {
   readonly id: string
   readonly tenantId: string

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 
-/** What a key may do. The order is the one in which documentation and CLI list them. */
+/** Permissions of a key. The order is the one in which documentation and CLI list them. */
 export const scopes = [
   'livestreams:read',
   'livestreams:start',

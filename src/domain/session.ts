@@ -2,14 +2,14 @@ import { type Static, Type } from 'typebox'
 import { MeetingId, vendorIdPattern } from './id.ts'
 import { anyLength, Nullable, Timestamp, VendorText } from './values/schema.ts'
 
-/** Whose run of a livestream it is, which the vendor calls a livestream session: known once it was shown to the tenant. */
+/** A run's tenant and livestream. The vendor calls a run a livestream session; it is known once it was shown to the tenant. */
 export interface OwnedRun {
   readonly id: string
   readonly tenantId: string
   readonly livestreamId: string
 }
 
-/** Whose session of a meeting it is: known once it was shown to the tenant. */
+/** A session's tenant and meeting. It is known once it was shown to the tenant. */
 export interface OwnedSession {
   readonly id: string
   readonly tenantId: string

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 
-/** What the first event of a log follows. */
+/** Stands for the hash before the first event of a log. */
 export const noHash = '0'.repeat(64)
 
 /** The link of the chain: SHA-256 in hex of the hash before, as its 64 hex characters, and the event's JSON text as stored. */
@@ -31,7 +31,7 @@ export interface ChainHead {
 }
 
 /**
- * What a signed statement says of the log: `checkpoint`, where it stood; `cut`, up to where events were removed on purpose;
+ * Kinds of signed statements about the log: `checkpoint`, where it stood; `cut`, up to where events were removed on purpose;
  * `key`, that another key signs from there on; `lost-key`, the same when the key before was lost and could not say so; `restore`,
  * that an older state of the log was put back and goes on from there.
  */

@@ -11,7 +11,7 @@ export type AuditOutcome = (typeof auditOutcomes)[number]
 const text = (maxLength: number, example?: string) =>
   Type.String({ maxLength, ...(example !== undefined && { examples: [example] }) })
 
-/** Who acts: a caller with a key, whoever works on the command line, or the gateway by itself. */
+/** Kinds of actors: a caller with a key, a person at the command line, or the gateway by itself. */
 export const actorTypes = ['API key', 'Operator', 'Gateway'] as const
 export type ActorType = (typeof actorTypes)[number]
 
@@ -111,7 +111,7 @@ export function inEvents(ids: string[]): string[][] {
   return Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size))
 }
 
-/** Of whom or what an event tells. */
+/** A person or thing that an event is about. */
 export type AuditResource = AuditEvent['resources'][number]
 
 /** Which events are asked for, the newest first. */

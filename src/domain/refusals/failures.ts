@@ -1,6 +1,6 @@
 /**
  * The catalogue of every error that a caller can see. A status, a slug, a public sentence; nothing private.
- * What went wrong inside goes into `cause` and from there to the log alone. Plain classes that know no framework,
+ * The reason inside goes into `cause` and from there to the log alone. Plain classes that know no framework,
  * so every room may import them.
  */
 
@@ -27,7 +27,7 @@ export interface FailureOptions {
   message?: string
 }
 
-/** What the documentation needs to know of a failure. */
+/** Facts about a failure for the documentation. */
 export interface FailureDoc {
   readonly status: number
   readonly type: string
@@ -63,7 +63,7 @@ export class Failure extends Error {
   }
 }
 
-/** What a caller is told of a failure: the `error` of the envelope. */
+/** The `error` of the envelope, as a caller sees it. */
 export interface FailureBody {
   readonly code: number
   readonly type: string

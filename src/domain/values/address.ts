@@ -42,7 +42,7 @@ export function contains(network: Network, { version, bits }: Pick<Address, 'ver
   return version === network.version && bits >> beyond === network.bits >> beyond
 }
 
-/** Whose calls count together: an IPv4 address, or the /64 of an IPv6 address, which is one customer's. */
+/** Addresses whose calls count together: an IPv4 address, or the /64 of an IPv6 address, which is one customer's. */
 export function neighbourhood({ version, bits, text }: Address): string {
   return version === 4 ? text : (bits >> 64n).toString(16)
 }

@@ -26,7 +26,7 @@ export interface Paged<Item> {
   paging: Paging
 }
 
-/** What `paging` says of a page of `shown` items out of `total`. */
+/** Gives the `paging` of a page of `shown` items out of `total`. */
 export function pagingOf({ pageNo, perPage }: Page, shown: number, total: number): Paging {
   const before = (pageNo - 1) * perPage
   return {

@@ -4,7 +4,7 @@ export interface Quota {
   readonly seconds: number
 }
 
-/** Of fewer calls no reserve for stops and starts could be kept. */
+/** Least quota: of fewer calls no reserve for stops and starts could be kept. */
 const fewestCalls = 10
 
 /** Null when the text is something else, or a quota that no vendor can have meant: beyond a million calls, or a day. */
