@@ -1,6 +1,6 @@
 import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '../../domain/livestream.ts'
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
-import { Failure, UpstreamFailed, UpstreamRefused } from '../../domain/refusals/failures.ts'
+import { UpstreamFailed } from '../../domain/refusals/failures.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { Priority, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
@@ -9,6 +9,7 @@ import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from '../resources/k
 import type { RememberLivestream } from '../resources/remember-livestream.ts'
 import type { BegunRuns } from './begun-runs.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import { findActive } from './find-active.ts'
 import type { IsComing } from './is-coming.ts'
 import { listedRun } from './listed-run.ts'
 import { upstreamOf } from './provider-of.ts'
@@ -231,21 +232,4 @@ async function isShownHere(
   if (found?.livestream.meeting_id == null) return false
   if (!names(found.livestream, meeting.id)) throw ofAnotherMeeting()
   return true
-}
-
-/** The vendor's `active-livestream`; undefined when that says neither. */
-async function findActive(provider: Provider, { id }: OwnedMeeting, signal: AbortSignal) {
-  try {
-    return await provider.findActive(id, signal)
-  } catch (error) {
-    if (!saysNothing(error)) throw error
-    return undefined
-  }
-}
-
-/** An answer that says neither what is live nor, in the contract's own way, that nothing is. */
-function saysNothing(error: unknown): boolean {
-  const { upstreamStatus = 0 } = error instanceof Failure ? error : {}
-  if (error instanceof UpstreamFailed) return upstreamStatus >= 500
-  return error instanceof UpstreamRefused && (upstreamStatus === 400 || upstreamStatus === 409)
 }
