@@ -85,6 +85,12 @@ export const LivestreamSession = Type.Object({
 })
 export type LivestreamSession = Static<typeof LivestreamSession>
 
+/** A run that was shown with its livestream, in whichever case its vendor has written the id of that. */
+export function runOf(livestreamId: string, run: LivestreamSession): LivestreamSession {
+  const { livestream_id: named = livestreamId } = run
+  return named === livestreamId ? run : { ...run, livestream_id: livestreamId }
+}
+
 /** The livestream without what lets somebody broadcast: for every caller without the scope, and for the store. */
 export function withoutKey(livestream: LivestreamWithKey): Livestream {
   const { ingest_server: _server, stream_key: _key, ...rest } = livestream

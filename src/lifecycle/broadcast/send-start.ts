@@ -105,7 +105,7 @@ export function sendStart(deps: SendStartDeps): SendStart {
     outdated(meeting)
     try {
       const provider = providerOf(upstreams, meeting, 'mutation')
-      const livestream = await provider.start(meeting.id, wish, signal)
+      const livestream = await knownMeetings.spelt(await provider.start(meeting.id, wish, signal))
       // Throws when it is known as another meeting's. What nobody knows yet is not proved by this answer.
       await knownMeetings.has(meeting, livestream.id, provider)
       knownMeetings.note(meeting, livestream.id, false)

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
-import { isSameId } from '../../domain/id.ts'
+import { isSameId, isUuid, likelySpelling } from '../../domain/id.ts'
 import { type Livestream, type LivestreamWithKey, names, type OwnedLivestream } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { type OwnedMeeting, type PlacedMeeting, placeOf } from '../../domain/meeting.ts'
 import { type Failure, LivestreamNotFound, type Outcome, UpstreamMalformed } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { KnownMeeting, LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
@@ -22,7 +22,10 @@ type Where = Pick<KnownMeeting, 'meetingId' | 'isProved'>
 export class KnownMeetings {
   readonly #livestreams: Pick<Livestreams, 'meetingOf'>
   readonly #putRight: PutRight
+  /** By vendor account and livestream. */
   readonly #meetings = new LRUCache<string, Where>(upTo(remembered))
+  /** Ids as they are stored, by their likely spelling. */
+  readonly #stored = new LRUCache<string, string>(upTo(remembered))
 
   constructor(livestreams: Pick<Livestreams, 'meetingOf'>, putRight: PutRight) {
     this.#livestreams = livestreams
@@ -35,7 +38,7 @@ export class KnownMeetings {
    * @throws UpstreamMalformed when it is known as another meeting's, or as one without a meeting: its key is not for this tenant
    */
   async has(meeting: OwnedMeeting, livestreamId: string, provider: Provider): Promise<boolean> {
-    if (isIn(this.#meetings.get(livestreamId), meeting)) return true
+    if (isIn(this.#meetings.get(keyOf(meeting, livestreamId)), meeting)) return true
     const known = await this.#known(livestreamId)
     if (known === null) return false
     if (isIn(known, meeting)) this.note(meeting, livestreamId, known.isProved)
@@ -43,16 +46,28 @@ export class KnownMeetings {
     return true
   }
 
-  /** The meeting that a livestream is known to be of, as far as anybody knows. */
-  async whereIs(livestreamId: string): Promise<Where | null> {
-    const where = this.#meetings.get(livestreamId)
-    return where?.isProved ? where : ((await this.#known(livestreamId)) ?? where ?? null)
+  /** The meeting that a livestream of this vendor account is known to be of. Another account with that id says nothing of it. */
+  async whereIs(upstream: string, livestreamId: string): Promise<Where | null> {
+    const where = this.#meetings.get(keyOf({ upstream }, livestreamId)) ?? null
+    if (where?.isProved) return where
+    const known = await this.#known(livestreamId)
+    return known?.upstream === upstream ? known : where
   }
 
   /** Remembers a livestream as one of this meeting. @param isProved false by the answer to a start, which does not change what is proved */
-  note({ id: meetingId }: Pick<OwnedMeeting, 'id'>, livestreamId: string, isProved: boolean): void {
-    if (isProved || !this.#meetings.get(livestreamId)?.isProved)
-      this.#meetings.set(livestreamId, { meetingId, isProved })
+  note({ id: meetingId, upstream }: PlacedMeeting, livestreamId: string, isProved: boolean): void {
+    const key = keyOf({ upstream }, livestreamId)
+    if (isProved || !this.#meetings.get(key)?.isProved) this.#meetings.set(key, { meetingId, isProved })
+  }
+
+  /**
+   * A livestream that the vendor has shown, with its id as it is stored: the vendor may write a UUID in another case than it did first.
+   * One that nobody knows keeps the id that it was shown with.
+   */
+  async spelt<L extends Pick<Livestream, 'id'>>(livestream: L): Promise<L> {
+    if (!isUuid(livestream.id)) return livestream
+    const id = this.#stored.get(likelySpelling(livestream.id)) ?? (await this.#known(livestream.id))?.id
+    return id === undefined ? livestream : { ...livestream, id }
   }
 
   /** Whether the vendor's answer about a livestream, asked for by its id, can be about the one that is known. Else that is put right, if it may be. */
@@ -100,8 +115,10 @@ export class KnownMeetings {
     return (await this.#moves(id, known, { id: named, upstream }, provider)) ? 'moved' : 'other'
   }
 
-  #known(livestreamId: string): Promise<KnownMeeting | null> {
-    return this.#livestreams.meetingOf(livestreamId).catch(() => null)
+  async #known(livestreamId: string): Promise<KnownMeeting | null> {
+    const known = await this.#livestreams.meetingOf(livestreamId).catch(() => null)
+    if (known !== null) this.#stored.set(likelySpelling(known.id), known.id)
+    return known
   }
 
   /** Whether it is in this meeting from now on, or by now. */
@@ -114,9 +131,14 @@ export class KnownMeetings {
     const isMoved = await this.#putRight({ livestreamId, known, meetingId, upstream }, provider)
     // Others who saw the same may have been faster.
     if (!isMoved && (known.isProved || !isIn(await this.#known(livestreamId), { id: meetingId }))) return false
-    this.note({ id: meetingId }, livestreamId, true)
+    this.note({ id: meetingId, upstream }, livestreamId, true)
     return true
   }
+}
+
+/** Two vendor accounts may give one id to two livestreams, and to two meetings. */
+function keyOf({ upstream }: Pick<OwnedMeeting, 'upstream'>, livestreamId: string): string {
+  return placeOf({ id: likelySpelling(livestreamId), upstream })
 }
 
 /** Whether a livestream is known to be of this meeting. Either may be spelled as a vendor has written it. */

@@ -1,5 +1,5 @@
 import { isSameId } from '../../domain/id.ts'
-import { type LivestreamSession, names, type OwnedLivestream } from '../../domain/livestream.ts'
+import { type LivestreamSession, names, type OwnedLivestream, runOf } from '../../domain/livestream.ts'
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import {
   LivestreamNotFound,
@@ -28,7 +28,7 @@ export interface RunsDeps extends Pick<Context, 'clock' | 'bounded' | 'changes' 
   rememberLivestream: RememberLivestream
   rememberRuns: RememberRuns
   endingRuns: Pick<EndingRuns, 'showEnding'>
-  knownMeetings: Pick<KnownMeetings, 'has' | 'ofOwner'>
+  knownMeetings: Pick<KnownMeetings, 'has' | 'ofOwner' | 'spelt'>
 }
 
 /** Runs of livestreams, which the vendor calls livestream sessions, as it shows them now. Those that are shown are known from then on. */
@@ -67,15 +67,18 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     const run = await providerOf(upstreams, owner, 'read').findRun(id, signal)
     if (!isSameId(run?.livestream_id ?? owner.id, owner.id)) throw anothers()
     if (run !== null) await rememberRuns(owner, [run])
-    return run
+    return run && runOf(owner.id, run)
   }
 
   async function lookAtMeeting(meeting: OwnedMeeting, page: Page, signal: AbortSignal) {
     const provider = providerOf(upstreams, meeting, 'read')
     const { tenantId, upstream, id: meetingId } = meeting
-    const found =
+    const answered =
       (await provider.findOfMeeting(meetingId, page, signal)) ?? (await lastSeen(provider, meeting, page, signal))
-    if (found === null) return null
+    if (answered === null) return null
+    const spelt = await knownMeetings.spelt(answered.livestream)
+    const sessions = answered.sessions.map(run => runOf(spelt.id, run))
+    const found = { ...answered, livestream: spelt, sessions }
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, found.livestream.id, provider)
     const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
@@ -97,12 +100,14 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     const provider = providerOf(upstreams, meeting, 'read')
     const found = await provider.findRunsOfSession(sessionId, page, signal)
     if (found === null) return null
+    const ids = new Map<string | undefined, string>()
     for (const [id, runs] of Map.groupBy(found.sessions, run => run.livestream_id)) {
       if (id === undefined) throw anothers()
       const ours = await expectOurs(provider, meeting, id, signal)
+      ids.set(id, ours)
       await rememberRuns({ ...meeting, id: ours, meetingId: meeting.id }, runs)
     }
-    return found
+    return { ...found, sessions: found.sessions.map(run => runOf(ids.get(run.livestream_id) ?? '', run)) }
   }
 
   /** A browser may have begun a livestream that Livegate has not seen: then the vendor says whose it is. Gives its id as it is stored. @throws UpstreamMalformed */

@@ -17,7 +17,7 @@ export interface FindStartedDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastSeenIn'>
   whatRuns: WhatRuns
-  knownMeetings: Pick<KnownMeetings, 'has' | 'whereIs' | 'note'>
+  knownMeetings: Pick<KnownMeetings, 'has' | 'whereIs' | 'note' | 'spelt'>
   begunRuns: Pick<BegunRuns, 'of'>
   endingRuns: Pick<EndingRuns, 'showEnding'>
   clock: Pick<Clock, 'monotonic'>
@@ -102,7 +102,10 @@ export function findStarted(deps: FindStartedDeps): FindStarted {
     signal: AbortSignal
   ): Promise<SeenRun | 'unclear' | null> {
     const runs: LivestreamRuns[] = []
-    for (const one of shown) runs.push({ ...one, ...(await withNewest(provider, one, signal)) })
+    for (const one of shown) {
+      const spelt = { ...one, livestream: await knownMeetings.spelt(one.livestream) }
+      runs.push({ ...spelt, ...(await withNewest(provider, spelt, signal)) })
+    }
     // A run that goes on may be the one that was stopped before; its own times tell it from the new one, where there are any.
     const isOld = ({ sessions, areNewest }: LivestreamRuns): boolean =>
       endingRuns.showEnding(meeting, sessions, areNewest)

@@ -35,11 +35,11 @@ export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRu
     let asked = 0
     let isUntold = false
     for (const listed of running.filter(({ meeting_id }) => meeting_id === undefined)) {
-      const known = await knownMeetings.whereIs(listed.id)
+      const known = await knownMeetings.whereIs(meeting.upstream, listed.id)
       if (known?.isProved && !isIn(known, meeting)) continue
       const found = asked++ < mostAsked ? await look(listed.id) : null
       const named = found?.livestream.meeting_id
-      if (named != null) knownMeetings.note({ id: named }, listed.id, true)
+      if (named != null) knownMeetings.note({ id: named, upstream: meeting.upstream }, listed.id, true)
       const where = named === undefined ? known : { meetingId: named, isProved: true }
       if (where === null) isUntold = true
       else if (isIn(where, meeting) && !isOver(listed, found, meeting)) return shown(listed, found)
@@ -51,7 +51,9 @@ export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRu
 
   /** The livestream's own answer may lag behind the list when we have begun its run a moment ago. */
   function isOver({ id }: LivestreamWithKey, found: LivestreamWithSessions | null, meeting: OwnedMeeting): boolean {
-    return found !== null && !isRunning(found.livestream.status) && begunRuns.of(meeting) !== id
+    if (found === null || isRunning(found.livestream.status)) return false
+    const begun = begunRuns.of(meeting)
+    return begun === null || !isSameId(begun, id)
   }
 
   function shown(listed: LivestreamWithKey, found: LivestreamWithSessions | null): LivestreamWithKey {

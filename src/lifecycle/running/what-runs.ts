@@ -87,8 +87,9 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   return async (meeting, priority, signal, isFollowUp = false) => {
     const upstream = upstreamOf(upstreams, meeting, priority)
     const provider = upstream.on({ tenantId: meeting.tenantId, priority })
-    const { shown, byLists } = await ask(upstream, provider, meeting, priority, signal)
+    const { shown: answered, byLists } = await ask(upstream, provider, meeting, priority, signal)
     pace.heard(meeting)
+    const shown = answered && (await knownMeetings.spelt(answered))
     // A vendor might show the last run as the active one: over is over, and another one may be hidden behind it.
     const isPast = shown !== null && isOver(shown.status)
     if (isPast) await remember(provider, meeting, shown, signal)

@@ -25,7 +25,7 @@ function world() {
   const look = whatRuns({
     upstreams: new Map([['default', { habits: { failsWhenNothingIsLive: true }, on: () => provider }]]),
     livestreams: { lastSeenIn: async () => null, list: async () => ({ items: [], total: 0 }) },
-    knownMeetings: { has: async () => true, note() {} },
+    knownMeetings: { has: async () => true, note() {}, spelt: async (one: object) => one },
     rememberLivestream: async () => {},
     isComing: async () => false,
     endingRuns: { isEnding: async () => false },

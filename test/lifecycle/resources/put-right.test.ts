@@ -34,7 +34,7 @@ async function world(t: TestContext) {
     ...{ engine: store.engine, meetings, clock, auditEvents: auditEventsIn(store), misplaced: misplacedIn(store) },
     ...{ changes: new Changes(), log: { warn() {} }, forget() {}, deadline: () => AbortSignal.timeout(60_000) }
   })
-  const known = { tenantId: 'acme', upstream: 'default', meetingId: 'm1', isProved: false }
+  const known = { id: 'l1', tenantId: 'acme', upstream: 'default', meetingId: 'm1', isProved: false }
   return {
     ...{ store, clock, vendor, livestreams, meetings, claim },
     put: (how: Partial<Contradiction> = {}) =>
@@ -72,7 +72,10 @@ t.test('a livestream stays where it is when the vendor fails, or names another m
 
 t.test('a proved livestream moves for nothing, and nobody is asked', async t => {
   const { put, vendor } = await world(t)
-  t.equal(await put({ known: { tenantId: 'acme', upstream: 'default', meetingId: 'm1', isProved: true } }), false)
+  t.equal(
+    await put({ known: { id: 'l1', tenantId: 'acme', upstream: 'default', meetingId: 'm1', isProved: true } }),
+    false
+  )
   t.equal(vendor.asked, 0)
 })
 

@@ -88,7 +88,8 @@ async function look({ active, runs = [], byId = [], last, trouble = [], isEnding
         return false
       },
       whereIs: async () => null,
-      note() {}
+      note() {},
+      spelt: async one => one
     },
     begunRuns: { of: () => null },
     async whatRuns() {

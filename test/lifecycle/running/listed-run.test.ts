@@ -70,7 +70,10 @@ t.test('a run that is listed without its meeting is asked for by its id, once', 
 
 t.test('where nobody says whose it is nothing is known, as when the vendor could not be asked', async t => {
   const silent = { status: 'LIVE' }
-  const of = (meetingId: string, isProved: boolean) => ({ tenantId: 'acme', upstream: 'default', meetingId, isProved })
+  const of = (meetingId: string, isProved: boolean, upstream = 'default') => ({
+    ...{ id: 'b2', tenantId: 'acme' },
+    ...{ upstream, meetingId, isProved }
+  })
   const { find, asked } = lists(
     { a1: silent, b2: silent, c3: silent, d4: silent },
     { b2: of('m2', true), c3: of('m2', false), d4: of('m1', false) }
@@ -83,11 +86,26 @@ t.test('where nobody says whose it is nothing is known, as when the vendor could
   t.strictSame(asked(), ['c3'], 'what is proved is not asked for')
 })
 
+t.test('what is known of a livestream at another vendor account says nothing of the one with its id', async t => {
+  const elsewhere = { id: 'a1', tenantId: 'acme', upstream: 'other', isProved: true }
+  for (const meetingId of ['m1', 'm2']) {
+    const { find } = lists({ a1: { status: 'LIVE' } }, { a1: { ...elsewhere, meetingId } })
+    await t.rejects(find(listed('a1')), UpstreamMalformed, `in the meeting ${meetingId}`)
+    const seen = lists({ a1: { status: 'LIVE' } })
+    seen.knownMeetings.note({ id: meetingId, upstream: 'other' }, 'a1', true)
+    await t.rejects(
+      seen.find(listed('a1')),
+      UpstreamMalformed,
+      `as a look at the other account has shown, ${meetingId}`
+    )
+  }
+})
+
 t.test('what the answer to a start alone has said of a livestream hides it from no other meeting', async t => {
   const { find, knownMeetings } = lists({ a1: here })
-  knownMeetings.note({ id: 'm2' }, 'a1', false)
+  knownMeetings.note({ ...meeting, id: 'm2' }, 'a1', false)
   t.equal(await find(listed('a1')), 'a1')
-  knownMeetings.note({ id: 'm2' }, 'a1', false)
+  knownMeetings.note({ ...meeting, id: 'm2' }, 'a1', false)
   t.equal(await find(listed('a1')), 'a1', 'nor does it change what the vendor has said by id')
 })
 
@@ -95,7 +113,7 @@ t.test('a vendor may write the id of the meeting in another case, here as everyw
   const at = { ...meeting, id: randomUUID() }
   const loud = at.id.toUpperCase()
   const { find, knownMeetings, unreadIn } = lists({ a1: { status: 'LIVE', meeting_id: loud } }, {}, at)
-  knownMeetings.note({ id: loud }, 'a1', true)
+  knownMeetings.note({ ...at, id: loud }, 'a1', true)
   t.equal(await find(listed('a1')), 'a1', 'as another look has read it')
   unreadIn.add(loud)
   await t.rejects(find(), UpstreamMalformed, 'in an entry that cannot be read')

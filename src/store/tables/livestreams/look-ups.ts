@@ -8,7 +8,8 @@ import type { UnfinishedLivestream } from './lists.ts'
 import { ownedBy, toListed } from './rows.ts'
 
 /** Known place of a livestream, with its owner of now or before. */
-export interface KnownMeeting extends Pick<OwnedLivestream, 'tenantId' | 'upstream' | 'meetingId' | 'isProved'> {}
+export interface KnownMeeting
+  extends Pick<OwnedLivestream, 'id' | 'tenantId' | 'upstream' | 'meetingId' | 'isProved'> {}
 
 /** The livestream of a meeting that was seen last, for the tenant that held the meeting then. */
 export interface LastSeen
@@ -21,7 +22,10 @@ export function livestreamLookUps({ engine, sql }: Store) {
   )
 
   const findMeeting = compileOnce((id: Spelled) =>
-    sql.selectFrom('livestreams').select(['tenant_id', 'upstream', 'meeting_id', 'proved_at']).where(isSpelled(id))
+    sql
+      .selectFrom('livestreams')
+      .select(['id', 'tenant_id', 'upstream', 'meeting_id', 'proved_at'])
+      .where(isSpelled(id))
   )
 
   // In the order of an index, so that it takes no longer when a meeting has had many.
@@ -52,12 +56,12 @@ export function livestreamLookUps({ engine, sql }: Store) {
           }
     },
 
-    /** The meeting that a livestream is known to be of, whichever tenant's: null for one without a meeting. Null when nobody knows the id. */
+    /** The meeting that a livestream is known to be of, whichever tenant's: null for one without a meeting. With its id as it is stored. Null when nobody knows the id. */
     async meetingOf(id: string): Promise<KnownMeeting | null> {
       const [row] = await engine.read(findMeeting(spelled(id)))
       if (row === undefined) return null
       const { tenant_id: tenantId, upstream, meeting_id: meetingId } = row
-      return { tenantId, upstream, meetingId, isProved: row.proved_at !== null }
+      return { id: row.id, tenantId, upstream, meetingId, isProved: row.proved_at !== null }
     },
 
     /**

@@ -1,4 +1,4 @@
-import type { LivestreamWithKey } from '../../../domain/livestream.ts'
+import { type LivestreamWithKey, runOf } from '../../../domain/livestream.ts'
 import { LivestreamNotFound, NotOffered, UpstreamMalformed } from '../../../domain/refusals/failures.ts'
 import type { Page } from '../../../domain/values/paging.ts'
 import { readLivestream, readLivestreamWithSessions } from '../../contract/contract.ts'
@@ -71,5 +71,5 @@ export async function findLivestream(
   const answer = readLivestreamWithSessions(body)
   expectId('livestream', id, answer.livestream.id)
   for (const session of answer.sessions) expectId('livestream', id, session.livestream_id ?? id)
-  return { ...answer, livestream: { ...answer.livestream, id } }
+  return { ...answer, livestream: { ...answer.livestream, id }, sessions: answer.sessions.map(run => runOf(id, run)) }
 }

@@ -1,3 +1,4 @@
+import { runOf } from '../../../domain/livestream.ts'
 import { NotOffered } from '../../../domain/refusals/failures.ts'
 import type { Page } from '../../../domain/values/paging.ts'
 import { readActiveRun, readOfMeeting, readRun, readRuns } from '../../contract/contract-livestreams.ts'
@@ -42,7 +43,7 @@ export function dyteRuns(send: Send): Runs {
       if (found === null) return null
       expectId('livestream', id, found.livestream.id)
       expectId('livestream', id, found.session.livestream_id ?? id)
-      return { ...found, livestream: { ...found.livestream, id } }
+      return { livestream: { ...found.livestream, id }, session: runOf(id, found.session) }
     },
 
     async findRun(id, signal) {
