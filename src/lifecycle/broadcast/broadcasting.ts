@@ -103,7 +103,9 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     stopAgain: stopAgain({ ...deps, queue, reconcileLater, vendorNowMs }),
     // Nobody's meeting, or another tenant's, is not looked at.
     look: async meeting =>
-      (await holds(meeting)) ? bounded(signal => look(meeting, 'read', signal, true)) : { livestream: null },
+      (await holds(meeting))
+        ? bounded(signal => look(meeting, 'read', signal, { isFollowUp: true }))
+        : { livestream: null },
     vendorNowMs,
     log,
     clock,

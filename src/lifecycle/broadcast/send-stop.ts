@@ -17,6 +17,8 @@ export interface StopOutcome {
   isWatched: boolean
   /** The vendor's refusal, if it refused. */
   refused?: Failure
+  /** As many calls went out for it. */
+  calls: number
 }
 
 /**
@@ -40,22 +42,34 @@ export function sendStop(deps: SendStopDeps): SendStop {
   const { upstreams, whatRuns, outdated, endingRuns, begunRuns, pace, rights, settleMs } = deps
 
   return (meeting, priority, signal) =>
-    rights.during(meeting, priority, priority => sendAndLook(meeting, priority, signal))
+    rights.during(meeting, priority, async priority => {
+      let calls = 0
+      const onSent = (): void => void calls++
+      try {
+        return { ...(await sendAndLook(meeting, priority, signal, onSent)), calls }
+      } catch (error) {
+        rights.noteFailed(meeting, calls)
+        throw error
+      }
+    })
 
-  async function sendAndLook(meeting: OwnedMeeting, priority: Priority, signal: AbortSignal): Promise<StopOutcome> {
-    const heard = await ask(meeting, priority, signal)
+  async function sendAndLook(
+    meeting: OwnedMeeting,
+    priority: Priority,
+    signal: AbortSignal,
+    onSent: () => void
+  ): Promise<Omit<StopOutcome, 'calls'>> {
+    const heard = await ask(meeting, priority, signal, onSent)
     if ('stopped' in heard && heard.stopped) {
       pace.takenUp(meeting)
       begunRuns.believed(meeting)
       return { confirmed: { vendorAtMs: endingRuns.stopped(meeting, heard.dateMs) }, isWatched: false }
     }
-    const { livestream, isEnding, isUnclear } = await whatRuns(meeting, priority, signal).catch(error => {
-      rights.noteFailed(meeting, 2, error)
+    const { livestream, isEnding, isUnclear } = await whatRuns(meeting, priority, signal, { onSent }).catch(error => {
       // After a stop was sent nothing says "not sent" any more.
       throw error instanceof Failure ? withOutcome(error, 'unknown') : error
     })
     if (livestream !== null && !isEnding) {
-      rights.noteFailed(meeting, 2)
       const { upstreamStatus, upstreamReason } = 'refused' in heard ? heard.refused : {}
       throw new UpstreamRefused({ outcome: 'unknown', upstreamStatus, upstreamReason })
     }
@@ -70,15 +84,15 @@ export function sendStop(deps: SendStopDeps): SendStop {
   async function ask(
     meeting: OwnedMeeting,
     priority: Priority,
-    signal: AbortSignal
+    signal: AbortSignal,
+    onSent: () => void
   ): Promise<StopAnswer | { refused: Failure }> {
     try {
-      return await providerOf(upstreams, meeting, priority).stop(meeting.id, signal)
+      return await providerOf(upstreams, meeting, priority, onSent).stop(meeting.id, signal)
     } catch (error) {
       if (error instanceof Failure && isAboutTheMoment(error)) return { refused: error }
-      // A stop that was not sent has cost nothing, and can have done nothing.
+      // A stop that was not sent can have done nothing.
       const isSent = !(error instanceof Failure) || error.outcome !== 'not_sent'
-      if (isSent) rights.noteFailed(meeting, 1)
       if (isSent) endingRuns.unconfirmed(meeting)
       throw error
     } finally {

@@ -1,11 +1,4 @@
 import type { OwnedMeeting } from '../../domain/meeting.ts'
-import {
-  Failure,
-  isOneOf,
-  UpstreamBudgetExhausted,
-  UpstreamThrottled,
-  UpstreamUnavailable
-} from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Priority, Upstreams } from '../../upstream/provider.ts'
 import type { FruitlessStops } from './fruitless-stops.ts'
@@ -63,11 +56,10 @@ export class StopRights {
     }
   }
 
-  /** So many calls to the vendor, of a stop and its look, have failed. @param why when that may be that none was sent */
-  noteFailed(meeting: OwnedMeeting, calls: number, why?: unknown): void {
-    if (isHeldBack(why)) return
+  /** A stop and its looks have come to nothing. @param calls as many as went out to the vendor; none where quota or breaker held them back */
+  noteFailed(meeting: OwnedMeeting, calls: number): void {
     const { most, perMinute } = this.#failingLimit(meeting)
-    if (most > 0) this.#failing.add(keyOf(meeting), calls, perMinute)
+    if (most > 0 && calls > 0) this.#failing.add(keyOf(meeting), calls, perMinute)
   }
 
   #hasFailedTooOften(meeting: OwnedMeeting): boolean {
@@ -81,13 +73,6 @@ export class StopRights {
     const most = Math.max(1, budget.quota * stopReserve * failingShare)
     return { most, perMinute: (most / budget.windowMs) * 60_000 }
   }
-}
-
-/** Nothing was sent, since quota or breaker did not let it. */
-function isHeldBack(error: unknown): boolean {
-  if (!(error instanceof Failure)) return false
-  const isOurs = isOneOf(error, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamUnavailable)
-  return isOurs && error.upstreamStatus === undefined
 }
 
 /** One key for both. No tenant id has a slash. */

@@ -55,9 +55,6 @@ export interface Stopped {
  */
 export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 
-/** The stop itself, and a look at what became of the start. */
-const callsOfReconciling = 3
-
 export function stop(deps: StopDeps): Stop {
   const { upstreams, livestreams, operations, queue, pace, rights, fruitlessStops, recheckPermission, auditTrail } =
     deps
@@ -122,7 +119,7 @@ export function stop(deps: StopDeps): Stop {
       if (livestream !== null && !isEnding) return send(meeting, 'stop', signal)
       return isUnclear && outcome.confirmed === undefined ? { ...outcome, isWatched: true } : outcome
     }
-    rights.noteFailed(meeting, callsOfReconciling)
+    rights.noteFailed(meeting, outcome.calls)
     pace.failed(meeting)
     const message = 'An earlier start of this meeting is not settled yet: the stop is sent again when it is'
     throw new StartUnsettled({ message, outcome: 'unknown', retryAfterSeconds: 1 })

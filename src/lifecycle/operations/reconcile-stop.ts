@@ -124,10 +124,12 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
 
   /** Looks; a look that fails is counted, like the stops themselves. */
   async function look(meeting: OwnedMeeting, priority: Priority, signal: AbortSignal): Promise<Sight> {
+    let calls = 0
+    const onSent = (): void => void calls++
     try {
-      return await whatRuns(meeting, priority, signal)
+      return await whatRuns(meeting, priority, signal, { onSent })
     } catch (error) {
-      rights.noteFailed(meeting, 1, error)
+      rights.noteFailed(meeting, calls)
       throw error
     }
   }

@@ -40,9 +40,9 @@ export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: Ac
       return reads.fresh(key, subject) ?? reads.read({ key, subject, ask, signal })
     },
 
-    async whatRuns(meeting, priority, signal, isFollowUp) {
+    async whatRuns(meeting, priority, signal, how) {
       const change = changes.of(placeOf(meeting))
-      const sight = await whatRuns(meeting, priority, signal, isFollowUp)
+      const sight = await whatRuns(meeting, priority, signal, how)
       reads.keep(keyOf(meeting), placeOf(meeting), sight.isEnding ? null : sight.livestream, change)
       return sight
     },

@@ -1,5 +1,5 @@
 import { UpstreamUnavailable } from '../../domain/refusals/failures.ts'
-import type { Priority, Provider, Upstream, Upstreams } from '../../upstream/provider.ts'
+import type { Errand, Priority, Provider, Upstream, Upstreams } from '../../upstream/provider.ts'
 
 /** The vendor account that a tenant's meeting or livestream is at. @throws UpstreamUnavailable when the configuration has no such upstream */
 export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: string }, priority: Priority): Upstream {
@@ -15,7 +15,8 @@ export function upstreamOf(upstreams: Upstreams, { upstream }: { upstream: strin
 export function providerOf(
   upstreams: Upstreams,
   owner: { upstream: string; tenantId: string },
-  priority: Priority
+  priority: Priority,
+  onSent?: Errand['onSent']
 ): Provider {
-  return upstreamOf(upstreams, owner, priority).on({ tenantId: owner.tenantId, priority })
+  return upstreamOf(upstreams, owner, priority).on({ tenantId: owner.tenantId, priority, onSent })
 }

@@ -2,7 +2,7 @@ import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '..
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import { UpstreamFailed } from '../../domain/refusals/failures.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
-import type { Priority, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
+import type { Errand, Priority, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
 import type { Changes, SharedReads } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
@@ -39,12 +39,12 @@ export interface Sight extends Pick<SeenRun, 'isNobodys'> {
  * that is INVOKED but not yet LIVE may be hidden (contract#active-during-invoked): then our last run is asked for by its own id.
  * @throws what a Provider throws; UpstreamMalformed when the vendor shows a livestream that is known to be another meeting's
  */
-export type WhatRuns = (
-  meeting: OwnedMeeting,
-  priority: Priority,
-  signal: AbortSignal,
+export type WhatRuns = (meeting: OwnedMeeting, priority: Priority, signal: AbortSignal, how?: LookHow) => Promise<Sight>
+
+export interface LookHow extends Pick<Errand, 'onSent'> {
+  /** A look of our own after a stop, also for runs that the vendor may hide. */
   isFollowUp?: boolean
-) => Promise<Sight>
+}
 
 export interface WhatRunsDeps {
   upstreams: Upstreams
@@ -84,9 +84,9 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
   } = deps
   const findListed = listedRun(deps)
 
-  return async (meeting, priority, signal, isFollowUp = false) => {
+  return async (meeting, priority, signal, { isFollowUp = false, onSent } = {}) => {
     const upstream = upstreamOf(upstreams, meeting, priority)
-    const provider = upstream.on({ tenantId: meeting.tenantId, priority })
+    const provider = upstream.on({ tenantId: meeting.tenantId, priority, onSent })
     const { shown: answered, byLists } = await ask(upstream, provider, meeting, priority, signal)
     pace.heard(meeting)
     const shown = answered && (await knownMeetings.spelt(answered))

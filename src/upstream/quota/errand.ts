@@ -5,4 +5,6 @@ export type Priority = 'stop' | 'mutation' | 'read'
 export interface Errand {
   tenantId: string
   priority: Priority
+  /** Hears of each call that is sent for it. */
+  onSent?: (() => void) | undefined
 }

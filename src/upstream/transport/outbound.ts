@@ -92,6 +92,7 @@ export class Outbound {
   async #send(errand: Errand, call: Asked, expected?: readonly number[]): Promise<VendorAnswer> {
     const { budget, breaker } = this.#options
     const { ticket, isTrial } = await this.#letIn(errand, call)
+    errand.onSent?.()
     const isInPause = budget.pausedForMs() > 0
     try {
       const answer = await this.#clientFor(errand, call).call(call, expected)

@@ -122,13 +122,30 @@ t.test('a repetition that quota or breaker holds back is no failing stop: the ot
     for (let i = 0; i < times; i++)
       await reconcile(await sent('stop', { meetingId: `other-${meetings++}` })).catch(() => {})
   }
+  vendor.calls = 0
   await repeat(60, new UpstreamBudgetExhausted())
   await repeat(60, new UpstreamUnavailable())
   t.equal(vendor.asked.length, 120)
   t.equal(await rights.priorityOf(meeting), 'stop')
   // An answer of the vendor's costs a call each time.
+  vendor.calls = 1
   await repeat(60, new UpstreamUnavailable({ upstreamStatus: 503 }))
   t.equal(await rights.priorityOf(meeting), 'mutation')
+})
+
+t.test('a look that fails after many calls takes as many of what is kept for stops', async t => {
+  const { reconcile, sent, vendor, rights } = await reconciling(t)
+  const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
+  vendor.trouble = new UpstreamFailed({ upstreamStatus: 500 })
+  vendor.calls = 24
+  for (const [i, priority] of ['stop', 'stop', 'mutation'].entries()) {
+    await reconcile(await sent('stop', { meetingId: `other-${i}` })).catch(() => {})
+    t.equal(
+      await rights.priorityOf(meeting),
+      priority,
+      `after ${24 * (i + 1)} calls of the 50 that failing stops may have`
+    )
+  }
 })
 
 t.test('a stop that the vendor will not hear ends when two looks, 5 s apart, show nothing live', async t => {

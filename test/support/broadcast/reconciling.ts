@@ -13,11 +13,12 @@ import { reconciler } from '../../../src/lifecycle/operations/reconcile.ts'
 import { startReconciler } from '../../../src/lifecycle/operations/reconcile-start.ts'
 import { stopReconciler } from '../../../src/lifecycle/operations/reconcile-stop.ts'
 import { BegunRuns } from '../../../src/lifecycle/running/begun-runs.ts'
+import type { LookHow } from '../../../src/lifecycle/running/what-runs.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { type OperationEnd, operationsIn } from '../../../src/store/tables/operations.ts'
-import type { LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'
+import type { Errand, LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
 import { endingRunsOf } from '../ending-runs.ts'
 import { storeWithTenants } from '../store/helper.ts'
@@ -42,6 +43,8 @@ export interface Vendor {
   /** Hooks in before a stop is answered. */
   beforeStop(): Promise<void>
   asked: string[]
+  /** Calls that each question costs; none while quota or breaker hold them back. */
+  calls: number
 }
 
 export type TestContext = Parameters<typeof storeWithTenants>[0]
@@ -62,28 +65,28 @@ export async function reconciling(t: TestContext) {
     stops: true,
     holds: true,
     beforeStop: async () => {},
-    asked: []
+    asked: [],
+    calls: 1
   }
   await meetingsIn(store).assign('acme', 'default', [meetingId], clock.now())
 
-  function ask<T>(what: string, answer: () => T): T {
+  function ask<T>(what: string, answer: () => T, onSent?: () => void): T {
     vendor.asked.push(what)
+    for (let i = 0; i < vendor.calls; i++) onSent?.()
     if (vendor.trouble !== null) throw vendor.trouble
     return answer()
   }
-  const provider: Partial<Provider> = {
+  const on = ({ onSent }: Errand): Partial<Provider> => ({
     findLivestream: async () => vendor.byId,
     async stop(id) {
       await vendor.beforeStop()
-      return ask(`stop ${id}`, () => ({ stopped: vendor.stops, dateMs: null }))
+      return ask(`stop ${id}`, () => ({ stopped: vendor.stops, dateMs: null }), onSent)
     }
-  }
+  })
   const forgotten: string[] = []
   const status = () => ({ budget: { quota: 2_000, windowMs: 60_000 } })
   const pace = new StopPace(clock)
-  const upstreams = new Map([
-    ['default', { on: () => provider, status, vendorNowMs: () => vendor.nowMs }]
-  ]) as unknown as Upstreams
+  const upstreams = new Map([['default', { on, status, vendorNowMs: () => vendor.nowMs }]]) as unknown as Upstreams
 
   const fruitlessStops = new FruitlessStops({ livestreams, clock })
   const rights = new StopRights({ upstreams, fruitlessStops, clock })
@@ -98,8 +101,8 @@ export async function reconciling(t: TestContext) {
       changed() {},
       outdated() {},
       forget: (id: string) => forgotten.push(id),
-      whatRuns: async ({ id }: { id: string }) => {
-        const livestream = ask(`active ${id}`, () => vendor.active)
+      whatRuns: async ({ id }: { id: string }, _priority: unknown, _signal: unknown, { onSent }: LookHow = {}) => {
+        const livestream = ask(`active ${id}`, () => vendor.active, onSent)
         return { livestream, isNobodys: false, isEnding: false, isUnclear: false, isWeak: false }
       },
       async findStarted({ id }: { id: string }) {
