@@ -1,6 +1,8 @@
+import { LRUCache } from 'lru-cache'
 import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
 import type { Operation, StoredAnswer } from '../../domain/operation.ts'
 import { UpstreamFailed } from '../../domain/refusals/failures.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { Deadline } from '../reads/deadline.ts'
@@ -45,14 +47,13 @@ const rememberedLooks = 10_000
 /** A start whose answer was lost is never sent again: its run is looked for, until it is found or two late looks show nothing. */
 export function startReconciler(deps: ReconcileStartDeps): ReconcileStart {
   const { ends, operations, findStarted, clock, deadline, deadlineMs } = deps
-  const looks = new Map<string, Looks>()
+  const looks = new LRUCache<string, Looks>(upTo(rememberedLooks))
 
   function looksOf({ id, sentAtMs }: Operation): Looks {
     const known = looks.get(id)
     if (known !== undefined) return known
     const earlierMs = Math.max(0, clock.now() - sentAtMs)
     const fresh = { sentAtMs: clock.monotonic(), earlierMs, isOurs: false, nothingAtMs: null }
-    if (looks.size >= rememberedLooks) looks.clear()
     looks.set(id, fresh)
     return fresh
   }

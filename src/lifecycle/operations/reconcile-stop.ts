@@ -1,7 +1,9 @@
+import { LRUCache } from 'lru-cache'
 import type { Livestream } from '../../domain/livestream.ts'
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { MeetingNotFound } from '../../domain/refusals/failures.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
@@ -56,7 +58,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   const { ends, operations, livestreams, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
   const { begunRuns, clock, deadline } = deps
   /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
-  const nothingAtMs = new Map<string, number>()
+  const nothingAtMs = new LRUCache<string, number>(upTo(rememberedLooks))
   /** When they were sent, on the monotonic clock. Forgotten at a restart: then the wall clock tells. */
   const sentAtMs = new WeakMap<Operation, number>()
 
@@ -186,7 +188,6 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   }
 
   function remember({ id }: Operation, atMs: number): void {
-    if (nothingAtMs.size >= rememberedLooks) nothingAtMs.clear()
     nothingAtMs.set(id, atMs)
   }
 

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto'
 import Database from 'better-sqlite3'
+import { LRUCache } from 'lru-cache'
+import { upTo } from '../../domain/values/cache-size.ts'
 import { StorePlace } from '../served/store-place.ts'
 import { Conflict, Expired, StoreError, StoreMoved, UniqueViolation, wordsOf } from './engine.ts'
 import { threadTimeMs } from './thread-time.ts'
@@ -40,7 +42,7 @@ const maxPreparedStatements = 500
 /** One SQLite connection. Its calls block their thread, therefore a gateway's live in workers (`sqlite-worker.ts`). */
 export class SqliteConnection {
   readonly #database: Database.Database
-  readonly #prepared = new Map<string, Database.Statement>()
+  readonly #prepared = new LRUCache<string, Database.Statement>(upTo(maxPreparedStatements))
   readonly #place: StorePlace
 
   /** @throws StoreMoved when another file is there by now */
@@ -166,7 +168,6 @@ export class SqliteConnection {
   #prepare(sql: string): Database.Statement {
     let statement = this.#prepared.get(sql)
     if (statement === undefined) {
-      if (this.#prepared.size >= maxPreparedStatements) this.#prepared.clear()
       statement = this.#database.prepare(sql)
       this.#prepared.set(sql, statement)
     }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { UpstreamTooLate } from '../../../src/domain/refusals/failures.ts'
-import { deadlineMs, meetingId, reconciling, runOf } from '../../support/broadcast/reconciling.ts'
+import { deadlineMs, meetingId, operationOf, reconciling, runOf } from '../../support/broadcast/reconciling.ts'
 import { steps } from '../../support/clock.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 
@@ -106,6 +106,18 @@ t.test('after a restart two more looks are needed', async t => {
   t.equal(await later(start), false)
   clock.advance(5_000)
   t.equal(await later(start), true)
+})
+
+t.test('a look that has shown nothing is remembered, however many other starts become open meanwhile', async t => {
+  const { reconcile, sent, clock, operations } = await reconciling(t)
+  for (let i = 1; i < 10_000; i++) reconcile.note(operationOf('start', clock), clock.monotonic())
+  const start = await sent('start')
+  clock.advance(deadlineMs)
+  t.equal(await reconcile(start), false)
+  t.equal(await reconcile(await sent('start', { meetingId: 'm2' }, null)), false)
+  clock.advance(5_000)
+  t.equal(await reconcile(start), true)
+  t.equal((await operations.find(start.id))?.state, 'failed')
 })
 
 t.test('a clock that was set back holds its meeting no longer', async t => {

@@ -164,6 +164,16 @@ t.test('a stop that the vendor will not hear ends when two looks, 5 s apart, sho
   t.equal((await operations.find(stop.id))?.state, 'done')
 })
 
+t.test('a watched stop is done by the second look, however many others are watched meanwhile', async t => {
+  const { reconcile, sent, clock } = await reconciling(t)
+  const watch = () => reconcile.note(operationOf('stop', clock, { answer: stopped }), clock.monotonic())
+  for (let i = 1; i < 10_000; i++) watch()
+  const stop = await sent('stop', { answer: stopped })
+  watch()
+  clock.advance(5_000)
+  t.equal(await reconcile(stop), true)
+})
+
 t.test('a stop whose caller was answered is watched: 5 s later it is done, or sent again', async t => {
   for (const goesOn of [false, true]) {
     await t.test(goesOn ? 'a run is shown after all' : 'nothing is shown', async t => {
