@@ -170,8 +170,9 @@ export async function startGateway({
     })
     const { auditTrail, reconcileLoop } = broadcasts
     opened.push(() => reconcileLoop.close())
-    for (const operation of left) reconcileLoop.add(operation)
+    // What was stopped a moment ago must be known before anything is looked at.
     await broadcasts.recall()
+    for (const operation of left) reconcileLoop.add(operation)
     const connections = callersConnections({ config, logger, clock })
     const app = await buildApp({
       ...{ directory, connections, adopt, clock, logger, fingerprint: audited.keys.fingerprint },

@@ -6,6 +6,7 @@ import type { Recalled } from '../../../src/lifecycle/running/confirmed-stop.ts'
 import { recallStops } from '../../../src/lifecycle/running/recall-stops.ts'
 import { makeLogger } from '../../../src/log/logger.ts'
 import type { SimulatorOptions } from '../../../src/simulator/simulator.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { reconciling, type TestContext as WithStore } from '../../support/broadcast/reconciling.ts'
 import { manualClock } from '../../support/clock.ts'
@@ -311,3 +312,31 @@ t.test(
     t.strictSame(['m2', 'm4'].map(of), [null, null], 'then the vendor is believed')
   }
 )
+
+t.test('no operation is reconciled before what an earlier process has started and stopped is recalled', async t => {
+  const { close, asAcme, meeting, simulator, storeFile } = await gateway(t)
+  simulator.fail({ match: { method: 'POST', path: '/meetings/*/active-livestream/stop' }, status: 503 })
+  const stopped = await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  t.equal(stopped.json().error.outcome, 'unknown')
+  await close()
+  const asked = simulator.journal.length
+  let askedMeanwhile = Number.NaN
+  const open = async (file: string): Promise<Store> => {
+    const store = await openStoreHere(file)
+    const read = store.engine.read.bind(store.engine)
+    const slowly: typeof read = async query => {
+      // A slow disk: longer than the first pause of the loop.
+      if (query.sql.includes('confirmed_at is not null')) {
+        await pause(800)
+        askedMeanwhile = simulator.journal.length - asked
+      }
+      return read(query)
+    }
+    Object.assign(store.engine, { read: slowly })
+    return store
+  }
+  const next = await startGateway({ config: configFor(simulator, storeFile), logger: makeLogger('silent'), open })
+  t.teardown(() => next.close())
+  t.equal(askedMeanwhile, 0)
+  await until(() => simulator.journal.length > asked)
+})
