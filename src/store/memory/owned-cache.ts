@@ -15,7 +15,8 @@ interface Sources<Thing> {
 export class OwnedCache<Thing extends { readonly tenantId: string }> {
   readonly #find: Sources<Thing>['find']
   readonly #owned: LRUCache<string, Thing>
-  #changes = 0
+  /** Ids that are being asked for, and how often their rows have changed meanwhile. */
+  readonly #asked = new Map<string, { readers: number; changes: number }>()
 
   constructor({ find, maxIds }: Sources<Thing>) {
     this.#find = find
@@ -26,13 +27,21 @@ export class OwnedCache<Thing extends { readonly tenantId: string }> {
     const key = likelySpelling(id)
     const known = this.#owned.get(key)
     if (known?.tenantId === tenantId) return known
-    for (;;) {
-      const changes = this.#changes
-      const found = await this.#find(tenantId, id)
-      // A row that was read while something changed may be older than the change.
-      if (changes !== this.#changes) continue
-      if (found !== null) this.#owned.set(key, found)
-      return found
+    const asked = this.#asked.get(key) ?? { readers: 0, changes: 0 }
+    this.#asked.set(key, asked)
+    asked.readers += 1
+    try {
+      for (;;) {
+        const { changes } = asked
+        const found = await this.#find(tenantId, id)
+        // A row that was read while it changed may be older than the change.
+        if (changes !== asked.changes) continue
+        if (found !== null) this.#owned.set(key, found)
+        return found
+      }
+    } finally {
+      asked.readers -= 1
+      if (asked.readers === 0) this.#asked.delete(key)
     }
   }
 
@@ -48,7 +57,9 @@ export class OwnedCache<Thing extends { readonly tenantId: string }> {
 
   /** Forgets an id, since its row has changed. */
   changed(id: string): void {
-    this.#changes++
-    this.#owned.delete(likelySpelling(id))
+    const key = likelySpelling(id)
+    const asked = this.#asked.get(key)
+    if (asked !== undefined) asked.changes += 1
+    this.#owned.delete(key)
   }
 }

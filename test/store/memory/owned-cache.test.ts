@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { OwnedCache } from '../../../src/store/memory/owned-cache.ts'
 
@@ -108,4 +109,40 @@ t.test('a store that cannot be read is heard of, and asked again the next time',
   await t.rejects(cache.find('acme', 'm1'), { message: 'disk' })
   broken = false
   t.strictSame(await cache.find('acme', 'm1'), { tenantId: 'acme', id: 'm1' })
+})
+
+t.test('changes of other ids have nothing read again, however many there are meanwhile', async t => {
+  let asked = 0
+  const cache = new OwnedCache<Thing>({
+    maxIds: 100,
+    async find(tenantId, id) {
+      asked += 1
+      if (asked < 50) cache.changed(`other-${asked}`)
+      return { tenantId, id }
+    }
+  })
+  t.strictSame(await cache.find('acme', 'm1'), { tenantId: 'acme', id: 'm1' })
+  t.equal(asked, 1)
+  await cache.find('acme', 'm1')
+  t.equal(asked, 1, 'and it is remembered')
+})
+
+t.test('a change of a UUID in another case has what is being read of it read again, by each reader', async t => {
+  const id = randomUUID()
+  const owner = { tenantId: 'acme', id }
+  let asked = 0
+  const held = Promise.withResolvers<void>()
+  const cache = new OwnedCache<Thing>({
+    maxIds: 100,
+    async find() {
+      const isOld = ++asked <= 2
+      if (isOld) await held.promise
+      return isOld ? owner : null
+    }
+  })
+  const readers = [cache.find('acme', id), cache.find('acme', id.toUpperCase())]
+  cache.changed(id.toUpperCase())
+  held.resolve()
+  t.strictSame(await Promise.all(readers), [null, null])
+  t.equal(asked, 4)
 })
