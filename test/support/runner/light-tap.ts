@@ -12,10 +12,10 @@ process.env._TAPJS_PROCESSINFO_EXCLUDE_ = String(ignored)
 
 const compiled = resolve('.tap/compiled')
 
-// Coverage is off in files that have a process of their own (`groups.ts`), campaigns above all: it slows them down, and what they run by
-// luck must be run by other tests as well. So they, and the processes that they start, may take what an earlier process has compiled,
-// and need nothing of tap's.
-if (/\btest[\\/-](guarantees[\\/-](?!\d)|bench[\\/-])/.test(process.argv[1] ?? '')) {
+// Coverage is off in guarantees and in other files that have a process of their own (`groups.ts`): it slows them down, and what
+// campaigns run by luck must be run by other tests as well. So they, and the processes that they start, may take what an earlier
+// process has compiled, and need nothing of tap's.
+if (/\btest[\\/-](guarantees|bench)[\\/-]/.test(process.argv[1] ?? '')) {
   process.env._TAPJS_PROCESSINFO_COVERAGE_ = '0'
   enableCompileCache(compiled)
   process.env.NODE_COMPILE_CACHE = compiled
