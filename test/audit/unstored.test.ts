@@ -39,7 +39,7 @@ function world(t: TestContext, { maxWaiting = 10 } = {}) {
 
 const event = (n: number) => ({ time: n }) as AuditEvent
 
-t.test('what the log has written is told once, and needs no more care', async t => {
+t.test('an event that the log has written is told once, and needs no more care', async t => {
   const { events, told, offer } = world(t)
   events.tell(event(1), 'not stored')
   offer()
@@ -47,7 +47,7 @@ t.test('what the log has written is told once, and needs no more care', async t 
   t.equal(events.atRisk, 0)
 })
 
-t.test('what the log has lost is offered again until the log has it', async t => {
+t.test('an event that the log has lost is offered again until the log has it', async t => {
   const { events, told, log, offer } = world(t)
   log('lost')
   events.tell(event(1), 'not stored')
@@ -85,7 +85,7 @@ t.test('a line that waits is not repeated, and those that came behind it come af
   t.equal(events.atRisk, 0)
 })
 
-t.test('what the store has by now is not offered again', async t => {
+t.test('an event that the store has by now is not offered again', async t => {
   const { events, told, log, offer } = world(t)
   log('lost')
   const one = event(1)

@@ -46,7 +46,7 @@ t.test('a running gateway signs no log whose end was cut off behind its back, wh
   t.strictSame(troubles, [changed.message], 'and it says so')
 })
 
-t.test('what another process has pruned is no trouble to a running gateway', async t => {
+t.test('a prune by another process is no trouble to a running gateway', async t => {
   const { checkpointer, open, clock, proof, troubles } = await running(t)
   clock.advance(dayMs)
   const command = await open()

@@ -47,7 +47,7 @@ t.test('the last checkpoint and the public key lie beside the data, whole, for w
   t.strictSame(readdirSync(dataDir).sort(), files)
 })
 
-t.test('where no copy can be put, that is told, and the log is signed all the same', async t => {
+t.test('a copy that cannot be put in its place is told of, and the log is signed all the same', async t => {
   const { open, notes, dataDir } = await auditedWorld(t)
   for (const name of ['audit-public-key.txt', 'audit-checkpoint.txt'])
     mkdirSync(join(dataDir, name), { recursive: true })

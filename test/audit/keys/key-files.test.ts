@@ -96,7 +96,7 @@ t.test('the key of another log is refused', async t => {
   t.strictSame((await openAuditKeys({ dataDir }, remembered)).remembered, remembered)
 })
 
-t.test('what is no key is refused by the name of its file, and is not repeated', async t => {
+t.test('a file that is no key is refused by its name, and its text is not repeated', async t => {
   const { dataDir, remembered, file } = await madeIn(t)
   const pem = readFileSync(file(signing), 'utf8')
   const hex = readFileSync(file(fingerprint), 'utf8')

@@ -120,7 +120,7 @@ t.test('a caller that asks while it signs shares the checkpoint under way', asyn
   t.equal(log.written.length, 2)
 })
 
-t.test('what is not written is not published', async t => {
+t.test('a checkpoint that is not written is not published', async t => {
   const { checkpointer, log } = world(t)
   log.broken = 'disk full'
   await t.rejects(checkpointer.sign(), { message: 'disk full' })
@@ -149,7 +149,7 @@ t.test('trouble behind an event is told too, and the event does not wait for it'
   log.broken = null
 })
 
-t.test('when another process has changed the key, it goes on with the new one', async t => {
+t.test('a checkpointer goes on with the new key when another process has changed it', async t => {
   const { checkpointer, log, signer } = world(t)
   await checkpointer.sign()
   log.signer = newSigner()

@@ -42,7 +42,7 @@ t.test("a note is C2SP's signed note: text, empty line, and an Ed25519 signature
   t.ok(verify(null, Buffer.from(text), createPublicKey(privateKey), signature.subarray(4)))
 })
 
-t.test('whatever was signed is read again by its key, and by no other', async t => {
+t.test('a signed text is read again by its own key alone, whatever it says', async t => {
   fc.assert(
     fc.property(someText, said => {
       const note = signer.sign(said)

@@ -95,7 +95,7 @@ t.test('an event that was written before older ones holds them all', async t => 
   t.match(await late.prune(timeAt(901)), { cutAt: 900 })
 })
 
-t.test('when all are old all go, but the record that they went stays and is the first event', async t => {
+t.test('a prune removes all events when all are old, but its own record stays and is the first event', async t => {
   const { prune, places, proof } = await world(t)
   t.match(await prune(timeAt(count) + 1), { removed: count, cutAt: count })
   t.strictSame(await places(), [count + 1])

@@ -109,7 +109,7 @@ t.test('a checkpoint has the lines of a tlog-checkpoint (C2SP): origin, size, ha
   )
 })
 
-t.test('what is no statement is read as none, whatever it is', async t => {
+t.test('a text that is no statement is read as none, whatever it is', async t => {
   fc.assert(fc.property(fc.string(), garbage => readStatement(garbage) === null))
   fc.assert(fc.property(fc.array(fc.string()), lines => readStatement(lines.join('\n')) === null))
   const good = writeHead('cut', 'livegate.audit/ab12', { seq: 42, hash: '11'.repeat(32) }, 0)
@@ -137,7 +137,7 @@ t.test('what is no statement is read as none, whatever it is', async t => {
   }
 })
 
-t.test('what a note says can be looked at before anybody knows whose word it is', async t => {
+t.test('a note can be read before anybody knows who signed it', async t => {
   const text = writeHead('checkpoint', 'livegate.audit/ab12', { seq: 42, hash: '11'.repeat(32) }, 0)
   t.strictSame(readUnproved(newSigner().sign(text)), readStatement(text))
   fc.assert(fc.property(fc.string(), garbage => readUnproved(garbage) === null))

@@ -186,7 +186,7 @@ t.test('nothing is cut but what the log has cut itself', async t => {
   })
 })
 
-t.test('what is cut off the end is missed, and so is everything', async t => {
+t.test('an end that is cut off is missed: some events, all of them, or the checkpoints', async t => {
   const upTo = (place: number): Attack => ({ events: log.chain.slice(0, place), notes: without(after(place)) })
   t.match(found({ ...upTo(1_450), notes: log.notes }), {
     seq: 1_451,

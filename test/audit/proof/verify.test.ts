@@ -173,7 +173,7 @@ t.test('a log begins with its first event, or after a cut: not with one that fol
   t.match(said, { seq: 1, why: 'is not the first event of a log' })
 })
 
-t.test('what is stored and is no event is named, not thrown', async t => {
+t.test('a stored text that is no event is named, not thrown', async t => {
   const log = writtenLog(10)
   for (const text of ['', 'null', '5', '"x"', '[]', '{}', '{"unmapped":null}', '{"time":', '{"api":{"operation":7}}']) {
     const chain = [...log.chain]
