@@ -138,7 +138,7 @@ t.test('many starts at once share their commits', async t => {
   t.ok(commits < 2 * ids.length, `not one fsync for each record: ${commits}`)
 })
 
-t.test('what a read leaves to the garbage collector', async t => {
+t.test('a read leaves less than 85 kB to the garbage collector', async t => {
   const readLimit = { calls: 1_000_000, seconds: 1, burst: 1_000_000 }
   const { app, meeting, withKey } = await gateway(t, {
     threads: true,

@@ -34,7 +34,7 @@ t.test('a front end with types from the document starts, watches until it is liv
   t.equal(response.status, 403)
 })
 
-t.test('what the document does not have is refused by the compiler', async t => {
+t.test('a call that the document does not have is refused by the compiler, and by the gateway', async t => {
   const { url, meeting, withKey } = await gateway(t)
   const livegate = connect(url, (await withKey('acme', ['livestreams:start', 'meetings:read'])).key)
   const path = { params: { path: { meeting_id: meeting } } }

@@ -26,7 +26,7 @@ t.test('every two values meet, in far fewer rows than there are combinations', a
   t.doesNotThrow(() => fc.assert(property, { numRuns: 100 }))
 })
 
-t.test('what is not allowed stands in no row, and everything else meets all the same', async t => {
+t.test('a pair that is not allowed stands in no row, and everything else meets all the same', async t => {
   const factors = { contract: ['L1', 'L2'], ended: [true, false], wait: [0, 1, 2] }
   const allows = (row: { contract?: string; ended?: boolean }) => !(row.contract === 'L1' && row.ended)
   const rows = pairwise(factors, allows)
