@@ -50,7 +50,7 @@ t.test('people read it as text', async t => {
   t.match((await run('tenant', 'list')).stdout, /^acme +acme +default +active +\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/m)
 })
 
-t.test('what is wrong with a tenant is named, and nothing is created or changed', async t => {
+t.test('a mistake about a tenant is named, and nothing is created or changed', async t => {
   const { run, json } = commandLine(t)
   const acme = await json('tenant', 'create', 'acme')
   const usage: [string[], RegExp][] = [

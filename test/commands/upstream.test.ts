@@ -22,7 +22,7 @@ const calm: QuotaFile = {
   spent: []
 }
 
-t.test("what is left of the vendor's quota is shown to the operator, with who has used it", async t => {
+t.test("the operator is shown what is left of the vendor's quota, and who has used it", async t => {
   const { run, json, storeFile } = commandLine(t)
   const file = quotaFileIn(dirname(storeFile), 'default')
   writeFileSync(file, JSON.stringify({ ...calm, atMs: Date.now() }))

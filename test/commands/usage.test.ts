@@ -172,7 +172,7 @@ t.test('a key that stands in the wrong place is not repeated', async t => {
   }
 })
 
-t.test('what nobody expected is one line without a stack, and exit code 1', async t => {
+t.test('an unexpected error is one line without a stack, and exit code 1', async t => {
   const failing = (error: unknown) => runHere(['tenant', 'create', 'acme'], {}, () => Promise.reject(error))
   const outcome = await failing(new TypeError('something\n    at somewhere (file.ts:1:1)'))
   t.equal(outcome.code, 1)

@@ -72,7 +72,7 @@ t.test('PostgreSQL is refused as not supported yet', async t => {
   }
 })
 
-t.test('what the design has but this version has not is refused, not accepted and ignored', async t => {
+t.test('a variable that the design has but this version has not is refused, not accepted and ignored', async t => {
   for (const name of ['VALKEY_URL', 'LIVEGATE_METRICS_PORT']) {
     t.equal(problemOf({ ...needed, [name]: '1' }), `${name} is not supported yet`)
   }
@@ -93,7 +93,7 @@ t.test('a misspelt variable with one of our prefixes is refused; those of others
 })
 
 t.test(
-  'what Kubernetes says of a Service whose name begins like ours is no setting, and its exact forms alone are that',
+  'the variables of a Service of Kubernetes with a name like ours are no settings, in their exact forms alone',
   async t => {
     /** Variables of a Service with one port that has a name. */
     const links = (service: string, ip = '10.96.0.7', url = ip) => ({

@@ -42,7 +42,7 @@ t.test('a value in quotes, as docker hands it on, is refused by name: a secret, 
   t.equal(problemOf({ ...account, PS1: '"$ "' }), 'accepted', 'what is not ours may have them')
 })
 
-t.test('what Node cuts at a # in its file is found, and what it reads whole is not', async t => {
+t.test('a value that Node cuts at a # in its file is found, and one that it reads whole is not', async t => {
   const text = [
     `DYTE_API_KEY=${key}#rest`,
     'export DYTE_ORG_ID = org#1 # and a comment',
@@ -70,7 +70,7 @@ t.test('what Node cuts at a # in its file is found, and what it reads whole is n
 })
 
 t.test(
-  'what Node leaves out behind a closing quote is found, and so are lines that it takes for the value',
+  'text that Node leaves out behind a closing quote is found, and so are lines that it takes for the value',
   async t => {
     const text = [
       `DYTE_API_KEY="${key}"1234`,

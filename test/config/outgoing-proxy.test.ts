@@ -36,7 +36,7 @@ t.test('plain http never takes it: a vendor of this machine is reached as it was
   )
 })
 
-t.test('what is no address of a proxy is refused by name, without its value', async t => {
+t.test("a text that is no address of a proxy is refused by its variable's name, without its value", async t => {
   for (const text of [
     'proxy.example:3128',
     'socks5://proxy.example:1080',

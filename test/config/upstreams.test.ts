@@ -91,7 +91,7 @@ t.test('there are one or two credentials, given as they are or in a file beside 
   t.strictSame(credentialsOf({ DYTE_ORG_ID: org, DYTE_API_KEY_FILE: file }), [['default', ...twoKeys]])
 })
 
-t.test('what is wrong with a list is said, with the upstream and the field, and never with a value', async t => {
+t.test('a mistake in a list is named, with the upstream and the field, and never with a value', async t => {
   const { api_token: _token, ...bare } = realtimekit
   const where = (name: string) => `LIVEGATE_UPSTREAMS_FILE, upstream ${name}: `
   const wrong: [list: unknown, problem: string][] = [

@@ -28,7 +28,7 @@ t.test('an address has one text, however it was written', async t => {
   for (const [written, text] of Object.entries(texts)) t.equal(parseAddress(written)?.text, text, written)
 })
 
-t.test('what is no plain address is none', async t => {
+t.test('a text that is no plain address is none', async t => {
   for (const text of [
     '',
     ' ',

@@ -85,7 +85,7 @@ t.test('text that is no key is refused, whatever it is, and never throws', async
   t.pass('nothing was taken for a key')
 })
 
-t.test('what is kept of a key is the SHA-256 of its whole text in hex', async t => {
+t.test('a key is kept as the SHA-256 of its whole text in hex', async t => {
   const { key, digest } = makeKey()
   t.equal(digest, createHash('sha256').update(key.reveal()).digest('hex'))
   t.equal(digestKey(key.reveal()), digest)

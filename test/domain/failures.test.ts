@@ -30,7 +30,7 @@ t.test('every failure can be made bare and says what its documentation says', as
   }
 })
 
-t.test('what went wrong inside goes into the cause and not into the sentence', async t => {
+t.test('an inner error goes into the cause of a failure and not into its sentence', async t => {
   const cause = new Error('connect ECONNREFUSED 10.0.0.7:443')
   const failure = new UpstreamTooLate({ cause })
   t.equal(failure.cause, cause)

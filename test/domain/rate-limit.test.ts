@@ -42,7 +42,7 @@ t.test('the largest limits are a million calls, a million at once, and a day unt
   t.equal(parseRateLimit('600/86401'), null)
 })
 
-t.test('what is not a limit is refused and not guessed at', async t => {
+t.test('a text that is not a limit is refused and not guessed at', async t => {
   for (const text of [
     '',
     '600',

@@ -80,7 +80,7 @@ const hostile = fc.oneof(
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 50 }).map(units => String.fromCharCode(...units))
 )
 
-t.test('whatever text stands in an event: it is one line, and comes back as it was', async t => {
+t.test('an event is one line, and comes back as it was, whatever text stands in it', async t => {
   const { append, lines, run } = await logOf(t)
   let hour = 0
   await fc.assert(

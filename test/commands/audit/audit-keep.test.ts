@@ -55,7 +55,7 @@ async function lastEvent({ run }: Pick<CommandLine, 'run'>): Promise<AuditEvent>
   return JSON.parse(lines.at(-1) ?? '').event
 }
 
-t.test('what is older is removed up to a checkpoint; the log is proved across the cut, which is signed', async t => {
+t.test('older events are removed up to a checkpoint; the log is proved across the cut, which is signed', async t => {
   const { run, json, verify, keep, beside } = await old(t)
   const kept = keep('audit-checkpoint.txt')
   const { code, stdout } = await run('audit', 'prune', '--before', '2020-01-02T12:00:00Z')

@@ -135,7 +135,7 @@ t.test('a command that changes nothing, fails, or only reads leaves no event', a
   t.strictSame(await log(cli), before)
 })
 
-t.test('what cannot be put on record is not done', async t => {
+t.test('a change that cannot be put on record is not made', async t => {
   const cli = commandLine(t)
   await cli.json('tenant', 'create', 'acme')
   const key = await cli.json('key', 'create', 'acme', '--preset', 'viewer')
@@ -177,7 +177,7 @@ t.test('a change that cannot be signed is made and on record, and the command sa
   t.match(await cli.json('audit', 'verify'), { last_seq: 2, signed_seq: 1 })
 })
 
-t.test('whoever has no name on this system, as in a container, is known by his number', async t => {
+t.test('an operator without a name on this system, as in a container, is known by a number', async t => {
   const { userInfo } = os
   t.teardown(() => {
     os.userInfo = userInfo

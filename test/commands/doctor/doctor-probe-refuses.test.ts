@@ -43,7 +43,7 @@ t.test('beside a running gateway', async t => {
     t.ok(simulator.livestreams().every(({ status }) => status === 'IDLE'))
   })
 
-  await t.test('what a browser has started is seen at the vendor, whatever its lists say', async t => {
+  await t.test('a livestream that a browser has started is seen at the vendor, whatever its lists say', async t => {
     const { id } = simulator.addMeeting()
     simulator.startFromBrowser(id)
     t.match(await refusal(id), /is live: nothing was started, and what is live goes on$/)
@@ -61,7 +61,7 @@ t.test('beside a running gateway', async t => {
     t.equal(await refusal(meeting), 'no credential of default is taken: `livegate doctor` says why')
   })
 
-  await t.test('what the gateway has started is left alone', async t => {
+  await t.test('a livestream that the gateway has started is left alone', async t => {
     await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
     t.match(await refusal(meeting), /is live, or a call about it is open, as the store has it: name a meeting that/)
     t.ok(simulator.livestreams().some(({ meeting_id, status }) => meeting_id === meeting && status === 'LIVE'))

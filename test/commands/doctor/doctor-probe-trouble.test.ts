@@ -90,7 +90,7 @@ const troubles: Record<
   }
 }
 
-t.test('whatever fails in the middle, what was started is stopped, and what was learnt is told', async t => {
+t.test('a probe stops what it has started, and tells what it has learnt, whatever fails in the middle', async t => {
   for (const [name, { fault, when, says, options }] of Object.entries(troubles)) {
     await t.test(name, async t => {
       const { simulator, world, probe } = await place(t, options)
@@ -138,7 +138,7 @@ t.test('it ends in time, also when a vendor takes long', async t => {
   t.equal(running(simulator), 0)
 })
 
-t.test('who interrupts waits until all is stopped', async t => {
+t.test('an interrupted probe ends once all is stopped', async t => {
   const { simulator, world, probe } = await place(t)
   world.atPause(number => {
     if (number === 1) world.interrupt()
@@ -165,7 +165,7 @@ t.test('interrupted before the first start it starts nothing', async t => {
 })
 
 t.test(
-  'what the vendor does not show is stopped as well: a stop that failed, or that came too early, is not the last',
+  'a run that the vendor does not show is stopped as well: a stop that failed, or came too early, is not the last',
   async t => {
     const hidden = { activeDuringInvoked: '404', liveAfterMs: 3_600_000 } as const
     const cases: [SimulatorOptions, Fault, number][] = [
@@ -259,19 +259,22 @@ t.test('a signal to the process stops what was started', async t => {
   t.equal(running(simulator), 0)
 })
 
-t.test('what cannot be stopped, or is refused, is not started', async t => {
-  const { simulator, probe, sent } = await place(t)
-  simulator.fail({ match: stopping, status: 403, body: { success: false } })
-  t.match(await probe(), {
-    code: 1,
-    stderr: /a stop was answered with 403: what cannot be stopped must not be started/
-  })
-  t.equal(sent('POST', '/livestreams'), 0)
-  simulator.clearFaults()
-  simulator.fail({ match: starting, status: 403, body: { success: false } })
-  t.match(await probe(), { code: 1, stderr: /a start was refused with 403/ })
-  t.equal(sent('POST', '/stop'), 2, 'one of each before the first start, none after a start that was refused')
-})
+t.test(
+  'a probe starts nothing when its first stop is refused, and stops nothing when its start is refused',
+  async t => {
+    const { simulator, probe, sent } = await place(t)
+    simulator.fail({ match: stopping, status: 403, body: { success: false } })
+    t.match(await probe(), {
+      code: 1,
+      stderr: /a stop was answered with 403: what cannot be stopped must not be started/
+    })
+    t.equal(sent('POST', '/livestreams'), 0)
+    simulator.clearFaults()
+    simulator.fail({ match: starting, status: 403, body: { success: false } })
+    t.match(await probe(), { code: 1, stderr: /a start was refused with 403/ })
+    t.equal(sent('POST', '/stop'), 2, 'one of each before the first start, none after a start that was refused')
+  }
+)
 
 t.test('a start that never left stops nothing', async t => {
   const sent: string[] = []
@@ -302,7 +305,7 @@ t.test('a start that never left stops nothing', async t => {
   )
 })
 
-t.test('what a vendor does that no switch imitates, or does not do at all, is said', async t => {
+t.test('a probe says what the vendor does that no switch imitates, and what it does not do at all', async t => {
   const open = async (options: SimulatorOptions, arrange: (at: Place) => void): Promise<Record<string, string>> => {
     const at = await place(t, options)
     arrange(at)

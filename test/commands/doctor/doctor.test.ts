@@ -164,40 +164,45 @@ t.test('a store whose last event is in the future', async t => {
   }
 })
 
-t.test('what belongs to an upstream that is not configured, or to a tenant that is not there', async t => {
-  const folder = t.testdir()
-  const [one, two] = [
-    await createSimulator({ vendor: 'realtimekit' }),
-    await createSimulator({ vendor: 'realtimekit' })
-  ]
-  t.teardown(() => Promise.all([one.close(), two.close()]))
-  const entry = ({ url, account, app, token }: typeof one, given: object) => ({
-    provider: 'realtimekit',
-    base_url: url,
-    account_id: account,
-    app_id: app,
-    api_token: token,
-    ...given
-  })
-  const list = join(folder, 'upstreams.json')
-  const write = (...entries: object[]): void => writeFileSync(list, JSON.stringify(entries))
-  const cli = commandLine(t, { DATABASE_URL: `sqlite:${join(folder, 'x.db')}`, LIVEGATE_UPSTREAMS_FILE: list })
+t.test(
+  'the doctor names what belongs to an upstream that is not configured, or to a tenant that is not there',
+  async t => {
+    const folder = t.testdir()
+    const [one, two] = [
+      await createSimulator({ vendor: 'realtimekit' }),
+      await createSimulator({ vendor: 'realtimekit' })
+    ]
+    t.teardown(() => Promise.all([one.close(), two.close()]))
+    const entry = ({ url, account, app, token }: typeof one, given: object) => ({
+      provider: 'realtimekit',
+      base_url: url,
+      account_id: account,
+      app_id: app,
+      api_token: token,
+      ...given
+    })
+    const list = join(folder, 'upstreams.json')
+    const write = (...entries: object[]): void => writeFileSync(list, JSON.stringify(entries))
+    const cli = commandLine(t, { DATABASE_URL: `sqlite:${join(folder, 'x.db')}`, LIVEGATE_UPSTREAMS_FILE: list })
 
-  write(entry(one, { name: 'rtk', dedicated_to: 'acme' }), entry(two, { name: 'other' }))
-  t.match(await wrong(t, cli), [/^warning: tenants of acme: the upstream rtk is dedicated to it, and there is no such/])
-  for (const tenant of ['acme', 'globex', 'initech']) await cli.json('tenant', 'create', tenant)
-  await cli.json('meeting', 'assign', 'globex', randomUUID(), '--upstream', 'other', '--force')
-  t.strictSame(await wrong(t, cli), [])
+    write(entry(one, { name: 'rtk', dedicated_to: 'acme' }), entry(two, { name: 'other' }))
+    t.match(await wrong(t, cli), [
+      /^warning: tenants of acme: the upstream rtk is dedicated to it, and there is no such/
+    ])
+    for (const tenant of ['acme', 'globex', 'initech']) await cli.json('tenant', 'create', tenant)
+    await cli.json('meeting', 'assign', 'globex', randomUUID(), '--upstream', 'other', '--force')
+    t.strictSame(await wrong(t, cli), [])
 
-  write(entry(one, { name: 'rtk', dedicated_to: 'nobody' }))
-  t.match(await wrong(t, cli), [
-    /^failed: tenants of acme: belongs to the upstream rtk, which is dedicated to nobody: `livegate tenant move acme/,
-    /^failed: tenants of globex: belongs to the upstream other, which is not configured: .*`livegate tenant move globex/,
-    /^failed: tenants of initech: belongs to the upstream other/,
-    /^failed: tenants of nobody: the upstream rtk is dedicated to it, .*`livegate tenant create nobody`, or correct/,
-    /^failed: tenants of the upstream other: 1 meeting cannot be reached, since it is not configured/
-  ])
-})
+    write(entry(one, { name: 'rtk', dedicated_to: 'nobody' }))
+    t.match(await wrong(t, cli), [
+      /^failed: tenants of acme: belongs to the upstream rtk, which is dedicated to nobody: `livegate tenant move acme/,
+      /^failed: tenants of globex: belongs to the upstream other, which is not configured: .*`livegate tenant move globex/,
+      /^failed: tenants of initech: belongs to the upstream other/,
+      /^failed: tenants of nobody: the upstream rtk is dedicated to it, .*`livegate tenant create nobody`, or correct/,
+      /^failed: tenants of the upstream other: 1 meeting cannot be reached, since it is not configured/
+    ])
+  }
+)
 
 t.test('nothing secret is printed, whatever is wrong', async t => {
   for (const vendor of ['dyte', 'realtimekit'] as const) {

@@ -127,7 +127,7 @@ t.test(
 )
 
 t.test(
-  'where the store was lost its backup needs no --replace; a log of the lost one is not taken for its own',
+  "a lost store is restored without --replace, and a log that it left is not taken for the backup's own",
   async t => {
     const { cli, file, opened } = await backedUp(t)
     rmSync(cli.storeFile)
@@ -274,7 +274,7 @@ t.test('a gateway whose lock file is gone, or that has another name for the stor
   t.notOk(readdirSync(dirname(cli.storeFile)).some(name => name.includes('.replaced-')))
 })
 
-t.test('what a killed gateway with the same lock file has left is taken over at once', async t => {
+t.test('the claim of a killed gateway with the same lock file is taken over at once', async t => {
   const { cli, file, opened } = await backedUp(t)
   const store = await openStoreHere(cli.storeFile)
   const lock = await takeServeLock(cli.storeFile, 0)
@@ -350,7 +350,7 @@ t.test('a signal leaves no draft of a backup or a restore, and no keys without t
   t.strictSame(stores(), storesBefore)
 })
 
-t.test('what is no backup is not put anywhere, and leaves nothing behind', async t => {
+t.test('a file that is no backup is not put anywhere, and leaves nothing behind', async t => {
   const { cli, elsewhere, folder, file, opened } = await backedUp(t)
   const says = async (path: string) => refused(await elsewhere.run('restore', path, ...opened))
   t.equal(await says(join(folder, 'none')), `there is no backup at ${join(folder, 'none')}`)

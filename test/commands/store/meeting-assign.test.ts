@@ -70,7 +70,7 @@ t.test('many are assigned from a file: comments, blank lines, CRLF, a BOM and re
   t.match(await cli.json('meeting', 'assign', 'acme', '--file', path), { assigned: 0, unchanged: 3 })
 })
 
-t.test('whatever such a file looks like, the tenant has exactly the ids in it', async t => {
+t.test('the tenant has exactly the ids of such a file, whatever it looks like', async t => {
   const cli = await twoTenants(t)
   const ending = fc.constantFrom('\n', '\r\n', ' \n', '\n\n', ' # a comment\r\n', '\n# lgk\n')
   await fc.assert(

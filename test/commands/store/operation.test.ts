@@ -219,7 +219,7 @@ for (const [outcome, isLeft] of [
   ['done', true]
 ] as const)
   t.test(
-    `when a person ends a stop as ${outcome}, one that was confirmed before is ${isLeft ? '' : 'not '}followed after a restart`,
+    `a stop that was confirmed is ${isLeft ? '' : 'not '}followed after a restart when a person ends a later one as ${outcome}`,
     async t => {
       const { run, store, operations } = await world(t, ['o1', 'stop', 60, 'sent'], ['o2', 'stop', 50, 'unknown'])
       await store.engine.write([operations.ended('o1', { state: 'done', confirmed: { vendorAtMs: null } }, Date.now())])
@@ -228,7 +228,7 @@ for (const [outcome, isLeft] of [
     }
   )
 
-t.test('what cannot be resolved is refused with its reason, and stays as it is', async t => {
+t.test('an operation that cannot be resolved is refused with its reason, and stays as it is', async t => {
   const { run, json, store } = await world(
     t,
     ['o1', 'start', 60, 'done'],
