@@ -163,7 +163,7 @@ t.test('a read that was under way while a stop was acknowledged does not show wh
   t.equal((await early).statusCode, 404)
 })
 
-t.test('when the quota is used up a read shows the last answer as stale, and 503 when there is none', async t => {
+t.test('a read shows the last answer as stale when the quota is used up, and 503 when there is none', async t => {
   const clock = manualClock()
   const { asAcme, asGlobex, meeting, otherMeeting, simulator, store } = await gateway(t, {
     clock,

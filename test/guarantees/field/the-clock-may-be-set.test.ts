@@ -107,20 +107,23 @@ forEachStep('a start that arrives late at the vendor is found, and is the only o
   t.equal(await states('start'), 'done')
 })
 
-forEachStep('what an earlier gateway has left open is waited for as if it had just been sent', async (t, ms) => {
-  const { startWhenFree, clock, simulator } = await world(t, {
-    async before(store) {
-      const meetings = store.sql.selectFrom('meetings').select('id').where('tenant_id', '=', 'acme')
-      const [meeting] = await store.engine.read(meetings.compile())
-      // The clock was set while nobody served.
-      const left = operationOf('acme', { meetingId: meeting?.id ?? '', sentAtMs: Date.now() - ms })
-      await store.engine.write([operationsIn(store).sent(left)])
-    }
-  })
-  t.equal((await startWhenFree()).statusCode, 201)
-  t.ok(clock.monotonic() >= deadlineMs + looksApartMs, `${clock.monotonic()} ms`)
-  t.equal(simulator.livestreams()[0]?.starts, 1)
-})
+forEachStep(
+  'an operation that an earlier gateway has left open is waited for as if it had just been sent',
+  async (t, ms) => {
+    const { startWhenFree, clock, simulator } = await world(t, {
+      async before(store) {
+        const meetings = store.sql.selectFrom('meetings').select('id').where('tenant_id', '=', 'acme')
+        const [meeting] = await store.engine.read(meetings.compile())
+        // The clock was set while nobody served.
+        const left = operationOf('acme', { meetingId: meeting?.id ?? '', sentAtMs: Date.now() - ms })
+        await store.engine.write([operationsIn(store).sent(left)])
+      }
+    })
+    t.equal((await startWhenFree()).statusCode, 201)
+    t.ok(clock.monotonic() >= deadlineMs + looksApartMs, `${clock.monotonic()} ms`)
+    t.equal(simulator.livestreams()[0]?.starts, 1)
+  }
+)
 
 for (const when of ['before', 'after'] as const) {
   const set = `with the clock set ${when} it`

@@ -149,7 +149,7 @@ t.test(
   }
 )
 
-t.test('who hangs up before the answer is on record too, and so is whose revoked key was tried', async t => {
+t.test('a caller that hangs up before the answer is on record, and so is the use of a revoked key', async t => {
   const { asAcme, meeting, simulator, url, withKey, events, store, directory } = await gateway(t)
   const { key, id, call } = await withKey('acme', ['livestreams:read'])
   simulator.failNext({ match: { method: 'GET' }, stall: true })

@@ -50,7 +50,7 @@ function newKeys(): Keys {
   return Object.fromEntries(mutations.map(name => [name, key(randomUUID())]))
 }
 
-t.test('what cannot be written down before is not sent, and the answer says so; but a stop is', async t => {
+t.test('a mutation that cannot be written down before is not sent, and the answer says so; but a stop is', async t => {
   const { storeFile, callAll, sent } = world
   const bed = world.nextBed()
   const unlock = lockStore(storeFile)
@@ -90,45 +90,48 @@ t.test(
   }
 )
 
-t.test('what the vendor did and nobody could write down is unknown; when the store is back it is known', async t => {
-  const { storeFile, call, simulator, store, door } = world
-  const bed = world.nextBed()
-  simulator.journal.length = 0
-  door.hold('POST', 'PATCH', 'PUT')
-  const keys = newKeys()
-  const said = async (name: Operation): Promise<[Operation, string]> => {
-    const reply = await call(name, bed, keys[name])
-    return [name, `${says(reply)}${reply.headers['idempotency-replayed'] === undefined ? '' : ' replayed'}`]
-  }
-  // A start looks before it sends: the others follow it, so that all of them wait for the vendor together.
-  const start = said('start')
-  await until(() => door.held().length === 1)
-  const others = mutations.filter(name => name !== 'start').map(said)
-  await until(() => door.held().length === mutations.length)
-  const unlock = lockStore(storeFile)
-  door.release()
-  const told = Object.fromEntries(await Promise.all([start, ...others]))
-  const lost = '503 audit_unavailable unknown'
-  t.strictSame(told, { start: lost, stop: '200', createMeeting: lost, patchMeeting: lost, putMeeting: lost })
+t.test(
+  'a mutation that nobody could write down is unknown until the store is back; a stop is done all the same',
+  async t => {
+    const { storeFile, call, simulator, store, door } = world
+    const bed = world.nextBed()
+    simulator.journal.length = 0
+    door.hold('POST', 'PATCH', 'PUT')
+    const keys = newKeys()
+    const said = async (name: Operation): Promise<[Operation, string]> => {
+      const reply = await call(name, bed, keys[name])
+      return [name, `${says(reply)}${reply.headers['idempotency-replayed'] === undefined ? '' : ' replayed'}`]
+    }
+    // A start looks before it sends: the others follow it, so that all of them wait for the vendor together.
+    const start = said('start')
+    await until(() => door.held().length === 1)
+    const others = mutations.filter(name => name !== 'start').map(said)
+    await until(() => door.held().length === mutations.length)
+    const unlock = lockStore(storeFile)
+    door.release()
+    const told = Object.fromEntries(await Promise.all([start, ...others]))
+    const lost = '503 audit_unavailable unknown'
+    t.strictSame(told, { start: lost, stop: '200', createMeeting: lost, patchMeeting: lost, putMeeting: lost })
 
-  unlock()
-  const ids = Object.values(keys).map(key => key['x-request-id'] ?? '')
-  const known = store.sql
-    .selectFrom('operations')
-    .select('id')
-    .where('request_id', 'in', ids)
-    .where('state', '=', 'done')
-  await until(async () => (await store.engine.read(known.compile())).length === mutations.length)
-  t.strictSame(Object.fromEntries(await Promise.all(mutations.map(said))), {
-    start: '201 replayed',
-    stop: '200 replayed',
-    createMeeting: '201 replayed',
-    patchMeeting: '200 replayed',
-    putMeeting: '200 replayed'
-  })
-  const posts = simulator.journal.filter(({ method }) => method !== 'GET').length
-  t.equal(posts, mutations.length, 'each was sent once')
-})
+    unlock()
+    const ids = Object.values(keys).map(key => key['x-request-id'] ?? '')
+    const known = store.sql
+      .selectFrom('operations')
+      .select('id')
+      .where('request_id', 'in', ids)
+      .where('state', '=', 'done')
+    await until(async () => (await store.engine.read(known.compile())).length === mutations.length)
+    t.strictSame(Object.fromEntries(await Promise.all(mutations.map(said))), {
+      start: '201 replayed',
+      stop: '200 replayed',
+      createMeeting: '201 replayed',
+      patchMeeting: '200 replayed',
+      putMeeting: '200 replayed'
+    })
+    const posts = simulator.journal.filter(({ method }) => method !== 'GET').length
+    t.equal(posts, mutations.length, 'each was sent once')
+  }
+)
 
 t.test('a gateway that ends: new calls were not sent, and what the vendor holds up is unknown', async t => {
   const { callAll, call, sent, close, simulator, nextBed } = world

@@ -21,7 +21,7 @@ const faults: Fault[] = [
   { status: 401 }
 ]
 
-t.test('whatever happens to the answers, callers who ask again until they are told start one livestream', async t => {
+t.test('callers who ask again until they are told start one livestream, whatever happens to the answers', async t => {
   const clock = manualClock()
   const { asAcme, asGlobex, meeting, otherMeeting, simulator, directory } = await gateway(t, {
     clock,

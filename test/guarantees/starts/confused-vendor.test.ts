@@ -23,7 +23,7 @@ const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const quota = { calls: 2_000, seconds: 60 }
 
 t.setTimeout(300_000)
-t.test('whatever a vendor says for a while, nothing is left live, doubled, or held back', async t => {
+t.test('nothing is left live, doubled, or held back, whatever a vendor says for a while', async t => {
   printSeed(t)
   const confused: string[] = []
   const calm: string[] = []

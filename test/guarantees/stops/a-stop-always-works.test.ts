@@ -47,7 +47,7 @@ t.test('a vendor that never answers reads does not hold back a stop', async t =>
   t.strictSame(new Set((await Promise.all(reads)).map(({ statusCode }) => statusCode)), new Set([200]))
 })
 
-t.test('who stops needs the scope for stopping alone', async t => {
+t.test('a stop needs the scope for stopping alone', async t => {
   const { asAcme, withKey, meeting } = await gateway(t)
   await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   const { call } = await withKey('acme', ['livestreams:stop'])

@@ -67,33 +67,30 @@ t.test('a write limit that is spent, by stops themselves too, does not hold back
   t.notOk(isLive())
 })
 
-t.test(
-  "when the vendor's quota is used up, all but a stop are told so, and the stop of what is live is sent",
-  async t => {
-    const quota = { calls: 40, seconds: 86_400 }
-    const { asAcme, stop, isLive, meeting, simulator } = await onAir(t, { quota, config: patient, slowDisk: true })
-    let page = 0
-    const read = () => asAcme('GET', `/v2/livestreams/${simulator.livestreams()[0]?.id}?page_no=${++page}`)
-    const change = () => asAcme('PATCH', `/v2/meetings/${meeting}`, { title: 'changed' })
-    for (const call of [read, change]) {
-      let last: Reply | undefined
-      for (let i = 0; i < 40 && last?.statusCode !== 503; i++) last = await call()
-      t.match(last?.json().error, { type: 'upstream_budget_exhausted' })
-    }
-    t.match((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().error, {
-      type: 'upstream_budget_exhausted',
-      outcome: 'not_sent'
-    })
+t.test('a used-up quota of the vendor is told to all but a stop, and the stop of what is live is sent', async t => {
+  const quota = { calls: 40, seconds: 86_400 }
+  const { asAcme, stop, isLive, meeting, simulator } = await onAir(t, { quota, config: patient, slowDisk: true })
+  let page = 0
+  const read = () => asAcme('GET', `/v2/livestreams/${simulator.livestreams()[0]?.id}?page_no=${++page}`)
+  const change = () => asAcme('PATCH', `/v2/meetings/${meeting}`, { title: 'changed' })
+  for (const call of [read, change]) {
+    let last: Reply | undefined
+    for (let i = 0; i < 40 && last?.statusCode !== 503; i++) last = await call()
+    t.match(last?.json().error, { type: 'upstream_budget_exhausted' })
+  }
+  t.match((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().error, {
+    type: 'upstream_budget_exhausted',
+    outcome: 'not_sent'
+  })
+  t.equal((await stop()).statusCode, 200)
+  t.notOk(isLive())
+  // Also beyond the reserve, and also a run that Livegate has not seen.
+  for (let i = 0; i < 3; i++) {
+    simulator.startFromBrowser(meeting)
     t.equal((await stop()).statusCode, 200)
     t.notOk(isLive())
-    // Also beyond the reserve, and also a run that Livegate has not seen.
-    for (let i = 0; i < 3; i++) {
-      simulator.startFromBrowser(meeting)
-      t.equal((await stop()).statusCode, 200)
-      t.notOk(isLive())
-    }
   }
-)
+})
 
 t.test('while the vendor is not asked because it fails, the stop of what is live is sent', async t => {
   const { asAcme, stop, isLive, meeting, simulator } = await onAir(t)
@@ -166,7 +163,7 @@ t.test('a loop of stops over many meetings that have nothing to stop leaves othe
   t.ok(isLive(), 'that of the other tenant')
 })
 
-t.test('what was started behind a stop that had nothing to stop can be stopped while the vendor fails', async t => {
+t.test('a run that was started behind a stop of nothing can be stopped while the vendor fails', async t => {
   const clock = manualClock()
   const world = await onAirBehindDoor(t, { clock, slowDisk: true, simulator: { stopWithNothingLive: '404' } })
   const { asAcme, stop, isLive, meeting, simulator, door, inLine } = world

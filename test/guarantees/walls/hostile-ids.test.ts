@@ -147,7 +147,7 @@ t.test('blanks around a target are no part of it; all else that a blank can do t
 })
 
 t.test(
-  'whatever stands where an id belongs, it is refused, and the vendor sees no request outside of the templates',
+  'a hostile id is refused in any place of an id, and the vendor sees no request outside of the templates',
   async t => {
     let socket: RawSocket = await rawSocket(url)
     const seen = new Map<number, number>()

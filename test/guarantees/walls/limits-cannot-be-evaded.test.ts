@@ -62,7 +62,7 @@ const targets = [
   '/client/v4/accounts/a/realtime/kit/b/livestreams'
 ]
 
-t.test('who has spent his reads gets no other by saying it differently', async t => {
+t.test('a caller that has spent its reads gets no other by saying it differently', async t => {
   await rested()
   t.strictSame(tally(await raw(Array.from({ length: 12 }, () => `GET ${list}`))), { 200: 10, 429: 2 })
   const before = upstream().length
