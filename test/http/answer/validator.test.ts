@@ -96,7 +96,7 @@ t.test('a number or boolean in a query is written as JSON writes it; what is not
   for (const text of ['%00', 'a%0ab', '%7f']) t.equal(await ask(`/v2/meetings?search=${text}`), 400, text)
 })
 
-t.test('what is no object is a 400 that says so', async t => {
+t.test('a body that is no object is a 400 that says so', async t => {
   for (const text of ['null', ' null\n', '[]', '[{}]', '1', '"a"', 'true', '""']) {
     const { statusCode, error } = await post(text)
     t.equal(statusCode, 400, text)

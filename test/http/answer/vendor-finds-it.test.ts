@@ -42,7 +42,7 @@ t.test(
   }
 )
 
-t.test('what says more than that is recorded as it is', async t => {
+t.test('a failure with another outcome is recorded as it is', async t => {
   const { ending } = await endsWith(StartUnsettled, { outcome: 'not_sent' })
   t.match(ending, { outcome: 'not_sent', status: 409 })
 })

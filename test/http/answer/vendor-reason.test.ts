@@ -26,7 +26,7 @@ t.test("the operator's log has the vendor's reason once, and the caller has it n
   t.notOk(logs().includes(title))
 })
 
-t.test('what is wrong with a field of its own body the caller hears, in the words of the vendor', async t => {
+t.test('a caller hears what is wrong with a field of its own body, in the words of the vendor', async t => {
   const { asAcme, simulator, meeting, logs } = await gateway(t)
   const body = { success: false, message: '[body] "title" is not allowed' }
   simulator.failNext({ match: isChange, status: 422, body })
@@ -39,7 +39,7 @@ t.test('what is wrong with a field of its own body the caller hears, in the word
   ])
 })
 
-t.test('what Livegate refuses itself has no reason of the vendor', async t => {
+t.test('a refusal by Livegate itself has no reason of the vendor', async t => {
   const { asAcme, meeting, logs } = await gateway(t)
   const { error } = (await asAcme('PATCH', `/v2/meetings/${meeting}`, { title: 7 })).json()
   const [line] = linesOf(logs(), error.request_id)

@@ -70,14 +70,17 @@ t.test('a connection is kept for 620 s once it has carried a valid key; all othe
   t.equal((await known.socket.answer()).headers['keep-alive'], 'timeout=620', 'it is known from then on')
 })
 
-t.test('how long is a setting, also for strangers when it is shorter; Node closes by it', async t => {
-  const { url, withKey } = await gateway(t, { config: { keepAliveMs: 1_000 } })
-  const { key } = await withKey('acme', ['livestreams:read'])
-  const known = await asked(url, `GET /v2/livestreams HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n\r\n`)
-  const stranger = await asked(url, livez)
-  t.strictSame([known.keepAlive, stranger.keepAlive], ['timeout=1', 'timeout=1'])
-  await until(() => known.socket.ended() && stranger.socket.ended())
-})
+t.test(
+  "a setting says how long a connection is kept, also a stranger's when it is shorter; Node closes by it",
+  async t => {
+    const { url, withKey } = await gateway(t, { config: { keepAliveMs: 1_000 } })
+    const { key } = await withKey('acme', ['livestreams:read'])
+    const known = await asked(url, `GET /v2/livestreams HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n\r\n`)
+    const stranger = await asked(url, livez)
+    t.strictSame([known.keepAlive, stranger.keepAlive], ['timeout=1', 'timeout=1'])
+    await until(() => known.socket.ended() && stranger.socket.ended())
+  }
+)
 
 t.test('a trusted proxy is known before it has shown a key', async t => {
   const clock = manualClock()
@@ -107,7 +110,7 @@ t.test('one address has a quarter of all connections: beyond it, its own longest
   t.equal(logs().split('make room').length, 2, 'the operator hears of it, and once a minute')
 })
 
-t.test('when all of its connections are in use the next is closed', async t => {
+t.test('an address that uses all of its connections has the next one closed', async t => {
   const { url, withKey, asAcme, meeting, simulator } = await gateway(t, { config: { maxConnections: 20 } })
   const { key } = await withKey('acme', ['meetings:read'])
   simulator.fail({ match: { path: '/meetings/*' }, delayMs: 3_000 })

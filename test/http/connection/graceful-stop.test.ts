@@ -96,7 +96,7 @@ t.test('strangers hold up the end for a second, whether they do not send or do n
   await until(() => slow.ended() && drips.ended())
 })
 
-t.test('who has a key and does not read the answer holds up the end for a second too', async t => {
+t.test('a caller with a key that does not read its answers holds up the end for a second too', async t => {
   const clock = manualClock()
   const { url, app, withKey, close } = await gateway(t, { clock, config: { shutdownMs: 600_000, docs: 'key' } })
   const { key } = await withKey('acme', ['livestreams:read'])

@@ -103,7 +103,7 @@ t.test('a refusal that ends the connection reaches who sends 5 MB first, whateve
   }
 })
 
-t.test('who sends 12 MB with a stop before he listens hears that it is done', async t => {
+t.test('a caller that sends 12 MB with a stop before it listens hears that it is done', async t => {
   const { key, call } = await withKey('acme', ['livestreams:start', 'livestreams:stop'])
   const path = `/v2/meetings/${meeting}`
   t.equal((await call('POST', `${path}/livestreams`)).statusCode, 201)
@@ -115,7 +115,7 @@ t.test('who sends 12 MB with a stop before he listens hears that it is done', as
   t.match(received, /^HTTP\/1\.1 200 [\s\S]*connection: close/i)
 })
 
-t.test('what comes behind the body of the last answer is no call any more', async t => {
+t.test('bytes behind the body of the last call are no call any more', async t => {
   const before = calls
   const received = await sendAll(
     t,

@@ -18,49 +18,52 @@ async function answerTo(bytes: string): Promise<Reply> {
   return reply
 }
 
-t.test('whatever is odd about a request, the answer is ours: in the envelope, with the id of the request', async t => {
-  const requests: [what: string, bytes: string, status: number, type: string, field?: string][] = [
-    ['no Host', `GET /v2/meetings HTTP/1.1\r\n${bearer}\r\n`, 400, 'invalid_input', 'headers.host'],
-    [
-      'two Hosts',
-      `GET /v2/meetings HTTP/1.1\r\nhost: x\r\nHost: y\r\n${bearer}\r\n`,
-      400,
-      'invalid_input',
-      'headers.host'
-    ],
-    ['no Host, no route', 'GET /nothing HTTP/1.1\r\n\r\n', 400, 'invalid_input', 'headers.host'],
-    [
-      'an odd Expect',
-      `GET /v2/meetings HTTP/1.1\r\nhost: x\r\nexpect: tea\r\n${bearer}\r\n`,
-      417,
-      'expectation_failed'
-    ],
-    [
-      'two expectations',
-      `POST /v2/meetings HTTP/1.1\r\nhost: x\r\nexpect: 100-continue, tea\r\ncontent-length: 2\r\n\r\n{}`,
-      417,
-      'expectation_failed'
-    ],
-    ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n', 400, 'invalid_input'],
-    ['a broken escape', `GET /%zz HTTP/1.1\r\nhost: x\r\n${bearer}\r\n`, 400, 'invalid_input', 'path'],
-    ['one behind a key', `GET /v2/meetings/%zz HTTP/1.1\r\nhost: x\r\n${bearer}\r\n`, 400, 'invalid_input', 'path'],
-    ['TRACE', 'TRACE / HTTP/1.1\r\nhost: x\r\n\r\n', 404, 'not_found'],
-    ['a star', 'GET * HTTP/1.1\r\nhost: x\r\n\r\n', 404, 'not_found'],
-    ['another protocol', `GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n`, 404, 'not_found']
-  ]
-  for (const [what, bytes, status, type, field] of requests) {
-    const reply = await answerTo(bytes)
-    t.ok(isEnvelope(reply, status, type), `${what}: ${reply.body}`)
-    const { error } = reply.json()
-    t.match(error.request_id, ours, what)
-    t.equal(reply.headers['x-request-id'], error.request_id, what)
-    if (field !== undefined) t.equal(error.details[0].field, field, what)
+t.test(
+  'the answer to an odd request is ours, whatever is odd: in the envelope, with the id of the request',
+  async t => {
+    const requests: [what: string, bytes: string, status: number, type: string, field?: string][] = [
+      ['no Host', `GET /v2/meetings HTTP/1.1\r\n${bearer}\r\n`, 400, 'invalid_input', 'headers.host'],
+      [
+        'two Hosts',
+        `GET /v2/meetings HTTP/1.1\r\nhost: x\r\nHost: y\r\n${bearer}\r\n`,
+        400,
+        'invalid_input',
+        'headers.host'
+      ],
+      ['no Host, no route', 'GET /nothing HTTP/1.1\r\n\r\n', 400, 'invalid_input', 'headers.host'],
+      [
+        'an odd Expect',
+        `GET /v2/meetings HTTP/1.1\r\nhost: x\r\nexpect: tea\r\n${bearer}\r\n`,
+        417,
+        'expectation_failed'
+      ],
+      [
+        'two expectations',
+        `POST /v2/meetings HTTP/1.1\r\nhost: x\r\nexpect: 100-continue, tea\r\ncontent-length: 2\r\n\r\n{}`,
+        417,
+        'expectation_failed'
+      ],
+      ['CONNECT', 'CONNECT example.com:443 HTTP/1.1\r\nhost: example.com:443\r\n\r\n', 400, 'invalid_input'],
+      ['a broken escape', `GET /%zz HTTP/1.1\r\nhost: x\r\n${bearer}\r\n`, 400, 'invalid_input', 'path'],
+      ['one behind a key', `GET /v2/meetings/%zz HTTP/1.1\r\nhost: x\r\n${bearer}\r\n`, 400, 'invalid_input', 'path'],
+      ['TRACE', 'TRACE / HTTP/1.1\r\nhost: x\r\n\r\n', 404, 'not_found'],
+      ['a star', 'GET * HTTP/1.1\r\nhost: x\r\n\r\n', 404, 'not_found'],
+      ['another protocol', `GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n`, 404, 'not_found']
+    ]
+    for (const [what, bytes, status, type, field] of requests) {
+      const reply = await answerTo(bytes)
+      t.ok(isEnvelope(reply, status, type), `${what}: ${reply.body}`)
+      const { error } = reply.json()
+      t.match(error.request_id, ours, what)
+      t.equal(reply.headers['x-request-id'], error.request_id, what)
+      if (field !== undefined) t.equal(error.details[0].field, field, what)
+    }
+    t.strictSame(upstream(), [])
   }
-  t.strictSame(upstream(), [])
-})
+)
 
 t.test(
-  'what is answered before routing has the fields for pages and browsers, and takes over the id of the request',
+  'an answer before routing has the fields for pages and browsers, and takes over the id of the request',
   async t => {
     for (const bytes of ['GET /%zz HTTP/1.1\r\nhost: x', 'GET /v2/meetings HTTP/1.1\r\nx-a: b']) {
       const { headers, json } = await answerTo(`${bytes}\r\norigin: ${page}\r\nx-request-id: mine-1\r\n\r\n`)

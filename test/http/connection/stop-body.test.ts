@@ -45,7 +45,7 @@ const bodies: [type: string | null, body: string][] = [
   ['application/octet-stream', 'x'.repeat(900_000)]
 ]
 
-t.test('whatever the body of a stop is, and whatever it calls itself, the livestream is stopped', async t => {
+t.test('a livestream is stopped whatever the body of the stop is, and whatever it calls itself', async t => {
   for (const [type, body] of bodies) {
     const { path, head, isLive } = await live()
     const what = `${type} ${body.slice(0, 20)} of ${body.length}`
@@ -121,7 +121,7 @@ t.test('more than a megabyte is not read', async t => {
   t.strictSame(received, [], 'who had his answer has not left')
 })
 
-t.test('what breaks HTTP behind the head costs the connection, and not the answer', async t => {
+t.test('a break of HTTP behind the head costs the connection, and not the answer', async t => {
   const broken = ['chunked\r\n\r\nzz\r\n', 'chunked\r\n\r\n5\r\nhelloX', 'garbage\r\n\r\n{}']
   for (const rest of broken) {
     const { id, head, isLive } = await live()

@@ -239,7 +239,7 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed
 }
 
-t.test('what rounding lets through is no reason to say more than the window', async t => {
+t.test('a limit names no more than its window where rounding lets a call through', async t => {
   const { ask, clock } = limiter()
   for (let i = 0; i < 7; i++) ask('acme', 7)
   clock.advance(60_000 / 7 - 5) // a little early: within the tolerance

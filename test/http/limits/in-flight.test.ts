@@ -102,7 +102,7 @@ t.test('a caller that hangs up in the middle of a body leaves nothing behind', a
   t.pass('and was counted while it sent')
 })
 
-t.test('what is refused is over as well', async t => {
+t.test('a call that is refused is over as well', async t => {
   await quiet()
   for (let i = 0; i < 5; i++) {
     t.equal((await asAcme('GET', '/v2/nothing')).statusCode, 404)

@@ -66,7 +66,7 @@ t.test('the RateLimit fields are structured fields, and what they promise comes 
   await t.resolves(fc.assert(property, { numRuns: 20 }))
 })
 
-t.test('what is said to be left can be spent at once', async t => {
+t.test('the calls that are said to be left can be spent at once', async t => {
   clock.advance(60_000)
   await directory.pull()
   let reply = await asAcme('GET', '/v2/livestreams')

@@ -56,7 +56,7 @@ t.test('reads and writes have a limit each, and HEAD counts as the GET that it i
   t.strictSame(tally(writes), { 400: 10, 429: 10 })
 })
 
-t.test('what is refused counts as well: unknown paths, bad input, missing scopes', async t => {
+t.test('a call that is refused counts as well: unknown paths, bad input, missing scopes', async t => {
   await rested()
   const { call } = await withKey('acme', ['livestreams:read'])
   const paths = [

@@ -25,7 +25,7 @@ t.test('a key is taken as Bearer, and as Basic with its tenant, in any case of t
   t.equal(await status(encoded.replace(/=*$/, '')), 200, 'also without padding, as some clients leave it out')
 })
 
-t.test('whatever is wrong with a key, the answer is the same to the byte', async t => {
+t.test('the answer is the same to the byte, whatever is wrong with a key', async t => {
   const last = key.at(-1) === 'a' ? 'b' : 'a'
   const wrong: [string, string | null][] = [
     ['none', null],

@@ -91,7 +91,7 @@ t.test('a list is looked through for so many proxies and no more', async t => {
   )
 })
 
-t.test('whatever is sent, an address comes out', async t => {
+t.test('an address comes out, whatever is sent', async t => {
   const address = reader('10.0.0.0/8')
   const part = fc.oneof(fc.string(), fc.ipV4(), fc.ipV6(), fc.constantFrom('10.0.0.2', ',', ' ', 'unknown'))
   const property = fc.property(fc.array(part, { maxLength: 6 }), parts => {
@@ -126,7 +126,7 @@ t.test('behind a trusted proxy each client has an address limit of its own', asy
   t.equal((await nobody('GET', '/v2/meetings')).statusCode, 401, 'the proxy itself is another')
 })
 
-t.test('what is no address counts against the proxy', async t => {
+t.test('an entry that is no address counts against the proxy', async t => {
   await rested()
   t.strictSame(await times(5, i => from(`garbage ${i}`)), { 401: 3, 429: 2 })
   const told = logs().match(

@@ -29,14 +29,14 @@ async function bare(meeting: () => Promise<never>, handler: () => object) {
   return { statusCode, error: JSON.parse(body).error, age: headers.age }
 }
 
-t.test('what nobody can check is not shown: the store that would know fails, or hangs', async t => {
+t.test('an answer that nobody can check is not shown: the store that would know fails, or hangs', async t => {
   for (const meeting of [() => Promise.reject(new Error('broken')), () => new Promise<never>(() => {})]) {
     const { statusCode, error, age } = await bare(meeting, () => ({ success: true, data: 'private' }))
     t.strictSame([statusCode, error.type, age], [503, 'store_unavailable', undefined])
   }
 })
 
-t.test('what the handler has found out itself stays as it said it', async t => {
+t.test('a refusal that the handler has found out itself stays as it said it', async t => {
   const missing = () => Promise.resolve(null as never)
   const own = { success: false, error: { type: 'meeting_not_found', outcome: 'not_sent' } }
   t.strictSame((await bare(missing, () => own)).error, own.error)

@@ -98,7 +98,7 @@ t.test('reads of both spellings share one answer', async t => {
   t.equal(upstream().filter(call => call.includes(id)).length, 1)
 })
 
-t.test('what is no UUID is another id in another case, and what is not yours is missing in any', async t => {
+t.test('an id that is no UUID is another one in another case, and one that is not yours is missing in any', async t => {
   const id = 'Show_1'
   await meetingsIn(store).assign('acme', 'default', [id], Date.now())
   const list = (call: Client, id: string) => call('GET', `/v2/meetings/${id}/livestreams`)

@@ -41,7 +41,7 @@ t.test('an escaped quote or backslash in quotes means itself', async t => {
   for (const other of others) t.equal((await create(other)).headers['idempotency-replayed'], undefined, other)
 })
 
-t.test('what is no key is a 400 that names the header field, and nothing is sent', async t => {
+t.test('a field that is no key is a 400 that names the header field, and nothing is sent', async t => {
   const before = mutationsSent(simulator)
   const bad = ['', '""', '"', '"a', 'a"', '"a"b"', 'a b', 'a,b', '"a", "b"', 'a;b', '"a";b=1', '(a)', '"a\\"', '"\\a"']
   bad.push("'a'", '`a`', '{}', '"\t"', 'a\tb', '"é"', 'é', '"\u00ff"', `"${'a'.repeat(256)}"`, 'a'.repeat(256))

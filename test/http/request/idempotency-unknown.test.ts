@@ -194,7 +194,7 @@ t.test('a vendor that says nothing in time: 504, and under the key what it came 
   )
 })
 
-t.test('what was done but could not be recorded in time: under the key what was done, once it is recorded', async t => {
+t.test('a mutation that was done but not recorded in time is replayed under its key, once it is recorded', async t => {
   for (const route of routes) {
     const { vendor, call, sent } = await aRequest(world, route)
     door.hold(vendor.method)

@@ -22,32 +22,35 @@ const world = await gatewayBehindDoor(t, { config: { writeLimit: unlimited } })
 const { asAcme, simulator, storeFile, meeting, otherMeeting, withKey, door } = world
 const routes = mutatingRoutes(world)
 
-t.test('what the vendor has not executed frees the key: the next request with it is executed', async t => {
-  const refusals: [Fault, string][] = [
-    [{ status: 401 }, '502 upstream_credentials_refused not_sent'],
-    [
-      { status: 403, body: { errors: [{ code: 10_000, message: 'Authentication error' }] } },
-      '502 upstream_credentials_refused not_sent'
-    ],
-    [{ retryAfterSeconds: 1 }, '503 upstream_throttled not_sent']
-  ]
-  // A stop is repeated whatever kept it from the vendor: its key stays bound to it (`idempotency-unknown.test.ts`).
-  for (const route of routes.filter(({ operationId }) => operationId !== 'stopLivestream')) {
-    for (const [fault, told] of refusals) {
-      // One of them: all pause together, a second each.
-      if (route.operationId !== 'startLivestream' && fault.retryAfterSeconds !== undefined) continue
-      const { vendor, call, sent } = await aRequest(world, route)
-      simulator.failNext({ match: vendor, ...fault })
-      t.equal(says(await call()), told, route.operationId)
-      t.equal(sent(), 1)
-      t.ok(isExecuted(await call()), route.operationId)
-      t.ok(isReplay(await call()), route.operationId)
-      t.equal(sent(), 2)
+t.test(
+  'a key is free again when the vendor has not executed the call: the next request with it is executed',
+  async t => {
+    const refusals: [Fault, string][] = [
+      [{ status: 401 }, '502 upstream_credentials_refused not_sent'],
+      [
+        { status: 403, body: { errors: [{ code: 10_000, message: 'Authentication error' }] } },
+        '502 upstream_credentials_refused not_sent'
+      ],
+      [{ retryAfterSeconds: 1 }, '503 upstream_throttled not_sent']
+    ]
+    // A stop is repeated whatever kept it from the vendor: its key stays bound to it (`idempotency-unknown.test.ts`).
+    for (const route of routes.filter(({ operationId }) => operationId !== 'stopLivestream')) {
+      for (const [fault, told] of refusals) {
+        // One of them: all pause together, a second each.
+        if (route.operationId !== 'startLivestream' && fault.retryAfterSeconds !== undefined) continue
+        const { vendor, call, sent } = await aRequest(world, route)
+        simulator.failNext({ match: vendor, ...fault })
+        t.equal(says(await call()), told, route.operationId)
+        t.equal(sent(), 1)
+        t.ok(isExecuted(await call()), route.operationId)
+        t.ok(isReplay(await call()), route.operationId)
+        t.equal(sent(), 2)
+      }
     }
   }
-})
+)
 
-t.test('what never left frees the key: no connection, no record', async t => {
+t.test('a key is free again when nothing left: no connection, no record', async t => {
   await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`) // a connection for reads stands
   for (const route of routes.filter(({ operationId }) => operationId !== 'stopLivestream')) {
     const { call, sent } = await aRequest(world, route)
@@ -63,7 +66,7 @@ t.test('what never left frees the key: no connection, no record', async t => {
   }
 })
 
-t.test('what Livegate itself refuses does not use up the key', async t => {
+t.test('a refusal by Livegate itself does not use up the key', async t => {
   const viewer = (await withKey('acme', ['livestreams:read'])).call
   for (const route of routes) {
     const { meeting, headers, call, sent } = await aRequest(world, route)

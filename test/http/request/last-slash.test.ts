@@ -82,7 +82,7 @@ t.test('two slashes, or one in disguise, are another address', async t => {
   t.equal(withoutRequestId(await asAcme('GET', '/v2')), withoutRequestId(none))
 })
 
-t.test('what stands elsewhere keeps its own address', async t => {
+t.test('a path that is no operation keeps its own address', async t => {
   for (const url of ['/', '', '/docs/', '/livez/', '/v2/', '/v2//', '/v1/meetings/', 'https://a/', '*', '/v2x/a/'])
     t.equal(withoutLastSlash(url), url)
   t.equal(withoutLastSlash('/v2/meetings/#/'), '/v2/meetings#/')

@@ -26,7 +26,7 @@ t.test("a caller's request id is taken over when it is short and plain, else one
   t.equal(mine.length, 1, 'and it is the id of the call in the audit log')
 })
 
-t.test('what is taken over has nothing in it that a log line or a page could trip over', async t => {
+t.test('a request id that is taken over has nothing in it that a log line or a page could trip over', async t => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.stringMatching(/^[\w.-]{0,70}$/)), text => {
       const id = plainId(text)

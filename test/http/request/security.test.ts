@@ -70,17 +70,20 @@ t.test('Swagger UI has a policy under which only its own files run', async t => 
   t.notOk(inline, 'and no script stands in the page')
 })
 
-t.test('what shows a stream key is not to be kept by anybody; what shows none says nothing about it', async t => {
-  const shown = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
-  const { id, stream_key } = shown.json().data
-  t.type(stream_key, 'string')
-  t.equal(shown.headers['cache-control'], 'no-store')
-  t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).headers['cache-control'], 'no-store')
-  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).headers['cache-control'], 'no-store')
+t.test(
+  'an answer that shows a stream key is not to be kept by anybody; one that shows none says nothing about it',
+  async t => {
+    const shown = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+    const { id, stream_key } = shown.json().data
+    t.type(stream_key, 'string')
+    t.equal(shown.headers['cache-control'], 'no-store')
+    t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).headers['cache-control'], 'no-store')
+    t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).headers['cache-control'], 'no-store')
 
-  const viewer = await withKey('acme', ['livestreams:read'])
-  const hidden = await viewer.call('GET', `/v2/meetings/${meeting}/active-livestream`)
-  t.equal(hidden.statusCode, 200)
-  t.strictSame([hidden.json().data.stream_key, hidden.json().data.ingest_server], [undefined, undefined])
-  t.equal(hidden.headers['cache-control'], undefined)
-})
+    const viewer = await withKey('acme', ['livestreams:read'])
+    const hidden = await viewer.call('GET', `/v2/meetings/${meeting}/active-livestream`)
+    t.equal(hidden.statusCode, 200)
+    t.strictSame([hidden.json().data.stream_key, hidden.json().data.ingest_server], [undefined, undefined])
+    t.equal(hidden.headers['cache-control'], undefined)
+  }
+)

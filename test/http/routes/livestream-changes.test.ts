@@ -145,7 +145,7 @@ t.test('a vendor of contract L1 has none of this but the making: 501, and nobody
   t.equal((await asAcme('GET', path)).statusCode, 200)
 })
 
-t.test('what the vendor does not have is a 404', async t => {
+t.test('a livestream that the vendor does not have is a 404', async t => {
   const { asAcme, store } = await gateway(t)
   const id = randomUUID()
   const owner = { id, tenantId: 'acme', upstream: 'default', meetingId: null }

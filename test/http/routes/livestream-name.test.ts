@@ -22,7 +22,7 @@ t.test('one that is longer than any show needs is not: a page of such names coul
   }
 })
 
-t.test('what is no name is not', async t => {
+t.test('a value that is no text is no name', async t => {
   for (const name of [7, ['a'], { a: 1 }, true]) {
     const reply = await asAcme('POST', '/v2/livestreams', { name })
     t.match(reply.json().error.details, [{ field: 'body.name', message: 'must be string' }])

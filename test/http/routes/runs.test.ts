@@ -51,7 +51,7 @@ for (const lists of ['example', 'schema'] as const) {
   })
 }
 
-t.test('where to send video is shown with the scope for it alone', async t => {
+t.test('the place to send video to is shown with the scope for it alone', async t => {
   const world = await gateway(t)
   const ids = await live(world)
   const { call } = await world.withKey('acme', ['livestreams:read'])
@@ -87,7 +87,7 @@ t.test('the id of a run or of a session is known only to whom an answer has show
   t.equal(upstream().length, before, 'and the vendor hears of none')
 })
 
-t.test('what was shown goes with its meeting, and whoever has that sees it once it is shown to him', async t => {
+t.test('runs that were shown go with their meeting, and its holder sees them once they are shown to it', async t => {
   const world = await gateway(t)
   const { asAcme, asGlobex, meeting, store, directory } = world
   const ids = await live(world)

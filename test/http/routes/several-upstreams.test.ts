@@ -34,7 +34,7 @@ t.test('a tenant that moves starts anew at the other vendor, and what it has sta
   t.equal(rtk.livestreams().filter(one => one.status === 'LIVE').length, 0)
 })
 
-t.test('what the new vendor does not have is 501, says so and is sent no second time', async t => {
+t.test('an operation that the new vendor does not have is 501 and says so, and a stop is done', async t => {
   const { world } = await twoAccounts(t)
   const { asAcme, store, directory } = world
   await tenantsIn(store).update('acme', { upstream: 'rtk' }, Date.now())
@@ -182,7 +182,7 @@ t.test(
   }
 )
 
-t.test('what is no UUID is looked for in a dedicated upstream as it came', async t => {
+t.test('an id that is no UUID is looked for in a dedicated upstream as it came', async t => {
   const { world, rtk } = await twoAccounts(t, {}, { rtk: { dedicated_to: 'acme' } })
   const asked: string[] = []
   for (const id of ['Stage_One', 'stage_one']) {

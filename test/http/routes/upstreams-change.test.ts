@@ -113,7 +113,7 @@ t.test(
   }
 )
 
-t.test('what an operator should look at is said by /readyz and in the log', async t => {
+t.test('trouble that an operator should look at is said by /readyz and in the log', async t => {
   const { world, rtk, list } = await twoAccounts(t)
   const { as, logs, checkUpstreams } = world
   const warnings = async () => (await as(null)('GET', '/readyz')).json().warnings
