@@ -12,7 +12,7 @@ import { until } from '../../support/until.ts'
 
 const { aMeeting, asAcme, simulator, store, storeFile, directory, withKey, door, inLine } = await queuedCalls(t)
 
-t.test('when the start that others joined may not go on, the next in line leads', async t => {
+t.test('the next in line leads when the start that others joined may not go on', async t => {
   const { id, start, stop, sent } = await aMeeting()
   simulator.startFromBrowser(id)
   const leader = await withKey('acme', ['livestreams:start'])
@@ -89,7 +89,7 @@ t.test('a tenant that was suspended while its starts waited: none of them is sen
   t.equal((await start(asAcme, keys[0])).statusCode, 201, 'their keys are free')
 })
 
-t.test('when no connection came to stand for the one that led, the next in line leads', async t => {
+t.test('the next in line leads when no connection came to stand for the one that led', async t => {
   const { start, sent } = await aMeeting()
   const [first, second] = [freshKey(), freshKey()]
   door.hold()
@@ -151,7 +151,7 @@ t.test('a start that cannot be recorded: all that wait hear it, and nothing is s
   t.equal((await start(asAcme, keys[1])).statusCode, 200)
 })
 
-t.test('when the stop that others joined may not go on, the next in line stops the meeting', async t => {
+t.test('the next in line stops the meeting when the stop that others joined may not go on', async t => {
   const { start, stop, sent, isLive } = await aMeeting()
   const leader = await withKey('acme', ['livestreams:stop'])
   door.hold()

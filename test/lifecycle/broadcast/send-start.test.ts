@@ -61,7 +61,7 @@ t.test('a refused start whose look fails has come to nothing, and is not sent ag
   t.equal(sent(), 1)
 })
 
-t.test('when a look after a refused start ends in a fault of our own, nothing is taken as known', async t => {
+t.test('nothing is taken as known when a look after a refused start ends in a fault of our own', async t => {
   const { send, sent } = await refused(t)
   const fault = new TypeError('a fault')
   const outcome = await send(

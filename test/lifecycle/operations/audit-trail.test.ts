@@ -92,7 +92,7 @@ t.test('a stop does not wait for a slow store, and its record is not lost when t
   t.strictSame(later, ['pending', 'done'])
 })
 
-t.test('when the work fails and the failure cannot be recorded, the caller hears of the work', async t => {
+t.test('the caller hears of the work when it fails and the failure cannot be recorded', async t => {
   const { auditTrail, writes, later } = recording()
   const running = auditTrail.around(start, async () => {
     throw new TypeError('a mistake of ours')

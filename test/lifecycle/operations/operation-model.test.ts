@@ -16,7 +16,7 @@ const vendors: SimulatorOptions[] = [
 ]
 
 for (const vendor of vendors) {
-  t.test(`whatever happens, an operation goes its way as drawn: ${JSON.stringify(vendor)}`, async t => {
+  t.test(`an operation goes its way as drawn, whatever happens: ${JSON.stringify(vendor)}`, async t => {
     const world = await restartable(inMemory(t), { ...vendor, startWhileLive: 'second' })
     const models: MeetingModel[] = []
     printSeed(t)

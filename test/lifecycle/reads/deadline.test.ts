@@ -23,7 +23,7 @@ t.test('work that takes too long is ended, and the reason says so', async t => {
   clearInterval(kept)
 })
 
-t.test('when the gateway ends, so does what is under way, and what comes after', async t => {
+t.test('calls that are under way end with the gateway, and so do those that come after', async t => {
   const { ending, asked, bounded, deadline, untilEnded } = world()
   const mutation = deadline()
   const underWay = bounded(untilEnded, asked)

@@ -84,7 +84,7 @@ t.test('a start joins none at the account where its meeting was before, and its 
   t.equal((await asGlobex('POST', startOf(meeting))).statusCode, 201, 'nobody has ended the row of the other meanwhile')
 })
 
-t.test('what was read at one account is not shown for the other', async t => {
+t.test('an answer that was read at one account is not shown for the other', async t => {
   const { world, rtk } = await twoAccounts(t, { config: { readTtlMs: 60_000 } })
   const { asAcme, meeting, simulator } = world
   rtk.addMeeting({ id: meeting })

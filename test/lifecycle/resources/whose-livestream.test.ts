@@ -21,24 +21,29 @@ t.test('an answer without its meeting is used when the livestream is known, or s
   t.match((await active(shown(id))).json().data, { id, stream_key: String }, 'and now it is known')
 })
 
-t.test('where nobody says whose it is, it counts as live and is shown without what lets anybody use it', async t => {
-  const { asAcme, meeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
-  const id = randomUUID()
-  simulator.fail({
-    match: { path: '/meetings/*/active-livestream', method: 'GET' },
-    status: 200,
-    body: shown(id, { playback_url: 'https://play.example/a' })
-  })
-  const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
-  t.equal(reply.statusCode, 200)
-  t.strictSame(Object.keys(reply.json().data).sort(), ['id', 'meeting_id', 'status'])
-  const started = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
-  t.equal(started.statusCode, 200)
-  t.notMatch(started.body, 'stream_key')
-  t.equal(simulator.livestreams().length, 0, 'no start is sent')
-  t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404, 'and its id is not known')
-  t.match((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).json().error, { outcome: 'unknown' })
-})
+t.test(
+  'a livestream counts as live where nobody says whose it is, and is shown without what lets anybody use it',
+  async t => {
+    const { asAcme, meeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
+    const id = randomUUID()
+    simulator.fail({
+      match: { path: '/meetings/*/active-livestream', method: 'GET' },
+      status: 200,
+      body: shown(id, { playback_url: 'https://play.example/a' })
+    })
+    const reply = await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)
+    t.equal(reply.statusCode, 200)
+    t.strictSame(Object.keys(reply.json().data).sort(), ['id', 'meeting_id', 'status'])
+    const started = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    t.equal(started.statusCode, 200)
+    t.notMatch(started.body, 'stream_key')
+    t.equal(simulator.livestreams().length, 0, 'no start is sent')
+    t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404, 'and its id is not known')
+    t.match((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).json().error, {
+      outcome: 'unknown'
+    })
+  }
+)
 
 t.test("another tenant's livestream, shown in this meeting, is never passed on", async t => {
   const { asAcme, asGlobex, meeting, otherMeeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })

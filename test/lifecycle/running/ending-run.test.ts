@@ -141,7 +141,7 @@ t.test('a start that comes before it is stopped again overtakes it', async t => 
   t.ok(isOn())
 })
 
-t.test('where nothing tells the runs apart, as in contract L1, nothing is sent and the operator is told', async t => {
+t.test('nothing is sent and the operator is told where nothing tells the runs apart, as in contract L1', async t => {
   const { asAcme, meeting, stop, stops, simulator, logs } = await live(t, {
     simulator: { contract: 'L1' },
     config: { settleMs: 1_500 }

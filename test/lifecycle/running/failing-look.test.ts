@@ -71,7 +71,7 @@ t.test('a start asks twice, some seconds apart, until the vendor is known to ref
   t.equal(lists() - before, 1)
 })
 
-t.test('when neither the meeting nor the lists can be asked, nothing is sent', async t => {
+t.test('nothing is sent when neither the meeting nor the lists can be asked', async t => {
   const { asAcme, meeting, simulator } = await gateway(t)
   const recover = simulator.fail({ match: { method: 'GET' }, status: 500 })
   const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
@@ -123,7 +123,7 @@ t.test('a start is sent though others have more livestreams than a list can be r
   t.equal((await asAcme('GET', `/v2${active}`)).statusCode, 404)
 })
 
-t.test('where the lists are asked first and fail, active-livestream tells', async t => {
+t.test('active-livestream tells where the lists are asked first and fail', async t => {
   const { asAcme, asGlobex, meeting, otherMeeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
   const path = `/meetings/${otherMeeting}/active-livestream`
   const odd = simulator.fail({ match: { method: 'GET', path }, status: 500 })

@@ -68,7 +68,7 @@ t.test('a run that is listed without its meeting is asked for by its id, once', 
   t.strictSame(asked(), ['c3', 'a1'], 'an independent one is named: it is of no meeting')
 })
 
-t.test('where nobody says whose it is nothing is known, as when the vendor could not be asked', async t => {
+t.test('nothing is known where nobody says whose livestream it is, as when the vendor could not be asked', async t => {
   const silent = { status: 'LIVE' }
   const of = (meetingId: string, isProved: boolean, upstream = 'default') => ({
     ...{ id: 'b2', tenantId: 'acme' },
@@ -86,7 +86,7 @@ t.test('where nobody says whose it is nothing is known, as when the vendor could
   t.strictSame(asked(), ['c3'], 'what is proved is not asked for')
 })
 
-t.test('what is known of a livestream at another vendor account says nothing of the one with its id', async t => {
+t.test('a livestream at another vendor account says nothing of the one with its id', async t => {
   const elsewhere = { id: 'a1', tenantId: 'acme', upstream: 'other', isProved: true }
   for (const meetingId of ['m1', 'm2']) {
     const { find } = lists({ a1: { status: 'LIVE' } }, { a1: { ...elsewhere, meetingId } })
@@ -101,7 +101,7 @@ t.test('what is known of a livestream at another vendor account says nothing of 
   }
 })
 
-t.test('what the answer to a start alone has said of a livestream hides it from no other meeting', async t => {
+t.test('the answer to a start alone hides a livestream from no other meeting', async t => {
   const { find, knownMeetings } = lists({ a1: here })
   knownMeetings.note({ ...meeting, id: 'm2' }, 'a1', false)
   t.equal(await find(listed('a1')), 'a1')

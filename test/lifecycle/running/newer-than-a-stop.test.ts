@@ -46,7 +46,7 @@ t.test("a run that began after a stop, by the vendor's clock, is not stopped by 
   t.equal(await repeated(t, { atStop: 0, later: 0 }, -30 * minuteMs), stopped)
 })
 
-t.test('where the vendor does not tell its time, its times prove nothing: the stop is repeated', async t => {
+t.test("the vendor's times prove nothing where it does not tell its own: the stop is repeated", async t => {
   t.equal(await repeated(t, { atStop: null, later: null }, 30 * minuteMs), stopped)
   t.equal(await repeated(t, { atStop: 0, later: null }, 30 * minuteMs), stopped)
 })

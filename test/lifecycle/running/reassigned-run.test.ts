@@ -46,7 +46,7 @@ for (const passedMs of [0, 31_000]) {
   })
 }
 
-t.test('where that run is over the new holder hears nothing of it, and the vendor is asked once', async t => {
+t.test('the new holder hears nothing of a run that is over, and the vendor is asked once', async t => {
   const { read, row, clock, id, simulator, asGlobex } = await reassigned(t)
   clock.advance(31_000)
   simulator.end(id)

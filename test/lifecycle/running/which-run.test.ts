@@ -96,7 +96,7 @@ t.test('a run that began before the stop is the one that was stopped', async t =
   t.strictSame(again, ['m1'], 'once: that stop is repeated by itself')
 })
 
-t.test('where the Date of its answer is none, or contradicts all others, those tell when a stop was', async t => {
+t.test('other answers tell when a stop was where its own has no Date, or one that contradicts all others', async t => {
   for (const dateMs of [null, Date.parse('2099-12-31T00:00:00.000Z')]) {
     const { clock, isEnding, again } = confirmed(at => [{ invoked_time: at(-60) }], { dateMs })
     clock.advance(30_000)
@@ -109,7 +109,7 @@ t.test('where the Date of its answer is none, or contradicts all others, those t
   }
 })
 
-t.test('where not all runs are shown, and none of those goes on, nothing tells which one does', async t => {
+t.test('nothing tells which run goes on where not all are shown, and none of those does', async t => {
   const over = (at: (seconds: number) => string) => [{ invoked_time: at(2), stopped_time: at(3) }]
   await isUntold(t, confirmed(over, { total: 11 }))
   const { clock, isEnding, isRecent } = confirmed(over)
