@@ -109,7 +109,7 @@ t.test('a write that never comes back holds up nobody', async t => {
   await flushed
 })
 
-t.test('what was written in part goes on where it stopped; for another reader the line begins again', async t => {
+t.test('a line that was written in part goes on where it stopped; for another reader it begins again', async t => {
   for (const [code, wanted] of [
     ['ENOSPC', 'abcd\n'],
     ['EPIPE', 'ababcd\n']

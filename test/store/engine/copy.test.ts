@@ -55,7 +55,7 @@ t.test('a draft that could not be made is no trouble at the end', async t => {
   t.doesNotThrow(() => removeDraft(draftOf(join(file, 'copy'))), 'its folder is none')
 })
 
-t.test('what was in the log of the store that makes room is kept in it', async t => {
+t.test('the log of the store that makes room is kept in it', async t => {
   const { store, file } = await storeWithTenants(t)
   await store.close()
   const crashed = new Database(file)
@@ -75,7 +75,7 @@ t.test('what was in the log of the store that makes room is kept in it', async t
   database.close()
 })
 
-t.test('where nothing was nothing is kept; what cannot be moved away stays', async t => {
+t.test('nothing is kept where nothing was; a store that cannot be moved away stays', async t => {
   const folder = t.testdir({ draft: 'one', again: 'two' })
   const file = join(folder, 'livegate.db')
   t.equal(await putStore(join(folder, 'draft'), file, join(folder, 'kept')), null)

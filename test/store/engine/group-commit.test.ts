@@ -68,7 +68,7 @@ t.test('at most 256 share a commit, so that nobody waits for a crowd', async t =
   t.strictSame(answers, names.map(answer))
 })
 
-t.test('what one of a group did wrong is told to that one alone, as its class', async t => {
+t.test('a mistake in a group is told to its own transaction alone, as its class', async t => {
   const kinds = ['unique', 'conflict', 'expired', 'failed'] as const
   const group = new GroupCommit(async transactions =>
     transactions.map(one => {

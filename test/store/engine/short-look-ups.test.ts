@@ -36,7 +36,7 @@ async function plans(t: Test) {
   }
 }
 
-t.test('what a start or a stop looks up does not grow with the history of its meeting', async t => {
+t.test('a look-up of a start or a stop does not grow with the history of its meeting', async t => {
   const { operations, livestreams, planOf } = await plans(t)
   t.strictSame(await planOf(() => operations.openStart('m1')), [
     'SEARCH operations USING INDEX operations_open_start (meeting_id=?)'
@@ -67,7 +67,7 @@ t.test('what a start or a stop looks up does not grow with the history of its me
   ])
 })
 
-t.test('what an operation needs of the store as it is written does not grow with the history', async t => {
+t.test('the write of an operation does not grow with the history', async t => {
   const { operations, writePlanOf } = await plans(t)
   t.strictSame(await writePlanOf(operations.sent(operationOf('acme'))), [
     'SCALAR SUBQUERY 1',
@@ -105,7 +105,7 @@ t.test('a UUID is found in any case, and another id as it is, without looking at
   t.notOk(plan.some(step => step.startsWith('SCAN livestreams')))
 })
 
-t.test('what is open is found without looking at what is settled', async t => {
+t.test('open operations are found without looking at settled ones', async t => {
   const { operations, planOf } = await plans(t)
   for (const look of [operations.unsettled, operations.meetingsWithOpenStart]) {
     const [first = ''] = await planOf(look)
@@ -113,7 +113,7 @@ t.test('what is open is found without looking at what is settled', async t => {
   }
 })
 
-t.test('what was settled a moment ago is found without looking at what was settled before', async t => {
+t.test('operations settled a moment ago are found without looking at those settled before', async t => {
   const { operations, planOf } = await plans(t)
   t.strictSame(await planOf(() => operations.settledSince(1_000)), [
     'SEARCH operations USING INDEX operations_settled (settled_at>?)',

@@ -46,19 +46,16 @@ t.test('one connection', async t => {
     t.strictSame(ids(), { rows: [[{ id: 1 }]] })
   })
 
-  t.test(
-    'when another process holds the store, the caller hears so after half a second and nothing is written',
-    async t => {
-      const other = new SqliteConnection({ file, readonly: false })
-      t.teardown(() => other.close())
-      other.read(query('begin immediate'))
-      t.match(write(together('insert into parent values (1)')), { error: { kind: 'failed', message: /SQLITE_BUSY/ } })
-      t.match(connection.read(query('pragma busy_timeout')), { rows: [[{ timeout: 500 }]] })
-      other.read(query('rollback'))
-      t.strictSame(write(together('insert into parent values (2)')), { rows: [[]] })
-      t.strictSame(ids(), { rows: [[{ id: 2 }]] })
-    }
-  )
+  t.test('a write fails after half a second when another process holds the store, and writes nothing', async t => {
+    const other = new SqliteConnection({ file, readonly: false })
+    t.teardown(() => other.close())
+    other.read(query('begin immediate'))
+    t.match(write(together('insert into parent values (1)')), { error: { kind: 'failed', message: /SQLITE_BUSY/ } })
+    t.match(connection.read(query('pragma busy_timeout')), { rows: [[{ timeout: 500 }]] })
+    other.read(query('rollback'))
+    t.strictSame(write(together('insert into parent values (2)')), { rows: [[]] })
+    t.strictSame(ids(), { rows: [[{ id: 2 }]] })
+  })
 
   t.test('more different statements than are kept prepared still work', async t => {
     const answers = Array.from({ length: 1_100 }, (_, i) => connection.read(query(`select ${i % 550} as n`)))
@@ -68,7 +65,7 @@ t.test('one connection', async t => {
     )
   })
 
-  t.test('what is wrong crosses the border of the thread by name, with the reason', async t => {
+  t.test('a mistake crosses the border of the thread by name, with the reason', async t => {
     write(together('insert into parent values (1)'))
     t.match(write(together('insert into parent values (1)')), { error: { kind: 'unique' } })
     t.match(write({ statements: [{ ...query('delete from parent'), changes: 5 }] }), {

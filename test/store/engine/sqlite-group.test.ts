@@ -36,7 +36,7 @@ t.test('a group is made durable by one commit, and an empty one by none', async 
   t.equal(commitsIn(file) - before, 1)
 })
 
-t.test('what breaks a rule is undone alone, the others stand', async t => {
+t.test('a transaction that breaks a rule is undone alone, the others stand', async t => {
   const { connection, ids } = connected(t)
   const mismatch = { sql: 'delete from item where id = 1', parameters: [], changes: 2 }
   const results = connection.write([
@@ -87,7 +87,7 @@ t.test(
   }
 )
 
-t.test('what failed only because of one who came too late is written after all', async t => {
+t.test('a transaction that failed only because of one that came too late is written after all', async t => {
   const { connection, ids } = connected(t)
   let asked = 0
   const now = () => (++asked <= 2 ? 1_000 : 2_000)
@@ -128,7 +128,7 @@ t.test('a full disk: all of the group hear of it, nothing is written, and it goe
   t.strictSame(ids(), [1, 2])
 })
 
-t.test('where SQLite can undo the one for which there is no room, it alone hears of it', async t => {
+t.test('a transaction for which there is no room hears of it alone where SQLite can undo it', async t => {
   const { connection, ids, pages } = connected(t)
   pages(2)
   const results = connection.write([put(1), together('create table large (text text)'), put(2)])
@@ -156,7 +156,7 @@ t.test('a lock that is not to be had: all of the group hear of it, and nothing i
   t.strictSame(ids(), [4])
 })
 
-t.test('whatever comes together, the store holds exactly what was told to be written', async t => {
+t.test('the store holds exactly what was told to be written, whatever comes together', async t => {
   const { connection, ids } = connected(t)
   const clock = { nowMs: 0 }
   const one = fc.record({

@@ -36,7 +36,7 @@ t.test('a file that is no database is refused and not touched', async t => {
   t.equal(readFileSync(file, 'utf8'), text)
 })
 
-t.test('when a thread dies, its callers hear so, and the next call has a new thread', async t => {
+t.test('callers of a thread that dies hear so, and the next call has a new thread', async t => {
   const threads: Worker[] = []
   const keep = (thread: Worker) => threads.push(thread)
   process.on('worker', keep)

@@ -34,7 +34,7 @@ t.test('the engine in its two threads', async t => {
     t.equal(mode(join(file, '..')), 0o700)
   })
 
-  t.test('what was written is read at once, and each statement gives the rows that it returned', async t => {
+  t.test('a row that was written is read at once, and each statement gives the rows that it returned', async t => {
     const returning = sql.insertInto('meta').values({ name: 'b', value: '2' }).returning('name').compile()
     t.strictSame(await engine.write([put('a'), returning]), [[], [{ name: 'b' }]])
     t.strictSame(await names(engine), ['a', 'b'])
@@ -79,7 +79,7 @@ t.test('the engine in its two threads', async t => {
     t.strictSame(await names(engine), ['a', 'b'])
   })
 
-  t.test('what comes after its expiry is not written', async t => {
+  t.test('a row that comes after its expiry is not written', async t => {
     t.match(await refusalOf(engine.write([put('late')], { withinMs: -1 })), { constructor: Expired })
     await engine.write([put('early')], { withinMs: 60_000 })
     t.strictSame(await names(engine), ['early'])

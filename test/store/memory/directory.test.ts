@@ -32,7 +32,7 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
   return { directory, other, key, reads, clock, counted }
 }
 
-t.test('what is in the store before the start is known at once', async t => {
+t.test('rows that are in the store before the start are known at once', async t => {
   const { directory, key } = await world(t)
   t.match(directory.tenant('acme'), { id: 'acme', suspended: false })
   t.equal(directory.tenant('missing'), null)
@@ -105,7 +105,7 @@ t.test('a livestream is followed as it was seen last, and is gone with its meeti
   t.equal(await directory.livestream('acme', 'a1'), null)
 })
 
-t.test('what this process has written itself it need not wait for', async t => {
+t.test('a directory need not wait for what its own process has written', async t => {
   const { directory, other } = await world(t)
   t.ok(await directory.meeting('acme', 'm1'))
   await meetingsIn(other).release('m1', 2_000)

@@ -55,7 +55,7 @@ t.test('a UUID is found in any case, and given as it is stored; any other id as 
   for (const id of ['show_1', 'SHOW_1']) t.equal(await meetings.find('acme', id), null)
 })
 
-t.test('what looks like a UUID and is none is another id in another case', async t => {
+t.test('an id that looks like a UUID and is none is another id in another case', async t => {
   const { meetings } = await world(t)
   const { lower } = bothCases()
   for (const id of [`${lower}0`, `g${lower.slice(1)}`, lower.replaceAll('-', '_'), lower.replaceAll('-', '')]) {
@@ -66,7 +66,7 @@ t.test('what looks like a UUID and is none is another id in another case', async
   }
 })
 
-t.test('whatever is written in another case is written to the row that is there', async t => {
+t.test('an id in another case is written to the row that is there', async t => {
   const { meetings, livestreams, sessions, store, ids } = await world(t)
   const [meeting, livestream, run, session] = [bothCases(), bothCases(), bothCases(), bothCases()]
   const ours = (id: string) => ({ id, tenantId: 'acme', upstream: 'default' })

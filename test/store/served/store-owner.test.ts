@@ -223,7 +223,7 @@ t.test('from the first second name of the database on, each beat is in its own f
   t.strictSame(names, [2], 'and it is told once')
 })
 
-t.test('what is served is written by its owner alone: after 4 s without a beat one comes first', async t => {
+t.test('a served store is written by its owner alone: after 4 s without a beat one comes first', async t => {
   const file = join(inMemory(t).testdir(), 'livegate.db')
   const clock = manualClock()
   const troubles: unknown[] = []

@@ -102,7 +102,7 @@ for (const [how, open] of Object.entries({ 'with threads of its own': openStore,
     }
   )
 
-  t.test(`what a store ${how} holds is in its own file after a checkpoint`, async t => {
+  t.test(`a store ${how} has its rows in its own file after a checkpoint`, async t => {
     const file = join(inMemory(t).testdir(), 'livegate.db')
     const { engine, close } = await open(file)
     t.teardown(close)

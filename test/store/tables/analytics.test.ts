@@ -23,7 +23,7 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
   }
 }
 
-t.test('what is no figure is not kept, and leaves what was seen before', async t => {
+t.test('a value that is no figure is not kept, and leaves what was seen before', async t => {
   const { see, overall } = await world(t)
   for (const figure of wrong) {
     await see({ ingest_seconds: figure, viewer_seconds: figure })
@@ -34,7 +34,7 @@ t.test('what is no figure is not kept, and leaves what was seen before', async t
   t.match(await overall(), { count: 1, total_ingest_seconds: 60, total_viewer_seconds: 30 })
 })
 
-t.test('what an earlier version has kept is not counted in', async t => {
+t.test('a wrong figure that an earlier version has kept is not counted in', async t => {
   const { see, keep, overall, daywise } = await world(t)
   await see({ ingest_seconds: 60, viewer_seconds: 30 })
   for (const figure of [-5_000, 1e308, 1_000_000_001]) {

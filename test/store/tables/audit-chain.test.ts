@@ -147,7 +147,7 @@ t.test('a walk passes every event of its part once, in order, a thousand at a ti
   t.strictSame(await seqs({ tenantId: 'nobody' }), [])
 })
 
-t.test('what is added during a walk is passed too, and nothing twice', async t => {
+t.test('events that are added during a walk are passed too, and none of them twice', async t => {
   const { store } = await storeWithTenants(t)
   const { append, walk } = auditEventsIn(store)
   await store.engine.write(Array.from({ length: 1_000 }, () => append(eventOf())))

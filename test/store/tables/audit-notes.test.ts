@@ -124,7 +124,7 @@ t.test('the last of a kind, at a place or before it, comes with the hash that th
   t.strictSame(await notes.last('key'), { seq: 6, hash: hashAt(6) })
 })
 
-t.test('what is about removed events goes, but what was done to the log itself stays', async t => {
+t.test('notes about removed events go, but those about the log itself stay', async t => {
   const { add, notes, engine, places } = await world(t)
   const kinds: NoteKind[] = ['checkpoint', 'cut', 'key', 'lost-key', 'restore']
   await add(...[3, 7, 9].flatMap(seq => kinds.map(kind => noteOf(kind, seq))))

@@ -49,7 +49,7 @@ t.test('nobody gets a livestream by looking at it', async t => {
   t.match(await livestreams.find('acme', 'a1'), { status: 'LIVE', meetingId: 'm1' })
 })
 
-t.test('what was proved stays so, and stays in its meeting', async t => {
+t.test("a proof of a livestream's meeting stays, and so does the meeting", async t => {
   const { livestreams, see } = await world(t)
   await see('a1', 'm1', 'INVOKED', 2_000)
   await see('a1', 'm2', 'INVOKED', 2_000)
@@ -74,20 +74,23 @@ t.test('what was proved stays so, and stays in its meeting', async t => {
   t.match(await livestreams.find('acme', 'b2'), { isProved: true })
 })
 
-t.test('what one vendor account has is not told of by another, but where its meeting is at that one now', async t => {
-  const { store, livestreams, see } = await world(t)
-  await see('a1', 'm1', 'LIVE', 2_000)
-  const meetings = meetingsIn(store)
-  await meetings.assign('acme', 'other', ['m3'], 1_000)
-  const ofOther = { id: 'a1', tenantId: 'acme', upstream: 'other' }
-  for (const meetingId of ['m1', 'm3', null])
-    await livestreams.observe({ ...ofOther, meetingId, isProved: true }, { id: 'a1', status: 'IDLE' }, 3_000)
-  t.match(await livestreams.find('acme', 'a1'), { upstream: 'default', meetingId: 'm1', status: 'LIVE' })
-  await meetings.release('m1', 4_000)
-  await meetings.assign('acme', 'other', ['m1'], 4_000, () => [], true)
-  await livestreams.observe({ ...ofOther, meetingId: 'm1' }, { id: 'a1', status: 'IDLE' }, 5_000)
-  t.match(await livestreams.find('acme', 'a1'), { upstream: 'other', status: 'IDLE' })
-})
+t.test(
+  'one vendor account has no say about a livestream of another, unless its meeting is at that one now',
+  async t => {
+    const { store, livestreams, see } = await world(t)
+    await see('a1', 'm1', 'LIVE', 2_000)
+    const meetings = meetingsIn(store)
+    await meetings.assign('acme', 'other', ['m3'], 1_000)
+    const ofOther = { id: 'a1', tenantId: 'acme', upstream: 'other' }
+    for (const meetingId of ['m1', 'm3', null])
+      await livestreams.observe({ ...ofOther, meetingId, isProved: true }, { id: 'a1', status: 'IDLE' }, 3_000)
+    t.match(await livestreams.find('acme', 'a1'), { upstream: 'default', meetingId: 'm1', status: 'LIVE' })
+    await meetings.release('m1', 4_000)
+    await meetings.assign('acme', 'other', ['m1'], 4_000, () => [], true)
+    await livestreams.observe({ ...ofOther, meetingId: 'm1' }, { id: 'a1', status: 'IDLE' }, 5_000)
+    t.match(await livestreams.find('acme', 'a1'), { upstream: 'other', status: 'IDLE' })
+  }
+)
 
 t.test('the last look counts, whatever its time says', async t => {
   const { livestreams, see } = await world(t)
@@ -177,7 +180,7 @@ t.test('the last livestream of a meeting is the one seen last, and of two seen a
   t.match(await livestreams.lastOfMeeting({ id: 'm1', tenantId: 'acme', upstream: 'default' }), { id: 'a1' })
 })
 
-t.test('what is not over is listed, the longest unseen first', async t => {
+t.test('unfinished livestreams are listed, the longest unseen first', async t => {
   const { livestreams, see } = await world(t)
   const statuses = ['LIVE', 'INVOKED', 'IDLE', 'OFFLINE', 'ERRORED', 'A-WORD-OF-TOMORROW']
   for (const [i, status] of statuses.entries()) await see(`s${i}`, i === 0 ? 'm2' : 'm1', status, 9_000 - i)
@@ -192,7 +195,7 @@ t.test('what is not over is listed, the longest unseen first', async t => {
   ])
 })
 
-t.test('what was running when it was seen last is counted, for its tenant alone', async t => {
+t.test('livestreams that were running when they were seen last are counted, for their tenant alone', async t => {
   const { store, livestreams, see } = await world(t)
   await see('a1', 'm1', 'LIVE', 2_000)
   await see('a2', 'm2', 'INVOKED', 2_000)

@@ -142,7 +142,7 @@ t.test('a created meeting is known as it was seen; one that somebody holds undoe
   t.ok(await meetings.find('acme', 'm1'))
 })
 
-t.test('what is seen of a meeting is kept for its owner and changes no owner', async t => {
+t.test('a look at a meeting is kept for its owner and changes no owner', async t => {
   const { store } = await storeWithTenants(t)
   const meetings = meetingsIn(store)
   await meetings.assign('acme', 'default', ['m1'], 1_000)

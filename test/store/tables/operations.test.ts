@@ -74,7 +74,7 @@ t.test('an unknown outcome can be settled, and keeps the livestream that was kno
   t.match(await all(), [{ state: 'done', livestream_id: 'a1', settled_at: 3_000 }])
 })
 
-t.test('what is not settled is found as it was written, with what was under way when a process ended', async t => {
+t.test('open operations are found as they were written, with those under way when a process ended', async t => {
   const { operations, send, end } = await world(t)
   const left = operationOf('acme', { livestreamId: 'a1', requestId: 'r7' })
   const unknown = operationOf('acme', { kind: 'stop', sentAtMs: 2_000, openStartId: left.id })
@@ -137,7 +137,7 @@ t.test('a later start counts unless it failed, and it is later whatever its time
   t.equal(await operations.laterStart(stop), 'done', 'whatever comes after that one')
 })
 
-t.test('what was answered without being sent comes after nothing', async t => {
+t.test('an operation that was answered without being sent comes after nothing', async t => {
   const { operations, send } = await world(t)
   const stop = operationOf('acme', { kind: 'stop' })
   await send(stop)
@@ -273,24 +273,21 @@ t.test("the vendor's words and times, and a second sending, are kept with an ope
   t.match(refusal, { constructor: Conflict }, 'what is settled is not sent again')
 })
 
-t.test(
-  'what was settled long ago goes, the oldest first and so many at a time; what is open stays for ever',
-  async t => {
-    const { operations, send, end, all } = await world(t)
-    const settled = [5_000, 1_000, 4_000, 2_000, 3_000].map(atMs => ({
-      atMs,
-      ...operationOf('acme', { kind: 'stop' })
-    }))
-    const sent = operationOf('acme', { kind: 'stop' })
-    const unknown = operationOf('acme')
-    await send(...settled, sent, unknown)
-    for (const { id, atMs } of settled) await end(id, { state: atMs === 2_000 ? 'failed' : 'done' }, atMs)
-    await end(unknown.id, { state: 'unknown' }, 500)
-    const left = async () => (await all()).map(({ settled_at }) => settled_at ?? 'open').sort()
-    t.equal(await operations.removeSettled(4_000, 2), 2)
-    t.strictSame(await left(), [3_000, 4_000, 5_000, 'open', 'open'])
-    t.equal(await operations.removeSettled(4_000, 2), 1, 'fewer than asked: none are left')
-    t.equal(await operations.removeSettled(4_000, 2), 0)
-    t.strictSame(await left(), [4_000, 5_000, 'open', 'open'])
-  }
-)
+t.test('operations settled long ago go, the oldest first and so many at a time; open ones stay for ever', async t => {
+  const { operations, send, end, all } = await world(t)
+  const settled = [5_000, 1_000, 4_000, 2_000, 3_000].map(atMs => ({
+    atMs,
+    ...operationOf('acme', { kind: 'stop' })
+  }))
+  const sent = operationOf('acme', { kind: 'stop' })
+  const unknown = operationOf('acme')
+  await send(...settled, sent, unknown)
+  for (const { id, atMs } of settled) await end(id, { state: atMs === 2_000 ? 'failed' : 'done' }, atMs)
+  await end(unknown.id, { state: 'unknown' }, 500)
+  const left = async () => (await all()).map(({ settled_at }) => settled_at ?? 'open').sort()
+  t.equal(await operations.removeSettled(4_000, 2), 2)
+  t.strictSame(await left(), [3_000, 4_000, 5_000, 'open', 'open'])
+  t.equal(await operations.removeSettled(4_000, 2), 1, 'fewer than asked: none are left')
+  t.equal(await operations.removeSettled(4_000, 2), 0)
+  t.strictSame(await left(), [4_000, 5_000, 'open', 'open'])
+})

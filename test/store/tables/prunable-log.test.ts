@@ -38,7 +38,7 @@ t.test('an event that is younger is kept, and all that came after it, however ol
   t.strictSame(await log.lastCheckpointBefore(5_000), { seq: 1, hash: hashAt(1) })
 })
 
-t.test('where nothing is left up to a checkpoint nothing can be cut', async t => {
+t.test('nothing can be cut where no event is left up to a checkpoint', async t => {
   const { log } = await logOf(t, [1_000, 2_000, 3_000], [2])
   t.equal(await log.removeEvents(2, 10), 2)
   t.equal(await log.lastCheckpointBefore(2_500), null)

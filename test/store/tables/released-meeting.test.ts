@@ -46,7 +46,7 @@ t.test('with a meeting its livestreams are taken from the tenant, and no others'
   t.strictSame(await seers('other'), ['acme'])
 })
 
-t.test('what is seen late, after the meeting was taken away, stays hidden', async t => {
+t.test('a livestream that is seen late, after the meeting was taken away, stays hidden', async t => {
   const { meetings, see, seers } = await world(t)
   await meetings.release('m1', 3_000)
   await see('acme', 'a1', 4_000)
@@ -80,19 +80,22 @@ t.test('a tenant that gets its meeting back gets back what it had seen in it', a
   t.strictSame(await seers('late'), ['acme'])
 })
 
-t.test('what changed hands meanwhile comes back when the vendor shows it again, and not before', async t => {
-  const { meetings, see, seers } = await world(t)
-  await meetings.release('m1', 3_000)
-  await meetings.assign('globex', 'default', ['m1'], 4_000)
-  await see('globex', 'a1', 5_000)
-  await see('globex', 'g1', 5_000)
-  await meetings.release('m1', 6_000)
-  await meetings.assign('acme', 'default', ['m1'], 7_000)
-  t.strictSame(await seers('a1'), [])
-  t.strictSame(await seers('g1'), [])
-  await see('acme', 'a1', 8_000)
-  t.strictSame(await seers('a1'), ['acme'])
-})
+t.test(
+  'a livestream that changed hands meanwhile comes back when the vendor shows it again, and not before',
+  async t => {
+    const { meetings, see, seers } = await world(t)
+    await meetings.release('m1', 3_000)
+    await meetings.assign('globex', 'default', ['m1'], 4_000)
+    await see('globex', 'a1', 5_000)
+    await see('globex', 'g1', 5_000)
+    await meetings.release('m1', 6_000)
+    await meetings.assign('acme', 'default', ['m1'], 7_000)
+    t.strictSame(await seers('a1'), [])
+    t.strictSame(await seers('g1'), [])
+    await see('acme', 'a1', 8_000)
+    t.strictSame(await seers('a1'), ['acme'])
+  }
+)
 
 t.test('assigning a meeting that somebody else holds gives nobody anything', async t => {
   const { meetings, seers } = await world(t)

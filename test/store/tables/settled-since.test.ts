@@ -35,21 +35,24 @@ t.test(
   }
 )
 
-t.test('what is open, failed, not confirmed, not sent or neither start nor stop is not among them', async t => {
-  const { sent, since } = await world(t)
-  await sent('under way')
-  await sent('unknown', {}, { state: 'unknown' })
-  await sent('unknown stop', { kind: 'stop' }, { state: 'unknown' })
-  await sent('failed', {}, { state: 'failed' })
-  await sent('failed stop', { kind: 'stop' }, { state: 'failed' })
-  await sent('stop of nothing', { kind: 'stop' }, { state: 'done' })
-  await sent('change', { kind: 'update_meeting' }, { state: 'done' })
-  const settled = { state: 'done', settledAtMs: 2_000, answer: { status: 200, body: { data: {} } } } as const
-  const key = (id: string) => ({ idempotency: { keyFingerprint: id, requestFingerprint: 'r' } })
-  await sent('answered start', { ...settled, ...key('k1') })
-  await sent('answered stop', { kind: 'stop', ...settled, ...key('k2') })
-  t.strictSame(await since(0), [])
-})
+t.test(
+  'an operation that is open, failed, not confirmed, not sent or neither start nor stop is not among them',
+  async t => {
+    const { sent, since } = await world(t)
+    await sent('under way')
+    await sent('unknown', {}, { state: 'unknown' })
+    await sent('unknown stop', { kind: 'stop' }, { state: 'unknown' })
+    await sent('failed', {}, { state: 'failed' })
+    await sent('failed stop', { kind: 'stop' }, { state: 'failed' })
+    await sent('stop of nothing', { kind: 'stop' }, { state: 'done' })
+    await sent('change', { kind: 'update_meeting' }, { state: 'done' })
+    const settled = { state: 'done', settledAtMs: 2_000, answer: { status: 200, body: { data: {} } } } as const
+    const key = (id: string) => ({ idempotency: { keyFingerprint: id, requestFingerprint: 'r' } })
+    await sent('answered start', { ...settled, ...key('k1') })
+    await sent('answered stop', { kind: 'stop', ...settled, ...key('k2') })
+    t.strictSame(await since(0), [])
+  }
+)
 
 t.test(
   'a confirmed stop whose run is wanted after all is told of no more; those of before, and elsewhere, stay',
