@@ -35,7 +35,7 @@ t.test('the first is used until the vendor refuses it and takes the other', asyn
   t.strictSame([asked.length, switched.length], [1, 1])
 })
 
-t.test('when both are refused the one in use stays, and the other is tried again after 5 s', async t => {
+t.test('the credential in use stays when both are refused, and the other is tried again after 5 s', async t => {
   const { credentials, clock, switched } = make([one, two])
   const { verify, asked } = vendor()
   t.equal(await credentials.refused(one, verify), false)
@@ -88,7 +88,7 @@ t.test('a credential in use stays in use where those before it are refused, and 
   t.strictSame([asked, switched], [['three'], []])
 })
 
-t.test('when the vendor takes none of them nothing changes', async t => {
+t.test('nothing changes when the vendor takes none of the credentials', async t => {
   const { credentials } = make([one])
   t.equal(await credentials.choose([two, three], vendor().verify), null)
   t.equal(credentials.current, one)

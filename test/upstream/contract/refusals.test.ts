@@ -137,7 +137,7 @@ t.test('an id that can be none is not there; a refused page, and a stranger, say
   }
 })
 
-t.test('where nobody is there, nobody can be put out, whatever the vendor calls it', async t => {
+t.test('nobody can be put out where nobody is, whatever the vendor calls it', async t => {
   const whom = { participant_ids: ['p1'] }
   const acts = (provider: Provider) => [
     ['no_active_session', provider.onWholeStage(meeting, 'kick', {}, soon())] as const,
@@ -171,7 +171,7 @@ t.test('where nobody is there, nobody can be put out, whatever the vendor calls 
   }
 })
 
-t.test('whatever a vendor repeats of a call, nothing of it stays in the failure', async t => {
+t.test('nothing of a call stays in the failure, whatever a vendor repeats of it', async t => {
   const canaries = {
     title: `Layoffs ${randomUUID()}`,
     stream_key: randomBytes(16).toString('hex'),

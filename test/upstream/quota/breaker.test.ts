@@ -87,7 +87,7 @@ t.test('a call that would have been sent anyway says nothing about the pace of t
 })
 
 t.test(
-  'whatever the dice say, a trial comes at least an interval and at most a second more after the last',
+  'a trial comes at least an interval and at most a second more after the last, whatever the dice say',
   async t => {
     const property = fc.property(
       fc.array(fc.double({ min: 0, max: 0.999, noNaN: true }), { minLength: 8, maxLength: 8 }),
@@ -116,7 +116,7 @@ t.test('a tenant asks at once for what another alone finds broken, and closes th
   t.equal(isLetIn(), true)
 })
 
-t.test('when all is broken each of the others finds out once, and no more than one a second', async t => {
+t.test('each of the others finds out once when all is broken, and no more than one a second', async t => {
   const { breaker, clock, fail } = breakerOf()
   fail(5)
   const refusal = { status: 503, type: 'upstream_unavailable' } as unknown as Error

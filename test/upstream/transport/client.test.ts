@@ -85,7 +85,7 @@ t.test(
   }
 )
 
-t.test('how long the vendor asks to wait is passed on, within reason', async t => {
+t.test('the pause that the vendor asks for is passed on, within reason', async t => {
   const answers: [Record<string, string | string[]>, number][] = [
     [{ 'retry-after': '7' }, 7],
     [{}, 5],
@@ -165,7 +165,7 @@ t.test('half an answer is none', async t => {
   t.match(await failureOf(clientOf(t, url).call(post())), { type: 'upstream_unreachable', outcome: 'unknown' })
 })
 
-t.test('where nobody listens nothing was sent', async t => {
+t.test('nothing was sent where nobody listens', async t => {
   const client = clientOf(t, await nobody(t))
   t.match(await failureOf(client.call(post())), { type: 'upstream_unreachable', outcome: 'not_sent' })
 })
