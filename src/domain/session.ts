@@ -69,7 +69,7 @@ const ids = (description: string) =>
     Type.Array(Type.String({ minLength: 1, maxLength: anyLength }), { minItems: 1, maxItems: anyLength, description })
   )
 
-/** Whom to kick or to mute: by the vendor's ids or by the caller's own, one of the two. */
+/** The people to kick or to mute: by the vendor's ids or by the caller's own, one of the two. */
 export const Participants = Type.Object(
   {
     participant_ids: ids("By the provider's ids"),

@@ -8,7 +8,7 @@ const busyTimeoutMs = 10_000
 /** The real world: this process's environment, its two streams, a store. */
 export function processIo(): Io {
   process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-    if (code === 'EPIPE') return // who reads may leave early (`| head`): that is no failure of the command
+    if (code === 'EPIPE') return // a reader may leave early (`| head`): that is no failure of the command
     process.stderr.write(`livegate: standard output cannot be written: ${message}\n`)
     process.exit(1)
   })

@@ -114,7 +114,7 @@ export function inEvents(ids: string[]): string[][] {
 /** A person or thing that an event is about. */
 export type AuditResource = AuditEvent['resources'][number]
 
-/** Which events are asked for, the newest first. */
+/** A question for events, the newest first. */
 export interface AuditFilter {
   action?: string | undefined
   outcome?: string | undefined

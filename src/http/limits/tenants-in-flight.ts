@@ -63,7 +63,7 @@ export function tenantsInFlight(max: number): TenantsInFlight {
         const message = `at most ${max} requests at the same time`
         throw new RateLimited({ retryAfterSeconds, details: [{ field: 'in_flight', message }] })
       }
-      if (reply.raw.closed) return // who has hung up already would count for ever
+      if (reply.raw.closed) return // a caller that has hung up already would count for ever
       counts.set(tenantId, count(tenantId) + 1)
       const stay: Stay = { atWork: false, closed: false, tenantId }
       if (isMutating(request.method)) stays.set(request, stay)

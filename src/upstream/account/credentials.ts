@@ -49,7 +49,7 @@ export class Credentials {
     if (credential !== this.#current) return true
     const other = this.#all.find(one => one !== credential)
     if (other === undefined) return false
-    // Whoever meets the refusal meanwhile waits for the same answer.
+    // Calls that meet the refusal meanwhile wait for the same answer.
     this.#verifying ??= this.#tryOther(other, verify).finally(() => {
       this.#verifying = null
     })

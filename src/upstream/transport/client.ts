@@ -133,7 +133,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    return undefined // what is not JSON fits no schema: the adapter refuses it
+    return undefined // text that is not JSON fits no schema: the adapter refuses it
   }
 }
 

@@ -140,7 +140,7 @@ export class Outbound {
     else if (answered) breaker.succeeded()
   }
 
-  /** Whatever does not get past breaker and budget was not sent. */
+  /** A call that does not get past breaker and budget was not sent. */
   async #letIn(errand: Errand, call: Call): Promise<{ ticket: Ticket; isTrial: boolean }> {
     const { budget, breaker } = this.#options
     const { tenantId, priority } = errand
