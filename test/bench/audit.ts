@@ -1,5 +1,5 @@
 /**
- * What the audit log costs: `npm run -s bench:audit`, or some parts of it: `npm run -s bench:audit -- verify slow-disk`.
+ * The cost of the audit log: `npm run -s bench:audit`, or some parts of it: `npm run -s bench:audit -- verify slow-disk`.
  * Figures depend on the machine and on what else it does; the bars are for two cores that have nothing else to do.
  */
 import { randomUUID } from 'node:crypto'

@@ -8,7 +8,7 @@ import { connections, type ScenarioName, type Size, scenarioNames, scenarios, ve
 import type { Scene } from './support.ts'
 import { startVendor, type Vendor } from './vendor.ts'
 
-/** What was measured of one contender. */
+/** The measurements of one contender. */
 export interface Row {
   contender: string
   /** CPU of the server, microseconds for each request, round by round. */

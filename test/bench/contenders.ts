@@ -7,12 +7,12 @@ export interface Contender {
   name: string
   /** True for Livegate: only it refuses. */
   ours: boolean
-  /** Whose keys are sent; the others do not look at them. */
+  /** The keys that are sent; the other contenders do not look at them. */
   seeded: Seeded
   start(): Promise<Served>
 }
 
-/** What everything is divided by. */
+/** The contender by whose figures all others are divided. */
 export const barePipe = 'bare pipe'
 /** The proxy that most would write. */
 export const usual = 'http-proxy + rate-limit + pino'

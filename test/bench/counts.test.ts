@@ -13,7 +13,7 @@ interface Cost {
   auditEvents: number
 }
 
-/** What work costs in things that can be counted: they are the same on every machine. */
+/** The cost of work in things that can be counted: they are the same on every machine. */
 async function costs(t: Test, options: WorldOptions) {
   const store = countStoreCalls(t)
   const world = await gateway(t, {
@@ -74,7 +74,7 @@ t.test('reads that are not shared', async t => {
   await times(t, 1, 201, () => asOperator('POST', `/v2/meetings/${meeting}/livestreams`))
   const read = () => asOperator('GET', `/v2/meetings/${meeting}/active-livestream`)
   await times(t, 1, 200, read)
-  // What the start has written is looked up once more after the memory has heard of it.
+  // The rows of the start are looked up once more after the memory has heard of them.
   await written()
   await directory.pull()
   await times(t, 1, 200, read)
@@ -116,7 +116,7 @@ t.test('starts and stops', async t => {
   const stop = () => times(t, 1, 200, () => asOperator('POST', `/v2/meetings/${meeting}/active-livestream/stop`))
   for (let i = 0; i < 3; i++) {
     const durable = { lookUps: 2, commits: 2, auditEvents: 2 }
-    // Whose a livestream is that was never seen the store is asked once; what was stopped a moment ago is asked for by its own id.
+    // The store is asked once for the owner of a new livestream; a run that was stopped a moment ago is asked for by its own id.
     // The first answer that names its meeting is kept, once: its start's own answer names none.
     const looks = { ...durable, lookUps: 3, vendorCalls: i === 0 ? 2 : 3, commits: i === 1 ? 3 : 2 }
     t.strictSame(await cost(start), looks, 'a start looks, then sends, between two records')

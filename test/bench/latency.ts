@@ -3,7 +3,7 @@ import { type Generator, startGenerator } from './generator.ts'
 import type { Job, Result } from './load.ts'
 import { percentile } from './support.ts'
 
-/** What a contender adds to what the same calls take without it, in milliseconds. */
+/** The time that a contender adds to the same calls without it, in milliseconds. */
 export interface Added {
   contender: string
   read: Times
@@ -17,7 +17,7 @@ export interface Times {
 }
 
 export interface Calls {
-  /** Of each kind: a multiple of 64, so that every start has its stop. */
+  /** The count of each kind: a multiple of 64, so that every start has its stop. */
   calls: number
   meetings: number
 }

@@ -22,7 +22,7 @@ export interface Seeded {
   storeFile: string
   /** The key of each tenant: tenant i holds the meetings i, i + tenants, … */
   keys: string[]
-  /** Of a tenant that may read once in a day. */
+  /** A key of a tenant that may read once in a day. */
   throttledKey: string
   /** Well-formed, and nobody's. */
   strangersKey: string

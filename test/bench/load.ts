@@ -17,7 +17,7 @@ export interface Job {
   /** The meetings are those with the numbers from `from` on. */
   from?: number
   meetings: number
-  /** What every read must be answered with; 200 unless given. */
+  /** The status of every read; 200 unless given. */
   status?: number
   /** Faults of the vendor may show: an answer is right when it is one of ours, with a type. */
   faulty?: boolean

@@ -1,5 +1,5 @@
 /**
- * What Livegate costs beside other proxies: `npm run bench` measures all and writes docs/benchmarks.md; or some parts of it:
+ * The cost of Livegate beside other proxies: `npm run bench` measures all and writes docs/benchmarks.md; or some parts of it:
  * `npm run bench -- --profile`, `-- --smoke` (a short one that writes nothing), `-- compare growth soak`.
  */
 import { compare, startAll } from './compare.ts'

@@ -4,7 +4,7 @@ import type { VendorCounts } from './upstream.ts'
 
 /** How large a run is. */
 export interface Size {
-  /** What is written behind the answer is paid as well: so long it may take. */
+  /** Writes behind the answer are paid as well: so long they may take. */
   settleMs: number
   rounds: number
   reads: number

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 
-/** What crossed to the store's threads. */
+/** The calls that crossed to the store's threads. */
 export interface StoreCalls {
   /** Look-ups. */
   reads: string[]
@@ -18,7 +18,7 @@ const following = /where "revision" > |from "meta"|limit \?$/
 const beat = /^update "meta" set "value" = \? where "name" = \? and "value" like \?$/
 
 export interface StoreCounter {
-  /** What was done since it was last taken. */
+  /** Gives the calls since it was last taken. */
   take(): StoreCalls
   /** Waits for what goes on behind answers that were given. */
   idle(): Promise<void>

@@ -8,7 +8,7 @@ export const memory = existsSync('/dev/shm') ? '/dev/shm' : null
 
 export type Scene = TestContext & { folder: string }
 
-/** What a part of the bench leaves behind is gone when it ends, so that no part disturbs the next. */
+/** Removes what a part of the bench leaves behind when it ends, so that no part disturbs the next. */
 export async function scene<T>(work: (context: Scene) => Promise<T>, root = tmpdir()) {
   const folder = mkdtempSync(join(root, 'livegate-bench-'))
   const ends: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })]

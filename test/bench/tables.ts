@@ -54,7 +54,7 @@ function costOf(rows: Row[], contender: string, name: ScenarioName): number {
   return median(rows.find(row => row.contender === contender)?.cpuUs[name] ?? [])
 }
 
-/** What we want to reach, and whether we do. */
+/** The targets, and whether they are reached. */
 export function targetTable(rows: Row[], added: Added[]): string {
   const cost = (contender: string, name: ScenarioName): number => costOf(rows, contender, name)
   const ratios: [string, number, number][] = [

@@ -21,7 +21,7 @@ type Kind = (typeof both)[number]
 const rounds = 3
 const ofEveryRequest = /^src\/(http|gateway)\/|^src\/[a-z]+\.ts$/
 
-/** What was entered from the handler on. */
+/** The functions that were entered from the handler on. */
 function wayOf(entered: Entered[]): Entered[] {
   const handler = entered.findIndex(({ file }) => file.startsWith('src/routes/'))
   return entered.slice(handler).filter(({ file }) => !ofEveryRequest.test(file))

@@ -60,7 +60,7 @@ function shown(meeting: string, { id, beganAt, isLive }: { id: string; beganAt: 
   return { livestream, sessions: [session] }
 }
 
-/** What a lost start is looked for in. */
+/** The livestreams in which a lost start is looked for. */
 function livestreams(id: string): { status: number; body: object } {
   const all = [...runs].map(([meeting, run]) => shown(meeting, run))
   if (id === '') return { status: 200, body: { success: true, data: all.map(({ livestream }) => livestream) } }

@@ -1,4 +1,4 @@
-/** What most would write: @fastify/http-proxy, @fastify/rate-limit by key, and pino's line for each request. */
+/** The proxy that most would write: @fastify/http-proxy, @fastify/rate-limit by key, and pino's line for each request. */
 import httpProxy from '@fastify/http-proxy'
 import rateLimit from '@fastify/rate-limit'
 import Fastify from 'fastify'

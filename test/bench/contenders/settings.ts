@@ -1,4 +1,4 @@
-/** What every contender is told by its environment. */
+/** The settings of every contender, from its environment. */
 export const upstream = new URL(process.env.BENCH_UPSTREAM ?? '')
 /** The vendor's credentials, put in place of the caller's, as anybody would who writes this proxy. */
 export const authorization = `Basic ${Buffer.from('org:key').toString('base64')}`
