@@ -32,7 +32,7 @@ t.test(
   }
 )
 
-/** What is left in the store of a gateway that was killed so often, and what should be. */
+/** The operations left in the store of a gateway that was killed so often, and those that should be. */
 async function killed(t: TestContext, gateway: number) {
   const simulator = await createSimulator({ liveAfterMs: 0 })
   t.teardown(() => simulator.close())
@@ -77,7 +77,7 @@ async function killed(t: TestContext, gateway: number) {
     }
     const number = gateway * killsOfEach + kill
     for (const [kind, { method, path }] of Object.entries(calls)) {
-      // Of two kills each call comes into one before the vendor does its work, and into one after.
+      // Each call meets two kills: one before the vendor does its work, and one after.
       const afterWork = new Dice(`${kind} of ${Math.floor(number / 2)}`).chance(0.5) === (number % 2 === 0)
       simulator.failNext({ stall: true, afterWork, match: { method, path } })
       const id = `${kind}-${kill}`

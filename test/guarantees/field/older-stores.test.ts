@@ -12,8 +12,8 @@ import type { TestContext } from '../../support/gateway.ts'
 import { inMemory } from '../../support/in-memory.ts'
 
 /**
- * Whatever store somebody puts in the place of the one that was served: it is served when it is that one, and else refused with the
- * command that accepts it; nothing is changed until then, and from then on the proof says what is missing and never that all is well.
+ * A store in the place of the one that was served is served when it is that one, and else refused with the command that
+ * accepts it; nothing is changed until then, and from then on the proof says what is missing and never that all is well.
  */
 const vendor = await createSimulator()
 t.teardown(() => vendor.close())

@@ -56,7 +56,7 @@ t.test(
     }
     const seconds = 45
     const tickMs = 25
-    // Of the first window half counts as used, since nobody knows what went before.
+    // Half of the first window counts as used, since nobody knows what went before.
     clock.advance(3_100)
     const nextAtMs = new Map<string, number>()
     let acts = Promise.resolve()

@@ -105,7 +105,7 @@ t.test('a store that is served is served by nobody else, whatever it is called',
   const folder = t.testdir({ in: {}, data: {}, linked: {}, single: { 'livegate.db': '' } })
   const real = join(folder, 'data', 'livegate.db')
   const link = join(folder, 'in', 'livegate.db')
-  symlinkSync(real, link) // and nothing is there yet
+  symlinkSync(real, link) // nothing is there yet
   const simulator = await createSimulator({ liveAfterMs: 0 })
   t.teardown(() => simulator.close())
   const vendor = { DYTE_BASE_URL: simulator.url, DYTE_ORG_ID: simulator.org, DYTE_API_KEY: simulator.key }

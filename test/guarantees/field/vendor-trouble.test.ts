@@ -96,7 +96,7 @@ const troubles = (org: string): Record<string, Trouble> => {
     'another envelope': { fault: { mutate: 'wrong_shape' }, expected: { ...malformed, ...foundAtOnce }, again: '200' },
     'no data': {
       fault: { mutate: 'null_data' },
-      // Of active-livestream it is an answer: nothing is live.
+      // It is an answer of active-livestream: nothing is live.
       expected: { ...malformed, ...foundAtOnce, check: '200', active: missingReads.active },
       again: '200'
     },
@@ -198,7 +198,7 @@ async function worldOf(t: Test, deadlineMs: number, rounds: number) {
   }
 }
 
-/** What every operation answers in this trouble. Gives how long the slowest took. */
+/** Checks the answers of all operations in this trouble. Gives how long the slowest took. */
 async function tryOut(t: Test, world: Awaited<ReturnType<typeof worldOf>>, trouble: Trouble): Promise<number> {
   const { simulator, asAcme, sent } = world
   const { fault, expected, again, starts = 1 } = trouble

@@ -60,7 +60,7 @@ for (const [name, breakage] of Object.entries(breakages)) {
       update: timed(asAcme('PATCH', `/v2/meetings/${meeting}`, { title: 'other' }, named('update')))
     }
     const stops = stopped.map(id => asAcme('POST', stopOf(id), {}, named(id)))
-    // What was sent before they came is no answer to them: the first of them goes out a second later, and the other joins it.
+    // A stop sent before they came is no answer to them: the first of them goes out a second later, and the other joins it.
     const behind = asAcme('POST', stopOf(stopped[0]), {}, named('behind'))
     const joined = asAcme('POST', stopOf(stopped[0]), {}, named('joined'))
     for (const path of ['livestreams', 'meetings', `meetings/${meeting}`, `meetings/${kept}/active-livestream`]) {

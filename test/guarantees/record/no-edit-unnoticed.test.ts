@@ -80,7 +80,7 @@ function put({ database }: Attacked, { kind, seq, timeMs, note }: StoredNote): v
   database.prepare(insert).run(kind, seq, timeMs, note)
 }
 
-/** What is done, and the event that has to be named; null when it is the whole log that is not what it should be. */
+/** Edits, each with the event that has to be named; null when it is the whole log that is not what it should be. */
 const edits: [what: string, edit: (attacked: Attacked) => void, named: number | null][] = [
   ['a word in an event', set(`event = replace(event, 'acme', 'evil')`), 137],
   ['a digit in an event', set(`event = replace(event, '"status_code":"200"', '"status_code":"201"')`), 137],

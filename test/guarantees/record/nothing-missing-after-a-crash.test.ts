@@ -8,7 +8,7 @@ import { runHere } from '../../support/cli.ts'
 import { countOf, inFull } from '../../support/runner/campaigns.ts'
 import { printSeed } from '../../support/runner/seeds.ts'
 
-/** What the dice decide is the same for one seed, the machine's moments are not. */
+/** Choices of the dice are the same for one seed, the machine's moments are not. */
 const crashes = countOf('crashes')
 /** A store is proved from its first event after each crash: so that this stays quick, it gets a successor. */
 const crashesAStore = 20

@@ -35,7 +35,7 @@ function callsOf({ asAcme, simulator }: World) {
       const replies = mutations.map(async name => [name, says(await call(name, bed, keys[name]))])
       return Object.fromEntries(await Promise.all(replies))
     },
-    /** What the vendor has heard of. (Who makes a meeting names none.) */
+    /** The mutations that the vendor has heard of. (A call that makes a meeting names none.) */
     sent: (bed: Bed): Operation[] =>
       mutations.filter(name => {
         const { method, path } = use(name, bed).vendor

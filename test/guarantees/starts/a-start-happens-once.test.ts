@@ -6,7 +6,7 @@ import fc from '../../support/runner/properties.ts'
 import { shortDeadlineMs } from '../../support/short-deadline.ts'
 import { until } from '../../support/until.ts'
 
-/** What may happen to the vendor's answer to a start, before or after it did the work. */
+/** Faults of the vendor's answer to a start, before or after it did the work. */
 const faults: Fault[] = [
   {},
   { hangUp: true },

@@ -1,5 +1,5 @@
 /**
- * What programs met at the real vendors, and starts with faults under each of it: 100 for each switch in a normal run, 1,000 for
+ * Habits that programs met at the real vendors, and starts with faults under each of it: 100 for each switch in a normal run, 1,000 for
  * each of its values in a campaign (`campaigns.ts`), and a few under combinations in which every two values of two switches meet.
  */
 import t from 'tap'

@@ -13,7 +13,7 @@ const worlds = someAnswers(countOf('worlds'))
 const liveAfterMs = 5_000
 let vendorMs = Date.now()
 
-/** What happened in one world, for a comparison at one glance. */
+/** The events of one world, for a comparison at one glance. */
 type Story = Record<string, unknown>
 
 const told: Story = {

@@ -1,5 +1,5 @@
 /**
- * What programs met at the real vendors, and a stop at any moment of a start with faults under each of it: 12 for each switch in a
+ * Habits that programs met at the real vendors, and a stop at any moment of a start with faults under each of it: 12 for each switch in a
  * normal run, 72 for each of its values in a campaign (`campaigns.ts`), and one under each combination in which every two values of two
  * switches meet.
  */

@@ -68,7 +68,7 @@ t.test(`a stop at any of ${answers.length * meetingsInEach} moments of a start w
           const active = await answered(campaign, [200], () => call('GET', path))
           if (active?.json().data.id !== id) broken.push(`${world.name}: ${id} runs, shown is ${active?.body}`)
         }
-        // Who was not answered in time, and asks again, may hear that nothing is live.
+        // A caller that was not answered in time, and asks again, may hear that nothing is live.
         await answered(campaign, [200, 404], () => call('POST', `${path}/stop`))
         if (runningIn(world, meeting).length > 0) broken.push(`${world.name}: ${id} goes on`)
       })

@@ -3,7 +3,7 @@ import t, { type Test } from 'tap'
 import { presets } from '../../../src/domain/scope.ts'
 import { gateway, type World, type WorldOptions } from '../../support/gateway.ts'
 
-/** What a front end has of its own account: Livegate looks at neither. */
+/** The ids of a front end's own account: Livegate looks at neither. */
 const account_id = '023e105f4ecef8ad9ca31a8372d0c353'
 const app_id = '4e2f7a40-0d0c-4d5b-8c3b-6a1f5b2a9c10'
 const [inAccount, inApp] = [{ account_id }, { account_id, app_id }]

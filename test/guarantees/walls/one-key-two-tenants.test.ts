@@ -61,7 +61,7 @@ t.test("a key that one tenant's open or unsettled request holds is free for anot
   t.equal(other.statusCode, 422)
 })
 
-/** What a caller can tell answers apart by, but for ids and times. */
+/** The parts of an answer that a caller can tell it by, but for ids and times. */
 function outwardly({ statusCode, headers, body }: Reply): string {
   const fields = Object.keys(headers).sort()
   const data = body.replace(/"(id|meeting_id|stream_key|playback_url|created_at|updated_at)":"[^"]*"/g, '"$1":""')

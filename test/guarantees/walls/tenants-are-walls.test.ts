@@ -6,7 +6,7 @@ import { type Client, gateway, type Reply } from '../../support/gateway.ts'
 import { documentedRoutes, fill, type Ids, sessionIds } from '../../support/http/helper.ts'
 import { mutatingRoutes } from '../../support/http/mutating.ts'
 
-// What is refused on the route of a stop counts as a write: there are more of them here than a tenant may do in a minute.
+// Refused calls on the route of a stop count as writes: there are more of them here than a tenant may do in a minute.
 const writeLimit = { calls: 10_000, seconds: 60, burst: 10_000 }
 const world = await gateway(t, { slowDisk: true, config: { writeLimit } })
 const { app, asAcme, asGlobex, meeting, otherMeeting, simulator, store, directory, withKey, events } = world
@@ -18,7 +18,7 @@ async function live(call: Client, meetingId: string): Promise<Required<Ids>> {
   return sessionIds(call, { meeting_id: meetingId, livestream_id: json().data.id })
 }
 
-/** What a caller can tell two answers apart by: less what counts, dates and names the call. */
+/** The parts by which a caller can tell two answers apart: without count, date and id of the call. */
 function visible({ statusCode, headers, body }: Reply): string {
   const { date: _date, ratelimit: _left, 'x-request-id': _id, ...rest } = headers
   return JSON.stringify([statusCode, Object.entries(rest), body.replace(/"request_id":"[^"]*"/, '')])
@@ -100,7 +100,7 @@ t.test('with its own ids every one of these routes works', async t => {
   const bodies = new Map(mutatingRoutes({ app }).map(({ operationId, body }) => [operationId, body]))
   const bodyOf = (id: string) =>
     /^(kick|mute)Participants$/.test(id) ? bodies.get(id) : bodies.has(id) ? {} : undefined
-  // What is asked of what goes on, and then what ends it.
+  // Questions about what goes on come first, and then the calls that end it.
   const last = (path: string): number => ['/kick', '/kick-all', '/stop'].findIndex(end => path.endsWith(end))
   routes.sort((a, b) => last(a.path) - last(b.path))
   for (const { method, path, operationId } of routes) {

@@ -33,7 +33,7 @@ const [own, ownToo] = (await Promise.all(meetings.map(id => live(asAcme, id)))) 
 const foreign = await live(asGlobex, otherMeeting)
 const missing = Object.fromEntries(Object.keys(own).map(name => [name, randomUUID()])) as Required<Ids>
 
-// What is asked of what goes on, and then what ends it.
+// Questions about what goes on come first, and then the calls that end it.
 const ends = ({ path }: DocumentedRoute): number => ['/kick', '/kick-all', '/stop'].findIndex(end => path.endsWith(end))
 const routes = documentedRoutes(app)
   .filter(({ path }) => path.startsWith('/v2/'))
