@@ -99,7 +99,7 @@ for (const { name, document, simulator, used, undescribed } of dialects) {
       const isUndescribed = undescribed?.test(elsewhere?.name ?? '')
       const operation = isUndescribed ? elsewhere : document.find(call.method, path)
       if (operation === undefined) {
-        // What a vendor does not have is tried, and refused as such.
+        // An operation that a vendor does not have is tried, and refused as such.
         if (call.status !== 404) t.fail(`${call.method} ${path} is not of this contract`)
         continue
       }
@@ -178,7 +178,7 @@ function checkRequest(t: Test, operation: Operation, { method, headers, body }: 
   const known = new Map(parameters.filter(one => one.in === 'query').map(one => [one.name, one]))
   for (const [field, text] of new URLSearchParams(query)) {
     const parameter = known.get(field)
-    // Which of the contracts a vendor speaks is seen by its answers alone.
+    // The answers alone show which of the contracts a vendor speaks.
     const isOfL2 =
       name === 'GET /livestreams/{stream_id}' || (name === 'GET /livestreams' && known.has('excludeMeetings'))
     t.ok(parameter ?? isOfL2, `${name}: ${field} is a parameter of the contract`)

@@ -24,7 +24,7 @@ export async function recording(t: TestContext, vendor: string): Promise<{ url: 
     const passed = ask(origin + target, { method, headers, agent: false })
     passed.end(body)
     const [answered] = await once(passed, 'response').catch(() => [null])
-    // What the vendor leaves without an answer stays without one.
+    // A call that the vendor leaves without an answer stays without one.
     if (answered === null) return response.destroy()
     const said = await text(answered)
     const answer: unknown = said === '' ? undefined : JSON.parse(said)

@@ -181,7 +181,7 @@ t.test('a pipe whose reader does not read, and one whose reader has gone, block 
   closeSync(reader)
   log.write(line)
   t.ok(log.troubled())
-  const late = openLogOutput(writer) // which can't be opened once more without a reader
+  const late = openLogOutput(writer) // can't be opened once more without a reader
   late.write(line)
   t.equal(late.last?.state, 'waiting')
   t.ok(late.troubled())

@@ -18,7 +18,7 @@ interface Exported {
   event: AuditEvent
 }
 
-/** What is on record so far. */
+/** The events on record so far. */
 async function log({ run }: CommandLine): Promise<Exported[]> {
   const { stdout } = await run('audit', 'export')
   return stdout
@@ -40,7 +40,7 @@ function told({ api, activity_name, unmapped, resources }: AuditEvent): string {
   return [activity_name, api.operation, unmapped.tenant_id ?? 'nobody', unmapped.outcome, ...about].join(' ')
 }
 
-/** Whoever runs this test. */
+/** The name of the user who runs this test. */
 function systemName(): string {
   try {
     return os.userInfo().username
@@ -76,7 +76,7 @@ t.test(
     t.notOk(JSON.stringify(made.events).includes(key.key.slice(-40)), 'and never the key itself')
     t.strictSame((await added(cli, 'key', 'revoke', key.id)).told, [`Delete revokeKey acme done key:${key.id}`])
 
-    // Whatever happened up to a millisecond may go, and not what happens in it.
+    // Events before a millisecond may go, and not those that happen in it.
     const last = (await log(cli)).at(-1)?.event.time ?? 0
     await until(() => Date.now() > last)
     const pruned = await cli.run('audit', 'prune', '--before', new Date(last + 1).toISOString())

@@ -18,7 +18,7 @@ async function vendor(t: Test, options: SimulatorOptions = {}): Promise<{ simula
   return { simulator, env: { ...environmentOf(simulator), DATABASE_URL: `sqlite:${join(t.testdir(), 'none.db')}` } }
 }
 
-/** What is said of credentials and clock, a line each. */
+/** The checks of credentials and clock, a line each. */
 async function said(env: Environment): Promise<string[]> {
   const { code, stdout } = await runHere(['doctor', '--json'], env)
   const { ok, checks }: { ok: boolean; checks: Check[] } = JSON.parse(stdout)

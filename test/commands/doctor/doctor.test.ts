@@ -16,7 +16,7 @@ async function operator(t: Test, env: object = {}): Promise<CommandLine> {
   return commandLine(t, { ...environmentOf(simulator), ...env })
 }
 
-/** What is not as it should be, a line each; and whether the exit code says so. */
+/** The checks that are not ok, a line each; the exit code has to say so too. */
 async function wrong(t: Test, { run }: CommandLine): Promise<string[]> {
   const { code, stdout, stderr } = await run('doctor', '--json')
   const { ok, checks }: { ok: boolean; checks: Check[] } = JSON.parse(stdout)

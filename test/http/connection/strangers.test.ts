@@ -70,7 +70,7 @@ t.test('ten thousand strange keys change nothing for a tenant, throttled or not,
     socket.destroy()
     return replies
   }
-  const first = tally(await flood(1_000)) // what is loaded and cached once
+  const first = tally(await flood(1_000)) // loads and caches what is needed once
   t.strictSame(first, { 401: 120, 429: 880 })
   await flushAudit()
   const before = heapUsed()

@@ -80,7 +80,7 @@ t.test('a mutation whose caller has hung up counts until it has ended', async t 
     headers: { authorization: `Bearer ${key}` },
     agent: false
   })
-  call.on('error', () => {}) // of hanging up
+  call.on('error', () => {}) // comes of hanging up
   call.end()
   await until(() => door.held().length === 1)
   call.destroy()

@@ -66,7 +66,7 @@ t.test(
 function hangUp(url: string, token: string, { path, key }: { path: string; key: string }): () => void {
   const headers = { authorization: `Bearer ${token}`, 'idempotency-key': key, 'x-request-id': key }
   const call = request(url + path, { method: 'POST', headers, agent: false })
-  call.on('error', () => {}) // of hanging up
+  call.on('error', () => {}) // comes of hanging up
   call.end()
   return () => call.destroy()
 }

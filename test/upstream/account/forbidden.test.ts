@@ -17,7 +17,7 @@ const isHarmless = (url = ''): boolean => /\/meetings\?page_no=1&per_page=1$/.te
 interface World {
   /** Status of the answer to the harmless read. */
   harmless: number
-  /** And everything else. */
+  /** The answer to everything else. */
   rest: [status: number, body: unknown]
   /** Credentials that are refused by everything. */
   refused: string[]

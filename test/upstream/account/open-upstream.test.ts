@@ -228,7 +228,7 @@ t.test('looks of starts that hang do not hold back the looks of stops', async t 
 t.test('a refusal of the vendor, and a caller that hangs up, say nothing of its health', async t => {
   let caller = new AbortController()
   const { on, upstream } = await accountAt(t, (request, response) => {
-    if (request.url?.includes('livestreams/')) return caller.abort() // who asks has had enough
+    if (request.url?.includes('livestreams/')) return caller.abort() // the caller has had enough
     response.statusCode = 408
     response.end('{}')
   })

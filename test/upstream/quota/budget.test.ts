@@ -133,7 +133,7 @@ t.test('the vendor never sees more than its quota in any window, however calls c
       const nowMs = clock.monotonic()
       const ticket = admit(priority, `tenant-${tenant}`)
       if (ticket === null) continue
-      // What is given up at once may still arrive within the deadline.
+      // A call that is given up at once may still arrive within the deadline.
       arrivals.push(nowMs + (isLost ? thereMs * 2 : thereMs))
       ends.push({ atMs: nowMs + (isLost ? 0 : thereMs + backMs), end: isLost ? ticket.lost : ticket.answered })
     }

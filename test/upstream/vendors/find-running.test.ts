@@ -195,7 +195,7 @@ t.test('a list that has no end, or shows less than it counts, proves nothing', a
   for (const [name, answer] of Object.entries(worlds)) {
     const { find, asked } = await listing(t, answer)
     t.equal((await failureOf(find())).type, 'upstream_malformed', name)
-    // What does not fit together is read three times.
+    // A list that does not fit together is read three times.
     const most = name.startsWith('ever new') ? 20 : 6
     t.ok(asked().length <= most, `${name}: ${asked().length} calls`)
   }
