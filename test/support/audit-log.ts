@@ -13,7 +13,7 @@ const schema = Compile(AuditEvent)
 const nothingElse = Compile(closed(AuditEvent))
 
 /**
- * What holds for every event, whatever a test was about: it fits the schema and says nothing that the schema doesn't name, it
+ * Checks what holds for every event, whatever a test was about: it fits the schema and says nothing that the schema doesn't name, it
  * is a link of the chain, and no secret stands in it, in any usual spelling.
  * @throws Error that names the event
  */

@@ -70,7 +70,7 @@ function openAsCommand(file: string): Promise<Store> {
 
 export interface Running {
   pid: number
-  /** What it has printed so far. */
+  /** Gives what it has printed so far. */
   stdout(): string
   stderr(): string
   /** Waits until standard output matches; rejects when the process ends before. */
@@ -162,7 +162,7 @@ export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boo
   }
 }
 
-/** What a person sees of a command that did not work: nothing on standard output, one line of ours on standard error. */
+/** The message that a person sees of a command that did not work: nothing on standard output, one line of ours on standard error. */
 export function refused({ stdout, stderr }: Pick<Outcome, 'stdout' | 'stderr'>): string {
   const line = /^livegate: ([^\n]*)\n$/.exec(stderr)?.[1]
   return stdout === '' && line !== undefined

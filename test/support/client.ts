@@ -48,7 +48,7 @@ export function client(url: string, authorization: string | null): Client {
             const { statusCode = 0, headers } = answer
             const reply = { statusCode, headers, body: received, json: () => JSON.parse(received) }
             try {
-              // What a browser asks before it calls is nobody's call.
+              // A browser's question before its call is nobody's call.
               if (method !== 'OPTIONS') checkLimitFields(path, reply)
               resolve(reply)
             } catch (error) {

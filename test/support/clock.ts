@@ -13,7 +13,7 @@ export interface ManualClock extends SteppedClock {
 export const hourMs = 3_600_000
 export const dayMs = 86_400_000
 
-/** What a clock is set by under the guarantees. */
+/** Steps by which a clock is set under the guarantees. */
 export const steps = [-3 * dayMs, -hourMs, hourMs, 3 * dayMs] as const
 
 /** A clock that runs as the machine's does, and whose wall time can be set. */

@@ -1,7 +1,7 @@
 import { type Config, readConfig } from '../../src/config/config.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 
-/** What is needed to reach the simulated vendor and to be let in. */
+/** Everything that is needed to reach the simulated vendor and to be let in. */
 type VendorAccount = Pick<Simulator, 'url' | 'org' | 'key'> &
   Partial<Pick<Simulator, 'vendor' | 'account' | 'app' | 'token'>>
 

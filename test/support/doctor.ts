@@ -6,7 +6,7 @@ import type { Simulator } from '../../src/simulator/simulator.ts'
 import type { Outcome } from './cli.ts'
 import { openSnapshot } from './store.ts'
 
-/** What configures a gateway for this simulated vendor. */
+/** The environment of a gateway for this simulated vendor. */
 export function environmentOf({ vendor, url, org, key, account, app, token }: Simulator): Environment {
   if (vendor === 'dyte') return { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
   const ids = { REALTIMEKIT_ACCOUNT_ID: account, REALTIMEKIT_APP_ID: app, REALTIMEKIT_API_TOKEN: token }

@@ -156,12 +156,12 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
   }
 }
 
-/** What of a key nobody may know, `lgk_<id>_` before it and the checksum after it: so that a part of the key is found too. */
+/** The part of a key that nobody may know, `lgk_<id>_` before it and the checksum after it: so that a part of the key is found too. */
 function secretOf({ key }: { key: string }): string {
   return key.slice(17, -6)
 }
 
-/** What must not stand in any event. */
+/** Secrets that must not stand in any event. */
 function secretsOf({ vendor, org, key, account, app, token, livestreams }: Simulator): Record<string, string> {
   const ofDyte = { 'the organization id': org, 'the API key': key, 'the Basic credentials': `${org}:${key}` }
   const ofRealtimekit = { 'the account id': account, 'the app id': app, 'the API token': token }

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** What a file imports: files relative to the project's folder, packages and modules of Node by their names. */
+/** The imports of a file: files relative to the project's folder, packages and modules of Node by their names. */
 export function importsOf(file: string, code: string): string[] {
   const found = code.matchAll(/^(?:import\s[^';]*|export\s[^';=()]*\sfrom\s)'([^']+)'|\bimport\('([^']+)'\)/gm)
   return [...found].map(([, named, lazy]) => {

@@ -21,7 +21,7 @@ export function limitItems(field: string | string[] | undefined): LimitItem[] {
 }
 
 /**
- * What every answer of the gateway must keep, whatever the test is about: the fields are structured fields that fit together,
+ * Checks what every answer of the gateway must keep, whatever the test is about: the fields are structured fields that fit together,
  * nothing behind a key is without them, and a 429 says which policy it was. Answers of others pass.
  * @throws Error when it does not
  */
@@ -35,7 +35,7 @@ export function checkLimitFields(path: string, { statusCode, headers, body }: An
   if (retryAfter !== null && !isCount(retryAfter, 1)) wrong('Retry-After')
   if (headers.ratelimit === undefined || headers['ratelimit-policy'] === undefined) {
     if (headers.ratelimit !== headers['ratelimit-policy']) wrong('one field without the other')
-    // Who comes while the gateway ends is not asked who he is.
+    // Callers that come while the gateway ends are not asked who they are.
     const behindKey =
       /^\/(v2|gateway|client\/v4\/accounts\/[\w-]+\/realtime\/kit\/[\w-]+)(\/|$)/.test(path) &&
       !/"shutting_down"/.test(body)

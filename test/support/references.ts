@@ -7,7 +7,7 @@ export interface Page {
   text: string
 }
 
-/** What of the project a page may name. */
+/** The things of the project that a page may name. */
 export interface Project {
   pages: readonly Page[]
   /** Whether this file, folder or pattern of files is there. */

@@ -27,7 +27,7 @@ export function fillDisk(t: Pick<TestContext, 'teardown'>): () => void {
 /** A function of its own, so that it listens once, however many disks are filled. */
 function ignore(): void {}
 
-/** What this process prints may go to a file as well: it waits until there is room again. Gives back what prints it. */
+/** Holds back what this process prints, maybe to a file as well, until there is room. Gives the function that prints it. */
 function holdOutput(): () => void {
   const printing = [process.stdout, process.stderr].map(stream => {
     const { write } = stream

@@ -1,7 +1,7 @@
 import type { Fault } from '../../../src/simulator/simulator.ts'
 import type { Dice } from './dice.ts'
 
-/** Of the gateways of a campaign. */
+/** The deadline of the gateways of a campaign. */
 export const deadlineMs = 500
 /** So long L1 may leave it open whether a run is yet to come or over (contract#l1-statuses). */
 export const settleMs = 12_000

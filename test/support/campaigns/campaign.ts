@@ -72,7 +72,7 @@ export interface Campaign {
   env: Record<string, string>
   /** Kept while the gateway is down: nobody knocks before. Null: nobody kills it, and no connection may be lost. */
   serving: Promise<unknown> | null
-  /** What was not as promised. */
+  /** The promises that were broken. */
   broken: string[]
 }
 
@@ -188,7 +188,7 @@ export function startsOf(world: World, meeting: string, name?: string) {
   )
 }
 
-/** What went wrong, with what a person needs to understand it. */
+/** Adds a broken promise, with what a person needs to understand it. */
 export function report({ broken }: Campaign, world: World, meeting: string, what: string): void {
   const calls = callsOf(world, meeting).map(({ at, method, target, body, status, executed, fault }) =>
     [new Date(at).toISOString().slice(14), method, target.split(meeting)[1], body, status, executed && 'executed']

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Fault } from '../../../src/simulator/simulator.ts'
 import type { Dice } from './dice.ts'
 
-/** What is asked of the confused vendor. */
+/** The questions to the confused vendor. */
 export type Asked = 'start' | 'stop' | 'look' | 'other'
 
 const own = (code: number) => ({ success: false, error: { code, message: 'The vendor does not know what it says' } })
@@ -61,8 +61,8 @@ export function confusion(dice: Dice, asked: Asked, foreign: string, deadlineMs:
 }
 
 /**
- * That nothing is live, or that a stop was carried out, said in the very words of the contract while it is not so: whoever believes
- * no word of that can never end a stop. All else may be said.
+ * A lie is that nothing is live, or that a stop was carried out, in the very words of the contract while it is not so. A gateway
+ * that believes no such word can never end a stop. All else may be said.
  */
 function isLie(
   asked: Asked,

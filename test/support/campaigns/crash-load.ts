@@ -51,7 +51,7 @@ export function load(url: string, tenants: LoadTenant[], random: () => number): 
   async function call(kind: Kind, ask: Client, method: string, path: string, body?: object): Promise<number | null> {
     const one: Call = { id: randomUUID(), kind, status: null, answeredAtMs: Number.POSITIVE_INFINITY }
     calls.push(one)
-    // What goes upstream carries the id too, so that the vendor's journal and the log can be joined by it.
+    // Calls upstream carry the id too, so that the vendor's journal and the log can be joined by it.
     const named = body === undefined ? undefined : JSON.parse(JSON.stringify(body).replaceAll('$id', one.id))
     try {
       one.status = (await ask(method, path, named, { 'x-request-id': one.id })).statusCode

@@ -2,13 +2,13 @@ import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
 import type { JournalEntry } from '../../../src/simulator/simulator.ts'
 import type { Call } from './crash-load.ts'
 
-/** What is known of one round, from three sides. */
+/** Knowledge of one round, from three sides. */
 export interface Round {
-  /** What the clients were told. */
+  /** The answers to the clients. */
   calls: Call[]
-  /** What the vendor was sent. */
+  /** The calls to the vendor. */
   journal: JournalEntry[]
-  /** What the log says after the restart. */
+  /** The log after the restart. */
   events: AuditEvent[]
   /** Stops that a crash has cut off before, as `METHOD target`: the gateway repeats them. What this one cuts off is added. */
   cutOff: Set<string>
@@ -23,7 +23,7 @@ export interface Findings {
   counts: {
     calls: number
     answered: number
-    /** Of the answered ones, those that must have their events however short ago they were answered. */
+    /** Answered calls that must have their events however short ago they were answered. */
     mutations: number
     /** Reads and refusals that were answered long enough ago. */
     settledReads: number
@@ -40,7 +40,7 @@ const behindTheAnswerMs = 1_000
 /** Joins the three sides of a round. */
 export function compare(round: Round): Findings {
   const missing: string[] = []
-  // What was cut off is settled in the background, sooner or later: one event more.
+  // A call that was cut off is settled in the background, sooner or later: one event more.
   const ofCalls = round.events.filter(({ status_detail }) => status_detail !== 'settled')
   const byRequest = Map.groupBy(ofCalls, event => event.metadata.correlation_uid)
   const counts = { calls: round.calls.length, answered: 0, mutations: 0, settledReads: 0, tooSlow: 0, upstream: 0 }
@@ -51,7 +51,7 @@ export function compare(round: Round): Findings {
     const sent = events[0]?.unmapped.outcome === 'pending'
     const written = events.map(({ unmapped, status_code }) => `${unmapped.outcome} ${status_code ?? ''}`.trim())
     const settled = answeredAtMs < round.killedAtMs - behindTheAnswerMs
-    // What was written too late is closed, and that its caller was refused is one more event.
+    // A record that came too late is closed, and that its caller was refused is one more event.
     const tooLate = events.some(({ unmapped }) => unmapped.outcome === 'not_sent')
     if (sent && events.length !== 2 && !(tooLate && events.length === 3)) {
       missing.push(`${told}: its intent has not one outcome: ${written}`)

@@ -24,7 +24,7 @@ export interface CrashWorld {
   start(): Serving
   /** At the very moment at which the vendor next hears of a mutation. */
   nextMutation(): Promise<void>
-  /** What has come into the log since this was asked last. */
+  /** Gives the events that have come into the log since it was asked last. */
   newEvents(): Promise<AuditEvent[]>
 }
 

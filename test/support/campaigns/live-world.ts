@@ -41,7 +41,7 @@ export async function degraded({ as }: World): Promise<string[]> {
   return (await as(null)('GET', '/readyz')).json().degraded
 }
 
-/** What the store holds, without asking the gateway to hurry. */
+/** The events in the store, without asking the gateway to hurry. */
 export async function written({ store }: World): Promise<AuditEvent[]> {
   const rows = await store.engine.read(store.sql.selectFrom('audit_events').select('event').orderBy('seq').compile())
   return rows.map(({ event }) => JSON.parse(event) as AuditEvent)
@@ -69,7 +69,7 @@ export async function reconcileLoop({ store }: World): Promise<unknown[]> {
   return store.engine.read(query.compile())
 }
 
-/** What the vendor was sent since then, but questions. */
+/** The calls to the vendor since then, but questions. */
 export function mutationsSince({ simulator }: World, calls: number): string[] {
   const mutations = simulator.journal.slice(calls).filter(({ method }) => method !== 'GET')
   return mutations.map(({ method, target }) => `${method} ${target}`)

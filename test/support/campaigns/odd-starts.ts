@@ -113,7 +113,7 @@ function checkTruth(campaign: OddCampaign, world: World, meeting: string): void 
     wrong(`double start: ${executed} executed, ${ours} runs`)
   const mayBeRefused = stoppingForMs > 0 || restartAfterMs > 0 || activeDuringInvoked === '404'
   if (!mayBeRefused && starts.some(({ status }) => status === 409)) wrong('double start: the vendor refused one')
-  // What was stopped may overlap with what is started while it ends.
+  // A run that was stopped may overlap with one that is started while it ends.
   const stoppedAt = (endedAt: string | null = ''): number =>
     endedAt === null ? Number.POSITIVE_INFINITY : Date.parse(endedAt) - stoppingForMs
   if (runs.some(({ beganAt }, i) => i > 0 && Date.parse(beganAt) < stoppedAt(runs[i - 1]?.endedAt)))

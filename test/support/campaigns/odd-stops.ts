@@ -88,7 +88,7 @@ async function startAndStop(
   return { moment, reply, requestId: stopHeaders['x-request-id'] }
 }
 
-/** Of two that are sent at the same moment the stop may come first: then the start is the last word. */
+/** True when the start is the last word: a stop that is sent at the same moment may come first. */
 function isStartLast(moment: Moment, world: World, meeting: string): boolean {
   const last = callsOf(world, meeting).findLast(({ method }) => method === 'POST')
   return moment === 'with it' && last?.target.endsWith('/livestreams') === true

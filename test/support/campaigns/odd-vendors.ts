@@ -30,7 +30,7 @@ export const switches: Record<string, readonly SimulatorOptions[]> = {
   'the clock of the vendor': [{ clockOffsetMs: 3_600_000 }, { clockOffsetMs: -3_600_000 }]
 }
 
-/** What is said of lists is left out: a list in the form of the schema has one livestream only, and tells nothing of a second. */
+/** Factors of a vendor, but for its lists: a list in the form of the schema has one livestream only, and tells nothing of a second. */
 const factors = {
   contract: ['L1', 'L2'],
   activeDuringInvoked: ['200', '404'],

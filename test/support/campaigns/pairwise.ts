@@ -1,4 +1,4 @@
-/** What may be chosen, each with its values. */
+/** Choices, each with its values. */
 export type Factors = Record<string, readonly unknown[]>
 export type Row<F extends Factors> = { -readonly [Name in keyof F]: F[Name][number] }
 

@@ -9,17 +9,17 @@ export interface RoundOptions {
   call: Client
   /** In each meeting, one after the other. */
   rounds: number
-  /** Of the vendor, at most, for each round; and what they are. */
+  /** Faults of the vendor, at most, for each round; and what they are. */
   faults: number
   fault(dice: Dice): Fault
   /** The rounds begin within this time. */
   spreadMs: number
 }
 
-/** What a caller was told in the end. */
+/** The last answer to a caller. */
 export interface Told {
   status: number
-  /** Of the livestream. */
+  /** The livestream's id. */
   id?: string
 }
 

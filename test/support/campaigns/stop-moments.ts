@@ -130,7 +130,7 @@ export function isDone({ statusCode }: Reply): boolean {
   return statusCode === 200 || statusCode === 404
 }
 
-/** Of two that are sent at the same moment the stop may come first: then the start is the last word. */
+/** True when the start is the last word: a stop that is sent at the same moment may come first. */
 function startedAfter(moment: Moment, world: World, meeting: string): boolean {
   const last = callsOf(world, meeting).findLast(({ method }) => method === 'POST')
   return moment === 'with it' && last?.target.endsWith('/livestreams') === true

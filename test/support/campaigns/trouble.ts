@@ -8,7 +8,7 @@ import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import type { Client, Reply, TestContext } from '../gateway.ts'
 
-/** What the vendor can be asked through the gateway. `check` is a start whose look at the meeting goes wrong, not its POST. */
+/** Calls to the vendor through the gateway. `check` is a start whose look at the meeting goes wrong, not its POST. */
 export const operations = [
   'start',
   'check',
@@ -126,7 +126,7 @@ export function everywhere(status: number, type: string, outcome: string): Expec
   return { ...(Object.fromEntries(operations.map(name => [name, sent(name)])) as Expected), check: `${read} not_sent` }
 }
 
-/** What every operation answers when nothing is wrong. */
+/** The answers of every operation when nothing is wrong. */
 export const fine: Expected = {
   start: '201',
   check: '200',

@@ -7,7 +7,7 @@ const report = '.tap/report/lcov.info'
 /** Threads are not seen by the coverage; this file is a shim of a few lines, and what it calls is tested on the main thread. */
 const unseen = new Set(['src/store/engine/sqlite-worker.ts'])
 
-/** What no test has run: `file:line`, or a whole file that was never loaded. Files of types alone have nothing to run. */
+/** Lines that no test has run: `file:line`, or a whole file that was never loaded. Files of types alone have nothing to run. */
 export function uncovered(): string[] {
   if (!existsSync(report)) return ['no coverage was measured']
   const covered = readReport(readFileSync(report, 'utf8'))

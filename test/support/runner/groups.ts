@@ -1,4 +1,4 @@
-/** Which test files share a process in a run of all tests: to load what a gateway needs costs more than most files do. */
+/** Groups of test files that share a process in a run of all tests: to load what a gateway needs costs more than most files do. */
 import { globSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { campaigns } from './campaigns.ts'

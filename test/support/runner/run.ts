@@ -27,7 +27,7 @@ const reports = everything
   : args.some(arg => arg.includes('coverage'))
     ? []
     : ['--disable-coverage']
-// What one process has compiled is kept for the next ones: a quarter of what most test files cost. Not where coverage is measured:
+// Code that one process has compiled is kept for the next ones: a quarter of what most test files cost. Not where coverage is measured:
 // of a function that comes from the cache it does not tell exactly what has run.
 const cache = reports.includes('--disable-coverage') ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
 const files = args.every(arg => arg.startsWith('-')) ? writeGroups() : []

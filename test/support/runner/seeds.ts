@@ -1,16 +1,16 @@
 /**
- * What decides everything that a test leaves to luck. The normal run makes the same choices each time, so that it is as green on
+ * Seeds decide everything that a test leaves to luck. The normal run makes the same choices each time, so that it is as green on
  * the next machine as on this one; fresh choices are for `npm run campaign`. `LIVEGATE_SEED` makes those of another run again.
  */
 import { hash } from 'node:crypto'
 
-/** Of the normal run. Each name below mixes its own choices from it. */
+/** The seeds of the normal run. Each name below mixes its own choices from it. */
 const fixed = { properties: 'november', campaigns: 'december' }
 
 export const seeds = {
-  /** Of the property tests (`properties.ts`). */
+  /** The seed of the property tests (`properties.ts`). */
   properties: process.env.LIVEGATE_SEED ?? fixed.properties,
-  /** Of the campaigns (`campaigns.ts`). */
+  /** The seed of the campaigns (`campaigns.ts`). */
   campaigns: process.env.LIVEGATE_SEED ?? fixed.campaigns
 }
 
