@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { hardSentencesIn, sentencesIn } from '../support/plain-english.ts'
+import { hardSentencesIn, oddCommentsIn, oddNamesIn, sentencesIn } from '../support/plain-english.ts'
 
 t.test(
   'each sentence of the documents has 25 words at most, and begins with neither Who, What, Of nor That',
@@ -68,4 +68,24 @@ t.test('a hard sentence is found, and no other', async t => {
     t.strictSame(hardSentencesIn(`Fine. ${sentence}`).length, 1, sentence)
   for (const sentence of [words(25), 'What runs in a meeting?', 'Whatever comes counts.', 'Often it does.'])
     t.strictSame(hardSentencesIn(`Fine. ${sentence}`), [], sentence)
+})
+
+t.test('the name of a test begins with its subject, and a comment with a noun or a verb', async t => {
+  const files = globSync(['src/**/*.ts', 'test/**/*.ts'], { exclude: ['**/*.d.ts'] })
+  t.ok(files.length > 600)
+  const odd = files.flatMap(file => {
+    const code = readFileSync(file, 'utf8')
+    return [...oddNamesIn(code), ...oddCommentsIn(code)].map(text => `${file}: ${text}`)
+  })
+  t.strictSame(odd, [])
+})
+
+t.test('an odd beginning is found in each kind of name and comment, and no other', async t => {
+  for (const name of ['what is no key is refused', 'when it ends all is well', 'Whatever comes counts', 'and it ends'])
+    t.strictSame(oddNamesIn(`t.test('a start', end)\nt.test(\n  "${name}",\n  end)`), [name])
+  t.strictSame(oddNamesIn(`t.test('a call is not sent when nobody listens', end)`), [])
+  const [odd, good] = ['What is left.', 'Whatnots, of which one is left.']
+  const forms = (text: string) => [`// ${text}`, `end() // ${text}`, `  /** ${text} */`, `/**\n * ${text}\n */`]
+  for (const code of forms(odd)) t.equal(oddCommentsIn(`// A start.\n\n${code}`).length, 1, code)
+  for (const code of [...forms(good), `// A start\n// ${odd}`, `'http://${odd}'`]) t.strictSame(oddCommentsIn(code), [])
 })

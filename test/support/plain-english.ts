@@ -1,7 +1,12 @@
-/** Sentences of documents, and which of them a reader has to read twice. */
+/** Sentences of documents, names of tests and comments, and those of them that a reader has to read twice. */
 
 /** Words that open a sentence in other languages, where English has a noun first. A question may begin so. */
 const oddOpening = /^(Who|What|Whose|Whom|Of|That)\b/
+/** First words of a comment that has no noun in front: it may trail behind code, in lower case. */
+const oddComment = /^(?:who|whom|whose|whoever|what|whatever|which|whichever|of|that)\b/i
+/** First words of a test's name that promises nothing yet: its subject comes later. */
+const oddName =
+  /^(?:who|whom|whose|whoever|what|whatever|which|whichever|where|wherever|when|whenever|why|how|of|that|and)\b/i
 /** Most words of a sentence. */
 const mostWords = 25
 /** Begin of a list's item or of a quotation. */
@@ -42,4 +47,21 @@ export function sentencesIn(markdown: string): string[] {
 
 function wordsIn(sentence: string): number {
   return sentence.split(' ').filter(word => /[\p{L}\p{N}]/u.test(word)).length
+}
+
+/** Names of tests that begin with a question word, Of, That or And. */
+export function oddNamesIn(code: string): string[] {
+  const names = code.matchAll(/\b(?:t\.(?:test|only)|forEach\w+)\(\s*(["'`])(.*?)\1/g)
+  return [...names].map(([, , name = '']) => name).filter(name => oddName.test(name))
+}
+
+/** Comments that begin with a relative clause, by their first lines. Lines of `//` that follow each other are one comment. */
+export function oddCommentsIn(code: string): string[] {
+  const blocks = [...code.matchAll(/\/\*\*?\s+(?:\* )?(.*)/g)].map(([, text = '']) => text)
+  const lines = code.split('\n')
+  const single = lines.flatMap((line, i) => {
+    const isNext = /^\s*\/\//.test(line) && /^\s*\/\//.test(lines[i - 1] ?? '')
+    return isNext ? [] : (/(?:^|\s)\/\/ (.*)/.exec(line)?.slice(1) ?? [])
+  })
+  return [...blocks, ...single].filter(text => oddComment.test(text))
 }
