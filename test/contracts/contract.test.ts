@@ -2,10 +2,10 @@ import t, { type Test } from 'tap'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { sessionsIn } from '../../src/store/tables/sessions.ts'
 import { accountOf, realtimekitAccountOf } from '../support/account.ts'
+import { ContractDocument, misfits, type Operation } from '../support/contracts/document.ts'
+import { type RecordedCall, recording } from '../support/contracts/recording.ts'
 import { type Client, gateway } from '../support/gateway.ts'
 import { until } from '../support/until.ts'
-import { ContractDocument, misfits, type Operation } from './document.ts'
-import { type RecordedCall, recording } from './recording.ts'
 
 interface Dialect {
   name: string

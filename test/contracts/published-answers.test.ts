@@ -8,8 +8,8 @@ import type { VendorAnswer } from '../../src/upstream/transport/call.ts'
 import { dyteProvider as dyte } from '../../src/upstream/vendors/dyte/dyte.ts'
 import { realtimekitProvider as realtimekit } from '../../src/upstream/vendors/realtimekit/realtimekit.ts'
 import { accountOf } from '../support/account.ts'
-import { ContractDocument } from './document.ts'
-import { instanceOf } from './instance.ts'
+import { ContractDocument } from '../support/contracts/document.ts'
+import { instanceOf } from '../support/contracts/instance.ts'
 
 /** Something of an answer that was published; the ids in it are the ones that are asked for. */
 interface Published {

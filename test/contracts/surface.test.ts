@@ -1,11 +1,11 @@
 import t from 'tap'
 import Schema from 'typebox/schema'
 import { notHonoured, notOffered, notThere } from '../../src/domain/refusals/not-offered.ts'
+import { ContractDocument } from '../support/contracts/document.ts'
+import { fieldsOf, samplesOf } from '../support/contracts/samples.ts'
+import { sdkOperations } from '../support/contracts/sdk.ts'
 import { gateway, type Reply } from '../support/gateway.ts'
 import { mounted } from '../support/http/mounts.ts'
-import { ContractDocument } from './document.ts'
-import { fieldsOf, samplesOf } from './samples.ts'
-import { sdkOperations } from './sdk.ts'
 
 type Json = Record<string, unknown>
 

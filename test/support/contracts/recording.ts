@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request as ask, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { TestContext } from '../support/gateway.ts'
+import type { TestContext } from '../gateway.ts'
 
 /** A call of the vendor as it went over the wire, with its answer. */
 export interface RecordedCall {
