@@ -11,10 +11,12 @@ import { type AuditedStore, openAudited } from '../../src/audited-store/audited-
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import { systemClock } from '../../src/domain/values/clock.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
+import { grouped, loop, milliseconds, percentile, perSecond, report } from '../support/bench/figures.ts'
+import { scene } from '../support/bench/scene.ts'
+import { slowFsync } from '../support/bench/slow-fsync.ts'
 import { runHere, startProcess } from '../support/cli.ts'
 import { client, gateway, type World } from '../support/gateway.ts'
-import { slowFsync } from './slow-fsync.ts'
-import { grouped, loop, memory, milliseconds, percentile, perSecond, report, scene } from './support.ts'
+import { memory } from '../support/in-memory.ts'
 
 /** An event as a start writes it. */
 function eventOf(requestId: string): AuditEvent {

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Generator } from '../support/bench/generator.ts'
+import { seed } from '../support/bench/livegate.ts'
+import type { Served } from '../support/bench/process.ts'
+import type { Scene } from '../support/bench/scene.ts'
+import { startVendor, type Vendor } from '../support/bench/vendor.ts'
 import { type Contender, contenders } from './contenders.ts'
-import type { Generator } from './generator.ts'
-import { seed } from './livegate.ts'
-import type { Served } from './process.ts'
 import { connections, type ScenarioName, type Size, scenarioNames, scenarios, vendorCallsEach } from './scenarios.ts'
-import type { Scene } from './support.ts'
-import { startVendor, type Vendor } from './vendor.ts'
 
 /** The measurements of one contender. */
 export interface Row {

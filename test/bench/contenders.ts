@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
-import { type Seeded, serveLivegate } from './livegate.ts'
-import { type Served, serve } from './process.ts'
+import { type Seeded, serveLivegate } from '../support/bench/livegate.ts'
+import { type Served, serve } from '../support/bench/process.ts'
 
 export interface Contender {
   name: string

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap'
 import { presets } from '../../src/domain/scope.ts'
 import { meetingsIn } from '../../src/store/tables/meetings.ts'
+import { allocatedBytes } from '../support/bench/allocations.ts'
+import { countStoreCalls } from '../support/bench/store-calls.ts'
 import { gateway, type World, type WorldOptions } from '../support/gateway.ts'
 import { tally } from '../support/http/helper.ts'
-import { allocatedBytes } from './allocations.ts'
-import { countStoreCalls } from './store-calls.ts'
 
 interface Cost {
   vendorCalls: number

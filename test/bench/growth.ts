@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Generator } from './generator.ts'
-import { type Seed, type Seeded, seed, serveLivegate } from './livegate.ts'
-import type { Served } from './process.ts'
+import { grouped, median } from '../support/bench/figures.ts'
+import type { Generator } from '../support/bench/generator.ts'
+import { type Seed, type Seeded, seed, serveLivegate } from '../support/bench/livegate.ts'
+import type { Served } from '../support/bench/process.ts'
+import type { Scene } from '../support/bench/scene.ts'
+import { startVendor } from '../support/bench/vendor.ts'
 import { connections } from './scenarios.ts'
-import { grouped, median, type Scene } from './support.ts'
 import { table } from './tables.ts'
-import { startVendor } from './vendor.ts'
 
 const stores: Record<string, Seed> = {
   '10 meetings': { meetings: 10, own: 0, tenants: 1 },

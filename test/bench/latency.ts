@@ -1,7 +1,7 @@
+import { percentile } from '../support/bench/figures.ts'
+import { type Generator, startGenerator } from '../support/bench/generator.ts'
+import type { Job, Result } from '../support/bench/load.ts'
 import type { Field } from './compare.ts'
-import { type Generator, startGenerator } from './generator.ts'
-import type { Job, Result } from './load.ts'
-import { percentile } from './support.ts'
 
 /** The time that a contender adds to the same calls without it, in milliseconds. */
 export interface Added {

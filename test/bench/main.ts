@@ -2,15 +2,16 @@
  * The cost of Livegate beside other proxies: `npm run bench` measures all and writes docs/benchmarks.md; or some parts of it:
  * `npm run bench -- --profile`, `-- --smoke` (a short one that writes nothing), `-- compare growth soak`.
  */
+
+import { type Generator, startGenerator } from '../support/bench/generator.ts'
+import { type Scene, scene } from '../support/bench/scene.ts'
 import { compare, startAll } from './compare.ts'
 import { circumstances, writeSection } from './document.ts'
-import { type Generator, startGenerator } from './generator.ts'
 import { growth } from './growth.ts'
 import { latency } from './latency.ts'
 import { profile } from './profile.ts'
 import { smoke } from './smoke.ts'
 import { soak } from './soak.ts'
-import { type Scene, scene } from './support.ts'
 import { costTable, latencyTable, memoryTable, targetTable } from './tables.ts'
 
 const size = { rounds: 5, reads: 6_000, changes: 2_048, meetings: 10_000, settleMs: 400 }

@@ -12,8 +12,9 @@ import { toAuditEvent } from '../../src/audit/ocsf.ts'
 import { openAudited } from '../../src/audited-store/audited-store.ts'
 import { systemClock } from '../../src/domain/values/clock.ts'
 import { openStoreHere } from '../../src/store/store.ts'
+import { grouped, loop, report } from '../support/bench/figures.ts'
+import { type Scene, scene } from '../support/bench/scene.ts'
 import { runHere, startNode, startProcess } from '../support/cli.ts'
-import { grouped, loop, report, type Scene, scene } from './support.ts'
 
 const events = 100_000
 const inOneWrite = 1_000

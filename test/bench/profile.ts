@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Generator } from './generator.ts'
-import { seed, serveLivegate } from './livegate.ts'
-import type { Served } from './process.ts'
-import { type Profile, sampleUs } from './sampling.ts'
+import type { Generator } from '../support/bench/generator.ts'
+import { seed, serveLivegate } from '../support/bench/livegate.ts'
+import type { Served } from '../support/bench/process.ts'
+import { type Profile, sampleUs } from '../support/bench/sampling.ts'
+import type { Scene } from '../support/bench/scene.ts'
+import { startVendor } from '../support/bench/vendor.ts'
 import { connections, type ScenarioName, scenarios } from './scenarios.ts'
-import type { Scene } from './support.ts'
 import { table } from './tables.ts'
-import { startVendor } from './vendor.ts'
 
 const profiled: ScenarioName[] = ['coalesced', 'uncoalesced', 'pairs', 'unauthorized', 'throttled']
 const size = { rounds: 1, reads: 20_000, changes: 4_096, meetings: 10_000, settleMs: 500 }

@@ -1,6 +1,6 @@
-import type { Seeded } from './livegate.ts'
-import type { Job } from './load.ts'
-import type { VendorCounts } from './upstream.ts'
+import type { Seeded } from '../support/bench/livegate.ts'
+import type { Job } from '../support/bench/load.ts'
+import type { VendorCounts } from '../support/bench/upstream.ts'
 
 /** How large a run is. */
 export interface Size {

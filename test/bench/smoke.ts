@@ -1,7 +1,7 @@
+import type { Generator } from '../support/bench/generator.ts'
+import type { Scene } from '../support/bench/scene.ts'
 import { compare, type Row, startAll } from './compare.ts'
-import type { Generator } from './generator.ts'
 import { type ScenarioName, scenarioNames, scenarios } from './scenarios.ts'
-import type { Scene } from './support.ts'
 import { costTable } from './tables.ts'
 
 const size = { rounds: 1, reads: 1_024, changes: 128, meetings: 1_024, settleMs: 100 }

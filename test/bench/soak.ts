@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import type { Generator } from './generator.ts'
-import { seed, serveLivegate } from './livegate.ts'
-import type { Health } from './probe.ts'
+import { grouped } from '../support/bench/figures.ts'
+import type { Generator } from '../support/bench/generator.ts'
+import { seed, serveLivegate } from '../support/bench/livegate.ts'
+import type { Health } from '../support/bench/probe.ts'
+import type { Scene } from '../support/bench/scene.ts'
+import { startVendor } from '../support/bench/vendor.ts'
 import { connections } from './scenarios.ts'
-import { grouped, type Scene } from './support.ts'
 import { table } from './tables.ts'
-import { startVendor } from './vendor.ts'
 
 /** A long run of all kinds of calls while two of a hundred vendor calls fail: whether anything grows. */
 export async function soak({ folder, teardown }: Scene, generator: Generator, calls = 1_000_000): Promise<string> {

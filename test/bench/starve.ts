@@ -4,9 +4,10 @@
  */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { milliseconds, percentile, report } from '../support/bench/figures.ts'
+import { scene } from '../support/bench/scene.ts'
 import { runHere, startNode, startProcess } from '../support/cli.ts'
 import { client } from '../support/gateway.ts'
-import { milliseconds, percentile, report, scene } from './support.ts'
 
 /** Fifty times the default read limit of 600 a minute. */
 const floodPerSecond = 500

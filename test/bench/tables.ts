@@ -1,8 +1,8 @@
+import { grouped, median } from '../support/bench/figures.ts'
 import type { Row } from './compare.ts'
 import { all, barePipe, rollup, usual } from './contenders.ts'
 import { type Added, type Times, vendorMs } from './latency.ts'
 import { type ScenarioName, scenarioNames, scenarios } from './scenarios.ts'
-import { grouped, median } from './support.ts'
 
 /** A table in Markdown; the first column is text, the others are figures. */
 export function table(head: string[], rows: string[][]): string {
