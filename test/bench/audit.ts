@@ -15,6 +15,7 @@ import { grouped, loop, milliseconds, percentile, perSecond, report } from '../s
 import { scene } from '../support/bench/scene.ts'
 import { slowFsync } from '../support/bench/slow-fsync.ts'
 import { runHere, startProcess } from '../support/cli.ts'
+import { environmentOf } from '../support/config.ts'
 import { client, gateway, type World } from '../support/gateway.ts'
 import { memory } from '../support/in-memory.ts'
 
@@ -137,9 +138,7 @@ async function slowDisk(): Promise<void> {
     for (const [name, env] of Object.entries({ [asItIs]: {}, [`every fsync takes ${fsyncMs} ms`]: slow })) {
       const process = startProcess(context, ['serve'], {
         DATABASE_URL: `sqlite:${storeFile}`,
-        DYTE_BASE_URL: simulator.url,
-        DYTE_ORG_ID: simulator.org,
-        DYTE_API_KEY: simulator.key,
+        ...environmentOf(simulator),
         PORT: '0',
         LIVEGATE_AUDIT_READS: 'all',
         LIVEGATE_READ_LIMIT: '1000000/60',

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3'
 import t from 'tap'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { measured, runProcess, startNode } from '../support/cli.ts'
+import { environmentOf } from '../support/config.ts'
 import { openStoreHere } from '../support/store.ts'
 
 t.test('the process exits with the code of its command', async t => {
@@ -30,10 +31,10 @@ t.test('a reader that leaves early is no failure; an output that cannot be writt
 })
 
 t.test('at its end serve says on standard error how many log lines could not be written', async t => {
-  const { url, org, key, port, close } = await createSimulator()
-  t.teardown(close)
-  const vendor = { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
-  const env = { ...vendor, PORT: String(port), DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}`, ...measured }
+  const simulator = await createSimulator()
+  t.teardown(() => simulator.close())
+  const taken = { ...environmentOf(simulator), PORT: String(simulator.port) }
+  const env = { ...taken, DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}`, ...measured }
   const command = `${process.execPath} src/cli.ts serve > /dev/full`
   const { code, stderr } = await startNode(t, ['-e', inShell, command], env).ended
   t.equal(code, 1)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { refused, runHere, runProcess } from '../support/cli.ts'
+import { environmentOf } from '../support/config.ts'
 import { openStoreHere } from '../support/store.ts'
 
 t.test('serve refuses to start without its settings: all problems in one line, no value shown', async t => {
@@ -34,9 +35,9 @@ t.test('a store that a newer Livegate has written is left alone, by serve and by
     sql.updateTable('meta').set({ value: '999' }).where('name', '=', 'schema_version').compile()
   ])
   await store.close()
-  const { url, org, key, close } = await createSimulator()
-  t.teardown(close)
-  const vendor = { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key, PORT: '0' }
+  const simulator = await createSimulator()
+  t.teardown(() => simulator.close())
+  const vendor = { ...environmentOf(simulator), PORT: '0' }
   const env = { DATABASE_URL: `sqlite:${file}` }
   const reason =
     /(?:^| cannot be read: )the store has schema version 999, this Livegate knows \d+: a newer Livegate has written it$/
@@ -65,10 +66,9 @@ t.test('a store that cannot be opened is one line with its place, and exit code 
 })
 
 t.test('an address that serve cannot listen on is one line and exit code 1', async t => {
-  const { url, org, key, close } = await createSimulator()
-  t.teardown(close)
-  const vendor = { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
-  const env = { ...vendor, HOST: '192.0.2.1', PORT: '0', LOG_LEVEL: 'warn' }
+  const simulator = await createSimulator()
+  t.teardown(() => simulator.close())
+  const env = { ...environmentOf(simulator), HOST: '192.0.2.1', PORT: '0', LOG_LEVEL: 'warn' }
   const outcome = await runHere(['serve'], { ...env, DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}` })
   t.equal(outcome.code, 1)
   t.match(refused(outcome), /^cannot listen: .*EADDRNOTAVAIL.*; HOST and PORT say where$/)

@@ -4,6 +4,7 @@ import type { Environment } from '../../src/config/config.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { timed } from '../support/campaigns/live-world.ts'
 import { commandLine, measured, refused, runHere, runProcess, startProcess, until } from '../support/cli.ts'
+import { environmentOf } from '../support/config.ts'
 import { client, type TestContext } from '../support/gateway.ts'
 import { latestMs } from '../support/grace.ts'
 
@@ -12,7 +13,7 @@ async function served(t: TestContext, env: Environment = {}) {
   const simulator = await createSimulator({ liveAfterMs: 0 })
   t.teardown(() => simulator.close())
   const cli = commandLine(t)
-  const vendor = { DYTE_BASE_URL: simulator.url, DYTE_ORG_ID: simulator.org, DYTE_API_KEY: simulator.key }
+  const vendor = environmentOf(simulator)
   const settings = { ...cli.env, ...vendor, PORT: '0', ...env }
   const child = startProcess(t, ['serve'], settings)
   const [, url = ''] = await child.line(/"url":"([^"]+)".*"msg":"livegate listens"/)

@@ -8,7 +8,7 @@ type VendorAccount = Pick<Simulator, 'url' | 'org' | 'key'> &
 /** The settings of a test gateway: those of production, but for ports, places and patience. */
 export function configFor(vendor: VendorAccount, storeFile: string): Config {
   return readConfig({
-    ...(vendor.vendor === 'realtimekit' ? realtimekitAccount(vendor) : dyteAccount(vendor)),
+    ...environmentOf(vendor),
     PORT: '0',
     DATABASE_URL: `sqlite:${storeFile}`,
     LIVEGATE_WRITE_LIMIT: '600/60',
@@ -23,15 +23,13 @@ export function configFor(vendor: VendorAccount, storeFile: string): Config {
   })
 }
 
-function dyteAccount({ url, org, key }: VendorAccount) {
-  return { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
-}
-
-function realtimekitAccount({ url, account, app, token }: VendorAccount) {
+/** The environment of a gateway for this simulated vendor. */
+export function environmentOf({ vendor, url, org, key, account, app, token }: VendorAccount): Record<string, string> {
+  if (vendor !== 'realtimekit') return { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
   return {
     REALTIMEKIT_BASE_URL: url,
-    REALTIMEKIT_ACCOUNT_ID: account,
-    REALTIMEKIT_APP_ID: app,
-    REALTIMEKIT_API_TOKEN: token
+    REALTIMEKIT_ACCOUNT_ID: account ?? '',
+    REALTIMEKIT_APP_ID: app ?? '',
+    REALTIMEKIT_API_TOKEN: token ?? ''
   }
 }

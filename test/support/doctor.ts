@@ -2,16 +2,8 @@ import { doctor } from '../../src/commands/doctor/doctor.ts'
 import type { Surroundings } from '../../src/commands/doctor/probe/surroundings.ts'
 import { main } from '../../src/commands/process/main.ts'
 import type { Environment } from '../../src/config/config.ts'
-import type { Simulator } from '../../src/simulator/simulator.ts'
 import type { Outcome } from './cli.ts'
 import { openSnapshot } from './store.ts'
-
-/** The environment of a gateway for this simulated vendor. */
-export function environmentOf({ vendor, url, org, key, account, app, token }: Simulator): Environment {
-  if (vendor === 'dyte') return { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
-  const ids = { REALTIMEKIT_ACCOUNT_ID: account, REALTIMEKIT_APP_ID: app, REALTIMEKIT_API_TOKEN: token }
-  return { REALTIMEKIT_BASE_URL: url, ...ids }
-}
 
 export interface FastWorld extends Surroundings {
   /** Called at each pause, with its number: for what shall happen in the middle. */

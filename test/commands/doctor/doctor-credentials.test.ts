@@ -9,7 +9,7 @@ import type { Check } from '../../../src/commands/doctor/check.ts'
 import type { Environment } from '../../../src/config/config.ts'
 import { createSimulator, type Fault, type Simulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import { runHere } from '../../support/cli.ts'
-import { environmentOf } from '../../support/doctor.ts'
+import { environmentOf } from '../../support/config.ts'
 import { makeCertificate } from '../../support/upstream/certificates.ts'
 
 async function vendor(t: Test, options: SimulatorOptions = {}): Promise<{ simulator: Simulator; env: Environment }> {

@@ -4,7 +4,8 @@ import t from 'tap'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { commandLine, refused } from '../../support/cli.ts'
-import { doctorIn, environmentOf, fastWorld } from '../../support/doctor.ts'
+import { environmentOf } from '../../support/config.ts'
+import { doctorIn, fastWorld } from '../../support/doctor.ts'
 import { gateway } from '../../support/gateway.ts'
 
 t.test('beside a running gateway', async t => {

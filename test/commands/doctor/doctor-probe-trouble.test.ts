@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createSimulator, type Fault, type Simulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import { type Outcome, startProcess } from '../../support/cli.ts'
-import { doctorIn, environmentOf, type FastWorld, fastWorld } from '../../support/doctor.ts'
+import { environmentOf } from '../../support/config.ts'
+import { doctorIn, type FastWorld, fastWorld } from '../../support/doctor.ts'
 import { until } from '../../support/until.ts'
 
 interface Place {

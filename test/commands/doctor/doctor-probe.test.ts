@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { createSimulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
-import { doctorIn, environmentOf, fastWorld } from '../../support/doctor.ts'
+import { environmentOf } from '../../support/config.ts'
+import { doctorIn, fastWorld } from '../../support/doctor.ts'
 
 const usual = {
   contract: 'L2',

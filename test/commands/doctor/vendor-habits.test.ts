@@ -8,7 +8,7 @@ import type { KeptHabits } from '../../../src/upstream/account/vendor-habits.ts'
 import { quotaFileIn, readQuotaFile } from '../../../src/upstream/quota/quota-file.ts'
 import { accountOf } from '../../support/account.ts'
 import { commandLine } from '../../support/cli.ts'
-import { environmentOf } from '../../support/doctor.ts'
+import { environmentOf } from '../../support/config.ts'
 
 /** The first start of a vendor has no record, and says so. */
 const log = { error: console.error, warn() {} }

@@ -3,13 +3,13 @@ import { writeFileSync } from 'node:fs'
 import t from 'tap'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { commandLine, refused } from '../../support/cli.ts'
+import { environmentOf } from '../../support/config.ts'
 import { gateway, type TestContext, type WorldOptions } from '../../support/gateway.ts'
 
 /** A gateway, and a command line on its store with the vendor's credentials, as the operator of `serve` has them. */
 async function world(t: TestContext, options: WorldOptions = {}) {
   const gate = await gateway(t, options)
-  const { url, org, key } = gate.simulator
-  const vendor = { DYTE_BASE_URL: url, DYTE_ORG_ID: org, DYTE_API_KEY: key }
+  const vendor = environmentOf(gate.simulator)
   const on = (env: object) => commandLine(t, { DATABASE_URL: `sqlite:${gate.storeFile}`, ...env })
   return { ...gate, vendor, cli: on(vendor), withoutVendor: on({}), on }
 }

@@ -7,7 +7,7 @@ import { readStatement } from '../../../src/audit/proof/statements.ts'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
 import { takeServeLock } from '../../../src/store/served/serve-lock.ts'
 import { type CommandLine, commandLine, refused, runHere } from '../../support/cli.ts'
-import { environmentOf } from '../../support/doctor.ts'
+import { environmentOf } from '../../support/config.ts'
 import { gateway, type TestContext } from '../../support/gateway.ts'
 
 const besides = ({ storeFile }: Pick<CommandLine, 'storeFile'>, name: string): string => join(dirname(storeFile), name)

@@ -4,7 +4,7 @@ import { operations as kinds, type OperationKind } from '../../../src/domain/ope
 import type { Store } from '../../../src/store/store.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { type OperationEnd, operationsIn } from '../../../src/store/tables/operations.ts'
-import { operationOf } from '../../support/broadcast/reconciling.ts'
+import { sentOperation } from '../../support/broadcast/reconciling.ts'
 import { commandLine, refused, runHere } from '../../support/cli.ts'
 import { manualClock } from '../../support/clock.ts'
 import { addTenant, type TestContext } from '../../support/gateway.ts'
@@ -25,7 +25,7 @@ async function world(t: TestContext, ...told: [id: string, OperationKind, number
     const meetingId = kind === 'create_meeting' ? null : tenantId === 'acme' ? 'm1' : 'm2'
     const row = { id, tenantId, meetingId, sentAtMs: secondsAgo(ago), requestId: `request-${id}` }
     const livestreamId = state === 'done' && kind === 'start' ? 'a1' : null
-    await store.engine.write([operations.sent(operationOf(kind, manualClock(), row))])
+    await store.engine.write([operations.sent(sentOperation(kind, manualClock(), row))])
     if (state !== 'sent')
       await store.engine.write([operations.ended(id, { state, livestreamId }, secondsAgo(ago) + 500)])
   }
@@ -85,7 +85,7 @@ t.test('one is shown with all that is known of it, but for what its key was', as
   const answer = { status: 502, body: { error: { code: 502, type: 'upstream_refused', message: '', request_id: '' } } }
   const end = { state: 'failed', answer, upstreamStatus: 400, reason: 'Maximum number of livestreams reached' } as const
   await store.engine.write([
-    operations.sent(operationOf('stop', manualClock(), row)),
+    operations.sent(sentOperation('stop', manualClock(), row)),
     operations.ended('o2', end, sentAtMs + 2_000)
   ])
   await store.engine.write([operations.sentAgain('o1', sentAtMs)])

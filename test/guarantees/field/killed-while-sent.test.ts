@@ -8,6 +8,7 @@ import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { on } from '../../support/campaigns/campaign-faults.ts'
 import { Dice, slowestMs } from '../../support/campaigns/dice.ts'
 import { commandLine, type Running, runProcess, startProcess } from '../../support/cli.ts'
+import { environmentOf } from '../../support/config.ts'
 import { addKey, addTenant, client, type TestContext } from '../../support/gateway.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
 import { printSeed } from '../../support/runner/seeds.ts'
@@ -47,9 +48,7 @@ async function killed(t: TestContext, gateway: number) {
     const running = startProcess(t, ['serve'], {
       ...env,
       PORT: '0',
-      DYTE_BASE_URL: simulator.url,
-      DYTE_ORG_ID: simulator.org,
-      DYTE_API_KEY: simulator.key,
+      ...environmentOf(simulator),
       LIVEGATE_DEADLINE_MS: String(deadlineMs),
       LIVEGATE_SETTLE_MS: String(settleMs)
     })

@@ -7,6 +7,7 @@ import t from 'tap'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
 import { Dice, slowestMs } from '../../support/campaigns/dice.ts'
 import { startProcess } from '../../support/cli.ts'
+import { environmentOf } from '../../support/config.ts'
 import { client, type TestContext } from '../../support/gateway.ts'
 import { latestMs } from '../../support/grace.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
@@ -61,9 +62,7 @@ async function environment(t: TestContext): Promise<Record<string, string>> {
     PATH: process.env.PATH ?? '',
     NODE_COMPILE_CACHE: resolve('.tap/compiled'),
     DATABASE_URL: `sqlite:${join(resolve(t.testdir()), 'livegate.db')}`,
-    DYTE_BASE_URL: simulator.url,
-    DYTE_ORG_ID: simulator.org,
-    DYTE_API_KEY: simulator.key,
+    ...environmentOf(simulator),
     PORT: '0',
     LIVEGATE_SHUTDOWN_MS: String(shutdownMs)
   }

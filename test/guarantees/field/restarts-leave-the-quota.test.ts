@@ -16,6 +16,7 @@ import { accountOf } from '../../support/account.ts'
 import { Dice, slowestMs } from '../../support/campaigns/dice.ts'
 import { startProcess } from '../../support/cli.ts'
 import { type ManualClock, manualClock } from '../../support/clock.ts'
+import { environmentOf } from '../../support/config.ts'
 import { addKey, addTenant, client } from '../../support/gateway.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
 import { printSeed } from '../../support/runner/seeds.ts'
@@ -204,9 +205,7 @@ async function deployed(t: Test) {
   await store.close()
   const env = {
     DATABASE_URL: `sqlite:${storeFile}`,
-    DYTE_BASE_URL: simulator.url,
-    DYTE_ORG_ID: simulator.org,
-    DYTE_API_KEY: simulator.key,
+    ...environmentOf(simulator),
     LIVEGATE_UPSTREAM_BUDGET: `${quota}/3600`,
     LIVEGATE_DEADLINE_MS: '5000',
     PORT: '0'

@@ -10,6 +10,7 @@ import { degraded, loggedOf, mutationsSince, outcomesOf, written } from '../../s
 import { canMount, mounted } from '../../support/campaigns/mounted.ts'
 import { says } from '../../support/campaigns/trouble.ts'
 import { runHere, runProcess, startProcess } from '../../support/cli.ts'
+import { environmentOf } from '../../support/config.ts'
 import { addKey, addTenant, client, gateway } from '../../support/gateway.ts'
 import { openStoreHere } from '../../support/store.ts'
 import { until } from '../../support/until.ts'
@@ -108,7 +109,7 @@ t.test('a store that is served is served by nobody else, whatever it is called',
   symlinkSync(real, link) // nothing is there yet
   const simulator = await createSimulator({ liveAfterMs: 0 })
   t.teardown(() => simulator.close())
-  const vendor = { DYTE_BASE_URL: simulator.url, DYTE_ORG_ID: simulator.org, DYTE_API_KEY: simulator.key }
+  const vendor = environmentOf(simulator)
   const env = (file: string): Environment => ({
     ...vendor,
     PORT: '0',

@@ -11,6 +11,7 @@ import { createSimulator } from '../../../src/simulator/simulator.ts'
 import { type BrokenLog, brokenLogs, cannotMount } from '../../support/campaigns/broken-logs.ts'
 import { slowestMs } from '../../support/campaigns/dice.ts'
 import { timed } from '../../support/campaigns/live-world.ts'
+import { environmentOf } from '../../support/config.ts'
 import { addKey, addTenant, client, type TestContext } from '../../support/gateway.ts'
 import { latestMs } from '../../support/grace.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
@@ -71,9 +72,7 @@ async function served(t: TestContext, log: BrokenLog) {
     PATH: process.env.PATH,
     NODE_COMPILE_CACHE: resolve('.tap/compiled'),
     DATABASE_URL: `sqlite:${storeFile}`,
-    DYTE_BASE_URL: simulator.url,
-    DYTE_ORG_ID: simulator.org,
-    DYTE_API_KEY: simulator.key,
+    ...environmentOf(simulator),
     PORT: String(port),
     LIVEGATE_SHUTDOWN_MS: String(shutdownMs)
   }

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import t from 'tap'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
 import { commandLine, startProcess, until } from '../../support/cli.ts'
+import { environmentOf } from '../../support/config.ts'
 import { client, gateway } from '../../support/gateway.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
 import { until as untilHolds } from '../../support/until.ts'
@@ -25,7 +26,7 @@ t.test(
     const simulator = await createSimulator({ liveAfterMs: 0 })
     t.teardown(() => simulator.close())
     const cli = commandLine(t)
-    const vendor = { DYTE_BASE_URL: simulator.url, DYTE_ORG_ID: simulator.org, DYTE_API_KEY: simulator.key }
+    const vendor = environmentOf(simulator)
     const plenty = {
       LIVEGATE_WRITE_LIMIT: '10000/60',
       LIVEGATE_READ_TTL_MS: '0',

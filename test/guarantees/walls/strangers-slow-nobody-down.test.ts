@@ -5,6 +5,7 @@ import { presets } from '../../../src/domain/scope.ts'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
 import { startNode, startProcess } from '../../support/cli.ts'
 import { manualClock } from '../../support/clock.ts'
+import { environmentOf } from '../../support/config.ts'
 import { addKey, addTenant, client, gateway } from '../../support/gateway.ts'
 import { openStoreHere } from '../../support/store.ts'
 
@@ -49,9 +50,7 @@ async function served(t: Test, env: Record<string, string>) {
   await store.close()
   const serving = startProcess(t, ['serve'], {
     DATABASE_URL: `sqlite:${storeFile}`,
-    DYTE_BASE_URL: simulator.url,
-    DYTE_ORG_ID: simulator.org,
-    DYTE_API_KEY: simulator.key,
+    ...environmentOf(simulator),
     LIVEGATE_UPSTREAM_BUDGET: '1000000/60',
     LIVEGATE_WRITE_LIMIT: '1000000/60',
     LIVEGATE_CORS_ORIGINS: page,

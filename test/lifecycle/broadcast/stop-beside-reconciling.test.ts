@@ -11,7 +11,7 @@ import { ReconcileLoop } from '../../../src/lifecycle/operations/reconcile-loop.
 import { deadlines } from '../../../src/lifecycle/reads/deadline.ts'
 import { BegunRuns } from '../../../src/lifecycle/running/begun-runs.ts'
 import type { Provider, Upstreams } from '../../../src/upstream/provider.ts'
-import { operationOf, reconciling, runOf } from '../../support/broadcast/reconciling.ts'
+import { reconciling, runOf, sentOperation } from '../../support/broadcast/reconciling.ts'
 import { manualClock } from '../../support/clock.ts'
 import { endingRunsOf } from '../../support/ending-runs.ts'
 
@@ -115,10 +115,10 @@ t.test('a stop that waits for a start is sent as soon as that start is settled',
     mock.timers.tick(ms)
     await turn()
   }
-  open.add(operationOf('start', clock, { id: 'start' }))
+  open.add(sentOperation('start', clock, { id: 'start' }))
   await pass(100)
-  open.add(operationOf('stop', clock, { id: 'stop' }))
-  open.add(operationOf('stop', clock, { id: 'elsewhere', meetingId: 'm2' }))
+  open.add(sentOperation('stop', clock, { id: 'stop' }))
+  open.add(sentOperation('stop', clock, { id: 'elsewhere', meetingId: 'm2' }))
   await pass(400)
   await pass(100)
   t.strictSame(tries.splice(0), ['start', 'stop', 'elsewhere'])

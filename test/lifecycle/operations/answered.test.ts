@@ -6,6 +6,7 @@ import { sqlFor } from '../../../src/store/schema/database.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { manualClock } from '../../support/clock.ts'
+import { callerOf } from '../../support/store/helper.ts'
 
 const never = new Promise<never>(() => {})
 const engine: Engine = {
@@ -30,14 +31,9 @@ const deps = {
   writeWithinMs: 20
 }
 const { answered } = auditTrailIn({ ...deps, engine })
-const limits = { readLimit: null, writeLimit: null }
-const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
-const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
-const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: [], digest: '', ...times }
 const idempotency = { keyFingerprint: 'k', requestFingerprint: 'r' }
-const who = { keyFingerprint: '', address: '127.0.0.1', requestId: 'r' }
 let recorded = 0
-const caller = { tenant, key, ...who, idempotency, markAudited: () => (recorded += 1) }
+const caller = callerOf({ idempotency, markAudited: () => (recorded += 1) })
 const joined = { caller, upstream: 'default', meetingId: 'm' }
 const answer = { status: 200, data: {} }
 

@@ -1,5 +1,4 @@
 import t from 'tap'
-import { presets } from '../../../src/domain/scope.ts'
 import { auditTrailIn } from '../../../src/lifecycle/operations/audit-trail.ts'
 import type { Mutation } from '../../../src/lifecycle/operations/mutation.ts'
 import { type Engine, type Statement, StoreError, UniqueViolation } from '../../../src/store/engine/engine.ts'
@@ -7,6 +6,7 @@ import { sqlFor } from '../../../src/store/schema/database.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { manualClock } from '../../support/clock.ts'
+import { callerOf } from '../../support/store/helper.ts'
 
 /** An audit trail over a store whose writes the test answers one by one. */
 function recording() {
@@ -46,19 +46,7 @@ function outcomeIn(statements: Statement[]): string {
   return JSON.parse(String(event)).unmapped.outcome
 }
 
-const limits = { readLimit: null, writeLimit: null }
-const tenant = { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 }
-const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
-const key = { id: 'k', tenantId: 'acme', name: 'k', scopes: presets.owner, digest: '', ...times }
-const caller = {
-  tenant,
-  key,
-  keyFingerprint: '',
-  idempotency: null,
-  address: '127.0.0.1',
-  requestId: 'r',
-  markAudited() {}
-}
+const caller = callerOf()
 const start: Mutation = { caller, kind: 'start', upstream: 'default', meetingId: 'm' }
 const stop: Mutation = { caller, kind: 'stop', upstream: 'default', meetingId: 'm', goesOn: true }
 

@@ -1,7 +1,5 @@
 import t from 'tap'
-import type { Caller } from '../../../src/domain/caller.ts'
 import { UpstreamUnreachable } from '../../../src/domain/refusals/failures.ts'
-import { presets } from '../../../src/domain/scope.ts'
 import { auditTrailIn } from '../../../src/lifecycle/operations/audit-trail.ts'
 import type { Mutation } from '../../../src/lifecycle/operations/mutation.ts'
 import { WriteBehind } from '../../../src/lifecycle/operations/write-behind.ts'
@@ -9,7 +7,7 @@ import { type Engine, StoreError } from '../../../src/store/engine/engine.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { manualClock } from '../../support/clock.ts'
-import { keyOf, storeWithTenants, tenantNamed } from '../../support/store/helper.ts'
+import { callerOf, storeWithTenants } from '../../support/store/helper.ts'
 
 /** An audit trail and its write-behind over a real store, in front of which the test stands. */
 async function recording(t: Parameters<typeof storeWithTenants>[0]) {
@@ -39,16 +37,7 @@ async function recording(t: Parameters<typeof storeWithTenants>[0]) {
   return { door, engine, writeBehind, auditTrail, open, order: () => engine.read(rows.compile()) }
 }
 
-const caller: Caller = {
-  tenant: tenantNamed('acme'),
-  key: keyOf('acme', { scopes: presets.owner }),
-  keyFingerprint: '',
-  idempotency: null,
-  address: '127.0.0.1',
-  requestId: 'r',
-  markAudited() {}
-}
-const of = { caller, upstream: 'default', meetingId: 'm1' }
+const of = { caller: callerOf(), upstream: 'default', meetingId: 'm1' }
 const start: Mutation = { ...of, kind: 'start' }
 const stop: Mutation = { ...of, kind: 'stop', goesOn: true }
 const done = async () => ({ value: 'done', data: null, status: 200 })

@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { ReconcileLoop } from '../../../src/lifecycle/operations/reconcile-loop.ts'
-import { operationOf, type TestContext } from '../../support/broadcast/reconciling.ts'
+import { sentOperation, type TestContext } from '../../support/broadcast/reconciling.ts'
 import { manualClock } from '../../support/clock.ts'
 
 const settleMs = 30_000
@@ -39,7 +39,7 @@ function world(t: TestContext) {
     said,
     answers,
     add: (id: string, kind: 'start' | 'stop' | 'create_meeting' = 'start', tenantId = id) =>
-      open.add(operationOf(kind, clock, { id, tenantId, meetingId: id })),
+      open.add(sentOperation(kind, clock, { id, tenantId, meetingId: id })),
     /** In small steps, so that what a try brings about has its turn. */
     async pass(ms: number): Promise<void> {
       for (let passed = 0; passed < ms; passed += 100) {

@@ -5,7 +5,7 @@ import {
   UpstreamUnavailable,
   UpstreamUnreachable
 } from '../../../src/domain/refusals/failures.ts'
-import { meetingId, operationOf, reconciling, runOf } from '../../support/broadcast/reconciling.ts'
+import { meetingId, reconciling, runOf, sentOperation } from '../../support/broadcast/reconciling.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 import { led } from '../../support/turns.ts'
 
@@ -88,7 +88,7 @@ t.test(
   'a stop that is not in the store yet, because the store was away, is repeated until it can be settled',
   async t => {
     const { reconcile, store, clock, vendor, operations, events } = await reconciling(t)
-    const stop = operationOf('stop', clock)
+    const stop = sentOperation('stop', clock)
     t.equal(await reconcile(stop), false)
     t.strictSame(vendor.asked, [`active ${meetingId}`, `stop ${meetingId}`], 'it goes on all the same')
     t.strictSame(await events(), [])

@@ -15,7 +15,7 @@ import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { type OperationEnd, operationsIn } from '../../../src/store/tables/operations.ts'
 import type { Upstreams } from '../../../src/upstream/provider.ts'
-import { operationOf, reconciling, runOf, type TestContext } from '../../support/broadcast/reconciling.ts'
+import { reconciling, runOf, sentOperation, type TestContext } from '../../support/broadcast/reconciling.ts'
 import { manualClock } from '../../support/clock.ts'
 import { gateway } from '../../support/gateway.ts'
 import { refusalOf } from '../../support/store/helper.ts'
@@ -198,7 +198,7 @@ t.test('a switch that was under way when the gateway ended is repeated by the ne
       const { id } = simulator.addLivestream({ id: '7f0d3c52-1a54-4f5e-9c0e-3b6a5d6b7a01' })
       const owner = { id, tenantId: 'acme', upstream: 'default', meetingId: null }
       await livestreamsIn(store).observe(owner, { id, status: 'INVOKED' }, Date.now())
-      const sent = operationOf('disable_livestream', manualClock(), { livestreamId: id, meetingId: null })
+      const sent = sentOperation('disable_livestream', manualClock(), { livestreamId: id, meetingId: null })
       await store.engine.write([operationsIn(store).sent(sent)])
     }
   })

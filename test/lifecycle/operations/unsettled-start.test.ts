@@ -3,6 +3,7 @@ import type { Store } from '../../../src/store/store.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { manualClock } from '../../support/clock.ts'
 import { gateway } from '../../support/gateway.ts'
+import { operationOf } from '../../support/store/helper.ts'
 import { until } from '../../support/until.ts'
 
 const lost = { match: { method: 'POST' }, hangUp: true }
@@ -104,27 +105,8 @@ t.test(
         )
         const meetingId = meeting?.id ?? ''
         simulator.startFromBrowser(meetingId) // the start had reached the vendor
-        const sent = operationsIn(store).sent({
-          id: 'left-open',
-          tenantId: 'acme',
-          keyId: 'gone',
-          kind: 'start',
-          meetingId,
-          livestreamId: null,
-          state: 'sent',
-          requestId: 'before-the-crash',
-          upstream: 'default',
-          sentAtMs: Date.now(),
-          vendorAtMs: null,
-          sentAgainAtMs: null,
-          settledAtMs: null,
-          confirmedVendorAtMs: null,
-          openStartId: null,
-          upstreamStatus: null,
-          reason: null,
-          idempotency: null,
-          answer: null
-        })
+        const left = { id: 'left-open', keyId: 'gone', requestId: 'before-the-crash', meetingId, sentAtMs: Date.now() }
+        const sent = operationsIn(store).sent(operationOf('acme', left))
         await store.engine.write([sent])
       }
     })

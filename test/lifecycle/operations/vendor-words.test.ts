@@ -1,13 +1,11 @@
 import t from 'tap'
-import type { Caller } from '../../../src/domain/caller.ts'
 import { type Outcome, UpstreamRefused } from '../../../src/domain/refusals/failures.ts'
-import { presets } from '../../../src/domain/scope.ts'
 import { auditTrailIn } from '../../../src/lifecycle/operations/audit-trail.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { manualClock } from '../../support/clock.ts'
 import { gateway } from '../../support/gateway.ts'
-import { eventOf, keyOf, storeWithTenants, tenantNamed } from '../../support/store/helper.ts'
+import { callerOf, eventOf, storeWithTenants } from '../../support/store/helper.ts'
 
 const upstreamReason = 'Maximum number of concurrent livestreams reached'
 
@@ -24,15 +22,7 @@ t.test('the words of a refusal stand in the operation and in the event, whatever
     unstored: { tell() {}, stored() {} },
     clock: manualClock()
   })
-  const caller: Caller = {
-    tenant: tenantNamed('acme'),
-    key: keyOf('acme', { scopes: presets.owner }),
-    keyFingerprint: '',
-    idempotency: null,
-    address: '127.0.0.1',
-    requestId: 'r',
-    markAudited() {}
-  }
+  const caller = callerOf()
   const outcomes: Outcome[] = ['failed', 'unknown', 'not_sent']
   for (const [i, outcome] of outcomes.entries()) {
     const refusal = new UpstreamRefused({ outcome, upstreamStatus: 400, upstreamReason })

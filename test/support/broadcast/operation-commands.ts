@@ -5,7 +5,7 @@ import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import fc, { type AsyncCommand } from '../runner/properties.ts'
 import { call, checkFailure, faults, isRemembered, looks } from './operation-calls.ts'
 import { deadlineMs, type MeetingModel, must } from './operation-model.ts'
-import { operationOf } from './reconciling.ts'
+import { sentOperation } from './reconciling.ts'
 
 type Command = AsyncCommand<MeetingModel, object>
 
@@ -146,7 +146,7 @@ export const crash = (kind: 'start' | 'stop', arrived: boolean): Command =>
       const row = { meetingId: model.id, sentAtMs: world.clock.now(), requestId: randomUUID() }
       const { store, restart } = world
       await restart(async () => {
-        await store.engine.write([operationsIn(store).sent(operationOf(kind, world.clock, row))])
+        await store.engine.write([operationsIn(store).sent(sentOperation(kind, world.clock, row))])
         if (kind === 'stop' && arrived) model.doLate('stop')
         if (kind !== 'start') return
         model.executed.set(row.requestId, arrived)

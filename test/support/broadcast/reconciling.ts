@@ -21,7 +21,7 @@ import { type OperationEnd, operationsIn } from '../../../src/store/tables/opera
 import type { Errand, LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
 import { endingRunsOf } from '../ending-runs.ts'
-import { storeWithTenants } from '../store/helper.ts'
+import { operationOf, storeWithTenants } from '../store/helper.ts'
 
 export const deadlineMs = 10_000
 export const meetingId = 'm1'
@@ -149,7 +149,7 @@ export async function reconciling(t: TestContext) {
     another: () => another().reconcile,
     /** One that was sent now and whose outcome is unknown, unless said otherwise. */
     async sent(kind: OperationKind, how: Partial<Operation> = {}, end: OperationEnd | null = { state: 'unknown' }) {
-      const operation = operationOf(kind, clock, how)
+      const operation = sentOperation(kind, clock, how)
       await store.engine.write([operations.sent(operation)])
       if (end !== null) await store.engine.write([operations.ended(operation.id, end, clock.now())])
       if (end?.state === 'unknown') reconcile.note(operation, clock.monotonic())
@@ -162,29 +162,9 @@ export async function reconciling(t: TestContext) {
   }
 }
 
-export function operationOf(kind: OperationKind, clock: ManualClock, how: Partial<Operation> = {}): Operation {
-  return {
-    id: randomUUID(),
-    tenantId: 'acme',
-    keyId: 'k1',
-    kind,
-    upstream: 'default',
-    meetingId,
-    livestreamId: null,
-    state: 'sent',
-    requestId: 'r1',
-    sentAtMs: clock.now(),
-    vendorAtMs: null,
-    sentAgainAtMs: null,
-    settledAtMs: null,
-    confirmedVendorAtMs: null,
-    openStartId: null,
-    upstreamStatus: null,
-    reason: null,
-    idempotency: null,
-    answer: null,
-    ...how
-  }
+/** An operation of this meeting that is sent now. */
+export function sentOperation(kind: OperationKind, clock: ManualClock, how: Partial<Operation> = {}): Operation {
+  return operationOf('acme', { kind, meetingId, sentAtMs: clock.now(), ...how })
 }
 
 /** A run as the vendor shows it, with a stream key that is made here. */

@@ -4,6 +4,7 @@ import { presets } from '../../../src/domain/scope.ts'
 import { createSimulator, type Simulator } from '../../../src/simulator/simulator.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { type Running, startProcess } from '../cli.ts'
+import { environmentOf } from '../config.ts'
 import { addKey, addTenant, client, type TestContext } from '../gateway.ts'
 import { openSnapshot, openStoreHere } from '../store.ts'
 import { until } from '../until.ts'
@@ -42,9 +43,7 @@ export async function crashWorld(t: TestContext): Promise<CrashWorld> {
   const plenty = '1000000/60'
   const env = {
     DATABASE_URL: `sqlite:${storeFile}`,
-    DYTE_BASE_URL: simulator.url,
-    DYTE_ORG_ID: simulator.org,
-    DYTE_API_KEY: simulator.key,
+    ...environmentOf(simulator),
     PORT: '0',
     LIVEGATE_AUDIT_READS: 'all',
     LIVEGATE_READ_LIMIT: plenty,

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { type Ending, type Subject, toAuditEvent } from '../../../src/audit/ocsf.ts'
 import { type ApiKey, makeKey } from '../../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
+import type { Caller } from '../../../src/domain/caller.ts'
 import type { Operation } from '../../../src/domain/operation.ts'
+import { presets } from '../../../src/domain/scope.ts'
 import type { Tenant } from '../../../src/domain/tenant.ts'
 import type { Engine } from '../../../src/store/engine/engine.ts'
 import { openSqliteHere } from '../../../src/store/engine/sqlite-here.ts'
@@ -63,6 +65,13 @@ export function keyOf(tenantId: string, more: Partial<ApiKey> = {}): ApiKey {
   const { id, digest } = makeKey()
   const times = { createdAtMs: 1_000, expiresAtMs: null, revokedAtMs: null }
   return { id, tenantId, name: 'studio', scopes: ['livestreams:read'], digest, ...times, ...more }
+}
+
+/** A caller of acme whose key may do everything. */
+export function callerOf(more: Partial<Caller> = {}): Caller {
+  const key = keyOf('acme', { scopes: presets.owner })
+  const call = { keyFingerprint: '', idempotency: null, address: '127.0.0.1', requestId: 'r', markAudited() {} }
+  return { tenant: tenantNamed('acme'), key, ...call, ...more }
 }
 
 export function operationOf(tenantId: string, more: Partial<Operation> = {}): Operation {

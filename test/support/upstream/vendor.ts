@@ -96,7 +96,7 @@ export function providerAt(t: TestContext, { url, org, key, ca }: AccountOptions
 }
 
 /** The failure of a call; it must be one of the catalogue. */
-export async function failureOf(call: Promise<unknown>): Promise<Pick<Failure, 'type' | 'outcome' | 'status'>> {
+export async function failureOf(call: Promise<unknown>): Promise<Failure> {
   const error = await call.then(
     () => null,
     (reason: unknown) => reason

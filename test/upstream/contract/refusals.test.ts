@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
-import { Failure, type FailureOptions } from '../../../src/domain/refusals/failures.ts'
+import type { FailureOptions } from '../../../src/domain/refusals/failures.ts'
 import { systemClock } from '../../../src/domain/values/clock.ts'
 import { openUpstream } from '../../../src/upstream/account/open-upstream.ts'
 import { isDefiniteRefusal, type Provider } from '../../../src/upstream/provider.ts'
 import { accountOf, realtimekitAccountOf } from '../../support/account.ts'
-import { vendor } from '../../support/upstream/vendor.ts'
+import { failureOf, vendor } from '../../support/upstream/vendor.ts'
 
 const soon = (): AbortSignal => AbortSignal.timeout(5_000)
 const meeting = randomUUID()
@@ -26,15 +26,6 @@ async function refusing(t: Test, say: Say): Promise<Provider> {
   const upstream = openUpstream({ account: accountOf({ url, org, key }), deadlineMs: 5_000, clock: systemClock })
   t.teardown(() => upstream.close())
   return upstream.on({ tenantId: 'acme', priority: 'mutation' })
-}
-
-async function failureOf(call: Promise<unknown>): Promise<Failure> {
-  const error = await call.then(
-    () => null,
-    (reason: unknown) => reason
-  )
-  if (!(error instanceof Failure)) throw new Error('it did not fail as the catalogue says', { cause: error })
-  return error
 }
 
 const own = (code: number, message: string) => ({ success: false, error: { code, message } })
