@@ -15,7 +15,7 @@ import { grouped, loop, milliseconds, percentile, perSecond, report } from '../s
 import { scene } from '../support/bench/scene.ts'
 import { slowFsync } from '../support/bench/slow-fsync.ts'
 import { runHere, startProcess } from '../support/cli.ts'
-import { environmentOf } from '../support/config.ts'
+import { environmentOf, plenty } from '../support/config.ts'
 import { client, gateway, type World } from '../support/gateway.ts'
 import { memory } from '../support/in-memory.ts'
 
@@ -95,7 +95,6 @@ async function append(): Promise<void> {
 /** The same mutation through two whole gateways, in turn: one has its store on the disk, the other in memory, where nothing is waited for. */
 async function mutation(): Promise<void> {
   if (memory === null) return console.log('mutation: SKIPPED, there is no /dev/shm for a store in memory')
-  const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
   const config = { writeLimit: plenty, readLimit: plenty }
   await scene(onDisk =>
     scene(async inMemory => {

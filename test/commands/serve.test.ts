@@ -20,6 +20,20 @@ async function served(t: TestContext, env: Environment = {}) {
   return { simulator, cli, settings, child, url }
 }
 
+/** A tenant with a meeting and a key that the gateway knows by now. */
+async function acmeAt({ cli, simulator, url }: Awaited<ReturnType<typeof served>>) {
+  await cli.json('tenant', 'create', 'acme')
+  const { key } = await cli.json('key', 'create', 'acme', '--preset', 'operator')
+  const { id: meeting } = simulator.addMeeting()
+  await cli.json('meeting', 'assign', 'acme', meeting, '--force')
+  const asAcme = client(url, `Bearer ${key}`)
+  await until(
+    () => asAcme('GET', '/v2/livestreams'),
+    reply => reply.statusCode === 200
+  )
+  return { key, meeting, asAcme }
+}
+
 t.test('the other commands work beside a running serve, and without one', async t => {
   const { cli, child, url, settings } = await served(t, measured)
   const { ms: calmMs } = await timed(client(url, null)('GET', '/livez'))
@@ -101,16 +115,9 @@ t.test('the other commands work beside a running serve, and without one', async 
 })
 
 t.test('SIGTERM lets a call under way finish and exits 0', async t => {
-  const { cli, child, url, simulator, settings } = await served(t)
-  await cli.json('tenant', 'create', 'acme')
-  const { key } = await cli.json('key', 'create', 'acme', '--preset', 'operator')
-  const { id: meeting } = simulator.addMeeting()
-  await cli.json('meeting', 'assign', 'acme', meeting, '--force')
-  const asAcme = client(url, `Bearer ${key}`)
-  await until(
-    () => asAcme('GET', '/v2/livestreams'),
-    reply => reply.statusCode === 200
-  )
+  const serving = await served(t)
+  const { child, simulator, settings } = serving
+  const { key, meeting, asAcme } = await acmeAt(serving)
   simulator.failNext({ match: { method: 'POST' }, delayMs: 1_000 })
   const start = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   await until(
@@ -146,16 +153,9 @@ t.test('SIGTERM lets a call under way finish and exits 0', async t => {
 })
 
 t.test('a vendor that never answers is cut off in time: the caller hears it, and the exit code is 0', async t => {
-  const { cli, child, url, simulator } = await served(t, { LIVEGATE_SHUTDOWN_MS: '3000' })
-  await cli.json('tenant', 'create', 'acme')
-  const { key } = await cli.json('key', 'create', 'acme', '--preset', 'operator')
-  const { id: meeting } = simulator.addMeeting()
-  await cli.json('meeting', 'assign', 'acme', meeting, '--force')
-  const asAcme = client(url, `Bearer ${key}`)
-  await until(
-    () => asAcme('GET', '/v2/livestreams'),
-    reply => reply.statusCode === 200
-  )
+  const serving = await served(t, { LIVEGATE_SHUTDOWN_MS: '3000' })
+  const { child, simulator } = serving
+  const { meeting, asAcme } = await acmeAt(serving)
   simulator.failNext({ match: { method: 'POST' }, stall: true })
   const start = asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   await until(

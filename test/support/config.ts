@@ -1,6 +1,9 @@
 import { type Config, readConfig } from '../../src/config/config.ts'
 import type { Simulator } from '../../src/simulator/simulator.ts'
 
+/** A limit that no test comes to. */
+export const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
+
 /** Everything that is needed to reach the simulated vendor and to be let in. */
 type VendorAccount = Pick<Simulator, 'url' | 'org' | 'key'> &
   Partial<Pick<Simulator, 'vendor' | 'account' | 'app' | 'token'>>

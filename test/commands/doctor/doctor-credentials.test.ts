@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createServer as createSecureServer } from 'node:https'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Check } from '../../../src/commands/doctor/check.ts'
@@ -10,6 +9,7 @@ import type { Environment } from '../../../src/config/config.ts'
 import { createSimulator, type Fault, type Simulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import { runHere } from '../../support/cli.ts'
 import { environmentOf } from '../../support/config.ts'
+import { listen } from '../../support/listen.ts'
 import { makeCertificate } from '../../support/upstream/certificates.ts'
 
 async function vendor(t: Test, options: SimulatorOptions = {}): Promise<{ simulator: Simulator; env: Environment }> {
@@ -140,13 +140,6 @@ t.test('our clock is compared with that of the vendor', async t => {
     t.match((await said(env))[1], expected)
   }
 })
-
-async function listen(t: Test, server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  return (server.address() as AddressInfo).port
-}
 
 t.test('a vendor that cannot be reached: why is said in words, and there is no clock to compare with', async t => {
   const { simulator, env } = await vendor(t)

@@ -19,6 +19,7 @@ import t from 'tap'
 import { systemClock } from '../../../src/domain/values/clock.ts'
 import { takeServeLock } from '../../../src/store/served/serve-lock.ts'
 import { StoreOwner } from '../../../src/store/served/store-owner.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { type CommandLine, commandLine, measured, refused, startNode } from '../../support/cli.ts'
 import { gateway, type TestContext } from '../../support/gateway.ts'
 import { inMemory } from '../../support/in-memory.ts'
@@ -235,21 +236,18 @@ t.test('a running gateway keeps its store', async t => {
   t.strictSame(await state(cli), [false])
 })
 
+/** The claim of a gateway that serves the store. */
+function claim(store: Store, file: string, lock: Awaited<ReturnType<typeof takeServeLock>>): Promise<StoreOwner> {
+  return StoreOwner.claim({ store, file, lock, replaces: null, bootId: null, clock: systemClock, onNames() {} })
+}
+
 t.test('a gateway whose lock file is gone, or that has another name for the store, keeps it', async t => {
   const { cli, folder, file, opened } = await backedUp(t)
   const store = await openStoreHere(cli.storeFile)
   t.teardown(() => store.close())
   const lock = await takeServeLock(cli.storeFile, 0)
   t.teardown(() => lock.release())
-  const owner = await StoreOwner.claim({
-    store,
-    file: cli.storeFile,
-    lock,
-    replaces: null,
-    bootId: null,
-    clock: systemClock,
-    onNames() {}
-  })
+  const owner = await claim(store, cli.storeFile, lock)
   const beats = setInterval(() => owner.beat(), 100)
   t.teardown(() => clearInterval(beats))
   rmSync(lock.file)
@@ -278,15 +276,7 @@ t.test('the claim of a killed gateway with the same lock file is taken over at o
   const { cli, file, opened } = await backedUp(t)
   const store = await openStoreHere(cli.storeFile)
   const lock = await takeServeLock(cli.storeFile, 0)
-  await StoreOwner.claim({
-    store,
-    file: cli.storeFile,
-    lock,
-    replaces: null,
-    bootId: null,
-    clock: systemClock,
-    onNames() {}
-  })
+  await claim(store, cli.storeFile, lock)
   lock.release()
   await store.close()
   t.match(await cli.run('restore', file, '--replace', ...opened), { code: 0, stderr: '' })

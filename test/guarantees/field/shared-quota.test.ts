@@ -7,10 +7,10 @@ import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
 import { Dice } from '../../support/campaigns/dice.ts'
 import { manualClock } from '../../support/clock.ts'
+import { plenty } from '../../support/config.ts'
 import { type Client, gateway, type Reply, type World } from '../../support/gateway.ts'
 import { until } from '../../support/until.ts'
 
-const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const limits = { readLimit: plenty, writeLimit: plenty }
 /** A tenth of a second. */
 const readers = 20

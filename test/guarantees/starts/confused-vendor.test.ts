@@ -9,6 +9,7 @@ import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { settleMs } from '../../support/campaigns/campaign-faults.ts'
 import { type Asked, confusion } from '../../support/campaigns/confusion.ts'
 import { Dice } from '../../support/campaigns/dice.ts'
+import { plenty } from '../../support/config.ts'
 import { type Client, gateway, type Reply } from '../../support/gateway.ts'
 import { latestMs } from '../../support/grace.ts'
 import { printSeed } from '../../support/runner/seeds.ts'
@@ -18,7 +19,6 @@ const confusedForMs = 8_000
 /** Long enough for a busy machine: whoever is not confused is answered in time. */
 const deadlineMs = 2_000
 const meetings = 24
-const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 /** As the vendor's, which locks out whoever exceeds it. */
 const quota = { calls: 2_000, seconds: 60 }
 

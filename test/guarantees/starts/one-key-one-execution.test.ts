@@ -8,6 +8,7 @@ import { makeLogger } from '../../../src/log/logger.ts'
 import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
 import { searchFor } from '../../support/campaigns/search.ts'
 import { manualClock } from '../../support/clock.ts'
+import { plenty } from '../../support/config.ts'
 import { client, configFor, gateway, type Reply } from '../../support/gateway.ts'
 import { isEnvelope, tally } from '../../support/http/helper.ts'
 import {
@@ -22,7 +23,6 @@ import {
 } from '../../support/http/mutating.ts'
 import { until } from '../../support/until.ts'
 
-const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const withoutStreamKey: Scope[] = presets.owner.filter(scope => scope !== 'stream-key:read')
 
 /** One call, and what it was answered at first. */
@@ -36,7 +36,7 @@ interface Told {
 
 t.test('every operation is done once under a key, and its answer is the same for a day whatever happens', async t => {
   const clock = manualClock()
-  const world = await gateway(t, { clock, slowDisk: true, config: { writeLimit: unlimited } })
+  const world = await gateway(t, { clock, slowDisk: true, config: { writeLimit: plenty } })
   const { simulator, store, storeFile, directory, withKey } = world
   const routes = mutatingRoutes(world)
   t.ok(routes.length >= 4)
@@ -98,7 +98,7 @@ t.test('every operation is done once under a key, and its answer is the same for
 })
 
 t.test('a key that was used for one request is refused for any other, and nothing is sent', async t => {
-  const world = await gateway(t, { slowDisk: true, config: { writeLimit: unlimited } })
+  const world = await gateway(t, { slowDisk: true, config: { writeLimit: plenty } })
   const { asAcme, simulator, store } = world
   const routes = mutatingRoutes(world)
   for (const route of routes) {
@@ -129,7 +129,7 @@ t.test('a key that was used for one request is refused for any other, and nothin
 t.test(
   '200 requests with one key at once: one is executed, the others hear 409 while it runs and its answer after',
   async t => {
-    const config = { writeLimit: unlimited }
+    const config = { writeLimit: plenty }
     const { asAcme, meeting, simulator, door } = await gatewayBehindDoor(t, { slowDisk: true, config })
     const headers = freshKey()
     const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`, undefined, headers)

@@ -3,6 +3,7 @@ import t from 'tap'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import { someAnswers } from '../../support/campaigns/campaign.ts'
 import { manualClock } from '../../support/clock.ts'
+import { plenty } from '../../support/config.ts'
 import { gateway, type Reply } from '../../support/gateway.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
 
@@ -43,7 +44,6 @@ const told: Story = {
 t.test(
   `however the open questions about the vendor are answered, the main job works: ${worlds.length} worlds`,
   async t => {
-    const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
     const clock = manualClock()
     const {
       asAcme,

@@ -6,6 +6,7 @@ import { answers, inSlots, openCampaign, type World } from '../../support/campai
 import { deadlineMs, mutationFault, settleMs } from '../../support/campaigns/campaign-faults.ts'
 import { slowestMs } from '../../support/campaigns/dice.ts'
 import { runRounds } from '../../support/campaigns/start-rounds.ts'
+import { plenty } from '../../support/config.ts'
 import { client, configFor } from '../../support/gateway.ts'
 import { inMemory } from '../../support/in-memory.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
@@ -14,7 +15,6 @@ import { openStoreHere } from '../../support/store.ts'
 
 const meetingsInEach = 4
 const rounds = countOf('starts') / (answers.length * meetingsInEach)
-const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const settings = { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty }
 
 t.setTimeout(rounds * slowestMs)

@@ -15,6 +15,7 @@ import { deadlineMs, settleMs } from '../../support/campaigns/campaign-faults.ts
 import { slowestMs } from '../../support/campaigns/dice.ts'
 import { allSettled, answered } from '../../support/campaigns/start-rounds.ts'
 import { stopDuringStart } from '../../support/campaigns/stop-moments.ts'
+import { plenty } from '../../support/config.ts'
 import { client, configFor } from '../../support/gateway.ts'
 import { inMemory } from '../../support/in-memory.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
@@ -22,7 +23,6 @@ import { printSeed } from '../../support/runner/seeds.ts'
 import { openStoreHere } from '../../support/store.ts'
 
 const meetingsInEach = countOf('stops') / answers.length
-const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 const settings = { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty }
 
 t.setTimeout(meetingsInEach * slowestMs)

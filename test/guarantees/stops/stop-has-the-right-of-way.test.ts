@@ -4,11 +4,11 @@ import t from 'tap'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { gatewayBehindDoor, type WorldWithDoor } from '../../support/broadcast/door.ts'
 import { manualClock } from '../../support/clock.ts'
+import { plenty } from '../../support/config.ts'
 import { lockStore } from '../../support/faulty-store.ts'
 import { gateway, type Reply, type TestContext, type World, type WorldOptions } from '../../support/gateway.ts'
 import { until } from '../../support/until.ts'
 
-const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 /** Long enough that nothing which hangs has ended when the stop is answered. */
 const patient = { readLimit: plenty, writeLimit: plenty, deadlineMs: 60_000, shutdownMs: 1_000 }
 

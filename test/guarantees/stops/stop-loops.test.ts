@@ -2,11 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import t from 'tap'
 import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
 import { times } from '../../support/broadcast/queued-calls.ts'
+import { plenty } from '../../support/config.ts'
 import { gateway, type Reply, type World } from '../../support/gateway.ts'
 import { freshKey, makeMeetings } from '../../support/http/mutating.ts'
 import { until } from '../../support/until.ts'
-
-const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 
 /** Calls again when it is answered, a way over a network apart, until the time is over, and at most so often. */
 async function inALoop(ms: number, call: () => Promise<Reply>): Promise<Reply[]> {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { presets } from '../../../src/domain/scope.ts'
+import { plenty } from '../../support/config.ts'
 import { gateway } from '../../support/gateway.ts'
 import { documentedRoutes, fill, type RawSocket, rawSocket } from '../../support/http/helper.ts'
 import { mounted } from '../../support/http/mounts.ts'
@@ -9,8 +10,10 @@ import fc, { runs } from '../../support/runner/properties.ts'
  * Bar E2: whatever stands where an id belongs, the vendor never sees a request outside of the templates. Targets are sent byte
  * for byte, as no HTTP client would, and the vendor's side is looked at byte for byte, too.
  */
-const limit = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
-const world = await gateway(t, { slowDisk: true, config: { readLimit: limit, writeLimit: limit, addressLimit: limit } })
+const world = await gateway(t, {
+  slowDisk: true,
+  config: { readLimit: plenty, writeLimit: plenty, addressLimit: plenty }
+})
 const { app, asAcme, meeting, otherMeeting, url, upstream, simulator, withKey } = world
 const { key } = await withKey('acme', presets.owner)
 const { id: livestream } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data

@@ -2,17 +2,16 @@ import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { presets, type Scope } from '../../../src/domain/scope.ts'
 import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
+import { plenty } from '../../support/config.ts'
 import { gateway, type Reply } from '../../support/gateway.ts'
 import { rawSocket, tally } from '../../support/http/helper.ts'
 import { dataOf, freshKey } from '../../support/http/mutating.ts'
 import { until } from '../../support/until.ts'
 
-const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
-
 t.test('a thousand keys that two tenants use alike: none learns of the other, or has its answers', async t => {
   const { asAcme, asGlobex, meeting, otherMeeting, simulator, url, withKey } = await gateway(t, {
     slowDisk: true,
-    config: { writeLimit: unlimited }
+    config: { writeLimit: plenty }
   })
   t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
   t.equal((await asGlobex('POST', `/v2/meetings/${otherMeeting}/livestreams`)).statusCode, 201)

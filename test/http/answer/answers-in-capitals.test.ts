@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { accountOf } from '../../support/account.ts'
 import { gateway } from '../../support/gateway.ts'
 import { sessionIds } from '../../support/http/helper.ts'
+import { listen } from '../../support/listen.ts'
 import { until } from '../../support/until.ts'
 
 /** A vendor that writes ids in capitals: at first those by which its answers refer to other things. */
@@ -25,10 +24,7 @@ const world = await gateway(t, {
       response.writeHead(answer.status, { 'content-type': 'application/json' })
       response.end(text.replace(/"([a-z_]*id)":"([^"]+)"/g, written))
     })
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    t.teardown(() => server.close())
-    const { port } = server.address() as AddressInfo
+    const port = await listen(t, server)
     const url = `http://127.0.0.1:${port}${new URL(simulator.url).pathname}`
     config.upstreams = [accountOf({ ...simulator, url })]
   }

@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto'
-import { once } from 'node:events'
 import { request as ask, createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { client, gateway, type Reply } from '../../support/gateway.ts'
+import { listen } from '../../support/listen.ts'
 
 /** A reverse proxy that has the gateway at `/gw`, and something else everywhere else. Gives its origin. */
 async function proxyAt(t: Test, url: string): Promise<string> {
@@ -17,13 +16,7 @@ async function proxyAt(t: Test, url: string): Promise<string> {
     })
     request.pipe(passed)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return `http://127.0.0.1:${await listen(t, server)}`
 }
 
 /** Asks as a browser does: addresses are resolved against the page, and redirects followed. */

@@ -2,13 +2,13 @@ import { parseItem, serializeItem } from 'structured-headers'
 import t from 'tap'
 import { presets } from '../../../src/domain/scope.ts'
 import { parseIdempotencyKey } from '../../../src/http/request/idempotency.ts'
+import { plenty } from '../../support/config.ts'
 import { gateway } from '../../support/gateway.ts'
 import { isEnvelope, rawSocket } from '../../support/http/helper.ts'
 import { mutationsSent } from '../../support/http/mutating.ts'
 import fc, { runs } from '../../support/runner/properties.ts'
 
-const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
-const { asAcme, asGlobex, withKey, simulator, url } = await gateway(t, { config: { writeLimit: unlimited } })
+const { asAcme, asGlobex, withKey, simulator, url } = await gateway(t, { config: { writeLimit: plenty } })
 const { key } = await withKey('acme', presets.owner)
 const create = (field: string) => asAcme('POST', '/v2/meetings', {}, { 'idempotency-key': field })
 

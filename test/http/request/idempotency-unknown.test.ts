@@ -6,6 +6,7 @@ import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
 import { says } from '../../support/campaigns/trouble.ts'
 import { manualClock } from '../../support/clock.ts'
+import { plenty } from '../../support/config.ts'
 import { lockStore } from '../../support/faulty-store.ts'
 import { gateway } from '../../support/gateway.ts'
 import { isEnvelope } from '../../support/http/helper.ts'
@@ -17,7 +18,7 @@ const clock = manualClock()
 const world = await gatewayBehindDoor(t, {
   clock,
   simulator: { now: clock.now },
-  config: { writeLimit: { calls: 1_000_000, seconds: 60, burst: 1_000_000 } }
+  config: { writeLimit: plenty }
 })
 const { asAcme, simulator, storeFile, withKey, directory, url, door } = world
 const routes = mutatingRoutes(world)

@@ -3,6 +3,7 @@ import type { Fault } from '../../../src/simulator/simulator.ts'
 import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
 import { says } from '../../support/campaigns/trouble.ts'
 import { manualClock } from '../../support/clock.ts'
+import { plenty } from '../../support/config.ts'
 import { lockStore } from '../../support/faulty-store.ts'
 import { gateway, type Reply } from '../../support/gateway.ts'
 import {
@@ -17,8 +18,7 @@ import {
   send
 } from '../../support/http/mutating.ts'
 
-const unlimited = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
-const world = await gatewayBehindDoor(t, { config: { writeLimit: unlimited } })
+const world = await gatewayBehindDoor(t, { config: { writeLimit: plenty } })
 const { asAcme, simulator, storeFile, meeting, otherMeeting, withKey, door } = world
 const routes = mutatingRoutes(world)
 

@@ -2,17 +2,12 @@ import t from 'tap'
 import { simulate } from '../../support/simulator/helper.ts'
 
 t.test('the figures count runs and their seconds, overall and by day', async t => {
-  const { simulator, clock, call } = await simulate(t)
+  const { simulator, clock, call, ran } = await simulate(t)
   const { id } = simulator.addMeeting()
-  const run = async (seconds: number): Promise<void> => {
-    await call('POST', `/meetings/${id}/livestreams`)
-    clock.pass(2_000 + seconds * 1_000)
-    await call('POST', `/meetings/${id}/active-livestream/stop`)
-  }
-  await run(100)
-  await run(50)
+  await ran(id, 100)
+  await ran(id, 50)
   clock.pass(86_400_000)
-  await run(10)
+  await ran(id, 10)
   t.strictSame((await call('GET', '/analytics/livestreams/daywise')).json.data, [
     { date: '2026-01-05T00:00:00.000Z', count: 2, total_ingest_seconds: 150, total_viewer_seconds: 148 },
     { date: '2026-01-06T00:00:00.000Z', count: 1, total_ingest_seconds: 10, total_viewer_seconds: 10 }

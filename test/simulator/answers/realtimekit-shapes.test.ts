@@ -60,16 +60,11 @@ t.test('video goes to another path than at Dyte', async t => {
 })
 
 t.test('figures are asked for in Unix seconds or ISO 8601, and come with plain dates', async t => {
-  const { simulator, clock, call } = await simulate(t, { vendor: 'realtimekit' })
+  const { simulator, clock, call, ran } = await simulate(t, { vendor: 'realtimekit' })
   const { id } = simulator.addMeeting()
-  const run = async (seconds: number): Promise<void> => {
-    await call('POST', `/meetings/${id}/livestreams`)
-    clock.pass(2_000 + seconds * 1_000)
-    await call('POST', `/meetings/${id}/active-livestream/stop`)
-  }
-  await run(100)
+  await ran(id, 100)
   clock.pass(86_400_000)
-  await run(10)
+  await ran(id, 10)
   const first = { count: 1, total_ingest_seconds: 100, total_viewer_seconds: 98 }
   const second = { count: 1, total_ingest_seconds: 10, total_viewer_seconds: 10 }
   const data = async (path: string): Promise<unknown> => (await call('GET', `/analytics/livestreams/${path}`)).json.data

@@ -6,12 +6,12 @@ import type { JournalEntry, SimulatorOptions } from '../../../src/simulator/simu
 import type { OperationsTable } from '../../../src/store/schema/database.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { manualClock } from '../clock.ts'
+import { plenty } from '../config.ts'
 import { addKey, client, configFor, gateway, type Reply, type TestContext } from '../gateway.ts'
 import { openStoreHere } from '../store.ts'
 
 export const deadlineMs = 200
 const settleMs = 30_000
-const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
 
 /** A gateway that can be restarted, on one clock with its vendor. */
 export async function restartable(t: TestContext, simulator: SimulatorOptions) {

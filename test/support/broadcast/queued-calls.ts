@@ -1,3 +1,4 @@
+import { plenty } from '../config.ts'
 import type { Client, Reply, TestContext, WorldOptions } from '../gateway.ts'
 import { makeMeetings } from '../http/mutating.ts'
 import { gatewayBehindDoor } from './door.ts'
@@ -6,7 +7,7 @@ import { gatewayBehindDoor } from './door.ts'
 export async function queuedCalls(t: TestContext, options: WorldOptions = {}) {
   const world = await gatewayBehindDoor(t, {
     ...options,
-    config: { writeLimit: { calls: 1_000_000, seconds: 60, burst: 1_000_000 } }
+    config: { writeLimit: plenty }
   })
   const { asAcme, simulator, store } = world
   return {

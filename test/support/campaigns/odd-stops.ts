@@ -1,11 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Client, Reply } from '../gateway.ts'
-import { callsOf, report, type World } from './campaign.ts'
-import { lookFault, mutationFault, on } from './campaign-faults.ts'
+import { report, type World } from './campaign.ts'
+import { mutationFault, on } from './campaign-faults.ts'
 import { Dice } from './dice.ts'
 import { goingOn, isRefusedUnseen, type OddCampaign } from './odd-vendors.ts'
 import { allSettled, answered, startUntilTold } from './start-rounds.ts'
-import { comes, isDone, isToBeSentAgain, type Moment, moments } from './stop-moments.ts'
+import { comes, isDone, isStartLast, isToBeSentAgain, type Moment, moments, spoilLooks } from './stop-moments.ts'
 
 interface Stopped {
   moment: Moment
@@ -63,10 +63,7 @@ async function startAndStop(
   }
   if (dice.chance(0.6)) simulator.failNext({ ...mutationFault(dice), match: calls.start })
   if (dice.chance(0.5)) simulator.failNext({ ...mutationFault(dice), match: calls.stop })
-  const slow = { delayMs: dice.between(20, 300), match: calls.look }
-  if (moment === 'during its look') simulator.failNext(slow)
-  if (moment === 'while it is settled') simulator.failNext([{ match: calls.look }, slow])
-  if (dice.chance(0.2)) simulator.failNext({ ...lookFault(dice), match: calls.look })
+  spoilLooks(moment, world, meeting, dice)
 
   const headers = (id: string) => ({ 'x-request-id': id, ...(dice.chance(0.5) && { 'idempotency-key': id }) })
   const from = simulator.journal.length
@@ -86,10 +83,4 @@ async function startAndStop(
     report(campaign, world, meeting, `${name}, stopped ${moment}: it runs, and the stop says ${reply.body}`)
   await started
   return { moment, reply, requestId: stopHeaders['x-request-id'] }
-}
-
-/** True when the start is the last word: a stop that is sent at the same moment may come first. */
-function isStartLast(moment: Moment, world: World, meeting: string): boolean {
-  const last = callsOf(world, meeting).findLast(({ method }) => method === 'POST')
-  return moment === 'with it' && last?.target.endsWith('/livestreams') === true
 }

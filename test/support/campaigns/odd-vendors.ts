@@ -9,6 +9,7 @@ import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { openUpstream } from '../../../src/upstream/account/open-upstream.ts'
 import { accountOf } from '../account.ts'
+import { plenty } from '../config.ts'
 import { addKey, addTenant, configFor, type TestContext } from '../gateway.ts'
 import { inMemory } from '../in-memory.ts'
 import { countOf, inFull } from '../runner/campaigns.ts'
@@ -116,7 +117,6 @@ export async function openOdd(t: TestContext, plans: readonly Plan[], deadlineMs
   if (first === undefined) throw new Error('no vendors')
   const open = (url: string) => openUpstream({ account: accountOf({ url, org, key }), deadlineMs, clock: systemClock })
   const upstreams = new Map([...worlds.keys()].map(({ name, simulator }) => [name, open(simulator.url)]))
-  const plenty = { calls: 1_000_000, seconds: 60, burst: 1_000_000 }
   const settings = { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty }
   const gateway = await startGateway({
     config: { ...configFor(first.simulator, storeFile), ...settings },

@@ -40,11 +40,7 @@ export async function stopDuringStart(
   const { simulator } = world
   if (dice.chance(0.8)) simulator.failNext({ ...mutationFault(dice), match: calls.start })
   if (dice.chance(0.5)) simulator.failNext({ ...mutationFault(dice), match: calls.stop })
-  // Into a look that takes its time a stop can fall.
-  const slow = { delayMs: dice.between(20, 300), match: calls.look }
-  if (moment === 'during its look') simulator.failNext(slow)
-  if (moment === 'while it is settled') simulator.failNext([{ match: calls.look }, slow])
-  if (dice.chance(0.2)) simulator.failNext({ ...lookFault(dice), match: calls.look })
+  spoilLooks(moment, world, meeting, dice)
   await pause(dice.between(0, 4_000))
 
   const headers = (id: string) => ({ 'x-request-id': id, ...(dice.chance(0.5) && { 'idempotency-key': id }) })
@@ -59,7 +55,7 @@ export async function stopDuringStart(
     stopHeaders = headers(`${name}-stop-${tries}`)
     stopped = await stop()
   }
-  if (isDone(stopped) && runningIn(world, meeting).length > 0 && !startedAfter(moment, world, meeting)) {
+  if (isDone(stopped) && runningIn(world, meeting).length > 0 && !isStartLast(moment, world, meeting)) {
     wrong(`it runs, and the stop says ${stopped.statusCode}`)
   }
   await started
@@ -69,7 +65,7 @@ export async function stopDuringStart(
     const executed = startsOf(world, meeting, name).some(entry => entry.executed)
     // In L1 (contract#l1-no-runs) nothing shows a run that was stopped before somebody saw it.
     if (world.answers.contract === 'L2' && executed !== (startState === 'done')) wrong(`the start is ${startState}`)
-    if (startedAfter(moment, world, meeting)) {
+    if (isStartLast(moment, world, meeting)) {
       await clients.stop('POST', `/v2${calls.stop.path}`)
     } else if (!isDone(stopped)) {
       const state = rows.get(stopHeaders['x-request-id'])
@@ -79,6 +75,15 @@ export async function stopDuringStart(
     }
     if (runningIn(world, meeting).length > 0) wrong(`it runs in the end; the stop was answered ${stopped.body}`)
   }
+}
+
+/** Faults of the looks: into one that takes its time a stop can fall. */
+export function spoilLooks(moment: Moment, { simulator }: World, meeting: string, dice: Dice): void {
+  const { look: match } = on(meeting)
+  const slow = { delayMs: dice.between(20, 300), match }
+  if (moment === 'during its look') simulator.failNext(slow)
+  if (moment === 'while it is settled') simulator.failNext([{ match }, slow])
+  if (dice.chance(0.2)) simulator.failNext({ ...lookFault(dice), match })
 }
 
 /** Until the moment has come, or is over; of what the vendor was asked before `from` nothing counts. */
@@ -131,7 +136,7 @@ export function isDone({ statusCode }: Reply): boolean {
 }
 
 /** True when the start is the last word: a stop that is sent at the same moment may come first. */
-function startedAfter(moment: Moment, world: World, meeting: string): boolean {
+export function isStartLast(moment: Moment, world: World, meeting: string): boolean {
   const last = callsOf(world, meeting).findLast(({ method }) => method === 'POST')
   return moment === 'with it' && last?.target.endsWith('/livestreams') === true
 }

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { request as ask, createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from '../gateway.ts'
+import { listen } from '../listen.ts'
 
 /** A call of the vendor as it went over the wire, with its answer. */
 export interface RecordedCall {
@@ -31,11 +31,6 @@ export async function recording(t: TestContext, vendor: string): Promise<{ url: 
     calls.push({ method, target, headers, body, status: answered.statusCode, answer })
     response.writeHead(answered.statusCode, { 'content-type': 'application/json' }).end(said)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${pathname}`, calls }
+  const port = await listen(t, server)
+  return { url: `http://127.0.0.1:${port}${pathname}`, calls }
 }

@@ -25,6 +25,8 @@ export interface Running {
   call(method: string, path: string, body?: object | string, headers?: Record<string, string>): Promise<Reply>
   /** A meeting with its livestream started: the ids of both. */
   started(): Promise<{ meeting: string; livestream: string }>
+  /** A run in this meeting that is over, after so many seconds on air. */
+  ran(meeting: string, seconds: number): Promise<void>
 }
 
 /** A simulator on a free port, with a clock that stands still until told to move; gone when the test ends. */
@@ -49,6 +51,11 @@ export async function simulate(t: Test, options: SimulatorOptions = {}): Promise
       const { id: meeting } = simulator.addMeeting()
       const { json } = await call('POST', `/meetings/${meeting}/livestreams`)
       return { meeting, livestream: json.data.id }
+    },
+    async ran(meeting, seconds) {
+      await call('POST', `/meetings/${meeting}/livestreams`)
+      clock.pass(2_000 + seconds * 1_000)
+      await call('POST', `/meetings/${meeting}/active-livestream/stop`)
     }
   }
 }

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
 import { createServer } from 'node:tls'
 import type { TestContext } from '../gateway.ts'
+import { listen } from '../listen.ts'
 import type { Certificate } from './certificates.ts'
 
 /** TLS before a server that speaks plain HTTP, as before the simulated vendor. */
@@ -17,8 +16,5 @@ export async function before(t: TestContext, origin: string, { cert, key }: Cert
       end.on('error', () => other.destroy()).on('close', () => other.destroy())
     socket.pipe(far).pipe(socket)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  return { port: (server.address() as AddressInfo).port }
+  return { port: await listen(t, server) }
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import { type AddressInfo, createServer as createRawServer, type Server, type Socket } from 'node:net'
+import { createServer as createRawServer, type Socket } from 'node:net'
 import { Failure } from '../../../src/domain/refusals/failures.ts'
 import { systemClock } from '../../../src/domain/values/clock.ts'
 import { Secret } from '../../../src/domain/values/secret.ts'
@@ -12,6 +11,7 @@ import { UpstreamClient } from '../../../src/upstream/transport/client.ts'
 import type { VendorCall } from '../../../src/upstream/vendors/send.ts'
 import { accountOf } from '../account.ts'
 import type { TestContext } from '../gateway.ts'
+import { listen } from '../listen.ts'
 
 export interface Vendor {
   url: string
@@ -28,7 +28,6 @@ export async function vendor(t: TestContext, answer: RequestListener): Promise<V
     answer(request, response)
   })
   const port = await listen(t, server)
-  t.teardown(() => server.closeAllConnections())
   return { url: `http://127.0.0.1:${port}/v2`, port, requests }
 }
 
@@ -51,13 +50,6 @@ export async function rawVendor(t: TestContext, answer: (socket: Socket, receive
 export async function nobody(t: TestContext, address = '127.77.0.1'): Promise<string> {
   const { port } = await rawVendor(t, () => {})
   return `http://${address}:${port}/v2`
-}
-
-async function listen(t: TestContext, server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  return (server.address() as AddressInfo).port
 }
 
 /** A client of the given address, whose calls carry credentials made up for this run. */

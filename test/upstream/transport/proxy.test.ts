@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Secret } from '../../../src/domain/values/secret.ts'
 import { type ClientOptions, UpstreamClient } from '../../../src/upstream/transport/client.ts'
+import { listen } from '../../support/listen.ts'
 import { until } from '../../support/until.ts'
 import { makeCertificate } from '../../support/upstream/certificates.ts'
 import { type ProxyOptions, proxy } from '../../support/upstream/proxy.ts'
@@ -29,13 +28,8 @@ async function secureVendor(t: Test, answer: RequestListener, certificate = secu
     t.equal(request.headers.host, host)
     answer(request, response)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return { requests, port: (server.address() as AddressInfo).port }
+  const port = await listen(t, server)
+  return { requests, port }
 }
 
 async function through(t: Test, options: ProxyOptions, given: Partial<ClientOptions> = {}) {
