@@ -170,7 +170,7 @@ export async function startGateway({
     })
     const { auditTrail, reconcileLoop } = broadcasts
     opened.push(() => reconcileLoop.close())
-    // What was stopped a moment ago must be known before anything is looked at.
+    // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
     for (const operation of left) reconcileLoop.add(operation)
     const connections = callersConnections({ config, logger, clock })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { UpstreamTooLate } from '../../../src/domain/refusals/failures.ts'
-import { deadlineMs, meetingId, operationOf, reconciling, runOf } from '../../support/broadcast/reconciling.ts'
+import { deadlineMs, meetingId, reconciling, runOf, sentOperation } from '../../support/broadcast/reconciling.ts'
 import { steps } from '../../support/clock.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 
@@ -110,7 +110,7 @@ t.test('after a restart two more looks are needed', async t => {
 
 t.test('a look that has shown nothing is remembered, however many other starts become open meanwhile', async t => {
   const { reconcile, sent, clock, operations } = await reconciling(t)
-  for (let i = 1; i < 10_000; i++) reconcile.note(operationOf('start', clock), clock.monotonic())
+  for (let i = 1; i < 10_000; i++) reconcile.note(sentOperation('start', clock), clock.monotonic())
   const start = await sent('start')
   clock.advance(deadlineMs)
   t.equal(await reconcile(start), false)

@@ -166,7 +166,7 @@ t.test('a stop that the vendor will not hear ends when two looks, 5 s apart, sho
 
 t.test('a watched stop is done by the second look, however many others are watched meanwhile', async t => {
   const { reconcile, sent, clock } = await reconciling(t)
-  const watch = () => reconcile.note(operationOf('stop', clock, { answer: stopped }), clock.monotonic())
+  const watch = () => reconcile.note(sentOperation('stop', clock, { answer: stopped }), clock.monotonic())
   for (let i = 1; i < 10_000; i++) watch()
   const stop = await sent('stop', { answer: stopped })
   watch()

@@ -117,25 +117,22 @@ t.test('a read and a start wait until they are in the quota file, and a stop doe
   t.strictSame(sent.toSorted(), ['GET /v2/read', 'POST /v2/start', 'POST /v2/stop'])
 })
 
-t.test(
-  'who sends a call hears of each that goes out, however it ends, and of none that the quota holds back',
-  async t => {
-    const { url } = await vendor(t, (_request, response) => {
-      response.statusCode = 500
-      response.end('{}')
-    })
-    const quota = { calls: 10, seconds: 60 }
-    const budget = new UpstreamBudget({ quota, deadlineMs, clock: systemClock, spentBefore: [] })
-    const connecting = { baseUrl: new URL(url), onDate() {} }
-    const breaker = new Breaker({ clock: systemClock })
-    const outbound = new Outbound({ budget, breaker, deadlineMs, clock: systemClock, connecting })
-    t.teardown(() => outbound.close())
-    let heard = 0
-    const errand = { tenantId: 'acme', priority: 'read', onSent: () => void heard++ } as const
-    const call = { method: 'GET', path: '/fails', signal: AbortSignal.timeout(10_000), authorization } as const
-    const results = []
-    for (let i = 0; i < 20; i++) results.push(await outbound.pass(errand, call).catch(({ type }) => type))
-    t.equal(heard, results.filter(type => type === 'upstream_failed').length)
-    t.ok(heard > 0 && heard < 20, `${heard} of 20`)
-  }
-)
+t.test('a sender hears of each call that goes out, however it ends, and of none that the quota holds back', async t => {
+  const { url } = await vendor(t, (_request, response) => {
+    response.statusCode = 500
+    response.end('{}')
+  })
+  const quota = { calls: 10, seconds: 60 }
+  const budget = new UpstreamBudget({ quota, deadlineMs, clock: systemClock, spentBefore: [] })
+  const connecting = { baseUrl: new URL(url), onDate() {} }
+  const breaker = new Breaker({ clock: systemClock })
+  const outbound = new Outbound({ budget, breaker, deadlineMs, clock: systemClock, connecting })
+  t.teardown(() => outbound.close())
+  let heard = 0
+  const errand = { tenantId: 'acme', priority: 'read', onSent: () => void heard++ } as const
+  const call = { method: 'GET', path: '/fails', signal: AbortSignal.timeout(10_000), authorization } as const
+  const results = []
+  for (let i = 0; i < 20; i++) results.push(await outbound.pass(errand, call).catch(({ type }) => type))
+  t.equal(heard, results.filter(type => type === 'upstream_failed').length)
+  t.ok(heard > 0 && heard < 20, `${heard} of 20`)
+})
