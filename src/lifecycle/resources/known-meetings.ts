@@ -54,6 +54,19 @@ export class KnownMeetings {
     return known?.upstream === upstream ? known : where
   }
 
+  /**
+   * Whether a livestream of this meeting is known as that of a tenant that held the meeting before: once its run is over, the present
+   * holder hears nothing of it. A store that can't be read proves nothing: then nobody hears of it.
+   */
+  async isOfEarlierHolder(meeting: OwnedMeeting, livestreamId: string): Promise<boolean> {
+    try {
+      const known = await this.#livestreams.meetingOf(livestreamId)
+      return known !== null && known.tenantId !== meeting.tenantId && isIn(known, meeting)
+    } catch {
+      return true
+    }
+  }
+
   /** Remembers a livestream as one of this meeting. @param isProved false by the answer to a start, which does not change what is proved */
   note({ id: meetingId, upstream }: PlacedMeeting, livestreamId: string, isProved: boolean): void {
     const key = keyOf({ upstream }, livestreamId)

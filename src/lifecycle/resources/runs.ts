@@ -1,5 +1,5 @@
 import { isSameId } from '../../domain/id.ts'
-import { type LivestreamSession, names, type OwnedLivestream, runOf } from '../../domain/livestream.ts'
+import { isRunning, type LivestreamSession, names, type OwnedLivestream, runOf } from '../../domain/livestream.ts'
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import {
   LivestreamNotFound,
@@ -28,7 +28,7 @@ export interface RunsDeps extends Pick<Context, 'clock' | 'bounded' | 'changes' 
   rememberLivestream: RememberLivestream
   rememberRuns: RememberRuns
   endingRuns: Pick<EndingRuns, 'showEnding'>
-  knownMeetings: Pick<KnownMeetings, 'has' | 'ofOwner' | 'spelt'>
+  knownMeetings: Pick<KnownMeetings, 'has' | 'isOfEarlierHolder' | 'ofOwner' | 'spelt'>
 }
 
 /** Runs of livestreams, which the vendor calls livestream sessions, as it shows them now. Those that are shown are known from then on. */
@@ -81,7 +81,9 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     const found = { ...answered, livestream: spelt, sessions }
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, found.livestream.id, provider)
-    const owner = { id: found.livestream.id, tenantId, upstream, meetingId }
+    const { id, status } = found.livestream
+    if (!isRunning(status) && (await knownMeetings.isOfEarlierHolder(meeting, id))) return null
+    const owner = { id, tenantId, upstream, meetingId }
     const livestream = { ...withoutEnding(endingRuns, owner, found, page.pageNo), meeting_id: meetingId }
     await rememberLivestream({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
     await rememberRuns(owner, found.sessions)

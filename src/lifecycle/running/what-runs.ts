@@ -92,7 +92,8 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const shown = answered && (await knownMeetings.spelt(answered))
     // A vendor might show the last run as the active one: over is over, and another one may be hidden behind it.
     const isPast = shown !== null && isOver(shown.status)
-    if (isPast) await remember(provider, meeting, shown, signal)
+    if (isPast && !(await knownMeetings.isOfEarlierHolder(meeting, shown.id)))
+      await remember(provider, meeting, shown, signal)
     const found =
       isPast || shown === null
         ? await findKnown(provider, meeting, { all: isFollowUp || (byLists && priority !== 'read'), priority }, signal)

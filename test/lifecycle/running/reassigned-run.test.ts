@@ -58,6 +58,19 @@ t.test('the new holder hears nothing of a run that is over, and the vendor is as
   t.equal((await asGlobex('GET', `/v2/livestreams/${id}`)).statusCode, 404)
 })
 
+t.test('a vendor that shows what is over as active tells the new holder nothing of it', async t => {
+  const { read, start, row, clock, id, simulator, asGlobex, meeting } = await reassigned(t, { activeShowsEnded: true })
+  clock.advance(31_000)
+  simulator.end(id)
+  for (let i = 0; i < 2; i++) t.equal((await read()).statusCode, 404)
+  t.equal((await asGlobex('GET', `/v2/meetings/${meeting}/livestream`)).statusCode, 404)
+  t.match(await row(), { status: 'IDLE', tenant_id: 'acme', released_at: Number })
+  t.strictSame((await asGlobex('GET', '/v2/livestreams')).json().data, [])
+  t.equal((await asGlobex('GET', `/v2/livestreams/${id}`)).statusCode, 404)
+  t.equal((await start()).statusCode, 201)
+  t.match(await row(), { status: 'INVOKED', tenant_id: 'globex', released_at: null }, 'its own run is its own')
+})
+
 t.test('contract L1 does not tell it from one that is over: as long as it may be to come, it is', async t => {
   const { start, id, simulator } = await reassigned(t, { contract: 'L1' })
   const reply = await start()
