@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
-import type { Clock } from '../domain/values/clock.ts'
+import { type Clock, notSetForward } from '../domain/values/clock.ts'
 import { Loop } from '../domain/values/loop.ts'
 import type { Operations } from '../store/tables/operations.ts'
 
@@ -43,13 +43,7 @@ export async function tidy({ audited, operations, auditRetentionDays, log, clock
   }
 }
 
-/** A clock that ignores being set forward while this process runs: what is removed does not come back. */
-function notSetForward(clock: Clock): Clock {
-  const aheadMs = clock.now() - clock.monotonic()
-  return { ...clock, now: () => Math.min(clock.now(), clock.monotonic() + aheadMs) }
-}
-
-/** Tidies every hour. @returns a function that ends it */
+/** Tidies every hour: what is removed does not come back, so a clock that is set forward removes nothing. @returns a function that ends it */
 export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes): () => Promise<void> {
   const clock = notSetForward(deps.clock)
   const loop = new Loop({

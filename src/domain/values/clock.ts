@@ -7,3 +7,9 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { now: () => Date.now(), monotonic: () => Number(process.hrtime.bigint()) / 1e6 }
+
+/** A clock that ignores being set forward from now on: for what must not be missed because it looks too old. */
+export function notSetForward(clock: Clock): Clock {
+  const aheadMs = clock.now() - clock.monotonic()
+  return { ...clock, now: () => Math.min(clock.now(), clock.monotonic() + aheadMs) }
+}

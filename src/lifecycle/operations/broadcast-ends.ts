@@ -2,7 +2,7 @@ import { type Livestream, withoutKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting, PlacedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { type Failure, StartUnsettled, UpstreamRefused } from '../../domain/refusals/failures.ts'
-import type { Clock } from '../../domain/values/clock.ts'
+import { type Clock, notSetForward } from '../../domain/values/clock.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
@@ -47,6 +47,7 @@ const endedAtOnce = 100
 
 export function broadcastEnds(deps: BroadcastEndsDeps): BroadcastEnds {
   const { ends, engine, operations, livestreams, endingRuns, begunRuns, clock } = deps
+  const recallClock = notSetForward(clock)
 
   async function end(operation: Operation, how: OperationEnd, seen: LastRun = { ended: null }): Promise<boolean> {
     const meeting = meetingOf(operation)
@@ -97,7 +98,9 @@ export function broadcastEnds(deps: BroadcastEndsDeps): BroadcastEnds {
   }
 
   async function keepRunning(meeting: OwnedMeeting): Promise<void> {
-    if (endingRuns.has(meeting)) await engine.write([operations.overruled(meeting, clock.now() - followedForMs)])
+    // The clock may be right again when the next process recalls what was stopped.
+    const sinceMs = recallClock.now() - followedForMs
+    if (endingRuns.has(meeting)) await engine.write([operations.overruled(meeting, sinceMs)])
     endingRuns.started(meeting)
   }
 

@@ -9,7 +9,7 @@ import type { SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { reconciling, type TestContext as WithStore } from '../../support/broadcast/reconciling.ts'
-import { manualClock } from '../../support/clock.ts'
+import { hourMs, manualClock, steps } from '../../support/clock.ts'
 import { type Client, client, configFor, gateway, type TestContext } from '../../support/gateway.ts'
 import { openStoreHere } from '../../support/store.ts'
 import { until } from '../../support/until.ts'
@@ -17,9 +17,11 @@ import { until } from '../../support/until.ts'
 /** A gateway on one clock with its vendor, and another one on the same store after it. */
 async function world(t: TestContext, options: SimulatorOptions) {
   const clock = manualClock()
+  const begunAtMs = clock.now()
   // So long that no step of the clock makes a call late.
   const own = { deadlineMs: 60_000 }
-  const simulated = { ...options, now: clock.now }
+  // Nobody sets the vendor's clock.
+  const simulated = { ...options, now: () => begunAtMs + clock.monotonic() }
   const world = await gateway(t, { clock, slowDisk: true, simulator: simulated, config: own })
   const { simulator, store, storeFile, meeting, withKey } = world
   const { key } = await withKey('acme', presets.owner)
@@ -165,6 +167,25 @@ t.test('a stop that was confirmed and ignored is sent again though the gateway w
   t.equal(runsOn(), 1)
   await until(() => runsOn() === 0)
 })
+
+for (const stepMs of steps)
+  t.test(`a run that is wanted after such a stop stays on air, should the clock be ${stepMs / hourMs} h off`, async t => {
+    const { start, stop, restart, runsOn, simulator, clock } = await world(t, {})
+    await start()
+    clock.advance(2_000)
+    simulator.failNext({ match: { path: stopPath }, ...ignored })
+    t.equal((await stop()).statusCode, 200)
+    clock.step(stepMs)
+    clock.advance(31_000)
+    t.equal((await start()).statusCode, 200, 'the run goes on, and is wanted')
+    clock.step(-stepMs)
+    const before = simulator.journal.length
+    await restart()
+    // A look that is overdue would have gone out.
+    await pause(1_500)
+    t.equal(simulator.journal.length, before)
+    t.equal(runsOn(), 1)
+  })
 
 t.test("one whose meeting is nobody's by then is not looked after", async t => {
   const { start, stop, restart, runsOn, simulator, store, meeting, clock } = await world(t, {})
