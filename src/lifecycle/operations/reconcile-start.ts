@@ -34,8 +34,6 @@ interface Looks {
   sentAtMs: number
   /** So long before that it was sent, by the wall clock: of one that an earlier process has sent. */
   earlierMs: number
-  /** This process has sent it. */
-  isOurs: boolean
   /** The first look that counts and has shown nothing. Forgotten at a restart: then two more. */
   nothingAtMs: number | null
 }
@@ -53,7 +51,7 @@ export function startReconciler(deps: ReconcileStartDeps): ReconcileStart {
     const known = looks.get(id)
     if (known !== undefined) return known
     const earlierMs = Math.max(0, clock.now() - sentAtMs)
-    const fresh = { sentAtMs: clock.monotonic(), earlierMs, isOurs: false, nothingAtMs: null }
+    const fresh = { sentAtMs: clock.monotonic(), earlierMs, nothingAtMs: null }
     looks.set(id, fresh)
     return fresh
   }
@@ -65,7 +63,7 @@ export function startReconciler(deps: ReconcileStartDeps): ReconcileStart {
     const sent = {
       atMs: start.vendorAtMs,
       before: await operations.startsBefore(start),
-      monotonicMs: look.isOurs ? look.sentAtMs : null
+      monotonicMs: look.sentAtMs - look.earlierMs
     }
     const found = await findStarted(meetingOf(start), sent, deadline())
     if (found === 'unclear') {
@@ -90,7 +88,7 @@ export function startReconciler(deps: ReconcileStartDeps): ReconcileStart {
   }
 
   reconcile.note = (start: Operation, sentAtMs: number): void => {
-    looks.set(start.id, { sentAtMs, earlierMs: 0, isOurs: true, nothingAtMs: null })
+    looks.set(start.id, { sentAtMs, earlierMs: 0, nothingAtMs: null })
   }
 
   reconcile.settledInMs = (start: Operation): number => {

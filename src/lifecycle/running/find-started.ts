@@ -31,8 +31,8 @@ export interface SentStart {
   /** Never too late, and up to a second too early. Null when it is not known: then only a run that goes on is its own. */
   atMs: number | null
   before: readonly number[]
-  /** On the monotonic clock. Null when another process has sent it. */
-  monotonicMs: number | null
+  /** On the monotonic clock. When another process has sent it, the wall clock tells how long ago that was. */
+  monotonicMs: number
 }
 
 /** A `Date` has whole seconds. */
@@ -120,7 +120,7 @@ export function findStarted(deps: FindStartedDeps): FindStarted {
   /** When it was sent, by the vendor's clock; null when that says something else now than it said then. */
   function dated({ upstream }: OwnedMeeting, { atMs, monotonicMs }: SentStart): number | null {
     const nowMs = upstreams.get(upstream)?.vendorNowMs('earliest') ?? null
-    if (atMs === null || monotonicMs === null || nowMs === null) return atMs
+    if (atMs === null || nowMs === null) return atMs
     const sentAtMs = nowMs - (clock.monotonic() - monotonicMs)
     return Math.abs(sentAtMs - atMs) <= clockStepMs ? atMs : null
   }

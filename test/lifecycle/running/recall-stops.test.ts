@@ -23,7 +23,7 @@ async function world(t: TestContext, options: SimulatorOptions) {
   // Nobody sets the vendor's clock.
   const simulated = { ...options, now: () => begunAtMs + clock.monotonic() }
   const world = await gateway(t, { clock, slowDisk: true, simulator: simulated, config: own })
-  const { simulator, store, storeFile, meeting, withKey } = world
+  const { simulator, store, storeFile, meeting, withKey, directory } = world
   const { key } = await withKey('acme', presets.owner)
   const calls = (call: Client) => ({
     start: () => call('POST', `/v2/meetings/${meeting}/livestreams`),
@@ -37,6 +37,7 @@ async function world(t: TestContext, options: SimulatorOptions) {
     simulator,
     store,
     meeting,
+    directory,
     clock,
     /** The calls of the next gateway. */
     async restart(meanwhile = () => {}) {
@@ -137,6 +138,27 @@ t.test('a stop is watched after a restart though its start was settled only sinc
   })
 })
 
+t.test(
+  'a start that an old Date has dated too early is not taken for the run before it, after a restart either',
+  async t => {
+    const { start, restart, startStates, simulator, meeting, clock, directory } = await world(t, {})
+    simulator.end(simulator.startFromBrowser(meeting).id)
+    clock.advance(600_000)
+    await directory.pull()
+    // Its first answer came from a cache.
+    const date = new Date(clock.now() - 3_600_000).toUTCString()
+    simulator.failNext({ match: { method: 'GET' }, headers: { date } })
+    simulator.fail({ match: { method: 'POST' }, hangUp: true })
+    t.equal((await start()).statusCode, 502)
+    await restart(() => simulator.clearFaults())
+    await until(async () => {
+      clock.advance(1_000)
+      return (await startStates()) !== 'unknown'
+    }, 20_000)
+    t.equal(await startStates(), 'failed')
+  }
+)
+
 t.test('a run that somebody wanted after a stop with nothing to stop stays on air after a restart', async t => {
   const { start, stop, restart, runsOn, stopStates, simulator, clock } = await world(t, {
     ...{ liveAfterMs: 3_000, activeDuringInvoked: '404', stopRefusal: '404' }
@@ -169,23 +191,26 @@ t.test('a stop that was confirmed and ignored is sent again though the gateway w
 })
 
 for (const stepMs of steps)
-  t.test(`a run that is wanted after such a stop stays on air, should the clock be ${stepMs / hourMs} h off`, async t => {
-    const { start, stop, restart, runsOn, simulator, clock } = await world(t, {})
-    await start()
-    clock.advance(2_000)
-    simulator.failNext({ match: { path: stopPath }, ...ignored })
-    t.equal((await stop()).statusCode, 200)
-    clock.step(stepMs)
-    clock.advance(31_000)
-    t.equal((await start()).statusCode, 200, 'the run goes on, and is wanted')
-    clock.step(-stepMs)
-    const before = simulator.journal.length
-    await restart()
-    // A look that is overdue would have gone out.
-    await pause(1_500)
-    t.equal(simulator.journal.length, before)
-    t.equal(runsOn(), 1)
-  })
+  t.test(
+    `a run that is wanted after such a stop stays on air, should the clock be ${stepMs / hourMs} h off`,
+    async t => {
+      const { start, stop, restart, runsOn, simulator, clock } = await world(t, {})
+      await start()
+      clock.advance(2_000)
+      simulator.failNext({ match: { path: stopPath }, ...ignored })
+      t.equal((await stop()).statusCode, 200)
+      clock.step(stepMs)
+      clock.advance(31_000)
+      t.equal((await start()).statusCode, 200, 'the run goes on, and is wanted')
+      clock.step(-stepMs)
+      const before = simulator.journal.length
+      await restart()
+      // A look that is overdue would have gone out.
+      await pause(1_500)
+      t.equal(simulator.journal.length, before)
+      t.equal(runsOn(), 1)
+    }
+  )
 
 t.test("one whose meeting is nobody's by then is not looked after", async t => {
   const { start, stop, restart, runsOn, simulator, store, meeting, clock } = await world(t, {})
