@@ -13,7 +13,7 @@ import type { WriteBehind } from './write-behind.ts'
 export interface AuditTrailDeps {
   /** Writes in order: nothing before what waits in the write-behind. */
   engine: Pick<Engine, 'write'>
-  operations: Pick<Operations, 'sent' | 'sentAgain' | 'ended'>
+  operations: Pick<Operations, 'sent' | 'wentOn' | 'sentAgain' | 'ended'>
   auditEvents: Pick<AuditEvents, 'append'>
   writeBehind: Pick<WriteBehind, 'add' | 'behind' | 'caughtUp'>
   /** An operation whose outcome is unknown, and can be found out. @param sentAtMs on the monotonic clock */
@@ -103,6 +103,8 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
     const operation = operationOf(mutation, clock.now())
     const ended = Promise.withResolvers<void>()
     const sent = [operations.sent(operation)]
+    // Without a row nothing would tell that a later start overtakes it.
+    const lateRows = goesOn ? [operations.wentOn(operation)] : sent
     const event = (ending: Ending, made: Made = {}) => toAuditEvent(subjectOf(mutation, made), ending, clock.now())
     const durationMs = (): number => clock.monotonic() - startedMs
 
@@ -110,13 +112,13 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
     ended.promise.then(() => underWay.delete(ended.promise))
     try {
       // A mutation that goes on wants its record however late. Any other must not be recorded as sent when its caller was refused.
-      if (goesOn) await writer.writeHoweverLate(sent, event({ outcome: 'pending' }), { isAwaited: true })
+      if (goesOn) await writer.writeHoweverLate(sent, event({ outcome: 'pending' }), { isAwaited: true, lateRows })
       else await writer.intend(sent, operation, event)
     } catch (cause) {
       if (cause instanceof UniqueViolation || !goesOn) ended.resolve()
       if (cause instanceof UniqueViolation) throw inUse(cause)
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
-      writer.keep(sent, event({ outcome: 'pending' }), cause)
+      writer.keep(lateRows, event({ outcome: 'pending' }), cause)
     }
     caller.markAudited()
 

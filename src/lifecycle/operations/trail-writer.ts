@@ -51,14 +51,21 @@ export class TrailWriter {
     await this.inTime(engine.write([...rows, auditEvents.append(event)], { withinMs }))
   }
 
-  /** Writes them for a mutation that goes on: a record that fails when it is late already waits in the write-behind. @throws what fails in time */
-  async writeHoweverLate(rows: Statement[], event: AuditEvent, how: { isAwaited: boolean }): Promise<void> {
+  /**
+   * Writes them for a mutation that goes on: a record that fails when it is late already waits in the write-behind, with its `lateRows`.
+   * @throws what fails in time
+   */
+  async writeHoweverLate(
+    rows: Statement[],
+    event: AuditEvent,
+    { isAwaited, lateRows = rows }: { isAwaited: boolean; lateRows?: Statement[] }
+  ): Promise<void> {
     const { engine, auditEvents, writeBehind } = this.#deps
     const written = engine.write([...rows, auditEvents.append(event)])
     if (!(await this.#overdue.isLate(written))) return
     this.#tell(event, written)
-    const kept = written.catch(cause => this.keep(rows, event, cause))
-    if (how.isAwaited) writeBehind.behind(kept)
+    const kept = written.catch(cause => this.keep(lateRows, event, cause))
+    if (isAwaited) writeBehind.behind(kept)
   }
 
   /** The intent, in time. One that is written after its caller was refused is closed at once, since nothing was sent. */

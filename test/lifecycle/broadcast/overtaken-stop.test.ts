@@ -156,3 +156,27 @@ t.test('a stop outlives a later start that came to nothing: it waits until that 
   t.equal(stops() - before, 1)
   t.notOk(isLive(), 'the last word was stop')
 })
+
+t.test(
+  'a stop that went on twice under one key, without the store, has its place before a later start both times',
+  async t => {
+    const { asAcme, meeting, simulator, store, storeFile } = await gateway(t, {
+      simulator: { contract: 'L1', startWhileLive: '200' }
+    })
+    const match = { method: 'POST', path: '/meetings/*/active-livestream/stop' }
+    simulator.fail({ match, hangUp: true })
+    const headers = { 'idempotency-key': 'twice' }
+    const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`, undefined, headers)
+    const unlock = lockStore(storeFile)
+    for (let i = 0; i < 2; i++) t.match((await stop()).json().error, { outcome: 'unknown' })
+    unlock()
+    const rows = store.sql.selectFrom('operations').select(['kind', 'state']).orderBy('ordinal').compile()
+    await until(async () => (await store.engine.read(rows)).length === 2, 20_000)
+    t.match((await stop()).json().error, { type: 'idempotency_key_in_use' })
+    t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+    const ended = { kind: 'stop', state: 'failed' }
+    t.strictSame(await store.engine.read(rows), [ended, ended, { kind: 'start', state: 'done' }])
+    simulator.clearFaults()
+    t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).json().data.status, 'LIVE')
+  }
+)

@@ -43,6 +43,8 @@ type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id' | 'confirmed_at' 
 interface NewRow extends Given {
   wasSent: boolean
   isStop: boolean
+  /** An operation that has the key already keeps it. */
+  yieldsKey: boolean
 }
 
 /** After all that are there. What is open is never removed, so that nothing comes before what it is compared with. */
@@ -50,9 +52,10 @@ const nextOrdinal = raw<number>`(select coalesce(max(ordinal), 0) + 1 from opera
 
 /** Writes of how operations begin and end. */
 export function operationWrites({ engine, sql }: Store) {
-  const insert = compileOnce(({ wasSent, isStop, ...row }: NewRow) =>
+  const insert = compileOnce(({ wasSent, isStop, yieldsKey, ...row }: NewRow) =>
     sql.insertInto('operations').values({
       ...row,
+      ...(yieldsKey && { idempotency_fingerprint: unlessTaken(row.idempotency_fingerprint) }),
       ordinal: wasSent ? nextOrdinal : null,
       open_start_id: isStop
         ? raw<string>`(select id from operations where meeting_id = ${row.meeting_id} and upstream = ${row.upstream} and kind = 'start' and ${isOpen})`
@@ -84,7 +87,12 @@ export function operationWrites({ engine, sql }: Store) {
     sent(operation: Operation): Statement {
       const { kind, state } = operation
       const wasSent = state === 'sent' || state === 'unknown'
-      return insert({ ...toColumns(operation), wasSent, isStop: kind === 'stop' })
+      return insert({ ...toColumns(operation), wasSent, isStop: kind === 'stop', yieldsKey: false })
+    },
+
+    /** The same for a stop that has gone on already: it has its row, and its place in the order, though its key is used. */
+    wentOn(operation: Operation): Statement {
+      return insert({ ...toColumns(operation), wasSent: true, isStop: true, yieldsKey: true })
     },
 
     /** Before a start is sent a second time. @throws Conflict when it is settled by now: then it must not be */
@@ -135,6 +143,10 @@ export function operationWrites({ engine, sql }: Store) {
       return rows?.length ?? 0
     }
   }
+}
+
+function unlessTaken(fingerprint: string | null) {
+  return raw<string | null>`case when exists (select 1 from operations where idempotency_fingerprint = ${fingerprint}) then null else ${fingerprint} end`
 }
 
 /** In the words of the store: a caller was told what stands there, or will be. */
