@@ -138,7 +138,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     settleMs
   })
   const auditTrail = auditTrailIn({ ...deps, reconcileLater, forget })
-  const acting = { ...seeing, queue, fruitlessStops, auditTrail, reconcile, ends: ofBroadcasts }
+  const acting = { ...seeing, queue, fruitlessStops, auditTrail, reconcile, reconcileLoop, ends: ofBroadcasts }
 
   return {
     start: startOnce({

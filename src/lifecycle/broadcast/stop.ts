@@ -11,6 +11,7 @@ import { type BroadcastEnds, stoppedData } from '../operations/broadcast-ends.ts
 import type { Done, Mutation } from '../operations/mutation.ts'
 import type { RecheckPermission } from '../operations/recheck-permission.ts'
 import type { Reconcile } from '../operations/reconcile.ts'
+import type { ReconcileLoop } from '../operations/reconcile-loop.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
 import type { LimitTime } from '../reads/deadline.ts'
 import { endedRun } from '../running/ended-run.ts'
@@ -25,6 +26,7 @@ export interface StopDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting' | 'observed'>
   operations: Pick<Operations, 'openStartAt'>
+  reconcileLoop: Pick<ReconcileLoop, 'openStartAt'>
   queue: MeetingQueue<unknown, Stopped>
   pace: StopPace
   rights: StopRights
@@ -58,7 +60,7 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 export function stop(deps: StopDeps): Stop {
   const { upstreams, livestreams, operations, queue, pace, rights, fruitlessStops, recheckPermission, auditTrail } =
     deps
-  const { send, reconcile, ends, whatRuns, changed, clock, limitTime } = deps
+  const { send, reconcile, reconcileLoop, ends, whatRuns, changed, clock, limitTime } = deps
 
   return async (caller, meeting) => {
     const turn = await queue.enterStop(placeOf(meeting), meeting.tenantId)
@@ -80,7 +82,7 @@ export function stop(deps: StopDeps): Stop {
     pace.sent(meeting)
     using limit = limitTime()
     // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
-    const asked = operations.openStartAt(meeting).catch(() => null)
+    const asked = operations.openStartAt(meeting).catch(() => reconcileLoop.openStartAt(meeting))
     const trail = await auditTrail.begin(mutationOf(caller, meeting))
     const outcome = await sendBeside(await asked, meeting, limit.signal).catch(error => asUnknown(error))
     if (outcome instanceof Failure) throw await trail.failed(outcome)

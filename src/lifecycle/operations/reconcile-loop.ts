@@ -1,3 +1,4 @@
+import type { PlacedMeeting } from '../../domain/meeting.ts'
 import { canBeReconciled, type Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 
@@ -71,6 +72,13 @@ export class ReconcileLoop {
       this.#next()
     }
     await entry?.run
+  }
+
+  /** The start of this meeting that is open, as far as memory knows: for a stop that goes on though the store can't be read. */
+  openStartAt({ id, upstream }: PlacedMeeting): Operation | null {
+    const isOurs = ({ kind, meetingId, upstream: at }: Operation): boolean =>
+      kind === 'start' && meetingId === id && at === upstream
+    return [...this.#entries.values()].find(({ operation }) => isOurs(operation))?.operation ?? null
   }
 
   /** How many are open. */

@@ -1,5 +1,6 @@
 import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import Database from 'better-sqlite3'
 import t from 'tap'
 import type { Caller } from '../../../src/domain/caller.ts'
 import { MeetingQueue } from '../../../src/lifecycle/broadcast/meeting-queue.ts'
@@ -14,6 +15,8 @@ import type { Provider, Upstreams } from '../../../src/upstream/provider.ts'
 import { reconciling, runOf, sentOperation } from '../../support/broadcast/reconciling.ts'
 import { manualClock } from '../../support/clock.ts'
 import { endingRunsOf } from '../../support/ending-runs.ts'
+import { gateway } from '../../support/gateway.ts'
+import { until } from '../../support/until.ts'
 
 t.test(
   'a repeated stop that went out before a late start began is sent again, though that start is settled',
@@ -80,6 +83,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     ...rest,
     ...seeing,
     reconcile,
+    reconcileLoop: { openStartAt: () => null },
     ends,
     send: sendStop(seeing),
     recheckPermission: async () => {},
@@ -128,4 +132,24 @@ t.test('a stop that waits for a start is sent as soon as that start is settled',
   await pass(100)
   t.strictSame(tries, ['start', 'stop', 'elsewhere'], 'and is not sent twice')
   t.equal(open.size, 0)
+})
+
+t.test('a stop that cannot ask the store for an open start remembers it: what that begins late is ended', async t => {
+  const { asAcme, meeting, simulator, store, storeFile } = await gateway(t, {
+    simulator: { stopWithNothingLive: '200' }
+  })
+  simulator.failNext({ match: { method: 'POST' }, hangUp: true })
+  const start = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.match(start.json().error, { outcome: 'unknown' })
+  const database = new Database(storeFile)
+  database.exec('ALTER TABLE operations RENAME TO away')
+  const stop = await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  database.exec('ALTER TABLE away RENAME TO operations')
+  database.close()
+  t.match(stop.json().error, { type: 'start_unsettled', outcome: 'unknown' })
+  // The vendor executes the start only now.
+  const { id } = simulator.startFromBrowser(meeting)
+  const rows = store.sql.selectFrom('operations').select(['kind', 'state']).orderBy('kind').compile()
+  await until(async () => (await store.engine.read(rows)).every(({ state }) => state === 'done'), 20_000)
+  t.match(simulator.livestreams(), [{ id, status: 'IDLE' }])
 })
