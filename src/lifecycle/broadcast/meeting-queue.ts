@@ -24,12 +24,14 @@ export interface StopTurn<T> extends LeadingTurn<T> {
 
 interface StartEntry<T> {
   kind: 'start'
+  tenantId: string
   turn: SharedTurn<T>
   stopWanted: AbortController
 }
 
 interface StopEntry<T> {
   kind: 'stop'
+  tenantId: string
   turn: SharedTurn<T>
   hasDeparted: boolean
 }
@@ -42,7 +44,8 @@ type Entry<Started, Stopped> =
 /**
  * A queue for each meeting at its vendor account (`placeOf`), in which starts and stops go one after the other: the vendor never
  * sees them cross. A start joins the last one in the queue when that is a start. A stop joins the last one when that is a stop
- * which has not been sent yet. All else is put behind: the last word counts.
+ * which has not been sent yet. All else is put behind: the last word counts. Nobody joins another tenant's: what that one may do, or comes
+ * to, says nothing of the meeting's next holder.
  */
 export class MeetingQueue<Started, Stopped> {
   readonly #clock: Pick<Clock, 'monotonic'>
@@ -59,14 +62,14 @@ export class MeetingQueue<Started, Stopped> {
    * joined leads in its place, unless it has waited for too long. @param untilMs on the monotonic clock
    * @throws what the start that it joined has thrown
    */
-  async enterStart(place: string, untilMs: number): Promise<StartTurn<Started> | Joined<Started>> {
+  async enterStart(place: string, tenantId: string, untilMs: number): Promise<StartTurn<Started> | Joined<Started>> {
     const last = this.#lastOf(place)
-    if (last?.kind === 'start') {
+    if (last?.kind === 'start' && last.tenantId === tenantId) {
       const turn = await last.turn.join(error => isWorthATry(error) && this.#clock.monotonic() <= untilMs)
       return 'joined' in turn ? turn : { ...turn, stopWanted: last.stopWanted.signal }
     }
     const stopWanted = new AbortController()
-    const turn = this.#put<Started>(place, turn => ({ kind: 'start', turn, stopWanted }))
+    const turn = this.#put<Started>(place, turn => ({ kind: 'start', tenantId, turn, stopWanted }))
     await last?.turn.ended
     return { ...turn.lead(last !== undefined), stopWanted: stopWanted.signal }
   }
@@ -78,12 +81,12 @@ export class MeetingQueue<Started, Stopped> {
    */
   async enterStop(place: string, tenantId: string): Promise<StopTurn<Stopped> | Joined<Stopped>> {
     const last = this.#lastOf(place)
-    if (last?.kind === 'stop' && !last.hasDeparted) {
+    if (last?.kind === 'stop' && last.tenantId === tenantId && !last.hasDeparted) {
       const turn = await this.#join(last, tenantId)
       return 'joined' in turn ? turn : departing(last, turn)
     }
     this.#giveWay(place)
-    const entry = { kind: 'stop' as const, hasDeparted: false }
+    const entry = { kind: 'stop' as const, tenantId, hasDeparted: false }
     const turn = this.#put<Stopped>(place, turn => Object.assign(entry, { turn }))
     await last?.turn.ended
     return departing(entry, turn.lead(last !== undefined))

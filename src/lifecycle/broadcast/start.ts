@@ -79,7 +79,7 @@ export function startOnce(deps: StartDeps): StartOnce {
   /** Waits for the meeting's turn. The failure of the start that it joins is that call's own: this one has sent nothing. */
   async function enterQueue(meeting: OwnedMeeting) {
     try {
-      return await queue.enterStart(placeOf(meeting), clock.monotonic() + deadlineMs)
+      return await queue.enterStart(placeOf(meeting), meeting.tenantId, clock.monotonic() + deadlineMs)
     } catch (error) {
       // The unknown outcome is that of another call, and so is the key or the field that was refused. The key of this one is free.
       const isAnothers = error instanceof Failure && (error.outcome === 'unknown' || [400, 401].includes(error.status))

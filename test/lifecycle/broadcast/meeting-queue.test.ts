@@ -60,7 +60,7 @@ t.test('idle waits for everything in the queues', async t => {
   const queue = new MeetingQueue<string, string>(manualClock())
   const starting = Promise.withResolvers<string>()
   const order: string[] = []
-  const start = led(queue.enterStart('m', 0), () => starting.promise)
+  const start = led(queue.enterStart('m', 'acme', 0), () => starting.promise)
   const stop = led(queue.enterStop('m', 'acme'), async ({ waited }) => {
     order.push(`stopped, waited: ${waited}`)
     return 'stopped'

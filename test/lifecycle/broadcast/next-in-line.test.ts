@@ -1,16 +1,19 @@
+import Database from 'better-sqlite3'
 import t from 'tap'
 import { apiKeysIn } from '../../../src/store/tables/api-keys.ts'
+import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { all, queuedCalls, times } from '../../support/broadcast/queued-calls.ts'
 import { says } from '../../support/campaigns/trouble.ts'
 import { manualClock } from '../../support/clock.ts'
 import { lockStore } from '../../support/faulty-store.ts'
-import type { Reply } from '../../support/gateway.ts'
+import type { Reply, World } from '../../support/gateway.ts'
 import { tally } from '../../support/http/helper.ts'
 import { freshKey } from '../../support/http/mutating.ts'
 import { until } from '../../support/until.ts'
 
-const { aMeeting, asAcme, simulator, store, storeFile, directory, withKey, door, inLine } = await queuedCalls(t)
+const { aMeeting, asAcme, asGlobex, simulator, store, storeFile, directory, withKey, door, inLine } =
+  await queuedCalls(t)
 
 t.test('the next in line leads when the start that others joined may not go on', async t => {
   const { id, start, stop, sent } = await aMeeting()
@@ -30,6 +33,58 @@ t.test('the next in line leads when the start that others joined may not go on',
   t.strictSame(tally(await all(joined)), { 200: 1, 201: 1 })
   t.strictSame(sent(), ['stop', 'look', 'start'])
   t.equal((await start(asAcme, leaders)).statusCode, 200, 'and the key of the one that sent nothing is free')
+})
+
+/** The meeting is globex's from now on. */
+async function reassign(id: string, { store, directory }: Pick<World, 'store' | 'directory'>): Promise<void> {
+  await meetingsIn(store).release(id, Date.now())
+  await meetingsIn(store).assign('globex', 'default', [id], Date.now())
+  await directory.pull()
+}
+
+t.test("a start of a meeting's next holder does not join that of the one before, and hears nothing of it", async t => {
+  const clock = manualClock()
+  const world = await queuedCalls(t, { clock })
+  const { id, start, stop, sent } = await world.aMeeting()
+  world.door.hold('POST')
+  const [stopping] = await world.inLine([stop])
+  await until(() => world.door.held().length === 1)
+  const [leading] = await world.inLine([start])
+  await reassign(id, world)
+  const [next] = await world.inLine([() => start(world.asGlobex)])
+  clock.advance(30_001)
+  world.door.release()
+  await stopping
+  t.match((await leading)?.json().error, { type: 'meeting_not_found', outcome: 'not_sent' })
+  t.equal((await next)?.statusCode, 201)
+  t.strictSame(
+    sent().filter(call => call !== 'look'),
+    ['stop', 'start']
+  )
+})
+
+t.test("a stop of a meeting's next holder is its own: it goes on when that of the one before is given up", async t => {
+  const { id, start, stop, isLive } = await aMeeting()
+  t.equal((await start()).statusCode, 201)
+  door.hold('POST')
+  const [first] = await inLine([stop])
+  await until(() => door.held().length === 1)
+  const match = { path: `/meetings/${id}/active-livestream/stop` }
+  const refusal = { success: false, error: { code: 400, message: 'not now' } }
+  simulator.failNext({ match, status: 400, body: refusal })
+  simulator.failNext({ match, hangUp: true })
+  const [second] = await inLine([stop])
+  await reassign(id, { store, directory })
+  const [next] = await inLine([() => stop(asGlobex)])
+  // Nobody can say whose the meeting is, and stops go on.
+  const database = new Database(storeFile)
+  database.exec('ALTER TABLE meetings RENAME TO away')
+  door.release()
+  for (const reply of [first, second]) t.match((await reply)?.json().error, { type: 'meeting_not_found' })
+  database.exec('ALTER TABLE away RENAME TO meetings')
+  database.close()
+  await next
+  await until(() => !isLive(), 20_000)
 })
 
 t.test('a call that joined a start for longer than a deadline hears nothing of what its key may not do', async t => {

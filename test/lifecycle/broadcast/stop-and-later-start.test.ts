@@ -105,7 +105,7 @@ t.test('a repeated stop waits for its turn, and is not sent when somebody has st
   const stop = await sent('stop')
   clock.advance(1)
   const go = Promise.withResolvers<void>()
-  const starting = led(queue.enterStart(`default/${meetingId}`, 0), async () => {
+  const starting = led(queue.enterStart(`default/${meetingId}`, 'acme', 0), async () => {
     await go.promise
     return (await sent('start', {}, { state: 'done', livestreamId: 'a1' })).id
   })
