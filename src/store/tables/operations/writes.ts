@@ -146,7 +146,9 @@ export function operationWrites({ engine, sql }: Store) {
 }
 
 function unlessTaken(fingerprint: string | null) {
-  return raw<string | null>`case when exists (select 1 from operations where idempotency_fingerprint = ${fingerprint}) then null else ${fingerprint} end`
+  return raw<
+    string | null
+  >`case when exists (select 1 from operations where idempotency_fingerprint = ${fingerprint}) then null else ${fingerprint} end`
 }
 
 /** In the words of the store: a caller was told what stands there, or will be. */
