@@ -1,6 +1,5 @@
 import type { ChainHead, StoredNote } from '../domain/audit/audit-chain.ts'
-import type { Clock } from '../domain/values/clock.ts'
-import { Loop } from '../domain/values/loop.ts'
+import { type Clock, Loop } from '../domain/values/clock.ts'
 import type { Signer } from './proof/note.ts'
 import { writeHead } from './proof/statements.ts'
 

@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../domain/audit/audit-event.ts'
-import { Loop } from '../domain/values/loop.ts'
+import { Loop } from '../domain/values/clock.ts'
 
 export interface AuditLogOptions {
   /** Writes events durably, in order, all or none. */

@@ -1,6 +1,5 @@
 import type { AuditEvent } from '../domain/audit/audit-event.ts'
-import type { Clock } from '../domain/values/clock.ts'
-import { Loop } from '../domain/values/loop.ts'
+import { type Clock, Loop } from '../domain/values/clock.ts'
 import { type Ending, isRead, type Subject, statusIdOf, toAuditEvent } from './ocsf.ts'
 
 /** Ways to keep reads on record: a first one and then a count a minute, each, or none. */

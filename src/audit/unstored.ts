@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../domain/audit/audit-event.ts'
-import { Loop } from '../domain/values/loop.ts'
+import { Loop } from '../domain/values/clock.ts'
 
 /** A line of the log, and whether it is written. */
 interface Line {

@@ -1,7 +1,7 @@
 import type { ApiKey } from './api-key.ts'
-import type { LivestreamWithKey } from './livestream.ts'
-import { withoutKey } from './livestream.ts'
+import { type LivestreamWithKey, withoutKey } from './livestream.ts'
 import type { Idempotency } from './operation.ts'
+import { type Failure, type FailureOptions, KeyExpired, KeyRevoked, Unauthorized } from './refusals/failures.ts'
 import type { Tenant } from './tenant.ts'
 
 /** The sender of a request, as far as it was proved: facts about one request that every room below may need. */
@@ -27,4 +27,14 @@ export function shownTo(caller: Caller, livestream: LivestreamWithKey): Livestre
 /** True when what is shown would let its reader broadcast. */
 export function revealsKey(shown: LivestreamWithKey): boolean {
   return shown.stream_key !== undefined || shown.ingest_server !== undefined
+}
+
+/**
+ * Why a key may not be used, or null when it may. Whoever shows the whole key is told that it was revoked or has expired; all else that
+ * can be wrong with one has one answer, so that nobody learns which keys there are. @param key null: nobody has it
+ */
+export function keyRefusal(key: ApiKey | null, nowMs: number, options: FailureOptions = {}): Failure | null {
+  if (key === null) return new Unauthorized(options)
+  if (key.revokedAtMs !== null) return new KeyRevoked(options)
+  return key.expiresAtMs !== null && nowMs >= key.expiresAtMs ? new KeyExpired(options) : null
 }

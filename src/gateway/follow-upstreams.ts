@@ -1,5 +1,5 @@
 import { ConfigError, type UpstreamsRead } from '../config/config.ts'
-import { Loop } from '../domain/values/loop.ts'
+import { Loop } from '../domain/values/clock.ts'
 import type { UpstreamSet } from '../upstream/account/upstream-set.ts'
 import { UpstreamsRejected } from '../upstream/account/upstreams-rejected.ts'
 

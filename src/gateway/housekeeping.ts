@@ -2,8 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
-import { type Clock, notSetForward } from '../domain/values/clock.ts'
-import { Loop } from '../domain/values/loop.ts'
+import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import type { Operations } from '../store/tables/operations.ts'
 
 interface Log {

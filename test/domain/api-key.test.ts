@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { type ApiKey, digestKey, keyIdPattern, makeKey, parseKey } from '../../src/domain/api-key.ts'
-import { keyRefusal } from '../../src/domain/refusals/key-refusal.ts'
+import { keyRefusal } from '../../src/domain/caller.ts'
 import fc, { runs } from '../support/runner/properties.ts'
 
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Loop, type LoopOptions } from '../../src/domain/values/loop.ts'
+import { Loop, type LoopOptions } from '../../src/domain/values/clock.ts'
 import { stayAwake } from '../support/awake.ts'
 import { manualClock } from '../support/clock.ts'
 

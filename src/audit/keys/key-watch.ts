@@ -1,4 +1,4 @@
-import { Loop } from '../../domain/values/loop.ts'
+import { Loop } from '../../domain/values/clock.ts'
 import { AuditKeyError } from './key-files.ts'
 
 const lookEveryMs = 10_000

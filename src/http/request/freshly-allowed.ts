@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { keyRefusal } from '../../domain/caller.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import {
   type Failure,
@@ -10,7 +11,6 @@ import {
   TenantSuspended,
   Unauthorized
 } from '../../domain/refusals/failures.ts'
-import { keyRefusal } from '../../domain/refusals/key-refusal.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import { refusal } from '../answer/errors.ts'

@@ -1,4 +1,4 @@
-import { Loop } from '../../domain/values/loop.ts'
+import { Loop } from '../../domain/values/clock.ts'
 import {
   Conflict,
   type Engine,

@@ -1,5 +1,4 @@
-import type { Clock } from '../../domain/values/clock.ts'
-import { Loop } from '../../domain/values/loop.ts'
+import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { Engine } from '../engine/engine.ts'
 import { makeFile } from '../engine/sqlite-file.ts'
 import type { Store } from '../store.ts'

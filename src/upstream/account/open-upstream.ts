@@ -6,8 +6,7 @@ import {
   UpstreamUnreachable
 } from '../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
-import type { Clock } from '../../domain/values/clock.ts'
-import { inTime } from '../../domain/values/in-time.ts'
+import { type Clock, inTime } from '../../domain/values/clock.ts'
 import type { Secret } from '../../domain/values/secret.ts'
 import { CredentialRefused, Forbidden, NoRoute } from '../contract/vendor-refusal.ts'
 import type { Errand, Upstream } from '../provider.ts'

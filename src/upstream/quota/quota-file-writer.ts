@@ -1,7 +1,6 @@
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Clock } from '../../domain/values/clock.ts'
-import { Loop } from '../../domain/values/loop.ts'
+import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { Upstream, UpstreamStatus } from '../provider.ts'
 import type { QuotaFile } from './quota-file.ts'
 
