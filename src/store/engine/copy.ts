@@ -6,7 +6,7 @@ import Database from 'better-sqlite3'
 import { sqlFor } from '../schema/database.ts'
 import { findDamage, findForeign } from '../schema/integrity.ts'
 import { schemaVersion } from '../schema/migrations.ts'
-import { ownerName } from '../served/store-owner.ts'
+import { ownerName } from '../served/predecessor.ts'
 import { StoreError, wordsOf } from './engine.ts'
 import { openSqliteSnapshot } from './sqlite-here.ts'
 

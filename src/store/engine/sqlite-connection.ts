@@ -3,8 +3,7 @@ import Database from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { upTo } from '../../domain/values/cache-size.ts'
 import { StorePlace } from '../served/store-place.ts'
-import { Conflict, Expired, StoreError, StoreMoved, UniqueViolation, wordsOf } from './engine.ts'
-import { threadTimeMs } from './thread-time.ts'
+import { Conflict, Expired, StoreError, StoreMoved, threadTimeMs, UniqueViolation, wordsOf } from './engine.ts'
 
 export interface ConnectionOptions {
   file: string

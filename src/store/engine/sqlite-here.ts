@@ -1,8 +1,7 @@
 import type { CompiledQuery } from 'kysely'
-import type { Engine, Row } from './engine.ts'
+import { type Engine, type Row, threadTimeMs } from './engine.ts'
 import { type ConnectionOptions, type JobResult, SqliteConnection, toStoreError } from './sqlite-connection.ts'
 import { cannotOpen, makeFile, refuseMount } from './sqlite-file.ts'
-import { threadTimeMs } from './thread-time.ts'
 
 /**
  * SQLite on the calling thread: for commands, which have nothing else to do meanwhile and should cost little, beside a gateway

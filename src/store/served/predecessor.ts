@@ -3,8 +3,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreError } from '../engine/engine.ts'
 import { SqliteConnection } from '../engine/sqlite-connection.ts'
 import type { ServeLock } from './serve-lock.ts'
-import { lockOf, ownerName } from './store-owner.ts'
 import { identityOf } from './store-place.ts'
+
+/** The row of the table `meta`, as JSON: which gateway serves the store. */
+export interface OwnerRow {
+  /** Random for each start. It stands first, so that a row is found by its beginning. */
+  id: string
+  /** Boot of the machine, for people: each start of the machine has another one. */
+  bootId: string
+  lockFile: string
+  lockInode: string
+  /** Grows while that gateway lives. */
+  beats: number
+}
+
+export const ownerName = 'serve_owner'
 
 export interface Patience {
   /** Longest wait for a gateway that lives, since it may be ending. */
@@ -118,4 +131,14 @@ export function demandNameOfGateway(file: string): void {
   const inode = statSync(ours, { bigint: true, throwIfNoEntry: false })?.ino
   if (served.lockFile === ours || served.lockInode === String(inode)) return
   throw new StoreError(`${file} is served under another name (its lock file is ${served.lockFile}): use it by that`)
+}
+
+/** The lock file that an owner row names; null when the row is not one of ours. */
+function lockOf(row: string): Pick<OwnerRow, 'lockFile' | 'lockInode'> | null {
+  try {
+    const { lockFile, lockInode } = JSON.parse(row) as Partial<OwnerRow>
+    return typeof lockFile === 'string' && typeof lockInode === 'string' ? { lockFile, lockInode } : null
+  } catch {
+    return null
+  }
 }

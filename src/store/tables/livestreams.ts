@@ -1,12 +1,10 @@
 import { type Clock, systemClock } from '../../domain/values/clock.ts'
 import type { Store } from '../store.ts'
-import { livestreamLists } from './livestreams/lists.ts'
 import { livestreamLookUps } from './livestreams/look-ups.ts'
 import { livestreamSightings } from './livestreams/sightings.ts'
 
-export type { LivestreamFilter } from './livestreams/lists.ts'
-export type { KnownMeeting, LastSeen } from './livestreams/look-ups.ts'
-export type { LivestreamOwner } from './livestreams/sightings.ts'
+export type { LivestreamFilter } from './livestreams/look-ups.ts'
+export type { KnownMeeting, LastSeen, LivestreamOwner } from './livestreams/sightings.ts'
 
 /**
  * The table `livestreams`: who may see which livestream, and how it was seen last. No stream key ever comes here.
@@ -16,6 +14,6 @@ export type { LivestreamOwner } from './livestreams/sightings.ts'
  * over; so the order is that of the revisions, and `observed_at` is for people.
  */
 export function livestreamsIn(store: Store, clock: Clock = systemClock) {
-  return { ...livestreamLookUps(store), ...livestreamLists(store), ...livestreamSightings(store, clock) }
+  return { ...livestreamLookUps(store), ...livestreamSightings(store, clock) }
 }
 export type Livestreams = ReturnType<typeof livestreamsIn>

@@ -1,9 +1,9 @@
 import type { Store } from '../store.ts'
 import { operationLookUps } from './operations/look-ups.ts'
+import { openOperations } from './operations/open.ts'
 import { operationOrder } from './operations/order.ts'
-import { operationWrites } from './operations/writes.ts'
 
-export type { OperationEnd } from './operations/writes.ts'
+export type { OperationEnd } from './operations/open.ts'
 
 /**
  * The table `operations`: every mutation that went, or may have gone, upstream. Their order is that of their ordinals, which
@@ -11,6 +11,6 @@ export type { OperationEnd } from './operations/writes.ts'
  * sent has its row for its key alone, and no place in the order.
  */
 export function operationsIn(store: Store) {
-  return { ...operationWrites(store), ...operationLookUps(store), ...operationOrder(store) }
+  return { ...openOperations(store), ...operationLookUps(store), ...operationOrder(store) }
 }
 export type Operations = ReturnType<typeof operationsIn>

@@ -1,6 +1,6 @@
 import { linkSync, renameSync } from 'node:fs'
 import t from 'tap'
-import { ownerName } from '../../../src/store/served/store-owner.ts'
+import { ownerName } from '../../../src/store/served/predecessor.ts'
 import { says } from '../../support/campaigns/trouble.ts'
 import { manualClock } from '../../support/clock.ts'
 import { gateway } from '../../support/gateway.ts'

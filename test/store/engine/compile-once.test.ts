@@ -1,5 +1,5 @@
 import t from 'tap'
-import { compileOnce } from '../../../src/store/engine/compile-once.ts'
+import { compileOnce } from '../../../src/store/engine/engine.ts'
 import { sqlFor } from '../../../src/store/schema/database.ts'
 
 interface Wanted {

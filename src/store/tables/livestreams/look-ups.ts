@@ -1,43 +1,53 @@
 import { sql as raw } from 'kysely'
-import type { ListedLivestream, OwnedLivestream } from '../../../domain/livestream.ts'
-import type { OwnedMeeting, PlacedMeeting } from '../../../domain/meeting.ts'
-import { compileOnce } from '../../engine/compile-once.ts'
+import {
+  isRunning,
+  type ListedLivestream,
+  type Livestream,
+  livestreamStatuses,
+  type OwnedLivestream
+} from '../../../domain/livestream.ts'
+import type { Page } from '../../../domain/values/paging.ts'
+import { compileOnce } from '../../engine/engine.ts'
+import type { LivestreamsTable, Sql } from '../../schema/database.ts'
 import { isSpelled, type Spelled, spelled } from '../../schema/spelling.ts'
 import type { Store } from '../../store.ts'
-import type { UnfinishedLivestream } from './lists.ts'
-import { ownedBy, toListed } from './rows.ts'
 
-/** Known place of a livestream, with its owner of now or before. */
-export interface KnownMeeting
-  extends Pick<OwnedLivestream, 'id' | 'tenantId' | 'upstream' | 'meetingId' | 'isProved'> {}
+export interface LivestreamFilter extends Page {
+  meetingId?: string | undefined
+  excludeMeetings?: boolean | undefined
+  status?: string | undefined
+  createdFromMs?: number | undefined
+  createdToMs?: number | undefined
+  oldestFirst?: boolean | undefined
+}
 
-/** The livestream of a meeting that was seen last, for the tenant that held the meeting then. */
-export interface LastSeen
-  extends Pick<UnfinishedLivestream, 'id' | 'tenantId' | 'upstream' | 'status' | 'observedAtMs'> {}
+/** Livestream whose run was not over when it was seen last. */
+export interface UnfinishedLivestream extends OwnedLivestream {
+  readonly observedAtMs: number
+  /** The revision of its row when it was read. */
+  readonly revision: number
+}
 
-/** Single livestreams by their id or by their meeting. */
+/** The states after which a run is over, so that a list needs no fresh look. */
+const ended = ['IDLE', 'OFFLINE', 'ERRORED']
+
+const running = livestreamStatuses.filter(isRunning)
+
+/** The tenant's livestreams; those whose meeting was taken from it are not among them. */
+export function ownedBy(sql: Sql, tenantId: string) {
+  return sql.selectFrom('livestreams').where('tenant_id', '=', tenantId).where('released_at', 'is', null)
+}
+
+export function toListed(row: LivestreamsTable): ListedLivestream {
+  const seen = JSON.parse(row.snapshot) as Livestream
+  const observed_at = new Date(row.observed_at).toISOString()
+  return { ...seen, id: row.id, status: row.status, meeting_id: row.meeting_id, observed_at }
+}
+
+/** Livestreams of a tenant: one by its id, those of a state, and pages of them. */
 export function livestreamLookUps({ engine, sql }: Store) {
   const findOne = compileOnce(({ tenantId, ...id }: Spelled & { tenantId: string }) =>
     ownedBy(sql, tenantId).select(['id', 'upstream', 'meeting_id', 'status', 'proved_at']).where(isSpelled(id))
-  )
-
-  const findMeeting = compileOnce((id: Spelled) =>
-    sql
-      .selectFrom('livestreams')
-      .select(['id', 'tenant_id', 'upstream', 'meeting_id', 'proved_at'])
-      .where(isSpelled(id))
-  )
-
-  // In the order of an index, so that it takes no longer when a meeting has had many.
-  const findLast = compileOnce(({ id, tenantId, upstream }: PlacedMeeting & { tenantId?: string }) =>
-    (tenantId === undefined ? sql.selectFrom('livestreams') : ownedBy(sql, tenantId))
-      .selectAll()
-      .where('meeting_id', '=', id)
-      .where('upstream', '=', upstream)
-      .orderBy(raw`status in ('INVOKED', 'LIVE')`, 'desc')
-      .orderBy('revision', 'desc')
-      .orderBy('created_at', 'desc')
-      .limit(1)
   )
 
   return {
@@ -56,31 +66,6 @@ export function livestreamLookUps({ engine, sql }: Store) {
           }
     },
 
-    /** The meeting that a livestream is known to be of, whichever tenant's: null for one without a meeting. With its id as it is stored. Null when nobody knows the id. */
-    async meetingOf(id: string): Promise<KnownMeeting | null> {
-      const [row] = await engine.read(findMeeting(spelled(id)))
-      if (row === undefined) return null
-      const { tenant_id: tenantId, upstream, meeting_id: meetingId } = row
-      return { id: row.id, tenantId, upstream, meetingId, isProved: row.proved_at !== null }
-    },
-
-    /**
-     * The livestream of this meeting that was seen last at its vendor account (the newest of those seen at once), or null when none ever was. One
-     * that was running comes first: a later look at an older one must not hide it.
-     */
-    async lastOfMeeting({ id, tenantId, upstream }: OwnedMeeting): Promise<ListedLivestream | null> {
-      const [row] = await engine.read(findLast({ id, tenantId, upstream }))
-      return row === undefined ? null : toListed(row)
-    },
-
-    /** The same, also when another tenant held the meeting. For questions to the vendor alone: this tenant must not see it. */
-    async lastSeenIn({ id: meetingId, upstream: at }: PlacedMeeting): Promise<LastSeen | null> {
-      const [row] = await engine.read(findLast({ id: meetingId, upstream: at }))
-      if (row === undefined) return null
-      const { id, tenant_id: tenantId, upstream, status, observed_at: observedAtMs } = row
-      return { id, tenantId, upstream, status, observedAtMs }
-    },
-
     /** Ids that changed since `revision`, for the memory that follows. */
     async changedSince(revision: number): Promise<{ revision: number; id: string }[]> {
       return engine.read(
@@ -91,6 +76,72 @@ export function livestreamLookUps({ engine, sql }: Store) {
           .orderBy('revision')
           .compile()
       )
+    },
+
+    /** Livestreams whose run was not over when they were seen last, the longest unseen first. */
+    async unfinished(
+      tenantId: string,
+      filter: { meetingId?: string | undefined; limit: number }
+    ): Promise<UnfinishedLivestream[]> {
+      let wanted = ownedBy(sql, tenantId).where('status', 'not in', ended)
+      if (filter.meetingId !== undefined) wanted = wanted.where('meeting_id', '=', filter.meetingId)
+      const rows = await engine.read(wanted.selectAll().orderBy('revision').limit(filter.limit).compile())
+      return rows.map(row => ({
+        id: row.id,
+        tenantId,
+        upstream: row.upstream,
+        meetingId: row.meeting_id,
+        status: row.status,
+        isProved: row.proved_at !== null,
+        observedAtMs: row.observed_at,
+        revision: row.revision
+      }))
+    },
+
+    /** The meetings of all tenants, past ones too, whose last seen run was not over, with its status. For the CLI only. */
+    async unfinishedMeetings(): Promise<Map<string, string>> {
+      const rows = await engine.read(
+        sql
+          .selectFrom('livestreams')
+          .select(['meeting_id', 'status'])
+          .where('status', 'not in', ended)
+          .where('meeting_id', 'is not', null)
+          .orderBy('revision')
+          .compile()
+      )
+      return new Map(rows.map(row => [String(row.meeting_id), row.status]))
+    },
+
+    /** Counts the tenant's livestreams that ran when they were seen last. INVOKED without a meeting waits for an encoder. */
+    async countRunning(tenantId: string): Promise<number> {
+      const wanted = ownedBy(sql, tenantId)
+        .where('status', 'in', running)
+        .where(where => where.or([where('status', '=', 'LIVE'), where('meeting_id', 'is not', null)]))
+      const [count] = await engine.scan(wanted.select(raw<number>`count(*)`.as('total')).compile())
+      return Number(count?.total ?? 0)
+    },
+
+    /** The tenant's livestreams, the newest first unless asked otherwise, and how many there are in all. */
+    async list(tenantId: string, filter: LivestreamFilter): Promise<{ items: ListedLivestream[]; total: number }> {
+      const { meetingId, excludeMeetings, status, createdFromMs, createdToMs, oldestFirst, pageNo, perPage } = filter
+      let wanted = ownedBy(sql, tenantId)
+      if (meetingId !== undefined) wanted = wanted.where('meeting_id', '=', meetingId)
+      if (excludeMeetings) wanted = wanted.where('meeting_id', 'is', null)
+      if (status !== undefined) wanted = wanted.where('status', '=', status)
+      if (createdFromMs !== undefined) wanted = wanted.where('created_at', '>=', createdFromMs)
+      if (createdToMs !== undefined) wanted = wanted.where('created_at', '<=', createdToMs)
+      const page = wanted
+        .selectAll()
+        .orderBy('created_at', oldestFirst ? 'asc' : 'desc')
+        .orderBy('id')
+        .limit(perPage)
+        .offset((pageNo - 1) * perPage)
+      const [rows, [count]] = await Promise.all([
+        engine.scan(page.compile()),
+        engine.scan(wanted.select(raw<number>`count(*)`.as('total')).compile())
+      ])
+      const items = rows.map(toListed)
+      return { items, total: Number(count?.total ?? 0) }
     }
   }
 }

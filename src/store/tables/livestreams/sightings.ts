@@ -1,18 +1,26 @@
 import { sql as raw } from 'kysely'
 import { LRUCache } from 'lru-cache'
 import { likelySpelling } from '../../../domain/id.ts'
-import type { Livestream, OwnedLivestream } from '../../../domain/livestream.ts'
+import type { ListedLivestream, Livestream, OwnedLivestream } from '../../../domain/livestream.ts'
+import type { OwnedMeeting, PlacedMeeting } from '../../../domain/meeting.ts'
 import { upTo } from '../../../domain/values/cache-size.ts'
 import type { Clock } from '../../../domain/values/clock.ts'
-import { compileOnce } from '../../engine/compile-once.ts'
-import type { Statement } from '../../engine/engine.ts'
+import { compileOnce, type Statement } from '../../engine/engine.ts'
 import { nextRevision, thisRevision } from '../../schema/database.ts'
 import { asStored, isSpelled, type Spelled, spelled } from '../../schema/spelling.ts'
 import type { Store } from '../../store.ts'
-import type { UnfinishedLivestream } from './lists.ts'
+import { ownedBy, toListed, type UnfinishedLivestream } from './look-ups.ts'
 
 /** `isProved`: the answer that shows it names its meeting, or one of before has. */
 export type LivestreamOwner = Omit<OwnedLivestream, 'status' | 'isProved'> & { isProved?: boolean }
+
+/** Known place of a livestream, with its owner of now or before. */
+export interface KnownMeeting
+  extends Pick<OwnedLivestream, 'id' | 'tenantId' | 'upstream' | 'meetingId' | 'isProved'> {}
+
+/** The livestream of a meeting that was seen last, for the tenant that held the meeting then. */
+export interface LastSeen
+  extends Pick<UnfinishedLivestream, 'id' | 'tenantId' | 'upstream' | 'status' | 'observedAtMs'> {}
 
 /** Columns that a look at a livestream fills in. */
 interface Sighting extends Omit<LivestreamOwner, 'id' | 'isProved'>, Spelled {
@@ -26,7 +34,7 @@ interface Sighting extends Omit<LivestreamOwner, 'id' | 'isProved'>, Spelled {
 /** Number of livestreams that are remembered; for others the wall clock tells how long they were not seen. */
 const maxSeen = 50_000
 
-/** Writes of what the vendor shows of livestreams, and how long ago that was. */
+/** Looks at livestreams: keeps what the vendor has shown, and tells which was seen last, how long ago, and where. */
 export function livestreamSightings({ engine, sql }: Store, clock: Clock) {
   /** By id, on the monotonic clock: when this process has seen it, or what it became, last. */
   const seen = new LRUCache<string, number>(upTo(maxSeen))
@@ -104,6 +112,25 @@ export function livestreamSightings({ engine, sql }: Store, clock: Clock) {
     return [revise, sighting]
   }
 
+  const findMeeting = compileOnce((id: Spelled) =>
+    sql
+      .selectFrom('livestreams')
+      .select(['id', 'tenant_id', 'upstream', 'meeting_id', 'proved_at'])
+      .where(isSpelled(id))
+  )
+
+  // In the order of an index, so that it takes no longer when a meeting has had many.
+  const findLast = compileOnce(({ id, tenantId, upstream }: PlacedMeeting & { tenantId?: string }) =>
+    (tenantId === undefined ? sql.selectFrom('livestreams') : ownedBy(sql, tenantId))
+      .selectAll()
+      .where('meeting_id', '=', id)
+      .where('upstream', '=', upstream)
+      .orderBy(raw`status in ('INVOKED', 'LIVE')`, 'desc')
+      .orderBy('revision', 'desc')
+      .orderBy('created_at', 'desc')
+      .limit(1)
+  )
+
   return {
     observed,
 
@@ -151,6 +178,31 @@ export function livestreamSightings({ engine, sql }: Store, clock: Clock) {
       const passedMs = clock.monotonic() - opened.onMs
       const ageMs = opened.atMs + passedMs - observedAtMs
       return ageMs < 0 ? passedMs : ageMs
+    },
+
+    /** The meeting that a livestream is known to be of, whichever tenant's: null for one without a meeting. With its id as it is stored. Null when nobody knows the id. */
+    async meetingOf(id: string): Promise<KnownMeeting | null> {
+      const [row] = await engine.read(findMeeting(spelled(id)))
+      if (row === undefined) return null
+      const { tenant_id: tenantId, upstream, meeting_id: meetingId } = row
+      return { id: row.id, tenantId, upstream, meetingId, isProved: row.proved_at !== null }
+    },
+
+    /**
+     * The livestream of this meeting that was seen last at its vendor account (the newest of those seen at once), or null when none ever was. One
+     * that was running comes first: a later look at an older one must not hide it.
+     */
+    async lastOfMeeting({ id, tenantId, upstream }: OwnedMeeting): Promise<ListedLivestream | null> {
+      const [row] = await engine.read(findLast({ id, tenantId, upstream }))
+      return row === undefined ? null : toListed(row)
+    },
+
+    /** The same, also when another tenant held the meeting. For questions to the vendor alone: this tenant must not see it. */
+    async lastSeenIn({ id: meetingId, upstream: at }: PlacedMeeting): Promise<LastSeen | null> {
+      const [row] = await engine.read(findLast({ id: meetingId, upstream: at }))
+      if (row === undefined) return null
+      const { id, tenant_id: tenantId, upstream, status, observed_at: observedAtMs } = row
+      return { id, tenantId, upstream, status, observedAtMs }
     },
 
     async observe(owner: LivestreamOwner, livestream: Livestream, nowMs: number): Promise<void> {

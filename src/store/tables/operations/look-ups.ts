@@ -1,9 +1,42 @@
 import { sql as raw } from 'kysely'
-import type { PlacedMeeting } from '../../../domain/meeting.ts'
-import type { Operation, OperationKind } from '../../../domain/operation.ts'
-import { compileOnce } from '../../engine/compile-once.ts'
+import type { Operation, OperationKind, OperationState, StoredAnswer } from '../../../domain/operation.ts'
+import type { OperationsTable } from '../../schema/database.ts'
 import type { Store } from '../../store.ts'
-import { isOpen, toOperation } from './rows.ts'
+
+/** In the words of the index that has only these rows: with parameters SQLite would not see that it is the right one. */
+export const isOpen = raw<boolean>`state in ('sent', 'unknown')`
+
+export const ordinalOf = (id: string) => raw<number>`(select ordinal from operations where id = ${id})`
+
+export function toOperation(row: OperationsTable): Operation {
+  const {
+    idempotency_fingerprint: keyFingerprint,
+    request_fingerprint: requestFingerprint,
+    answer_status: status,
+    answer
+  } = row
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    keyId: row.key_id,
+    kind: row.kind as OperationKind,
+    upstream: row.upstream,
+    meetingId: row.meeting_id,
+    livestreamId: row.livestream_id,
+    state: row.state as OperationState,
+    requestId: row.request_id,
+    sentAtMs: row.sent_at,
+    vendorAtMs: row.vendor_at,
+    sentAgainAtMs: row.sent_again_at,
+    settledAtMs: row.settled_at,
+    confirmedVendorAtMs: row.confirmed_vendor_at,
+    openStartId: row.open_start_id,
+    upstreamStatus: row.upstream_status,
+    reason: row.reason,
+    idempotency: keyFingerprint === null || requestFingerprint === null ? null : { keyFingerprint, requestFingerprint },
+    answer: status === null || answer === null ? null : { status, body: JSON.parse(answer) as StoredAnswer['body'] }
+  }
+}
 
 /** Filter of a list of operations, the newest first. */
 export interface OperationFilter {
@@ -12,22 +45,9 @@ export interface OperationFilter {
   limit: number
 }
 
-/** Operations by their id, their key or their state. */
+/** Operations by their id or their key, and lists of them. */
 export function operationLookUps({ engine, sql }: Store) {
   const open = sql.selectFrom('operations').selectAll().where(isOpen)
-
-  // One query for each kind: with a parameter for it SQLite would plan the query anew whenever it changes.
-  const openOf = (kind: OperationKind, meetingId: string) =>
-    open.where('meeting_id', '=', meetingId).where('kind', '=', raw.lit(kind))
-  const openStarts = compileOnce(({ meetingId }: { meetingId: string }) => openOf('start', meetingId))
-  const openStops = compileOnce(({ id, upstream }: PlacedMeeting) =>
-    openOf('stop', id).where('upstream', '=', upstream).orderBy('ordinal')
-  )
-
-  const openStart = async (meetingId: string): Promise<Operation | null> => {
-    const [row] = await engine.read(openStarts({ meetingId }))
-    return row === undefined ? null : toOperation(row)
-  }
 
   return {
     async find(id: string): Promise<Operation | null> {
@@ -42,39 +62,12 @@ export function operationLookUps({ engine, sql }: Store) {
       return row === undefined ? null : toOperation(row)
     },
 
-    /** The stops of this meeting that nobody has confirmed, and that are being repeated; the oldest first. */
-    async unconfirmedStops({ id, upstream }: PlacedMeeting): Promise<Operation[]> {
-      const rows = await engine.read(openStops({ id, upstream }))
-      return rows.filter(({ state }) => state === 'unknown').map(toOperation)
-    },
-
     /** Lists operations for the CLI. */
     async list({ open: onlyOpen, tenantId, limit }: OperationFilter): Promise<Operation[]> {
       let wanted = onlyOpen ? open : sql.selectFrom('operations').selectAll()
       if (tenantId !== undefined) wanted = wanted.where('tenant_id', '=', tenantId)
       const rows = await engine.scan(wanted.orderBy('sent_at', 'desc').limit(limit).compile())
       return rows.map(toOperation)
-    },
-
-    /** Operations whose outcome is not known; after a restart also those that were under way when the last process ended. */
-    async unsettled(): Promise<Operation[]> {
-      // Sorted, since they are few: in the order of the index of all ordinals SQLite would walk through what is settled.
-      return (await engine.read(open.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
-    },
-
-    /** The start of this meeting whose outcome is not known, if there is one; by the index there is one at most. */
-    openStart,
-
-    /** The same, where it was sent to the vendor account that the meeting is at: another account's says nothing of what runs here. */
-    async openStartAt({ id, upstream }: PlacedMeeting): Promise<Operation | null> {
-      const start = await openStart(id)
-      return start?.upstream === upstream ? start : null
-    },
-
-    /** The meetings that have such a start. For the CLI only. */
-    async meetingsWithOpenStart(): Promise<string[]> {
-      const rows = await engine.read(open.compile())
-      return rows.filter(({ kind }) => kind === 'start').map(row => String(row.meeting_id))
     }
   }
 }

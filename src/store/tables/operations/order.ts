@@ -1,8 +1,8 @@
 import { sql as raw } from 'kysely'
 import { type Operation, switches } from '../../../domain/operation.ts'
-import { compileOnce } from '../../engine/compile-once.ts'
+import { compileOnce } from '../../engine/engine.ts'
 import type { Store } from '../../store.ts'
-import { ordinalOf, toOperation } from './rows.ts'
+import { ordinalOf, toOperation } from './look-ups.ts'
 
 /** An operation among those of its meeting. */
 type Ordered = Pick<Operation, 'id' | 'upstream'> & { meetingId: string }

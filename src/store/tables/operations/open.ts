@@ -1,11 +1,10 @@
 import { sql as raw } from 'kysely'
 import type { PlacedMeeting } from '../../../domain/meeting.ts'
-import type { Operation, OperationState, StoredAnswer } from '../../../domain/operation.ts'
-import { compileOnce } from '../../engine/compile-once.ts'
-import type { Statement } from '../../engine/engine.ts'
+import type { Operation, OperationKind, OperationState, StoredAnswer } from '../../../domain/operation.ts'
+import { compileOnce, type Statement } from '../../engine/engine.ts'
 import type { OperationsTable } from '../../schema/database.ts'
 import type { Store } from '../../store.ts'
-import { isOpen } from './rows.ts'
+import { isOpen, toOperation } from './look-ups.ts'
 
 /** End of an operation, or its present state. */
 export interface OperationEnd {
@@ -50,8 +49,8 @@ interface NewRow extends Given {
 /** After all that are there. What is open is never removed, so that nothing comes before what it is compared with. */
 const nextOrdinal = raw<number>`(select coalesce(max(ordinal), 0) + 1 from operations)`
 
-/** Writes of how operations begin and end. */
-export function operationWrites({ engine, sql }: Store) {
+/** Operations that are open: how they begin and end, and which there are. */
+export function openOperations({ engine, sql }: Store) {
   const insert = compileOnce(({ wasSent, isStop, yieldsKey, ...row }: NewRow) =>
     sql.insertInto('operations').values({
       ...row,
@@ -81,6 +80,21 @@ export function operationWrites({ engine, sql }: Store) {
       .where('id', '=', id)
       .where(isOpen)
   )
+
+  const open = sql.selectFrom('operations').selectAll().where(isOpen)
+
+  // One query for each kind: with a parameter for it SQLite would plan the query anew whenever it changes.
+  const openOf = (kind: OperationKind, meetingId: string) =>
+    open.where('meeting_id', '=', meetingId).where('kind', '=', raw.lit(kind))
+  const openStarts = compileOnce(({ meetingId }: { meetingId: string }) => openOf('start', meetingId))
+  const openStops = compileOnce(({ id, upstream }: PlacedMeeting) =>
+    openOf('stop', id).where('upstream', '=', upstream).orderBy('ordinal')
+  )
+
+  const openStart = async (meetingId: string): Promise<Operation | null> => {
+    const [row] = await engine.read(openStarts({ meetingId }))
+    return row === undefined ? null : toOperation(row)
+  }
 
   return {
     /** Written in one transaction with the audit intent. @throws UniqueViolation when the meeting has an open start, or the key is used */
@@ -120,6 +134,33 @@ export function operationWrites({ engine, sql }: Store) {
         upstreamStatus: upstreamStatus ?? null,
         reason: reason ?? null
       })
+    },
+
+    /** The start of this meeting whose outcome is not known, if there is one; by the index there is one at most. */
+    openStart,
+
+    /** The same, where it was sent to the vendor account that the meeting is at: another account's says nothing of what runs here. */
+    async openStartAt({ id, upstream }: PlacedMeeting): Promise<Operation | null> {
+      const start = await openStart(id)
+      return start?.upstream === upstream ? start : null
+    },
+
+    /** The stops of this meeting that nobody has confirmed, and that are being repeated; the oldest first. */
+    async unconfirmedStops({ id, upstream }: PlacedMeeting): Promise<Operation[]> {
+      const rows = await engine.read(openStops({ id, upstream }))
+      return rows.filter(({ state }) => state === 'unknown').map(toOperation)
+    },
+
+    /** Operations whose outcome is not known; after a restart also those that were under way when the last process ended. */
+    async unsettled(): Promise<Operation[]> {
+      // Sorted, since they are few: in the order of the index of all ordinals SQLite would walk through what is settled.
+      return (await engine.read(open.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
+    },
+
+    /** The meetings that have such a start. For the CLI only. */
+    async meetingsWithOpenStart(): Promise<string[]> {
+      const rows = await engine.read(open.compile())
+      return rows.filter(({ kind }) => kind === 'start').map(row => String(row.meeting_id))
     },
 
     /** A run that these confirmed stops have not ended is wanted: they are none any more that `settledSince` tells of. */
