@@ -3,7 +3,7 @@ import type { ChainHead, StoredNote } from '../domain/audit/audit-chain.ts'
 import type { AuditEvent } from '../domain/audit/audit-event.ts'
 import { AuditKeyError } from './keys/key-files.ts'
 import { logChange, type Worker } from './ocsf.ts'
-import type { Finding } from './proof/finding.ts'
+import type { Finding } from './proof/log-fault.ts'
 import type { Signer } from './proof/note.ts'
 import { writeHead } from './proof/statements.ts'
 
@@ -19,7 +19,7 @@ export interface PruneDeps {
     removeNotes(beforeSeq: number): Promise<void>
   }
   /** Finds what is wrong with the log up to there: a cut must not hide what somebody has changed. */
-  prove(upToSeq: number): Promise<Finding | null>
+  prove(upToSeq: number): Promise<LogFault | null>
   /** Signs how far the log goes. */
   sign(): Promise<void>
   /** Waits between two steps, so that other writers have their turn. */

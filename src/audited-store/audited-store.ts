@@ -12,7 +12,7 @@ import {
   signingKeyFile
 } from '../audit/keys/key-files.ts'
 import { logChange, type Worker } from '../audit/ocsf.ts'
-import type { Finding } from '../audit/proof/finding.ts'
+import type { Finding } from '../audit/proof/log-fault.ts'
 import { openNote } from '../audit/proof/note.ts'
 import { lostKeys } from '../audit/proof/reigns.ts'
 import { readStatement, type Superseded, writeKeyChange, writeRestore } from '../audit/proof/statements.ts'
@@ -177,7 +177,7 @@ export async function openAudited({
   }
 
   /** Finds the first fault of the log up to there; null when there is none. */
-  async function prove(upToSeq: number): Promise<Finding | null> {
+  async function prove(upToSeq: number): Promise<LogFault | null> {
     const { publicKey } = keys.signer
     const isKnown = ({ kind, seq }: StoredNote): boolean => kind === 'key' || kind === 'lost-key' || seq <= upToSeq
     const known = (await notes.list()).filter(isKnown)

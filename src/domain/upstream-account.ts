@@ -28,3 +28,17 @@ export interface UpstreamAccount {
   /** The tenant that owns all meetings of the account; null when they are assigned one by one. */
   readonly dedicatedTo: string | null
 }
+
+/** Whether two configurations are of the same account, whatever its credentials: these can change while calls go on. */
+export function isSameAccount(one: UpstreamAccount, other: UpstreamAccount): boolean {
+  return isSameConfiguration({ ...one, credentials: [] }, { ...other, credentials: [] })
+}
+
+export function isSameConfiguration(one: UpstreamAccount, other: UpstreamAccount): boolean {
+  return textOf(one) === textOf(other)
+}
+
+/** An account as text in which nothing is hidden: to compare, and nothing else. */
+function textOf({ baseUrl, identity, credentials, ...rest }: UpstreamAccount): string {
+  return JSON.stringify([baseUrl.href, identity.reveal(), credentials.map(one => one.reveal()), Object.entries(rest)])
+}

@@ -5,14 +5,13 @@ import { type Failure, LiveElsewhere } from '../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
 import type { Page, Paging } from '../domain/values/paging.ts'
 import type { Secret } from '../domain/values/secret.ts'
-import type { KeptHabits, VendorHabits } from './account/vendor-habits.ts'
-import { VendorRefusal } from './contract/vendor-refusal.ts'
-import type { Errand } from './quota/errand.ts'
-import type { BudgetStatus, Spent, TenantUse } from './quota/quota-use.ts'
+import type { KeptHabits, VendorHabits } from './account/habits.ts'
+import { VendorRefusal } from './contract/refusals.ts'
+import type { BudgetStatus, Errand, Spent, TenantUse } from './quota/quota-use.ts'
 
-export type { VendorHabits } from './account/vendor-habits.ts'
-export { VendorRefusal } from './contract/vendor-refusal.ts'
-export type { Errand, Priority } from './quota/errand.ts'
+export type { VendorHabits } from './account/habits.ts'
+export { VendorRefusal } from './contract/refusals.ts'
+export type { Errand, Priority } from './quota/quota-use.ts'
 
 /**
  * Whether the vendor itself has refused a mutation for what is so at the moment: with 400 or 409, and not for a field of the

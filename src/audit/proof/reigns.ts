@@ -1,5 +1,5 @@
 import type { ChainHead, StoredNote } from '../../domain/audit/audit-chain.ts'
-import type { Finding } from './finding.ts'
+import type { Finding } from './log-fault.ts'
 import { openNote } from './note.ts'
 import { readStatement, readUnproved, type Statement } from './statements.ts'
 

@@ -1,6 +1,6 @@
 import { type ChainHead, type NoteKind, notedKinds, type StoredNote } from '../../domain/audit/audit-chain.ts'
-import type { Finding } from './finding.ts'
 import { type Gap, type Restore, readRestore, restoreAfter } from './gaps.ts'
+import type { Finding } from './log-fault.ts'
 import { openNote, readPublicKey } from './note.ts'
 import { type KeyLoss, type Reign, type Reigns, readReigns, readSigned, trustedReigns } from './reigns.ts'
 import { readUnproved, type Statement } from './statements.ts'

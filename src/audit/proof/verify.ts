@@ -1,6 +1,6 @@
 import { type ChainedEvent, type ChainHead, chainHash, type NoteKind, noHash } from '../../domain/audit/audit-chain.ts'
-import type { Finding } from './finding.ts'
 import type { Gap } from './gaps.ts'
+import type { Finding } from './log-fault.ts'
 import type { KeyLoss } from './reigns.ts'
 import { type Evidence, type HeadClaim, readEvidence, type Signed, widen } from './signed-claims.ts'
 
@@ -29,7 +29,7 @@ const maxUnsignedMs = 20_000
  * is what signatures are for, and copies of them in other places.
  */
 export class LogVerifier {
-  readonly #wrong: Finding | null
+  readonly #wrong: LogFault | null
   readonly #signed: Signed
   readonly #heads: HeadClaim[]
   #nextHead = 0
@@ -51,11 +51,11 @@ export class LogVerifier {
   }
 
   /** Gives what is wrong with the event at this place, if anything is. */
-  next(event: ChainedEvent): Finding | null {
+  next(event: ChainedEvent): LogFault | null {
     return this.#wrong ?? this.#check(event)
   }
 
-  #check({ seq, prevHash, hash, event, columns }: ChainedEvent): Finding | null {
+  #check({ seq, prevHash, hash, event, columns }: ChainedEvent): LogFault | null {
     if (this.#last === null) {
       const wrong = this.#begin(seq, prevHash)
       if (wrong !== null) return wrong
@@ -90,7 +90,7 @@ export class LogVerifier {
   }
 
   /** After the last event. */
-  end(): Finding | Proof {
+  end(): LogFault | Proof {
     if (this.#wrong !== null) return this.#wrong
     const { cut, last, checkpoints, noted, gaps, losses } = this.#signed
     const lastSeq = this.#last?.seq ?? 0
@@ -123,7 +123,7 @@ export class LogVerifier {
   }
 
   /** The first event there is: the first of all, or the first after a cut that a signature vouches for. */
-  #begin(seq: number, prevHash: string): Finding | null {
+  #begin(seq: number, prevHash: string): LogFault | null {
     this.#first = seq
     const { cut } = this.#signed
     if (seq === 1) return prevHash === noHash ? null : { seq, why: 'is not the first event of a log' }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkpointFileName, publicKeyFileName, readOwnFile } from '../../audit/copies.ts'
-import type { Finding } from '../../audit/proof/finding.ts'
+import type { Finding } from '../../audit/proof/log-fault.ts'
 import { lostKeys } from '../../audit/proof/reigns.ts'
 import type { Evidence } from '../../audit/proof/signed-claims.ts'
 import { LogVerifier, type Proof } from '../../audit/proof/verify.ts'
@@ -81,7 +81,7 @@ interface Given {
   own: string | null
 }
 
-async function verifyStore(store: Store, { given, beside, trusted, own }: Given): Promise<Finding | Proof> {
+async function verifyStore(store: Store, { given, beside, trusted, own }: Given): Promise<LogFault | Proof> {
   const notes = auditNotesIn(store)
   const log = await notes.logName()
   const outside = beside === null ? given : [...given, beside]

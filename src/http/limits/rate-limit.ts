@@ -19,7 +19,7 @@ export interface LimitOptions {
 }
 
 /** The part of a limit that a tenant may still spend. */
-export interface Left extends RateLimit {
+export interface LimitLeft extends RateLimit {
   remaining: number
   /** Until nothing is spent any more. */
   resetSeconds: number
@@ -37,7 +37,7 @@ export interface Limits {
   /** Counts a write. @throws RateLimited when none is left */
   write(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** Counts nothing and sets nothing. */
-  left(request: FastifyRequest): Promise<{ read: Left; write: Left }>
+  left(request: FastifyRequest): Promise<{ read: LimitLeft; write: LimitLeft }>
 }
 
 /** Far more addresses than a front end has; beyond them the strangers share one bucket. Tenants always fit. */
@@ -95,7 +95,7 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
     return name === 'read' ? (readLimit ?? options.readLimit) : (writeLimit ?? options.writeLimit)
   }
 
-  async function leftOf(name: 'read' | 'write', request: FastifyRequest): Promise<Left> {
+  async function leftOf(name: 'read' | 'write', request: FastifyRequest): Promise<LimitLeft> {
     const result = await classes[name](request, { increment: false })
     const limit = limitOf(request.caller.tenant, name)
     // The first is only for an allow list, and there is none.

@@ -49,10 +49,10 @@ const rule = { scope: 'livestreams:read', limit: 'read' } as const
 /** Counts that the answer shows. */
 export interface UsageDeps {
   livestreams: Pick<TenantLivestreams, 'countRunning'>
-  left(request: FastifyRequest): Promise<Record<'read' | 'write', Left>>
+  left(request: FastifyRequest): Promise<Record<'read' | 'write', LimitLeft>>
   inFlight: { readonly max: number; count(tenantId: string): number }
 }
-interface Left extends RateLimit {
+interface LimitLeft extends RateLimit {
   remaining: number
   resetSeconds: number
 }
@@ -70,6 +70,6 @@ export function getUsage(app: Api, { livestreams, left, inFlight }: UsageDeps): 
   })
 }
 
-function shown({ calls, seconds, burst, remaining, resetSeconds }: Left) {
+function shown({ calls, seconds, burst, remaining, resetSeconds }: LimitLeft) {
   return { calls, seconds, burst, remaining, reset_seconds: resetSeconds }
 }

@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { UpstreamAccount } from '../../domain/upstream-account.ts'
+import { isSameAccount, isSameConfiguration, type UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Upstream, Upstreams } from '../provider.ts'
 import { quotaFileIn } from '../quota/quota-file.ts'
 import { QuotaFileWriter } from '../quota/quota-file-writer.ts'
 import type { Spent } from '../quota/quota-use.ts'
 import type { Vendors } from '../vendors/vendor.ts'
-import { type Left, leftBefore } from './left-before.ts'
+import { type HandedOn, leftBefore } from './left-before.ts'
 import { openUpstream } from './open-upstream.ts'
-import { isSameAccount, isSameConfiguration } from './same-account.ts'
 import { UpstreamsRejected, vendorAnswer } from './upstreams-rejected.ts'
 
 /** Meaning of upstreams' names beyond this process. */
@@ -171,7 +170,7 @@ export class UpstreamSet {
   }
 
   /** Puts an account to use. In the same turn in which it is known what is spent, the one before gets no more calls. */
-  async #put(account: UpstreamAccount, { spent, habits }: Left, before?: Opened): Promise<void> {
+  async #put(account: UpstreamAccount, { spent, habits }: HandedOn, before?: Opened): Promise<void> {
     const { bootId, clock, log } = this.#options
     const { name } = account
     let writer: QuotaFileWriter | undefined
@@ -230,7 +229,7 @@ export class UpstreamSet {
     return quotaFileIn(this.#options.dataDir, name)
   }
 
-  #leftBefore(account: UpstreamAccount): Promise<Left> {
+  #leftBefore(account: UpstreamAccount): Promise<HandedOn> {
     const { deadlineMs, bootId, clock, log } = this.#options
     return leftBefore(account, { file: this.#fileOf(account), bootId, deadlineMs, clock, log })
   }

@@ -1,4 +1,4 @@
-import { at } from './value-at.ts'
+import { at } from './refusal-reader.ts'
 
 /** Texts that must not come back in the vendor's words, which are kept in logs, audit events and operations. */
 export interface Own {

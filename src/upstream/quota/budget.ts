@@ -1,12 +1,17 @@
 import { UpstreamBudgetExhausted, UpstreamThrottled } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Quota } from '../../domain/values/quota.ts'
-import type { Errand, Priority } from './errand.ts'
-import { Expiry } from './expiry.ts'
 import { FairShare } from './fair-share.ts'
-import { type BudgetStatus, type Spent, type TenantUse, tenantUses } from './quota-use.ts'
-import type { VendorLimit } from './vendor-limit.ts'
-import { VendorPause } from './vendor-pause.ts'
+import {
+  type BudgetStatus,
+  type Errand,
+  Expiry,
+  type Priority,
+  type Spent,
+  type TenantUse,
+  tenantUses
+} from './quota-use.ts'
+import { type VendorLimit, VendorPause } from './vendor-limit.ts'
 
 export interface BudgetOptions {
   /** The vendor's quota: so many calls in any so many seconds. */

@@ -1,5 +1,15 @@
-import type { Priority } from './errand.ts'
 import type { FairShare } from './fair-share.ts'
+
+/** Urgency of a call: which part of the vendor's quota it may use (`budget.ts`). */
+export type Priority = 'stop' | 'mutation' | 'read'
+
+/** The tenant that calls are made for, and how urgent they are. */
+export interface Errand {
+  tenantId: string
+  priority: Priority
+  /** Hears of each call that is sent for it. */
+  onSent?: (() => void) | undefined
+}
 
 /** Calls that the vendor still counts, and until when, on the monotonic clock. */
 export interface Spent {
@@ -42,4 +52,34 @@ export function tenantUses(shares: Readonly<Record<Priority, FairShare>>): Tenan
   }
   const total = ({ reads, mutations, stops }: TenantUse): number => reads + mutations + stops
   return [...uses.values()].sort((a, b) => total(b) - total(a)).slice(0, tenantsShown)
+}
+
+/** Things that end, added in the order of their ends. */
+export class Expiry<T extends { untilMs: number }> {
+  #items: T[] = []
+  #first = 0
+
+  add(item: T): void {
+    this.#items.push(item)
+  }
+
+  at(index: number): T | undefined {
+    return this.#items[this.#first + index]
+  }
+
+  items(): T[] {
+    return this.#items.slice(this.#first)
+  }
+
+  /** Takes out what has ended before that time. */
+  until(timeMs: number): T[] {
+    const from = this.#first
+    while ((this.#items[this.#first]?.untilMs ?? Number.POSITIVE_INFINITY) < timeMs) this.#first += 1
+    const over = this.#items.slice(from, this.#first)
+    if (this.#first > 1_000 && this.#first * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#first)
+      this.#first = 0
+    }
+    return over
+  }
 }

@@ -8,12 +8,11 @@ import {
   UpstreamUnreachable
 } from '../../domain/refusals/failures.ts'
 import type { OutgoingProxy } from '../../domain/upstream-account.ts'
-import type { RefusalReader } from '../contract/refusal-reader.ts'
+import { cloudflareEdge, type RefusalReader } from '../contract/refusal-reader.ts'
 import { meansNotThere, refusalOf, strangersWord } from '../contract/refusals.ts'
 import { type Own, reasonOf } from '../contract/vendor-words.ts'
 import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from '../quota/vendor-limit.ts'
 import type { Call, RawVendorAnswer, VendorAnswer } from './call.ts'
-import { cloudflareEdge } from './cloudflare-edge.ts'
 import { NeverConnected, openConnections, plain } from './connections.ts'
 
 export interface ClientOptions {

@@ -10,11 +10,11 @@ import {
   withOutcome
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { Breaker } from '../quota/breaker.ts'
 import type { Ticket, UpstreamBudget } from '../quota/budget.ts'
-import type { Errand } from '../quota/errand.ts'
 import { FairShare } from '../quota/fair-share.ts'
-import type { VendorCall } from '../vendors/send.ts'
+import type { Errand } from '../quota/quota-use.ts'
+import type { Breaker } from '../quota/restraint.ts'
+import type { VendorCall } from '../vendors/vendor-call.ts'
 import type { Call, VendorAnswer } from './call.ts'
 import { type ClientOptions, UpstreamClient } from './client.ts'
 

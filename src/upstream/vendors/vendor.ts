@@ -2,8 +2,8 @@ import type { Secret } from '../../domain/values/secret.ts'
 import type { Complaint, RefusalReader } from '../contract/refusal-reader.ts'
 import type { Provider, VendorHabits } from '../provider.ts'
 import type { Heard, InspectorCall } from '../transport/vendor-inspector.ts'
-import type { Send } from './send.ts'
 import type { VendorSettings } from './settings.ts'
+import type { Send } from './vendor-call.ts'
 
 /** A vendor: everything that differs from the others. Each has a folder here, and a line in `vendors.ts`. */
 export interface Vendor {

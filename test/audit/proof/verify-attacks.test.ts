@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Finding } from '../../../src/audit/proof/finding.ts'
+import type { Finding } from '../../../src/audit/proof/log-fault.ts'
 import type { Signer } from '../../../src/audit/proof/note.ts'
 import type { Evidence } from '../../../src/audit/proof/signed-claims.ts'
 import { writeKeyChange } from '../../../src/audit/proof/statements.ts'
@@ -41,7 +41,7 @@ type Attack = Partial<Omit<Evidence, 'outside'>> & {
 function found(
   { events = log.chain, beside, ...stored }: Attack,
   { copies = [copy], of = log } = {}
-): Finding | object {
+): LogFault | object {
   const outside = [...copies, ...(beside === undefined ? [] : [beside])]
   return verify({ ...evidenceOf(of), ...stored, outside, trustedKey: of.signers[0]?.publicKey ?? '' }, events)
 }

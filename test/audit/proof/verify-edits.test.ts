@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Finding } from '../../../src/audit/proof/finding.ts'
+import type { Finding } from '../../../src/audit/proof/log-fault.ts'
 import type { Evidence } from '../../../src/audit/proof/signed-claims.ts'
 import { type ChainedEvent, chainHash } from '../../../src/domain/audit/audit-chain.ts'
 import {
@@ -180,7 +180,7 @@ t.test(`each of ${edits} random edits is found, and the first bad event is named
     // From a place where nothing was changed yet, as if everything before had just been read.
     const start = Math.max(0, firstEdited - 1 - random(0, 20))
     const after = start === 0 ? null : event(start)
-    const said = verify({ ...evidence, ...other }, events.slice(start), after) as Finding
+    const said = verify({ ...evidence, ...other }, events.slice(start), after) as LogFault
     if (said.why === undefined || said.seq !== named)
       missed.push(`${name} (${i}): not ${named} but ${JSON.stringify(said)}`)
     done.set(name, (done.get(name) ?? 0) + 1)

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type Ending, type Subject, toAuditEvent } from '../../../src/audit/ocsf.ts'
-import type { Finding } from '../../../src/audit/proof/finding.ts'
+import type { Finding } from '../../../src/audit/proof/log-fault.ts'
 import { type Signer, signerOf } from '../../../src/audit/proof/note.ts'
 import type { Evidence } from '../../../src/audit/proof/signed-claims.ts'
 import { writeHead, writeKeyChange } from '../../../src/audit/proof/statements.ts'
@@ -112,7 +112,7 @@ export function checkpointsOf(chain: ChainedEvent[], signer: Signer, every = 1_0
 }
 
 /** Verdict of the verifier on these events. */
-export function verify(evidence: Evidence, events: Iterable<ChainedEvent>, after?: ChainHead | null): Finding | Proof {
+export function verify(evidence: Evidence, events: Iterable<ChainedEvent>, after?: ChainHead | null): LogFault | Proof {
   const verifier = new LogVerifier(evidence, after)
   for (const event of events) {
     const finding = verifier.next(event)
@@ -173,7 +173,7 @@ export function cutOf(head: ChainHead, signer: Signer, timeMs = timeOf({ seq: 1_
 }
 
 /** Verdict of the verifier on a store's log. */
-export async function proveStore(store: Store, trustedKey: string, outside: string[] = []): Promise<Finding | Proof> {
+export async function proveStore(store: Store, trustedKey: string, outside: string[] = []): Promise<LogFault | Proof> {
   const notes = auditNotesIn(store)
   const { publicKey } = await notes.keys()
   const events: ChainedEvent[] = []

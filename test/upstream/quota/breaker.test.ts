@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Breaker } from '../../../src/upstream/quota/breaker.ts'
+import { Breaker } from '../../../src/upstream/quota/restraint.ts'
 import { manualClock } from '../../support/clock.ts'
 import fc from '../../support/runner/properties.ts'
 

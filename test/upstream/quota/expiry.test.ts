@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Expiry } from '../../../src/upstream/quota/expiry.ts'
+import { Expiry } from '../../../src/upstream/quota/quota-use.ts'
 
 t.test('each is given out once, in the order of their ends, and what is left stays in its place', async t => {
   const expiry = new Expiry<{ untilMs: number }>()

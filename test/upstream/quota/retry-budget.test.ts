@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RetryBudget } from '../../../src/upstream/quota/retry-budget.ts'
+import { RetryBudget } from '../../../src/upstream/quota/restraint.ts'
 import { manualClock } from '../../support/clock.ts'
 import fc from '../../support/runner/properties.ts'
 

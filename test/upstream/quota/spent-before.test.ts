@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Start, spentBefore } from '../../../src/upstream/quota/spent-before.ts'
+import { type Start, spentBefore } from '../../../src/upstream/account/left-before.ts'
 
 const at = (given: Partial<Start> = {}): Start => ({
   quota: { calls: 2_000, seconds: 60 },

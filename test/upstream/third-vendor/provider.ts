@@ -1,10 +1,8 @@
 import type { LivestreamWithKey } from '../../../src/domain/livestream.ts'
 import { LiveElsewhere, NotOffered, UpstreamMalformed } from '../../../src/domain/refusals/failures.ts'
-import { at } from '../../../src/upstream/contract/value-at.ts'
+import { at } from '../../../src/upstream/contract/refusal-reader.ts'
 import type { Provider } from '../../../src/upstream/provider.ts'
-import { path } from '../../../src/upstream/transport/path.ts'
-import { saidIn } from '../../../src/upstream/vendors/expected.ts'
-import type { Send } from '../../../src/upstream/vendors/send.ts'
+import { path, type Send, saidIn } from '../../../src/upstream/vendors/vendor-call.ts'
 
 const notOffered = async (): Promise<never> => {
   throw new NotOffered()

@@ -1,6 +1,6 @@
-import { at } from '../../../upstream/contract/value-at.ts'
-import { path } from '../../../upstream/transport/path.ts'
+import { at } from '../../../upstream/contract/refusal-reader.ts'
 import type { Heard } from '../../../upstream/transport/vendor-inspector.ts'
+import { path } from '../../../upstream/vendors/vendor-call.ts'
 import type { Answers } from './answers.ts'
 import { type Asker, Ended } from './asker.ts'
 import { askOfTheEnd, askOfUnknownFields } from './end-questions.ts'

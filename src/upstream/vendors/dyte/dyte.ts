@@ -10,12 +10,9 @@ import {
 } from '../../contract/contract.ts'
 import { readMeeting, readMeetings } from '../../contract/contract-meetings.ts'
 import type { LivestreamWithSessions, Provider, VendorHabits } from '../../provider.ts'
-import { path } from '../../transport/path.ts'
-import { expectId, expectPlainId, readSuccess, saidIn } from '../expected.ts'
-import type { Send } from '../send.ts'
-import { dyteLivestreams, findLivestream } from './livestreams.ts'
+import { expectId, expectPlainId, path, readSuccess, type Send, saidIn } from '../vendor-call.ts'
+import { dyteLivestreams, dyteRuns, findLivestream } from './livestreams.ts'
 import { findRunning } from './running.ts'
-import { dyteRuns } from './runs.ts'
 import { dyteStage } from './stage.ts'
 
 /** Newest livestreams of the account that are looked through for one that was started just now. */

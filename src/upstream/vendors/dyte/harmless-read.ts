@@ -1,7 +1,7 @@
 import { readMeetings } from '../../contract/contract-meetings.ts'
-import { at } from '../../contract/value-at.ts'
-import { path } from '../../transport/path.ts'
+import { at } from '../../contract/refusal-reader.ts'
 import type { HarmlessRead } from '../vendor.ts'
+import { path } from '../vendor-call.ts'
 
 /** One entry of the list of meetings. */
 export const harmlessRead: HarmlessRead = {

@@ -2,8 +2,7 @@ import { isRunning, type LivestreamWithKey } from '../../../domain/livestream.ts
 import { UpstreamMalformed } from '../../../domain/refusals/failures.ts'
 import { type ListForm, readLivestreamList, type Unread } from '../../contract/contract.ts'
 import type { RunningLivestreams, VendorHabits } from '../../provider.ts'
-import { path } from '../../transport/path.ts'
-import type { Send } from '../send.ts'
+import { path, type Send } from '../vendor-call.ts'
 
 /** Programs ask for so many a page, and get them (contract#page-size); the vendor publishes no maximum. */
 const perPage = 100

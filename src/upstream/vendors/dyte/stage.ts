@@ -4,9 +4,7 @@ import type { ActiveSession, Participant } from '../../../domain/session.ts'
 import { Envelope, Figure, present, reader, solid, Text } from '../../contract/contract.ts'
 import { figureOf, figures } from '../../contract/figures.ts'
 import { isDefiniteRefusal, type Provider } from '../../provider.ts'
-import { path } from '../../transport/path.ts'
-import { expectId, readSuccess, saidIn } from '../expected.ts'
-import type { Send, VendorCall } from '../send.ts'
+import { expectId, path, readSuccess, type Send, saidIn, type VendorCall } from '../vendor-call.ts'
 
 type Stage = Pick<Provider, 'findActiveSession' | 'onStage' | 'onWholeStage'>
 

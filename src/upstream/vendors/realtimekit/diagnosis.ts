@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { Secret } from '../../../domain/values/secret.ts'
-import { at } from '../../contract/value-at.ts'
-import { cloudflareEdge } from '../../transport/cloudflare-edge.ts'
-import { path } from '../../transport/path.ts'
+import { at, cloudflareEdge } from '../../contract/refusal-reader.ts'
 import { harmlessRead } from '../dyte/harmless-read.ts'
 import { baseUrlField, bothNames } from '../settings.ts'
 import type { Diagnosis, Refused } from '../vendor.ts'
+import { path } from '../vendor-call.ts'
 import { settings } from './settings.ts'
 
 const tokenSetting = bothNames(settings, 'api_token')

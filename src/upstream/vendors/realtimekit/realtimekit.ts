@@ -1,9 +1,8 @@
 import { NotOffered } from '../../../domain/refusals/failures.ts'
-import { NoRoute } from '../../contract/vendor-refusal.ts'
+import { NoRoute } from '../../contract/refusals.ts'
 import type { Provider, VendorHabits } from '../../provider.ts'
 import { dyteProvider } from '../dyte/dyte.ts'
-import { expectId } from '../expected.ts'
-import type { Send } from '../send.ts'
+import { expectId, type Send } from '../vendor-call.ts'
 
 /**
  * Cloudflare RealtimeKit: contract L2 behind another address (contract#realtimekit-differences). Operations that its client

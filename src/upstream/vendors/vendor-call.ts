@@ -1,6 +1,28 @@
 import { isSameId, isVendorId } from '../../domain/id.ts'
 import { Failure, type FailureOptions, UpstreamMalformed } from '../../domain/refusals/failures.ts'
-import type { VendorAnswer } from '../transport/call.ts'
+import type { Call, VendorAnswer } from '../transport/call.ts'
+
+/** A call as a provider makes it. */
+export interface VendorCall extends Omit<Call, 'authorization'> {
+  /** A 5xx may be the vendor's usual answer to this call: it is not sent again for that, and is no sign of trouble. */
+  mayFail?: boolean
+}
+
+/** Sends a provider's call. Errand, credential and connection are chosen elsewhere. */
+export type Send = (call: VendorCall, expected?: readonly number[]) => Promise<VendorAnswer>
+
+/**
+ * Builds an upstream path: path`/meetings/${id}/livestreams`.
+ * Each value becomes exactly one segment, so an id can neither climb, nor add a segment, nor begin a query.
+ * @throws TypeError for a value that would vanish or climb: `''`, `'.'`, `'..'` (encodeURIComponent leaves dots alone)
+ */
+export function path(text: TemplateStringsArray, ...segments: string[]): string {
+  return text.reduce((built, part, i) => {
+    const segment = segments[i - 1] ?? ''
+    if (/^\.{0,2}$/.test(segment)) throw new TypeError(`unsafe path segment ${JSON.stringify(segment)}`)
+    return built + encodeURIComponent(segment) + part
+  })
+}
 
 /** Status and words of a refusal that was expected, for the failure that it becomes. */
 export function saidIn({ status, reason }: VendorAnswer): FailureOptions {
