@@ -3,7 +3,7 @@ import type { ChainHead, StoredNote } from '../domain/audit/audit-chain.ts'
 import type { AuditEvent } from '../domain/audit/audit-event.ts'
 import { AuditKeyError } from './keys/key-files.ts'
 import { logChange, type Worker } from './ocsf.ts'
-import type { Finding } from './proof/log-fault.ts'
+import type { LogFault } from './proof/log-fault.ts'
 import type { Signer } from './proof/note.ts'
 import { writeHead } from './proof/statements.ts'
 

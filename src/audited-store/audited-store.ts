@@ -12,7 +12,7 @@ import {
   signingKeyFile
 } from '../audit/keys/key-files.ts'
 import { logChange, type Worker } from '../audit/ocsf.ts'
-import type { Finding } from '../audit/proof/log-fault.ts'
+import type { LogFault } from '../audit/proof/log-fault.ts'
 import { openNote } from '../audit/proof/note.ts'
 import { lostKeys } from '../audit/proof/reigns.ts'
 import { readStatement, type Superseded, writeKeyChange, writeRestore } from '../audit/proof/statements.ts'

@@ -1,5 +1,5 @@
 import type { ChainHead, StoredNote } from '../../domain/audit/audit-chain.ts'
-import type { Finding } from './log-fault.ts'
+import type { LogFault } from './log-fault.ts'
 import { openNote } from './note.ts'
 import { readStatement, readUnproved, type Statement } from './statements.ts'
 
@@ -37,7 +37,7 @@ export function readReigns(
   notes: readonly StoredNote[],
   publicKey: string | null,
   trustedKey: string
-): Reigns | Finding {
+): Reigns | LogFault {
   const changes = notes.filter(({ kind }) => kind === 'key' || kind === 'lost-key')
   const [first] = changes
   const firstKey = first === undefined ? (publicKey ?? trustedKey) : readUnproved(first.note)?.keys?.before
@@ -68,7 +68,7 @@ export function lostKeys(notes: readonly StoredNote[]): string[] {
 }
 
 /** The first reign of each segment whose key is trusted. A key vouches for no other segment, so each needs such a reign. */
-export function trustedReigns({ all, losses }: Reigns, trusted: readonly string[]): number[] | Finding {
+export function trustedReigns({ all, losses }: Reigns, trusted: readonly string[]): number[] | LogFault {
   const segments = losses.length + 1
   const first = Array.from({ length: segments }, (_, i) =>
     all.findIndex(({ key, segment }) => segment === i && trusted.includes(key))

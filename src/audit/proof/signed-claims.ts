@@ -1,6 +1,6 @@
 import { type ChainHead, type NoteKind, notedKinds, type StoredNote } from '../../domain/audit/audit-chain.ts'
 import { type Gap, type Restore, readRestore, restoreAfter } from './gaps.ts'
-import type { Finding } from './log-fault.ts'
+import type { LogFault } from './log-fault.ts'
 import { openNote, readPublicKey } from './note.ts'
 import { type KeyLoss, type Reign, type Reigns, readReigns, readSigned, trustedReigns } from './reigns.ts'
 import { readUnproved, type Statement } from './statements.ts'
@@ -47,7 +47,7 @@ export interface Signed {
 }
 
 /** Opens every note with the key of its time. */
-export function readEvidence(evidence: Evidence): Signed | Finding {
+export function readEvidence(evidence: Evidence): Signed | LogFault {
   const { log, notes, outside = [], alsoTrusted = [], publicKey } = evidence
   const trustedKeys = [evidence.trustedKey, ...alsoTrusted].map(key => key.trim())
   if (trustedKeys.some(key => readPublicKey(key) === null)) {

@@ -1,6 +1,6 @@
 import { type ChainedEvent, type ChainHead, chainHash, type NoteKind, noHash } from '../../domain/audit/audit-chain.ts'
 import type { Gap } from './gaps.ts'
-import type { Finding } from './log-fault.ts'
+import type { LogFault } from './log-fault.ts'
 import type { KeyLoss } from './reigns.ts'
 import { type Evidence, type HeadClaim, readEvidence, type Signed, widen } from './signed-claims.ts'
 

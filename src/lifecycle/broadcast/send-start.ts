@@ -15,12 +15,12 @@ import {
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../../upstream/provider.ts'
+import { providerOf, upstreamOf } from '../context.ts'
 import type { Trail } from '../operations/audit-trail.ts'
 import type { RecheckPermission } from '../operations/recheck-permission.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
 import type { KnownMeetings } from '../resources/known-meetings.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import { providerOf, upstreamOf } from '../running/provider-of.ts'
 import type { SeenRun, Sight, WhatRuns } from '../running/what-runs.ts'
 import { pauseFor, type StartWait, stillStopping } from './start-permit.ts'
 

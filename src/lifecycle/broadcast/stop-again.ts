@@ -7,7 +7,7 @@ import type { Engine } from '../../store/engine/engine.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import { subjectOfOperation } from '../operations/mutation.ts'
-import type { ConfirmedStop } from '../running/confirmed-stop.ts'
+import type { ConfirmedStop } from '../running/verdict.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
 
 export interface StopAgainDeps {

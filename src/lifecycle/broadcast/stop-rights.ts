@@ -1,8 +1,7 @@
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Priority, Upstreams } from '../../upstream/provider.ts'
-import type { FruitlessStops } from './fruitless-stops.ts'
-import { WearingOff } from './wearing-off.ts'
+import { type FruitlessStops, WearingOff } from './stop-pace.ts'
 
 /** The part of the vendor's quota that is kept for stops (`budget.ts`), and what one tenant's failing stops may have of it. */
 const stopReserve = 0.05

@@ -1,4 +1,4 @@
-import { type Livestream, withoutKey } from '../../domain/livestream.ts'
+import { isRunning, type Livestream, withoutKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting, PlacedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { type Failure, StartUnsettled, UpstreamRefused } from '../../domain/refusals/failures.ts'
@@ -7,10 +7,9 @@ import { type Engine, type Statement, writeIf } from '../../store/engine/engine.
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { ActiveReads } from '../reads/active-reads.ts'
-import type { BegunRuns } from '../running/begun-runs.ts'
-import { followedForMs } from '../running/confirmed-stop.ts'
-import { endedRun } from '../running/ended-run.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
+import type { BegunRuns } from '../running/shown-run.ts'
+import { followedForMs } from '../running/verdict.ts'
 import type { SeenRun } from '../running/what-runs.ts'
 import { failedAnswer, meetingOf, type OperationEnds } from './operation-ends.ts'
 
@@ -118,4 +117,18 @@ export function stopEnd({ answer }: Operation): OperationEnd {
 /** Refusal of a start in a meeting that an earlier one holds. @param inMs until that one can be settled */
 export function unsettled(inMs: number): Failure {
   return new StartUnsettled({ outcome: 'not_sent', retryAfterSeconds: Math.max(1, Math.ceil(inMs / 1_000)) })
+}
+
+/**
+ * Statements that keep the run of this meeting as over that was seen last: its stop is confirmed, or two looks have shown nothing. A
+ * later look may tell how it ended.
+ */
+export function endedRun(
+  livestreams: Pick<Livestreams, 'observed'>,
+  { id: meetingId, tenantId, upstream }: OwnedMeeting,
+  last: Livestream | null,
+  nowMs: number
+): Statement[] {
+  if (last === null || !isRunning(last.status)) return []
+  return livestreams.observed({ id: last.id, tenantId, upstream, meetingId }, { ...last, status: 'IDLE' }, nowMs)
 }

@@ -8,11 +8,12 @@ import {
   operations as operationIds
 } from '../../domain/operation.ts'
 import {
-  type Failure,
+  Failure,
   failureBody,
   IdempotencyKeyInUse,
   type Outcome,
-  StartUnsettled
+  StartUnsettled,
+  withOutcome
 } from '../../domain/refusals/failures.ts'
 import type { Statement, UniqueViolation } from '../../store/engine/engine.ts'
 import type { OperationEnd } from '../../store/tables/operations.ts'
@@ -148,4 +149,13 @@ function resourcesOf(meetingId: string | null, livestreamId: string | null | und
     ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
     ...(livestreamId == null ? [] : [{ type: 'livestream' as const, uid: livestreamId }])
   ]
+}
+
+/** Waits for what comes before a mutation is sent: a failure in it says `not_sent`. */
+export async function beforeSending<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw error instanceof Failure ? withOutcome(error, 'not_sent') : error
+  }
 }

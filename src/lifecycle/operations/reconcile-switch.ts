@@ -7,10 +7,9 @@ import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
-import type { Deadline } from '../reads/deadline.ts'
-import { type Changes, subjectOf } from '../reads/shared-reads.ts'
+import { type Changes, type Deadline, providerOf } from '../context.ts'
+import { subjectOf } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofOwner } from '../resources/known-meetings.ts'
-import { providerOf } from '../running/provider-of.ts'
 import { failedAnswer, type OperationEnds } from './operation-ends.ts'
 
 export interface SwitchReconcilerDeps {

@@ -1,9 +1,9 @@
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
 import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import type { Bounded, Changes } from '../context.ts'
 import type { WhatRuns } from '../running/what-runs.ts'
-import type { Bounded } from './deadline.ts'
-import { type Changes, type Seen, SharedReads } from './shared-reads.ts'
+import { type Seen, SharedReads } from './shared-reads.ts'
 
 export interface ActiveReadsDeps {
   whatRuns: WhatRuns

@@ -4,7 +4,7 @@ import { placeOf } from '../../domain/meeting.ts'
 import { Failure, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamTooLate } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { Bounded } from './deadline.ts'
+import type { Bounded, Changes } from '../context.ts'
 
 /** An answer of the vendor, and how it came to whoever asked. */
 export interface Seen<T> {
@@ -62,31 +62,6 @@ const nobodyWaits = new Error('nobody waits for the answer any more')
 
 /** While the vendor is in trouble the last answer is shown for so long; while it is only not to be asked, for longer. */
 const staleMs = { inTrouble: 60_000, notAsked: 300_000 }
-
-/**
- * Counts the changes that Livegate itself has made: an answer that was asked for before one must not be shown after it. One
- * count for all kinds of reads, since a stop outdates the meeting's active livestream and the livestream alike.
- */
-export class Changes {
-  #last = 0
-  // More than any cache of answers has entries, so that a change is not forgotten before what it outdates.
-  readonly #bySubject = new LRUCache<string, number>(upTo(100_000))
-
-  /** From now on answers of before are outdated. */
-  note(subject: string): void {
-    this.#last += 1
-    this.#bySubject.set(subject, this.#last)
-  }
-
-  of(subject: string): number {
-    return this.#bySubject.get(subject) ?? 0
-  }
-
-  /** How many there were. */
-  get count(): number {
-    return this.#last
-  }
-}
 
 /** The subject that a change of the livestream outdates: its meeting, or itself when it has none. */
 export function subjectOf({ meetingId, id, upstream }: Pick<OwnedLivestream, 'meetingId' | 'id' | 'upstream'>): string {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import type { Deadline } from '../reads/deadline.ts'
+import type { Deadline } from '../context.ts'
 
 export interface NewestDeps {
   /** The names of the upstreams that are dedicated to the tenant. */

@@ -12,10 +12,10 @@ import type { Directory } from '../../store/memory/directory.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Priority, Provider, Upstreams } from '../../upstream/provider.ts'
-import type { Holds } from '../operations/holds.ts'
-import type { Deadline } from '../reads/deadline.ts'
+import type { Deadline } from '../context.ts'
+import type { Holds } from '../operations/recheck-permission.ts'
 import { adoptNewest } from './adopt-newest.ts'
-import type { RememberLivestream } from './remember-livestream.ts'
+import type { RememberLivestream } from './remember.ts'
 
 export interface AdoptDeps {
   upstreams: Upstreams

@@ -6,13 +6,11 @@ import type { Engine } from '../../store/engine/engine.ts'
 import type { AnalyticsRows } from '../../store/tables/analytics.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import type { Context } from '../context.ts'
+import { type Context, providerOf } from '../context.ts'
 import { SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import { providerOf } from '../running/provider-of.ts'
-import { withoutEnding } from '../running/without-ending.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
-import type { RememberLivestream } from './remember-livestream.ts'
+import { type RememberLivestream, withoutEnding } from './remember.ts'
 
 export interface AnalyticsDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams

@@ -6,7 +6,7 @@ import { type Failure, LivestreamNotFound, type Outcome, UpstreamMalformed } fro
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { KnownMeeting, LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { Provider } from '../../upstream/provider.ts'
-import { beforeSending } from '../broadcast/before-sending.ts'
+import { beforeSending } from '../operations/mutation.ts'
 import type { PutRight } from './misplaced.ts'
 
 const remembered = 20_000
@@ -181,4 +181,10 @@ export function ofOwner(
 export function ofAnotherMeeting(outcome?: Outcome): Failure {
   const cause = new Error('the vendor answered with a livestream of another meeting')
   return new UpstreamMalformed({ cause, outcome })
+}
+
+/** Failure when the vendor has called new what is somebody's already: whether anything was made nobody knows. */
+export function notNew(what: 'meeting' | 'livestream'): Failure {
+  const cause = new Error(`the vendor answered with a ${what} that is known already as a new one`)
+  return new UpstreamMalformed({ cause, outcome: 'unknown' })
 }

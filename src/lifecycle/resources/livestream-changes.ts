@@ -3,14 +3,12 @@ import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../../
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
-import type { Context } from '../context.ts'
+import { type Context, providerOf } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Done } from '../operations/mutation.ts'
 import type { RecheckSwitchPermission } from '../operations/recheck-permission.ts'
 import { subjectOf } from '../reads/shared-reads.ts'
-import { providerOf } from '../running/provider-of.ts'
-import { isProvedBy, type KnownMeetings, ofOwner } from './known-meetings.ts'
-import { notNew } from './not-new.ts'
+import { isProvedBy, type KnownMeetings, notNew, ofOwner } from './known-meetings.ts'
 
 export interface LivestreamChangesDeps extends Pick<Context, 'changes' | 'clock' | 'deadline'> {
   upstreams: Upstreams

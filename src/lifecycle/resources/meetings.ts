@@ -9,12 +9,11 @@ import type { Engine, Statement } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../../store/tables/meetings.ts'
 import type { Provider, Upstreams } from '../../upstream/provider.ts'
-import type { Context } from '../context.ts'
+import { type Context, providerOf } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import { type Seen, SharedReads } from '../reads/shared-reads.ts'
-import { providerOf } from '../running/provider-of.ts'
 import type { Adopt } from './adopt.ts'
-import { notNew } from './not-new.ts'
+import { notNew } from './known-meetings.ts'
 
 export interface MeetingsDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams

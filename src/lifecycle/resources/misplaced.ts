@@ -10,8 +10,8 @@ import type { KnownMeeting } from '../../store/tables/livestreams.ts'
 import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Misplaced, RightPlace } from '../../store/tables/misplaced.ts'
 import type { Provider } from '../../upstream/provider.ts'
-import type { Deadline } from '../reads/deadline.ts'
-import { type Changes, subjectOf } from '../reads/shared-reads.ts'
+import type { Changes, Deadline } from '../context.ts'
+import { subjectOf } from '../reads/shared-reads.ts'
 
 export interface PutRightDeps {
   engine: Pick<Engine, 'write'>

@@ -12,14 +12,11 @@ import type { Page } from '../../domain/values/paging.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams } from '../../upstream/provider.ts'
-import type { Context } from '../context.ts'
+import { type Context, providerOf } from '../context.ts'
 import { type Seen, SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import { providerOf } from '../running/provider-of.ts'
-import { withoutEnding } from '../running/without-ending.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
-import type { RememberLivestream } from './remember-livestream.ts'
-import type { RememberRuns } from './remember-runs.ts'
+import { type RememberLivestream, type RememberRuns, withoutEnding } from './remember.ts'
 
 export interface RunsDeps extends Pick<Context, 'clock' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams

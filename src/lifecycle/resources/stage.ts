@@ -7,11 +7,9 @@ import type { ActiveSession, Participant, Participants } from '../../domain/sess
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { Provider, StageAction, Upstreams } from '../../upstream/provider.ts'
-import type { Context } from '../context.ts'
+import { type Context, providerOf, waitBriefly } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import { type Seen, SharedReads } from '../reads/shared-reads.ts'
-import { waitBriefly } from '../reads/wait-briefly.ts'
-import { providerOf } from '../running/provider-of.ts'
 
 export interface StageDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams

@@ -5,9 +5,7 @@ import { upTo } from '../../domain/values/cache-size.ts'
 import { type Clock, inTime } from '../../domain/values/clock.ts'
 import type { Provider } from '../../upstream/provider.ts'
 import type { StopAgain } from '../broadcast/stop-again.ts'
-import type { ConfirmedStop, Recalled, Verdict } from './confirmed-stop.ts'
-import { runsPerPage, withNewest } from './newest-runs.ts'
-import { verdictOf } from './verdict.ts'
+import { type ConfirmedStop, type Recalled, runsPerPage, type Verdict, verdictOf, withNewest } from './verdict.ts'
 
 export interface EndingRunsDeps {
   /** Stops a run again that is still shown when it should have ended long ago. */

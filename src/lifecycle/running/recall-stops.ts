@@ -4,9 +4,9 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
 import { meetingOf } from '../operations/operation-ends.ts'
-import type { BegunRuns } from './begun-runs.ts'
-import { followedForMs } from './confirmed-stop.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import type { BegunRuns } from './shown-run.ts'
+import { followedForMs } from './verdict.ts'
 
 export interface RecallStopsDeps {
   operations: Pick<Operations, 'settledSince' | 'unsettled'>

@@ -9,6 +9,7 @@ import {
   type Priority,
   type Spent,
   type TenantUse,
+  type Ticket,
   tenantUses
 } from './quota-use.ts'
 import { type VendorLimit, VendorPause } from './vendor-limit.ts'
@@ -23,14 +24,6 @@ export interface BudgetOptions {
   spentBefore?: readonly Spent[]
   /** Hears of each call that is about to be sent. */
   onSent?(): void
-}
-
-/** A call that counts. Exactly one of the two is to be told, once. */
-export interface Ticket {
-  /** The vendor has answered: it arrived before now. */
-  answered(): void
-  /** No answer came: it may arrive late, or never. */
-  lost(): void
 }
 
 interface Counted {

@@ -11,6 +11,14 @@ export interface Errand {
   onSent?: (() => void) | undefined
 }
 
+/** A call that counts. Exactly one of the two is to be told, once. */
+export interface Ticket {
+  /** The vendor has answered: it arrived before now. */
+  answered(): void
+  /** No answer came: it may arrive late, or never. */
+  lost(): void
+}
+
 /** Calls that the vendor still counts, and until when, on the monotonic clock. */
 export interface Spent {
   calls: number

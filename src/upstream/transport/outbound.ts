@@ -10,9 +10,9 @@ import {
   withOutcome
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { Ticket, UpstreamBudget } from '../quota/budget.ts'
+import type { UpstreamBudget } from '../quota/budget.ts'
 import { FairShare } from '../quota/fair-share.ts'
-import type { Errand } from '../quota/quota-use.ts'
+import type { Errand, Ticket } from '../quota/quota-use.ts'
 import type { Breaker } from '../quota/restraint.ts'
 import type { VendorCall } from '../vendors/vendor-call.ts'
 import type { Call, VendorAnswer } from './call.ts'

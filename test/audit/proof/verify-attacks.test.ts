@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Finding } from '../../../src/audit/proof/log-fault.ts'
+import type { LogFault } from '../../../src/audit/proof/log-fault.ts'
 import type { Signer } from '../../../src/audit/proof/note.ts'
 import type { Evidence } from '../../../src/audit/proof/signed-claims.ts'
 import { writeKeyChange } from '../../../src/audit/proof/statements.ts'

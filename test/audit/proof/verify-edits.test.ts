@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Finding } from '../../../src/audit/proof/log-fault.ts'
+import type { LogFault } from '../../../src/audit/proof/log-fault.ts'
 import type { Evidence } from '../../../src/audit/proof/signed-claims.ts'
 import { type ChainedEvent, chainHash } from '../../../src/domain/audit/audit-chain.ts'
 import {

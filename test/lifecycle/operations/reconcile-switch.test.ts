@@ -8,9 +8,9 @@ import {
   UpstreamTooLate
 } from '../../../src/domain/refusals/failures.ts'
 import { MeetingQueue } from '../../../src/lifecycle/broadcast/meeting-queue.ts'
+import { Changes } from '../../../src/lifecycle/context.ts'
 import { operationEnds } from '../../../src/lifecycle/operations/operation-ends.ts'
 import { switchReconciler } from '../../../src/lifecycle/operations/reconcile-switch.ts'
-import { Changes } from '../../../src/lifecycle/reads/shared-reads.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { type OperationEnd, operationsIn } from '../../../src/store/tables/operations.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { deadlines } from '../../../src/lifecycle/reads/deadline.ts'
-import { Changes, SharedReads } from '../../../src/lifecycle/reads/shared-reads.ts'
+import { Changes, deadlines } from '../../../src/lifecycle/context.ts'
+import { SharedReads } from '../../../src/lifecycle/reads/shared-reads.ts'
 import { type ListedRuns, type WhatRunsDeps, whatRuns } from '../../../src/lifecycle/running/what-runs.ts'
 import { runOf } from '../../support/broadcast/reconciling.ts'
 import { manualClock } from '../../support/clock.ts'

@@ -7,8 +7,8 @@ import {
   UpstreamThrottled,
   UpstreamTooLate
 } from '../../../src/domain/refusals/failures.ts'
-import type { Bounded } from '../../../src/lifecycle/reads/deadline.ts'
-import { Changes, type Seen, SharedReads } from '../../../src/lifecycle/reads/shared-reads.ts'
+import { type Bounded, Changes } from '../../../src/lifecycle/context.ts'
+import { type Seen, SharedReads } from '../../../src/lifecycle/reads/shared-reads.ts'
 import { manualClock } from '../../support/clock.ts'
 import fc, { runs } from '../../support/runner/properties.ts'
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { UpstreamFailed } from '../../../src/domain/refusals/failures.ts'
-import { Changes } from '../../../src/lifecycle/reads/shared-reads.ts'
+import { Changes } from '../../../src/lifecycle/context.ts'
 import { type Contradiction, putRight } from '../../../src/lifecycle/resources/misplaced.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'

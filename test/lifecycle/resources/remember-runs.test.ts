@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { LivestreamSession } from '../../../src/domain/livestream.ts'
-import { rememberRunsIn } from '../../../src/lifecycle/resources/remember-runs.ts'
+import { rememberRunsIn } from '../../../src/lifecycle/resources/remember.ts'
 import { sessionsIn } from '../../../src/store/tables/sessions.ts'
 import { manualClock } from '../../support/clock.ts'
 import { storeWithTenants } from '../../support/store/helper.ts'

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { type Ending, type Subject, toAuditEvent } from '../../../src/audit/ocsf.ts'
-import type { Finding } from '../../../src/audit/proof/log-fault.ts'
+import type { LogFault } from '../../../src/audit/proof/log-fault.ts'
 import { type Signer, signerOf } from '../../../src/audit/proof/note.ts'
 import type { Evidence } from '../../../src/audit/proof/signed-claims.ts'
 import { writeHead, writeKeyChange } from '../../../src/audit/proof/statements.ts'

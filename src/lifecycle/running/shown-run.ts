@@ -1,10 +1,32 @@
+import { LRUCache } from 'lru-cache'
 import { isSameId } from '../../domain/id.ts'
 import { isRunning, type LivestreamWithKey, names } from '../../domain/livestream.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
-import { UpstreamMalformed } from '../../domain/refusals/failures.ts'
+import { type OwnedMeeting, type PlacedMeeting, placeOf } from '../../domain/meeting.ts'
+import { Failure, UpstreamFailed, UpstreamMalformed, UpstreamRefused } from '../../domain/refusals/failures.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
+import type { Clock } from '../../domain/values/clock.ts'
 import type { LivestreamWithSessions, Provider, RunningLivestreams } from '../../upstream/provider.ts'
 import { isIn, type KnownMeetings } from '../resources/known-meetings.ts'
-import type { BegunRuns } from './begun-runs.ts'
+
+/**
+ * The vendor's `active-livestream`: what is live, or null when nothing is. Undefined when its answer says neither; then the lists
+ * decide. @throws what a Provider throws
+ */
+export async function findActive(provider: Provider, { id }: OwnedMeeting, signal: AbortSignal) {
+  try {
+    return await provider.findActive(id, signal)
+  } catch (error) {
+    if (!saysNothing(error)) throw error
+    return undefined
+  }
+}
+
+/** An answer that says neither what is live nor, in the contract's own way, that nothing is. */
+function saysNothing(error: unknown): boolean {
+  const { upstreamStatus = 0 } = error instanceof Failure ? error : {}
+  if (error instanceof UpstreamFailed) return upstreamStatus >= 500
+  return error instanceof UpstreamRefused && (upstreamStatus === 400 || upstreamStatus === 409)
+}
 
 export interface ListedRunDeps {
   knownMeetings: Pick<KnownMeetings, 'whereIs' | 'note'>
@@ -58,5 +80,39 @@ export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRu
 
   function shown(listed: LivestreamWithKey, found: LivestreamWithSessions | null): LivestreamWithKey {
     return { ...(found?.livestream ?? listed), status: listed.status }
+  }
+}
+
+const maxMeetings = 10_000
+
+/**
+ * Runs that our own starts have begun a moment ago, and that no look has shown on air yet. The vendor may hide such a run,
+ * also when it is asked for by its id. One look that contradicts the start is not believed, as for a confirmed stop.
+ */
+export class BegunRuns {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #settleMs: number
+  readonly #runs = new LRUCache<string, { livestreamId: string; atMs: number }>(upTo(maxMeetings))
+
+  /** @param settleMs for so long a run may be hidden */
+  constructor(clock: Pick<Clock, 'monotonic'>, settleMs: number) {
+    this.#clock = clock
+    this.#settleMs = settleMs
+  }
+
+  /** A start has begun a run of this livestream. @param agoMs since the start was sent */
+  began(meeting: PlacedMeeting, livestreamId: string, agoMs = 0): void {
+    this.#runs.set(placeOf(meeting), { livestreamId, atMs: this.#clock.monotonic() - agoMs })
+  }
+
+  /** The vendor has shown it on air, or has confirmed that it is over: looks are believed again. */
+  believed(meeting: PlacedMeeting): void {
+    this.#runs.delete(placeOf(meeting))
+  }
+
+  /** The livestream whose run may not be shown yet; null when there is none. */
+  of(meeting: PlacedMeeting): string | null {
+    const run = this.#runs.get(placeOf(meeting))
+    return run !== undefined && this.#clock.monotonic() - run.atMs < this.#settleMs ? run.livestreamId : null
   }
 }
