@@ -28,6 +28,22 @@ export function likelySpelling(id: string): string {
   return isUuid(id) ? id.toLowerCase() : id
 }
 
+/** An id, and what a query about it needs to know; in parts, so that it can be compiled once. */
+export interface Spelled {
+  id: string
+  likely: string
+  uuid: boolean
+}
+
+export function spelled(id: string): Spelled {
+  return { id, likely: likelySpelling(id), uuid: isUuid(id) }
+}
+
+/** Key of a meeting among those of all upstreams. No name of an upstream has a slash. */
+export function placeOf({ id, upstream }: { id: string; upstream: string }): string {
+  return `${upstream}/${id}`
+}
+
 export const MeetingId = Type.String({
   pattern: vendorIdPattern,
   maxLength: 64,

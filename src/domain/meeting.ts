@@ -37,11 +37,6 @@ export type ListedMeeting = Static<typeof ListedMeeting>
 /** A meeting at a vendor account. Assigned at another one, its id means another thing there. */
 export type PlacedMeeting = Pick<OwnedMeeting, 'id' | 'upstream'>
 
-/** Key of a meeting among those of all upstreams. No name of an upstream has a slash. */
-export function placeOf({ id, upstream }: PlacedMeeting): string {
-  return `${upstream}/${id}`
-}
-
 /** A meeting's tenant and place: all that Livegate must know of it; the rest is the vendor's. */
 export interface OwnedMeeting {
   readonly id: string

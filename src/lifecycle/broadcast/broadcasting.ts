@@ -1,5 +1,5 @@
 import type { UnstoredEvents } from '../../audit/unstored.ts'
-import { placeOf } from '../../domain/meeting.ts'
+import { placeOf } from '../../domain/id.ts'
 import { isSwitch, type Operation } from '../../domain/operation.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'

@@ -1,6 +1,7 @@
 import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
+import { placeOf } from '../../domain/id.ts'
 import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
-import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { toAuditEvent } from '../../audit/ocsf.ts'
-import { placeOf } from '../../domain/meeting.ts'
+import { placeOf } from '../../domain/id.ts'
 import type { Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'

@@ -1,5 +1,6 @@
 import type { Caller } from '../../domain/caller.ts'
-import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
+import { placeOf } from '../../domain/id.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { Failure, Internal, NoActiveLivestream, StartUnsettled, withOutcome } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
+import { placeOf } from '../../domain/id.ts'
 import type { Livestream } from '../../domain/livestream.ts'
-import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { MeetingNotFound } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'

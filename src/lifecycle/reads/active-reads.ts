@@ -1,5 +1,6 @@
+import { placeOf } from '../../domain/id.ts'
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
-import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Bounded, Changes } from '../context.ts'
 import type { WhatRuns } from '../running/what-runs.ts'

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
+import { placeOf } from '../../domain/id.ts'
 import type { OwnedLivestream } from '../../domain/livestream.ts'
-import { placeOf } from '../../domain/meeting.ts'
 import { Failure, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamTooLate } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Caller } from '../../domain/caller.ts'
-import { type ListedMeeting, type Meeting, type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
+import { placeOf } from '../../domain/id.ts'
+import type { ListedMeeting, Meeting, OwnedMeeting } from '../../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../../domain/meeting-wish.ts'
 import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'

@@ -1,6 +1,6 @@
-import { isSameId } from '../../domain/id.ts'
+import { isSameId, placeOf } from '../../domain/id.ts'
 import { isRunning, type LivestreamSession, names, type OwnedLivestream, runOf } from '../../domain/livestream.ts'
-import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import {
   LivestreamNotFound,
   LivestreamSessionNotFound,

@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller.ts'
-import { isVendorId } from '../../domain/id.ts'
-import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
+import { isVendorId, placeOf } from '../../domain/id.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { OperationKind } from '../../domain/operation.ts'
 import { NoActiveSession } from '../../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../../domain/session.ts'

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
+import { placeOf } from '../../domain/id.ts'
 import type { Livestream, LivestreamSession } from '../../domain/livestream.ts'
-import { type OwnedMeeting, type PlacedMeeting, placeOf } from '../../domain/meeting.ts'
+import type { OwnedMeeting, PlacedMeeting } from '../../domain/meeting.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import { type Clock, inTime } from '../../domain/values/clock.ts'
 import type { Provider } from '../../upstream/provider.ts'

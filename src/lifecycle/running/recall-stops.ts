@@ -1,4 +1,4 @@
-import { placeOf } from '../../domain/meeting.ts'
+import { placeOf } from '../../domain/id.ts'
 import type { Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Operations } from '../../store/tables/operations.ts'

@@ -1,5 +1,6 @@
+import { placeOf } from '../../domain/id.ts'
 import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '../../domain/livestream.ts'
-import { type OwnedMeeting, placeOf } from '../../domain/meeting.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { UpstreamFailed } from '../../domain/refusals/failures.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { Errand, Priority, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'

@@ -1,5 +1,5 @@
 import { type CompiledQuery, type RawBuilder, sql as raw } from 'kysely'
-import { isUuid, likelySpelling } from '../../domain/id.ts'
+import type { Spelled } from '../../domain/id.ts'
 import { type Engine, StoreError } from '../engine/engine.ts'
 import type { Sql } from './database.ts'
 
@@ -15,17 +15,6 @@ export type SpelledTable = (typeof spelledTables)[number]
 /** The form of `isUuid`, in the words of the indexes: with other words they would not be used. */
 const hasUuidForm = raw<boolean>`(length(id) = 36 and substr(id, 9, 1) = '-' and substr(id, 14, 1) = '-'
   and substr(id, 19, 1) = '-' and substr(id, 24, 1) = '-' and ltrim(lower(id), '0123456789abcdef-') = '')`
-
-/** An id, and what a query about it needs to know; in parts, so that it can be compiled once. */
-export interface Spelled {
-  id: string
-  likely: string
-  uuid: boolean
-}
-
-export function spelled(id: string): Spelled {
-  return { id, likely: likelySpelling(id), uuid: isUuid(id) }
-}
 
 /** Condition that a row is the one that is meant, however its id is spelled. */
 export function isSpelled({ likely, uuid }: Omit<Spelled, 'id'>): RawBuilder<boolean> {

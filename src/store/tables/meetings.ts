@@ -1,10 +1,10 @@
 import { sql as raw } from 'kysely'
-import { isUuid, likelySpelling } from '../../domain/id.ts'
+import { isUuid, likelySpelling, type Spelled, spelled } from '../../domain/id.ts'
 import type { ListedMeeting, Meeting, OwnedMeeting } from '../../domain/meeting.ts'
 import type { Page } from '../../domain/values/paging.ts'
 import { compileOnce, type Statement } from '../engine/engine.ts'
 import type { MeetingsTable } from '../schema/database.ts'
-import { areSpelled, isSpelled, type Spelled, spelled } from '../schema/spelling.ts'
+import { areSpelled, isSpelled } from '../schema/spelling.ts'
 import type { Store } from '../store.ts'
 import { meetingOwnership } from './meetings/ownership.ts'
 

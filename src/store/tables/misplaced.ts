@@ -1,9 +1,10 @@
 import { sql as raw } from 'kysely'
+import { spelled } from '../../domain/id.ts'
 import type { Livestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Statement } from '../engine/engine.ts'
 import { nextRevision, thisRevision } from '../schema/database.ts'
-import { isSpelled, spelled } from '../schema/spelling.ts'
+import { isSpelled } from '../schema/spelling.ts'
 import type { Store } from '../store.ts'
 import type { KnownMeeting } from './livestreams.ts'
 

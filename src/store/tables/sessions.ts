@@ -1,10 +1,11 @@
 import { sql as raw } from 'kysely'
 import { isFigure } from '../../domain/analytics.ts'
+import { spelled } from '../../domain/id.ts'
 import type { LivestreamSession } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { OwnedRun, OwnedSession } from '../../domain/session.ts'
 import type { Statement } from '../engine/engine.ts'
-import { asStored, isSpelled, spelled } from '../schema/spelling.ts'
+import { asStored, isSpelled } from '../schema/spelling.ts'
 import type { Store } from '../store.ts'
 import type { LivestreamOwner } from './livestreams.ts'
 

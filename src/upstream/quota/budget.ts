@@ -1,11 +1,11 @@
 import { UpstreamBudgetExhausted, UpstreamThrottled } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Quota } from '../../domain/values/quota.ts'
-import { FairShare } from './fair-share.ts'
 import {
   type BudgetStatus,
   type Errand,
   Expiry,
+  FairShare,
   type Priority,
   type Spent,
   type TenantUse,

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { Failure } from '../../../src/domain/refusals/failures.ts'
 import type { Priority } from '../../../src/upstream/provider.ts'
-import { type BudgetOptions, type Ticket, UpstreamBudget } from '../../../src/upstream/quota/budget.ts'
+import { type BudgetOptions, UpstreamBudget } from '../../../src/upstream/quota/budget.ts'
+import type { Ticket } from '../../../src/upstream/quota/quota-use.ts'
 import { manualClock } from '../../support/clock.ts'
 import fc from '../../support/runner/properties.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { FairShare } from '../../../src/upstream/quota/fair-share.ts'
+import { FairShare } from '../../../src/upstream/quota/quota-use.ts'
 import fc from '../../support/runner/properties.ts'
 
 const capacity = 100

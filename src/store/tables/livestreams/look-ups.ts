@@ -1,4 +1,5 @@
 import { sql as raw } from 'kysely'
+import { type Spelled, spelled } from '../../../domain/id.ts'
 import {
   isRunning,
   type ListedLivestream,
@@ -9,7 +10,7 @@ import {
 import type { Page } from '../../../domain/values/paging.ts'
 import { compileOnce } from '../../engine/engine.ts'
 import type { LivestreamsTable, Sql } from '../../schema/database.ts'
-import { isSpelled, type Spelled, spelled } from '../../schema/spelling.ts'
+import { isSpelled } from '../../schema/spelling.ts'
 import type { Store } from '../../store.ts'
 
 export interface LivestreamFilter extends Page {

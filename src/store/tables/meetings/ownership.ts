@@ -1,9 +1,9 @@
 import { sql as raw } from 'kysely'
-import { isUuid, likelySpelling } from '../../../domain/id.ts'
+import { isUuid, likelySpelling, spelled } from '../../../domain/id.ts'
 import type { Meeting, OwnedMeeting } from '../../../domain/meeting.ts'
 import { type Statement, writeIf } from '../../engine/engine.ts'
 import { type MeetingsTable, nextRevision, thisRevision } from '../../schema/database.ts'
-import { areSpelled, asStored, spelled } from '../../schema/spelling.ts'
+import { areSpelled, asStored } from '../../schema/spelling.ts'
 import type { Store } from '../../store.ts'
 
 /** Result of assigning a meeting: `taken` when another tenant has it. */
