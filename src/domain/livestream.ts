@@ -5,12 +5,14 @@ import { Nullable, Timestamp, VendorText } from './values/schema.ts'
 /** The vendors' words for the states of a livestream. An open set: another word of theirs passes through as it is. */
 export const livestreamStatuses = ['INVOKED', 'LIVE', 'IDLE', 'OFFLINE', 'ERRORED'] as const
 
-/**
- * True while a run goes on or is about to. `OFFLINE` is both the first and the last state in L1 (contract#l1-statuses). A word that Livegate doesn't know
- * counts as a run, since nothing says that it is over.
- */
+/** True while a run goes on or is about to. A word that Livegate doesn't know counts as a run, since nothing says that it is over. */
 export function isRunning(status: string): boolean {
-  return !isOver(status) && status !== 'OFFLINE'
+  return !isOver(status) && !isOverOrComing(status)
+}
+
+/** Whether a run has either ended or is yet to come: `OFFLINE` is both the first and the last state in L1 (contract#l1-statuses). */
+export function isOverOrComing(status: string): boolean {
+  return status === 'OFFLINE'
 }
 
 /** True when a run has certainly ended. */

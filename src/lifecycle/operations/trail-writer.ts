@@ -120,7 +120,7 @@ export class TrailWriter {
 }
 
 /** Watches over writes that must stand within a time, and counts those that still don't. */
-export class OverdueWrites {
+class OverdueWrites {
   readonly #withinMs: number
   #late = 0
 

@@ -8,8 +8,7 @@ import type { LivestreamWithSessions, Upstreams } from '../../upstream/provider.
 import { type Context, providerOf, waitBriefly } from '../context.ts'
 import { type Seen, SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import type { IsComing } from '../running/is-coming.ts'
-import type { BegunRuns } from '../running/shown-run.ts'
+import type { BegunRuns, IsComing } from '../running/shown-run.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import { type RememberLivestream, type RememberRuns, withoutEnding } from './remember.ts'
 
@@ -39,7 +38,7 @@ export interface TenantLivestreams {
   countRunning(caller: Caller): Promise<number>
 }
 
-/** As the vendor shows it; `coming` when its run is yet to come (`is-coming.ts`). */
+/** As the vendor shows it; `coming` when its run is yet to come (`shown-run.ts`). */
 type Found = LivestreamWithSessions & { coming: boolean; isProved: boolean }
 
 /** The default of the API. */

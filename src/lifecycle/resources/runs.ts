@@ -87,7 +87,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     return { ...found, livestream }
   }
 
-  /** Built from what there is where the vendor has no such list, as in L1 (contract#l1-missing-paths). */
+  /** Built from what there is where the vendor has no such list. */
   async function lastSeen(provider: Provider, meeting: OwnedMeeting, page: Page, signal: AbortSignal) {
     const last = await livestreams.lastOfMeeting(meeting).catch(() => null)
     const found = last && (await provider.findLivestream(last.id, page, signal))

@@ -162,7 +162,7 @@ function beganSince(runs: LivestreamRuns[], { atMs, before }: SentStart): Livest
   return begins.filter(({ beganMs }) => beganMs >= sinceMs).length > ours ? last.run : undefined
 }
 
-/** L1 shows no runs (contract#l1-no-runs): there a livestream that is new itself is all there is to see. */
+/** A vendor may show no runs: there a livestream that is new itself is all there is to see. */
 function beginsOf({ livestream, sessions }: LivestreamRuns): number[] {
   const times = sessions.length === 0 ? [livestream.created_at] : sessions.map(beginOf)
   return times.map(vendorTimeMs).filter(Number.isFinite)

@@ -1,10 +1,11 @@
 import { LRUCache } from 'lru-cache'
 import { isSameId, placeOf } from '../../domain/id.ts'
-import { isRunning, type LivestreamWithKey, names } from '../../domain/livestream.ts'
+import { isOverOrComing, isRunning, type Livestream, type LivestreamWithKey, names } from '../../domain/livestream.ts'
 import type { OwnedMeeting, PlacedMeeting } from '../../domain/meeting.ts'
 import { Failure, UpstreamFailed, UpstreamMalformed, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWithSessions, Provider, RunningLivestreams } from '../../upstream/provider.ts'
 import { isIn, type KnownMeetings } from '../resources/known-meetings.ts'
 
@@ -114,5 +115,29 @@ export class BegunRuns {
   of(meeting: PlacedMeeting): string | null {
     const run = this.#runs.get(placeOf(meeting))
     return run !== undefined && this.#clock.monotonic() - run.atMs < this.#settleMs ? run.livestreamId : null
+  }
+}
+
+export interface IsComingDeps {
+  livestreams: Pick<Livestreams, 'lastSeenIn' | 'unseenForMs'>
+  settleMs: number
+}
+
+/**
+ * Whether the run of a livestream is yet to come, where the vendor's word for that is the one for a run that has ended too. The run
+ * that was seen last, as INVOKED and not as LIVE or ended since, counts as coming for `settleMs`. After that the vendor's word
+ * stands, since another client may have ended it.
+ */
+export type IsComing = (
+  owner: Pick<LivestreamOwner, 'id' | 'upstream' | 'meetingId'>,
+  livestream: Livestream
+) => Promise<boolean>
+
+export function isComing({ livestreams, settleMs }: IsComingDeps): IsComing {
+  return async ({ id, upstream, meetingId }, { status }) => {
+    if (!isOverOrComing(status) || meetingId === null) return false
+    const last = await livestreams.lastSeenIn({ id: meetingId, upstream }).catch(() => null)
+    if (last?.id !== id || last.status !== 'INVOKED') return false
+    return livestreams.unseenForMs(last) < settleMs
   }
 }

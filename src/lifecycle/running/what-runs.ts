@@ -10,8 +10,7 @@ import type { SharedReads } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
 import type { RememberLivestream } from '../resources/remember.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import type { IsComing } from './is-coming.ts'
-import { type BegunRuns, findActive, listedRun } from './shown-run.ts'
+import { type BegunRuns, findActive, type IsComing, listedRun } from './shown-run.ts'
 
 /** A livestream that was seen in a meeting. */
 export interface SeenRun {

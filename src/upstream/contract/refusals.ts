@@ -95,7 +95,7 @@ function fieldRefusal(body: unknown): FieldRefusal | null {
  * Tells a caller of a refusal that is about a field of its own body. The field is named as far as the caller has sent it; the
  * rest is in the vendor's words. Null when the refusal is about something else.
  */
-export function aboutOwnField(body: unknown, own: Own): FailureDetail | null {
+function aboutOwnField(body: unknown, own: Own): FailureDetail | null {
   const refused = fieldRefusal(body)
   if (refused === null || own.sent === undefined || !['body', null].includes(refused.segment)) return null
   const known: string[] = []
@@ -109,7 +109,7 @@ export function aboutOwnField(body: unknown, own: Own): FailureDetail | null {
 }
 
 /** Whether the refusal is about the query of a read, and so says nothing of what was asked for. */
-export function isAboutQuery(body: unknown, path: string): boolean {
+function isAboutQuery(body: unknown, path: string): boolean {
   const refused = fieldRefusal(body)
   if (refused === null) return false
   const query = new URLSearchParams(path.split('?')[1] ?? '')

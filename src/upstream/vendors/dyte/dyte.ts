@@ -13,7 +13,7 @@ import type { LivestreamWithSessions, Provider, VendorHabits } from '../../provi
 import { expectId, expectPlainId, path, readSuccess, type Send, saidIn } from '../vendor-call.ts'
 import { dyteLivestreams, dyteRuns, findLivestream } from './livestreams.ts'
 import { findRunning } from './running.ts'
-import { dyteStage } from './stage.ts'
+import { changeAll, changeSome, findActiveSession } from './stage.ts'
 
 /** Newest livestreams of the account that are looked through for one that was started just now. */
 const newest = 50
@@ -24,7 +24,6 @@ export function dyteProvider(send: Send, habits: VendorHabits): Provider {
   return {
     ...dyteLivestreams(send),
     ...runs,
-    ...dyteStage(send),
 
     async start(meetingId, wish, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/livestreams`, body: wish, signal } as const
@@ -78,6 +77,10 @@ export function dyteProvider(send: Send, habits: VendorHabits): Provider {
       if ((await listNewest(1, signal)).form === 'L1') throw new NotOffered()
       return []
     },
+
+    findActiveSession: (meetingId, signal) => findActiveSession(send, meetingId, signal),
+    onStage: (...how) => changeSome(send, ...how),
+    onWholeStage: (...how) => changeAll(send, ...how),
 
     async createMeeting(wish, signal) {
       const { body } = await send({ method: 'POST', path: path`/meetings`, body: wish, signal })

@@ -6,8 +6,6 @@ import { figureOf, figures } from '../../contract/figures.ts'
 import { isDefiniteRefusal, type Provider } from '../../provider.ts'
 import { expectId, path, readSuccess, type Send, saidIn, type VendorCall } from '../vendor-call.ts'
 
-type Stage = Pick<Provider, 'findActiveSession' | 'onStage' | 'onWholeStage'>
-
 const VendorSession = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64 }),
   associated_id: Type.Optional(Text),
@@ -44,61 +42,67 @@ const countAnswer = reader(
   Envelope(Type.Object({ kicked_participants_count: Figure, muted_participants_count: Figure }))
 )
 
-/** Shows who is in a meeting now, and does what REST offers of stage management (contract#active-session, contract#stage-operations). */
-export function dyteStage(send: Send): Stage {
-  const onStage = (meetingId: string): string => path`/meetings/${meetingId}/active-session`
+const pathOf = (meetingId: string): string => path`/meetings/${meetingId}/active-session`
 
+/** Shows who is in a meeting now (contract#active-session). */
+export async function findActiveSession(
+  send: Send,
+  meetingId: string,
+  signal: AbortSignal
+): Promise<ActiveSession | null> {
+  const { status, body } = await send({ method: 'GET', path: pathOf(meetingId), signal }, [404])
+  if (status === 404) return null
+  const { data } = sessionAnswer(body)
+  expectId('meeting', meetingId, data.associated_id)
+  const { breakout_rooms: rooms } = data
   return {
-    findActiveSession,
-
-    async onStage(meetingId, action, whom, signal) {
-      const call = { method: 'POST', path: `${onStage(meetingId)}/${action}`, body: whom, signal } as const
-      const body = await change(meetingId, call, ParticipantNotFound)
-      return readSuccess(() => participantsAnswer(body).data.participants.map(toParticipant))
-    },
-
-    async onWholeStage(meetingId, action, wish, signal) {
-      const call = { method: 'POST', path: `${onStage(meetingId)}/${action}-all`, body: wish, signal } as const
-      const body = await change(meetingId, call, NoActiveSession)
-      return readSuccess(() => {
-        const { kicked_participants_count: kicked, muted_participants_count: muted } = countAnswer(body).data
-        const count = figureOf(action === 'kick' ? kicked : muted) ?? 0
-        return Number.isInteger(count) ? count : 0
-      })
-    }
+    ...toSession(data),
+    associated_id: meetingId,
+    ...(rooms != null && { breakout_rooms: rooms.map(toSession) })
   }
+}
 
-  async function findActiveSession(meetingId: string, signal: AbortSignal): Promise<ActiveSession | null> {
-    const { status, body } = await send({ method: 'GET', path: onStage(meetingId), signal }, [404])
-    if (status === 404) return null
-    const { data } = sessionAnswer(body)
-    expectId('meeting', meetingId, data.associated_id)
-    const { breakout_rooms: rooms } = data
-    return {
-      ...toSession(data),
-      associated_id: meetingId,
-      ...(rooms != null && { breakout_rooms: rooms.map(toSession) })
-    }
-  }
+/** Does what REST offers of stage management (contract#stage-operations), to some people. */
+export async function changeSome(
+  send: Send,
+  ...[meetingId, action, whom, signal]: Parameters<Provider['onStage']>
+): Promise<Participant[]> {
+  const call = { method: 'POST', path: `${pathOf(meetingId)}/${action}`, body: whom, signal } as const
+  const body = await change(send, meetingId, call, ParticipantNotFound)
+  return readSuccess(() => participantsAnswer(body).data.participants.map(toParticipant))
+}
 
-  /** @throws NotThere where nobody is there to do it to: the vendor says so by 404, or refuses it and shows nobody */
-  async function change(meetingId: string, call: VendorCall, NotThere: FailureClass): Promise<unknown> {
-    try {
-      const answer = await send(call, [404])
-      if (answer.status === 404) throw new NotThere(saidIn(answer))
-      return answer.body
-    } catch (error) {
-      if (!isDefiniteRefusal(error) || !(await isEmpty(meetingId, call.signal))) throw error
-      const { cause, upstreamStatus, upstreamReason } = error
-      throw new NotThere({ cause, upstreamStatus, upstreamReason })
-    }
-  }
+/** The same to everybody. */
+export async function changeAll(
+  send: Send,
+  ...[meetingId, action, wish, signal]: Parameters<Provider['onWholeStage']>
+): Promise<number> {
+  const call = { method: 'POST', path: `${pathOf(meetingId)}/${action}-all`, body: wish, signal } as const
+  const body = await change(send, meetingId, call, NoActiveSession)
+  return readSuccess(() => {
+    const { kicked_participants_count: kicked, muted_participants_count: muted } = countAnswer(body).data
+    const count = figureOf(action === 'kick' ? kicked : muted) ?? 0
+    return Number.isInteger(count) ? count : 0
+  })
+}
 
-  /** False also when the vendor does not tell. */
-  async function isEmpty(meetingId: string, signal: AbortSignal): Promise<boolean> {
-    const session = await findActiveSession(meetingId, signal).catch(() => undefined)
-    return session === null || session?.status === 'ENDED' || session?.live_participants === 0
+/** @throws NotThere where nobody is there to do it to: the vendor says so by 404, or refuses it and shows nobody */
+async function change(send: Send, meetingId: string, call: VendorCall, NotThere: FailureClass): Promise<unknown> {
+  try {
+    const answer = await send(call, [404])
+    if (answer.status === 404) throw new NotThere(saidIn(answer))
+    return answer.body
+  } catch (error) {
+    if (!isDefiniteRefusal(error) || !(await isEmpty(send, meetingId, call.signal))) throw error
+    const { cause, upstreamStatus, upstreamReason } = error
+    throw new NotThere({ cause, upstreamStatus, upstreamReason })
   }
+}
+
+/** False also when the vendor does not tell. */
+async function isEmpty(send: Send, meetingId: string, signal: AbortSignal): Promise<boolean> {
+  const session = await findActiveSession(send, meetingId, signal).catch(() => undefined)
+  return session === null || session?.status === 'ENDED' || session?.live_participants === 0
 }
 
 /** Picks the fields that are named here. All others stay behind: `organization_id` is half of the vendor's credentials. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { waitBriefly } from '../../../src/lifecycle/context.ts'
+import { waitBriefly } from '../../src/lifecycle/context.ts'
 
 t.test('short work is waited for, and its failure is heard', async t => {
   let done = false

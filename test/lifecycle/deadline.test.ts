@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { deadlines } from '../../../src/lifecycle/context.ts'
+import { deadlines } from '../../src/lifecycle/context.ts'
 
 function world({ deadlineMs = 60_000 } = {}) {
   const ending = new AbortController()
