@@ -18,7 +18,7 @@ export interface Way {
 const both = ['start', 'stop'] as const
 type Kind = (typeof both)[number]
 /** Timers enter other files meanwhile: the way with the fewest of so many is printed. */
-const rounds = 3
+const rounds = 5
 const ofEveryRequest = /^src\/(http|gateway)\/|^src\/[a-z]+\.ts$/
 
 /** The functions that were entered from the handler on. */
