@@ -105,9 +105,11 @@ export function sendStart(deps: SendStartDeps): SendStart {
     outdated(meeting)
     try {
       const provider = providerOf(upstreams, meeting, 'mutation')
-      const livestream = await knownMeetings.spelt(await provider.start(meeting.id, wish, signal))
+      const started = await provider.start(meeting.id, wish, signal)
       // Throws when it is known as another meeting's. What nobody knows yet is not proved by this answer.
-      await knownMeetings.has(meeting, livestream.id, provider)
+      await knownMeetings.has(meeting, started.id, provider)
+      // The store has been asked by now.
+      const livestream = knownMeetings.asRemembered(started)
       knownMeetings.note(meeting, livestream.id, false)
       return { livestream: { ...livestream, ...named(livestream, wish) }, isNobodys: false, how: 'started' }
     } catch (error) {

@@ -70,6 +70,8 @@ export class KnownMeetings {
   /** Remembers a livestream as one of this meeting. @param isProved false by the answer to a start, which does not change what is proved */
   note({ id: meetingId, upstream }: PlacedMeeting, livestreamId: string, isProved: boolean): void {
     const key = keyOf({ upstream }, livestreamId)
+    const spelling = likelySpelling(livestreamId)
+    if (!this.#stored.has(spelling)) this.#stored.set(spelling, livestreamId)
     if (isProved || !this.#meetings.get(key)?.isProved) this.#meetings.set(key, { meetingId, isProved })
   }
 
@@ -78,8 +80,14 @@ export class KnownMeetings {
    * One that nobody knows keeps the id that it was shown with.
    */
   async spelt<L extends Pick<Livestream, 'id'>>(livestream: L): Promise<L> {
-    if (!isUuid(livestream.id)) return livestream
-    const id = this.#stored.get(likelySpelling(livestream.id)) ?? (await this.#known(livestream.id))?.id
+    const isAsked = !isUuid(livestream.id) || this.#stored.has(likelySpelling(livestream.id))
+    if (!isAsked) await this.#known(livestream.id)
+    return this.asRemembered(livestream)
+  }
+
+  /** The same without asking the store: for one that it has been asked about. */
+  asRemembered<L extends Pick<Livestream, 'id'>>(livestream: L): L {
+    const id = isUuid(livestream.id) ? this.#stored.get(likelySpelling(livestream.id)) : undefined
     return id === undefined ? livestream : { ...livestream, id }
   }
 
