@@ -117,8 +117,8 @@ export function stop(deps: StopDeps): Stop {
   ): Promise<StopOutcome> {
     if (await reconcile(start).catch(() => false)) {
       const { livestream, isEnding, isUnclear } = await whatRuns(meeting, 'stop', signal)
-      if (livestream !== null && !isEnding) return send(meeting, 'stop', signal)
-      return isUnclear && outcome.confirmed === undefined ? { ...outcome, isWatched: true } : outcome
+      // Nothing tells whether the run of that start began before the stop: only another stop surely ends it.
+      return livestream !== null && (!isEnding || isUnclear) ? send(meeting, 'stop', signal) : outcome
     }
     rights.noteFailed(meeting, outcome.calls)
     pace.failed(meeting)

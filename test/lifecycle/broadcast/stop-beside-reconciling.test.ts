@@ -153,3 +153,27 @@ t.test('a stop that cannot ask the store for an open start remembers it: what th
   await until(async () => (await store.engine.read(rows)).every(({ state }) => state === 'done'), 20_000)
   t.match(simulator.livestreams(), [{ id, status: 'IDLE' }])
 })
+
+t.test('a stop that was confirmed in the second in which a late start began ends that run as well', async t => {
+  let atMs: number | null = null
+  const { asAcme, meeting, simulator } = await gateway(t, {
+    simulator: {
+      stopWithNothingLive: '200',
+      activeDuringInvoked: '404',
+      liveAfterMs: 60_000,
+      now: () => atMs ?? Date.now()
+    }
+  })
+  simulator.failNext({ match: { method: 'POST' }, hangUp: true })
+  const start = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+  t.match(start.json().error, { outcome: 'unknown' })
+  // All that the vendor does from now on is done in one second.
+  atMs = Math.floor(Date.now() / 1_000) * 1_000 + 999
+  simulator.failNext({ match: { method: 'POST' }, afterWork: true, delayMs: 300 })
+  const stopping = asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  await until(() => simulator.journal.at(-1)?.method === 'POST' && simulator.journal.at(-1)?.executed === true)
+  // It has stopped nothing, and calls that a success; then the vendor executes the start.
+  const { id } = simulator.startFromBrowser(meeting)
+  t.equal((await stopping).statusCode, 200)
+  t.match(simulator.livestreams(), [{ id, status: 'IDLE' }])
+})
