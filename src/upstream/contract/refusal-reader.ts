@@ -48,12 +48,19 @@ function complaintIn(body: unknown): Complaint | null {
   return has(routeCodes) ? 'route' : 'other'
 }
 
+/** Whether a body says that the call was a success, and shows what came of it: then its status is no refusal. */
+export function showsSuccess(body: unknown): boolean {
+  const data = at(body, 'data')
+  return at(body, 'success') === true && typeof data === 'object' && data !== null && Object.keys(data).length > 0
+}
+
 /**
  * Whether a refusal is the vendor's own word: JSON, and not the edge's. A web server's page, or a proxy's, also says 404. Taken for
- * "nothing is live", it would have us believe in a stop that nobody has heard.
+ * "nothing is live", it would have us believe in a stop that nobody has heard. A success in the body contradicts the status.
  */
 function isOwnWord(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && !Array.isArray(body) && !('errors' in body)
+  const isJson = typeof body === 'object' && body !== null && !Array.isArray(body)
+  return isJson && !('errors' in body) && !showsSuccess(body)
 }
 
 /** The same of an answer that says "not there": a router in front of the vendor says that in JSON as well, and in words of its own. */

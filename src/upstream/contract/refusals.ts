@@ -10,7 +10,7 @@ import {
   UpstreamThrottled
 } from '../../domain/refusals/failures.ts'
 import type { Call, RawVendorAnswer } from '../transport/call.ts'
-import type { RefusalReader } from './refusal-reader.ts'
+import { type RefusalReader, showsSuccess } from './refusal-reader.ts'
 import { cleaned, type Own, reasonOf, wordsOf } from './vendor-words.ts'
 
 /** The vendor itself says no, in its own words: JSON, and not of its edge or of a proxy. */
@@ -46,6 +46,8 @@ export function refusalOf(
   if (complaint === 'route') return new NoRoute(ended('not_sent'))
   if (status === 408 || status >= 500) return new UpstreamFailed(ended('unknown'))
   if (status >= 300 && status < 400) return new UpstreamMalformed(ended('unknown'))
+  // Executed, maybe: the body says so, and the status does not.
+  if (showsSuccess(body)) return strangersWord(status, method !== 'GET')
   const isOwn = isOwnWord(body)
   // A proxy that gives up does not know what the vendor has done.
   if (!isOwn && method !== 'GET' && !ownStatuses.includes(status)) return strangersWord(status, true)

@@ -61,6 +61,20 @@ t.test('a second sending follows the own words of the vendor, 400 or 409, and no
   for (const [what, fault] of Object.entries(others)) t.equal(await sendings(fault), 1, what)
 })
 
+for (const status of [400, 404, 409, 422]) {
+  t.test(`a start that was executed, and answered ${status} with a success in its body, is not sent again`, async t => {
+    const { asAcme, meeting, simulator } = await gateway(t, {
+      simulator: { startWhileLive: 'second', activeDuringInvoked: '404', liveAfterMs: 60_000 }
+    })
+    const body = { success: true, data: { status: 'INVOKED', playback_url: 'https://playback.example/one' } }
+    simulator.failNext({ match: { method: 'POST' }, afterWork: true, status, body })
+    const reply = await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+    t.match(reply.json().error, { type: 'upstream_malformed', outcome: 'unknown' })
+    t.match(simulator.livestreams(), [{ starts: 1 }])
+    t.equal(simulator.livestreams().length, 1)
+  })
+}
+
 t.test('the second sending stands in the store and in the audit log before it goes out', async t => {
   const { asAcme, meeting, simulator, store, events } = await gateway(t)
   simulator.failNext({ match: { method: 'POST' }, ...refusal(400) })

@@ -19,6 +19,8 @@ t.test('a router, the edge and a web page say nothing of the vendor, whatever th
     { error: 'Not Found', statusCode: 404 },
     { error: { code: 404, message: 'no upstream' } },
     { success: true, message: 'nothing here' },
+    { success: true, data: { id: 'one', status: 'LIVE' } },
+    { success: true, data: { message: 'Stopped live stream successfully' } },
     { success: false, errors: [{ code: 7003, message: 'Could not route' }] },
     [],
     null,
