@@ -1,10 +1,17 @@
+/** SQLite behind worker threads: the engine, the groups of transactions that share a commit, and this side of a thread. */
 import { setImmediate as turn } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 import type { CompiledQuery } from 'kysely'
 import { identityOf } from '../served/store-place.ts'
-import { type Engine, type Row, StoreError, threadTimeMs } from './engine.ts'
-import { type ConnectionOptions, type JobResult, type Transaction, toStoreError } from './sqlite-connection.ts'
+import { type Engine, type Row, StoreError, threadTimeMs, wordsOf } from './engine.ts'
+import {
+  type ConnectionOptions,
+  type JobResult,
+  type Query,
+  type Transaction,
+  toStoreError
+} from './sqlite-connection.ts'
 import { cannotOpen, makeFile } from './sqlite-file.ts'
-import { SqliteThread } from './sqlite-thread.ts'
 
 /** Times for which this process waits. */
 export interface Waits extends Pick<ConnectionOptions, 'busyTimeoutMs'> {
@@ -124,5 +131,111 @@ export class GroupCommit {
       }
     }
     this.#running = null
+  }
+}
+
+/** A question to the worker: exactly one of the four fields is set. */
+export interface Job {
+  id: number
+  check?: true
+  read?: Query
+  write?: Transaction[]
+  fold?: true
+}
+
+/** The worker's answer. */
+export interface JobAnswer {
+  id: number
+  results: JobResult[]
+}
+
+/** Jobs that came in one turn of the event loop cross together: a message costs more than most jobs. Null: it is to end. */
+export type Message = Job[] | null
+
+interface Owed {
+  resolve(results: JobResult[]): void
+  reject(error: StoreError): void
+}
+
+/** The main thread's end of one worker. A worker that dies rejects what it owed; the next call starts another. */
+export class SqliteThread {
+  readonly #options: ConnectionOptions
+  readonly #waiting = new Map<number, Owed>()
+  #outbox: Job[] = []
+  #worker: Worker | null = null
+  #closed = false
+  #nextId = 0
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+  }
+
+  /** Rejects with a StoreError when the thread ends, or when there is no answer within the time given. */
+  run(job: Omit<Job, 'id'>, withinMs?: number): Promise<JobResult[]> {
+    // Nobody would end a thread that is started now.
+    if (this.#closed) return Promise.reject(new StoreError('the store is closed'))
+    this.#worker ??= this.#start()
+    const id = this.#nextId++
+    return new Promise((resolve, reject) => {
+      const timer = withinMs && setTimeout(() => this.#giveUp(id, withinMs), withinMs)
+      const withoutTimer =
+        <T>(done: (value: T) => void) =>
+        (value: T): void => {
+          clearTimeout(timer)
+          done(value)
+        }
+      this.#waiting.set(id, { resolve: withoutTimer(resolve), reject: withoutTimer(reject) })
+      if (this.#outbox.length === 0) setImmediate(() => this.#post())
+      this.#outbox.push({ id, ...job })
+    })
+  }
+
+  #post(): void {
+    const jobs = this.#outbox
+    this.#outbox = []
+    // None are left when the thread has died before they were sent: their callers have heard of it.
+    if (jobs.length > 0) this.#worker?.postMessage(jobs satisfies Message)
+  }
+
+  #giveUp(id: number, withinMs: number): void {
+    this.#waiting.get(id)?.reject(new StoreError(`the store did not answer within ${withinMs} ms`))
+    this.#waiting.delete(id)
+  }
+
+  /** Finishes what was sent, then ends the thread. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const worker = this.#worker
+    if (worker === null) return
+    const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
+    this.#post()
+    worker.postMessage(null satisfies Message)
+    await ended
+  }
+
+  #start(): Worker {
+    const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+      workerData: this.#options,
+      // A thread holds a few rows at a time; without a bound each may grow as large as the main thread.
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 }
+    })
+    let failure = new StoreError("the store's thread ended")
+    worker.on('message', (answers: JobAnswer[]) => {
+      for (const { id, results } of answers) {
+        const waiting = this.#waiting.get(id)
+        this.#waiting.delete(id)
+        waiting?.resolve(results)
+      }
+    })
+    worker.on('error', cause => {
+      failure = new StoreError(`the store's thread ended: ${wordsOf(cause)}`, { cause })
+    })
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#worker = null
+      for (const { reject } of this.#waiting.values()) reject(failure)
+      this.#waiting.clear()
+      this.#outbox = []
+    })
+    return worker
   }
 }
