@@ -4,7 +4,7 @@ import type { ActiveReads } from '../../lifecycle/reads/active-reads.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream } from '../show-livestream.ts'
+import { showLivestream } from '../../domain/caller.ts'
 
 const schema = {
   operationId: 'getActiveLivestream',
