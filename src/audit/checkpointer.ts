@@ -55,6 +55,14 @@ export class Checkpointer {
     this.#loop.start()
   }
 
+  /** Makes each event that is appended count for the next checkpoint. */
+  counting<E, R>(append: (event: E) => R): (event: E) => R {
+    return event => {
+      this.noticed()
+      return append(event)
+    }
+  }
+
   /** An event is being written. */
   noticed(): void {
     this.#events += 1

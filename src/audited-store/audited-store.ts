@@ -109,13 +109,7 @@ export async function openAudited({
     onTrouble: told.onTrouble,
     clock
   })
-  const events: AuditEvents = {
-    ...table,
-    append(event) {
-      checkpointer.noticed()
-      return table.append(event)
-    }
-  }
+  const events: AuditEvents = { ...table, append: checkpointer.counting(table.append) }
 
   if (accepted !== null && acceptOlder !== undefined) await putBack('acceptOlderStore', accepted, acceptOlder.worker)
 
