@@ -1,5 +1,4 @@
-import type { StopTurn } from '../../src/lifecycle/broadcast/meeting-queue.ts'
-import type { Joined } from '../../src/lifecycle/broadcast/shared-turn.ts'
+import type { Joined, StopTurn } from '../../src/lifecycle/broadcast/meeting-queue.ts'
 
 /** A call in the queue that leads with this attempt, or joins another one. Gives which, and the answer. */
 export async function led<T extends Pick<StopTurn<string>, 'waited' | 'take'>>(

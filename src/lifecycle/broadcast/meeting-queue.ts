@@ -1,13 +1,7 @@
-import {
-  Failure,
-  InvalidInput,
-  isOneOf,
-  StartUnsettled,
-  StopUnderWay,
-  UpstreamUnreachable
-} from '../../domain/refusals/failures.ts'
+/** The queue of each meeting, and its places, which calls may share. */
+import { StopUnderWay } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import { type Joined, type LeadingTurn, SharedTurn, type Turn } from './shared-turn.ts'
+import { isItsOwn, isWorthATry } from './may-lead.ts'
 
 /** Stops that may wait for the next one of their meeting, of one tenant, and in all. The stop that they wait for is never refused. */
 const mostWaiting = { ofMeeting: 64, ofTenant: 1_000, ofAll: 2_000 }
@@ -161,19 +155,85 @@ function departing<T>(entry: Pick<StopEntry<T>, 'hasDeparted'>, turn: LeadingTur
   return { ...turn, depart }
 }
 
-/** True when the leader itself was refused: that says nothing of the next in the queue. */
-function isItsOwn(error: unknown): boolean {
-  if (!(error instanceof Failure) || error.outcome !== 'not_sent') return false
-  // An earlier start that is not settled holds them all back, and each would ask the vendor about it.
-  return error.status < 500 && error.type !== StartUnsettled.doc.type
+/** A call whose turn in its meeting has come. */
+export interface Turn {
+  /** It had to wait: permissions and the meeting may have changed since. */
+  waited: boolean
+}
+
+/** The turn of a start or a stop. It must be taken at once: until the attempt has ended nothing else of the meeting goes on. */
+export interface LeadingTurn<T> extends Turn {
+  /** Makes the attempt the answer of all who join, and ends the turn with it. */
+  take(attempt: Promise<T>): Promise<T>
+}
+
+/** The answer of another call's attempt, which this call has waited for. */
+export interface Joined<T> {
+  joined: T
+}
+
+interface Waiting<T> {
+  mayLead(error: unknown): boolean
+  resolve(how: LeadingTurn<T> | Joined<T>): void
+  reject(error: unknown): void
 }
 
 /**
- * True as well when no connection came to stand, or a field of the one that led was refused. Any other refusal by the vendor or the
- * store would meet the next one too.
+ * One place in a queue, for calls that share an attempt. The first call leads. When its attempt says nothing of the others, the
+ * next of them leads, still in this place: it came before whatever waits behind.
  */
-function isWorthATry(error: unknown): boolean {
-  if (!(error instanceof Failure)) return false
-  const isUnreachable = isOneOf(error, UpstreamUnreachable) && error.outcome === 'not_sent'
-  return isItsOwn(error) || isOneOf(error, InvalidInput) || isUnreachable
+export class SharedTurn<T> {
+  /** Never rejects. */
+  readonly ended: Promise<void>
+  readonly #end: () => void
+  readonly #waiting: Waiting<T>[] = []
+
+  /** @param onEnd called at once when the last attempt has ended: nobody may join any more */
+  constructor(onEnd: () => void) {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.ended = promise
+    this.#end = () => {
+      onEnd()
+      resolve()
+    }
+  }
+
+  /** How many wait for the answer. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
+  lead(waited: boolean): LeadingTurn<T> {
+    const take = (attempt: Promise<T>): Promise<T> => {
+      attempt.then(
+        answer => this.#answer(answer),
+        error => this.#pass(error)
+      )
+      return attempt
+    }
+    return { waited, take }
+  }
+
+  /** @param mayLead whether this call leads next after an attempt that has thrown this. @throws what the attempt has thrown */
+  join(mayLead: (error: unknown) => boolean): Promise<LeadingTurn<T> | Joined<T>> {
+    const { promise, resolve, reject } = Promise.withResolvers<LeadingTurn<T> | Joined<T>>()
+    this.#waiting.push({ mayLead, resolve, reject })
+    return promise
+  }
+
+  #answer(joined: T): void {
+    this.#end()
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ joined })
+  }
+
+  #pass(error: unknown): void {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (next.mayLead(error)) {
+        next.resolve(this.lead(true))
+        return
+      }
+      next.reject(error)
+    }
+    this.#end()
+  }
 }

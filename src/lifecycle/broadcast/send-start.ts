@@ -17,12 +17,11 @@ import type { Livestreams } from '../../store/tables/livestreams.ts'
 import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../../upstream/provider.ts'
 import { providerOf, upstreamOf } from '../context.ts'
 import type { Trail } from '../operations/audit-trail.ts'
-import type { RecheckPermission } from '../operations/recheck-permission.ts'
-import type { ActiveReads } from '../reads/active-reads.ts'
+import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { KnownMeetings } from '../resources/known-meetings.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import type { SeenRun, Sight, WhatRuns } from '../running/what-runs.ts'
-import { pauseFor, type StartWait, stillStopping } from './start-permit.ts'
+import type { SeenRun, Sight, WhatRuns } from '../running/sight.ts'
+import { pauseFor, type RecheckPermission, type StartWait, stillStopping } from './before-sending.ts'
 
 /** Outcome of a start: the run that it began, or the one that was live already. `nothingCame`: a look has shown that nothing was begun. */
 export type StartOutcome = LiveOutcome | { error: unknown; nothingCame: boolean }

@@ -6,11 +6,11 @@ import { type Clock, notSetForward } from '../../domain/values/clock.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
-import type { ActiveReads } from '../reads/active-reads.ts'
+import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import type { BegunRuns } from '../running/shown-run.ts'
+import type { SeenRun } from '../running/sight.ts'
 import { followedForMs } from '../running/verdict.ts'
-import type { SeenRun } from '../running/what-runs.ts'
 import { failedAnswer, meetingOf, type OperationEnds } from './operation-ends.ts'
 
 export interface BroadcastEndsDeps {

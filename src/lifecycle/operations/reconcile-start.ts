@@ -7,7 +7,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { Deadline } from '../context.ts'
 import type { FindStarted } from '../running/find-started.ts'
-import type { SeenRun } from '../running/what-runs.ts'
+import type { SeenRun } from '../running/sight.ts'
 import type { BroadcastEnds } from './broadcast-ends.ts'
 import { meetingOf } from './operation-ends.ts'
 

@@ -9,8 +9,8 @@ import { providerOf } from '../context.ts'
 import { type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import { type BegunRuns, listedRun } from './shown-run.ts'
+import type { SeenRun, WhatRuns } from './sight.ts'
 import { beginOf, runsPerPage, withNewest } from './verdict.ts'
-import type { SeenRun, WhatRuns } from './what-runs.ts'
 
 export interface FindStartedDeps {
   upstreams: Upstreams

@@ -1,5 +1,5 @@
 import type { StartOnce } from '../../lifecycle/broadcast/start.ts'
-import type { ActiveReads } from '../../lifecycle/reads/active-reads.ts'
+import type { ActiveReads } from '../../lifecycle/reads/shared-reads.ts'
 import type { LivestreamChanges } from '../../lifecycle/resources/livestream-changes.ts'
 import type { TenantLivestreams } from '../../lifecycle/resources/livestreams.ts'
 import type { TenantRuns } from '../../lifecycle/resources/runs.ts'
