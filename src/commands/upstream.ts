@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readStoreConfig } from '../config/config.ts'
-import { inWords } from '../upstream/account/habits.ts'
+import { inWords } from '../upstream/account/observed.ts'
 import { habitsBefore, type QuotaFile, readQuotaFile } from '../upstream/quota/quota-file.ts'
 import { type Io, type JsonOption, print, table, when } from './process/io.ts'
 

@@ -5,11 +5,11 @@ import { type Failure, LiveElsewhere } from '../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
 import type { Page, Paging } from '../domain/values/paging.ts'
 import type { Secret } from '../domain/values/secret.ts'
-import type { KeptHabits, VendorHabits } from './account/habits.ts'
+import type { KeptHabits, VendorHabits } from './account/observed.ts'
 import { VendorRefusal } from './contract/refusals.ts'
 import type { BudgetStatus, Errand, Spent, TenantUse } from './quota/quota-use.ts'
 
-export type { VendorHabits } from './account/habits.ts'
+export type { VendorHabits } from './account/observed.ts'
 export { VendorRefusal } from './contract/refusals.ts'
 export type { Errand, Priority } from './quota/quota-use.ts'
 

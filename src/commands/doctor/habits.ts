@@ -1,5 +1,5 @@
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
-import { Habits, inWords } from '../../upstream/account/habits.ts'
+import { Habits, inWords } from '../../upstream/account/observed.ts'
 import { habitsBefore, quotaFileIn, readQuotaFile } from '../../upstream/quota/quota-file.ts'
 import { type Check, ok } from './check.ts'
 import type { Surroundings } from './probe/surroundings.ts'

@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Quota } from '../../domain/values/quota.ts'
 import { canWriteQuotaFile, habitsBefore, inspectQuotaFile, type QuotaFile } from '../quota/quota-file.ts'
 import type { Spent } from '../quota/quota-use.ts'
-import type { KeptHabits } from './habits.ts'
+import type { KeptHabits } from './observed.ts'
 
 /** Shares of the quota that count as used where no gateway has left a quota file, and where none can be written. */
 const usedWithoutFile = 0.5

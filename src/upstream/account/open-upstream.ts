@@ -19,8 +19,7 @@ import { type HarmlessRead, type Vendors, vendorNamed } from '../vendors/vendor.
 import type { VendorCall } from '../vendors/vendor-call.ts'
 import { vendors as allVendors } from '../vendors/vendors.ts'
 import { Credentials, Suspicion, type VerifyCredential } from './credentials.ts'
-import { Habits, type KeptHabits } from './habits.ts'
-import { VendorClock } from './vendor-clock.ts'
+import { Habits, type KeptHabits, VendorClock } from './observed.ts'
 
 export interface UpstreamOptions {
   account: UpstreamAccount

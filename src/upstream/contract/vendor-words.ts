@@ -1,5 +1,3 @@
-import { at } from './refusal-reader.ts'
-
 /** Texts that must not come back in the vendor's words, which are kept in logs, audit events and operations. */
 export interface Own {
   /** The body of the call: each text in it is the caller's. */
@@ -148,4 +146,13 @@ function piecesIn(text: string, values: readonly string[]): number[] {
       places.delete(piece)
     }
   return found
+}
+
+/** Reads a value in an answer by the names that lead to it, however the answer is made; undefined when nothing stands there. */
+export function at(body: unknown, ...names: string[]): unknown {
+  return names.reduce<unknown>(
+    (value, name) =>
+      typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined,
+    body
+  )
 }

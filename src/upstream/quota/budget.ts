@@ -1,6 +1,7 @@
 import { UpstreamBudgetExhausted, UpstreamThrottled } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Quota } from '../../domain/values/quota.ts'
+import type { VendorLimit } from '../contract/refusals.ts'
 import {
   type BudgetStatus,
   type Errand,
@@ -12,7 +13,7 @@ import {
   type Ticket,
   tenantUses
 } from './quota-use.ts'
-import { type VendorLimit, VendorPause } from './vendor-limit.ts'
+import { VendorPause } from './restraint.ts'
 
 export interface BudgetOptions {
   /** The vendor's quota: so many calls in any so many seconds. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Static, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { checkFile } from '../../domain/values/own-file.ts'
-import { KeptHabits } from '../account/habits.ts'
+import { KeptHabits } from '../account/observed.ts'
 
 const Count = Type.Number({ minimum: 0 })
 

@@ -1,4 +1,4 @@
-import { type Dispatcher, errors } from 'undici'
+import { buildConnector, type Dispatcher, errors, Pool, ProxyAgent } from 'undici'
 import {
   type Failure,
   type Outcome,
@@ -8,12 +8,19 @@ import {
   UpstreamUnreachable
 } from '../../domain/refusals/failures.ts'
 import type { OutgoingProxy } from '../../domain/upstream-account.ts'
-import { cloudflareEdge, type RefusalReader } from '../contract/refusal-reader.ts'
-import { meansNotThere, refusalOf, strangersWord } from '../contract/refusals.ts'
+import {
+  cloudflareEdge,
+  isThrottled,
+  meansNotThere,
+  type RefusalReader,
+  readRetryAfter,
+  readVendorLimit,
+  refusalOf,
+  strangersWord,
+  type VendorLimit
+} from '../contract/refusals.ts'
 import { type Own, reasonOf } from '../contract/vendor-words.ts'
-import { isThrottled, readRetryAfter, readVendorLimit, type VendorLimit } from '../quota/vendor-limit.ts'
 import type { Call, RawVendorAnswer, VendorAnswer } from './call.ts'
-import { NeverConnected, openConnections, plain } from './connections.ts'
 
 export interface ClientOptions {
   /** The vendor's address with its path, e.g. `https://api.dyte.io/v2`. The origin is fixed: no answer can lead elsewhere. */
@@ -22,11 +29,11 @@ export interface ClientOptions {
   connections?: number
   /** False: a connection for each call, so that no late answer of another call can be taken for its own. */
   keepAlive?: boolean
-  /** Extra trusted certificate authorities in PEM; for tests against an own one. */
+  /** Extra trusted certificate authorities in PEM, for the vendor and for a proxy; for tests against own ones. */
   ca?: string
-  /** The connections are tunnels through this proxy. */
+  /** The connections are tunnels through this proxy (`CONNECT`): TLS is with the vendor, and the proxy sees nothing of a call. */
   proxy?: OutgoingProxy | undefined
-  /** Longest time until a connection stands. */
+  /** Longest time until a connection stands, a tunnel and its TLS included. */
   connectWithinMs?: number
   /** The vendor's refusals. Default: those of the vendors whose API stands behind Cloudflare's edge. */
   refusals?: RefusalReader
@@ -36,7 +43,7 @@ export interface ClientOptions {
   onDate?(dateMs: number): void
 }
 
-/** One vendor account over HTTP: fixed origin, no redirects, no retries, TLS verified. It and `connections.ts` alone know undici. */
+/** One vendor account over HTTP: fixed origin, no redirects, no retries, TLS verified. This file alone knows undici. */
 export class UpstreamClient {
   readonly #connections: Dispatcher
   readonly #origin: string
@@ -150,3 +157,87 @@ function translate(error: unknown, signal: AbortSignal, mutation: boolean): Fail
 
 /** Answers that are too large or no HTTP. */
 const notHttp = [errors.ResponseExceededMaxSizeError, errors.HTTPParserError, errors.ResponseContentLengthMismatchError]
+
+interface ConnectionsOptions extends Pick<ClientOptions, 'ca' | 'proxy' | 'connectWithinMs'> {
+  origin: string
+  connections: number
+  keepAlive: boolean
+}
+
+/** No answer of the vendor comes near it; without it a broken one could fill the memory. */
+const maxAnswerBytes = 1024 * 1024
+
+/** Connections to one origin, TLS verified. A call for which none could be opened fails with `NeverConnected`. */
+function openConnections(options: ConnectionsOptions): Dispatcher {
+  const { origin, connections, keepAlive, ca, proxy, connectWithinMs = 5_000 } = options
+  const connector = {
+    timeout: connectWithinMs,
+    allowH2: false,
+    // A connection for one call does not last long enough to be probed.
+    keepAlive,
+    // Set here, so that no variable or flag of the process can turn it off.
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2' as const,
+    ...(ca !== undefined && { ca })
+  }
+  const settings = { connections, pipelining: keepAlive ? 1 : 0, allowH2: false, maxResponseSize: maxAnswerBytes }
+  if (proxy === undefined) return new Pool(origin, { ...settings, connect: marked(buildConnector(connector)) })
+  const { authorization } = proxy
+  return new ProxyAgent({
+    uri: proxy.origin,
+    ...(authorization !== null && { token: authorization.reveal() }),
+    allowH2: false,
+    proxyTls: connector,
+    requestTls: connector,
+    factory(_origin, { connect }: { connect?: buildConnector.connector }) {
+      return new Pool(origin, {
+        ...settings,
+        connect: marked(bounded(connect as buildConnector.connector, connectWithinMs))
+      })
+    }
+  })
+}
+
+/** No connection was opened, so no byte of the request can have left. */
+class NeverConnected extends Error {}
+
+/** Marks errors from before a connection was open: their codes alone do not tell that. */
+function marked(connect: buildConnector.connector): buildConnector.connector {
+  return (options, done) =>
+    connect(options, (...[error, socket]) => {
+      if (socket) done(null, socket)
+      else done(new NeverConnected(plain(error)), null)
+    })
+}
+
+/** Limits the whole time to open a tunnel: undici limits each of its parts alone. */
+function bounded(connect: buildConnector.connector, withinMs: number): buildConnector.connector {
+  return (options, done) => {
+    const { signal, ...timeout } = timeoutOf(withinMs)
+    let isOver = false
+    const end: buildConnector.Callback = (...[error, socket]) => {
+      timeout.clear()
+      if (isOver) return void socket?.destroy()
+      isOver = true
+      if (socket) done(null, socket)
+      else done(error as Error, null)
+    }
+    signal.addEventListener('abort', () => end(new errors.ConnectTimeoutError(`no tunnel within ${withinMs} ms`), null))
+    // undici's agent hands the signal on to its CONNECT.
+    connect({ ...options, signal } as buildConnector.Options, end)
+  }
+}
+
+function timeoutOf(ms: number): { signal: AbortSignal; clear(): void } {
+  const controller = new AbortController()
+  const timer = setTimeout(() => controller.abort(), ms)
+  return { signal: controller.signal, clear: () => clearTimeout(timer) }
+}
+
+/** An error as words alone: undici's parser keeps the bytes of the answer in its error, stream keys among them. */
+function plain(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(plain).join('; ')
+  if (!(error instanceof Error)) return 'unknown'
+  const code = 'code' in error && error.code !== undefined ? ` ${error.code}` : ''
+  return `${error.name}${code}: ${error.message}`
+}

@@ -1,5 +1,5 @@
 import type { Secret } from '../../domain/values/secret.ts'
-import type { Complaint, RefusalReader } from '../contract/refusal-reader.ts'
+import type { Complaint, RefusalReader } from '../contract/refusals.ts'
 import type { Provider, VendorHabits } from '../provider.ts'
 import type { Heard, InspectorCall } from '../transport/vendor-inspector.ts'
 import type { VendorSettings } from './settings.ts'

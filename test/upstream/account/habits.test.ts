@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Habits, inWords } from '../../../src/upstream/account/habits.ts'
+import { Habits, inWords } from '../../../src/upstream/account/observed.ts'
 import { accountOf, realtimekitAccountOf } from '../../support/account.ts'
 import { manualClock } from '../../support/clock.ts'
 

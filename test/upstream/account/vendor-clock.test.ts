@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
+import { VendorClock } from '../../../src/upstream/account/observed.ts'
 import { openUpstream } from '../../../src/upstream/account/open-upstream.ts'
-import { VendorClock } from '../../../src/upstream/account/vendor-clock.ts'
 import { accountOf } from '../../support/account.ts'
 import { manualClock } from '../../support/clock.ts'
 import { vendor } from '../../support/upstream/vendor.ts'

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { Habits } from '../../../src/upstream/account/habits.ts'
+import { Habits } from '../../../src/upstream/account/observed.ts'
 import { UpstreamBudget } from '../../../src/upstream/quota/budget.ts'
 import {
   canWriteQuotaFile,

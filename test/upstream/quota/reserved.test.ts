@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { Habits } from '../../../src/upstream/account/habits.ts'
+import { Habits } from '../../../src/upstream/account/observed.ts'
 import type { Priority } from '../../../src/upstream/provider.ts'
 import { UpstreamBudget } from '../../../src/upstream/quota/budget.ts'
 import { quotaFileIn } from '../../../src/upstream/quota/quota-file.ts'

@@ -1,6 +1,7 @@
 import { UpstreamMalformed } from '../../../src/domain/refusals/failures.ts'
 import { Secret } from '../../../src/domain/values/secret.ts'
-import { at, type RefusalReader } from '../../../src/upstream/contract/refusal-reader.ts'
+import type { RefusalReader } from '../../../src/upstream/contract/refusals.ts'
+import { at } from '../../../src/upstream/contract/vendor-words.ts'
 import { bothNames, type VendorSettings } from '../../../src/upstream/vendors/settings.ts'
 import type { Diagnosis, HarmlessRead, Vendor } from '../../../src/upstream/vendors/vendor.ts'
 import { roomcastProvider } from './provider.ts'

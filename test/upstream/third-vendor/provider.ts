@@ -1,6 +1,6 @@
 import type { LivestreamWithKey } from '../../../src/domain/livestream.ts'
 import { LiveElsewhere, NotOffered, UpstreamMalformed } from '../../../src/domain/refusals/failures.ts'
-import { at } from '../../../src/upstream/contract/refusal-reader.ts'
+import { at } from '../../../src/upstream/contract/vendor-words.ts'
 import type { Provider } from '../../../src/upstream/provider.ts'
 import { path, type Send, saidIn } from '../../../src/upstream/vendors/vendor-call.ts'
 

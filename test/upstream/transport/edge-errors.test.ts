@@ -1,5 +1,5 @@
 import t from 'tap'
-import { cloudflareEdge } from '../../../src/upstream/contract/refusal-reader.ts'
+import { cloudflareEdge } from '../../../src/upstream/contract/refusals.ts'
 
 t.test('the vendor is believed that something is not there, with success: false or without a word', async t => {
   for (const body of [

@@ -1,4 +1,4 @@
-import { at } from '../../../upstream/contract/refusal-reader.ts'
+import { at } from '../../../upstream/contract/vendor-words.ts'
 import type { Heard } from '../../../upstream/transport/vendor-inspector.ts'
 import { path } from '../../../upstream/vendors/vendor-call.ts'
 import type { Answers } from './answers.ts'

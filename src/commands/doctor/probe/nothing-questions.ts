@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { isOver } from '../../../domain/livestream.ts'
-import { at } from '../../../upstream/contract/refusal-reader.ts'
+import { at } from '../../../upstream/contract/vendor-words.ts'
 import type { Heard } from '../../../upstream/transport/vendor-inspector.ts'
 import { path } from '../../../upstream/vendors/vendor-call.ts'
 import type { Answers } from './answers.ts'

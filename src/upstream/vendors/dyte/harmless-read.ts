@@ -1,5 +1,5 @@
 import { readMeetings } from '../../contract/contract-meetings.ts'
-import { at } from '../../contract/refusal-reader.ts'
+import { at } from '../../contract/vendor-words.ts'
 import type { HarmlessRead } from '../vendor.ts'
 import { path } from '../vendor-call.ts'
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Secret } from '../../../domain/values/secret.ts'
-import { at, cloudflareEdge } from '../../contract/refusal-reader.ts'
+import { cloudflareEdge } from '../../contract/refusals.ts'
+import { at } from '../../contract/vendor-words.ts'
 import { harmlessRead } from '../dyte/harmless-read.ts'
 import { baseUrlField, bothNames } from '../settings.ts'
 import type { Diagnosis, Refused } from '../vendor.ts'

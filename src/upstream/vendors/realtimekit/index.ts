@@ -1,4 +1,4 @@
-import { cloudflareEdge } from '../../contract/refusal-reader.ts'
+import { cloudflareEdge } from '../../contract/refusals.ts'
 import { harmlessRead } from '../dyte/harmless-read.ts'
 import type { Vendor } from '../vendor.ts'
 import { diagnosis } from './diagnosis.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isThrottled, readRetryAfter, readVendorLimit } from '../../../src/upstream/quota/vendor-limit.ts'
+import { isThrottled, readRetryAfter, readVendorLimit } from '../../../src/upstream/contract/refusals.ts'
 import fc from '../../support/runner/properties.ts'
 
 t.test("the vendor's field is read, and of several limits the one that lasts longest", async t => {
