@@ -31,16 +31,25 @@ export interface UpstreamOptions {
   pausedForMs?: number
   /** The vendor's habits that an earlier way out has seen. */
   habitsBefore?: KeptHabits | undefined
-  /** Hears of each call that is about to be sent. */
-  onSent?(): void
-  /** Null when another call is on record as sent; else what ends when it may be. Stops don't wait for it. */
-  untilReserved?(): Promise<void> | null
   /** The vendor takes another credential from now on: the first or the second. */
   onCredential?(position: number): void
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
   /** Default: all that Livegate speaks to. */
   vendors?: Vendors | undefined
+}
+
+/** A record of the calls that are sent, for the next process. */
+export interface CallRecord {
+  /** A call is about to be sent. */
+  noticed(): void
+  /** Null when another call is on record as sent; else what ends when it may be. Stops don't wait for it. */
+  untilReserved(): Promise<void> | null
+}
+
+/** An account that is open. Its calls are on record from `recordIn` on. */
+export interface OpenedUpstream extends Upstream {
+  recordIn(record: CallRecord): void
 }
 
 /** A read that failed is sent again after a random part of this. */
@@ -50,13 +59,14 @@ const retryPauseMs = 100
 const operator: Errand = { tenantId: 'operator', priority: 'mutation' }
 
 /** Opens a vendor account: its way out, what may be sent twice over it, and with which credential. @throws TypeError for an unknown vendor */
-export function openUpstream(options: UpstreamOptions): Upstream {
-  const { account, deadlineMs, clock, spentBefore = [], onSent, untilReserved, onCredential, ca } = options
+export function openUpstream(options: UpstreamOptions): OpenedUpstream {
+  const { account, deadlineMs, clock, spentBefore = [], onCredential, ca } = options
   const { baseUrl, proxy, quota, dedicatedTo } = account
   const { provider, harmlessRead, refusals } = vendorNamed(options.vendors ?? allVendors, account.provider)
   const { method, path } = harmlessRead
   const harmless = { method, path }
-  const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, ...(onSent && { onSent }) })
+  let record: CallRecord | null = null
+  const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, onSent: () => record?.noticed() })
   if (options.pausedForMs) budget.throttled(options.pausedForMs)
   const breaker = new Breaker({ clock })
   const vendorClock = new VendorClock(clock)
@@ -73,7 +83,7 @@ export function openUpstream(options: UpstreamOptions): Upstream {
     deadlineMs,
     clock,
     connecting,
-    ...(untilReserved && { untilReserved })
+    untilReserved: () => record?.untilReserved() ?? null
   })
   const retries = new RetryBudget(clock)
   const credentials = new Credentials({
@@ -150,6 +160,9 @@ export function openUpstream(options: UpstreamOptions): Upstream {
   }
 
   return {
+    recordIn(given) {
+      record = given
+    },
     dedicatedTo,
     habits,
     vendorNowMs: bound => vendorClock.now(bound),

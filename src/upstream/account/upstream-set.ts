@@ -173,18 +173,16 @@ export class UpstreamSet {
   async #put(account: UpstreamAccount, { spent, habits }: HandedOn, before?: Opened): Promise<void> {
     const { bootId, clock, log } = this.#options
     const { name } = account
-    let writer: QuotaFileWriter | undefined
     const upstream = openUpstream({
       account,
       ...this.#given(),
       spentBefore: spent,
       habitsBefore: habits,
       pausedForMs: before?.upstream.status().budget.pausedForMs ?? 0,
-      onSent: () => writer?.noticed(),
-      untilReserved: () => writer?.untilReserved() ?? null,
       onCredential: position => this.#options.onCredential?.(name, position)
     })
-    writer = new QuotaFileWriter({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
+    const writer = new QuotaFileWriter({ name, upstream, file: this.#fileOf(account), clock, bootId, log })
+    upstream.recordIn(writer)
     this.#opened.set(name, { account, upstream, writer })
     this.#upstreams.set(name, upstream)
     this.#options.onOpened?.(account)
