@@ -108,7 +108,7 @@ t.test('a caller that sends 12 MB with a stop before it listens hears that it is
   const path = `/v2/meetings/${meeting}`
   t.equal((await call('POST', `${path}/livestreams`)).statusCode, 201)
   // By then more has arrived than is read of a stop's body before its answer.
-  simulator.failNext({ match: { method: 'POST', path: '/meetings/*' }, delayMs: 300 })
+  simulator.failNext({ match: { method: 'POST', path: '/meetings/*/active-livestream/stop' }, delayMs: 300 })
   const stop = `POST ${path}/active-livestream/stop HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n`
   const body = 'x'.repeat(12 * megabyte)
   const received = await sendAll(t, `${stop}content-length: ${body.length}\r\n\r\n${body}`, 1, true)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { StoreMoved } from '../../../src/store/engine/engine.ts'
 import { openDirectory } from '../../../src/store/memory/directory.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { apiKeysIn } from '../../../src/store/tables/api-keys.ts'
@@ -166,4 +167,28 @@ t.test('a store without a revision is followed from the beginning', async t => {
   await other.engine.write([other.sql.deleteFrom('meta').where('name', '=', 'revision').compile()])
   const directory = await openDirectory(counted, { monotonic: () => 0 })
   t.match(directory.tenant('acme'), { id: 'acme' })
+})
+
+t.test('a store whose file was moved is known as such until it is back', async t => {
+  const { store } = await storeWithTenants(t)
+  const place: { error: Error | null } = { error: null }
+  const check = async (): Promise<void> => {
+    if (place.error !== null) throw place.error
+  }
+  const clock = { now: 10_000 }
+  const directory = await openDirectory(
+    { ...store, engine: { ...store.engine, check } },
+    { monotonic: () => clock.now }
+  )
+  t.notOk(directory.moved)
+  place.error = new StoreMoved('it is another file now')
+  clock.now += 1_000
+  await t.rejects(directory.pull(), place.error)
+  t.ok(directory.moved)
+  place.error = new Error('disk')
+  await t.rejects(directory.pull(), place.error)
+  t.notOk(directory.moved, 'it cannot be read, which is another matter')
+  place.error = null
+  await directory.pull()
+  t.notOk(directory.moved)
 })

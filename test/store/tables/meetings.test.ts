@@ -167,3 +167,16 @@ t.test('assigning and releasing are among the changes; what was only looked at i
   await meetings.release('m1', 4_000)
   t.match(await meetings.changedSince(revision), [{ id: 'm1' }])
 })
+
+t.test('a meeting that the vendor does not have keeps what was seen of it, with the time of the question', async t => {
+  const { store } = await storeWithTenants(t)
+  const meetings = meetingsIn(store)
+  await meetings.assign('acme', 'default', ['m1'], 1_000)
+  await store.engine.write(meetings.observed('acme', { id: 'm1', title: 'Friday show' }, 2_000))
+  const rowAfter = async (tenantId: string, nowMs: number) => {
+    await store.engine.write(meetings.missing(tenantId, 'm1', nowMs))
+    return store.engine.read(store.sql.selectFrom('meetings').select(['title', 'observed_at']).compile())
+  }
+  t.strictSame(await rowAfter('globex', 3_000), [{ title: 'Friday show', observed_at: 2_000 }], 'not the tenant’s')
+  t.strictSame(await rowAfter('acme', 4_000), [{ title: 'Friday show', observed_at: 4_000 }])
+})
