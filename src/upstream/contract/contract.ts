@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { LivestreamId } from '../../domain/id.ts'
 import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../../domain/livestream.ts'
 import { UpstreamMalformed } from '../../domain/refusals/failures.ts'
 import type { Paging } from '../../domain/values/paging.ts'
@@ -19,7 +20,8 @@ export const PagingAlone = Type.Object({ paging: Type.Object({}) })
 
 const VendorStatus = Type.String({ minLength: 1, maxLength: 32 })
 export const VendorLivestream = Type.Object({
-  id: Type.String({ minLength: 1, maxLength: 64 }),
+  // A livestream with an id of another form could not be asked for by it.
+  id: LivestreamId,
   status: VendorStatus,
   name: Type.Optional(Text),
   meeting_id: Type.Optional(Text),
@@ -97,8 +99,8 @@ const livestreamsAnswer = reader(
   )
 )
 const readEntry = reader(VendorLivestream)
-const { id: VendorId } = VendorLivestream.properties
-const isOfMeeting = Compile(Type.Object({ id: VendorId, meeting_id: Type.String({ minLength: 1 }) }))
+const Named = Type.String({ minLength: 1 })
+const isOfMeeting = Compile(Type.Object({ id: Named, meeting_id: Named }))
 const messageAnswer = reader(Envelope(Type.Object({ message: Type.Optional(Text) })))
 
 /** A single livestream. @throws UpstreamMalformed */

@@ -146,7 +146,7 @@ t.test(
   async t => {
     const all = runs(3, 'LIVE')
     const [broken] = runs(1, 'LIVE')
-    for (const wrong of [{ status: null }, { status: 'x'.repeat(33) }, { name: 7 }, { stream_key: {} }]) {
+    for (const wrong of [{ status: null }, { status: 'x'.repeat(33) }, { name: 7 }, { stream_key: {} }, { id: '..' }]) {
       const data = [...all, { ...broken, ...wrong }] as Shown[]
       const { look } = await listing(t, query => {
         const isFirst = query.get('status') === 'LIVE' && query.get('page_no') === '1'
@@ -159,6 +159,7 @@ t.test(
     for (const wrong of [
       { id: 7 },
       { id: '' },
+      { id: '..', meeting_id: null },
       { meeting_id: 7 },
       { meeting_id: null, status: null },
       { meeting_id: '', status: null }
