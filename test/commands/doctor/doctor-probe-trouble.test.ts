@@ -91,6 +91,9 @@ const troubles: Record<
   }
 }
 
+// They wait, each for a vendor of its own.
+t.jobs = 8
+
 t.test('a probe stops what it has started, and tells what it has learnt, whatever fails in the middle', async t => {
   for (const [name, { fault, when, says, options }] of Object.entries(troubles)) {
     await t.test(name, async t => {

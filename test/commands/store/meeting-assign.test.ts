@@ -23,6 +23,9 @@ async function meetingsOf({ json }: CommandLine, tenant: string): Promise<string
   return (await json('meeting', 'list', tenant)).map(({ id }: { id: string }) => id)
 }
 
+// They wait, each for a vendor of its own.
+t.jobs = 8
+
 t.test('one meeting is assigned by its id; again changes nothing', async t => {
   const cli = await twoTenants(t)
   t.equal((await cli.run('meeting', 'list')).stdout, 'no meetings are assigned\n')

@@ -22,6 +22,9 @@ function callsAbout({ simulator }: World, meeting: string): number {
   return simulator.journal.filter(({ target }) => target.includes(meeting)).length
 }
 
+// They wait, each for a vendor of its own.
+t.jobs = 8
+
 t.test('stops that fail are spaced, whatever a client does: each pause is longer than the one before', async t => {
   const world = await gateway(t, { config: { writeLimit: plenty } })
   const { asAcme, meeting, simulator } = world

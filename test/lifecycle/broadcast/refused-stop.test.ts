@@ -17,6 +17,9 @@ async function world(t: TestContext, options: WorldOptions = {}) {
   }
 }
 
+// They wait, each for a vendor of its own.
+t.jobs = 8
+
 for (const status of ['400', '404', '409'] as const) {
   t.test(
     `a stop that the vendor refuses with ${status} because the run is not LIVE yet ends it all the same`,

@@ -4,6 +4,9 @@ import t from 'tap'
 import { live } from '../../support/broadcast/live-run.ts'
 import { until } from '../../support/until.ts'
 
+// They wait, each for a vendor of its own.
+t.jobs = 8
+
 t.test('a run that cannot be stopped has one open stop of the gateway, however often it is read', async t => {
   const { asAcme, meeting, stop, stops, ignoreStop, simulator, events, logs } = await live(t, {
     config: { settleMs: 1_000 }

@@ -4,6 +4,9 @@ import { live } from '../../support/broadcast/live-run.ts'
 import { manualClock } from '../../support/clock.ts'
 import { until } from '../../support/until.ts'
 
+// They wait for a vendor that takes its time, each for its own.
+t.jobs = 8
+
 t.test('a start right after a stop waits for the run that is ending, and begins a new one', async t => {
   const { start, stop, simulator, starts } = await live(t, { simulator: { stoppingForMs: 1_500 } })
   t.equal((await stop()).statusCode, 200)

@@ -3,6 +3,9 @@ import t from 'tap'
 import { gateway } from '../../support/gateway.ts'
 import { until } from '../../support/until.ts'
 
+// They wait, each for a vendor of its own.
+t.jobs = 8
+
 for (const nothingLive of ['500', 'null', 'empty'] as const) {
   t.test(`a vendor that answers ${nothingLive} when nothing is live can be started, read and stopped`, async t => {
     const { asAcme, meeting, simulator } = await gateway(t, { simulator: { nothingLive } })

@@ -57,6 +57,9 @@ async function world(t: TestContext, options: SimulatorOptions) {
   }
 }
 
+// They wait, each for a vendor of its own.
+t.jobs = 8
+
 t.test('a run that was stopped just before a restart is not LIVE to readers after it, and a start waits', async t => {
   const { start, stop, restart, runsOn, simulator, clock } = await world(t, { stoppingForMs: 20_000 })
   t.equal((await start()).statusCode, 201)

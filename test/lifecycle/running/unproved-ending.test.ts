@@ -18,6 +18,10 @@ const cases = [
   'says nothing of paging besides',
   'shows an old run without an end on the first page of two'
 ] as const
+
+// They wait, each for a vendor of its own.
+t.jobs = 8
+
 for (const how of cases) {
   t.test(`a run that began after a heeded stop is not ended by the gateway, where the vendor ${how}`, async t => {
     const world = await live(t, { config: { settleMs: 1_000 } })
