@@ -66,6 +66,7 @@ async function world(t: Test, options: WorldOptions = {}): Promise<SteppedWorld>
 /** The same for each step of the clock, at once: most of the time is waiting. */
 const patience = { jobs: steps.length, timeout: 120_000 }
 t.setTimeout(300_000)
+t.jobs = 4
 
 function forEachStep(name: string, check: (t: Test, stepMs: number) => Promise<void>): void {
   t.test(name, patience, async t => {
