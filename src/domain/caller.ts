@@ -30,20 +30,6 @@ export function revealsKey(shown: LivestreamWithKey): boolean {
 }
 
 /**
- * Shows the livestream as this caller may see it. An answer that lets its reader broadcast is kept by no cache, and on record as such.
- */
-export function showLivestream(
-  request: { readonly caller: Caller; streamKeyRevealed: boolean },
-  reply: { header(name: string, value: string): unknown },
-  livestream: LivestreamWithKey
-): LivestreamWithKey {
-  const shown = shownTo(request.caller, livestream)
-  request.streamKeyRevealed = revealsKey(shown)
-  if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
-  return shown
-}
-
-/**
  * Why a key may not be used, or null when it may. Whoever shows the whole key is told that it was revoked or has expired; all else that
  * can be wrong with one has one answer, so that nobody learns which keys there are. @param key null: nobody has it
  */

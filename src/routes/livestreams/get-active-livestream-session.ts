@@ -1,11 +1,11 @@
 import { Type } from 'typebox'
-import { showLivestream } from '../../domain/caller.ts'
 import { LivestreamSession, LivestreamWithKey } from '../../domain/livestream.ts'
 import { LivestreamNotFound, NoActiveSession, NotOffered } from '../../domain/refusals/failures.ts'
 import type { TenantRuns } from '../../lifecycle/resources/runs.ts'
 import { Answer, failures, LivestreamParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'getActiveLivestreamSession',

@@ -1,10 +1,10 @@
-import { showLivestream } from '../../domain/caller.ts'
 import { LivestreamWithKey } from '../../domain/livestream.ts'
 import { MeetingNotFound, NoActiveLivestream } from '../../domain/refusals/failures.ts'
 import type { ActiveReads } from '../../lifecycle/reads/shared-reads.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'getActiveLivestream',

@@ -1,5 +1,4 @@
 import { Type } from 'typebox'
-import { showLivestream } from '../../domain/caller.ts'
 import { LivestreamSession, LivestreamWithKey } from '../../domain/livestream.ts'
 import { LivestreamNotFound } from '../../domain/refusals/failures.ts'
 import { PageQuery, Paging } from '../../domain/values/paging.ts'
@@ -7,6 +6,7 @@ import type { TenantLivestreams } from '../../lifecycle/resources/livestreams.ts
 import { failures, LivestreamParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'getLivestream',

@@ -1,5 +1,4 @@
 import { Type } from 'typebox'
-import { showLivestream } from '../../domain/caller.ts'
 import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
 import {
   LiveElsewhere,
@@ -12,6 +11,7 @@ import {
 import type { StartOnce } from '../../lifecycle/broadcast/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const pixels = Type.Optional(Type.Integer({ description: 'Pixels' }))
 
