@@ -11,7 +11,7 @@ import {
 import { readMeeting, readMeetings } from '../../contract/contract-meetings.ts'
 import type { LivestreamWithSessions, Provider, VendorHabits } from '../../provider.ts'
 import { expectId, expectPlainId, path, readSuccess, type Send, saidIn } from '../vendor-call.ts'
-import { dyteLivestreams, dyteRuns, findLivestream } from './livestreams.ts'
+import * as livestreams from './livestreams.ts'
 import { findRunning } from './running.ts'
 import { changeAll, changeSome, findActiveSession } from './stage.ts'
 
@@ -20,11 +20,7 @@ const newest = 50
 
 /** Dyte v2 in both of its contracts (contract#two-contracts), at each address that speaks it (contract#generations), for a whole organisation. */
 export function dyteProvider(send: Send, habits: VendorHabits): Provider {
-  const runs = dyteRuns(send)
   return {
-    ...dyteLivestreams(send),
-    ...runs,
-
     async start(meetingId, wish, signal) {
       const call = { method: 'POST', path: path`/meetings/${meetingId}/livestreams`, body: wish, signal } as const
       const answer = await send(call, [404, 409])
@@ -58,25 +54,35 @@ export function dyteProvider(send: Send, habits: VendorHabits): Provider {
     findRunning: signal => findRunning({ send, habits }, signal),
 
     async findRuns(meetingId, signal) {
-      const { livestreams, unread } = await listNewest(newest, signal)
+      const list = await listNewest(newest, signal)
       const isOurs = ({ meeting_id: named }: { meeting_id?: string | null }): boolean =>
         named != null && isSameId(named, meetingId)
-      if (unread.some(isOurs)) throw new UpstreamMalformed({ cause: new Error("the meeting's livestream in a list") })
+      if (list.unread.some(isOurs))
+        throw new UpstreamMalformed({ cause: new Error("the meeting's livestream in a list") })
       const found: LivestreamWithSessions[] = []
-      for (const { id } of livestreams.filter(isOurs).slice(0, 3)) {
-        const one = await findLivestream(send, id, { pageNo: 1, perPage: newest }, signal)
+      for (const { id } of list.livestreams.filter(isOurs).slice(0, 3)) {
+        const one = await livestreams.findLivestream(send, id, { pageNo: 1, perPage: newest }, signal)
         if (one !== null) found.push(one)
       }
       return found
     },
 
     async findInMeeting(meetingId, signal) {
-      const found = await runs.findOfMeeting(meetingId, { pageNo: 1, perPage: newest }, signal)
+      const found = await livestreams.findOfMeeting(send, meetingId, { pageNo: 1, perPage: newest }, signal)
       if (found !== null) return [found]
       // Contract L1 says so of each meeting, since it has no such path (contract#l1-missing-paths). Its lists have a form of their own (contract#l1-lists).
       if ((await listNewest(1, signal)).form === 'L1') throw new NotOffered()
       return []
     },
+
+    findLivestream: (...asked) => livestreams.findLivestream(send, ...asked),
+    createLivestream: (...asked) => livestreams.createLivestream(send, ...asked),
+    setEnabled: (...asked) => livestreams.setEnabled(send, ...asked),
+    resetStreamKey: (...asked) => livestreams.resetStreamKey(send, ...asked),
+    findOfMeeting: (...asked) => livestreams.findOfMeeting(send, ...asked),
+    findActiveRun: (...asked) => livestreams.findActiveRun(send, ...asked),
+    findRun: (...asked) => livestreams.findRun(send, ...asked),
+    findRunsOfSession: (...asked) => livestreams.findRunsOfSession(send, ...asked),
 
     findActiveSession: (meetingId, signal) => findActiveSession(send, meetingId, signal),
     onStage: (...how) => changeSome(send, ...how),
