@@ -4,11 +4,11 @@ import { presets } from '../../../src/domain/scope.ts'
 import { systemClock } from '../../../src/domain/values/clock.ts'
 import { type Gateway, startGateway } from '../../../src/gateway.ts'
 import { makeLogger } from '../../../src/log/logger.ts'
-import { createSimulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
+import { createSimulator, type Simulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { openUpstream } from '../../../src/upstream/account/open-upstream.ts'
-import { accountOf } from '../account.ts'
+import { accountOf, realtimekitAccountOf } from '../account.ts'
 import { plenty } from '../config.ts'
 import { addKey, addTenant, configFor, type TestContext } from '../gateway.ts'
 import { inMemory } from '../in-memory.ts'
@@ -32,7 +32,7 @@ export const switches: Record<string, readonly SimulatorOptions[]> = {
 }
 
 /** Factors of a vendor, but for its lists: a list in the form of the schema has one livestream only, and tells nothing of a second. */
-const factors = {
+export const factors = {
   contract: ['L1', 'L2'],
   activeDuringInvoked: ['200', '404'],
   startWhileLive: ['200', '409', 'second'],
@@ -53,7 +53,7 @@ const factors = {
  * In L1 OFFLINE is a run that begins as well as one that is over: the simulator refuses to show it as active. For the same reason no
  * look sees a run that was stopped while it was hidden, and to which the vendor joins the next start: that is left out.
  */
-const isPossible = (one: SimulatorOptions): boolean => {
+export const isPossible = (one: SimulatorOptions): boolean => {
   const isJoinedUnseen = one.activeDuringInvoked === '404' && one.startWhileLive === '200' && one.stoppingForMs
   return !(one.contract === 'L1' && (one.activeShowsEnded || isJoinedUnseen))
 }
@@ -92,9 +92,12 @@ export function planEach(campaign: 'oddStarts' | 'oddStops', rounds: number): Pl
 export interface OddCampaign extends Campaign {
   gateway: Gateway
   plans: Map<World, Plan>
+  /** Another tenant, with one meeting at each vendor. */
+  othersAuthorization: string
+  othersMeetings: Map<World, { id: string }>
 }
 
-/** One gateway in front of all these vendors, with one tenant that has meetings at each. */
+/** One gateway in front of all these vendors, with a tenant that has meetings at each, and another one. */
 export async function openOdd(t: TestContext, plans: readonly Plan[], deadlineMs: number): Promise<OddCampaign> {
   const org = `org-${randomBytes(8).toString('hex')}`
   const key = randomBytes(10).toString('hex')
@@ -102,21 +105,32 @@ export async function openOdd(t: TestContext, plans: readonly Plan[], deadlineMs
   const store = await openStoreHere(storeFile, { busyTimeoutMs: 10_000 })
   t.teardown(() => store.close())
   await addTenant(store, 'acme')
+  await addTenant(store, 'globex')
   const { key: ours } = await addKey(store, 'acme', presets.owner)
+  const { key: theirs } = await addKey(store, 'globex', presets.owner)
 
   const worlds = new Map<World, Plan>()
+  const othersMeetings = new Map<World, { id: string }>()
   for (const [i, plan] of plans.entries()) {
     const name = `vendor-${i}`
-    const simulator = await createSimulator({ ...plan.answers, org, key })
+    const isDyte = plan.answers.vendor !== 'realtimekit'
+    const simulator = await createSimulator({ ...plan.answers, ...(isDyte && { org, key }) })
     t.teardown(() => simulator.close())
     const meetings = Array.from({ length: plan.meetings }, () => simulator.addMeeting().id)
+    const other = simulator.addMeeting()
     await meetingsIn(store).assign('acme', name, meetings, Date.now())
-    worlds.set({ name, answers: plan.answers, simulator, meetings, byBrowser: new Map() }, plan)
+    await meetingsIn(store).assign('globex', name, [other.id], Date.now())
+    const world = { name, answers: plan.answers, simulator, meetings, byBrowser: new Map() }
+    worlds.set(world, plan)
+    othersMeetings.set(world, other)
   }
   const [first] = worlds.keys()
   if (first === undefined) throw new Error('no vendors')
-  const open = (url: string) => openUpstream({ account: accountOf({ url, org, key }), deadlineMs, clock: systemClock })
-  const upstreams = new Map([...worlds.keys()].map(({ name, simulator }) => [name, open(simulator.url)]))
+  const open = (simulator: Simulator) => {
+    const account = simulator.vendor === 'dyte' ? accountOf(simulator) : realtimekitAccountOf(simulator)
+    return openUpstream({ account, deadlineMs, clock: systemClock })
+  }
+  const upstreams = new Map([...worlds.keys()].map(({ name, simulator }) => [name, open(simulator)]))
   const settings = { deadlineMs, settleMs, readLimit: plenty, writeLimit: plenty }
   const gateway = await startGateway({
     config: { ...configFor(first.simulator, storeFile), ...settings },
@@ -132,6 +146,8 @@ export async function openOdd(t: TestContext, plans: readonly Plan[], deadlineMs
     storeFile,
     operations: operationsIn(store),
     authorization: `Bearer ${ours}`,
+    othersAuthorization: `Bearer ${theirs}`,
+    othersMeetings,
     upstreams,
     env: {},
     serving: null,

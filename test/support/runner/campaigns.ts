@@ -18,6 +18,8 @@ export const campaigns = {
   /** Starts, and stops at some moment of a start, at vendors with one odd way: for each in full, and otherwise divided among those of one kind. */
   oddStarts: { file: 'test/guarantees/starts/odd-vendors-starts.test.ts', normally: 100, inFull: 1_000 },
   oddStops: { file: 'test/guarantees/stops/odd-vendors-stops.test.ts', normally: 12, inFull: 72 },
+  /** Orders of calls to a meeting whose vendor is confused. */
+  orders: { file: 'test/guarantees/starts/confused-orders.test.ts', normally: 48, inFull: 1_920 },
   /** Crashes under load. */
   crashes: { file: 'test/guarantees/record/nothing-missing-after-a-crash.test.ts', normally: 4, inFull: 200 },
   /** Logs that cannot be written, each in another way; there are no more than these. */
