@@ -11,6 +11,7 @@ import { printSeed } from '../../support/runner/seeds.ts'
 
 /** Long enough for a busy machine: a call that is not confused is answered in time. */
 const deadlineMs = 2_500
+/** So many at a time, that a busy machine keeps up. */
 const atOnce = 160
 
 t.setTimeout(Math.ceil(countOf('orders') / atOnce) * slowestMs)

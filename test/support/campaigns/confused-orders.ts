@@ -100,7 +100,7 @@ export async function runOrder(campaign: OddCampaign, world: World, name: string
     return dice.pick(keys)
   }
 
-  /** What the vendor says to this step, and to the questions that belong to it. */
+  /** Confuses the vendor about this step, and about the questions that belong to it. */
   function confuse(step: Exclude<Step, 'browser'>): void {
     const { start, stop, look } = on(meeting)
     const foreign = simulator.livestreams().find(({ meeting_id }) => meeting_id !== meeting)?.id ?? ''

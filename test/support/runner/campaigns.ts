@@ -19,7 +19,7 @@ export const campaigns = {
   oddStarts: { file: 'test/guarantees/starts/odd-vendors-starts.test.ts', normally: 100, inFull: 1_000 },
   oddStops: { file: 'test/guarantees/stops/odd-vendors-stops.test.ts', normally: 12, inFull: 72 },
   /** Orders of calls to a meeting whose vendor is confused. */
-  orders: { file: 'test/guarantees/starts/confused-orders.test.ts', normally: 48, inFull: 1_920 },
+  orders: { file: 'test/guarantees/starts/confused-orders.test.ts', normally: 48, inFull: 480 },
   /** Crashes under load. */
   crashes: { file: 'test/guarantees/record/nothing-missing-after-a-crash.test.ts', normally: 4, inFull: 200 },
   /** Logs that cannot be written, each in another way; there are no more than these. */
