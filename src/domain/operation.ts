@@ -97,6 +97,8 @@ export interface Operation {
   /** The vendor's status and words, when it did not say yes. */
   readonly upstreamStatus: number | null
   readonly reason: string | null
+  /** The run that this start has begun, or was answered with. */
+  readonly runId: string | null
   readonly idempotency: Idempotency | null
   readonly answer: StoredAnswer | null
 }

@@ -74,6 +74,7 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
       openStartId: null,
       upstreamStatus: null,
       reason: null,
+      runId: null,
       settledAtMs: null,
       confirmedVendorAtMs: null,
       idempotency: null,

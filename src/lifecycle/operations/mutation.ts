@@ -29,6 +29,8 @@ export interface Mutation {
   livestreamId?: string
   /** The vendor's clock now, in epoch ms, as far as we know it. */
   vendorAtMs?: number | null
+  /** The run that a start begins, or is answered with. */
+  runId?: string | null
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
 }
@@ -56,7 +58,7 @@ export interface Done<T> {
 
 /** The row of a mutation that is about to be sent. */
 export function operationOf(mutation: Mutation, nowMs: number): Operation {
-  const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs } = mutation
+  const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs, runId } = mutation
   return {
     id: randomUUID(),
     tenantId: caller.tenant.id,
@@ -75,6 +77,7 @@ export function operationOf(mutation: Mutation, nowMs: number): Operation {
     openStartId: null,
     upstreamStatus: null,
     reason: null,
+    runId: runId ?? null,
     idempotency: caller.idempotency,
     answer: null
   }

@@ -25,6 +25,8 @@ export interface Database {
   operations: OperationsTable
   livestream_sessions: LivestreamSessionsTable
   meeting_sessions: MeetingSessionsTable
+  broadcast_runs: BroadcastRunsTable
+  run_events: RunEventsTable
   audit_events: AuditEventsTable
   audit_checkpoints: AuditCheckpointsTable
   meta: MetaTable
@@ -134,6 +136,52 @@ export interface OperationsTable {
   upstream_status: number | null
   /** The vendor's words. */
   reason: string | null
+  /** The run that this start has begun, or was answered with. */
+  run_id: string | null
+}
+
+/** One broadcast run (`run.ts`), whoever began it. Its `revision` is its own: each move counts one on. */
+export interface BroadcastRunsTable {
+  id: string
+  tenant_id: string
+  upstream: string
+  /** Null for the run of a livestream that has no meeting. */
+  meeting_id: string | null
+  livestream_id: string | null
+  /** The vendor's livestream session. */
+  session_id: string | null
+  operation_id: string | null
+  status: string
+  invoked_at: number | null
+  live_at: number | null
+  ended_at: number | null
+  ended_by: string | null
+  deadline_at: number | null
+  max_duration_seconds: number | null
+  playback_url: string | null
+  /** Looks that have shown nothing of it since it was seen last, and the time of the first of them. */
+  quiet_looks: number
+  quiet_at: number | null
+  created_at: number
+  /** Its place in the order in which runs became known. */
+  ordinal: number
+  revision: number
+}
+
+/** An event of a run. It never has a stream key. */
+export interface RunEventsTable {
+  /** Its place in the order of commits. */
+  seq: number
+  run_id: string
+  tenant_id: string
+  upstream: string
+  meeting_id: string | null
+  livestream_id: string | null
+  type: string
+  status: string
+  playback_url: string | null
+  reason: string | null
+  at: number
 }
 
 export interface AuditEventsTable {

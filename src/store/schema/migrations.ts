@@ -13,6 +13,7 @@ import { oneSpelling } from './steps/08-one-spelling.ts'
 import { confirmedStops } from './steps/09-confirmed-stops.ts'
 import { provedLivestreams } from './steps/10-proved-livestreams.ts'
 import { datedConfirmations } from './steps/11-dated-confirmations.ts'
+import { ledgerOfRuns } from './steps/12-ledger-of-runs.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -26,7 +27,8 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   oneSpelling,
   confirmedStops,
   provedLivestreams,
-  datedConfirmations
+  datedConfirmations,
+  ledgerOfRuns
 ]
 
 export const schemaVersion = steps.length

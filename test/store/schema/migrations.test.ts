@@ -29,12 +29,14 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
     'api_keys',
     'audit_checkpoints',
     'audit_events',
+    'broadcast_runs',
     'livestream_sessions',
     'livestreams',
     'meeting_sessions',
     'meetings',
     'meta',
     'operations',
+    'run_events',
     'tenants'
   ])
   t.equal(await versionIn(first.engine), schemaVersion)
@@ -132,6 +134,6 @@ t.test('every step can be written for PostgreSQL too', async t => {
   await migrate(engine, sqlFor('postgres'))
   t.equal(version, schemaVersion)
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
-  t.equal(written.filter(text => text.startsWith('create table "')).length, 9)
+  t.equal(written.filter(text => text.startsWith('create table "')).length, 11)
   t.notMatch(written.join(';'), /\?/)
 })

@@ -93,6 +93,7 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     openStartId: null,
     upstreamStatus: null,
     reason: null,
+    runId: null,
     idempotency: null,
     answer: null,
     ...more

@@ -33,6 +33,7 @@ export function toOperation(row: OperationsTable): Operation {
     openStartId: row.open_start_id,
     upstreamStatus: row.upstream_status,
     reason: row.reason,
+    runId: row.run_id,
     idempotency: keyFingerprint === null || requestFingerprint === null ? null : { keyFingerprint, requestFingerprint },
     answer: status === null || answer === null ? null : { status, body: JSON.parse(answer) as StoredAnswer['body'] }
   }

@@ -217,6 +217,7 @@ function toColumns(operation: Operation): Given {
     vendor_at: operation.vendorAtMs,
     sent_again_at: operation.sentAgainAtMs,
     upstream_status: operation.upstreamStatus,
-    reason: operation.reason
+    reason: operation.reason,
+    run_id: operation.runId
   }
 }

@@ -1,0 +1,40 @@
+import type { RunEnder } from '../../../src/domain/run.ts'
+import { RunHub } from '../../../src/lifecycle/ledger/hub.ts'
+import { Ledger } from '../../../src/lifecycle/ledger/ledger.ts'
+import type { Engine } from '../../../src/store/engine/engine.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
+import { meetingsIn } from '../../../src/store/tables/meetings.ts'
+import { runEventsIn } from '../../../src/store/tables/run-events.ts'
+import { manualClock } from '../clock.ts'
+import { storeWithTenants } from '../store/helper.ts'
+
+/** A ledger over a store of its own, with a clock that moves when it is told to. */
+export async function ledgerOf(t: Parameters<typeof storeWithTenants>[0]) {
+  const { store, file } = await storeWithTenants(t)
+  await meetingsIn(store).assign('acme', 'default', ['m1'], 1_000)
+  const clock = manualClock()
+  const logged: string[] = []
+  const log = (_: object, message: string): void => void logged.push(message)
+  const hub = new RunHub({ error: log })
+  const runs = broadcastRunsIn(store)
+  const told = { ender: 'outside' as RunEnder }
+  let made = 0
+  /** Replaced by tests in which the store fails. */
+  const engine: Pick<Engine, 'write'> = { write: store.engine.write.bind(store.engine) }
+  const newLedger = () =>
+    new Ledger({
+      engine: { write: (...how) => engine.write(...how) },
+      runs,
+      hub,
+      enderOf: async () => told.ender,
+      newId: () => `found ${++made}`,
+      log: { warn: log },
+      clock,
+      settleMs: 30_000,
+      retryAfterMs: 5
+    })
+  const ledger = newLedger()
+  t.teardown(() => ledger.close())
+  const rows = async () => (await runs.list('acme', { pageNo: 1, perPage: 100 })).runs.reverse()
+  return { ledger, newLedger, store, file, engine, clock, logged, hub, runs, rows, told, events: runEventsIn(store) }
+}
