@@ -27,6 +27,7 @@ import { type Directory, followStore, openDirectory } from './store/memory/direc
 import { openServed } from './store/served/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
+import { runEventsIn } from './store/tables/run-events.ts'
 import type { Upstreams } from './upstream/provider.ts'
 import type { Vendors } from './upstream/vendors/vendor.ts'
 
@@ -161,17 +162,18 @@ export async function startGateway({
       others.size === 0 ? configured.upstreams : new Map([...configured.upstreams, ...others])
     opened.push(followStore(directory, err => logger.error({ err }, 'the store cannot be read')))
     const { auditRetentionDays } = config
-    opened.push(keepTidy({ audited, operations: operationsIn(store), auditRetentionDays, log: logger, clock }))
+    const tidied = { audited, operations: operationsIn(store), runEvents: runEventsIn(store) }
+    opened.push(keepTidy({ ...tidied, auditRetentionDays, log: logger, clock }))
 
-    const { routes, broadcasts, adopt, operations } = services({
+    const { routes, broadcasts, adopt, operations, ledger, recall } = services({
       ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs },
       log: logger,
       ending: ending.signal
     })
     const { auditTrail, reconcileLoop } = broadcasts
+    opened.push(() => ledger.close())
     opened.push(() => reconcileLoop.close())
-    // Stops of a moment ago must be known before anything is looked at.
-    await broadcasts.recall()
+    await recall()
     for (const operation of left) reconcileLoop.add(operation)
     const connections = callersConnections({ config, logger, clock })
     const app = await buildApp({

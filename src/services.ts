@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { UnstoredEvents } from './audit/unstored.ts'
 import type { AuditedStore } from './audited-store/audited-store.ts'
 import type { Config } from './config/config.ts'
@@ -5,6 +6,10 @@ import type { Clock } from './domain/values/clock.ts'
 import { holder, recheckPermission, recheckSwitchPermission } from './lifecycle/broadcast/before-sending.ts'
 import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
+import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
+import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
+import { Ledger } from './lifecycle/ledger/ledger.ts'
+import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
 import { tenantAnalytics } from './lifecycle/resources/analytics.ts'
@@ -19,6 +24,7 @@ import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
 import { analyticsIn } from './store/tables/analytics.ts'
+import { broadcastRunsIn } from './store/tables/broadcast-runs.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
@@ -51,6 +57,11 @@ export interface Services {
   broadcasts: Broadcasting
   adopt: Adopt
   operations: Operations
+  ledger: Ledger
+  /** Tells of what the ledger has committed. */
+  runEvents: RunEvents
+  /** Before the first call: remembers what an earlier process did, and tells the ledger what it did not come to tell. @throws what the store throws */
+  recall(): Promise<void>
 }
 
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
@@ -68,7 +79,20 @@ export function services(parts: Parts): Services {
   const meetings = meetingsIn(store)
   const sessions = sessionsIn(store)
 
-  const rememberLivestream = rememberLivestreamIn({ livestreams, directory, log, clock })
+  const runs = broadcastRunsIn(store)
+  const runEvents = new RunHub(log)
+  const ledger = new Ledger({
+    ...{ engine, runs, hub: runEvents, log, clock, settleMs },
+    newId: randomUUID,
+    // A run that ends while a stop of ours is being repeated was ended by that.
+    async enderOf({ upstream, meetingId }) {
+      const stops = meetingId === null ? [] : await operations.unconfirmedStops({ id: meetingId, upstream })
+      return stops.length > 0 ? 'tenant' : 'outside'
+    }
+  })
+  const sightings = sightingsIn({ ledger, upstreams, clock })
+
+  const rememberLivestream = rememberLivestreamIn({ livestreams, directory, sightings, log, clock })
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
   const holds = holder({ directory, meetings, upstreams })
   const adopt = adopter({ upstreams, meetings, holds, directory, auditEvents, rememberLivestream, clock, deadline })
@@ -87,6 +111,9 @@ export function services(parts: Parts): Services {
     holds,
     writeBehind,
     unstored,
+    runs,
+    ledger,
+    sightings,
     rememberLivestream,
     isComing: coming,
     recheckPermission: recheckPermission({ directory, holds, clock }),
@@ -105,6 +132,7 @@ export function services(parts: Parts): Services {
       ...context,
       upstreams,
       livestreams,
+      sightings,
       rememberLivestream,
       rememberRuns,
       isComing: coming,
@@ -145,5 +173,10 @@ export function services(parts: Parts): Services {
     }),
     meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail })
   }
-  return { routes, broadcasts, adopt, operations }
+  async function recall(): Promise<void> {
+    // Stops of a moment ago must be known before anything is looked at.
+    await broadcasts.recall()
+    await adoptRuns({ ledger, runs, operations, livestreams })
+  }
+  return { routes, broadcasts, adopt, operations, ledger, runEvents, recall }
 }

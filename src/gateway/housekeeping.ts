@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
 import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import type { Operations } from '../store/tables/operations.ts'
+import type { RunEventRows } from '../store/tables/run-events.ts'
 
 interface Log {
   info(facts: object, message: string): void
@@ -14,6 +15,7 @@ interface Log {
 export interface TidyDeps {
   audited: Pick<AuditedStore, 'prune'>
   operations: Pick<Operations, 'removeSettled'>
+  runEvents: Pick<RunEventRows, 'removeOld'>
   /** Null: the audit log is kept for ever. */
   auditRetentionDays: number | null
   log: Log
@@ -24,22 +26,32 @@ const dayMs = 86_400_000
 const tidyTimes = { firstAfterMs: 60_000, everyMs: 3_600_000 }
 /** Time that a settled operation is kept, for the replay of its answer. The audit log remembers it for longer. */
 const keepOperationsMs = 7 * dayMs
-const operationsAStep = 500
+/** Time that the events of runs are kept, for readers that come back. */
+const keepRunEventsMs = 7 * dayMs
+const rowsAStep = 500
 const pauseMs = 20
 
 /** Removes old events and operations in small steps, so that nobody waits for it. */
-export async function tidy({ audited, operations, auditRetentionDays, log, clock }: TidyDeps): Promise<void> {
+export async function tidy({
+  audited,
+  operations,
+  runEvents,
+  auditRetentionDays,
+  log,
+  clock
+}: TidyDeps): Promise<void> {
   const nowMs = clock.now()
   if (auditRetentionDays !== null) {
     const worker = { actor: { type: 'Gateway' as const, uid: 'retention' }, requestId: randomUUID() }
     const { removed, cutAt } = await audited.prune(nowMs - auditRetentionDays * dayMs, worker)
     if (removed > 0) log.info({ removed, cutAt }, 'audit events were removed: their time is over')
   }
-  for (;;) {
-    const step = await operations.removeSettled(nowMs - keepOperationsMs, operationsAStep)
-    if (step < operationsAStep) return
-    await sleep(pauseMs)
-  }
+  await inSteps(() => operations.removeSettled(nowMs - keepOperationsMs, rowsAStep))
+  await inSteps(() => runEvents.removeOld(nowMs - keepRunEventsMs, rowsAStep))
+}
+
+async function inSteps(remove: () => Promise<number>): Promise<void> {
+  while ((await remove()) === rowsAStep) await sleep(pauseMs)
 }
 
 /** Tidies every hour: what is removed does not come back, so a clock that is set forward removes nothing. @returns a function that ends it */

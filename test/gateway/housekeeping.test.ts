@@ -23,6 +23,7 @@ function deps(more: Partial<TidyDeps> = {}): TidyDeps {
   return {
     audited: { prune: async () => ({ removed: 0, cutAt: null }) },
     operations: { removeSettled: async () => 0 },
+    runEvents: { removeOld: async () => 0 },
     auditRetentionDays: null,
     log: logInto().log,
     clock: manualClock(),
@@ -68,6 +69,17 @@ t.test('many operations go in steps, so that nobody waits for all of them', asyn
   }
   await tidy(deps({ operations: { removeSettled } }))
   t.strictSame(steps, [500, 500, 200])
+})
+
+t.test('the events of runs go after 7 days, in steps', async t => {
+  const clock = manualClock()
+  const asked: number[][] = []
+  const removeOld = async (beforeMs: number, atMost: number) => {
+    asked.push([clock.now() - beforeMs, atMost])
+    return asked.length < 3 ? 500 : 0
+  }
+  await tidy(deps({ runEvents: { removeOld }, clock }))
+  t.strictSame(asked, Array(3).fill([7 * dayMs, 500]))
 })
 
 t.test('without a retention time the audit log is kept for ever', async t => {

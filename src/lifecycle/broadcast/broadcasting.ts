@@ -4,12 +4,15 @@ import { isSwitch, type Operation } from '../../domain/operation.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Misplaced } from '../../store/tables/misplaced.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { Context } from '../context.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Sightings } from '../ledger/sightings.ts'
 import { type AuditTrail, auditTrailIn } from '../operations/audit-trail.ts'
 import { broadcastEnds } from '../operations/broadcast-ends.ts'
 import { meetingOf, operationEnds } from '../operations/operation-ends.ts'
@@ -50,6 +53,9 @@ export interface BroadcastingDeps extends Context {
   holds: Holds
   writeBehind: WriteBehind
   unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
+  runs: BroadcastRuns
+  ledger: Ledger
+  sightings: Sightings
   rememberLivestream: RememberLivestream
   isComing: IsComing
   recheckPermission: RecheckPermission

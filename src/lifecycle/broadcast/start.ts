@@ -1,16 +1,21 @@
+import { randomUUID } from 'node:crypto'
 import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
 import { placeOf } from '../../domain/id.ts'
 import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import type { Statement } from '../../store/engine/engine.ts'
+import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LivestreamWish, Upstreams } from '../../upstream/provider.ts'
 import type { LimitTime } from '../context.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Prepared } from '../ledger/prepared.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import { type BroadcastEnds, unsettled } from '../operations/broadcast-ends.ts'
-import { beforeSending, type Done, type Mutation } from '../operations/mutation.ts'
+import { beforeSending, type Done, type Mutation, outcomeOf, placeOfRun } from '../operations/mutation.ts'
 import type { Reconcile } from '../operations/reconcile.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
@@ -24,6 +29,8 @@ export interface Started {
   livestream: LivestreamWithKey
   /** `started` by this call; `joined` another call that was starting it; or it was `alreadyLive`. */
   how: 'started' | 'joined' | 'alreadyLive'
+  /** Its run in the ledger; null where that does not know it. */
+  runId: string | null
 }
 
 export interface StartDeps {
@@ -36,6 +43,8 @@ export interface StartDeps {
   ends: Pick<BroadcastEnds, 'overtake' | 'keepRunning'>
   permit: StartPermit
   auditTrail: AuditTrail
+  ledger: Pick<Ledger, 'start' | 'prepare' | 'note'>
+  runs: Pick<BroadcastRuns, 'lastOf'>
   send: SendStart
   endingRuns: Pick<EndingRuns, 'started'>
   begunRuns: Pick<BegunRuns, 'began'>
@@ -51,6 +60,7 @@ export interface StartDeps {
 export interface StartAttempt {
   livestream: LivestreamWithKey
   how: 'started' | 'alreadyLive'
+  runId: string | null
   /** Something went upstream, and is on record. */
   isOnRecord: boolean
 }
@@ -65,11 +75,12 @@ export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: Livestream
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail } = deps
-  const { send, endingRuns, begunRuns, pace, fruitlessStops, changed, clock, limitTime, deadlineMs } = deps
+  const { ledger, runs, send, endingRuns, begunRuns, pace, fruitlessStops, changed, clock, limitTime, deadlineMs } =
+    deps
 
   return async (caller, meeting, wish) => {
     const turn = await enterQueue(meeting)
-    if ('joined' in turn) return answer(caller, meeting, { livestream: turn.joined.livestream, how: 'joined' })
+    if ('joined' in turn) return answer(caller, meeting, { ...turn.joined, how: 'joined' })
     const { isOnRecord, ...started } = await turn.take(startInTurn(caller, meeting, wish, turn))
     return isOnRecord ? started : answer(caller, meeting, started)
   }
@@ -101,20 +112,34 @@ export function startOnce(deps: StartDeps): StartOnce {
     await beforeSending(recheckPermission(caller, meeting, 'start'))
     if (active !== null) {
       await keepRunning(meeting)
-      return { livestream: active, how: 'alreadyLive', isOnRecord: false }
+      return { livestream: active, how: 'alreadyLive', runId: await runOf(meeting, active.id), isOnRecord: false }
     }
 
-    const trail = await auditTrail.begin(mutationOf(caller, meeting))
+    const [id, runId] = [randomUUID(), randomUUID()]
+    const run = ledger.start({ kind: 'sent', ...placeOfRun(meeting, id, clock.now()), runId })
+    const { rows, unsent } = run
+    const trail = await auditTrail.begin({ ...mutationOf(caller, meeting), id, runId, rows, unsent })
+    run.sent()
     pace.started(meeting)
     fruitlessStops.forget(meeting)
     const outcome = await send({ caller, meeting, wish, trail }, wait)
-    if ('error' in outcome) throw await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
+    if ('error' in outcome) {
+      const failed = await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
+      const isUnknown = !(failed instanceof Failure) || outcomeOf(failed) === 'unknown'
+      if (!isUnknown) await ledger.note({ kind: 'refused', ...placeOfRun(meeting, id, clock.now()) })
+      throw failed
+    }
     const { livestream, how } = outcome
     remember(meeting, outcome)
-    await trail.done(doneWith(caller, meeting, outcome))
+    const begun = await inLedger(meeting, id, runId, outcome)
+    try {
+      await trail.done({ ...doneWith(caller, meeting, outcome, begun.statements), runId: begun.runId })
+    } finally {
+      await begun.committed()
+    }
     // The store may be away: then the stops see that a later start stands in it (`reconcile-stop.ts`).
     await overtakeStops(meeting).catch(() => {})
-    return { livestream, how, isOnRecord: true }
+    return { livestream, how, runId: begun.runId, isOnRecord: true }
   }
 
   /** Makes sure that no earlier start whose answer was lost holds the meeting. @throws StartUnsettled */
@@ -139,6 +164,31 @@ export function startOnce(deps: StartDeps): StartOnce {
     for (const stop of await operations.unconfirmedStops(meeting)) await ends.overtake(stop)
   }
 
+  /** The run that this start has begun, or that was live already, and the moves that belong to the outcome. */
+  async function inLedger(
+    meeting: OwnedMeeting,
+    operationId: string,
+    plannedId: string,
+    { livestream, how }: LiveOutcome
+  ): Promise<Pick<Prepared, 'statements' | 'committed'> & { runId: string | null }> {
+    const { id: livestreamId, status, playback_url: playbackUrl = null } = livestream
+    const place = placeOfRun(meeting, operationId, clock.now())
+    if (how === 'started') {
+      const begun = await ledger.prepare({ kind: 'started', ...place, livestreamId, status, playbackUrl })
+      return { ...begun, runId: begun.run?.id ?? plannedId }
+    }
+    // The look that has shown it may have given it the row of this start.
+    const left = await ledger.prepare({ kind: 'refused', ...place })
+    const isItsOwn = left.run?.livestreamId === livestreamId
+    return { ...left, runId: isItsOwn ? plannedId : await runOf(meeting, livestreamId) }
+  }
+
+  /** The run that goes on; null where the ledger does not know it. */
+  async function runOf({ upstream, tenantId }: OwnedMeeting, livestreamId: string): Promise<string | null> {
+    const run = await runs.lastOf(upstream, livestreamId).catch(() => null)
+    return run !== null && run.endedAtMs === null && run.tenantId === tenantId ? run.id : null
+  }
+
   function remember(meeting: OwnedMeeting, { livestream, isNobodys, how }: LiveOutcome): void {
     endingRuns.started(meeting)
     if (how === 'started' && !isNobodys) begunRuns.began(meeting, livestream.id)
@@ -147,17 +197,18 @@ export function startOnce(deps: StartDeps): StartOnce {
 
   /** Nothing was sent for this call: that is on record too, and answered so again under its key. */
   async function answer(caller: Caller, meeting: OwnedMeeting, started: Started): Promise<Started> {
-    const { livestream } = started
+    const { livestream, runId } = started
     const streamKeyRevealed = revealsKey(shownTo(caller, livestream))
     const done = { status: 200, data: withoutKey(livestream), livestreamId: livestream.id, streamKeyRevealed }
-    await auditTrail.answered(mutationOf(caller, meeting), done)
+    await auditTrail.answered({ ...mutationOf(caller, meeting), runId }, done)
     return started
   }
 
   function doneWith(
     caller: Caller,
     { id: meetingId, tenantId, upstream }: OwnedMeeting,
-    { livestream, isNobodys, how, refused }: LiveOutcome
+    { livestream, isNobodys, how, refused }: LiveOutcome,
+    rows: Statement[]
   ): Done<void> {
     const owner = { id: livestream.id, tenantId, upstream, meetingId }
     const shown = withoutKey(livestream)
@@ -167,7 +218,7 @@ export function startOnce(deps: StartDeps): StartOnce {
       livestreamId: livestream.id,
       data: shown,
       streamKeyRevealed: revealsKey(shownTo(caller, livestream)),
-      statements: isNobodys ? [] : livestreams.observed(owner, shown, clock.now()),
+      statements: [...(isNobodys ? [] : livestreams.observed(owner, shown, clock.now())), ...rows],
       refused
     }
   }

@@ -1,13 +1,17 @@
 import type { Caller } from '../../domain/caller.ts'
 import { placeOf } from '../../domain/id.ts'
+import type { Livestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { Failure, Internal, NoActiveLivestream, StartUnsettled, withOutcome } from '../../domain/refusals/failures.ts'
+import type { StoppedNews } from '../../domain/run.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import type { Statement } from '../../store/engine/engine.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { LimitTime } from '../context.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import { type BroadcastEnds, endedRun, stoppedData } from '../operations/broadcast-ends.ts'
 import type { Done, Mutation } from '../operations/mutation.ts'
@@ -37,6 +41,7 @@ export interface StopDeps {
   ends: Pick<BroadcastEnds, 'confirmStops'>
   whatRuns: WhatRuns
   changed: ActiveReads['changed']
+  ledger: Pick<Ledger, 'prepare'>
   clock: Clock
   limitTime: LimitTime
 }
@@ -59,7 +64,7 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 export function stop(deps: StopDeps): Stop {
   const { upstreams, livestreams, operations, queue, pace, rights, fruitlessStops, recheckPermission, auditTrail } =
     deps
-  const { send, reconcile, reconcileLoop, ends, whatRuns, changed, clock, limitTime } = deps
+  const { send, reconcile, reconcileLoop, ends, whatRuns, changed, ledger, clock, limitTime } = deps
 
   return async (caller, meeting) => {
     const turn = await queue.enterStop(placeOf(meeting), meeting.tenantId)
@@ -87,8 +92,11 @@ export function stop(deps: StopDeps): Stop {
     if (outcome instanceof Failure) throw await trail.failed(outcome)
     // The store may be away: then they end with the next one.
     if (!outcome.isWatched) await ends.confirmStops(meeting).catch(() => {})
-    const done = await doneWith(meeting, outcome)
+    const last = await livestreams.lastOfMeeting(meeting).catch(() => null)
+    const ended = outcome.isWatched ? null : await ledger.prepare(newsOf(meeting, outcome, last))
+    const done = doneWith(meeting, outcome, last, ended?.statements ?? [])
     await trail.done(done)
+    await ended?.committed()
     if (done.failure !== undefined) throw done.failure
     return done.value
   }
@@ -126,14 +134,36 @@ export function stop(deps: StopDeps): Stop {
     throw new StartUnsettled({ message, outcome: 'unknown', retryAfterSeconds: 1 })
   }
 
-  async function doneWith(meeting: OwnedMeeting, outcome: StopOutcome): Promise<Done<Stopped>> {
+  /** A run that was over before the stop came has ended by itself. */
+  function newsOf(
+    { id: meetingId, tenantId, upstream }: OwnedMeeting,
+    { confirmed }: StopOutcome,
+    last: Livestream | null
+  ): StoppedNews {
+    const endedBy = confirmed === undefined ? 'outside' : 'tenant'
+    return {
+      kind: 'stopped',
+      tenantId,
+      upstream,
+      meetingId,
+      livestreamId: last?.id ?? null,
+      endedBy,
+      atMs: clock.now()
+    }
+  }
+
+  function doneWith(
+    meeting: OwnedMeeting,
+    outcome: StopOutcome,
+    last: Livestream | null,
+    rows: Statement[]
+  ): Done<Stopped> {
     const stopped = outcome.confirmed !== undefined
-    const last = await livestreams.lastOfMeeting(meeting).catch(() => null)
     const fruitless = fruitlessStops.account(meeting, stopped, last)
     const told = { value: { fruitless }, ...outcome, livestreamId: last?.id ?? null }
     if (!stopped && last === null) return { ...told, status: 404, data: null, failure: new NoActiveLivestream() }
     // While it is watched the run may go on, and be hidden.
-    const statements = outcome.isWatched ? [] : endedRun(livestreams, meeting, last, clock.now())
+    const statements = outcome.isWatched ? [] : [...endedRun(livestreams, meeting, last, clock.now()), ...rows]
     return { ...told, status: 200, data: stoppedData, statements }
   }
 

@@ -17,6 +17,8 @@ export interface RunEvents {
 }
 
 export class RunHub implements RunEvents {
+  /** How many listen. */
+  listening = 0
   readonly #listeners = new Set<(changes: readonly RunChange[]) => void>()
   readonly #log: { error(facts: object, message: string): void }
 
@@ -26,12 +28,15 @@ export class RunHub implements RunEvents {
 
   subscribe(listener: (changes: readonly RunChange[]) => void): () => void {
     this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    this.listening = this.#listeners.size
+    return () => {
+      this.#listeners.delete(listener)
+      this.listening = this.#listeners.size
+    }
   }
 
   /** A listener that throws must not undo what is committed, nor keep others from hearing of it. */
   committed(changes: readonly RunChange[]): void {
-    if (changes.length === 0) return
     for (const listener of this.#listeners) {
       try {
         listener(changes)

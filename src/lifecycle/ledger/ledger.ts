@@ -15,7 +15,7 @@ import type { Prepared, PreparedStart } from './prepared.ts'
 export interface LedgerDeps {
   engine: Pick<Engine, 'write'>
   runs: Pick<BroadcastRuns, 'concerned' | 'moved'>
-  hub: Pick<RunHub, 'committed'>
+  hub: Pick<RunHub, 'listening' | 'committed'>
   /** Cause of an end that a look shows: that of a stop of ours that is open, or else `outside`. */
   enderOf(news: RunNews): Promise<RunEnder>
   /** Makes the ids of runs. */
@@ -82,17 +82,17 @@ export class Ledger {
 
   /** The row of a start that is about to go out. Nothing is read: the run is new. */
   start(news: SentNews): PreparedStart {
-    const { runs, hub, settleMs } = this.#deps
+    const { runs, settleMs } = this.#deps
     const how = { newId: news.runId, settleMs, endedBy: 'outside' } as const
     const { run } = moveRun(null, news, how)
     const { run: unsent } = moveRun(run, { ...news, kind: 'refused' }, how)
     if (run === null || unsent === null) throw new TypeError('a start begins a run')
     return {
-      statements: runs.moved({ before: null, after: run, events: [] }, true),
+      rows: runs.moved({ before: null, after: run, events: [] }, true),
       unsent: runs.moved({ before: run, after: unsent, events: [] }, true),
       sent: () => {
         this.#begin(news)
-        hub.committed([{ run, events: [] }])
+        this.#tell([{ before: null, after: run, events: [] }])
       }
     }
   }
@@ -109,7 +109,7 @@ export class Ledger {
       run: moves.at(-1)?.after ?? runs.find(run => isOfNews(run, news)) ?? null,
       statements: moves.flatMap(move => this.#deps.runs.moved(move, true)),
       committed: () => {
-        this.#deps.hub.committed(moves.map(changeOf))
+        this.#tell(moves)
         return this.note(news)
       }
     }
@@ -149,7 +149,7 @@ export class Ledger {
   }
 
   async #write(news: RunNews, askedAtMs: number, isLate = false): Promise<void> {
-    const { engine, runs, hub } = this.#deps
+    const { engine, runs } = this.#deps
     for (let left = tries; ; left--) {
       // While it waited for its turn something else may have become known.
       if (isSighting(news) && this.#isStill(news, askedAtMs)) return
@@ -167,7 +167,7 @@ export class Ledger {
       }
       if (moves.some(({ after }) => !isOpenRun(after))) this.#begin(news)
       else this.#knownOf(news).still.clear()
-      hub.committed(moves.map(changeOf))
+      this.#tell(moves)
       return
     }
   }
@@ -182,6 +182,11 @@ export class Ledger {
     if (!isEnd) return { moves, runs: concerned }
     const endedBy = await enderOf(news)
     return { moves: endedBy === 'outside' ? moves : moveRuns(concerned, news, { ...how, endedBy }), runs: concerned }
+  }
+
+  #tell(moves: readonly Move[]): void {
+    const { hub } = this.#deps
+    if (hub.listening > 0 && moves.length > 0) hub.committed(moves.map(({ after: run, events }) => ({ run, events })))
   }
 
   /** Something was done: sightings that were asked for before are late. */
@@ -205,10 +210,6 @@ export class Ledger {
     put(asked, livestreamOf(news), askedAtMs)
     return this.#deps.clock.monotonic() - (still.get(textOf(news)) ?? Number.NEGATIVE_INFINITY) < stillForMs
   }
-}
-
-function changeOf({ after: run, events }: Move) {
-  return { run, events }
 }
 
 function isSighting({ kind }: RunNews): boolean {

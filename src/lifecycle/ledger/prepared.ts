@@ -13,7 +13,7 @@ export interface Prepared {
 
 /** The row of a start, for the transaction of its intent. */
 export interface PreparedStart {
-  statements: Statement[]
+  rows: Statement[]
   /** They end the row of a start whose intent was written too late: it is not sent. */
   unsent: Statement[]
   /** To be called when the intent stands. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import { type Engine, UniqueViolation } from '../../store/engine/engine.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, subjectOf } from './mutation.ts'
+import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, outcomeOf, subjectOf } from './mutation.ts'
 import { TrailWriter } from './trail-writer.ts'
 import type { WriteBehind } from './write-behind.ts'
 
@@ -98,11 +98,11 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
   }
 
   async function begin(mutation: Mutation): Promise<Trail> {
-    const { caller, goesOn = false } = mutation
+    const { caller, goesOn = false, rows = [], unsent = [] } = mutation
     const startedMs = clock.monotonic()
     const operation = operationOf(mutation, clock.now())
     const ended = Promise.withResolvers<void>()
-    const sent = [operations.sent(operation)]
+    const sent = [operations.sent(operation), ...rows]
     // Without a row nothing would tell that a later start overtakes it.
     const lateRows = goesOn ? [operations.wentOn(operation)] : sent
     const event = (ending: Ending, made: Made = {}) => toAuditEvent(subjectOf(mutation, made), ending, clock.now())
@@ -113,7 +113,7 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
     try {
       // A mutation that goes on wants its record however late. Any other must not be recorded as sent when its caller was refused.
       if (goesOn) await writer.writeHoweverLate(sent, event({ outcome: 'pending' }), { isAwaited: true, lateRows })
-      else await writer.intend(sent, operation, event)
+      else await writer.intend(sent, unsent, operation, event)
     } catch (cause) {
       if (cause instanceof UniqueViolation || !goesOn) ended.resolve()
       if (cause instanceof UniqueViolation) throw inUse(cause)
@@ -132,7 +132,7 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
 
       async failed(error, { freesKey = false } = {}) {
         const failure = error instanceof Failure ? error : new Internal()
-        const outcome = failure.outcome ?? (failure.status < 500 ? 'failed' : 'unknown')
+        const outcome = outcomeOf(failure)
         const ending = event({
           outcome: failure.status < 500 && outcome !== 'unknown' ? 'refused' : outcome,
           status: failure.status,
@@ -170,7 +170,15 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
         const state = done.isWatched ? 'unknown' : done.status < 400 ? 'done' : 'failed'
         const answer = { status: done.status, body }
         const { confirmed } = done
-        const how = { state, livestreamId, answer, confirmed, upstreamStatus, reason: upstreamReason } as const
+        const how = {
+          state,
+          livestreamId,
+          answer,
+          confirmed,
+          upstreamStatus,
+          reason: upstreamReason,
+          runId: done.runId
+        } as const
         const written = await writer.end(operation, how, ending, done.statements)
         ended.resolve()
         if (done.isWatched) reconcileLater({ ...operation, answer: how.answer }, clock.monotonic())

@@ -6,11 +6,13 @@ import { type Clock, notSetForward } from '../../domain/values/clock.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import type { BegunRuns } from '../running/shown-run.ts'
 import type { SeenRun } from '../running/sight.ts'
 import { followedForMs } from '../running/verdict.ts'
+import { placeOfRun } from './mutation.ts'
 import { failedAnswer, meetingOf, type OperationEnds } from './operation-ends.ts'
 
 export interface BroadcastEndsDeps {
@@ -21,11 +23,12 @@ export interface BroadcastEndsDeps {
   changed: ActiveReads['changed']
   endingRuns: Pick<EndingRuns, 'started' | 'has' | 'isRecent'>
   begunRuns: Pick<BegunRuns, 'began'>
+  ledger: Pick<Ledger, 'note' | 'prepare'>
   clock: Clock
 }
 
-/** A run that a settled start, sent so long ago, has begun, or that was seen last and is over by a settled stop. */
-export type LastRun = { began: SeenRun; agoMs: number } | { ended: Livestream | null }
+/** A run that a settled start, sent so long ago, has begun, or that was seen last and is over by a settled stop, with other rows of its end. */
+export type LastRun = { began: SeenRun; agoMs: number } | { ended: Livestream | null; rows?: Statement[] }
 
 /** Ends open starts and stops, and remembers what that says of the meeting's run. */
 export interface BroadcastEnds extends Pick<OperationEnds, 'isSettled'> {
@@ -45,20 +48,22 @@ export interface BroadcastEnds extends Pick<OperationEnds, 'isSettled'> {
 const endedAtOnce = 100
 
 export function broadcastEnds(deps: BroadcastEndsDeps): BroadcastEnds {
-  const { ends, engine, operations, livestreams, endingRuns, begunRuns, clock } = deps
+  const { ends, engine, operations, livestreams, endingRuns, begunRuns, ledger, clock } = deps
   const recallClock = notSetForward(clock)
 
   async function end(operation: Operation, how: OperationEnd, seen: LastRun = { ended: null }): Promise<boolean> {
     const meeting = meetingOf(operation)
     if ('ended' in seen) {
-      const rows = endedRun(livestreams, meeting, seen.ended, clock.now())
+      const rows = [...endedRun(livestreams, meeting, seen.ended, clock.now()), ...(seen.rows ?? [])]
       return ends.end(operation, how, { rows, livestreamId: seen.ended?.id })
     }
     const { began, agoMs } = seen
-    const written = await ends.end(operation, how, {
-      rows: begunRun(operation, began),
-      livestreamId: began.livestream.id
-    })
+    const place = placeOfRun(meeting, operation.id, clock.now())
+    const { id: livestreamId, status, playback_url: playbackUrl = null } = began.livestream
+    const begun = await ledger.prepare({ kind: 'started', ...place, livestreamId, status, playbackUrl })
+    const rows = [...begunRun(operation, began), ...begun.statements]
+    const written = await ends.end(operation, { ...how, runId: begun.run?.id }, { rows, livestreamId })
+    await begun.committed()
     endingRuns.started(meeting, agoMs)
     // A stop that came after the start has had the last word.
     if (!endingRuns.isRecent(meeting)) {
@@ -73,9 +78,14 @@ export function broadcastEnds(deps: BroadcastEndsDeps): BroadcastEnds {
     return isNobodys ? [] : livestreams.observed(owner, withoutKey(livestream), clock.now())
   }
 
-  function giveUp(operation: Operation, failure: Failure): Promise<boolean> {
+  async function giveUp(operation: Operation, failure: Failure): Promise<boolean> {
     const { upstreamStatus, upstreamReason: reason } = failure
-    return end(operation, { state: 'failed', answer: failedAnswer(operation, failure), upstreamStatus, reason })
+    const how = { state: 'failed', answer: failedAnswer(operation, failure), upstreamStatus, reason } as const
+    const isSettled = await end(operation, how)
+    if (operation.kind === 'start') {
+      await ledger.note({ kind: 'refused', ...placeOfRun(meetingOf(operation), operation.id, clock.now()) })
+    }
+    return isSettled
   }
 
   /** The last word counts: an open stop must not end what was started, or wanted, after it. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Subject } from '../../audit/ocsf.ts'
 import type { Caller } from '../../domain/caller.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import {
   canBeReconciled,
   type Operation,
@@ -29,8 +30,14 @@ export interface Mutation {
   livestreamId?: string
   /** The vendor's clock now, in epoch ms, as far as we know it. */
   vendorAtMs?: number | null
+  /** Id of its operation, where other rows name it. */
+  id?: string
   /** The run that a start begins, or is answered with. */
   runId?: string | null
+  /** Rows that belong into the transaction of its intent. */
+  rows?: Statement[]
+  /** They undo those where the intent is written too late to be sent. */
+  unsent?: Statement[]
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
 }
@@ -54,13 +61,15 @@ export interface Done<T> {
   /** The vendor's refusal, though a look has shown that the meeting is as it was wanted: for the operator. */
   refused?: Failure | undefined
   statements?: Statement[]
+  /** The run, where it is another than the mutation has named. */
+  runId?: string | null
 }
 
 /** The row of a mutation that is about to be sent. */
 export function operationOf(mutation: Mutation, nowMs: number): Operation {
   const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs, runId } = mutation
   return {
-    id: randomUUID(),
+    id: mutation.id ?? randomUUID(),
     tenantId: caller.tenant.id,
     keyId: caller.key.id,
     kind,
@@ -83,10 +92,20 @@ export function operationOf(mutation: Mutation, nowMs: number): Operation {
   }
 }
 
+/** Where and when something was heard of the run that a start has begun. */
+export function placeOfRun({ id: meetingId, tenantId, upstream }: OwnedMeeting, operationId: string, atMs: number) {
+  return { tenantId, upstream, meetingId, operationId, atMs }
+}
+
 /** Another process was faster: with a start of the meeting, or with this key. */
 export function inUse(cause: UniqueViolation): Failure {
   const options = { cause, outcome: 'not_sent' as const, retryAfterSeconds: 1 }
   return cause.reason.includes('idempotency') ? new IdempotencyKeyInUse(options) : new StartUnsettled(options)
+}
+
+/** Whether something happened: as the failure of the work says, or as its status does. */
+export function outcomeOf({ outcome, status }: Failure): Outcome {
+  return outcome ?? (status < 500 ? 'failed' : 'unknown')
 }
 
 /** How an operation whose work has failed ends, or stands. */

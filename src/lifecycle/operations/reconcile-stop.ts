@@ -14,6 +14,7 @@ import type { SendStop, StopOutcome } from '../broadcast/send-stop.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
 import type { StopRights } from '../broadcast/stop-rights.ts'
 import { type Deadline, providerOf } from '../context.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import { beganAfter } from '../running/find-started.ts'
 import type { BegunRuns } from '../running/shown-run.ts'
@@ -32,6 +33,7 @@ export interface ReconcileStopDeps {
   pace: StopPace
   rights: StopRights
   changed: ActiveReads['changed']
+  ledger: Pick<Ledger, 'prepare'>
   /** Whether the meeting is still the tenant's. */
   holds(meeting: OwnedMeeting): Promise<boolean>
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
@@ -56,7 +58,7 @@ const rememberedLooks = 10_000
  */
 export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   const { ends, operations, livestreams, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
-  const { begunRuns, clock, deadline } = deps
+  const { begunRuns, ledger, clock, deadline } = deps
   /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
   const nothingAtMs = new LRUCache<string, number>(upTo(rememberedLooks))
   /** When they were sent, on the monotonic clock. Forgotten at a restart: then the wall clock tells. */
@@ -153,7 +155,11 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     changed(meeting, null)
     // Before the others: of them all only this one was sent, and may be confirmed.
     const ended = await livestreams.lastOfMeeting(meeting).catch(() => null)
-    const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed }, { ended })
+    const { id: meetingId, tenantId, upstream } = meeting
+    const news = { kind: 'stopped', tenantId, upstream, meetingId, livestreamId: ended?.id ?? null } as const
+    const stopped = await ledger.prepare({ ...news, endedBy: 'tenant', atMs: clock.now() })
+    const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed }, { ended, rows: stopped.statements })
+    await stopped.committed()
     await ends.confirmStops(meeting)
     return settled(stop, isEnded)
   }

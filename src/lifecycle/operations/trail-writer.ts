@@ -67,13 +67,22 @@ export class TrailWriter {
     if (isAwaited) writeBehind.behind(kept)
   }
 
-  /** The intent, in time. One that is written after its caller was refused is closed at once, since nothing was sent. */
-  async intend(rows: Statement[], { id }: Operation, event: (ending: Ending) => AuditEvent): Promise<void> {
+  /**
+   * The intent, in time. One that is written after its caller was refused is closed at once, since nothing was sent.
+   * @param unsent undoes the rows then
+   */
+  async intend(
+    rows: Statement[],
+    unsent: Statement[],
+    { id }: Operation,
+    event: (ending: Ending) => AuditEvent
+  ): Promise<void> {
     const { engine, operations, auditEvents, writeBehind, clock, withinMs } = this.#deps
     const written = engine.write([...rows, auditEvents.append(event({ outcome: 'pending' }))], { withinMs })
     if (!(await this.#overdue.isLate(written))) return
     const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
     const close = () => [
+      ...unsent,
       operations.ended(id, { state: 'failed', freesKey: true }, clock.now()),
       auditEvents.append(event(ending))
     ]

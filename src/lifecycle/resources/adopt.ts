@@ -14,6 +14,7 @@ import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Priority, Provider, Upstreams } from '../../upstream/provider.ts'
 import type { Holds } from '../broadcast/before-sending.ts'
 import type { Deadline } from '../context.ts'
+import { lookOf } from '../ledger/sightings.ts'
 import { adoptNewest } from './adopt-newest.ts'
 import type { RememberLivestream } from './remember.ts'
 
@@ -141,6 +142,7 @@ export function adopter(deps: AdoptDeps): Adopt {
 
     async livestream(tenantId, id, isUrgent) {
       const page = { pageNo: 1, perPage: 1 }
+      const askedAtMs = clock.monotonic()
       const there = await findIn(tenantId, id, isUrgent, (vendor, signal) => vendor.findLivestream(id, page, signal))
       if (there === null) return null
       if ('trouble' in there) throw there.trouble
@@ -151,7 +153,7 @@ export function adopter(deps: AdoptDeps): Adopt {
       const meeting = meetingId === null ? null : await holderOf(tenantId, name, meetingId)
       if (meetingId !== null && meeting?.upstream !== name) return null
       const owner = { id, tenantId, upstream: name, meetingId: meeting?.id ?? null, isProved: true }
-      await rememberLivestream(owner, found.livestream)
+      await rememberLivestream(owner, found.livestream, lookOf(found, askedAtMs))
       return directory.livestream(tenantId, id)
     },
 

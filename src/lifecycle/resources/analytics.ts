@@ -7,6 +7,7 @@ import type { AnalyticsRows } from '../../store/tables/analytics.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type Context, providerOf } from '../context.ts'
+import { lookOf } from '../ledger/sightings.ts'
 import { SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
@@ -49,11 +50,13 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
     const nowMs = clock.now()
     const page = { pageNo: 1, perPage: newestRuns }
     const provider = providerOf(upstreams, owner, 'read')
+    const askedAtMs = clock.monotonic()
     const found = await provider.findLivestream(owner.id, page, signal)
     if (found !== null) {
       const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
       const isProved = isProvedBy(owner, found.livestream)
-      await rememberLivestream({ ...owner, isProved }, withoutEnding(endingRuns, owner, { ...found, livestream }))
+      const shown = withoutEnding(endingRuns, owner, { ...found, livestream })
+      await rememberLivestream({ ...owner, isProved }, shown, lookOf(found, askedAtMs))
     }
     const runs = (found?.sessions ?? []).filter(({ id }) => isVendorId(id))
     await engine.write([...runs.map(run => sessions.runSeen(owner, run, nowMs)), rows.seen(owner, nowMs)])

@@ -6,6 +6,7 @@ import { type Page, type Paged, pagingOf } from '../../domain/values/paging.ts'
 import type { LivestreamFilter, Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWithSessions, Upstreams } from '../../upstream/provider.ts'
 import { type Context, providerOf, waitBriefly } from '../context.ts'
+import { lookOf, type Sightings } from '../ledger/sightings.ts'
 import { type Seen, SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import type { BegunRuns, IsComing } from '../running/shown-run.ts'
@@ -16,6 +17,7 @@ export interface LivestreamsDeps extends Pick<Context, 'clock' | 'deadline' | 'b
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'unseenForMs' | 'gone'>
   rememberLivestream: RememberLivestream
+  sightings: Sightings
   rememberRuns: RememberRuns
   isComing: IsComing
   endingRuns: Pick<EndingRuns, 'showEnding'>
@@ -39,7 +41,7 @@ export interface TenantLivestreams {
 }
 
 /** As the vendor shows it; `coming` when its run is yet to come (`shown-run.ts`). */
-type Found = LivestreamWithSessions & { coming: boolean; isProved: boolean }
+type Found = LivestreamWithSessions & { coming: boolean; isProved: boolean; askedAtMs: number }
 
 /** The default of the API. */
 const keptPerPage = 25
@@ -51,6 +53,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     upstreams,
     livestreams,
     rememberLivestream,
+    sightings,
     rememberRuns,
     isComing,
     endingRuns,
@@ -77,6 +80,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
 
   async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Found | null> {
     const provider = providerOf(upstreams, owner, 'read')
+    const askedAtMs = clock.monotonic()
     const found = await provider.findLivestream(owner.id, page, signal)
     if (found === null) return null
     const seen = await knownMeetings.ofOwner(owner, found.livestream, provider)
@@ -86,7 +90,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       : withoutEnding(endingRuns, owner, { ...found, livestream: seen }, page.pageNo)
     if (livestream.status === 'LIVE' && owner.meetingId !== null)
       begunRuns.believed({ id: owner.meetingId, upstream: owner.upstream })
-    return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream) }
+    return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream), askedAtMs }
   }
 
   /** It is listed as it was seen last, with its age. */
@@ -99,7 +103,8 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       const { value: found, ...seen } = await shared(owner, page, signal)
       if (found === null) throw new LivestreamNotFound()
       if (seen.how === 'miss') {
-        await rememberLivestream({ ...owner, isProved: found.isProved }, found.livestream)
+        const look = lookOf(found, found.askedAtMs, page.pageNo)
+        await rememberLivestream({ ...owner, isProved: found.isProved }, found.livestream, look)
         await rememberRuns(owner, found.sessions)
       }
       return { ...seen, value: found }
@@ -111,12 +116,14 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       const signal = deadline()
       await Promise.all(
         open.map(async owner => {
+          const askedAtMs = clock.monotonic()
           try {
             const { value: found, how } = await shared(owner, { pageNo: 1, perPage: 1 }, () => signal)
             if (found === null) throw new LivestreamNotFound()
             const { livestream, coming, isProved } = found
             // Somebody else has just had it written down, or it can't be asked for.
             if (how !== 'miss') return
+            await sightings.seen(owner, livestream, lookOf(found, found.askedAtMs))
             // Lists must not prolong the time for which a run counts as coming.
             if (coming) return
             const kept = livestreams.observe({ ...owner, isProved }, withoutKey(livestream), clock.now())
@@ -127,6 +134,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
             // One that is only just starting may not be there yet.
             if (err instanceof LivestreamNotFound && livestreams.unseenForMs(owner) > settleMs) {
               await waitBriefly(livestreams.gone(owner, clock.now())).catch(() => {})
+              await sightings.gone(owner, askedAtMs)
             }
             notRefreshed(owner, err)
           }

@@ -15,24 +15,28 @@ import type { LivestreamOwner, Livestreams } from '../../store/tables/livestream
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { LivestreamWithSessions } from '../../upstream/provider.ts'
 import { waitBriefly } from '../context.ts'
+import type { Look, Sightings } from '../ledger/sightings.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 
 export interface RememberLivestreamDeps {
   livestreams: Pick<Livestreams, 'observe' | 'prove'>
   directory: Pick<Directory, 'livestream' | 'forget'>
+  sightings: Pick<Sightings, 'seen'>
   log: { warn(facts: object, message: string): void }
   clock: Clock
 }
 
 /**
  * Keeps how a livestream was seen just now. A new one is thereby known to its tenant before the answer that shows it goes out,
- * unless the disk is slow. A livestream that has not changed costs nothing. Never throws: the next look repeats it.
+ * unless the disk is slow. A livestream that has not changed costs nothing. The ledger hears of each look. Never throws: the next look
+ * repeats it.
  */
-export type RememberLivestream = (owner: LivestreamOwner, livestream: LivestreamWithKey) => Promise<void>
+export type RememberLivestream = (owner: LivestreamOwner, livestream: LivestreamWithKey, look: Look) => Promise<void>
 
 export function rememberLivestreamIn({
   livestreams,
   directory,
+  sightings,
   log,
   clock
 }: RememberLivestreamDeps): RememberLivestream {
@@ -49,7 +53,9 @@ export function rememberLivestreamIn({
       log.warn({ err, livestream_id: owner.id }, 'what was seen of a livestream could not be kept')
     }
   }
-  return (owner, livestream) => waitBriefly(keep(owner, livestream))
+  return async (owner, livestream, look) => {
+    await Promise.all([waitBriefly(keep(owner, livestream)), sightings.seen(owner, livestream, look)])
+  }
 }
 
 export interface RememberRunsDeps {

@@ -13,6 +13,7 @@ import type { Directory } from '../../store/memory/directory.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { ActiveRun, LivestreamWithSessions, PageOfRuns, Provider, Upstreams } from '../../upstream/provider.ts'
 import { type Context, providerOf } from '../context.ts'
+import { lookOf } from '../ledger/sightings.ts'
 import { type Seen, SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
@@ -42,7 +43,8 @@ export interface TenantRuns {
 
 export function tenantRuns(deps: RunsDeps): TenantRuns {
   const { upstreams, livestreams, directory, rememberLivestream, rememberRuns, endingRuns, knownMeetings } = deps
-  const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, bounded: deps.bounded, clock: deps.clock }
+  const { clock } = deps
+  const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, bounded: deps.bounded, clock }
   const active = new SharedReads<ActiveRun | null>(shared)
   const single = new SharedReads<LivestreamSession | null>(shared)
   const ofMeetings = new SharedReads<LivestreamWithSessions | null>(shared)
@@ -50,12 +52,14 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
 
   async function lookForActive(owner: OwnedLivestream, signal: AbortSignal): Promise<ActiveRun | null> {
     const provider = providerOf(upstreams, owner, 'read')
+    const askedAtMs = clock.monotonic()
     const found = await provider.findActiveRun(owner.id, signal)
     if (found === null) return null
     const livestream = await knownMeetings.ofOwner(owner, found.livestream, provider)
     const { meetingId, upstream } = owner
     if (meetingId !== null && endingRuns.showEnding({ id: meetingId, upstream }, [found.session], true)) return null
-    await rememberLivestream({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
+    const look = { askedAtMs, sessions: [found.session], areNewest: true }
+    await rememberLivestream({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream, look)
     await rememberRuns(owner, [found.session])
     return { ...found, livestream }
   }
@@ -70,6 +74,7 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
   async function lookAtMeeting(meeting: OwnedMeeting, page: Page, signal: AbortSignal) {
     const provider = providerOf(upstreams, meeting, 'read')
     const { tenantId, upstream, id: meetingId } = meeting
+    const askedAtMs = clock.monotonic()
     const answered =
       (await provider.findOfMeeting(meetingId, page, signal)) ?? (await lastSeen(provider, meeting, page, signal))
     if (answered === null) return null
@@ -82,7 +87,8 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
     if (!isRunning(status) && (await knownMeetings.isOfEarlierHolder(meeting, id))) return null
     const owner = { id, tenantId, upstream, meetingId }
     const livestream = { ...withoutEnding(endingRuns, owner, found, page.pageNo), meeting_id: meetingId }
-    await rememberLivestream({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream)
+    const look = lookOf(found, askedAtMs, page.pageNo)
+    await rememberLivestream({ ...owner, isProved: isProvedBy(owner, found.livestream) }, livestream, look)
     await rememberRuns(owner, found.sessions)
     return { ...found, livestream }
   }
@@ -118,12 +124,14 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
   ): Promise<string> {
     const known = await directory.livestream(meeting.tenantId, id)
     if (known?.meetingId === meeting.id) return known.id
+    const askedAtMs = clock.monotonic()
     const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
     if (found === null || !names(found.livestream, meeting.id)) throw anothers()
     // Throws when it is known as another meeting's.
     await knownMeetings.has(meeting, id, provider)
     const livestream = withoutEnding(endingRuns, { meetingId: meeting.id, upstream: meeting.upstream }, found)
-    await rememberLivestream({ ...meeting, id, meetingId: meeting.id, isProved: true }, livestream)
+    const owner = { ...meeting, id, meetingId: meeting.id, isProved: true }
+    await rememberLivestream(owner, livestream, lookOf(found, askedAtMs))
     return id
   }
 

@@ -100,7 +100,7 @@ function confirmedAt(
 }
 
 /** The session without an end, else the one that began last, where the newest are there. */
-function goingOn(sessions: LivestreamSession[], areNewest: boolean): LivestreamSession | undefined {
+export function goingOn(sessions: LivestreamSession[], areNewest: boolean): LivestreamSession | undefined {
   const beganAtMs = (session: LivestreamSession): number => vendorTimeMs(beginOf(session)) || 0
   const newestFirst = sessions.toSorted((a, b) => beganAtMs(b) - beganAtMs(a))
   return newestFirst.find(({ stopped_time }) => stopped_time == null) ?? (areNewest ? newestFirst[0] : undefined)

@@ -2,10 +2,12 @@ import { placeOf } from '../../domain/id.ts'
 import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { UpstreamFailed } from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { Priority, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
 import { type Changes, upstreamOf } from '../context.ts'
+import { type Look, lookOf, type Sightings } from '../ledger/sightings.ts'
 import type { SharedReads } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
 import type { RememberLivestream } from '../resources/remember.ts'
@@ -18,6 +20,7 @@ export interface WhatRunsDeps {
   livestreams: Pick<Livestreams, 'lastSeenIn' | 'list'>
   knownMeetings: KnownMeetings
   rememberLivestream: RememberLivestream
+  sightings: Pick<Sightings, 'gone'>
   isComing: IsComing
   endingRuns: EndingRuns
   begunRuns: BegunRuns
@@ -25,6 +28,7 @@ export interface WhatRunsDeps {
   /** Lists of what runs in an upstream, shared by all of its meetings that are read at the same time. */
   listReads: SharedReads<ListedRuns>
   changes: Changes
+  clock: Pick<Clock, 'monotonic'>
 }
 
 /** The livestreams that run in an upstream, and how many changes Livegate had made when it asked. */
@@ -43,15 +47,18 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     livestreams,
     knownMeetings,
     rememberLivestream,
+    sightings,
     isComing,
     endingRuns,
     begunRuns,
     pace,
-    listReads
+    listReads,
+    clock
   } = deps
   const findListed = listedRun(deps)
 
   return async (meeting, priority, signal, { isFollowUp = false, onSent } = {}) => {
+    const look = { askedAtMs: clock.monotonic() }
     const upstream = upstreamOf(upstreams, meeting, priority)
     const provider = upstream.on({ tenantId: meeting.tenantId, priority, onSent })
     const { shown: answered, byLists } = await ask(upstream, provider, meeting, priority, signal)
@@ -60,7 +67,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     // A vendor might show the last run as the active one: over is over, and another one may be hidden behind it.
     const isPast = shown !== null && isOver(shown.status)
     if (isPast && !(await knownMeetings.isOfEarlierHolder(meeting, shown.id)))
-      await remember(provider, meeting, shown, signal)
+      await remember(provider, meeting, shown, look, signal)
     const found =
       isPast || shown === null
         ? await findKnown(provider, meeting, { all: isFollowUp || (byLists && priority !== 'read'), priority }, signal)
@@ -72,7 +79,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const isEnding = await endingRuns.isEnding(meeting, found, provider, isFollowUp, signal)
     const seen = isEnding
       ? { livestream: { ...found, meeting_id: meeting.id }, isNobodys: false }
-      : await remember(provider, meeting, found, signal)
+      : await remember(provider, meeting, found, look, signal)
     if (!isEnding && found.status === 'LIVE') begunRuns.believed(meeting)
     return { ...seen, isEnding: isEnding !== false, isUnclear: isEnding === 'maybe', isWeak: false }
   }
@@ -148,23 +155,25 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const known = all ? await livestreams.list(tenantId, { meetingId, pageNo: 1, perPage: askedById }) : { items: [] }
     for (const { id } of known.items) ids.add(id)
     for (const id of ids) {
+      const askedAtMs = clock.monotonic()
       const found = await provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
       // A run that is over stays with the tenant that held the meeting then.
       const owner = { id, tenantId: id === last?.id ? last.tenantId : tenantId, upstream, meetingId }
       // An answer may leave the meeting out; another meeting's run is not this one's.
+      if (found === null) await sightings.gone(owner, askedAtMs)
       if (found === null || !(await knownMeetings.fits(owner, found.livestream, provider))) continue
       const coming = await isComing(owner, found.livestream)
       const livestream = { ...found.livestream, ...(coming && { status: 'INVOKED' }) }
       if (isRunning(livestream.status)) return livestream
-      await keep({ ...owner, isProved: isProvedBy(owner, livestream) }, livestream)
+      await keep({ ...owner, isProved: isProvedBy(owner, livestream) }, livestream, lookOf(found, askedAtMs))
     }
     return null
   }
 
   /** One look is no proof that a run is over which we have begun a moment ago. */
-  async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey): Promise<void> {
+  async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey, look: Look): Promise<void> {
     const isEarly = !isRunning(livestream.status) && begunRuns.of({ ...owner, id: owner.meetingId ?? '' }) === owner.id
-    if (!isEarly) await rememberLivestream(owner, livestream)
+    if (!isEarly) await rememberLivestream(owner, livestream, look)
   }
 
   /** Makes a livestream of this meeting known to its tenant. Where nobody says whose it is, it is given back without key, ingest and playback address. */
@@ -172,6 +181,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     provider: Provider,
     meeting: OwnedMeeting,
     livestream: LivestreamWithKey,
+    look: Look,
     signal: AbortSignal
   ): Promise<SeenRun> {
     const { id: meetingId, tenantId, upstream } = meeting
@@ -185,7 +195,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     }
     const ours = { ...livestream, meeting_id: meetingId }
     knownMeetings.note(meeting, id, isProved)
-    await keep({ id, tenantId, upstream, meetingId, isProved }, ours)
+    await keep({ id, tenantId, upstream, meetingId, isProved }, ours, look)
     return { livestream: ours, isNobodys: false }
   }
 }

@@ -3,7 +3,7 @@ import type { Store } from '../store.ts'
 import { livestreamLookUps } from './livestreams/look-ups.ts'
 import { livestreamSightings } from './livestreams/sightings.ts'
 
-export type { LivestreamFilter } from './livestreams/look-ups.ts'
+export type { LivestreamFilter, UnfinishedLivestream } from './livestreams/look-ups.ts'
 export type { KnownMeeting, LastSeen, LivestreamOwner } from './livestreams/sightings.ts'
 
 /**

@@ -16,6 +16,7 @@ import { reconciling, runOf, sentOperation } from '../../support/broadcast/recon
 import { manualClock } from '../../support/clock.ts'
 import { endingRunsOf } from '../../support/ending-runs.ts'
 import { gateway } from '../../support/gateway.ts'
+import { ledgerIn } from '../../support/ledger/ledger.ts'
 import { until } from '../../support/until.ts'
 
 t.test(
@@ -88,6 +89,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     send: sendStop(seeing),
     recheckPermission: async () => {},
     auditTrail: { begin: async () => trail } as unknown as AuditTrail,
+    ledger: ledgerIn(rest.store, clock),
     queue: new MeetingQueue(clock),
     limitTime: deadlines(60_000, new AbortController().signal).limitTime
   })

@@ -9,7 +9,7 @@ t.test('a start has its row with its intent, and what it came to with its outcom
   const { ledger, store, rows, hub, events, clock } = await ledgerOf(t)
   const changes: RunChange[] = []
   hub.subscribe(some => void changes.push(...some))
-  const { statements, sent: begun } = ledger.start(sent(clock.now()) as never)
+  const { rows: statements, sent: begun } = ledger.start(sent(clock.now()) as never)
   await store.engine.write(statements)
   begun()
   t.match(await rows(), [{ id: 'run of op-1', status: 'starting', operationId: 'op-1', revision: 1 }])
@@ -29,14 +29,14 @@ t.test('a start has its row with its intent, and what it came to with its outcom
 
 t.test('the row of a start whose intent came too late is closed with it', async t => {
   const { ledger, store, rows, clock } = await ledgerOf(t)
-  const { statements, unsent } = ledger.start(sent(clock.now()) as never)
+  const { rows: statements, unsent } = ledger.start(sent(clock.now()) as never)
   await store.engine.write([...statements, ...unsent])
   t.match(await rows(), [{ status: 'errored', endedBy: null, livestreamId: null }])
 })
 
 t.test('moves that come too late for their transaction break nothing, and are made behind it', async t => {
   const { ledger, store, rows, clock, events } = await ledgerOf(t)
-  await store.engine.write(ledger.start(sent(clock.now()) as never).statements)
+  await store.engine.write(ledger.start(sent(clock.now()) as never).rows)
   const outcome = await ledger.prepare(started(clock.now()))
   // A reader has seen the run meanwhile.
   await ledger.note(seen(clock.now(), 'LIVE'))
@@ -129,7 +129,7 @@ t.test(
   'a store that fails holds up nobody: own news is written as soon as it can be, a sighting is left to the next look',
   async t => {
     const { ledger, rows, engine, store, logged, clock } = await ledgerOf(t)
-    await store.engine.write(ledger.start(sent(clock.now()) as never).statements)
+    await store.engine.write(ledger.start(sent(clock.now()) as never).rows)
     let broken = true
     engine.write = statements => (broken ? Promise.reject(new StoreError('no disk')) : store.engine.write(statements))
     await ledger.note(seen(clock.now(), 'LIVE', { livestreamId: 'ls-9' }))
@@ -154,7 +154,7 @@ t.test('a stop that is written late does not end what began after it', async t =
   await ledger.note(stopped(clock.now(), null))
   clock.advance(1_000)
   // Another process has the store.
-  await write(ledger.start(sent(clock.now()) as never).statements)
+  await write(ledger.start(sent(clock.now()) as never).rows)
   const begun = await ledger.prepare(started(clock.now(), 'ls-2'))
   await write(begun.statements)
   broken = false

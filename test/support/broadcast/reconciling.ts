@@ -20,6 +20,7 @@ import { type OperationEnd, operationsIn } from '../../../src/store/tables/opera
 import type { Errand, LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
 import { endingRunsOf } from '../ending-runs.ts'
+import { ledgerIn } from '../ledger/ledger.ts'
 import { operationOf, storeWithTenants } from '../store/helper.ts'
 
 export const deadlineMs = 10_000
@@ -115,7 +116,8 @@ export async function reconciling(t: TestContext) {
       pace,
       rights,
       endingRuns,
-      begunRuns
+      begunRuns,
+      ledger: ledgerIn(store, clock)
     }
     const ends = operationEnds(deps)
     const ofBroadcasts = broadcastEnds({ ...deps, ends })

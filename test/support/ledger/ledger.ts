@@ -1,12 +1,32 @@
 import type { RunEnder } from '../../../src/domain/run.ts'
+import type { Clock } from '../../../src/domain/values/clock.ts'
 import { RunHub } from '../../../src/lifecycle/ledger/hub.ts'
-import { Ledger } from '../../../src/lifecycle/ledger/ledger.ts'
+import { Ledger, type LedgerDeps } from '../../../src/lifecycle/ledger/ledger.ts'
 import type { Engine } from '../../../src/store/engine/engine.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { runEventsIn } from '../../../src/store/tables/run-events.ts'
 import { manualClock } from '../clock.ts'
 import { storeWithTenants } from '../store/helper.ts'
+
+let made = 0
+
+/** A ledger over a store, as in a gateway. Its ids are counted. */
+export function ledgerIn(store: Store, clock: Clock, more: Partial<LedgerDeps> = {}): Ledger {
+  return new Ledger({
+    engine: store.engine,
+    runs: broadcastRunsIn(store),
+    hub: new RunHub({ error() {} }),
+    enderOf: async () => 'outside',
+    newId: () => `found ${++made}`,
+    log: { warn() {} },
+    clock,
+    settleMs: 30_000,
+    retryAfterMs: 5,
+    ...more
+  })
+}
 
 /** A ledger over a store of its own, with a clock that moves when it is told to. */
 export async function ledgerOf(t: Parameters<typeof storeWithTenants>[0]) {
@@ -18,20 +38,13 @@ export async function ledgerOf(t: Parameters<typeof storeWithTenants>[0]) {
   const hub = new RunHub({ error: log })
   const runs = broadcastRunsIn(store)
   const told = { ender: 'outside' as RunEnder }
-  let made = 0
   /** Replaced by tests in which the store fails. */
   const engine: Pick<Engine, 'write'> = { write: store.engine.write.bind(store.engine) }
   const newLedger = () =>
-    new Ledger({
+    ledgerIn(store, clock, {
       engine: { write: (...how) => engine.write(...how) },
-      runs,
-      hub,
-      enderOf: async () => told.ender,
-      newId: () => `found ${++made}`,
-      log: { warn: log },
-      clock,
-      settleMs: 30_000,
-      retryAfterMs: 5
+      ...{ runs, hub, log: { warn: log } },
+      enderOf: async () => told.ender
     })
   const ledger = newLedger()
   t.teardown(() => ledger.close())

@@ -45,6 +45,19 @@ export function toListed(row: LivestreamsTable): ListedLivestream {
   return { ...seen, id: row.id, status: row.status, meeting_id: row.meeting_id, observed_at }
 }
 
+function toUnfinished(row: LivestreamsTable): UnfinishedLivestream {
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    upstream: row.upstream,
+    meetingId: row.meeting_id,
+    status: row.status,
+    isProved: row.proved_at !== null,
+    observedAtMs: row.observed_at,
+    revision: row.revision
+  }
+}
+
 /** Livestreams of a tenant: one by its id, those of a state, and pages of them. */
 export function livestreamLookUps({ engine, sql }: Store) {
   const findOne = compileOnce(({ tenantId, ...id }: Spelled & { tenantId: string }) =>
@@ -87,16 +100,13 @@ export function livestreamLookUps({ engine, sql }: Store) {
       let wanted = ownedBy(sql, tenantId).where('status', 'not in', ended)
       if (filter.meetingId !== undefined) wanted = wanted.where('meeting_id', '=', filter.meetingId)
       const rows = await engine.read(wanted.selectAll().orderBy('revision').limit(filter.limit).compile())
-      return rows.map(row => ({
-        id: row.id,
-        tenantId,
-        upstream: row.upstream,
-        meetingId: row.meeting_id,
-        status: row.status,
-        isProved: row.proved_at !== null,
-        observedAtMs: row.observed_at,
-        revision: row.revision
-      }))
+      return rows.map(toUnfinished)
+    },
+
+    /** The same of all tenants, those that were seen longest ago first. */
+    async unfinishedOfAll(): Promise<UnfinishedLivestream[]> {
+      const all = sql.selectFrom('livestreams').selectAll().where('released_at', 'is', null)
+      return (await engine.scan(all.where('status', 'not in', ended).orderBy('revision').compile())).map(toUnfinished)
     },
 
     /** The meetings of all tenants, past ones too, whose last seen run was not over, with its status. For the CLI only. */

@@ -19,6 +19,8 @@ export interface OperationEnd {
   /** The vendor's status and words. What is known of before stays when there are none. */
   upstreamStatus?: number | undefined
   reason?: string | undefined
+  /** The run of a start, where it is another than was thought. */
+  runId?: string | null | undefined
 }
 
 interface EndColumns {
@@ -33,6 +35,7 @@ interface EndColumns {
   confirmedVendorAtMs: number | null
   upstreamStatus: number | null
   reason: string | null
+  runId: string | null
 }
 
 /** The part of a row that a caller gives; the rest is known to the store alone. */
@@ -75,7 +78,8 @@ export function openOperations({ engine, sql }: Store) {
         ...(known.confirmedAtMs !== null && { confirmed_at: known.confirmedAtMs }),
         ...(known.confirmedVendorAtMs !== null && { confirmed_vendor_at: known.confirmedVendorAtMs }),
         ...(known.upstreamStatus !== null && { upstream_status: known.upstreamStatus }),
-        ...(known.reason !== null && { reason: known.reason })
+        ...(known.reason !== null && { reason: known.reason }),
+        ...(known.runId !== null && { run_id: known.runId })
       })
       .where('id', '=', id)
       .where(isOpen)
@@ -120,7 +124,16 @@ export function openOperations({ engine, sql }: Store) {
      * unknown and has an answer goes on being looked after, but its caller was told: that answer stays.
      */
     ended(id: string, how: OperationEnd, nowMs: number): Statement {
-      const { state, livestreamId = null, answer = null, freesKey = false, confirmed, upstreamStatus, reason } = how
+      const {
+        state,
+        livestreamId = null,
+        answer = null,
+        freesKey = false,
+        confirmed,
+        upstreamStatus,
+        reason,
+        runId
+      } = how
       return end({
         id,
         state,
@@ -132,7 +145,8 @@ export function openOperations({ engine, sql }: Store) {
         confirmedAtMs: confirmed === undefined ? null : nowMs,
         confirmedVendorAtMs: confirmed?.vendorAtMs ?? null,
         upstreamStatus: upstreamStatus ?? null,
-        reason: reason ?? null
+        reason: reason ?? null,
+        runId: runId ?? null
       })
     },
 

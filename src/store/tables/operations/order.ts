@@ -1,4 +1,5 @@
 import { sql as raw } from 'kysely'
+import type { PlacedMeeting } from '../../../domain/meeting.ts'
 import { type Operation, switches } from '../../../domain/operation.ts'
 import { compileOnce } from '../../engine/engine.ts'
 import type { Store } from '../../store.ts'
@@ -56,6 +57,15 @@ export function operationOrder({ engine, sql }: Store) {
       const later = await engine.read(startedAfter({ id, meetingId: meetingId ?? '', upstream }))
       if (later.length === 0) return null
       return later.some(({ state }) => state === 'done') ? 'done' : 'open'
+    },
+
+    /** The last start of this meeting that was sent and is done; null when there is none. */
+    async lastStart({ id, upstream }: PlacedMeeting): Promise<Operation | null> {
+      const done = startsBeside({ id: '', meetingId: id, upstream }).selectAll().where('state', '=', raw.lit('done'))
+      const [row] = await engine.read(
+        done.where('ordinal', 'is not', null).orderBy('ordinal', 'desc').limit(1).compile()
+      )
+      return row === undefined ? null : toOperation(row)
     },
 
     /** Times, by the vendor's clock, of the last done starts of this meeting before this one; the last one first, ten at most. */
