@@ -22,13 +22,15 @@ import { decorateRequests } from './http/request/request.ts'
 import { security } from './http/request/security.ts'
 import { wrapHandlers } from './http/request/wrap-handlers.ts'
 import { type ServerOptions, server } from './http/server.ts'
-import { type Health, keylessRoutes, ownRoutes, type Services, vendorRoutes } from './routes/index.ts'
+import { type Health, keylessRoutes, ownRoutes, type Services, vendorRoutes, waitForLive } from './routes/index.ts'
 
 /** Settings of the HTTP side, as they are configured. */
 export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handlerTimeoutMs'> {
   limits: Omit<LimitOptions, 'clock' | 'addressOf'>
   /** Requests of one tenant at the same time. */
   maxInFlight: number
+  /** Streams of one tenant at the same time. */
+  maxStreams: number
   trustedProxies: Parameters<typeof clientAddresses>[0]
   corsOrigins: CrossOriginOptions['corsOrigins']
   docs: OpenApiOptions['docs']
@@ -80,7 +82,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     plainOptions: plainOptions(app, { countAddress, draining })
   })
   ownAnswers(app, countAddress)
-  const inFlight = tenantsInFlight(settings.maxInFlight)
+  const inFlight = tenantsInFlight({ ...settings, most: Math.floor(connections.most / 2) })
   const known = {
     ...{ directory, limits: limit, inFlight, connections, addressOf, clock },
     fingerprint: remembered(digest => fingerprint('key', digest))
@@ -100,8 +102,9 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     const once = idempotency(scope, { ...deps.replays, fingerprint })
     freshlyAllowed(scope, deps)
     notFound(scope)
-    // Outermost first: a replay neither begins a stop nor is work.
-    wrapHandlers(scope, [once, beginStop, inFlight.whileAtWork])
+    const waits = waitForLive({ ...settings, ...services, inFlight, clock })
+    // Outermost first: a replay waits too, and neither begins a stop nor is work.
+    wrapHandlers(scope, [waits, once, beginStop, inFlight.whileAtWork])
     register(scope)
   }
   const vendors = behindKey(scope => vendorRoutes(scope, { ...services, spendWrite: limit.spendWrite }))

@@ -165,7 +165,7 @@ export async function startGateway({
     const tidied = { audited, operations: operationsIn(store), runEvents: runEventsIn(store) }
     opened.push(keepTidy({ ...tidied, auditRetentionDays, log: logger, clock }))
 
-    const { routes, broadcasts, adopt, operations, ledger, recall } = services({
+    const { routes, broadcasts, adopt, operations, ledger, push, recall } = services({
       ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs },
       log: logger,
       ending: ending.signal
@@ -173,6 +173,7 @@ export async function startGateway({
     const { auditTrail, reconcileLoop } = broadcasts
     opened.push(() => ledger.close())
     opened.push(() => reconcileLoop.close())
+    opened.push(() => push.close())
     await recall()
     for (const operation of left) reconcileLoop.add(operation)
     const connections = callersConnections({ config, logger, clock })
@@ -192,7 +193,7 @@ export async function startGateway({
 
     const finish = (): Promise<void> => {
       state.draining = true
-      return drain({ connections, broadcasts, auditTrail, ending, shutdownMs })
+      return drain({ connections, broadcasts, auditTrail, push, ending, shutdownMs })
     }
     const listening = listen(app, config).then(({ url, close: closeDoors }) => {
       opened.push(closeDoors)

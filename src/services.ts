@@ -11,6 +11,7 @@ import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
+import { type Push, push } from './lifecycle/push/push.ts'
 import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
 import { tenantAnalytics } from './lifecycle/resources/analytics.ts'
 import { livestreamChanges } from './lifecycle/resources/livestream-changes.ts'
@@ -60,6 +61,7 @@ export interface Services {
   ledger: Ledger
   /** Tells of what the ledger has committed. */
   runEvents: RunEvents
+  push: Push
   /** Before the first call: remembers what an earlier process did, and tells the ledger what it did not come to tell. @throws what the store throws */
   recall(): Promise<void>
 }
@@ -123,8 +125,12 @@ export function services(parts: Parts): Services {
   })
   const { auditTrail, endingRuns, begunRuns, knownMeetings } = broadcasts
 
+  const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
+
   const routes: RouteServices = {
     auditEvents,
+    events: pushing.streams,
+    liveWaits: pushing.liveWaits,
     readActive: broadcasts.reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,
@@ -178,5 +184,5 @@ export function services(parts: Parts): Services {
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
   }
-  return { routes, broadcasts, adopt, operations, ledger, runEvents, recall }
+  return { routes, broadcasts, adopt, operations, ledger, runEvents, push: pushing, recall }
 }

@@ -35,6 +35,8 @@ async function describedApp(): Promise<FastifyInstance> {
     appendEvent() {},
     services: {
       auditEvents: { list: nothing },
+      events: { stream: nothing },
+      liveWaits: { until: nothing },
       readActive: nothing,
       start: nothing,
       stop: nothing,
@@ -65,6 +67,7 @@ async function describedApp(): Promise<FastifyInstance> {
         writeLimit: { calls: 1, seconds: 1, burst: 1 }
       },
       maxInFlight: 1,
+      maxStreams: 1,
       trustedProxies: [],
       corsOrigins: [],
       docs: 'public'

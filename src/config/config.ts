@@ -32,6 +32,7 @@ export interface Config {
   readonly addressLimit: RateLimit
   /** Requests of one tenant at the same time. */
   readonly maxInFlight: number
+  readonly maxStreams: number
   /** Time that a known connection may stay unused. Known is one that has carried a valid key or comes from a trusted proxy. */
   readonly keepAliveMs: number
   /** Connections of callers at the same time; null: what the limit of open files leaves, 10,000 at most. */
@@ -89,6 +90,7 @@ export function readConfig(
     writeLimit: readSetting(input, 'LIVEGATE_WRITE_LIMIT'),
     addressLimit: readSetting(input, 'LIVEGATE_ADDRESS_LIMIT'),
     maxInFlight: readSetting(input, 'LIVEGATE_MAX_IN_FLIGHT'),
+    maxStreams: readSetting(input, 'LIVEGATE_MAX_STREAMS'),
     keepAliveMs: readSetting(input, 'LIVEGATE_KEEP_ALIVE_MS'),
     maxConnections: readSetting(input, 'LIVEGATE_MAX_CONNECTIONS'),
     trustedProxies: readSetting(input, 'LIVEGATE_TRUSTED_PROXIES'),

@@ -106,6 +106,12 @@ const limits = {
     1,
     1_000_000,
     'Requests of one tenant at the same time. A stop is let in beyond it.'
+  ),
+  LIVEGATE_MAX_STREAMS: wholeNumber(
+    1_000,
+    1,
+    1_000_000,
+    'Streams of events of one tenant at the same time ([docs/events.md](events.md#limits)).'
   )
 }
 

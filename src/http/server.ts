@@ -27,6 +27,9 @@ export interface ServerOptions {
 /** Longest time for a request to arrive, from its first byte to its last. */
 const requestTimeoutMs = 30_000
 
+/** A call may wait for so long besides, as with `wait=live`, and nothing moves meanwhile. */
+const longestWaitMs = 60_000
+
 /** Fastify without any hook: how long it waits, how much it reads, and how it reads addresses and ids. */
 export function server({ keepAliveMs, handlerTimeoutMs, logger, refuseAddress }: ServerOptions): FastifyInstance {
   return Fastify({
@@ -43,7 +46,7 @@ export function server({ keepAliveMs, handlerTimeoutMs, logger, refuseAddress }:
     // By then every call has had its answer (`gateway.ts`): what is open still is a connection that nobody uses.
     forceCloseConnections: true,
     // Sockets on which nothing moves, such as one whose answer nobody reads.
-    connectionTimeout: handlerTimeoutMs + 5_000,
+    connectionTimeout: handlerTimeoutMs + longestWaitMs + 5_000,
     return503OnClosing: false,
     genReqId: request => plainId(request.headers['x-request-id']) ?? randomUUID(),
     requestIdHeader: false,

@@ -5,6 +5,7 @@ import type { TypeBox } from './api.ts'
 import { type GatewayDeps, gatewayRoutes } from './gateway/index.ts'
 import { type Health, health } from './health.ts'
 import { type LivestreamDeps, livestreamRoutes } from './livestreams/index.ts'
+import { type WaitingDeps, waitForLive } from './livestreams/wait-for-live.ts'
 import { type MeetingDeps, meetingRoutes } from './meetings/index.ts'
 import { type SessionDeps, sessionRoutes } from './sessions/index.ts'
 
@@ -12,9 +13,12 @@ import { type SessionDeps, sessionRoutes } from './sessions/index.ts'
 export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingDeps
 
 /** Services below HTTP that operations call. */
-export type Services = Omit<VendorDeps, 'spendWrite'> & Pick<GatewayDeps, 'auditEvents'>
+export type Services = Omit<VendorDeps, 'spendWrite'> &
+  Pick<GatewayDeps, 'auditEvents' | 'events'> &
+  Pick<WaitingDeps, 'liveWaits'>
 
 export type { Health }
+export { waitForLive }
 
 /** Registers the operations that the vendor has as well, in the order of the documentation. */
 export function vendorRoutes(scope: FastifyInstance, deps: VendorDeps): void {

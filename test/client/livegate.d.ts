@@ -56,7 +56,7 @@ export interface paths {
         put?: never;
         /**
          * Start livestreaming a meeting
-         * @description Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started. Needs the scope `livestreams:start`; counts as a write.
+         * @description Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started. With `wait=live` the answer comes when the run is LIVE and its playback address known, when it is over, or with the present state at the time-out. Needs the scope `livestreams:start`; counts as a write.
          */
         post: operations["startLivestream"];
         delete?: never;
@@ -74,7 +74,7 @@ export interface paths {
         };
         /**
          * Fetch a meeting's active livestream
-         * @description As the provider shows it now. 404 `no_active_livestream` when nothing is live. Those who ask at about the same time share one answer: `Cache-Status` and `Age` say how old it is. When the provider cannot be asked, the last answer of the tenant is shown for a while, marked as stale (`ttl` below zero). Needs the scope `livestreams:read`; counts as a read.
+         * @description As the provider shows it now. 404 `no_active_livestream` when nothing is live. Those who ask at about the same time share one answer: `Cache-Status` and `Age` say how old it is. When the provider cannot be asked, the last answer of the tenant is shown for a while, marked as stale (`ttl` below zero). With `wait=live` the answer comes when the run is LIVE and its playback address known, when it is over, or with the present state at the time-out. Needs the scope `livestreams:read`; counts as a read.
          */
         get: operations["getActiveLivestream"];
         put?: never;
@@ -521,6 +521,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gateway/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream events of the tenant's runs
+         * @description Server-sent events: `livestream.starting`, `live`, `ending_soon`, `ended` and `errored`, each with a `ShownRunEvent` as its data. `Last-Event-ID` resumes behind that event: nothing of the last 7 days is lost. An event `reset` says that older ones may be missing. A line is sent each 15 s at least. Needs the scope `livestreams:read`; counts as a read.
+         */
+        get: operations["streamEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -785,7 +805,12 @@ export interface operations {
     };
     startLivestream: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer when viewers can play, or when `timeout` is over */
+                wait?: "live";
+                /** @description Seconds from the arrival of the call; 30 unless given. Needs `wait` */
+                timeout?: number;
+            };
             header?: {
                 /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
                 "idempotency-key"?: string;
@@ -1082,7 +1107,12 @@ export interface operations {
     };
     getActiveLivestream: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Answer when viewers can play, or when `timeout` is over */
+                wait?: "live";
+                /** @description Seconds from the arrival of the call; 30 unless given. Needs `wait` */
+                timeout?: number;
+            };
             header?: never;
             path: {
                 /** @description Id of a meeting */
@@ -6429,6 +6459,121 @@ export interface operations {
             };
             /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
             403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                /** @description Only of these meetings */
+                meeting_id?: string[];
+            };
+            header?: {
+                /** @description Id of the last event that was received */
+                "last-event-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events, for as long as the key may read them */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `meeting_not_found`: No such meeting. */
+            404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     RateLimit: components["headers"]["RateLimit"];

@@ -9,7 +9,7 @@ export interface Reply {
   json(): any
 }
 
-/** Calls the gateway over a real socket. A body that is an object is sent as JSON. */
+/** Calls the gateway over a real socket. A body that is an object is sent as JSON. Of a stream it waits for the first bytes alone. */
 export type Client = (
   method: string,
   path: string,
@@ -44,7 +44,12 @@ export function client(url: string, authorization: string | null): Client {
             received += chunk
           })
           answer.on('error', reject)
-          answer.on('end', () => {
+          // A stream has no end: its beginning is its answer.
+          if (answer.headers['content-type']?.startsWith('text/event-stream') && method !== 'HEAD') {
+            answer.once('data', () => answer.emit('end'))
+            answer.once('end', () => request.destroy())
+          }
+          answer.once('end', () => {
             const { statusCode = 0, headers } = answer
             const reply = { statusCode, headers, body: received, json: () => JSON.parse(received) }
             try {

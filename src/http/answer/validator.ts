@@ -7,7 +7,7 @@ import { Value } from 'typebox/value'
 const compiled = new WeakMap<TSchema, Validator>()
 
 /**
- * One validator for all input. Params and query arrive as text, of which numbers and booleans are read; a body says what it means and is
+ * One validator for all input. Params and query arrive as text, of which numbers, booleans and lists are read; a body says what it means and is
  * taken as it is, so `"7"` is not 7 and a misspelt field is not lost. (Fastify's own would convert, trim and drop.)
  */
 export function validator(app: FastifyInstance): void {
@@ -24,7 +24,10 @@ export function validator(app: FastifyInstance): void {
   })
 }
 
-/** Numbers and booleans as they are written in JSON; whatever else stands there stays text, and is refused. */
+/**
+ * Numbers and booleans as they are written in JSON, and a field that may be repeated as a list of one; whatever else stands there stays
+ * text, and is refused.
+ */
 function converted(schema: TSchema, input: unknown): unknown {
   if (!Type.IsObject(schema) || typeof input !== 'object' || input === null) return input
   const { properties } = schema
@@ -34,6 +37,7 @@ function converted(schema: TSchema, input: unknown): unknown {
       if (field === undefined || typeof value !== 'string') return [name, value]
       if (Type.IsInteger(field) && /^(?:0|-?[1-9]\d{0,14})$/.test(value)) return [name, Number(value)]
       if (Type.IsBoolean(field) && /^(?:true|false)$/.test(value)) return [name, value === 'true']
+      if (Type.IsArray(field)) return [name, [value]]
       return [name, value]
     })
   )

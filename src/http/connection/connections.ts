@@ -62,6 +62,11 @@ export class Connections {
     }
   }
 
+  /** Connections at the same time, at most. */
+  get most(): number {
+    return this.#options.maxConnections
+  }
+
   /** Looks after the connections of a server, until it closes. */
   watch(server: Server): void {
     // Node drops connections beyond this without a word, and counts those that are being closed, hence the margin.

@@ -29,6 +29,11 @@ export function audit(app: FastifyInstance, { append, fingerprint, addressOf, cl
       throw new Error(`the route ${url} has no operationId to be on record by`)
   })
 
+  app.decorateRequest('recordNow', function (this: FastifyRequest, status: number): void {
+    appendFor(this, { outcome: 'done', status })
+    this.audited = true
+  })
+
   app.addHook('onResponse', async (request, reply) => {
     // Health and documentation are nobody's calls, but who is refused there is on record too.
     const open = request.routeOptions.config.rule === undefined

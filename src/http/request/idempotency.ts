@@ -90,13 +90,13 @@ export function idempotency(app: FastifyInstance, { operations, reconcileNow, fi
   }
 }
 
-/** @throws IdempotencyKeyReused, or IdempotencyKeyInUse while there is no answer yet */
+/** Gives the body of the answer. @throws IdempotencyKeyReused, or IdempotencyKeyInUse while there is no answer yet */
 function replay(
   { idempotency, answer }: Operation,
   { requestFingerprint }: Idempotency,
   request: FastifyRequest,
   reply: FastifyReply
-): FastifyReply {
+): object {
   if (idempotency?.requestFingerprint !== requestFingerprint) throw new IdempotencyKeyReused()
   if (answer === null) throw inUse()
   const { status, body } = answer
@@ -105,7 +105,7 @@ function replay(
   if ('error' in body)
     request.failure = { type: body.error.type, outcome: body.error.outcome, upstreamStatus: undefined }
   reply.code(status).header('idempotency-replayed', 'true')
-  return reply.send({ success: 'data' in body, ...body })
+  return { success: 'data' in body, ...body }
 }
 
 /** Schema for the documentation alone: `readKey` reads the header, and says more exactly what is wrong. */

@@ -11,6 +11,8 @@ export interface RouteRule {
   scope: Scope
   /** Limit of the tenant that the call counts against. `never`: no limit refuses it; it may count as a write afterwards. */
   limit: 'read' | 'write' | 'never'
+  /** A stream goes on until somebody ends it; a call may wait for what its query names. Neither counts as work in flight meanwhile. */
+  lasts?: 'stream' | 'wait'
 }
 
 declare module 'fastify' {
@@ -37,6 +39,8 @@ declare module 'fastify' {
     replayed: boolean
     /** True when the answer holds a stream key. */
     streamKeyRevealed: boolean
+    /** Adds the event of this call now: its answer has begun, and ends some day. */
+    recordNow(status: number): void
   }
   interface FastifyContextConfig {
     rule?: RouteRule

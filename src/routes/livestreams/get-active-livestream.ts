@@ -5,20 +5,22 @@ import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
 import { showLivestream } from '../show-livestream.ts'
+import { WaitQuery, waitDescription } from './wait-for-live.ts'
 
 const schema = {
   operationId: 'getActiveLivestream',
   summary: "Fetch a meeting's active livestream",
-  description: `As the provider shows it now. 404 \`no_active_livestream\` when nothing is live. ${cacheDescription}`,
+  description: `As the provider shows it now. 404 \`no_active_livestream\` when nothing is live. ${cacheDescription} ${waitDescription}`,
   tags: ['livestreams'],
   params: MeetingParams,
+  querystring: WaitQuery,
   response: {
     200: Answer(LivestreamWithKey, 'The active livestream'),
     ...failures(MeetingNotFound, NoActiveLivestream, ...vendorFailures)
   }
 }
 
-const rule = { scope: 'livestreams:read', limit: 'read' } as const
+const rule = { scope: 'livestreams:read', limit: 'read', lasts: 'wait' } as const
 
 export function getActiveLivestream(app: Api, { readActive }: { readActive: ActiveReads['read'] }): void {
   app.get('/meetings/:meeting_id/active-livestream', { schema, config: { rule } }, async (request, reply) => {

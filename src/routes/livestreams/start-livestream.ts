@@ -12,6 +12,7 @@ import type { StartOnce } from '../../lifecycle/broadcast/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { showLivestream } from '../show-livestream.ts'
+import { WaitQuery, waitDescription } from './wait-for-live.ts'
 
 const pixels = Type.Optional(Type.Integer({ description: 'Pixels' }))
 
@@ -19,9 +20,11 @@ const schema = {
   operationId: 'startLivestream',
   summary: 'Start livestreaming a meeting',
   description:
-    'Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started.',
+    'Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started. ' +
+    waitDescription,
   tags: ['livestreams'],
   params: MeetingParams,
+  querystring: WaitQuery,
   body: Type.Object(
     {
       name: Type.Optional(LivestreamName),
@@ -47,13 +50,12 @@ const schema = {
   }
 }
 
-const rule = { scope: 'livestreams:start', limit: 'write' } as const
+const rule = { scope: 'livestreams:start', limit: 'write', lasts: 'wait' } as const
 
 export function startLivestream(app: Api, { start }: { start: StartOnce }): void {
   app.post('/meetings/:meeting_id/livestreams', { schema, config: { rule } }, async (request, reply) => {
     const { livestream, how } = await start(request.caller, request.meeting, request.body)
-    return reply
-      .code(how === 'started' ? 201 : 200)
-      .send({ success: true, data: showLivestream(request, reply, livestream) })
+    reply.code(how === 'started' ? 201 : 200)
+    return { success: true as const, data: showLivestream(request, reply, livestream) }
   })
 }

@@ -132,6 +132,12 @@ export function broadcastRunsIn({ engine, sql }: Store) {
       return row === undefined ? null : toRun(row)
     },
 
+    /** Those of a meeting that are not over, the oldest first, whichever tenant's. */
+    async openIn({ id, upstream }: { id: string; upstream: string }): Promise<Run[]> {
+      const named = { upstream, meetingId: id, livestreamId: null, operationId: null }
+      return (await engine.read(findOpen(named))).map(toRun)
+    },
+
     /** All that are not over, the oldest first. */
     async open(): Promise<Run[]> {
       const open = sql.selectFrom('broadcast_runs').selectAll().where('ended_at', 'is', null)

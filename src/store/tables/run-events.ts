@@ -17,6 +17,19 @@ export function runEventsIn({ engine, sql }: Store) {
       return (await engine.read(wanted.orderBy('seq').limit(limit).compile())).map(toEvent)
     },
 
+    /** The newest events of all tenants, the oldest of them first. */
+    async newest(limit: number): Promise<StoredRunEvent[]> {
+      const newest = sql.selectFrom('run_events').selectAll().orderBy('seq', 'desc').limit(limit)
+      return (await engine.read(newest.compile())).map(toEvent).reverse()
+    },
+
+    /** The number of the oldest event that is kept; null when there is none. */
+    async firstSeq(): Promise<number | null> {
+      const first = sql.selectFrom('run_events').select('seq').orderBy('seq').limit(1)
+      const [row] = await engine.read(first.compile())
+      return row?.seq ?? null
+    },
+
     /** The number that was given last; 0 before the first event. One that was given may have no event. */
     async lastSeq(): Promise<number> {
       const counter = sql.selectFrom('meta').select('value').where('name', '=', 'run_event')

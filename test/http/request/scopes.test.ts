@@ -40,7 +40,8 @@ const needed: Record<string, Scope> = {
   updateMeeting: 'meetings:write',
   replaceMeeting: 'meetings:write',
   listAuditEvents: 'audit:read',
-  getUsage: 'livestreams:read'
+  getUsage: 'livestreams:read',
+  streamEvents: 'livestreams:read'
 }
 
 const isStop = (scope: Scope): number => Number(scope === 'livestreams:stop')
