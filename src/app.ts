@@ -42,6 +42,7 @@ export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<Se
   settings: HttpSettings
   connections: Connections
   adopt: OwnershipDeps['adopt']
+  runs: OwnershipDeps['runs']
   /** Earlier operations under the same idempotency key. */
   replays: Pick<IdempotencyDeps, 'operations' | 'reconcileNow'>
   appendEvent: AuditDeps['append']

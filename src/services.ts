@@ -25,7 +25,7 @@ import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
 import { analyticsIn } from './store/tables/analytics.ts'
-import { broadcastRunsIn } from './store/tables/broadcast-runs.ts'
+import { type BroadcastRuns, broadcastRunsIn } from './store/tables/broadcast-runs.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
@@ -58,6 +58,7 @@ export interface Services {
   broadcasts: Broadcasting
   adopt: Adopt
   operations: Operations
+  runs: BroadcastRuns
   ledger: Ledger
   /** Tells of what the ledger has committed. */
   runEvents: RunEvents
@@ -129,6 +130,7 @@ export function services(parts: Parts): Services {
 
   const routes: RouteServices = {
     auditEvents,
+    ledger: runs,
     events: pushing.streams,
     liveWaits: pushing.liveWaits,
     readActive: broadcasts.reads.read,
@@ -184,5 +186,5 @@ export function services(parts: Parts): Services {
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
   }
-  return { routes, broadcasts, adopt, operations, ledger, runEvents, push: pushing, recall }
+  return { routes, broadcasts, adopt, operations, runs, ledger, runEvents, push: pushing, recall }
 }

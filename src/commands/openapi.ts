@@ -31,12 +31,14 @@ async function describedApp(): Promise<FastifyInstance> {
       moved: false
     },
     adopt: { meeting: nothing, livestream: nothing },
+    runs: { find: nothing },
     replays: { operations: { findByKey: nothing }, reconcileNow: nothing },
     appendEvent() {},
     services: {
       auditEvents: { list: nothing },
       events: { stream: nothing },
       liveWaits: { until: nothing },
+      ledger: { list: nothing },
       readActive: nothing,
       start: nothing,
       stop: nothing,

@@ -14,7 +14,7 @@ export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingD
 
 /** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> &
-  Pick<GatewayDeps, 'auditEvents' | 'events'> &
+  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events'> &
   Pick<WaitingDeps, 'liveWaits'>
 
 export type { Health }

@@ -41,7 +41,9 @@ const needed: Record<string, Scope> = {
   replaceMeeting: 'meetings:write',
   listAuditEvents: 'audit:read',
   getUsage: 'livestreams:read',
-  streamEvents: 'livestreams:read'
+  streamEvents: 'livestreams:read',
+  listRuns: 'livestreams:read',
+  getRun: 'livestreams:read'
 }
 
 const isStop = (scope: Scope): number => Number(scope === 'livestreams:stop')
@@ -117,7 +119,7 @@ t.test(
           clock: systemClock
         })
         await app.register(async api => {
-          ownership(api, { directory: nobody, adopt: nobody })
+          ownership(api, { directory: nobody, runs: { find: async () => null }, adopt: nobody })
           api.get(url, { config, schema: described }, async () => 'shown')
         })
         await app.ready()
