@@ -165,7 +165,7 @@ export async function startGateway({
     const tidied = { audited, operations: operationsIn(store), runEvents: runEventsIn(store) }
     opened.push(keepTidy({ ...tidied, auditRetentionDays, log: logger, clock }))
 
-    const { routes, broadcasts, adopt, operations, ledger, push, recall } = services({
+    const { routes, broadcasts, adopt, operations, runs, ledger, push, recall } = services({
       ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs },
       log: logger,
       ending: ending.signal
@@ -178,7 +178,7 @@ export async function startGateway({
     for (const operation of left) reconcileLoop.add(operation)
     const connections = callersConnections({ config, logger, clock })
     const app = await buildApp({
-      ...{ directory, connections, adopt, clock, logger, fingerprint: audited.keys.fingerprint },
+      ...{ directory, runs, connections, adopt, clock, logger, fingerprint: audited.keys.fingerprint },
       services: routes,
       replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
       appendEvent: rollup.append.bind(rollup),
