@@ -140,6 +140,7 @@ export function services(parts: Parts): Services {
       ...context,
       upstreams,
       livestreams,
+      runs,
       sightings,
       rememberLivestream,
       rememberRuns,

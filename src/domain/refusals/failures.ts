@@ -122,6 +122,7 @@ export const TenantSuspended = failure(403, 'tenant_suspended', 'This tenant is 
 export const NotFound = failure(404, 'not_found', 'No such resource')
 export const MeetingNotFound = failure(404, 'meeting_not_found', 'No such meeting')
 export const LivestreamNotFound = failure(404, 'livestream_not_found', 'No such livestream')
+export const RunNotFound = failure(404, 'run_not_found', 'No such broadcast run')
 export const NoActiveLivestream = failure(404, 'no_active_livestream', 'The meeting has no active livestream')
 export const NoActiveSession = failure(404, 'no_active_session', 'Nothing goes on there now: no active session')
 export const LivestreamSessionNotFound = failure(404, 'livestream_session_not_found', 'No such session of a livestream')
