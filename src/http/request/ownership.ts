@@ -25,7 +25,8 @@ const known: readonly string[] = [
   'meeting_id',
   'livestream_id',
   'livestream_session_id',
-  'session_id'
+  'session_id',
+  'run_id'
 ] satisfies (keyof IdParams)[]
 
 export interface OwnershipDeps {

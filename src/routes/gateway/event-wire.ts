@@ -21,7 +21,7 @@ const retryMs = 2_000
 const texts = new WeakMap<Event, Buffer>()
 
 /**
- * A stream of server-sent events (WHATWG HTML, section 9.2) over an answer whose head is yet to be written. Fastify's own way for streams
+ * A stream of server-sent events (the HTML standard of the WHATWG, under Server-sent events) over an answer whose head is yet to be written. Fastify's own way for streams
  * would hold two of them for each reader.
  */
 export function eventWire(request: FastifyRequest, reply: FastifyReply): EventWire {
