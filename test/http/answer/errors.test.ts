@@ -96,8 +96,8 @@ t.test('each detail names the field that is wrong, and says what it must be', as
       [{ field: 'query.end_time', message: 'must not be before start_time' }]
     ],
     [
-      asAcme('POST', `${meetings}/${meeting}/livestreams?wait=live`),
-      [{ field: 'query.wait', message: 'is not a known field' }]
+      asAcme('POST', `${meetings}/${meeting}/livestreams?notify=all`),
+      [{ field: 'query.notify', message: 'is not a known field' }]
     ],
     [asAcme('GET', '/gateway/audit-events?limit=1001'), [{ field: 'query.limit', message: 'must be <= 100' }]],
     [asAcme('GET', `${meetings}/%zz`), [{ field: 'path', message: 'is not a valid address' }]],

@@ -26,11 +26,9 @@ export interface UnfinishedLivestream extends OwnedLivestream {
 /** The states after which a run is over, so that a list needs no fresh look. */
 const ended = ['IDLE', 'OFFLINE', 'ERRORED']
 
-/** Status by the ledger where that knows that the last run is over, or goes on, and the livestream was seen otherwise. */
+/** Status by the ledger where that knows that the last run is over, and the livestream was seen otherwise. A later look has the last word. */
 const statusNow = raw<string>`coalesce((select case
-    when run.ended_at is null and livestreams.status not in (${raw.join(ended.map(one => raw.lit(one)))}) then null
-    when run.ended_at is null then case run.status when 'live' then 'LIVE' else 'INVOKED' end
-    when livestreams.status in (${raw.join(ended.map(one => raw.lit(one)))}) then null
+    when run.ended_at is null or livestreams.status in (${raw.join(ended.map(one => raw.lit(one)))}) then null
     when run.status = 'errored' then 'ERRORED' else 'IDLE' end
   from broadcast_runs as run where run.livestream_id = livestreams.id and run.tenant_id = livestreams.tenant_id
   order by run.ordinal desc limit 1), livestreams.status)`
