@@ -31,6 +31,8 @@ function world() {
     endingRuns: { isEnding: async () => false },
     begunRuns: { of: () => null, believed() {} },
     pace: { heard() {} },
+    sightings: { gone: async () => {} },
+    clock,
     listReads: new SharedReads<ListedRuns>({ ttlMs, changes, bounded, clock }),
     changes
   } as unknown as WhatRunsDeps)

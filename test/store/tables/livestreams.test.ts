@@ -199,7 +199,7 @@ t.test('unfinished livestreams are listed, the longest unseen first', async t =>
   ])
 })
 
-t.test('a list shows the run as the ledger knows it, where that knows more', async t => {
+t.test('a list shows the run as over where the ledger knows that it is', async t => {
   const { store, livestreams, see } = await world(t)
   const runs = broadcastRunsIn(store)
   let made = 0
@@ -212,8 +212,8 @@ t.test('a list shows the run as the ledger knows it, where that knows more', asy
     ['a2', 'LIVE', [seen(1, 'LIVE', { livestreamId: 'a2' }), stopped(2, 'a2')], 'IDLE'],
     ['a3', 'WARMING_UP', [seen(1, 'WARMING_UP', { livestreamId: 'a3' })], 'WARMING_UP'],
     ['a4', 'INVOKED', [seen(1, 'LIVE', { livestreamId: 'a4' }), seen(2, 'ERRORED', { livestreamId: 'a4' })], 'ERRORED'],
-    ['a5', 'OFFLINE', [seen(1, 'INVOKED', { livestreamId: 'a5' })], 'INVOKED'],
-    ['a6', 'IDLE', [seen(1, 'LIVE', { livestreamId: 'a6' })], 'LIVE'],
+    ['a5', 'OFFLINE', [seen(1, 'INVOKED', { livestreamId: 'a5' })], 'OFFLINE'],
+    ['a6', 'IDLE', [seen(1, 'LIVE', { livestreamId: 'a6' })], 'IDLE'],
     ['a7', 'ERRORED', [seen(1, 'LIVE', { livestreamId: 'a7' }), stopped(2, 'a7')], 'ERRORED']
   ]
   for (const [id, status, news] of known) {
@@ -225,7 +225,7 @@ t.test('a list shows the run as the ledger knows it, where that knows more', asy
     Object.fromEntries((await list()).map(({ id, status }) => [id, status])),
     Object.fromEntries(known.map(([id, , , shown]) => [id, shown]))
   )
-  t.strictSame((await list('LIVE')).map(({ id }) => id).sort(), ['a1', 'a6'])
+  t.strictSame((await list('LIVE')).map(({ id }) => id).sort(), ['a1'])
 })
 
 t.test('the operator learns which meetings have a run that was not over, released ones too', async t => {
