@@ -123,7 +123,7 @@ t.test('starts and stops', async t => {
     const { commits, ...asked } = await cost(start)
     const { commits: wanted, ...looked } = looks
     t.strictSame(asked, looked, 'a start looks, then sends, between two records')
-    // What a look has shown is written beside it: alone, or with one of the records.
+    // The news of a look is written beside it: alone, or with one of the records.
     t.ok(commits >= wanted - 1 && commits <= wanted + 1, `${commits} commits`)
     t.strictSame(await cost(stop), { ...durable, vendorCalls: 1 }, 'a stop is sent between two records')
   }
