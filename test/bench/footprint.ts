@@ -26,7 +26,7 @@ const idleMs = 3_000
 
 /** CPU of a start, and memory of a gateway, with what each measure brings to them. All take turns, since the machine is shared. */
 export async function footprint(
-  { folder, teardown }: Scene,
+  { folder }: Scene,
   generator: Generator,
   { starts, changes } = { starts: 10, changes: 30_000 }
 ): Promise<string> {
@@ -38,8 +38,6 @@ export async function footprint(
     { name: '… and the flags of Node: as it is started', program, env: arenas, nodeArgs: flags },
     { name: 'the same with 10,000 tenants', program, env: arenas, nodeArgs: flags, tenants: 10_000 }
   ]
-  const vendor = await startVendor(folder)
-  teardown(() => vendor.stop())
   const stores = await Promise.all(
     ways.map(({ tenants = 1 }, i) => seed(join(folder, `store-${i}`), { meetings: tenants, own: connections, tenants }))
   )
@@ -49,6 +47,8 @@ export async function footprint(
   for (let round = 0; round <= starts; round++) {
     for (const [i, way] of ways.entries()) {
       const seeded = stores[i] as (typeof stores)[number]
+      // A vendor of its own: livestreams of the way before would be live still.
+      const vendor = await startVendor(folder)
       const server = await serveLivegate({ ...way, name: `way-${i}`, vendorUrl: vendor.url, seeded })
       try {
         while ((await fetch(`${server.url}/readyz`)).status !== 200) await sleep(5)
@@ -64,6 +64,7 @@ export async function footprint(
         memory[i]?.push(...[idle, server.rssBytes()].map(bytes => (bytes / 1e6).toFixed(0)), us.toFixed(0))
       } finally {
         await server.stop()
+        await vendor.stop()
       }
     }
   }
