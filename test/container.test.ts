@@ -65,14 +65,17 @@ t.test('neither image nor compose start a Node to look after one, and both have 
   const image = read('Dockerfile')
   t.equal(image.split('HEALTHCHECK').length, 2, 'the last of several would count')
   const [, command] = /^HEALTHCHECK .* CMD (\[.*\])$/m.exec(image) ?? []
-  t.strictSame(JSON.parse(command ?? ''), ['bash', 'src/healthcheck.sh'])
+  t.strictSame(JSON.parse(command ?? ''), ['bash', '/app/healthcheck.sh'])
   const [, entry] = /^ENTRYPOINT (\[.*\])$/m.exec(image) ?? []
-  const [flag, ...rest] = JSON.parse(entry ?? '').slice(-2)
-  t.strictSame([flag, rest], ['--max-old-space-size-percentage=40', ['src/cli.ts']])
-  t.equal(spawnSync(process.execPath, [flag, '--eval', '']).status, 0, 'which this Node knows')
+  t.strictSame(JSON.parse(entry ?? ''), ['tini', '-s', '--', 'livegate'])
+  t.match(image, 'ln -s /app/livegate /usr/local/bin/livegate', 'which `docker exec` finds too')
+  const flags =
+    /^exec "\$node" \$\{settings:\+"\$settings"\} (.*) "\$here/m.exec(read('src/livegate.sh'))?.[1]?.split(' ') ?? []
+  t.strictSame(flags, ['--max-semi-space-size=4', '--max-old-space-size-percentage=40'])
+  t.equal(spawnSync(process.execPath, [...flags, '--eval', '']).status, 0, 'which this Node knows')
   const compose = read('docker-compose.yml')
   const tests = [...compose.matchAll(/^ +test: (\[.*\])$/gm)].map(([, test = '']) => JSON.parse(test))
-  t.strictSame(tests, [['CMD', 'env', 'PORT=4100', 'bash', 'src/healthcheck.sh', '/_simulator/health']])
+  t.strictSame(tests, [['CMD', 'env', 'PORT=4100', 'bash', '/app/healthcheck.sh', '/_simulator/health']])
   const services = compose.split(/^ {2}(?=\w+:$)/m).slice(1)
   t.equal(services.length, 2)
   for (const service of services) {
@@ -82,6 +85,22 @@ t.test('neither image nor compose start a Node to look after one, and both have 
   const [, gatewayLimit] = /mem_limit: (\d+)m/.exec(services[1] ?? '') ?? []
   for (const file of ['docs/operating.md', 'docs/container.md'])
     t.match(read(file), `--memory ${gatewayLimit}m --restart unless-stopped`, file)
+})
+
+t.test('the image is built from the sources that a build is made of, and tells its version', async t => {
+  const image = read('Dockerfile')
+  const { version } = JSON.parse(read('package.json'))
+  t.match(image, `org.opencontainers.image.version=${version} org.opencontainers.image.revision=$REVISION`)
+  const copied = [...image.matchAll(/^COPY (?!--from)(.*) \S+$/gm)].flatMap(([, files = '']) => files.split(' '))
+  t.strictSame(
+    copied.sort(),
+    read('.dockerignore')
+      .trim()
+      .split('\n')
+      .filter(line => line !== '*')
+      .map(line => line.slice(1))
+      .sort()
+  )
 })
 
 t.test('any uid of group 0 may write to the data folder of the image, and the user is given by number', async t => {

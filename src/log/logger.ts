@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { secretFields } from '../domain/livestream.ts'
+import { inSourceLines } from './source-lines.ts'
 
 /**
  * The operational log: one JSON line an event, on standard output. It is not the audit log. Credentials can't print themselves
@@ -8,6 +9,13 @@ import { secretFields } from '../domain/livestream.ts'
 export function makeLogger(level: string, destination?: DestinationStream): Logger {
   const names = [...secretFields, 'authorization']
   const paths = names.flatMap(name => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`])
-  const options = { level, redact: { paths, censor: '[secret]' }, base: null }
+  const options = { level, redact: { paths, censor: '[secret]' }, base: null, serializers: { err: toldError } }
   return destination === undefined ? pino(options) : pino(options, destination)
+}
+
+/** An error as pino shows it, with its stack in lines of the sources. */
+function toldError(error: Error): object {
+  const told = pino.stdSerializers.err(error)
+  if (typeof told.stack === 'string') told.stack = inSourceLines(told.stack)
+  return told
 }

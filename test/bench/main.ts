@@ -7,6 +7,7 @@ import { type Generator, startGenerator } from '../support/bench/generator.ts'
 import { type Scene, scene } from '../support/bench/scene.ts'
 import { compare, startAll } from './compare.ts'
 import { circumstances, writeSection } from './document.ts'
+import { footprint } from './footprint.ts'
 import { growth } from './growth.ts'
 import { latency } from './latency.ts'
 import { profile } from './profile.ts'
@@ -26,6 +27,7 @@ async function beside(here: Scene, generator: Generator): Promise<string> {
 
 const parts: Record<string, (here: Scene, generator: Generator) => Promise<string>> = {
   compare: beside,
+  footprint: (here, generator) => footprint(here, generator),
   growth: (here, generator) => growth(here, generator),
   soak: (here, generator) => soak(here, generator),
   profile
@@ -36,7 +38,7 @@ async function main(args: string[]): Promise<void> {
   try {
     if (args.includes('--smoke')) return await scene(here => smoke(here, generator))
     const asked = args.map(arg => arg.replace(/^--/, ''))
-    for (const name of asked.length > 0 ? asked : ['compare', 'growth', 'soak', 'profile']) {
+    for (const name of asked.length > 0 ? asked : ['compare', 'footprint', 'growth', 'soak', 'profile']) {
       const part = parts[name]
       if (part === undefined) throw new Error(`there is no part ${name}: ${Object.keys(parts).join(', ')}, or --smoke`)
       const text = await scene(here => part(here, generator))

@@ -1,14 +1,14 @@
 import { Command, CommanderError } from 'commander'
-import manifest from '../../../package.json' with { type: 'json' }
 import { ConfigError } from '../../config/config.ts'
 import { CommandError, type Io, LossOnRecord, UsageError } from './io.ts'
+import { versionLine } from './version.ts'
 
 /**
  * Runs one command line and gives the exit code: 0 done, 1 could not be done, 2 wrong usage, 3 the audit log has a loss on record.
  * Whatever goes wrong is one line on standard error.
  */
 export async function main(define: (cli: Command, io: Io) => void, args: string[], io: Io): Promise<number> {
-  const cli = new Command('livegate').version(manifest.version)
+  const cli = new Command('livegate').version(versionLine())
   define(cli, io)
   quiet(cli, io)
   try {

@@ -10,9 +10,16 @@ export const compiledOnce: SerializerSelector.SerializerFactory = (schemas, opti
   const compile = SerializerSelector()(schemas, options)
   const beside = JSON.stringify([schemas, options])
   return route => {
-    const key = JSON.stringify(route.schema) + beside
-    const serialize = compiled.get(key) ?? compile(route)
-    compiled.set(key, serialize)
-    return serialize
+    let serialize: SerializerSelector.Serializer | undefined
+    return answer => {
+      serialize ??= compiledFor(JSON.stringify(route.schema) + beside, () => compile(route))
+      return serialize(answer)
+    }
   }
+}
+
+function compiledFor(key: string, compile: () => SerializerSelector.Serializer): SerializerSelector.Serializer {
+  const serialize = compiled.get(key) ?? compile()
+  compiled.set(key, serialize)
+  return serialize
 }

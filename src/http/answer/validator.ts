@@ -14,14 +14,21 @@ export function validator(app: FastifyInstance): void {
   app.setValidatorCompiler<TSchema>(({ schema, httpPart }) => {
     // Header fields are described, and read by those who need them.
     if (httpPart === 'headers') return () => true
-    const check = compiled.get(schema) ?? Compile(schema)
-    compiled.set(schema, check)
     const isText = httpPart === 'body' || hasOnlyText(schema)
+    let check: Validator | undefined
     return (input: unknown) => {
+      check ??= checkOf(schema)
       const value = isText ? (input ?? {}) : Value.Default(schema, converted(schema, input))
       return check.Check(value) ? { value } : { error: check.Errors(value) as unknown as Error }
     }
   })
+}
+
+/** Compiled with the first input: for all operations together it takes a fifth of a start. */
+function checkOf(schema: TSchema): Validator {
+  const check = compiled.get(schema) ?? Compile(schema)
+  compiled.set(schema, check)
+  return check
 }
 
 /**

@@ -1,4 +1,5 @@
 /** SQLite behind worker threads: the engine, the groups of transactions that share a commit, and this side of a thread. */
+import { extname } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { CompiledQuery } from 'kysely'
@@ -214,7 +215,9 @@ export class SqliteThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+    // Beside this file, in the build too, where both end in `.js`.
+    const file = new URL(`./sqlite-worker${extname(import.meta.filename)}`, import.meta.url)
+    const worker = new Worker(file, {
       workerData: this.#options,
       // A thread holds a few rows at a time; without a bound each may grow as large as the main thread.
       resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 }

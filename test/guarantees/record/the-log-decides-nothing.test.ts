@@ -14,6 +14,7 @@ import { timed } from '../../support/campaigns/live-world.ts'
 import { environmentOf } from '../../support/config.ts'
 import { addKey, addTenant, client, type TestContext } from '../../support/gateway.ts'
 import { latestMs } from '../../support/grace.ts'
+import { programOf } from '../../support/runner/built.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
 import { openStoreHere } from '../../support/store.ts'
 import { until } from '../../support/until.ts'
@@ -67,7 +68,7 @@ async function served(t: TestContext, log: BrokenLog) {
   const logFolder = join(folder, 'log')
   mkdirSync(logFolder)
   const { stdout, before = [] } = log.open(logFolder)
-  const [file = '', ...args] = [...before, process.execPath, resolve('src/cli.ts'), 'serve']
+  const [file = '', ...args] = [...before, process.execPath, resolve(programOf('src/cli.ts')), 'serve']
   const env = {
     PATH: process.env.PATH,
     NODE_COMPILE_CACHE: resolve('.tap/compiled'),

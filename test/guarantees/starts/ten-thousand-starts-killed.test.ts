@@ -8,6 +8,7 @@ import { runRounds } from '../../support/campaigns/start-rounds.ts'
 import { type Running, runProcess, startNode } from '../../support/cli.ts'
 import { type Client, client } from '../../support/gateway.ts'
 import { inMemory } from '../../support/in-memory.ts'
+import { programOf } from '../../support/runner/built.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
 import { printSeed } from '../../support/runner/seeds.ts'
 
@@ -25,7 +26,10 @@ t.test(
     await runProcess(t, ['openapi'])
     let port = '0'
     const serve = async (): Promise<Running & { url: string }> => {
-      const running = startNode(t, ['test/support/campaigns/serve-campaign.ts'], { ...campaign.env, PORT: port })
+      const running = startNode(t, [programOf('test/support/campaigns/serve-campaign.ts')], {
+        ...campaign.env,
+        PORT: port
+      })
       const [, url = ''] = await running.line(/listens at (\S+)/)
       port = new URL(url).port
       return { ...running, url }

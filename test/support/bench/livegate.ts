@@ -74,6 +74,8 @@ export interface LivegateOptions {
   seeded: Seeded
   env?: Record<string, string>
   nodeArgs?: string[]
+  /** Default: the sources. */
+  program?: string
   probe?: boolean
 }
 
@@ -86,12 +88,13 @@ export function serveLivegate({
   seeded,
   env = {},
   nodeArgs = [],
+  program = 'src/cli.ts',
   probe = false
 }: LivegateOptions): Promise<Served> {
   return serve({
     name,
     folder: seeded.folder,
-    args: [...nodeArgs, 'src/cli.ts', 'serve'],
+    args: [...nodeArgs, program, 'serve'],
     probe,
     env: {
       PORT: '0',

@@ -1,16 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { presets } from '../../../src/domain/scope.ts'
-import { systemClock } from '../../../src/domain/values/clock.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { type Operations, operationsIn } from '../../../src/store/tables/operations.ts'
-import { openUpstream } from '../../../src/upstream/account/open-upstream.ts'
 import type { Upstream } from '../../../src/upstream/provider.ts'
-import { accountOf } from '../account.ts'
 import { addKey, addTenant, type Client, type TestContext } from '../gateway.ts'
 import { openStoreHere } from '../store.ts'
 import { deadlineMs, settleMs } from './campaign-faults.ts'
+import { upstreamsOf } from './campaign-upstreams.ts'
 import { Dice } from './dice.ts'
 
 /** Questions that the vendor's documentation leaves open (contract#open-questions), each with every answer that it may have. */
@@ -119,11 +117,6 @@ export async function openCampaign(t: TestContext, meetingsInEach: number, longe
     serving: null,
     broken: []
   }
-}
-
-export function upstreamsOf(org: string, key: string, addresses: [name: string, url: string][]) {
-  const open = (url: string) => openUpstream({ account: accountOf({ url, org, key }), deadlineMs, clock: systemClock })
-  return new Map(addresses.map(([name, url]) => [name, open(url)]))
 }
 
 /** The same calls, some at a time: however slow the machine, none waits longer for the gateway than for its vendor. */

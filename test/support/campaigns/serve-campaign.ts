@@ -5,7 +5,7 @@
 import { readConfig } from '../../../src/config/config.ts'
 import { startGateway } from '../../../src/gateway.ts'
 import { makeLogger } from '../../../src/log/logger.ts'
-import { upstreamsOf } from './campaign.ts'
+import { upstreamsOf } from './campaign-upstreams.ts'
 
 const { UPSTREAMS = '[]', ...env } = process.env
 const config = readConfig(env)

@@ -15,7 +15,7 @@ const compiled = resolve('.tap/compiled')
 // Coverage is off in guarantees and in other files that have a process of their own (`groups.ts`): it slows them down, and what
 // campaigns run by luck must be run by other tests as well. So they, and the processes that they start, may take what an earlier
 // process has compiled, and need nothing of tap's.
-if (/\btest[\\/-](guarantees|bench)[\\/-]/.test(process.argv[1] ?? '')) {
+if (/\btest[\\/-](guarantees[\\/-]|bench[\\/-]|build\.test)/.test(process.argv[1] ?? '')) {
   process.env._TAPJS_PROCESSINFO_COVERAGE_ = '0'
   enableCompileCache(compiled)
   process.env.NODE_COMPILE_CACHE = compiled

@@ -6,6 +6,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { builtOnce } from './built.ts'
 import { uncovered } from './coverage.ts'
 import { writeGroups } from './groups.ts'
 
@@ -31,11 +32,14 @@ const reports = everything
 // of a function that comes from the cache it does not tell exactly what has run.
 const cache = reports.includes('--disable-coverage') ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
 const files = args.every(arg => arg.startsWith('-')) ? writeGroups() : []
+// Guarantees start many processes.
+const built = everything || args.some(arg => arg.includes('guarantees')) ? { LIVEGATE_BUILT: resolve(builtOnce()) } : {}
 const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...args, ...files], {
   stdio: ['inherit', 'pipe', 'inherit'],
   env: {
     ...process.env,
     ...cache,
+    ...built,
     NODE_OPTIONS: [process.env.NODE_OPTIONS, `--import=${light}`].join(' ').trim()
   }
 })

@@ -1,0 +1,40 @@
+/**
+ * The build of these sources, for processes that tests start: one starts in half of the CPU. `run.ts` makes it at the beginning of a run that
+ * has guarantees, and tells the tests by a variable. Processes that take part in the coverage run the sources.
+ */
+import { existsSync, globSync, rmSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { build, digestOfSources } from '../../../build.ts'
+
+const folder = '.tap/builds'
+/** Longer than a run of all tests takes. */
+const keptMs = 3_600_000
+const campaign = 'test/support/campaigns/serve-campaign.ts'
+const programs = ['src/cli.ts', campaign] as const
+/** A program of the tests is made of other files of theirs too. */
+const also = ['test/support/**/*.ts']
+
+/** Makes the build, if there is none of these sources yet, and gives the folder: it has their digest for a name, so it cannot be stale. */
+export function builtOnce(): string {
+  const digest = digestOfSources(also)
+  const made = join(folder, digest.slice(0, 16))
+  if (existsSync(made)) return made
+  for (const old of globSync(`${folder}/*`)) {
+    // A run that began before a change still starts from its own.
+    if (statSync(old).mtimeMs < Date.now() - keptMs) rmSync(old, { recursive: true, force: true })
+  }
+  build(made, { also: [campaign], digest })
+  return made
+}
+
+/** The file to start: that of the build where there is one, but where the coverage is measured (`light-tap.ts`). */
+export function programOf(source: (typeof programs)[number]): string {
+  const { LIVEGATE_BUILT, _TAPJS_PROCESSINFO_COVERAGE_: coverage } = process.env
+  if (LIVEGATE_BUILT === undefined || coverage !== '0') return source
+  return join(LIVEGATE_BUILT, 'lib', basename(source).replace(/\.ts$/, '.js'))
+}
+
+/** True for a program of a build. */
+export function isOfBuild(file: string): boolean {
+  return /\/lib\/[\w-]+\.js$/.test(file)
+}
