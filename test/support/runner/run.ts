@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { builtOnce } from './built.ts'
 import { uncovered } from './coverage.ts'
+import { Failures } from './failures.ts'
 import { writeGroups } from './groups.ts'
 
 const tap = 'node_modules/tap/dist/esm/run.mjs'
@@ -44,17 +45,23 @@ const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...arg
   }
 })
 
+const failures = new Failures()
 let end = ''
+let unread = ''
 child.stdout.setEncoding('utf8')
 child.stdout.on('data', (text: string) => {
   process.stdout.write(text)
   end = (end + text).slice(-4_000)
+  const lines = (unread + text).split('\n')
+  unread = lines.pop() ?? ''
+  for (const line of lines) failures.line(line)
 })
 child.on('close', code => {
   const totals = [...end.matchAll(/^# \{ total: .*\}$/gm)].at(-1)?.[0] ?? ''
   const count = (name: string): number => Number(new RegExp(`\\b${name}: (\\d+)`).exec(totals)?.[1] ?? 0)
   const missed = everything ? uncovered() : []
   if (missed.length > 0) console.log(`not run by any test:\n  ${missed.join('\n  ')}`)
+  for (const failure of failures.list()) console.log(`\nfailed: ${failure}`)
   const green = code === 0 && totals !== '' && missed.length === 0
   const failed = green ? 0 : Math.max(1, count('fail'))
   const skipped = count('skip') + count('todo')
