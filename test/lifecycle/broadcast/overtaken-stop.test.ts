@@ -160,15 +160,20 @@ t.test('a stop outlives a later start that came to nothing: it waits until that 
 t.test(
   'a stop that went on twice under one key, without the store, has its place before a later start both times',
   async t => {
+    // Between the calls no time passes: two looks of the background, five seconds apart, would settle the stops.
+    const clock = manualClock()
     const { asAcme, meeting, simulator, store, storeFile } = await gateway(t, {
-      simulator: { contract: 'L1', startWhileLive: '200' }
+      clock,
+      simulator: { contract: 'L1', startWhileLive: '200', now: clock.now }
     })
     const match = { method: 'POST', path: '/meetings/*/active-livestream/stop' }
     simulator.fail({ match, hangUp: true })
     const headers = { 'idempotency-key': 'twice' }
     const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`, undefined, headers)
     const unlock = lockStore(storeFile)
-    for (let i = 0; i < 2; i++) t.match((await stop()).json().error, { outcome: 'unknown' })
+    t.match((await stop()).json().error, { outcome: 'unknown' })
+    clock.advance(1_000)
+    t.match((await stop()).json().error, { outcome: 'unknown' })
     unlock()
     const rows = store.sql.selectFrom('operations').select(['kind', 'state']).orderBy('ordinal').compile()
     await until(async () => (await store.engine.read(rows)).length === 2, 20_000)

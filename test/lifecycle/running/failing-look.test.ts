@@ -54,7 +54,7 @@ t.test('meetings that are read together share one look at the lists', async t =>
 t.test('a start asks twice, some seconds apart, until the vendor is known to refuse a second one', async t => {
   const { asAcme, meeting, simulator, upstream } = await gateway(t, {
     simulator: { nothingLive: '500' },
-    config: { deadlineMs: 3_000 }
+    config: { deadlineMs: 15_000 }
   })
   const start = () => asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
   const lists = () => upstream().filter(line => line.includes('status=LIVE')).length
@@ -97,23 +97,23 @@ t.test('a run that the lists show is found and stopped, whatever active-livestre
 t.test('an unknown start and an unknown stop are settled at such a vendor too', async t => {
   const { asAcme, meeting, simulator, store } = await gateway(t, {
     simulator: { nothingLive: '500' },
-    config: { deadlineMs: 1_000 }
+    config: { deadlineMs: 5_000 }
   })
   const open = store.sql.selectFrom('operations').select('id').where('state', '=', 'unknown')
   const isSettled = async () => (await store.engine.read(open.compile())).length === 0
   simulator.failNext({ match: { method: 'POST' }, hangUp: true })
   t.match((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().error, { outcome: 'unknown' })
-  await until(isSettled, 20_000)
+  await until(isSettled, 60_000)
   simulator.failNext({ match: { method: 'POST' }, hangUp: true })
   t.match((await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)).json().error, { outcome: 'unknown' })
-  await until(isSettled, 20_000)
+  await until(isSettled, 60_000)
   t.equal(simulator.livestreams().length, 0)
 })
 
 t.test('a start is sent though others have more livestreams than a list can be read of', async t => {
   const { asAcme, meeting, simulator } = await gateway(t, {
     simulator: { nothingLive: '500' },
-    config: { deadlineMs: 3_000 }
+    config: { deadlineMs: 15_000 }
   })
   // One that was never begun looks like one that begins.
   for (let i = 0; i < 2_001; i++) simulator.addLivestream()

@@ -65,6 +65,8 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
   let holding: string[] = []
   let holdingAnswers: string | null = null
   const waitingAnswers: { bytes: Buffer; to: Socket }[] = []
+  /** Callers whose vendor has closed the connection behind an answer that waits here. */
+  const left: Socket[] = []
   let port = 0
   let server: Server
   const door = {
@@ -80,6 +82,7 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
       holding = []
       holdingAnswers = null
       for (const { bytes, to } of waitingAnswers.splice(0)) to.write(bytes)
+      for (const to of left.splice(0)) to.end()
       for (const { bytes, to } of waiting.splice(0)) to.write(bytes)
     },
     shut() {
@@ -96,7 +99,8 @@ async function makeDoor(t: TestContext, simulator: Simulator): Promise<Door & { 
           socket.on('error', () => {}) // either side may leave at any time
           socket.on('close', () => {
             sockets.delete(socket)
-            other.destroy()
+            if (waitingAnswers.some(({ to }) => to === other)) left.push(other)
+            else other.destroy()
           })
         }
         let request = ''
