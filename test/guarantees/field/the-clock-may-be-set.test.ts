@@ -53,7 +53,7 @@ async function world(t: Test, options: WorldOptions = {}): Promise<SteppedWorld>
       until(async () => {
         clock.advance(5)
         return holds()
-      }, 20_000),
+      }, 100_000),
     async states(kind) {
       const rows = store.sql.selectFrom('operations').select('state').where('kind', '=', kind).orderBy('ordinal')
       return (await store.engine.read(rows.compile())).map(({ state }) => state).join()
@@ -64,8 +64,8 @@ async function world(t: Test, options: WorldOptions = {}): Promise<SteppedWorld>
 }
 
 /** The same for each step of the clock, at once: most of the time is waiting. */
-const patience = { jobs: steps.length, timeout: 120_000 }
-t.setTimeout(300_000)
+const patience = { jobs: steps.length, timeout: 240_000 }
+t.setTimeout(600_000)
 t.jobs = 4
 
 function forEachStep(name: string, check: (t: Test, stepMs: number) => Promise<void>): void {

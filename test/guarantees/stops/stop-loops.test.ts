@@ -7,11 +7,11 @@ import { gateway, type Reply, type World } from '../../support/gateway.ts'
 import { freshKey, makeMeetings } from '../../support/http/mutating.ts'
 import { until } from '../../support/until.ts'
 
-/** Calls again when it is answered, a way over a network apart, until the time is over, and at most so often. */
-async function inALoop(ms: number, call: () => Promise<Reply>): Promise<Reply[]> {
+/** Calls again when it is answered, a way over a network apart, until the time is over and it has called so often, and at most 2,000 times. */
+async function inALoop(ms: number, call: () => Promise<Reply>, atLeast = 0): Promise<Reply[]> {
   const endsAtMs = performance.now() + ms
   const replies: Reply[] = []
-  while (performance.now() < endsAtMs && replies.length < 2_000) {
+  while ((performance.now() < endsAtMs || replies.length < atLeast) && replies.length < 2_000) {
     replies.push(await call())
     await pause(5)
   }
@@ -51,11 +51,9 @@ t.test('a stop that is asked for again under its key asks the vendor no more oft
   const key = freshKey()
   const before = callsAbout(world, meeting)
   const startedAtMs = performance.now()
-  const replies = await inALoop(3_000, () =>
-    asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`, undefined, key)
-  )
+  const stop = () => asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`, undefined, key)
+  const replies = await inALoop(3_000, stop, 20)
   const seconds = (performance.now() - startedAtMs) / 1_000
-  t.ok(replies.length > 20, 'it did loop')
   for (const reply of replies.slice(1)) t.match(reply.headers['retry-after'], /^\d+$/)
   t.ok(
     callsAbout(world, meeting) - before <= 3 * (1 + seconds / 2),
