@@ -2,9 +2,9 @@ import { hash } from 'node:crypto'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
-import type { TSchema } from 'typebox'
 import manifest from '../../../package.json' with { type: 'json' }
 import type { RouteRule } from '../request/request.ts'
+import { complete, headers } from './document.ts'
 import { Prepared } from './prepared.ts'
 
 /** Access to the documentation: for nobody, for everybody, or with a key (the browser asks for tenant and key). */
@@ -34,7 +34,12 @@ const tags = [
 ]
 
 /** Relative to `/openapi.json`: behind a proxy nobody here knows the whole of an address. */
-const thisGateway = { url: '.', description: 'This gateway' }
+const thisGateway = {
+  url: '.',
+  description: 'The gateway that serves this document, whether its operator calls it local, staging or production',
+  // For the programs of the organisation that runs it, and not for the public.
+  'x-internal': true
+}
 
 /** Collects the routes that are registered after it into one document, served with Swagger UI unless switched off. */
 export async function openapi(app: FastifyInstance, options: OpenApiOptions): Promise<void> {
@@ -56,8 +61,8 @@ export async function openapi(app: FastifyInstance, options: OpenApiOptions): Pr
     refResolver: { buildLocalReference: json => String(json.$id) },
     transform: ({ schema, url, route }) => ({ url, schema: documented(schema, route.config?.rule) }),
     transformObject: document => {
-      const operations = withHeaders('openapiObject' in document ? document.openapiObject : {})
-      return { ...operations, servers: [thisGateway] }
+      const completed = complete('openapiObject' in document ? document.openapiObject : {})
+      return { ...completed, servers: [thisGateway] }
     }
   })
   if (docs === 'off') return
@@ -151,55 +156,4 @@ function documented(schema: FastifySchema | undefined, rule: RouteRule | undefin
   const counts = rule.limit === 'never' ? 'no limit holds it back' : `counts as a ${rule.limit}`
   const words = [schema.description, `Needs the scope \`${rule.scope}\`; ${counts}.`]
   return { ...schema, description: words.filter(Boolean).join(' ') }
-}
-
-interface Operation {
-  parameters?: { example?: unknown; schema?: { examples?: unknown; example?: unknown } }[]
-  security?: unknown[]
-  requestBody?: { required?: boolean; content?: Record<string, { schema?: TSchema & { required?: string[] } }> }
-  responses?: Record<string, { headers?: Record<string, object> }>
-}
-
-/** The fields of answers that no route declares. */
-const headers = {
-  'X-Request-Id': {
-    description: 'The id of this call, also in the audit log',
-    schema: { type: 'string', maxLength: 64 }
-  },
-  RateLimit: { description: 'What is left: `"read";r=599;t=1`', schema: { type: 'string', maxLength: 128 } },
-  'RateLimit-Policy': {
-    description:
-      'The limit: `"read";q=600;w=60`, 600 at once that refill in 60 s; or `"in_flight";q=1000;qu="concurrent-requests"`',
-    schema: { type: 'string', maxLength: 128 }
-  },
-  'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer', minimum: 1, maximum: 86_400 } }
-} as const
-
-const headersOf = (...names: (keyof typeof headers)[]) =>
-  Object.fromEntries(names.map(name => [name, { $ref: `#/components/headers/${name}` }]))
-
-/** The fields that hooks set on every answer, which no route declares. */
-function withHeaders<Document extends { paths?: object }>(document: Document): Document {
-  for (const path of Object.values(document.paths ?? {})) {
-    for (const operation of Object.values(path as Record<string, Operation>)) {
-      // Swagger UI would fill them in and send them: a made-up id, a filter that nobody asked for.
-      for (const parameter of operation.parameters ?? []) {
-        delete parameter.example
-        delete parameter.schema?.example
-        delete parameter.schema?.examples
-      }
-      const open = operation.security?.length === 0
-      for (const [status, response] of Object.entries(operation.responses ?? {})) {
-        response.headers = {
-          ...headersOf('X-Request-Id'),
-          ...(!open && headersOf('RateLimit', 'RateLimit-Policy')),
-          ...(['429', '503', '409'].includes(status) && headersOf('Retry-After'))
-        }
-      }
-      const body = operation.requestBody
-      const schema = body?.content?.['application/json']?.schema
-      if (body !== undefined && !schema?.required?.length) body.required = false
-    }
-  }
-  return document
 }
