@@ -97,8 +97,10 @@ async function start(
     LIVEGATE_SHUTDOWN_MS: '5000'
   })
   const tenants = await seed(config)
+  const [first] = tenants as [Seeded]
   const gateway = await startGateway({
     config,
+    prefill: { key: first.key, meeting: first.meeting },
     // Standard output is for people, or for one JSON document.
     logger: makeLogger('warn', { write: line => io.err(line.trimEnd()) })
   })
@@ -173,6 +175,6 @@ ${call} ${meeting}/active-livestream
 ${call} ${url}/v2/livestreams
 ${call} -X POST ${meeting}/active-livestream/stop
 
-Swagger UI: ${url}/docs (Authorize with a key from above)
+Swagger UI: ${url}/docs (key and meeting of acme are filled in: press Execute)
 `
 }

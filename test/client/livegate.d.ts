@@ -726,7 +726,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -953,7 +953,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1198,7 +1198,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1353,7 +1353,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1582,7 +1582,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1733,7 +1733,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2013,7 +2013,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2199,7 +2199,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2464,7 +2464,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2729,7 +2729,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3013,7 +3013,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3199,7 +3199,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3426,7 +3426,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3623,7 +3623,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3827,7 +3827,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4010,7 +4010,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4241,7 +4241,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4490,7 +4490,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4729,7 +4729,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4966,7 +4966,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5103,7 +5103,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5267,7 +5267,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5492,7 +5492,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5720,7 +5720,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5987,7 +5987,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6322,7 +6322,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6677,7 +6677,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6871,7 +6871,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
             401: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -20,7 +20,7 @@ const schema = {
   summary: 'Start livestreaming a meeting',
   description:
     'Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started.',
-  tags: ['livestreams'],
+  tags: ['broadcast'],
   params: MeetingParams,
   body: Type.Object(
     {
