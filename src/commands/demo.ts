@@ -52,6 +52,7 @@ interface Seeded {
 export async function demo(io: Io, options: DemoOptions): Promise<void> {
   const port = /^\d{1,5}$/.test(options.port) ? Number(options.port) : Number.NaN
   if (!(port <= 65_535)) throw new UsageError('--port must be a whole number from 0 to 65535')
+  if (options.host.startsWith('unix:')) throw new UsageError('--host must be an address: the demo is for a browser')
   const opened: (() => Promise<unknown>)[] = []
   const closeAll = async (): Promise<void> => {
     while (opened.length > 0) await opened.pop()?.()
