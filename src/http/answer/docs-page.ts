@@ -2,7 +2,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Prepared } from './prepared.ts'
 
-/** What the page fills in by itself, so that a first start is one click. The demo has such values; a gateway in earnest never does. */
+/** Values that the page fills in by itself, so that a first start is one click. The demo has such values; a gateway in earnest never does. */
 export interface Prefill {
   /** A tenant's key, which anybody who opens the page then uses. */
   key: string

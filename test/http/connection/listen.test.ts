@@ -71,7 +71,7 @@ t.test('a Unix socket is for its owner and group, takes the place of a stale one
   t.notOk(existsSync(path))
 })
 
-t.test('what is no stale socket stays: one that somebody listens at, and a file', async t => {
+t.test('a socket at which somebody listens stays, and so does a file', async t => {
   const folder = shortFolder(t)
   writeFileSync(join(folder, 'file'), 'mine')
   const path = join(folder, 'livegate.sock')
