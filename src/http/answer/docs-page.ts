@@ -35,6 +35,8 @@ export async function docsPage(scope: FastifyInstance, server: { url: string }, 
         else done()
       }
     },
+    // Shown by the bar alone, which is gone. Without this the package reads one from a file, where no build has it.
+    logo: { type: 'image/svg+xml', content: '' },
     theme: { title: 'Livegate', js: [{ filename: 'livegate.js', content: script(prefill) }] },
     staticCSP: false,
     transformStaticCSP: () => policy
