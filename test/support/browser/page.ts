@@ -12,6 +12,7 @@ export function findChromium(): string | null {
 export function launch(executablePath: string): Promise<Browser> {
   return chromium.launch({
     executablePath,
+    timeout: 120_000,
     args: [
       '--no-sandbox',
       '--disable-gpu',
