@@ -6,6 +6,7 @@ import { PersistentVolumeClaim, Service } from 'kubernetes-models/v1'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { readConfig } from '../../src/config/config.ts'
+import { builtOnce } from '../support/runner/built.ts'
 
 const read = (file: string): string => readFileSync(file, 'utf8')
 const image = read('Dockerfile')
@@ -119,7 +120,9 @@ const analyze = '/usr/bin/systemd-analyze'
 const skip = existsSync(analyze) ? false : 'no systemd on this machine'
 
 t.test('systemd takes the unit, and finds little that it could still do', { skip }, async t => {
-  const unit = read('docs/deploy/livegate.service').replaceAll('/opt/livegate', resolve('.'))
+  const unit = read('docs/deploy/livegate.service')
+    .replace('/opt/livegate/node_modules/.bin/livegate', resolve(builtOnce(), 'livegate'))
+    .replace('/opt/livegate', resolve('.'))
   const file = join(t.testdir({ 'livegate.service': unit }), 'livegate.service')
   const verified = spawnSync(analyze, ['verify', file], { encoding: 'utf8' })
   t.strictSame([verified.status, verified.stdout, verified.stderr], [0, '', ''])
