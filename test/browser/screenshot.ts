@@ -14,7 +14,7 @@ try {
     address = /^Swagger UI: (\S+)/.exec(line)?.[1] ?? ''
     if (address !== '') break
   }
-  const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } })
+  const page = await browser.newPage({ viewport: { width: 1280, height: 1600 } })
   await page.goto(address)
   const start = page.locator('.opblock.is-open')
   await execute(start)

@@ -1,6 +1,6 @@
 interface Operation {
   operationId?: string
-  parameters?: { example?: unknown; schema?: Schema }[]
+  parameters?: { in: string; example?: unknown; schema?: Schema }[]
   security?: unknown[]
   requestBody?: { required?: boolean; content?: Content }
   responses?: Record<string, { headers?: Record<string, object>; content?: Content }>
@@ -36,6 +36,8 @@ export const headers = {
 const headersOf = (...names: (keyof typeof headers)[]) =>
   Object.fromEntries(names.map(name => [name, { $ref: `#/components/headers/${name}` }]))
 
+const places = ['path', 'query', 'header']
+
 /** Adds to a document what holds of all operations, and no route declares: fields of answers, and bounds of text and numbers. */
 export function complete<Document extends { paths?: object; components?: { schemas?: object } }>(
   document: Document
@@ -48,6 +50,8 @@ export function complete<Document extends { paths?: object; components?: { schem
 }
 
 function completeOperation({ operationId, parameters = [], security, requestBody, responses = {} }: Operation): void {
+  // A reader meets the meeting first, and what may be left out behind it.
+  parameters.sort((one, other) => places.indexOf(one.in) - places.indexOf(other.in))
   for (const parameter of parameters) {
     // Swagger UI would fill them in and send them: a made-up id, a filter that nobody asked for.
     delete parameter.example
