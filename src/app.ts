@@ -34,6 +34,7 @@ export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handl
   trustedProxies: Parameters<typeof clientAddresses>[0]
   corsOrigins: CrossOriginOptions['corsOrigins']
   docs: OpenApiOptions['docs']
+  prefill?: OpenApiOptions['prefill']
 }
 
 export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<ServerOptions, 'logger'> {
@@ -89,7 +90,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     fingerprint: remembered(digest => fingerprint('key', digest))
   }
   notFound(app, countAddress)
-  await openapi(app, { docs: settings.docs, requireKey: keyGuard(known), countAddress })
+  await openapi(app, { ...settings, requireKey: keyGuard(known), countAddress })
   keylessRoutes(app, deps.health)
 
   /** Puts everything in front of routes that need a key. */

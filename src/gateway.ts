@@ -16,6 +16,7 @@ import { keepTidy, watchDisk } from './gateway/housekeeping.ts'
 import { httpSettings } from './gateway/http-settings.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
+import type { Prefill } from './http/answer/docs-page.ts'
 import { listen } from './http/connection/listen.ts'
 import { callersConnections } from './http/connection/open-files.ts'
 import { waitBriefly } from './lifecycle/context.ts'
@@ -64,6 +65,8 @@ export interface GatewayOptions {
   writeWithinMs?: number
   /** Opens the store in another way than with threads of its own (a test). */
   open?(file: string): Promise<Store>
+  /** Values that Swagger UI fills in (the demo). */
+  prefill?: Prefill
 }
 
 /**
@@ -82,7 +85,8 @@ export async function startGateway({
   onListen,
   acceptOlder,
   writeWithinMs,
-  open = openStore
+  open = openStore,
+  prefill
 }: GatewayOptions): Promise<Gateway> {
   const { storeFile, shutdownMs } = config
   await demandWritable(config)
@@ -187,7 +191,7 @@ export async function startGateway({
         upstreams: configured
       }),
       draining: () => state.draining,
-      settings: httpSettings(config)
+      settings: { ...httpSettings(config), prefill }
     })
     opened.push(() => app.close())
 

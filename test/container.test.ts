@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { createSimulator } from '../src/simulator/simulator.ts'
 import { measured, startNode } from './support/cli.ts'
 import { gateway } from './support/gateway.ts'
+import { shortFolder } from './support/short-folder.ts'
 
 const read = (file: string): string => readFileSync(file, 'utf8')
 
@@ -37,6 +38,11 @@ t.test('the health check of the image is well while the gateway answers, on what
   const { port: PORT } = new URL((await gateway(t)).url)
   for (const HOST of ['127.0.0.1', '0.0.0.0', '::', 'localhost', '']) t.equal(await check({ HOST, PORT }), 0, HOST)
   t.equal(await check({ PORT }), 0)
+  const HOST = `unix:${shortFolder(t)}/livegate.sock`
+  t.equal(await check({ HOST }), 1)
+  await gateway(t, { config: { host: HOST } })
+  t.equal(await check({ HOST }), 0)
+  t.equal(await check({ HOST }, '/nothing'), 1)
   t.equal(await check({ PORT }, '/nothing'), 1)
   const simulator = await createSimulator()
   t.teardown(() => simulator.close())

@@ -52,6 +52,7 @@ interface Seeded {
 export async function demo(io: Io, options: DemoOptions): Promise<void> {
   const port = /^\d{1,5}$/.test(options.port) ? Number(options.port) : Number.NaN
   if (!(port <= 65_535)) throw new UsageError('--port must be a whole number from 0 to 65535')
+  if (options.host.startsWith('unix:')) throw new UsageError('--host must be an address: the demo is for a browser')
   const opened: (() => Promise<unknown>)[] = []
   const closeAll = async (): Promise<void> => {
     while (opened.length > 0) await opened.pop()?.()
@@ -97,8 +98,10 @@ async function start(
     LIVEGATE_SHUTDOWN_MS: '5000'
   })
   const tenants = await seed(config)
+  const [first] = tenants as [Seeded]
   const gateway = await startGateway({
     config,
+    prefill: { key: first.key, meeting: first.meeting },
     // Standard output is for people, or for one JSON document.
     logger: makeLogger('warn', { write: line => io.err(line.trimEnd()) })
   })
@@ -173,6 +176,6 @@ ${call} ${meeting}/active-livestream
 ${call} ${url}/v2/livestreams
 ${call} -X POST ${meeting}/active-livestream/stop
 
-Swagger UI: ${url}/docs (Authorize with a key from above)
+Swagger UI: ${url}/docs (key and meeting of acme are filled in: press Execute)
 `
 }

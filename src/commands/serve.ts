@@ -43,7 +43,10 @@ export async function serve(io: Io, { acceptOlderStore }: ServeOptions = {}): Pr
     if (error instanceof UpstreamsRejected) throw new CommandError(error.message, { cause: error })
     throw cannotListen(error, 'HOST and PORT say where')
   })
-  logger.info({ url: gateway.url, docs: config.docs === 'off' ? null : `${gateway.url}/docs` }, 'livegate listens')
+  const { url } = gateway
+  // A browser has no address for a Unix socket.
+  const docs = config.docs === 'off' || url.startsWith('unix:') ? null : `${url}/docs`
+  logger.info({ url, docs }, 'livegate listens')
   // The vendors are asked after the start, which must not depend on them.
   gateway.checkUpstreams()
 }

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import { type Network, parseNetwork } from '../domain/values/address.ts'
+import { type Network, parseNetwork, unixPeers } from '../domain/values/address.ts'
 import { checkFile } from '../domain/values/own-file.ts'
 import { parseQuota, type Quota } from '../domain/values/quota.ts'
 import { parseRateLimit, type RateLimit } from '../domain/values/rate-limit.ts'
@@ -125,12 +125,12 @@ export class Input {
   networks(name: string): readonly Network[] {
     const texts = this.#list(name)
     const networks = texts
-      .map(parseNetwork)
+      .map(text => (text === 'unix' ? { ...unixPeers } : parseNetwork(text)))
       .filter(network => network !== null)
       .map(network => Object.freeze(network))
     if (networks.length < texts.length) {
       this.problem(
-        `${name} must be a list of addresses and networks, like 10.1.2.3 or fd12::/64: from /8 (IPv6: /7), no bits beyond the prefix, no IPv4 as IPv6`
+        `${name} must be a list of addresses and networks, like 10.1.2.3 or fd12::/64, or unix: from /8 (IPv6: /7), no bits beyond the prefix, no IPv4 as IPv6`
       )
     }
     return Object.freeze(networks)

@@ -23,6 +23,27 @@ export function text(fallback: string, about: string, unset?: string): Setting<s
   return { about, text: fallback, fallback, ...said(unset), read: (input, name) => input.text(name, fallback) }
 }
 
+/** The kernel takes no longer path of a Unix socket (`sun_path`, unix(7)). */
+const longestSocketPath = 107
+
+/** An address or a name, or `unix:` with the absolute path of a Unix socket. */
+export function host(fallback: string, about: string): Setting<string> {
+  const read = (input: Input, name: string): string => {
+    const value = input.text(name, fallback)
+    const path = /^unix:(.*)$/s.exec(value)?.[1]
+    if (path === undefined) return value
+    if (
+      !path.startsWith('/') ||
+      path.includes('\0') ||
+      path.endsWith('/') ||
+      Buffer.byteLength(path) > longestSocketPath
+    )
+      input.problem(`${name} must be an address, or unix: and an absolute path of ${longestSocketPath} bytes at most`)
+    return value
+  }
+  return { about, text: fallback, fallback, read }
+}
+
 /** A part of a vendor's credentials. */
 export function secret(about: string): Setting<string> {
   return { ...text('', about), isSecret: true }

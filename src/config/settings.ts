@@ -5,6 +5,7 @@ import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import type { Input } from './environment.ts'
 import {
   choice,
+  host,
   networks,
   optionalNumber,
   origins,
@@ -47,10 +48,18 @@ const vendorAccount = {
 }
 
 const listening = {
-  HOST: text('127.0.0.1', 'The address where it listens. In a container it is `0.0.0.0`.'),
-  PORT: wholeNumber(3_000, 0, 65_535, 'The port where it listens.'),
+  HOST: host(
+    '127.0.0.1',
+    'The address where it listens. In a container it is `0.0.0.0`. `unix:/run/livegate/livegate.sock` is a Unix socket, for its owner and group alone.'
+  ),
+  PORT: wholeNumber(
+    3_000,
+    0,
+    65_535,
+    'The port where it listens; 0: any free one, which the log names. A Unix socket has none.'
+  ),
   LIVEGATE_TRUSTED_PROXIES: networks(
-    'Proxies before the gateway: addresses and networks (`10.1.2.3, fd12::/64`), separated by commas. Their `X-Forwarded-For` is believed; the addresses in it may have ports.'
+    'Proxies before the gateway: addresses and networks (`10.1.2.3, fd12::/64`), separated by commas. Their `X-Forwarded-For` is believed; the addresses in it may have ports. `unix`: whoever connects to the Unix socket of `HOST`.'
   ),
   LIVEGATE_KEEP_ALIVE_MS: wholeNumber(
     620_000,

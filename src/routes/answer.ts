@@ -113,7 +113,8 @@ export function failures(...own: Pick<FailureClass, 'doc'>[]): Record<number, ob
     [...byStatus].map(([status, group]) => [
       status,
       {
-        description: group.map(({ type, message }) => `\`${type}\`: ${message}.`).join(' '),
+        // In Markdown, where `<key>` would be a tag.
+        description: group.map(({ type, message }) => `\`${type}\`: ${message.replaceAll('<', '\\<')}.`).join(' '),
         content: {
           'application/json': {
             schema: Type.Ref('Failure'),

@@ -56,6 +56,13 @@ t.test('demo prints keys, the address of Swagger UI and four curl lines that wor
   const page = await fetch(docs)
   t.equal(page.status, 200)
   t.match(await page.text(), /swagger-ui/)
+  const script = await fetch(`${docs}/static/theme/livegate.js`)
+  t.match(await script.text(), `"key":"${keys[0]}"`, 'the page authorizes by itself')
+  t.equal(script.headers.get('cross-origin-resource-policy'), 'same-origin', "another site's page cannot read the key")
+  const { paths } = JSON.parse(await (await fetch(`${docs}/json`)).text())
+  const { parameters } = paths['/v2/meetings/{meeting_id}/livestreams'].post
+  const [filled] = parameters.filter((parameter: object) => 'example' in parameter)
+  t.match(filled, { name: 'meeting_id', example: started.data.meeting_id })
 
   t.equal(readdirSync(folder).length, 1)
   child.signal('SIGINT')

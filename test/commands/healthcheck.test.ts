@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { refused, runHere } from '../support/cli.ts'
 import { gateway } from '../support/gateway.ts'
+import { shortFolder } from '../support/short-folder.ts'
 
 t.test('healthcheck is 0 when the gateway of this machine answers', async t => {
   const { url } = await gateway(t)
@@ -32,4 +33,13 @@ t.test('healthcheck is 1 and one line when nobody answers, or somebody else', as
   t.equal(refused(absent), `http://127.0.0.1:${port}/livez does not answer`)
   const elsewhere = await runHere(['healthcheck'], { HOST: '::1', PORT: 'nonsense' })
   t.equal(refused(elsewhere), 'http://[::1]:nonsense/livez does not answer')
+})
+
+t.test('healthcheck asks at a Unix socket too', async t => {
+  const folder = shortFolder(t)
+  const HOST = `unix:${folder}/livegate.sock`
+  await gateway(t, { config: { host: HOST } })
+  t.strictSame(await runHere(['healthcheck'], { HOST }), { code: 0, stdout: 'ok\n', stderr: '' })
+  const absent = await runHere(['healthcheck'], { HOST: `${HOST}.other` })
+  t.equal(refused(absent), `${HOST}.other /livez does not answer`)
 })

@@ -186,3 +186,10 @@ t.test("the vendor's quota is calls/seconds, and large enough to keep a reserve 
     'LIVEGATE_READ_TTL_MS must be a whole number from 0 to 60000'
   )
 })
+
+t.test('a Unix socket needs an absolute path that the kernel takes', async t => {
+  const problem = 'HOST must be an address, or unix: and an absolute path of 107 bytes at most'
+  for (const HOST of ['unix:', 'unix:livegate.sock', 'unix:/run/livegate/', `unix:/${'x'.repeat(107)}`, 'unix:/a\0b'])
+    t.equal(problemOf({ ...needed, HOST }), problem, HOST)
+  t.equal(problemOf({ ...needed, HOST: `unix:/${'x'.repeat(106)}` }), 'accepted')
+})

@@ -15,6 +15,11 @@ const size = { 4: 32, 6: 128 } as const
 const widest = { 4: 8, 6: 7 } as const
 const mappedPrefix = 0xffffn
 
+/** The address of every peer of a Unix socket, which has none of its own: that of no machine. */
+export const unixPeer: Address = { version: 6, bits: 0n, text: '::' }
+/** Just that one: `unix` in a list of networks. */
+export const unixPeers: Network = { version: 6, bits: 0n, prefix: 128 }
+
 /** Null for everything but a plain address: names, ports, zones, octal and shortened forms. */
 export function parseAddress(text: string): Address | null {
   return parseV4(text) ?? parseV6(text)

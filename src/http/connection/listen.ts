@@ -2,9 +2,10 @@ import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { listenAt, unixPath } from './unix-socket.ts'
 
 export interface Listening {
-  /** The address, e.g. `http://127.0.0.1:3000`. */
+  /** The address, e.g. `http://127.0.0.1:3000`, or `unix:/run/livegate/livegate.sock`. */
   url: string
   /** Stops listening at the other addresses; `app.close` does so at the first. */
   close(): void
@@ -19,6 +20,8 @@ export async function listen(
   { host, port }: { host: string; port: number },
   addressesOf: (host: string) => Promise<{ address: string }[]> = name => lookup(name, { all: true })
 ): Promise<Listening> {
+  const path = unixPath(host)
+  if (path !== null) return { url: await listenAt(app, path), close() {} }
   if (host !== 'localhost') return { url: await app.listen({ host, port }), close() {} }
   const [first = { address: '127.0.0.1' }, ...others] = await addressesOf(host)
   const url = await app.listen({ host: first.address, port })

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyRequest } from 'fastify'
-import { type Address, contains, type Network, parseAddress } from '../../domain/values/address.ts'
+import { type Address, contains, type Network, parseAddress, unixPeer } from '../../domain/values/address.ts'
 
 /** The address that a call came from, as far as it can be believed. */
 export type AddressOf = (request: FastifyRequest) => Address
@@ -12,8 +12,6 @@ const peers = new WeakMap<Socket, Address>()
 const maxHops = 32
 /** Some proxies write a client's port behind its address: `203.0.113.7:51234`, `[2001:db8::5]:4711` (RFC 7239, section 6, has the form). */
 const withPort = /^(?:(?<v4>[\d.]+)(?::\d{1,5})?|\[(?<v6>[\da-f:.]+)\](?::\d{1,5})?)$/i
-/** Address of a connection that has none, such as a socket of the file system. */
-const nowhere: Address = { version: 6, bits: 0n, text: '::' }
 
 /**
  * `X-Forwarded-For`, read from its end: what a trusted proxy has written there is believed, and nothing that stands before an
@@ -61,7 +59,7 @@ export function peerOf(socket: Socket): Address {
   const known = peers.get(socket)
   if (known !== undefined) return known
   // A link-local peer has its interface behind it.
-  const peer = parseAddress(socket.remoteAddress?.replace(/%.*$/, '') ?? '') ?? nowhere
+  const peer = parseAddress(socket.remoteAddress?.replace(/%.*$/, '') ?? '') ?? unixPeer
   peers.set(socket, peer)
   return peer
 }

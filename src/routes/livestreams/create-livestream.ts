@@ -10,7 +10,7 @@ const schema = {
   summary: 'Create a livestream without a meeting',
   description:
     "It belongs to the key's tenant, and is live while an encoder sends video to `ingest_server` with `stream_key`. No stop ends it: who disables it keeps the encoder out.",
-  tags: ['livestreams'],
+  tags: ['encoders'],
   body: Type.Object(
     { name: Type.Optional(LivestreamName) },
     { additionalProperties: false, examples: [{ name: 'studio-1' }] }

@@ -11,7 +11,7 @@ const schema = {
   summary: 'Disable a livestream',
   description:
     'Nobody can broadcast to it until it is enabled again. When the answer of the provider is lost it is sent again until it is confirmed, unless it is enabled meanwhile.',
-  tags: ['livestreams'],
+  tags: ['encoders'],
   params: LivestreamParams,
   body: Type.Object({}, { additionalProperties: false }),
   response: {

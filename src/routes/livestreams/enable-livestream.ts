@@ -11,7 +11,7 @@ const schema = {
   summary: 'Enable a livestream',
   description:
     'It can be broadcast to again. When the answer of the provider is lost it is sent again until it is confirmed, unless it is disabled meanwhile.',
-  tags: ['livestreams'],
+  tags: ['encoders'],
   params: LivestreamParams,
   body: Type.Object({}, { additionalProperties: false }),
   response: {

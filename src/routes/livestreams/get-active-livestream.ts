@@ -11,7 +11,7 @@ const schema = {
   operationId: 'getActiveLivestream',
   summary: "Fetch a meeting's active livestream",
   description: `As the provider shows it now. 404 \`no_active_livestream\` when nothing is live. ${cacheDescription} ${waitDescription}`,
-  tags: ['livestreams'],
+  tags: ['broadcast'],
   params: MeetingParams,
   querystring: WaitQuery,
   response: {

@@ -11,7 +11,7 @@ const schema = {
   summary: "Reset a livestream's stream key",
   description:
     'The key of before is worth nothing any more. The new one is in the answer for a key with the scope `stream-key:read`, and never in a replay: fetch the livestream for it.',
-  tags: ['livestreams'],
+  tags: ['encoders'],
   params: LivestreamParams,
   body: Type.Object({}, { additionalProperties: false }),
   response: {

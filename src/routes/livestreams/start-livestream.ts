@@ -22,7 +22,7 @@ const schema = {
   description:
     'Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started. `Livegate-Run` names its broadcast run (`GET /gateway/runs/{run_id}`). ' +
     waitDescription,
-  tags: ['livestreams'],
+  tags: ['broadcast'],
   params: MeetingParams,
   querystring: WaitQuery,
   body: Type.Object(

@@ -11,7 +11,7 @@ const schema = {
   summary: "Stop a meeting's active livestream",
   description:
     'Always asks the provider. 200 as well when the run that Livegate knew has ended by itself; 404 `no_active_livestream` when nothing is live and none was ever seen. It has no fields: a body is not read, whatever its type.',
-  tags: ['livestreams'],
+  tags: ['broadcast'],
   params: MeetingParams,
   response: {
     200: Answer(Type.Object({ message: Type.String({ maxLength: 128 }) }), 'Nothing is live any more'),

@@ -1,5 +1,5 @@
 import { type Static, type TSchema, Type } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile, type Validator } from 'typebox/compile'
 import { LivestreamId } from '../../domain/id.ts'
 import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../../domain/livestream.ts'
 import { UpstreamMalformed } from '../../domain/refusals/failures.ts'
@@ -51,8 +51,10 @@ export const Envelope = <X extends TSchema>(data: X) =>
   Type.Object({ success: Type.Optional(Type.Literal(true)), data, paging: Beside })
 
 export function reader<X extends TSchema>(schema: X): (body: unknown) => Static<X> {
-  const check = Compile(schema)
+  let check: Validator<Record<never, never>, X> | undefined
   return body => {
+    // At its first use: all of them took a tenth of a start.
+    check ??= Compile(schema)
     if (check.Check(body)) return body as Static<X>
     const [first] = check.Errors(body)
     throw new UpstreamMalformed({ cause: new Error(`at ${first?.instancePath || '/'}: ${first?.message}`) })

@@ -89,3 +89,16 @@ t.test('behind a key it is shown to who has one, of whatever scope, and the brow
   for (let i = 0; i < 20; i++) await wrong('GET', '/docs')
   t.equal((await wrong('GET', '/docs')).statusCode, 429, 'and guessing is limited here as everywhere')
 })
+
+t.test('outside of the demo the page is given no key and no meeting', async t => {
+  const { as } = await gateway(t)
+  const script = await as(null)('GET', '/docs/static/theme/livegate.js')
+  t.match(script.body, /^const prefill = null$/m)
+  const { paths } = (await as(null)('GET', '/docs/json')).json()
+  const parameters: { name: string }[] = paths['/v2/meetings/{meeting_id}/livestreams'].post.parameters
+  t.ok(parameters.some(({ name }) => name === 'meeting_id'))
+  t.strictSame(
+    parameters.filter(parameter => 'example' in parameter),
+    []
+  )
+})

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { openapi } from '../../../src/commands/openapi.ts'
+import { Livestream } from '../../../src/domain/livestream.ts'
 import { gateway } from '../../support/gateway.ts'
 
 const committed = readFileSync(new URL('../../../openapi/livegate.json', import.meta.url), 'utf8')
@@ -69,6 +70,7 @@ t.test(
       }
       for (const [status, { headers = {} }] of Object.entries(responses)) {
         t.ok(headers.RateLimit && headers['RateLimit-Policy'] && headers['X-Request-Id'], `${operationId} ${status}`)
+        t.ok(headers['Access-Control-Allow-Origin'], `${operationId} ${status}`)
       }
       t.ok(responses['429']?.headers?.['Retry-After'], operationId)
     }
@@ -101,3 +103,27 @@ t.test('health is open', async t => {
     ]
   )
 })
+
+/** Each schema of text or a whole number, wherever it stands. */
+function limitedIn(value: unknown): Record<string, unknown>[] {
+  if (typeof value !== 'object' || value === null) return []
+  const node = value as Record<string, unknown>
+  const inside = Object.entries(node).flatMap(([name, one]) => (/^examples?$/.test(name) ? [] : limitedIn(one)))
+  return node.type === 'string' || node.type === 'integer' ? [node, ...inside] : inside
+}
+
+t.test(
+  'text and whole numbers have bounds in the document, and an answer of the vendor is not held to them',
+  async t => {
+    const limited = limitedIn(document)
+    t.ok(limited.length > 400)
+    for (const { type, ...bounds } of limited) {
+      const names = type === 'integer' ? ['minimum', 'maximum', 'format'] : ['maxLength', 'enum', 'const']
+      const has = names.filter(name => name in bounds)
+      t.ok(type === 'integer' ? has.length === 3 : has.length > 0, JSON.stringify({ type, ...bounds }))
+    }
+    const { app } = await gateway(t)
+    app.swagger()
+    t.same(Livestream.properties.name.anyOf[0], { type: 'string', examples: ['friday-show'] })
+  }
+)

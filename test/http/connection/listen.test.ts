@@ -1,7 +1,13 @@
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
 import Fastify from 'fastify'
 import t from 'tap'
 import { listen } from '../../../src/http/connection/listen.ts'
 import { rawSocket } from '../../support/http/helper.ts'
+import { shortFolder } from '../../support/short-folder.ts'
 
 t.test('localhost is every address that it has, and all connections come to the one server', async t => {
   const app = Fastify()
@@ -34,4 +40,47 @@ t.test('its real addresses are asked for, and another name or address is listene
     t.teardown(close)
     t.equal(await (await fetch(url)).text(), 'here', host)
   }
+})
+
+/** The status and text of `GET /` at a Unix socket. */
+async function askAt(socketPath: string): Promise<string> {
+  const [answer] = await once(request({ socketPath, path: '/', agent: false }).end(), 'response')
+  let text = ''
+  for await (const part of answer) text += part
+  return text
+}
+
+/** Leaves a socket at which nobody listens, as a killed process does. */
+function leaveStale(path: string): void {
+  const script = `require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['--eval', script, path])
+}
+
+t.test('a Unix socket is for its owner and group, takes the place of a stale one, and is gone at the end', async t => {
+  const path = join(shortFolder(t), 'livegate.sock')
+  leaveStale(path)
+  t.ok(existsSync(path))
+  const app = Fastify()
+  app.get('/', async () => 'here')
+  const { url, close } = await listen(app, { host: `unix:${path}`, port: 3_000 })
+  t.equal(url, `unix:${path}`)
+  t.equal(statSync(path).mode & 0o777, 0o660)
+  t.equal(await askAt(path), 'here')
+  close()
+  await app.close()
+  t.notOk(existsSync(path))
+})
+
+t.test('a socket at which somebody listens stays, and so does a file', async t => {
+  const folder = shortFolder(t)
+  writeFileSync(join(folder, 'file'), 'mine')
+  const path = join(folder, 'livegate.sock')
+  const [first, second, third] = [Fastify(), Fastify(), Fastify()]
+  for (const app of [first, second, third]) t.teardown(() => app.close())
+  first.get('/', async () => 'first')
+  await listen(first, { host: `unix:${path}`, port: 0 })
+  await t.rejects(listen(second, { host: `unix:${path}`, port: 0 }), { code: 'EADDRINUSE' })
+  t.equal(await askAt(path), 'first')
+  await t.rejects(listen(third, { host: `unix:${join(folder, 'file')}`, port: 0 }), { code: 'EADDRINUSE' })
+  t.ok(existsSync(join(folder, 'file')))
 })
