@@ -165,7 +165,7 @@ export async function startGateway({
     const tidied = { audited, operations: operationsIn(store), runEvents: runEventsIn(store) }
     opened.push(keepTidy({ ...tidied, auditRetentionDays, log: logger, clock }))
 
-    const { routes, broadcasts, adopt, operations, runs, ledger, push, recall } = services({
+    const { routes, broadcasts, adopt, operations, runs, ledger, push, watch, recall } = services({
       ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs },
       log: logger,
       ending: ending.signal
@@ -173,7 +173,7 @@ export async function startGateway({
     const { auditTrail, reconcileLoop } = broadcasts
     opened.push(() => ledger.close())
     opened.push(() => reconcileLoop.close())
-    opened.push(() => push.close())
+    opened.push(() => Promise.all([push.close(), watch.close()]))
     await recall()
     for (const operation of left) reconcileLoop.add(operation)
     const connections = callersConnections({ config, logger, clock })
@@ -183,7 +183,7 @@ export async function startGateway({
       replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
       appendEvent: rollup.append.bind(rollup),
       health: readinessOf(state, {
-        ...{ store, directory, writeBehind, auditTrail, unstored, keys, disk, reconcileLoop, logOutput, clock },
+        ...{ store, directory, writeBehind, auditTrail, unstored, keys, disk, reconcileLoop, watch, logOutput, clock },
         upstreams: configured
       }),
       draining: () => state.draining,
@@ -193,7 +193,7 @@ export async function startGateway({
 
     const finish = (): Promise<void> => {
       state.draining = true
-      return drain({ connections, broadcasts, auditTrail, push, ending, shutdownMs })
+      return drain({ connections, broadcasts, auditTrail, push, watch, ending, shutdownMs })
     }
     const listening = listen(app, config).then(({ url, close: closeDoors }) => {
       opened.push(closeDoors)
@@ -206,6 +206,7 @@ export async function startGateway({
     }
     onListen?.(close)
     const url = await listening
+    watch.begin()
     state.ready = true
     return {
       url,

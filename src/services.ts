@@ -9,6 +9,7 @@ import { Changes, type Context, deadlines } from './lifecycle/context.ts'
 import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
 import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
+import { RunWatch } from './lifecycle/ledger/run-watch.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import { type Push, push } from './lifecycle/push/push.ts'
@@ -41,7 +42,7 @@ export interface Parts {
   audited: AuditedStore
   writeBehind: WriteBehind
   unstored: UnstoredEvents
-  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs'>
+  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs' | 'reconcileMs'>
   log: Context['log']
   clock: Clock
   /** Cuts off what waits for the vendor. */
@@ -63,6 +64,8 @@ export interface Services {
   /** Tells of what the ledger has committed. */
   runEvents: RunEvents
   push: Push
+  /** Looks at what runs while nobody asks, from its `begin` on. */
+  watch: RunWatch
   /** Before the first call: remembers what an earlier process did, and tells the ledger what it did not come to tell. @throws what the store throws */
   recall(): Promise<void>
 }
@@ -70,7 +73,7 @@ export interface Services {
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
 export function services(parts: Parts): Services {
   const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, writeWithinMs } = parts
-  const { deadlineMs, settleMs, readTtlMs } = parts.config
+  const { deadlineMs, settleMs, readTtlMs, reconcileMs } = parts.config
   const context: Context = { clock, log, ...deadlines(deadlineMs, parts.ending), changes: new Changes(), readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
@@ -182,10 +185,26 @@ export function services(parts: Parts): Services {
     }),
     meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail })
   }
+  const watch = new RunWatch({
+    ...{
+      ...context,
+      upstreams,
+      hub: runEvents,
+      runs,
+      ledger,
+      sightings,
+      knownMeetings,
+      operations,
+      meetings,
+      livestreams
+    },
+    ...{ directory, adopt, liveWaits: pushing.liveWaits, refresh: routes.livestreams.refresh, reconcileMs }
+  })
+
   async function recall(): Promise<void> {
     // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
   }
-  return { routes, broadcasts, adopt, operations, runs, ledger, runEvents, push: pushing, recall }
+  return { routes, broadcasts, adopt, operations, runs, ledger, runEvents, push: pushing, watch, recall }
 }

@@ -42,7 +42,7 @@ async function describedApp(): Promise<FastifyInstance> {
       readActive: nothing,
       start: nothing,
       stop: nothing,
-      livestreams: { find: nothing, list: nothing, countRunning: nothing },
+      livestreams: { find: nothing, list: nothing, refresh: nothing, countRunning: nothing },
       runs: { findActive: nothing, find: nothing, ofMeeting: nothing, ofSession: nothing },
       stage: { findActive: nothing, act: nothing, kickAll: nothing, muteAll: nothing },
       analytics: { overall: nothing, daywise: nothing },

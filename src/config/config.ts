@@ -16,6 +16,9 @@ import { readAccounts, upstreamFiles } from './upstreams-file.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
 
+/** A list costs two calls of the vendor's quota, and its pages. */
+const shortestReconcileMs = 500
+
 /** All settings of a gateway, read once and checked. */
 export interface Config {
   readonly host: string
@@ -43,6 +46,8 @@ export interface Config {
   readonly deadlineMs: number
   /** Time that the outcome of a start may stay unknown before the vendor's silence counts as no. */
   readonly settleMs: number
+  /** Pause between two looks at all that runs; 0: it is not looked at. */
+  readonly reconcileMs: number
   /** Age up to which an answer of the vendor serves other reads; with 0 only reads that ask together share one. */
   readonly readTtlMs: number
   /** Ceiling of a graceful stop. */
@@ -96,6 +101,7 @@ export function readConfig(
     trustedProxies: readSetting(input, 'LIVEGATE_TRUSTED_PROXIES'),
     deadlineMs: readSetting(input, 'LIVEGATE_DEADLINE_MS'),
     settleMs: readSetting(input, 'LIVEGATE_SETTLE_MS'),
+    reconcileMs: readSetting(input, 'LIVEGATE_RECONCILE_MS'),
     readTtlMs: readSetting(input, 'LIVEGATE_READ_TTL_MS'),
     shutdownMs: readSetting(input, 'LIVEGATE_SHUTDOWN_MS'),
     corsOrigins: readSetting(input, 'LIVEGATE_CORS_ORIGINS'),
@@ -106,6 +112,8 @@ export function readConfig(
   }
   // A start that arrives late at the vendor could otherwise be followed by another.
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
+  if (config.reconcileMs > 0 && config.reconcileMs < shortestReconcileMs)
+    input.problem(`LIVEGATE_RECONCILE_MS must be 0, or ${shortestReconcileMs} or more`)
   finish(input, env, vendors)
   return Object.freeze(config)
 }

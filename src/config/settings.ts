@@ -112,6 +112,12 @@ const limits = {
     1,
     1_000_000,
     'Streams of events of one tenant at the same time ([docs/events.md](events.md#limits)).'
+  ),
+  LIVEGATE_RECONCILE_MS: wholeNumber(
+    30_000,
+    0,
+    3_600_000,
+    'So often the lists of what runs are compared with the ledger, in milliseconds; 0: never, nor are runs polled that are INVOKED ([docs/ledger.md](ledger.md#reconciliation)).'
   )
 }
 

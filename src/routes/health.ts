@@ -7,6 +7,7 @@ const warnings = [
   'audit_keys',
   'disk_space',
   'open_stops',
+  'unowned_runs',
   'log_output',
   'upstream_credentials',
   'upstreams_list'

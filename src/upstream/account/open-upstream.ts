@@ -98,7 +98,8 @@ export function openUpstream(options: UpstreamOptions): OpenedUpstream {
   async function send(errand: Errand, question: VendorCall, expected?: readonly number[]): Promise<VendorAnswer> {
     const isRead = question.method === 'GET'
     const isStop = errand.priority === 'stop'
-    if (isRead) retries.countRead()
+    const mayBeRepeated = isRead && !errand.isBackground
+    if (mayBeRepeated) retries.countRead()
     let authorization = credentials.current
     for (let again = false, another = false; ; ) {
       const call = { ...question, authorization }
@@ -122,7 +123,13 @@ export function openUpstream(options: UpstreamOptions): OpenedUpstream {
           another = true
         } else if (isStop && error instanceof UpstreamThrottled) {
           await outbound.pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
-        } else if (isRead && !again && isWorthARetry(error, question) && !breaker.isOpen && retries.takeRetry()) {
+        } else if (
+          mayBeRepeated &&
+          !again &&
+          isWorthARetry(error, question) &&
+          !breaker.isOpen &&
+          retries.takeRetry()
+        ) {
           again = true
           await outbound.pause(Math.random() * retryPauseMs, call, error)
         } else throw error

@@ -1,0 +1,143 @@
+import t from 'tap'
+import { runEventTypes } from '../../../src/domain/run.ts'
+import { isOpenRun } from '../../../src/domain/run-moves.ts'
+import { reconcileRuns } from '../../../src/lifecycle/ledger/reconcile-runs.ts'
+import { lookOf, sightingsIn } from '../../../src/lifecycle/ledger/sightings.ts'
+import type { LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'
+import { ledgerOf } from '../../support/ledger/ledger.ts'
+import { place, refused, sent, started, stopped } from '../../support/ledger/news.ts'
+import { VendorModel } from '../../support/ledger/vendor-model.ts'
+import fc, { runs as times } from '../../support/runner/properties.ts'
+
+const livestream = fc.constantFrom('ls-1', 'ls-2')
+
+/** Things that happen. `crash`: another process goes on. `keep`: an answer is under way, and heard later, or twice. */
+const step = fc.oneof(
+  fc.record({
+    do: fc.constantFrom('begin', 'live', 'end', 'break', 'look', 'look', 'keep', 'keep', 'lookAway'),
+    id: livestream
+  }),
+  fc.record({
+    do: fc.constantFrom('start', 'lost', 'refused', 'stop', 'pass', 'hear', 'hearAgain', 'crash'),
+    id: livestream
+  }),
+  fc.record({ do: fc.constant('wait'), id: livestream, ms: fc.constantFrom(10, 700, 5_000, 40_000) })
+)
+
+interface Kept {
+  id: string
+  askedAtMs: number
+  found: LivestreamWithSessions | null
+}
+
+/** The ledger of one history, and all that moves it. */
+async function world(t: Parameters<typeof ledgerOf>[0]) {
+  const made = await ledgerOf(t)
+  const { clock, runs, newLedger } = made
+  const vendor = new VendorModel(clock)
+  const state = { ledger: made.ledger, kept: [] as Kept[], operations: 0 }
+  const provider = { findRunning: async () => vendor.list() } as unknown as Provider
+  const upstreams = new Map([['default', { on: () => provider, vendorNowMs: () => null }]]) as unknown as Upstreams
+  const sightings = sightingsIn({ ledger: { note: (...news) => state.ledger.note(...news) }, upstreams, clock })
+
+  const look = (id: string): Kept => ({ id, askedAtMs: clock.monotonic(), found: vendor.show(id) })
+  async function hear({ id, askedAtMs, found }: Kept): Promise<void> {
+    const owner = { ...place, id }
+    if (found === null) await sightings.gone(owner, askedAtMs)
+    else await sightings.seen(owner, found.livestream, lookOf(found, askedAtMs))
+  }
+  const reconcile = reconcileRuns({
+    ...{ upstreams, runs, sightings, clock, log: { info() {}, warn() {} } },
+    ledger: { note: (...news) => state.ledger.note(...news) },
+    whose: async () => ({ meeting: { id: 'm1', tenantId: 'acme', upstream: 'default' } }),
+    knownMeetings: { has: async () => true, spelt: async shown => shown },
+    refresh: ({ id }) => hear(look(id)),
+    pause: async ms => clock.advance(ms)
+  })
+  const pass = (isFull = false) => reconcile('default', isFull, new AbortController().signal)
+
+  /** A start of ours, as `start.ts` makes it: one at a time, and only where nothing runs. */
+  async function start(id: string, how: string): Promise<void> {
+    if (vendor.truth().length > 0) return
+    const operationId = `op-${++state.operations}`
+    const run = state.ledger.start(sent(clock.now(), operationId) as never)
+    await made.store.engine.write(run.rows)
+    run.sent()
+    clock.advance(50)
+    if (how === 'refused') return state.ledger.note(refused(clock.now(), operationId))
+    vendor.begin(id)
+    if (how === 'lost') clock.advance(2_000)
+    const begun = await state.ledger.prepare(started(clock.now(), id, operationId))
+    await made.store.engine.write(begun.statements)
+    // A crash may come before the rest.
+    if (how !== 'lost') await begun.committed()
+  }
+
+  async function stop(id: string): Promise<void> {
+    if (!vendor.end(id, 'IDLE')) return
+    const ended = await state.ledger.prepare(stopped(clock.now(), id))
+    await made.store.engine.write(ended.statements)
+    await ended.committed()
+  }
+
+  return { ...made, vendor, state, look, hear, pass, start, stop, newLedger }
+}
+
+t.test(
+  'whatever happens, in whichever order it is heard, the ledger comes to what the vendor has, and tells each move once',
+  async t => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async history => {
+        const ends: (() => unknown)[] = []
+        const context = { ok: () => true, teardown: (end: () => unknown) => ends.push(end), testdir: () => t.testdir() }
+        const { vendor, state, clock, rows, events, look, hear, pass, start, stop, newLedger } = await world(
+          context as never
+        )
+        try {
+          for (const one of history) {
+            clock.advance(20)
+            const { id } = one
+            if (one.do === 'begin') vendor.begin(id)
+            if (one.do === 'live') vendor.goLive(id)
+            if (one.do === 'end' || one.do === 'break') vendor.end(id, one.do === 'end' ? 'IDLE' : 'ERRORED')
+            if (one.do === 'look') await hear(look(id))
+            if (one.do === 'keep') state.kept.push(look(id))
+            if (one.do === 'hear' || one.do === 'hearAgain') {
+              const kept = one.do === 'hear' ? state.kept.shift() : state.kept[0]
+              // No answer takes longer than its deadline.
+              if (kept !== undefined && clock.monotonic() - kept.askedAtMs < 10_000) await hear(kept)
+            }
+            if (one.do === 'start' || one.do === 'lost' || one.do === 'refused') await start(id, one.do)
+            if (one.do === 'stop') await stop(id)
+            if (one.do === 'pass') await pass()
+            if (one.do === 'wait' && 'ms' in one) clock.advance(one.ms)
+            if (one.do === 'crash') {
+              await state.ledger.close()
+              state.ledger = newLedger()
+              state.kept = []
+              await pass(true)
+            }
+          }
+          // One interval later, and the next.
+          for (let i = 0; i < 1; i++) {
+            clock.advance(30_000)
+            await pass()
+          }
+          const open = (await rows()).filter(isOpenRun)
+          const known = open.map(({ livestreamId, sessionId, status }) => `${livestreamId} ${sessionId} ${status}`)
+          if (known.sort().join() !== vendor.truth().sort().join())
+            throw new Error(`the ledger has ${known.join()}, and the vendor ${vendor.truth().join()}`)
+          const told = Map.groupBy(await events.after(0, { limit: 1_000 }), ({ runId }) => runId)
+          for (const [, some] of told) {
+            const types = some.map(({ type }) => runEventTypes.indexOf(type))
+            if (types.some((type, i) => i > 0 && type <= (types[i - 1] ?? -1))) throw new Error(`told ${types.join()}`)
+          }
+        } finally {
+          for (const end of ends.reverse()) await end()
+        }
+      }),
+      { numRuns: times(1_000) }
+    )
+    t.pass()
+  }
+)
