@@ -48,6 +48,8 @@ export class InvokedPolls {
   readonly #invoked = new Map<string, Invoked>()
   readonly #accounts = new Map<string, Account>()
   readonly #looks = new Set<Promise<void>>()
+  /** Runs of which the hub has told since the rows were read last. */
+  readonly #toldMeanwhile = new Set<string>()
   readonly #loop: Loop
   #unsubscribe = (): void => {}
 
@@ -58,19 +60,22 @@ export class InvokedPolls {
 
   begin(): void {
     this.#unsubscribe = this.#deps.hub.subscribe(changes => {
-      for (const { run } of changes) this.#put(run)
+      for (const { run } of changes) {
+        this.#toldMeanwhile.add(run.id)
+        this.#put(run)
+      }
     })
   }
 
   /** Reads the rows anew, and gives those that are open: another process may have moved some. @throws what the store throws */
   async refresh(): Promise<Run[]> {
-    const before = new Map([...this.#invoked].map(([id, { run }]) => [id, run.revision]))
+    this.#toldMeanwhile.clear()
     const open = await this.#deps.runs.open()
     const ids = new Set(open.map(({ id }) => id))
-    // One that has become known meanwhile may stand in a newer row than those that were read.
-    for (const [id, { run }] of this.#invoked)
-      if (!ids.has(id) && before.get(id) === run.revision) this.#invoked.delete(id)
-    for (const run of open) this.#put(run)
+    // The rows that were read may be older than what was told meanwhile.
+    const isOld = (id: string): boolean => this.#toldMeanwhile.has(id)
+    for (const id of this.#invoked.keys()) if (!ids.has(id) && !isOld(id)) this.#invoked.delete(id)
+    for (const run of open) if (!isOld(run.id)) this.#put(run)
     return open
   }
 
