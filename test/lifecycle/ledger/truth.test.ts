@@ -7,18 +7,34 @@ import type { LivestreamWithSessions, Provider, Upstreams } from '../../../src/u
 import { ledgerOf } from '../../support/ledger/ledger.ts'
 import { place, refused, sent, started, stopped } from '../../support/ledger/news.ts'
 import { VendorModel } from '../../support/ledger/vendor-model.ts'
-import fc, { runs as times } from '../../support/runner/properties.ts'
+import { countOf } from '../../support/runner/campaigns.ts'
+import fc from '../../support/runner/properties.ts'
 
 const livestream = fc.constantFrom('ls-1', 'ls-2')
 
-/** Things that happen. `crash`: another process goes on. `keep`: an answer is under way, and heard later, or twice. */
+/**
+ * Things that happen. `crash`: another process goes on. `keep`: an answer is under way, and heard later, or twice, as after a webhook that is
+ * late or comes twice. `empty`, `fail`, `blind`: a pass whose list is empty or fails, or whose looks fail too.
+ */
 const step = fc.oneof(
   fc.record({
     do: fc.constantFrom('begin', 'live', 'end', 'break', 'look', 'look', 'keep', 'keep', 'lookAway'),
     id: livestream
   }),
   fc.record({
-    do: fc.constantFrom('start', 'lost', 'refused', 'stop', 'pass', 'hear', 'hearAgain', 'crash'),
+    do: fc.constantFrom(
+      'start',
+      'lost',
+      'refused',
+      'stop',
+      'pass',
+      'empty',
+      'fail',
+      'blind',
+      'hear',
+      'hearAgain',
+      'crash'
+    ),
     id: livestream
   }),
   fc.record({ do: fc.constant('wait'), id: livestream, ms: fc.constantFrom(10, 700, 5_000, 40_000) })
@@ -35,8 +51,13 @@ async function world(t: Parameters<typeof ledgerOf>[0]) {
   const made = await ledgerOf(t)
   const { clock, runs, newLedger } = made
   const vendor = new VendorModel(clock)
-  const state = { ledger: made.ledger, kept: [] as Kept[], operations: 0 }
-  const provider = { findRunning: async () => vendor.list() } as unknown as Provider
+  const state = { ledger: made.ledger, kept: [] as Kept[], operations: 0, lists: 'true', looksFail: false }
+  const provider = {
+    async findRunning() {
+      if (state.lists === 'fail') throw new Error('the vendor fails')
+      return state.lists === 'empty' ? { livestreams: [], unreadIn: new Set() } : vendor.list()
+    }
+  } as unknown as Provider
   const upstreams = new Map([['default', { on: () => provider, vendorNowMs: () => null }]]) as unknown as Upstreams
   const sightings = sightingsIn({ ledger: { note: (...news) => state.ledger.note(...news) }, upstreams, clock })
 
@@ -46,15 +67,33 @@ async function world(t: Parameters<typeof ledgerOf>[0]) {
     if (found === null) await sightings.gone(owner, askedAtMs)
     else await sightings.seen(owner, found.livestream, lookOf(found, askedAtMs))
   }
-  const reconcile = reconcileRuns({
-    ...{ upstreams, runs, sightings, clock, log: { info() {}, warn() {} } },
-    ledger: { note: (...news) => state.ledger.note(...news) },
-    whose: async () => ({ meeting: { id: 'm1', tenantId: 'acme', upstream: 'default' } }),
-    knownMeetings: { has: async () => true, spelt: async shown => shown },
-    refresh: ({ id }) => hear(look(id)),
-    pause: async ms => clock.advance(ms)
-  })
-  const pass = (isFull = false) => reconcile('default', isFull, new AbortController().signal)
+  /** As in a process of its own. */
+  const newReconcile = () =>
+    reconcileRuns({
+      ...{ upstreams, runs, sightings, clock, log: { info() {}, warn() {} } },
+      ledger: { note: (...news) => state.ledger.note(...news) },
+      whose: async () => ({ meeting: { id: 'm1', tenantId: 'acme', upstream: 'default' } }),
+      knownMeetings: { has: async () => true, spelt: async shown => shown },
+      async refresh({ id }) {
+        if (state.looksFail) throw new Error('the vendor fails')
+        await hear(look(id))
+      },
+      pause: async ms => clock.advance(ms)
+    })
+  let reconcile = newReconcile()
+  /** Another process goes on, and what was under way is lost. */
+  async function crash(): Promise<void> {
+    await state.ledger.close()
+    Object.assign(state, { ledger: newLedger(), kept: [] })
+    reconcile = newReconcile()
+  }
+
+  /** @param lists as the vendor answers them: as it is, `empty`, or not at all */
+  async function pass(lists = 'true', looksFail = false): Promise<void> {
+    Object.assign(state, { lists, looksFail })
+    await reconcile.pass('default', new AbortController().signal).catch(() => {})
+    Object.assign(state, { lists: 'true', looksFail: false })
+  }
 
   /** A start of ours, as `start.ts` makes it: one at a time, and only where nothing runs. */
   async function start(id: string, how: string): Promise<void> {
@@ -80,7 +119,7 @@ async function world(t: Parameters<typeof ledgerOf>[0]) {
     await ended.committed()
   }
 
-  return { ...made, vendor, state, look, hear, pass, start, stop, newLedger }
+  return { ...made, vendor, state, look, hear, pass, start, stop, crash }
 }
 
 t.test(
@@ -90,7 +129,7 @@ t.test(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async history => {
         const ends: (() => unknown)[] = []
         const context = { ok: () => true, teardown: (end: () => unknown) => ends.push(end), testdir: () => t.testdir() }
-        const { vendor, state, clock, rows, events, look, hear, pass, start, stop, newLedger } = await world(
+        const { vendor, state, clock, rows, events, look, hear, pass, start, stop, crash } = await world(
           context as never
         )
         try {
@@ -110,20 +149,22 @@ t.test(
             if (one.do === 'start' || one.do === 'lost' || one.do === 'refused') await start(id, one.do)
             if (one.do === 'stop') await stop(id)
             if (one.do === 'pass') await pass()
+            if (one.do === 'empty' || one.do === 'fail') await pass(one.do)
+            if (one.do === 'blind') await pass('empty', true)
             if (one.do === 'wait' && 'ms' in one) clock.advance(one.ms)
             if (one.do === 'crash') {
-              await state.ledger.close()
-              state.ledger = newLedger()
-              state.kept = []
-              await pass(true)
+              await crash()
+              await pass()
             }
           }
-          // One interval later, and the next.
-          for (let i = 0; i < 1; i++) {
-            clock.advance(30_000)
-            await pass()
-          }
-          const open = (await rows()).filter(isOpenRun)
+          // One interval later.
+          clock.advance(30_000)
+          await pass()
+          const all = await rows()
+          const sessions = all.flatMap(({ sessionId }) => sessionId ?? [])
+          if (new Set(sessions).size < sessions.length)
+            throw new Error(`a run that went on was ended: ${sessions.join()}`)
+          const open = all.filter(isOpenRun)
           const known = open.map(({ livestreamId, sessionId, status }) => `${livestreamId} ${sessionId} ${status}`)
           if (known.sort().join() !== vendor.truth().sort().join())
             throw new Error(`the ledger has ${known.join()}, and the vendor ${vendor.truth().join()}`)
@@ -136,7 +177,7 @@ t.test(
           for (const end of ends.reverse()) await end()
         }
       }),
-      { numRuns: times(1_000) }
+      { numRuns: countOf('histories') }
     )
     t.pass()
   }
