@@ -670,7 +670,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: ("store" | "log")[];
-                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
+                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "unowned_runs" | "log_output" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };
@@ -686,7 +686,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: ("store" | "log")[];
-                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
+                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "unowned_runs" | "log_output" | "upstream_credentials" | "upstreams_list")[];
                     };
                 };
             };

@@ -33,6 +33,7 @@ t.test('each bad value is refused in words that name its variable', async t => {
     LIVEGATE_ADDRESS_LIMIT: ['x', '60/100000'],
     LIVEGATE_MAX_IN_FLIGHT: ['0', '-1', '1000001', 'many'],
     LIVEGATE_MAX_STREAMS: ['0', '-1', '1000001', 'many'],
+    LIVEGATE_RECONCILE_MS: ['-1', '1', '499', '3600001', '30s'],
     LIVEGATE_KEEP_ALIVE_MS: ['0', '999', '620s', '86400001'],
     LIVEGATE_MAX_CONNECTIONS: ['0', '9', '1000001', 'many'],
     LIVEGATE_TRUSTED_PROXIES: [

@@ -41,6 +41,7 @@ t.test('with the credentials alone everything else has its default', async t => 
     addressLimit: { calls: 120, seconds: 60, burst: 120 },
     maxInFlight: 1_000,
     maxStreams: 1_000,
+    reconcileMs: 30_000,
     keepAliveMs: 620_000,
     maxConnections: null,
     trustedProxies: [],
@@ -76,6 +77,7 @@ t.test('every setting can be given', async t => {
     LIVEGATE_ADDRESS_LIMIT: '5/6,7',
     LIVEGATE_MAX_IN_FLIGHT: '8',
     LIVEGATE_MAX_STREAMS: '9',
+    LIVEGATE_RECONCILE_MS: '500',
     LIVEGATE_KEEP_ALIVE_MS: '3660000',
     LIVEGATE_MAX_CONNECTIONS: '5000',
     LIVEGATE_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8,127.0.0.1',
@@ -111,6 +113,7 @@ t.test('every setting can be given', async t => {
     addressLimit: { calls: 5, seconds: 6, burst: 7 },
     maxInFlight: 8,
     maxStreams: 9,
+    reconcileMs: 500,
     keepAliveMs: 3_660_000,
     maxConnections: 5_000,
     trustedProxies: [

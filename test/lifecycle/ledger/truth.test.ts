@@ -123,7 +123,7 @@ async function world(t: Parameters<typeof ledgerOf>[0]) {
 }
 
 t.test(
-  'whatever happens, in whichever order it is heard, the ledger comes to what the vendor has, and tells each move once',
+  'the ledger comes to what the vendor has, in whichever order it hears of that, and tells each move once',
   async t => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async history => {
