@@ -63,8 +63,7 @@ export const LivestreamWithKey = Type.Object({
     VendorText('Whoever has it can broadcast. Only with the scope `stream-key:read`', 'sk_EXAMPLE')
   )
 })
-/** As the vendor shows it. `manual_ingest`: an encoder sends its video, and no participant (contract#livestream). No answer of ours has it. */
-export type LivestreamWithKey = Static<typeof LivestreamWithKey> & { manual_ingest?: boolean }
+export type LivestreamWithKey = Static<typeof LivestreamWithKey>
 
 /** A livestream in a list: as Livegate saw it last. Lists never carry stream keys. */
 export const ListedLivestream = Type.Object({

@@ -175,8 +175,6 @@ export interface SeenNews extends NewsOf {
   readonly status: string
   readonly session: SeenSession | null
   readonly playbackUrl: string | null
-  /** An encoder sends its video, as the vendor says. */
-  readonly isManual?: boolean
 }
 
 /** A look shows nothing of this livestream; without one nothing in the meeting. */

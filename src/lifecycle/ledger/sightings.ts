@@ -1,4 +1,4 @@
-import type { LivestreamSession, LivestreamWithKey } from '../../domain/livestream.ts'
+import type { Livestream, LivestreamSession } from '../../domain/livestream.ts'
 import type { SeenSession } from '../../domain/run.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { vendorTimeMs } from '../../domain/values/vendor-time.ts'
@@ -22,7 +22,7 @@ type Owner = Pick<LivestreamOwner, 'id' | 'tenantId' | 'upstream' | 'meetingId'>
 /** Tells the ledger of each look at a livestream. Never throws, and waits no longer than a healthy disk takes. */
 export interface Sightings {
   /** @param livestream as readers see it: the run that was stopped is over, though the vendor still shows it */
-  seen(owner: Owner, livestream: LivestreamWithKey, look: Look): Promise<void>
+  seen(owner: Owner, livestream: Livestream, look: Look): Promise<void>
   /** The vendor does not have it. */
   gone(owner: Owner, askedAtMs: number): Promise<void>
 }
@@ -47,13 +47,12 @@ const clockDiffersByMs = 5_000
 
 export function sightingsIn({ ledger, upstreams, clock }: SightingsDeps): Sightings {
   return {
-    seen({ id: livestreamId, tenantId, upstream, meetingId }, { status, playback_url, manual_ingest }, look) {
+    seen({ id: livestreamId, tenantId, upstream, meetingId }, { status, playback_url }, look) {
       const { askedAtMs, sessions = [], areNewest = false } = look
       const session = goingOn(sessions, areNewest)
       const shown = { status, playbackUrl: playback_url ?? null, session: session ? dated(session, upstream) : null }
       const place = { tenantId, upstream, meetingId, livestreamId }
-      const how = manual_ingest === true ? { isManual: true } : {}
-      return ledger.note({ kind: 'seen', ...place, ...shown, ...how, atMs: clock.now() }, askedAtMs)
+      return ledger.note({ kind: 'seen', ...place, ...shown, atMs: clock.now() }, askedAtMs)
     },
 
     gone({ id: livestreamId, tenantId, upstream, meetingId }, askedAtMs) {

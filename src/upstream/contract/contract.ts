@@ -30,8 +30,7 @@ export const VendorLivestream = Type.Object({
   playback_url: Type.Optional(Text),
   disabled: Type.Optional(Type.Union([Type.Boolean(), Type.String(), Type.Null()])),
   created_at: Type.Optional(Text),
-  updated_at: Type.Optional(Text),
-  manual_ingest: Type.Optional(Type.Unknown())
+  updated_at: Type.Optional(Text)
 })
 
 export const VendorSession = Type.Object({
@@ -189,7 +188,6 @@ export function toLivestream(data: Static<typeof VendorLivestream>): LivestreamW
     ...present(data, ['name', 'meeting_id']),
     ...(isPlayable(data.playback_url) && present(data, ['playback_url'])),
     ...solid(data, ['ingest_server', 'stream_key', 'created_at', 'updated_at']),
-    ...(data.manual_ingest === true && { manual_ingest: true }),
     ...(data.disabled != null && { disabled: data.disabled === true || data.disabled === 'true' })
   }
 }

@@ -141,6 +141,24 @@ t.test('a vendor that fails, hangs or is not configured is not pressed', async t
   t.equal((await hanging.pass(1)).length, 1, 'one that ends makes room for another')
 })
 
+t.test('one look that shows nothing of a run that we have begun a moment ago changes nothing', async t => {
+  const config = { reconcileMs: 3_600_000 }
+  const { start, runs, upstream, simulator, store } = await ledgerWorld(t, {
+    config,
+    simulator: { liveAfterMs: 600_000 }
+  })
+  const { id } = (await start()).json().data
+  const livestream = { id, status: 'IDLE', meeting_id: null }
+  const paging = { total_count: 0, start_offset: 0, end_offset: 0 }
+  const body = { success: true, data: { livestream, sessions: [], paging } }
+  simulator.fail({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 200, body })
+  await until(() => upstream().filter(call => call.startsWith(`GET /v2/livestreams/${id}`)).length === 2)
+  t.match(await runs(), [{ status: 'invoked', quietLooks: 0 }])
+  t.match(await store.engine.read(store.sql.selectFrom('livestreams').select('status').compile()), [
+    { status: 'INVOKED' }
+  ])
+})
+
 t.test('a start of ours is known to be on air without a read, a list and a webhook', async t => {
   const config = { reconcileMs: 3_600_000 }
   const { start, runs, upstream } = await ledgerWorld(t, { config, simulator: { liveAfterMs: 1_000 } })

@@ -1,7 +1,4 @@
 import t from 'tap'
-import type { RunNews } from '../../../src/domain/run.ts'
-import { systemClock } from '../../../src/domain/values/clock.ts'
-import { sightingsIn } from '../../../src/lifecycle/ledger/sightings.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { ledgerWorld } from '../../support/ledger/world.ts'
 
@@ -93,35 +90,4 @@ t.test('a look that finds nothing of a run, and the look of another tenant, end 
   await asGlobex('GET', `/v2/meetings/${meeting}/active-livestream`)
   t.strictSame(await told(), ['live', 'ended', 'live'])
   t.strictSame(await runs(), [], 'acme has lost its meeting')
-})
-
-t.test('an encoder that sends the video is told to the ledger, and no answer has a word of it', async t => {
-  const { simulator, meeting, asAcme } = await ledgerWorld(t)
-  const { id } = simulator.startFromBrowser(meeting)
-  const livestream = { id, status: 'INVOKED', meeting_id: meeting, manual_ingest: true }
-  const paging = { total_count: 0, start_offset: 0, end_offset: 0 }
-  const body = { success: true, data: { livestream, sessions: [], paging } }
-  simulator.fail({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 200, body })
-  simulator.fail({
-    match: { method: 'GET', path: `/meetings/${meeting}/active-livestream` },
-    status: 200,
-    body: { success: true, data: livestream }
-  })
-  for (const path of [`/v2/meetings/${meeting}/active-livestream`, `/v2/livestreams/${id}`, '/v2/livestreams']) {
-    const { statusCode, body } = await asAcme('GET', path)
-    t.equal(statusCode, 200)
-    t.match(body, id)
-    t.notMatch(body, 'manual_ingest')
-  }
-
-  const told: RunNews[] = []
-  const ledger = { note: async (news: RunNews) => void told.push(news) }
-  const sightings = sightingsIn({ ledger, upstreams: new Map(), clock: systemClock })
-  const owner = { id, tenantId: 'acme', upstream: 'default', meetingId: meeting }
-  await sightings.seen(owner, livestream, { askedAtMs: 0 })
-  await sightings.seen(owner, { ...livestream, manual_ingest: false }, { askedAtMs: 0 })
-  t.match(told, [
-    { kind: 'seen', isManual: true },
-    { kind: 'seen', isManual: undefined }
-  ])
 })

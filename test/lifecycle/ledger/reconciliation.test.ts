@@ -11,6 +11,7 @@ type Livestream = ReturnType<Simulator['livestreams']>[number]
 
 /** As short as it may be. */
 const config = { reconcileMs: 500 }
+const empty = { success: true, data: [], paging: { total_count: 0, start_offset: 0, end_offset: 0 } }
 const lists = (calls: string[]): number => calls.filter(call => call.includes('/livestreams?status=INVOKED')).length
 
 t.test(
@@ -105,7 +106,6 @@ t.test('an empty or a failing list is no proof that a run is over, and opens no 
     const before = lists(upstream())
     await until(() => lists(upstream()) >= before + count)
   }
-  const empty = { success: true, data: [], paging: { total_count: 0, start_offset: 0, end_offset: 0 } }
   const end = simulator.fail({ match: { method: 'GET', path: '/livestreams' }, status: 200, body: empty })
   await passes(3)
   t.match(await runs(), [{ status: 'live' }], 'it was asked for by its id')
@@ -122,6 +122,22 @@ t.test('an empty or a failing list is no proof that a run is over, and opens no 
   t.equal((await asAcme('GET', `/v2/meetings/${meeting}/active-livestream`)).statusCode, 200)
   simulator.clearFaults()
   await until(() => logs().includes('the lists of what runs can be read again'))
+})
+
+t.test('a run that the vendor does not have any more ends when two looks have agreed', async t => {
+  const { simulator, meeting, runs, upstream } = await ledgerWorld(t, { config })
+  const { id } = simulator.startFromBrowser(meeting)
+  await until(async () => (await runs())[0]?.status === 'live')
+  const body = { success: false, error: { code: 404, message: 'none' } }
+  const looks = () => upstream().filter(call => call.startsWith(`GET /v2/livestreams/${id}?`)).length
+  const before = looks()
+  simulator.fail({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 404, body })
+  const listed = simulator.fail({ match: { method: 'GET', path: '/livestreams' }, status: 200, body: empty })
+  const passes = lists(upstream())
+  await until(async () => (await runs())[0]?.status === 'ended')
+  t.equal(looks() - before, 2)
+  t.ok(lists(upstream()) - passes <= 2, 'within one pass')
+  listed()
 })
 
 t.test(
