@@ -90,7 +90,7 @@ t.test('a read in the background is sent once, opens no breaker, and waits for n
     response.statusCode = 503
     response.end(good)
   })
-  const provider = upstream.on({ tenantId: 'acme', priority: 'read', isBackground: true })
+  const provider = upstream.on({ tenantId: 'operator', priority: 'read', isBackground: true })
   const look = () => provider.findLivestream(run.id, { pageNo: 1, perPage: 1 }, soon())
   for (let i = 0; i < 10; i++) t.equal((await failureOf(look())).type, 'upstream_failed')
   t.equal(requests.length, 10)
