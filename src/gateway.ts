@@ -193,7 +193,7 @@ export async function startGateway({
 
     const finish = (): Promise<void> => {
       state.draining = true
-      return drain({ connections, broadcasts, auditTrail, push, watch, ending, shutdownMs })
+      return drain({ connections, broadcasts, auditTrail, push, ending, shutdownMs })
     }
     const listening = listen(app, config).then(({ url, close: closeDoors }) => {
       opened.push(closeDoors)

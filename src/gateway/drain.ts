@@ -5,7 +5,6 @@ export interface DrainParts {
   broadcasts: { idle(): Promise<unknown> }
   auditTrail: { idle(): Promise<unknown> }
   push: { end(): void }
-  watch: { end(): void }
   /** Cuts off calls that wait for the vendor. */
   ending: AbortController
   shutdownMs: number
@@ -23,13 +22,11 @@ export async function drain({
   broadcasts,
   auditTrail,
   push,
-  watch,
   ending,
   shutdownMs
 }: DrainParts): Promise<void> {
   connections.drain()
   push.end()
-  watch.end()
   const cutOff = setTimeout(() => ending.abort(), Math.max(shutdownMs / 2, shutdownMs - recordWithinMs))
   await connections.empty(shutdownMs - recordWithinMs / 2)
   await broadcasts.idle()

@@ -59,15 +59,9 @@ export class RunWatch {
     return this.#reconcile.unowned()
   }
 
-  /** The gateway ends: nothing more is asked. */
-  end(): void {
-    this.#ending.abort()
-    void this.#loop.close()
-    void this.#polls.close()
-  }
-
+  /** Nothing more is asked, and what is under way is cut off. */
   async close(): Promise<void> {
-    this.end()
+    this.#ending.abort()
     await Promise.all([this.#loop.close(), ...this.#passes.values(), this.#polls.close()])
   }
 
