@@ -1,4 +1,5 @@
 import type { FailureBody } from './refusals/failures.ts'
+import type { RunEnder } from './run.ts'
 
 /** The mutations that go upstream. */
 export type OperationKind =
@@ -99,6 +100,8 @@ export interface Operation {
   readonly reason: string | null
   /** The run that this start has begun, or was answered with. */
   readonly runId: string | null
+  /** Why this stop was sent, where no caller asked for it; null for all others. */
+  readonly cause: RunEnder | null
   readonly idempotency: Idempotency | null
   readonly answer: StoredAnswer | null
 }

@@ -87,6 +87,7 @@ export function operationOf(mutation: Mutation, nowMs: number): Operation {
     upstreamStatus: null,
     reason: null,
     runId: runId ?? null,
+    cause: null,
     idempotency: caller.idempotency,
     answer: null
   }

@@ -12,12 +12,13 @@ import {
   SqliteQueryCompiler,
   sql
 } from 'kysely'
+import type { StopOrderTables } from './stop-order-tables.ts'
 
 /**
  * The tables. Times are epoch milliseconds; JSON is text; there are no booleans: both dialects agree on these.
  * Rows that memory follows carry a `revision` and are never deleted (see `directory.ts`).
  */
-export interface Database {
+export interface Database extends StopOrderTables {
   tenants: TenantsTable
   api_keys: ApiKeysTable
   meetings: MeetingsTable
@@ -138,6 +139,8 @@ export interface OperationsTable {
   reason: string | null
   /** The run that this start has begun, or was answered with. */
   run_id: string | null
+  /** Why it was sent, where no caller asked for it. */
+  cause: string | null
 }
 
 /** One broadcast run (`run.ts`), whoever began it. Its `revision` is its own: each move counts one on. */

@@ -36,7 +36,9 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
     'meetings',
     'meta',
     'operations',
+    'ordered_stops',
     'run_events',
+    'stop_orders',
     'tenants'
   ])
   t.equal(await versionIn(first.engine), schemaVersion)
@@ -134,6 +136,6 @@ t.test('every step can be written for PostgreSQL too', async t => {
   await migrate(engine, sqlFor('postgres'))
   t.equal(version, schemaVersion)
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
-  t.equal(written.filter(text => text.startsWith('create table "')).length, 11)
+  t.equal(written.filter(text => text.startsWith('create table "')).length, 13)
   t.notMatch(written.join(';'), /\?/)
 })

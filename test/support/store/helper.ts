@@ -94,6 +94,7 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     upstreamStatus: null,
     reason: null,
     runId: null,
+    cause: null,
     idempotency: null,
     answer: null,
     ...more
