@@ -11,6 +11,9 @@ import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
+import { findOrdered } from './lifecycle/orders/find-ordered.ts'
+import { recordStop } from './lifecycle/orders/record-stop.ts'
+import { StopOrderLoop } from './lifecycle/orders/stop-order-loop.ts'
 import { type Push, push } from './lifecycle/push/push.ts'
 import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
 import { tenantAnalytics } from './lifecycle/resources/analytics.ts'
@@ -31,6 +34,7 @@ import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
 import { type Operations, operationsIn } from './store/tables/operations.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
+import { stopOrdersIn } from './store/tables/stop-orders.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 /** Parts that the services are made of. */
@@ -64,6 +68,8 @@ export interface Services {
   push: Push
   /** Before the first call: remembers what an earlier process did, and tells the ledger what it did not come to tell. @throws what the store throws */
   recall(): Promise<void>
+  /** Carries out the orders to stop that operators give. */
+  stopOrders: StopOrderLoop
 }
 
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
@@ -89,7 +95,8 @@ export function services(parts: Parts): Services {
     // A run that ends while a stop of ours is being repeated was ended by that.
     async enderOf({ upstream, meetingId }) {
       const stops = meetingId === null ? [] : await operations.unconfirmedStops({ id: meetingId, upstream })
-      return stops.length > 0 ? 'tenant' : 'outside'
+      const last = stops.at(-1)
+      return last === undefined ? 'outside' : (last.cause ?? 'tenant')
     }
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
@@ -184,5 +191,14 @@ export function services(parts: Parts): Services {
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
   }
-  return { routes, broadcasts, adopt, operations, ledger, runEvents, push: pushing, recall }
+  const { queue, repeat } = broadcasts
+  const orders = stopOrdersIn(store)
+  const stopping = { ...context, engine, upstreams, orders, runs, operations, meetings, livestreams, queue }
+  const stopOrders = new StopOrderLoop({
+    ...stopping,
+    find: findOrdered(stopping),
+    record: recordStop({ ...stopping, repeat, auditEvents }),
+    refresh: () => directory.pull()
+  })
+  return { routes, broadcasts, adopt, operations, ledger, runEvents, push: pushing, stopOrders, recall }
 }

@@ -2,7 +2,11 @@ import type { AuditResource } from '../domain/audit/audit-event.ts'
 import { isTenantId, type Tenant } from '../domain/tenant.ts'
 import { formatRateLimit, parseRateLimit, type RateLimit } from '../domain/values/rate-limit.ts'
 import { UniqueViolation } from '../store/engine/engine.ts'
+import { stopOrdersIn } from '../store/tables/stop-orders.ts'
 import { type TenantChange, tenantsIn } from '../store/tables/tenants.ts'
+import { seeThrough } from './livestream/see-through.ts'
+import { newOrder, readWait, type WaitOption } from './livestream/stop.ts'
+import { tell } from './livestream/tell.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './process/io.ts'
 import { checkUpstream, usualUpstream } from './process/upstream-accounts.ts'
 import { type Change, tenantOf, withAudit, withSnapshot } from './process/with-store.ts'
@@ -56,8 +60,19 @@ export async function moveTenant(io: Io, id: string, options: JsonOption & { ups
   await applyChange(io, id, { upstream }, options, 'move', [{ type: 'upstream', uid: upstream }])
 }
 
-export async function suspendTenant(io: Io, id: string, options: JsonOption): Promise<void> {
-  await applyChange(io, id, { suspended: true }, options, 'suspend')
+/** With `--stop-all` the order to stop what it has live stands with the suspension, in one transaction. */
+export async function suspendTenant(io: Io, id: string, options: WaitOption & { stopAll?: boolean }): Promise<void> {
+  if (!options.stopAll) return applyChange(io, id, { suspended: true }, options, 'suspend')
+  const waitMs = readWait(options)
+  const { tenant, orderId } = await withAudit(io, async ({ store, record, worker }) => {
+    await tenantOf(store, id)
+    const order = newOrder('suspended', id, worker)
+    const also = [record(changeOf(id, 'suspendTenant', 'PATCH')), ...stopOrdersIn(store).give(order, null)]
+    await tenantsIn(store).update(id, { suspended: true }, Date.now(), ...also)
+    return { tenant: await tenantOf(store, id), orderId: order.id }
+  })
+  const seen = await seeThrough(io, orderId, waitMs)
+  tell(io, options, seen, { value: shown(tenant), text: `suspended tenant ${id}` })
 }
 
 export async function resumeTenant(io: Io, id: string, options: JsonOption): Promise<void> {

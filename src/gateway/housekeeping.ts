@@ -5,6 +5,7 @@ import type { AuditedStore } from '../audited-store/audited-store.ts'
 import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import type { Operations } from '../store/tables/operations.ts'
 import type { RunEventRows } from '../store/tables/run-events.ts'
+import type { StopOrders } from '../store/tables/stop-orders.ts'
 
 interface Log {
   info(facts: object, message: string): void
@@ -16,6 +17,7 @@ export interface TidyDeps {
   audited: Pick<AuditedStore, 'prune'>
   operations: Pick<Operations, 'removeSettled'>
   runEvents: Pick<RunEventRows, 'removeOld'>
+  stopOrders: Pick<StopOrders, 'removeEnded'>
   /** Null: the audit log is kept for ever. */
   auditRetentionDays: number | null
   log: Log
@@ -24,7 +26,7 @@ export interface TidyDeps {
 
 const dayMs = 86_400_000
 const tidyTimes = { firstAfterMs: 60_000, everyMs: 3_600_000 }
-/** Time that a settled operation is kept, for the replay of its answer. The audit log remembers it for longer. */
+/** Time that a settled operation is kept, for the replay of its answer, and an order to stop. The audit log remembers it for longer. */
 const keepOperationsMs = 7 * dayMs
 /** Time that the events of runs are kept, for readers that come back. */
 const keepRunEventsMs = 7 * dayMs
@@ -36,6 +38,7 @@ export async function tidy({
   audited,
   operations,
   runEvents,
+  stopOrders,
   auditRetentionDays,
   log,
   clock
@@ -46,6 +49,7 @@ export async function tidy({
     const { removed, cutAt } = await audited.prune(nowMs - auditRetentionDays * dayMs, worker)
     if (removed > 0) log.info({ removed, cutAt }, 'audit events were removed: their time is over')
   }
+  await inSteps(() => stopOrders.removeEnded(nowMs - keepOperationsMs, rowsAStep))
   await inSteps(() => operations.removeSettled(nowMs - keepOperationsMs, rowsAStep))
   await inSteps(() => runEvents.removeOld(nowMs - keepRunEventsMs, rowsAStep))
 }

@@ -24,6 +24,7 @@ function deps(more: Partial<TidyDeps> = {}): TidyDeps {
     audited: { prune: async () => ({ removed: 0, cutAt: null }) },
     operations: { removeSettled: async () => 0 },
     runEvents: { removeOld: async () => 0 },
+    stopOrders: { removeEnded: async () => 0 },
     auditRetentionDays: null,
     log: logInto().log,
     clock: manualClock(),

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
+import type { Io } from '../../src/commands/process/io.ts'
 import { main } from '../../src/commands/process/main.ts'
 import { define } from '../../src/commands/usage/define.ts'
 import type { Environment } from '../../src/config/config.ts'
@@ -43,7 +44,12 @@ export function commandLine(t: TestContext, env: Environment = {}): CommandLine 
 }
 
 /** One command in this process, which costs much less than a process of its own. */
-export async function runHere(args: string[], env: Environment, openStore = openAsCommand): Promise<Outcome> {
+export async function runHere(
+  args: string[],
+  env: Environment,
+  openStore = openAsCommand,
+  more: Pick<Io, 'progress' | 'onInterrupt'> = {}
+): Promise<Outcome> {
   let stdout = ''
   let stderr = ''
   const code = await main(define, args, {
@@ -58,7 +64,8 @@ export async function runHere(args: string[], env: Environment, openStore = open
       stdout += text
     },
     openStore,
-    openSnapshot
+    openSnapshot,
+    ...more
   })
   return { code, stdout, stderr }
 }

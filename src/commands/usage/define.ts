@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Io } from '../process/io.ts'
 import { audit } from './audit.ts'
+import { livestream } from './livestream.ts'
 import type { CommandRow, GroupRow, OptionRow } from './row.ts'
 import { demo, doctor, healthcheck, openapi, serve } from './serve.ts'
 import { simulate } from './simulate.ts'
@@ -12,7 +13,7 @@ import { operation, upstream } from './upstream.ts'
 const rows: readonly (CommandRow | GroupRow)[] = [
   ...[serve, demo, simulate],
   ...[tenant, key, meeting],
-  ...[upstream, operation],
+  ...[upstream, operation, livestream],
   ...[audit, backup, restore, store],
   ...[doctor, openapi, healthcheck]
 ]

@@ -1,3 +1,4 @@
+import { wait } from './livestream.ts'
 import type { GroupRow, OptionRow } from './row.ts'
 
 const nameAndLimits: readonly OptionRow[] = [
@@ -33,6 +34,7 @@ export const tenant: GroupRow = {
     {
       usage: 'suspend <id>',
       about: 'refuse its keys until it is resumed',
+      options: [['--stop-all', 'also stop what it has live'], wait],
       load: async () => (await import('../tenant.ts')).suspendTenant
     },
     {

@@ -77,6 +77,10 @@ export interface Broadcasting {
   reconcileLoop: ReconcileLoop
   /** The livestreams' queue, for enabling and disabling. */
   switches: MeetingQueue<never, never>
+  /** The meetings' queue. */
+  queue: MeetingQueue<StartAttempt, Stopped>
+  /** Has an open stop sent at once, and then repeated until it is confirmed. @param sentAtMs on the monotonic clock */
+  repeat(stop: Operation, sentAtMs: number): void
   /** Before the first call: remembers what an earlier process did a moment ago. @throws what the store throws */
   recall(): Promise<void>
   /** Waits until nothing is under way, whoever has hung up. */
@@ -155,6 +159,11 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     auditTrail,
     reconcileLoop,
     switches,
+    queue,
+    repeat(stop, sentAtMs) {
+      reconcileLater(stop, sentAtMs)
+      void reconcileLoop.now(stop.id)
+    },
     recall: () => recallStops({ ...acting, operations: deps.operations }),
     idle: () => Promise.all([queue.idle(), switches.idle()])
   }

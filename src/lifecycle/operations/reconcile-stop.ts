@@ -157,7 +157,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     const ended = await livestreams.lastOfMeeting(meeting).catch(() => null)
     const { id: meetingId, tenantId, upstream } = meeting
     const news = { kind: 'stopped', tenantId, upstream, meetingId, livestreamId: ended?.id ?? null } as const
-    const stopped = await ledger.prepare({ ...news, endedBy: 'tenant', atMs: clock.now() })
+    const stopped = await ledger.prepare({ ...news, endedBy: stop.cause ?? 'tenant', atMs: clock.now() })
     const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed }, { ended, rows: stopped.statements })
     await stopped.committed()
     await ends.confirmStops(meeting)

@@ -29,7 +29,7 @@ export interface StopOrdersTable {
 export interface OrderedStopsTable {
   order_id: string
   upstream: string
-  /** The meeting's id, or that of a livestream without one. */
+  /** The meeting's id, or the livestream's where it has none, or where the meeting has several. */
   place: string
   tenant_id: string
   meeting_id: string | null

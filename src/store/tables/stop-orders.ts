@@ -43,6 +43,8 @@ export interface OrderedStop {
   readonly orderId: string
   readonly tenantId: string
   readonly upstream: string
+  /** Unique in its order: the meeting's id, or the livestream's where it has none, or where the meeting has several. */
+  readonly place: string
   readonly meetingId: string | null
   readonly livestreamId: string | null
   readonly runId: string | null
@@ -70,7 +72,8 @@ export function stopOrdersIn({ engine, sql }: Store) {
 
   function add(stops: readonly OrderedStop[]): Statement[] {
     return stops.map(stop => {
-      const row = { ...placeColumns(stop), tenant_id: stop.tenantId, meeting_id: stop.meetingId }
+      const { orderId, upstream, place, tenantId, meetingId } = stop
+      const row = { order_id: orderId, upstream, place, tenant_id: tenantId, meeting_id: meetingId }
       const seen = { livestream_id: stop.livestreamId, run_id: stop.runId }
       return sql
         .insertInto('ordered_stops')
@@ -81,15 +84,13 @@ export function stopOrdersIn({ engine, sql }: Store) {
   }
 
   /** An ordered stop that nothing is recorded for yet. @throws Conflict when that is not so any more */
-  const waiting = (stop: OrderedStop) => {
-    const { order_id, upstream, place } = placeColumns(stop)
-    return sql
+  const waiting = ({ orderId, upstream, place }: OrderedStop) =>
+    sql
       .updateTable('ordered_stops')
-      .where('order_id', '=', order_id)
+      .where('order_id', '=', orderId)
       .where('upstream', '=', upstream)
       .where('place', '=', place)
       .where('state', '=', 'waiting')
-  }
 
   const openOrder = (id: string) => sql.updateTable('stop_orders').where('id', '=', id).where('ended_at', 'is', null)
 
@@ -165,6 +166,7 @@ export function stopOrdersIn({ engine, sql }: Store) {
         orderId,
         tenantId: row.tenant_id,
         upstream: row.upstream,
+        place: row.place,
         meetingId: row.meeting_id,
         livestreamId: row.livestream_id,
         runId: row.run_id,
@@ -205,10 +207,6 @@ export function stopOrdersIn({ engine, sql }: Store) {
   }
 }
 export type StopOrders = ReturnType<typeof stopOrdersIn>
-
-function placeColumns({ orderId, upstream, meetingId, livestreamId }: OrderedStop) {
-  return { order_id: orderId, upstream, place: meetingId ?? livestreamId ?? '' }
-}
 
 interface Standing {
   state: string

@@ -16,6 +16,7 @@ const stop: OrderedStop = {
   orderId: order.id,
   tenantId: 'acme',
   upstream: 'default',
+  place: 'm1',
   meetingId: 'm1',
   livestreamId: 'l1',
   runId: null
@@ -61,7 +62,7 @@ t.test('an ordered stop is named once, and stands as its operation does', async 
   await engine.write(
     orders.add([
       { ...stop, livestreamId: 'l2' },
-      { ...stop, meetingId: null, livestreamId: 'l3' }
+      { ...stop, place: 'l3', meetingId: null, livestreamId: 'l3' }
     ])
   )
   const stands = async () => (await orders.stopsOf(order.id)).map(({ state, reason }) => [state, reason])
@@ -78,7 +79,9 @@ t.test('an ordered stop is named once, and stands as its operation does', async 
   t.strictSame((await stands())[1], ['sent', 'not now'], 'in the words of the vendor')
   await engine.write([operations.ended(operation.id, { state: 'done' }, 3_000)])
   t.strictSame((await stands())[1], ['stopped', null])
-  await engine.write([orders.closed({ ...stop, meetingId: null, livestreamId: 'l3' }, 'left', 'it has no meeting')])
+  await engine.write([
+    orders.closed({ ...stop, place: 'l3', meetingId: null, livestreamId: 'l3' }, 'left', 'it has no meeting')
+  ])
   t.strictSame((await stands())[0], ['left', 'it has no meeting'])
 })
 
