@@ -26,6 +26,8 @@ t.test(
     t.strictSame(running(simulator), [])
     t.strictSame(counts(stops), { stopped: 50 })
     t.match(order, { unasked: [], unowned: [] })
+    const runs = await store.engine.read(store.sql.selectFrom('broadcast_runs').select('ended_by').compile())
+    t.strictSame([runs.length, new Set(runs.map(run => run.ended_by))], [50, new Set(['operator'])])
     const all = (await events()).filter(({ api }) => api.operation === 'stopLivestream')
     const meetingOf = (event: (typeof all)[number]) => event.resources.find(({ type }) => type === 'meeting')?.uid ?? ''
     const intents = all.filter(({ unmapped }) => unmapped.outcome === 'pending')
