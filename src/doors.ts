@@ -25,7 +25,7 @@ export interface DoorsDeps {
   health: Health
   /** Cuts off calls that wait for the vendor. */
   ending: AbortController
-  /** What is to be closed at the end, in reverse order, and what closes all of it. */
+  /** Everything that is to be closed at the end, in reverse order, and the way to close it. */
   opened: (() => unknown)[]
   closeAll(): Promise<void>
   /** Just before it listens: from then on there is something to finish, and this closes the gateway. */

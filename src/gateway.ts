@@ -97,7 +97,7 @@ export async function withoutDoors<T>(options: GatewayOptions, work: (store: Sto
     try {
       return await work(store)
     } finally {
-      // Of what is cut off the outcome is unknown: the next gateway finds it out.
+      // Calls that are cut off have an unknown outcome: the next gateway finds it out.
       ending.abort()
       await services.broadcasts.idle()
       await services.broadcasts.auditTrail.idle()

@@ -50,9 +50,16 @@ export async function runHere(
   openStore = openAsCommand,
   more: Pick<Io, 'progress' | 'onInterrupt'> = {}
 ): Promise<Outcome> {
+  const { io, stdout, stderr } = commandIo(env, openStore)
+  const code = await main(define, args, { ...io, ...more })
+  return { code, stdout: stdout(), stderr: stderr() }
+}
+
+/** The world of a command in this process, and what it has printed so far. */
+export function commandIo(env: Environment, openStore = openAsCommand) {
   let stdout = ''
   let stderr = ''
-  const code = await main(define, args, {
+  const io: Io = {
     env,
     out(text) {
       stdout += `${text}\n`
@@ -64,10 +71,9 @@ export async function runHere(
       stdout += text
     },
     openStore,
-    openSnapshot,
-    ...more
-  })
-  return { code, stdout, stderr }
+    openSnapshot
+  }
+  return { io, stdout: () => stdout, stderr: () => stderr }
 }
 
 /** Without threads, but as patient as a real command. */

@@ -21,15 +21,14 @@ export interface SeenOrder {
   isOwn: boolean
 }
 
-const lookEveryMs = 250
-/** A gateway that was killed is given so long to come back, before the command takes its place. */
-const comesBackWithinMs = 5_000
+/** Pause between two looks at the order, and the time that a gateway that was killed has to come back, before the command takes its place. */
+const usualTimes = { lookEveryMs: 250, comesBackWithinMs: 5_000 }
 
 /**
  * Waits until an order is carried out, and shows how far it is. While a gateway serves the store, that one sends the stops. Else this process
  * takes its place for as long: one store, one sender, one quota.
  */
-export async function seeThrough(io: Io, orderId: string, waitMs: number): Promise<SeenOrder> {
+export async function seeThrough(io: Io, orderId: string, waitMs: number, times = usualTimes): Promise<SeenOrder> {
   const { storeFile } = readStoreConfig(io.env)
   const endsAtMs = systemClock.monotonic() + waitMs
   const progress = new Progress(io)
@@ -52,7 +51,7 @@ export async function seeThrough(io: Io, orderId: string, waitMs: number): Promi
       if (isInterrupted) return { ...seen, how: 'interrupted' }
       if (systemClock.monotonic() >= endsAtMs) return { ...seen, how: 'late' }
       if (!isOwn && !(await isServed())) return null
-      await sleep(lookEveryMs)
+      await sleep(times.lookEveryMs)
     }
   }
 
@@ -65,7 +64,7 @@ export async function seeThrough(io: Io, orderId: string, waitMs: number): Promi
     }
     const nowMs = systemClock.monotonic()
     goneSinceMs = Math.min(goneSinceMs, nowMs)
-    return nowMs - goneSinceMs < comesBackWithinMs
+    return nowMs - goneSinceMs < times.comesBackWithinMs
   }
 
   async function carryOut(): Promise<SeenOrder | null> {

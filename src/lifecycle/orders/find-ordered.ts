@@ -70,7 +70,7 @@ export function findOrdered(deps: FindOrderedDeps): FindOrdered {
     return attributed(order, found)
   }
 
-  /** Whoever has it now: a meeting may have changed hands since its run began. */
+  /** Names the tenant that has it now: a meeting may have changed hands since its run began. */
   async function attributed(order: StopOrder, running: readonly Running[]): Promise<FoundOrdered> {
     const found: FoundOrdered = { runs: [], unowned: [] }
     for (const one of running) {

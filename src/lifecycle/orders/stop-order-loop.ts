@@ -30,7 +30,7 @@ interface Work {
   toAsk: Set<string>
   askAtMs: number
   tries: number
-  /** What of it the row has. */
+  /** The findings that its row has. */
   noted: string
   sinceMs: number
   leasedUntilMs: number

@@ -153,7 +153,7 @@ export function stopOrdersIn({ engine, sql }: Store) {
       return { ...openOrder(id).set(found).compile(), changes: 1 }
     },
 
-    /** What the order is about, and how each stands. */
+    /** The stops that the order is about, and how each stands. */
     async stopsOf(orderId: string): Promise<OrderedStopNow[]> {
       const wanted = sql
         .selectFrom('ordered_stops as stop')
