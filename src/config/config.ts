@@ -48,6 +48,8 @@ export interface Config {
   /** Ceiling of a graceful stop. */
   readonly shutdownMs: number
   readonly corsOrigins: readonly string[]
+  /** The address at which others reach the gateway; null where it is not set. */
+  readonly publicUrl: URL | null
   /** Readers of `/docs`: nobody, everybody, or holders of a key. */
   readonly docs: 'off' | 'public' | 'key'
   /** Reads that are on record. */
@@ -99,6 +101,7 @@ export function readConfig(
     readTtlMs: readSetting(input, 'LIVEGATE_READ_TTL_MS'),
     shutdownMs: readSetting(input, 'LIVEGATE_SHUTDOWN_MS'),
     corsOrigins: readSetting(input, 'LIVEGATE_CORS_ORIGINS'),
+    publicUrl: readSetting(input, 'LIVEGATE_PUBLIC_URL'),
     docs: readSetting(input, 'LIVEGATE_DOCS'),
     auditReads: readSetting(input, 'LIVEGATE_AUDIT_READS'),
     auditRetentionDays: readSetting(input, 'LIVEGATE_AUDIT_RETENTION_DAYS'),
@@ -128,6 +131,14 @@ export function readUpstreams(
   const accounts = readAccounts(input, vendors)
   input.finish()
   return accounts
+}
+
+/** Reads the gateway's own address alone; null where it is not set. @throws ConfigError */
+export function readPublicUrl(env: Environment = environment): URL | null {
+  const input = new Input(env, readText)
+  const url = readSetting(input, 'LIVEGATE_PUBLIC_URL')
+  input.finish()
+  return url
 }
 
 /** The upstreams as their files have them now. */

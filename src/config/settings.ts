@@ -9,6 +9,7 @@ import {
   optionalNumber,
   origins,
   place,
+  publicAddress,
   rateLimit,
   type Setting,
   secret,
@@ -36,6 +37,12 @@ const vendorAccount = {
     '',
     'Several accounts, two credentials each: a JSON list, read again when it changes ([docs/upstreams.md](upstreams.md)). With it the variables above may stay empty.'
   ),
+  LIVEGATE_WEBHOOK_KEY_URL: text(
+    '',
+    'The address of the key that proves webhooks of the vendor ([docs/webhooks-in.md](webhooks-in.md)).',
+    "the vendor's own"
+  ),
+  LIVEGATE_WEBHOOK_KEY_FILE: text('', 'The key itself instead, as a file (PEM).'),
   HTTPS_PROXY: text(
     '',
     'A proxy on the way to the vendor, like `http://user:password@proxy.example:3128`. Lower-case names are read as well, and come first ([docs/upstreams.md](upstreams.md#through-a-proxy)).'
@@ -49,6 +56,9 @@ const vendorAccount = {
 const listening = {
   HOST: text('127.0.0.1', 'The address where it listens. In a container it is `0.0.0.0`.'),
   PORT: wholeNumber(3_000, 0, 65_535, 'The port where it listens.'),
+  LIVEGATE_PUBLIC_URL: publicAddress(
+    'The address at which others reach the gateway, with the path that a proxy serves it under. `webhook register` and `doctor` need it.'
+  ),
   LIVEGATE_TRUSTED_PROXIES: networks(
     'Proxies before the gateway: addresses and networks (`10.1.2.3, fd12::/64`), separated by commas. Their `X-Forwarded-For` is believed; the addresses in it may have ports.'
   ),

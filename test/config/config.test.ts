@@ -49,6 +49,7 @@ t.test('with the credentials alone everything else has its default', async t => 
     readTtlMs: 1_000,
     shutdownMs: 9_000,
     corsOrigins: [],
+    publicUrl: null,
     docs: 'public',
     auditReads: 'rollup',
     auditRetentionDays: null,
@@ -85,6 +86,8 @@ t.test('every setting can be given', async t => {
     LIVEGATE_SETTLE_MS: '1000',
     LIVEGATE_SHUTDOWN_MS: '600000',
     LIVEGATE_CORS_ORIGINS: 'https://app.example.com, http://localhost:5173,',
+    LIVEGATE_PUBLIC_URL: 'https://video.example/gw/',
+    LIVEGATE_WEBHOOK_KEY_URL: 'https://keys.example/key.json',
     LIVEGATE_DOCS: 'key',
     LIVEGATE_DATA_DIR: '/srv/audit',
     LIVEGATE_AUDIT_READS: 'none',
@@ -123,6 +126,7 @@ t.test('every setting can be given', async t => {
     readTtlMs: 0,
     shutdownMs: 600_000,
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
+    publicUrl: new URL('https://video.example/gw/'),
     docs: 'key',
     auditReads: 'none',
     auditRetentionDays: 90,
@@ -130,6 +134,7 @@ t.test('every setting can be given', async t => {
   })
   t.equal(upstream?.baseUrl.href, 'https://vendor.example/v9')
   t.strictSame(upstream?.quota, { calls: 1_200, seconds: 300 })
+  t.strictSame(upstream?.webhookKey, { url: new URL('https://keys.example/key.json'), proxy: undefined })
 })
 
 t.test('an empty variable is an unset one', async t => {

@@ -117,6 +117,7 @@ export const InvalidInput = failure(400, 'invalid_input', 'The request is not va
 export const Unauthorized = failure(401, 'unauthorized', 'A valid key is needed: Bearer <key> or Basic <tenant>:<key>')
 export const KeyExpired = failure(401, 'key_expired', 'The key has expired')
 export const KeyRevoked = failure(401, 'key_revoked', 'The key was revoked')
+export const WebhookRefused = failure(401, 'webhook_refused', 'The signature of this webhook does not prove its sender')
 export const ScopeMissing = failure(403, 'scope_missing', 'The key lacks a scope that this operation needs')
 export const TenantSuspended = failure(403, 'tenant_suspended', 'This tenant is suspended')
 export const NotFound = failure(404, 'not_found', 'No such resource')
@@ -213,6 +214,11 @@ export const StopUnderWay = failure(
 )
 export const AuditUnavailable = failure(503, 'audit_unavailable', 'It could not be recorded')
 export const StoreUnavailable = failure(503, 'store_unavailable', 'The store cannot be read')
+export const WebhookKeyUnavailable = failure(
+  503,
+  'webhook_key_unavailable',
+  'The key that proves webhooks cannot be had at the moment: send it again'
+)
 export const GatewayTooLate = failure(503, 'gateway_too_late', 'The gateway did not answer in time: it may go on')
 export const ShuttingDown = failure(503, 'shutting_down', 'The gateway is shutting down: ask again')
 export const UpstreamTooLate = failure(504, 'upstream_too_late', 'The livestream provider did not answer in time')
