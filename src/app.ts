@@ -3,7 +3,6 @@ import { errorHandler, notFound, sendFailure } from './http/answer/errors.ts'
 import { type OpenApiOptions, openapi } from './http/answer/openapi.ts'
 import { refuseUnknown, validator } from './http/answer/validator.ts'
 import { awaitBodies } from './http/connection/awaited-body.ts'
-import type { Connections } from './http/connection/connections.ts'
 import { dropBodies } from './http/connection/dropped-body.ts'
 import { keepAlive, refuseWhileDraining } from './http/connection/keep-alive.ts'
 import { ownAnswers, plainOptions } from './http/connection/own-answers.ts'
@@ -20,9 +19,10 @@ import { type IdempotencyDeps, idempotency } from './http/request/idempotency.ts
 import { type OwnershipDeps, ownership } from './http/request/ownership.ts'
 import { decorateRequests } from './http/request/request.ts'
 import { security } from './http/request/security.ts'
+import { vendorCalls } from './http/request/vendor-calls.ts'
 import { wrapHandlers } from './http/request/wrap-handlers.ts'
 import { type ServerOptions, server } from './http/server.ts'
-import { type Health, keylessRoutes, ownRoutes, type Services, vendorRoutes, waitForLive } from './routes/index.ts'
+import { type Health, keylessRoutes, ownRoutes, type Services, vendorRoutes, waitForLive, webhookRoutes } from './routes/index.ts'
 
 /** Settings of the HTTP side, as they are configured. */
 export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handlerTimeoutMs'> {
@@ -40,7 +40,7 @@ export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<Se
   services: Services
   health: Health
   settings: HttpSettings
-  connections: Connections
+  connections: Parameters<typeof keepAlive>[1] & KnownCallers['connections']
   adopt: OwnershipDeps['adopt']
   /** Earlier operations under the same idempotency key. */
   replays: Pick<IdempotencyDeps, 'operations' | 'reconcileNow'>
@@ -90,6 +90,12 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   notFound(app, countAddress)
   await openapi(app, { docs: settings.docs, requireKey: keyGuard(known), countAddress })
   keylessRoutes(app, deps.health)
+  const { webhooks } = services
+  const callsOfVendors = async (scope: FastifyInstance) => {
+    refuseWhileDraining(scope, draining)
+    webhookRoutes(scope, { webhooks, vouch: vendorCalls(scope, { ...known, demandSigned: webhooks.demandSigned }) })
+  }
+  await app.register(callsOfVendors, { prefix: '/webhooks' })
 
   /** Puts everything in front of routes that need a key. */
   const behindKey = (register: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {

@@ -25,6 +25,7 @@ import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
 import { runEventsIn } from './store/tables/run-events.ts'
 import { stopOrdersIn } from './store/tables/stop-orders.ts'
+import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
 import type { Upstreams } from './upstream/provider.ts'
 import type { Vendors } from './upstream/vendors/vendor.ts'
 
@@ -214,19 +215,21 @@ async function openInner(
   opened.push(followStore(directory, err => logger.error({ err }, 'the store cannot be read')))
   const { auditRetentionDays } = config
   const rows = { operations: operationsIn(store), runEvents: runEventsIn(store), stopOrders: stopOrdersIn(store) }
-  opened.push(keepTidy({ audited, ...rows, auditRetentionDays, log: logger, clock }))
+  const webhooksKept = webhookDeliveriesIn(store)
+  opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, auditRetentionDays, log: logger, clock }))
 
   const all = services({
     ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs },
     log: logger,
     ending: ending.signal
   })
-  const { broadcasts, ledger, push, stopOrders, recall } = all
+  const { broadcasts, ledger, push, webhooks, stopOrders, recall } = all
   const { auditTrail, reconcileLoop } = broadcasts
   opened.push(() => ledger.close())
   opened.push(() => reconcileLoop.close())
   opened.push(() => stopOrders.close())
   opened.push(() => push.close())
+  opened.push(() => webhooks.close())
   await recall()
   for (const operation of left) reconcileLoop.add(operation)
   await stopOrders.start()

@@ -24,6 +24,7 @@ import { rememberLivestreamIn, rememberRunsIn } from './lifecycle/resources/reme
 import { tenantRuns } from './lifecycle/resources/runs.ts'
 import { tenantStage } from './lifecycle/resources/stage.ts'
 import { isComing } from './lifecycle/running/shown-run.ts'
+import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks/receiving.ts'
 import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
@@ -35,6 +36,8 @@ import { misplacedIn } from './store/tables/misplaced.ts'
 import { type Operations, operationsIn } from './store/tables/operations.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { stopOrdersIn } from './store/tables/stop-orders.ts'
+import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
+import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 /** Parts that the services are made of. */
@@ -66,6 +69,8 @@ export interface Services {
   /** Tells of what the ledger has committed. */
   runEvents: RunEvents
   push: Push
+  /** Webhooks of vendors. */
+  webhooks: ReceivingWebhooks
   /** Before the first call: remembers what an earlier process did, and tells the ledger what it did not come to tell. @throws what the store throws */
   recall(): Promise<void>
   /** Carries out the orders to stop that operators give. */
@@ -134,26 +139,42 @@ export function services(parts: Parts): Services {
 
   const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
 
+  const ofTenants = tenantLivestreams({
+    ...context,
+    upstreams,
+    livestreams,
+    sightings,
+    rememberLivestream,
+    rememberRuns,
+    isComing: coming,
+    endingRuns,
+    begunRuns,
+    knownMeetings,
+    settleMs
+  })
+  const webhooks = receivingWebhooks({
+    ...context,
+    upstreams,
+    deliveries: webhookDeliveriesIn(store),
+    counts: webhookCountsIn(store),
+    meetings,
+    livestreams,
+    directory,
+    adopt,
+    whatRuns: broadcasts.reads.whatRuns,
+    refresh: ofTenants.refresh,
+    ending: parts.ending
+  })
+
   const routes: RouteServices = {
     auditEvents,
     events: pushing.streams,
     liveWaits: pushing.liveWaits,
+    webhooks,
     readActive: broadcasts.reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,
-    livestreams: tenantLivestreams({
-      ...context,
-      upstreams,
-      livestreams,
-      sightings,
-      rememberLivestream,
-      rememberRuns,
-      isComing: coming,
-      endingRuns,
-      begunRuns,
-      knownMeetings,
-      settleMs
-    }),
+    livestreams: ofTenants,
     livestreamChanges: livestreamChanges({
       ...context,
       upstreams,
@@ -190,6 +211,7 @@ export function services(parts: Parts): Services {
     // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
+    await webhooks.resume()
   }
   const { queue, repeat } = broadcasts
   const orders = stopOrdersIn(store)
@@ -200,5 +222,5 @@ export function services(parts: Parts): Services {
     record: recordStop({ ...stopping, repeat, auditEvents }),
     refresh: () => directory.pull()
   })
-  return { routes, broadcasts, adopt, operations, ledger, runEvents, push: pushing, stopOrders, recall }
+  return { routes, broadcasts, adopt, operations, ledger, runEvents, push: pushing, webhooks, stopOrders, recall }
 }

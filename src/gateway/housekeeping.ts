@@ -6,6 +6,7 @@ import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import type { Operations } from '../store/tables/operations.ts'
 import type { RunEventRows } from '../store/tables/run-events.ts'
 import type { StopOrders } from '../store/tables/stop-orders.ts'
+import type { WebhookDeliveries } from '../store/tables/webhooks-in/deliveries.ts'
 
 interface Log {
   info(facts: object, message: string): void
@@ -18,6 +19,7 @@ export interface TidyDeps {
   operations: Pick<Operations, 'removeSettled'>
   runEvents: Pick<RunEventRows, 'removeOld'>
   stopOrders: Pick<StopOrders, 'removeEnded'>
+  webhooks: Pick<WebhookDeliveries, 'removeOld'>
   /** Null: the audit log is kept for ever. */
   auditRetentionDays: number | null
   log: Log
@@ -30,15 +32,18 @@ const tidyTimes = { firstAfterMs: 60_000, everyMs: 3_600_000 }
 const keepOperationsMs = 7 * dayMs
 /** Time that the events of runs are kept, for readers that come back. */
 const keepRunEventsMs = 7 * dayMs
+/** Time within which a webhook that comes again is known (docs/webhooks-in.md). */
+const keepWebhooksMs = 7 * dayMs
 const rowsAStep = 500
 const pauseMs = 20
 
-/** Removes old events and operations in small steps, so that nobody waits for it. */
+/** Removes what is old in small steps, so that nobody waits for it. */
 export async function tidy({
   audited,
   operations,
   runEvents,
   stopOrders,
+  webhooks,
   auditRetentionDays,
   log,
   clock
@@ -52,6 +57,7 @@ export async function tidy({
   await inSteps(() => stopOrders.removeEnded(nowMs - keepOperationsMs, rowsAStep))
   await inSteps(() => operations.removeSettled(nowMs - keepOperationsMs, rowsAStep))
   await inSteps(() => runEvents.removeOld(nowMs - keepRunEventsMs, rowsAStep))
+  await inSteps(() => webhooks.removeOld(nowMs - keepWebhooksMs, rowsAStep))
 }
 
 async function inSteps(remove: () => Promise<number>): Promise<void> {

@@ -628,7 +628,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: ("store" | "log")[];
-                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
+                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list" | "webhook_key")[];
                     };
                 };
             };
@@ -644,7 +644,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: ("store" | "log")[];
-                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list")[];
+                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "log_output" | "upstream_credentials" | "upstreams_list" | "webhook_key")[];
                     };
                 };
             };

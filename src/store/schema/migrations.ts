@@ -14,6 +14,7 @@ import { confirmedStops } from './steps/09-confirmed-stops.ts'
 import { provedLivestreams } from './steps/10-proved-livestreams.ts'
 import { datedConfirmations } from './steps/11-dated-confirmations.ts'
 import { ledgerOfRuns } from './steps/12-ledger-of-runs.ts'
+import { webhooksIn } from './steps/13-webhooks-in.ts'
 import { stopOrders } from './steps/15-stop-orders.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
@@ -30,6 +31,7 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   provedLivestreams,
   datedConfirmations,
   ledgerOfRuns,
+  webhooksIn,
   stopOrders
 ]
 

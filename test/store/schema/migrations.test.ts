@@ -39,7 +39,9 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
     'ordered_stops',
     'run_events',
     'stop_orders',
-    'tenants'
+    'tenants',
+    'webhook_counts',
+    'webhook_deliveries'
   ])
   t.equal(await versionIn(first.engine), schemaVersion)
   await tenantsIn(first).create(tenantNamed('acme'))
