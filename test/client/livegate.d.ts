@@ -6240,7 +6240,7 @@ export interface operations {
                             };
                             resources: {
                                 /** @enum {unknown} */
-                                type: "tenant" | "key" | "meeting" | "livestream" | "livestream_session" | "session" | "operation" | "upstream" | "upstream_credential";
+                                type: "tenant" | "key" | "meeting" | "livestream" | "livestream_session" | "session" | "operation" | "upstream" | "upstream_credential" | "webhook";
                                 uid: string;
                             }[];
                             unmapped: {

@@ -22,6 +22,9 @@ const commands = [
   'meeting release',
   'meeting list',
   'upstream status',
+  'webhook register',
+  'webhook list',
+  'webhook unregister',
   'operation list',
   'operation show',
   'operation resolve',
@@ -67,6 +70,9 @@ t.test('--help of every command exits 0, prints to standard output and names wha
     'meeting assign': ['<tenant>', '[meeting_id]', '--file', '--force'],
     'meeting release': ['<meeting_id>', '--force'],
     'meeting list': ['[tenant]'],
+    'webhook register': ['[base-url]', '--upstream', 'LIVEGATE_PUBLIC_URL'],
+    'webhook list': ['--upstream'],
+    'webhook unregister': ['[base-url]', '--upstream'],
     'operation list': ['--open', '--tenant', '--limit'],
     'operation show': ['<id>'],
     'operation resolve': ['<id>', '<outcome>'],
@@ -89,7 +95,7 @@ t.test('--help of every command exits 0, prints to standard output and names wha
       t.ok(stdout.includes(word), `${command} --help says ${word}`)
     }
   }
-  for (const group of [[], ['tenant'], ['key'], ['meeting'], ['audit']]) {
+  for (const group of [[], ['tenant'], ['key'], ['meeting'], ['webhook'], ['audit']]) {
     const { code, stdout } = await runHere([...group, '--help'], {})
     t.equal(code, 0)
     t.match(stdout, /Commands:/)

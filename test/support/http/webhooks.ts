@@ -36,6 +36,10 @@ export function statusUpdate(streamId: string, status = 'LIVE'): object {
 }
 
 /** News of a meeting's session. */
-export function meetingNews(event: 'meeting.started' | 'meeting.ended', id: string, sessionId = randomUUID()): object {
+export function meetingNews(
+  event: 'meeting.started' | 'meeting.ended',
+  id: string,
+  sessionId: string = randomUUID()
+): object {
   return { event, meeting: { id, sessionId, title: 'a show' } }
 }

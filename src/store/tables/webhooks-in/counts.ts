@@ -57,15 +57,15 @@ export function webhookCountsIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) 
       await engine.write(statements)
     },
 
-    async of(upstream: string): Promise<WebhookCount> {
-      const query = sql.selectFrom('webhook_counts').selectAll().where('upstream', '=', upstream)
-      const [row] = await engine.read(query.compile())
-      if (row === undefined) return noWebhooks
-      const { taken, repeated, unknown, refused, taken_at, refused_at, refused_webhook_id } = row
-      return {
-        ...{ taken, repeated, unknown, refused },
-        ...{ takenAtMs: taken_at, refusedAtMs: refused_at, refusedWebhookId: refused_webhook_id }
-      }
+    /** By upstream. */
+    async all(): Promise<Map<string, WebhookCount>> {
+      const rows = await engine.read(sql.selectFrom('webhook_counts').selectAll().compile())
+      return new Map(
+        rows.map(({ upstream, taken_at, refused_at, refused_webhook_id, ...counts }) => [
+          upstream,
+          { ...counts, takenAtMs: taken_at, refusedAtMs: refused_at, refusedWebhookId: refused_webhook_id }
+        ])
+      )
     }
   }
 }
