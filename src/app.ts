@@ -22,7 +22,15 @@ import { security } from './http/request/security.ts'
 import { vendorCalls } from './http/request/vendor-calls.ts'
 import { wrapHandlers } from './http/request/wrap-handlers.ts'
 import { type ServerOptions, server } from './http/server.ts'
-import { type Health, keylessRoutes, ownRoutes, type Services, vendorRoutes, waitForLive, webhookRoutes } from './routes/index.ts'
+import {
+  type Health,
+  keylessRoutes,
+  ownRoutes,
+  type Services,
+  vendorRoutes,
+  waitForLive,
+  webhookRoutes
+} from './routes/index.ts'
 
 /** Settings of the HTTP side, as they are configured. */
 export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handlerTimeoutMs'> {
@@ -40,7 +48,7 @@ export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<Se
   services: Services
   health: Health
   settings: HttpSettings
-  connections: Parameters<typeof keepAlive>[1] & KnownCallers['connections']
+  connections: Parameters<typeof keepAlive>[1] & KnownCallers['connections'] & { readonly most: number }
   adopt: OwnershipDeps['adopt']
   /** Earlier operations under the same idempotency key. */
   replays: Pick<IdempotencyDeps, 'operations' | 'reconcileNow'>
