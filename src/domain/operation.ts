@@ -98,7 +98,7 @@ export interface Operation {
   /** The vendor's status and words, when it did not say yes. */
   readonly upstreamStatus: number | null
   readonly reason: string | null
-  /** The run that this start has begun, or was answered with. */
+  /** The run that this start has begun, or was answered with; the one that a stop of the gateway's names. */
   readonly runId: string | null
   /** Why this stop was sent, where no caller asked for it; null for all others. */
   readonly cause: RunEnder | null

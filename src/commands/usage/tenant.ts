@@ -4,7 +4,12 @@ import type { GroupRow, OptionRow } from './row.ts'
 const nameAndLimits: readonly OptionRow[] = [
   ['--name <text>', 'for people'],
   ['--read-limit <calls/seconds[,burst]>', 'like 600/60 or 600/60,100'],
-  ['--write-limit <calls/seconds[,burst]>', 'like 60/60']
+  ['--write-limit <calls/seconds[,burst]>', 'like 60/60'],
+  ['--max-duration <duration>', 'longest run, like 4h; none'],
+  ['--default-duration <duration>', 'length of a run that names none, like 2h; none'],
+  ['--max-live <number>', 'runs at the same time; none'],
+  ['--minutes-per-month <number>', 'live minutes a calendar month (UTC); none'],
+  ['--stop-with-meeting <on|off>', 'whether a run ends with its meeting']
 ]
 
 export const tenant: GroupRow = {

@@ -16,6 +16,7 @@ import { datedConfirmations } from './steps/11-dated-confirmations.ts'
 import { ledgerOfRuns } from './steps/12-ledger-of-runs.ts'
 import { webhooksIn } from './steps/13-webhooks-in.ts'
 import { stopOrders } from './steps/15-stop-orders.ts'
+import { limitsOfTenants } from './steps/16-limits-of-tenants.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -32,7 +33,8 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   datedConfirmations,
   ledgerOfRuns,
   webhooksIn,
-  stopOrders
+  stopOrders,
+  limitsOfTenants
 ]
 
 export const schemaVersion = steps.length
