@@ -43,6 +43,8 @@ export interface Config {
   readonly deadlineMs: number
   /** Time that the outcome of a start may stay unknown before the vendor's silence counts as no. */
   readonly settleMs: number
+  /** A run that is INVOKED for so long is stopped. */
+  readonly neverLiveMs: number
   /** Age up to which an answer of the vendor serves other reads; with 0 only reads that ask together share one. */
   readonly readTtlMs: number
   /** Ceiling of a graceful stop. */
@@ -98,6 +100,7 @@ export function readConfig(
     trustedProxies: readSetting(input, 'LIVEGATE_TRUSTED_PROXIES'),
     deadlineMs: readSetting(input, 'LIVEGATE_DEADLINE_MS'),
     settleMs: readSetting(input, 'LIVEGATE_SETTLE_MS'),
+    neverLiveMs: readSetting(input, 'LIVEGATE_NEVER_LIVE_MS'),
     readTtlMs: readSetting(input, 'LIVEGATE_READ_TTL_MS'),
     shutdownMs: readSetting(input, 'LIVEGATE_SHUTDOWN_MS'),
     corsOrigins: readSetting(input, 'LIVEGATE_CORS_ORIGINS'),

@@ -122,6 +122,12 @@ const limits = {
     1,
     1_000_000,
     'Streams of events of one tenant at the same time ([docs/events.md](events.md#limits)).'
+  ),
+  LIVEGATE_NEVER_LIVE_MS: wholeNumber(
+    900_000,
+    60_000,
+    86_400_000,
+    'A run that is INVOKED for so long, and not on air, is stopped, in milliseconds ([docs/limits.md](limits.md#runs)).'
   )
 }
 
