@@ -223,14 +223,17 @@ async function openInner(
     log: logger,
     ending: ending.signal
   })
-  const { broadcasts, ledger, push, webhooks, stopOrders, recall } = all
+  const { broadcasts, ledger, ends, push, webhooks, stopOrders, recall } = all
   const { auditTrail, reconcileLoop } = broadcasts
   opened.push(() => ledger.close())
   opened.push(() => reconcileLoop.close())
   opened.push(() => stopOrders.close())
+  opened.push(() => ends.close())
   opened.push(() => push.close())
   opened.push(() => webhooks.close())
   await recall()
+  // What is overdue is stopped first.
+  await ends.begin()
   for (const operation of left) reconcileLoop.add(operation)
   await stopOrders.start()
   const { fingerprint } = audited.keys

@@ -10,6 +10,11 @@ import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
 import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
+import { changeEnd } from './lifecycle/ends/change-end.ts'
+import { shortenRun } from './lifecycle/ends/change-run.ts'
+import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
+import { liveRoom } from './lifecycle/ends/live-room.ts'
+import { OpenRuns } from './lifecycle/ends/open-runs.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import { findOrdered } from './lifecycle/orders/find-ordered.ts'
 import { recordStop } from './lifecycle/orders/record-stop.ts'
@@ -33,6 +38,7 @@ import { broadcastRunsIn } from './store/tables/broadcast-runs.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
+import { liveUseIn } from './store/tables/runs/live-use.ts'
 import { type Operations, operationsIn } from './store/tables/operations.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { stopOrdersIn } from './store/tables/stop-orders.ts'
@@ -48,7 +54,7 @@ export interface Parts {
   audited: AuditedStore
   writeBehind: WriteBehind
   unstored: UnstoredEvents
-  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs'>
+  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs' | 'neverLiveMs'>
   log: Context['log']
   clock: Clock
   /** Cuts off what waits for the vendor. */
@@ -66,6 +72,8 @@ export interface Services {
   adopt: Adopt
   operations: Operations
   ledger: Ledger
+  /** Ends runs on time. */
+  ends: Ends
   /** Tells of what the ledger has committed. */
   runEvents: RunEvents
   push: Push
@@ -80,7 +88,7 @@ export interface Services {
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
 export function services(parts: Parts): Services {
   const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, writeWithinMs } = parts
-  const { deadlineMs, settleMs, readTtlMs } = parts.config
+  const { deadlineMs, settleMs, readTtlMs, neverLiveMs } = parts.config
   const context: Context = { clock, log, ...deadlines(deadlineMs, parts.ending), changes: new Changes(), readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
@@ -100,11 +108,16 @@ export function services(parts: Parts): Services {
     // A run that ends while a stop of ours is being repeated was ended by that.
     async enderOf({ upstream, meetingId }) {
       const stops = meetingId === null ? [] : await operations.unconfirmedStops({ id: meetingId, upstream })
-      const last = stops.at(-1)
-      return last === undefined ? 'outside' : (last.cause ?? 'tenant')
+      const isTenants = stops.some(({ cause }) => cause === null)
+      return isTenants ? 'tenant' : (stops.at(-1)?.cause ?? 'outside')
     }
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
+
+  const openRuns = new OpenRuns({ runs, runEvents, clock })
+  const change = changeEnd({ engine, runs, hub: runEvents, clock, settleMs })
+  const use = liveUseIn(store)
+  const limitsOf = (tenantId: string) => directory.tenant(tenantId)?.limits
 
   const rememberLivestream = rememberLivestreamIn({ livestreams, directory, sightings, log, clock })
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
@@ -128,6 +141,8 @@ export function services(parts: Parts): Services {
     runs,
     ledger,
     sightings,
+    liveRoom: liveRoom({ use, limitsOf, clock }),
+    shortenRun: shortenRun({ runs, openRuns, changeEnd: change }),
     rememberLivestream,
     isComing: coming,
     recheckPermission: recheckPermission({ directory, holds, clock }),
@@ -136,6 +151,8 @@ export function services(parts: Parts): Services {
     ...(writeWithinMs !== undefined && { writeWithinMs })
   })
   const { auditTrail, endingRuns, begunRuns, knownMeetings } = broadcasts
+  const ending = { openRuns, changeEnd: change, use, limitsOf, operations, auditEvents, upstreams }
+  const ends = runEnding({ ...context, ...ending, broadcasts, neverLiveMs })
 
   const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
 
@@ -222,5 +239,5 @@ export function services(parts: Parts): Services {
     record: recordStop({ ...stopping, repeat, auditEvents }),
     refresh: () => directory.pull()
   })
-  return { routes, broadcasts, adopt, operations, ledger, runEvents, push: pushing, webhooks, stopOrders, recall }
+  return { routes, broadcasts, adopt, operations, ledger, ends, runEvents, push: pushing, webhooks, stopOrders, recall }
 }

@@ -120,6 +120,11 @@ export const KeyRevoked = failure(401, 'key_revoked', 'The key was revoked')
 export const WebhookRefused = failure(401, 'webhook_refused', 'The signature of this webhook does not prove its sender')
 export const ScopeMissing = failure(403, 'scope_missing', 'The key lacks a scope that this operation needs')
 export const TenantSuspended = failure(403, 'tenant_suspended', 'This tenant is suspended')
+export const LiveLimitReached = failure(
+  403,
+  'live_limit_reached',
+  'A limit of this tenant for what is live is reached: nothing was started'
+)
 export const NotFound = failure(404, 'not_found', 'No such resource')
 export const MeetingNotFound = failure(404, 'meeting_not_found', 'No such meeting')
 export const LivestreamNotFound = failure(404, 'livestream_not_found', 'No such livestream')

@@ -11,6 +11,8 @@ import type { Misplaced } from '../../store/tables/misplaced.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { Context } from '../context.ts'
+import type { ShortenRun } from '../ends/change-run.ts'
+import type { LiveRoom } from '../ends/live-room.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Sightings } from '../ledger/sightings.ts'
 import { type AuditTrail, auditTrailIn } from '../operations/audit-trail.ts'
@@ -54,6 +56,9 @@ export interface BroadcastingDeps extends Context {
   writeBehind: WriteBehind
   unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
   runs: BroadcastRuns
+  liveRoom: LiveRoom
+  /** A run that was joined may only be shortened. */
+  shortenRun: ShortenRun
   ledger: Ledger
   sightings: Sightings
   rememberLivestream: RememberLivestream
@@ -75,6 +80,8 @@ export interface Broadcasting {
   knownMeetings: KnownMeetings
   auditTrail: AuditTrail
   reconcileLoop: ReconcileLoop
+  /** Takes over an operation that is open. @param sentAtMs on the monotonic clock */
+  reconcileLater(operation: Operation, sentAtMs: number): void
   /** The livestreams' queue, for enabling and disabling. */
   switches: MeetingQueue<never, never>
   /** The meetings' queue. */
@@ -158,6 +165,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     knownMeetings,
     auditTrail,
     reconcileLoop,
+    reconcileLater,
     switches,
     queue,
     repeat(stop, sentAtMs) {
