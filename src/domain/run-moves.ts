@@ -1,6 +1,7 @@
 import { isSameId } from './id.ts'
 import { isRunning } from './livestream.ts'
 import {
+  causeOf,
   type Move,
   type MoveHow,
   noRunEnd,
@@ -183,7 +184,7 @@ function withSession(run: Run, { id: sessionId, invokedAtMs }: SeenSession): Run
 function ended(run: Run, endedBy: RunEnder, endedAtMs: number, vendorStatus = ''): Run {
   return vendorStatus === 'ERRORED'
     ? moved(run, { status: 'errored', endedAtMs, endedBy: 'vendor_error' })
-    : moved(run, { status: 'ended', endedAtMs, endedBy: endedBy === 'tenant' ? endedBy : (run.endingBy ?? endedBy) })
+    : moved(run, { status: 'ended', endedAtMs, endedBy: endedBy === 'tenant' ? endedBy : (causeOf(run) ?? endedBy) })
 }
 
 function begun({ tenantId, upstream, meetingId, atMs: createdAtMs }: RunNews, id: string): Run {

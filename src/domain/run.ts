@@ -37,6 +37,11 @@ export interface RunEnd {
   readonly sessionGoneAtMs: number | null
 }
 
+/** Cause for which a run is about to be stopped. One that has gone on air meanwhile is not stopped for being late. */
+export function causeOf({ endingBy, status }: Pick<Run, 'endingBy' | 'status'>): RunEnder | null {
+  return endingBy === 'never_live' && status === 'live' ? null : endingBy
+}
+
 export const noRunEnd: RunEnd = {
   deadlineAtMs: null,
   maxDurationSeconds: null,

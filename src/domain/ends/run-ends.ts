@@ -1,4 +1,4 @@
-import type { Run, RunEnd, RunEnder } from '../run.ts'
+import { causeOf, type Run, type RunEnd, type RunEnder } from '../run.ts'
 import { isOpenRun } from '../run-moves.ts'
 import { type LiveLimits, monthOf, usualSeconds } from './live-limits.ts'
 
@@ -60,7 +60,8 @@ export function wished(run: Run, seconds: number, nowMs: number, isJoin = false)
 /** The first end of a run, as far as one is known. A livestream without a meeting cannot be stopped at its vendor. */
 export function endOf(run: Run, { limits, limitsFromMs, neverLiveMs, nowMs }: EndFacts): ComingEnd | null {
   if (!isOpenRun(run) || run.meetingId === null) return null
-  if (run.endingBy !== null) return { atMs: nowMs, by: run.endingBy }
+  const cause = causeOf(run)
+  if (cause !== null) return { atMs: nowMs, by: cause }
   const ends: ComingEnd[] = []
   if (run.deadlineAtMs !== null) ends.push({ atMs: run.deadlineAtMs, by: 'max_duration' })
   if (run.spentAtMs !== null && limits.minutesPerMonth !== null) ends.push({ atMs: run.spentAtMs, by: 'minutes_spent' })

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
+import { endOfStart } from '../../domain/ends/run-ends.ts'
 import { placeOf } from '../../domain/id.ts'
 import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
-import { endOfStart } from '../../domain/ends/run-ends.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
@@ -85,8 +85,21 @@ export interface StartWish extends LivestreamWish {
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail } = deps
-  const { ledger, runs, liveRoom, shortenRun, send, endingRuns, begunRuns, pace, fruitlessStops, changed, clock, limitTime, deadlineMs } =
-    deps
+  const {
+    ledger,
+    runs,
+    liveRoom,
+    shortenRun,
+    send,
+    endingRuns,
+    begunRuns,
+    pace,
+    fruitlessStops,
+    changed,
+    clock,
+    limitTime,
+    deadlineMs
+  } = deps
 
   return async (caller, meeting, wish) => {
     const { max_duration_seconds: seconds = null } = wish

@@ -53,8 +53,7 @@ export function runEnding(deps: EndsDeps): Ends {
   return {
     stopRun: order,
     nowFor: run => openRuns.nowFor(run),
-    openRunsOf: ({ id, upstream }) =>
-      openRuns.all().filter(run => run.meetingId === id && run.upstream === upstream),
+    openRunsOf: ({ id, upstream }) => openRuns.all().filter(run => run.meetingId === id && run.upstream === upstream),
     noticed: notice => meetingEnds.noticed(notice),
     limitsFromMs: () => keeper.limitsFromMs,
     async begin() {

@@ -37,7 +37,10 @@ export function liveRoom({ use, limitsOf, clock }: LiveRoomDeps): LiveRoom {
       const isMinutes = maxLive === null || (minutesPerMonth !== null && live < maxLive)
       const minutes = Math.floor(spentMs / 60_000)
       return isMinutes
-        ? reached('minutes_per_month', `${minutes} of ${minutesPerMonth} minutes of ${monthOf(nowMs).name} (UTC) are used`)
+        ? reached(
+            'minutes_per_month',
+            `${minutes} of ${minutesPerMonth} minutes of ${monthOf(nowMs).name} (UTC) are used`
+          )
         : reached('max_live', `${live} of ${maxLive} runs go on or are being started`)
     }
   }

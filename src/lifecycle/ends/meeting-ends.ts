@@ -1,7 +1,7 @@
 import { type LiveLimits, noLiveLimits } from '../../domain/ends/live-limits.ts'
 import { isExempt } from '../../domain/ends/run-ends.ts'
 import { isSameId } from '../../domain/id.ts'
-import type { Run } from '../../domain/run.ts'
+import { causeOf, type Run } from '../../domain/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type Bounded, providerOf } from '../context.ts'
@@ -85,8 +85,8 @@ export class MeetingEnds {
   #followed(): Run[] {
     const { openRuns, limitsOf, limitsFromMs } = this.#deps
     return openRuns.all().filter(run => {
-      const { tenantId, status, meetingId, isManual, endingBy } = run
-      const isOn = status !== 'starting' && meetingId !== null && !isManual && endingBy === null
+      const { tenantId, status, meetingId, isManual } = run
+      const isOn = status !== 'starting' && meetingId !== null && !isManual && causeOf(run) === null
       return isOn && (limitsOf(tenantId) ?? noLiveLimits).stopWithMeeting && !isExempt(run, limitsFromMs())
     })
   }

@@ -3,7 +3,7 @@ import { placeOf } from '../../domain/id.ts'
 import type { Livestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
-import { MeetingNotFound } from '../../domain/refusals/failures.ts'
+import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import type { Run } from '../../domain/run.ts'
 import { isOpenRun } from '../../domain/run-moves.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
@@ -130,6 +130,10 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
           : await showsRun(run, sight.livestream, providerOf(upstreams, meeting, 'stop'), signal)
       if (isMeant === 'unclear') return false
       if (!isMeant) return settled(stop, run === null ? ends.overtake(stop) : ends.end(stop, { state: 'done' }))
+      if (stop.cause === 'never_live' && sight.livestream.status === 'LIVE') {
+        const message = 'The run has gone on air'
+        return settled(stop, ends.giveUp(stop, new UpstreamRefused({ outcome: 'failed', message })))
+      }
       nothingAtMs.delete(stop.id)
     } else if (!hasOpenStart) {
       // The second look that shows nothing.
