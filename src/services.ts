@@ -6,15 +6,15 @@ import type { Clock } from './domain/values/clock.ts'
 import { holder, recheckPermission, recheckSwitchPermission } from './lifecycle/broadcast/before-sending.ts'
 import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
-import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
-import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
-import { Ledger } from './lifecycle/ledger/ledger.ts'
-import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import { changeEnd } from './lifecycle/ends/change-end.ts'
 import { shortenRun } from './lifecycle/ends/change-run.ts'
 import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
 import { liveRoom } from './lifecycle/ends/live-room.ts'
 import { OpenRuns } from './lifecycle/ends/open-runs.ts'
+import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
+import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
+import { Ledger } from './lifecycle/ledger/ledger.ts'
+import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import { findOrdered } from './lifecycle/orders/find-ordered.ts'
 import { recordStop } from './lifecycle/orders/record-stop.ts'
@@ -38,8 +38,8 @@ import { broadcastRunsIn } from './store/tables/broadcast-runs.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
-import { liveUseIn } from './store/tables/runs/live-use.ts'
 import { type Operations, operationsIn } from './store/tables/operations.ts'
+import { liveUseIn } from './store/tables/runs/live-use.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { stopOrdersIn } from './store/tables/stop-orders.ts'
 import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
@@ -114,8 +114,8 @@ export function services(parts: Parts): Services {
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
 
-  const openRuns = new OpenRuns({ runs, runEvents, clock })
-  const change = changeEnd({ engine, runs, hub: runEvents, clock, settleMs })
+  const openRuns = new OpenRuns({ runs, clock })
+  const change = changeEnd({ engine, runs, hub: runEvents, openRuns, clock, settleMs })
   const use = liveUseIn(store)
   const limitsOf = (tenantId: string) => directory.tenant(tenantId)?.limits
 

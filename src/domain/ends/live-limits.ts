@@ -1,3 +1,5 @@
+import type { RunEnd } from '../run.ts'
+
 /** Limits of a tenant's runs: how long, how many at a time, how much in a month. Null: there is none. */
 export interface LiveLimits {
   /** No run of the tenant is longer. */
@@ -29,6 +31,16 @@ export function usualSeconds({ maxDurationSeconds, defaultDurationSeconds }: Liv
   if (defaultDurationSeconds === null || maxDurationSeconds === null)
     return defaultDurationSeconds ?? maxDurationSeconds
   return Math.min(defaultDurationSeconds, maxDurationSeconds)
+}
+
+/** The end of a run that is about to be started; null where it may last for ever. */
+export function endOfStart(
+  seconds: number | null,
+  limits: LiveLimits,
+  nowMs: number
+): Partial<Pick<RunEnd, 'maxDurationSeconds' | 'deadlineAtMs'>> {
+  const maxDurationSeconds = seconds ?? usualSeconds(limits)
+  return maxDurationSeconds === null ? {} : { maxDurationSeconds, deadlineAtMs: nowMs + maxDurationSeconds * 1_000 }
 }
 
 /** The calendar month, in UTC, that a time lies in. */

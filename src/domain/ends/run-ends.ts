@@ -33,12 +33,6 @@ export function isExempt(run: Run, limitsFromMs: number): boolean {
   return startOf(run) < limitsFromMs || (isUndated && run.createdAtMs < limitsFromMs + graceMs)
 }
 
-/** The end of a run that is about to be started; null where it may last for ever. */
-export function endOfStart(seconds: number | null, limits: LiveLimits, nowMs: number): Partial<RunEnd> {
-  const maxDurationSeconds = seconds ?? usualSeconds(limits)
-  return maxDurationSeconds === null ? {} : { maxDurationSeconds, deadlineAtMs: nowMs + maxDurationSeconds * 1_000 }
-}
-
 /** A limit of the tenant that a run does not keep yet, since it was found here or the limit was set later. Null: nothing changes. */
 export function limited(run: Run, { limits, limitsFromMs, nowMs }: EndFacts): Partial<RunEnd> | null {
   const { maxDurationSeconds: most } = limits

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
-import { endOfStart } from '../../domain/ends/run-ends.ts'
 import { placeOf } from '../../domain/id.ts'
 import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
@@ -12,7 +11,7 @@ import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LivestreamWish, Upstreams } from '../../upstream/provider.ts'
 import type { LimitTime } from '../context.ts'
-import { expectAllowed, type ShortenRun } from '../ends/change-run.ts'
+import type { ShortenRun } from '../ends/change-run.ts'
 import type { LiveRoom } from '../ends/live-room.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Prepared } from '../ledger/prepared.ts'
@@ -102,15 +101,15 @@ export function startOnce(deps: StartDeps): StartOnce {
   } = deps
 
   return async (caller, meeting, wish) => {
-    const { max_duration_seconds: seconds = null } = wish
-    expectAllowed(seconds, liveRoom.limitsOf(meeting.tenantId))
+    const { max_duration_seconds: seconds } = wish
+    liveRoom.expectAllowed(meeting.tenantId, seconds)
     const turn = await enterQueue(meeting)
     if ('joined' in turn) {
-      await shortenRun(turn.joined.runId, seconds)
+      if (seconds !== undefined) await shortenRun(turn.joined.runId, seconds)
       return answer(caller, meeting, { ...turn.joined, how: 'joined' })
     }
     const { isOnRecord, ...started } = await turn.take(startInTurn(caller, meeting, wish, turn))
-    if (started.how === 'alreadyLive') await shortenRun(started.runId, seconds)
+    if (started.how === 'alreadyLive' && seconds !== undefined) await shortenRun(started.runId, seconds)
     return isOnRecord ? started : answer(caller, meeting, started)
   }
 
@@ -146,7 +145,7 @@ export function startOnce(deps: StartDeps): StartOnce {
 
     const [id, runId] = [randomUUID(), randomUUID()]
     const nowMs = clock.now()
-    const end = endOfStart(seconds ?? null, liveRoom.limitsOf(meeting.tenantId), nowMs)
+    const end = liveRoom.endOf(meeting, seconds, nowMs)
     const place = placeOfRun(meeting, id, nowMs)
     const run = ledger.start({ kind: 'sent', ...place, runId, ...end, isManual: wish.manual_ingest === true })
     const rows = [...liveRoom.conditions(meeting), ...run.rows]

@@ -4,11 +4,13 @@ import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, type Statement } from '../../store/engine/engine.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { RunHub } from '../ledger/hub.ts'
+import type { OpenRuns } from './open-runs.ts'
 
 export interface ChangeEndDeps {
   engine: Pick<Engine, 'write'>
   runs: Pick<BroadcastRuns, 'concerned' | 'moved'>
   hub: Pick<RunHub, 'committed'>
+  openRuns: Pick<OpenRuns, 'put'>
   clock: Pick<Clock, 'now'>
   settleMs: number
 }
@@ -30,7 +32,7 @@ export type ChangeEnd = (run: Run, decide: (now: Run) => Decided | null) => Prom
 
 const tries = 5
 
-export function changeEnd({ engine, runs, hub, clock, settleMs }: ChangeEndDeps): ChangeEnd {
+export function changeEnd({ engine, runs, hub, openRuns, clock, settleMs }: ChangeEndDeps): ChangeEnd {
   return async ({ id: runId, tenantId, upstream, meetingId, livestreamId }, decide) => {
     for (let left = tries; ; left--) {
       const place = { tenantId, upstream, meetingId, livestreamId, atMs: clock.now() }
@@ -48,6 +50,7 @@ export function changeEnd({ engine, runs, hub, clock, settleMs }: ChangeEndDeps)
         if (error instanceof Conflict && left > 1) continue
         throw error
       }
+      for (const { after } of moves) openRuns.put(after)
       hub.committed(moves.map(({ after: run, events }) => ({ run, events })))
       return moves[0]?.after ?? now
     }

@@ -29,8 +29,8 @@ export interface KeeperDeps {
 }
 
 const everyMs = 250
-/** So often the rows are read anew: other processes write them too. */
-const refreshedEveryMs = 5_000
+/** So often the rows are read anew. */
+const refreshedEveryMs = 1_000
 /** A stop whose operation came to nothing is ordered again after so long. */
 const orderedAgainAfterMs = 30_000
 /** So many at once are warned of, limited and ended. */
@@ -80,7 +80,6 @@ export class RunEnds {
   }
 
   async close(): Promise<void> {
-    this.#deps.openRuns.close()
     await this.#loop.close()
   }
 

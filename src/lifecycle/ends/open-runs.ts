@@ -2,7 +2,6 @@ import type { Run } from '../../domain/run.ts'
 import { isOpenRun } from '../../domain/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
-import type { RunEvents } from '../ledger/hub.ts'
 
 /** A run that goes on, and the two clocks when this process first knew of it. */
 interface Entry {
@@ -13,24 +12,19 @@ interface Entry {
 
 export interface OpenRunsDeps {
   runs: Pick<BroadcastRuns, 'open'>
-  runEvents: RunEvents
   clock: Clock
 }
 
 /**
- * The runs that go on, in memory: what is committed here is known at once, and what other processes write with the next `refresh`.
+ * The runs that go on, in memory: what is decided of their ends is known at once, and all else with the next `refresh`.
  * Time goes on for each of them by the monotonic clock, so that a step of the wall clock ends nothing.
  */
 export class OpenRuns {
   readonly #deps: OpenRunsDeps
   readonly #entries = new Map<string, Entry>()
-  readonly #unsubscribe: () => void
 
   constructor(deps: OpenRunsDeps) {
     this.#deps = deps
-    this.#unsubscribe = deps.runEvents.subscribe(changes => {
-      for (const { run } of changes) this.put(run)
-    })
   }
 
   all(): Run[] {
@@ -66,9 +60,5 @@ export class OpenRuns {
     for (const [id, { run }] of this.#entries)
       if (!ids.has(id) && before.get(id) === run.revision) this.#entries.delete(id)
     for (const run of open) this.put(run)
-  }
-
-  close(): void {
-    this.#unsubscribe()
   }
 }

@@ -51,7 +51,10 @@ export function liveUseIn({ engine, sql }: Store) {
      * Conditions for the transaction of a start's intent, before the row of its run. @throws Conflict, by the transaction, when there is
      * no room for another run
      */
-    room({ tenantId, meeting, nowMs }: Asked, { maxLive, minutesPerMonth }: LiveLimits): Statement[] {
+    room(
+      { tenantId, meeting, nowMs }: Asked,
+      { maxLive, minutesPerMonth }: Pick<LiveLimits, 'maxLive' | 'minutesPerMonth'>
+    ): Statement[] {
       const { id, upstream } = meeting
       const [sinceMs, mostMs] = [monthOf(nowMs).startMs, (minutesPerMonth ?? 0) * 60_000]
       return [
