@@ -11,6 +11,7 @@ import { shortenRun } from './lifecycle/ends/change-run.ts'
 import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
 import { liveRoom } from './lifecycle/ends/live-room.ts'
 import { OpenRuns } from './lifecycle/ends/open-runs.ts'
+import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
 import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
@@ -153,6 +154,8 @@ export function services(parts: Parts): Services {
   const { auditTrail, endingRuns, begunRuns, knownMeetings } = broadcasts
   const ending = { openRuns, changeEnd: change, use, limitsOf, operations, auditEvents, upstreams }
   const ends = runEnding({ ...context, ...ending, broadcasts, neverLiveMs })
+  const { whatRuns } = broadcasts.reads
+  const retired = retiredMeetings({ ...context, runs, whatRuns, orderStop: ends.stopRun })
 
   const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
 
@@ -222,7 +225,7 @@ export function services(parts: Parts): Services {
       endingRuns,
       knownMeetings
     }),
-    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail })
+    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail, retired })
   }
   async function recall(): Promise<void> {
     // Stops of a moment ago must be known before anything is looked at.
