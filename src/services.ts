@@ -7,7 +7,7 @@ import { holder, recheckPermission, recheckSwitchPermission } from './lifecycle/
 import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
 import { changeEnd } from './lifecycle/ends/change-end.ts'
-import { shortenRun } from './lifecycle/ends/change-run.ts'
+import { changeRun, shortenRun } from './lifecycle/ends/change-run.ts'
 import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
 import { liveRoom } from './lifecycle/ends/live-room.ts'
 import { OpenRuns } from './lifecycle/ends/open-runs.ts'
@@ -119,6 +119,7 @@ export function services(parts: Parts): Services {
   const change = changeEnd({ engine, runs, hub: runEvents, openRuns, clock, settleMs })
   const use = liveUseIn(store)
   const limitsOf = (tenantId: string) => directory.tenant(tenantId)?.limits
+  const room = liveRoom({ use, limitsOf, clock })
 
   const rememberLivestream = rememberLivestreamIn({ livestreams, directory, sightings, log, clock })
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
@@ -142,7 +143,7 @@ export function services(parts: Parts): Services {
     runs,
     ledger,
     sightings,
-    liveRoom: liveRoom({ use, limitsOf, clock }),
+    liveRoom: room,
     shortenRun: shortenRun({ runs, openRuns, changeEnd: change }),
     rememberLivestream,
     isComing: coming,
@@ -191,6 +192,7 @@ export function services(parts: Parts): Services {
     events: pushing.streams,
     liveWaits: pushing.liveWaits,
     webhooks,
+    changeRun: changeRun({ runs, openRuns, changeEnd: change, liveRoom: room, auditEvents, clock }),
     readActive: broadcasts.reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,

@@ -38,6 +38,7 @@ async function describedApp(): Promise<FastifyInstance> {
       events: { stream: nothing },
       liveWaits: { until: nothing },
       webhooks: { demandSigned() {}, prove: nothing, take: nothing, resume: nothing },
+      changeRun: nothing,
       readActive: nothing,
       start: nothing,
       stop: nothing,

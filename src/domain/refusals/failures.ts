@@ -132,6 +132,7 @@ export const NoActiveLivestream = failure(404, 'no_active_livestream', 'The meet
 export const NoActiveSession = failure(404, 'no_active_session', 'Nothing goes on there now: no active session')
 export const LivestreamSessionNotFound = failure(404, 'livestream_session_not_found', 'No such session of a livestream')
 export const SessionNotFound = failure(404, 'session_not_found', 'No such session of a meeting')
+export const RunNotFound = failure(404, 'run_not_found', 'No such broadcast run')
 export const ParticipantNotFound = failure(
   404,
   'participant_not_found',
@@ -153,6 +154,7 @@ export const StillStopping = failure(
   'still_stopping',
   'The run that was stopped is still ending at the livestream provider: start again in a moment'
 )
+export const RunOver = failure(409, 'run_over', 'The run is over, or is being stopped')
 export const MeetingInactive = failure(409, 'meeting_inactive', 'The meeting is INACTIVE: activate it first')
 export const LivestreamDisabled = failure(409, 'livestream_disabled', 'The livestream is disabled: enable it first')
 export const IdempotencyKeyInUse = failure(

@@ -16,13 +16,16 @@ interface IdParams {
   livestream_id?: string
   livestream_session_id?: string
   session_id?: string
+  /** Its route asks the ledger, which gives a tenant its own runs alone. */
+  run_id?: string
 }
 
 const known: readonly string[] = [
   'meeting_id',
   'livestream_id',
   'livestream_session_id',
-  'session_id'
+  'session_id',
+  'run_id'
 ] satisfies (keyof IdParams)[]
 
 export interface OwnershipDeps {

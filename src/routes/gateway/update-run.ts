@@ -1,0 +1,55 @@
+import { Type } from 'typebox'
+import { longestRunSeconds, shortestRunSeconds } from '../../domain/ends/live-limits.ts'
+import { AuditUnavailable, RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
+import { Nullable, Timestamp } from '../../domain/values/schema.ts'
+import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
+import { Answer, failures } from '../answer.ts'
+import type { Api } from '../api.ts'
+
+const RunId = Type.String({
+  pattern: '^[0-9a-f-]{36}$',
+  maxLength: 36,
+  description: 'Id of a broadcast run',
+  examples: ['5d0c6a53-9a1c-4f3e-8d5b-3d7d5c0f7a10']
+})
+
+const RunDeadline = Type.Object({
+  id: RunId,
+  max_duration_seconds: Nullable(Type.Integer({ minimum: 0, examples: [7_200] })),
+  deadline_at: Nullable(Timestamp('Livegate stops the run then, at the latest'))
+})
+
+const schema = {
+  operationId: 'updateRun',
+  summary: 'Extend or shorten a run',
+  description:
+    "The seconds count from the run's start. Where they have passed already, the run ends at once. A run that is over, or is being stopped, is a 409.",
+  tags: ['gateway'],
+  params: Type.Object({ run_id: RunId }),
+  body: Type.Object(
+    {
+      max_duration_seconds: Type.Integer({
+        minimum: shortestRunSeconds,
+        maximum: longestRunSeconds,
+        description: "At most the tenant's maximum",
+        examples: [7_200]
+      })
+    },
+    { additionalProperties: false }
+  ),
+  response: {
+    200: Answer(RunDeadline, 'The run after the change'),
+    ...failures(RunNotFound, RunOver, AuditUnavailable)
+  }
+}
+
+const rule = { scope: 'livestreams:start', limit: 'write' } as const
+
+export function updateRun(app: Api, { changeRun }: { changeRun: ChangeRun }): void {
+  app.patch('/runs/:run_id', { schema, config: { rule } }, async request => {
+    const { caller, params, body } = request
+    const run = await changeRun(caller, params.run_id, body.max_duration_seconds)
+    const deadline_at = run.deadlineAtMs === null ? null : new Date(run.deadlineAtMs).toISOString()
+    return { success: true as const, data: { id: run.id, max_duration_seconds: run.maxDurationSeconds, deadline_at } }
+  })
+}
