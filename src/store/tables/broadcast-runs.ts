@@ -143,7 +143,7 @@ export function broadcastRunsIn({ engine, sql }: Store) {
 
     /** Those of a meeting that are not over, the oldest first, whichever tenant's. */
     async openIn({ id, upstream }: { id: string; upstream: string }): Promise<Run[]> {
-      const named = { upstream, meetingId: id, livestreamId: null, operationId: null }
+      const named = { upstream, meetingId: id, livestreamId: null, operationId: null, runId: null }
       return (await engine.read(findOpen(named))).map(toRun)
     },
 

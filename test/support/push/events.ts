@@ -26,6 +26,12 @@ export function runOf(more: Partial<Run> = {}): Run {
     quietLooks: 0,
     quietAtMs: null,
     createdAtMs: 1_000,
+    endingBy: null,
+    spentAtMs: null,
+    warnedForMs: null,
+    isManual: false,
+    meetingSessionId: null,
+    sessionGoneAtMs: null,
     revision: 1,
     ...more
   }
