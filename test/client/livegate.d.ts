@@ -476,7 +476,7 @@ export interface paths {
         head?: never;
         /**
          * Change a meeting
-         * @description Changes the given fields. A meeting is retired with `{"status":"INACTIVE"}`; there is no way to delete one. Needs the scope `meetings:write`; counts as a write.
+         * @description Changes the given fields. A meeting is retired with `{"status":"INACTIVE"}`; there is no way to delete one. That stops its livestream, behind the answer: while something is live, the key needs `livestreams:stop` as well. Needs the scope `meetings:write`; counts as a write.
          */
         patch: operations["updateMeeting"];
         trace?: never;
@@ -539,6 +539,26 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/gateway/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Extend or shorten a run
+         * @description The seconds count from the run's start. Where they have passed already, the run ends at once. A run that is over, or is being stopped, is a 409. Needs the scope `livestreams:start`; counts as a write.
+         */
+        patch: operations["updateRun"];
         trace?: never;
     };
 }
@@ -838,6 +858,11 @@ export interface operations {
                     };
                     /** @description Sent by browser SDKs; the provider does not document what it does */
                     manual_ingest?: boolean;
+                    /**
+                     * @description Livegate stops the livestream when it has gone on for so long, at most the tenant's maximum. Where it was live already, that run may only become shorter
+                     * @example 3600
+                     */
+                    max_duration_seconds?: number;
                 };
             };
         };
@@ -956,7 +981,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. `live_limit_reached`: A limit of this tenant for what is live is reached: nothing was started. */
             403: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6610,6 +6635,156 @@ export interface operations {
                 };
             };
             /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    updateRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id of a broadcast run */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description At most the tenant's maximum
+                     * @example 7200
+                     */
+                    max_duration_seconds: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The run after the change */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        data: {
+                            /**
+                             * @description Id of a broadcast run
+                             * @example 5d0c6a53-9a1c-4f3e-8d5b-3d7d5c0f7a10
+                             */
+                            id: string;
+                            max_duration_seconds: number | null;
+                            deadline_at: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `run_not_found`: No such broadcast run. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `run_over`: The run is over, or is being stopped. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
