@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Pool } from 'undici'
 import { toAuditEvent } from '../../src/audit/ocsf.ts'
@@ -13,16 +12,13 @@ import { openAudited } from '../../src/audited-store/audited-store.ts'
 import { systemClock } from '../../src/domain/values/clock.ts'
 import { openStoreHere } from '../../src/store/store.ts'
 import { grouped, loop, report } from '../support/bench/figures.ts'
-import { type Scene, scene } from '../support/bench/scene.ts'
-import { runHere, startNode, startProcess } from '../support/cli.ts'
+import { scene } from '../support/bench/scene.ts'
+import { image, megabytes, ownBytes, servedOn } from '../support/bench/served.ts'
 
 const events = 100_000
 const inOneWrite = 1_000
 const atOnce = 200
 const loadMs = 10_000
-/** As in the image, in a container of 384 MB. */
-const image = { MALLOC_ARENA_MAX: '2' }
-const heapMb = Math.round(384 * 0.4)
 
 await scene(async context => {
   const storeFile = join(context.folder, 'livegate.db')
@@ -66,32 +62,6 @@ async function fill(storeFile: string): Promise<void> {
   await store.close()
 }
 
-async function servedOn(context: Scene, env: { DATABASE_URL: string }) {
-  const meeting = randomUUID()
-  const vendor = startProcess(context, ['simulate', '--port', '0', '--json', '--meeting', meeting])
-  const { url: vendorUrl, org, key: vendorKey } = JSON.parse((await vendor.line(/^.*\n/))[0])
-  const run = async (...args: string[]) => {
-    const { code, stdout, stderr } = await runHere([...args, '--json'], env)
-    if (code !== 0) throw new Error(stderr)
-    return JSON.parse(stdout)
-  }
-  await run('tenant', 'create', 'acme', '--read-limit', '1000000/60')
-  await run('meeting', 'assign', 'acme', meeting)
-  const { key } = await run('key', 'create', 'acme', '--preset', 'owner')
-  const account = { DYTE_BASE_URL: vendorUrl, DYTE_ORG_ID: org, DYTE_API_KEY: vendorKey }
-  const settings = {
-    ...env,
-    ...account,
-    ...image,
-    PORT: '0',
-    LOG_LEVEL: 'info',
-    LIVEGATE_UPSTREAM_BUDGET: '1000000/60'
-  }
-  const gateway = startNode(context, [`--max-old-space-size=${heapMb}`, 'src/cli.ts', 'serve'], settings)
-  const [, url = ''] = await gateway.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
-  return { url, key: String(key), meeting, pid: gateway.pid }
-}
-
 function spawnQuietly(command: string, args: string[], env: object): ChildProcess {
   return spawn(command, args, { env: { PATH: process.env.PATH, ...image, ...env }, stdio: 'ignore' })
 }
@@ -105,18 +75,4 @@ async function highestBytes(child: ChildProcess): Promise<number> {
   await once(child, 'exit')
   clearInterval(timer)
   return highest
-}
-
-/** 0 for a process that has ended. */
-function ownBytes(pid: number): number {
-  try {
-    const [, kilobytes] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return Number(kilobytes ?? 0) * 1_024
-  } catch {
-    return 0
-  }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 2 ** 20)} MB`
 }

@@ -200,7 +200,7 @@ export class EventFeed {
 
   async #readPage(tenantId: string, ready: readonly Place[]): Promise<void> {
     const from = ready.reduce((least, { seq }) => Math.min(least, seq), Number.POSITIVE_INFINITY)
-    // What is committed while it is read may be missing in the page.
+    // The page may lack events that are committed while it is read.
     const before = this.#seq
     const page = await this.#deps.events.after(from, { tenantId, limit: latePageSize })
     const isAll = page.length < latePageSize

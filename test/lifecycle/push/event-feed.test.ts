@@ -227,7 +227,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant('turn' as const) })
 )
 
-t.test('whoever comes, leaves and comes back gets each event of its tenant once and in order', async t => {
+t.test('a reader that comes, leaves and comes back gets each event of its tenant once and in order', async t => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), async steps => {
       const ends: (() => unknown)[] = []
