@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { addTenant, gateway } from '../../support/gateway.ts'
 import { carriedOut, giveOrder, liveShows, running } from '../../support/orders/live-shows.ts'
@@ -133,3 +134,23 @@ t.test('an order about nothing ends at once', async t => {
   const { store } = await gateway(t)
   t.strictSame((await carriedOut(store, await giveOrder(store))).stops, [])
 })
+
+/** Habits that vendors have, or may have. */
+const habits: [name: string, simulator: SimulatorOptions][] = [
+  ['tells of what runs by lists alone', { vendor: 'realtimekit', nothingLive: '500' }],
+  ['has the contract of before', { contract: 'L1' }],
+  ['hides a run that is not on air yet', { liveAfterMs: 60_000, activeDuringInvoked: '404' }],
+  ['refuses the stop of a run that is not on air yet', { liveAfterMs: 2_500, stopRefusal: '409' }],
+  ['shows a run for longer than it goes on', { stoppingForMs: 4_000 }]
+]
+
+for (const [name, options] of habits)
+  t.test(`an order stops all at a vendor that ${name}`, async t => {
+    const { store, simulator } = await gateway(t, { simulator: options })
+    const theirs = await liveShows(store, simulator, 'globex', 1)
+    await liveShows(store, simulator, 'acme', 3)
+    const { stops } = await carriedOut(store, await giveOrder(store, { tenantId: 'acme', reason: 'suspended' }))
+    t.strictSame(counts(stops), { stopped: 3 })
+    await until(() => running(simulator).length === 1)
+    t.strictSame(running(simulator), theirs)
+  })
