@@ -117,7 +117,7 @@ t.test('a vendor that can not be asked what runs makes exit code 3', async t => 
   const { simulator, run } = await unserved(t)
   simulator.fail({ match: { path: '/livestreams' }, status: 500, body: {} })
   const { code, stderr, stdout } = await run('livestream', 'stop', '--all', '--wait', '2')
-  t.match({ code, stdout }, { code: 3, stdout: 'stopped 0 of 0\n' })
+  t.match({ code, stdout }, { code: 3, stdout: 'nothing was found to stop\n' })
   t.match(stderr, /livegate: the upstream default could not be asked what runs \(.+\); no gateway runs/)
 })
 

@@ -104,7 +104,7 @@ async function isFree(storeFile: string): Promise<boolean> {
     lock.release()
     return true
   } catch (error) {
-    if (error instanceof ServedAlready) return false
-    throw error
+    if (!(error instanceof ServedAlready)) throw error
+    return false
   }
 }

@@ -16,7 +16,7 @@ export function tell(io: Io, options: JsonOption, seen: SeenOrder, also?: Also):
   const value = { ...also?.value, stop_order: shown(seen, stopped) }
   const text = [
     ...(also === undefined ? [] : [also.text]),
-    stops.length === 0 && seen.how === 'ended' ? 'nothing is live' : `stopped ${stopped} of ${stops.length}`,
+    stops.length === 0 ? nothingIn(seen) : `stopped ${stopped} of ${stops.length}`,
     ...(rest.length === 0 ? [] : [table([['tenant', 'meeting', 'state', 'why'], ...rest.map(rowOf)], '')])
   ]
   print(io, options, value, text.join('\n'))
@@ -32,6 +32,12 @@ export function tell(io: Io, options: JsonOption, seen: SeenOrder, also?: Also):
   if (seen.how === 'interrupted') throw new Interrupted(['interrupted', ...left, next].join('; '))
   if (seen.how === 'late' && left.length === 0) left.push('it is not known yet what is live')
   if (left.length > 0) throw new PartlyDone([...left, next].join('; '))
+}
+
+/** Nothing to stop is not always nothing that is live. */
+function nothingIn({ order, how }: SeenOrder): string {
+  const isSure = how === 'ended' && order.unasked.length === 0 && order.unowned.length === 0
+  return isSure ? 'nothing is live' : 'nothing was found to stop'
 }
 
 /** The order stands in the store, whatever becomes of its command. */

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import type { FindOrdered, FoundOrdered } from '../../../src/lifecycle/orders/find-ordered.ts'
 import type { RecordStop } from '../../../src/lifecycle/orders/record-stop.ts'
 import { orderTimes, StopOrderLoop } from '../../../src/lifecycle/orders/stop-order-loop.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { type NewStopOrder, stopOrdersIn } from '../../../src/store/tables/stop-orders.ts'
 import type { Upstreams } from '../../../src/upstream/provider.ts'
 import { manualClock } from '../../support/clock.ts'
@@ -24,8 +25,8 @@ interface LoopOptions {
 }
 
 /** A loop on a store, with as much of its surroundings as a test needs. */
-async function loopOn(t: Test, { upstreams = { default: null }, ...options }: LoopOptions) {
-  const { store } = await storeWithTenants(t)
+async function loopOn(t: Test, { upstreams = { default: null }, ...options }: LoopOptions, given?: Store) {
+  const store = given ?? (await storeWithTenants(t)).store
   const orders = stopOrdersIn(store)
   const clock = manualClock()
   const errors: string[] = []
@@ -67,6 +68,15 @@ t.test('an order that another process has is left to it until its lease is over'
   clock.advance(1_001)
   await carriedOut('ours')
   t.strictSame(asked, ['default', 'default'])
+})
+
+t.test('a gateway that starts takes the orders of the one before, however long their leases are', async t => {
+  const { store } = await storeWithTenants(t)
+  const id = await giveOrder(store)
+  await store.engine.write([stopOrdersIn(store).take(id, 'killed', Date.now(), 1_000_000)])
+  const { asked, carriedOut } = await loopOn(t, {}, store)
+  t.match((await carriedOut(id)).stops, [])
+  t.strictSame(asked, ['default'])
 })
 
 t.test('a vendor account that can not be asked is asked again, and given up in the end', async t => {
