@@ -18,6 +18,7 @@ import type { StopPace } from '../broadcast/stop-pace.ts'
 import type { StopRights } from '../broadcast/stop-rights.ts'
 import { type Deadline, providerOf } from '../context.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Sightings } from '../ledger/sightings.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import { beganAfter } from '../running/find-started.ts'
 import { showsRun } from '../running/named-run.ts'
@@ -39,6 +40,7 @@ export interface ReconcileStopDeps {
   rights: StopRights
   changed: ActiveReads['changed']
   ledger: Pick<Ledger, 'prepare'>
+  sightings: Pick<Sightings, 'seen'>
   /** Whether the meeting is still the tenant's. */
   holds(meeting: OwnedMeeting): Promise<boolean>
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
@@ -127,7 +129,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
       const isMeant =
         run === null
           ? !(await isNewer(sight.livestream, stop, meeting, signal))
-          : await showsRun(run, sight.livestream, providerOf(upstreams, meeting, 'stop'), signal)
+          : await showsRun(run, sight.livestream, providerOf(upstreams, meeting, 'stop'), signal, deps)
       if (isMeant === 'unclear') return false
       if (!isMeant) return settled(stop, run === null ? ends.overtake(stop) : ends.end(stop, { state: 'done' }))
       if (stop.cause === 'never_live' && sight.livestream.status === 'LIVE') {

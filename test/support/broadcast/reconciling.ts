@@ -119,6 +119,7 @@ export async function reconciling(t: TestContext) {
       endingRuns,
       begunRuns,
       ledger: ledgerIn(store, clock),
+      sightings: { seen: async () => {} },
       runs: broadcastRunsIn(store)
     }
     const ends = operationEnds(deps)

@@ -22,6 +22,13 @@ export async function limited(t: TestContext, limits: Partial<LiveLimits> = {}, 
   const { store, simulator, asAcme, meeting, directory } = world
   const runs = broadcastRunsIn(store)
 
+  /** Time goes on, and the loops and the directory have the time to see it. */
+  async function pass(ms: number): Promise<void> {
+    clock.advance(ms)
+    await directory.pull()
+    await new Promise(resolve => setTimeout(resolve, 600))
+  }
+
   return {
     ...world,
     clock,
@@ -34,11 +41,13 @@ export async function limited(t: TestContext, limits: Partial<LiveLimits> = {}, 
       simulator.livestreams().some(({ status, meeting_id }) => meeting_id === of && status === 'LIVE'),
     start: (body: object = {}, of = meeting) => asAcme('POST', `/v2/meetings/${of}/livestreams`, body),
     look: (of = meeting) => asAcme('GET', `/v2/meetings/${of}/active-livestream`),
-    /** Time goes on, and the loops and the directory have the time to see it. */
-    async pass(ms: number) {
-      clock.advance(ms)
-      await directory.pull()
-      await new Promise(resolve => setTimeout(resolve, 600))
+    pass,
+    /** The same, a second at a time, until something holds: what waits for a pause gets it. */
+    async passUntil(holds: () => boolean | Promise<boolean>) {
+      for (let seconds = 0; !(await holds()); seconds++) {
+        if (seconds === 60) throw new Error('it did not happen within 60 s')
+        await pass(1_000)
+      }
     },
     async limit(change: Partial<LiveLimits>) {
       await tenantsIn(store).update('acme', { limits: change }, clock.now())
