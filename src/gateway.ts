@@ -18,7 +18,7 @@ import { waitBriefly } from './lifecycle/context.ts'
 import { markInterrupted } from './lifecycle/operations/mark-interrupted.ts'
 import { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import type { LogOutput } from './log/log-output.ts'
-import { services } from './services.ts'
+import { type Parts, services } from './services.ts'
 import { type Directory, followStore, openDirectory } from './store/memory/directory.ts'
 import { openServed } from './store/served/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
@@ -58,6 +58,8 @@ export interface GatewayOptions {
   onListen?(close: () => Promise<void>): void
   /** Accepts, this once, a store that is older than its last checkpoint. It has no effect on any other. */
   acceptOlder?: AuditedOptions['acceptOlder']
+  /** Another way to the receivers of webhooks than by DNS and the usual authorities (a test). */
+  webhookWay?: Parts['webhookWay']
   /** Longest time for the audit trail of a mutation to be written, in tests where nobody waits for an answer within a second. */
   writeWithinMs?: number
   /** Opens the store in another way than with threads of its own (a test). */
@@ -74,6 +76,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const { directory, configured, writeBehind, auditLog, state, ...inner } = await openInner(options, opened)
     const { url, app, close } = await openDoors({ ...options, ...inner, directory, state, opened, closeAll })
     state.ready = true
+    inner.services.webhookSender.start()
     return {
       url,
       app,
@@ -137,6 +140,7 @@ async function openInner(
     logOutput,
     acceptOlder,
     writeWithinMs,
+    webhookWay,
     open = openStore,
     waitMs = config.shutdownMs
   }: GatewayOptions & { waitMs?: number },
@@ -219,17 +223,18 @@ async function openInner(
   opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, auditRetentionDays, log: logger, clock }))
 
   const all = services({
-    ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs },
+    ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs, webhookWay },
     log: logger,
     ending: ending.signal
   })
-  const { broadcasts, ledger, ends, push, webhooks, stopOrders, recall } = all
+  const { broadcasts, ledger, ends, push, webhookSender, webhooks, stopOrders, recall } = all
   const { auditTrail, reconcileLoop } = broadcasts
   opened.push(() => ledger.close())
   opened.push(() => reconcileLoop.close())
   opened.push(() => stopOrders.close())
   opened.push(() => ends.close())
   opened.push(() => push.close())
+  opened.push(() => webhookSender.close())
   opened.push(() => webhooks.close())
   await recall()
   // What is overdue is stopped first.

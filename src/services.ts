@@ -30,7 +30,10 @@ import { rememberLivestreamIn, rememberRunsIn } from './lifecycle/resources/reme
 import { tenantRuns } from './lifecycle/resources/runs.ts'
 import { tenantStage } from './lifecycle/resources/stage.ts'
 import { isComing } from './lifecycle/running/shown-run.ts'
+import type { PostOptions } from './lifecycle/webhooks/post.ts'
 import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks/receiving.ts'
+import type { WebhookSender } from './lifecycle/webhooks/sender.ts'
+import { webhooksOut } from './lifecycle/webhooks/webhooks-out.ts'
 import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
@@ -55,13 +58,15 @@ export interface Parts {
   audited: AuditedStore
   writeBehind: WriteBehind
   unstored: UnstoredEvents
-  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs' | 'neverLiveMs'>
+  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs' | 'neverLiveMs' | 'webhookRetryMs' | 'webhookNetworks'>
   log: Context['log']
   clock: Clock
   /** Cuts off what waits for the vendor. */
   ending: AbortSignal
   /** Longest time for the audit trail of a mutation to be written, where that is not the usual one. */
   writeWithinMs?: number | undefined
+  /** Where the receivers of webhooks are found and trusted in another way than the usual one. */
+  webhookWay?: Pick<PostOptions, 'resolve' | 'ca'> | undefined
 }
 
 /** Everything below HTTP that serves requests. */
@@ -84,6 +89,8 @@ export interface Services {
   recall(): Promise<void>
   /** Carries out the orders to stop that operators give. */
   stopOrders: StopOrderLoop
+  /** Delivers events to the webhooks of tenants, once it is started. */
+  webhookSender: WebhookSender
 }
 
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
@@ -100,9 +107,9 @@ export function services(parts: Parts): Services {
   const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
   const sessions = sessionsIn(store)
+  const runEvents = new RunHub(log)
 
   const runs = broadcastRunsIn(store)
-  const runEvents = new RunHub(log)
   const ledger = new Ledger({
     ...{ engine, runs, hub: runEvents, log, clock, settleMs },
     newId: randomUUID,
@@ -186,6 +193,13 @@ export function services(parts: Parts): Services {
     refresh: ofTenants.refresh,
     ending: parts.ending
   })
+  const { webhook, webhookSender } = webhooksOut({
+    ...{ store, runEvents, auditEvents, auditTrail, deadline, log, clock },
+    ...parts.webhookWay,
+    sealing: audited.keys.sealing,
+    firstPauseMs: parts.config.webhookRetryMs,
+    networks: parts.config.webhookNetworks
+  })
 
   const routes: RouteServices = {
     auditEvents,
@@ -227,7 +241,8 @@ export function services(parts: Parts): Services {
       endingRuns,
       knownMeetings
     }),
-    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail, retired })
+    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail, retired }),
+    webhook
   }
   async function recall(): Promise<void> {
     // Stops of a moment ago must be known before anything is looked at.
@@ -244,5 +259,18 @@ export function services(parts: Parts): Services {
     record: recordStop({ ...stopping, repeat, auditEvents }),
     refresh: () => directory.pull()
   })
-  return { routes, broadcasts, adopt, operations, ledger, ends, runEvents, push: pushing, webhooks, stopOrders, recall }
+  return {
+    routes,
+    broadcasts,
+    adopt,
+    operations,
+    ledger,
+    ends,
+    runEvents,
+    push: pushing,
+    webhooks,
+    webhookSender,
+    stopOrders,
+    recall
+  }
 }

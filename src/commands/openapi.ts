@@ -47,7 +47,8 @@ async function describedApp(): Promise<FastifyInstance> {
       stage: { findActive: nothing, act: nothing, kickAll: nothing, muteAll: nothing },
       analytics: { overall: nothing, daywise: nothing },
       livestreamChanges: { create: nothing, setEnabled: nothing, resetStreamKey: nothing },
-      meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing }
+      meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing },
+      webhook: { set: nothing, find: nothing, remove: nothing, test: nothing }
     },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },
     draining: () => false,

@@ -54,6 +54,10 @@ export interface Config {
   readonly publicUrl: URL | null
   /** Readers of `/docs`: nobody, everybody, or holders of a key. */
   readonly docs: 'off' | 'public' | 'key'
+  /** Pause after the first failed delivery to a webhook of a tenant. */
+  readonly webhookRetryMs: number
+  /** Private networks that these webhooks may lead to. */
+  readonly webhookNetworks: readonly Network[]
   /** Reads that are on record. */
   readonly auditReads: AuditReads
   /** Age at which audit events are removed; null: none ever. */
@@ -106,6 +110,8 @@ export function readConfig(
     corsOrigins: readSetting(input, 'LIVEGATE_CORS_ORIGINS'),
     publicUrl: readSetting(input, 'LIVEGATE_PUBLIC_URL'),
     docs: readSetting(input, 'LIVEGATE_DOCS'),
+    webhookRetryMs: readSetting(input, 'LIVEGATE_WEBHOOK_RETRY_MS'),
+    webhookNetworks: readSetting(input, 'LIVEGATE_WEBHOOK_NETWORKS'),
     auditReads: readSetting(input, 'LIVEGATE_AUDIT_READS'),
     auditRetentionDays: readSetting(input, 'LIVEGATE_AUDIT_RETENTION_DAYS'),
     diskFloorMb: readSetting(input, 'LIVEGATE_DISK_FLOOR_MB')
@@ -122,6 +128,17 @@ export function readStoreConfig(env: Environment = environment, readSecret: Read
   const config = readStore(input)
   finish(input, env)
   return config
+}
+
+/** Reads the networks of webhooks alone: for a command that calls one, or says where one may lead. @throws ConfigError */
+export function readWebhookNetworks(
+  env: Environment = environment,
+  readSecret: ReadFile = readText
+): readonly Network[] {
+  const input = new Input(env, readSecret)
+  const networks = readSetting(input, 'LIVEGATE_WEBHOOK_NETWORKS')
+  input.finish()
+  return networks
 }
 
 /** Reads the vendor accounts alone: for commands that ask vendors, and after a change of their files. @throws ConfigError */

@@ -157,6 +157,18 @@ const vendorCalls = {
   )
 }
 
+const webhooks = {
+  LIVEGATE_WEBHOOK_RETRY_MS: wholeNumber(
+    5_000,
+    100,
+    3_600_000,
+    'Pause after the first failed delivery to a webhook of a tenant, in milliseconds. Each further one is five times as long, up to an hour ([docs/webhooks.md](webhooks.md#retries)).'
+  ),
+  LIVEGATE_WEBHOOK_NETWORKS: networks(
+    'Private networks that webhooks of tenants may lead to (`10.1.0.0/16, fd12::/64`), separated by commas, also with plain `http://`. Without it only public addresses are called ([docs/webhooks.md](webhooks.md#addresses)).'
+  )
+}
+
 const auditLog = {
   LIVEGATE_AUDIT_READS: choice(
     'rollup',
@@ -181,7 +193,15 @@ const auditLog = {
 }
 
 /** Variables that no vendor has. */
-export const ownSettings = { ...vendorAccount, ...listening, ...storeAndLog, ...limits, ...vendorCalls, ...auditLog }
+export const ownSettings = {
+  ...vendorAccount,
+  ...listening,
+  ...storeAndLog,
+  ...limits,
+  ...vendorCalls,
+  ...webhooks,
+  ...auditLog
+}
 
 /** Every variable that Livegate knows. `.env.example` and docs/configuration.md are made of it (`npm run settings`). */
 export function settingsWith(vendors: Vendors): Record<string, Setting<unknown>> {
@@ -195,6 +215,7 @@ export const sections: readonly (readonly [heading: string, settings: Record<str
   ['Store and log', storeAndLog],
   ['Limits of tenants', limits],
   ['Calls to the vendor', vendorCalls],
+  ['Webhooks of tenants', webhooks],
   ['The audit log', auditLog]
 ]
 

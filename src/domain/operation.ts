@@ -1,7 +1,7 @@
 import type { FailureBody } from './refusals/failures.ts'
 import type { RunEnder } from './run.ts'
 
-/** The mutations that go upstream. */
+/** The mutations: those that go upstream, and those of a webhook, which are kept for the replay of their answers. */
 export type OperationKind =
   | 'start'
   | 'stop'
@@ -16,13 +16,16 @@ export type OperationKind =
   | 'create_meeting'
   | 'update_meeting'
   | 'replace_meeting'
+  | 'set_webhook'
+  | 'remove_webhook'
+  | 'test_webhook'
 
 interface OperationFacts {
   /** The id in the OpenAPI document. */
   action: string
   method: string
   /** The activity in the audit log, in the words of OCSF: only what makes something new creates, whatever its method. */
-  activity: 'Create' | 'Update'
+  activity: 'Create' | 'Update' | 'Delete' | 'Other'
 }
 
 /** The facts of each operation that depend on nothing but its kind. */
@@ -39,7 +42,10 @@ export const operations = {
   mute_all_participants: { action: 'muteAllParticipants', method: 'POST', activity: 'Update' },
   create_meeting: { action: 'createMeeting', method: 'POST', activity: 'Create' },
   update_meeting: { action: 'updateMeeting', method: 'PATCH', activity: 'Update' },
-  replace_meeting: { action: 'replaceMeeting', method: 'PUT', activity: 'Update' }
+  replace_meeting: { action: 'replaceMeeting', method: 'PUT', activity: 'Update' },
+  set_webhook: { action: 'setWebhook', method: 'PUT', activity: 'Update' },
+  remove_webhook: { action: 'removeWebhook', method: 'DELETE', activity: 'Delete' },
+  test_webhook: { action: 'testWebhook', method: 'POST', activity: 'Other' }
 } as const satisfies Record<OperationKind, OperationFacts>
 
 /** `sent` until the outcome is known; `unknown` when the vendor's answer was lost. `done` and `failed` are settled. */

@@ -51,6 +51,8 @@ t.test('with the credentials alone everything else has its default', async t => 
     corsOrigins: [],
     publicUrl: null,
     docs: 'public',
+    webhookRetryMs: 5_000,
+    webhookNetworks: [],
     auditReads: 'rollup',
     auditRetentionDays: null,
     diskFloorMb: 512
@@ -89,6 +91,8 @@ t.test('every setting can be given', async t => {
     LIVEGATE_PUBLIC_URL: 'https://video.example/gw/',
     LIVEGATE_WEBHOOK_KEY_URL: 'https://keys.example/key.json',
     LIVEGATE_DOCS: 'key',
+    LIVEGATE_WEBHOOK_RETRY_MS: '100',
+    LIVEGATE_WEBHOOK_NETWORKS: '10.1.0.0/16',
     LIVEGATE_DATA_DIR: '/srv/audit',
     LIVEGATE_AUDIT_READS: 'none',
     LIVEGATE_AUDIT_RETENTION_DAYS: '90',
@@ -128,6 +132,8 @@ t.test('every setting can be given', async t => {
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
     publicUrl: new URL('https://video.example/gw/'),
     docs: 'key',
+    webhookRetryMs: 100,
+    webhookNetworks: [{ version: 4, bits: 0x0a010000n, prefix: 16 }],
     auditReads: 'none',
     auditRetentionDays: 90,
     diskFloorMb: 0

@@ -12,6 +12,34 @@ const nameAndLimits: readonly OptionRow[] = [
   ['--stop-with-meeting <on|off>', 'whether a run ends with its meeting']
 ]
 
+const webhook: GroupRow = {
+  usage: 'webhook',
+  about: 'the address that is told of the events of a tenant',
+  commands: [
+    {
+      usage: 'set <tenant> <address>',
+      about: 'make, change or enable it; a new secret is shown this once',
+      options: [['--rotate-secret', 'a new secret, which signs beside the one of before for 24 hours']],
+      load: async () => (await import('../tenant/webhook.ts')).setWebhook
+    },
+    {
+      usage: 'show <tenant>',
+      about: 'its address, and how its deliveries go',
+      load: async () => (await import('../tenant/webhook.ts')).showTenantWebhook
+    },
+    {
+      usage: 'remove <tenant>',
+      about: 'take it away with all that waits',
+      load: async () => (await import('../tenant/webhook.ts')).removeWebhook
+    },
+    {
+      usage: 'test <tenant>',
+      about: 'send a test from this machine',
+      load: async () => (await import('../tenant/webhook.ts')).testWebhook
+    }
+  ]
+}
+
 export const tenant: GroupRow = {
   usage: 'tenant',
   about: 'customers of the organisation',
@@ -46,7 +74,8 @@ export const tenant: GroupRow = {
       usage: 'resume <id>',
       about: 'accept its keys again',
       load: async () => (await import('../tenant.ts')).resumeTenant
-    }
+    },
+    webhook
   ]
 }
 

@@ -133,6 +133,7 @@ export const NoActiveSession = failure(404, 'no_active_session', 'Nothing goes o
 export const LivestreamSessionNotFound = failure(404, 'livestream_session_not_found', 'No such session of a livestream')
 export const SessionNotFound = failure(404, 'session_not_found', 'No such session of a meeting')
 export const RunNotFound = failure(404, 'run_not_found', 'No such broadcast run')
+export const WebhookNotFound = failure(404, 'webhook_not_found', 'This tenant has no webhook')
 export const ParticipantNotFound = failure(
   404,
   'participant_not_found',

@@ -13,13 +13,14 @@ import {
   sql
 } from 'kysely'
 import type { StopOrderTables } from './stop-order-tables.ts'
+import type { TenantWebhookTables } from './tenant-webhook-tables.ts'
 import type { WebhookCountsTable, WebhookDeliveriesTable } from './webhook-tables.ts'
 
 /**
  * The tables. Times are epoch milliseconds; JSON is text; there are no booleans: both dialects agree on these.
  * Rows that memory follows carry a `revision` and are never deleted (see `directory.ts`).
  */
-export interface Database extends StopOrderTables {
+export interface Database extends StopOrderTables, TenantWebhookTables {
   tenants: TenantsTable
   api_keys: ApiKeysTable
   meetings: MeetingsTable

@@ -15,6 +15,7 @@ import { provedLivestreams } from './steps/10-proved-livestreams.ts'
 import { datedConfirmations } from './steps/11-dated-confirmations.ts'
 import { ledgerOfRuns } from './steps/12-ledger-of-runs.ts'
 import { webhooksIn } from './steps/13-webhooks-in.ts'
+import { webhooksOut } from './steps/14-webhooks-out.ts'
 import { stopOrders } from './steps/15-stop-orders.ts'
 import { limitsOfTenants } from './steps/16-limits-of-tenants.ts'
 
@@ -33,6 +34,7 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   datedConfirmations,
   ledgerOfRuns,
   webhooksIn,
+  webhooksOut,
   stopOrders,
   limitsOfTenants
 ]

@@ -39,6 +39,8 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
     'ordered_stops',
     'run_events',
     'stop_orders',
+    'tenant_webhook_deliveries',
+    'tenant_webhooks',
     'tenants',
     'webhook_counts',
     'webhook_deliveries'
