@@ -50,6 +50,7 @@ export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<Se
   settings: HttpSettings
   connections: Parameters<typeof keepAlive>[1] & KnownCallers['connections'] & { readonly most: number }
   adopt: OwnershipDeps['adopt']
+  runs: OwnershipDeps['runs']
   /** Earlier operations under the same idempotency key. */
   replays: Pick<IdempotencyDeps, 'operations' | 'reconcileNow'>
   appendEvent: AuditDeps['append']

@@ -43,11 +43,11 @@ export interface Doors {
 /** Opens the doors: from then on callers are served. */
 export async function openDoors(deps: DoorsDeps): Promise<Doors> {
   const { config, logger, clock, directory, fingerprint, rollup, state, health, ending, opened } = deps
-  const { routes, broadcasts, adopt, operations, push } = deps.services
+  const { routes, broadcasts, adopt, operations, runs, push } = deps.services
   const { auditTrail, reconcileLoop } = broadcasts
   const connections = callersConnections({ config, logger, clock })
   const app = await buildApp({
-    ...{ directory, connections, adopt, clock, logger, fingerprint, health },
+    ...{ directory, runs, connections, adopt, clock, logger, fingerprint, health },
     services: routes,
     replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
     appendEvent: rollup.append.bind(rollup),

@@ -38,7 +38,7 @@ import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
 import { analyticsIn } from './store/tables/analytics.ts'
-import { broadcastRunsIn } from './store/tables/broadcast-runs.ts'
+import { type BroadcastRuns, broadcastRunsIn } from './store/tables/broadcast-runs.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
@@ -77,6 +77,7 @@ export interface Services {
   broadcasts: Broadcasting
   adopt: Adopt
   operations: Operations
+  runs: BroadcastRuns
   ledger: Ledger
   /** Ends runs on time. */
   ends: Ends
@@ -171,6 +172,7 @@ export function services(parts: Parts): Services {
     ...context,
     upstreams,
     livestreams,
+    runs,
     sightings,
     rememberLivestream,
     rememberRuns,
@@ -203,6 +205,7 @@ export function services(parts: Parts): Services {
 
   const routes: RouteServices = {
     auditEvents,
+    ledger: runs,
     events: pushing.streams,
     liveWaits: pushing.liveWaits,
     webhooks,
@@ -264,6 +267,7 @@ export function services(parts: Parts): Services {
     broadcasts,
     adopt,
     operations,
+    runs,
     ledger,
     ends,
     runEvents,

@@ -31,6 +31,7 @@ async function describedApp(): Promise<FastifyInstance> {
       moved: false
     },
     adopt: { meeting: nothing, livestream: nothing },
+    runs: { find: nothing },
     replays: { operations: { findByKey: nothing }, reconcileNow: nothing },
     appendEvent() {},
     services: {
@@ -39,6 +40,7 @@ async function describedApp(): Promise<FastifyInstance> {
       liveWaits: { until: nothing },
       webhooks: { demandSigned() {}, prove: nothing, take: nothing, resume: nothing },
       changeRun: nothing,
+      ledger: { list: nothing },
       readActive: nothing,
       start: nothing,
       stop: nothing,

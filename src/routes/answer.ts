@@ -2,6 +2,7 @@ import { type TSchema, Type } from 'typebox'
 import { LivestreamId, MeetingId } from '../domain/id.ts'
 import type { FailureClass } from '../domain/refusals/failures.ts'
 import * as catalogue from '../domain/refusals/failures.ts'
+import { RunId } from '../domain/run.ts'
 import { LivestreamSessionId, SessionId } from '../domain/session.ts'
 import { Paging } from '../domain/values/paging.ts'
 
@@ -45,6 +46,7 @@ export const FailureAnswer = Type.Object(
 export const MeetingParams = Type.Object({ meeting_id: MeetingId })
 export const LivestreamSessionParams = Type.Object({ livestream_session_id: LivestreamSessionId })
 export const SessionParams = Type.Object({ session_id: SessionId })
+export const RunParams = Type.Object({ run_id: RunId })
 export const LivestreamParams = Type.Object({ livestream_id: LivestreamId })
 
 /** Failures that every route behind a key can come to. */

@@ -56,7 +56,7 @@ export interface paths {
         put?: never;
         /**
          * Start livestreaming a meeting
-         * @description Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started. With `wait=live` the answer comes when the run is LIVE and its playback address known, when it is over, or with the present state at the time-out. Needs the scope `livestreams:start`; counts as a write.
+         * @description Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started. `Livegate-Run` names its broadcast run (`GET /gateway/runs/{run_id}`). With `wait=live` the answer comes when the run is LIVE and its playback address known, when it is over, or with the present state at the time-out. Needs the scope `livestreams:start`; counts as a write.
          */
         post: operations["startLivestream"];
         delete?: never;
@@ -521,6 +521,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gateway/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch the tenant's broadcast runs
+         * @description One for each broadcast, whoever began it, the newest first. From what Livegate knows: the provider is not asked. A meeting that is not the tenant's has none. Needs the scope `livestreams:read`; counts as a read.
+         */
+        get: operations["listRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a broadcast run
+         * @description As Livegate knows it: the provider is not asked. The answer to a start names its run in `Livegate-Run`; any run of a meeting that was taken from the tenant is a 404. Needs the scope `livestreams:read`; counts as a read.
+         */
+        get: operations["getRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Extend or shorten a run
+         * @description The seconds count from the run's start. Where they have passed already, the run ends at once. A run that is over, or is being stopped, is a 409. Needs the scope `livestreams:start`; counts as a write.
+         */
+        patch: operations["updateRun"];
+        trace?: never;
+    };
     "/gateway/events": {
         parameters: {
             query?: never;
@@ -597,6 +641,8 @@ export interface components {
         RateLimit: string;
         /** @description The limit: `"read";q=600;w=60`, 600 at once that refill in 60 s; or `"in_flight";q=1000;qu="concurrent-requests"` */
         "RateLimit-Policy": string;
+        /** @description The broadcast run, where Livegate knows it */
+        "Livegate-Run": string;
         /** @description Seconds to wait */
         "Retry-After": number;
     };
@@ -873,6 +919,7 @@ export interface operations {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Livegate-Run": components["headers"]["Livegate-Run"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -918,6 +965,7 @@ export interface operations {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Livegate-Run": components["headers"]["Livegate-Run"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6450,7 +6498,7 @@ export interface operations {
                                 max: number;
                             };
                             /**
-                             * @description So many of its livestreams were INVOKED or LIVE when Livegate saw them last
+                             * @description So many of its broadcast runs go on: INVOKED or LIVE, as Livegate knows
                              * @example 2
                              */
                             live_livestreams: number;
@@ -6520,6 +6568,452 @@ export interface operations {
                 };
             };
             /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listRuns: {
+        parameters: {
+            query?: {
+                /** @description true: only those that go on; false: only those that are over */
+                live?: boolean;
+                /** @description Id of a meeting */
+                meeting_id?: string;
+                /** @description Which page, the first is 1 */
+                page_no?: number;
+                /** @description Items on a page */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the tenant's runs */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        data: {
+                            /**
+                             * @description Id of a broadcast run, as `Livegate-Run` and the list of runs tell it
+                             * @example 5a1c8f0e-7b7c-4f5a-9a34-6d1b7c0e9f21
+                             */
+                            id: string;
+                            meeting_id: string | null;
+                            livestream_id: string | null;
+                            session_id: string | null;
+                            /**
+                             * @description starting: a start is under way, or its outcome is not known. invoked: begun, not yet on air. live: on air. ended; errored: the provider broke it, or the start came to nothing (no livestream then)
+                             * @enum {unknown}
+                             */
+                            status: "starting" | "invoked" | "live" | "ended" | "errored";
+                            /**
+                             * @description start: a start through Livegate. outside: anything else
+                             * @enum {unknown}
+                             */
+                            begun_by: "start" | "outside";
+                            playback_url: string | null;
+                            invoked_at: string | null;
+                            live_at: string | null;
+                            ended_at: string | null;
+                            ended_by: ("tenant" | "operator" | "max_duration" | "minutes_spent" | "never_live" | "meeting_ended" | "meeting_inactive" | "suspended" | "outside" | "vendor_error") | null;
+                            deadline_at: string | null;
+                            max_duration_seconds: number | null;
+                            /**
+                             * @description When Livegate came to know it
+                             * @example 2026-11-20T09:30:00.000Z
+                             */
+                            created_at: string;
+                        }[];
+                        paging: {
+                            /** @example 1 */
+                            total_count: number;
+                            /** @example 1 */
+                            start_offset: number;
+                            /** @example 1 */
+                            end_offset: number;
+                        };
+                    };
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a broadcast run, as `Livegate-Run` and the list of runs tell it */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        data: {
+                            /**
+                             * @description Id of a broadcast run, as `Livegate-Run` and the list of runs tell it
+                             * @example 5a1c8f0e-7b7c-4f5a-9a34-6d1b7c0e9f21
+                             */
+                            id: string;
+                            meeting_id: string | null;
+                            livestream_id: string | null;
+                            session_id: string | null;
+                            /**
+                             * @description starting: a start is under way, or its outcome is not known. invoked: begun, not yet on air. live: on air. ended; errored: the provider broke it, or the start came to nothing (no livestream then)
+                             * @enum {unknown}
+                             */
+                            status: "starting" | "invoked" | "live" | "ended" | "errored";
+                            /**
+                             * @description start: a start through Livegate. outside: anything else
+                             * @enum {unknown}
+                             */
+                            begun_by: "start" | "outside";
+                            playback_url: string | null;
+                            invoked_at: string | null;
+                            live_at: string | null;
+                            ended_at: string | null;
+                            ended_by: ("tenant" | "operator" | "max_duration" | "minutes_spent" | "never_live" | "meeting_ended" | "meeting_inactive" | "suspended" | "outside" | "vendor_error") | null;
+                            deadline_at: string | null;
+                            max_duration_seconds: number | null;
+                            /**
+                             * @description When Livegate came to know it
+                             * @example 2026-11-20T09:30:00.000Z
+                             */
+                            created_at: string;
+                        };
+                    };
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `run_not_found`: No such broadcast run. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    updateRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id of a broadcast run, as `Livegate-Run` and the list of runs tell it */
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description At most the tenant's maximum
+                     * @example 7200
+                     */
+                    max_duration_seconds: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The run after the change */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        data: {
+                            /**
+                             * @description Id of a broadcast run, as `Livegate-Run` and the list of runs tell it
+                             * @example 5a1c8f0e-7b7c-4f5a-9a34-6d1b7c0e9f21
+                             */
+                            id: string;
+                            max_duration_seconds: number | null;
+                            deadline_at: string | null;
+                        };
+                    };
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer <key> or Basic <tenant>:<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `run_not_found`: No such broadcast run. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `run_over`: The run is over, or is being stopped. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

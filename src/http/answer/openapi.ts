@@ -154,6 +154,7 @@ function documented(schema: FastifySchema | undefined, rule: RouteRule | undefin
 }
 
 interface Operation {
+  operationId?: string
   parameters?: { example?: unknown; schema?: { examples?: unknown; example?: unknown } }[]
   security?: unknown[]
   requestBody?: { required?: boolean; content?: Record<string, { schema?: TSchema & { required?: string[] } }> }
@@ -171,6 +172,10 @@ const headers = {
     description:
       'The limit: `"read";q=600;w=60`, 600 at once that refill in 60 s; or `"in_flight";q=1000;qu="concurrent-requests"`',
     schema: { type: 'string', maxLength: 128 }
+  },
+  'Livegate-Run': {
+    description: 'The broadcast run, where Livegate knows it',
+    schema: { type: 'string', maxLength: 36 }
   },
   'Retry-After': { description: 'Seconds to wait', schema: { type: 'integer', minimum: 1, maximum: 86_400 } }
 } as const
@@ -193,6 +198,7 @@ function withHeaders<Document extends { paths?: object }>(document: Document): D
         response.headers = {
           ...headersOf('X-Request-Id'),
           ...(!open && headersOf('RateLimit', 'RateLimit-Policy')),
+          ...(operation.operationId === 'startLivestream' && status < '300' && headersOf('Livegate-Run')),
           ...(['429', '503', '409'].includes(status) && headersOf('Retry-After'))
         }
       }

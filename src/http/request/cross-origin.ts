@@ -20,6 +20,7 @@ const exposedHeaders = [
   'RateLimit-Policy',
   'Retry-After',
   'Idempotency-Replayed',
+  'Livegate-Run',
   'Cache-Status',
   'Age'
 ]

@@ -6,6 +6,7 @@ import {
   LivestreamNotFound,
   LivestreamSessionNotFound,
   MeetingNotFound,
+  RunNotFound,
   SessionNotFound,
   StoreUnavailable,
   TenantSuspended,
@@ -23,7 +24,7 @@ export interface FreshlyAllowedDeps {
 /** Waiting longer for the store ends in a refusal: an answer that nobody could check is none. */
 const storeWithinMs = 1_000
 /** Header fields that routes set, and that are true only of the answer that is withheld. */
-const ofTheAnswer = ['cache-status', 'age', 'idempotency-replayed']
+const ofTheAnswer = ['cache-status', 'age', 'idempotency-replayed', 'livegate-run']
 
 /**
  * Every wait is followed by a fresh check, here, where each answer passes: a call may have waited for another's start, for a
@@ -106,6 +107,7 @@ function notFound(request: FastifyRequest): Failure {
   const params = request.params as Record<string, string>
   if (params.livestream_session_id !== undefined) return new LivestreamSessionNotFound()
   if (params.session_id !== undefined) return new SessionNotFound()
+  if (params.run_id !== undefined) return new RunNotFound()
   return params.livestream_id === undefined ? new MeetingNotFound() : new LivestreamNotFound()
 }
 

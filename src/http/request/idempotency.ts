@@ -92,7 +92,7 @@ export function idempotency(app: FastifyInstance, { operations, reconcileNow, fi
 
 /** Gives the body of the answer. @throws IdempotencyKeyReused, or IdempotencyKeyInUse while there is no answer yet */
 function replay(
-  { idempotency, answer }: Operation,
+  { idempotency, answer, runId }: Operation,
   { requestFingerprint }: Idempotency,
   request: FastifyRequest,
   reply: FastifyReply
@@ -105,6 +105,7 @@ function replay(
   if ('error' in body)
     request.failure = { type: body.error.type, outcome: body.error.outcome, upstreamStatus: undefined }
   reply.code(status).header('idempotency-replayed', 'true')
+  if (runId !== null && 'data' in body) reply.header('livegate-run', runId)
   return { success: 'data' in body, ...body }
 }
 

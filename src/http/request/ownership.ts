@@ -6,17 +6,18 @@ import {
   LivestreamNotFound,
   LivestreamSessionNotFound,
   MeetingNotFound,
+  RunNotFound,
   SessionNotFound
 } from '../../domain/refusals/failures.ts'
 import { isScope } from '../../domain/scope.ts'
 import type { Directory } from '../../store/memory/directory.ts'
+import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 
 interface IdParams {
   meeting_id?: string
   livestream_id?: string
   livestream_session_id?: string
   session_id?: string
-  /** Its route asks the ledger, which gives a tenant its own runs alone. */
   run_id?: string
 }
 
@@ -30,6 +31,7 @@ const known: readonly string[] = [
 
 export interface OwnershipDeps {
   directory: Pick<Directory, 'meeting' | 'livestream' | 'run' | 'session'>
+  runs: Pick<BroadcastRuns, 'find'>
   /** Takes over an id that is not the tenant's yet, if it may become so; a stop is urgent. */
   adopt: {
     meeting(tenantId: string, id: string, urgent: boolean): Promise<OwnedMeeting | null>
@@ -42,7 +44,7 @@ export interface OwnershipDeps {
  * declaration that could be forgotten; somebody else's answers exactly like one that doesn't exist. From here on the path has
  * each id as the vendor wrote it, for vendor, caches, record and fingerprint: a UUID may have come in another case.
  */
-export function ownership(app: FastifyInstance, { directory, adopt }: OwnershipDeps): void {
+export function ownership(app: FastifyInstance, { directory, runs, adopt }: OwnershipDeps): void {
   app.addHook('onRoute', ({ url, config }) => {
     if (config?.rule === undefined) throw new Error(`the route ${url} declares no rule`)
     if (!isScope(config.rule.scope)) throw new Error(`the route ${url} asks for no scope`)
@@ -85,6 +87,14 @@ export function ownership(app: FastifyInstance, { directory, adopt }: OwnershipD
       if (session === null || meeting === null) throw new SessionNotFound()
       request.meeting = meeting
       params.session_id = session.id
+    }
+    if (params.run_id !== undefined) {
+      const run = await runs.find(tenantId, likelySpelling(params.run_id))
+      if (run === null) throw new RunNotFound()
+      request.run = run
+      // Its answer passes the check of whoever holds the meeting then.
+      if (run.meetingId !== null) request.meeting = { id: run.meetingId, tenantId, upstream: run.upstream }
+      params.run_id = run.id
     }
   })
 }

@@ -3,6 +3,7 @@ import type { Caller } from '../../domain/caller.ts'
 import type { OwnedLivestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Outcome } from '../../domain/refusals/failures.ts'
+import type { Run } from '../../domain/run.ts'
 import type { Scope } from '../../domain/scope.ts'
 
 /** Rule that every route behind a key declares; one that declares nothing is refused while it is registered. */
@@ -19,10 +20,12 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The caller; set by `authenticate`, so it is there in every route behind a key and nowhere else. */
     caller: Caller
-    /** The meeting of the path, proved to be the caller's; in routes with `:meeting_id`, or the `:session_id` of one. */
+    /** The meeting of the path, proved to be the caller's; in routes with `:meeting_id`, or the `:session_id` or `:run_id` of one. */
     meeting: OwnedMeeting
     /** The livestream of the path, proved to be the caller's; in routes with `:livestream_id`, or the `:livestream_session_id` of one. */
     livestream: OwnedLivestream
+    /** The run of the path, proved to be the caller's; in routes with `:run_id`. */
+    run: Run
     /** True once caller, meeting and livestream are proved. */
     admitted: boolean
     /** The id of the key that was shown, valid or not. */
@@ -56,7 +59,7 @@ export function plainId(header: string | string[] | undefined): string | null {
 
 /** Facts about the request that hooks set, and its id on the answer. `caller`, `meeting` and `livestream` are there wherever a route can ask for them. */
 export function decorateRequests(app: FastifyInstance): void {
-  for (const fact of ['caller', 'meeting', 'livestream', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
+  for (const fact of ['caller', 'meeting', 'livestream', 'run', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
     app.decorateRequest(fact, null)
   for (const flag of ['admitted', 'audited', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
   app.addHook('onRequest', (request, reply, done) => {

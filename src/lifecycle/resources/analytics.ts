@@ -26,7 +26,7 @@ export interface AnalyticsDeps extends Pick<Context, 'clock' | 'deadline' | 'bou
 
 /**
  * Figures of a tenant's own livestreams. The vendor's are those of the whole organisation, so they are never asked for: these are
- * sums of the runs that Livegate has seen, of which some are looked at anew for each question.
+ * sums of the runs that Livegate knows, of which some are looked at anew for each question.
  */
 export interface TenantAnalytics {
   overall(caller: Caller, range: AnalyticsRange): Promise<Analytics>
@@ -86,12 +86,12 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
   return {
     async overall({ tenant }, range) {
       await refresh(tenant.id)
-      return rows.overall(tenant.id, range)
+      return rows.overall(tenant.id, range, clock.now())
     },
 
     async daywise({ tenant }, range) {
       await refresh(tenant.id)
-      return rows.daywise(tenant.id, range)
+      return rows.daywise(tenant.id, range, clock.now())
     }
   }
 }

@@ -3,6 +3,7 @@ import type { OwnedLivestream } from '../../domain/livestream.ts'
 import { type ListedLivestream, withoutKey } from '../../domain/livestream.ts'
 import { LivestreamNotFound } from '../../domain/refusals/failures.ts'
 import { type Page, type Paged, pagingOf } from '../../domain/values/paging.ts'
+import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { LivestreamFilter, Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWithSessions, Upstreams } from '../../upstream/provider.ts'
 import { type Context, providerOf, waitBriefly } from '../context.ts'
@@ -15,8 +16,9 @@ import { type RememberLivestream, type RememberRuns, withoutEnding } from './rem
 
 export interface LivestreamsDeps extends Pick<Context, 'clock' | 'deadline' | 'bounded' | 'changes' | 'readTtlMs'> {
   upstreams: Upstreams
-  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'countRunning' | 'observe' | 'unseenForMs' | 'gone'>
+  livestreams: Pick<Livestreams, 'unfinished' | 'list' | 'observe' | 'unseenForMs' | 'gone'>
   rememberLivestream: RememberLivestream
+  runs: Pick<BroadcastRuns, 'countLive'>
   sightings: Sightings
   rememberRuns: RememberRuns
   isComing: IsComing
@@ -38,7 +40,7 @@ export interface TenantLivestreams {
   list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
   /** Asks the vendor now, whatever is known: what it says is kept, and shown to those who read next. */
   refresh(livestream: OwnedLivestream, signal: AbortSignal): Promise<void>
-  /** How many were running when they were seen last. */
+  /** How many run, as the ledger knows. */
   countRunning(caller: Caller): Promise<number>
 }
 
@@ -55,6 +57,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     upstreams,
     livestreams,
     rememberLivestream,
+    runs,
     sightings,
     rememberRuns,
     isComing,
@@ -156,7 +159,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       return { items, paging: pagingOf(filter, items.length, total) }
     },
 
-    countRunning: caller => livestreams.countRunning(caller.tenant.id)
+    countRunning: caller => runs.countLive(caller.tenant.id)
   }
 }
 

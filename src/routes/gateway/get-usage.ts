@@ -31,7 +31,7 @@ const Usage = Type.Object({
   ),
   live_livestreams: Type.Integer({
     minimum: 0,
-    description: 'So many of its livestreams were INVOKED or LIVE when Livegate saw them last',
+    description: 'So many of its broadcast runs go on: INVOKED or LIVE, as Livegate knows',
     examples: [2]
   })
 })

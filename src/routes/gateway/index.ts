@@ -2,17 +2,20 @@ import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
 import type { TenantEvents } from '../../lifecycle/push/event-streams.ts'
 import type { TenantWebhook } from '../../lifecycle/webhooks/tenant-webhook.ts'
 import type { Api } from '../api.ts'
+import { getRun } from './get-run.ts'
 import { getUsage, type UsageDeps } from './get-usage.ts'
 import { getWebhook } from './get-webhook.ts'
 import { listAuditEvents, type TenantAuditEvents } from './list-audit-events.ts'
 import { removeWebhook } from './remove-webhook.ts'
 import { setWebhook } from './set-webhook.ts'
+import { listRuns, type TenantLedger } from './list-runs.ts'
 import { streamEvents } from './stream-events.ts'
 import { testWebhook } from './test-webhook.ts'
 import { updateRun } from './update-run.ts'
 
 export interface GatewayDeps extends UsageDeps {
   auditEvents: TenantAuditEvents
+  ledger: TenantLedger
   events: TenantEvents
   changeRun: ChangeRun
   webhook: TenantWebhook
@@ -22,6 +25,8 @@ export interface GatewayDeps extends UsageDeps {
 export function gatewayRoutes(api: Api, deps: GatewayDeps): void {
   listAuditEvents(api, deps)
   getUsage(api, deps)
+  listRuns(api, deps)
+  getRun(api)
   streamEvents(api, deps)
   updateRun(api, deps)
   setWebhook(api, deps)

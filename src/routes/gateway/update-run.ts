@@ -1,17 +1,11 @@
 import { Type } from 'typebox'
 import { longestRunSeconds, shortestRunSeconds } from '../../domain/ends/live-limits.ts'
 import { AuditUnavailable, RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
+import { RunId } from '../../domain/run.ts'
 import { Nullable, Timestamp } from '../../domain/values/schema.ts'
 import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
-import { Answer, failures } from '../answer.ts'
+import { Answer, failures, RunParams } from '../answer.ts'
 import type { Api } from '../api.ts'
-
-const RunId = Type.String({
-  pattern: '^[0-9a-f-]{36}$',
-  maxLength: 36,
-  description: 'Id of a broadcast run',
-  examples: ['5d0c6a53-9a1c-4f3e-8d5b-3d7d5c0f7a10']
-})
 
 const RunDeadline = Type.Object({
   id: RunId,
@@ -25,7 +19,7 @@ const schema = {
   description:
     "The seconds count from the run's start. Where they have passed already, the run ends at once. A run that is over, or is being stopped, is a 409.",
   tags: ['gateway'],
-  params: Type.Object({ run_id: RunId }),
+  params: RunParams,
   body: Type.Object(
     {
       max_duration_seconds: Type.Integer({

@@ -22,7 +22,7 @@ const schema = {
   operationId: 'startLivestream',
   summary: 'Start livestreaming a meeting',
   description:
-    'Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started. ' +
+    'Starts once: a meeting that is live, or being started by another call, answers 200 with its livestream and nothing second is started. `Livegate-Run` names its broadcast run (`GET /gateway/runs/{run_id}`). ' +
     waitDescription,
   tags: ['livestreams'],
   params: MeetingParams,
@@ -66,7 +66,8 @@ const rule = { scope: 'livestreams:start', limit: 'write', lasts: 'wait' } as co
 
 export function startLivestream(app: Api, { start }: { start: StartOnce }): void {
   app.post('/meetings/:meeting_id/livestreams', { schema, config: { rule } }, async (request, reply) => {
-    const { livestream, how } = await start(request.caller, request.meeting, request.body)
+    const { livestream, how, runId } = await start(request.caller, request.meeting, request.body)
+    if (runId !== null) reply.header('livegate-run', runId)
     reply.code(how === 'started' ? 201 : 200)
     return { success: true as const, data: showLivestream(request, reply, livestream) }
   })

@@ -6,18 +6,30 @@ import type { Store } from '../store.ts'
 
 const dayMs = 86_400_000
 
-/** Figures of one tenant, from the runs that it was shown and whose livestreams it still has. */
+/** One run of a tenant, as the figures count it. */
+interface CountedRun {
+  began_at: number
+  ingest_seconds: number
+  viewer_seconds: number
+}
+
+/**
+ * Figures of one tenant, from the vendor's sessions that it was shown, of livestreams that it still has. A livestream of which no session
+ * was ever shown, as in contract L1, counts by its runs in the ledger: there video comes in while they are on air.
+ */
 export function analyticsIn({ engine, sql }: Store) {
-  function runs(tenantId: string, { fromMs, toMs }: AnalyticsRange) {
-    let wanted = sql
-      .selectFrom('livestream_sessions')
-      .innerJoin('livestreams', join =>
-        join
-          .onRef('livestreams.id', '=', 'livestream_sessions.livestream_id')
-          .onRef('livestreams.tenant_id', '=', 'livestream_sessions.tenant_id')
-      )
-      .where('livestream_sessions.tenant_id', '=', tenantId)
-      .where('livestreams.released_at', 'is', null)
+  function runs(tenantId: string, { fromMs, toMs }: AnalyticsRange, nowMs: number) {
+    const isHeld = (livestreamId: string) => raw<boolean>`exists (select 1 from livestreams l
+      where l.id = ${raw.ref(livestreamId)} and l.tenant_id = ${tenantId} and l.released_at is null)`
+    const onAirSeconds = raw<number>`case when live_at is null then 0 else (coalesce(ended_at, ${nowMs}) - live_at) / 1000.0 end`
+    const all = raw<CountedRun>`(
+      select began_at, ingest_seconds, viewer_seconds from livestream_sessions
+        where tenant_id = ${tenantId} and ${isHeld('livestream_sessions.livestream_id')}
+      union all
+      select invoked_at, ${onAirSeconds}, 0 from broadcast_runs
+        where tenant_id = ${tenantId} and invoked_at is not null and ${isHeld('broadcast_runs.livestream_id')}
+        and not exists (select 1 from livestream_sessions s where s.livestream_id = broadcast_runs.livestream_id))`
+    let wanted = sql.selectFrom(all.as('runs'))
     if (fromMs !== undefined) wanted = wanted.where('began_at', '>=', fromMs)
     if (toMs !== undefined) wanted = wanted.where('began_at', '<=', toMs)
     return wanted.select([
@@ -28,15 +40,17 @@ export function analyticsIn({ engine, sql }: Store) {
   }
 
   return {
-    async overall(tenantId: string, range: AnalyticsRange): Promise<Analytics> {
-      const [row] = await engine.scan(runs(tenantId, range).compile())
+    /** @param nowMs until then runs that go on are counted */
+    async overall(tenantId: string, range: AnalyticsRange, nowMs: number): Promise<Analytics> {
+      const [row] = await engine.scan(runs(tenantId, range, nowMs).compile())
       return toFigures(row)
     },
 
     /** Days without a run are left out; the oldest first. */
-    async daywise(tenantId: string, range: AnalyticsRange): Promise<DayAnalytics[]> {
+    async daywise(tenantId: string, range: AnalyticsRange, nowMs: number): Promise<DayAnalytics[]> {
       const day = raw<number>`began_at / ${raw.lit(dayMs)}`
-      const rows = await engine.scan(runs(tenantId, range).select(day.as('day')).groupBy(day).orderBy(day).compile())
+      const days = runs(tenantId, range, nowMs).select(day.as('day')).groupBy(day).orderBy(day)
+      const rows = await engine.scan(days.compile())
       return rows.map(row => ({ date: new Date(Number(row.day) * dayMs).toISOString(), ...toFigures(row) }))
     },
 

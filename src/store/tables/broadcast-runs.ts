@@ -1,4 +1,5 @@
 import { sql as raw } from 'kysely'
+import { spelled } from '../../domain/id.ts'
 import type { Move, Run, RunEnder, RunEvent, RunNews, RunStatus } from '../../domain/run.ts'
 import type { Page } from '../../domain/values/paging.ts'
 import { compileOnce, type Statement } from '../engine/engine.ts'
@@ -156,7 +157,8 @@ export function broadcastRunsIn({ engine, sql }: Store) {
     /** The tenant's runs, the newest first, and how many there are in all. */
     async list(tenantId: string, { meetingId, live, pageNo, perPage }: RunFilter) {
       let wanted = ownedBy(tenantId)
-      if (meetingId !== undefined) wanted = wanted.where('meeting_id', '=', meetingId)
+      // An id of a caller's: a UUID may be written in any case.
+      if (meetingId !== undefined) wanted = wanted.where(isMeeting(meetingId))
       if (live !== undefined) wanted = wanted.where('ended_at', live ? 'is' : 'is not', null)
       const page = wanted.selectAll().orderBy('ordinal', 'desc').limit(perPage)
       const [rows, [count]] = await Promise.all([
@@ -175,6 +177,11 @@ export function broadcastRunsIn({ engine, sql }: Store) {
   }
 }
 export type BroadcastRuns = ReturnType<typeof broadcastRunsIn>
+
+function isMeeting(id: string) {
+  const { likely, uuid } = spelled(id)
+  return uuid ? raw<boolean>`lower(meeting_id) = ${likely}` : raw<boolean>`meeting_id = ${likely}`
+}
 
 function toRun(row: BroadcastRunsTable): Run {
   return {

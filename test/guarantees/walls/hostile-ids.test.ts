@@ -74,7 +74,13 @@ const piece = fc.oneof(
 const hostileId = fc.array(piece, { minLength: 1, maxLength: 7 }).map(pieces => pieces.join(''))
 const before = oneOf('    http://127.0.0.1 http://evil.example:81 https://u:p@evil.example x: // / \\ * .. /. /%2e')
 
-const all = (id: string) => ({ meeting_id: id, livestream_id: id, livestream_session_id: id, session_id: id })
+const all = (id: string) => ({
+  meeting_id: id,
+  livestream_id: id,
+  livestream_session_id: id,
+  session_id: id,
+  run_id: id
+})
 /** Where the id stands: in the path of an operation, or where account and app are named. */
 const places = [
   (path: string, id: string) => fill(path, all(id)),

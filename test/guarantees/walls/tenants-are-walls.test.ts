@@ -48,7 +48,8 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
       meeting_id: simulator.addMeeting().id,
       livestream_id: randomUUID(),
       livestream_session_id: randomUUID(),
-      session_id: randomUUID()
+      session_id: randomUUID(),
+      run_id: randomUUID()
     },
     'one that was taken away': released,
     'one that went to acme': handedOn,
@@ -56,13 +57,15 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
       meeting_id: globex.livestream_id,
       livestream_id: globex.meeting_id,
       livestream_session_id: globex.session_id,
-      session_id: globex.livestream_session_id
+      session_id: globex.livestream_session_id,
+      run_id: globex.livestream_id
     },
     'one that was never seen, asked for a second time': {
       meeting_id: 'unknown',
       livestream_id: 'unknown',
       livestream_session_id: 'unknown',
-      session_id: 'unknown'
+      session_id: 'unknown',
+      run_id: 'unknown'
     }
   }
   const bodies = [undefined, {}, { titel: 1 }, '{"broken']
@@ -79,7 +82,8 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
           meeting_id: randomUUID(),
           livestream_id: randomUUID(),
           livestream_session_id: randomUUID(),
-          session_id: randomUUID()
+          session_id: randomUUID(),
+          run_id: randomUUID()
         })
         // Nothing in a stop's body can be wrong, and a verb that no route takes is refused before its body.
         const unread = operationId === 'stopLivestream' || verb === 'DELETE'

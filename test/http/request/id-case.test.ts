@@ -30,6 +30,7 @@ t.test(
     }
     const directory = { meeting: stored, livestream: stored, run: stored, session: stored }
     const nobody = () => Promise.resolve(null)
+    const names = ['meeting_id', 'livestream_id', 'livestream_session_id', 'session_id', 'run_id']
     const rule = { scope: 'livestreams:read', limit: 'read' } as const
     for (const [prefix, known] of [
       ['/known', directory],
@@ -40,14 +41,13 @@ t.test(
           scope.addHook('onRequest', async request => {
             Object.assign(request, { caller: { tenant: { id: 'acme' } } })
           })
-          ownership(scope, { directory: known, adopt: { meeting: adopt, livestream: adopt } })
-          for (const name of ['meeting_id', 'livestream_id', 'livestream_session_id', 'session_id'])
-            scope.get(`/${name}/:${name}`, { config: { rule } }, async ({ params }) => params)
+          ownership(scope, { directory: known, runs: { find: stored }, adopt: { meeting: adopt, livestream: adopt } })
+          for (const name of names) scope.get(`/${name}/:${name}`, { config: { rule } }, async ({ params }) => params)
         },
         { prefix }
       )
     const id = randomUUID()
-    for (const name of ['meeting_id', 'livestream_id', 'livestream_session_id', 'session_id'])
+    for (const name of names)
       t.strictSame((await app.inject(`/known/${name}/${id.toUpperCase()}`)).json(), { [name]: id })
     for (const path of ['meeting_id', 'livestream_id'])
       for (const wanted of [id.toUpperCase(), 'NoUuid', `${id.toUpperCase()}0`])

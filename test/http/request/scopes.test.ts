@@ -45,7 +45,9 @@ const needed: Record<string, Scope> = {
   setWebhook: 'webhooks:manage',
   getWebhook: 'webhooks:manage',
   removeWebhook: 'webhooks:manage',
-  testWebhook: 'webhooks:manage'
+  testWebhook: 'webhooks:manage',
+  listRuns: 'livestreams:read',
+  getRun: 'livestreams:read'
 }
 
 const isStop = (scope: Scope): number => Number(scope === 'livestreams:stop')
@@ -123,7 +125,7 @@ t.test(
           clock: systemClock
         })
         await app.register(async api => {
-          ownership(api, { directory: nobody, adopt: nobody })
+          ownership(api, { directory: nobody, runs: { find: async () => null }, adopt: nobody })
           api.get(url, { config, schema: described }, async () => 'shown')
         })
         await app.ready()

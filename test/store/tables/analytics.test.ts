@@ -1,8 +1,12 @@
 import t from 'tap'
 import type { LivestreamSession } from '../../../src/domain/livestream.ts'
+import type { RunNews } from '../../../src/domain/run.ts'
+import { moveRuns } from '../../../src/domain/run-moves.ts'
 import { analyticsIn } from '../../../src/store/tables/analytics.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { sessionsIn } from '../../../src/store/tables/sessions.ts'
+import { how, seen, sent, stopped } from '../../support/ledger/news.ts'
 import { storeWithTenants } from '../../support/store/helper.ts'
 
 const owner = { id: 'l1', tenantId: 'acme', upstream: 'default', meetingId: null }
@@ -18,8 +22,8 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
     /** As an earlier version would have kept it. */
     keep: (figure: number) =>
       store.engine.write([store.sql.updateTable('livestream_sessions').set({ ingest_seconds: figure }).compile()]),
-    overall: () => analytics.overall('acme', {}),
-    daywise: () => analytics.daywise('acme', {})
+    overall: () => analytics.overall('acme', {}, 9_000),
+    daywise: () => analytics.daywise('acme', {}, 9_000)
   }
 }
 
@@ -43,4 +47,36 @@ t.test('a wrong figure that an earlier version has kept is not counted in', asyn
     t.match(await overall(), figures, String(figure))
     t.match(await daywise(), [figures])
   }
+})
+
+t.test('a livestream of which no session is ever shown counts by its runs in the ledger', async t => {
+  const { store } = await storeWithTenants(t)
+  const runs = broadcastRunsIn(store)
+  const observe = (id: string) => livestreamsIn(store).observe({ ...owner, id }, { id, status: 'LIVE' }, 1_000)
+  for (const id of ['l1', 'l2']) await observe(id)
+  const day = 86_400_000
+  let made = 0
+  const note = async (news: RunNews): Promise<void> => {
+    const moves = moveRuns(await runs.concerned(news), news, { ...how, newId: `run ${++made}` })
+    await store.engine.write(moves.flatMap(move => runs.moved(move, false)))
+  }
+  const seenOf = (atMs: number, livestreamId: string, tenantId = 'acme'): RunNews =>
+    seen(atMs, 'LIVE', { livestreamId, meetingId: null, tenantId })
+  await note(seenOf(10_000, 'l1'))
+  await note({ ...stopped(70_000, 'l1'), meetingId: null })
+  await note(seenOf(day + 1_000, 'l1'))
+  await note(seenOf(2_000, 'l2'))
+  await note(seenOf(3_000, 'l3', 'globex'))
+  await note(sent(4_000))
+  await store.engine.write([sessionsIn(store).runSeen({ ...owner, id: 'l2' }, { id: 's2', ingest_seconds: 7 }, 2_000)])
+  const analytics = analyticsIn(store)
+  const nowMs = day + 31_000
+  t.strictSame(await analytics.overall('acme', {}, nowMs), {
+    count: 3,
+    total_ingest_seconds: 60 + 30 + 7,
+    total_viewer_seconds: 0
+  })
+  t.match(await analytics.daywise('acme', {}, nowMs), [{ count: 2 }, { count: 1, total_ingest_seconds: 30 }])
+  t.match(await analytics.overall('acme', { fromMs: day }, nowMs), { count: 1 })
+  t.match(await analytics.overall('globex', {}, nowMs), { count: 0 }, 'its livestream was never shown to it')
 })

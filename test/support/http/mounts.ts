@@ -25,6 +25,7 @@ export function essence(reply: Reply, ids: Ids): unknown[] {
     'x-request-id': _id,
     age: _age,
     'content-length': _size,
+    'livegate-run': _run,
     ...rest
   } = reply.headers
   return [reply.statusCode, body, rest]

@@ -48,6 +48,7 @@ export function ledgerOfRuns(db: Sql): CompiledQuery[] {
         .addColumn('reason', 'text')
         .addColumn('at', 'bigint', c => c.notNull()),
       schema.createIndex('run_events_tenant').on('run_events').columns(['tenant_id', 'seq']),
+      schema.createIndex('livestream_sessions_livestream').on('livestream_sessions').column('livestream_id'),
       schema.createIndex('run_events_at').on('run_events').column('at'),
       schema.alterTable('operations').addColumn('run_id', 'text')
     ].map(builder => builder.compile()),

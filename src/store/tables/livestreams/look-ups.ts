@@ -1,12 +1,6 @@
 import { sql as raw } from 'kysely'
 import { type Spelled, spelled } from '../../../domain/id.ts'
-import {
-  isRunning,
-  type ListedLivestream,
-  type Livestream,
-  livestreamStatuses,
-  type OwnedLivestream
-} from '../../../domain/livestream.ts'
+import type { ListedLivestream, Livestream, OwnedLivestream } from '../../../domain/livestream.ts'
 import type { Page } from '../../../domain/values/paging.ts'
 import { compileOnce } from '../../engine/engine.ts'
 import type { LivestreamsTable, Sql } from '../../schema/database.ts'
@@ -32,7 +26,14 @@ export interface UnfinishedLivestream extends OwnedLivestream {
 /** The states after which a run is over, so that a list needs no fresh look. */
 const ended = ['IDLE', 'OFFLINE', 'ERRORED']
 
-const running = livestreamStatuses.filter(isRunning)
+/** Status by the ledger where that knows that the last run is over, or goes on, and the livestream was seen otherwise. */
+const statusNow = raw<string>`coalesce((select case
+    when run.ended_at is null and livestreams.status not in (${raw.join(ended.map(one => raw.lit(one)))}) then null
+    when run.ended_at is null then case run.status when 'live' then 'LIVE' else 'INVOKED' end
+    when livestreams.status in (${raw.join(ended.map(one => raw.lit(one)))}) then null
+    when run.status = 'errored' then 'ERRORED' else 'IDLE' end
+  from broadcast_runs as run where run.livestream_id = livestreams.id and run.tenant_id = livestreams.tenant_id
+  order by run.ordinal desc limit 1), livestreams.status)`
 
 /** The tenant's livestreams; those whose meeting was taken from it are not among them. */
 export function ownedBy(sql: Sql, tenantId: string) {
@@ -123,26 +124,18 @@ export function livestreamLookUps({ engine, sql }: Store) {
       return new Map(rows.map(row => [String(row.meeting_id), row.status]))
     },
 
-    /** Counts the tenant's livestreams that ran when they were seen last. INVOKED without a meeting waits for an encoder. */
-    async countRunning(tenantId: string): Promise<number> {
-      const wanted = ownedBy(sql, tenantId)
-        .where('status', 'in', running)
-        .where(where => where.or([where('status', '=', 'LIVE'), where('meeting_id', 'is not', null)]))
-      const [count] = await engine.scan(wanted.select(raw<number>`count(*)`.as('total')).compile())
-      return Number(count?.total ?? 0)
-    },
-
-    /** The tenant's livestreams, the newest first unless asked otherwise, and how many there are in all. */
+    /** The tenant's livestreams, the newest first unless asked otherwise, and how many there are in all. The ledger has the last word on their runs. */
     async list(tenantId: string, filter: LivestreamFilter): Promise<{ items: ListedLivestream[]; total: number }> {
       const { meetingId, excludeMeetings, status, createdFromMs, createdToMs, oldestFirst, pageNo, perPage } = filter
       let wanted = ownedBy(sql, tenantId)
       if (meetingId !== undefined) wanted = wanted.where('meeting_id', '=', meetingId)
       if (excludeMeetings) wanted = wanted.where('meeting_id', 'is', null)
-      if (status !== undefined) wanted = wanted.where('status', '=', status)
+      if (status !== undefined) wanted = wanted.where(statusNow, '=', status)
       if (createdFromMs !== undefined) wanted = wanted.where('created_at', '>=', createdFromMs)
       if (createdToMs !== undefined) wanted = wanted.where('created_at', '<=', createdToMs)
       const page = wanted
         .selectAll()
+        .select(statusNow.as('status'))
         .orderBy('created_at', oldestFirst ? 'asc' : 'desc')
         .orderBy('id')
         .limit(perPage)
