@@ -1,5 +1,4 @@
-import type { Run, RunEventType } from '../../../src/domain/run.ts'
-import { noRunEnd } from '../../../src/domain/run.ts'
+import { noRunEnd, type Run, type RunEventType } from '../../../src/domain/run.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
 
@@ -27,12 +26,6 @@ export function runOf(more: Partial<Run> = {}): Run {
     quietLooks: 0,
     quietAtMs: null,
     createdAtMs: 1_000,
-    endingBy: null,
-    spentAtMs: null,
-    warnedForMs: null,
-    isManual: false,
-    meetingSessionId: null,
-    sessionGoneAtMs: null,
     revision: 1,
     ...more
   }
