@@ -74,7 +74,7 @@ export function isToBeWarned({ warnedForMs, livestreamId }: Run, end: ComingEnd,
 
 /** Minutes on air of a tenant in this month. */
 export interface MinutesSpent {
-  /** Of its runs that are over, in ms. */
+  /** Time of its runs that are over, in ms. */
   endedMs: number
   /** When each of those that are on air went on air. */
   liveSinceMs: readonly number[]

@@ -28,7 +28,7 @@ export interface KeeperDeps {
   neverLiveMs: number
 }
 
-const everyMs = 250
+const everyMs = 500
 /** So often the rows are read anew. */
 const refreshedEveryMs = 1_000
 /** A stop whose operation came to nothing is ordered again after so long. */
@@ -73,7 +73,7 @@ export class RunEnds {
     const { openRuns } = this.#deps
     const forecasts = this.#forecasts()
     const todo = openRuns.all().flatMap(run => this.#todo(run, forecasts.get(run.tenantId) ?? null))
-    // What is due comes first.
+    // Due ends come first.
     const sorted = todo.sort((a, b) => a.rank - b.rank)
     for (let i = 0; i < sorted.length; i += atOnce)
       await Promise.all(sorted.slice(i, i + atOnce).map(({ work }) => work()))

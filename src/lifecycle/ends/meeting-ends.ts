@@ -30,7 +30,7 @@ export interface MeetingNotice {
   event: 'meeting.started' | 'meeting.ended'
 }
 
-const everyMs = 500
+const everyMs = 1_000
 /** Each run's meeting is looked at so often, and two looks that agree are so far apart. */
 const lookEveryMs = 60_000
 /** These looks may use such a part of the quota; beyond it they come less often. */

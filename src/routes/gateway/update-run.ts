@@ -1,17 +1,10 @@
 import { Type } from 'typebox'
 import { longestRunSeconds, shortestRunSeconds } from '../../domain/ends/live-limits.ts'
 import { AuditUnavailable, RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
-import { RunId } from '../../domain/run.ts'
-import { Nullable, Timestamp } from '../../domain/values/schema.ts'
+import { BroadcastRun, shownRun } from '../../domain/run.ts'
 import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
 import { Answer, failures, RunParams } from '../answer.ts'
 import type { Api } from '../api.ts'
-
-const RunDeadline = Type.Object({
-  id: RunId,
-  max_duration_seconds: Nullable(Type.Integer({ minimum: 0, examples: [7_200] })),
-  deadline_at: Nullable(Timestamp('Livegate stops the run then, at the latest'))
-})
 
 const schema = {
   operationId: 'updateRun',
@@ -32,7 +25,7 @@ const schema = {
     { additionalProperties: false }
   ),
   response: {
-    200: Answer(RunDeadline, 'The run after the change'),
+    200: Answer(BroadcastRun, 'The run after the change'),
     ...failures(RunNotFound, RunOver, AuditUnavailable)
   }
 }
@@ -43,7 +36,6 @@ export function updateRun(app: Api, { changeRun }: { changeRun: ChangeRun }): vo
   app.patch('/runs/:run_id', { schema, config: { rule } }, async request => {
     const { caller, params, body } = request
     const run = await changeRun(caller, params.run_id, body.max_duration_seconds)
-    const deadline_at = run.deadlineAtMs === null ? null : new Date(run.deadlineAtMs).toISOString()
-    return { success: true as const, data: { id: run.id, max_duration_seconds: run.maxDurationSeconds, deadline_at } }
+    return { success: true as const, data: shownRun(run) }
   })
 }

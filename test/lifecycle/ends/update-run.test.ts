@@ -12,7 +12,7 @@ t.test('a run is extended and shortened by its tenant, from its start, and the c
   const deadline_at = new Date(Number(run?.createdAtMs) + 1_800_000).toISOString()
   const reply = await asAcme('PATCH', path, { max_duration_seconds: 1_800 })
   t.equal(reply.statusCode, 200)
-  t.strictSame(reply.json().data, { id: run?.id, max_duration_seconds: 1_800, deadline_at })
+  t.match(reply.json().data, { id: run?.id, max_duration_seconds: 1_800, deadline_at })
   t.equal((await asAcme('PATCH', path, { max_duration_seconds: 900 })).json().data.max_duration_seconds, 900)
   t.match(await last(), { maxDurationSeconds: 900 })
   const changes = (await events()).filter(({ api }) => api.operation === 'updateRun')

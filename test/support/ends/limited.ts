@@ -26,7 +26,7 @@ export async function limited(t: TestContext, limits: Partial<LiveLimits> = {}, 
   async function pass(ms: number): Promise<void> {
     clock.advance(ms)
     await directory.pull()
-    await new Promise(resolve => setTimeout(resolve, 600))
+    await new Promise(resolve => setTimeout(resolve, 1_100))
   }
 
   return {

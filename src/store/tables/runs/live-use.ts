@@ -24,7 +24,7 @@ export function liveUseIn({ engine, sql }: Store) {
     raw<number>`(select count(*) from broadcast_runs where tenant_id = ${tenantId} and ended_at is null
       and not (coalesce(meeting_id, '') = ${id} and upstream = ${upstream}))`
 
-  /** Of runs that are over, or of all; a run that goes on counts until now. */
+  /** Time on air of runs that are over, or of all; a run that goes on counts until now. */
   const spent = (tenantId: string, sinceMs: number, nowMs: number, which: 'ended' | 'all') => {
     const end = raw`coalesce(ended_at, ${nowMs})`
     const begin = raw`case when live_at > ${sinceMs} then live_at else ${sinceMs} end`
