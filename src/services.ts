@@ -182,6 +182,16 @@ export function services(parts: Parts): Services {
     knownMeetings,
     settleMs
   })
+  const runsOfTenants = tenantRuns({
+    ...context,
+    upstreams,
+    livestreams,
+    directory,
+    rememberLivestream,
+    rememberRuns,
+    endingRuns,
+    knownMeetings
+  })
   const webhooks = receivingWebhooks({
     ...context,
     upstreams,
@@ -193,6 +203,7 @@ export function services(parts: Parts): Services {
     adopt,
     whatRuns: broadcasts.reads.whatRuns,
     refresh: ofTenants.refresh,
+    makeKnown: runsOfTenants.makeKnown,
     ending: parts.ending
   })
   const { webhook, webhookSender } = webhooksOut({
@@ -223,16 +234,7 @@ export function services(parts: Parts): Services {
       queue: broadcasts.switches,
       recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
     }),
-    runs: tenantRuns({
-      ...context,
-      upstreams,
-      livestreams,
-      directory,
-      rememberLivestream,
-      rememberRuns,
-      endingRuns,
-      knownMeetings
-    }),
+    runs: runsOfTenants,
     stage: tenantStage({ ...context, upstreams, engine, sessions, auditTrail }),
     analytics: tenantAnalytics({
       ...context,

@@ -45,7 +45,7 @@ async function describedApp(): Promise<FastifyInstance> {
       start: nothing,
       stop: nothing,
       livestreams: { find: nothing, list: nothing, refresh: nothing, countRunning: nothing },
-      runs: { findActive: nothing, find: nothing, ofMeeting: nothing, ofSession: nothing },
+      runs: { findActive: nothing, find: nothing, ofMeeting: nothing, ofSession: nothing, makeKnown: nothing },
       stage: { findActive: nothing, act: nothing, kickAll: nothing, muteAll: nothing },
       analytics: { overall: nothing, daywise: nothing },
       livestreamChanges: { create: nothing, setEnabled: nothing, resetStreamKey: nothing },

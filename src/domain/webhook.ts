@@ -1,3 +1,5 @@
+import { isOver, isOverOrComing } from './livestream.ts'
+
 /** Events of a vendor that are a reason to look (contract#webhook-events). Others are taken, counted and left alone. */
 export const heardEvents = ['livestreaming.statusUpdate', 'meeting.started', 'meeting.ended'] as const
 export type HeardEvent = (typeof heardEvents)[number]
@@ -10,10 +12,12 @@ export interface WebhookNews {
   readonly meetingId: string | null
   /** The session of the meeting that began or ended. A meeting may have a newer one by now. */
   readonly sessionId: string | null
+  /** Status of the livestream when the webhook was made. It may have another one by now. */
+  readonly status: string | null
 }
 
-/** News of something at a vendor account. */
-export interface WebhookNotice extends WebhookNews {
+/** News of something at a vendor account. A status is no part of it: nobody must believe it. */
+export interface WebhookNotice extends Omit<WebhookNews, 'status'> {
   readonly upstream: string
 }
 
@@ -23,6 +27,17 @@ export interface WebhookNotice extends WebhookNews {
  */
 export function isUnmistakable({ event }: Pick<WebhookNews, 'event'>): boolean {
   return event !== 'livestreaming.statusUpdate'
+}
+
+/** Whether a livestream is known to be otherwise than a webhook says. One of them is old. */
+export function contradicts({ status }: Pick<WebhookNews, 'status'>, known: string | null): boolean {
+  if (status === null || known === null || status === known) return false
+  return !(hasEnded(status) && hasEnded(known))
+}
+
+/** The vendors have several words for it. */
+function hasEnded(status: string): boolean {
+  return isOver(status) || isOverOrComing(status)
 }
 
 /** A webhook that is registered at a vendor account (contract#webhook-registration). */

@@ -19,6 +19,8 @@ export interface NoticingDeps {
   whatRuns: WhatRuns
   /** Looks at a livestream by its id, whatever is known of it. */
   refresh(livestream: OwnedLivestream, signal: AbortSignal): Promise<void>
+  /** Makes a livestream of the meeting known that was never seen. */
+  makeKnown(meeting: OwnedMeeting, livestreamId: string, signal: AbortSignal): Promise<void>
   directory: Pick<Directory, 'livestream'>
   bounded: Bounded
   log: { warn(facts: object, message: string): void }
@@ -107,11 +109,13 @@ export class Noticing {
 
   /** The meeting's active livestream need not be the one that was told of: a vendor may run two at once. */
   async #lookInto(meeting: OwnedMeeting, { livestreamId }: WebhookNotice): Promise<void> {
-    const { whatRuns, refresh, directory, bounded } = this.#deps
+    const { whatRuns, refresh, makeKnown, directory, bounded } = this.#deps
     const { livestream: shown } = await bounded(signal => whatRuns(meeting, 'read', signal))
     if (livestreamId === null || (shown !== null && isSameId(shown.id, livestreamId))) return
     const told = await directory.livestream(meeting.tenantId, livestreamId)
-    if (told !== null && isRunning(told.status)) await bounded(signal => refresh(told, signal))
+    // A run that is over by now is news all the same when nobody has seen it.
+    if (told === null) await bounded(signal => makeKnown(meeting, livestreamId, signal))
+    else if (isRunning(told.status)) await bounded(signal => refresh(told, signal))
   }
 
   async #enter(): Promise<void> {

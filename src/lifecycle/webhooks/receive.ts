@@ -3,7 +3,8 @@ import { LRUCache } from 'lru-cache'
 import { NotFound, StoreUnavailable, WebhookRefused } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { WebhookNotice } from '../../domain/webhook.ts'
+import { contradicts, type WebhookNotice } from '../../domain/webhook.ts'
+import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { WebhookDeliveries } from '../../store/tables/webhooks-in/deliveries.ts'
 import type { HeaderFields, Upstreams, UpstreamWebhooks, WebhookEnvelope } from '../../upstream/provider.ts'
 import type { Noticed } from './noticing.ts'
@@ -12,6 +13,7 @@ import type { WebhookTally } from './tally.ts'
 export interface WebhooksDeps {
   upstreams: Upstreams
   deliveries: Pick<WebhookDeliveries, 'take' | 'noticed' | 'open'>
+  livestreams: Pick<Livestreams, 'statusOf'>
   tally: Pick<WebhookTally, 'count' | 'countRefused'>
   noticed: Noticed
   clock: Clock
@@ -52,7 +54,7 @@ const mostResumed = 1_000
 /** Names of unknown events that the log has told of. */
 const mostNames = 50
 
-export function webhooks({ upstreams, deliveries, tally, noticed, clock, log }: WebhooksDeps): Webhooks {
+export function webhooks({ upstreams, deliveries, livestreams, tally, noticed, clock, log }: WebhooksDeps): Webhooks {
   let underWay = 0
   /** By subject: when nothing of its pace is spent any more. */
   const spentUntilMs = new LRUCache<string, number>(upTo(10_000))
@@ -85,6 +87,12 @@ export function webhooks({ upstreams, deliveries, tally, noticed, clock, log }: 
     return false
   }
 
+  /** The next run of a livestream is told of in the words of before. */
+  async function isNewsAgain({ livestreamId, upstream }: WebhookNotice, status: string | null): Promise<boolean> {
+    if (livestreamId === null || status === null) return false
+    return contradicts({ status }, await livestreams.statusOf(livestreamId, upstream))
+  }
+
   function tellUnknown(upstream: string, event: string | null): void {
     const name = event !== null && /^[\w.]{1,64}$/.test(event) ? event : null
     const key = `${upstream}/${name}`
@@ -115,7 +123,8 @@ export function webhooks({ upstreams, deliveries, tally, noticed, clock, log }: 
         tellUnknown(upstream, event)
         return Promise.resolve()
       }
-      const notice = { upstream, ...news }
+      const { status, ...about } = news
+      const notice = { upstream, ...about }
       return bounded(async () => {
         const isTooMuch = isCrowded(notice)
         const bodyDigest = createHash('sha256').update(body).digest('hex')
@@ -123,9 +132,9 @@ export function webhooks({ upstreams, deliveries, tally, noticed, clock, log }: 
           ? null
           : await deliveries.take({ ...notice, deliveryId, bodyDigest }, clock.now(), takenWithinMs)
         tally.count(upstream, seq === null ? 'repeated' : 'taken')
-        if (seq !== null) lookAfter(seq, notice)
+        if (seq !== null) return lookAfter(seq, notice)
         // The last one of a crowd may be news: a look that begins now sees it, and all of them share one.
-        else if (isTooMuch) void noticed(notice)
+        if (isTooMuch || (await isNewsAgain(notice, status))) void noticed(notice)
       })
     },
 

@@ -8,8 +8,9 @@ import { type WhoseDeps, whose } from './whose.ts'
 export interface ReceivingDeps
   extends Pick<Context, 'clock' | 'log' | 'bounded'>,
     Pick<WebhooksDeps, 'deliveries'>,
-    Pick<NoticingDeps, 'whatRuns' | 'refresh' | 'ending'>,
-    Omit<WhoseDeps, 'clock'> {
+    Pick<NoticingDeps, 'whatRuns' | 'refresh' | 'makeKnown' | 'ending'>,
+    Omit<WhoseDeps, 'clock' | 'livestreams'> {
+  livestreams: WebhooksDeps['livestreams'] & WhoseDeps['livestreams']
   counts: Pick<WebhookCounts, 'add'>
 }
 

@@ -59,7 +59,7 @@ export interface ReadWebhook {
 }
 
 /**
- * Reads the body of a delivery: the ids in it, and nothing else. RealtimeKit sends the stream key with it
+ * Reads the body of a delivery: the ids in it, a status, and nothing else. RealtimeKit sends the stream key with it
  * (contract#livestreaming-status-update), which goes no further than this.
  */
 export function readWebhook(body: Buffer): ReadWebhook {
@@ -76,8 +76,10 @@ function newsOf(event: HeardEvent, told: unknown): WebhookNews | null {
     idIn(at(told, 'meeting', 'id')),
     idIn(at(told, 'meeting', 'sessionId'))
   ]
-  const isAboutSomething = event === 'livestreaming.statusUpdate' ? livestreamId !== null : meetingId !== null
-  return isAboutSomething ? { event, livestreamId, meetingId, sessionId } : null
+  const isOfLivestream = event === 'livestreaming.statusUpdate'
+  const status = isOfLivestream ? at(told, 'status') : null
+  if ((isOfLivestream ? livestreamId : meetingId) === null) return null
+  return { event, livestreamId, meetingId, sessionId, status: typeof status === 'string' ? status : null }
 }
 
 function idIn(value: unknown): string | null {

@@ -68,6 +68,27 @@ t.test('a repetition is answered alike, and costs the vendor nothing', async t =
   }
 })
 
+t.test('news in the words of before lead to a look when what is known is otherwise', async t => {
+  const { send, simulator, meeting, rows, store, upstream } = await world(t)
+  const { id } = simulator.startFromBrowser(meeting)
+  const status = async (): Promise<string | undefined> => {
+    const query = store.sql.selectFrom('livestreams').select('status').where('id', '=', id)
+    return (await store.engine.read(query.compile()))[0]?.status
+  }
+  await send(statusUpdate(id))
+  await until(async () => (await status()) === 'LIVE' && (await rows()).every(row => row.noticed_at !== null))
+  const before = upstream().length
+  await send(statusUpdate(id))
+  t.equal(upstream().length, before, 'it is known already')
+  simulator.end(id)
+  // Its end was seen by a look, and the webhook of it is lost.
+  await store.engine.write([store.sql.updateTable('livestreams').set({ status: 'IDLE' }).compile()])
+  simulator.startFromBrowser(meeting)
+  await send(statusUpdate(id))
+  await until(async () => (await status()) === 'LIVE')
+  t.equal((await rows()).length, 1, 'by the words alone it is a repetition')
+})
+
 t.test('a signature that proves nothing is a 401, on record and counted against its address', async t => {
   const { send, rows, meeting, simulator, events, url } = await world(t)
   const body = meetingNews('meeting.ended', meeting)

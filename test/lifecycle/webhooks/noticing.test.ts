@@ -44,6 +44,9 @@ function world(given: Partial<NoticingDeps> = {}) {
     async refresh({ id }) {
       looks.push(id)
     },
+    async makeKnown(_meeting, id) {
+      looks.push(`new ${id}`)
+    },
     directory: { livestream: async () => null },
     bounded: work => work(new AbortController().signal),
     log: { warn: (_facts, message) => void warnings.push(message) },
@@ -90,7 +93,7 @@ t.test('the livestream that was told of is asked for where the meeting shows ano
     ['l2', livestream('l1'), ['m1', 'l1']],
     [null, livestream('l1', 'INVOKED'), ['m1', 'l1']],
     [null, livestream('l1', 'IDLE'), ['m1']],
-    ['l2', null, ['m1']]
+    ['l2', null, ['m1', 'new l1']]
   ] as const) {
     const looks: string[] = []
     const { noticed } = world({
@@ -100,6 +103,9 @@ t.test('the livestream that was told of is asked for where the meeting shows ano
       },
       async refresh({ id }) {
         looks.push(id)
+      },
+      async makeKnown(_meeting, id) {
+        looks.push(`new ${id}`)
       },
       directory: { livestream: async () => known }
     })

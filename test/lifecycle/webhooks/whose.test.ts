@@ -29,6 +29,30 @@ t.test(
   }
 )
 
+t.test('a livestream that is over before anybody looked is known all the same', async t => {
+  for (const vendor of ['dyte', 'realtimekit'] as const) {
+    const { simulator, meeting, send, settled, livestreams } = await world(t, { simulator: { vendor } })
+    const { id } = simulator.startFromBrowser(meeting)
+    simulator.end(id)
+    const full = vendor === 'dyte' ? {} : { meeting: { id: meeting } }
+    t.equal((await send({ ...statusUpdate(id, 'IDLE'), ...full })).statusCode, 200)
+    await settled()
+    t.match(await livestreams(), [{ id, tenant_id: 'acme', meeting_id: meeting, status: 'IDLE' }], vendor)
+  }
+})
+
+t.test('a livestream of an earlier holder of the meeting stays with that one', async t => {
+  const { meeting, asAcme, store, directory, send, settled, livestreams } = await world(t)
+  const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
+  await asAcme('POST', `/v2/meetings/${meeting}/active-livestream/stop`)
+  await meetingsIn(store).release(meeting, Date.now())
+  await meetingsIn(store).assign('globex', 'default', [meeting], Date.now())
+  await directory.pull()
+  t.equal((await send({ ...statusUpdate(id, 'IDLE'), meeting: { id: meeting } })).statusCode, 200)
+  await settled()
+  t.match(await livestreams(), [{ id, tenant_id: 'acme' }])
+})
+
 t.test('news of what is nobody’s make nothing known, and cost one question at most', async t => {
   const { simulator, send, settled, livestreams, calls } = await world(t)
   const foreign = simulator.addMeeting().id

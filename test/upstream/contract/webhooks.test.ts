@@ -60,7 +60,7 @@ t.test('the ids of an event are read, and nothing else', async t => {
   }
   t.strictSame(readWebhook(bytesOf(full)), {
     event: 'livestreaming.statusUpdate',
-    news: { event: 'livestreaming.statusUpdate', livestreamId: 'l1', meetingId: 'm1', sessionId: null }
+    news: { event: 'livestreaming.statusUpdate', livestreamId: 'l1', meetingId: 'm1', sessionId: null, status: 'LIVE' }
   })
   const bare = { event: 'livestreaming.statusUpdate', streamId: 'l1', status: 'LIVE' }
   t.match(readWebhook(bytesOf(bare)).news, { livestreamId: 'l1', meetingId: null })
