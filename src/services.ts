@@ -197,6 +197,7 @@ export function services(parts: Parts): Services {
     upstreams,
     deliveries: webhookDeliveriesIn(store),
     counts: webhookCountsIn(store),
+    ends,
     meetings,
     livestreams,
     directory,

@@ -1,6 +1,8 @@
+import type { WebhookNotice } from '../../domain/webhook.ts'
 import type { WebhookCounts } from '../../store/tables/webhooks-in/counts.ts'
 import type { Context } from '../context.ts'
-import { Noticing, type NoticingDeps } from './noticing.ts'
+import type { Ends } from '../ends/ends.ts'
+import { type Noticed, Noticing, type NoticingDeps } from './noticing.ts'
 import { type Webhooks, type WebhooksDeps, webhooks } from './receive.ts'
 import { WebhookTally } from './tally.ts'
 import { type WhoseDeps, whose } from './whose.ts'
@@ -12,6 +14,8 @@ export interface ReceivingDeps
     Omit<WhoseDeps, 'clock' | 'livestreams'> {
   livestreams: WebhooksDeps['livestreams'] & WhoseDeps['livestreams']
   counts: Pick<WebhookCounts, 'add'>
+  /** Ends runs whose meeting has ended. */
+  ends: Pick<Ends, 'noticed'>
 }
 
 /** Webhooks of vendors, and what looks after them. */
@@ -23,6 +27,20 @@ export interface ReceivingWebhooks extends Webhooks {
 /** Puts together what takes webhooks, counts them, and looks at what they tell of. */
 export function receivingWebhooks(deps: ReceivingDeps): ReceivingWebhooks {
   const tally = new WebhookTally(deps)
-  const { noticed } = new Noticing({ ...deps, whose: whose(deps) })
+  const noticing = new Noticing({ ...deps, whose: whose(deps) })
+  const noticed: Noticed = async notice => {
+    const ofMeeting = meetingNews(notice)
+    if (ofMeeting !== null)
+      await deps.ends
+        .noticed(ofMeeting)
+        .catch(err => deps.log.warn({ err }, 'nobody could look after news of a meeting'))
+    return noticing.noticed(notice)
+  }
   return { ...webhooks({ ...deps, tally, noticed }), close: () => tally.close() }
+}
+
+/** News of a session of a meeting; null where a webhook tells of something else. */
+function meetingNews({ upstream, meetingId, sessionId, event }: WebhookNotice) {
+  if (event !== 'meeting.started' && event !== 'meeting.ended') return null
+  return meetingId === null || sessionId === null ? null : ({ upstream, meetingId, sessionId, event } as const)
 }
