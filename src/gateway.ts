@@ -237,7 +237,7 @@ async function openInner(
   opened.push(() => webhookSender.close())
   opened.push(() => webhooks.close())
   await recall()
-  // What is overdue is stopped first.
+  // Overdue runs are stopped first.
   await ends.begin()
   for (const operation of left) reconcileLoop.add(operation)
   await stopOrders.start()

@@ -12,7 +12,7 @@ export interface WebhookOptions extends JsonOption {
   upstream?: string
 }
 
-/** What became of the webhook of an upstream. */
+/** Fate of the webhook of an upstream. */
 type Result = 'registered' | 'corrected' | 'unchanged'
 
 const deadlineMs = 10_000

@@ -4,7 +4,7 @@ import { isOver, isOverOrComing } from './livestream.ts'
 export const heardEvents = ['livestreaming.statusUpdate', 'meeting.started', 'meeting.ended'] as const
 export type HeardEvent = (typeof heardEvents)[number]
 
-/** What a webhook says, as far as Livegate reads it: whose news it is, and never what is true now. */
+/** The part of a webhook that Livegate reads: whose news it is, and never what is true now. */
 export interface WebhookNews {
   readonly event: HeardEvent
   /** Null where the event names none. */

@@ -88,7 +88,7 @@ const calls: Record<string, (simulator: Simulator, body: string) => SimulatedAns
   'POST /webhooks/release': ({ webhooks }, body) => {
     const wish = parse(body)
     assertFields('release', { ids: list }, wish)
-    // What becomes of them is shown by `GET /webhooks`.
+    // Their fate is shown by `GET /webhooks`.
     webhooks.release(wish.ids as string[] | undefined).catch(() => {})
     return success({})
   },

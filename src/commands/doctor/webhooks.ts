@@ -21,7 +21,7 @@ export interface WebhookSurroundings {
   clock: Clock
   /** The address at which others reach the gateway; null where it is not set. */
   publicUrl: URL | null
-  /** What has come to the gateways of this store; absent: nothing, or no store. */
+  /** Deliveries to the gateways of this store; absent: nothing, or no store. */
   count: WebhookCount | undefined
 }
 

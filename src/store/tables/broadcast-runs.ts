@@ -130,7 +130,7 @@ export function broadcastRunsIn({ engine, sql }: Store) {
       return row === undefined ? null : toRun(row)
     },
 
-    /** Whichever tenant's; null when there is none. */
+    /** Any tenant's; null when there is none. */
     async get(id: string): Promise<Run | null> {
       const [row] = await engine.read(sql.selectFrom('broadcast_runs').selectAll().where('id', '=', id).compile())
       return row === undefined ? null : toRun(row)

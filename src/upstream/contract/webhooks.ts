@@ -27,7 +27,7 @@ export interface WebhookEnvelope {
 
 /** Both families are met, whatever the documents say (contract#webhook-headers). The first one comes first. */
 const families = ['rtk', 'dyte'] as const
-/** Of keys from 2,048 bits to 4,096. */
+/** Lengths of signatures by keys from 2,048 bits to 4,096. */
 const signatureBytes = { least: 256, most: 512 }
 const base64 = /^[A-Za-z0-9+/]{342,684}={0,2}$/
 

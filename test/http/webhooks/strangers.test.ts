@@ -84,7 +84,7 @@ t.test('a webhook that is genuine counts against no address', async t => {
   t.equal((await forge(vendor)).statusCode, 401)
 })
 
-t.test('what was signed once cannot be sent again and again to fill the store', async t => {
+t.test('a signed webhook cannot be sent again and again to fill the store', async t => {
   const { send, store, upstream } = await world(t)
   // Two bodies in turn, each under a new id: nothing in them says that they are old.
   const bodies = ['LIVE', 'IDLE'].map(status => statusUpdate('11111111-1111-4111-8111-111111111111', status))

@@ -5,7 +5,7 @@ import { gateway } from '../../support/gateway.ts'
 import fc, { runs } from '../../support/runner/properties.ts'
 import { until } from '../../support/until.ts'
 
-/** What happens at the vendor, and what becomes of the webhooks that wait. Numbers choose among them. */
+/** Happenings at the vendor, and what becomes of the webhooks that wait. Numbers choose among them. */
 const step = fc.oneof(
   fc.record({ do: fc.constantFrom('start' as const, 'end' as const) }),
   fc.record({ do: fc.constant('release' as const), which: fc.array(fc.nat(), { maxLength: 4 }) })

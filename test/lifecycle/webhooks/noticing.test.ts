@@ -75,7 +75,7 @@ t.test('news of one thing that come while it is being looked at share one look, 
   t.equal(begun.length, 2)
 })
 
-t.test('what is nobody’s is looked after with that', async t => {
+t.test('news of nobody’s is done with that', async t => {
   const { noticed, looks } = world({ whose: async () => null })
   t.equal(await noticed(news()), true)
   t.strictSame(looks, [])

@@ -132,7 +132,7 @@ t.test('webhooks come late, and later ones may overtake earlier ones', async t =
   )
 })
 
-t.test('what is held comes in the order in which it is released, as often as it is named', async t => {
+t.test('a held webhook comes in the order in which it is released, as often as it is named', async t => {
   const { webhooks, receiver } = await hooked(t)
   webhooks.behave({ hold: true })
   for (const status of ['a', 'b', 'c']) webhooks.tell({ event: 'test', status })
