@@ -8,7 +8,7 @@ import type { KnownCallers } from './authenticate.ts'
 
 export interface VendorCallsDeps extends Pick<KnownCallers, 'limits' | 'connections' | 'addressOf'> {
   /** Looks at the head alone. @throws Failure when it cannot be a call of a vendor */
-  demandSigned(upstream: string, headers: FastifyRequest['headers']): void
+  readonly webhooks: { demandSigned(upstream: string, headers: FastifyRequest['headers']): void }
 }
 
 /** So many addresses that vendors have called from, and for so long. */
@@ -22,7 +22,7 @@ const heardOut = { ...upTo(1_000), ttl: 86_400_000 }
  */
 export function vendorCalls(
   scope: FastifyInstance,
-  { limits, connections, addressOf, demandSigned }: VendorCallsDeps
+  { limits, connections, addressOf, webhooks }: VendorCallsDeps
 ): (request: FastifyRequest, reply: FastifyReply) => void {
   const known = new LRUCache<string, true>(heardOut)
   const placeOf = (request: FastifyRequest): string => neighbourhood(addressOf(request))
@@ -39,7 +39,7 @@ export function vendorCalls(
   scope.addHook('onRequest', async (request, reply) => {
     if (!known.has(placeOf(request))) await limits.demandAddress(request, reply)
     const { upstream = '' } = request.params as { upstream?: string }
-    demandSigned(upstream, request.headers)
+    webhooks.demandSigned(upstream, request.headers)
   })
 
   return (request, reply) => {
