@@ -106,5 +106,5 @@ t.test('a key file that changes is a change of the configuration', async t => {
 t.test("the gateway's own address can be read alone", async t => {
   t.equal(readPublicUrl({}), null)
   t.equal(readPublicUrl({ LIVEGATE_PUBLIC_URL: 'https://video.example/gw' })?.href, 'https://video.example/gw')
-  t.throws(() => readPublicUrl({ LIVEGATE_PUBLIC_URL: 'video.example' }), ConfigError)
+  t.throws(() => readPublicUrl({ LIVEGATE_PUBLIC_URL: 'video.example' }), { message: /^LIVEGATE_PUBLIC_URL must be/ })
 })
