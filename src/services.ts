@@ -6,11 +6,20 @@ import type { Clock } from './domain/values/clock.ts'
 import { holder, recheckPermission, recheckSwitchPermission } from './lifecycle/broadcast/before-sending.ts'
 import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
+import { changeEnd } from './lifecycle/ends/change-end.ts'
+import { changeRun, shortenRun } from './lifecycle/ends/change-run.ts'
+import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
+import { liveRoom } from './lifecycle/ends/live-room.ts'
+import { OpenRuns } from './lifecycle/ends/open-runs.ts'
+import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
 import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
+import { findOrdered } from './lifecycle/orders/find-ordered.ts'
+import { recordStop } from './lifecycle/orders/record-stop.ts'
+import { StopOrderLoop } from './lifecycle/orders/stop-order-loop.ts'
 import { type Push, push } from './lifecycle/push/push.ts'
 import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
 import { tenantAnalytics } from './lifecycle/resources/analytics.ts'
@@ -21,6 +30,10 @@ import { rememberLivestreamIn, rememberRunsIn } from './lifecycle/resources/reme
 import { tenantRuns } from './lifecycle/resources/runs.ts'
 import { tenantStage } from './lifecycle/resources/stage.ts'
 import { isComing } from './lifecycle/running/shown-run.ts'
+import type { PostOptions } from './lifecycle/webhooks/post.ts'
+import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks/receiving.ts'
+import type { WebhookSender } from './lifecycle/webhooks/sender.ts'
+import { webhooksOut } from './lifecycle/webhooks/webhooks-out.ts'
 import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
@@ -30,7 +43,11 @@ import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
 import { type Operations, operationsIn } from './store/tables/operations.ts'
+import { liveUseIn } from './store/tables/runs/live-use.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
+import { stopOrdersIn } from './store/tables/stop-orders.ts'
+import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
+import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 /** Parts that the services are made of. */
@@ -41,13 +58,15 @@ export interface Parts {
   audited: AuditedStore
   writeBehind: WriteBehind
   unstored: UnstoredEvents
-  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs'>
+  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs' | 'neverLiveMs' | 'webhookRetryMs' | 'webhookNetworks'>
   log: Context['log']
   clock: Clock
   /** Cuts off what waits for the vendor. */
   ending: AbortSignal
   /** Longest time for the audit trail of a mutation to be written, where that is not the usual one. */
   writeWithinMs?: number | undefined
+  /** Where the receivers of webhooks are found and trusted in another way than the usual one. */
+  webhookWay?: Pick<PostOptions, 'resolve' | 'ca'> | undefined
 }
 
 /** Everything below HTTP that serves requests. */
@@ -60,17 +79,25 @@ export interface Services {
   operations: Operations
   runs: BroadcastRuns
   ledger: Ledger
+  /** Ends runs on time. */
+  ends: Ends
   /** Tells of what the ledger has committed. */
   runEvents: RunEvents
   push: Push
+  /** Webhooks of vendors. */
+  webhooks: ReceivingWebhooks
   /** Before the first call: remembers what an earlier process did, and tells the ledger what it did not come to tell. @throws what the store throws */
   recall(): Promise<void>
+  /** Carries out the orders to stop that operators give. */
+  stopOrders: StopOrderLoop
+  /** Delivers events to the webhooks of tenants, once it is started. */
+  webhookSender: WebhookSender
 }
 
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
 export function services(parts: Parts): Services {
   const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, writeWithinMs } = parts
-  const { deadlineMs, settleMs, readTtlMs } = parts.config
+  const { deadlineMs, settleMs, readTtlMs, neverLiveMs } = parts.config
   const context: Context = { clock, log, ...deadlines(deadlineMs, parts.ending), changes: new Changes(), readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
@@ -81,19 +108,26 @@ export function services(parts: Parts): Services {
   const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
   const sessions = sessionsIn(store)
+  const runEvents = new RunHub(log)
 
   const runs = broadcastRunsIn(store)
-  const runEvents = new RunHub(log)
   const ledger = new Ledger({
     ...{ engine, runs, hub: runEvents, log, clock, settleMs },
     newId: randomUUID,
     // A run that ends while a stop of ours is being repeated was ended by that.
     async enderOf({ upstream, meetingId }) {
       const stops = meetingId === null ? [] : await operations.unconfirmedStops({ id: meetingId, upstream })
-      return stops.length > 0 ? 'tenant' : 'outside'
+      const isTenants = stops.some(({ cause }) => cause === null)
+      return isTenants ? 'tenant' : (stops.at(-1)?.cause ?? 'outside')
     }
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
+
+  const openRuns = new OpenRuns({ runs, clock })
+  const change = changeEnd({ engine, runs, hub: runEvents, openRuns, clock, settleMs })
+  const use = liveUseIn(store)
+  const limitsOf = (tenantId: string) => directory.tenant(tenantId)?.limits
+  const room = liveRoom({ use, limitsOf, clock })
 
   const rememberLivestream = rememberLivestreamIn({ livestreams, directory, sightings, log, clock })
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
@@ -117,6 +151,8 @@ export function services(parts: Parts): Services {
     runs,
     ledger,
     sightings,
+    liveRoom: room,
+    shortenRun: shortenRun({ runs, openRuns, changeEnd: change }),
     rememberLivestream,
     isComing: coming,
     recheckPermission: recheckPermission({ directory, holds, clock }),
@@ -125,31 +161,71 @@ export function services(parts: Parts): Services {
     ...(writeWithinMs !== undefined && { writeWithinMs })
   })
   const { auditTrail, endingRuns, begunRuns, knownMeetings } = broadcasts
+  const ending = { openRuns, changeEnd: change, use, limitsOf, operations, auditEvents, upstreams }
+  const ends = runEnding({ ...context, ...ending, broadcasts, neverLiveMs })
+  const { whatRuns } = broadcasts.reads
+  const retired = retiredMeetings({ ...context, runs, whatRuns, orderStop: ends.stopRun })
 
   const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
+
+  const ofTenants = tenantLivestreams({
+    ...context,
+    upstreams,
+    livestreams,
+    runs,
+    sightings,
+    rememberLivestream,
+    rememberRuns,
+    isComing: coming,
+    endingRuns,
+    begunRuns,
+    knownMeetings,
+    settleMs
+  })
+  const runsOfTenants = tenantRuns({
+    ...context,
+    upstreams,
+    livestreams,
+    directory,
+    rememberLivestream,
+    rememberRuns,
+    endingRuns,
+    knownMeetings
+  })
+  const webhooks = receivingWebhooks({
+    ...context,
+    upstreams,
+    deliveries: webhookDeliveriesIn(store),
+    counts: webhookCountsIn(store),
+    ends,
+    meetings,
+    livestreams,
+    directory,
+    adopt,
+    whatRuns: broadcasts.reads.whatRuns,
+    refresh: ofTenants.refresh,
+    makeKnown: runsOfTenants.makeKnown,
+    ending: parts.ending
+  })
+  const { webhook, webhookSender } = webhooksOut({
+    ...{ store, runEvents, auditEvents, auditTrail, deadline, log, clock },
+    ...parts.webhookWay,
+    sealing: audited.keys.sealing,
+    firstPauseMs: parts.config.webhookRetryMs,
+    networks: parts.config.webhookNetworks
+  })
 
   const routes: RouteServices = {
     auditEvents,
     ledger: runs,
     events: pushing.streams,
     liveWaits: pushing.liveWaits,
+    webhooks,
+    changeRun: changeRun({ runs, openRuns, changeEnd: change, liveRoom: room, auditEvents, clock }),
     readActive: broadcasts.reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,
-    livestreams: tenantLivestreams({
-      ...context,
-      upstreams,
-      livestreams,
-      runs,
-      sightings,
-      rememberLivestream,
-      rememberRuns,
-      isComing: coming,
-      endingRuns,
-      begunRuns,
-      knownMeetings,
-      settleMs
-    }),
+    livestreams: ofTenants,
     livestreamChanges: livestreamChanges({
       ...context,
       upstreams,
@@ -159,16 +235,7 @@ export function services(parts: Parts): Services {
       queue: broadcasts.switches,
       recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
     }),
-    runs: tenantRuns({
-      ...context,
-      upstreams,
-      livestreams,
-      directory,
-      rememberLivestream,
-      rememberRuns,
-      endingRuns,
-      knownMeetings
-    }),
+    runs: runsOfTenants,
     stage: tenantStage({ ...context, upstreams, engine, sessions, auditTrail }),
     analytics: tenantAnalytics({
       ...context,
@@ -180,12 +247,37 @@ export function services(parts: Parts): Services {
       endingRuns,
       knownMeetings
     }),
-    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail })
+    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail, retired }),
+    webhook
   }
   async function recall(): Promise<void> {
     // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
+    await webhooks.resume()
   }
-  return { routes, broadcasts, adopt, operations, runs, ledger, runEvents, push: pushing, recall }
+  const { queue, repeat } = broadcasts
+  const orders = stopOrdersIn(store)
+  const stopping = { ...context, engine, upstreams, orders, runs, operations, meetings, livestreams, queue }
+  const stopOrders = new StopOrderLoop({
+    ...stopping,
+    find: findOrdered(stopping),
+    record: recordStop({ ...stopping, repeat, auditEvents }),
+    refresh: () => directory.pull()
+  })
+  return {
+    routes,
+    broadcasts,
+    adopt,
+    operations,
+    runs,
+    ledger,
+    ends,
+    runEvents,
+    push: pushing,
+    webhooks,
+    webhookSender,
+    stopOrders,
+    recall
+  }
 }

@@ -25,8 +25,39 @@ export const runEnders = [
 ] as const
 export type RunEnder = (typeof runEnders)[number]
 
+/** All that decides when a run is ended by Livegate. Times are epoch milliseconds of our clock. */
+export interface RunEnd {
+  /** The end by its duration. */
+  readonly deadlineAtMs: number | null
+  readonly maxDurationSeconds: number | null
+  /** Cause for which its stop was ordered. */
+  readonly endingBy: RunEnder | null
+  /** Time at which the tenant's minutes of the month are spent, as far as it is near. */
+  readonly spentAtMs: number | null
+  /** End that its tenant was warned of. */
+  readonly warnedForMs: number | null
+  /** Session of its meeting that was seen last during the run, and when a look first showed that it is gone. */
+  readonly meetingSessionId: string | null
+  readonly sessionGoneAtMs: number | null
+}
+
+/** Cause for which a run is about to be stopped. One that has gone on air meanwhile is not stopped for being late. */
+export function causeOf({ endingBy, status }: Pick<Run, 'endingBy' | 'status'>): RunEnder | null {
+  return endingBy === 'never_live' && status === 'live' ? null : endingBy
+}
+
+export const noRunEnd: RunEnd = {
+  deadlineAtMs: null,
+  maxDurationSeconds: null,
+  endingBy: null,
+  spentAtMs: null,
+  warnedForMs: null,
+  meetingSessionId: null,
+  sessionGoneAtMs: null
+}
+
 /** A run as it is known. Times are epoch milliseconds of our clock. */
-export interface Run {
+export interface Run extends RunEnd {
   readonly id: string
   readonly tenantId: string
   readonly upstream: string
@@ -44,9 +75,9 @@ export interface Run {
   readonly endedAtMs: number | null
   /** Null while it goes on, and for a start that came to nothing. */
   readonly endedBy: RunEnder | null
-  readonly deadlineAtMs: number | null
-  readonly maxDurationSeconds: number | null
   readonly playbackUrl: string | null
+  /** No participant of the meeting sends its video, as far as is known. */
+  readonly isManual: boolean
   /** Looks that have shown nothing of it since it was seen last, and when the first of them did. */
   readonly quietLooks: number
   readonly quietAtMs: number | null
@@ -149,6 +180,7 @@ export interface SentNews extends NewsOf {
   readonly operationId: string
   readonly maxDurationSeconds?: number | null
   readonly deadlineAtMs?: number | null
+  readonly isManual?: boolean
 }
 
 /** The vendor has said yes to it, or a look has shown what it began. */
@@ -191,8 +223,18 @@ export interface StoppedNews extends NewsOf {
   readonly endedBy: RunEnder
 }
 
+/** Something of its end is decided. */
+export interface EndNews extends NewsOf {
+  readonly kind: 'end'
+  readonly runId: string
+  readonly livestreamId: string | null
+  readonly change: Partial<RunEnd>
+  /** Cause of the end that its tenant is warned of. */
+  readonly reason?: RunEnder
+}
+
 /** News of a run, as a source tells it. */
-export type RunNews = SentNews | StartedNews | RefusedNews | SeenNews | GoneNews | StoppedNews
+export type RunNews = SentNews | StartedNews | RefusedNews | SeenNews | GoneNews | StoppedNews | EndNews
 
 /** The rest that a move depends on. */
 export interface MoveHow {

@@ -9,7 +9,8 @@ const warnings = [
   'open_stops',
   'log_output',
   'upstream_credentials',
-  'upstreams_list'
+  'upstreams_list',
+  'webhook_key'
 ] as const
 type Warning = (typeof warnings)[number]
 

@@ -2,10 +2,11 @@ import type { VendorName } from './dialects/vendors.ts'
 import type { Fault } from './faults/faults.ts'
 import type { JournalEntry } from './journal.ts'
 import type { SimulatedLivestream } from './routes/shapes.ts'
+import type { SimulatedWebhooks } from './webhooks/webhooks.ts'
 
 /**
  * A running stand-in for Dyte v2 or Cloudflare RealtimeKit: state, faults and a journal. `control.ts` says how to steer it
- * from another process. Not imitated: webhooks, participants' tokens, `manual_ingest` and more than one app.
+ * from another process. Not imitated: participants' tokens, `manual_ingest` and more than one app.
  */
 export interface Simulator {
   vendor: VendorName
@@ -51,6 +52,8 @@ export interface Simulator {
   end(livestreamId: string, how?: 'IDLE' | 'ERRORED'): void
   /** Lets callers in with these API keys (Dyte) or tokens (RealtimeKit) from now on, and with no others. @throws TypeError or RangeError */
   accept(...credentials: string[]): void
+  /** The webhooks that were registered, their key, and how they are sent. */
+  readonly webhooks: SimulatedWebhooks
   /** Queues faults, each for the next request that it matches. @throws TypeError or RangeError naming the field. */
   failNext(fault: Fault | Fault[], times?: number): void
   /** A fault for every request that it matches, until the returned function is called. */

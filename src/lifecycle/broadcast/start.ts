@@ -11,6 +11,8 @@ import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LivestreamWish, Upstreams } from '../../upstream/provider.ts'
 import type { LimitTime } from '../context.ts'
+import type { ShortenRun } from '../ends/change-run.ts'
+import type { LiveRoom } from '../ends/live-room.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Prepared } from '../ledger/prepared.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
@@ -45,6 +47,8 @@ export interface StartDeps {
   auditTrail: AuditTrail
   ledger: Pick<Ledger, 'start' | 'prepare' | 'note'>
   runs: Pick<BroadcastRuns, 'lastOf'>
+  liveRoom: LiveRoom
+  shortenRun: ShortenRun
   send: SendStart
   endingRuns: Pick<EndingRuns, 'started'>
   begunRuns: Pick<BegunRuns, 'began'>
@@ -69,19 +73,43 @@ export interface StartAttempt {
  * Starts the meeting's livestream once: a call that finds it live, or being started, gets the same livestream and nothing
  * second goes upstream. The caller's connection is not part of it: hanging up aborts nothing.
  * @throws StartUnsettled while an earlier start's outcome is unknown; StillStopping while the run that was stopped is still
- * ending; what a Provider and the audit trail throw
+ * ending; LiveLimitReached; InvalidInput where it may not last so long; what a Provider and the audit trail throw
  */
-export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
+export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: StartWish) => Promise<Started>
+
+/** Wishes of a livestream, and how long it may last: the vendor is not told of that. */
+export interface StartWish extends LivestreamWish {
+  max_duration_seconds?: number
+}
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail } = deps
-  const { ledger, runs, send, endingRuns, begunRuns, pace, fruitlessStops, changed, clock, limitTime, deadlineMs } =
-    deps
+  const {
+    ledger,
+    runs,
+    liveRoom,
+    shortenRun,
+    send,
+    endingRuns,
+    begunRuns,
+    pace,
+    fruitlessStops,
+    changed,
+    clock,
+    limitTime,
+    deadlineMs
+  } = deps
 
   return async (caller, meeting, wish) => {
+    const { max_duration_seconds: seconds } = wish
+    liveRoom.expectAllowed(meeting.tenantId, seconds)
     const turn = await enterQueue(meeting)
-    if ('joined' in turn) return answer(caller, meeting, { ...turn.joined, how: 'joined' })
+    if ('joined' in turn) {
+      if (seconds !== undefined) await shortenRun(turn.joined.runId, seconds)
+      return answer(caller, meeting, { ...turn.joined, how: 'joined' })
+    }
     const { isOnRecord, ...started } = await turn.take(startInTurn(caller, meeting, wish, turn))
+    if (started.how === 'alreadyLive' && seconds !== undefined) await shortenRun(started.runId, seconds)
     return isOnRecord ? started : answer(caller, meeting, started)
   }
 
@@ -100,7 +128,7 @@ export function startOnce(deps: StartDeps): StartOnce {
   async function startInTurn(
     caller: Caller,
     meeting: OwnedMeeting,
-    wish: LivestreamWish,
+    { max_duration_seconds: seconds, ...wish }: StartWish,
     { waited, stopWanted }: StartTurn<StartAttempt>
   ): Promise<StartAttempt> {
     if (waited) await beforeSending(recheckPermission(caller, meeting, 'start'))
@@ -116,9 +144,14 @@ export function startOnce(deps: StartDeps): StartOnce {
     }
 
     const [id, runId] = [randomUUID(), randomUUID()]
-    const run = ledger.start({ kind: 'sent', ...placeOfRun(meeting, id, clock.now()), runId })
-    const { rows, unsent } = run
-    const trail = await auditTrail.begin({ ...mutationOf(caller, meeting), id, runId, rows, unsent })
+    const nowMs = clock.now()
+    const end = liveRoom.endOf(meeting, seconds, nowMs)
+    const place = placeOfRun(meeting, id, nowMs)
+    const run = ledger.start({ kind: 'sent', ...place, runId, ...end, isManual: wish.manual_ingest === true })
+    const rows = [...liveRoom.conditions(meeting), ...run.rows]
+    const trail = await auditTrail
+      .begin({ ...mutationOf(caller, meeting), id, runId, rows, unsent: run.unsent })
+      .catch(async error => Promise.reject(await liveRoom.refusalOf(error, meeting)))
     run.sent()
     pace.started(meeting)
     fruitlessStops.forget(meeting)
@@ -161,7 +194,9 @@ export function startOnce(deps: StartDeps): StartOnce {
 
   /** The meeting is to be live. A start that was not sent, or refused, has overtaken nothing: then the last word was stop. */
   async function overtakeStops(meeting: OwnedMeeting): Promise<void> {
-    for (const stop of await operations.unconfirmedStops(meeting)) await ends.overtake(stop)
+    // A stop that names its run ends with that, whoever has joined it.
+    const stops = (await operations.unconfirmedStops(meeting)).filter(({ cause }) => cause === null)
+    for (const stop of stops) await ends.overtake(stop)
   }
 
   /** The run that this start has begun, or that was live already, and the moves that belong to the outcome. */

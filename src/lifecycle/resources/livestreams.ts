@@ -38,6 +38,8 @@ export interface TenantLivestreams {
   find(livestream: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<LivestreamWithSessions>>
   /** From our own rows; at most `refreshedPerList` of those whose run isn't over are asked for first. Never with stream keys. */
   list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
+  /** Asks the vendor now, whatever is known: what it says is kept, and shown to those who read next. */
+  refresh(livestream: OwnedLivestream, signal: AbortSignal): Promise<void>
   /** How many run, as the ledger knows. */
   countRunning(caller: Caller): Promise<number>
 }
@@ -73,8 +75,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
   const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
   function shared(owner: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<Found | null>> {
-    // No tenant id has a slash, and no livestream id a question mark.
-    const key = `${owner.tenantId}/${owner.id}?${page.pageNo}&${page.perPage}`
+    const key = keyOf(owner, page)
     const ask = (signal: AbortSignal) => look(owner, page, signal)
     // Further pages are for people who leaf: kept, they would crowd out what is polled.
     const isKept = page.pageNo === 1 && page.perPage <= keptPerPage
@@ -96,6 +97,12 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream), askedAtMs }
   }
 
+  async function remember(owner: OwnedLivestream, found: Found, { pageNo }: Page): Promise<void> {
+    const { livestream, sessions, isProved, askedAtMs } = found
+    await rememberLivestream({ ...owner, isProved }, livestream, lookOf(found, askedAtMs, pageNo))
+    await rememberRuns(owner, sessions)
+  }
+
   /** It is listed as it was seen last, with its age. */
   function notRefreshed({ id }: OwnedLivestream, err: unknown): void {
     log.warn({ err, livestream_id: id }, 'a livestream could not be refreshed for a list')
@@ -105,12 +112,17 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     async find(owner, page, signal) {
       const { value: found, ...seen } = await shared(owner, page, signal)
       if (found === null) throw new LivestreamNotFound()
-      if (seen.how === 'miss') {
-        const look = lookOf(found, found.askedAtMs, page.pageNo)
-        await rememberLivestream({ ...owner, isProved: found.isProved }, found.livestream, look)
-        await rememberRuns(owner, found.sessions)
-      }
+      if (seen.how === 'miss') await remember(owner, found, page)
       return { ...seen, value: found }
+    },
+
+    async refresh(owner, signal) {
+      const subject = subjectOf(owner)
+      const change = changes.of(subject)
+      const page = { pageNo: 1, perPage: keptPerPage }
+      const found = await look(owner, page, signal)
+      reads.keep(keyOf(owner, page), subject, found, change)
+      if (found !== null) await remember(owner, found, page)
     },
 
     async list(caller, filter) {
@@ -149,4 +161,9 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
 
     countRunning: caller => runs.countLive(caller.tenant.id)
   }
+}
+
+/** No tenant id has a slash, and no livestream id a question mark. */
+function keyOf({ tenantId, id }: OwnedLivestream, { pageNo, perPage }: Page): string {
+  return `${tenantId}/${id}?${pageNo}&${perPage}`
 }

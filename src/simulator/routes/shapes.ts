@@ -42,7 +42,7 @@ export interface SimulatedLivestream {
 }
 
 /** Its path differs from vendor to vendor (contract#livestream). */
-function ingestServer({ settings }: VendorState): string {
+export function ingestServer({ settings }: VendorState): string {
   return `rtmps://ingest.example:443${vendors[settings.vendor].ingestPath}`
 }
 

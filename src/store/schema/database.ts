@@ -12,12 +12,15 @@ import {
   SqliteQueryCompiler,
   sql
 } from 'kysely'
+import type { StopOrderTables } from './stop-order-tables.ts'
+import type { TenantWebhookTables } from './tenant-webhook-tables.ts'
+import type { WebhookCountsTable, WebhookDeliveriesTable } from './webhook-tables.ts'
 
 /**
  * The tables. Times are epoch milliseconds; JSON is text; there are no booleans: both dialects agree on these.
  * Rows that memory follows carry a `revision` and are never deleted (see `directory.ts`).
  */
-export interface Database {
+export interface Database extends StopOrderTables, TenantWebhookTables {
   tenants: TenantsTable
   api_keys: ApiKeysTable
   meetings: MeetingsTable
@@ -29,6 +32,8 @@ export interface Database {
   run_events: RunEventsTable
   audit_events: AuditEventsTable
   audit_checkpoints: AuditCheckpointsTable
+  webhook_deliveries: WebhookDeliveriesTable
+  webhook_counts: WebhookCountsTable
   meta: MetaTable
 }
 
@@ -39,6 +44,13 @@ export interface TenantsTable {
   read_limit: string | null
   write_limit: string | null
   suspended_at: number | null
+  /** Limits of its runs (`live-limits.ts`). */
+  max_duration_seconds: number | null
+  default_duration_seconds: number | null
+  max_live: number | null
+  minutes_per_month: number | null
+  /** `off`; else a run ends with its meeting. */
+  stop_with_meeting: string | null
   created_at: number
   revision: number
 }
@@ -136,8 +148,10 @@ export interface OperationsTable {
   upstream_status: number | null
   /** The vendor's words. */
   reason: string | null
-  /** The run that this start has begun, or was answered with. */
+  /** The run that this start has begun, or was answered with; the one that this stop of the gateway's names. */
   run_id: string | null
+  /** Why it was sent, where no caller asked for it. */
+  cause: string | null
 }
 
 /** One broadcast run (`run.ts`), whoever began it. Its `revision` is its own: each move counts one on. */
@@ -163,6 +177,17 @@ export interface BroadcastRunsTable {
   quiet_looks: number
   quiet_at: number | null
   created_at: number
+  /** Cause for which its stop was ordered. */
+  ending_by: string | null
+  /** Time at which the tenant's minutes of the month are spent. */
+  spent_at: number | null
+  /** End that its tenant was warned of. */
+  warned_for: number | null
+  /** 1: no participant of the meeting sends its video. */
+  manual_ingest: number | null
+  /** Session of its meeting that was seen last during the run, and when a look first showed that it is gone. */
+  meeting_session_id: string | null
+  session_gone_at: number | null
   /** Its place in the order in which runs became known. */
   ordinal: number
   revision: number
