@@ -123,7 +123,7 @@ export function services(parts: Parts): Services {
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
 
-  const openRuns = new OpenRuns({ runs, clock })
+  const openRuns = new OpenRuns({ runs, hub: runEvents, clock })
   const change = changeEnd({ engine, runs, hub: runEvents, openRuns, clock, settleMs })
   const use = liveUseIn(store)
   const limitsOf = (tenantId: string) => directory.tenant(tenantId)?.limits
@@ -161,7 +161,7 @@ export function services(parts: Parts): Services {
     ...(writeWithinMs !== undefined && { writeWithinMs })
   })
   const { auditTrail, endingRuns, begunRuns, knownMeetings } = broadcasts
-  const ending = { openRuns, changeEnd: change, use, limitsOf, operations, auditEvents, upstreams }
+  const ending = { openRuns, hub: runEvents, changeEnd: change, use, limitsOf, operations, auditEvents, upstreams }
   const ends = runEnding({ ...context, ...ending, broadcasts, neverLiveMs })
   const { whatRuns } = broadcasts.reads
   const retired = retiredMeetings({ ...context, runs, whatRuns, orderStop: ends.stopRun })
@@ -208,7 +208,7 @@ export function services(parts: Parts): Services {
     ending: parts.ending
   })
   const { webhook, webhookSender } = webhooksOut({
-    ...{ store, runEvents, auditEvents, auditTrail, deadline, log, clock },
+    ...{ store, runEvents, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock },
     ...parts.webhookWay,
     sealing: audited.keys.sealing,
     firstPauseMs: parts.config.webhookRetryMs,
@@ -263,7 +263,8 @@ export function services(parts: Parts): Services {
     ...stopping,
     find: findOrdered(stopping),
     record: recordStop({ ...stopping, repeat, auditEvents }),
-    refresh: () => directory.pull()
+    refresh: () => directory.pull(),
+    onWorkLeft: directory.onWorkLeft
   })
   return {
     routes,

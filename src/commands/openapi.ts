@@ -26,6 +26,7 @@ async function describedApp(): Promise<FastifyInstance> {
       session: nothing,
       remembered: { meeting: () => undefined, livestream: () => undefined },
       forget() {},
+      onWorkLeft: () => () => {},
       pull: nothing,
       pulledAtMs: 0,
       moved: false

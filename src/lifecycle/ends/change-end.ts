@@ -10,7 +10,7 @@ export interface ChangeEndDeps {
   engine: Pick<Engine, 'write'>
   runs: Pick<BroadcastRuns, 'concerned' | 'moved'>
   hub: Pick<RunHub, 'committed'>
-  openRuns: Pick<OpenRuns, 'put'>
+  openRuns: Pick<OpenRuns, 'forget'>
   clock: Pick<Clock, 'now'>
   settleMs: number
 }
@@ -38,7 +38,10 @@ export function changeEnd({ engine, runs, hub, openRuns, clock, settleMs }: Chan
       const place = { tenantId, upstream, meetingId, livestreamId, atMs: clock.now() }
       const asked: EndNews = { kind: 'end', ...place, runId, change: {} }
       const now = (await runs.concerned(asked)).find(({ id }) => id === runId)
-      if (now === undefined || !isOpenRun(now)) return null
+      if (now === undefined || !isOpenRun(now)) {
+        openRuns.forget(runId)
+        return null
+      }
       const decided = decide(now)
       if (decided === null) return now
       const { change, reason, also = [] } = decided
@@ -50,7 +53,6 @@ export function changeEnd({ engine, runs, hub, openRuns, clock, settleMs }: Chan
         if (error instanceof Conflict && left > 1) continue
         throw error
       }
-      for (const { after } of moves) openRuns.put(after)
       hub.committed(moves.map(({ after: run, events }) => ({ run, events })))
       return moves[0]?.after ?? now
     }

@@ -1,4 +1,4 @@
-import { type LiveLimits, noLiveLimits } from '../../domain/ends/live-limits.ts'
+import { type LiveLimits, monthOf, noLiveLimits } from '../../domain/ends/live-limits.ts'
 import {
   type ComingEnd,
   type EndFacts,
@@ -12,12 +12,14 @@ import {
 import type { Run } from '../../domain/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
+import type { RunEvents } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
 import type { OpenRuns } from './open-runs.ts'
 import type { OrderStop } from './order-stop.ts'
 
 export interface KeeperDeps {
   openRuns: OpenRuns
+  hub: RunEvents
   use: Pick<LiveUses, 'endedMs' | 'limitsFromMs'>
   limitsOf(tenantId: string): LiveLimits | undefined
   changeEnd: ChangeEnd
@@ -28,11 +30,14 @@ export interface KeeperDeps {
   neverLiveMs: number
 }
 
+/** Memory is looked at so often, which costs no look-up. */
 const everyMs = 500
-/** So often the rows are read anew. */
-const refreshedEveryMs = 1_000
+/** So often the rows are read anew, while a run goes on. */
+const refreshedEveryMs = 60_000
 /** A stop whose operation came to nothing is ordered again after so long. */
 const orderedAgainAfterMs = 30_000
+/** One that could not be ordered is ordered again after so long. */
+const retriedAfterMs = 2_000
 /** So many at once are warned of, limited and ended. */
 const atOnce = 50
 
@@ -43,10 +48,12 @@ const atOnce = 50
 export class RunEnds {
   readonly #deps: KeeperDeps
   readonly #loop: Loop
-  readonly #orderedAtMs = new Map<string, number>()
-  /** Milliseconds of runs that are over, by tenant with a monthly limit. */
-  #ended = new Map<string, number>()
+  /** When the stop of a run may be ordered again, on the monotonic clock. */
+  readonly #orderedAgainAtMs = new Map<string, number>()
+  /** Milliseconds of runs that are over in that month, by tenant with a monthly limit. One of which another run has ended is not there. */
+  readonly #ended = new Map<string, { month: string; ms: number }>()
   #refreshedAtMs = Number.NEGATIVE_INFINITY
+  #unsubscribe = (): void => {}
   #limitsFromMs = 0
 
   constructor(deps: KeeperDeps) {
@@ -57,7 +64,13 @@ export class RunEnds {
 
   /** Before the first call: orders the stops that are overdue, then looks after all others. @throws what the store throws */
   async begin(): Promise<void> {
-    this.#limitsFromMs = await this.#deps.use.limitsFromMs(this.#deps.clock.now())
+    const { use, clock, openRuns, hub } = this.#deps
+    this.#limitsFromMs = await use.limitsFromMs(clock.now())
+    await openRuns.begin()
+    this.#refreshedAtMs = clock.monotonic()
+    this.#unsubscribe = hub.subscribe(changes => {
+      for (const { run } of changes) if (run.endedAtMs !== null) this.#ended.delete(run.tenantId)
+    })
     await this.round()
     this.#loop.start()
   }
@@ -80,20 +93,40 @@ export class RunEnds {
   }
 
   async close(): Promise<void> {
+    this.#unsubscribe()
+    this.#deps.openRuns.close()
     await this.#loop.close()
   }
 
   async #refresh(): Promise<void> {
+    const { openRuns, clock } = this.#deps
+    if (openRuns.all().length > 0 && clock.monotonic() - this.#refreshedAtMs >= refreshedEveryMs) {
+      await openRuns.refresh()
+      this.#ended.clear()
+      this.#refreshedAtMs = clock.monotonic()
+    }
+    for (const id of this.#orderedAgainAtMs.keys()) if (openRuns.get(id) === null) this.#orderedAgainAtMs.delete(id)
+    await this.#count()
+  }
+
+  /** Sums up what is over of those tenants that have a limit and something live: after each end, and in a new month. */
+  async #count(): Promise<void> {
     const { openRuns, use, clock, limitsOf } = this.#deps
-    if (clock.monotonic() - this.#refreshedAtMs < refreshedEveryMs) return
-    await openRuns.refresh()
+    const nowMs = clock.now()
+    const month = monthOf(nowMs).name
     const tenants = new Set(openRuns.all().map(({ tenantId }) => tenantId))
     const counted = [...tenants].filter(id => (limitsOf(id)?.minutesPerMonth ?? null) !== null)
-    const ended = await Promise.all(counted.map(async id => [id, await use.endedMs(id, clock.now())] as const))
-    this.#ended = new Map(ended)
-    this.#refreshedAtMs = clock.monotonic()
-    const open = new Set(openRuns.all().map(({ id }) => id))
-    for (const id of this.#orderedAtMs.keys()) if (!open.has(id)) this.#orderedAtMs.delete(id)
+    for (const id of counted.filter(id => this.#ended.get(id)?.month !== month)) {
+      // One that ends meanwhile is counted with the next round.
+      const counting = { month, ms: 0 }
+      this.#ended.set(id, counting)
+      try {
+        counting.ms = await use.endedMs(id, nowMs)
+      } catch (error) {
+        this.#ended.delete(id)
+        throw error
+      }
+    }
   }
 
   /** When the minutes of each tenant that has a limit are spent. */
@@ -106,7 +139,7 @@ export class RunEnds {
     const forecasts = new Map<string, number | null>()
     for (const [tenantId, runs] of onAir) {
       const minutes = limitsOf(tenantId)?.minutesPerMonth ?? null
-      const endedMs = this.#ended.get(tenantId)
+      const endedMs = this.#ended.get(tenantId)?.ms
       if (minutes === null || endedMs === undefined) continue
       // As each run counts its time: a step of the clock spends nothing.
       const nowMs = clock.now()
@@ -160,16 +193,16 @@ export class RunEnds {
 
   async #order(run: Run, { by }: ComingEnd): Promise<void> {
     const { orderStop, clock, log } = this.#deps
-    const lastMs = this.#orderedAtMs.get(run.id) ?? Number.NEGATIVE_INFINITY
-    if (clock.monotonic() - lastMs < orderedAgainAfterMs) return
+    if (clock.monotonic() < (this.#orderedAgainAtMs.get(run.id) ?? Number.NEGATIVE_INFINITY)) return
     const isDue = (now: Run): boolean => {
       const facts = this.#facts(now)
       return (endOf(now, facts)?.atMs ?? Number.POSITIVE_INFINITY) <= facts.nowMs
     }
     try {
       await orderStop(run, by, isDue)
-      this.#orderedAtMs.set(run.id, clock.monotonic())
+      this.#orderedAgainAtMs.set(run.id, clock.monotonic() + orderedAgainAfterMs)
     } catch (err) {
+      this.#orderedAgainAtMs.set(run.id, clock.monotonic() + retriedAfterMs)
       log.error({ err, run: run.id, cause: by }, 'the stop of a run could not be ordered: it is tried again')
     }
   }

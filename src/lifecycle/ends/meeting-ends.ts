@@ -1,5 +1,5 @@
 import { type LiveLimits, noLiveLimits } from '../../domain/ends/live-limits.ts'
-import { isExempt } from '../../domain/ends/run-ends.ts'
+import { isExempt, startOf } from '../../domain/ends/run-ends.ts'
 import { isSameId } from '../../domain/id.ts'
 import { causeOf, type Run } from '../../domain/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
@@ -30,12 +30,12 @@ export interface MeetingNotice {
   event: 'meeting.started' | 'meeting.ended'
 }
 
+/** Memory is looked at so often, which costs no look-up. */
 const everyMs = 1_000
-/** Each run's meeting is looked at so often, and two looks that agree are so far apart. */
+/** Each run's meeting is looked at so often, first when the run is so old, and two looks that agree are so far apart. */
 const lookEveryMs = 60_000
-/** These looks may use such a part of the quota; beyond it they come less often. */
+/** These looks may use such a part of the quota, and leave as much to all else; beyond it they come less often. */
 const partOfQuota = 0.1
-const atOnce = 8
 
 /**
  * Ends runs with their meetings: after the vendor's verified word that the session has ended which was seen during the run, or when two
@@ -44,7 +44,10 @@ const atOnce = 8
 export class MeetingEnds {
   readonly #deps: MeetingEndsDeps
   readonly #loop: Loop
+  /** When the meeting of a run was looked at; -Infinity: it is to be looked at now. */
   readonly #lookedAtMs = new Map<string, number>()
+  /** When the next look at an upstream may be. */
+  readonly #freeAtMs = new Map<string, number>()
 
   constructor(deps: MeetingEndsDeps) {
     this.#deps = deps
@@ -60,7 +63,7 @@ export class MeetingEnds {
   async noticed({ upstream, meetingId, sessionId, event }: MeetingNotice): Promise<void> {
     const here = this.#followed().filter(run => run.upstream === upstream && isSameId(run.meetingId ?? '', meetingId))
     for (const run of here) {
-      if (event === 'meeting.started') this.#lookedAtMs.delete(run.id)
+      if (event === 'meeting.started') this.#lookedAtMs.set(run.id, Number.NEGATIVE_INFINITY)
       else if (isOf(run, sessionId)) await this.#deps.orderStop(run, 'meeting_ended', now => isOf(now, sessionId))
     }
   }
@@ -71,11 +74,33 @@ export class MeetingEnds {
     const nowMs = clock.monotonic()
     for (const id of this.#lookedAtMs.keys()) if (openRuns.get(id) === null) this.#lookedAtMs.delete(id)
     const ofUpstreams = Map.groupBy(this.#followed(), ({ upstream }) => upstream)
-    const due = [...ofUpstreams].flatMap(([upstream, runs]) => {
-      const pauseMs = this.#pauseMs(upstream, runs.length)
-      return runs.filter(({ id }) => nowMs - (this.#lookedAtMs.get(id) ?? Number.NEGATIVE_INFINITY) >= pauseMs)
+    // Accounts do not wait for each other.
+    const looks = [...ofUpstreams].map(async ([upstream, runs]) => {
+      const due = runs.map(run => ({ run, dueAtMs: this.#dueAtMs(run, nowMs) })).filter(({ dueAtMs }) => dueAtMs <= nowMs)
+      for (const { run } of due.sort((a, b) => a.dueAtMs - b.dueAtMs)) {
+        if (!this.#mayLook(upstream, nowMs)) return
+        await this.#look(this.#deps.openRuns.get(run.id) ?? run)
+      }
     })
-    for (let i = 0; i < due.length; i += atOnce) await Promise.all(due.slice(i, i + atOnce).map(run => this.#look(run)))
+    await Promise.all(looks)
+  }
+
+  #dueAtMs(run: Run, nowMs: number): number {
+    const lookedAtMs = this.#lookedAtMs.get(run.id)
+    if (lookedAtMs !== undefined) return lookedAtMs + lookEveryMs
+    return nowMs - (this.#deps.openRuns.nowFor(run) - startOf(run)) + lookEveryMs
+  }
+
+  /** Takes the next place in the quota. These looks come after everything else. */
+  #mayLook(upstream: string, nowMs: number): boolean {
+    const budget = this.#deps.upstreams.get(upstream)?.status().budget
+    if (budget === undefined) return true
+    const own = budget.quota * partOfQuota
+    const gapMs = budget.windowMs / own
+    const freeAtMs = Math.max(this.#freeAtMs.get(upstream) ?? 0, nowMs - everyMs)
+    if (freeAtMs > nowMs || budget.left.read < own) return false
+    this.#freeAtMs.set(upstream, freeAtMs + gapMs)
+    return true
   }
 
   async close(): Promise<void> {
@@ -91,16 +116,11 @@ export class MeetingEnds {
     })
   }
 
-  #pauseMs(upstream: string, count: number): number {
-    const budget = this.#deps.upstreams.get(upstream)?.status().budget
-    if (budget === undefined) return lookEveryMs
-    return Math.max(lookEveryMs, (count * budget.windowMs) / (budget.quota * partOfQuota))
-  }
-
   async #look(run: Run): Promise<void> {
     const { upstreams, bounded, changeEnd, log, clock, openRuns } = this.#deps
     const { id, tenantId, upstream, meetingId } = run
     this.#lookedAtMs.set(id, clock.monotonic())
+    const askedAtMs = openRuns.nowFor(run)
     try {
       const provider = providerOf(upstreams, { upstream, tenantId }, 'read')
       const session = await bounded(signal => provider.findActiveSession(meetingId ?? '', signal))
@@ -108,7 +128,7 @@ export class MeetingEnds {
         const change = { meetingSessionId: session.id, sessionGoneAtMs: null }
         const isNews = (now: Run): boolean => now.meetingSessionId !== session.id || now.sessionGoneAtMs !== null
         if (isNews(run)) await changeEnd(run, now => (isNews(now) ? { change } : null))
-      } else if (run.meetingSessionId !== null) await this.#gone(run, openRuns.nowFor(run))
+      } else if (run.meetingSessionId !== null) await this.#gone(run, askedAtMs)
     } catch (err) {
       // A look that fails is no proof of anything.
       log.info({ err, meeting_id: meetingId }, 'the meeting of a run could not be looked at')

@@ -2,6 +2,7 @@ import type { Run } from '../../domain/run.ts'
 import { isOpenRun } from '../../domain/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { RunEvents } from '../ledger/hub.ts'
 
 /** A run that goes on, and the two clocks when this process first knew of it. */
 interface Entry {
@@ -12,19 +13,33 @@ interface Entry {
 
 export interface OpenRunsDeps {
   runs: Pick<BroadcastRuns, 'open'>
+  hub: RunEvents
   clock: Clock
 }
 
 /**
- * The runs that go on, in memory: what is decided of their ends is known at once, and all else with the next `refresh`.
+ * The runs that go on, in memory, by what the hub tells after each commit. So looking at them costs nothing outside of the process.
  * Time goes on for each of them by the monotonic clock, so that a step of the wall clock ends nothing.
  */
 export class OpenRuns {
   readonly #deps: OpenRunsDeps
   readonly #entries = new Map<string, Entry>()
+  #unsubscribe = (): void => {}
 
   constructor(deps: OpenRunsDeps) {
     this.#deps = deps
+  }
+
+  /** Reads the rows, and follows the hub from now on. @throws what the store throws */
+  async begin(): Promise<void> {
+    this.#unsubscribe = this.#deps.hub.subscribe(changes => {
+      for (const { run } of changes) this.put(run)
+    })
+    await this.refresh()
+  }
+
+  close(): void {
+    this.#unsubscribe()
   }
 
   all(): Run[] {
@@ -46,12 +61,22 @@ export class OpenRuns {
   put(run: Run): void {
     const { clock } = this.#deps
     const known = this.#entries.get(run.id)
+    const isNews = known === undefined || run.revision > known.run.revision
+    if (!isNews) return
     if (!isOpenRun(run)) this.#entries.delete(run.id)
     else if (known === undefined) this.#entries.set(run.id, { run, atMs: clock.now(), monotonicMs: clock.monotonic() })
-    else if (run.revision > known.run.revision) known.run = run
+    else known.run = run
   }
 
-  /** Reads the rows anew. @throws what the store throws */
+  /** Its row is over, or was never written. */
+  forget(id: string): void {
+    this.#entries.delete(id)
+  }
+
+  /**
+   * Reads the rows anew: the hub tells of each move that was to be written, also of one that somebody else was faster with.
+   * @throws what the store throws
+   */
   async refresh(): Promise<void> {
     const before = new Map([...this.#entries].map(([id, { run }]) => [id, run.revision]))
     const open = await this.#deps.runs.open()

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { Failure } from '../../domain/refusals/failures.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { type Engine, wordsOf, writeIf } from '../../store/engine/engine.ts'
+import type { Directory } from '../../store/memory/directory.ts'
 import type { OrderedStopNow, StopOrder, StopOrders, Unasked, UnownedRun } from '../../store/tables/stop-orders.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type FindOrdered, type FoundOrdered, newStops } from './find-ordered.ts'
@@ -15,6 +16,8 @@ export interface StopOrderLoopDeps {
   record: RecordStop
   /** Reads who is suspended: from then on no start of that tenant goes out. */
   refresh(): Promise<unknown>
+  /** Says that a command may have given an order. */
+  onWorkLeft: Directory['onWorkLeft']
   log: { info(facts: object, message: string): void; error(facts: object, message: string): void }
   clock: Clock
   times?: typeof orderTimes
@@ -41,9 +44,9 @@ interface Work {
 }
 
 export const orderTimes = {
-  /** An idle gateway asks for orders so often. */
-  everyMs: 1_000,
   whileOpenMs: 250,
+  /** The store is asked again so long after it failed. */
+  retryAfterMs: 1_000,
   leaseMs: 30_000,
   firstPauseMs: 1_000,
   longestPauseMs: 30_000,
@@ -53,7 +56,7 @@ export const orderTimes = {
 
 /**
  * Carries out the orders to stop that operators have given: finds what each is about, has the stops recorded, and ends the order when
- * each of them has its outcome. Everything is in rows, so that the next process goes on after a crash.
+ * each of them has its outcome. Everything is in rows, so that the next process goes on after a crash. While no order is open, nothing is asked.
  */
 export class StopOrderLoop {
   readonly #deps: StopOrderLoopDeps
@@ -65,30 +68,33 @@ export class StopOrderLoop {
   readonly #underWay = new Set<Promise<void>>()
   readonly #loop: Loop
   #isClosed = false
+  #unsubscribe = (): void => {}
 
   constructor(deps: StopOrderLoopDeps) {
     this.#deps = deps
     this.#times = deps.times ?? orderTimes
     const onTrouble = (err: unknown): void => deps.log.error({ err }, 'orders to stop could not be read')
-    this.#loop = new Loop({ round: () => this.#round(), everyMs: this.#times.everyMs, onTrouble })
+    this.#loop = new Loop({ round: () => this.#round(), onTrouble })
   }
 
   /** Takes over what an earlier process has left: nobody else serves this store. @throws what the store throws */
   async start(): Promise<void> {
     await this.#deps.engine.write([this.#deps.orders.release()])
+    this.#unsubscribe = this.#deps.onWorkLeft(() => this.#loop.wake())
     this.#loop.start(0)
   }
 
   /** Begins nothing new, and waits for what is under way. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#unsubscribe()
     await this.#loop.close()
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay)
   }
 
   /** Orders go on beside each other: a vendor that hangs must hold back no other. */
   async #round(): Promise<void> {
-    const open = await this.#deps.orders.open()
+    const open = await this.#open()
     if (open.length > 0) this.#loop.wake(this.#times.whileOpenMs)
     for (const id of this.#work.keys()) if (open.every(order => order.id !== id)) this.#work.delete(id)
     for (const order of open) {
@@ -99,6 +105,15 @@ export class StopOrderLoop {
           .catch(err => this.#deps.log.error({ err, order: order.id }, 'an order to stop could not be carried on'))
           .finally(() => this.#isStepping.delete(order.id))
       )
+    }
+  }
+
+  async #open(): Promise<StopOrder[]> {
+    try {
+      return await this.#deps.orders.open()
+    } catch (error) {
+      this.#loop.wake(this.#times.retryAfterMs)
+      throw error
     }
   }
 

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { Webhook as Signer } from 'standardwebhooks'
 import type { Sealing } from '../../audit/keys/sealing.ts'
 import type { RunEvent } from '../../domain/run.ts'
+import { shownRunEvent } from '../../domain/run-event.ts'
 import type { Attempt, Webhook } from '../../domain/tenant-webhook.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Secret } from '../../domain/values/secret.ts'
@@ -14,18 +15,10 @@ export interface Message {
   readonly body: string
 }
 
-/** An event of a run as its receiver gets it. Each type comes once a run, so the id is the event's own. */
+/** An event of a run as its receiver gets it: with what a stream of events shows. Each type comes once a run, so the id is the event's own. */
 export function messageOf(event: RunEvent): Message {
   const { runId, type, atMs } = event
-  const data = {
-    run_id: runId,
-    meeting_id: event.meetingId,
-    livestream_id: event.livestreamId,
-    status: event.status,
-    playback_url: event.playbackUrl,
-    reason: event.reason
-  }
-  return { id: `evt_${runId}_${type.replace('livestream.', '')}`, body: bodyOf(type, atMs, data) }
+  return { id: `evt_${runId}_${type.replace('livestream.', '')}`, body: bodyOf(type, atMs, shownRunEvent(event)) }
 }
 
 /** A message that says nothing but that it arrives. */

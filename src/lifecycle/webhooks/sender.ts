@@ -12,18 +12,21 @@ import {
 import { type Clock, Loop, notSetForward } from '../../domain/values/clock.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { Directory } from '../../store/memory/directory.ts'
 import type { RunEventRows } from '../../store/tables/run-events.ts'
 import type { Delivery, WebhookDeliveries } from '../../store/tables/webhook-deliveries.ts'
 import type { Webhooks } from '../../store/tables/webhooks.ts'
-import type { RunEvents } from '../ledger/hub.ts'
+import type { RunChange, RunEvents } from '../ledger/hub.ts'
 import { type Deliver, messageOf } from './message.ts'
 
 export interface WebhookSenderDeps {
   engine: Pick<Engine, 'write'>
-  webhooks: Pick<Webhooks, 'find' | 'behind' | 'queued' | 'noted' | 'disabled'>
+  webhooks: Pick<Webhooks, 'find' | 'enabled' | 'behind' | 'queued' | 'noted' | 'disabled'>
   deliveries: Pick<WebhookDeliveries, 'added' | 'dueTenants' | 'take' | 'nextAtMs' | 'ended' | 'released'>
   events: Pick<RunEventRows, 'after'>
   runEvents: RunEvents
+  /** Says that a command may have changed a webhook. */
+  onWorkLeft: Directory['onWorkLeft']
   auditEvents: Pick<AuditEvents, 'append'>
   deliver: Deliver
   log: Record<'warn' | 'error', (facts: object, message: string) => void>
@@ -32,8 +35,10 @@ export interface WebhookSenderDeps {
   firstPauseMs: number
 }
 
-/** Another process may have written events, or let go of rows. */
-const pollMs = 1_000
+/** The store is asked again so long after it failed. */
+const retryAfterMs = 1_000
+/** While something waits it is looked at so often at least: the wall clock may be set. */
+const longestWaitMs = 30_000
 /** Longer than any attempt, with its writes. After a crash its rows are free again then. */
 const leaseMs = 30_000
 /** Attempts at the same time: of one tenant, whose receiver may hang, and of all. */
@@ -43,7 +48,8 @@ const eventsAStep = 200
 
 /**
  * Delivers the events of runs to the webhooks of their tenants: at least once, and in order within a meeting. What is to be delivered are
- * rows; a process takes one with a lease, so that another can go on where one ends.
+ * rows; a process takes one with a lease, so that another can go on where one ends. The store is asked after an event of a tenant with a webhook, and
+ * when an attempt is due.
  */
 export class WebhookSender {
   readonly #deps: WebhookSenderDeps
@@ -53,7 +59,9 @@ export class WebhookSender {
   readonly #ending = new AbortController()
   readonly #loop: Loop
   readonly #underWay = new Map<Promise<void>, string>()
-  #unsubscribe: (() => void) | null = null
+  /** Tenants that are told of events, as the last round has seen. */
+  #told: ReadonlySet<string> = new Set()
+  #unsubscribe = (): void => {}
 
   constructor(deps: WebhookSenderDeps) {
     this.#deps = deps
@@ -66,7 +74,17 @@ export class WebhookSender {
 
   /** Begins with what waits, and follows the hub. */
   start(): void {
-    this.#unsubscribe = this.#deps.runEvents.subscribe(() => this.wake())
+    const { runEvents, onWorkLeft } = this.#deps
+    const isNews = ({ run, events }: RunChange): boolean => events.length > 0 && this.#told.has(run.tenantId)
+    const ends = [
+      runEvents.subscribe(changes => {
+        if (changes.some(isNews)) this.wake()
+      }),
+      onWorkLeft(() => this.wake())
+    ]
+    this.#unsubscribe = () => {
+      for (const end of ends) end()
+    }
     this.wake()
   }
 
@@ -77,22 +95,24 @@ export class WebhookSender {
 
   /** Lets go of everything: attempts under way are broken off and count for nothing, since their receiver may have them. */
   async close(): Promise<void> {
-    this.#unsubscribe?.()
+    this.#unsubscribe()
     this.#ending.abort()
     await this.#loop.close()
     await Promise.all(this.#underWay.keys())
   }
 
   async #round(): Promise<void> {
-    let nextMs: number = pollMs
+    const { clock, webhooks, deliveries } = this.#deps
+    let nextMs: number | null = retryAfterMs
     try {
-      for (const { tenantId, afterSeq } of await this.#deps.webhooks.behind()) await this.#queue(tenantId, afterSeq)
+      this.#told = new Set(await webhooks.enabled())
+      for (const { tenantId, afterSeq } of await webhooks.behind()) await this.#queue(tenantId, afterSeq)
       await this.#take()
-      const { clock, deliveries } = this.#deps
       const nowMs = clock.now()
-      nextMs = Math.min(pollMs, ((await deliveries.nextAtMs(nowMs)) ?? Number.POSITIVE_INFINITY) - nowMs)
+      const nextAtMs = await deliveries.nextAtMs(nowMs)
+      nextMs = nextAtMs === null ? null : Math.min(longestWaitMs, nextAtMs - nowMs)
     } finally {
-      this.#loop.wake(nextMs)
+      if (nextMs !== null) this.#loop.wake(Math.max(1, nextMs))
     }
   }
 

@@ -56,6 +56,6 @@ export function prepareSetting(
     failedAtMs: null,
     disabledAtMs: null
   }
-  const statements = before === null ? [webhooks.added(settings)] : webhooks.changed(before, settings)
+  const statements = before === null ? webhooks.added(settings) : webhooks.changed(before, settings)
   return { webhook, secret, statements }
 }

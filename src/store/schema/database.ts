@@ -271,6 +271,15 @@ export function nextRevision(db: Sql): CompiledQuery {
     .compile()
 }
 
+/** Says that a command has left work to the gateway that serves the store: orders to stop, or another webhook of a tenant. */
+export function leaveWork(db: Sql): CompiledQuery {
+  return db
+    .updateTable('meta')
+    .set({ value: sql`cast(cast(value as bigint) + 1 as text)` })
+    .where('name', '=', 'work_left')
+    .compile()
+}
+
 /** The revision that the running transaction took. */
 export function thisRevision(): RawBuilder<number> {
   return sql<number>`(select cast(value as bigint) from meta where name = 'revision')`

@@ -2,6 +2,7 @@ import { sql as raw } from 'kysely'
 import type { OperationState, StoredAnswer } from '../../domain/operation.ts'
 import type { RunEnder } from '../../domain/run.ts'
 import type { Statement } from '../engine/engine.ts'
+import { leaveWork } from '../schema/database.ts'
 import type { StopOrdersTable } from '../schema/stop-order-tables.ts'
 import type { Store } from '../store.ts'
 
@@ -111,7 +112,7 @@ export function stopOrdersIn({ engine, sql }: Store) {
         owner: null,
         lease_until: null
       })
-      return [row.compile(), ...add(stops ?? [])]
+      return [row.compile(), ...add(stops ?? []), leaveWork(sql)]
     },
 
     /** Those that are not carried out yet, the oldest first. */

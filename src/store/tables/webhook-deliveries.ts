@@ -80,12 +80,13 @@ export function webhookDeliveriesIn({ engine, sql }: Pick<Store, 'engine' | 'sql
       return (rows as unknown as TenantWebhookDeliveriesTable[]).map(toDelivery)
     },
 
-    /** Time of the next attempt that is not due yet; null when there is none. */
+    /** Time of the next attempt that is not due yet, or at which another process must have let go of a row; null when there is none. */
     async nextAtMs(nowMs: number): Promise<number | null> {
-      const next = raw<number | null>`min(next_at)`.as('next_at')
-      const query = sql.selectFrom('tenant_webhook_deliveries').select(next).where('next_at', '>', nowMs)
-      const [row] = await engine.read(query.compile())
-      return row?.next_at ?? null
+      const at = raw<number>`case when owner is not null and lease_until > next_at then lease_until else next_at end`
+      const next = raw<number | null>`min(${at})`.as('at')
+      const query = sql.selectFrom('tenant_webhook_deliveries').select(next)
+      const [row] = await engine.read(query.where(raw<boolean>`${at} > ${nowMs}`).compile())
+      return row?.at ?? null
     },
 
     /** It is delivered, or given up. It changes nothing when the lease has gone to somebody else. */

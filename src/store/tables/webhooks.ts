@@ -1,6 +1,7 @@
 import { sql as raw } from 'kysely'
 import type { Attempt, DeliveryError, Webhook } from '../../domain/tenant-webhook.ts'
 import type { Statement } from '../engine/engine.ts'
+import { leaveWork } from '../schema/database.ts'
 import type { TenantWebhooksTable } from '../schema/tenant-webhook-tables.ts'
 import type { Store } from '../store.ts'
 
@@ -22,11 +23,11 @@ export function webhooksIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
     },
 
     /** A new one. It is told of events from now on. @throws Conflict when the tenant has one */
-    added(settings: WebhookSettings): Statement {
+    added(settings: WebhookSettings): Statement[] {
       const { updatedAtMs } = settings
       const row = { ...toColumns(settings), after_seq: lastEvent, given_up: 0, created_at: updatedAtMs, revision: 1 }
       const query = sql.insertInto('tenant_webhooks').values({ ...row, tenant_id: settings.tenantId })
-      return { ...query.onConflict(conflict => conflict.doNothing()).compile(), changes: 1 }
+      return [{ ...query.onConflict(conflict => conflict.doNothing()).compile(), changes: 1 }, leaveWork(sql)]
     },
 
     /**
@@ -47,7 +48,7 @@ export function webhooksIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
         .where('tenant_id', '=', tenantId)
         .where('revision', '=', revision)
       const hurry = sql.updateTable('tenant_webhook_deliveries').set({ next_at: settings.updatedAtMs })
-      return [{ ...update.compile(), changes: 1 }, hurry.where('tenant_id', '=', tenantId).compile()]
+      return [{ ...update.compile(), changes: 1 }, hurry.where('tenant_id', '=', tenantId).compile(), leaveWork(sql)]
     },
 
     /** Takes it away with all that waits. @throws Conflict when somebody has set it meanwhile */
@@ -58,6 +59,12 @@ export function webhooksIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
         .where('revision', '=', revision)
       const waiting = sql.deleteFrom('tenant_webhook_deliveries').where('tenant_id', '=', tenantId)
       return [{ ...webhook.compile(), changes: 1 }, waiting.compile()]
+    },
+
+    /** Tenants that are told of events. */
+    async enabled(): Promise<string[]> {
+      const query = sql.selectFrom('tenant_webhooks').select('tenant_id').where('disabled_at', 'is', null)
+      return (await engine.read(query.compile())).map(row => row.tenant_id)
     },
 
     /** Tenants with events that are not queued yet, and the number of the last one that is. */

@@ -48,6 +48,7 @@ t.test('a run ends with its meeting when two looks, a minute apart, show that it
   simulator.joinMeeting(meeting)
   await start()
   await look()
+  await pass(61_000)
   await until(async () => (await last())?.meetingSessionId !== null)
   await asAcme('POST', `/v2/meetings/${meeting}/active-session/kick-all`)
   await pass(61_000)
@@ -75,7 +76,7 @@ t.test(
     off.simulator.joinMeeting(off.meeting)
     await off.start()
     await off.look()
-    await off.pass(1_000)
+    await off.pass(61_000)
     await off.asAcme('POST', `/v2/meetings/${off.meeting}/active-session/kick-all`)
     for (const { pass, last, isLive } of [never, off]) {
       for (let looks = 0; looks < 3; looks++) await pass(61_000)

@@ -3,6 +3,7 @@ import { noLiveLimits } from '../../../src/domain/ends/live-limits.ts'
 import type { Run } from '../../../src/domain/run.ts'
 import { MeetingEnds } from '../../../src/lifecycle/ends/meeting-ends.ts'
 import { OpenRuns } from '../../../src/lifecycle/ends/open-runs.ts'
+import { RunHub } from '../../../src/lifecycle/ledger/hub.ts'
 import { manualClock } from '../../support/clock.ts'
 import { after, seen } from '../../support/ledger/news.ts'
 
@@ -12,7 +13,7 @@ const place = { upstream: 'default', meetingId: 'm1' }
 function world() {
   const clock = manualClock()
   const run = { ...(after(seen(clock.now(), 'LIVE')).run as Run), meetingSessionId: 's1' }
-  const openRuns = new OpenRuns({ runs: { open: async () => [run] }, clock })
+  const openRuns = new OpenRuns({ runs: { open: async () => [run] }, hub: new RunHub({ error() {} }), clock })
   openRuns.put(run)
   const ordered: string[] = []
   const failed: string[] = []
@@ -49,6 +50,10 @@ t.test('late word of an earlier session, of another meeting or of a begin ends n
 
 t.test('a meeting whose look fails is looked at again in a minute, and nothing is concluded', async t => {
   const { meetingEnds, failed, ordered, clock } = world()
+  clock.advance(59_999)
+  await meetingEnds.round()
+  t.equal(failed.length, 0, 'a run that has just begun costs no look')
+  clock.advance(1)
   await meetingEnds.round()
   await meetingEnds.round()
   t.equal(failed.length, 1)

@@ -13,7 +13,7 @@ import { until } from '../../support/until.ts'
 const nothing: FoundOrdered = { runs: [], unowned: [] }
 const run = { upstream: 'default', tenantId: 'acme', meetingId: 'm1', livestreamId: 'l1', runId: null }
 /** Pauses that no test waits for. */
-const times = { ...orderTimes, everyMs: 5, whileOpenMs: 1, firstPauseMs: 0, longestPauseMs: 0 }
+const times = { ...orderTimes, whileOpenMs: 1, firstPauseMs: 0, longestPauseMs: 0 }
 
 interface LoopOptions {
   known?: FindOrdered['known']
@@ -31,6 +31,7 @@ async function loopOn(t: Test, { upstreams = { default: null }, ...options }: Lo
   const clock = manualClock()
   const errors: string[] = []
   const asked: string[] = []
+  let tell = (): void => {}
   const accounts = Object.entries(upstreams).map(([name, dedicatedTo]) => [name, { dedicatedTo }])
   const loop = new StopOrderLoop({
     engine: store.engine,
@@ -47,13 +48,21 @@ async function loopOn(t: Test, { upstreams = { default: null }, ...options }: Lo
       options.record ??
       (async (_order, stop) => void (await store.engine.write([orders.closed(stop, 'stopped', 'by this test')]))),
     refresh: async () => {},
+    onWorkLeft(listener) {
+      tell = listener
+      return () => {}
+    },
     log: { info() {}, error: (_facts, message) => errors.push(message) },
     clock,
     times: { ...times, giveUpMs: options.giveUpMs ?? times.giveUpMs }
   })
   t.teardown(() => loop.close())
   await loop.start()
-  const give = (how: Partial<NewStopOrder> = {}) => giveOrder(store, how)
+  const give = async (how: Partial<NewStopOrder> = {}): Promise<string> => {
+    const id = await giveOrder(store, how)
+    tell()
+    return id
+  }
   return { store, orders, clock, errors, asked, give, carriedOut: (id: string) => carriedOut(store, id) }
 }
 

@@ -68,6 +68,7 @@ export async function webhookWorld(t: Parameters<typeof storeWithTenants>[0], wa
     ...{ engine, webhooks, deliveries, clock, log },
     events: runEventsIn(store),
     runEvents: hub,
+    onWorkLeft: () => () => {},
     auditEvents: auditEventsIn(store),
     deliver: deliverer({ post, sealing, clock }),
     firstPauseMs: 5_000

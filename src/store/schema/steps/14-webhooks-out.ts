@@ -1,9 +1,13 @@
-import type { CompiledQuery } from 'kysely'
+import { type CompiledQuery, sql } from 'kysely'
 import type { Sql } from '../database.ts'
 
-/** Adds the webhooks of tenants, and the events that wait for them: one row for each event that is not delivered yet. */
-export function webhooksOut({ schema }: Sql): CompiledQuery[] {
-  return [
+/**
+ * Adds the webhooks of tenants, and the events that wait for them: one row for each event that is not delivered yet. With `work_left`
+ * a command says that it has changed one.
+ */
+export function webhooksOut(db: Sql): CompiledQuery[] {
+  const { schema } = db
+  const tables = [
     schema
       .createTable('tenant_webhooks')
       .addColumn('tenant_id', 'text', c => c.primaryKey().references('tenants.id'))
@@ -42,4 +46,5 @@ export function webhooksOut({ schema }: Sql): CompiledQuery[] {
       .columns(['tenant_id', 'place', 'seq']),
     schema.createIndex('tenant_webhook_deliveries_next').on('tenant_webhook_deliveries').column('next_at')
   ].map(builder => builder.compile())
+  return [...tables, sql`insert into meta (name, value) values ('work_left', '0')`.compile(db)]
 }

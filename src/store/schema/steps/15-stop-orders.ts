@@ -38,7 +38,7 @@ export function stopOrders(db: Sql): CompiledQuery[] {
         .addPrimaryKeyConstraint('ordered_stops_place', ['order_id', 'upstream', 'place']),
       schema.alterTable('operations').addColumn('cause', 'text')
     ].map(builder => builder.compile()),
-    // Orders that are open are few, and asked for every second.
+    // Orders that are open are few.
     sql`create index stop_orders_open on stop_orders (created_at) where ended_at is null`.compile(db)
   ]
 }
