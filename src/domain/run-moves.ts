@@ -117,7 +117,8 @@ function seen(run: Run | null, news: SeenNews, how: MoveHow): Run | null {
   const invokedAtMs = run.invokedAtMs ?? run.createdAtMs
   const begin = run.status === 'starting' ? { ...run, status: 'invoked' as const, livestreamId, invokedAtMs } : run
   const next = shown(begin, status, session, atMs)
-  return moved(run, { ...next, playbackUrl: playbackUrl ?? next.playbackUrl, quietLooks: 0, quietAtMs: null })
+  const known = { playbackUrl: playbackUrl ?? next.playbackUrl, isManual: run.isManual || news.isManual === true }
+  return moved(run, { ...next, ...known, quietLooks: 0, quietAtMs: null })
 }
 
 /** Whether what is shown is a run that is not known yet. @param run the one before, which is over */
@@ -141,7 +142,10 @@ function found(run: Run | null, news: SeenNews, { newId }: MoveHow): Run {
   const isAgain = run !== null && (session === null || session.id === run.sessionId)
   const invokedAtMs = isAgain ? atMs : Math.min(session?.invokedAtMs ?? atMs, atMs)
   const sessionId = isAgain ? (session?.id ?? null) : null
-  const begin = { ...begun(news, newId), status: 'invoked' as const, livestreamId, sessionId, invokedAtMs, playbackUrl }
+  const blank = begun(news, newId)
+  const isManual = blank.isManual || news.isManual === true
+  const ids = { livestreamId, sessionId, isManual }
+  const begin = { ...blank, ...ids, status: 'invoked' as const, invokedAtMs, playbackUrl }
   return shown(begin, status, session, atMs)
 }
 

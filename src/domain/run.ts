@@ -207,6 +207,8 @@ export interface SeenNews extends NewsOf {
   readonly status: string
   readonly session: SeenSession | null
   readonly playbackUrl: string | null
+  /** An encoder sends its video. Absent: the vendor does not say so. */
+  readonly isManual?: boolean
 }
 
 /** A look shows nothing of this livestream; without one nothing in the meeting. */

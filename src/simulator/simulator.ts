@@ -18,6 +18,7 @@ import { assertFields, type Rules, string, text, uuid } from './rules.ts'
 import type { Simulator } from './running-simulator.ts'
 import { newMeeting, pick } from './state/meeting.ts'
 import { readQuota, retryAfterSeconds, VendorQuota } from './state/quota.ts'
+import { endSession } from './state/stage.ts'
 import { VendorState } from './state/state.ts'
 import { createVendor, split } from './vendor.ts'
 import { SimulatedWebhooks } from './webhooks/webhooks.ts'
@@ -126,12 +127,15 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
       const begins = meeting.fields.live_stream_on_start && !state.running(meeting)
       return { session_id: session.id, livestream: begins ? truth(state, state.begin(meeting)) : null }
     },
-    startFromBrowser(meetingId) {
+    startFromBrowser(meetingId, { manualIngest = false } = {}) {
       const meeting = state.meeting(meetingId)
       const running = state.running(meeting)
       if (running && settings.startWhileLive !== 'second') throw new Error(`meeting ${meetingId} is live already`)
       if (state.isStillStopping(meeting)) throw new Error(`meeting ${meetingId} is still stopping`)
-      return truth(state, state.begin(meeting))
+      return truth(state, state.begin(meeting, undefined, manualIngest))
+    },
+    endMeeting(meetingId) {
+      endSession(state.meeting(meetingId), state.now())
     },
     ingest(livestreamId) {
       const livestream = state.livestream(livestreamId)

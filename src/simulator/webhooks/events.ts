@@ -23,7 +23,7 @@ export function statusUpdate(state: VendorState, livestream: Livestream, status:
   const meeting = meetingId === null ? undefined : state.meetings.get(meetingId)
   return {
     ...bare,
-    manualIngest: false,
+    manualIngest: livestream.manualIngest,
     playbackUrl,
     ingestServer: ingestServer(state),
     streamKey,

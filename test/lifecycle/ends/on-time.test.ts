@@ -79,6 +79,27 @@ t.test('a run with video from an encoder may wait for it, and has no meeting to 
   t.match(await last(), { status: 'invoked', endingBy: null })
 })
 
+t.test('so may a run with video from an encoder that was found here', async t => {
+  const { pass, look, last, simulator, meeting } = await limited(t, {}, { simulator: { liveAfterMs: 36_000_000 } })
+  simulator.joinMeeting(meeting)
+  simulator.startFromBrowser(meeting, { manualIngest: true })
+  const reply = await look()
+  t.notHas(reply.json().data, { manual_ingest: true }, 'no caller is shown what no document has')
+  await until(async () => (await last())?.isManual === true)
+  simulator.endMeeting(meeting)
+  for (let minutes = 0; minutes < 60; minutes += 20) await pass(1_200_000)
+  t.match(await last(), { operationId: null, status: 'invoked', endingBy: null, meetingSessionId: null })
+})
+
+t.test('a run that was found here, and is never on air, ends like one that was started', async t => {
+  const { pass, look, last, simulator, meeting } = await limited(t, {}, { simulator: { liveAfterMs: 36_000_000 } })
+  simulator.startFromBrowser(meeting)
+  await look()
+  await pass(901_000)
+  await until(async () => (await last())?.status === 'ended')
+  t.match(await last(), { operationId: null, endedBy: 'never_live' })
+})
+
 t.test('a run that was found here ends too, and never at once', async t => {
   const { clock, simulator, meeting, last, look } = await limited(t, { maxDurationSeconds: 60 })
   simulator.startFromBrowser(meeting)

@@ -17,19 +17,21 @@ t.test('a webhook is told of each event once it is set, signed, and of none of b
   sender.start()
   await happened(store, 'm1', 'livestream.live', { atMs: 1_795_345_200_000 })
   await happened(store, 'm2', 'livestream.live', { tenantId: 'globex' })
-  hub.committed([{ run: {} as never, events: [] }])
+  hub.committed([{ run: { tenantId: 'acme' } as never, events: [{} as never] }])
   await until(() => received.length === 1)
   const [message] = received
   t.strictSame(message && verified(secret, message), {
     type: 'livestream.live',
     timestamp: '2026-11-22T11:00:00.000Z',
     data: {
+      type: 'livestream.live',
       run_id: 'run-acme-m1',
       meeting_id: 'm1',
       livestream_id: 'ls-m1',
       status: 'live',
       playback_url: null,
-      reason: null
+      reason: null,
+      at: '2026-11-22T11:00:00.000Z'
     }
   })
   t.match(message?.headers, { 'content-type': 'application/json', 'webhook-id': 'evt_run-acme-m1_live' })
