@@ -22,7 +22,7 @@ const schema = {
         examples: [7_200]
       })
     },
-    { additionalProperties: false }
+    { additionalProperties: false, examples: [{ max_duration_seconds: 7_200 }] }
   ),
   response: {
     200: Answer(BroadcastRun, 'The run after the change'),
