@@ -2,13 +2,13 @@ import { isSameId } from './id.ts'
 import { isRunning } from './livestream.ts'
 import {
   causeOf,
+  eventsOf,
   type Move,
   type MoveHow,
   noRunEnd,
   type Run,
   type RunEnder,
   type RunEvent,
-  type RunEventType,
   type RunNews,
   type SeenNews,
   type SeenSession,
@@ -203,25 +203,6 @@ function moved(run: Run, { revision: _, ...changes }: Partial<Run>): Run {
   const isChanged = Object.entries(changes).some(([name, value]) => run[name as keyof Run] !== value)
   return isChanged ? { ...run, ...changes, revision: run.revision + 1 } : run
 }
-
-/** A state that nobody saw is passed over. A start that came to nothing was never told of. */
-function eventsOf(before: Run | null, after: Run, news: RunNews): RunEvent[] {
-  if (after.livestreamId === null || after.status === 'starting') return []
-  const isWarned = news.kind === 'end' && after.warnedForMs !== null && before?.warnedForMs !== after.warnedForMs
-  if (before?.status === after.status && !isWarned) return []
-  const type = isWarned ? 'livestream.ending_soon' : typeOf[after.status]
-  const reason = isWarned ? (news.reason ?? null) : after.endedBy
-  const { id: runId, tenantId, upstream, meetingId, livestreamId, status, playbackUrl } = after
-  const { atMs } = news
-  return [{ runId, tenantId, upstream, meetingId, livestreamId, type, status, playbackUrl, reason, atMs }]
-}
-
-const typeOf = {
-  invoked: 'livestream.starting',
-  live: 'livestream.live',
-  ended: 'livestream.ended',
-  errored: 'livestream.errored'
-} as const satisfies Partial<Record<Run['status'], RunEventType>>
 
 function isOf(run: Run, livestreamId: string | null): boolean {
   return livestreamId !== null && run.livestreamId !== null && isSameId(run.livestreamId, livestreamId)

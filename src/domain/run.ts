@@ -1,7 +1,3 @@
-import { type Static, Type } from 'typebox'
-import { LivestreamId, MeetingId, vendorIdPattern } from './id.ts'
-import { Nullable, Timestamp, VendorText } from './values/schema.ts'
-
 /**
  * A broadcast run: one broadcast of a livestream, from its start to its end (docs/ledger.md). `starting`: our start is under way, or
  * its answer was lost. `invoked`: the vendor has begun it, and it is not on air yet. `errored`: the vendor broke it, or our start came to
@@ -84,61 +80,6 @@ export interface Run extends RunEnd {
   readonly createdAtMs: number
   /** Counts its moves. */
   readonly revision: number
-}
-
-/** Id of a run: Livegate's own, and not that of the vendor's session. */
-export const RunId = Type.String({
-  pattern: vendorIdPattern,
-  maxLength: 64,
-  description: 'Id of a broadcast run, as `Livegate-Run` and the list of runs tell it',
-  examples: ['5a1c8f0e-7b7c-4f5a-9a34-6d1b7c0e9f21']
-})
-
-const Time = (description: string) => Nullable(Timestamp(description))
-
-/** A run as its tenant sees it. */
-export const BroadcastRun = Type.Object({
-  id: RunId,
-  meeting_id: Nullable(MeetingId),
-  livestream_id: Nullable(LivestreamId),
-  session_id: Nullable(
-    Type.String({ maxLength: 64, description: "The provider's livestream session, as far as an answer has shown it" })
-  ),
-  status: Type.Enum([...runStatuses], {
-    description:
-      'starting: a start is under way, or its outcome is not known. invoked: begun, not yet on air. live: on air. ended; errored: the provider broke it, or the start came to nothing (no livestream then)'
-  }),
-  begun_by: Type.Enum(['start', 'outside'], { description: 'start: a start through Livegate. outside: anything else' }),
-  playback_url: Nullable(VendorText('HLS playlist', 'https://playback.example/hls/stream.m3u8')),
-  invoked_at: Time('When it began'),
-  live_at: Time('When it went on air'),
-  ended_at: Time('When it was over'),
-  ended_by: Nullable(Type.Enum([...runEnders], { description: 'Cause of its end' })),
-  deadline_at: Time('When Livegate ends it; null: it does not'),
-  max_duration_seconds: Nullable(Type.Integer({ minimum: 0 })),
-  created_at: Timestamp('When Livegate came to know it')
-})
-export type BroadcastRun = Static<typeof BroadcastRun>
-
-/** The run for an answer. */
-export function shownRun(run: Run): BroadcastRun {
-  const at = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
-  return {
-    id: run.id,
-    meeting_id: run.meetingId,
-    livestream_id: run.livestreamId,
-    session_id: run.sessionId,
-    status: run.status,
-    begun_by: run.operationId === null ? 'outside' : 'start',
-    playback_url: run.playbackUrl,
-    invoked_at: at(run.invokedAtMs),
-    live_at: at(run.liveAtMs),
-    ended_at: at(run.endedAtMs),
-    ended_by: run.endedBy,
-    deadline_at: at(run.deadlineAtMs),
-    max_duration_seconds: run.maxDurationSeconds,
-    created_at: new Date(run.createdAtMs).toISOString()
-  }
 }
 
 export const runEventTypes = [
@@ -254,3 +195,22 @@ export interface Move {
   after: Run
   events: RunEvent[]
 }
+
+/** A state that nobody saw is passed over. A start that came to nothing was never told of. */
+export function eventsOf(before: Run | null, after: Run, news: RunNews): RunEvent[] {
+  if (after.livestreamId === null || after.status === 'starting') return []
+  const isWarned = news.kind === 'end' && after.warnedForMs !== null && before?.warnedForMs !== after.warnedForMs
+  if (before?.status === after.status && !isWarned) return []
+  const type = isWarned ? 'livestream.ending_soon' : typeOf[after.status]
+  const reason = isWarned ? (news.reason ?? null) : after.endedBy
+  const { id: runId, tenantId, upstream, meetingId, livestreamId, status, playbackUrl } = after
+  const { atMs } = news
+  return [{ runId, tenantId, upstream, meetingId, livestreamId, type, status, playbackUrl, reason, atMs }]
+}
+
+const typeOf = {
+  invoked: 'livestream.starting',
+  live: 'livestream.live',
+  ended: 'livestream.ended',
+  errored: 'livestream.errored'
+} as const satisfies Partial<Record<Run['status'], RunEventType>>

@@ -9,7 +9,7 @@ import {
 } from '../../domain/refusals/failures.ts'
 import type { UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import { heardEvents, type VendorWebhook, webhookPath, webhookUrl } from '../../domain/webhook.ts'
+import { heardEvents, type VendorWebhook, webhookPath, webhookUrl } from '../../domain/webhooks/vendor-webhook.ts'
 import { noWebhooks, type WebhookCount } from '../../store/tables/webhooks-in/counts.ts'
 import { openUpstream } from '../../upstream/account/open-upstream.ts'
 import type { Upstream } from '../../upstream/provider.ts'

@@ -3,7 +3,7 @@ import { ConfigError, readConfig, readStoreConfig } from '../../config/config.ts
 import { systemClock } from '../../domain/values/clock.ts'
 import { ServedAlready, takeServeLock } from '../../store/served/serve-lock.ts'
 import type { Store } from '../../store/store.ts'
-import { type OrderedStopNow, type StopOrder, stopOrdersIn } from '../../store/tables/stop-orders.ts'
+import { type OrderedStopNow, type StopOrder, stopOrdersIn } from '../../store/tables/runs/stop-orders.ts'
 import { UpstreamsRejected } from '../../upstream/account/upstreams-rejected.ts'
 import { CommandError, type Io } from '../process/io.ts'
 import { closing, inWords } from '../process/with-store.ts'

@@ -76,7 +76,9 @@ export class MeetingEnds {
     const ofUpstreams = Map.groupBy(this.#followed(), ({ upstream }) => upstream)
     // Accounts do not wait for each other.
     const looks = [...ofUpstreams].map(async ([upstream, runs]) => {
-      const due = runs.map(run => ({ run, dueAtMs: this.#dueAtMs(run, nowMs) })).filter(({ dueAtMs }) => dueAtMs <= nowMs)
+      const due = runs
+        .map(run => ({ run, dueAtMs: this.#dueAtMs(run, nowMs) }))
+        .filter(({ dueAtMs }) => dueAtMs <= nowMs)
       for (const { run } of due.sort((a, b) => a.dueAtMs - b.dueAtMs)) {
         if (!this.#mayLook(upstream, nowMs)) return
         await this.#look(this.#deps.openRuns.get(run.id) ?? run)

@@ -7,7 +7,7 @@ import { type Engine, type Statement, writeIf } from '../../store/engine/engine.
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import type { OrderedStop, StopOrder, StopOrders } from '../../store/tables/stop-orders.ts'
+import type { OrderedStop, StopOrder, StopOrders } from '../../store/tables/runs/stop-orders.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import { subjectOfOperation } from '../operations/mutation.ts'

@@ -2,10 +2,10 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { Webhook as Signer } from 'standardwebhooks'
 import type { Sealing } from '../../audit/keys/sealing.ts'
 import type { RunEvent } from '../../domain/run.ts'
-import { shownRunEvent } from '../../domain/run-event.ts'
-import type { Attempt, Webhook } from '../../domain/tenant-webhook.ts'
+import { shownRunEvent } from '../../domain/shown-run.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Secret } from '../../domain/values/secret.ts'
+import type { Attempt, Webhook } from '../../domain/webhooks/tenant-webhook.ts'
 import type { Post } from './post.ts'
 
 /** A message of a webhook (https://www.standardwebhooks.com, specification 1.0). The id stays the same at each attempt. */

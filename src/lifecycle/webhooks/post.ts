@@ -2,9 +2,9 @@ import { Resolver } from 'node:dns/promises'
 import { request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import type { LookupFunction } from 'node:net'
-import { type Attempt, type DeliveryError, hostnameOf } from '../../domain/tenant-webhook.ts'
 import { type Address, type Network, parseAddress } from '../../domain/values/address.ts'
 import { mayBeCalled } from '../../domain/values/public-address.ts'
+import { type Attempt, type DeliveryError, hostnameOf } from '../../domain/webhooks/tenant-webhook.ts'
 
 export interface PostOptions {
   /** Private networks that may be called, also without TLS. */

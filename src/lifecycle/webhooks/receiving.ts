@@ -1,4 +1,4 @@
-import type { WebhookNotice } from '../../domain/webhook.ts'
+import type { WebhookNotice } from '../../domain/webhooks/vendor-webhook.ts'
 import type { WebhookCounts } from '../../store/tables/webhooks-in/counts.ts'
 import type { Context } from '../context.ts'
 import type { Ends } from '../ends/ends.ts'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { toAuditEvent } from '../../audit/ocsf.ts'
 import { placeOf } from '../../domain/id.ts'
+import { type Clock, Loop, notSetForward } from '../../domain/values/clock.ts'
 import {
   type Attempt,
   disableAfterMs,
@@ -8,14 +9,13 @@ import {
   hostOf,
   retryPauseMs,
   type Webhook
-} from '../../domain/tenant-webhook.ts'
-import { type Clock, Loop, notSetForward } from '../../domain/values/clock.ts'
+} from '../../domain/webhooks/tenant-webhook.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Directory } from '../../store/memory/directory.ts'
+import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { RunEventRows } from '../../store/tables/run-events.ts'
-import type { Delivery, WebhookDeliveries } from '../../store/tables/webhook-deliveries.ts'
-import type { Webhooks } from '../../store/tables/webhooks.ts'
+import type { Delivery, WebhookDeliveries } from '../../store/tables/webhooks-out/deliveries.ts'
+import type { Webhooks } from '../../store/tables/webhooks-out/webhooks.ts'
 import type { RunChange, RunEvents } from '../ledger/hub.ts'
 import { type Deliver, messageOf } from './message.ts'
 

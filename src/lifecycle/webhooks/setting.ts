@@ -1,8 +1,8 @@
 import type { Sealing } from '../../audit/keys/sealing.ts'
-import { bothSecretsMs, type Webhook } from '../../domain/tenant-webhook.ts'
 import type { Secret } from '../../domain/values/secret.ts'
+import { bothSecretsMs, type Webhook } from '../../domain/webhooks/tenant-webhook.ts'
 import type { Statement } from '../../store/engine/engine.ts'
-import type { Webhooks } from '../../store/tables/webhooks.ts'
+import type { Webhooks } from '../../store/tables/webhooks-out/webhooks.ts'
 import { makeWebhookSecret } from './message.ts'
 
 /** Wish for a webhook. */

@@ -2,6 +2,8 @@ import type { Sealing } from '../../audit/keys/sealing.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { OperationKind } from '../../domain/operation.ts'
 import { Failure, InvalidInput, WebhookNotFound, withOutcome } from '../../domain/refusals/failures.ts'
+import type { Network } from '../../domain/values/address.ts'
+import type { Clock } from '../../domain/values/clock.ts'
 import {
   faultOfUrl,
   hostOf,
@@ -11,12 +13,10 @@ import {
   showAttempt,
   showWebhook,
   type Webhook
-} from '../../domain/tenant-webhook.ts'
-import type { Network } from '../../domain/values/address.ts'
-import type { Clock } from '../../domain/values/clock.ts'
+} from '../../domain/webhooks/tenant-webhook.ts'
 import { Conflict } from '../../store/engine/engine.ts'
-import type { WebhookDeliveries } from '../../store/tables/webhook-deliveries.ts'
-import type { Webhooks } from '../../store/tables/webhooks.ts'
+import type { WebhookDeliveries } from '../../store/tables/webhooks-out/deliveries.ts'
+import type { Webhooks } from '../../store/tables/webhooks-out/webhooks.ts'
 import type { Deadline } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Mutation } from '../operations/mutation.ts'

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { ShownWebhookWithSecret, WebhookUrl } from '../../domain/tenant-webhook.ts'
+import { ShownWebhookWithSecret, WebhookUrl } from '../../domain/webhooks/tenant-webhook.ts'
 import type { TenantWebhook } from '../../lifecycle/webhooks/tenant-webhook.ts'
 import { Answer, failures, ownMutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'

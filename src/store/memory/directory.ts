@@ -181,11 +181,11 @@ interface Counters {
 async function countersOf({ engine, sql }: Store): Promise<Counters> {
   const query = sql.selectFrom('meta').selectAll().where('name', 'in', ['revision', 'work_left'])
   const rows = await engine.read(query.compile())
-  const valueOf = (name: string): number | null => {
+  const numberIn = (name: string): number | null => {
     const row = rows.find(one => one.name === name)
     return row === undefined ? null : Number(row.value)
   }
-  return { revision: valueOf('revision'), workLeft: valueOf('work_left') }
+  return { revision: numberIn('revision'), workLeft: numberIn('work_left') }
 }
 
 interface Sources<Thing> {

@@ -12,6 +12,7 @@ import {
   SqliteQueryCompiler,
   sql
 } from 'kysely'
+import type { RunTables } from './run-tables.ts'
 import type { StopOrderTables } from './stop-order-tables.ts'
 import type { TenantWebhookTables } from './tenant-webhook-tables.ts'
 import type { WebhookCountsTable, WebhookDeliveriesTable } from './webhook-tables.ts'
@@ -20,7 +21,7 @@ import type { WebhookCountsTable, WebhookDeliveriesTable } from './webhook-table
  * The tables. Times are epoch milliseconds; JSON is text; there are no booleans: both dialects agree on these.
  * Rows that memory follows carry a `revision` and are never deleted (see `directory.ts`).
  */
-export interface Database extends StopOrderTables, TenantWebhookTables {
+export interface Database extends RunTables, StopOrderTables, TenantWebhookTables {
   tenants: TenantsTable
   api_keys: ApiKeysTable
   meetings: MeetingsTable
@@ -28,8 +29,6 @@ export interface Database extends StopOrderTables, TenantWebhookTables {
   operations: OperationsTable
   livestream_sessions: LivestreamSessionsTable
   meeting_sessions: MeetingSessionsTable
-  broadcast_runs: BroadcastRunsTable
-  run_events: RunEventsTable
   audit_events: AuditEventsTable
   audit_checkpoints: AuditCheckpointsTable
   webhook_deliveries: WebhookDeliveriesTable
@@ -152,61 +151,6 @@ export interface OperationsTable {
   run_id: string | null
   /** Why it was sent, where no caller asked for it. */
   cause: string | null
-}
-
-/** One broadcast run (`run.ts`), whoever began it. Its `revision` is its own: each move counts one on. */
-export interface BroadcastRunsTable {
-  id: string
-  tenant_id: string
-  upstream: string
-  /** Null for the run of a livestream that has no meeting. */
-  meeting_id: string | null
-  livestream_id: string | null
-  /** The vendor's livestream session. */
-  session_id: string | null
-  operation_id: string | null
-  status: string
-  invoked_at: number | null
-  live_at: number | null
-  ended_at: number | null
-  ended_by: string | null
-  deadline_at: number | null
-  max_duration_seconds: number | null
-  playback_url: string | null
-  /** Looks that have shown nothing of it since it was seen last, and the time of the first of them. */
-  quiet_looks: number
-  quiet_at: number | null
-  created_at: number
-  /** Cause for which its stop was ordered. */
-  ending_by: string | null
-  /** Time at which the tenant's minutes of the month are spent. */
-  spent_at: number | null
-  /** End that its tenant was warned of. */
-  warned_for: number | null
-  /** 1: no participant of the meeting sends its video. */
-  manual_ingest: number | null
-  /** Session of its meeting that was seen last during the run, and when a look first showed that it is gone. */
-  meeting_session_id: string | null
-  session_gone_at: number | null
-  /** Its place in the order in which runs became known. */
-  ordinal: number
-  revision: number
-}
-
-/** An event of a run. It never has a stream key. */
-export interface RunEventsTable {
-  /** Its place in the order of commits. */
-  seq: number
-  run_id: string
-  tenant_id: string
-  upstream: string
-  meeting_id: string | null
-  livestream_id: string | null
-  type: string
-  status: string
-  playback_url: string | null
-  reason: string | null
-  at: number
 }
 
 export interface AuditEventsTable {

@@ -1,6 +1,11 @@
 import { type Static, Type } from 'typebox'
 import { isVendorId } from '../../domain/id.ts'
-import { type HeardEvent, heardEvents, type VendorWebhook, type WebhookNews } from '../../domain/webhook.ts'
+import {
+  type HeardEvent,
+  heardEvents,
+  type VendorWebhook,
+  type WebhookNews
+} from '../../domain/webhooks/vendor-webhook.ts'
 import { Envelope, reader, Text } from './contract.ts'
 import { at } from './vendor-words.ts'
 

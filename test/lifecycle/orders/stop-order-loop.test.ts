@@ -3,7 +3,7 @@ import type { FindOrdered, FoundOrdered } from '../../../src/lifecycle/orders/fi
 import type { RecordStop } from '../../../src/lifecycle/orders/record-stop.ts'
 import { orderTimes, StopOrderLoop } from '../../../src/lifecycle/orders/stop-order-loop.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { type NewStopOrder, stopOrdersIn } from '../../../src/store/tables/stop-orders.ts'
+import { type NewStopOrder, stopOrdersIn } from '../../../src/store/tables/runs/stop-orders.ts'
 import type { Upstreams } from '../../../src/upstream/provider.ts'
 import { manualClock } from '../../support/clock.ts'
 import { carriedOut, giveOrder } from '../../support/orders/live-shows.ts'

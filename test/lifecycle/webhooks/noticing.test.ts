@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { OwnedLivestream } from '../../../src/domain/livestream.ts'
 import type { OwnedMeeting } from '../../../src/domain/meeting.ts'
-import type { WebhookNotice } from '../../../src/domain/webhook.ts'
+import type { WebhookNotice } from '../../../src/domain/webhooks/vendor-webhook.ts'
 import type { Sight } from '../../../src/lifecycle/running/sight.ts'
 import { Noticing, type NoticingDeps } from '../../../src/lifecycle/webhooks/noticing.ts'
 import { stayAwake } from '../../support/awake.ts'

@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { Conflict, writeIf } from '../../../src/store/engine/engine.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
-import { type OrderedStop, type StopOrder, stopOrdersIn } from '../../../src/store/tables/stop-orders.ts'
+import { type OrderedStop, type StopOrder, stopOrdersIn } from '../../../src/store/tables/runs/stop-orders.ts'
 import { operationOf, refusalOf, storeWithTenants } from '../../support/store/helper.ts'
 
 const order = {

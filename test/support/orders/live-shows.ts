@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Simulator } from '../../../src/simulator/simulator.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
-import { type NewStopOrder, stopOrdersIn } from '../../../src/store/tables/stop-orders.ts'
+import { type NewStopOrder, stopOrdersIn } from '../../../src/store/tables/runs/stop-orders.ts'
 import { until } from '../until.ts'
 
 /** Meetings of a tenant that are live at the vendor, begun by browsers: Livegate has seen none of them. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql as raw } from 'kysely'
-import { type HeardEvent, isUnmistakable, type WebhookNotice } from '../../../domain/webhook.ts'
+import { type HeardEvent, isUnmistakable, type WebhookNotice } from '../../../domain/webhooks/vendor-webhook.ts'
 import type { Store } from '../../store.ts'
 
 /** A webhook that has proved to be the vendor's. */

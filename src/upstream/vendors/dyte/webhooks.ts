@@ -1,4 +1,4 @@
-import type { VendorWebhook, WebhookWish } from '../../../domain/webhook.ts'
+import type { VendorWebhook, WebhookWish } from '../../../domain/webhooks/vendor-webhook.ts'
 import { readRegistered, readRegisteredList } from '../../contract/webhooks.ts'
 import { path, readSuccess, type Send } from '../vendor-call.ts'
 

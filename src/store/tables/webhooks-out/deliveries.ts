@@ -1,8 +1,8 @@
 import { sql as raw } from 'kysely'
-import { longestPauseMs } from '../../domain/tenant-webhook.ts'
-import type { Statement } from '../engine/engine.ts'
-import type { TenantWebhookDeliveriesTable } from '../schema/tenant-webhook-tables.ts'
-import type { Store } from '../store.ts'
+import { longestPauseMs } from '../../../domain/webhooks/tenant-webhook.ts'
+import type { Statement } from '../../engine/engine.ts'
+import type { TenantWebhookDeliveriesTable } from '../../schema/tenant-webhook-tables.ts'
+import type { Store } from '../../store.ts'
 
 /** An event that waits for its tenant's webhook. */
 export interface Delivery {

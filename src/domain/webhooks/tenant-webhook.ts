@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { type Network, parseAddress } from './values/address.ts'
-import { mayBeCalled } from './values/public-address.ts'
-import { Nullable } from './values/schema.ts'
+import { type Network, parseAddress } from '../values/address.ts'
+import { mayBeCalled } from '../values/public-address.ts'
+import { Nullable } from '../values/schema.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs

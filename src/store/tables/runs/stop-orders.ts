@@ -1,10 +1,10 @@
 import { sql as raw } from 'kysely'
-import type { OperationState, StoredAnswer } from '../../domain/operation.ts'
-import type { RunEnder } from '../../domain/run.ts'
-import type { Statement } from '../engine/engine.ts'
-import { leaveWork } from '../schema/database.ts'
-import type { StopOrdersTable } from '../schema/stop-order-tables.ts'
-import type { Store } from '../store.ts'
+import type { OperationState, StoredAnswer } from '../../../domain/operation.ts'
+import type { RunEnder } from '../../../domain/run.ts'
+import type { Statement } from '../../engine/engine.ts'
+import { leaveWork } from '../../schema/database.ts'
+import type { StopOrdersTable } from '../../schema/stop-order-tables.ts'
+import type { Store } from '../../store.ts'
 
 /** Causes for which an operator has runs stopped. */
 export type StopReason = Extract<RunEnder, 'operator' | 'suspended'>

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { contradicts, isUnmistakable, webhookUrl } from '../../src/domain/webhook.ts'
+import { contradicts, isUnmistakable, webhookUrl } from '../../../src/domain/webhooks/vendor-webhook.ts'
 
 t.test('a webhook contradicts what is known when one of them is old', t => {
   const cases: [told: string | null, known: string | null, expected: boolean][] = [

@@ -1,4 +1,4 @@
-import { isOver, isOverOrComing } from './livestream.ts'
+import { isOver, isOverOrComing } from '../livestream.ts'
 
 /** Events of a vendor that are a reason to look (contract#webhook-events). Others are taken, counted and left alone. */
 export const heardEvents = ['livestreaming.statusUpdate', 'meeting.started', 'meeting.ended'] as const

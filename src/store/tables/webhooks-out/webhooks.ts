@@ -1,9 +1,9 @@
 import { sql as raw } from 'kysely'
-import type { Attempt, DeliveryError, Webhook } from '../../domain/tenant-webhook.ts'
-import type { Statement } from '../engine/engine.ts'
-import { leaveWork } from '../schema/database.ts'
-import type { TenantWebhooksTable } from '../schema/tenant-webhook-tables.ts'
-import type { Store } from '../store.ts'
+import type { Attempt, DeliveryError, Webhook } from '../../../domain/webhooks/tenant-webhook.ts'
+import type { Statement } from '../../engine/engine.ts'
+import { leaveWork } from '../../schema/database.ts'
+import type { TenantWebhooksTable } from '../../schema/tenant-webhook-tables.ts'
+import type { Store } from '../../store.ts'
 
 /** The part of a webhook that is set; the rest follows from deliveries. */
 export type WebhookSettings = Pick<

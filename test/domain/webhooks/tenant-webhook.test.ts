@@ -1,6 +1,6 @@
 import t from 'tap'
-import { faultOfUrl, hostOf, retryPauseMs } from '../../src/domain/tenant-webhook.ts'
-import { parseNetwork } from '../../src/domain/values/address.ts'
+import { parseNetwork } from '../../../src/domain/values/address.ts'
+import { faultOfUrl, hostOf, retryPauseMs } from '../../../src/domain/webhooks/tenant-webhook.ts'
 
 const networks = [parseNetwork('127.0.0.0/8')].filter(one => one !== null)
 
