@@ -13,6 +13,7 @@ import { readBootId } from './gateway/boot.ts'
 import { keepTidy, watchDisk } from './gateway/housekeeping.ts'
 import { openAuditLog, tellAccepted } from './gateway/open-audit-log.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
+import { opening } from './gateway/opening.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
 import { waitBriefly } from './lifecycle/context.ts'
 import { markInterrupted } from './lifecycle/operations/mark-interrupted.ts'
@@ -108,24 +109,6 @@ export async function withoutDoors<T>(options: GatewayOptions, work: (store: Sto
       await waitBriefly(closeAll(), options.config.shutdownMs)
     }
   })
-}
-
-/** Closes what was opened when the rest can't be. */
-async function opening<T>(
-  { shutdownMs }: Config,
-  work: (opened: (() => unknown)[], closeAll: () => Promise<void>) => Promise<T>
-): Promise<T> {
-  const opened: (() => unknown)[] = []
-  const closeAll = async (): Promise<void> => {
-    while (opened.length > 0) await opened.pop()?.()
-  }
-  try {
-    return await work(opened, closeAll)
-  } catch (error) {
-    // A part that hangs while it closes must not hide why the start failed.
-    await waitBriefly(closeAll(), shutdownMs)
-    throw error
-  }
 }
 
 /** Opens everything that works behind the doors. */

@@ -6,29 +6,21 @@ import type { Clock } from './domain/values/clock.ts'
 import { holder, recheckPermission, recheckSwitchPermission } from './lifecycle/broadcast/before-sending.ts'
 import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
-import { changeEnd } from './lifecycle/ends/change-end.ts'
-import { changeRun, shortenRun } from './lifecycle/ends/change-run.ts'
+import { changeRun } from './lifecycle/ends/change-run.ts'
 import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
-import { liveRoom } from './lifecycle/ends/live-room.ts'
-import { OpenRuns } from './lifecycle/ends/open-runs.ts'
+import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
 import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
-import { findOrdered } from './lifecycle/orders/find-ordered.ts'
-import { recordStop } from './lifecycle/orders/record-stop.ts'
-import { StopOrderLoop } from './lifecycle/orders/stop-order-loop.ts'
+import type { StopOrderLoop } from './lifecycle/orders/stop-order-loop.ts'
+import { stopOrderLoop } from './lifecycle/orders/stop-orders.ts'
 import { type Push, push } from './lifecycle/push/push.ts'
 import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
-import { tenantAnalytics } from './lifecycle/resources/analytics.ts'
-import { livestreamChanges } from './lifecycle/resources/livestream-changes.ts'
-import { tenantLivestreams } from './lifecycle/resources/livestreams.ts'
-import { tenantMeetings } from './lifecycle/resources/meetings.ts'
+import { tenantResources } from './lifecycle/resources/of-tenants.ts'
 import { rememberLivestreamIn, rememberRunsIn } from './lifecycle/resources/remember.ts'
-import { tenantRuns } from './lifecycle/resources/runs.ts'
-import { tenantStage } from './lifecycle/resources/stage.ts'
 import { isComing } from './lifecycle/running/shown-run.ts'
 import type { PostOptions } from './lifecycle/webhooks/post.ts'
 import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks/receiving.ts'
@@ -43,8 +35,6 @@ import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
 import { type Operations, operationsIn } from './store/tables/operations.ts'
-import { liveUseIn } from './store/tables/runs/live-use.ts'
-import { stopOrdersIn } from './store/tables/runs/stop-orders.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
 import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
@@ -123,11 +113,7 @@ export function services(parts: Parts): Services {
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
 
-  const openRuns = new OpenRuns({ runs, hub: runEvents, clock })
-  const change = changeEnd({ engine, runs, hub: runEvents, openRuns, clock, settleMs })
-  const use = liveUseIn(store)
-  const limitsOf = (tenantId: string) => directory.tenant(tenantId)?.limits
-  const room = liveRoom({ use, limitsOf, clock })
+  const limits = limiting({ store, engine, runs, hub: runEvents, directory, clock, settleMs })
 
   const rememberLivestream = rememberLivestreamIn({ livestreams, directory, sightings, log, clock })
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
@@ -151,8 +137,8 @@ export function services(parts: Parts): Services {
     runs,
     ledger,
     sightings,
-    liveRoom: room,
-    shortenRun: shortenRun({ runs, openRuns, changeEnd: change }),
+    liveRoom: limits.liveRoom,
+    shortenRun: limits.shortenRun,
     rememberLivestream,
     isComing: coming,
     recheckPermission: recheckPermission({ directory, holds, clock }),
@@ -160,37 +146,39 @@ export function services(parts: Parts): Services {
     settleMs,
     ...(writeWithinMs !== undefined && { writeWithinMs })
   })
-  const { auditTrail, endingRuns, begunRuns, knownMeetings } = broadcasts
-  const ending = { openRuns, hub: runEvents, changeEnd: change, use, limitsOf, operations, auditEvents, upstreams }
-  const ends = runEnding({ ...context, ...ending, broadcasts, neverLiveMs })
-  const { whatRuns } = broadcasts.reads
-  const retired = retiredMeetings({ ...context, runs, whatRuns, orderStop: ends.stopRun })
+  const { auditTrail, reads } = broadcasts
+  const ends = runEnding({
+    ...context,
+    ...limits,
+    hub: runEvents,
+    operations,
+    auditEvents,
+    upstreams,
+    broadcasts,
+    neverLiveMs
+  })
+  const retired = retiredMeetings({ ...context, runs, whatRuns: reads.whatRuns, orderStop: ends.stopRun })
 
   const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
-
-  const ofTenants = tenantLivestreams({
+  const resources = tenantResources({
     ...context,
+    ...broadcasts,
     upstreams,
+    engine,
     livestreams,
+    meetings,
+    sessions,
     runs,
+    rows: analyticsIn(store),
+    directory,
+    adopt,
+    retired,
     sightings,
     rememberLivestream,
     rememberRuns,
     isComing: coming,
-    endingRuns,
-    begunRuns,
-    knownMeetings,
-    settleMs
-  })
-  const runsOfTenants = tenantRuns({
-    ...context,
-    upstreams,
-    livestreams,
-    directory,
-    rememberLivestream,
-    rememberRuns,
-    endingRuns,
-    knownMeetings
+    settleMs,
+    recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
   })
   const webhooks = receivingWebhooks({
     ...context,
@@ -202,9 +190,9 @@ export function services(parts: Parts): Services {
     livestreams,
     directory,
     adopt,
-    whatRuns: broadcasts.reads.whatRuns,
-    refresh: ofTenants.refresh,
-    makeKnown: runsOfTenants.makeKnown,
+    whatRuns: reads.whatRuns,
+    refresh: resources.livestreams.refresh,
+    makeKnown: resources.runs.makeKnown,
     ending: parts.ending
   })
   const { webhook, webhookSender } = webhooksOut({
@@ -221,33 +209,11 @@ export function services(parts: Parts): Services {
     events: pushing.streams,
     liveWaits: pushing.liveWaits,
     webhooks,
-    changeRun: changeRun({ runs, openRuns, changeEnd: change, liveRoom: room, auditEvents, clock }),
-    readActive: broadcasts.reads.read,
+    changeRun: changeRun({ ...limits, runs, auditEvents, clock }),
+    readActive: reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,
-    livestreams: ofTenants,
-    livestreamChanges: livestreamChanges({
-      ...context,
-      upstreams,
-      livestreams,
-      auditTrail,
-      knownMeetings,
-      queue: broadcasts.switches,
-      recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
-    }),
-    runs: runsOfTenants,
-    stage: tenantStage({ ...context, upstreams, engine, sessions, auditTrail }),
-    analytics: tenantAnalytics({
-      ...context,
-      upstreams,
-      engine,
-      rows: analyticsIn(store),
-      sessions,
-      rememberLivestream,
-      endingRuns,
-      knownMeetings
-    }),
-    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail, retired }),
+    ...resources,
     webhook
   }
   async function recall(): Promise<void> {
@@ -256,16 +222,8 @@ export function services(parts: Parts): Services {
     await adoptRuns({ ledger, runs, operations, livestreams })
     await webhooks.resume()
   }
-  const { queue, repeat } = broadcasts
-  const orders = stopOrdersIn(store)
-  const stopping = { ...context, engine, upstreams, orders, runs, operations, meetings, livestreams, queue }
-  const stopOrders = new StopOrderLoop({
-    ...stopping,
-    find: findOrdered(stopping),
-    record: recordStop({ ...stopping, repeat, auditEvents }),
-    refresh: () => directory.pull(),
-    onWorkLeft: directory.onWorkLeft
-  })
+  const stopping = { store, engine, upstreams, directory, runs, operations, meetings, livestreams, auditEvents }
+  const stopOrders = stopOrderLoop({ ...context, ...broadcasts, ...stopping })
   return {
     routes,
     broadcasts,

@@ -6,7 +6,6 @@ import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Statement } from '../../store/engine/engine.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LivestreamWish, Upstreams } from '../../upstream/provider.ts'
@@ -14,7 +13,6 @@ import type { LimitTime } from '../context.ts'
 import type { ShortenRun } from '../ends/change-run.ts'
 import type { LiveRoom } from '../ends/live-room.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Prepared } from '../ledger/prepared.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import { type BroadcastEnds, unsettled } from '../operations/broadcast-ends.ts'
 import { beforeSending, type Done, type Mutation, outcomeOf, placeOfRun } from '../operations/mutation.ts'
@@ -24,6 +22,7 @@ import type { EndingRuns } from '../running/ending-runs.ts'
 import type { BegunRuns } from '../running/shown-run.ts'
 import type { RecheckPermission, StartPermit } from './before-sending.ts'
 import type { MeetingQueue, StartTurn } from './meeting-queue.ts'
+import { type RunsOfStartsDeps, runsOfStarts } from './run-of-start.ts'
 import type { LiveOutcome, SendStart } from './send-start.ts'
 import type { FruitlessStops, StopPace } from './stop-pace.ts'
 
@@ -46,7 +45,7 @@ export interface StartDeps {
   permit: StartPermit
   auditTrail: AuditTrail
   ledger: Pick<Ledger, 'start' | 'prepare' | 'note'>
-  runs: Pick<BroadcastRuns, 'lastOf'>
+  runs: RunsOfStartsDeps['runs']
   liveRoom: LiveRoom
   shortenRun: ShortenRun
   send: SendStart
@@ -86,7 +85,6 @@ export function startOnce(deps: StartDeps): StartOnce {
   const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail } = deps
   const {
     ledger,
-    runs,
     liveRoom,
     shortenRun,
     send,
@@ -99,6 +97,7 @@ export function startOnce(deps: StartDeps): StartOnce {
     limitTime,
     deadlineMs
   } = deps
+  const runsOf = runsOfStarts(deps)
 
   return async (caller, meeting, wish) => {
     const { max_duration_seconds: seconds } = wish
@@ -140,7 +139,12 @@ export function startOnce(deps: StartDeps): StartOnce {
     await beforeSending(recheckPermission(caller, meeting, 'start'))
     if (active !== null) {
       await keepRunning(meeting)
-      return { livestream: active, how: 'alreadyLive', runId: await runOf(meeting, active.id), isOnRecord: false }
+      return {
+        livestream: active,
+        how: 'alreadyLive',
+        runId: await runsOf.current(meeting, active.id),
+        isOnRecord: false
+      }
     }
 
     const [id, runId] = [randomUUID(), randomUUID()]
@@ -164,7 +168,7 @@ export function startOnce(deps: StartDeps): StartOnce {
     }
     const { livestream, how } = outcome
     remember(meeting, outcome)
-    const begun = await inLedger(meeting, id, runId, outcome)
+    const begun = await runsOf.begun({ meeting, operationId: id, plannedId: runId }, outcome)
     try {
       await trail.done({ ...doneWith(caller, meeting, outcome, begun.statements), runId: begun.runId })
     } finally {
@@ -197,31 +201,6 @@ export function startOnce(deps: StartDeps): StartOnce {
     // A stop that names its run ends with that, whoever has joined it.
     const stops = (await operations.unconfirmedStops(meeting)).filter(({ cause }) => cause === null)
     for (const stop of stops) await ends.overtake(stop)
-  }
-
-  /** The run that this start has begun, or that was live already, and the moves that belong to the outcome. */
-  async function inLedger(
-    meeting: OwnedMeeting,
-    operationId: string,
-    plannedId: string,
-    { livestream, how }: LiveOutcome
-  ): Promise<Pick<Prepared, 'statements' | 'committed'> & { runId: string | null }> {
-    const { id: livestreamId, status, playback_url: playbackUrl = null } = livestream
-    const place = placeOfRun(meeting, operationId, clock.now())
-    if (how === 'started') {
-      const begun = await ledger.prepare({ kind: 'started', ...place, livestreamId, status, playbackUrl })
-      return { ...begun, runId: begun.run?.id ?? plannedId }
-    }
-    // The look that has shown it may have given it the row of this start.
-    const left = await ledger.prepare({ kind: 'refused', ...place })
-    const isItsOwn = left.run?.livestreamId === livestreamId
-    return { ...left, runId: isItsOwn ? plannedId : await runOf(meeting, livestreamId) }
-  }
-
-  /** The run that goes on; null where the ledger does not know it. */
-  async function runOf({ upstream, tenantId }: OwnedMeeting, livestreamId: string): Promise<string | null> {
-    const run = await runs.lastOf(upstream, livestreamId).catch(() => null)
-    return run !== null && run.endedAtMs === null && run.tenantId === tenantId ? run.id : null
   }
 
   function remember(meeting: OwnedMeeting, { livestream, isNobodys, how }: LiveOutcome): void {
