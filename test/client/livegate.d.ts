@@ -6921,6 +6921,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "max_duration_seconds": 7200
+                 *     }
+                 */
                 "application/json": {
                     /**
                      * @description At most the tenant's maximum

@@ -94,7 +94,10 @@ export class StopOrderLoop {
 
   /** Orders go on beside each other: a vendor that hangs must hold back no other. */
   async #round(): Promise<void> {
-    const open = await this.#open()
+    const open = await this.#deps.orders.open().catch(error => {
+      this.#loop.wake(this.#times.retryAfterMs)
+      throw error
+    })
     if (open.length > 0) this.#loop.wake(this.#times.whileOpenMs)
     for (const id of this.#work.keys()) if (open.every(order => order.id !== id)) this.#work.delete(id)
     for (const order of open) {
@@ -105,15 +108,6 @@ export class StopOrderLoop {
           .catch(err => this.#deps.log.error({ err, order: order.id }, 'an order to stop could not be carried on'))
           .finally(() => this.#isStepping.delete(order.id))
       )
-    }
-  }
-
-  async #open(): Promise<StopOrder[]> {
-    try {
-      return await this.#deps.orders.open()
-    } catch (error) {
-      this.#loop.wake(this.#times.retryAfterMs)
-      throw error
     }
   }
 
