@@ -150,7 +150,6 @@ export function services(parts: Parts): Services {
   const ends = runEnding({
     ...context,
     ...limits,
-    hub: runEvents,
     operations,
     auditEvents,
     upstreams,

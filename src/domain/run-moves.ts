@@ -2,7 +2,7 @@ import { isSameId } from './id.ts'
 import { isRunning } from './livestream.ts'
 import {
   causeOf,
-  eventsOf,
+  eventTypeOf,
   type Move,
   type MoveHow,
   noRunEnd,
@@ -202,6 +202,18 @@ function begun({ tenantId, upstream, meetingId, atMs: createdAtMs }: RunNews, id
 function moved(run: Run, { revision: _, ...changes }: Partial<Run>): Run {
   const isChanged = Object.entries(changes).some(([name, value]) => run[name as keyof Run] !== value)
   return isChanged ? { ...run, ...changes, revision: run.revision + 1 } : run
+}
+
+/** A state that nobody saw is passed over. A start that came to nothing was never told of. */
+function eventsOf(before: Run | null, after: Run, news: RunNews): RunEvent[] {
+  if (after.livestreamId === null || after.status === 'starting') return []
+  const isWarned = news.kind === 'end' && after.warnedForMs !== null && before?.warnedForMs !== after.warnedForMs
+  if (before?.status === after.status && !isWarned) return []
+  const type = isWarned ? 'livestream.ending_soon' : eventTypeOf[after.status]
+  const reason = isWarned ? (news.reason ?? null) : after.endedBy
+  const { id: runId, tenantId, upstream, meetingId, livestreamId, status, playbackUrl } = after
+  const ids = { runId, tenantId, upstream, meetingId, livestreamId }
+  return [{ ...ids, type, status, playbackUrl, reason, atMs: news.atMs }]
 }
 
 function isOf(run: Run, livestreamId: string | null): boolean {

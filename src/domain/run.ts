@@ -196,19 +196,8 @@ export interface Move {
   events: RunEvent[]
 }
 
-/** A state that nobody saw is passed over. A start that came to nothing was never told of. */
-export function eventsOf(before: Run | null, after: Run, news: RunNews): RunEvent[] {
-  if (after.livestreamId === null || after.status === 'starting') return []
-  const isWarned = news.kind === 'end' && after.warnedForMs !== null && before?.warnedForMs !== after.warnedForMs
-  if (before?.status === after.status && !isWarned) return []
-  const type = isWarned ? 'livestream.ending_soon' : typeOf[after.status]
-  const reason = isWarned ? (news.reason ?? null) : after.endedBy
-  const { id: runId, tenantId, upstream, meetingId, livestreamId, status, playbackUrl } = after
-  const { atMs } = news
-  return [{ runId, tenantId, upstream, meetingId, livestreamId, type, status, playbackUrl, reason, atMs }]
-}
-
-const typeOf = {
+/** Types of the events that tell of a new state. */
+export const eventTypeOf = {
   invoked: 'livestream.starting',
   live: 'livestream.live',
   ended: 'livestream.ended',

@@ -6,7 +6,6 @@ import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { Broadcasting } from '../broadcast/broadcasting.ts'
 import type { Context } from '../context.ts'
-import type { RunEvents } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
 import { RunEnds } from './keeper.ts'
 import { MeetingEnds, type MeetingNotice } from './meeting-ends.ts'
@@ -15,7 +14,6 @@ import { type OrderStop, orderStop } from './order-stop.ts'
 
 export interface EndsDeps extends Context {
   openRuns: OpenRuns
-  hub: RunEvents
   changeEnd: ChangeEnd
   use: Pick<LiveUses, 'endedMs' | 'limitsFromMs'>
   limitsOf(tenantId: string): LiveLimits | undefined

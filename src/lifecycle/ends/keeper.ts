@@ -12,14 +12,12 @@ import {
 import type { Run } from '../../domain/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
-import type { RunEvents } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
 import type { OpenRuns } from './open-runs.ts'
 import type { OrderStop } from './order-stop.ts'
 
 export interface KeeperDeps {
   openRuns: OpenRuns
-  hub: RunEvents
   use: Pick<LiveUses, 'endedMs' | 'limitsFromMs'>
   limitsOf(tenantId: string): LiveLimits | undefined
   changeEnd: ChangeEnd
@@ -50,10 +48,9 @@ export class RunEnds {
   readonly #loop: Loop
   /** When the stop of a run may be ordered again, on the monotonic clock. */
   readonly #orderedAgainAtMs = new Map<string, number>()
-  /** Milliseconds of runs that are over in that month, by tenant with a monthly limit. One of which another run has ended is not there. */
-  readonly #ended = new Map<string, { month: string; ms: number }>()
+  /** Milliseconds of runs that are over in that month, by tenant with a monthly limit, and how many ends were heard of by then. */
+  readonly #ended = new Map<string, { month: string; ends: number; ms: number }>()
   #refreshedAtMs = Number.NEGATIVE_INFINITY
-  #unsubscribe = (): void => {}
   #limitsFromMs = 0
 
   constructor(deps: KeeperDeps) {
@@ -64,13 +61,10 @@ export class RunEnds {
 
   /** Before the first call: orders the stops that are overdue, then looks after all others. @throws what the store throws */
   async begin(): Promise<void> {
-    const { use, clock, openRuns, hub } = this.#deps
+    const { use, clock, openRuns } = this.#deps
     this.#limitsFromMs = await use.limitsFromMs(clock.now())
     await openRuns.begin()
     this.#refreshedAtMs = clock.monotonic()
-    this.#unsubscribe = hub.subscribe(changes => {
-      for (const { run } of changes) if (run.endedAtMs !== null) this.#ended.delete(run.tenantId)
-    })
     await this.round()
     this.#loop.start()
   }
@@ -93,7 +87,6 @@ export class RunEnds {
   }
 
   async close(): Promise<void> {
-    this.#unsubscribe()
     this.#deps.openRuns.close()
     await this.#loop.close()
   }
@@ -116,16 +109,12 @@ export class RunEnds {
     const month = monthOf(nowMs).name
     const tenants = new Set(openRuns.all().map(({ tenantId }) => tenantId))
     const counted = [...tenants].filter(id => (limitsOf(id)?.minutesPerMonth ?? null) !== null)
-    for (const id of counted.filter(id => this.#ended.get(id)?.month !== month)) {
+    for (const id of counted) {
+      const known = this.#ended.get(id)
       // One that ends meanwhile is counted with the next round.
-      const counting = { month, ms: 0 }
-      this.#ended.set(id, counting)
-      try {
-        counting.ms = await use.endedMs(id, nowMs)
-      } catch (error) {
-        this.#ended.delete(id)
-        throw error
-      }
+      const ends = openRuns.endsOf(id)
+      if (known?.month === month && known.ends === ends) continue
+      this.#ended.set(id, { month, ends, ms: await use.endedMs(id, nowMs) })
     }
   }
 

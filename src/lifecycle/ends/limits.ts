@@ -25,7 +25,7 @@ export function limiting(deps: LimitingDeps) {
     changeEnd: change,
     use,
     limitsOf,
-    liveRoom: liveRoom({ use, limitsOf, clock }),
+    liveRoom: liveRoom({ use, directory, clock }),
     shortenRun: shortenRun({ runs, openRuns, changeEnd: change })
   }
 }

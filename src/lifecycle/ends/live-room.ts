@@ -3,11 +3,12 @@ import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure, InvalidInput, LiveLimitReached } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Statement } from '../../store/engine/engine.ts'
+import type { Directory } from '../../store/memory/directory.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 
 export interface LiveRoomDeps {
   use: Pick<LiveUses, 'room' | 'used'>
-  limitsOf(tenantId: string): LiveLimits | undefined
+  directory: Pick<Directory, 'tenant'>
   clock: Pick<Clock, 'now'>
 }
 
@@ -23,8 +24,8 @@ export interface LiveRoom {
   refusalOf(error: unknown, meeting: OwnedMeeting): Promise<unknown>
 }
 
-export function liveRoom({ use, limitsOf, clock }: LiveRoomDeps): LiveRoom {
-  const limits = (tenantId: string): LiveLimits => limitsOf(tenantId) ?? noLiveLimits
+export function liveRoom({ use, directory, clock }: LiveRoomDeps): LiveRoom {
+  const limits = (tenantId: string): LiveLimits => directory.tenant(tenantId)?.limits ?? noLiveLimits
 
   return {
     expectAllowed: (tenantId, seconds) => expectAllowed(seconds ?? null, limits(tenantId)),

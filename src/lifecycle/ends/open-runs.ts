@@ -24,6 +24,7 @@ export interface OpenRunsDeps {
 export class OpenRuns {
   readonly #deps: OpenRunsDeps
   readonly #entries = new Map<string, Entry>()
+  readonly #ends = new Map<string, number>()
   #unsubscribe = (): void => {}
 
   constructor(deps: OpenRunsDeps) {
@@ -63,9 +64,19 @@ export class OpenRuns {
     const known = this.#entries.get(run.id)
     const isNews = known === undefined || run.revision > known.run.revision
     if (!isNews) return
-    if (!isOpenRun(run)) this.#entries.delete(run.id)
+    if (!isOpenRun(run)) this.#end(run)
     else if (known === undefined) this.#entries.set(run.id, { run, atMs: clock.now(), monotonicMs: clock.monotonic() })
     else known.run = run
+  }
+
+  /** Counts the runs of a tenant that were heard to end. */
+  endsOf(tenantId: string): number {
+    return this.#ends.get(tenantId) ?? 0
+  }
+
+  #end({ id, tenantId }: Run): void {
+    this.#entries.delete(id)
+    this.#ends.set(tenantId, this.endsOf(tenantId) + 1)
   }
 
   /** Its row is over, or was never written. */

@@ -61,7 +61,9 @@ export class WebhookSender {
   readonly #underWay = new Map<Promise<void>, string>()
   /** Tenants that are told of events, as the last round has seen. */
   #told: ReadonlySet<string> = new Set()
-  #unsubscribe = (): void => {}
+  #unfollow = (): void => {}
+  /** Null while nobody is told. */
+  #unsubscribe: (() => void) | null = null
 
   constructor(deps: WebhookSenderDeps) {
     this.#deps = deps
@@ -74,17 +76,7 @@ export class WebhookSender {
 
   /** Begins with what waits, and follows the hub. */
   start(): void {
-    const { runEvents, onWorkLeft } = this.#deps
-    const isNews = ({ run, events }: RunChange): boolean => events.length > 0 && this.#told.has(run.tenantId)
-    const ends = [
-      runEvents.subscribe(changes => {
-        if (changes.some(isNews)) this.wake()
-      }),
-      onWorkLeft(() => this.wake())
-    ]
-    this.#unsubscribe = () => {
-      for (const end of ends) end()
-    }
+    this.#unfollow = this.#deps.onWorkLeft(() => this.wake())
     this.wake()
   }
 
@@ -95,7 +87,8 @@ export class WebhookSender {
 
   /** Lets go of everything: attempts under way are broken off and count for nothing, since their receiver may have them. */
   async close(): Promise<void> {
-    this.#unsubscribe()
+    this.#unfollow()
+    this.#unsubscribe?.()
     this.#ending.abort()
     await this.#loop.close()
     await Promise.all(this.#underWay.keys())
@@ -105,7 +98,7 @@ export class WebhookSender {
     const { clock, webhooks, deliveries } = this.#deps
     let nextMs: number | null = retryAfterMs
     try {
-      this.#told = new Set(await webhooks.enabled())
+      this.#follow(await webhooks.enabled())
       for (const { tenantId, afterSeq } of await webhooks.behind()) await this.#queue(tenantId, afterSeq)
       await this.#take()
       const nowMs = clock.now()
@@ -113,6 +106,21 @@ export class WebhookSender {
       nextMs = nextAtMs === null ? null : Math.min(longestWaitMs, nextAtMs - nowMs)
     } finally {
       if (nextMs !== null) this.#loop.wake(Math.max(1, nextMs))
+    }
+  }
+
+  /** Hears of the events of these tenants. Those that come meanwhile are read behind it. */
+  #follow(tenants: readonly string[]): void {
+    if (this.#ending.signal.aborted) return
+    this.#told = new Set(tenants)
+    const isNews = ({ run, events }: RunChange): boolean => events.length > 0 && this.#told.has(run.tenantId)
+    if (tenants.length > 0)
+      this.#unsubscribe ??= this.#deps.runEvents.subscribe(changes => {
+        if (changes.some(isNews)) this.wake()
+      })
+    else {
+      this.#unsubscribe?.()
+      this.#unsubscribe = null
     }
   }
 

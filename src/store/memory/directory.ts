@@ -1,8 +1,11 @@
+import { LRUCache } from 'lru-cache'
 import type { ApiKey } from '../../domain/api-key.ts'
+import { likelySpelling } from '../../domain/id.ts'
 import type { OwnedLivestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { OwnedRun, OwnedSession } from '../../domain/session.ts'
 import type { Tenant } from '../../domain/tenant.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { StoreMoved } from '../engine/engine.ts'
 import type { Store } from '../store.ts'
@@ -11,7 +14,6 @@ import { livestreamsIn } from '../tables/livestreams.ts'
 import { meetingsIn } from '../tables/meetings.ts'
 import { sessionsIn } from '../tables/sessions.ts'
 import { tenantsIn } from '../tables/tenants.ts'
-import { OwnedCache } from './owned-cache.ts'
 
 /**
  * The memory that follows the store, so that nothing on the path of a read waits for it: all tenants and keys, and who owns
@@ -179,9 +181,68 @@ interface Counters {
 async function countersOf({ engine, sql }: Store): Promise<Counters> {
   const query = sql.selectFrom('meta').selectAll().where('name', 'in', ['revision', 'work_left'])
   const rows = await engine.read(query.compile())
-  const numberIn = (name: string): number | null => {
-    const row = rows.find(one => one.name === name)
-    return row === undefined ? null : Number(row.value)
+  const values = new Map(rows.map(({ name, value }) => [name, Number(value)]))
+  return { revision: values.get('revision') ?? null, workLeft: values.get('work_left') ?? null }
+}
+
+interface Sources<Thing> {
+  /** Asks the store; null when it doesn't exist or is not the tenant's. */
+  find(tenantId: string, id: string): Promise<Thing | null>
+  maxIds: number
+}
+
+/**
+ * Remembers whose an id is, however its letters are written (`spelling.ts`), for as many ids as `maxIds`. Only owners are remembered: somebody else's id and an id that
+ * doesn't exist ask the store each time, so that they take the same way and the same time whatever the owner does.
+ */
+export class OwnedCache<Thing extends { readonly tenantId: string }> {
+  readonly #find: Sources<Thing>['find']
+  readonly #owned: LRUCache<string, Thing>
+  /** Ids that are being asked for, and how often their rows have changed meanwhile. */
+  readonly #asked = new Map<string, { readers: number; changes: number }>()
+
+  constructor({ find, maxIds }: Sources<Thing>) {
+    this.#find = find
+    this.#owned = new LRUCache(upTo(maxIds))
   }
-  return { revision: numberIn('revision'), workLeft: numberIn('work_left') }
+
+  async find(tenantId: string, id: string): Promise<Thing | null> {
+    const key = likelySpelling(id)
+    const known = this.#owned.get(key)
+    if (known?.tenantId === tenantId) return known
+    const asked = this.#asked.get(key) ?? { readers: 0, changes: 0 }
+    this.#asked.set(key, asked)
+    asked.readers += 1
+    try {
+      for (;;) {
+        const { changes } = asked
+        const found = await this.#find(tenantId, id)
+        // A row that was read while it changed may be older than the change.
+        if (changes !== asked.changes) continue
+        if (found !== null) this.#owned.set(key, found)
+        return found
+      }
+    } finally {
+      asked.readers -= 1
+      if (asked.readers === 0) this.#asked.delete(key)
+    }
+  }
+
+  /** The thing as it is remembered, whosever it is; undefined when it is not. Asks nobody. */
+  remembered(id: string): Thing | undefined {
+    return this.#owned.get(likelySpelling(id))
+  }
+
+  /** Remembers what was read before the first call. */
+  fill(id: string, thing: Thing): void {
+    this.#owned.set(likelySpelling(id), thing)
+  }
+
+  /** Forgets an id, since its row has changed. */
+  changed(id: string): void {
+    const key = likelySpelling(id)
+    const asked = this.#asked.get(key)
+    if (asked !== undefined) asked.changes += 1
+    this.#owned.delete(key)
+  }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { OwnedCache } from '../../../src/store/memory/owned-cache.ts'
+import { OwnedCache } from '../../../src/store/memory/directory.ts'
 
 interface Thing {
   tenantId: string
