@@ -144,8 +144,7 @@ function found(run: Run | null, news: SeenNews, { newId }: MoveHow): Run {
   const sessionId = isAgain ? (session?.id ?? null) : null
   const blank = begun(news, newId)
   const isManual = blank.isManual || news.isManual === true
-  const ids = { livestreamId, sessionId, isManual }
-  const begin = { ...blank, ...ids, status: 'invoked' as const, invokedAtMs, playbackUrl }
+  const begin = { ...blank, livestreamId, sessionId, isManual, status: 'invoked' as const, invokedAtMs, playbackUrl }
   return shown(begin, status, session, atMs)
 }
 
@@ -212,8 +211,7 @@ function eventsOf(before: Run | null, after: Run, news: RunNews): RunEvent[] {
   const type = isWarned ? 'livestream.ending_soon' : eventTypeOf[after.status]
   const reason = isWarned ? (news.reason ?? null) : after.endedBy
   const { id: runId, tenantId, upstream, meetingId, livestreamId, status, playbackUrl } = after
-  const ids = { runId, tenantId, upstream, meetingId, livestreamId }
-  return [{ ...ids, type, status, playbackUrl, reason, atMs: news.atMs }]
+  return [{ runId, tenantId, upstream, meetingId, livestreamId, type, status, playbackUrl, reason, atMs: news.atMs }]
 }
 
 function isOf(run: Run, livestreamId: string | null): boolean {

@@ -13,7 +13,7 @@ import { until } from '../../support/until.ts'
 const nothing: FoundOrdered = { runs: [], unowned: [] }
 const run = { upstream: 'default', tenantId: 'acme', meetingId: 'm1', livestreamId: 'l1', runId: null }
 /** Pauses that no test waits for. */
-const times = { ...orderTimes, whileOpenMs: 1, firstPauseMs: 0, longestPauseMs: 0 }
+const times = { ...orderTimes, whileOpenMs: 1, retryAfterMs: 5, firstPauseMs: 0, longestPauseMs: 0 }
 
 interface LoopOptions {
   known?: FindOrdered['known']
@@ -63,7 +63,16 @@ async function loopOn(t: Test, { upstreams = { default: null }, ...options }: Lo
     tell()
     return id
   }
-  return { store, orders, clock, errors, asked, give, carriedOut: (id: string) => carriedOut(store, id) }
+  return {
+    store,
+    orders,
+    clock,
+    errors,
+    asked,
+    give,
+    tell: () => tell(),
+    carriedOut: (id: string) => carriedOut(store, id)
+  }
 }
 
 t.test('an order that another process has is left to it until its lease is over', async t => {
@@ -123,7 +132,7 @@ t.test('trouble with the store ends no order: it is carried on as soon as it can
 })
 
 t.test('an order that can not be read is read a moment later', async t => {
-  const { store, give, errors, carriedOut, orders } = await loopOn(t, {})
+  const { store, give, tell, errors, carriedOut, orders } = await loopOn(t, {})
   const rename = (from: string, to: string) => ({
     sql: `alter table ${from} rename to ${to}`,
     parameters: [],
@@ -131,6 +140,7 @@ t.test('an order that can not be read is read a moment later', async t => {
     queryId: {} as never
   })
   await store.engine.write([rename('stop_orders', 'hidden')])
+  tell()
   await until(() => errors.length > 0)
   t.strictSame(errors, ['orders to stop could not be read'], 'said once')
   await store.engine.write([rename('hidden', 'stop_orders')])
