@@ -10,7 +10,8 @@ const warnings = [
   'unowned_runs',
   'log_output',
   'upstream_credentials',
-  'upstreams_list'
+  'upstreams_list',
+  'webhook_key'
 ] as const
 type Warning = (typeof warnings)[number]
 

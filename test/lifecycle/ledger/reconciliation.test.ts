@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Simulator } from '../../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
+import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { openStream } from '../../support/events.ts'
 import { ledgerWorld } from '../../support/ledger/world.ts'
 import { until } from '../../support/until.ts'
@@ -63,6 +64,15 @@ t.test(
     await until(async () => (await runs())[0]?.status === 'ended')
   }
 )
+
+t.test('a run that is found has the limits of its tenant, and its encoder is known', async t => {
+  const { simulator, meeting, runs, store, directory } = await ledgerWorld(t, { config })
+  await tenantsIn(store).update('acme', { limits: { maxDurationSeconds: 3_600 } }, Date.now())
+  await directory.pull()
+  simulator.startFromBrowser(meeting, { manualIngest: true })
+  await until(async () => (await runs())[0]?.deadlineAtMs != null)
+  t.match(await runs(), [{ operationId: null, isManual: true }])
+})
 
 t.test('a run that ended and began anew between two passes is two runs', async t => {
   const { simulator, meeting, runs, upstream } = await ledgerWorld(t, { config })
