@@ -3,7 +3,6 @@ import { errorHandler, notFound, sendFailure } from './http/answer/errors.ts'
 import { type OpenApiOptions, openapi } from './http/answer/openapi.ts'
 import { refuseUnknown, validator } from './http/answer/validator.ts'
 import { awaitBodies } from './http/connection/awaited-body.ts'
-import type { Connections } from './http/connection/connections.ts'
 import { dropBodies } from './http/connection/dropped-body.ts'
 import { keepAlive, refuseWhileDraining } from './http/connection/keep-alive.ts'
 import { ownAnswers, plainOptions } from './http/connection/own-answers.ts'
@@ -20,9 +19,10 @@ import { type IdempotencyDeps, idempotency } from './http/request/idempotency.ts
 import { type OwnershipDeps, ownership } from './http/request/ownership.ts'
 import { decorateRequests } from './http/request/request.ts'
 import { security } from './http/request/security.ts'
+import { vendorCalls } from './http/request/vendor-calls.ts'
 import { wrapHandlers } from './http/request/wrap-handlers.ts'
 import { type ServerOptions, server } from './http/server.ts'
-import { type Health, keylessRoutes, ownRoutes, type Services, vendorRoutes, waitForLive } from './routes/index.ts'
+import * as routes from './routes/index.ts'
 
 /** Settings of the HTTP side, as they are configured. */
 export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handlerTimeoutMs'> {
@@ -38,10 +38,10 @@ export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handl
 }
 
 export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<ServerOptions, 'logger'> {
-  services: Services
-  health: Health
+  services: routes.Services
+  health: routes.Health
   settings: HttpSettings
-  connections: Connections
+  connections: Parameters<typeof keepAlive>[1] & KnownCallers['connections'] & { readonly most: number }
   adopt: OwnershipDeps['adopt']
   runs: OwnershipDeps['runs']
   /** Earlier operations under the same idempotency key. */
@@ -77,21 +77,25 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   errorHandler(app)
   const secure = security(app)
   const limit = await limits(app, { ...settings.limits, addressOf, clock })
-  const countAddress = limit.address
   const allowOrigin = await crossOrigin(app, {
     corsOrigins: settings.corsOrigins,
     countPreflight: limit.preflight,
-    plainOptions: plainOptions(app, { countAddress, draining })
+    plainOptions: plainOptions(app, { countAddress: limit.address, draining })
   })
-  ownAnswers(app, countAddress)
+  ownAnswers(app, limit.address)
   const inFlight = tenantsInFlight({ ...settings, most: Math.floor(connections.most / 2) })
   const known = {
     ...{ directory, limits: limit, inFlight, connections, addressOf, clock },
     fingerprint: remembered(digest => fingerprint('key', digest))
   }
-  notFound(app, countAddress)
-  await openapi(app, { ...settings, requireKey: keyGuard(known), countAddress })
-  keylessRoutes(app, deps.health)
+  notFound(app, limit.address)
+  await openapi(app, { ...settings, requireKey: keyGuard(known), countAddress: limit.address })
+  routes.keylessRoutes(app, deps.health)
+  const callsOfVendors = async (scope: FastifyInstance) => {
+    refuseWhileDraining(scope, draining)
+    routes.webhookRoutes(scope, { ...services, vouch: vendorCalls(scope, { ...services, ...known }) })
+  }
+  await app.register(callsOfVendors, { prefix: '/webhooks' })
 
   /** Puts everything in front of routes that need a key. */
   const behindKey = (register: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
@@ -104,14 +108,14 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     const once = idempotency(scope, { ...deps.replays, fingerprint })
     freshlyAllowed(scope, deps)
     notFound(scope)
-    const waits = waitForLive({ ...settings, ...services, inFlight, clock })
+    const waits = routes.waitForLive({ ...settings, ...services, inFlight, clock })
     // Outermost first: a replay waits too, and neither begins a stop nor is work.
     wrapHandlers(scope, [waits, once, beginStop, inFlight.whileAtWork])
     register(scope)
   }
-  const vendors = behindKey(scope => vendorRoutes(scope, { ...services, spendWrite: limit.spendWrite }))
+  const vendors = behindKey(scope => routes.vendorRoutes(scope, { ...services, spendWrite: limit.spendWrite }))
   await app.register(vendors, { prefix: '/v2' })
-  const own = behindKey(scope => ownRoutes(scope, { ...services, left: limit.left, inFlight }))
+  const own = behindKey(scope => routes.ownRoutes(scope, { ...services, left: limit.left, inFlight }))
   await app.register(own, { prefix: '/gateway' })
   return app
 }

@@ -1,34 +1,33 @@
 import { dirname } from 'node:path'
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
-import { buildApp } from './app.ts'
 import { watchKeys } from './audit/keys/key-watch.ts'
-import { AuditLog } from './audit/log.ts'
 import { ReadRollup } from './audit/rollup.ts'
 import { UnstoredEvents } from './audit/unstored.ts'
-import { type AuditedOptions, type AuditedStore, openAudited } from './audited-store/audited-store.ts'
+import { type AuditedOptions, openAudited } from './audited-store/audited-store.ts'
 import { demandNewest, demandStore } from './audited-store/older-store.ts'
 import { demandWritable } from './audited-store/store-rights.ts'
 import type { Config } from './config/config.ts'
 import { type Clock, systemClock } from './domain/values/clock.ts'
+import { openDoors } from './doors.ts'
 import { readBootId } from './gateway/boot.ts'
-import { drain } from './gateway/drain.ts'
 import { keepTidy, watchDisk } from './gateway/housekeeping.ts'
-import { httpSettings } from './gateway/http-settings.ts'
+import { openAuditLog, tellAccepted } from './gateway/open-audit-log.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
+import { opening } from './gateway/opening.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
 import type { Prefill } from './http/answer/docs-page.ts'
-import { listen } from './http/connection/listen.ts'
-import { callersConnections } from './http/connection/open-files.ts'
 import { waitBriefly } from './lifecycle/context.ts'
 import { markInterrupted } from './lifecycle/operations/mark-interrupted.ts'
 import { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import type { LogOutput } from './log/log-output.ts'
-import { services } from './services.ts'
+import { type Parts, services } from './services.ts'
 import { type Directory, followStore, openDirectory } from './store/memory/directory.ts'
 import { openServed } from './store/served/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
 import { runEventsIn } from './store/tables/run-events.ts'
+import { stopOrdersIn } from './store/tables/runs/stop-orders.ts'
+import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
 import type { Upstreams } from './upstream/provider.ts'
 import type { Vendors } from './upstream/vendors/vendor.ts'
 
@@ -61,6 +60,8 @@ export interface GatewayOptions {
   onListen?(close: () => Promise<void>): void
   /** Accepts, this once, a store that is older than its last checkpoint. It has no effect on any other. */
   acceptOlder?: AuditedOptions['acceptOlder']
+  /** Another way to the receivers of webhooks than by DNS and the usual authorities (a test). */
+  webhookWay?: Parts['webhookWay']
   /** Longest time for the audit trail of a mutation to be written, in tests where nobody waits for an answer within a second. */
   writeWithinMs?: number
   /** Opens the store in another way than with threads of its own (a test). */
@@ -74,143 +75,13 @@ export interface GatewayOptions {
  * @throws StoreError when the store can't be opened, is newer, or is served by another gateway; OlderStoreError when the last
  *   checkpoint vouches for more than it has
  */
-export async function startGateway({
-  config,
-  logger,
-  clock = systemClock,
-  upstreamCa,
-  upstreams: others = new Map(),
-  vendors,
-  logOutput,
-  onListen,
-  acceptOlder,
-  writeWithinMs,
-  open = openStore,
-  prefill
-}: GatewayOptions): Promise<Gateway> {
-  const { storeFile, shutdownMs } = config
-  await demandWritable(config)
-  const bootId = readBootId()
-  const opened: (() => unknown)[] = []
-  const closeAll = async (): Promise<void> => {
-    while (opened.length > 0) await opened.pop()?.()
-  }
-  const unstored = new UnstoredEvents({ log: logger, output: logOutput ?? null })
-  opened.push(() => unstored.close())
-  try {
-    await demandStore(storeFile, config.auditKeys.dataDir, acceptOlder?.hash)
-    const store = await openServed({
-      file: storeFile,
-      open,
-      waitMs: shutdownMs,
-      bootId,
-      clock,
-      demand: store => demandNewest(store, config.auditKeys.dataDir, acceptOlder?.hash),
-      onWait: () => logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end'),
-      onNames: names =>
-        logger.warn({ storeFile, names }, 'the database has several names (hard links): use it by one of them alone'),
-      onTrouble: err => logger.error({ err }, 'that this gateway serves the store could not be written into it')
-    })
-    opened.push(() => store.close())
-    const onKey = (publicKey: string): void =>
-      logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')
-    const audited = await openAudited({
-      store,
-      places: config.auditKeys,
-      clock,
-      acceptOlder,
-      onKey,
-      onCheckpoint: ({ seq, note }) => logger.info({ seq, checkpoint: note }, 'audit checkpoint'),
-      onTrouble: err => logger.error({ err }, 'the audit log could not be signed')
-    })
-    onKey(audited.keys.signer.publicKey)
-    if (acceptOlder !== undefined) tellAccepted(audited, logger)
-    const { engine } = store
-    const left = await markInterrupted({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
-    for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
-    await audited.checkpointer.start()
-    opened.push(() => audited.checkpointer.close())
-    const directory = await openDirectory(store, clock)
-
-    const ending = new AbortController()
-    const state: GatewayState = { ready: false, draining: false, auditTrouble: false }
-    const auditLog = openAuditLog(store, audited, logger, trouble => {
-      state.auditTrouble = trouble
-    })
-    const rollup = new ReadRollup({ reads: config.auditReads, append: event => auditLog.append(event), clock })
-    const disk = watchDisk(dirname(storeFile), config.diskFloorMb, logger)
-    opened.push(() => disk.close())
-    const keys = watchKeys(() => audited.findKeys(), logger)
-    opened.push(() => keys.close())
-    const writeBehind = new WriteBehind({
-      engine: store.engine,
-      onTrouble: (err, waiting) => logger.error({ err, waiting }, 'what happened could not be written down yet')
-    })
-    opened.push(() => writeBehind.close())
-    opened.push(() => auditLog.close())
-    opened.push(() => rollup.close())
-    const configured = await openUpstreams({
-      config,
-      store,
-      bootId,
-      clock,
-      logger,
-      ca: upstreamCa,
-      vendors,
-      append: event => auditLog.append(event),
-      fingerprint: audited.keys.fingerprint
-    })
-    opened.push(() => configured.close())
-    for (const upstream of others.values()) opened.push(() => upstream.close())
-    const upstreams: Upstreams =
-      others.size === 0 ? configured.upstreams : new Map([...configured.upstreams, ...others])
-    opened.push(followStore(directory, err => logger.error({ err }, 'the store cannot be read')))
-    const { auditRetentionDays } = config
-    const tidied = { audited, operations: operationsIn(store), runEvents: runEventsIn(store) }
-    opened.push(keepTidy({ ...tidied, auditRetentionDays, log: logger, clock }))
-
-    const { routes, broadcasts, adopt, operations, runs, ledger, push, recall } = services({
-      ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs },
-      log: logger,
-      ending: ending.signal
-    })
-    const { auditTrail, reconcileLoop } = broadcasts
-    opened.push(() => ledger.close())
-    opened.push(() => reconcileLoop.close())
-    opened.push(() => push.close())
-    await recall()
-    for (const operation of left) reconcileLoop.add(operation)
-    const connections = callersConnections({ config, logger, clock })
-    const app = await buildApp({
-      ...{ directory, runs, connections, adopt, clock, logger, fingerprint: audited.keys.fingerprint },
-      services: routes,
-      replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
-      appendEvent: rollup.append.bind(rollup),
-      health: readinessOf(state, {
-        ...{ store, directory, writeBehind, auditTrail, unstored, keys, disk, reconcileLoop, logOutput, clock },
-        upstreams: configured
-      }),
-      draining: () => state.draining,
-      settings: { ...httpSettings(config), prefill }
-    })
-    opened.push(() => app.close())
-
-    const finish = (): Promise<void> => {
-      state.draining = true
-      return drain({ connections, broadcasts, auditTrail, push, ending, shutdownMs })
-    }
-    const listening = listen(app, config).then(({ url, close: closeDoors }) => {
-      opened.push(closeDoors)
-      return url
-    })
-    let closing: Promise<void> | null = null
-    const close = (): Promise<void> => {
-      closing ??= listening.then(finish).finally(closeAll)
-      return closing
-    }
-    onListen?.(close)
-    const url = await listening
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  return opening(options.config, async (opened, closeAll) => {
+    const { directory, configured, writeBehind, auditLog, state, ...inner } = await openInner(options, opened)
+    const { url, app, close } = await openDoors({ ...options, ...inner, directory, state, opened, closeAll })
     state.ready = true
+    inner.services.webhookSender.start()
+    inner.services.watch.begin()
     return {
       url,
       app,
@@ -222,32 +93,149 @@ export async function startGateway({
       },
       close
     }
-  } catch (error) {
-    // A part that hangs while it closes must not hide why the start failed.
-    await waitBriefly(closeAll(), shutdownMs)
-    throw error
-  }
+  })
 }
 
-function tellAccepted({ accepted }: AuditedStore, logger: FastifyBaseLogger): void {
-  if (accepted === null) logger.warn('nothing is left to accept: --accept-older-store can go')
-  else logger.warn({ lost: accepted }, 'an older store was accepted: keys that were revoked since work again')
-}
-
-function openAuditLog(
-  { engine }: Store,
-  { events: auditEvents }: AuditedStore,
-  logger: FastifyBaseLogger,
-  setTrouble: (trouble: boolean) => void
-): AuditLog {
-  return new AuditLog({
-    async write(events) {
-      await engine.write(events.map(event => auditEvents.append(event)))
-      setTrouble(false)
-    },
-    onTrouble(err, waiting) {
-      setTrouble(true)
-      logger.error({ err, waiting }, 'audit events wait: the store cannot be written')
+/**
+ * The same without doors: nobody can call it, while what is open is seen to, and orders to stop are carried out. For a command, while no
+ * gateway serves the store. @throws ServedAlready at once when one does; as `startGateway`
+ */
+export async function withoutDoors<T>(options: GatewayOptions, work: (store: Store) => Promise<T>): Promise<T> {
+  return opening(options.config, async (opened, closeAll) => {
+    const { store, services, ending } = await openInner({ ...options, waitMs: 0 }, opened)
+    try {
+      return await work(store)
+    } finally {
+      // Calls that are cut off have an unknown outcome: the next gateway finds it out.
+      ending.abort()
+      await services.broadcasts.idle()
+      await services.broadcasts.auditTrail.idle()
+      await waitBriefly(closeAll(), options.config.shutdownMs)
     }
   })
+}
+
+/** Opens everything that works behind the doors. */
+async function openInner(
+  {
+    config,
+    logger,
+    clock = systemClock,
+    upstreamCa,
+    upstreams: others = new Map(),
+    vendors,
+    logOutput,
+    acceptOlder,
+    writeWithinMs,
+    webhookWay,
+    open = openStore,
+    waitMs = config.shutdownMs
+  }: GatewayOptions & { waitMs?: number },
+  opened: (() => unknown)[]
+) {
+  const { storeFile, shutdownMs } = config
+  await demandWritable(config)
+  const bootId = readBootId()
+  const unstored = new UnstoredEvents({ log: logger, output: logOutput ?? null })
+  opened.push(() => unstored.close())
+  await demandStore(storeFile, config.auditKeys.dataDir, acceptOlder?.hash)
+  const store = await openServed({
+    file: storeFile,
+    open,
+    waitMs,
+    bootId,
+    clock,
+    demand: store => demandNewest(store, config.auditKeys.dataDir, acceptOlder?.hash),
+    onWait: () => logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end'),
+    onNames: names =>
+      logger.warn({ storeFile, names }, 'the database has several names (hard links): use it by one of them alone'),
+    onTrouble: err => logger.error({ err }, 'that this gateway serves the store could not be written into it')
+  })
+  opened.push(() => store.close())
+  const onKey = (publicKey: string): void =>
+    logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')
+  const audited = await openAudited({
+    store,
+    places: config.auditKeys,
+    clock,
+    acceptOlder,
+    onKey,
+    onCheckpoint: ({ seq, note }) => logger.info({ seq, checkpoint: note }, 'audit checkpoint'),
+    onTrouble: err => logger.error({ err }, 'the audit log could not be signed')
+  })
+  onKey(audited.keys.signer.publicKey)
+  if (acceptOlder !== undefined) tellAccepted(audited, logger)
+  const { engine } = store
+  const left = await markInterrupted({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
+  for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
+  await audited.checkpointer.start()
+  opened.push(() => audited.checkpointer.close())
+  const directory = await openDirectory(store, clock)
+
+  const ending = new AbortController()
+  const state: GatewayState = { ready: false, draining: false, auditTrouble: false }
+  const auditLog = openAuditLog(store, audited, logger, trouble => {
+    state.auditTrouble = trouble
+  })
+  const rollup = new ReadRollup({ reads: config.auditReads, append: event => auditLog.append(event), clock })
+  const disk = watchDisk(dirname(storeFile), config.diskFloorMb, logger)
+  opened.push(() => disk.close())
+  const keys = watchKeys(() => audited.findKeys(), logger)
+  opened.push(() => keys.close())
+  const writeBehind = new WriteBehind({
+    engine: store.engine,
+    onTrouble: (err, waiting) => logger.error({ err, waiting }, 'what happened could not be written down yet')
+  })
+  opened.push(() => writeBehind.close())
+  opened.push(() => auditLog.close())
+  opened.push(() => rollup.close())
+  const configured = await openUpstreams({
+    config,
+    store,
+    bootId,
+    clock,
+    logger,
+    ca: upstreamCa,
+    vendors,
+    append: event => auditLog.append(event),
+    fingerprint: audited.keys.fingerprint
+  })
+  opened.push(() => configured.close())
+  for (const upstream of others.values()) opened.push(() => upstream.close())
+  const upstreams: Upstreams = others.size === 0 ? configured.upstreams : new Map([...configured.upstreams, ...others])
+  opened.push(followStore(directory, err => logger.error({ err }, 'the store cannot be read')))
+  const { auditRetentionDays } = config
+  const rows = { operations: operationsIn(store), runEvents: runEventsIn(store), stopOrders: stopOrdersIn(store) }
+  const webhooksKept = webhookDeliveriesIn(store)
+  opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, auditRetentionDays, log: logger, clock }))
+
+  const all = services({
+    ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs, webhookWay },
+    log: logger,
+    ending: ending.signal
+  })
+  const { broadcasts, ledger, ends, push, watch, webhookSender, webhooks, stopOrders, recall } = all
+  const { auditTrail, reconcileLoop } = broadcasts
+  opened.push(() => ledger.close())
+  opened.push(() => reconcileLoop.close())
+  opened.push(() => stopOrders.close())
+  opened.push(() => ends.close())
+  opened.push(() => push.close())
+  opened.push(() => watch.close())
+  opened.push(() => webhookSender.close())
+  opened.push(() => webhooks.close())
+  await recall()
+  // Overdue runs are stopped first.
+  await ends.begin()
+  for (const operation of left) reconcileLoop.add(operation)
+  await stopOrders.start()
+  const { fingerprint } = audited.keys
+  const health = readinessOf(state, {
+    ...{ store, directory, writeBehind, auditTrail, unstored, keys, disk, reconcileLoop, watch, logOutput, clock },
+    upstreams: configured
+  })
+  return {
+    ...{ store, directory, configured, writeBehind, auditLog, rollup, state, ending, fingerprint, health, clock },
+    services: all
+  }
 }

@@ -6,21 +6,27 @@ import type { Clock } from './domain/values/clock.ts'
 import { holder, recheckPermission, recheckSwitchPermission } from './lifecycle/broadcast/before-sending.ts'
 import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
+import { changeRun } from './lifecycle/ends/change-run.ts'
+import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
+import { limiting } from './lifecycle/ends/limits.ts'
+import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
 import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
+import { RunWatch } from './lifecycle/ledger/run-watch.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
+import type { StopOrderLoop } from './lifecycle/orders/stop-order-loop.ts'
+import { stopOrderLoop } from './lifecycle/orders/stop-orders.ts'
 import { type Push, push } from './lifecycle/push/push.ts'
 import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
-import { tenantAnalytics } from './lifecycle/resources/analytics.ts'
-import { livestreamChanges } from './lifecycle/resources/livestream-changes.ts'
-import { tenantLivestreams } from './lifecycle/resources/livestreams.ts'
-import { tenantMeetings } from './lifecycle/resources/meetings.ts'
+import { tenantResources } from './lifecycle/resources/of-tenants.ts'
 import { rememberLivestreamIn, rememberRunsIn } from './lifecycle/resources/remember.ts'
-import { tenantRuns } from './lifecycle/resources/runs.ts'
-import { tenantStage } from './lifecycle/resources/stage.ts'
 import { isComing } from './lifecycle/running/shown-run.ts'
+import type { PostOptions } from './lifecycle/webhooks/post.ts'
+import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks/receiving.ts'
+import type { WebhookSender } from './lifecycle/webhooks/sender.ts'
+import { webhooksOut } from './lifecycle/webhooks/webhooks-out.ts'
 import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
@@ -31,6 +37,8 @@ import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
 import { type Operations, operationsIn } from './store/tables/operations.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
+import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
+import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 /** Parts that the services are made of. */
@@ -41,13 +49,18 @@ export interface Parts {
   audited: AuditedStore
   writeBehind: WriteBehind
   unstored: UnstoredEvents
-  config: Pick<Config, 'deadlineMs' | 'settleMs' | 'readTtlMs'>
+  config: Pick<
+    Config,
+    'deadlineMs' | 'settleMs' | 'readTtlMs' | 'neverLiveMs' | 'reconcileMs' | 'webhookRetryMs' | 'webhookNetworks'
+  >
   log: Context['log']
   clock: Clock
   /** Cuts off what waits for the vendor. */
   ending: AbortSignal
   /** Longest time for the audit trail of a mutation to be written, where that is not the usual one. */
   writeWithinMs?: number | undefined
+  /** Where the receivers of webhooks are found and trusted in another way than the usual one. */
+  webhookWay?: Pick<PostOptions, 'resolve' | 'ca'> | undefined
 }
 
 /** Everything below HTTP that serves requests. */
@@ -60,17 +73,27 @@ export interface Services {
   operations: Operations
   runs: BroadcastRuns
   ledger: Ledger
+  /** Ends runs on time. */
+  ends: Ends
   /** Tells of what the ledger has committed. */
   runEvents: RunEvents
   push: Push
+  /** Looks at what runs while nobody asks, from its `begin` on. */
+  watch: RunWatch
+  /** Webhooks of vendors. */
+  webhooks: ReceivingWebhooks
   /** Before the first call: remembers what an earlier process did, and tells the ledger what it did not come to tell. @throws what the store throws */
   recall(): Promise<void>
+  /** Carries out the orders to stop that operators give. */
+  stopOrders: StopOrderLoop
+  /** Delivers events to the webhooks of tenants, once it is started. */
+  webhookSender: WebhookSender
 }
 
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
 export function services(parts: Parts): Services {
   const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, writeWithinMs } = parts
-  const { deadlineMs, settleMs, readTtlMs } = parts.config
+  const { deadlineMs, settleMs, readTtlMs, neverLiveMs, reconcileMs } = parts.config
   const context: Context = { clock, log, ...deadlines(deadlineMs, parts.ending), changes: new Changes(), readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
@@ -81,19 +104,22 @@ export function services(parts: Parts): Services {
   const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
   const sessions = sessionsIn(store)
+  const runEvents = new RunHub(log)
 
   const runs = broadcastRunsIn(store)
-  const runEvents = new RunHub(log)
   const ledger = new Ledger({
     ...{ engine, runs, hub: runEvents, log, clock, settleMs },
     newId: randomUUID,
     // A run that ends while a stop of ours is being repeated was ended by that.
     async enderOf({ upstream, meetingId }) {
       const stops = meetingId === null ? [] : await operations.unconfirmedStops({ id: meetingId, upstream })
-      return stops.length > 0 ? 'tenant' : 'outside'
+      const isTenants = stops.some(({ cause }) => cause === null)
+      return isTenants ? 'tenant' : (stops.at(-1)?.cause ?? 'outside')
     }
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
+
+  const limits = limiting({ store, engine, runs, hub: runEvents, directory, clock, settleMs })
 
   const rememberLivestream = rememberLivestreamIn({ livestreams, directory, sightings, log, clock })
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
@@ -117,6 +143,8 @@ export function services(parts: Parts): Services {
     runs,
     ledger,
     sightings,
+    liveRoom: limits.liveRoom,
+    shortenRun: limits.shortenRun,
     rememberLivestream,
     isComing: coming,
     recheckPermission: recheckPermission({ directory, holds, clock }),
@@ -124,68 +152,102 @@ export function services(parts: Parts): Services {
     settleMs,
     ...(writeWithinMs !== undefined && { writeWithinMs })
   })
-  const { auditTrail, endingRuns, begunRuns, knownMeetings } = broadcasts
+  const { auditTrail, reads } = broadcasts
+  const ends = runEnding({
+    ...context,
+    ...limits,
+    operations,
+    auditEvents,
+    upstreams,
+    broadcasts,
+    neverLiveMs
+  })
+  const retired = retiredMeetings({ ...context, runs, whatRuns: reads.whatRuns, orderStop: ends.stopRun })
 
   const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
+  const resources = tenantResources({
+    ...context,
+    ...broadcasts,
+    upstreams,
+    engine,
+    livestreams,
+    meetings,
+    sessions,
+    runs,
+    rows: analyticsIn(store),
+    directory,
+    adopt,
+    retired,
+    sightings,
+    rememberLivestream,
+    rememberRuns,
+    isComing: coming,
+    settleMs,
+    recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
+  })
+  const webhooks = receivingWebhooks({
+    ...context,
+    upstreams,
+    deliveries: webhookDeliveriesIn(store),
+    counts: webhookCountsIn(store),
+    ends,
+    meetings,
+    livestreams,
+    directory,
+    adopt,
+    whatRuns: reads.whatRuns,
+    refresh: resources.livestreams.refresh,
+    makeKnown: resources.runs.makeKnown,
+    ending: parts.ending
+  })
+  const { webhook, webhookSender } = webhooksOut({
+    ...{ store, runEvents, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock },
+    ...parts.webhookWay,
+    sealing: audited.keys.sealing,
+    firstPauseMs: parts.config.webhookRetryMs,
+    networks: parts.config.webhookNetworks
+  })
 
   const routes: RouteServices = {
     auditEvents,
     ledger: runs,
     events: pushing.streams,
     liveWaits: pushing.liveWaits,
-    readActive: broadcasts.reads.read,
+    webhooks,
+    changeRun: changeRun({ ...limits, runs, auditTrail }),
+    readActive: reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,
-    livestreams: tenantLivestreams({
-      ...context,
-      upstreams,
-      livestreams,
-      runs,
-      sightings,
-      rememberLivestream,
-      rememberRuns,
-      isComing: coming,
-      endingRuns,
-      begunRuns,
-      knownMeetings,
-      settleMs
-    }),
-    livestreamChanges: livestreamChanges({
-      ...context,
-      upstreams,
-      livestreams,
-      auditTrail,
-      knownMeetings,
-      queue: broadcasts.switches,
-      recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
-    }),
-    runs: tenantRuns({
-      ...context,
-      upstreams,
-      livestreams,
-      directory,
-      rememberLivestream,
-      rememberRuns,
-      endingRuns,
-      knownMeetings
-    }),
-    stage: tenantStage({ ...context, upstreams, engine, sessions, auditTrail }),
-    analytics: tenantAnalytics({
-      ...context,
-      upstreams,
-      engine,
-      rows: analyticsIn(store),
-      sessions,
-      rememberLivestream,
-      endingRuns,
-      knownMeetings
-    }),
-    meetings: tenantMeetings({ ...context, upstreams, engine, meetings, directory, adopt, auditTrail })
+    ...resources,
+    webhook
   }
+  const watch = new RunWatch({
+    ...{ ...context, ...broadcasts, upstreams, runs, ledger, sightings, operations, meetings, livestreams, adopt },
+    ...{ directory, hub: runEvents, liveWaits: pushing.liveWaits, refresh: resources.livestreams.refresh, reconcileMs }
+  })
+
   async function recall(): Promise<void> {
     // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
+    await webhooks.resume()
   }
-  return { routes, broadcasts, adopt, operations, runs, ledger, runEvents, push: pushing, recall }
+  const stopping = { store, engine, upstreams, directory, runs, operations, meetings, livestreams, auditEvents }
+  const stopOrders = stopOrderLoop({ ...context, ...broadcasts, ...stopping })
+  return {
+    routes,
+    broadcasts,
+    adopt,
+    operations,
+    runs,
+    ledger,
+    ends,
+    runEvents,
+    push: pushing,
+    watch,
+    webhooks,
+    webhookSender,
+    stopOrders,
+    recall
+  }
 }

@@ -33,7 +33,8 @@ const rooms: Record<string, Room> = {
   lifecycle: {
     knows: ['src/domain/**', 'src/audit/**', 'src/store/**', provider],
     except: [drivers],
-    packages: ['lru-cache']
+    // It signs what is sent to the webhooks of tenants.
+    packages: ['lru-cache', 'standardwebhooks']
   },
   http: {
     knows: ['src/domain/**', 'src/audit/**', 'src/store/**'],

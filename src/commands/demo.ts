@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Config, isLoopback, readConfig } from '../config/config.ts'
 import { makeKey } from '../domain/api-key.ts'
+import { noLiveLimits } from '../domain/ends/live-limits.ts'
 import { presets } from '../domain/scope.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import { systemClock } from '../domain/values/clock.ts'
@@ -139,7 +140,7 @@ async function seed({ storeFile, upstreams, deadlineMs, auditKeys: { dataDir } }
       ['globex', 'Globex', 'Board meeting']
     ] as const) {
       const createdAtMs = Date.now()
-      const limits = { readLimit: null, writeLimit: null }
+      const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits }
       await tenantsIn(store).create({ id: tenant, name, upstream: 'default', ...limits, suspended: false, createdAtMs })
       const { id, key, digest } = makeKey()
       const times = { createdAtMs, expiresAtMs: null, revokedAtMs: null }

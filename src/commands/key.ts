@@ -1,5 +1,6 @@
 import { type ApiKey, keyIdPattern, makeKey } from '../domain/api-key.ts'
 import { isPreset, isScope, presets, type Scope, scopes } from '../domain/scope.ts'
+import { parseDuration } from '../domain/values/duration.ts'
 import { apiKeysIn } from '../store/tables/api-keys.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './process/io.ts'
 import { tenantOf, withAudit, withSnapshot } from './process/with-store.ts'
@@ -78,13 +79,10 @@ function readScopes({ preset, scope = [] }: KeyOptions): Scope[] {
   return scopes.filter(known => wanted.has(known))
 }
 
-const unitMs = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
 /** `30m`, `12h`, `90d`, at most ten years, in milliseconds. */
 function readDuration(text: string): number {
-  const [, count, unit] = /^([1-9]\d{0,6})([mhd])$/.exec(text) ?? []
-  const ms = Number(count) * unitMs[unit as keyof typeof unitMs]
-  if (Number.isNaN(ms) || ms > 3_650 * unitMs.d)
+  const ms = text.endsWith('s') ? null : parseDuration(text)
+  if (ms === null || ms > 3_650 * 86_400_000)
     throw new UsageError('--expires must be like 30m, 12h or 90d, at most 3650d')
   return ms
 }

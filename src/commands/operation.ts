@@ -54,6 +54,7 @@ export async function showOperation(io: Io, id: string, options: JsonOption): Pr
     vendor_at: iso(operation.vendorAtMs),
     sent_again_at: iso(operation.sentAgainAtMs),
     open_start_id: operation.openStartId,
+    cause: operation.cause,
     upstream_status: operation.upstreamStatus,
     reason: operation.reason
   }

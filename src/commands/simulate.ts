@@ -32,6 +32,11 @@ export interface SimulateOptions extends JsonOption {
   livestreamId?: string
   lists?: string
   quota?: string
+  webhookTimes?: string
+  webhookDelay?: string
+  webhookOrder?: string
+  webhookRepeatId?: string
+  webhookHeaders?: string
   meeting?: string[]
 }
 
@@ -55,13 +60,15 @@ export async function simulate(io: Io, options: SimulateOptions): Promise<void> 
 }
 
 function readOptions({ port, meeting: _meeting, json: _json, ...given }: SimulateOptions): SimulatorOptions {
-  const { liveAfter, stoppingFor, restartAfter, ...words } = given
+  const { liveAfter, stoppingFor, restartAfter, webhookTimes, webhookDelay, ...words } = given
   return {
     ...(words as SimulatorOptions), // each word is checked by the simulator itself, which names what is wrong
     port: wholeNumber('--port', port),
     ...(liveAfter !== undefined && { liveAfterMs: wholeNumber('--live-after', liveAfter) }),
     ...(stoppingFor !== undefined && { stoppingForMs: wholeNumber('--stopping-for', stoppingFor) }),
-    ...(restartAfter !== undefined && { restartAfterMs: wholeNumber('--restart-after', restartAfter) })
+    ...(restartAfter !== undefined && { restartAfterMs: wholeNumber('--restart-after', restartAfter) }),
+    ...(webhookTimes !== undefined && { webhookTimes: wholeNumber('--webhook-times', webhookTimes) }),
+    ...(webhookDelay !== undefined && { webhookDelayMs: wholeNumber('--webhook-delay', webhookDelay) })
   }
 }
 

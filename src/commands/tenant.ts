@@ -1,13 +1,19 @@
 import type { AuditResource } from '../domain/audit/audit-event.ts'
+import { noLiveLimits } from '../domain/ends/live-limits.ts'
 import { isTenantId, type Tenant } from '../domain/tenant.ts'
 import { formatRateLimit, parseRateLimit, type RateLimit } from '../domain/values/rate-limit.ts'
 import { UniqueViolation } from '../store/engine/engine.ts'
+import { stopOrdersIn } from '../store/tables/runs/stop-orders.ts'
 import { type TenantChange, tenantsIn } from '../store/tables/tenants.ts'
+import { seeThrough } from './livestream/see-through.ts'
+import { newOrder, readWait, type WaitOption } from './livestream/stop.ts'
+import { tell } from './livestream/tell.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './process/io.ts'
+import { checkLiveLimits, type LiveLimitOptions, readLiveLimits, shownLiveLimits } from './process/live-limits.ts'
 import { checkUpstream, usualUpstream } from './process/upstream-accounts.ts'
 import { type Change, tenantOf, withAudit, withSnapshot } from './process/with-store.ts'
 
-export interface TenantOptions extends JsonOption {
+export interface TenantOptions extends JsonOption, LiveLimitOptions {
   name?: string
   upstream?: string
   readLimit?: string
@@ -20,12 +26,15 @@ export async function createTenant(io: Io, id: string, options: TenantOptions): 
   const change = readChange(options)
   const { upstream = usualUpstream(io, id) } = options
   checkUpstream(io, id, upstream)
+  const limits = { ...noLiveLimits, ...change.limits }
+  checkLiveLimits(limits)
   const tenant: Tenant = {
     id,
     name: change.name ?? id,
     upstream,
     readLimit: change.readLimit ?? null,
     writeLimit: change.writeLimit ?? null,
+    limits,
     suspended: false,
     createdAtMs: Date.now()
   }
@@ -42,7 +51,7 @@ export async function createTenant(io: Io, id: string, options: TenantOptions): 
 export async function updateTenant(io: Io, id: string, options: TenantOptions): Promise<void> {
   const change = readChange(options)
   if (Object.keys(change).length === 0)
-    throw new UsageError('nothing to change: give --name, --read-limit or --write-limit')
+    throw new UsageError('nothing to change: give --name or a limit, like --read-limit or --max-duration')
   await applyChange(io, id, change, options, 'update')
 }
 
@@ -56,8 +65,19 @@ export async function moveTenant(io: Io, id: string, options: JsonOption & { ups
   await applyChange(io, id, { upstream }, options, 'move', [{ type: 'upstream', uid: upstream }])
 }
 
-export async function suspendTenant(io: Io, id: string, options: JsonOption): Promise<void> {
-  await applyChange(io, id, { suspended: true }, options, 'suspend')
+/** With `--stop-all` the order to stop what it has live stands with the suspension, in one transaction. */
+export async function suspendTenant(io: Io, id: string, options: WaitOption & { stopAll?: boolean }): Promise<void> {
+  if (!options.stopAll) return applyChange(io, id, { suspended: true }, options, 'suspend')
+  const waitMs = readWait(options)
+  const { tenant, orderId } = await withAudit(io, async ({ store, record, worker }) => {
+    await tenantOf(store, id)
+    const order = newOrder('suspended', id, worker)
+    const also = [record(changeOf(id, 'suspendTenant', 'PATCH')), ...stopOrdersIn(store).give(order, null)]
+    await tenantsIn(store).update(id, { suspended: true }, Date.now(), ...also)
+    return { tenant: await tenantOf(store, id), orderId: order.id }
+  })
+  const seen = await seeThrough(io, orderId, waitMs)
+  tell(io, options, seen, { value: shown(tenant), text: `suspended tenant ${id}` })
 }
 
 export async function resumeTenant(io: Io, id: string, options: JsonOption): Promise<void> {
@@ -66,7 +86,10 @@ export async function resumeTenant(io: Io, id: string, options: JsonOption): Pro
 
 export async function showTenant(io: Io, id: string, options: JsonOption): Promise<void> {
   const tenant = await withSnapshot(io, store => tenantOf(store, id))
-  const facts = Object.entries(shown(tenant)).map(([name, value]) => [name, value ?? 'default'])
+  const facts = Object.entries(shown(tenant)).map(([name, value]) => [
+    name,
+    value ?? (name.endsWith('_limit') ? 'default' : 'none')
+  ])
   print(io, options, shown(tenant), table([['field', 'value'], ...facts.map(row => row.map(String))], ''))
 }
 
@@ -97,6 +120,8 @@ async function applyChange(
   also: AuditResource[] = []
 ): Promise<void> {
   const tenant = await withAudit(io, async ({ store, record }) => {
+    const { limits } = await tenantOf(store, id)
+    checkLiveLimits({ ...limits, ...change.limits })
     await tenantsIn(store).update(id, change, Date.now(), record(changeOf(id, `${what}Tenant`, 'PATCH', also)))
     return tenantOf(store, id)
   })
@@ -108,12 +133,15 @@ function changeOf(id: string, action: string, method: Change['method'], also: Au
   return { action, method, tenantId: id, resources: [{ type: 'tenant', uid: id }, ...also] }
 }
 
-function readChange({ name, readLimit, writeLimit }: TenantOptions): TenantChange {
+function readChange(options: TenantOptions): TenantChange {
+  const { name, readLimit, writeLimit } = options
   checkName(name)
+  const limits = readLiveLimits(options)
   return {
     ...(name !== undefined && { name }),
     ...(readLimit !== undefined && { readLimit: readLimitOption('--read-limit', readLimit) }),
-    ...(writeLimit !== undefined && { writeLimit: readLimitOption('--write-limit', writeLimit) })
+    ...(writeLimit !== undefined && { writeLimit: readLimitOption('--write-limit', writeLimit) }),
+    ...(Object.keys(limits).length > 0 && { limits })
   }
 }
 
@@ -128,13 +156,14 @@ function readLimitOption(option: string, text: string): RateLimit | null {
   return limit
 }
 
-function shown({ id, name, upstream, readLimit, writeLimit, suspended, createdAtMs }: Tenant) {
+function shown({ id, name, upstream, readLimit, writeLimit, limits, suspended, createdAtMs }: Tenant) {
   return {
     id,
     name,
     upstream,
     read_limit: readLimit && formatRateLimit(readLimit),
     write_limit: writeLimit && formatRateLimit(writeLimit),
+    ...shownLiveLimits(limits),
     suspended,
     created_at: new Date(createdAtMs).toISOString()
   }

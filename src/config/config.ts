@@ -16,6 +16,9 @@ import { readAccounts, upstreamFiles } from './upstreams-file.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
 
+/** A list costs two calls of the vendor's quota, and its pages. */
+const shortestReconcileMs = 500
+
 /** All settings of a gateway, read once and checked. */
 export interface Config {
   readonly host: string
@@ -43,13 +46,23 @@ export interface Config {
   readonly deadlineMs: number
   /** Time that the outcome of a start may stay unknown before the vendor's silence counts as no. */
   readonly settleMs: number
+  /** Pause between two looks at all that runs; 0: it is not looked at. */
+  readonly reconcileMs: number
+  /** A run that is INVOKED for so long is stopped. */
+  readonly neverLiveMs: number
   /** Age up to which an answer of the vendor serves other reads; with 0 only reads that ask together share one. */
   readonly readTtlMs: number
   /** Ceiling of a graceful stop. */
   readonly shutdownMs: number
   readonly corsOrigins: readonly string[]
+  /** The address at which others reach the gateway; null where it is not set. */
+  readonly publicUrl: URL | null
   /** Readers of `/docs`: nobody, everybody, or holders of a key. */
   readonly docs: 'off' | 'public' | 'key'
+  /** Pause after the first failed delivery to a webhook of a tenant. */
+  readonly webhookRetryMs: number
+  /** Private networks that these webhooks may lead to. */
+  readonly webhookNetworks: readonly Network[]
   /** Reads that are on record. */
   readonly auditReads: AuditReads
   /** Age at which audit events are removed; null: none ever. */
@@ -96,16 +109,23 @@ export function readConfig(
     trustedProxies: readSetting(input, 'LIVEGATE_TRUSTED_PROXIES'),
     deadlineMs: readSetting(input, 'LIVEGATE_DEADLINE_MS'),
     settleMs: readSetting(input, 'LIVEGATE_SETTLE_MS'),
+    reconcileMs: readSetting(input, 'LIVEGATE_RECONCILE_MS'),
+    neverLiveMs: readSetting(input, 'LIVEGATE_NEVER_LIVE_MS'),
     readTtlMs: readSetting(input, 'LIVEGATE_READ_TTL_MS'),
     shutdownMs: readSetting(input, 'LIVEGATE_SHUTDOWN_MS'),
     corsOrigins: readSetting(input, 'LIVEGATE_CORS_ORIGINS'),
+    publicUrl: readSetting(input, 'LIVEGATE_PUBLIC_URL'),
     docs: readSetting(input, 'LIVEGATE_DOCS'),
+    webhookRetryMs: readSetting(input, 'LIVEGATE_WEBHOOK_RETRY_MS'),
+    webhookNetworks: readSetting(input, 'LIVEGATE_WEBHOOK_NETWORKS'),
     auditReads: readSetting(input, 'LIVEGATE_AUDIT_READS'),
     auditRetentionDays: readSetting(input, 'LIVEGATE_AUDIT_RETENTION_DAYS'),
     diskFloorMb: readSetting(input, 'LIVEGATE_DISK_FLOOR_MB')
   }
   // A start that arrives late at the vendor could otherwise be followed by another.
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
+  if (config.reconcileMs > 0 && config.reconcileMs < shortestReconcileMs)
+    input.problem(`LIVEGATE_RECONCILE_MS must be 0, or ${shortestReconcileMs} or more`)
   finish(input, env, vendors)
   return Object.freeze(config)
 }
@@ -118,6 +138,17 @@ export function readStoreConfig(env: Environment = environment, readSecret: Read
   return config
 }
 
+/** Reads the networks of webhooks alone: for a command that calls one, or says where one may lead. @throws ConfigError */
+export function readWebhookNetworks(
+  env: Environment = environment,
+  readSecret: ReadFile = readText
+): readonly Network[] {
+  const input = new Input(env, readSecret)
+  const networks = readSetting(input, 'LIVEGATE_WEBHOOK_NETWORKS')
+  input.finish()
+  return networks
+}
+
 /** Reads the vendor accounts alone: for commands that ask vendors, and after a change of their files. @throws ConfigError */
 export function readUpstreams(
   env: Environment = environment,
@@ -128,6 +159,14 @@ export function readUpstreams(
   const accounts = readAccounts(input, vendors)
   input.finish()
   return accounts
+}
+
+/** Reads the gateway's own address alone; null where it is not set. @throws ConfigError */
+export function readPublicUrl(env: Environment = environment): URL | null {
+  const input = new Input(env, readText)
+  const url = readSetting(input, 'LIVEGATE_PUBLIC_URL')
+  input.finish()
+  return url
 }
 
 /** The upstreams as their files have them now. */

@@ -95,7 +95,7 @@ export class Input {
     return Object.freeze(quota ?? fallback)
   }
 
-  /** A vendor's address. Without TLS the credentials would be readable on the way: only for this machine itself. */
+  /** A vendor's address, or our own. Without TLS what is sent would be readable on the way: only for this machine itself. */
   address(name: string, fallback: string): URL {
     const text = this.text(name, fallback)
     const url = URL.parse(text)

@@ -79,6 +79,13 @@ export function origins(about: string): Setting<readonly string[]> {
   return { about, text: '', fallback: [], read: (input, name) => input.origins(name) }
 }
 
+/** An address of this gateway; null where it is not set. */
+export function publicAddress(about: string): Setting<URL | null> {
+  const read = (input: Input, name: string): URL | null =>
+    input.text(name, '') === '' ? null : input.address(name, 'https://livegate.invalid')
+  return { about, text: '', fallback: null, read }
+}
+
 /** A file or a folder. */
 export function place(about: string, unset: string): Setting<string | undefined> {
   const read = (input: Input, name: string): string | undefined => {

@@ -10,6 +10,7 @@ import {
   optionalNumber,
   origins,
   place,
+  publicAddress,
   rateLimit,
   type Setting,
   secret,
@@ -37,6 +38,12 @@ const vendorAccount = {
     '',
     'Several accounts, two credentials each: a JSON list, read again when it changes ([docs/upstreams.md](upstreams.md)). With it the variables above may stay empty.'
   ),
+  LIVEGATE_WEBHOOK_KEY_URL: text(
+    '',
+    'The address of the key that proves webhooks of the vendor ([docs/webhooks-in.md](webhooks-in.md)).',
+    "the vendor's own"
+  ),
+  LIVEGATE_WEBHOOK_KEY_FILE: text('', 'The key itself instead, as a file (PEM).'),
   HTTPS_PROXY: text(
     '',
     'A proxy on the way to the vendor, like `http://user:password@proxy.example:3128`. Lower-case names are read as well, and come first ([docs/upstreams.md](upstreams.md#through-a-proxy)).'
@@ -57,6 +64,9 @@ const listening = {
     0,
     65_535,
     'The port where it listens; 0: any free one, which the log names. A Unix socket has none.'
+  ),
+  LIVEGATE_PUBLIC_URL: publicAddress(
+    'The address at which others reach the gateway, with the path that a proxy serves it under. `webhook register` and `doctor` need it.'
   ),
   LIVEGATE_TRUSTED_PROXIES: networks(
     'Proxies before the gateway: addresses and networks (`10.1.2.3, fd12::/64`), separated by commas. Their `X-Forwarded-For` is believed; the addresses in it may have ports. `unix`: whoever connects to the Unix socket of `HOST`.'
@@ -121,6 +131,18 @@ const limits = {
     1,
     1_000_000,
     'Streams of events of one tenant at the same time ([docs/events.md](events.md#limits)).'
+  ),
+  LIVEGATE_RECONCILE_MS: wholeNumber(
+    30_000,
+    0,
+    3_600_000,
+    'So often the lists of what runs are compared with the ledger, in milliseconds; 0: never, nor are runs polled that are INVOKED ([docs/ledger.md](ledger.md#reconciliation)).'
+  ),
+  LIVEGATE_NEVER_LIVE_MS: wholeNumber(
+    900_000,
+    60_000,
+    86_400_000,
+    'A run that is INVOKED for so long, and not on air, is stopped, in milliseconds ([docs/limits.md](limits.md#runs)).'
   )
 }
 
@@ -150,6 +172,18 @@ const vendorCalls = {
   )
 }
 
+const webhooks = {
+  LIVEGATE_WEBHOOK_RETRY_MS: wholeNumber(
+    5_000,
+    100,
+    3_600_000,
+    'Pause after the first failed delivery to a webhook of a tenant, in milliseconds. Each further one is five times as long, up to an hour ([docs/webhooks.md](webhooks.md#retries)).'
+  ),
+  LIVEGATE_WEBHOOK_NETWORKS: networks(
+    'Private networks that webhooks of tenants may lead to (`10.1.0.0/16, fd12::/64`), separated by commas, also with plain `http://`. Without it only public addresses are called ([docs/webhooks.md](webhooks.md#addresses)).'
+  )
+}
+
 const auditLog = {
   LIVEGATE_AUDIT_READS: choice(
     'rollup',
@@ -174,7 +208,15 @@ const auditLog = {
 }
 
 /** Variables that no vendor has. */
-export const ownSettings = { ...vendorAccount, ...listening, ...storeAndLog, ...limits, ...vendorCalls, ...auditLog }
+export const ownSettings = {
+  ...vendorAccount,
+  ...listening,
+  ...storeAndLog,
+  ...limits,
+  ...vendorCalls,
+  ...webhooks,
+  ...auditLog
+}
 
 /** Every variable that Livegate knows. `.env.example` and docs/configuration.md are made of it (`npm run settings`). */
 export function settingsWith(vendors: Vendors): Record<string, Setting<unknown>> {
@@ -188,6 +230,7 @@ export const sections: readonly (readonly [heading: string, settings: Record<str
   ['Store and log', storeAndLog],
   ['Limits of tenants', limits],
   ['Calls to the vendor', vendorCalls],
+  ['Webhooks of tenants', webhooks],
   ['The audit log', auditLog]
 ]
 

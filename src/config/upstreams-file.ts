@@ -7,6 +7,7 @@ import type { Vendors } from '../upstream/vendors/vendor.ts'
 import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import { type Environment, type Input, secondOf } from './environment.ts'
 import { readOutgoingProxy } from './outgoing-proxy.ts'
+import { readWebhookKey, webhookKeyFile, webhookKeyUrl, withProxy } from './webhook-key.ts'
 
 /** Names of a vendor's settings: in the environment, or in the list of upstreams. */
 interface Names {
@@ -15,6 +16,8 @@ interface Names {
   ids: readonly string[]
   credential: string
   budget: string
+  webhookKeyUrl: string
+  webhookKeyFile: string
 }
 
 function variablesOf(settings: VendorSettings): Names {
@@ -24,12 +27,15 @@ function variablesOf(settings: VendorSettings): Names {
     baseUrl: name(baseUrlField),
     ids: ids.map(name),
     credential: name(credential),
-    budget: 'LIVEGATE_UPSTREAM_BUDGET'
+    budget: 'LIVEGATE_UPSTREAM_BUDGET',
+    webhookKeyUrl,
+    webhookKeyFile
   }
 }
 
 function fieldsOf({ ids, credential }: VendorSettings): Names {
-  return { baseUrl: baseUrlField, ids, credential, budget: 'budget' }
+  const webhookKey = { webhookKeyUrl: 'webhook_key_url', webhookKeyFile: 'webhook_key_file' }
+  return { baseUrl: baseUrlField, ids, credential, budget: 'budget', ...webhookKey }
 }
 
 function secretsIn({ ids, credential }: Names): string[] {
@@ -56,6 +62,10 @@ export function readAccounts(input: Input, vendors: Vendors = allVendors): reado
     const ways = [...vendors.values()].map(({ settings }) => listed(secretsIn(variablesOf(settings))))
     input.problem(`the vendor account is missing: set ${[...ways, 'LIVEGATE_UPSTREAMS_FILE'].join(', or ')}`)
   }
+  for (const name of [webhookKeyUrl, webhookKeyFile]) {
+    if (given.length > 0 || input.text(name, '') === '') continue
+    input.problem(`${name} is for the account of the variables: the list has a field of its own for each upstream`)
+  }
   for (const [provider, { settings }] of given) {
     const about = { name: defaultUpstream, provider, dedicatedTo: null }
     accounts.push(readAccount(input, settings, variablesOf(settings), about))
@@ -75,7 +85,11 @@ export function readAccounts(input: Input, vendors: Vendors = allVendors): reado
   }
   return Object.freeze(
     accounts.map(({ quotaOf, isQuotaGiven, ...account }) =>
-      Object.freeze({ ...account, proxy: readOutgoingProxy(input, account.baseUrl) })
+      Object.freeze({
+        ...account,
+        proxy: readOutgoingProxy(input, account.baseUrl),
+        webhookKey: withProxy(input, account.webhookKey)
+      })
     )
   )
 }
@@ -86,7 +100,7 @@ type Read = UpstreamAccount & { quotaOf: Secret; isQuotaGiven: boolean }
 /** The files that the settings of upstreams stand in: a change of any of them is a change of the configuration. */
 export function upstreamFiles(input: Input, listText: string, vendors: Vendors = allVendors): string[] {
   const secrets = [...vendors.values()].flatMap(({ settings }) => secretsIn(variablesOf(settings)))
-  const own = secrets.map(name => input.text(`${name}_FILE`, ''))
+  const own = [...secrets.map(name => `${name}_FILE`), webhookKeyFile].map(name => input.text(name, ''))
   const list = input.text('LIVEGATE_UPSTREAMS_FILE', '')
   const inList = list === '' ? [] : [resolve(list), ...secretFilesIn(listText, dirname(resolve(list)))]
   return [...own.filter(path => path !== ''), ...inList]
@@ -169,7 +183,7 @@ function readEntry(input: Input, entry: Entry, { number, folder, vendors }: Plac
 }
 
 function checkFields(input: Input, entry: Entry, names: Names): void {
-  const { baseUrl, budget, credential } = names
+  const { baseUrl, budget, credential, webhookKeyUrl, webhookKeyFile } = names
   const secrets = secretsIn(names)
   const known = [
     'name',
@@ -177,6 +191,8 @@ function checkFields(input: Input, entry: Entry, names: Names): void {
     'dedicated_to',
     baseUrl,
     budget,
+    webhookKeyUrl,
+    webhookKeyFile,
     ...secrets,
     ...secrets.map(name => `${name}_file`)
   ]
@@ -227,6 +243,7 @@ function readAccount(
     identity: new Secret(account.identity.toLowerCase()),
     quotaOf: new Secret(account.quotaOf.toLowerCase()),
     credentials: Object.freeze(account.credentials),
+    webhookKey: readWebhookKey(input, names, settings.webhookKeyUrl(baseUrl)),
     quota: input.quota(names.budget, settings.usualQuota),
     isQuotaGiven: input.text(names.budget, '') !== ''
   }

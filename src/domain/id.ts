@@ -44,6 +44,12 @@ export function placeOf({ id, upstream }: { id: string; upstream: string }): str
   return `${upstream}/${id}`
 }
 
+/** The meeting that a key of `placeOf` stands for. */
+export function fromPlace(place: string): { id: string; upstream: string } {
+  const end = place.indexOf('/')
+  return { upstream: place.slice(0, end), id: place.slice(end + 1) }
+}
+
 export const MeetingId = Type.String({
   pattern: vendorIdPattern,
   maxLength: 64,

@@ -49,7 +49,13 @@ export const Livestream = Type.Object({
   created_at: Type.Optional(Timestamp()),
   updated_at: Type.Optional(Timestamp())
 })
-export type Livestream = Static<typeof Livestream>
+export type Livestream = Static<typeof Livestream> & UnshownFields
+
+/** Fields of the vendor that callers are not shown: no document of theirs tells of them. */
+interface UnshownFields {
+  /** An encoder sends the video, and no participant of the meeting (contract#browser-starts). */
+  manual_ingest?: boolean
+}
 
 /** Fields that let their owner broadcast as the tenant. They leave Livegate for the scope `stream-key:read` alone. */
 export const secretFields = ['ingest_server', 'stream_key'] as const
@@ -63,7 +69,7 @@ export const LivestreamWithKey = Type.Object({
     VendorText('Whoever has it can broadcast. Only with the scope `stream-key:read`', 'sk_EXAMPLE')
   )
 })
-export type LivestreamWithKey = Static<typeof LivestreamWithKey>
+export type LivestreamWithKey = Static<typeof LivestreamWithKey> & UnshownFields
 
 /** A livestream in a list: as Livegate saw it last. Lists never carry stream keys. */
 export const ListedLivestream = Type.Object({

@@ -1,6 +1,7 @@
 import type { FailureBody } from './refusals/failures.ts'
+import type { RunEnder } from './run.ts'
 
-/** The mutations that go upstream. */
+/** The mutations: those that go upstream, and those of Livegate's own, which are kept for the replay of their answers. */
 export type OperationKind =
   | 'start'
   | 'stop'
@@ -15,13 +16,17 @@ export type OperationKind =
   | 'create_meeting'
   | 'update_meeting'
   | 'replace_meeting'
+  | 'update_run'
+  | 'set_webhook'
+  | 'remove_webhook'
+  | 'test_webhook'
 
 interface OperationFacts {
   /** The id in the OpenAPI document. */
   action: string
   method: string
   /** The activity in the audit log, in the words of OCSF: only what makes something new creates, whatever its method. */
-  activity: 'Create' | 'Update'
+  activity: 'Create' | 'Update' | 'Delete' | 'Other'
 }
 
 /** The facts of each operation that depend on nothing but its kind. */
@@ -38,7 +43,11 @@ export const operations = {
   mute_all_participants: { action: 'muteAllParticipants', method: 'POST', activity: 'Update' },
   create_meeting: { action: 'createMeeting', method: 'POST', activity: 'Create' },
   update_meeting: { action: 'updateMeeting', method: 'PATCH', activity: 'Update' },
-  replace_meeting: { action: 'replaceMeeting', method: 'PUT', activity: 'Update' }
+  replace_meeting: { action: 'replaceMeeting', method: 'PUT', activity: 'Update' },
+  update_run: { action: 'updateRun', method: 'PATCH', activity: 'Update' },
+  set_webhook: { action: 'setWebhook', method: 'PUT', activity: 'Update' },
+  remove_webhook: { action: 'removeWebhook', method: 'DELETE', activity: 'Delete' },
+  test_webhook: { action: 'testWebhook', method: 'POST', activity: 'Other' }
 } as const satisfies Record<OperationKind, OperationFacts>
 
 /** `sent` until the outcome is known; `unknown` when the vendor's answer was lost. `done` and `failed` are settled. */
@@ -97,8 +106,10 @@ export interface Operation {
   /** The vendor's status and words, when it did not say yes. */
   readonly upstreamStatus: number | null
   readonly reason: string | null
-  /** The run that this start has begun, or was answered with. */
+  /** The run that this start has begun, or was answered with; the one that a stop of the gateway's names. */
   readonly runId: string | null
+  /** Why this stop was sent, where no caller asked for it; null for all others. */
+  readonly cause: RunEnder | null
   readonly idempotency: Idempotency | null
   readonly answer: StoredAnswer | null
 }

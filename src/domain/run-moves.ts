@@ -1,16 +1,18 @@
 import { isSameId } from './id.ts'
 import { isRunning } from './livestream.ts'
-import type {
-  Move,
-  MoveHow,
-  Run,
-  RunEnder,
-  RunEvent,
-  RunEventType,
-  RunNews,
-  SeenNews,
-  SeenSession,
-  StartedNews
+import {
+  causeOf,
+  eventTypeOf,
+  type Move,
+  type MoveHow,
+  noRunEnd,
+  type Run,
+  type RunEnder,
+  type RunEvent,
+  type RunNews,
+  type SeenNews,
+  type SeenSession,
+  type StartedNews
 } from './run.ts'
 
 /** Two looks that show nothing end a run when they are so far apart. */
@@ -49,6 +51,7 @@ function concerned(runs: readonly Run[], news: RunNews, { endedBy }: MoveHow): C
     news: { ...news, kind: 'stopped', livestreamId, endedBy: by }
   })
 
+  if (news.kind === 'end') return runs.filter(({ id }) => id === news.runId).map(run => ({ run, news }))
   if (news.kind === 'sent' || news.kind === 'refused') return [{ run: own, news }]
   if (news.kind === 'started') {
     // Until now the row of this start stood for what a browser has begun meanwhile.
@@ -78,17 +81,18 @@ function concerned(runs: readonly Run[], news: RunNews, { endedBy }: MoveHow): C
 export function moveRun(run: Run | null, news: RunNews, how: MoveHow): { run: Run | null; events: RunEvent[] } {
   const next = nextOf(run, news, how)
   if (next === run || next === null) return { run, events: [] }
-  return { run: next, events: eventsOf(run?.id === next.id ? run : null, next, news.atMs) }
+  return { run: next, events: eventsOf(run?.id === next.id ? run : null, next, news) }
 }
 
 function nextOf(run: Run | null, news: RunNews, how: MoveHow): Run | null {
   if (news.kind === 'seen') return seen(run, news, how)
   if (news.kind === 'started') return started(run ?? begun(news, how.newId), news, how)
   if (news.kind === 'sent') {
-    const { runId, operationId, maxDurationSeconds = null, deadlineAtMs = null } = news
-    return run ?? { ...begun(news, runId), operationId, maxDurationSeconds, deadlineAtMs }
+    const { runId, operationId, maxDurationSeconds = null, deadlineAtMs = null, isManual = false } = news
+    return run ?? { ...begun(news, runId), operationId, maxDurationSeconds, deadlineAtMs, isManual }
   }
   if (run === null || !isOpenRun(run)) return run
+  if (news.kind === 'end') return moved(run, news.change)
   if (news.kind === 'refused') {
     const isNothing = run.status === 'starting'
     return moved(run, isNothing ? { status: 'errored', endedAtMs: news.atMs } : { operationId: null })
@@ -113,7 +117,8 @@ function seen(run: Run | null, news: SeenNews, how: MoveHow): Run | null {
   const invokedAtMs = run.invokedAtMs ?? run.createdAtMs
   const begin = run.status === 'starting' ? { ...run, status: 'invoked' as const, livestreamId, invokedAtMs } : run
   const next = shown(begin, status, session, atMs)
-  return moved(run, { ...next, playbackUrl: playbackUrl ?? next.playbackUrl, quietLooks: 0, quietAtMs: null })
+  const known = { playbackUrl: playbackUrl ?? next.playbackUrl, isManual: run.isManual || news.isManual === true }
+  return moved(run, { ...next, ...known, quietLooks: 0, quietAtMs: null })
 }
 
 /** Whether what is shown is a run that is not known yet. @param run the one before, which is over */
@@ -137,7 +142,9 @@ function found(run: Run | null, news: SeenNews, { newId }: MoveHow): Run {
   const isAgain = run !== null && (session === null || session.id === run.sessionId)
   const invokedAtMs = isAgain ? atMs : Math.min(session?.invokedAtMs ?? atMs, atMs)
   const sessionId = isAgain ? (session?.id ?? null) : null
-  const begin = { ...begun(news, newId), status: 'invoked' as const, livestreamId, sessionId, invokedAtMs, playbackUrl }
+  const blank = begun(news, newId)
+  const isManual = blank.isManual || news.isManual === true
+  const begin = { ...blank, livestreamId, sessionId, isManual, status: 'invoked' as const, invokedAtMs, playbackUrl }
   return shown(begin, status, session, atMs)
 }
 
@@ -180,14 +187,14 @@ function withSession(run: Run, { id: sessionId, invokedAtMs }: SeenSession): Run
 function ended(run: Run, endedBy: RunEnder, endedAtMs: number, vendorStatus = ''): Run {
   return vendorStatus === 'ERRORED'
     ? moved(run, { status: 'errored', endedAtMs, endedBy: 'vendor_error' })
-    : moved(run, { status: 'ended', endedAtMs, endedBy })
+    : moved(run, { status: 'ended', endedAtMs, endedBy: endedBy === 'tenant' ? endedBy : (causeOf(run) ?? endedBy) })
 }
 
 function begun({ tenantId, upstream, meetingId, atMs: createdAtMs }: RunNews, id: string): Run {
   const ids = { id, tenantId, upstream, meetingId, livestreamId: null, sessionId: null, operationId: null }
-  const times = { invokedAtMs: null, liveAtMs: null, endedAtMs: null, deadlineAtMs: null, quietAtMs: null, createdAtMs }
-  const facts = { endedBy: null, maxDurationSeconds: null, playbackUrl: null, quietLooks: 0, revision: 1 }
-  return { ...ids, ...times, ...facts, status: 'starting' }
+  const times = { invokedAtMs: null, liveAtMs: null, endedAtMs: null, quietAtMs: null, createdAtMs }
+  const facts = { endedBy: null, playbackUrl: null, isManual: meetingId === null, quietLooks: 0, revision: 1 }
+  return { ...ids, ...times, ...noRunEnd, ...facts, status: 'starting' }
 }
 
 /** The run with these changes, and its next revision; the same object when there are none. */
@@ -197,19 +204,15 @@ function moved(run: Run, { revision: _, ...changes }: Partial<Run>): Run {
 }
 
 /** A state that nobody saw is passed over. A start that came to nothing was never told of. */
-function eventsOf(before: Run | null, after: Run, atMs: number): RunEvent[] {
-  if (before?.status === after.status || after.livestreamId === null || after.status === 'starting') return []
-  const type = typeOf[after.status]
-  const { id: runId, tenantId, upstream, meetingId, livestreamId, status, playbackUrl, endedBy: reason } = after
-  return [{ runId, tenantId, upstream, meetingId, livestreamId, type, status, playbackUrl, reason, atMs }]
+function eventsOf(before: Run | null, after: Run, news: RunNews): RunEvent[] {
+  if (after.livestreamId === null || after.status === 'starting') return []
+  const isWarned = news.kind === 'end' && after.warnedForMs !== null && before?.warnedForMs !== after.warnedForMs
+  if (before?.status === after.status && !isWarned) return []
+  const type = isWarned ? 'livestream.ending_soon' : eventTypeOf[after.status]
+  const reason = isWarned ? (news.reason ?? null) : after.endedBy
+  const { id: runId, tenantId, upstream, meetingId, livestreamId, status, playbackUrl } = after
+  return [{ runId, tenantId, upstream, meetingId, livestreamId, type, status, playbackUrl, reason, atMs: news.atMs }]
 }
-
-const typeOf = {
-  invoked: 'livestream.starting',
-  live: 'livestream.live',
-  ended: 'livestream.ended',
-  errored: 'livestream.errored'
-} as const satisfies Partial<Record<Run['status'], RunEventType>>
 
 function isOf(run: Run, livestreamId: string | null): boolean {
   return livestreamId !== null && run.livestreamId !== null && isSameId(run.livestreamId, livestreamId)

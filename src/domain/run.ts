@@ -1,7 +1,3 @@
-import { type Static, Type } from 'typebox'
-import { LivestreamId, MeetingId, vendorIdPattern } from './id.ts'
-import { Nullable, Timestamp, VendorText } from './values/schema.ts'
-
 /**
  * A broadcast run: one broadcast of a livestream, from its start to its end (docs/ledger.md). `starting`: our start is under way, or
  * its answer was lost. `invoked`: the vendor has begun it, and it is not on air yet. `errored`: the vendor broke it, or our start came to
@@ -25,8 +21,39 @@ export const runEnders = [
 ] as const
 export type RunEnder = (typeof runEnders)[number]
 
+/** All that decides when a run is ended by Livegate. Times are epoch milliseconds of our clock. */
+export interface RunEnd {
+  /** The end by its duration. */
+  readonly deadlineAtMs: number | null
+  readonly maxDurationSeconds: number | null
+  /** Cause for which its stop was ordered. */
+  readonly endingBy: RunEnder | null
+  /** Time at which the tenant's minutes of the month are spent, as far as it is near. */
+  readonly spentAtMs: number | null
+  /** End that its tenant was warned of. */
+  readonly warnedForMs: number | null
+  /** Session of its meeting that was seen last during the run, and when a look first showed that it is gone. */
+  readonly meetingSessionId: string | null
+  readonly sessionGoneAtMs: number | null
+}
+
+/** Cause for which a run is about to be stopped. One that has gone on air meanwhile is not stopped for being late. */
+export function causeOf({ endingBy, status }: Pick<Run, 'endingBy' | 'status'>): RunEnder | null {
+  return endingBy === 'never_live' && status === 'live' ? null : endingBy
+}
+
+export const noRunEnd: RunEnd = {
+  deadlineAtMs: null,
+  maxDurationSeconds: null,
+  endingBy: null,
+  spentAtMs: null,
+  warnedForMs: null,
+  meetingSessionId: null,
+  sessionGoneAtMs: null
+}
+
 /** A run as it is known. Times are epoch milliseconds of our clock. */
-export interface Run {
+export interface Run extends RunEnd {
   readonly id: string
   readonly tenantId: string
   readonly upstream: string
@@ -44,70 +71,15 @@ export interface Run {
   readonly endedAtMs: number | null
   /** Null while it goes on, and for a start that came to nothing. */
   readonly endedBy: RunEnder | null
-  readonly deadlineAtMs: number | null
-  readonly maxDurationSeconds: number | null
   readonly playbackUrl: string | null
+  /** No participant of the meeting sends its video, as far as is known. */
+  readonly isManual: boolean
   /** Looks that have shown nothing of it since it was seen last, and when the first of them did. */
   readonly quietLooks: number
   readonly quietAtMs: number | null
   readonly createdAtMs: number
   /** Counts its moves. */
   readonly revision: number
-}
-
-/** Id of a run: Livegate's own, and not that of the vendor's session. */
-export const RunId = Type.String({
-  pattern: vendorIdPattern,
-  maxLength: 64,
-  description: 'Id of a broadcast run, as `Livegate-Run` and the list of runs tell it',
-  examples: ['5a1c8f0e-7b7c-4f5a-9a34-6d1b7c0e9f21']
-})
-
-const Time = (description: string) => Nullable(Timestamp(description))
-
-/** A run as its tenant sees it. */
-export const BroadcastRun = Type.Object({
-  id: RunId,
-  meeting_id: Nullable(MeetingId),
-  livestream_id: Nullable(LivestreamId),
-  session_id: Nullable(
-    Type.String({ maxLength: 64, description: "The provider's livestream session, as far as an answer has shown it" })
-  ),
-  status: Type.Enum([...runStatuses], {
-    description:
-      'starting: a start is under way, or its outcome is not known. invoked: begun, not yet on air. live: on air. ended; errored: the provider broke it, or the start came to nothing (no livestream then)'
-  }),
-  begun_by: Type.Enum(['start', 'outside'], { description: 'start: a start through Livegate. outside: anything else' }),
-  playback_url: Nullable(VendorText('HLS playlist', 'https://playback.example/hls/stream.m3u8')),
-  invoked_at: Time('When it began'),
-  live_at: Time('When it went on air'),
-  ended_at: Time('When it was over'),
-  ended_by: Nullable(Type.Enum([...runEnders], { description: 'Cause of its end' })),
-  deadline_at: Time('When Livegate ends it; null: it does not'),
-  max_duration_seconds: Nullable(Type.Integer({ minimum: 0 })),
-  created_at: Timestamp('When Livegate came to know it')
-})
-export type BroadcastRun = Static<typeof BroadcastRun>
-
-/** The run for an answer. */
-export function shownRun(run: Run): BroadcastRun {
-  const at = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
-  return {
-    id: run.id,
-    meeting_id: run.meetingId,
-    livestream_id: run.livestreamId,
-    session_id: run.sessionId,
-    status: run.status,
-    begun_by: run.operationId === null ? 'outside' : 'start',
-    playback_url: run.playbackUrl,
-    invoked_at: at(run.invokedAtMs),
-    live_at: at(run.liveAtMs),
-    ended_at: at(run.endedAtMs),
-    ended_by: run.endedBy,
-    deadline_at: at(run.deadlineAtMs),
-    max_duration_seconds: run.maxDurationSeconds,
-    created_at: new Date(run.createdAtMs).toISOString()
-  }
 }
 
 export const runEventTypes = [
@@ -149,6 +121,7 @@ export interface SentNews extends NewsOf {
   readonly operationId: string
   readonly maxDurationSeconds?: number | null
   readonly deadlineAtMs?: number | null
+  readonly isManual?: boolean
 }
 
 /** The vendor has said yes to it, or a look has shown what it began. */
@@ -175,6 +148,8 @@ export interface SeenNews extends NewsOf {
   readonly status: string
   readonly session: SeenSession | null
   readonly playbackUrl: string | null
+  /** An encoder sends its video. Absent: the vendor does not say so. */
+  readonly isManual?: boolean
 }
 
 /** A look shows nothing of this livestream; without one nothing in the meeting. */
@@ -191,8 +166,18 @@ export interface StoppedNews extends NewsOf {
   readonly endedBy: RunEnder
 }
 
+/** Something of its end is decided. */
+export interface EndNews extends NewsOf {
+  readonly kind: 'end'
+  readonly runId: string
+  readonly livestreamId: string | null
+  readonly change: Partial<RunEnd>
+  /** Cause of the end that its tenant is warned of. */
+  readonly reason?: RunEnder
+}
+
 /** News of a run, as a source tells it. */
-export type RunNews = SentNews | StartedNews | RefusedNews | SeenNews | GoneNews | StoppedNews
+export type RunNews = SentNews | StartedNews | RefusedNews | SeenNews | GoneNews | StoppedNews | EndNews
 
 /** The rest that a move depends on. */
 export interface MoveHow {
@@ -210,3 +195,11 @@ export interface Move {
   after: Run
   events: RunEvent[]
 }
+
+/** Types of the events that tell of a new state. */
+export const eventTypeOf = {
+  invoked: 'livestream.starting',
+  live: 'livestream.live',
+  ended: 'livestream.ended',
+  errored: 'livestream.errored'
+} as const satisfies Partial<Record<Run['status'], RunEventType>>

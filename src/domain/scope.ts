@@ -10,6 +10,7 @@ export const scopes = [
   'meetings:read',
   'meetings:write',
   'stage:manage',
+  'webhooks:manage',
   'audit:read',
   'tokens:mint'
 ] as const

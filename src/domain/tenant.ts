@@ -1,3 +1,4 @@
+import type { LiveLimits } from './ends/live-limits.ts'
 import type { RateLimit } from './values/rate-limit.ts'
 
 /** Lower-case words and digits joined by single hyphens, as they also stand in `Basic <tenant>:<key>`. */
@@ -13,6 +14,7 @@ export interface Tenant {
   /** Its own limits; null means the configured default. */
   readonly readLimit: RateLimit | null
   readonly writeLimit: RateLimit | null
+  readonly limits: LiveLimits
   readonly suspended: boolean
   readonly createdAtMs: number
 }

@@ -9,6 +9,11 @@ export interface OutgoingProxy {
   readonly authorization: Secret | null
 }
 
+/** Source of the key with which a vendor signs its webhooks: an address that publishes it, or the key itself (PEM). */
+export type WebhookKeySource =
+  | { readonly url: URL; readonly proxy?: OutgoingProxy | undefined }
+  | { readonly pem: string }
+
 /** A vendor account as it is configured. */
 export interface UpstreamAccount {
   /** Name by which tenants and meetings refer to it. */
@@ -25,6 +30,7 @@ export interface UpstreamAccount {
   readonly credentials: readonly Secret[]
   /** The vendor's quota: so many calls in any so many seconds. */
   readonly quota: Quota
+  readonly webhookKey: WebhookKeySource
   /** The tenant that owns all meetings of the account; null when they are assigned one by one. */
   readonly dedicatedTo: string | null
 }

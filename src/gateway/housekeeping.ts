@@ -5,6 +5,8 @@ import type { AuditedStore } from '../audited-store/audited-store.ts'
 import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import type { Operations } from '../store/tables/operations.ts'
 import type { RunEventRows } from '../store/tables/run-events.ts'
+import type { StopOrders } from '../store/tables/runs/stop-orders.ts'
+import type { WebhookDeliveries } from '../store/tables/webhooks-in/deliveries.ts'
 
 interface Log {
   info(facts: object, message: string): void
@@ -16,6 +18,8 @@ export interface TidyDeps {
   audited: Pick<AuditedStore, 'prune'>
   operations: Pick<Operations, 'removeSettled'>
   runEvents: Pick<RunEventRows, 'removeOld'>
+  stopOrders: Pick<StopOrders, 'removeEnded'>
+  webhooks: Pick<WebhookDeliveries, 'removeOld'>
   /** Null: the audit log is kept for ever. */
   auditRetentionDays: number | null
   log: Log
@@ -24,18 +28,22 @@ export interface TidyDeps {
 
 const dayMs = 86_400_000
 const tidyTimes = { firstAfterMs: 60_000, everyMs: 3_600_000 }
-/** Time that a settled operation is kept, for the replay of its answer. The audit log remembers it for longer. */
+/** Time that a settled operation is kept, for the replay of its answer, and an order to stop. The audit log remembers it for longer. */
 const keepOperationsMs = 7 * dayMs
 /** Time that the events of runs are kept, for readers that come back. */
 const keepRunEventsMs = 7 * dayMs
+/** Time within which a webhook that comes again is known (docs/webhooks-in.md). */
+const keepWebhooksMs = 7 * dayMs
 const rowsAStep = 500
 const pauseMs = 20
 
-/** Removes old events and operations in small steps, so that nobody waits for it. */
+/** Removes what is old in small steps, so that nobody waits for it. */
 export async function tidy({
   audited,
   operations,
   runEvents,
+  stopOrders,
+  webhooks,
   auditRetentionDays,
   log,
   clock
@@ -46,8 +54,10 @@ export async function tidy({
     const { removed, cutAt } = await audited.prune(nowMs - auditRetentionDays * dayMs, worker)
     if (removed > 0) log.info({ removed, cutAt }, 'audit events were removed: their time is over')
   }
+  await inSteps(() => stopOrders.removeEnded(nowMs - keepOperationsMs, rowsAStep))
   await inSteps(() => operations.removeSettled(nowMs - keepOperationsMs, rowsAStep))
   await inSteps(() => runEvents.removeOld(nowMs - keepRunEventsMs, rowsAStep))
+  await inSteps(() => webhooks.removeOld(nowMs - keepWebhooksMs, rowsAStep))
 }
 
 async function inSteps(remove: () => Promise<number>): Promise<void> {

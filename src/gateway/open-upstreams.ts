@@ -31,7 +31,7 @@ export interface UpstreamsDeps {
 export interface OpenUpstreams {
   readonly upstreams: Upstreams
   /** Things that an operator should look at, for `/readyz`. */
-  warnings(): ('upstream_credentials' | 'upstreams_list')[]
+  warnings(): ('upstream_credentials' | 'upstreams_list' | 'webhook_key')[]
   /** Asks each vendor whether it takes our credentials, and logs where it doesn't. */
   check(): Promise<void>
   close(): Promise<void>
@@ -89,9 +89,11 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     upstreams: set.upstreams,
     warnings() {
       const areRefused = [...set.upstreams.values()].some(({ credential }) => credential().isRefused)
+      const isKeyMissing = [...set.upstreams.values()].some(({ webhooks }) => webhooks.isKeyMissing)
       return [
         ...(areRefused ? (['upstream_credentials'] as const) : []),
-        ...(following?.isRefused() ? (['upstreams_list'] as const) : [])
+        ...(following?.isRefused() ? (['upstreams_list'] as const) : []),
+        ...(isKeyMissing ? (['webhook_key'] as const) : [])
       ]
     },
     async check() {

@@ -1,6 +1,7 @@
 import type { KeyWatch } from '../audit/keys/key-watch.ts'
 import type { UnstoredEvents } from '../audit/unstored.ts'
 import type { Clock } from '../domain/values/clock.ts'
+import type { RunWatch } from '../lifecycle/ledger/run-watch.ts'
 import type { ReconcileLoop } from '../lifecycle/operations/reconcile-loop.ts'
 import type { WriteBehind } from '../lifecycle/operations/write-behind.ts'
 import type { LogOutput } from '../log/log-output.ts'
@@ -27,6 +28,7 @@ export interface ReadinessParts {
   keys: Pick<KeyWatch, 'missing'>
   disk: Pick<DiskWatch, 'low'>
   reconcileLoop: Pick<ReconcileLoop, 'stopsOlderThan'>
+  watch: Pick<RunWatch, 'unowned'>
   upstreams: Pick<OpenUpstreams, 'warnings'>
   logOutput: LogOutput | undefined
   clock: Clock
@@ -48,6 +50,7 @@ export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts
     keys,
     disk,
     reconcileLoop,
+    watch,
     upstreams,
     logOutput,
     clock
@@ -64,6 +67,7 @@ export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts
       ...(keys.missing() ? (['audit_keys'] as const) : []),
       ...(disk.low() ? (['disk_space'] as const) : []),
       ...(reconcileLoop.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
+      ...(watch.unowned() > 0 ? (['unowned_runs'] as const) : []),
       ...(logOutput?.troubled() ? (['log_output'] as const) : []),
       ...upstreams.warnings()
     ]

@@ -2,8 +2,8 @@ import { type TSchema, Type } from 'typebox'
 import { LivestreamId, MeetingId } from '../domain/id.ts'
 import type { FailureClass } from '../domain/refusals/failures.ts'
 import * as catalogue from '../domain/refusals/failures.ts'
-import { RunId } from '../domain/run.ts'
 import { LivestreamSessionId, SessionId } from '../domain/session.ts'
+import { RunId } from '../domain/shown-run.ts'
 import { Paging } from '../domain/values/paging.ts'
 
 /** The vendor's envelope around what was asked for. */
@@ -77,15 +77,17 @@ export const vendorFailures = [
   catalogue.UpstreamTooLate
 ]
 
+/** Failures of a mutation that is on record and can be replayed. */
+const recordedFailures = [catalogue.AuditUnavailable, catalogue.IdempotencyKeyInUse, catalogue.IdempotencyKeyReused]
+
+/** Failures of reading a body. */
+const bodyFailures = [catalogue.RequestTimeout, catalogue.PayloadTooLarge, catalogue.UnsupportedMediaType]
+
+/** Failures that a mutation inside of Livegate can come to: no vendor is asked. */
+export const ownMutationFailures = [...recordedFailures, ...bodyFailures]
+
 /** Failures that a mutation whose body is not read can come to besides. */
-export const bodilessFailures = [
-  ...vendorFailures,
-  catalogue.AuditUnavailable,
-  catalogue.IdempotencyKeyInUse,
-  catalogue.IdempotencyKeyReused,
-  catalogue.OutcomeUnknown,
-  catalogue.Resolved
-]
+export const bodilessFailures = [...vendorFailures, ...recordedFailures, catalogue.OutcomeUnknown, catalogue.Resolved]
 
 /** The vendor may find a mistake of the caller's that Livegate has passed on: it is the caller's all the same. */
 const invalidForSomebody = {
@@ -97,13 +99,7 @@ const invalidForSomebody = {
 }
 
 /** Failures that every other mutation can come to. */
-export const mutationFailures = [
-  ...bodilessFailures,
-  invalidForSomebody,
-  catalogue.RequestTimeout,
-  catalogue.PayloadTooLarge,
-  catalogue.UnsupportedMediaType
-]
+export const mutationFailures = [...bodilessFailures, invalidForSomebody, ...bodyFailures]
 
 /** Response schemas by status, documented from the catalogue: the given failures and those that can happen everywhere. */
 export function failures(...own: Pick<FailureClass, 'doc'>[]): Record<number, object> {

@@ -7,9 +7,11 @@ const warnings = [
   'audit_keys',
   'disk_space',
   'open_stops',
+  'unowned_runs',
   'log_output',
   'upstream_credentials',
-  'upstreams_list'
+  'upstreams_list',
+  'webhook_key'
 ] as const
 type Warning = (typeof warnings)[number]
 

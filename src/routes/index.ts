@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { Webhooks } from '../lifecycle/webhooks/receive.ts'
 import { type AnalyticsDeps, analyticsRoutes } from './analytics/index.ts'
 import { FailureAnswer } from './answer.ts'
 import type { TypeBox } from './api.ts'
@@ -8,14 +9,15 @@ import { type LivestreamDeps, livestreamRoutes } from './livestreams/index.ts'
 import { type WaitingDeps, waitForLive } from './livestreams/wait-for-live.ts'
 import { type MeetingDeps, meetingRoutes } from './meetings/index.ts'
 import { type SessionDeps, sessionRoutes } from './sessions/index.ts'
+import { receiveWebhook, type WebhookDeps } from './webhooks/receive-webhook.ts'
 
 /** Services and limits that the vendor's operations call. */
 export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingDeps
 
 /** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> &
-  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events'> &
-  Pick<WaitingDeps, 'liveWaits'>
+  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'webhook'> &
+  Pick<WaitingDeps, 'liveWaits'> & { webhooks: Webhooks }
 
 export type { Health }
 export { waitForLive }
@@ -32,6 +34,11 @@ export function vendorRoutes(scope: FastifyInstance, deps: VendorDeps): void {
 /** Registers the operations that only Livegate has. */
 export function ownRoutes(scope: FastifyInstance, deps: GatewayDeps): void {
   gatewayRoutes(scope.withTypeProvider<TypeBox>(), deps)
+}
+
+/** Registers what vendors call. */
+export function webhookRoutes(scope: FastifyInstance, deps: WebhookDeps): void {
+  receiveWebhook(scope.withTypeProvider<TypeBox>(), deps)
 }
 
 /** Registers what orchestrators ask without a key, and the schema that all refusals share. */

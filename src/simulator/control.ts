@@ -10,9 +10,15 @@
  * | `GET /_simulator/livestreams`   | the true state: id, meeting_id, status, stream_key, starts, sessions      |
  * | `POST /_simulator/meetings`     | adds a meeting: `id`, `title`, `status`, `live_stream_on_start`, all optional |
  * | `PUT /_simulator/credentials`  | which API keys (Dyte) or tokens (RealtimeKit) get in from now on          |
+ * | `GET /_simulator/webhooks`      | those that are registered, and deliveries that wait or were sent, without their bodies |
+ * | `PUT /_simulator/webhooks`      | how they are sent from now on: `times`, `delayMs`, `order`, `repeatId`, `headers`, `retryMs`, `hold` |
+ * | `POST /_simulator/webhooks/send` | sends a body of one's own, signed, to each of them                       |
+ * | `POST /_simulator/webhooks/release` | sends what waits since `hold`: `ids` in that order, default all      |
+ * | `POST /_simulator/webhooks/rotate-key` | another key signs from now on                                     |
  * | `GET /_simulator/health`        | `{"status": "ok"}`                                                        |
  *
  * curl -d '{"match":{"method":"POST"},"hangUp":true,"afterWork":true}' http://127.0.0.1:4100/_simulator/faults
+ * curl -X PUT -d '{"times":2,"delayMs":500}' http://127.0.0.1:4100/_simulator/webhooks
  * curl -X PUT -d '{"credentials":["one","another"]}' http://127.0.0.1:4100/_simulator/credentials
  *
  * It asks for no credentials: leave the simulator on loopback.
@@ -22,6 +28,9 @@ import type { Fault } from './faults/faults.ts'
 import { withoutCredentials } from './journal.ts'
 import { assertFields, isObject, type Rule } from './rules.ts'
 import type { Simulator } from './running-simulator.ts'
+import type { WebhookEvent } from './webhooks/events.ts'
+import { webhookShape } from './webhooks/registered.ts'
+import type { WebhookDelivery } from './webhooks/webhooks.ts'
 
 /** Whether a request is for the control endpoint. */
 export function isControl(target = ''): boolean {
@@ -62,7 +71,37 @@ const calls: Record<string, (simulator: Simulator, body: string) => SimulatedAns
     simulator.accept(...credentials)
     return success({ accepted: credentials.length })
   },
+  'GET /webhooks': ({ webhooks }) => {
+    const [waiting, sent] = [webhooks.waiting().map(withoutBody), webhooks.sent.map(withoutBody)]
+    return success({ registered: webhooks.registered.all().map(webhookShape), waiting, sent })
+  },
+  'PUT /webhooks': ({ webhooks }, body) => {
+    webhooks.behave(parse(body))
+    return success({})
+  },
+  'POST /webhooks/send': ({ webhooks }, body) => {
+    const event = parse(body)
+    if (typeof event.event !== 'string') throw new TypeError('webhook: "event" must be a string')
+    webhooks.tell(event as WebhookEvent)
+    return success({}, 201)
+  },
+  'POST /webhooks/release': ({ webhooks }, body) => {
+    const wish = parse(body)
+    assertFields('release', { ids: list }, wish)
+    // Their fate is shown by `GET /webhooks`.
+    webhooks.release(wish.ids as string[] | undefined).catch(() => {})
+    return success({})
+  },
+  'POST /webhooks/rotate-key': ({ webhooks }) => {
+    webhooks.key.rotate()
+    return success({ publicKey: webhooks.key.publicPem() })
+  },
   'GET /health': () => success({ status: 'ok' })
+}
+
+/** RealtimeKit's bodies have stream keys in them. */
+function withoutBody<D extends WebhookDelivery>({ body: _body, ...rest }: D): Omit<D, 'body'> {
+  return rest
 }
 
 /** @throws TypeError when the body is neither empty nor a JSON object. */

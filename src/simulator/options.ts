@@ -59,6 +59,16 @@ export interface SimulatorOptions {
   restartRefusal?: '400' | '409'
   /** After a confirmed stop the old run goes on for so long, and is shown (contract#run-after-stop). Default 0. */
   stoppingForMs?: number
+  /** How often each webhook is sent; 0: never. Default 1 */
+  webhookTimes?: number
+  /** Real milliseconds from the news to its webhook. Default 0. */
+  webhookDelayMs?: number
+  /** Whether later webhooks may overtake earlier ones (contract#webhook-retries). Default sent: only by chance. */
+  webhookOrder?: 'sent' | 'random'
+  /** Whether a webhook that is sent again has its delivery id of before (contract#webhook-delivery-id). Default same. */
+  webhookRepeatId?: 'same' | 'new'
+  /** The header fields of webhooks (contract#webhook-headers). Default: those that the vendor has published. */
+  webhookHeaders?: 'rtk' | 'dyte' | 'both'
   /** Lead of the vendor's clock over `now`, in milliseconds: in every time that it tells, and in the `Date` of its answers. Default 0. */
   clockOffsetMs?: number
   /** Epoch milliseconds, default `Date.now`. Every status and time is computed from it when somebody asks. */
@@ -93,6 +103,11 @@ const common: Partial<Record<keyof SimulatorOptions, Rule>> = {
   restartAfterMs: number(0, Number.MAX_SAFE_INTEGER, true),
   restartRefusal: oneOf('400', '409'),
   stoppingForMs: number(0, Number.MAX_SAFE_INTEGER, true),
+  webhookTimes: number(0, 100),
+  webhookDelayMs: number(0, 3_600_000, true),
+  webhookOrder: oneOf('sent', 'random'),
+  webhookRepeatId: oneOf('same', 'new'),
+  webhookHeaders: oneOf('rtk', 'dyte', 'both'),
   clockOffsetMs: number(-31_536_000_000, 31_536_000_000, true),
   now: callback,
   journalLimit: number(1, Number.MAX_SAFE_INTEGER)
@@ -144,6 +159,11 @@ export function readOptions(options: SimulatorOptions = {}): Settings {
     restartAfterMs: 0,
     restartRefusal: '400',
     stoppingForMs: 0,
+    webhookTimes: 1,
+    webhookDelayMs: 0,
+    webhookOrder: 'sent',
+    webhookRepeatId: 'same',
+    webhookHeaders: vendors[vendor].webhookHeaders,
     clockOffsetMs: 0,
     now: Date.now,
     journalLimit: 100_000,

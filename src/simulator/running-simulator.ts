@@ -2,10 +2,11 @@ import type { VendorName } from './dialects/vendors.ts'
 import type { Fault } from './faults/faults.ts'
 import type { JournalEntry } from './journal.ts'
 import type { SimulatedLivestream } from './routes/shapes.ts'
+import type { SimulatedWebhooks } from './webhooks/webhooks.ts'
 
 /**
  * A running stand-in for Dyte v2 or Cloudflare RealtimeKit: state, faults and a journal. `control.ts` says how to steer it
- * from another process. Not imitated: webhooks, participants' tokens, `manual_ingest` and more than one app.
+ * from another process. Not imitated: participants' tokens, encoders that a meeting's livestream waits for, and more than one app.
  */
 export interface Simulator {
   vendor: VendorName
@@ -44,13 +45,17 @@ export interface Simulator {
   /** People come to the meeting: its session begins and, with `live_stream_on_start`, a livestream (contract#live-stream-on-start). */
   joinMeeting(meetingId: string): { session_id: string; livestream: SimulatedLivestream | null }
   /** A participant's browser starts the livestream, past any gateway (contract#browser-starts). Throws when one is running, or still stopping. */
-  startFromBrowser(meetingId: string): SimulatedLivestream
+  startFromBrowser(meetingId: string, how?: { manualIngest?: boolean }): SimulatedLivestream
+  /** The session of the meeting ends, and all leave: its livestream goes on (contract#no-automatic-end). Throws when there is none. */
+  endMeeting(meetingId: string): void
   /** An encoder connects to an independent livestream, which is LIVE at once. */
   ingest(livestreamId: string): SimulatedLivestream
   /** The run ends by itself. Throws when there is none. */
   end(livestreamId: string, how?: 'IDLE' | 'ERRORED'): void
   /** Lets callers in with these API keys (Dyte) or tokens (RealtimeKit) from now on, and with no others. @throws TypeError or RangeError */
   accept(...credentials: string[]): void
+  /** The webhooks that were registered, their key, and how they are sent. */
+  readonly webhooks: SimulatedWebhooks
   /** Queues faults, each for the next request that it matches. @throws TypeError or RangeError naming the field. */
   failNext(fault: Fault | Fault[], times?: number): void
   /** A fault for every request that it matches, until the returned function is called. */

@@ -13,12 +13,15 @@ import { type Fault, Faults } from './faults/faults.ts'
 import { type JournalEntry, note } from './journal.ts'
 import { readOptions, type SimulatorOptions } from './options.ts'
 import { truth } from './routes/shapes.ts'
+import { webhookKeyPath } from './routes/webhook-routes.ts'
 import { assertFields, type Rules, string, text, uuid } from './rules.ts'
 import type { Simulator } from './running-simulator.ts'
 import { newMeeting, pick } from './state/meeting.ts'
 import { readQuota, retryAfterSeconds, VendorQuota } from './state/quota.ts'
+import { endSession } from './state/stage.ts'
 import { VendorState } from './state/state.ts'
 import { createVendor, split } from './vendor.ts'
+import { SimulatedWebhooks } from './webhooks/webhooks.ts'
 
 export { usualVendor } from './dialects/vendors.ts'
 export type { Fault } from './faults/faults.ts'
@@ -34,18 +37,20 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
   const settings = readOptions(options)
   const state = new VendorState(settings)
   const dialect = vendors[settings.vendor].dialect(state)
-  const vendor = createVendor(state, dialect)
+  const closing = new AbortController()
+  const webhooks = new SimulatedWebhooks(state, closing.signal)
+  const vendor = createVendor(state, dialect, webhooks)
   const faults = new Faults()
   const rule = readQuota(settings.quota)
   const quota = rule === undefined ? null : new VendorQuota(rule)
   const journal: JournalEntry[] = []
-  const closing = new AbortController()
 
   async function serveVendor(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const entry = note(journal, settings.journalLimit, request, state.now())
     const { method, target } = entry
     const allowance = quota?.take(entry.at)
-    const fault = faults.take(method, pathIn(dialect, split(target).path))
+    const { path } = split(target)
+    const fault = faults.take(method, path === webhookKeyPath ? path : pathIn(dialect, path))
     if (fault) entry.fault = fault
     const onStatus = (status: number): void => {
       entry.status = status
@@ -122,12 +127,15 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
       const begins = meeting.fields.live_stream_on_start && !state.running(meeting)
       return { session_id: session.id, livestream: begins ? truth(state, state.begin(meeting)) : null }
     },
-    startFromBrowser(meetingId) {
+    startFromBrowser(meetingId, { manualIngest = false } = {}) {
       const meeting = state.meeting(meetingId)
       const running = state.running(meeting)
       if (running && settings.startWhileLive !== 'second') throw new Error(`meeting ${meetingId} is live already`)
       if (state.isStillStopping(meeting)) throw new Error(`meeting ${meetingId} is still stopping`)
-      return truth(state, state.begin(meeting))
+      return truth(state, state.begin(meeting, undefined, manualIngest))
+    },
+    endMeeting(meetingId) {
+      endSession(state.meeting(meetingId), state.now())
     },
     ingest(livestreamId) {
       const livestream = state.livestream(livestreamId)
@@ -136,6 +144,7 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
     },
     end: (livestreamId, how = 'IDLE') => state.end(state.livestream(livestreamId), how),
     accept: (...credentials) => state.accept(credentials),
+    webhooks,
     failNext: (fault, times = 1) => faults.queue(Array.isArray(fault) ? fault : [fault], times),
     fail: fault => faults.stand(fault),
     clearFaults: () => faults.clear(),

@@ -6,8 +6,10 @@ import { livestreamRoutes } from './routes/livestream-routes.ts'
 import { meetingRoutes } from './routes/meeting-routes.ts'
 import { findRoute } from './routes/route.ts'
 import { stageRoutes } from './routes/stage-routes.ts'
+import { webhookKey, webhookKeyPath, webhookRoutes } from './routes/webhook-routes.ts'
 import { isObject } from './rules.ts'
 import type { VendorState } from './state/state.ts'
+import type { SimulatedWebhooks } from './webhooks/webhooks.ts'
 
 /** A request as it came: the target byte for byte, the body as text. */
 export interface VendorRequest {
@@ -18,18 +20,24 @@ export interface VendorRequest {
 }
 
 /** The vendor's API as one function: a request in, an answer out, the state changed in between. Never throws. */
-export function createVendor(state: VendorState, dialect: Dialect): (request: VendorRequest) => SimulatedAnswer {
+export function createVendor(
+  state: VendorState,
+  dialect: Dialect,
+  webhooks: SimulatedWebhooks
+): (request: VendorRequest) => SimulatedAnswer {
   const known = {
     ...livestreamRoutes(state),
     ...meetingRoutes(state),
     ...liveRoutes(state),
     ...stageRoutes(state),
-    ...analyticsRoutes(state)
+    ...analyticsRoutes(state),
+    ...webhookRoutes(webhooks)
   }
   const routes = Object.fromEntries(Object.entries(known).filter(([operation]) => dialect.offers(operation)))
 
   return ({ method, target, authorization, body }) => {
     const { path, query } = split(target)
+    if (method === 'GET' && path === webhookKeyPath) return webhookKey(webhooks)
     const refusal = dialect.refusal(path, authorization)
     if (refusal) return refusal
     const route = findRoute(routes, method, pathIn(dialect, path) ?? '') ?? findRoute(dialect.beside, method, path)

@@ -5,12 +5,15 @@ import { type Failure, LiveElsewhere } from '../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
 import type { Page, Paging } from '../domain/values/paging.ts'
 import type { Secret } from '../domain/values/secret.ts'
+import type { VendorWebhook, WebhookWish } from '../domain/webhooks/vendor-webhook.ts'
 import type { KeptHabits, VendorHabits } from './account/observed.ts'
 import { VendorRefusal } from './contract/refusals.ts'
+import type { HeaderFields, ReadWebhook, WebhookEnvelope } from './contract/webhooks.ts'
 import type { BudgetStatus, Errand, Spent, TenantUse } from './quota/quota-use.ts'
 
 export type { VendorHabits } from './account/observed.ts'
 export { VendorRefusal } from './contract/refusals.ts'
+export type { HeaderFields, WebhookEnvelope } from './contract/webhooks.ts'
 export type { Errand, Priority } from './quota/quota-use.ts'
 
 /**
@@ -125,6 +128,26 @@ export interface Provider {
   updateMeeting(id: string, change: MeetingChange, signal: AbortSignal): Promise<Meeting>
   /** Replaces a meeting. Fields that the wish leaves out are as in a new one, but for the status. @throws MeetingNotFound, NotOffered */
   replaceMeeting(id: string, wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
+  /** All webhooks of the account, also those of others. */
+  listWebhooks(signal: AbortSignal): Promise<VendorWebhook[]>
+  /** Sent twice it makes two. */
+  addWebhook(wish: WebhookWish, signal: AbortSignal): Promise<VendorWebhook>
+  changeWebhook(id: string, change: Partial<WebhookWish>, signal: AbortSignal): Promise<VendorWebhook>
+  /** False when there was none any more. */
+  removeWebhook(id: string, signal: AbortSignal): Promise<boolean>
+}
+
+/** Webhooks as the vendor of an account sends them. */
+export interface UpstreamWebhooks {
+  /** Null when nothing in these header fields could be a signature: then the body need not be read. */
+  readEnvelope(headers: HeaderFields): WebhookEnvelope | null
+  /** Whether the vendor has signed this body. It signs those of all of its customers with one key. @throws WebhookKeyUnavailable */
+  isGenuine(envelope: WebhookEnvelope, body: Buffer): Promise<boolean>
+  read(body: Buffer): ReadWebhook
+  /** Asks for the key where it is not there yet. @throws WebhookKeyUnavailable */
+  demandKey(): Promise<void>
+  /** True while the key was needed, and could not be had last. */
+  readonly isKeyMissing: boolean
 }
 
 /** State of an upstream. While the breaker is open, nothing goes out but stops and a trial call now and then. */
@@ -148,6 +171,7 @@ export interface Upstream {
    */
   chooseCredential(all: readonly Secret[], signal: AbortSignal): Promise<(() => void) | null>
   readonly habits: VendorHabits
+  readonly webhooks: UpstreamWebhooks
   /** The vendor's clock now, in epoch ms, at the earliest or the latest that the `Date` of its answers allows; null before its first answer. */
   vendorNowMs(bound: 'earliest' | 'latest'): number | null
   /** Position of the credential in use among the configured ones, and whether the vendor has refused it last. */

@@ -21,7 +21,12 @@ t.test('simulate prints where it listens and what it accepts, and behaves as its
     '--livestream-name': 'any',
     '--livestream-id': 'new',
     '--lists': 'schema',
-    '--quota': '1000/60,60'
+    '--quota': '1000/60,60',
+    '--webhook-times': '2',
+    '--webhook-delay': '1',
+    '--webhook-order': 'random',
+    '--webhook-repeat-id': 'new',
+    '--webhook-headers': 'both'
   }
   const place = ['--host', '127.0.0.1', '--port', '0', '--meeting', meeting, '--meeting', randomUUID(), '--json']
   const child = startProcess(t, [

@@ -40,7 +40,10 @@ t.test('people read it as text', async t => {
   t.equal((await run('tenant', 'list')).stdout, 'no tenants yet: livegate tenant create <id>\n')
   t.match((await run('tenant', 'create', 'acme')).stdout, 'created tenant acme; next: livegate key create acme')
   t.equal((await run('tenant', 'update', 'acme', '--read-limit', '5/1')).stdout, 'updated tenant acme\n')
-  t.match((await run('tenant', 'show', 'acme')).stdout, /^read_limit +5\/1\nwrite_limit +default\nsuspended +false$/m)
+  t.match(
+    (await run('tenant', 'show', 'acme')).stdout,
+    /^read_limit +5\/1\nwrite_limit +default\nmax_duration_seconds +none$/m
+  )
   t.equal((await run('tenant', 'suspend', 'acme')).stdout, 'suspended tenant acme\n')
   t.match(
     (await run('tenant', 'list')).stdout,
@@ -80,7 +83,7 @@ t.test('a mistake about a tenant is named, and nothing is created or changed', a
     [['create', 'other', '--name', ' '], /^--name must have 1 to 200 characters/],
     [['create', 'other', '--name', 'two\nlines'], /^--name must have 1 to 200 characters, on one line/],
     [['update', 'acme', '--name', 'n'.repeat(201)], /^--name must have 1 to 200 characters/],
-    [['update', 'acme'], /^nothing to change: give --name, --read-limit or --write-limit$/]
+    [['update', 'acme'], /^nothing to change: give --name or a limit, like --read-limit or --max-duration$/]
   ]
   for (const [args, message] of usage) {
     const outcome = await run('tenant', ...args)
@@ -117,4 +120,38 @@ t.test('every limit that is taken is kept as it was written, and every other one
       return code === 0 && JSON.parse(stdout).read_limit === (burst === calls ? `${calls}/${seconds}` : limit)
     })
   )
+})
+
+t.test('the runs of a tenant are limited, each limit by itself, and `none` takes one away', async t => {
+  const { json, run } = commandLine(t)
+  const all = ['--max-duration', '4h', '--default-duration', '90m', '--max-live', '3', '--minutes-per-month', '6000']
+  const acme = await json('tenant', 'create', 'acme', ...all, '--stop-with-meeting', 'off')
+  const given = { max_duration_seconds: 14_400, default_duration_seconds: 5_400, max_live: 3, minutes_per_month: 6_000 }
+  t.match(acme, { ...given, stop_with_meeting: false })
+  t.strictSame(await json('tenant', 'update', 'acme', '--max-live', '0'), { ...acme, max_live: 0 })
+  const less = ['--max-live', 'none', '--default-duration', 'none', '--stop-with-meeting', 'on']
+  t.strictSame(await json('tenant', 'update', 'acme', ...less, '--minutes-per-month', 'none'), {
+    ...acme,
+    ...{ max_live: null, default_duration_seconds: null, minutes_per_month: null, stop_with_meeting: true }
+  })
+  t.match(await json('tenant', 'create', 'globex'), {
+    ...{ max_duration_seconds: null, default_duration_seconds: null, max_live: null, minutes_per_month: null },
+    stop_with_meeting: true
+  })
+  const wrong: [string[], RegExp][] = [
+    ...['4', '9s', '31d', '-1h', 'forever', '0h'].map((text): [string[], RegExp] => [
+      [`--max-duration=${text}`],
+      /^--max-duration must be like 90m, 4h or 1d, from 10s to 30d, or none$/
+    ]),
+    [['--default-duration', '5h'], /^--default-duration 5h is longer than --max-duration 4h$/],
+    [['--max-live=-1'], /^--max-live must be a whole number from 0, or none$/],
+    [['--minutes-per-month', '1.5'], /^--minutes-per-month must be a whole number from 0, or none$/],
+    [['--stop-with-meeting', 'maybe'], /^--stop-with-meeting must be on or off$/]
+  ]
+  for (const [args, message] of wrong) {
+    const outcome = await run('tenant', 'update', 'acme', ...args)
+    t.equal(outcome.code, 2, args.join(' '))
+    t.match(refused(outcome), message)
+  }
+  t.match(await json('tenant', 'show', 'acme'), { max_duration_seconds: 14_400, default_duration_seconds: null })
 })

@@ -15,6 +15,10 @@ const commands = [
   'tenant show',
   'tenant suspend',
   'tenant resume',
+  'tenant webhook set',
+  'tenant webhook show',
+  'tenant webhook remove',
+  'tenant webhook test',
   'key create',
   'key list',
   'key revoke',
@@ -22,9 +26,14 @@ const commands = [
   'meeting release',
   'meeting list',
   'upstream status',
+  'webhook register',
+  'webhook list',
+  'webhook unregister',
   'operation list',
   'operation show',
   'operation resolve',
+  'livestream list',
+  'livestream stop',
   'audit verify',
   'audit export',
   'audit prune',
@@ -65,9 +74,15 @@ t.test('--help of every command exits 0, prints to standard output and names wha
     'meeting assign': ['<tenant>', '[meeting_id]', '--file', '--force'],
     'meeting release': ['<meeting_id>', '--force'],
     'meeting list': ['[tenant]'],
+    'webhook register': ['[base-url]', '--upstream', 'LIVEGATE_PUBLIC_URL'],
+    'webhook list': ['--upstream'],
+    'webhook unregister': ['[base-url]', '--upstream'],
     'operation list': ['--open', '--tenant', '--limit'],
     'operation show': ['<id>'],
     'operation resolve': ['<id>', '<outcome>'],
+    'livestream list': ['--live', '--tenant'],
+    'livestream stop': ['[meeting_id]', '--all', '--tenant', '--wait'],
+    'tenant suspend': ['<id>', '--stop-all', '--wait'],
     'audit verify': ['--checkpoint', '--public-key'],
     'audit export': ['--since', '--until', '--tenant', '--after', '--format'],
     'audit prune': ['--before'],
@@ -84,7 +99,7 @@ t.test('--help of every command exits 0, prints to standard output and names wha
       t.ok(stdout.includes(word), `${command} --help says ${word}`)
     }
   }
-  for (const group of [[], ['tenant'], ['key'], ['meeting'], ['audit']]) {
+  for (const group of [[], ['tenant'], ['key'], ['meeting'], ['webhook'], ['audit']]) {
     const { code, stdout } = await runHere([...group, '--help'], {})
     t.equal(code, 0)
     t.match(stdout, /Commands:/)

@@ -33,6 +33,7 @@ t.test('each bad value is refused in words that name its variable', async t => {
     LIVEGATE_ADDRESS_LIMIT: ['x', '60/100000'],
     LIVEGATE_MAX_IN_FLIGHT: ['0', '-1', '1000001', 'many'],
     LIVEGATE_MAX_STREAMS: ['0', '-1', '1000001', 'many'],
+    LIVEGATE_RECONCILE_MS: ['-1', '1', '499', '3600001', '30s'],
     LIVEGATE_KEEP_ALIVE_MS: ['0', '999', '620s', '86400001'],
     LIVEGATE_MAX_CONNECTIONS: ['0', '9', '1000001', 'many'],
     LIVEGATE_TRUSTED_PROXIES: [
@@ -53,7 +54,12 @@ t.test('each bad value is refused in words that name its variable', async t => {
     LIVEGATE_SETTLE_MS: ['999', '600001', 'never'],
     LIVEGATE_SHUTDOWN_MS: ['99', '600001', '-5'],
     LIVEGATE_CORS_ORIGINS: ['*', 'app.example.com', 'https://app.example.com/', 'https://*.example.com/x', 'null'],
+    LIVEGATE_PUBLIC_URL: ['video.example', 'http://video.example', 'https://u:p@video.example', 'https://a/?b'],
+    LIVEGATE_WEBHOOK_KEY_URL: ['keys.example', 'http://keys.example/key', 'file:///key'],
+    LIVEGATE_WEBHOOK_KEY_FILE: ['/nowhere/key.pem', 'package.json'],
     LIVEGATE_DOCS: ['yes', 'true', 'PUBLIC'],
+    LIVEGATE_WEBHOOK_RETRY_MS: ['0', '99', '3600001', '5s'],
+    LIVEGATE_WEBHOOK_NETWORKS: ['private', '0.0.0.0/0', '10.0.0.1/8'],
     LIVEGATE_AUDIT_READS: ['ALL', 'no', 'rollup,all'],
     LIVEGATE_AUDIT_RETENTION_DAYS: ['0', '36501', '30d', '-1', '1.5'],
     LIVEGATE_DISK_FLOOR_MB: ['-1', '1000001', '1GB']

@@ -41,6 +41,7 @@ t.test('with the credentials alone everything else has its default', async t => 
     addressLimit: { calls: 120, seconds: 60, burst: 120 },
     maxInFlight: 1_000,
     maxStreams: 1_000,
+    reconcileMs: 30_000,
     keepAliveMs: 620_000,
     maxConnections: null,
     trustedProxies: [],
@@ -49,7 +50,10 @@ t.test('with the credentials alone everything else has its default', async t => 
     readTtlMs: 1_000,
     shutdownMs: 9_000,
     corsOrigins: [],
+    publicUrl: null,
     docs: 'public',
+    webhookRetryMs: 5_000,
+    webhookNetworks: [],
     auditReads: 'rollup',
     auditRetentionDays: null,
     diskFloorMb: 512
@@ -76,6 +80,7 @@ t.test('every setting can be given', async t => {
     LIVEGATE_ADDRESS_LIMIT: '5/6,7',
     LIVEGATE_MAX_IN_FLIGHT: '8',
     LIVEGATE_MAX_STREAMS: '9',
+    LIVEGATE_RECONCILE_MS: '500',
     LIVEGATE_KEEP_ALIVE_MS: '3660000',
     LIVEGATE_MAX_CONNECTIONS: '5000',
     LIVEGATE_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8,127.0.0.1',
@@ -85,7 +90,11 @@ t.test('every setting can be given', async t => {
     LIVEGATE_SETTLE_MS: '1000',
     LIVEGATE_SHUTDOWN_MS: '600000',
     LIVEGATE_CORS_ORIGINS: 'https://app.example.com, http://localhost:5173,',
+    LIVEGATE_PUBLIC_URL: 'https://video.example/gw/',
+    LIVEGATE_WEBHOOK_KEY_URL: 'https://keys.example/key.json',
     LIVEGATE_DOCS: 'key',
+    LIVEGATE_WEBHOOK_RETRY_MS: '100',
+    LIVEGATE_WEBHOOK_NETWORKS: '10.1.0.0/16',
     LIVEGATE_DATA_DIR: '/srv/audit',
     LIVEGATE_AUDIT_READS: 'none',
     LIVEGATE_AUDIT_RETENTION_DAYS: '90',
@@ -111,6 +120,7 @@ t.test('every setting can be given', async t => {
     addressLimit: { calls: 5, seconds: 6, burst: 7 },
     maxInFlight: 8,
     maxStreams: 9,
+    reconcileMs: 500,
     keepAliveMs: 3_660_000,
     maxConnections: 5_000,
     trustedProxies: [
@@ -123,13 +133,17 @@ t.test('every setting can be given', async t => {
     readTtlMs: 0,
     shutdownMs: 600_000,
     corsOrigins: ['https://app.example.com', 'http://localhost:5173'],
+    publicUrl: new URL('https://video.example/gw/'),
     docs: 'key',
+    webhookRetryMs: 100,
+    webhookNetworks: [{ version: 4, bits: 0x0a010000n, prefix: 16 }],
     auditReads: 'none',
     auditRetentionDays: 90,
     diskFloorMb: 0
   })
   t.equal(upstream?.baseUrl.href, 'https://vendor.example/v9')
   t.strictSame(upstream?.quota, { calls: 1_200, seconds: 300 })
+  t.strictSame(upstream?.webhookKey, { url: new URL('https://keys.example/key.json'), proxy: undefined })
 })
 
 t.test('an empty variable is an unset one', async t => {

@@ -1,6 +1,9 @@
 import t, { type Test } from 'tap'
+import type { UpstreamAccount } from '../../src/domain/upstream-account.ts'
+import { systemClock } from '../../src/domain/values/clock.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { sessionsIn } from '../../src/store/tables/sessions.ts'
+import { openUpstream } from '../../src/upstream/account/open-upstream.ts'
 import { accountOf, realtimekitAccountOf } from '../support/account.ts'
 import { ContractDocument, misfits, type Operation } from '../support/contracts/document.ts'
 import { type RecordedCall, recording } from '../support/contracts/recording.ts'
@@ -26,7 +29,11 @@ const ofL1 = [
   `POST ${meeting}/active-livestream/stop`,
   'POST /meetings',
   `GET ${meeting}`,
-  `PATCH ${meeting}`
+  `PATCH ${meeting}`,
+  'GET /webhooks',
+  'POST /webhooks',
+  'PATCH /webhooks/{webhook_id}',
+  'DELETE /webhooks/{webhook_id}'
 ]
 const ofRealtimekit = [
   ...ofL1.filter(name => name !== 'POST /livestreams'),
@@ -122,7 +129,9 @@ async function callEverything(t: Test, options: SimulatorOptions): Promise<Recor
       const wire = await recording(t, simulator.url)
       calls = wire.calls
       const at = { ...simulator, url: wire.url }
-      config.upstreams = [options.vendor === 'realtimekit' ? realtimekitAccountOf(at) : accountOf(at)]
+      const account = options.vendor === 'realtimekit' ? realtimekitAccountOf(at) : accountOf(at)
+      config.upstreams = [account]
+      await registerWebhooks(account)
     }
   })
   const dataOf = async (...call: Parameters<Client>) => (await asAcme(...call)).json().data
@@ -166,6 +175,19 @@ async function callEverything(t: Test, options: SimulatorOptions): Promise<Recor
   await asAcme('PUT', `/v2/livestreams/${id}/enable`)
   await asAcme('POST', `/v2/livestreams/${id}/reset-stream-key`)
   return calls
+}
+
+/** The operator's part, which no route of the API leads to. */
+async function registerWebhooks(account: UpstreamAccount): Promise<void> {
+  const upstream = openUpstream({ account, deadlineMs: 60_000, clock: systemClock })
+  const provider = upstream.on({ tenantId: 'operator', priority: 'mutation' })
+  const signal = AbortSignal.timeout(60_000)
+  const wish = { name: 'contract', url: 'https://livegate.example/webhooks/default', events: ['meeting.ended'] }
+  const { id } = await provider.addWebhook({ ...wish, enabled: true }, signal)
+  await provider.listWebhooks(signal)
+  await provider.changeWebhook(id, { enabled: false }, signal)
+  await provider.removeWebhook(id, signal)
+  await upstream.close()
 }
 
 /** Behind the base address, whichever dialect it is. */

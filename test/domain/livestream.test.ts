@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { makeKey } from '../../src/domain/api-key.ts'
 import { type Caller, revealsKey, shownTo } from '../../src/domain/caller.ts'
+import { noLiveLimits } from '../../src/domain/ends/live-limits.ts'
 import { isRunning, Livestream, LivestreamWithKey, secretFields, withoutKey } from '../../src/domain/livestream.ts'
 import { type Scope, scopes } from '../../src/domain/scope.ts'
 
@@ -18,7 +19,7 @@ const livestream: LivestreamWithKey = Object.freeze({
 function callerWith(granted: readonly Scope[]): Caller {
   const { id, digest } = makeKey()
   const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
-  const limits = { readLimit: null, writeLimit: null }
+  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits }
   return {
     tenant: { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 },
     key: { id, tenantId: 'acme', name: 'studio', scopes: granted, digest, ...times },

@@ -165,3 +165,21 @@ t.test('another session of a livestream is another run, and so is that of anothe
     { ...place, tenantId: 'globex', status: 'live' }
   ])
 })
+
+t.test(
+  'a run that is about to end is warned of, ends for the cause that was decided, and a decision moves no other run',
+  async t => {
+    const end = (atMs: number, change: object, runId = 'run of op-1') =>
+      ({ ...place, kind: 'end', atMs, runId, livestreamId: 'ls-1', change, reason: 'max_duration' }) as const
+    const live = [sent(1_000), started(1_200), seen(4_000, 'LIVE')]
+    const { run, told } = after(
+      ...[...live, end(5_000, { deadlineAtMs: 65_000, maxDurationSeconds: 64 }), end(6_000, { warnedForMs: 65_000 })],
+      ...[end(6_500, { warnedForMs: 65_000 }), end(65_000, { endingBy: 'max_duration' }), gone(66_000), gone(67_000)]
+    )
+    t.strictSame(told, ['starting', 'live', 'ending_soon', 'ended'])
+    t.match(run, { deadlineAtMs: 65_000, maxDurationSeconds: 64, endedBy: 'max_duration', endedAtMs: 66_000 })
+    t.match(after(...live, end(5_000, { endingBy: 'max_duration' }), stopped(6_000)).run, { endedBy: 'tenant' })
+    const [known] = [after(...live).run as Run]
+    t.strictSame(moveRuns([known], end(5_000, { endingBy: 'never_live' }, 'another run'), how), [])
+  }
+)

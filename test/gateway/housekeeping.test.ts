@@ -24,6 +24,8 @@ function deps(more: Partial<TidyDeps> = {}): TidyDeps {
     audited: { prune: async () => ({ removed: 0, cutAt: null }) },
     operations: { removeSettled: async () => 0 },
     runEvents: { removeOld: async () => 0 },
+    stopOrders: { removeEnded: async () => 0 },
+    webhooks: { removeOld: async () => 0 },
     auditRetentionDays: null,
     log: logInto().log,
     clock: manualClock(),
@@ -54,6 +56,18 @@ t.test('operations that were settled more than 7 days ago go, and nothing else',
     left.map(({ id }) => id),
     ['new-done', 'new-failed', 'old-sent', 'old-unknown']
   )
+})
+
+t.test('webhooks that came more than 7 days ago go, in steps', async t => {
+  const clock = manualClock()
+  const asked: [number, number][] = []
+  const counts = [500, 500, 3]
+  const removeOld = async (beforeMs: number, limit: number): Promise<number> => {
+    asked.push([beforeMs, limit])
+    return counts.shift() ?? 0
+  }
+  await tidy(deps({ webhooks: { removeOld }, clock }))
+  t.strictSame(asked, Array(3).fill([clock.now() - 7 * dayMs, 500]))
 })
 
 t.test('many operations go in steps, so that nobody waits for all of them', async t => {

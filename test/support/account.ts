@@ -15,6 +15,7 @@ export function accountOf(
     baseUrl: new URL(url),
     identity: new Secret(`dyte ${org}`),
     credentials: [basic(org, key)],
+    webhookKey: { url: new URL('/.well-known/webhooks.json', url) },
     quota,
     dedicatedTo: null,
     ...given

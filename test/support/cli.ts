@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join, resolve } from 'node:path'
+import type { Io } from '../../src/commands/process/io.ts'
 import { main } from '../../src/commands/process/main.ts'
 import { define } from '../../src/commands/usage/define.ts'
 import type { Environment } from '../../src/config/config.ts'
@@ -44,10 +45,22 @@ export function commandLine(t: TestContext, env: Environment = {}): CommandLine 
 }
 
 /** One command in this process, which costs much less than a process of its own. */
-export async function runHere(args: string[], env: Environment, openStore = openAsCommand): Promise<Outcome> {
+export async function runHere(
+  args: string[],
+  env: Environment,
+  openStore = openAsCommand,
+  more: Pick<Io, 'progress' | 'onInterrupt'> = {}
+): Promise<Outcome> {
+  const { io, stdout, stderr } = commandIo(env, openStore)
+  const code = await main(define, args, { ...io, ...more })
+  return { code, stdout: stdout(), stderr: stderr() }
+}
+
+/** The world of a command in this process, and what it has printed so far. */
+export function commandIo(env: Environment, openStore = openAsCommand) {
   let stdout = ''
   let stderr = ''
-  const code = await main(define, args, {
+  const io: Io = {
     env,
     out(text) {
       stdout += `${text}\n`
@@ -60,8 +73,8 @@ export async function runHere(args: string[], env: Environment, openStore = open
     },
     openStore,
     openSnapshot
-  })
-  return { code, stdout, stderr }
+  }
+  return { io, stdout: () => stdout, stderr: () => stderr }
 }
 
 /** Without threads, but as patient as a real command. */

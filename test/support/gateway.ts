@@ -4,10 +4,11 @@ import type { FastifyInstance } from 'fastify'
 import type { Config } from '../../src/config/config.ts'
 import { makeKey } from '../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
+import { noLiveLimits } from '../../src/domain/ends/live-limits.ts'
 import { presets, type Scope } from '../../src/domain/scope.ts'
 import type { Clock } from '../../src/domain/values/clock.ts'
 import type { Quota } from '../../src/domain/values/quota.ts'
-import { type Gateway, startGateway } from '../../src/gateway.ts'
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts'
 import type { LogOutput } from '../../src/log/log-output.ts'
 import { makeLogger } from '../../src/log/logger.ts'
 import { createSimulator, type Simulator, type SimulatorOptions } from '../../src/simulator/simulator.ts'
@@ -76,6 +77,8 @@ export interface WorldOptions {
   logOutput?: LogOutput
   /** The store has threads of its own and is on disk, as in production: for a test that is about them. They cost more than all else of most gateways. */
   threads?: boolean
+  /** Way to the receivers of webhooks. Default: no name leads anywhere. */
+  webhookWay?: GatewayOptions['webhookWay']
   /** The test harms the store or its log for good: at its end nothing is asked of them. */
   damaged?: boolean
 }
@@ -121,6 +124,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     ...(options.clock !== undefined && { clock: options.clock }),
     ...(options.vendors !== undefined && { vendors: options.vendors }),
     ...(options.slowDisk && { writeWithinMs: 60_000 }),
+    webhookWay: options.webhookWay ?? { resolve: async () => [] },
     ...(!options.threads && { open: openStoreHere })
   })
   const tenantKeys = { "acme's key": secretOf(acme), "globex's key": secretOf(globex) }
@@ -186,7 +190,7 @@ async function endAll(opened: (() => unknown)[]): Promise<void> {
 }
 
 export async function addTenant(store: Store, id: string, ...meetings: string[]): Promise<void> {
-  const limits = { readLimit: null, writeLimit: null }
+  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits }
   const createdAtMs = Date.now()
   await tenantsIn(store).create({ id, name: id, upstream: 'default', ...limits, suspended: false, createdAtMs })
   await meetingsIn(store).assign(id, 'default', meetings, createdAtMs)

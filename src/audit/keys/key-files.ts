@@ -3,6 +3,7 @@ import { access, link, mkdir, open, rename, rm, writeFile } from 'node:fs/promis
 import { dirname, join } from 'node:path'
 import { readOwnFile } from '../copies.ts'
 import { type Signer, signerOf } from '../proof/note.ts'
+import { type Sealing, sealingWith } from './sealing.ts'
 
 /** The keys are not there, or not the right ones: a log must not go on without what proves it. */
 export class AuditKeyError extends Error {}
@@ -24,6 +25,7 @@ export interface RememberedKeys {
 export interface AuditKeys {
   readonly signer: Signer
   readonly fingerprint: Fingerprint
+  readonly sealing: Sealing
   /** Facts for the store to remember. */
   readonly remembered: { readonly publicKey: string; readonly fingerprintCheck: string }
 }
@@ -95,12 +97,18 @@ async function readKeys(
 
   const fingerprintFile = fingerprintKeyFile(places)
   const text = await readOrMake(fingerprintFile, makeFingerprintKey, mayMake.fingerprint)
-  const fingerprint = fingerprintWith(toBytes(fingerprintFile, text))
+  const bytes = toBytes(fingerprintFile, text)
+  const fingerprint = fingerprintWith(bytes)
   const fingerprintCheck = fingerprint('check', 'livegate')
   if (remembered.fingerprintCheck !== null && remembered.fingerprintCheck !== fingerprintCheck) {
     throw new AuditKeyError(`${fingerprintFile} is not the key that this store's fingerprints were made with`)
   }
-  return { signer, fingerprint, remembered: { publicKey: signer.publicKey, fingerprintCheck } }
+  return {
+    signer,
+    fingerprint,
+    sealing: sealingWith(bytes),
+    remembered: { publicKey: signer.publicKey, fingerprintCheck }
+  }
 }
 
 /** A new signing key, ready beside the one that signs. `finishRotation` puts it in place once the store says so. */

@@ -1,6 +1,6 @@
 /** One thing that was looked at. */
 export interface Check {
-  check: 'configuration' | 'store' | 'audit keys' | 'disk' | 'tenants' | 'credentials' | 'clock' | 'habits'
+  check: 'configuration' | 'store' | 'audit keys' | 'disk' | 'tenants' | 'credentials' | 'clock' | 'habits' | 'webhooks'
   /** The thing itself: an upstream, a tenant, a file. */
   subject: string
   status: 'ok' | 'warning' | 'failed'

@@ -3,6 +3,7 @@ import {
   ConfigError,
   type Environment,
   readConfig,
+  readPublicUrl,
   readStoreConfig,
   readUpstreams
 } from '../../config/config.ts'
@@ -17,6 +18,7 @@ export interface Configured {
   accounts: readonly UpstreamAccount[]
   deadlineMs: number
   diskFloorMb: number
+  publicUrl: URL | null
 }
 
 /** Reads the configuration as `serve` would. A mistake in one part does not hide the others. */
@@ -25,13 +27,14 @@ export function checkConfiguration(env: Environment): Configured {
   try {
     const config = readConfig(env)
     const names = config.upstreams.map(({ name }) => name).join(', ')
-    const { upstreams: accounts, deadlineMs, diskFloorMb } = config
+    const { upstreams: accounts, deadlineMs, diskFloorMb, publicUrl } = config
     return {
       checks: [{ ...about, ...ok(`complete; upstreams: ${names}`) }],
       store: config,
       accounts,
       deadlineMs,
-      diskFloorMb
+      diskFloorMb,
+      publicUrl
     }
   } catch (error) {
     const problem = words(error)
@@ -40,7 +43,8 @@ export function checkConfiguration(env: Environment): Configured {
       store: attempt(() => readStoreConfig(env)),
       accounts: attempt(() => readUpstreams(env)) ?? [],
       deadlineMs: ownSettings.LIVEGATE_DEADLINE_MS.fallback,
-      diskFloorMb: ownSettings.LIVEGATE_DISK_FLOOR_MB.fallback
+      diskFloorMb: ownSettings.LIVEGATE_DISK_FLOOR_MB.fallback,
+      publicUrl: attempt(() => readPublicUrl(env))
     }
   }
 }

@@ -8,6 +8,7 @@ import type { DoctorOptions } from './options.ts'
 import { realSurroundings, type Surroundings } from './probe/surroundings.ts'
 import { checkDisk, checkStore } from './store.ts'
 import { checkTenants } from './tenants.ts'
+import { checkWebhooks } from './webhooks.ts'
 
 /** Checks whether a gateway with this environment would work: exit code 0, or 1 when something is wrong. Changes nothing. */
 export async function doctor(
@@ -29,7 +30,7 @@ export async function doctor(
 }
 
 async function examineAll(io: Io, { clock }: Surroundings): Promise<Check[]> {
-  const { checks, store, accounts, deadlineMs, diskFloorMb } = checkConfiguration(io.env)
+  const { checks, store, accounts, deadlineMs, diskFloorMb, publicUrl } = checkConfiguration(io.env)
   const [inStore, disk, atVendors, habits] = await Promise.all([
     store && checkStore(io, store),
     store && checkDisk(store.storeFile, diskFloorMb),
@@ -37,6 +38,11 @@ async function examineAll(io: Io, { clock }: Surroundings): Promise<Check[]> {
     Promise.all(accounts.map(account => (store === null ? [] : checkHabits(account, store.auditKeys.dataDir, clock))))
   ])
   const seen = inStore?.seen ?? null
+  const webhooks = await Promise.all(
+    accounts.map(account =>
+      checkWebhooks(account, { deadlineMs, clock, publicUrl, count: seen?.webhooks.get(account.name) })
+    )
+  )
   return [
     ...checks,
     ...(inStore?.checks ?? []),
@@ -45,6 +51,7 @@ async function examineAll(io: Io, { clock }: Surroundings): Promise<Check[]> {
     ...(accounts.length === 0 ? [] : checkTenants(accounts, seen)),
     ...checkAgainstStore(seen?.newestEventMs ?? null, clock.now()),
     ...atVendors.flat(),
-    ...habits.flat()
+    ...habits.flat(),
+    ...webhooks.flat()
   ]
 }

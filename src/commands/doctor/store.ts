@@ -12,6 +12,7 @@ import type { Store } from '../../store/store.ts'
 import { auditNotesIn } from '../../store/tables/audit-notes.ts'
 import { type HeldAt, overviewOf } from '../../store/tables/overview.ts'
 import { tenantsIn } from '../../store/tables/tenants.ts'
+import { type WebhookCount, webhookCountsIn } from '../../store/tables/webhooks-in/counts.ts'
 import { CommandError, type Io } from '../process/io.ts'
 import { withSnapshot } from '../process/with-store.ts'
 import { type Check, failed, ok, type Verdict, warning } from './check.ts'
@@ -21,6 +22,8 @@ export interface Seen {
   tenants: Tenant[]
   held: HeldAt[]
   newestEventMs: number | null
+  /** By upstream. */
+  webhooks: ReadonlyMap<string, WebhookCount>
 }
 
 /** Looks at the store beside a running gateway or without one. Makes none; `seen` is null when there is none, or none that can be read. */
@@ -82,7 +85,8 @@ async function look(store: Store): Promise<Seen> {
   return {
     tenants: await tenantsIn(store).list(),
     held: await overview.held(),
-    newestEventMs: await overview.newestEventMs()
+    newestEventMs: await overview.newestEventMs(),
+    webhooks: await webhookCountsIn(store).all()
   }
 }
 

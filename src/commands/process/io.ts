@@ -6,6 +6,10 @@ export interface Io {
   env: Environment
   out(text: string): void
   err(text: string): void
+  /** Shows a line in the place of the one before. Absent where standard error is no terminal. */
+  progress?(line: string): void
+  /** Hears each signal to end; without it a signal ends the command. Gives back what ends this. */
+  onInterrupt?(interrupt: () => void): () => void
   /** For much output: resolves when there is room for more. */
   write(text: string): Promise<void>
   /** @throws StoreError */
@@ -18,10 +22,24 @@ export interface Io {
 export class UsageError extends Error {}
 
 /** The command was understood, but could not be done: one line on standard error, exit code 1. */
-export class CommandError extends Error {}
+export class CommandError extends Error {
+  readonly exitCode: number = 1
+}
 
 /** The audit log holds, but for what is on record as lost: one line on standard error, exit code 3. */
-export class LossOnRecord extends CommandError {}
+export class LossOnRecord extends CommandError {
+  override readonly exitCode = 3
+}
+
+/** It is ordered, and not all of it is done: one line on standard error, exit code 3. */
+export class PartlyDone extends CommandError {
+  override readonly exitCode = 3
+}
+
+/** A signal has ended the wait for what goes on: one line on standard error, exit code 130, as a shell has it. */
+export class Interrupted extends CommandError {
+  override readonly exitCode = 130
+}
 
 /** `--json`, which every command takes. */
 export interface JsonOption {

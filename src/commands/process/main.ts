@@ -1,10 +1,11 @@
 import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../../config/config.ts'
-import { CommandError, type Io, LossOnRecord, UsageError } from './io.ts'
+import { CommandError, type Io, UsageError } from './io.ts'
 import { versionLine } from './version.ts'
 
 /**
- * Runs one command line and gives the exit code: 0 done, 1 could not be done, 2 wrong usage, 3 the audit log has a loss on record.
+ * Runs one command line and gives the exit code: 0 done, 1 could not be done, 2 wrong usage, 3 the audit log has a loss on record, or not
+ * all that was ordered is done, 130 interrupted while it waited.
  * Whatever goes wrong is one line on standard error.
  */
 export async function main(define: (cli: Command, io: Io) => void, args: string[], io: Io): Promise<number> {
@@ -25,7 +26,7 @@ export async function main(define: (cli: Command, io: Io) => void, args: string[
     io.err(
       `livegate: ${oneLine(expected ? error.message : `unexpected: ${error instanceof Error ? error.message : error}`)}`
     )
-    if (error instanceof LossOnRecord) return 3
+    if (error instanceof CommandError) return error.exitCode
     return error instanceof UsageError ? 2 : 1
   }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { environment } from '../../config/config.ts'
 import type { Io } from './io.ts'
+import { onInterrupt } from './shutdown.ts'
 
 /** Beside a gateway that writes all the time a command waits for its turn: revoking a key must work when it is busiest. */
 const busyTimeoutMs = 10_000
@@ -18,6 +19,9 @@ export function processIo(): Io {
     env: environment,
     out: text => process.stdout.write(`${text}\n`),
     err: text => process.stderr.write(`${text}\n`),
+    // Erases what is left of a longer line.
+    ...(process.stderr.isTTY && { progress: (line: string) => void process.stderr.write(`\r${line}\u001b[K`) }),
+    onInterrupt,
     async write(text) {
       if (process.stdout.write(text)) return
       // Nobody reads the rest. Any other trouble with it has ended this process above.

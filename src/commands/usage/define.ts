@@ -1,18 +1,19 @@
 import type { Command } from 'commander'
 import type { Io } from '../process/io.ts'
 import { audit } from './audit.ts'
+import { livestream } from './livestream.ts'
 import type { CommandRow, GroupRow, OptionRow } from './row.ts'
 import { demo, doctor, healthcheck, openapi, serve } from './serve.ts'
 import { simulate } from './simulate.ts'
 import { backup, restore, store } from './store.ts'
 import { key, meeting, tenant } from './tenant.ts'
-import { operation, upstream } from './upstream.ts'
+import { operation, upstream, webhook } from './upstream.ts'
 
 /** The command line, in the order of its help. */
 const rows: readonly (CommandRow | GroupRow)[] = [
   ...[serve, demo, simulate],
   ...[tenant, key, meeting],
-  ...[upstream, operation],
+  ...[upstream, webhook, operation, livestream],
   ...[audit, backup, restore, store],
   ...[doctor, openapi, healthcheck]
 ]

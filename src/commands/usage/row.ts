@@ -15,9 +15,9 @@ export interface CommandRow {
   load(): Promise<(io: Io, ...given: never[]) => unknown>
 }
 
-/** Commands that have their first word in common. */
+/** Commands that have their first word in common; a group may stand in another. */
 export interface GroupRow {
   readonly usage: string
   readonly about: string
-  readonly commands: readonly CommandRow[]
+  readonly commands: readonly (CommandRow | GroupRow)[]
 }

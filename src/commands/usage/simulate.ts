@@ -30,7 +30,12 @@ export const simulate: CommandRow = {
     ['--stop-refusal <answer>', 'to a stop before LIVE: 400, 404 or 409 (none: it is taken)'],
     ['--livestream-id <how>', 'reused or new'],
     ['--lists <shape>', 'example or schema'],
-    ['--quota <limit>', "the vendor's own: calls/seconds[,lock-out seconds]"]
+    ['--quota <limit>', "the vendor's own: calls/seconds[,lock-out seconds]"],
+    ['--webhook-times <number>', 'so often each webhook is sent; 0: never'],
+    ['--webhook-delay <ms>', 'so late'],
+    ['--webhook-order <order>', 'sent or random'],
+    ['--webhook-repeat-id <how>', 'delivery id of what is sent again: same or new'],
+    ['--webhook-headers <family>', 'rtk, dyte or both']
   ],
   load: async () => (await import('../simulate.ts')).simulate
 }

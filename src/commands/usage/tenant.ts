@@ -1,10 +1,44 @@
+import { wait } from './livestream.ts'
 import type { GroupRow, OptionRow } from './row.ts'
 
 const nameAndLimits: readonly OptionRow[] = [
   ['--name <text>', 'for people'],
   ['--read-limit <calls/seconds[,burst]>', 'like 600/60 or 600/60,100'],
-  ['--write-limit <calls/seconds[,burst]>', 'like 60/60']
+  ['--write-limit <calls/seconds[,burst]>', 'like 60/60'],
+  ['--max-duration <duration>', 'longest run, like 4h; none'],
+  ['--default-duration <duration>', 'length of a run that names none, like 2h; none'],
+  ['--max-live <number>', 'runs at the same time; none'],
+  ['--minutes-per-month <number>', 'live minutes a calendar month (UTC); none'],
+  ['--stop-with-meeting <on|off>', 'whether a run ends with its meeting']
 ]
+
+const webhook: GroupRow = {
+  usage: 'webhook',
+  about: 'the address that is told of the events of a tenant',
+  commands: [
+    {
+      usage: 'set <tenant> <address>',
+      about: 'make, change or enable it; a new secret is shown this once',
+      options: [['--rotate-secret', 'a new secret, which signs beside the one of before for 24 hours']],
+      load: async () => (await import('../tenant/webhook.ts')).setWebhook
+    },
+    {
+      usage: 'show <tenant>',
+      about: 'its address, and how its deliveries go',
+      load: async () => (await import('../tenant/webhook.ts')).showTenantWebhook
+    },
+    {
+      usage: 'remove <tenant>',
+      about: 'take it away with all that waits',
+      load: async () => (await import('../tenant/webhook.ts')).removeWebhook
+    },
+    {
+      usage: 'test <tenant>',
+      about: 'send a test from this machine',
+      load: async () => (await import('../tenant/webhook.ts')).testWebhook
+    }
+  ]
+}
 
 export const tenant: GroupRow = {
   usage: 'tenant',
@@ -33,13 +67,15 @@ export const tenant: GroupRow = {
     {
       usage: 'suspend <id>',
       about: 'refuse its keys until it is resumed',
+      options: [['--stop-all', 'also stop what it has live'], wait],
       load: async () => (await import('../tenant.ts')).suspendTenant
     },
     {
       usage: 'resume <id>',
       about: 'accept its keys again',
       load: async () => (await import('../tenant.ts')).resumeTenant
-    }
+    },
+    webhook
   ]
 }
 

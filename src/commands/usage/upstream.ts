@@ -12,6 +12,31 @@ export const upstream: GroupRow = {
   ]
 }
 
+export const webhook: GroupRow = {
+  usage: 'webhook',
+  about: 'news that vendors send by themselves',
+  commands: [
+    {
+      usage: 'register [base-url]',
+      about: 'let them be sent to this gateway; default: LIVEGATE_PUBLIC_URL',
+      options: [['--upstream <name>', 'of one vendor account; default: of all']],
+      load: async () => (await import('../webhook.ts')).registerWebhooks
+    },
+    {
+      usage: 'list',
+      about: 'all that are registered, for whomever',
+      options: [['--upstream <name>', 'of one vendor account; default: of all']],
+      load: async () => (await import('../webhook.ts')).listWebhooks
+    },
+    {
+      usage: 'unregister [base-url]',
+      about: 'the reverse of register',
+      options: [['--upstream <name>', 'of one vendor account; default: of all']],
+      load: async () => (await import('../webhook.ts')).unregisterWebhooks
+    }
+  ]
+}
+
 export const operation: GroupRow = {
   usage: 'operation',
   about: 'calls that went to the vendor',

@@ -78,7 +78,8 @@ export const AuditEvent = Type.Object({
         'session',
         'operation',
         'upstream',
-        'upstream_credential'
+        'upstream_credential',
+        'webhook'
       ]),
       uid: text(64)
     }),

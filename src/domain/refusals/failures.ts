@@ -117,8 +117,14 @@ export const InvalidInput = failure(400, 'invalid_input', 'The request is not va
 export const Unauthorized = failure(401, 'unauthorized', 'A valid key is needed: Bearer <key> or Basic <tenant>:<key>')
 export const KeyExpired = failure(401, 'key_expired', 'The key has expired')
 export const KeyRevoked = failure(401, 'key_revoked', 'The key was revoked')
+export const WebhookRefused = failure(401, 'webhook_refused', 'The signature of this webhook does not prove its sender')
 export const ScopeMissing = failure(403, 'scope_missing', 'The key lacks a scope that this operation needs')
 export const TenantSuspended = failure(403, 'tenant_suspended', 'This tenant is suspended')
+export const LiveLimitReached = failure(
+  403,
+  'live_limit_reached',
+  'A limit of this tenant for what is live is reached: nothing was started'
+)
 export const NotFound = failure(404, 'not_found', 'No such resource')
 export const MeetingNotFound = failure(404, 'meeting_not_found', 'No such meeting')
 export const LivestreamNotFound = failure(404, 'livestream_not_found', 'No such livestream')
@@ -127,6 +133,7 @@ export const NoActiveLivestream = failure(404, 'no_active_livestream', 'The meet
 export const NoActiveSession = failure(404, 'no_active_session', 'Nothing goes on there now: no active session')
 export const LivestreamSessionNotFound = failure(404, 'livestream_session_not_found', 'No such session of a livestream')
 export const SessionNotFound = failure(404, 'session_not_found', 'No such session of a meeting')
+export const WebhookNotFound = failure(404, 'webhook_not_found', 'This tenant has no webhook')
 export const ParticipantNotFound = failure(
   404,
   'participant_not_found',
@@ -148,6 +155,7 @@ export const StillStopping = failure(
   'still_stopping',
   'The run that was stopped is still ending at the livestream provider: start again in a moment'
 )
+export const RunOver = failure(409, 'run_over', 'The run is over, or is being stopped')
 export const MeetingInactive = failure(409, 'meeting_inactive', 'The meeting is INACTIVE: activate it first')
 export const LivestreamDisabled = failure(409, 'livestream_disabled', 'The livestream is disabled: enable it first')
 export const IdempotencyKeyInUse = failure(
@@ -214,6 +222,11 @@ export const StopUnderWay = failure(
 )
 export const AuditUnavailable = failure(503, 'audit_unavailable', 'It could not be recorded')
 export const StoreUnavailable = failure(503, 'store_unavailable', 'The store cannot be read')
+export const WebhookKeyUnavailable = failure(
+  503,
+  'webhook_key_unavailable',
+  'The key that proves webhooks cannot be had at the moment: send it again'
+)
 export const GatewayTooLate = failure(503, 'gateway_too_late', 'The gateway did not answer in time: it may go on')
 export const ShuttingDown = failure(503, 'shutting_down', 'The gateway is shutting down: ask again')
 export const UpstreamTooLate = failure(504, 'upstream_too_late', 'The livestream provider did not answer in time')

@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { RateLimited } from '../../domain/refusals/failures.ts'
+import { type Failure, RateLimited } from '../../domain/refusals/failures.ts'
 import type { Tenant } from '../../domain/tenant.ts'
 import { neighbourhood } from '../../domain/values/address.ts'
 import type { Clock } from '../../domain/values/clock.ts'
@@ -28,6 +28,8 @@ export interface LimitLeft extends RateLimit {
 /** Each counts the call, sets the `RateLimit` fields, and throws RateLimited when it is one too many. */
 export interface Limits {
   address(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Counts nothing, and sets the fields only when it throws: when the next call of this address would be one too many. */
+  demandAddress(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** The same for what a browser asks before a page's call: ten times as much, since the calls themselves are counted too. */
   preflight(request: FastifyRequest, reply: FastifyReply): Promise<void>
   /** Counts against the tenant's limit of the route's class; a stop is only told what is left. After `request.caller` is set. */
@@ -66,6 +68,13 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
 
   return {
     address: (request, reply) => count('address', byAddress, addressLimit, request, reply),
+    async demandAddress(request, reply) {
+      const result = await byAddress(request, { increment: false })
+      if (result.isAllowed || result.remaining > 0) return
+      const seconds = Math.max(1, Math.ceil(addressLimit.seconds / addressLimit.calls))
+      sayHow('address', addressLimit, 0, seconds, reply)
+      throw tooMany('address', addressLimit, seconds)
+    },
     preflight: (request, reply) => count('preflight', preflights, preflightLimit, request, reply),
     tenant: (request, reply) => {
       const rule = request.routeOptions.config.rule?.limit ?? unknownPath(request)
@@ -133,19 +142,25 @@ async function tell(
   if (result.isAllowed) return null // only for an allow list, and there is none
   const seconds = Math.max(1, Math.ceil(result.ttl / 1_000))
   const remaining = result.isExceeded ? 0 : result.remaining
+  sayHow(name, limit, remaining, seconds, reply)
+  return result.isExceeded ? seconds : null
+}
+
+function sayHow(name: string, limit: RateLimit, remaining: number, seconds: number, reply: FastifyReply): void {
   const policy = `"${name}";q=${limit.burst};w=${Math.ceil(refillSeconds(limit))}`
   limitFields(reply, policy, `"${name}";r=${remaining};t=${seconds}`)
-  return result.isExceeded ? seconds : null
 }
 
 /** @throws RateLimited, with the time to wait */
 async function count(name: string, limiter: Limiter, limit: RateLimit, request: FastifyRequest, reply: FastifyReply) {
   const retryAfterSeconds = await tell(name, limiter, limit, request, reply)
-  if (retryAfterSeconds === null) return
-  const { calls, seconds, burst } = limit
+  if (retryAfterSeconds !== null) throw tooMany(name, limit, retryAfterSeconds)
+}
+
+function tooMany(name: string, { calls, seconds, burst }: RateLimit, retryAfterSeconds: number): Failure {
   const atOnce = burst === calls ? '' : `${burst} at once and `
   const details = [{ field: name, message: `at most ${atOnce}${calls} calls in ${seconds} s` }]
-  throw new RateLimited({ message: `Too many requests: wait ${retryAfterSeconds} s`, retryAfterSeconds, details })
+  return new RateLimited({ message: `Too many requests: wait ${retryAfterSeconds} s`, retryAfterSeconds, details })
 }
 
 /**

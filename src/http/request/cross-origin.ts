@@ -80,7 +80,7 @@ export async function crossOrigin(
     delegator: ({ headers }, done) =>
       done(null, {
         origin: [...corsOrigins],
-        methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH'],
+        methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
         allowedHeaders: allowedHeaders(headers['access-control-request-headers']),
         exposedHeaders,
         maxAge: 7_200

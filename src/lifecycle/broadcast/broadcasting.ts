@@ -11,6 +11,8 @@ import type { Misplaced } from '../../store/tables/misplaced.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { Context } from '../context.ts'
+import type { ShortenRun } from '../ends/change-run.ts'
+import type { LiveRoom } from '../ends/live-room.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Sightings } from '../ledger/sightings.ts'
 import { type AuditTrail, auditTrailIn } from '../operations/audit-trail.ts'
@@ -54,6 +56,9 @@ export interface BroadcastingDeps extends Context {
   writeBehind: WriteBehind
   unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
   runs: BroadcastRuns
+  liveRoom: LiveRoom
+  /** A run that was joined may only be shortened. */
+  shortenRun: ShortenRun
   ledger: Ledger
   sightings: Sightings
   rememberLivestream: RememberLivestream
@@ -75,8 +80,14 @@ export interface Broadcasting {
   knownMeetings: KnownMeetings
   auditTrail: AuditTrail
   reconcileLoop: ReconcileLoop
+  /** Takes over an operation that is open. @param sentAtMs on the monotonic clock */
+  reconcileLater(operation: Operation, sentAtMs: number): void
   /** The livestreams' queue, for enabling and disabling. */
   switches: MeetingQueue<never, never>
+  /** The meetings' queue. */
+  queue: MeetingQueue<StartAttempt, Stopped>
+  /** Has an open stop sent at once, and then repeated until it is confirmed. @param sentAtMs on the monotonic clock */
+  repeat(stop: Operation, sentAtMs: number): void
   /** Before the first call: remembers what an earlier process did a moment ago. @throws what the store throws */
   recall(): Promise<void>
   /** Waits until nothing is under way, whoever has hung up. */
@@ -154,7 +165,13 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     knownMeetings,
     auditTrail,
     reconcileLoop,
+    reconcileLater,
     switches,
+    queue,
+    repeat(stop, sentAtMs) {
+      reconcileLater(stop, sentAtMs)
+      void reconcileLoop.now(stop.id)
+    },
     recall: () => recallStops({ ...acting, operations: deps.operations }),
     idle: () => Promise.all([queue.idle(), switches.idle()])
   }

@@ -1,4 +1,6 @@
 /** The queue of each meeting, and its places, which calls may share. */
+import { fromPlace } from '../../domain/id.ts'
+import type { PlacedMeeting } from '../../domain/meeting.ts'
 import { StopUnderWay } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { isItsOwn, isWorthATry } from './may-lead.ts'
@@ -100,6 +102,12 @@ export class MeetingQueue<Started, Stopped> {
   /** Whether somebody has the turn of this meeting. */
   isTaken(place: string): boolean {
     return this.#queues.has(place)
+  }
+
+  /** The meetings in which a start is under way, or waits for its turn. */
+  startsUnderWay(): PlacedMeeting[] {
+    const places = [...this.#queues].filter(([, queue]) => queue.some(({ kind }) => kind === 'start'))
+    return places.map(([place]) => fromPlace(place))
   }
 
   /** Waits until every queue is empty, whoever has hung up. */

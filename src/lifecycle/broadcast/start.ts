@@ -6,13 +6,13 @@ import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Statement } from '../../store/engine/engine.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LivestreamWish, Upstreams } from '../../upstream/provider.ts'
 import type { LimitTime } from '../context.ts'
+import type { ShortenRun } from '../ends/change-run.ts'
+import type { LiveRoom } from '../ends/live-room.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import type { Prepared } from '../ledger/prepared.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import { type BroadcastEnds, unsettled } from '../operations/broadcast-ends.ts'
 import { beforeSending, type Done, type Mutation, outcomeOf, placeOfRun } from '../operations/mutation.ts'
@@ -22,6 +22,7 @@ import type { EndingRuns } from '../running/ending-runs.ts'
 import type { BegunRuns } from '../running/shown-run.ts'
 import type { RecheckPermission, StartPermit } from './before-sending.ts'
 import type { MeetingQueue, StartTurn } from './meeting-queue.ts'
+import { type RunsOfStartsDeps, runsOfStarts } from './run-of-start.ts'
 import type { LiveOutcome, SendStart } from './send-start.ts'
 import type { FruitlessStops, StopPace } from './stop-pace.ts'
 
@@ -44,7 +45,9 @@ export interface StartDeps {
   permit: StartPermit
   auditTrail: AuditTrail
   ledger: Pick<Ledger, 'start' | 'prepare' | 'note'>
-  runs: Pick<BroadcastRuns, 'lastOf'>
+  runs: RunsOfStartsDeps['runs']
+  liveRoom: LiveRoom
+  shortenRun: ShortenRun
   send: SendStart
   endingRuns: Pick<EndingRuns, 'started'>
   begunRuns: Pick<BegunRuns, 'began'>
@@ -69,19 +72,43 @@ export interface StartAttempt {
  * Starts the meeting's livestream once: a call that finds it live, or being started, gets the same livestream and nothing
  * second goes upstream. The caller's connection is not part of it: hanging up aborts nothing.
  * @throws StartUnsettled while an earlier start's outcome is unknown; StillStopping while the run that was stopped is still
- * ending; what a Provider and the audit trail throw
+ * ending; LiveLimitReached; InvalidInput where it may not last so long; what a Provider and the audit trail throw
  */
-export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: LivestreamWish) => Promise<Started>
+export type StartOnce = (caller: Caller, meeting: OwnedMeeting, wish: StartWish) => Promise<Started>
+
+/** Wishes of a livestream, and how long it may last: the vendor is not told of that. */
+export interface StartWish extends LivestreamWish {
+  max_duration_seconds?: number
+}
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail } = deps
-  const { ledger, runs, send, endingRuns, begunRuns, pace, fruitlessStops, changed, clock, limitTime, deadlineMs } =
-    deps
+  const {
+    ledger,
+    liveRoom,
+    shortenRun,
+    send,
+    endingRuns,
+    begunRuns,
+    pace,
+    fruitlessStops,
+    changed,
+    clock,
+    limitTime,
+    deadlineMs
+  } = deps
+  const runsOf = runsOfStarts(deps)
 
   return async (caller, meeting, wish) => {
+    const { max_duration_seconds: seconds } = wish
+    liveRoom.expectAllowed(meeting.tenantId, seconds)
     const turn = await enterQueue(meeting)
-    if ('joined' in turn) return answer(caller, meeting, { ...turn.joined, how: 'joined' })
+    if ('joined' in turn) {
+      if (seconds !== undefined) await shortenRun(turn.joined.runId, seconds)
+      return answer(caller, meeting, { ...turn.joined, how: 'joined' })
+    }
     const { isOnRecord, ...started } = await turn.take(startInTurn(caller, meeting, wish, turn))
+    if (started.how === 'alreadyLive' && seconds !== undefined) await shortenRun(started.runId, seconds)
     return isOnRecord ? started : answer(caller, meeting, started)
   }
 
@@ -100,7 +127,7 @@ export function startOnce(deps: StartDeps): StartOnce {
   async function startInTurn(
     caller: Caller,
     meeting: OwnedMeeting,
-    wish: LivestreamWish,
+    { max_duration_seconds: seconds, ...wish }: StartWish,
     { waited, stopWanted }: StartTurn<StartAttempt>
   ): Promise<StartAttempt> {
     if (waited) await beforeSending(recheckPermission(caller, meeting, 'start'))
@@ -112,13 +139,23 @@ export function startOnce(deps: StartDeps): StartOnce {
     await beforeSending(recheckPermission(caller, meeting, 'start'))
     if (active !== null) {
       await keepRunning(meeting)
-      return { livestream: active, how: 'alreadyLive', runId: await runOf(meeting, active.id), isOnRecord: false }
+      return {
+        livestream: active,
+        how: 'alreadyLive',
+        runId: await runsOf.current(meeting, active.id),
+        isOnRecord: false
+      }
     }
 
     const [id, runId] = [randomUUID(), randomUUID()]
-    const run = ledger.start({ kind: 'sent', ...placeOfRun(meeting, id, clock.now()), runId })
-    const { rows, unsent } = run
-    const trail = await auditTrail.begin({ ...mutationOf(caller, meeting), id, runId, rows, unsent })
+    const nowMs = clock.now()
+    const end = liveRoom.endOf(meeting, seconds, nowMs)
+    const place = placeOfRun(meeting, id, nowMs)
+    const run = ledger.start({ kind: 'sent', ...place, runId, ...end, isManual: wish.manual_ingest === true })
+    const rows = [...liveRoom.conditions(meeting), ...run.rows]
+    const trail = await auditTrail
+      .begin({ ...mutationOf(caller, meeting), id, runId, rows, unsent: run.unsent })
+      .catch(async error => Promise.reject(await liveRoom.refusalOf(error, meeting)))
     run.sent()
     pace.started(meeting)
     fruitlessStops.forget(meeting)
@@ -131,7 +168,7 @@ export function startOnce(deps: StartDeps): StartOnce {
     }
     const { livestream, how } = outcome
     remember(meeting, outcome)
-    const begun = await inLedger(meeting, id, runId, outcome)
+    const begun = await runsOf.begun({ meeting, operationId: id, plannedId: runId }, outcome)
     try {
       await trail.done({ ...doneWith(caller, meeting, outcome, begun.statements), runId: begun.runId })
     } finally {
@@ -161,32 +198,9 @@ export function startOnce(deps: StartDeps): StartOnce {
 
   /** The meeting is to be live. A start that was not sent, or refused, has overtaken nothing: then the last word was stop. */
   async function overtakeStops(meeting: OwnedMeeting): Promise<void> {
-    for (const stop of await operations.unconfirmedStops(meeting)) await ends.overtake(stop)
-  }
-
-  /** The run that this start has begun, or that was live already, and the moves that belong to the outcome. */
-  async function inLedger(
-    meeting: OwnedMeeting,
-    operationId: string,
-    plannedId: string,
-    { livestream, how }: LiveOutcome
-  ): Promise<Pick<Prepared, 'statements' | 'committed'> & { runId: string | null }> {
-    const { id: livestreamId, status, playback_url: playbackUrl = null } = livestream
-    const place = placeOfRun(meeting, operationId, clock.now())
-    if (how === 'started') {
-      const begun = await ledger.prepare({ kind: 'started', ...place, livestreamId, status, playbackUrl })
-      return { ...begun, runId: begun.run?.id ?? plannedId }
-    }
-    // The look that has shown it may have given it the row of this start.
-    const left = await ledger.prepare({ kind: 'refused', ...place })
-    const isItsOwn = left.run?.livestreamId === livestreamId
-    return { ...left, runId: isItsOwn ? plannedId : await runOf(meeting, livestreamId) }
-  }
-
-  /** The run that goes on; null where the ledger does not know it. */
-  async function runOf({ upstream, tenantId }: OwnedMeeting, livestreamId: string): Promise<string | null> {
-    const run = await runs.lastOf(upstream, livestreamId).catch(() => null)
-    return run !== null && run.endedAtMs === null && run.tenantId === tenantId ? run.id : null
+    // A stop that names its run ends with that, whoever has joined it.
+    const stops = (await operations.unconfirmedStops(meeting)).filter(({ cause }) => cause === null)
+    for (const stop of stops) await ends.overtake(stop)
   }
 
   function remember(meeting: OwnedMeeting, { livestream, isNobodys, how }: LiveOutcome): void {

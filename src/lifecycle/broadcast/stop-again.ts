@@ -75,6 +75,7 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
       upstreamStatus: null,
       reason: null,
       runId: null,
+      cause: null,
       settledAtMs: null,
       confirmedVendorAtMs: null,
       idempotency: null,

@@ -33,7 +33,10 @@ export async function settleStarts({
   ledger,
   runs,
   operations
-}: Pick<AdoptRunsDeps, 'ledger' | 'runs' | 'operations'>): Promise<void> {
+}: Pick<AdoptRunsDeps, 'ledger'> & {
+  runs: Pick<BroadcastRuns, 'open'>
+  operations: Pick<Operations, 'find'>
+}): Promise<void> {
   for (const run of await runs.open()) {
     if (run.status !== 'starting' || run.operationId === null) continue
     const start = await operations.find(run.operationId)

@@ -47,10 +47,19 @@ const clockDiffersByMs = 5_000
 
 export function sightingsIn({ ledger, upstreams, clock }: SightingsDeps): Sightings {
   return {
-    seen({ id: livestreamId, tenantId, upstream, meetingId }, { status, playback_url }, look) {
+    seen(
+      { id: livestreamId, tenantId, upstream, meetingId },
+      { status, playback_url, manual_ingest: isManual = false },
+      look
+    ) {
       const { askedAtMs, sessions = [], areNewest = false } = look
       const session = goingOn(sessions, areNewest)
-      const shown = { status, playbackUrl: playback_url ?? null, session: session ? dated(session, upstream) : null }
+      const shown = {
+        status,
+        playbackUrl: playback_url ?? null,
+        session: session ? dated(session, upstream) : null,
+        ...(isManual && { isManual })
+      }
       const place = { tenantId, upstream, meetingId, livestreamId }
       return ledger.note({ kind: 'seen', ...place, ...shown, atMs: clock.now() }, askedAtMs)
     },

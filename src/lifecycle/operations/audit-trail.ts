@@ -3,7 +3,7 @@ import type { UnstoredEvents } from '../../audit/unstored.ts'
 import { canBeReconciled, type Operation } from '../../domain/operation.ts'
 import { AuditUnavailable, Failure, failureBody, Internal } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import { type Engine, UniqueViolation } from '../../store/engine/engine.ts'
+import { Conflict, type Engine, UniqueViolation } from '../../store/engine/engine.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, outcomeOf, subjectOf } from './mutation.ts'
@@ -47,10 +47,13 @@ export interface AuditTrail {
   /** Begins the trail, does the work, and writes its outcome before the caller has its answer. @throws as `begin`; what the work throws */
   around<T>(mutation: Mutation, work: () => Promise<Done<T>>): Promise<T>
   /**
-   * Says yes to a mutation for which nothing is sent, since it is so already or another call has done it. Its one event stands
-   * before the answer too, and under a key its answer. @throws AuditUnavailable when it can't be written; IdempotencyKeyInUse
+   * Says yes to a mutation for which nothing is sent, since it is so already, another call has done it, or it is done by its statements.
+   * Its one event stands before the answer too, and under a key its answer.
+   * @throws AuditUnavailable when it can't be written; IdempotencyKeyInUse; Conflict when a statement has changed another number of rows
    */
-  answered(mutation: Mutation, done: Omit<Done<unknown>, 'value' | 'statements'>): Promise<void>
+  answered(mutation: Mutation, done: Omit<Done<unknown>, 'value'>): Promise<void>
+  /** Writes the intent of a mutation that `answered` ends, and that needs no row before. @throws AuditUnavailable when it can't be written */
+  intend(mutation: Mutation): Promise<void>
   /**
    * Waits until every record of before stands, so that the store tells what is open.
    * @throws AuditUnavailable, `not_sent`, when that takes too long
@@ -70,6 +73,13 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
   return {
     begin,
     answered,
+
+    async intend(mutation) {
+      const event = toAuditEvent(subjectOf(mutation, {}), { outcome: 'pending' }, clock.now())
+      await writer.write([], event).catch(cause => {
+        throw new AuditUnavailable({ cause, outcome: 'not_sent' })
+      })
+    },
 
     async around(mutation, work) {
       const trail = await begin(mutation)
@@ -196,12 +206,13 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
 
   async function answered(
     mutation: Mutation,
-    { status, data, livestreamId = null, streamKeyRevealed }: Omit<Done<unknown>, 'value' | 'statements'>
+    { status, data, livestreamId = null, streamKeyRevealed, statements = [] }: Omit<Done<unknown>, 'value'>
   ): Promise<void> {
     const { caller, goesOn = false } = mutation
     const nowMs = clock.now()
     const end = { state: 'done', livestreamId, answer: { status, body: { data } }, settledAtMs: nowMs } as const
-    const rows = caller.idempotency === null ? [] : [operations.sent({ ...operationOf(mutation, nowMs), ...end })]
+    const row = caller.idempotency === null ? [] : [operations.sent({ ...operationOf(mutation, nowMs), ...end })]
+    const rows = [...statements, ...row]
     const ending = { outcome: 'done', status, streamKeyRevealed } as const
     const event = toAuditEvent(subjectOf(mutation, { livestreamId }), ending, nowMs)
     try {
@@ -209,6 +220,7 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
       else await writer.write(rows, event)
     } catch (cause) {
       if (cause instanceof UniqueViolation) throw inUse(cause)
+      if (cause instanceof Conflict) throw cause
       if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
       writer.keep(rows, event, cause)
     }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Subject } from '../../audit/ocsf.ts'
+import type { AuditResource } from '../../domain/audit/audit-event.ts'
 import type { Caller } from '../../domain/caller.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import {
@@ -38,6 +39,8 @@ export interface Mutation {
   rows?: Statement[]
   /** They undo those where the intent is written too late to be sent. */
   unsent?: Statement[]
+  /** Things besides meeting and livestream that its events name. */
+  resources?: AuditResource[]
   /** The stop of a livestream goes on when it can't be recorded: its events wait in memory, and the log has them at once. */
   goesOn?: boolean
 }
@@ -87,6 +90,7 @@ export function operationOf(mutation: Mutation, nowMs: number): Operation {
     upstreamStatus: null,
     reason: null,
     runId: runId ?? null,
+    cause: null,
     idempotency: caller.idempotency,
     answer: null
   }
@@ -144,7 +148,7 @@ export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): 
     idempotencyKeyFingerprint: caller.idempotency?.keyFingerprint,
     address: caller.address,
     requestId: caller.requestId,
-    resources: resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId)
+    resources: [...resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId), ...(mutation.resources ?? [])]
   }
 }
 

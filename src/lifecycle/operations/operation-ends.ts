@@ -71,5 +71,6 @@ function settledEvent(operation: Operation, how: OperationEnd, nowMs: number) {
   const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'settling' }, livestreamId)
   const outcome = state === 'done' ? ('done' as const) : ('failed' as const)
   const status = (answer ?? operation.answer)?.status
-  return toAuditEvent(subject, { outcome, status, type: 'settled', upstreamStatus, upstreamReason }, nowMs)
+  const type = operation.cause ?? 'settled'
+  return toAuditEvent(subject, { outcome, status, type, upstreamStatus, upstreamReason }, nowMs)
 }

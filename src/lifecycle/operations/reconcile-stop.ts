@@ -3,9 +3,12 @@ import { placeOf } from '../../domain/id.ts'
 import type { Livestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
-import { MeetingNotFound } from '../../domain/refusals/failures.ts'
+import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
+import type { Run } from '../../domain/run.ts'
+import { isOpenRun } from '../../domain/run-moves.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Priority, Upstreams } from '../../upstream/provider.ts'
@@ -15,8 +18,10 @@ import type { StopPace } from '../broadcast/stop-pace.ts'
 import type { StopRights } from '../broadcast/stop-rights.ts'
 import { type Deadline, providerOf } from '../context.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Sightings } from '../ledger/sightings.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import { beganAfter } from '../running/find-started.ts'
+import { showsRun } from '../running/named-run.ts'
 import type { BegunRuns } from '../running/shown-run.ts'
 import type { Sight, WhatRuns } from '../running/sight.ts'
 import { type BroadcastEnds, stopEnd } from './broadcast-ends.ts'
@@ -27,6 +32,7 @@ export interface ReconcileStopDeps {
   operations: Pick<Operations, 'openStartAt' | 'hadOpenStart' | 'laterStart' | 'unconfirmedStops'>
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  runs: Pick<BroadcastRuns, 'get'>
   begunRuns: Pick<BegunRuns, 'believed'>
   whatRuns: WhatRuns
   send: SendStop
@@ -34,6 +40,7 @@ export interface ReconcileStopDeps {
   rights: StopRights
   changed: ActiveReads['changed']
   ledger: Pick<Ledger, 'prepare'>
+  sightings: Pick<Sightings, 'seen'>
   /** Whether the meeting is still the tenant's. */
   holds(meeting: OwnedMeeting): Promise<boolean>
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
@@ -54,10 +61,11 @@ const rememberedLooks = 10_000
 
 /**
  * Repeats a stop until the vendor has confirmed one, or two looks show nothing live, and no open start can begin anything any
- * more. The last word counts: a later start ends the stop, and a run that has begun after it is not meant by it.
+ * more. The last word counts: a later start ends the stop, and a run that has begun after it is not meant by it. A stop of the gateway's
+ * names its run: it ends with that run, and is sent to no other.
  */
 export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
-  const { ends, operations, livestreams, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
+  const { ends, operations, livestreams, runs, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
   const { begunRuns, ledger, clock, deadline } = deps
   /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
   const nothingAtMs = new LRUCache<string, number>(upTo(rememberedLooks))
@@ -80,26 +88,35 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   async function repeat(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
     // While it waited for its turn somebody may have started again.
     if (await ends.isSettled(stop)) return settled(stop)
+    const run = stop.cause === null || stop.runId === null ? null : await runs.get(stop.runId)
+    if (run !== null && !isOpenRun(run)) return settled(stop, ends.end(stop, { state: 'done' }))
     const later = await operations.laterStart(stop)
-    if (later === 'done') return settled(stop, ends.overtake(stop))
+    // A later start may have found the named run, and changes nothing then.
+    if (later === 'done' && run === null) return settled(stop, ends.overtake(stop))
     // Somebody wants the meeting live by now, as far as that start comes to something: if not, the last word was stop.
     if (later === 'open') return false
     if (!(await holds(meeting))) {
       const message = 'The meeting is no longer the one of this tenant'
       return settled(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
     }
-    // The last of several is repeated, and speaks for all.
+    // The last of several is repeated, and speaks for all: one that is for whatever is live before one that names its run.
     const stops = await operations.unconfirmedStops(meeting)
-    if (stops.length > 0 && stops.at(-1)?.id !== stop.id) return false
+    const speaker = stops.findLast(({ cause }) => cause === null) ?? stops.at(-1)
+    if (speaker !== undefined && speaker.id !== stop.id) return false
     // Asked before the stop goes out: a start that is settled meanwhile may have begun something after it.
     const hasOpenStart = (await operations.openStartAt(meeting)) !== null
     if (pace.waitMs(meeting) > 0) return false
     pace.sent(meeting)
-    return attempt(stop, meeting, hasOpenStart)
+    return attempt(stop, meeting, run, hasOpenStart)
   }
 
   /** Looks, and sends it once more where the look does not settle it. While a start is open nothing does. */
-  async function attempt(stop: Operation, meeting: OwnedMeeting, hasOpenStart: boolean): Promise<boolean> {
+  async function attempt(
+    stop: Operation,
+    meeting: OwnedMeeting,
+    run: Run | null,
+    hasOpenStart: boolean
+  ): Promise<boolean> {
     const priority = hasOpenStart ? rights.priorityDuringStart(meeting) : await rights.priorityOf(meeting)
     const signal = deadline()
     const sight = await look(meeting, priority, signal)
@@ -109,13 +126,24 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
       return false
     }
     if (shows(sight)) {
-      if (await isNewer(sight.livestream, stop, meeting, signal)) return settled(stop, ends.overtake(stop))
+      const isMeant =
+        run === null
+          ? !(await isNewer(sight.livestream, stop, meeting, signal))
+          : await showsRun(run, sight.livestream, providerOf(upstreams, meeting, 'stop'), signal, deps)
+      if (isMeant === 'unclear') return false
+      if (!isMeant) return settled(stop, run === null ? ends.overtake(stop) : ends.end(stop, { state: 'done' }))
+      if (stop.cause === 'never_live' && sight.livestream.status === 'LIVE') {
+        const message = 'The run has gone on air'
+        return settled(stop, ends.giveUp(stop, new UpstreamRefused({ outcome: 'failed', message })))
+      }
       nothingAtMs.delete(stop.id)
     } else if (!hasOpenStart) {
       // The second look that shows nothing.
       if (nothingAtMs.has(stop.id)) return confirm(stop, meeting)
       // Its caller was answered: it is only watched.
       if (stop.answer !== null) return nothingYet(stop)
+      // Nothing that is hidden is known to be the run that it names.
+      if (run !== null) return nothingYet(stop)
     }
     // Also when nothing is shown: a vendor may hide a run that is not on air yet. But then its failure says nothing.
     const sending = send(meeting, priority, signal)
@@ -157,7 +185,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     const ended = await livestreams.lastOfMeeting(meeting).catch(() => null)
     const { id: meetingId, tenantId, upstream } = meeting
     const news = { kind: 'stopped', tenantId, upstream, meetingId, livestreamId: ended?.id ?? null } as const
-    const stopped = await ledger.prepare({ ...news, endedBy: 'tenant', atMs: clock.now() })
+    const stopped = await ledger.prepare({ ...news, endedBy: stop.cause ?? 'tenant', atMs: clock.now() })
     const isEnded = await ends.end(stop, { ...stopEnd(stop), confirmed }, { ended, rows: stopped.statements })
     await stopped.committed()
     await ends.confirmStops(meeting)

@@ -1,12 +1,12 @@
 import type { Caller } from '../../domain/caller.ts'
 import type { OwnedLivestream } from '../../domain/livestream.ts'
-import { type ListedLivestream, withoutKey } from '../../domain/livestream.ts'
+import { isRunning, type ListedLivestream, withoutKey } from '../../domain/livestream.ts'
 import { LivestreamNotFound } from '../../domain/refusals/failures.ts'
 import { type Page, type Paged, pagingOf } from '../../domain/values/paging.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { LivestreamFilter, Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWithSessions, Upstreams } from '../../upstream/provider.ts'
-import { type Context, providerOf, waitBriefly } from '../context.ts'
+import { type Context, upstreamOf, waitBriefly } from '../context.ts'
 import { lookOf, type Sightings } from '../ledger/sightings.ts'
 import { type Seen, SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
@@ -23,7 +23,7 @@ export interface LivestreamsDeps extends Pick<Context, 'clock' | 'deadline' | 'b
   rememberRuns: RememberRuns
   isComing: IsComing
   endingRuns: Pick<EndingRuns, 'showEnding'>
-  begunRuns: Pick<BegunRuns, 'believed'>
+  begunRuns: Pick<BegunRuns, 'believed' | 'of'>
   knownMeetings: Pick<KnownMeetings, 'ofOwner'>
   log: { warn(facts: object, message: string): void }
   settleMs: number
@@ -38,6 +38,8 @@ export interface TenantLivestreams {
   find(livestream: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<LivestreamWithSessions>>
   /** From our own rows; at most `refreshedPerList` of those whose run isn't over are asked for first. Never with stream keys. */
   list(caller: Caller, filter: LivestreamFilter): Promise<Paged<ListedLivestream>>
+  /** Asks the vendor now, whatever is known: what it says is kept, and shown to those who read next. @param isBackground nobody waits for it */
+  refresh(livestream: OwnedLivestream, signal: AbortSignal, isBackground?: boolean): Promise<void>
   /** How many run, as the ledger knows. */
   countRunning(caller: Caller): Promise<number>
 }
@@ -73,16 +75,21 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
   const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, bounded, clock })
 
   function shared(owner: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<Found | null>> {
-    // No tenant id has a slash, and no livestream id a question mark.
-    const key = `${owner.tenantId}/${owner.id}?${page.pageNo}&${page.perPage}`
+    const key = keyOf(owner, page)
     const ask = (signal: AbortSignal) => look(owner, page, signal)
     // Further pages are for people who leaf: kept, they would crowd out what is polled.
     const isKept = page.pageNo === 1 && page.perPage <= keptPerPage
     return reads.read({ key, subject: subjectOf(owner), ask, signal, isKept })
   }
 
-  async function look(owner: OwnedLivestream, page: Page, signal: AbortSignal): Promise<Found | null> {
-    const provider = providerOf(upstreams, owner, 'read')
+  async function look(
+    owner: OwnedLivestream,
+    page: Page,
+    signal: AbortSignal,
+    isBackground = false
+  ): Promise<Found | null> {
+    const { tenantId } = owner
+    const provider = upstreamOf(upstreams, owner, 'read').on({ tenantId, priority: 'read', isBackground })
     const askedAtMs = clock.monotonic()
     const found = await provider.findLivestream(owner.id, page, signal)
     if (found === null) return null
@@ -96,6 +103,18 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream), askedAtMs }
   }
 
+  /** One look is no proof that a run is over which we have begun a moment ago. */
+  function isEarly({ id, meetingId, upstream }: OwnedLivestream, { livestream }: Found): boolean {
+    if (meetingId === null || isRunning(livestream.status)) return false
+    return begunRuns.of({ id: meetingId, upstream }) === id
+  }
+
+  async function remember(owner: OwnedLivestream, found: Found, { pageNo }: Page): Promise<void> {
+    const { livestream, sessions, isProved, askedAtMs } = found
+    await rememberLivestream({ ...owner, isProved }, livestream, lookOf(found, askedAtMs, pageNo))
+    await rememberRuns(owner, sessions)
+  }
+
   /** It is listed as it was seen last, with its age. */
   function notRefreshed({ id }: OwnedLivestream, err: unknown): void {
     log.warn({ err, livestream_id: id }, 'a livestream could not be refreshed for a list')
@@ -105,12 +124,19 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     async find(owner, page, signal) {
       const { value: found, ...seen } = await shared(owner, page, signal)
       if (found === null) throw new LivestreamNotFound()
-      if (seen.how === 'miss') {
-        const look = lookOf(found, found.askedAtMs, page.pageNo)
-        await rememberLivestream({ ...owner, isProved: found.isProved }, found.livestream, look)
-        await rememberRuns(owner, found.sessions)
-      }
+      if (seen.how === 'miss') await remember(owner, found, page)
       return { ...seen, value: found }
+    },
+
+    async refresh(owner, signal, isBackground) {
+      const subject = subjectOf(owner)
+      const change = changes.of(subject)
+      const page = { pageNo: 1, perPage: keptPerPage }
+      const askedAtMs = clock.monotonic()
+      const found = await look(owner, page, signal, isBackground)
+      reads.keep(keyOf(owner, page), subject, found, change)
+      if (found === null) await sightings.gone(owner, askedAtMs)
+      else if (!isEarly(owner, found)) await remember(owner, found, page)
     },
 
     async list(caller, filter) {
@@ -149,4 +175,9 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
 
     countRunning: caller => runs.countLive(caller.tenant.id)
   }
+}
+
+/** No tenant id has a slash, and no livestream id a question mark. */
+function keyOf({ tenantId, id }: OwnedLivestream, { pageNo, perPage }: Page): string {
+  return `${tenantId}/${id}?${pageNo}&${perPage}`
 }

@@ -11,7 +11,9 @@ import type { Directory } from '../../store/memory/directory.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../../store/tables/meetings.ts'
 import type { Provider, Upstreams } from '../../upstream/provider.ts'
 import { type Context, providerOf } from '../context.ts'
+import type { RetiredMeetings } from '../ends/retired-meetings.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
+import { beforeSending } from '../operations/mutation.ts'
 import { type Seen, SharedReads } from '../reads/shared-reads.ts'
 import type { Adopt } from './adopt.ts'
 import { notNew } from './known-meetings.ts'
@@ -23,6 +25,7 @@ export interface MeetingsDeps extends Pick<Context, 'clock' | 'deadline' | 'boun
   directory: Pick<Directory, 'forget'>
   adopt: Pick<Adopt, 'newest'>
   auditTrail: AuditTrail
+  retired: RetiredMeetings
   log: { warn(facts: object, message: string): void }
 }
 
@@ -32,7 +35,7 @@ export interface TenantMeetings {
   create(caller: Caller, wish: NewMeeting): Promise<Meeting>
   /** @throws MeetingNotFound when the vendor doesn't have it (any more) */
   find(meeting: OwnedMeeting, signal: () => AbortSignal): Promise<Seen<Meeting>>
-  /** @throws MeetingNotFound */
+  /** INACTIVE stops what is live there. @throws MeetingNotFound; ScopeMissing when that needs another scope */
   update(caller: Caller, meeting: OwnedMeeting, change: MeetingChange): Promise<Meeting>
   /** Fields that the wish leaves out are as in a new meeting, but for the status. @throws MeetingNotFound */
   replace(caller: Caller, meeting: OwnedMeeting, wish: NewMeeting): Promise<Meeting>
@@ -51,7 +54,7 @@ function isFresh(atMs: number, nowMs: number): boolean {
 }
 
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
-  const { upstreams, engine, meetings, directory, adopt, auditTrail, log, clock } = deps
+  const { upstreams, engine, meetings, directory, adopt, auditTrail, retired, log, clock } = deps
   const { deadline, bounded, changes, readTtlMs } = deps
   const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, bounded, clock })
   /** As meetings were written down last, and when, on the monotonic clock. */
@@ -124,10 +127,15 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
       return { ...seen, value }
     },
 
-    update: (caller, meeting, change) =>
-      changed(caller, meeting, 'update_meeting', (provider, signal) =>
+    async update(caller, meeting, change) {
+      const isRetired = change.status === 'INACTIVE'
+      if (isRetired) await beforeSending(retired.expectMayStop(caller, meeting))
+      const updated = await changed(caller, meeting, 'update_meeting', (provider, signal) =>
         provider.updateMeeting(meeting.id, change, signal)
-      ),
+      )
+      if (isRetired) await retired.stop(meeting)
+      return updated
+    },
 
     replace: (caller, meeting, wish) =>
       changed(caller, meeting, 'replace_meeting', (provider, signal) =>

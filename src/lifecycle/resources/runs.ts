@@ -39,6 +39,8 @@ export interface TenantRuns {
   ofMeeting(meeting: OwnedMeeting, page: Page, signal: AbortSignal): Promise<Seen<LivestreamWithSessions>>
   /** Those in one session of the meeting. @throws SessionNotFound */
   ofSession(meeting: OwnedMeeting, sessionId: string, page: Page, signal: AbortSignal): Promise<Seen<PageOfRuns>>
+  /** Makes a livestream of the meeting known that was told of, unless an earlier holder had it. @throws UpstreamMalformed when it is another's */
+  makeKnown(meeting: OwnedMeeting, livestreamId: string, signal: AbortSignal): Promise<void>
 }
 
 export function tenantRuns(deps: RunsDeps): TenantRuns {
@@ -136,6 +138,11 @@ export function tenantRuns(deps: RunsDeps): TenantRuns {
   }
 
   return {
+    async makeKnown(meeting, livestreamId, signal) {
+      if (await knownMeetings.isOfEarlierHolder(meeting, livestreamId)) return
+      await expectOurs(providerOf(upstreams, meeting, 'read'), meeting, livestreamId, signal)
+    },
+
     async findActive(owner, signal) {
       const ask = (signal: AbortSignal) => lookForActive(owner, signal)
       const key = `${owner.tenantId}/${owner.id}`

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { MeetingId } from '../../domain/id.ts'
-import { BroadcastRun, type Run, shownRun } from '../../domain/run.ts'
+import type { Run } from '../../domain/run.ts'
+import { BroadcastRun, shownRun } from '../../domain/shown-run.ts'
 import { type Page, PageQuery, pagingOf } from '../../domain/values/paging.ts'
 import { failures, PagedAnswer } from '../answer.ts'
 import type { Api } from '../api.ts'

@@ -1,7 +1,9 @@
 import { Type } from 'typebox'
+import { longestRunSeconds, shortestRunSeconds } from '../../domain/ends/live-limits.ts'
 import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
 import {
   LiveElsewhere,
+  LiveLimitReached,
   LivestreamDisabled,
   MeetingInactive,
   MeetingNotFound,
@@ -31,6 +33,15 @@ const schema = {
       video_config: Type.Optional(Type.Object({ height: pixels, width: pixels }, { additionalProperties: false })),
       manual_ingest: Type.Optional(
         Type.Boolean({ description: 'Sent by browser SDKs; the provider does not document what it does' })
+      ),
+      max_duration_seconds: Type.Optional(
+        Type.Integer({
+          minimum: shortestRunSeconds,
+          maximum: longestRunSeconds,
+          description:
+            "Livegate stops the livestream when it has gone on for so long, at most the tenant's maximum. Where it was live already, that run may only become shorter",
+          examples: [3_600]
+        })
       )
     },
     { additionalProperties: false, examples: [{ name: 'friday-show' }] }
@@ -43,6 +54,7 @@ const schema = {
       StartUnsettled,
       LiveElsewhere,
       StillStopping,
+      LiveLimitReached,
       MeetingInactive,
       LivestreamDisabled,
       ...mutationFailures

@@ -9,7 +9,7 @@ const schema = {
   operationId: 'updateMeeting',
   summary: 'Change a meeting',
   description:
-    'Changes the given fields. A meeting is retired with `{"status":"INACTIVE"}`; there is no way to delete one.',
+    'Changes the given fields. A meeting is retired with `{"status":"INACTIVE"}`; there is no way to delete one. That stops its livestream, behind the answer: while something is live, the key needs `livestreams:stop` as well.',
   tags: ['meetings'],
   params: MeetingParams,
   body: MeetingChange,

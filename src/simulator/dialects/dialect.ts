@@ -48,6 +48,10 @@ export interface SimulatedVendor {
   readonly plainAnalytics: boolean
   /** The path of the ingest server's address (contract#livestream). */
   readonly ingestPath: string
+  /** The family of header fields of its webhooks (contract#webhook-headers). */
+  readonly webhookHeaders: 'rtk' | 'dyte'
+  /** Whether the news of a livestream has its meeting and its stream key (contract#livestreaming-status-update). */
+  readonly webhooksShowAll: boolean
   dialect(state: DialectState): Dialect
 }
 

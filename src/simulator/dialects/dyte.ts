@@ -17,6 +17,8 @@ export const dyte: SimulatedVendor = {
   filtersMeetings: false,
   plainAnalytics: false,
   ingestPath: '/app/',
+  webhookHeaders: 'dyte',
+  webhooksShowAll: false,
   dialect
 }
 

@@ -37,6 +37,8 @@ export const realtimekit: SimulatedVendor = {
   filtersMeetings: true,
   plainAnalytics: true,
   ingestPath: '/live/',
+  webhookHeaders: 'rtk',
+  webhooksShowAll: true,
   dialect
 }
 

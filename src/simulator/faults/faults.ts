@@ -8,7 +8,7 @@ import { assertFields, boolean, isObject, number, object, oneOf, type Rule, stri
  */
 export interface Fault {
   /**
-   * The requests that it hits; absent: any. `path` is relative to the vendor's API, without the query; `*` stands for a part of one
+   * The requests that it hits; absent: any. `path` is relative to the vendor's API, without the query, or that of the key of its webhooks; `*` stands for a part of one
    * segment, `**` for anything.
    */
   match?: { method?: string; path?: string }

@@ -13,7 +13,7 @@ const videoConfig: Rules = {
     says: 'an object with whole numbers height and width',
     kind: value => isObject(value) && isWhole(value.height) && isWhole(value.width)
   },
-  // The browser SDK sends it; nothing is made of it here.
+  // The browser SDK sends it. It is shown, and the video comes as usual.
   manual_ingest: boolean
 }
 
@@ -40,7 +40,7 @@ function start(state: VendorState, { id, body }: SimulatedCall): SimulatedAnswer
   const running = state.running(meeting)
   if (running && startWhileLive === '200') return success(started(state, running))
   if (running && startWhileLive === '409') throw new Refusal(409, alreadyRunning)
-  const livestream = state.begin(meeting, body.name as string | null | undefined)
+  const livestream = state.begin(meeting, body.name as string | null | undefined, body.manual_ingest === true)
   // The answer to a start never says LIVE, however fast the next look may be.
   return success(started(state, livestream, contract === 'L1' ? 'OFFLINE' : 'INVOKED'), 201)
 }

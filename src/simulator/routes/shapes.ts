@@ -42,7 +42,7 @@ export interface SimulatedLivestream {
 }
 
 /** Its path differs from vendor to vendor (contract#livestream). */
-function ingestServer({ settings }: VendorState): string {
+export function ingestServer({ settings }: VendorState): string {
   return `rtmps://ingest.example:443${vendors[settings.vendor].ingestPath}`
 }
 
@@ -57,7 +57,7 @@ export function activeL2(state: VendorState, livestream: Livestream): object {
 }
 
 function withoutKey(state: VendorState, livestream: Livestream): object {
-  const { id, name, meetingId, playbackUrl, createdAt, disabled } = livestream
+  const { id, name, meetingId, playbackUrl, createdAt, disabled, manualIngest } = livestream
   return {
     id,
     name,
@@ -66,7 +66,8 @@ function withoutKey(state: VendorState, livestream: Livestream): object {
     playback_url: playbackUrl,
     created_at: iso(createdAt),
     updated_at: iso(changedAt(livestream, state.now())),
-    disabled
+    disabled,
+    ...(manualIngest && { manual_ingest: true })
   }
 }
 

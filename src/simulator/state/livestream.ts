@@ -25,6 +25,8 @@ export interface Livestream {
   streamKey: string
   playbackUrl: string
   disabled: boolean
+  /** An encoder is to send the video of its last run, and no participant (contract#browser-starts). */
+  manualIngest: boolean
   createdAt: number
   /** The last change by a caller; `changedAt` adds the ones that time makes. */
   editedAt: number
@@ -50,6 +52,7 @@ export function newLivestream(
     streamKey: newStreamKey(),
     playbackUrl: `https://playback.example/${randomUUID()}/manifest.m3u8`,
     disabled: false,
+    manualIngest: false,
     createdAt: at,
     editedAt: at,
     runs: []

@@ -29,6 +29,12 @@ export function endIfEmpty(meeting: Meeting, at: number, since = at): void {
   meeting.session = null
 }
 
+/** Ends the session that goes on, whatever runs. @throws Refusal 404 when there is none */
+export function endSession(meeting: Meeting, at: number): void {
+  activeSession(meeting).endedAt = at
+  meeting.session = null
+}
+
 /** @throws Refusal 404, the vendor's own words (contract#stage-operations). */
 export function activeSession(meeting: Meeting): MeetingSession {
   if (meeting.session) return meeting.session

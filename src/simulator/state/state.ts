@@ -118,13 +118,14 @@ export class VendorState {
    * Begins a run of the meeting, whoever asked for it, in a livestream that is not running: its last one, or a new one.
    * @throws Refusal 403 when that livestream is disabled.
    */
-  begin(meeting: Meeting, name?: string | null): Livestream {
+  begin(meeting: Meeting, name?: string | null, manualIngest = false): Livestream {
     const reusable = this.settings.livestreamId === 'reused'
     const at = this.now()
     const idle = reusable ? meeting.livestreams.findLast(one => !runningRun(one, at)) : undefined
     if (idle?.disabled) throw new Refusal(403, `Livestream ${idle.id} is disabled`)
     const livestream = idle ?? this.addLivestream(meeting.id, null)
     if (name !== undefined) livestream.name = name
+    livestream.manualIngest = manualIngest
     meeting.livestreams = [...meeting.livestreams.filter(one => one !== livestream), livestream]
     this.#run(livestream, this.openSession(meeting), this.settings.liveAfterMs)
     return livestream

@@ -37,6 +37,8 @@ export interface Directory {
   >
   /** Forgets what is known of an id, after this process has written its row; `pull()` does it for what others write. */
   forget(id: string): void
+  /** Calls back when a command may have left work in the store (`leaveWork`). Gives back what ends it. */
+  onWorkLeft(listener: () => void): () => void
   /** Brings what has changed before this call. Calls that wait for the one under way share the next. @throws StoreError, StoreMoved */
   pull(): Promise<void>
   /** Time of the last read of the store, on the monotonic clock: after a minute without, revoked keys could live on. */
@@ -64,8 +66,10 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
   const runs = new OwnedCache({ find: sessions.findRun, maxIds: maxOwnedIds })
   const meetingSessions = new OwnedCache({ find: sessions.findSession, maxIds: maxOwnedIds })
   // Rows from before the start are read when they are asked for: only later changes are followed.
-  const revision = { tenants: 0, keys: 0, meetings: await currentRevision(store), livestreams: 0 }
-  revision.livestreams = revision.meetings
+  const begin = (await countersOf(store)).revision ?? 0
+  const revision = { tenants: 0, keys: 0, meetings: begin, livestreams: begin }
+  let last: Counters = { revision: null, workLeft: null }
+  const listeners = new Set<() => void>()
   let pulledAtMs = Number.NEGATIVE_INFINITY
   let moved = false
   let pulling: Promise<void> | null = null
@@ -73,9 +77,18 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
 
   async function pull(): Promise<void> {
     const startedAtMs = monotonic()
-    const [, changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
-      // Changes in a file that has taken its place cannot be seen here, so nothing counts as read then.
-      checkPlace(),
+    // Changes in a file that has taken its place cannot be seen here, so nothing counts as read then.
+    const [, now] = await Promise.all([checkPlace(), countersOf(store)])
+    // Whatever is written after that look has a higher revision, and is for the next pull.
+    if (now.revision === null || now.revision !== last.revision) await follow()
+    const isWorkLeft = now.workLeft !== last.workLeft && last.workLeft !== null
+    last = now
+    pulledAtMs = startedAtMs
+    if (isWorkLeft) for (const listener of listeners) listener()
+  }
+
+  async function follow(): Promise<void> {
+    const [changedTenants, changedKeys, changedMeetings, changedLivestreams] = await Promise.all([
       stored.tenants.changedSince(revision.tenants),
       stored.keys.changedSince(revision.keys),
       stored.meetings.changedSince(revision.meetings),
@@ -89,7 +102,6 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
     revision.keys = changedKeys.at(-1)?.revision ?? revision.keys
     revision.meetings = changedMeetings.at(-1)?.revision ?? revision.meetings
     revision.livestreams = changedLivestreams.at(-1)?.revision ?? revision.livestreams
-    pulledAtMs = startedAtMs
   }
 
   async function checkPlace(): Promise<void> {
@@ -116,6 +128,10 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
     forget(id) {
       meetings.changed(id)
       livestreams.changed(id)
+    },
+    onWorkLeft(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
     },
     pull() {
       if (pulling === null) {
@@ -156,9 +172,17 @@ export function followStore(directory: Directory, onTrouble: (error: unknown) =>
   return () => void loop.close()
 }
 
-async function currentRevision({ engine, sql }: Store): Promise<number> {
-  const [row] = await engine.read(sql.selectFrom('meta').select('value').where('name', '=', 'revision').compile())
-  return Number(row?.value ?? 0)
+/** The two numbers that say whether anything is to be read: null where the store has none. */
+interface Counters {
+  revision: number | null
+  workLeft: number | null
+}
+
+async function countersOf({ engine, sql }: Store): Promise<Counters> {
+  const query = sql.selectFrom('meta').selectAll().where('name', 'in', ['revision', 'work_left'])
+  const rows = await engine.read(query.compile())
+  const values = new Map(rows.map(({ name, value }) => [name, Number(value)]))
+  return { revision: values.get('revision') ?? null, workLeft: values.get('work_left') ?? null }
 }
 
 interface Sources<Thing> {

@@ -12,12 +12,16 @@ import {
   SqliteQueryCompiler,
   sql
 } from 'kysely'
+import type { RunTables } from './run-tables.ts'
+import type { StopOrderTables } from './stop-order-tables.ts'
+import type { TenantWebhookTables } from './tenant-webhook-tables.ts'
+import type { WebhookCountsTable, WebhookDeliveriesTable } from './webhook-tables.ts'
 
 /**
  * The tables. Times are epoch milliseconds; JSON is text; there are no booleans: both dialects agree on these.
  * Rows that memory follows carry a `revision` and are never deleted (see `directory.ts`).
  */
-export interface Database {
+export interface Database extends RunTables, StopOrderTables, TenantWebhookTables {
   tenants: TenantsTable
   api_keys: ApiKeysTable
   meetings: MeetingsTable
@@ -25,10 +29,10 @@ export interface Database {
   operations: OperationsTable
   livestream_sessions: LivestreamSessionsTable
   meeting_sessions: MeetingSessionsTable
-  broadcast_runs: BroadcastRunsTable
-  run_events: RunEventsTable
   audit_events: AuditEventsTable
   audit_checkpoints: AuditCheckpointsTable
+  webhook_deliveries: WebhookDeliveriesTable
+  webhook_counts: WebhookCountsTable
   meta: MetaTable
 }
 
@@ -39,6 +43,13 @@ export interface TenantsTable {
   read_limit: string | null
   write_limit: string | null
   suspended_at: number | null
+  /** Limits of its runs (`live-limits.ts`). */
+  max_duration_seconds: number | null
+  default_duration_seconds: number | null
+  max_live: number | null
+  minutes_per_month: number | null
+  /** `off`; else a run ends with its meeting. */
+  stop_with_meeting: string | null
   created_at: number
   revision: number
 }
@@ -136,52 +147,10 @@ export interface OperationsTable {
   upstream_status: number | null
   /** The vendor's words. */
   reason: string | null
-  /** The run that this start has begun, or was answered with. */
+  /** The run that this start has begun, or was answered with; the one that this stop of the gateway's names. */
   run_id: string | null
-}
-
-/** One broadcast run (`run.ts`), whoever began it. Its `revision` is its own: each move counts one on. */
-export interface BroadcastRunsTable {
-  id: string
-  tenant_id: string
-  upstream: string
-  /** Null for the run of a livestream that has no meeting. */
-  meeting_id: string | null
-  livestream_id: string | null
-  /** The vendor's livestream session. */
-  session_id: string | null
-  operation_id: string | null
-  status: string
-  invoked_at: number | null
-  live_at: number | null
-  ended_at: number | null
-  ended_by: string | null
-  deadline_at: number | null
-  max_duration_seconds: number | null
-  playback_url: string | null
-  /** Looks that have shown nothing of it since it was seen last, and the time of the first of them. */
-  quiet_looks: number
-  quiet_at: number | null
-  created_at: number
-  /** Its place in the order in which runs became known. */
-  ordinal: number
-  revision: number
-}
-
-/** An event of a run. It never has a stream key. */
-export interface RunEventsTable {
-  /** Its place in the order of commits. */
-  seq: number
-  run_id: string
-  tenant_id: string
-  upstream: string
-  meeting_id: string | null
-  livestream_id: string | null
-  type: string
-  status: string
-  playback_url: string | null
-  reason: string | null
-  at: number
+  /** Why it was sent, where no caller asked for it. */
+  cause: string | null
 }
 
 export interface AuditEventsTable {
@@ -243,6 +212,15 @@ export function nextRevision(db: Sql): CompiledQuery {
     .updateTable('meta')
     .set({ value: sql`cast(cast(value as bigint) + 1 as text)` })
     .where('name', '=', 'revision')
+    .compile()
+}
+
+/** Says that a command has left work to the gateway that serves the store: orders to stop, or another webhook of a tenant. */
+export function leaveWork(db: Sql): CompiledQuery {
+  return db
+    .updateTable('meta')
+    .set({ value: sql`cast(cast(value as bigint) + 1 as text)` })
+    .where('name', '=', 'work_left')
     .compile()
 }
 

@@ -14,6 +14,10 @@ import { confirmedStops } from './steps/09-confirmed-stops.ts'
 import { provedLivestreams } from './steps/10-proved-livestreams.ts'
 import { datedConfirmations } from './steps/11-dated-confirmations.ts'
 import { ledgerOfRuns } from './steps/12-ledger-of-runs.ts'
+import { webhooksIn } from './steps/13-webhooks-in.ts'
+import { webhooksOut } from './steps/14-webhooks-out.ts'
+import { stopOrders } from './steps/15-stop-orders.ts'
+import { limitsOfTenants } from './steps/16-limits-of-tenants.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -28,7 +32,11 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   confirmedStops,
   provedLivestreams,
   datedConfirmations,
-  ledgerOfRuns
+  ledgerOfRuns,
+  webhooksIn,
+  webhooksOut,
+  stopOrders,
+  limitsOfTenants
 ]
 
 export const schemaVersion = steps.length

@@ -2,7 +2,7 @@ import { realpathSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreError } from '../engine/engine.ts'
 import { SqliteConnection } from '../engine/sqlite-connection.ts'
-import type { ServeLock } from './serve-lock.ts'
+import { ServedAlready, type ServeLock } from './serve-lock.ts'
 import { identityOf } from './store-place.ts'
 
 /** The row of the table `meta`, as JSON: which gateway serves the store. */
@@ -97,9 +97,9 @@ function readRow(file: string): string | null {
   throw /BUSY|LOCKED/.test(result.error.message) ? new StoreError(reason) : new OwnerUnknown(reason)
 }
 
-function alive(file: string, row: string): StoreError {
+function alive(file: string, row: string): ServedAlready {
   const lockFile = lockOf(row)?.lockFile ?? 'one that is not known'
-  return new StoreError(
+  return new ServedAlready(
     `another gateway serves ${file}, under another name or with a lock file that was removed (${lockFile}): one store, one gateway`
   )
 }

@@ -5,6 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { StoreError, wordsOf } from '../engine/engine.ts'
 
+/** A gateway serves the store: one store, one gateway. */
+export class ServedAlready extends StoreError {}
+
 /** Given back when the gateway ends; a crash gives it back too, since the operating system holds it and no file does. */
 export interface ServeLock {
   /** The lock file, with its inode: a file system has no two with one number. */
@@ -17,7 +20,7 @@ export interface ServeLock {
  * Lets one `serve` at a time work on a store: an exclusive lock on a small database beside it. (A file with a process id
  * would lie between containers, where every gateway is process 1.)
  * @param waitMs how long to wait for a predecessor that is shutting down; `onWait` is told once when there is one
- * @throws StoreError when another one still holds it
+ * @throws ServedAlready when another one still holds it; StoreError
  */
 export async function takeServeLock(storeFile: string, waitMs: number, onWait = (): void => {}): Promise<ServeLock> {
   // One store may have several names.
@@ -36,7 +39,7 @@ export async function takeServeLock(storeFile: string, waitMs: number, onWait = 
       if (!held || performance.now() >= deadline) {
         database.close()
         throw held
-          ? new StoreError(`another gateway serves ${storeFile}: one store, one gateway`, { cause })
+          ? new ServedAlready(`another gateway serves ${storeFile}: one store, one gateway`, { cause })
           : cannotLock(file, cause)
       }
       if (!told) onWait()

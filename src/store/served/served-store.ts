@@ -5,7 +5,7 @@ import { Conflict, type Engine, StoreError } from '../engine/engine.ts'
 import { makeFile } from '../engine/sqlite-file.ts'
 import type { Store } from '../store.ts'
 import { type OwnerRow, ownerName, predecessorOf } from './predecessor.ts'
-import { type ServeLock, takeServeLock } from './serve-lock.ts'
+import { ServedAlready, type ServeLock, takeServeLock } from './serve-lock.ts'
 
 export interface ServeOptions {
   file: string
@@ -127,7 +127,7 @@ export class StoreOwner {
     try {
       await store.engine.write([{ ...claim.compile(), changes: 1 }])
     } catch (error) {
-      if (error instanceof Conflict) throw new StoreError('another gateway has just begun to serve this store')
+      if (error instanceof Conflict) throw new ServedAlready('another gateway has just begun to serve this store')
       throw error
     }
     owner.#beatenAtMs = clock.monotonic()

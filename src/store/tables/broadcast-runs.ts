@@ -3,7 +3,7 @@ import { spelled } from '../../domain/id.ts'
 import type { Move, Run, RunEnder, RunEvent, RunNews, RunStatus } from '../../domain/run.ts'
 import type { Page } from '../../domain/values/paging.ts'
 import { compileOnce, type Statement } from '../engine/engine.ts'
-import type { BroadcastRunsTable } from '../schema/database.ts'
+import type { BroadcastRunsTable } from '../schema/run-tables.ts'
 import type { Store } from '../store.ts'
 
 /** Filter of a list of runs. */
@@ -22,6 +22,7 @@ interface Named {
   meetingId: string | null
   livestreamId: string | null
   operationId: string | null
+  runId: string | null
 }
 
 /**
@@ -64,13 +65,14 @@ export function broadcastRunsIn({ engine, sql }: Store) {
     return { compile: () => query.compile(sql) }
   })
 
-  const findOpen = compileOnce(({ upstream, meetingId, livestreamId, operationId }: Named) => {
+  const findOpen = compileOnce(({ upstream, meetingId, livestreamId, operationId, runId }: Named) => {
     const ids = (of: unknown) => raw`select id from broadcast_runs where ${of}`
     const open = raw`ended_at is null and upstream = ${upstream}`
     const some = [
       ...(meetingId === null ? [] : [ids(raw`meeting_id = ${meetingId} and ${open}`)]),
       ...(livestreamId === null ? [] : [ids(raw`livestream_id = ${livestreamId} and ${open}`)]),
       ...(operationId === null ? [] : [ids(raw`operation_id = ${operationId}`)]),
+      ...(runId === null ? [] : [ids(raw`id = ${runId}`)]),
       ...(livestreamId === null ? [] : [raw`select id from (${lastOf({ upstream, livestreamId })})`])
     ]
     const wanted = sql.selectFrom('broadcast_runs').selectAll()
@@ -117,13 +119,20 @@ export function broadcastRunsIn({ engine, sql }: Store) {
       const { upstream, meetingId } = news
       const livestreamId = 'livestreamId' in news ? news.livestreamId : null
       const operationId = 'operationId' in news ? news.operationId : null
-      if (meetingId === null && livestreamId === null && operationId === null) return []
-      return (await engine.read(findOpen({ upstream, meetingId, livestreamId, operationId }))).map(toRun)
+      const runId = 'runId' in news ? news.runId : null
+      if (meetingId === null && livestreamId === null && operationId === null && runId === null) return []
+      return (await engine.read(findOpen({ upstream, meetingId, livestreamId, operationId, runId }))).map(toRun)
     },
 
     /** Null when it does not exist *or is not the tenant's*. */
     async find(tenantId: string, id: string): Promise<Run | null> {
       const [row] = await engine.read(ownedBy(tenantId).selectAll().where('id', '=', id).compile())
+      return row === undefined ? null : toRun(row)
+    },
+
+    /** Any tenant's; null when there is none. */
+    async get(id: string): Promise<Run | null> {
+      const [row] = await engine.read(sql.selectFrom('broadcast_runs').selectAll().where('id', '=', id).compile())
       return row === undefined ? null : toRun(row)
     },
 
@@ -191,6 +200,12 @@ function toRun(row: BroadcastRunsTable): Run {
     deadlineAtMs: row.deadline_at,
     maxDurationSeconds: row.max_duration_seconds,
     playbackUrl: row.playback_url,
+    endingBy: row.ending_by as RunEnder | null,
+    spentAtMs: row.spent_at,
+    warnedForMs: row.warned_for,
+    isManual: row.manual_ingest === 1,
+    meetingSessionId: row.meeting_session_id,
+    sessionGoneAtMs: row.session_gone_at,
     quietLooks: row.quiet_looks,
     quietAtMs: row.quiet_at,
     createdAtMs: row.created_at,
@@ -215,6 +230,12 @@ function toColumns(run: Run): Given {
     deadline_at: run.deadlineAtMs,
     max_duration_seconds: run.maxDurationSeconds,
     playback_url: run.playbackUrl,
+    ending_by: run.endingBy,
+    spent_at: run.spentAtMs,
+    warned_for: run.warnedForMs,
+    manual_ingest: run.isManual ? 1 : null,
+    meeting_session_id: run.meetingSessionId,
+    session_gone_at: run.sessionGoneAtMs,
     quiet_looks: run.quietLooks,
     quiet_at: run.quietAtMs,
     created_at: run.createdAtMs,

@@ -1,5 +1,5 @@
 import type { RunEvent, RunEventType, RunStatus } from '../../domain/run.ts'
-import type { RunEventsTable } from '../schema/database.ts'
+import type { RunEventsTable } from '../schema/run-tables.ts'
 import type { Store } from '../store.ts'
 
 /** An event with its place in the order of commits: after N come all that were committed later. */

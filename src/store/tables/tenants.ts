@@ -1,10 +1,11 @@
+import type { LiveLimits } from '../../domain/ends/live-limits.ts'
 import type { Tenant } from '../../domain/tenant.ts'
 import { formatRateLimit, parseRateLimit } from '../../domain/values/rate-limit.ts'
 import { type Statement, writeIf } from '../engine/engine.ts'
 import { nextRevision, type TenantsTable, thisRevision } from '../schema/database.ts'
 import type { Store } from '../store.ts'
 
-export type TenantChange = Partial<Omit<Tenant, 'id' | 'createdAtMs'>>
+export type TenantChange = Partial<Omit<Tenant, 'id' | 'createdAtMs' | 'limits'>> & { limits?: Partial<LiveLimits> }
 
 /** The table `tenants`. */
 export function tenantsIn({ engine, sql }: Store) {
@@ -56,7 +57,7 @@ export type Tenants = ReturnType<typeof tenantsIn>
 function toColumns(tenant: Tenant): Omit<TenantsTable, 'id' | 'created_at' | 'revision'>
 function toColumns(change: TenantChange, nowMs: number): Partial<TenantsTable>
 function toColumns(
-  { name, upstream, readLimit, writeLimit, suspended }: TenantChange,
+  { name, upstream, readLimit, writeLimit, suspended, limits = {} }: TenantChange,
   nowMs = 0
 ): Partial<TenantsTable> {
   return {
@@ -64,7 +65,19 @@ function toColumns(
     ...(upstream !== undefined && { upstream }),
     ...(readLimit !== undefined && { read_limit: readLimit && formatRateLimit(readLimit) }),
     ...(writeLimit !== undefined && { write_limit: writeLimit && formatRateLimit(writeLimit) }),
-    ...(suspended !== undefined && { suspended_at: suspended ? nowMs : null })
+    ...(suspended !== undefined && { suspended_at: suspended ? nowMs : null }),
+    ...limitColumns(limits)
+  }
+}
+
+function limitColumns(limits: Partial<LiveLimits>): Partial<TenantsTable> {
+  const { maxDurationSeconds, defaultDurationSeconds, maxLive, minutesPerMonth, stopWithMeeting } = limits
+  return {
+    ...(maxDurationSeconds !== undefined && { max_duration_seconds: maxDurationSeconds }),
+    ...(defaultDurationSeconds !== undefined && { default_duration_seconds: defaultDurationSeconds }),
+    ...(maxLive !== undefined && { max_live: maxLive }),
+    ...(minutesPerMonth !== undefined && { minutes_per_month: minutesPerMonth }),
+    ...(stopWithMeeting !== undefined && { stop_with_meeting: stopWithMeeting ? null : 'off' })
   }
 }
 
@@ -75,6 +88,13 @@ function toTenant(row: TenantsTable): Tenant {
     upstream: row.upstream,
     readLimit: row.read_limit === null ? null : parseRateLimit(row.read_limit),
     writeLimit: row.write_limit === null ? null : parseRateLimit(row.write_limit),
+    limits: {
+      maxDurationSeconds: row.max_duration_seconds,
+      defaultDurationSeconds: row.default_duration_seconds,
+      maxLive: row.max_live,
+      minutesPerMonth: row.minutes_per_month,
+      stopWithMeeting: row.stop_with_meeting !== 'off'
+    },
     suspended: row.suspended_at !== null,
     createdAtMs: row.created_at
   }

@@ -20,6 +20,7 @@ import type { VendorCall } from '../vendors/vendor-call.ts'
 import { vendors as allVendors } from '../vendors/vendors.ts'
 import { Credentials, Suspicion, type VerifyCredential } from './credentials.ts'
 import { Habits, type KeptHabits, VendorClock } from './observed.ts'
+import { webhooksOf } from './webhook-key.ts'
 
 export interface UpstreamOptions {
   account: UpstreamAccount
@@ -62,7 +63,7 @@ const operator: Errand = { tenantId: 'operator', priority: 'mutation' }
 export function openUpstream(options: UpstreamOptions): OpenedUpstream {
   const { account, deadlineMs, clock, spentBefore = [], onCredential, ca } = options
   const { baseUrl, proxy, quota, dedicatedTo } = account
-  const { provider, harmlessRead, refusals } = vendorNamed(options.vendors ?? allVendors, account.provider)
+  const { provider, harmlessRead, refusals, webhooks } = vendorNamed(options.vendors ?? allVendors, account.provider)
   const { method, path } = harmlessRead
   const harmless = { method, path }
   let record: CallRecord | null = null
@@ -98,7 +99,8 @@ export function openUpstream(options: UpstreamOptions): OpenedUpstream {
   async function send(errand: Errand, question: VendorCall, expected?: readonly number[]): Promise<VendorAnswer> {
     const isRead = question.method === 'GET'
     const isStop = errand.priority === 'stop'
-    if (isRead) retries.countRead()
+    const mayBeRepeated = isRead && !errand.isBackground
+    if (mayBeRepeated) retries.countRead()
     let authorization = credentials.current
     for (let again = false, another = false; ; ) {
       const call = { ...question, authorization }
@@ -122,7 +124,13 @@ export function openUpstream(options: UpstreamOptions): OpenedUpstream {
           another = true
         } else if (isStop && error instanceof UpstreamThrottled) {
           await outbound.pause((error.retryAfterSeconds ?? 1) * 1_000, call, error)
-        } else if (isRead && !again && isWorthARetry(error, question) && !breaker.isOpen && retries.takeRetry()) {
+        } else if (
+          mayBeRepeated &&
+          !again &&
+          isWorthARetry(error, question) &&
+          !breaker.isOpen &&
+          retries.takeRetry()
+        ) {
           again = true
           await outbound.pause(Math.random() * retryPauseMs, call, error)
         } else throw error
@@ -165,6 +173,7 @@ export function openUpstream(options: UpstreamOptions): OpenedUpstream {
     },
     dedicatedTo,
     habits,
+    webhooks: webhooksOf(webhooks, { source: account.webhookKey, deadlineMs, clock, ca }),
     vendorNowMs: bound => vendorClock.now(bound),
     on: errand => provider((question, expected) => send(errand, question, expected), habits),
     verifyCredential: signal => isTaken(send(operator, { ...harmless, signal }), harmlessRead),

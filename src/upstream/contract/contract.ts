@@ -29,6 +29,7 @@ export const VendorLivestream = Type.Object({
   stream_key: Type.Optional(Text),
   playback_url: Type.Optional(Text),
   disabled: Type.Optional(Type.Union([Type.Boolean(), Type.String(), Type.Null()])),
+  manual_ingest: Type.Optional(Type.Unknown()),
   created_at: Type.Optional(Text),
   updated_at: Type.Optional(Text)
 })
@@ -190,6 +191,7 @@ export function toLivestream(data: Static<typeof VendorLivestream>): LivestreamW
     ...present(data, ['name', 'meeting_id']),
     ...(isPlayable(data.playback_url) && present(data, ['playback_url'])),
     ...solid(data, ['ingest_server', 'stream_key', 'created_at', 'updated_at']),
+    ...(data.manual_ingest === true && { manual_ingest: true }),
     ...(data.disabled != null && { disabled: data.disabled === true || data.disabled === 'true' })
   }
 }

@@ -2,17 +2,8 @@ import { UpstreamBudgetExhausted, UpstreamThrottled } from '../../domain/refusal
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Quota } from '../../domain/values/quota.ts'
 import type { VendorLimit } from '../contract/refusals.ts'
-import {
-  type BudgetStatus,
-  type Errand,
-  Expiry,
-  FairShare,
-  type Priority,
-  type Spent,
-  type TenantUse,
-  type Ticket,
-  tenantUses
-} from './quota-use.ts'
+import type { BudgetStatus, Errand, Priority, Spent, TenantUse, Ticket } from './quota-use.ts'
+import { Expiry, FairShare, tenantUses } from './quota-use.ts'
 import { VendorPause } from './restraint.ts'
 
 export interface BudgetOptions {
@@ -29,20 +20,23 @@ export interface BudgetOptions {
 
 interface Counted {
   tenantId: string
-  priority: Priority
-  /** End of the last window that it can be part of. */
+  share: FairShare
+  /** End of the last window that it is in. */
   untilMs: number
 }
 
 /** Shares of the quota that are kept for stops alone, and for starts and other mutations. */
 const stopReserve = 0.05
 const mutationReserve = 0.2
+/** Share that reads in the background leave to those that somebody waits for. */
+const readReserve = 0.1
 /** The vendor's clock ticks in its own way. */
 const marginMs = 10
 /** A window is told to the next process in so many parts. */
 const stepsPerWindow = 60
 /** Rounding of a time on its way through a file, as a part of a step, that must not make it count a step longer. */
 const stepTolerance = 1e-6
+
 /**
  * The vendor's quota of one account, shared by all tenants. A call counts from when it leaves until a whole window after its
  * answer. So the vendor never sees more than the quota in any window, wherever the window begins. Reads leave a reserve
@@ -52,7 +46,7 @@ export class UpstreamBudget {
   readonly #options: BudgetOptions
   readonly #windowMs: number
   readonly #stepMs: number
-  readonly #shares: Record<Priority, FairShare>
+  readonly #shares: Record<Priority | 'background', FairShare>
   #inFlight = 0
   #sent = 0
   /** Calls that have ended, each list in the order of its times. */
@@ -74,7 +68,7 @@ export class UpstreamBudget {
     const activeMs = Math.min(this.#windowMs, 30_000)
     const claimMs = Math.min(this.#windowMs, 5_000)
     const share = (): FairShare => new FairShare({ activeMs, claimMs })
-    this.#shares = { stop: share(), mutation: share(), read: share() }
+    this.#shares = { stop: share(), mutation: share(), read: share(), background: share() }
     const nowMs = clock.monotonic()
     const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
     this.#before = spentBefore
@@ -86,17 +80,19 @@ export class UpstreamBudget {
    * Counts a call that is about to be sent. A stop always may.
    * @throws UpstreamBudgetExhausted or UpstreamThrottled, with when to ask again
    */
-  admit({ tenantId, priority }: Errand): Ticket {
+  admit(errand: Errand): Ticket {
+    const { tenantId, priority, isBackground } = errand
     const nowMs = this.#now()
-    if (priority !== 'stop') this.#check(tenantId, priority, nowMs)
-    this.#shares[priority].take(tenantId, nowMs)
+    if (priority !== 'stop') this.#check(errand, priority, nowMs)
+    const share = this.#shares[isBackground ? 'background' : priority]
+    share.take(tenantId, nowMs)
     this.#inFlight += 1
     this.#sent += 1
     this.#options.onSent?.()
     const end = (list: Expiry<Counted>, lateMs: number): void => {
       this.#inFlight -= 1
       const untilMs = this.#options.clock.monotonic() + lateMs + this.#windowMs
-      list.add({ tenantId, priority, untilMs })
+      list.add({ tenantId, share, untilMs })
       count(this.#steps, this.#stepOf(untilMs), 1)
     }
     return {
@@ -134,7 +130,7 @@ export class UpstreamBudget {
 
   status(): BudgetStatus {
     const nowMs = this.#now()
-    const { read, mutation, stop } = this.#shares
+    const { read, background, mutation, stop } = this.#shares
     const left = (priority: Priority): number => Math.max(0, Math.floor(this.#free(priority, nowMs)))
     return {
       sent: this.#sent,
@@ -144,7 +140,7 @@ export class UpstreamBudget {
       used: {
         stop: stop.used,
         mutation: mutation.used,
-        read: read.used,
+        read: read.used + background.used,
         other: this.#usedBefore() + this.#others.calls
       },
       left: { stop: left('stop'), mutation: left('mutation'), read: left('read') },
@@ -175,30 +171,32 @@ export class UpstreamBudget {
     return Math.ceil(untilMs / this.#stepMs - stepTolerance)
   }
 
-  #check(tenantId: string, priority: 'read' | 'mutation', nowMs: number): void {
+  #check({ tenantId, isBackground }: Errand, priority: 'read' | 'mutation', nowMs: number): void {
     const pausedForMs = this.#pause.leftMs(nowMs)
     if (pausedForMs > 0) throw new UpstreamThrottled(inMs(pausedForMs))
-    const free = this.#free(priority, nowMs)
+    const kept = isBackground ? Math.ceil(this.#options.quota.calls * readReserve) : 0
+    const free = this.#free(priority, nowMs) - kept
     const own = this.#shares[priority]
-    if (own.mayTake(tenantId, free, free + own.used, nowMs)) return
+    // Work in the background has no claim on a later call.
+    if (isBackground ? free >= 1 : own.mayTake(tenantId, free, free + own.used, nowMs)) return
     throw new UpstreamBudgetExhausted(inMs(this.#freeInMs(1 - free, nowMs)))
   }
 
   /** Calls of this priority that may still be sent. */
   #free(priority: Priority, nowMs: number): number {
     const quota = this.#options.quota.calls
-    const { read, mutation, stop } = this.#shares
+    const { read, background, mutation, stop } = this.#shares
     const others = this.#usedBefore() + this.#others.calls
     const forStops = Math.max(stop.used, Math.ceil(quota * stopReserve))
     const forMutations = Math.max(mutation.used, Math.round(quota * mutationReserve))
-    const left = quota - others - read.used
+    const reads = read.used + background.used
+    const left = quota - others - reads
     if (priority === 'stop') return left - mutation.used - stop.used
     if (priority === 'mutation') return left - mutation.used - forStops
-    const lowered = this.#lowered(nowMs) - read.used
-    return Math.min(left, lowered) - forMutations - forStops
+    return Math.min(left, this.#lowered(nowMs) - reads) - forMutations - forStops
   }
 
-  /** Time until so many more calls are free, as far as that can be told: those under way end at some time. */
+  /** Time until so many more calls are free, as far as that can be told. */
   #freeInMs(calls: number, nowMs: number): number {
     const next = this.#ended.at(Math.max(0, Math.ceil(calls) - 1))?.untilMs ?? nowMs + this.#windowMs
     return Math.max(marginMs, next - nowMs)
@@ -210,7 +208,7 @@ export class UpstreamBudget {
   }
 
   #ownUsed(): number {
-    return this.#shares.stop.used + this.#shares.mutation.used + this.#shares.read.used
+    return Object.values(this.#shares).reduce((sum, { used }) => sum + used, 0)
   }
 
   #usedBefore(): number {
@@ -221,8 +219,8 @@ export class UpstreamBudget {
   #now(): number {
     const nowMs = this.#options.clock.monotonic()
     for (const list of [this.#ended, this.#lost]) {
-      for (const { priority, tenantId, untilMs } of list.until(nowMs)) {
-        this.#shares[priority].release(tenantId)
+      for (const { share, tenantId, untilMs } of list.until(nowMs)) {
+        share.release(tenantId)
         count(this.#steps, this.#stepOf(untilMs), -1)
       }
     }

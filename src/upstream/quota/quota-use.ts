@@ -5,6 +5,8 @@ export type Priority = 'stop' | 'mutation' | 'read'
 export interface Errand {
   tenantId: string
   priority: Priority
+  /** A read that nobody waits for: it leaves quota to everything else, is not repeated, and its failure says nothing of the vendor. */
+  isBackground?: boolean | undefined
   /** Hears of each call that is sent for it. */
   onSent?: (() => void) | undefined
 }

@@ -1,7 +1,7 @@
 import type { Secret } from '../../domain/values/secret.ts'
 
 export interface Call {
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Made by the `path` tag, relative to the base address; a query may follow. */
   path: string
   body?: object
@@ -9,6 +9,11 @@ export interface Call {
   authorization: Secret
   /** Bounds the whole call, from waiting for a connection to the last byte: undici's own time-outs restart with each chunk. */
   signal: AbortSignal
+}
+
+/** The same, also of what is published to everybody: then it is null, and none is sent. */
+export interface OpenCall extends Omit<Call, 'authorization'> {
+  authorization: Secret | null
 }
 
 /** An answer of the vendor, as JSON when it was JSON. */

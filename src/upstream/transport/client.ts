@@ -20,7 +20,7 @@ import {
   type VendorLimit
 } from '../contract/refusals.ts'
 import { type Own, reasonOf } from '../contract/vendor-words.ts'
-import type { Call, RawVendorAnswer, VendorAnswer } from './call.ts'
+import type { Call, OpenCall, RawVendorAnswer, VendorAnswer } from './call.ts'
 
 export interface ClientOptions {
   /** The vendor's address with its path, e.g. `https://api.dyte.io/v2`. The origin is fixed: no answer can lead elsewhere. */
@@ -80,7 +80,7 @@ export class UpstreamClient {
   }
 
   /** Sends one call, once, and gives the answer as it is. @throws Failure when none comes */
-  async ask(call: Call): Promise<RawVendorAnswer> {
+  async ask(call: OpenCall): Promise<RawVendorAnswer> {
     return this.#send(call).catch(error => {
       throw translate(error, call.signal, call.method !== 'GET')
     })
@@ -90,7 +90,7 @@ export class UpstreamClient {
     await this.#connections.close()
   }
 
-  async #send({ method, path, body, authorization, signal }: Call): Promise<RawVendorAnswer> {
+  async #send({ method, path, body, authorization, signal }: OpenCall): Promise<RawVendorAnswer> {
     const {
       statusCode,
       headers,
@@ -103,7 +103,7 @@ export class UpstreamClient {
         accept: 'application/json',
         'user-agent': 'livegate',
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        authorization: authorization.reveal()
+        ...(authorization !== null && { authorization: authorization.reveal() })
       },
       body: body === undefined ? null : JSON.stringify(body),
       signal,

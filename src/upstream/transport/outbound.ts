@@ -66,7 +66,7 @@ export class Outbound {
 
   /** Sends a call once, if it may go out. */
   async pass(errand: Errand, call: Asked, expected?: readonly number[]): Promise<VendorAnswer> {
-    if (errand.priority !== 'read') return this.#send(errand, call, expected)
+    if (errand.priority !== 'read' || errand.isBackground) return this.#send(errand, call, expected)
     const { tenantId } = errand
     this.#takeShare(tenantId)
     try {
@@ -117,14 +117,21 @@ export class Outbound {
     await Promise.all(Object.values(this.#clients).map(client => client.close()))
   }
 
-  #clientFor({ priority }: Errand, { method }: VendorCall): UpstreamClient {
+  #clientFor({ priority, isBackground }: Errand, { method }: VendorCall): UpstreamClient {
     const { reads, looks, stopLooks, mutations, stops } = this.#clients
-    if (priority === 'read') return reads
+    // Reads in the background are few at once, and take no connection of those that somebody waits for.
+    if (priority === 'read') return isBackground ? looks : reads
     if (priority === 'stop') return method === 'GET' ? stopLooks : stops
     return method === 'GET' ? looks : mutations
   }
 
-  #count(error: unknown, { tenantId }: Errand, { signal, mayFail }: Asked, ticket: Ticket, isTrial: boolean): void {
+  #count(
+    error: unknown,
+    { tenantId, isBackground }: Errand,
+    { signal, mayFail }: Asked,
+    ticket: Ticket,
+    isTrial: boolean
+  ): void {
     const { budget, breaker } = this.#options
     const answered = error instanceof Failure && error.upstreamStatus !== undefined
     if (answered) ticket.answered()
@@ -135,17 +142,20 @@ export class Outbound {
       breaker.passOn(tenantId, isTrial)
       return
     }
-    if (isFailing(error, signal)) breaker.failed(tenantId, isTrial)
-    else if (answered) breaker.succeeded()
+    if (isFailing(error, signal)) {
+      // Callers find out for themselves: a list that fails need not fail for anybody.
+      if (!isBackground) breaker.failed(tenantId, isTrial)
+    } else if (answered) breaker.succeeded()
   }
 
   /** A call that does not get past breaker and budget was not sent. */
   async #letIn(errand: Errand, call: Call): Promise<{ ticket: Ticket; isTrial: boolean }> {
     const { budget, breaker } = this.#options
-    const { tenantId, priority } = errand
+    const { tenantId, priority, isBackground } = errand
     try {
       if (priority === 'stop') return { ticket: budget.admit(errand), isTrial: false }
       // Check the breaker first, but claim its trial only after quota was granted: a refused call does not waste it.
+      if (isBackground && breaker.isOpen) throw new UpstreamUnavailable({ retryAfterSeconds: 1 })
       breaker.check(tenantId)
       const ticket = await this.#admitted(errand, call)
       try {

@@ -34,6 +34,8 @@ export interface VendorSettings {
   readonly about: Readonly<Record<string, string>>
   /** The vendor's own figure, which holds where the operator gives none. */
   readonly usualQuota: Quota
+  /** The address of the key of its webhooks, for an account at this address (contract#webhook-key). */
+  webhookKeyUrl(baseUrl: URL): URL
   /** Completes the sentence `org_id must …` about an id that can't be one; null for all others. */
   faultOf(id: string): string | null
   account(given: GivenAccount): AccountAtVendor
@@ -41,6 +43,9 @@ export interface VendorSettings {
 
 /** The field of the vendor's address, with every vendor. */
 export const baseUrlField = 'base_url'
+
+/** The path of the document with the key of webhooks, with both vendors. */
+export const webhookKeyPath = '/.well-known/webhooks.json'
 
 /** The fields whose values are secrets; each may come from a file. */
 export function secretFields({ ids, credential }: VendorSettings): readonly string[] {

@@ -1,5 +1,6 @@
 import type { Secret } from '../../domain/values/secret.ts'
 import type { Complaint, RefusalReader } from '../contract/refusals.ts'
+import type { WebhookDialect } from '../contract/webhooks.ts'
 import type { Provider, VendorHabits } from '../provider.ts'
 import type { Heard, InspectorCall } from '../transport/vendor-inspector.ts'
 import type { VendorSettings } from './settings.ts'
@@ -12,6 +13,7 @@ export interface Vendor {
   provider(send: Send, habits: VendorHabits): Provider
   readonly harmlessRead: HarmlessRead
   readonly refusals: RefusalReader
+  readonly webhooks: WebhookDialect
   readonly diagnosis: Diagnosis
 }
 

@@ -47,6 +47,7 @@ t.test('before anything is there all is well, and nothing is made', async t => {
     /^ok {4}disk of \S+: \d+ MB are free$/,
     /^ok {4}credentials of the upstream default: taken by http:\S+$/,
     'ok    clock of the upstream default: agrees with ours',
+    /^ok {4}webhooks of the upstream default: none is registered/,
     ''
   ])
   t.strictSame(readdirSync(dirname(cli.storeFile)), [])

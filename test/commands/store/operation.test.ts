@@ -105,6 +105,7 @@ t.test('one is shown with all that is known of it, but for what its key was', as
     vendor_at: '2026-03-01T10:00:01.500Z',
     sent_again_at: null,
     open_start_id: 'o1',
+    cause: null,
     upstream_status: 400,
     reason: 'Maximum number of livestreams reached'
   }

@@ -16,10 +16,10 @@ import {
   freshKey,
   type MutatingRoute,
   makeMeetings,
-  mutatingRoutes,
   mutationsSent,
   needsLive,
-  send
+  send,
+  vendorMutations
 } from '../../support/http/mutating.ts'
 import { until } from '../../support/until.ts'
 
@@ -38,7 +38,7 @@ t.test('every operation is done once under a key, and its answer is the same for
   const clock = manualClock()
   const world = await gateway(t, { clock, slowDisk: true, config: { writeLimit: plenty } })
   const { simulator, store, storeFile, directory, withKey } = world
-  const routes = mutatingRoutes(world)
+  const routes = vendorMutations(world)
   t.ok(routes.length >= 4)
   const told: Told[] = []
   for (const scopes of [withoutStreamKey, presets.owner]) {
@@ -100,7 +100,7 @@ t.test('every operation is done once under a key, and its answer is the same for
 t.test('a key that was used for one request is refused for any other, and nothing is sent', async t => {
   const world = await gateway(t, { slowDisk: true, config: { writeLimit: plenty } })
   const { asAcme, simulator, store } = world
-  const routes = mutatingRoutes(world)
+  const routes = vendorMutations(world)
   for (const route of routes) {
     const [one = '', two = ''] = await makeMeetings(store, simulator, 'acme', 2)
     if (needsLive(route)) simulator.startFromBrowser(one)

@@ -41,6 +41,7 @@ const owner = await withKey('acme', [
   'audit:read'
 ])
 const privileged = await withKey('acme', ['livestreams:read', 'livestreams:start', 'stream-key:read'])
+const webhooks = await withKey('acme', ['webhooks:manage'])
 const stranger = makeKey().key.reveal()
 const replies: Reply[] = []
 /** The same client, whose answers are kept for the search. */
@@ -100,6 +101,12 @@ const faults: Fault[] = [
 ]
 
 await useEverything(asOwner)
+// Not searched, since it is where the secret of a webhook is shown.
+const webhook = { url: 'https://hooks.example.com/', rotate_secret: true }
+const { secret } = (await webhooks.call('PUT', '/gateway/webhook', webhook)).json().data
+const { secret: newSecret } = (await webhooks.call('PUT', '/gateway/webhook', webhook)).json().data
+await kept(webhooks.call)('GET', '/gateway/webhook')
+await kept(webhooks.call)('POST', '/gateway/webhook/test')
 // Not searched, since it may see where to send video. The address is one that stands in no example.
 const active = `/v2/meetings/${meeting}/active-livestream`
 const { stream_key } = (await privileged.call('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
@@ -153,6 +160,8 @@ const canaries: Record<string, string> = {
   "the owner's key": owner.key,
   "the other's key": privileged.key,
   "a stranger's key": stranger,
+  'the secret of a webhook': secret.slice('whsec_'.length, -1),
+  'its new secret': newSecret.slice('whsec_'.length, -1),
   'the stream key': stream_key,
   'the ingest server': ingest_server
 }

@@ -8,7 +8,7 @@ import { errorHandler } from '../../../src/http/answer/errors.ts'
 import { audit } from '../../../src/http/request/audit.ts'
 import { decorateRequests } from '../../../src/http/request/request.ts'
 import { gateway } from '../../support/gateway.ts'
-import { mutatingRoutes } from '../../support/http/mutating.ts'
+import { vendorMutations } from '../../support/http/mutating.ts'
 
 const details = [{ field: 'body.name', message: '"name" must be shorter' }]
 
@@ -53,7 +53,7 @@ t.test('each mutation with a body documents it', async t => {
     string,
     Record<string, { responses: Record<string, { description: string }> }>
   >
-  const routes = mutatingRoutes({ app })
+  const routes = vendorMutations({ app })
   t.ok(routes.length >= 12)
   for (const { method, path, operationId } of routes) {
     const told = paths[path]?.[method.toLowerCase()]?.responses[400]?.description

@@ -10,7 +10,7 @@ import { plenty } from '../../support/config.ts'
 import { lockStore } from '../../support/faulty-store.ts'
 import { gateway } from '../../support/gateway.ts'
 import { isEnvelope } from '../../support/http/helper.ts'
-import { aRequest, isReplay, type MutatingRoute, mutatingRoutes } from '../../support/http/mutating.ts'
+import { aRequest, isReplay, type MutatingRoute, vendorMutations } from '../../support/http/mutating.ts'
 import { shortDeadlineMs } from '../../support/short-deadline.ts'
 import { until } from '../../support/until.ts'
 
@@ -21,7 +21,7 @@ const world = await gatewayBehindDoor(t, {
   config: { writeLimit: plenty }
 })
 const { asAcme, simulator, storeFile, withKey, directory, url, door } = world
-const routes = mutatingRoutes(world)
+const routes = vendorMutations(world)
 const operations = operationsIn(world.store)
 const routeOf = (id: string) => routes.find(({ operationId }) => operationId === id) as MutatingRoute
 /** Sent again until it is confirmed. */

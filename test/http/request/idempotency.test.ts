@@ -12,15 +12,15 @@ import {
   isExecuted,
   isReplay,
   type MutatingRoute,
-  mutatingRoutes,
   mutationsSent,
   needsLive,
-  send
+  send,
+  vendorMutations
 } from '../../support/http/mutating.ts'
 
 const world = await gatewayBehindDoor(t, { config: { writeLimit: plenty } })
 const { asAcme, simulator, storeFile, meeting, otherMeeting, withKey, door } = world
-const routes = mutatingRoutes(world)
+const routes = vendorMutations(world)
 
 t.test(
   'a key is free again when the vendor has not executed the call: the next request with it is executed',

@@ -25,6 +25,7 @@ t.test('one slash at the end of any operation is the same operation, on both mou
       // An operation that ends something is asked of something that goes on.
       simulator.joinMeeting(meeting)
       await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)
+      await asAcme('PUT', '/gateway/webhook', bodies.get('setWebhook'))
       const reply = await asAcme(method, spelt, bodies.get(operationId))
       // People whom the first call took out are not there for the second.
       const isDone = reply.statusCode < 300 || reply.json().error.type === 'participant_not_found'

@@ -42,8 +42,13 @@ const needed: Record<string, Scope> = {
   listAuditEvents: 'audit:read',
   getUsage: 'livestreams:read',
   streamEvents: 'livestreams:read',
+  setWebhook: 'webhooks:manage',
+  getWebhook: 'webhooks:manage',
+  removeWebhook: 'webhooks:manage',
+  testWebhook: 'webhooks:manage',
   listRuns: 'livestreams:read',
-  getRun: 'livestreams:read'
+  getRun: 'livestreams:read',
+  updateRun: 'livestreams:start'
 }
 
 const isStop = (scope: Scope): number => Number(scope === 'livestreams:stop')
@@ -65,8 +70,10 @@ t.test('each operation can be done with its scope and with no other', async t =>
   const ids = await sessionIds(asAcme, { meeting_id: meeting, livestream_id: id })
   const bodies = new Map(mutatingRoutes({ app }).map(({ operationId, body }) => [operationId, body]))
   const changes = ({ operationId }: DocumentedRoute): number =>
-    ['muteParticipants', 'muteAllParticipants', 'kickParticipants', 'kickAllParticipants'].indexOf(operationId)
-  // People who were kicked cannot be muted, and a meeting that was stopped has no session.
+    ['muteParticipants', 'muteAllParticipants', 'kickParticipants', 'kickAllParticipants', 'removeWebhook'].indexOf(
+      operationId
+    )
+  // People who were kicked cannot be muted, and a webhook that was removed can't be tested.
   guarded.sort((a, b) => changes(a) - changes(b))
   // A stop is looked after by itself some seconds later: it comes last, since each call at the vendor is counted.
   for (const scope of scopes.toSorted((a, b) => isStop(a) - isStop(b))) {

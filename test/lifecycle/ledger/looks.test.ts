@@ -91,3 +91,15 @@ t.test('a look that finds nothing of a run, and the look of another tenant, end 
   t.strictSame(await told(), ['live', 'ended', 'live'])
   t.strictSame(await runs(), [], 'acme has lost its meeting')
 })
+
+t.test('an encoder that sends the video is known to the ledger, and no answer has a word of it', async t => {
+  const { simulator, meeting, asAcme, runs } = await ledgerWorld(t)
+  const { id } = simulator.startFromBrowser(meeting, { manualIngest: true })
+  for (const path of [`/v2/meetings/${meeting}/active-livestream`, `/v2/livestreams/${id}`, '/v2/livestreams']) {
+    const { statusCode, body } = await asAcme('GET', path)
+    t.equal(statusCode, 200)
+    t.match(body, id)
+    t.notMatch(body, 'manual_ingest')
+  }
+  t.match(await runs(), [{ livestreamId: id, isManual: true }])
+})

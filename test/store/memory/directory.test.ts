@@ -1,6 +1,7 @@
 import t from 'tap'
 import { StoreMoved } from '../../../src/store/engine/engine.ts'
 import { openDirectory } from '../../../src/store/memory/directory.ts'
+import { leaveWork } from '../../../src/store/schema/database.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { apiKeysIn } from '../../../src/store/tables/api-keys.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
@@ -114,13 +115,13 @@ t.test('a directory need not wait for what its own process has written', async t
   t.equal(await directory.meeting('acme', 'm1'), null)
 })
 
-t.test('a pull without news costs four small reads; those asked for during one are one more together', async t => {
+t.test('a pull without news costs one small read; those asked for during one are one more together', async t => {
   const { directory, reads } = await world(t)
   const before = reads.count
   await directory.pull()
-  t.equal(reads.count, before + 4)
+  t.equal(reads.count, before + 1)
   await Promise.all(Array.from({ length: 9 }, () => directory.pull()))
-  t.equal(reads.count, before + 12)
+  t.equal(reads.count, before + 3)
 })
 
 t.test('a pull brings what was written before it was asked for, also while another one is under way', async t => {
@@ -130,6 +131,24 @@ t.test('a pull brings what was written before it was asked for, also while anoth
   await directory.pull()
   t.equal(directory.keyByDigest(key.digest)?.revokedAtMs, 5_000)
   await underWay
+})
+
+t.test('a pull tells of work that a command has left, once', async t => {
+  const { directory, other } = await world(t)
+  let told = 0
+  const end = directory.onWorkLeft(() => {
+    told += 1
+  })
+  await directory.pull()
+  t.equal(told, 0)
+  await other.engine.write([leaveWork(other.sql)])
+  await directory.pull()
+  await directory.pull()
+  t.equal(told, 1)
+  end()
+  await other.engine.write([leaveWork(other.sql)])
+  await directory.pull()
+  t.equal(told, 1)
 })
 
 t.test('a failed pull does not fail the one after it', async t => {

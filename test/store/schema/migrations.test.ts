@@ -36,8 +36,14 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
     'meetings',
     'meta',
     'operations',
+    'ordered_stops',
     'run_events',
-    'tenants'
+    'stop_orders',
+    'tenant_webhook_deliveries',
+    'tenant_webhooks',
+    'tenants',
+    'webhook_counts',
+    'webhook_deliveries'
   ])
   t.equal(await versionIn(first.engine), schemaVersion)
   await tenantsIn(first).create(tenantNamed('acme'))
@@ -134,6 +140,6 @@ t.test('every step can be written for PostgreSQL too', async t => {
   await migrate(engine, sqlFor('postgres'))
   t.equal(version, schemaVersion)
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
-  t.equal(written.filter(text => text.startsWith('create table "')).length, 11)
+  t.equal(written.filter(text => text.startsWith('create table "')).length, 17)
   t.notMatch(written.join(';'), /\?/)
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Run, RunNews } from '../../../src/domain/run.ts'
+import { noRunEnd, type Run, type RunNews } from '../../../src/domain/run.ts'
 import { moveRuns } from '../../../src/domain/run-moves.ts'
 import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
@@ -25,7 +25,7 @@ async function world(t: Parameters<typeof storeWithTenants>[0]) {
 
 t.test('a run is read as it was written', async t => {
   const { runs, write } = await world(t)
-  await write({ ...sent(1_000), maxDurationSeconds: 60, deadlineAtMs: 61_000 } as RunNews)
+  await write({ ...sent(1_000), maxDurationSeconds: 60, deadlineAtMs: 61_000, isManual: true } as RunNews)
   await write(started(1_200))
   const playbackUrl = 'https://playback.example/1.m3u8'
   await write(seen(3_000, 'LIVE', { playbackUrl, session: session('s1', 1_100, { startedAtMs: 2_500 }) }))
@@ -43,8 +43,10 @@ t.test('a run is read as it was written', async t => {
     liveAtMs: 2_500,
     endedAtMs: null,
     endedBy: null,
+    ...noRunEnd,
     deadlineAtMs: 61_000,
     maxDurationSeconds: 60,
+    isManual: true,
     playbackUrl,
     quietLooks: 1,
     quietAtMs: 9_000,

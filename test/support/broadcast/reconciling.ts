@@ -14,6 +14,7 @@ import { stopReconciler } from '../../../src/lifecycle/operations/reconcile-stop
 import { BegunRuns } from '../../../src/lifecycle/running/shown-run.ts'
 import type { LookHow } from '../../../src/lifecycle/running/sight.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { type OperationEnd, operationsIn } from '../../../src/store/tables/operations.ts'
@@ -117,7 +118,9 @@ export async function reconciling(t: TestContext) {
       rights,
       endingRuns,
       begunRuns,
-      ledger: ledgerIn(store, clock)
+      ledger: ledgerIn(store, clock),
+      sightings: { seen: async () => {} },
+      runs: broadcastRunsIn(store)
     }
     const ends = operationEnds(deps)
     const ofBroadcasts = broadcastEnds({ ...deps, ends })

@@ -14,6 +14,11 @@ export interface MutatingRoute {
   body: object
 }
 
+/** Those that go to the vendor. */
+export function vendorMutations(world: Pick<World, 'app'>): MutatingRoute[] {
+  return mutatingRoutes(world).filter(({ path }) => path.startsWith('/v2/'))
+}
+
 /** All of them, so that a new one is in every matrix without a word. */
 export function mutatingRoutes({ app }: Pick<World, 'app'>): MutatingRoute[] {
   const paths = app.swagger().paths as Record<string, Record<string, Documented>>

@@ -1,4 +1,4 @@
-import type { Run, RunEventType } from '../../../src/domain/run.ts'
+import { noRunEnd, type Run, type RunEventType } from '../../../src/domain/run.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
 
@@ -20,8 +20,8 @@ export function runOf(more: Partial<Run> = {}): Run {
     liveAtMs: 2_000,
     endedAtMs: null,
     endedBy: null,
-    deadlineAtMs: null,
-    maxDurationSeconds: null,
+    ...noRunEnd,
+    isManual: false,
     playbackUrl: 'https://playback.example/1.m3u8',
     quietLooks: 0,
     quietAtMs: null,

@@ -20,6 +20,8 @@ export const campaigns = {
   oddStops: { file: 'test/guarantees/stops/odd-vendors-stops.test.ts', normally: 12, inFull: 72 },
   /** Orders of calls to a meeting whose vendor is confused. */
   orders: { file: 'test/guarantees/starts/confused-orders.test.ts', normally: 48, inFull: 480 },
+  /** Histories of a meeting's runs, of which the ledger hears late, twice, out of order or not at all. */
+  histories: { file: 'test/lifecycle/ledger/truth.test.ts', normally: 100, inFull: 1_000 },
   /** Crashes under load. */
   crashes: { file: 'test/guarantees/record/nothing-missing-after-a-crash.test.ts', normally: 4, inFull: 200 },
   /** Logs that cannot be written, each in another way; there are no more than these. */

@@ -5,6 +5,7 @@ import { type Ending, type Subject, toAuditEvent } from '../../../src/audit/ocsf
 import { type ApiKey, makeKey } from '../../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
 import type { Caller } from '../../../src/domain/caller.ts'
+import { noLiveLimits } from '../../../src/domain/ends/live-limits.ts'
 import type { Operation } from '../../../src/domain/operation.ts'
 import { presets } from '../../../src/domain/scope.ts'
 import type { Tenant } from '../../../src/domain/tenant.ts'
@@ -56,7 +57,7 @@ export async function engineOfVersion(file: string, version: number): Promise<En
 }
 
 export function tenantNamed(id: string, more: Partial<Tenant> = {}): Tenant {
-  const limits = { readLimit: null, writeLimit: null }
+  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits }
   return { id, name: id, upstream: 'default', ...limits, suspended: false, createdAtMs: 1_000, ...more }
 }
 
@@ -94,6 +95,7 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     upstreamStatus: null,
     reason: null,
     runId: null,
+    cause: null,
     idempotency: null,
     answer: null,
     ...more

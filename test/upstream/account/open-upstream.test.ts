@@ -85,6 +85,23 @@ t.test('after five failures in a row nothing is asked any more but a stop, whose
   t.match(await read(), { id: run.id })
 })
 
+t.test('a read in the background is sent once, opens no breaker, and waits for none', async t => {
+  const { read, upstream, requests } = await accountAt(t, (_request, response) => {
+    response.statusCode = 503
+    response.end(good)
+  })
+  const provider = upstream.on({ tenantId: 'operator', priority: 'read', isBackground: true })
+  const look = () => provider.findLivestream(run.id, { pageNo: 1, perPage: 1 }, soon())
+  for (let i = 0; i < 10; i++) t.equal((await failureOf(look())).type, 'upstream_failed')
+  t.equal(requests.length, 10)
+  t.equal(upstream.status().breaker, 'closed')
+  for (let i = 0; i < 5; i++) await read().catch(() => {})
+  t.equal(upstream.status().breaker, 'open')
+  const before = requests.length
+  t.equal((await failureOf(look())).type, 'upstream_unavailable')
+  t.equal(requests.length, before, 'it is no trial')
+})
+
 t.test('one trial an interval is sent while the breaker is open, and all calls when it succeeds', async t => {
   const clock = manualClock()
   let fails = true

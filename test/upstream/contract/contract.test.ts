@@ -49,6 +49,12 @@ t.test('an active livestream is read in both contracts, with and without its key
   t.strictSame(readLivestream(success(livestream)), livestream, "L2's example")
 })
 
+t.test('a livestream says that an encoder sends its video by one word alone, which no schema has', async t => {
+  t.strictSame(readLivestream(success({ ...livestream, manual_ingest: true })), { ...livestream, manual_ingest: true })
+  for (const other of [false, null, 'true', {}])
+    t.strictSame(readLivestream(success({ ...livestream, manual_ingest: other })), livestream)
+})
+
 t.test('a livestream with its runs is read in every published form, with paging in either place', async t => {
   const example = readLivestreamWithSessions(success({ livestream, sessions: [session] }, { paging }))
   t.strictSame(example, { livestream, sessions: [session], paging }, 'example: a list, paging beside the data')
@@ -187,7 +193,6 @@ t.test('fields that the vendor adds never come through', async t => {
     organization_id: 'ORG_EXAMPLE',
     recording_config: { storage_config },
     ai_config: {},
-    manual_ingest: true,
     tomorrow: { nested: [1] }
   }
   t.strictSame(readLivestream(success({ ...livestream, ...extra }, extra)), livestream)

@@ -49,6 +49,35 @@ t.test('reads leave a fifth to mutations, both leave a twentieth to stops, and a
   t.match(refusalOf(budget, 'mutation'), { status: 503, type: 'upstream_budget_exhausted' })
 })
 
+t.test('reads in the background leave a tenth to all others, and have no share and no claim', async t => {
+  const { budget, calls, clock } = budgetOf()
+  const background = (times: number): number => {
+    const admitted = Array.from({ length: times }, () => {
+      try {
+        return budget.admit({ tenantId: 'acme', priority: 'read', isBackground: true })
+      } catch (error) {
+        if (error instanceof Failure) return null
+        throw error
+      }
+    })
+    for (const ticket of admitted) ticket?.answered()
+    return admitted.filter(ticket => ticket !== null).length
+  }
+  t.equal(background(1_000), 65)
+  t.equal(calls('read', 1_000, 'acme'), 10)
+  t.equal(calls('mutation', 1_000), 20)
+  t.equal(budget.status().used.read, 75)
+  t.match(
+    budget.tenants().find(({ tenantId }) => tenantId === 'acme'),
+    { reads: 10 },
+    'it is no use of the tenant'
+  )
+  clock.advance(60_011)
+  t.equal(budget.status().used.read, 0)
+  t.equal(calls('read', 70), 70)
+  t.equal(background(1), 0)
+})
+
 t.test('the reserve that mutations and stops have used is not taken from reads again', async t => {
   const { calls } = budgetOf()
   t.equal(calls('mutation', 20), 20)

@@ -48,7 +48,11 @@ export function roomcastProvider(send: Send): Provider {
     onWholeStage: notOffered,
     createMeeting: notOffered,
     updateMeeting: notOffered,
-    replaceMeeting: notOffered
+    replaceMeeting: notOffered,
+    listWebhooks: async () => [],
+    addWebhook: notOffered,
+    changeWebhook: notOffered,
+    removeWebhook: notOffered
   }
 }
 

@@ -188,6 +188,16 @@ export function livestreamSightings({ engine, sql }: Store, clock: Clock) {
       return { id: row.id, tenantId, upstream, meetingId, isProved: row.proved_at !== null }
     },
 
+    /** Its status when it was seen last at this vendor account, whoever has it; null when nobody knows it. For the gateway's own questions. */
+    async statusOf(id: string, upstream: string): Promise<string | null> {
+      const query = sql
+        .selectFrom('livestreams')
+        .select('status')
+        .where(isSpelled(spelled(id)))
+      const [row] = await engine.read(query.where('upstream', '=', upstream).compile())
+      return row?.status ?? null
+    },
+
     /**
      * The livestream of this meeting that was seen last at its vendor account (the newest of those seen at once), or null when none ever was. One
      * that was running comes first: a later look at an older one must not hide it.

@@ -1,5 +1,6 @@
 import { sql as raw } from 'kysely'
 import type { Operation, OperationKind, OperationState, StoredAnswer } from '../../../domain/operation.ts'
+import type { RunEnder } from '../../../domain/run.ts'
 import type { OperationsTable } from '../../schema/database.ts'
 import type { Store } from '../../store.ts'
 
@@ -34,6 +35,7 @@ export function toOperation(row: OperationsTable): Operation {
     upstreamStatus: row.upstream_status,
     reason: row.reason,
     runId: row.run_id,
+    cause: row.cause as RunEnder | null,
     idempotency: keyFingerprint === null || requestFingerprint === null ? null : { keyFingerprint, requestFingerprint },
     answer: status === null || answer === null ? null : { status, body: JSON.parse(answer) as StoredAnswer['body'] }
   }

@@ -232,6 +232,7 @@ function toColumns(operation: Operation): Given {
     sent_again_at: operation.sentAgainAtMs,
     upstream_status: operation.upstreamStatus,
     reason: operation.reason,
-    run_id: operation.runId
+    run_id: operation.runId,
+    cause: operation.cause
   }
 }

@@ -14,6 +14,7 @@ import { expectId, expectPlainId, path, readSuccess, type Send, saidIn } from '.
 import * as livestreams from './livestreams.ts'
 import { findRunning } from './running.ts'
 import { changeAll, changeSome, findActiveSession } from './stage.ts'
+import { addWebhook, changeWebhook, listWebhooks, removeWebhook } from './webhooks.ts'
 
 /** Newest livestreams of the account that are looked through for one that was started just now. */
 const newest = 50
@@ -109,7 +110,12 @@ export function dyteProvider(send: Send, habits: VendorHabits): Provider {
 
     updateMeeting: (id, change, signal) => changed('PATCH', id, change, signal),
 
-    replaceMeeting: (id, wish, signal) => changed('PUT', id, wish, signal)
+    replaceMeeting: (id, wish, signal) => changed('PUT', id, wish, signal),
+
+    listWebhooks: signal => listWebhooks(send, signal),
+    addWebhook: (...asked) => addWebhook(send, ...asked),
+    changeWebhook: (...asked) => changeWebhook(send, ...asked),
+    removeWebhook: (...asked) => removeWebhook(send, ...asked)
   }
 
   async function listNewest(perPage: number, signal: AbortSignal): Promise<LivestreamList> {

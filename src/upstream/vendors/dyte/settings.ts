@@ -1,5 +1,5 @@
 import { Secret } from '../../../domain/values/secret.ts'
-import type { VendorSettings } from '../settings.ts'
+import { type VendorSettings, webhookKeyPath } from '../settings.ts'
 
 export const settings: VendorSettings = {
   prefix: 'DYTE',
@@ -13,6 +13,8 @@ export const settings: VendorSettings = {
   },
   // Dyte's own figure (contract#dyte-quota).
   usualQuota: { calls: 2_000, seconds: 60 },
+  // Beside the API, also at the later addresses that speak it.
+  webhookKeyUrl: baseUrl => new URL(webhookKeyPath, baseUrl),
   // The colon parts the two in Basic credentials (RFC 7617).
   faultOf: id => (id.includes(':') ? 'must not have a colon' : null),
   account({ baseUrl, ids: [orgId = ''], credentials }) {

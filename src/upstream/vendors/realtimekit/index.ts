@@ -1,4 +1,5 @@
 import { cloudflareEdge } from '../../contract/refusals.ts'
+import { signedByRsa } from '../../contract/webhooks.ts'
 import { harmlessRead } from '../dyte/harmless-read.ts'
 import type { Vendor } from '../vendor.ts'
 import { diagnosis } from './diagnosis.ts'
@@ -11,5 +12,6 @@ export const realtimekit: Vendor = {
   provider: realtimekitProvider,
   harmlessRead,
   refusals: cloudflareEdge,
+  webhooks: signedByRsa,
   diagnosis
 }

@@ -1,6 +1,9 @@
 import { isVendorId } from '../../../domain/id.ts'
 import { Secret } from '../../../domain/values/secret.ts'
-import type { VendorSettings } from '../settings.ts'
+import { type VendorSettings, webhookKeyPath } from '../settings.ts'
+
+/** Not the host of the API (contract#webhook-key). */
+const keyHost = 'https://api.realtime.cloudflare.com'
 
 export const settings: VendorSettings = {
   prefix: 'REALTIMEKIT',
@@ -15,6 +18,8 @@ export const settings: VendorSettings = {
   },
   // Cloudflare's figure for all of its API, the stricter of the two (contract#cloudflare-quota).
   usualQuota: { calls: 1_200, seconds: 300 },
+  // Plain http is for this machine alone, and so for the simulator.
+  webhookKeyUrl: baseUrl => new URL(webhookKeyPath, baseUrl.protocol === 'http:' ? baseUrl : keyHost),
   faultOf: id => (id === '' || isVendorId(id) ? null : 'must be letters, digits, - and _, at most 64'),
   account({ baseUrl: root, ids: [account = '', app = ''], credentials }) {
     const baseUrl = new URL(root)

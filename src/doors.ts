@@ -1,0 +1,77 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import { buildApp } from './app.ts'
+import type { Fingerprint } from './audit/keys/key-files.ts'
+import type { ReadRollup } from './audit/rollup.ts'
+import type { Config } from './config/config.ts'
+import type { Clock } from './domain/values/clock.ts'
+import { drain } from './gateway/drain.ts'
+import { httpSettings } from './gateway/http-settings.ts'
+import type { GatewayState } from './gateway/readiness.ts'
+import type { Prefill } from './http/answer/docs-page.ts'
+import { listen } from './http/connection/listen.ts'
+import { callersConnections } from './http/connection/open-files.ts'
+import type { Health } from './routes/health.ts'
+import type { Services } from './services.ts'
+import type { Directory } from './store/memory/directory.ts'
+
+export interface DoorsDeps {
+  config: Config
+  logger: FastifyBaseLogger
+  clock: Clock
+  directory: Directory
+  fingerprint: Fingerprint
+  services: Services
+  rollup: Pick<ReadRollup, 'append'>
+  state: GatewayState
+  health: Health
+  /** Cuts off calls that wait for the vendor. */
+  ending: AbortController
+  /** Everything that is to be closed at the end, in reverse order, and the way to close it. */
+  opened: (() => unknown)[]
+  closeAll(): Promise<void>
+  /** Just before it listens: from then on there is something to finish, and this closes the gateway. */
+  onListen?: ((close: () => Promise<void>) => void) | undefined
+  /** Values that Swagger UI fills in (the demo). */
+  prefill?: Prefill | undefined
+}
+
+/** The doors of a gateway, through which callers come. */
+export interface Doors {
+  readonly url: string
+  readonly app: FastifyInstance
+  /** Lets the calls under way finish, then closes all that is open. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Opens the doors: from then on callers are served. */
+export async function openDoors(deps: DoorsDeps): Promise<Doors> {
+  const { config, logger, clock, directory, fingerprint, rollup, state, health, ending, opened } = deps
+  const { routes, broadcasts, adopt, operations, runs, push } = deps.services
+  const { auditTrail, reconcileLoop } = broadcasts
+  const connections = callersConnections({ config, logger, clock })
+  const app = await buildApp({
+    ...{ directory, runs, connections, adopt, clock, logger, fingerprint, health },
+    services: routes,
+    replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
+    appendEvent: rollup.append.bind(rollup),
+    draining: () => state.draining,
+    settings: { ...httpSettings(config), prefill: deps.prefill }
+  })
+  opened.push(() => app.close())
+
+  const finish = (): Promise<void> => {
+    state.draining = true
+    return drain({ connections, broadcasts, auditTrail, push, ending, shutdownMs: config.shutdownMs })
+  }
+  const listening = listen(app, config).then(({ url, close: closeDoors }) => {
+    opened.push(closeDoors)
+    return url
+  })
+  let closing: Promise<void> | null = null
+  const close = (): Promise<void> => {
+    closing ??= listening.then(finish).finally(deps.closeAll)
+    return closing
+  }
+  deps.onListen?.(close)
+  return { url: await listening, app, close }
+}

@@ -1,0 +1,68 @@
+import type { LiveLimits } from '../../domain/ends/live-limits.ts'
+import type { Run } from '../../domain/run.ts'
+import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { Operations } from '../../store/tables/operations.ts'
+import type { LiveUses } from '../../store/tables/runs/live-use.ts'
+import type { Upstreams } from '../../upstream/provider.ts'
+import type { Broadcasting } from '../broadcast/broadcasting.ts'
+import type { Context } from '../context.ts'
+import type { ChangeEnd } from './change-end.ts'
+import { RunEnds } from './keeper.ts'
+import { MeetingEnds, type MeetingNotice } from './meeting-ends.ts'
+import type { OpenRuns } from './open-runs.ts'
+import { type OrderStop, orderStop } from './order-stop.ts'
+
+export interface EndsDeps extends Context {
+  openRuns: OpenRuns
+  changeEnd: ChangeEnd
+  use: Pick<LiveUses, 'endedMs' | 'limitsFromMs'>
+  limitsOf(tenantId: string): LiveLimits | undefined
+  operations: Operations
+  auditEvents: Pick<AuditEvents, 'append'>
+  upstreams: Upstreams
+  broadcasts: Pick<Broadcasting, 'reconcileLoop' | 'reconcileLater'>
+  neverLiveMs: number
+}
+
+/** All that ends runs without a call. */
+export interface Ends {
+  /** Stops one run for a cause, as an operation of the gateway: repeated until it is over, and after a restart too. */
+  stopRun: OrderStop
+  /** Epoch ms, as this run counts them: by the monotonic clock since this process first knew of it. */
+  nowFor(run: Run): number
+  /** The open runs of a meeting that memory knows. */
+  openRunsOf(meeting: { id: string; upstream: string }): Run[]
+  /** A verified word of the vendor's about a meeting. */
+  noticed(notice: MeetingNotice): Promise<void>
+  /** Time from which on runs are limited: those of before are exempt (`isExempt`). */
+  limitsFromMs(): number
+  /** Before the first call: orders the stops that are overdue, then looks after all others. @throws what the store throws */
+  begin(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Puts together what ends runs on time. */
+export function runEnding(deps: EndsDeps): Ends {
+  const { openRuns, upstreams, broadcasts } = deps
+  const vendorNowMs = (upstream: string, bound: 'latest') => upstreams.get(upstream)?.vendorNowMs(bound) ?? null
+  const order = orderStop({ ...deps, ...broadcasts, vendorNowMs })
+  const parts = { ...deps, orderStop: order }
+  const keeper = new RunEnds(parts)
+  const meetingEnds = new MeetingEnds({ ...parts, limitsFromMs: () => keeper.limitsFromMs })
+
+  return {
+    stopRun: order,
+    nowFor: run => openRuns.nowFor(run),
+    openRunsOf: ({ id, upstream }) => openRuns.all().filter(run => run.meetingId === id && run.upstream === upstream),
+    noticed: notice => meetingEnds.noticed(notice),
+    limitsFromMs: () => keeper.limitsFromMs,
+    async begin() {
+      await keeper.begin()
+      meetingEnds.begin()
+    },
+    async close() {
+      await meetingEnds.close()
+      await keeper.close()
+    }
+  }
+}

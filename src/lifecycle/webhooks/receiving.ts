@@ -1,0 +1,46 @@
+import type { WebhookNotice } from '../../domain/webhooks/vendor-webhook.ts'
+import type { WebhookCounts } from '../../store/tables/webhooks-in/counts.ts'
+import type { Context } from '../context.ts'
+import type { Ends } from '../ends/ends.ts'
+import { type WhoseDeps, whose } from '../resources/whose.ts'
+import { type Noticed, Noticing, type NoticingDeps } from './noticing.ts'
+import { type Webhooks, type WebhooksDeps, webhooks } from './receive.ts'
+import { WebhookTally } from './tally.ts'
+
+export interface ReceivingDeps
+  extends Pick<Context, 'clock' | 'log' | 'bounded'>,
+    Pick<WebhooksDeps, 'deliveries'>,
+    Pick<NoticingDeps, 'whatRuns' | 'refresh' | 'makeKnown' | 'ending'>,
+    Omit<WhoseDeps, 'clock' | 'livestreams'> {
+  livestreams: WebhooksDeps['livestreams'] & WhoseDeps['livestreams']
+  counts: Pick<WebhookCounts, 'add'>
+  /** Ends runs whose meeting has ended. */
+  ends: Pick<Ends, 'noticed'>
+}
+
+/** Webhooks of vendors, and what looks after them. */
+export interface ReceivingWebhooks extends Webhooks {
+  /** Writes down what was counted. */
+  close(): Promise<void>
+}
+
+/** Puts together what takes webhooks, counts them, and looks at what they tell of. */
+export function receivingWebhooks(deps: ReceivingDeps): ReceivingWebhooks {
+  const tally = new WebhookTally(deps)
+  const noticing = new Noticing({ ...deps, whose: whose(deps) })
+  const noticed: Noticed = async notice => {
+    const ofMeeting = meetingNews(notice)
+    if (ofMeeting !== null)
+      await deps.ends
+        .noticed(ofMeeting)
+        .catch(err => deps.log.warn({ err }, 'nobody could look after news of a meeting'))
+    return noticing.noticed(notice)
+  }
+  return { ...webhooks({ ...deps, tally, noticed }), close: () => tally.close() }
+}
+
+/** News of a session of a meeting; null where a webhook tells of something else. */
+function meetingNews({ upstream, meetingId, sessionId, event }: WebhookNotice) {
+  if (event !== 'meeting.started' && event !== 'meeting.ended') return null
+  return meetingId === null || sessionId === null ? null : ({ upstream, meetingId, sessionId, event } as const)
+}
