@@ -214,7 +214,7 @@ export function services(parts: Parts): Services {
     events: pushing.streams,
     liveWaits: pushing.liveWaits,
     webhooks,
-    changeRun: changeRun({ ...limits, runs, auditEvents, clock }),
+    changeRun: changeRun({ ...limits, runs, auditTrail }),
     readActive: reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,

@@ -1,7 +1,7 @@
 import type { FailureBody } from './refusals/failures.ts'
 import type { RunEnder } from './run.ts'
 
-/** The mutations: those that go upstream, and those of a webhook, which are kept for the replay of their answers. */
+/** The mutations: those that go upstream, and those of Livegate's own, which are kept for the replay of their answers. */
 export type OperationKind =
   | 'start'
   | 'stop'
@@ -16,6 +16,7 @@ export type OperationKind =
   | 'create_meeting'
   | 'update_meeting'
   | 'replace_meeting'
+  | 'update_run'
   | 'set_webhook'
   | 'remove_webhook'
   | 'test_webhook'
@@ -43,6 +44,7 @@ export const operations = {
   create_meeting: { action: 'createMeeting', method: 'POST', activity: 'Create' },
   update_meeting: { action: 'updateMeeting', method: 'PATCH', activity: 'Update' },
   replace_meeting: { action: 'replaceMeeting', method: 'PUT', activity: 'Update' },
+  update_run: { action: 'updateRun', method: 'PATCH', activity: 'Update' },
   set_webhook: { action: 'setWebhook', method: 'PUT', activity: 'Update' },
   remove_webhook: { action: 'removeWebhook', method: 'DELETE', activity: 'Delete' },
   test_webhook: { action: 'testWebhook', method: 'POST', activity: 'Other' }

@@ -22,6 +22,8 @@ export interface Decided {
   reason?: RunEnder
   /** Rows for the same transaction. */
   also?: Statement[]
+  /** Writes them all in another way than at once. @param after the run as it will be. @throws Conflict */
+  write?(rows: Statement[], after: Run): Promise<unknown>
 }
 
 /**
@@ -44,11 +46,11 @@ export function changeEnd({ engine, runs, hub, openRuns, clock, settleMs }: Chan
       }
       const decided = decide(now)
       if (decided === null) return now
-      const { change, reason, also = [] } = decided
+      const { change, reason, also = [], write = rows => engine.write(rows) } = decided
       const news: EndNews = { ...asked, change, ...(reason !== undefined && { reason }) }
       const moves = moveRuns([now], news, { newId: runId, settleMs, endedBy: 'outside' })
       try {
-        await engine.write([...moves.flatMap(move => runs.moved(move, false)), ...also])
+        await write([...moves.flatMap(move => runs.moved(move, false)), ...also], moves[0]?.after ?? now)
       } catch (error) {
         if (error instanceof Conflict && left > 1) continue
         throw error

@@ -1,11 +1,11 @@
-import { type Subject, toAuditEvent } from '../../audit/ocsf.ts'
 import type { Caller } from '../../domain/caller.ts'
 import { wished } from '../../domain/ends/run-ends.ts'
-import { AuditUnavailable, RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
+import { RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
 import { causeOf, type Run } from '../../domain/run.ts'
-import type { Clock } from '../../domain/values/clock.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import { shownRun } from '../../domain/shown-run.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { AuditTrail } from '../operations/audit-trail.ts'
+import type { Mutation } from '../operations/mutation.ts'
 import type { ChangeEnd } from './change-end.ts'
 import type { LiveRoom } from './live-room.ts'
 import type { OpenRuns } from './open-runs.ts'
@@ -31,9 +31,10 @@ export function shortenRun({ runs, openRuns, changeEnd }: ShortenRunDeps): Short
 }
 
 /**
- * A tenant's wish for another end of one of its runs. The change and its event stand in one transaction.
+ * A tenant's wish for another end of one of its runs. The change, its event and its answer stand in one transaction.
  * @param seconds from the run's start; where they have passed already it ends at once
- * @throws RunNotFound, also for another tenant's; RunOver; InvalidInput where the tenant may not have so long a run; AuditUnavailable
+ * @throws RunNotFound, also for another tenant's; RunOver; InvalidInput where the tenant may not have so long a run; AuditUnavailable;
+ *   IdempotencyKeyInUse
  */
 export type ChangeRun = (caller: Caller, runId: string, seconds: number) => Promise<Run>
 
@@ -42,13 +43,10 @@ export interface ChangeRunDeps {
   openRuns: Pick<OpenRuns, 'nowFor'>
   changeEnd: ChangeEnd
   liveRoom: Pick<LiveRoom, 'expectAllowed'>
-  auditEvents: Pick<AuditEvents, 'append'>
-  clock: Pick<Clock, 'now'>
+  auditTrail: Pick<AuditTrail, 'answered'>
 }
 
-export function changeRun(deps: ChangeRunDeps): ChangeRun {
-  const { runs, openRuns, changeEnd, liveRoom, auditEvents, clock } = deps
-
+export function changeRun({ runs, openRuns, changeEnd, liveRoom, auditTrail }: ChangeRunDeps): ChangeRun {
   return async (caller, runId, seconds) => {
     const run = await runs.find(caller.tenant.id, runId)
     if (run === null) throw new RunNotFound()
@@ -57,30 +55,19 @@ export function changeRun(deps: ChangeRunDeps): ChangeRun {
     const changed = await changeEnd(run, now => {
       isEnding = causeOf(now) !== null
       if (isEnding) return null
-      const event = toAuditEvent(subjectOf(caller, now), { outcome: 'done', status: 200 }, clock.now())
-      return { change: wished(now, seconds, openRuns.nowFor(now)) ?? {}, also: [auditEvents.append(event)] }
-    }).catch(cause => {
-      throw new AuditUnavailable({ cause, outcome: 'not_sent' })
+      const change = wished(now, seconds, openRuns.nowFor(now)) ?? {}
+      const answered = { status: 200, livestreamId: now.livestreamId }
+      return {
+        change,
+        write: (statements, after) =>
+          auditTrail.answered(mutationOf(caller, now), { ...answered, data: shownRun(after), statements })
+      }
     })
     if (changed === null || isEnding) throw new RunOver()
-    caller.markAudited()
     return changed
   }
 }
 
-function subjectOf(caller: Caller, { meetingId, livestreamId }: Run): Subject {
-  return {
-    action: 'updateRun',
-    method: 'PATCH',
-    tenantId: caller.tenant.id,
-    keyId: caller.key.id,
-    keyFingerprint: caller.keyFingerprint,
-    idempotencyKeyFingerprint: caller.idempotency?.keyFingerprint,
-    address: caller.address,
-    requestId: caller.requestId,
-    resources: [
-      ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
-      ...(livestreamId === null ? [] : [{ type: 'livestream' as const, uid: livestreamId }])
-    ]
-  }
+function mutationOf(caller: Caller, { upstream, meetingId }: Run): Mutation {
+  return { caller, kind: 'update_run', upstream, meetingId }
 }

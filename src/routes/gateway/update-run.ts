@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
 import { longestRunSeconds, shortestRunSeconds } from '../../domain/ends/live-limits.ts'
-import { AuditUnavailable, RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
+import { RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
 import { BroadcastRun, shownRun } from '../../domain/shown-run.ts'
 import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
-import { Answer, failures, RunParams } from '../answer.ts'
+import { Answer, failures, ownMutationFailures, RunParams } from '../answer.ts'
 import type { Api } from '../api.ts'
 
 const schema = {
@@ -26,7 +26,7 @@ const schema = {
   ),
   response: {
     200: Answer(BroadcastRun, 'The run after the change'),
-    ...failures(RunNotFound, RunOver, AuditUnavailable)
+    ...failures(RunNotFound, RunOver, ...ownMutationFailures)
   }
 }
 

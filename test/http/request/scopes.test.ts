@@ -47,7 +47,8 @@ const needed: Record<string, Scope> = {
   removeWebhook: 'webhooks:manage',
   testWebhook: 'webhooks:manage',
   listRuns: 'livestreams:read',
-  getRun: 'livestreams:read'
+  getRun: 'livestreams:read',
+  updateRun: 'livestreams:start'
 }
 
 const isStop = (scope: Scope): number => Number(scope === 'livestreams:stop')

@@ -22,6 +22,14 @@ t.test('a run is extended and shortened by its tenant, from its start, and the c
   ])
   t.equal(changes.length, 2)
 
+  const wish = [path, { max_duration_seconds: 1_200 }, { 'idempotency-key': '"one"' }] as const
+  const first = await asAcme('PATCH', ...wish)
+  await asAcme('PATCH', path, { max_duration_seconds: 900 })
+  const again = await asAcme('PATCH', ...wish)
+  t.strictSame(again.json(), first.json(), 'a repetition under its key has the first answer')
+  t.equal(again.headers['idempotency-replayed'], 'true')
+  t.match(await last(), { maxDurationSeconds: 900 })
+
   const tooLong = await asAcme('PATCH', path, { max_duration_seconds: 3_601 })
   t.match(tooLong.json().error, { code: 400, details: [{ field: 'body.max_duration_seconds' }] })
   for (const body of [{}, { max_duration_seconds: 9 }, { max_duration_seconds: null }, { deadline: 1 }])

@@ -140,6 +140,6 @@ t.test('every step can be written for PostgreSQL too', async t => {
   await migrate(engine, sqlFor('postgres'))
   t.equal(version, schemaVersion)
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
-  t.equal(written.filter(text => text.startsWith('create table "')).length, 13)
+  t.equal(written.filter(text => text.startsWith('create table "')).length, 17)
   t.notMatch(written.join(';'), /\?/)
 })
