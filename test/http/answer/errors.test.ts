@@ -76,7 +76,7 @@ t.test('each detail names the field that is wrong, and says what it must be', as
       post({ recording_config: { dyte_bucket_config: {} } }),
       [{ field: 'body.recording_config.dyte_bucket_config.enabled', message: 'is missing' }]
     ],
-    [start({ max_duration_seconds: 60 }), [{ field: 'body.max_duration_seconds', message: 'is not a known field' }]],
+    [start({ duration_seconds: 60 }), [{ field: 'body.duration_seconds', message: 'is not a known field' }]],
     [start([]), [{ field: 'body', message: 'must be object' }]],
     [asAcme('GET', `${meetings}?page=2`), [{ field: 'query.page', message: 'is not a known field' }]],
     [asAcme('GET', `${meetings}?page_no=0`), [{ field: 'query.page_no', message: 'must be >= 1' }]],

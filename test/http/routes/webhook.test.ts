@@ -1,4 +1,7 @@
 import t from 'tap'
+import type { RunEventType } from '../../../src/domain/run.ts'
+import { leaveWork } from '../../../src/store/schema/database.ts'
+import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { lockStore } from '../../support/faulty-store.ts'
 import { gateway, withoutRequestId } from '../../support/gateway.ts'
 import { freshKey } from '../../support/http/mutating.ts'
@@ -188,11 +191,16 @@ t.test(
     const { asAcme, store, directory } = await gateway(t, { config })
     const one = await receiver(t)
     const { secret } = (await asAcme('PUT', '/gateway/webhook', { url: one.url })).json().data
-    await happened(store, 'm1', 'livestream.live')
+    /** By another process, which says so as commands do. */
+    const tell = async (type: RunEventType): Promise<void> => {
+      await happened(store, 'm1', type)
+      await store.engine.write([leaveWork(store.sql)])
+      await directory.pull()
+    }
+    await tell('livestream.live')
     await until(() => one.received.length === 1)
-    await store.engine.write([store.sql.updateTable('tenants').set({ suspended_at: 1, revision: 1e9 }).compile()])
-    await directory.pull()
-    await happened(store, 'm1', 'livestream.ended')
+    await tenantsIn(store).update('acme', { suspended: true }, 1)
+    await tell('livestream.ended')
     await until(() => one.received.length === 2)
     t.strictSame(told(secret, one.received), ['m1 live', 'm1 ended'])
   }
