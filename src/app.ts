@@ -91,11 +91,12 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   notFound(app, limit.address)
   await openapi(app, { ...settings, requireKey: keyGuard(known), countAddress: limit.address })
   routes.keylessRoutes(app, deps.health)
-  const callsOfVendors = async (scope: FastifyInstance) => {
+  await app.register(callsOfVendors, { prefix: '/webhooks' })
+
+  async function callsOfVendors(scope: FastifyInstance): Promise<void> {
     refuseWhileDraining(scope, draining)
     routes.webhookRoutes(scope, { ...services, vouch: vendorCalls(scope, { ...services, ...known }) })
   }
-  await app.register(callsOfVendors, { prefix: '/webhooks' })
 
   /** Puts everything in front of routes that need a key. */
   const behindKey = (register: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
@@ -113,8 +114,8 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     wrapHandlers(scope, [waits, once, beginStop, inFlight.whileAtWork])
     register(scope)
   }
-  const vendors = behindKey(scope => routes.vendorRoutes(scope, { ...services, spendWrite: limit.spendWrite }))
-  await app.register(vendors, { prefix: '/v2' })
+  const vendors = (scope: FastifyInstance) => routes.vendorRoutes(scope, { ...services, spendWrite: limit.spendWrite })
+  await app.register(behindKey(vendors), { prefix: '/v2' })
   const own = behindKey(scope => routes.ownRoutes(scope, { ...services, left: limit.left, inFlight }))
   await app.register(own, { prefix: '/gateway' })
   return app

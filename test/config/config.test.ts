@@ -42,6 +42,7 @@ t.test('with the credentials alone everything else has its default', async t => 
     maxInFlight: 1_000,
     maxStreams: 1_000,
     reconcileMs: 30_000,
+    neverLiveMs: 900_000,
     keepAliveMs: 620_000,
     maxConnections: null,
     trustedProxies: [],
@@ -81,6 +82,7 @@ t.test('every setting can be given', async t => {
     LIVEGATE_MAX_IN_FLIGHT: '8',
     LIVEGATE_MAX_STREAMS: '9',
     LIVEGATE_RECONCILE_MS: '500',
+    LIVEGATE_NEVER_LIVE_MS: '60000',
     LIVEGATE_KEEP_ALIVE_MS: '3660000',
     LIVEGATE_MAX_CONNECTIONS: '5000',
     LIVEGATE_TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8,127.0.0.1',
@@ -121,6 +123,7 @@ t.test('every setting can be given', async t => {
     maxInFlight: 8,
     maxStreams: 9,
     reconcileMs: 500,
+    neverLiveMs: 60_000,
     keepAliveMs: 3_660_000,
     maxConnections: 5_000,
     trustedProxies: [

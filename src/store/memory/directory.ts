@@ -79,7 +79,7 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
     const startedAtMs = monotonic()
     // Changes in a file that has taken its place cannot be seen here, so nothing counts as read then.
     const [, now] = await Promise.all([checkPlace(), countersOf(store)])
-    // Whatever is written after that look has a higher revision, and is for the next pull.
+    // A change after that look has a higher revision, and is for the next pull.
     if (now.revision === null || now.revision !== last.revision) await follow()
     const isWorkLeft = now.workLeft !== last.workLeft && last.workLeft !== null
     last = now
