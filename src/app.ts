@@ -91,13 +91,11 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   notFound(app, limit.address)
   await openapi(app, { ...settings, requireKey: keyGuard(known), countAddress: limit.address })
   routes.keylessRoutes(app, deps.health)
-  await app.register(callsOfVendors, { prefix: '/webhooks' })
-
-  async function callsOfVendors(scope: FastifyInstance): Promise<void> {
+  const callsOfVendors = async (scope: FastifyInstance) => {
     refuseWhileDraining(scope, draining)
     routes.webhookRoutes(scope, { ...services, vouch: vendorCalls(scope, { ...services, ...known }) })
   }
-
+  await app.register(callsOfVendors, { prefix: '/webhooks' })
   /** Puts everything in front of routes that need a key. */
   const behindKey = (register: (scope: FastifyInstance) => void) => async (scope: FastifyInstance) => {
     dropBodies(scope)
