@@ -4,7 +4,7 @@ import { isSameId } from '../../domain/id.ts'
 import { causeOf, type Run } from '../../domain/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import { type Bounded, providerOf } from '../context.ts'
+import type { Bounded } from '../context.ts'
 import type { ChangeEnd } from './change-end.ts'
 import type { OpenRuns } from './open-runs.ts'
 import type { OrderStop } from './order-stop.ts'
@@ -34,7 +34,7 @@ export interface MeetingNotice {
 const everyMs = 1_000
 /** Each run's meeting is looked at so often, first when the run is so old, and two looks that agree are so far apart. */
 const lookEveryMs = 60_000
-/** These looks may use such a part of the quota, and leave as much to all else; beyond it they come less often. */
+/** These looks may use such a part of the quota; beyond it they come less often. All else comes before them. */
 const partOfQuota = 0.1
 
 /**
@@ -97,10 +97,9 @@ export class MeetingEnds {
   #mayLook(upstream: string, nowMs: number): boolean {
     const budget = this.#deps.upstreams.get(upstream)?.status().budget
     if (budget === undefined) return true
-    const own = budget.quota * partOfQuota
-    const gapMs = budget.windowMs / own
+    const gapMs = budget.windowMs / (budget.quota * partOfQuota)
     const freeAtMs = Math.max(this.#freeAtMs.get(upstream) ?? 0, nowMs - everyMs)
-    if (freeAtMs > nowMs || budget.left.read < own) return false
+    if (freeAtMs > nowMs) return false
     this.#freeAtMs.set(upstream, freeAtMs + gapMs)
     return true
   }
@@ -124,7 +123,8 @@ export class MeetingEnds {
     this.#lookedAtMs.set(id, clock.monotonic())
     const askedAtMs = openRuns.nowFor(run)
     try {
-      const provider = providerOf(upstreams, { upstream, tenantId }, 'read')
+      const provider = upstreams.get(upstream)?.on({ tenantId, priority: 'read', isBackground: true })
+      if (provider === undefined) return
       const session = await bounded(signal => provider.findActiveSession(meetingId ?? '', signal))
       if (session !== null) {
         const change = { meetingSessionId: session.id, sessionGoneAtMs: null }
