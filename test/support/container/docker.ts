@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { until } from '../cli.ts'
 import { client } from '../client.ts'
@@ -82,6 +83,13 @@ export async function world(t: TestContext, options: string[] = []) {
   const meeting = (await asVendor('POST', '/v2/meetings', { title: 'a show' })).json().data.id as string
   await gateway.livegate('meeting', 'assign', 'acme', meeting)
   const asAcme = client(url, `Bearer ${key}`)
+  const known = async (): Promise<number> => {
+    await sleep(1_000) // so that few calls fail for a key that is not known yet
+    return (await asAcme('GET', `/v2/meetings/${meeting}`)).statusCode
+  }
+  // A gateway hears within 5 s of what a command has changed.
+  const status = await until(known, code => code === 200)
+  if (status !== 200) throw new Error(`${status} for a meeting of its tenant: ${await gateway.logs()}`)
   return {
     gateway,
     url,
