@@ -4,7 +4,7 @@ import { isSameId } from '../../domain/id.ts'
 import { causeOf, type Run } from '../../domain/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import type { Bounded } from '../context.ts'
+import { type Bounded, upstreamOf } from '../context.ts'
 import type { ChangeEnd } from './change-end.ts'
 import type { OpenRuns } from './open-runs.ts'
 import type { OrderStop } from './order-stop.ts'
@@ -119,12 +119,11 @@ export class MeetingEnds {
 
   async #look(run: Run): Promise<void> {
     const { upstreams, bounded, changeEnd, log, clock, openRuns } = this.#deps
-    const { id, tenantId, upstream, meetingId } = run
+    const { id, tenantId, meetingId } = run
     this.#lookedAtMs.set(id, clock.monotonic())
     const askedAtMs = openRuns.nowFor(run)
     try {
-      const provider = upstreams.get(upstream)?.on({ tenantId, priority: 'read', isBackground: true })
-      if (provider === undefined) return
+      const provider = upstreamOf(upstreams, run, 'read').on({ tenantId, priority: 'read', isBackground: true })
       const session = await bounded(signal => provider.findActiveSession(meetingId ?? '', signal))
       if (session !== null) {
         const change = { meetingSessionId: session.id, sessionGoneAtMs: null }
