@@ -115,17 +115,17 @@ t.test('starts and stops', async t => {
   const start = () => times(t, 1, 201, () => asOperator('POST', `/v2/meetings/${meeting}/livestreams`))
   const stop = () => times(t, 1, 200, () => asOperator('POST', `/v2/meetings/${meeting}/active-livestream/stop`))
   for (let i = 0; i < 3; i++) {
-    const durable = { lookUps: 4, commits: 2, auditEvents: 2 }
     // The ledger reads the meeting's runs with the outcome, and with a look that shows something.
     // The store is asked once for the owner of a new livestream; a run that was stopped a moment ago is asked for by its own id.
     // The first answer that names its meeting is kept, once: its start's own answer names none.
-    const looks = { ...durable, lookUps: i === 0 ? 5 : 6, vendorCalls: i === 0 ? 2 : 3, commits: i === 1 ? 3 : 2 }
-    const { commits, ...asked } = await cost(start)
-    const { commits: wanted, ...looked } = looks
-    t.strictSame(asked, looked, 'a start looks, then sends, between two records')
-    // The news of a look is written beside it: alone, or with one of the records.
-    t.ok(commits >= wanted - 1 && commits <= wanted + 1, `${commits} commits`)
-    t.strictSame(await cost(stop), { ...durable, vendorCalls: 1 }, 'a stop is sent between two records')
+    const looks = { lookUps: i === 0 ? 5 : 6, vendorCalls: i === 0 ? 2 : 3, auditEvents: 2 }
+    const { commits: ofStart, ...started } = await cost(start)
+    t.strictSame(started, looks, 'a start looks, then sends, between two records')
+    const { commits: ofStop, ...stopped } = await cost(stop)
+    t.strictSame(stopped, { lookUps: 4, auditEvents: 2, vendorCalls: 1 }, 'a stop is sent between two records')
+    // The news of a look is written behind the answer: alone, or with a record of the start or of the stop.
+    const wanted = i === 1 ? 5 : 4
+    t.ok(Math.abs(ofStart + ofStop - wanted) <= 1, `${ofStart} and ${ofStop} commits`)
   }
 })
 
