@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { usualVendor, type VendorName, vendorNames, vendors } from './dialects/vendors.ts'
+import { type HeaderFamily, headerFamilies } from './dialects/webhook-headers.ts'
 import { assertFields, boolean, callback, number, oneOf, type Rule, type Rules, text } from './rules.ts'
 import { readQuota } from './state/quota.ts'
 
@@ -68,7 +69,7 @@ export interface SimulatorOptions {
   /** Whether a webhook that is sent again has its delivery id of before (contract#webhook-delivery-id). Default same. */
   webhookRepeatId?: 'same' | 'new'
   /** The header fields of webhooks (contract#webhook-headers). Default: those that the vendor has published. */
-  webhookHeaders?: 'rtk' | 'dyte' | 'both'
+  webhookHeaders?: HeaderFamily | 'both'
   /** Lead of the vendor's clock over `now`, in milliseconds: in every time that it tells, and in the `Date` of its answers. Default 0. */
   clockOffsetMs?: number
   /** Epoch milliseconds, default `Date.now`. Every status and time is computed from it when somebody asks. */
@@ -107,7 +108,7 @@ const common: Partial<Record<keyof SimulatorOptions, Rule>> = {
   webhookDelayMs: number(0, 3_600_000, true),
   webhookOrder: oneOf('sent', 'random'),
   webhookRepeatId: oneOf('same', 'new'),
-  webhookHeaders: oneOf('rtk', 'dyte', 'both'),
+  webhookHeaders: oneOf(...headerFamilies, 'both'),
   clockOffsetMs: number(-31_536_000_000, 31_536_000_000, true),
   now: callback,
   journalLimit: number(1, Number.MAX_SAFE_INTEGER)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isSameId } from '../../domain/id.ts'
-import { isRunning, type OwnedLivestream } from '../../domain/livestream.ts'
+import { isOver, isRunning, type OwnedLivestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { WebhookNotice } from '../../domain/webhooks/vendor-webhook.ts'
 import type { Directory } from '../../store/memory/directory.ts'
@@ -110,9 +110,14 @@ export class Noticing {
   /** The meeting's active livestream need not be the one that was told of: a vendor may run two at once. */
   async #lookInto(meeting: OwnedMeeting, { livestreamId }: WebhookNotice): Promise<void> {
     const { whatRuns, refresh, makeKnown, directory, bounded } = this.#deps
+    const told = livestreamId === null ? null : await directory.livestream(meeting.tenantId, livestreamId)
     const { livestream: shown } = await bounded(signal => whatRuns(meeting, 'read', signal))
-    if (livestreamId === null || (shown !== null && isSameId(shown.id, livestreamId))) return
-    const told = await directory.livestream(meeting.tenantId, livestreamId)
+    if (livestreamId === null) return
+    if (shown !== null && isSameId(shown.id, livestreamId)) {
+      // Only its session tells a run that begins soon after another one from that one.
+      if (told !== null && isOver(told.status)) await bounded(signal => refresh(told, signal))
+      return
+    }
     // A run that is over by now is news all the same when nobody has seen it.
     if (told === null) await bounded(signal => makeKnown(meeting, livestreamId, signal))
     else if (isRunning(told.status)) await bounded(signal => refresh(told, signal))

@@ -1,3 +1,4 @@
+import { type HeaderFamily, headerFamilies } from '../dialects/webhook-headers.ts'
 import { assertFields, boolean, number, oneOf, type Rules } from '../rules.ts'
 
 /** How webhooks are sent. The vendors say little of it (contract#webhook-retries). */
@@ -11,7 +12,7 @@ export interface WebhookBehaviour {
   /** Whether what is sent again has the delivery id of before (contract#webhook-delivery-id). */
   repeatId: 'same' | 'new'
   /** The family of header fields (contract#webhook-headers). */
-  headers: 'rtk' | 'dyte' | 'both'
+  headers: HeaderFamily | 'both'
   /** Pause before a delivery that failed is sent again; it is, three times (contract#webhook-retries). */
   retryMs: number
   /** Nothing is sent by itself: it waits to be released, in any order. */
@@ -23,7 +24,7 @@ const rules: Record<keyof WebhookBehaviour, Rules[string]> = {
   delayMs: number(0, 3_600_000, true),
   order: oneOf('sent', 'random'),
   repeatId: oneOf('same', 'new'),
-  headers: oneOf('rtk', 'dyte', 'both'),
+  headers: oneOf(...headerFamilies, 'both'),
   retryMs: number(0, 3_600_000, true),
   hold: boolean
 }
@@ -35,6 +36,6 @@ export function changed(before: WebhookBehaviour, change: Partial<WebhookBehavio
 }
 
 /** Families of header fields that a delivery carries. */
-export function familiesOf({ headers }: Pick<WebhookBehaviour, 'headers'>): ('rtk' | 'dyte')[] {
-  return headers === 'both' ? ['rtk', 'dyte'] : [headers]
+export function familiesOf({ headers }: Pick<WebhookBehaviour, 'headers'>): readonly HeaderFamily[] {
+  return headers === 'both' ? headerFamilies : [headers]
 }

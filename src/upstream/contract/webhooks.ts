@@ -31,16 +31,16 @@ export interface WebhookEnvelope {
 }
 
 /** Both families are met, whatever the documents say (contract#webhook-headers). The first one comes first. */
-const families = ['rtk', 'dyte'] as const
+const families = ['rtk-', 'dyte-'] as const
 /** Lengths of signatures by keys from 2,048 bits to 4,096. */
 const signatureBytes = { least: 256, most: 512 }
 const base64 = /^[A-Za-z0-9+/]{342,684}={0,2}$/
 
 export function readEnvelope(headers: HeaderFields): WebhookEnvelope | null {
   for (const family of families) {
-    const signature = readSignature(headers[`${family}-signature`])
+    const signature = readSignature(headers[`${family}signature`])
     if (signature === null) continue
-    const id = (name: string): string | null => plainId(headers[`${family}-${name}`])
+    const id = (name: string): string | null => plainId(headers[`${family}${name}`])
     return { signature, deliveryId: id('uuid'), webhookId: id('webhook-id') }
   }
   return null

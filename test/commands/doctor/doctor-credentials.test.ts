@@ -39,8 +39,8 @@ t.test('Dyte: a credential that is taken, one that is not, and what is no Dyte a
   t.strictSame(await said(env), [`ok: credentials of the upstream default: taken by ${simulator.origin}`, agrees])
   t.strictSame(
     simulator.journal.map(({ method, target }) => `${method} ${target}`),
-    ['GET /v2/meetings?page_no=1&per_page=1'],
-    'with one harmless read'
+    ['GET /v2/meetings?page_no=1&per_page=1', 'GET /v2/webhooks'],
+    'with one harmless read, and one of the webhooks'
   )
   const wrong: [Environment, RegExp][] = [
     [

@@ -89,9 +89,9 @@ t.test('HTTP/1.0 has no Host', async t => {
 
 t.test('OPTIONS says what an address allows, with and without a key, a Host or an origin', async t => {
   const asked: [line: string, allow: string][] = [
-    ['OPTIONS / HTTP/1.0\r\n', 'GET, HEAD, POST, PUT, PATCH, OPTIONS'],
-    ['OPTIONS * HTTP/1.1\r\nhost: x\r\n', 'GET, HEAD, POST, PUT, PATCH, OPTIONS'],
-    ['OPTIONS /nothing HTTP/1.1\r\nhost: x\r\n', 'GET, HEAD, POST, PUT, PATCH, OPTIONS'],
+    ['OPTIONS / HTTP/1.0\r\n', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
+    ['OPTIONS * HTTP/1.1\r\nhost: x\r\n', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
+    ['OPTIONS /nothing HTTP/1.1\r\nhost: x\r\n', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
     ['OPTIONS /livez HTTP/1.1\r\nhost: x\r\n', 'GET, HEAD, OPTIONS'],
     [`OPTIONS /v2/meetings?x=1 HTTP/1.1\r\nhost: x\r\n${bearer}`, 'GET, HEAD, POST, OPTIONS'],
     ['OPTIONS /v2/meetings/some-id/livestreams HTTP/1.1\r\nhost: x\r\n', 'GET, HEAD, POST, OPTIONS'],

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
 import { StoreError } from '../../../src/store/engine/engine.ts'
-import { takeServeLock } from '../../../src/store/served/serve-lock.ts'
+import { ServedAlready, takeServeLock } from '../../../src/store/served/serve-lock.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 
 const module = new URL('../../../src/store/served/serve-lock.ts', import.meta.url).href
@@ -14,7 +14,7 @@ t.test('a second gateway on the same store waits, then refuses and says why', as
   t.teardown(() => first.release())
   const startedMs = performance.now()
   t.match(await refusalOf(takeServeLock(file, 250)), {
-    constructor: StoreError,
+    constructor: ServedAlready,
     reason: `another gateway serves ${file}: one store, one gateway`
   })
   t.ok(performance.now() - startedMs >= 249)
@@ -27,7 +27,7 @@ t.test('a second gateway gets the store when the first one ends in time', async 
   first.release()
   const lock = await second
   t.teardown(() => lock.release())
-  t.match(await refusalOf(takeServeLock(file, 0)), { constructor: StoreError })
+  t.match(await refusalOf(takeServeLock(file, 0)), { constructor: ServedAlready })
 })
 
 t.test('stores beside one another do not wait for each other, and the folder is made', async t => {
@@ -49,7 +49,7 @@ t.test('a gateway that was killed leaves no lock behind', async t => {
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   await once(child.stdout, 'data')
-  t.match(await refusalOf(takeServeLock(file, 0)), { constructor: StoreError })
+  t.match(await refusalOf(takeServeLock(file, 0)), { constructor: ServedAlready })
   child.kill('SIGKILL')
   await once(child, 'exit')
   const lock = await takeServeLock(file, 0)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type Engine, StoreError } from '../../../src/store/engine/engine.ts'
 import { demandNameOfGateway, ownerName, predecessorOf } from '../../../src/store/served/predecessor.ts'
+import { ServedAlready } from '../../../src/store/served/serve-lock.ts'
 import { openServed, StoreOwner } from '../../../src/store/served/served-store.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { manualClock } from '../../support/clock.ts'
@@ -80,7 +81,7 @@ t.test('a gateway with another lock file that lives keeps the store, and its suc
   const before = clock.monotonic()
   const beats = (ms: number) => (ms % 2_000 === 0 ? owner.beat() : Promise.resolve())
   t.match(await refusalOf(successor(9_000, beats)), {
-    constructor: StoreError,
+    constructor: ServedAlready,
     reason: `another gateway serves ${file}, under another name or with a lock file that was removed (${theirs.file}): one store, one gateway`
   })
   t.equal(clock.monotonic() - before, 9_000, 'since it might have been about to end')
@@ -92,7 +93,7 @@ t.test(
     const { claim, successor, clock } = await served(t)
     const owner = await claim()
     const seldom = (ms: number) => (ms % 5_500 === 0 ? owner.beat() : Promise.resolve())
-    t.match(await refusalOf(successor(20_000, seldom)), { constructor: StoreError })
+    t.match(await refusalOf(successor(20_000, seldom)), { constructor: ServedAlready })
     const before = clock.monotonic()
     const ends = (ms: number) => (ms === 1_000 ? owner.release() : Promise.resolve())
     t.equal(await successor(20_000, ends), null)
@@ -164,7 +165,7 @@ t.test('one of two that take over at once is refused', async t => {
   await claim(ours, before)
   for (const late of [before, null]) {
     t.match(await refusalOf(claim(ours, late)), {
-      constructor: StoreError,
+      constructor: ServedAlready,
       reason: 'another gateway has just begun to serve this store'
     })
   }

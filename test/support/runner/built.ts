@@ -29,9 +29,9 @@ export function builtOnce(): string {
 
 /** The file to start: that of the build where there is one, but where the coverage is measured (`light-tap.ts`). */
 export function programOf(source: (typeof programs)[number]): string {
-  const { LIVEGATE_BUILT, _TAPJS_PROCESSINFO_COVERAGE_: coverage } = process.env
-  if (LIVEGATE_BUILT === undefined || coverage !== '0') return source
-  return join(LIVEGATE_BUILT, 'lib', basename(source).replace(/\.ts$/, '.js'))
+  const { BUILD_OF_TESTS, _TAPJS_PROCESSINFO_COVERAGE_: coverage } = process.env
+  if (BUILD_OF_TESTS === undefined || coverage !== '0') return source
+  return join(BUILD_OF_TESTS, 'lib', basename(source).replace(/\.ts$/, '.js'))
 }
 
 /** True for a program of a build. */

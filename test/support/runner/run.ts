@@ -34,7 +34,7 @@ const reports = everything
 const cache = reports.includes('--disable-coverage') ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
 const files = args.every(arg => arg.startsWith('-')) ? writeGroups() : []
 // Guarantees start many processes.
-const built = everything || args.some(arg => arg.includes('guarantees')) ? { LIVEGATE_BUILT: resolve(builtOnce()) } : {}
+const built = everything || args.some(arg => arg.includes('guarantees')) ? { BUILD_OF_TESTS: resolve(builtOnce()) } : {}
 const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...args, ...files], {
   stdio: ['inherit', 'pipe', 'inherit'],
   env: {
