@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isSameId } from '../../domain/id.ts'
-import { isOver, isRunning, type OwnedLivestream } from '../../domain/livestream.ts'
+import { isRunning, type OwnedLivestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
+import type { Run } from '../../domain/run.ts'
 import type { WebhookNotice } from '../../domain/webhooks/vendor-webhook.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { Bounded } from '../context.ts'
@@ -21,6 +22,8 @@ export interface NoticingDeps {
   refresh(livestream: OwnedLivestream, signal: AbortSignal): Promise<void>
   /** Makes a livestream of the meeting known that was never seen. */
   makeKnown(meeting: OwnedMeeting, livestreamId: string, signal: AbortSignal): Promise<void>
+  /** The open runs of a meeting that memory knows. */
+  openRunsOf(meeting: OwnedMeeting): readonly Pick<Run, 'livestreamId'>[]
   directory: Pick<Directory, 'livestream'>
   bounded: Bounded
   log: { warn(facts: object, message: string): void }
@@ -109,18 +112,17 @@ export class Noticing {
 
   /** The meeting's active livestream need not be the one that was told of: a vendor may run two at once. */
   async #lookInto(meeting: OwnedMeeting, { livestreamId }: WebhookNotice): Promise<void> {
-    const { whatRuns, refresh, makeKnown, directory, bounded } = this.#deps
-    const told = livestreamId === null ? null : await directory.livestream(meeting.tenantId, livestreamId)
+    const { whatRuns, refresh, makeKnown, openRunsOf, directory, bounded } = this.#deps
     const { livestream: shown } = await bounded(signal => whatRuns(meeting, 'read', signal))
-    if (livestreamId === null) return
-    if (shown !== null && isSameId(shown.id, livestreamId)) {
-      // Only its session tells a run that begins soon after another one from that one.
-      if (told !== null && isOver(told.status)) await bounded(signal => refresh(told, signal))
-      return
-    }
+    const toldId = livestreamId ?? shown?.id ?? null
+    const isShown = shown !== null && toldId !== null && isSameId(shown.id, toldId)
+    // Only its session tells a run that begins soon after another one from that one.
+    const isKnown = openRunsOf(meeting).some(run => isSameId(run.livestreamId ?? '', toldId ?? ''))
+    if (toldId === null || (isShown && isKnown)) return
+    const told = await directory.livestream(meeting.tenantId, toldId)
     // A run that is over by now is news all the same when nobody has seen it.
-    if (told === null) await bounded(signal => makeKnown(meeting, livestreamId, signal))
-    else if (isRunning(told.status)) await bounded(signal => refresh(told, signal))
+    if (told === null) await bounded(signal => makeKnown(meeting, toldId, signal))
+    else if (isShown || isRunning(told.status)) await bounded(signal => refresh(told, signal))
   }
 
   async #enter(): Promise<void> {

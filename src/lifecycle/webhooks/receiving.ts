@@ -14,8 +14,8 @@ export interface ReceivingDeps
     Omit<WhoseDeps, 'clock' | 'livestreams'> {
   livestreams: WebhooksDeps['livestreams'] & WhoseDeps['livestreams']
   counts: Pick<WebhookCounts, 'add'>
-  /** Ends runs whose meeting has ended. */
-  ends: Pick<Ends, 'noticed'>
+  /** Ends runs whose meeting has ended, and knows those that go on. */
+  ends: Pick<Ends, 'noticed' | 'openRunsOf'>
 }
 
 /** Webhooks of vendors, and what looks after them. */
@@ -27,7 +27,7 @@ export interface ReceivingWebhooks extends Webhooks {
 /** Puts together what takes webhooks, counts them, and looks at what they tell of. */
 export function receivingWebhooks(deps: ReceivingDeps): ReceivingWebhooks {
   const tally = new WebhookTally(deps)
-  const noticing = new Noticing({ ...deps, whose: whose(deps) })
+  const noticing = new Noticing({ ...deps, openRunsOf: deps.ends.openRunsOf, whose: whose(deps) })
   const noticed: Noticed = async notice => {
     const ofMeeting = meetingNews(notice)
     if (ofMeeting !== null)

@@ -47,6 +47,7 @@ function world(given: Partial<NoticingDeps> = {}) {
     async makeKnown(_meeting, id) {
       looks.push(`new ${id}`)
     },
+    openRunsOf: () => [],
     directory: { livestream: async () => null },
     bounded: work => work(new AbortController().signal),
     log: { warn: (_facts, message) => void warnings.push(message) },
@@ -107,12 +108,29 @@ t.test('the livestream that was told of is asked for where the meeting shows ano
       async makeKnown(_meeting, id) {
         looks.push(`new ${id}`)
       },
+      openRunsOf: () => [{ livestreamId: 'l1' }],
       directory: { livestream: async () => known }
     })
     t.equal(await noticed(news({ event: 'livestreaming.statusUpdate', livestreamId: 'l1' })), true)
     t.strictSame(looks, expected, `${shown} ${known?.status}`)
   }
 })
+
+t.test(
+  'a run that begins soon after another one of its livestream is asked for by its id, which shows its session',
+  async t => {
+    for (const event of ['livestreaming.statusUpdate', 'meeting.started'] as const) {
+      const { noticed, looks } = world({
+        whatRuns: async () => sees('l1'),
+        openRunsOf: () => [{ livestreamId: null }, { livestreamId: 'l2' }],
+        directory: { livestream: async () => livestream('l1', 'LIVE') }
+      })
+      const livestreamId = event === 'meeting.started' ? null : 'l1'
+      t.equal(await noticed(news({ event, livestreamId })), true)
+      t.strictSame(looks, ['l1'], event)
+    }
+  }
+)
 
 t.test('a look that fails is repeated, and then given up with a warning', async t => {
   let tries = 0
