@@ -34,6 +34,27 @@ for (const vendor of ['dyte', 'realtimekit'] as const) {
   })
 }
 
+t.test(
+  'shows of one meeting that follow each other at once are runs of their own, and each is told of when it is live',
+  async t => {
+    const { simulator, url, meeting, asAcme } = await world(t)
+    simulator.webhooks.register({
+      name: 'livegate',
+      url: `${url}/webhooks/default`,
+      events: ['livestreaming.statusUpdate']
+    })
+    const states = async () =>
+      (await asAcme('GET', '/gateway/runs')).json().data.map(({ status }: { status: string }) => status)
+    for (const before of [[], ['ended'], ['ended', 'ended']]) {
+      const { id } = simulator.startFromBrowser(meeting)
+      await until(async () => String(await states()) === String(['live', ...before]))
+      simulator.end(id)
+      await until(async () => String(await states()) === String(['ended', ...before]))
+    }
+    t.equal((await states()).length, 3)
+  }
+)
+
 t.test('a webhook is kept without its body, and is looked after behind the answer', async t => {
   const { send, rows, meeting, upstream } = await world(t)
   const sessionId = randomUUID()
