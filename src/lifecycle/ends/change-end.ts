@@ -4,6 +4,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, type Statement } from '../../store/engine/engine.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { RunHub } from '../ledger/hub.ts'
+import { InOrder } from '../ledger/in-order.ts'
 import type { OpenRuns } from './open-runs.ts'
 
 export interface ChangeEndDeps {
@@ -35,7 +36,14 @@ export type ChangeEnd = (run: Run, decide: (now: Run) => Decided | null) => Prom
 const tries = 5
 
 export function changeEnd({ engine, runs, hub, openRuns, clock, settleMs }: ChangeEndDeps): ChangeEnd {
-  return async ({ id: runId, tenantId, upstream, meetingId, livestreamId }, decide) => {
+  /** Decisions about one run wait for each other; all else that moves it is met by compare-and-set. */
+  const queues = new InOrder()
+  return (run, decide) => queues.run(run.id, () => change(run, decide))
+
+  async function change(
+    { id: runId, tenantId, upstream, meetingId, livestreamId }: Run,
+    decide: (now: Run) => Decided | null
+  ): Promise<Run | null> {
     for (let left = tries; ; left--) {
       const place = { tenantId, upstream, meetingId, livestreamId, atMs: clock.now() }
       const asked: EndNews = { kind: 'end', ...place, runId, change: {} }

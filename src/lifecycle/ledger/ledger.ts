@@ -9,6 +9,7 @@ import { Conflict, type Engine, UniqueViolation } from '../../store/engine/engin
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import { waitBriefly } from '../context.ts'
 import type { RunHub } from './hub.ts'
+import { InOrder } from './in-order.ts'
 import { LateNews } from './late-news.ts'
 import type { Prepared, PreparedStart } from './prepared.ts'
 
@@ -56,14 +57,15 @@ const mostKept = 100
  */
 export class Ledger {
   readonly #deps: LedgerDeps
-  readonly #queues = new Map<string, Promise<unknown>>()
+  /** Each place has its queue; another process is met by compare-and-set. */
+  readonly #queues = new InOrder()
   readonly #known = new LRUCache<string, Known>(upTo(maxPlaces))
   readonly #late: LateNews
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps
     this.#late = new LateNews({
-      write: news => this.#inOrder(news, () => this.#write(news, Number.POSITIVE_INFINITY, true)),
+      write: news => this.#queues.run(keyOf(news), () => this.#write(news, Number.POSITIVE_INFINITY, true)),
       placeOf: keyOf,
       retryAfterMs: deps.retryAfterMs
     })
@@ -117,7 +119,7 @@ export class Ledger {
 
   /** Tries a last time to write what is late, and no more by itself. */
   async close(): Promise<void> {
-    await Promise.allSettled(this.#queues.values())
+    await this.#queues.idle()
     await this.#late.close()
   }
 
@@ -125,26 +127,13 @@ export class Ledger {
     const isOwn = !isSighting(news)
     if (isOwn && this.#late.waiting.length > 0 && this.#late.isAhead(news)) return this.#late.add(news)
     try {
-      await this.#inOrder(news, () => this.#write(news, askedAtMs))
+      await this.#queues.run(keyOf(news), () => this.#write(news, askedAtMs))
     } catch (err) {
       const message = isOwn
         ? 'a move of a run could not be written: it is tried again'
         : 'what was seen of a run could not be kept'
       this.#deps.log.warn({ err, meeting_id: news.meetingId }, message)
       if (isOwn) this.#late.add(news)
-    }
-  }
-
-  /** Each place has its queue; another process is met by compare-and-set. */
-  async #inOrder(news: RunNews, work: () => Promise<void>): Promise<void> {
-    const key = keyOf(news)
-    const before = this.#queues.get(key)
-    const turn = (before ?? Promise.resolve()).then(work, work)
-    this.#queues.set(key, turn)
-    try {
-      await turn
-    } finally {
-      if (this.#queues.get(key) === turn) this.#queues.delete(key)
     }
   }
 

@@ -1,5 +1,7 @@
 import t from 'tap'
+import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
 import { limited } from '../../support/ends/limited.ts'
+import { withLedger } from '../../support/ledger/world.ts'
 import { until } from '../../support/until.ts'
 
 t.jobs = 3
@@ -41,6 +43,20 @@ t.test('a key that may not stop livestreams retires a meeting only while nothing
   t.equal((await call('PATCH', `/v2/meetings/${meeting}`, { title: 'x' })).statusCode, 200, 'it may change all else')
   simulator.end(String((await last())?.livestreamId))
   t.equal((await call('PATCH', `/v2/meetings/${meeting}`, { status: 'INACTIVE' })).statusCode, 200)
+})
+
+t.test('such a key does not retire a meeting whose start is on its way, of which the vendor shows nothing', async t => {
+  const { withKey, door, meeting, start, runs, upstream } = withLedger(await gatewayBehindDoor(t))
+  const { call } = await withKey('acme', ['meetings:write', 'meetings:read'])
+  door.hold('POST')
+  const reply = start()
+  await until(() => door.held().length > 0)
+  t.match(await runs(), [{ status: 'starting' }])
+  const refusal = await call('PATCH', `/v2/meetings/${meeting}`, { status: 'INACTIVE' })
+  t.match(refusal.json().error, { code: 403, type: 'scope_missing', message: /livestreams:stop/ })
+  t.notOk(upstream().some(line => line.startsWith('PATCH')))
+  door.release()
+  t.equal((await reply).statusCode, 201)
 })
 
 t.test('a run ends with its meeting when two looks, a minute apart, show that its session is gone', async t => {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { limited } from '../../support/ends/limited.ts'
+import { lockStore } from '../../support/faulty-store.ts'
 import { until } from '../../support/until.ts'
 
 t.jobs = 4
@@ -153,4 +154,28 @@ t.test('a run that has gone on air, which nobody has seen, is not stopped for be
   t.equal(sentStops(), 0)
   await pass(60_000)
   t.equal((await stops()).length, 2, 'it is not asked for again')
+})
+
+t.test('a stop that the store does not take is ordered again every two seconds, until it does', async t => {
+  const { clock, pass, start, look, last, logs, isLive, stops, storeFile, passUntil } = await limited(
+    t,
+    {},
+    { threads: true }
+  )
+  const refused = () => logs().split('the stop of a run could not be ordered').length - 1
+  await start({ max_duration_seconds: 60 })
+  await look()
+  await until(async () => (await last())?.warnedForMs !== null)
+  const unlock = lockStore(storeFile)
+  clock.advance(61_000)
+  await until(() => refused() === 1)
+  await pass(1_500)
+  t.equal(refused(), 1, 'not yet')
+  clock.advance(1_000)
+  await until(() => refused() === 2)
+  t.ok(isLive())
+  unlock()
+  await passUntil(async () => (await last())?.status === 'ended')
+  t.match(await last(), { endedBy: 'max_duration' })
+  t.strictSame(await stops(), ['max_duration pending', 'max_duration done'])
 })

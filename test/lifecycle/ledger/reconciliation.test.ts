@@ -183,6 +183,27 @@ t.test(
   }
 )
 
+t.test(
+  'a run of which nobody can say whose it is holds no other up, and is asked for again with each list',
+  async t => {
+    const { simulator, meeting, runs, logs, upstream, as } = await ledgerWorld(t, { config, unmoved: true })
+    const { id } = simulator.addLivestream()
+    const clear = simulator.fail({ match: { method: 'GET', path: `/livestreams/${id}` }, status: 500 })
+    const asked = () => upstream().filter(call => call.startsWith(`GET /v2/livestreams/${id}?`)).length
+    const warnings = async () => (await as(null)('GET', '/readyz')).json().warnings ?? []
+    simulator.ingest(id)
+    await until(() => logs().includes('nobody could say whose a run is'))
+    simulator.startFromBrowser(meeting)
+    await until(async () => (await runs())[0]?.status === 'live')
+    const before = asked()
+    await until(() => asked() >= before + 2)
+    t.equal((await runs()).length, 1)
+    t.notOk((await warnings()).includes('unowned_runs'), 'it may be a tenant’s')
+    clear()
+    await until(async () => (await warnings()).includes('unowned_runs'))
+  }
+)
+
 t.test('a run is found in every page of the lists', async t => {
   const { simulator, store } = await ledgerWorld(t, { config })
   const meetings = Array.from({ length: 120 }, () => simulator.addMeeting().id)
