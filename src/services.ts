@@ -228,7 +228,6 @@ export function services(parts: Parts): Services {
     // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
-    await webhooks.resume()
   }
   const stopping = { store, engine, upstreams, directory, runs, operations, meetings, livestreams, auditEvents }
   const stopOrders = stopOrderLoop({ ...context, ...broadcasts, ...stopping })
