@@ -227,6 +227,8 @@ async function openInner(
   await recall()
   // Overdue runs are stopped first.
   await ends.begin()
+  // Behind it: the end of a meeting is news of a run that must be known.
+  await webhooks.resume()
   for (const operation of left) reconcileLoop.add(operation)
   await stopOrders.start()
   const { fingerprint } = audited.keys

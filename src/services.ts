@@ -11,7 +11,7 @@ import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
 import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
-import { type RunEvents, RunHub } from './lifecycle/ledger/hub.ts'
+import { RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { RunWatch } from './lifecycle/ledger/run-watch.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
@@ -75,8 +75,6 @@ export interface Services {
   ledger: Ledger
   /** Ends runs on time. */
   ends: Ends
-  /** Tells of what the ledger has committed. */
-  runEvents: RunEvents
   push: Push
   /** Looks at what runs while nobody asks, from its `begin` on. */
   watch: RunWatch
@@ -230,7 +228,6 @@ export function services(parts: Parts): Services {
     // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
     await adoptRuns({ ledger, runs, operations, livestreams })
-    await webhooks.resume()
   }
   const stopping = { store, engine, upstreams, directory, runs, operations, meetings, livestreams, auditEvents }
   const stopOrders = stopOrderLoop({ ...context, ...broadcasts, ...stopping })
@@ -242,7 +239,6 @@ export function services(parts: Parts): Services {
     runs,
     ledger,
     ends,
-    runEvents,
     push: pushing,
     watch,
     webhooks,

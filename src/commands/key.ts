@@ -79,11 +79,13 @@ function readScopes({ preset, scope = [] }: KeyOptions): Scope[] {
   return scopes.filter(known => wanted.has(known))
 }
 
+/** Ten years. */
+const longestLifeMs = 3_650 * 86_400_000
+
 /** `30m`, `12h`, `90d`, at most ten years, in milliseconds. */
 function readDuration(text: string): number {
   const ms = text.endsWith('s') ? null : parseDuration(text)
-  if (ms === null || ms > 3_650 * 86_400_000)
-    throw new UsageError('--expires must be like 30m, 12h or 90d, at most 3650d')
+  if (ms === null || ms > longestLifeMs) throw new UsageError('--expires must be like 30m, 12h or 90d, at most 3650d')
   return ms
 }
 

@@ -121,16 +121,16 @@ export class Input {
     return Object.freeze(origins)
   }
 
-  /** Addresses and networks, separated by commas. */
-  networks(name: string): readonly Network[] {
+  /** Addresses and networks, separated by commas. @param hasUnix `unix` may be among them: the peers of a Unix socket */
+  networks(name: string, hasUnix = false): readonly Network[] {
     const texts = this.#list(name)
     const networks = texts
-      .map(text => (text === 'unix' ? { ...unixPeers } : parseNetwork(text)))
+      .map(text => (hasUnix && text === 'unix' ? { ...unixPeers } : parseNetwork(text)))
       .filter(network => network !== null)
       .map(network => Object.freeze(network))
     if (networks.length < texts.length) {
       this.problem(
-        `${name} must be a list of addresses and networks, like 10.1.2.3 or fd12::/64, or unix: from /8 (IPv6: /7), no bits beyond the prefix, no IPv4 as IPv6`
+        `${name} must be a list of addresses and networks, like 10.1.2.3 or fd12::/64${hasUnix ? ', or unix' : ''}: from /8 (IPv6: /7), no bits beyond the prefix, no IPv4 as IPv6`
       )
     }
     return Object.freeze(networks)

@@ -75,6 +75,11 @@ export function networks(about: string): Setting<readonly Network[]> {
   return { about, text: '', fallback: [], read: (input, name) => input.networks(name) }
 }
 
+/** The same, and `unix`: the peers of a Unix socket. */
+export function peers(about: string): Setting<readonly Network[]> {
+  return { about, text: '', fallback: [], read: (input, name) => input.networks(name, true) }
+}
+
 export function origins(about: string): Setting<readonly string[]> {
   return { about, text: '', fallback: [], read: (input, name) => input.origins(name) }
 }

@@ -9,6 +9,7 @@ import {
   networks,
   optionalNumber,
   origins,
+  peers,
   place,
   publicAddress,
   rateLimit,
@@ -68,7 +69,7 @@ const listening = {
   LIVEGATE_PUBLIC_URL: publicAddress(
     'The address at which others reach the gateway, with the path that a proxy serves it under. `webhook register` and `doctor` need it.'
   ),
-  LIVEGATE_TRUSTED_PROXIES: networks(
+  LIVEGATE_TRUSTED_PROXIES: peers(
     'Proxies before the gateway: addresses and networks (`10.1.2.3, fd12::/64`), separated by commas. Their `X-Forwarded-For` is believed; the addresses in it may have ports. `unix`: whoever connects to the Unix socket of `HOST`.'
   ),
   LIVEGATE_KEEP_ALIVE_MS: wholeNumber(

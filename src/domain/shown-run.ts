@@ -31,7 +31,7 @@ export const BroadcastRun = Type.Object({
   live_at: Time('When it went on air'),
   ended_at: Time('When it was over'),
   ended_by: Nullable(Type.Enum([...runEnders], { description: 'Cause of its end' })),
-  deadline_at: Time('When Livegate ends it; null: it does not'),
+  deadline_at: Time('When Livegate ends it for its duration; null: it has none'),
   max_duration_seconds: Nullable(Type.Integer({ minimum: 0 })),
   created_at: Timestamp('When Livegate came to know it')
 })

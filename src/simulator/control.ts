@@ -9,6 +9,9 @@
  * | `GET /_simulator/journal`       | the vendor requests so far, oldest first; credentials as fingerprints     |
  * | `GET /_simulator/livestreams`   | the true state: id, meeting_id, status, stream_key, starts, sessions      |
  * | `POST /_simulator/meetings`     | adds a meeting: `id`, `title`, `status`, `live_stream_on_start`, all optional |
+ * | `POST /_simulator/meetings/join` | people come to `meeting_id`: its session begins, and with `live_stream_on_start` a livestream |
+ * | `POST /_simulator/meetings/start` | a browser starts the livestream of `meeting_id`, past any gateway; `manual_ingest` |
+ * | `POST /_simulator/meetings/end` | the session of `meeting_id` ends, and its livestream goes on |
  * | `PUT /_simulator/credentials`  | which API keys (Dyte) or tokens (RealtimeKit) get in from now on          |
  * | `GET /_simulator/webhooks`      | those that are registered, and deliveries that wait or were sent, without their bodies |
  * | `PUT /_simulator/webhooks`      | how they are sent from now on: `times`, `delayMs`, `order`, `repeatId`, `headers`, `retryMs`, `hold` |
@@ -26,7 +29,7 @@
 import { failure, type SimulatedAnswer, success } from './answers.ts'
 import type { Fault } from './faults/faults.ts'
 import { withoutCredentials } from './journal.ts'
-import { assertFields, isObject, type Rule } from './rules.ts'
+import { assertFields, boolean, isObject, type Rule, string } from './rules.ts'
 import type { Simulator } from './running-simulator.ts'
 import type { WebhookEvent } from './webhooks/events.ts'
 import { webhookShape } from './webhooks/registered.ts'
@@ -64,6 +67,15 @@ const calls: Record<string, (simulator: Simulator, body: string) => SimulatedAns
   'GET /journal': simulator => success(simulator.journal.map(withoutCredentials)),
   'GET /livestreams': simulator => success(simulator.livestreams()),
   'POST /meetings': (simulator, body) => success(simulator.addMeeting(parse(body)), 201),
+  'POST /meetings/join': (simulator, body) => success(simulator.joinMeeting(meetingIn(body).id), 201),
+  'POST /meetings/start': (simulator, body) => {
+    const { id, manualIngest } = meetingIn(body)
+    return success(simulator.startFromBrowser(id, { manualIngest }), 201)
+  },
+  'POST /meetings/end': (simulator, body) => {
+    simulator.endMeeting(meetingIn(body).id)
+    return success({})
+  },
   'PUT /credentials': (simulator, body) => {
     const wish: { credentials: unknown } = { credentials: null, ...parse(body) }
     assertFields('accept', { credentials: list }, wish)
@@ -97,6 +109,13 @@ const calls: Record<string, (simulator: Simulator, body: string) => SimulatedAns
     return success({ publicKey: webhooks.key.publicPem() })
   },
   'GET /health': () => success({ status: 'ok' })
+}
+
+/** The meeting that a body names. @throws TypeError */
+function meetingIn(body: string): { id: string; manualIngest: boolean } {
+  const wish: { meeting_id: unknown; manual_ingest?: unknown } = { meeting_id: null, ...parse(body) }
+  assertFields('meeting', { meeting_id: string, manual_ingest: boolean }, wish)
+  return { id: wish.meeting_id as string, manualIngest: wish.manual_ingest === true }
 }
 
 /** RealtimeKit's bodies have stream keys in them. */

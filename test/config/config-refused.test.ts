@@ -59,7 +59,7 @@ t.test('each bad value is refused in words that name its variable', async t => {
     LIVEGATE_WEBHOOK_KEY_FILE: ['/nowhere/key.pem', 'package.json'],
     LIVEGATE_DOCS: ['yes', 'true', 'PUBLIC'],
     LIVEGATE_WEBHOOK_RETRY_MS: ['0', '99', '3600001', '5s'],
-    LIVEGATE_WEBHOOK_NETWORKS: ['private', '0.0.0.0/0', '10.0.0.1/8'],
+    LIVEGATE_WEBHOOK_NETWORKS: ['private', '0.0.0.0/0', '10.0.0.1/8', 'unix'],
     LIVEGATE_AUDIT_READS: ['ALL', 'no', 'rollup,all'],
     LIVEGATE_AUDIT_RETENTION_DAYS: ['0', '36501', '30d', '-1', '1.5'],
     LIVEGATE_DISK_FLOOR_MB: ['-1', '1000001', '1GB']

@@ -1,5 +1,7 @@
+import { isExempt } from '../../domain/ends/run-ends.ts'
 import type { Run } from '../../domain/run.ts'
 import { broadcastRunsIn } from '../../store/tables/broadcast-runs.ts'
+import { liveUseIn } from '../../store/tables/runs/live-use.ts'
 import { type Io, type JsonOption, print, table, UsageError, when } from '../process/io.ts'
 import { tenantOf, withSnapshot } from '../process/with-store.ts'
 
@@ -8,14 +10,22 @@ export interface ListRunsOptions extends JsonOption {
   tenant?: string
 }
 
-/** Lists the runs that go on, of all tenants or of one, as the ledger knows them: the vendor is not asked. */
+/**
+ * Lists the runs that go on, of all tenants or of one, as the ledger knows them: the vendor is not asked. Says which are exempt from
+ * limits, since they began before there were any.
+ */
 export async function listRuns(io: Io, options: ListRunsOptions): Promise<void> {
   const { live, tenant } = options
   if (!live) throw new UsageError('give --live: a tenant sees runs of before with GET /gateway/runs')
-  const runs = await withSnapshot(io, async store => {
+  const { runs, limitsFromMs } = await withSnapshot(io, async store => {
     if (tenant !== undefined) await tenantOf(store, tenant)
-    return (await broadcastRunsIn(store).open()).filter(({ tenantId }) => (tenant ?? tenantId) === tenantId)
+    const open = await broadcastRunsIn(store).open()
+    return {
+      runs: open.filter(({ tenantId }) => (tenant ?? tenantId) === tenantId),
+      limitsFromMs: await liveUseIn(store).limitsFromMs()
+    }
   })
+  const isFree = (run: Run): boolean => run.deadlineAtMs === null && isExempt(run, limitsFromMs)
   const header = ['tenant', 'meeting', 'livestream', 'status', 'since', 'begun by', 'ends at']
   const rows = runs.map(run => [
     run.tenantId,
@@ -24,9 +34,10 @@ export async function listRuns(io: Io, options: ListRunsOptions): Promise<void> 
     run.status,
     when(run.liveAtMs ?? run.invokedAtMs ?? run.createdAtMs),
     run.operationId === null ? 'outside' : 'a start',
-    when(run.deadlineAtMs)
+    isFree(run) ? 'exempt' : when(run.deadlineAtMs)
   ])
-  print(io, options, runs.map(shown), table([header, ...rows], 'nothing is live'))
+  const values = runs.map(run => ({ ...shown(run), is_exempt: isFree(run) }))
+  print(io, options, values, table([header, ...rows], 'nothing is live'))
 }
 
 function shown(run: Run) {

@@ -3,7 +3,7 @@ import { isOpenRun } from '../run-moves.ts'
 import { type LiveLimits, monthOf, usualSeconds } from './live-limits.ts'
 
 /** A tenant is warned so long before the end of a run. */
-export const warnedBeforeMs = 60_000
+const warnedBeforeMs = 60_000
 /** A limit that comes to a run later leaves it the warning and ten minutes more. */
 const graceMs = warnedBeforeMs + 600_000
 
@@ -33,11 +33,14 @@ export function isExempt(run: Run, limitsFromMs: number): boolean {
   return startOf(run) < limitsFromMs || (isUndated && run.createdAtMs < limitsFromMs + graceMs)
 }
 
-/** A limit of the tenant that a run does not keep yet, since it was found here or the limit was set later. Null: nothing changes. */
+/**
+ * A limit of the tenant that a run does not keep yet, since it was found here or the limit was set later. Null: nothing changes. A
+ * livestream without a meeting cannot be stopped at its vendor, so that no end is promised for it.
+ */
 export function limited(run: Run, { limits, limitsFromMs, nowMs }: EndFacts): Partial<RunEnd> | null {
   const { maxDurationSeconds: most } = limits
   const isOwn = run.maxDurationSeconds !== null && run.deadlineAtMs !== null
-  if (isExempt(run, limitsFromMs) && !isOwn) return null
+  if (run.meetingId === null || (isExempt(run, limitsFromMs) && !isOwn)) return null
   const seconds = isOwn ? most : usualSeconds(limits)
   if (seconds === null || (isOwn && (run.maxDurationSeconds ?? 0) <= seconds)) return null
   const deadlineAtMs = Math.max(startOf(run) + seconds * 1_000, nowMs + graceMs)

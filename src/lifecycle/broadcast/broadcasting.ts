@@ -80,8 +80,6 @@ export interface Broadcasting {
   knownMeetings: KnownMeetings
   auditTrail: AuditTrail
   reconcileLoop: ReconcileLoop
-  /** Takes over an operation that is open. @param sentAtMs on the monotonic clock */
-  reconcileLater(operation: Operation, sentAtMs: number): void
   /** The livestreams' queue, for enabling and disabling. */
   switches: MeetingQueue<never, never>
   /** The meetings' queue. */
@@ -165,7 +163,6 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     knownMeetings,
     auditTrail,
     reconcileLoop,
-    reconcileLater,
     switches,
     queue,
     repeat(stop, sentAtMs) {

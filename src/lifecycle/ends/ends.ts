@@ -1,5 +1,4 @@
 import type { LiveLimits } from '../../domain/ends/live-limits.ts'
-import type { Run } from '../../domain/run.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
@@ -15,12 +14,12 @@ import { type OrderStop, orderStop } from './order-stop.ts'
 export interface EndsDeps extends Context {
   openRuns: OpenRuns
   changeEnd: ChangeEnd
-  use: Pick<LiveUses, 'endedMs' | 'limitsFromMs'>
+  use: Pick<LiveUses, 'endedMs' | 'correctedLimitsFromMs'>
   limitsOf(tenantId: string): LiveLimits | undefined
   operations: Operations
   auditEvents: Pick<AuditEvents, 'append'>
   upstreams: Upstreams
-  broadcasts: Pick<Broadcasting, 'reconcileLoop' | 'reconcileLater'>
+  broadcasts: Pick<Broadcasting, 'reconcileLoop' | 'repeat'>
   neverLiveMs: number
 }
 
@@ -28,14 +27,8 @@ export interface EndsDeps extends Context {
 export interface Ends {
   /** Stops one run for a cause, as an operation of the gateway: repeated until it is over, and after a restart too. */
   stopRun: OrderStop
-  /** Epoch ms, as this run counts them: by the monotonic clock since this process first knew of it. */
-  nowFor(run: Run): number
-  /** The open runs of a meeting that memory knows. */
-  openRunsOf(meeting: { id: string; upstream: string }): Run[]
   /** A verified word of the vendor's about a meeting. */
   noticed(notice: MeetingNotice): Promise<void>
-  /** Time from which on runs are limited: those of before are exempt (`isExempt`). */
-  limitsFromMs(): number
   /** Before the first call: orders the stops that are overdue, then looks after all others. @throws what the store throws */
   begin(): Promise<void>
   close(): Promise<void>
@@ -43,7 +36,7 @@ export interface Ends {
 
 /** Puts together what ends runs on time. */
 export function runEnding(deps: EndsDeps): Ends {
-  const { openRuns, upstreams, broadcasts } = deps
+  const { upstreams, broadcasts } = deps
   const vendorNowMs = (upstream: string, bound: 'latest') => upstreams.get(upstream)?.vendorNowMs(bound) ?? null
   const order = orderStop({ ...deps, ...broadcasts, vendorNowMs })
   const parts = { ...deps, orderStop: order }
@@ -52,10 +45,7 @@ export function runEnding(deps: EndsDeps): Ends {
 
   return {
     stopRun: order,
-    nowFor: run => openRuns.nowFor(run),
-    openRunsOf: ({ id, upstream }) => openRuns.all().filter(run => run.meetingId === id && run.upstream === upstream),
     noticed: notice => meetingEnds.noticed(notice),
-    limitsFromMs: () => keeper.limitsFromMs,
     async begin() {
       await keeper.begin()
       meetingEnds.begin()

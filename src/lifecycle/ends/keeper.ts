@@ -18,7 +18,7 @@ import type { OrderStop } from './order-stop.ts'
 
 export interface KeeperDeps {
   openRuns: OpenRuns
-  use: Pick<LiveUses, 'endedMs' | 'limitsFromMs'>
+  use: Pick<LiveUses, 'endedMs' | 'correctedLimitsFromMs'>
   limitsOf(tenantId: string): LiveLimits | undefined
   changeEnd: ChangeEnd
   orderStop: OrderStop
@@ -62,7 +62,7 @@ export class RunEnds {
   /** Before the first call: orders the stops that are overdue, then looks after all others. @throws what the store throws */
   async begin(): Promise<void> {
     const { use, clock, openRuns } = this.#deps
-    this.#limitsFromMs = await use.limitsFromMs(clock.now())
+    this.#limitsFromMs = await use.correctedLimitsFromMs(clock.now())
     await openRuns.begin()
     this.#refreshedAtMs = clock.monotonic()
     await this.round()

@@ -30,11 +30,7 @@ export function liveRoom({ use, directory, clock }: LiveRoomDeps): LiveRoom {
   return {
     expectAllowed: (tenantId, seconds) => expectAllowed(seconds ?? null, limits(tenantId)),
 
-    endOf({ tenantId }, seconds, nowMs) {
-      const { maxDurationSeconds, defaultDurationSeconds } = limits(tenantId)
-      const mayLastForEver = maxDurationSeconds === null && defaultDurationSeconds === null
-      return seconds === undefined && mayLastForEver ? {} : endOfStart(seconds ?? null, limits(tenantId), nowMs)
-    },
+    endOf: ({ tenantId }, seconds, nowMs) => endOfStart(seconds ?? null, limits(tenantId), nowMs),
 
     conditions(meeting) {
       const { maxLive, minutesPerMonth } = limits(meeting.tenantId)
@@ -65,7 +61,7 @@ function reached(limit: string, used: string): Failure {
 }
 
 /** @throws InvalidInput that names the field when the tenant may not have so long a run */
-export function expectAllowed(seconds: number | null, { maxDurationSeconds }: LiveLimits): void {
+function expectAllowed(seconds: number | null, { maxDurationSeconds }: LiveLimits): void {
   const most = maxDurationSeconds ?? longestRunSeconds
   if (seconds === null || seconds <= most) return
   const message = `must be <= ${most}, the longest run of this tenant`

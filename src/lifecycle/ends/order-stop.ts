@@ -14,8 +14,8 @@ export interface OrderStopDeps {
   operations: Pick<Operations, 'sent' | 'unconfirmedStops'>
   auditEvents: Pick<AuditEvents, 'append'>
   reconcileLoop: Pick<ReconcileLoop, 'add' | 'now'>
-  /** @param sentAtMs on the monotonic clock */
-  reconcileLater(operation: Operation, sentAtMs: number): void
+  /** Has it sent at once, and then repeated until it is confirmed. @param sentAtMs on the monotonic clock */
+  repeat(operation: Operation, sentAtMs: number): void
   /** The vendor's clock now, in epoch ms; null before its first answer. */
   vendorNowMs(upstream: string, bound: 'latest'): number | null
   clock: Clock
@@ -29,7 +29,7 @@ export interface OrderStopDeps {
 export type OrderStop = (run: Run, cause: RunEnder, isWanted?: (now: Run) => boolean) => Promise<void>
 
 export function orderStop(deps: OrderStopDeps): OrderStop {
-  const { changeEnd, operations, auditEvents, reconcileLoop, reconcileLater, vendorNowMs, clock } = deps
+  const { changeEnd, operations, auditEvents, reconcileLoop, repeat, vendorNowMs, clock } = deps
 
   return async (run, cause, isWanted = () => true) => {
     const { id: runId, upstream, meetingId } = run
@@ -48,13 +48,7 @@ export function orderStop(deps: OrderStopDeps): OrderStop {
       const intent = toAuditEvent(subject, { outcome: 'pending', type: cause }, clock.now())
       return { change: { endingBy: cause }, also: [operations.sent(ordered), auditEvents.append(intent)] }
     })
-    if (ordered !== null) begin(ordered)
-  }
-
-  /** Its first try comes at once, and not after a pause. */
-  function begin(operation: Operation): void {
-    reconcileLater(operation, clock.monotonic())
-    void reconcileLoop.now(operation.id)
+    if (ordered !== null) repeat(ordered, clock.monotonic())
   }
 
   function operationFor({ id: runId, tenantId, upstream, meetingId, livestreamId }: Run, cause: RunEnder): Operation {

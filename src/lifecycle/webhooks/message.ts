@@ -15,10 +15,15 @@ export interface Message {
   readonly body: string
 }
 
-/** An event of a run as its receiver gets it: with what a stream of events shows. Each type comes once a run, so the id is the event's own. */
+/**
+ * An event of a run as its receiver gets it: with what a stream of events shows. Run and type make the id. A warning may come again for a
+ * later end, so its id has its time.
+ */
 export function messageOf(event: RunEvent): Message {
   const { runId, type, atMs } = event
-  return { id: `evt_${runId}_${type.replace('livestream.', '')}`, body: bodyOf(type, atMs, shownRunEvent(event)) }
+  const again = type === 'livestream.ending_soon' ? `_${atMs}` : ''
+  const id = `evt_${runId}_${type.replace('livestream.', '')}${again}`
+  return { id, body: bodyOf(type, atMs, shownRunEvent(event)) }
 }
 
 /** A message that says nothing but that it arrives. */

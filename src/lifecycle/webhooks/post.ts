@@ -28,7 +28,7 @@ export interface Outgoing {
 export type Post = (message: Outgoing, signal: AbortSignal) => Promise<Attempt>
 
 /** Longest time of one attempt. */
-export const attemptWithinMs = 10_000
+const attemptWithinMs = 10_000
 const maxAddresses = 8
 const resolveWithin = { timeout: 2_000, tries: 2 }
 

@@ -4,7 +4,7 @@ export interface TenantWebhookTables {
   tenant_webhook_deliveries: TenantWebhookDeliveriesTable
 }
 
-/** Webhook of a tenant (`domain/tenant-webhook.ts`). Its secrets are sealed. */
+/** Webhook of a tenant (`domain/webhooks/tenant-webhook.ts`). Its secrets are sealed. */
 export interface TenantWebhooksTable {
   tenant_id: string
   url: string

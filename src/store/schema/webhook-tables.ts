@@ -14,6 +14,7 @@ export interface WebhookDeliveriesTable {
   noticed_at: number | null
 }
 
+/** Counts of the webhooks that came for an upstream, and when the last ones did. */
 export interface WebhookCountsTable {
   upstream: string
   taken: number

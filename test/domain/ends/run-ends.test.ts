@@ -36,6 +36,7 @@ t.test('a limit that comes to a run later is never at once, and never extends it
   t.strictSame(limited({ ...own, ...ends }, given), { maxDurationSeconds: 60, deadlineAtMs: ends.deadlineAtMs })
   t.equal(limited({ ...own, maxDurationSeconds: 60, deadlineAtMs: nowMs + 1 }, given), null)
   t.equal(limited(own, { ...facts, nowMs }), null)
+  t.equal(limited({ ...found, meetingId: null }, given), null, 'nobody can stop it: no end is promised')
 })
 
 t.test('a wish counts from the start of the run, and one that joins leaves it a minute', async t => {

@@ -26,6 +26,20 @@ t.test('a run ends by its duration, is warned of before, and its stop is on reco
   t.equal(sentStops(), 1)
 })
 
+t.test('a run whose end is put off after its warning is warned of again', async t => {
+  const { start, last, told, asAcme, pass, look } = await limited(t)
+  await start({ max_duration_seconds: 90 })
+  await look()
+  await pass(31_000)
+  await until(async () => (await told()).length === 3)
+  const path = `/gateway/runs/${(await last())?.id}`
+  t.equal((await asAcme('PATCH', path, { max_duration_seconds: 600 })).statusCode, 200)
+  await pass(510_000)
+  await until(async () => (await told()).length === 4)
+  const warning = 'ending_soon max_duration'
+  t.strictSame(await told(), ['starting null', 'live null', warning, warning])
+})
+
 t.test('a start that names no duration has the usual one of its tenant, and no more than the longest', async t => {
   const { start, last, limit, asAcme, meeting } = await limited(t, { maxDurationSeconds: 120 })
   const refusal = await start({ max_duration_seconds: 121 })

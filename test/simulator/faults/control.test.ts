@@ -37,6 +37,20 @@ t.test('bad input is a 400 that names the field', async t => {
   }
 })
 
+t.test('people come and go, and a browser starts, without a call through the gateway', async t => {
+  const { simulator } = await simulate(t)
+  const { id: meeting_id } = simulator.addMeeting()
+  const control = (what: string, body: object) => send(simulator, 'POST', `/_simulator/meetings/${what}`, body)
+  t.match(await control('join', { meeting_id }), { status: 201, json: { data: { livestream: null } } })
+  t.match(await control('start', { meeting_id, manual_ingest: true }), { status: 201, json: { data: { meeting_id } } })
+  t.match(simulator.livestreams(), [{ meeting_id, status: /INVOKED|LIVE/ }])
+  t.match(await control('end', { meeting_id }), { status: 200 })
+  t.match(await control('end', { meeting_id }), { status: 400 }, 'nobody is there any more')
+  t.match(simulator.livestreams(), [{ status: /INVOKED|LIVE/ }], 'its livestream goes on')
+  for (const body of [{}, { meeting_id: 7 }, { meeting_id: 'x' }])
+    t.match(await control('start', body), { status: 400 })
+})
+
 t.test('the journal shows everything but credentials', async t => {
   const { simulator, call } = await simulate(t)
   await call('GET', '/meetings')

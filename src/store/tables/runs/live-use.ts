@@ -46,6 +46,12 @@ export function liveUseIn({ engine, sql }: Store) {
       demand(raw`${spent(tenantId, sinceMs, nowMs, 'all')} < ${mostMs}`)
   )
 
+  /** Time from which on runs are limited, in epoch ms. */
+  async function limitsFromMs(): Promise<number> {
+    const query = sql.selectFrom('meta').select('value').where('name', '=', 'limits_from')
+    return Number((await engine.read(query.compile()))[0]?.value ?? 0)
+  }
+
   return {
     /**
      * Conditions for the transaction of a start's intent, before the row of its run. @throws Conflict, by the transaction, when there is
@@ -80,10 +86,11 @@ export function liveUseIn({ engine, sql }: Store) {
       return Number((await engine.read(query.compile(sql)))[0]?.ms ?? 0)
     },
 
-    /** Time from which on runs are limited, in epoch ms. It is brought back when it lies ahead: the clock was wrong at the upgrade. */
-    async limitsFromMs(nowMs: number): Promise<number> {
-      const query = sql.selectFrom('meta').select('value').where('name', '=', 'limits_from')
-      const fromMs = Number((await engine.read(query.compile()))[0]?.value ?? 0)
+    limitsFromMs,
+
+    /** The same, brought back when it lies ahead: the clock was wrong at the upgrade. */
+    async correctedLimitsFromMs(nowMs: number): Promise<number> {
+      const fromMs = await limitsFromMs()
       if (fromMs <= nowMs) return fromMs
       const corrected = sql
         .updateTable('meta')
