@@ -27,6 +27,8 @@ export interface EndsDeps extends Context {
 export interface Ends {
   /** Stops one run for a cause, as an operation of the gateway: repeated until it is over, and after a restart too. */
   stopRun: OrderStop
+  /** The open runs of a meeting that memory knows. */
+  openRunsOf(meeting: { id: string; upstream: string }): Run[]
   /** A verified word of the vendor's about a meeting. */
   noticed(notice: MeetingNotice): Promise<void>
   /** Before the first call: orders the stops that are overdue, then looks after all others. @throws what the store throws */
@@ -45,6 +47,7 @@ export function runEnding(deps: EndsDeps): Ends {
 
   return {
     stopRun: order,
+    openRunsOf: ({ id, upstream }) => openRuns.all().filter(run => run.meetingId === id && run.upstream === upstream),
     noticed: notice => meetingEnds.noticed(notice),
     async begin() {
       await keeper.begin()
