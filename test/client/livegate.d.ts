@@ -560,7 +560,7 @@ export interface paths {
         head?: never;
         /**
          * Extend or shorten a run
-         * @description The seconds count from the run's start. Where they have passed already, the run ends at once. A run that is over, or is being stopped, is a 409. Needs the scope `livestreams:start`; counts as a write.
+         * @description The seconds count from the run's start. Where they have passed already, the run ends at once. A run that is over, is being stopped, or belongs to no meeting, is a 409. Needs the scope `livestreams:start`; counts as a write.
          */
         patch: operations["updateRun"];
         trace?: never;
@@ -7536,7 +7536,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `run_over`: The run is over, or is being stopped. `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. */
+            /** @description `run_over`: The run is over, or is being stopped. `run_without_meeting`: The run belongs to no meeting: its vendor has no stop for it, so it has no end that could be changed. `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -155,6 +155,11 @@ export const StillStopping = failure(
   'still_stopping',
   'The run that was stopped is still ending at the livestream provider: start again in a moment'
 )
+export const RunWithoutMeeting = failure(
+  409,
+  'run_without_meeting',
+  'The run belongs to no meeting: its vendor has no stop for it, so it has no end that could be changed'
+)
 export const RunOver = failure(409, 'run_over', 'The run is over, or is being stopped')
 export const MeetingInactive = failure(409, 'meeting_inactive', 'The meeting is INACTIVE: activate it first')
 export const LivestreamDisabled = failure(409, 'livestream_disabled', 'The livestream is disabled: enable it first')

@@ -1,6 +1,6 @@
 import type { Caller } from '../../domain/caller.ts'
 import { wished } from '../../domain/ends/run-ends.ts'
-import { RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
+import { RunNotFound, RunOver, RunWithoutMeeting } from '../../domain/refusals/failures.ts'
 import { causeOf, type Run } from '../../domain/run.ts'
 import { shownRun } from '../../domain/shown-run.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
@@ -33,7 +33,7 @@ export function shortenRun({ runs, openRuns, changeEnd }: ShortenRunDeps): Short
 /**
  * A tenant's wish for another end of one of its runs. The change, its event and its answer stand in one transaction.
  * @param seconds from the run's start; where they have passed already it ends at once
- * @throws RunNotFound, also for another tenant's; RunOver; InvalidInput where the tenant may not have so long a run; AuditUnavailable;
+ * @throws RunNotFound, also for another tenant's; RunWithoutMeeting; RunOver; InvalidInput where the tenant may not have so long a run; AuditUnavailable;
  *   IdempotencyKeyInUse
  */
 export type ChangeRun = (caller: Caller, runId: string, seconds: number) => Promise<Run>
@@ -50,6 +50,7 @@ export function changeRun({ runs, openRuns, changeEnd, liveRoom, auditTrail }: C
   return async (caller, runId, seconds) => {
     const run = await runs.find(caller.tenant.id, runId)
     if (run === null) throw new RunNotFound()
+    if (run.meetingId === null) throw new RunWithoutMeeting()
     liveRoom.expectAllowed(caller.tenant.id, seconds)
     let isEnding = false
     const changed = await changeEnd(run, now => {

@@ -1,4 +1,5 @@
 import type { LiveLimits } from '../../domain/ends/live-limits.ts'
+import type { Run } from '../../domain/run.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
@@ -38,7 +39,7 @@ export interface Ends {
 
 /** Puts together what ends runs on time. */
 export function runEnding(deps: EndsDeps): Ends {
-  const { upstreams, broadcasts } = deps
+  const { openRuns, upstreams, broadcasts } = deps
   const vendorNowMs = (upstream: string, bound: 'latest') => upstreams.get(upstream)?.vendorNowMs(bound) ?? null
   const order = orderStop({ ...deps, ...broadcasts, vendorNowMs })
   const parts = { ...deps, orderStop: order }

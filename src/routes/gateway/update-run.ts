@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { longestRunSeconds, shortestRunSeconds } from '../../domain/ends/live-limits.ts'
-import { RunNotFound, RunOver } from '../../domain/refusals/failures.ts'
+import { RunNotFound, RunOver, RunWithoutMeeting } from '../../domain/refusals/failures.ts'
 import { BroadcastRun, shownRun } from '../../domain/shown-run.ts'
 import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
 import { Answer, failures, ownMutationFailures, RunParams } from '../answer.ts'
@@ -10,7 +10,7 @@ const schema = {
   operationId: 'updateRun',
   summary: 'Extend or shorten a run',
   description:
-    "The seconds count from the run's start. Where they have passed already, the run ends at once. A run that is over, or is being stopped, is a 409.",
+    "The seconds count from the run's start. Where they have passed already, the run ends at once. A run that is over, is being stopped, or belongs to no meeting, is a 409.",
   tags: ['gateway'],
   params: RunParams,
   body: Type.Object(
@@ -26,7 +26,7 @@ const schema = {
   ),
   response: {
     200: Answer(BroadcastRun, 'The run after the change'),
-    ...failures(RunNotFound, RunOver, ...ownMutationFailures)
+    ...failures(RunNotFound, RunOver, RunWithoutMeeting, ...ownMutationFailures)
   }
 }
 

@@ -59,3 +59,18 @@ t.test(
     t.match(late.json().error, { code: 409, type: 'run_over' })
   }
 )
+
+t.test(
+  'the end of a run that belongs to no meeting cannot be changed, since its vendor has no stop for it',
+  async t => {
+    const { start, last, asAcme, store, directory } = await limited(t)
+    await start()
+    const id = (await last())?.id ?? ''
+    const released = store.sql.updateTable('broadcast_runs').set({ meeting_id: null }).where('id', '=', id)
+    await store.engine.write([released.compile()])
+    await directory.pull()
+    const reply = await asAcme('PATCH', `/gateway/runs/${id}`, { max_duration_seconds: 60 })
+    t.match(reply.json().error, { code: 409, type: 'run_without_meeting' })
+    t.match(await last(), { maxDurationSeconds: null })
+  }
+)
