@@ -11,7 +11,10 @@ export interface ListRunsOptions extends JsonOption {
 /** Lists the runs that go on, of all tenants or of one, as the ledger knows them: the vendor is not asked. */
 export async function listRuns(io: Io, options: ListRunsOptions): Promise<void> {
   const { live, tenant } = options
-  if (!live) throw new UsageError('give --live: a tenant sees runs of before with GET /gateway/runs')
+  if (!live)
+    throw new UsageError(
+      'give --live: only runs that go on are listed here, and GET /gateway/runs shows a tenant all of its own'
+    )
   const runs = await withSnapshot(io, async store => {
     if (tenant !== undefined) await tenantOf(store, tenant)
     return (await broadcastRunsIn(store).open()).filter(({ tenantId }) => (tenant ?? tenantId) === tenantId)
