@@ -73,3 +73,14 @@ t.test('an address that serve cannot listen on is one line and exit code 1', asy
   t.equal(outcome.code, 1)
   t.match(refused(outcome), /^cannot listen: .*EADDRNOTAVAIL.*; HOST and PORT say where$/)
 })
+
+t.test('a Unix socket in a folder that is not there is one line that names the folder', async t => {
+  const simulator = await createSimulator()
+  t.teardown(() => simulator.close())
+  // Paths of sockets have 107 bytes at most: the test's own folder is longer.
+  const folder = `/tmp/livegate-${process.pid}-missing`
+  const env = { ...environmentOf(simulator), HOST: `unix:${folder}/livegate.sock`, LOG_LEVEL: 'warn' }
+  const outcome = await runHere(['serve'], { ...env, DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}` })
+  t.equal(outcome.code, 1)
+  t.equal(refused(outcome), `cannot listen at ${folder}/livegate.sock: there is no folder ${folder}`)
+})

@@ -54,7 +54,10 @@ t.test('a refusal is one line that says why', async t => {
     t.equal(outcome.code, code, args.join(' '))
     return refused(outcome)
   }
-  t.equal(await of(2, 'set', 'acme', 'http://example.com'), 'the address must begin with https://')
+  t.equal(
+    await of(2, 'set', 'acme', 'http://example.com'),
+    'the address must begin with https:// (http:// is for private networks that the operator allows)'
+  )
   t.equal(await of(2, 'set', 'acme', 'https://192.168.0.1/'), 'the address must lead to a public address')
   t.equal(await of(1, 'set', 'globex', url), 'there is no tenant globex')
   for (const what of ['show', 'remove', 'test']) {

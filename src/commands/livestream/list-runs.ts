@@ -16,7 +16,10 @@ export interface ListRunsOptions extends JsonOption {
  */
 export async function listRuns(io: Io, options: ListRunsOptions): Promise<void> {
   const { live, tenant } = options
-  if (!live) throw new UsageError('give --live: a tenant sees runs of before with GET /gateway/runs')
+  if (!live)
+    throw new UsageError(
+      'give --live: only runs that go on are listed here, and GET /gateway/runs shows a tenant all of its own'
+    )
   const { runs, limitsFromMs } = await withSnapshot(io, async store => {
     if (tenant !== undefined) await tenantOf(store, tenant)
     const open = await broadcastRunsIn(store).open()

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { CommandError } from './io.ts'
 
 interface ListenError {
@@ -16,6 +18,10 @@ export function cannotListen(error: unknown, remedy: string): unknown {
   if (!(error instanceof Error)) return error
   const { code, syscall, port, address } = error as Error & ListenError
   if (syscall !== 'listen' && syscall !== 'getaddrinfo') return error
+  // Node says EACCES for both: no folder, and no right to it.
+  const folder = code === 'EACCES' && address?.startsWith('/') ? dirname(address) : undefined
+  if (folder !== undefined && !existsSync(folder))
+    return new CommandError(`cannot listen at ${address}: there is no folder ${folder}`, { cause: error })
   const text =
     code === 'EADDRINUSE'
       ? `${port === undefined || port < 0 ? address : `port ${port}`} is taken`

@@ -142,7 +142,8 @@ export function faultOfUrl(text: string, networks: readonly Network[]): string |
   const isHttp = isPlain || url?.protocol === 'https:'
   if (url === null || !isHttp || text.length > maxUrlLength || /[\s\p{Cc}\\]/u.test(text))
     return 'must be an address like https://hooks.example.com/livegate'
-  if (isPlain && networks.length === 0) return 'must begin with https://'
+  if (isPlain && networks.length === 0)
+    return 'must begin with https:// (http:// is for private networks that the operator allows)'
   if (url.username !== '' || url.password !== '') return 'must have no user and no password'
   if (url.hash !== '') return 'must have no fragment (#)'
   const address = parseAddress(hostnameOf(url))

@@ -24,7 +24,7 @@ t.test('an address that cannot be a webhook is refused with the reason', async t
     'https://example.com/\n': form,
     'https:\\\\example.com': form,
     [`https://example.com/${'x'.repeat(2_048)}`]: form,
-    'http://example.com/': 'must begin with https://',
+    'http://example.com/': 'must begin with https:// (http:// is for private networks that the operator allows)',
     'https://user@example.com/': 'must have no user and no password',
     'https://:secret@example.com/': 'must have no user and no password',
     'https://example.com/#top': 'must have no fragment (#)',
