@@ -91,7 +91,7 @@ export const runEventTypes = [
 ] as const
 export type RunEventType = (typeof runEventTypes)[number]
 
-/** A move of a run that its tenant is told of. Each type comes once a run at most. It never has a stream key. */
+/** A move of a run that its tenant is told of. Each type comes once a run at most, but `ending_soon` again when the end was moved. It never has a stream key. */
 export interface RunEvent
   extends Pick<Run, 'tenantId' | 'upstream' | 'meetingId' | 'livestreamId' | 'status' | 'playbackUrl'> {
   readonly runId: string
