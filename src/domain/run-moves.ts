@@ -18,6 +18,8 @@ import {
 /** Two looks that show nothing end a run when they are so far apart. */
 const looksApartMs = 500
 const quietLooksWanted = 2
+/** They end a run at once, whatever Livegate was about to end it for. */
+const byHand = new Set<RunEnder>(['tenant', 'operator'])
 /** The vendor's clock may be so far behind ours. */
 const clocksApartMs = 10_000
 
@@ -187,7 +189,7 @@ function withSession(run: Run, { id: sessionId, invokedAtMs }: SeenSession): Run
 function ended(run: Run, endedBy: RunEnder, endedAtMs: number, vendorStatus = ''): Run {
   return vendorStatus === 'ERRORED'
     ? moved(run, { status: 'errored', endedAtMs, endedBy: 'vendor_error' })
-    : moved(run, { status: 'ended', endedAtMs, endedBy: endedBy === 'tenant' ? endedBy : (causeOf(run) ?? endedBy) })
+    : moved(run, { status: 'ended', endedAtMs, endedBy: byHand.has(endedBy) ? endedBy : (causeOf(run) ?? endedBy) })
 }
 
 function begun({ tenantId, upstream, meetingId, atMs: createdAtMs }: RunNews, id: string): Run {

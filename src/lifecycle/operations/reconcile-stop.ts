@@ -21,7 +21,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { Sightings } from '../ledger/sightings.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import { beganAfter } from '../running/find-started.ts'
-import { showsRun } from '../running/named-run.ts'
+import { goesOnBehind, showsRun, taken } from '../running/named-run.ts'
 import type { BegunRuns } from '../running/shown-run.ts'
 import type { Sight, WhatRuns } from '../running/sight.ts'
 import { type BroadcastEnds, stopEnd } from './broadcast-ends.ts'
@@ -39,7 +39,7 @@ export interface ReconcileStopDeps {
   pace: StopPace
   rights: StopRights
   changed: ActiveReads['changed']
-  ledger: Pick<Ledger, 'prepare'>
+  ledger: Pick<Ledger, 'prepare' | 'note'>
   sightings: Pick<Sightings, 'seen'>
   /** Whether the meeting is still the tenant's. */
   holds(meeting: OwnedMeeting): Promise<boolean>
@@ -88,7 +88,10 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   async function repeat(stop: Operation, meeting: OwnedMeeting): Promise<boolean> {
     // While it waited for its turn somebody may have started again.
     if (await ends.isSettled(stop)) return settled(stop)
-    const run = stop.cause === null || stop.runId === null ? null : await runs.get(stop.runId)
+    const named = stop.cause === null || stop.runId === null ? null : await runs.get(stop.runId)
+    // An operator means what is live: the start that was under way may have found it, and have begun nothing.
+    const isNothing = named !== null && !isOpenRun(named) && named.livestreamId === null
+    const run = isNothing && isOperators(stop) ? null : named
     if (run !== null && !isOpenRun(run)) return settled(stop, ends.end(stop, { state: 'done' }))
     const later = await operations.laterStart(stop)
     // A later start may have found the named run, and changes nothing then.
@@ -96,6 +99,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     // Somebody wants the meeting live by now, as far as that start comes to something: if not, the last word was stop.
     if (later === 'open') return false
     if (!(await holds(meeting))) {
+      if (run !== null) await ledger.note(taken(run, clock.now()))
       const message = 'The meeting is no longer the one of this tenant'
       return settled(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
     }
@@ -131,7 +135,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
           ? !(await isNewer(sight.livestream, stop, meeting, signal))
           : await showsRun(run, sight.livestream, providerOf(upstreams, meeting, 'stop'), signal, deps)
       if (isMeant === 'unclear') return false
-      if (!isMeant) return settled(stop, run === null ? ends.overtake(stop) : ends.end(stop, { state: 'done' }))
+      if (!isMeant) return run === null ? settled(stop, ends.overtake(stop)) : hidden(stop, run, sight.livestream)
       if (stop.cause === 'never_live' && sight.livestream.status === 'LIVE') {
         const message = 'The run has gone on air'
         return settled(stop, ends.giveUp(stop, new UpstreamRefused({ outcome: 'failed', message })))
@@ -152,6 +156,14 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     if (outcome !== null && !outcome.isWatched) return confirm(stop, meeting, outcome.confirmed)
     if (outcome === null && shows(await look(meeting, priority, signal))) return false
     return nothingYet(stop)
+  }
+
+  /** Another run is shown. A stop would end that one. */
+  async function hidden(stop: Operation, run: Run, shown: Livestream): Promise<boolean> {
+    if (!(await goesOnBehind(run, shown, runs))) return settled(stop, ends.end(stop, { state: 'done' }))
+    if (!isOperators(stop)) return false
+    const message = 'Another livestream of its meeting is live, and a stop would end that one'
+    return settled(stop, ends.giveUp(stop, new UpstreamRefused({ outcome: 'failed', message })))
   }
 
   /** Looks; a look that fails is counted, like the stops themselves. */
@@ -235,4 +247,8 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     if (isEnded) nothingAtMs.delete(id)
     return isEnded
   }
+}
+
+function isOperators({ cause }: Operation): boolean {
+  return cause === 'operator' || cause === 'suspended'
 }

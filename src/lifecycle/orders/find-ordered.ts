@@ -2,6 +2,7 @@ import { likelySpelling } from '../../domain/id.ts'
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
 import { UpstreamUnavailable } from '../../domain/refusals/failures.ts'
 import type { Run } from '../../domain/run.ts'
+import type { Clock } from '../../domain/values/clock.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Meetings } from '../../store/tables/meetings.ts'
@@ -19,6 +20,7 @@ export interface FindOrderedDeps {
   livestreams: Pick<Livestreams, 'meetingOf' | 'find'>
   queue: Pick<MeetingQueue<unknown, unknown>, 'startsUnderWay'>
   deadline: Deadline
+  clock: Clock
 }
 
 /** Something that runs, or is being started: the meeting may not be known, or there may be none. */
@@ -42,10 +44,14 @@ export interface FindOrdered {
 }
 
 export function findOrdered(deps: FindOrderedDeps): FindOrdered {
-  const { upstreams, runs, operations, meetings, livestreams, queue, deadline } = deps
+  const { upstreams, runs, operations, meetings, livestreams, queue, deadline, clock } = deps
+
+  /** Whether an operator's order does not mean what has begun then. A time that lies ahead is from before the clock was set back. */
+  const isLater = (sinceMs: number, { reason, createdAtMs }: StopOrder): boolean =>
+    reason === 'operator' && sinceMs > createdAtMs && sinceMs <= clock.now()
 
   async function known(order: StopOrder): Promise<FoundOrdered> {
-    const isOld = (sinceMs: number): boolean => order.reason === 'suspended' || sinceMs <= order.createdAtMs
+    const isOld = (sinceMs: number): boolean => !isLater(sinceMs, order)
     const open = (await runs.open()).filter(({ createdAtMs }) => isOld(createdAtMs))
     const starts = (await operations.unsettled()).filter(({ kind, sentAtMs }) => kind === 'start' && isOld(sentAtMs))
     const started = starts.map(({ upstream, meetingId }) => ({ upstream, meetingId, livestreamId: null, runId: null }))
@@ -63,7 +69,7 @@ export function findOrdered(deps: FindOrderedDeps): FindOrdered {
     const found: Running[] = [...unreadIn].map(meetingId => ({ upstream, meetingId, livestreamId: null, runId: null }))
     for (const livestream of listed.filter(isRun)) {
       const run = await runs.lastOf(upstream, livestream.id)
-      if (run !== null && isLater(run, order)) continue
+      if (run !== null && isOurs(run) && isLater(run.createdAtMs, order)) continue
       const meetingId = livestream.meeting_id ?? null
       found.push({ upstream, meetingId, livestreamId: livestream.id, runId: isOpen(run) ? run.id : null })
     }
@@ -116,10 +122,9 @@ function isOpen(run: Run | null): run is Run {
   return run !== null && run.endedAtMs === null
 }
 
-/** Whether a start of ours has begun it since: then the order does not mean it. */
-function isLater({ endedAtMs, operationId, createdAtMs }: Run, order: StopOrder): boolean {
-  const isOurs = endedAtMs === null && operationId !== null
-  return order.reason === 'operator' && isOurs && createdAtMs > order.createdAtMs
+/** A run that goes on, and that a start of ours has begun. */
+function isOurs({ endedAtMs, operationId }: Run): boolean {
+  return endedAtMs === null && operationId !== null
 }
 
 function runningOf({ upstream, meetingId, livestreamId, id }: Run): Running {

@@ -52,7 +52,8 @@ export function recordStop(deps: RecordStopDeps): RecordStop {
   /** Null when nothing is to be sent for it, or something is already. */
   async function write(order: StopOrder, stop: OrderedStop, waited: boolean): Promise<Operation | null> {
     const run = stop.runId === null ? null : await runs.find(stop.tenantId, stop.runId)
-    if (run !== null && run.endedAtMs !== null) {
+    // A start that came to nothing may have found another run, which goes on.
+    if (run !== null && run.endedAtMs !== null && run.livestreamId !== null) {
       await close(stop, 'stopped', 'it was over before its stop was sent')
       return null
     }

@@ -1,8 +1,10 @@
 import { isSameId } from '../../domain/id.ts'
 import type { Livestream, LivestreamSession } from '../../domain/livestream.ts'
-import type { Run } from '../../domain/run.ts'
+import type { Run, StoppedNews } from '../../domain/run.ts'
+import { isOpenRun } from '../../domain/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { vendorTimeMs } from '../../domain/values/vendor-time.ts'
+import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Provider } from '../../upstream/provider.ts'
 import type { Sightings } from '../ledger/sightings.ts'
 import { beginOf, runsPerPage, withNewest } from './verdict.ts'
@@ -41,6 +43,25 @@ export async function showsRun(
   if (own !== undefined) await sightings.seen(owner, found.livestream, { askedAtMs, sessions: [own], areNewest })
   await sightings.seen(owner, found.livestream, { askedAtMs, sessions, areNewest })
   return false
+}
+
+/**
+ * Whether a run goes on behind the livestream that is shown, as its row says after that look: a vendor may run two of one meeting at once.
+ * @throws what the store throws
+ */
+export async function goesOnBehind(
+  { id }: Run,
+  shown: Pick<Livestream, 'id'>,
+  runs: Pick<BroadcastRuns, 'get'>
+): Promise<boolean> {
+  const run = await runs.get(id)
+  return run !== null && isOpenRun(run) && run.livestreamId !== null && !isSameId(run.livestreamId, shown.id)
+}
+
+/** News of a run whose meeting was taken from its tenant, which has the run no longer. */
+export function taken({ tenantId, upstream, meetingId, livestreamId, id }: Run, atMs: number): StoppedNews {
+  const place = { tenantId, upstream, meetingId, livestreamId: livestreamId ?? id }
+  return { kind: 'stopped', ...place, endedBy: 'operator', atMs }
 }
 
 /** The session that is this run's, or the first one since it began. */

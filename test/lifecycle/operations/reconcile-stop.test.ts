@@ -5,6 +5,8 @@ import {
   UpstreamUnavailable,
   UpstreamUnreachable
 } from '../../../src/domain/refusals/failures.ts'
+import { moveRuns } from '../../../src/domain/run-moves.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
 import { meetingId, reconciling, runOf, sentOperation } from '../../support/broadcast/reconciling.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 import { led } from '../../support/turns.ts'
@@ -260,6 +262,28 @@ t.test(
       t.equal(await status(), 'IDLE')
       t.equal(begunRuns.of(meeting), null)
       t.strictSame(forgotten, ['a1'])
+    }
+  }
+)
+
+t.test(
+  'an order that names a start which came to nothing stops what is live, and the gateway by itself does not',
+  async t => {
+    for (const [cause, stopped] of [
+      ['operator', 1],
+      ['max_duration', 0]
+    ] as const) {
+      const { reconcile, sent, vendor, store, clock } = await reconciling(t)
+      const place = { tenantId: 'acme', upstream: 'default', meetingId, operationId: 'start 1', atMs: clock.now() }
+      const how = { newId: 'run 1', settleMs: 1_000, endedBy: 'outside' } as const
+      const [begun] = moveRuns([], { kind: 'sent', ...place, runId: 'run 1' }, how)
+      const [refused] = moveRuns(begun ? [begun.after] : [], { kind: 'refused', ...place }, how)
+      if (!begun || !refused) throw new Error('no moves')
+      for (const move of [begun, refused]) await store.engine.write(broadcastRunsIn(store).moved(move, false))
+      vendor.active = runOf('a1')
+      const stop = await sent('stop', { runId: 'run 1', cause })
+      t.equal(await reconcile(stop), true)
+      t.equal(vendor.asked.filter(what => what.startsWith('stop')).length, stopped)
     }
   }
 )

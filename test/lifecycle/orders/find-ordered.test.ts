@@ -26,10 +26,11 @@ interface Given {
   last?: Partial<Run>
   starts?: { meetingId: string; sentAtMs: number }[]
   underWay?: string[]
+  nowMs?: number
 }
 
 /** Meetings m1 of acme and m2 of globex are at `default`, m3 of acme is at `other`; `own` is acme's alone. */
-async function finding(t: Test, { shown, open = [], last, starts = [], underWay = [] }: Given) {
+async function finding(t: Test, { shown, open = [], last, starts = [], underWay = [], nowMs = 2_000 }: Given) {
   const { store } = await storeWithTenants(t)
   const meetings = meetingsIn(store)
   const livestreams = livestreamsIn(store, manualClock())
@@ -52,7 +53,8 @@ async function finding(t: Test, { shown, open = [], last, starts = [], underWay 
     queue: { startsUnderWay: () => underWay.map(id => ({ id, upstream: 'default' })) },
     meetings,
     livestreams,
-    deadline: () => AbortSignal.timeout(1_000)
+    deadline: () => AbortSignal.timeout(1_000),
+    clock: { now: () => nowMs, monotonic: () => 0 }
   })
   return { find, livestreams }
 }
@@ -88,6 +90,22 @@ t.test(
     )
   }
 )
+
+t.test('a run from before the clock was set back is older than the order, though its time is later', async t => {
+  const run = { upstream: 'default', meetingId: 'm1', livestreamId: 'l1', id: 'run 1', createdAtMs: 9_000 }
+  const given = {
+    open: [run],
+    starts: [{ meetingId: 'm2', sentAtMs: 9_000 }],
+    shown: { livestreams: [live('l1', 'm1')] },
+    last: { ...run, endedAtMs: null, operationId: 'start 1' }
+  }
+  const { find } = await finding(t, { ...given, nowMs: 2_000 })
+  t.match((await find.known(order)).runs, [{ runId: 'run 1' }, { meetingId: 'm2' }])
+  t.match((await find.shown(order, 'default')).runs, [{ runId: 'run 1' }])
+  const later = await finding(t, { ...given, nowMs: 9_000 })
+  t.strictSame((await later.find.known(order)).runs, [])
+  t.strictSame((await later.find.shown(order, 'default')).runs, [])
+})
 
 t.test('the tenant that has a meeting now is asked for, at the account where the run is shown', async t => {
   const livestreams = [live('l1', 'm1'), live('l2', 'm2'), live('l3', 'm3'), live('l4', 'M9'), live('l5', null)]

@@ -25,7 +25,10 @@ t.test('a stop is recorded once, as of the order, and not for what is over or ca
       clock,
       queue
     },
-    runs: { find: async (_tenant, id) => ({ endedAtMs: id === 'over' ? 1 : null }) as Run },
+    runs: {
+      find: async (_tenant, id) =>
+        ({ endedAtMs: id === 'live' ? null : 1, livestreamId: id === 'nothing' ? null : 'l1' }) as Run
+    },
     upstreams: new Map([['default', {}]]) as unknown as Upstreams,
     repeat: (operation, sentAtMs) => void repeated.push({ operation, sentAtMs })
   })
@@ -38,6 +41,7 @@ t.test('a stop is recorded once, as of the order, and not for what is over or ca
   const queued = stopOf('m2')
   const others = [
     stopOf('m3', { runId: 'over' }),
+    stopOf('m6', { runId: 'nothing' }),
     stopOf('m4', { upstream: 'gone' }),
     stopOf('l5', { meetingId: null, livestreamId: 'l5' })
   ]
@@ -57,6 +61,7 @@ t.test('a stop is recorded once, as of the order, and not for what is over or ca
     repeated.map(({ operation, sentAtMs }) => [operation.meetingId, operation.sentAtMs, sentAtMs]),
     [
       ['m1', now - 30_000, 0],
+      ['m6', now - 30_000, 0],
       ['m2', now, 30_000]
     ],
     'a run of a start that held the turn may have begun since the order was given'
@@ -69,7 +74,8 @@ t.test('a stop is recorded once, as of the order, and not for what is over or ca
       m1: ['sent', null],
       m2: ['sent', null],
       m3: ['stopped', 'it was over before its stop was sent'],
-      m4: ['left', 'the upstream gone is not configured']
+      m4: ['left', 'the upstream gone is not configured'],
+      m6: ['sent', null]
     }
   )
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { SimulatorOptions } from '../../../src/simulator/simulator.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
+import { hourMs, steppedClock } from '../../support/clock.ts'
 import { addTenant, gateway } from '../../support/gateway.ts'
 import { carriedOut, giveOrder, liveShows, running } from '../../support/orders/live-shows.ts'
 import { until } from '../../support/until.ts'
@@ -91,6 +92,16 @@ t.test('a start that is under way when the order comes is stopped when it has be
   await until(() => simulator.journal.some(({ method }) => method === 'POST'))
   const { stops } = await carriedOut(store, await giveOrder(store))
   t.equal((await starting).statusCode, 201)
+  t.match(stops, [{ meetingId: meeting, state: 'stopped' }])
+  t.strictSame(running(simulator), [])
+})
+
+t.test('an order that is given after the clock was set back stops what began before', async t => {
+  const clock = steppedClock()
+  const { store, simulator, asAcme, meeting } = await gateway(t, { clock })
+  t.equal((await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).statusCode, 201)
+  clock.step(-hourMs)
+  const { stops } = await carriedOut(store, await giveOrder(store, { createdAtMs: clock.now() }))
   t.match(stops, [{ meetingId: meeting, state: 'stopped' }])
   t.strictSame(running(simulator), [])
 })
