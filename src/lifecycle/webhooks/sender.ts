@@ -165,7 +165,7 @@ export class WebhookSender {
     const webhook = await webhooks.find(delivery.tenantId)
     // Its rows went with it.
     if (webhook === null || webhook.disabledAtMs !== null) return
-    const { tenantId, attempts: failed } = delivery
+    const { attempts: failed } = delivery
     let attempt: Attempt
     try {
       attempt = await deliver(webhook, { id: delivery.messageId, body: delivery.body }, this.#ending.signal)
@@ -175,7 +175,9 @@ export class WebhookSender {
     }
     const nowMs = clock.now()
     if (attempt.error === null) {
-      await engine.write([deliveries.ended(delivery, this.#owner), webhooks.noted(tenantId, attempt, nowMs, null, 0)])
+      const ended = deliveries.ended(delivery, this.#owner)
+      const isNoted = await writeIf(engine, [ended, webhooks.noted(webhook, attempt, nowMs, null, 0)])
+      if (!isNoted) await engine.write([ended])
       return
     }
     const isOver = this.#steady.now() - delivery.queuedAtMs >= giveUpAfterMs
@@ -186,11 +188,15 @@ export class WebhookSender {
       isOver
         ? deliveries.ended(delivery, this.#owner)
         : deliveries.released(delivery, this.#owner, { attempts, nextAtMs }),
-      webhooks.noted(tenantId, attempt, nowMs, sinceMs, isOver ? 1 : 0)
+      webhooks.noted(webhook, attempt, nowMs, sinceMs, isOver ? 1 : 0)
     ]
     const mayDisable = this.#steady.now() - sinceMs >= disableAfterMs
     const isDisabled = mayDisable && (await writeIf(engine, [...rows, ...this.#disabling(webhook, nowMs, sinceMs)]))
-    if (!isDisabled) await engine.write(rows)
+    if (!isDisabled && !(await writeIf(engine, rows))) {
+      // It was set meanwhile: what failed is the address or the secret of before, and nothing is held against the new one.
+      await engine.write([deliveries.released(delivery, this.#owner, { attempts: failed, nextAtMs: nowMs })])
+      return
+    }
     if (isDisabled) this.#tell(webhook, attempt, 'a webhook is disabled: nothing was delivered for three days')
     else if (isOver) this.#tell(webhook, attempt, 'an event was not delivered within a day: it is given up')
   }

@@ -370,3 +370,51 @@ t.test('more events than fit into a step are all queued', async t => {
     Array.from({ length: 201 }, (_, i) => i + 1)
   )
 })
+
+t.test('a webhook that is set while an attempt fails is tried at once, and has failed at nothing', async t => {
+  const { store, set, newSender, webhook, rows, clock } = await webhookWorld(t)
+  let isHeld = false
+  let answer = (): void => {}
+  const old = await receiver(t, (reply, number, request) => {
+    const refuse = () => says(500)(reply, number, request)
+    if (isHeld) answer = refuse
+    else refuse()
+  })
+  const fresh = await receiver(t)
+  const secret = await set(old.url)
+  const sender = newSender()
+  sender.start()
+  await happened(store, 'm1', 'livestream.live')
+  sender.wake()
+  await until(async () => (await rows())[0]?.attempts === 1)
+  isHeld = true
+  clock.advance(5_000)
+  sender.wake()
+  await until(() => old.received.length === 2)
+  await set(fresh.url)
+  answer()
+  await until(() => fresh.received.length === 1)
+  t.strictSame(told(secret, fresh.received), ['m1 live'])
+  await until(async () => (await rows()).length === 0)
+  t.match(await webhook(), { failingSinceMs: null, failedAtMs: null, last: { status: 204 } })
+})
+
+t.test('an attempt that arrives while the webhook is set is a delivery, and is not sent again', async t => {
+  const { store, set, newSender, webhook, rows } = await webhookWorld(t)
+  let answer = (): void => {}
+  const old = await receiver(t, (reply, number, request) => {
+    answer = () => says(204)(reply, number, request)
+  })
+  const fresh = await receiver(t)
+  await set(old.url)
+  const sender = newSender()
+  sender.start()
+  await happened(store, 'm1', 'livestream.live')
+  sender.wake()
+  await until(() => old.received.length === 1)
+  await set(fresh.url)
+  answer()
+  await until(async () => (await rows()).length === 0)
+  t.equal(fresh.received.length, 0)
+  t.match(await webhook(), { last: null })
+})
