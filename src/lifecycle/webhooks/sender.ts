@@ -33,6 +33,8 @@ export interface WebhookSenderDeps {
   clock: Clock
   /** Pause after the first failure. */
   firstPauseMs: number
+  /** Attempts at the same time, of all tenants (128). */
+  mostAtOnce?: number
 }
 
 /** The store is asked again so long after it failed. */
@@ -43,7 +45,7 @@ const longestWaitMs = 30_000
 const leaseMs = 30_000
 /** Attempts at the same time: of one tenant, whose receiver may hang, and of all. */
 const mostOfTenant = 4
-const mostOfAll = 128
+const usualMostAtOnce = 128
 const eventsAStep = 200
 
 /**
@@ -139,11 +141,13 @@ export class WebhookSender {
   }
 
   async #take(): Promise<void> {
-    const { clock, deliveries } = this.#deps
+    const { clock, deliveries, mostAtOnce = usualMostAtOnce } = this.#deps
     const lease = { owner: this.#owner, leaseMs, nowMs: clock.now() }
-    for (const tenantId of await deliveries.dueTenants(lease)) {
-      const ofTenant = [...this.#underWay.values()].filter(one => one === tenantId).length
-      const room = Math.min(mostOfTenant - ofTenant, mostOfAll - this.#underWay.size)
+    const due = await deliveries.dueTenants(lease)
+    const underWay = (tenantId: string): number => [...this.#underWay.values()].filter(one => one === tenantId).length
+    // Receivers that hang have the oldest rows all the time: whoever has fewer attempts under way comes before them.
+    for (const tenantId of due.toSorted((one, other) => underWay(one) - underWay(other))) {
+      const room = Math.min(mostOfTenant - underWay(tenantId), mostAtOnce - this.#underWay.size)
       if (room <= 0) continue
       for (const delivery of await deliveries.take(tenantId, lease, room)) this.#begin(delivery)
     }

@@ -123,6 +123,31 @@ t.test('a tenant whose receiver hangs holds up no other tenant, and has four att
   t.equal(hanging.received.length, 4)
 })
 
+t.test('a free place goes to the tenant with the fewest attempts, however much others have waiting', async t => {
+  const { store, set, newSender } = await webhookWorld(t)
+  const hanging = await receiver(t)
+  const held: (() => void)[] = []
+  hanging.behaviour = (...how) => void held.push(() => says(500)(...how))
+  const healthy = await receiver(t)
+  let answer = (): void => {}
+  healthy.behaviour = (...how) => {
+    answer = () => says(204)(...how)
+  }
+  await set(hanging.url)
+  await set(healthy.url, { tenantId: 'globex' })
+  for (let i = 0; i < 10; i++) await happened(store, `m${i}`, 'livestream.live')
+  const sender = newSender({ mostAtOnce: 4 })
+  sender.start()
+  await until(() => held.length === 4)
+  await happened(store, 'm1', 'livestream.live', { tenantId: 'globex' })
+  sender.wake()
+  held[0]?.()
+  await until(() => healthy.received.length === 1)
+  t.equal(held.length, 4, 'before the next of those that have waited for longer')
+  answer()
+  await until(() => held.length === 5)
+})
+
 t.test('another process goes on where one has ended or crashed, and two at once send nothing twice', async t => {
   const { store, set, newSender, clock, rows } = await webhookWorld(t)
   const one = await receiver(t, hangs)
