@@ -51,7 +51,7 @@ const latePageSize = 100
 
 /**
  * Tells readers of events, from the rows alone: the hub is a reason to look. One query serves all readers who are up to date, of all
- * tenants. Those who come back read the past in pages, one query for all of a tenant. Nothing is asked while nobody reads.
+ * tenants. Those who come back are told the past in pages, from memory or by one query for all of a tenant. Nothing is asked while nobody reads.
  */
 export class EventFeed {
   readonly #deps: EventFeedDeps
@@ -167,18 +167,23 @@ export class EventFeed {
     this.#recent = this.#recent.slice(-keep)
   }
 
-  /** Gives it what it lacks, when memory has all of that. From then on it is up to date. */
+  /** Gives it what it lacks, when memory has all of that, and it is not too much at once. From then on it is up to date. */
   #goLive(place: Place): boolean {
     if (place.seq < this.#recentFrom) return false
     const { tenantId } = place.reader
+    const missed = this.#recentAfter(place.seq, tenantId)
+    if (missed.length > latePageSize) return false
     // First, so that it may leave while it is given something.
     setOf(this.#live, tenantId).add(place)
-    if (place.seq < this.#seq) {
-      const missed = this.#recent.filter(event => event.tenantId === tenantId)
-      give(place, missed)
-      place.seq = this.#seq
-    }
+    give(place, missed)
+    place.seq = Math.max(place.seq, this.#seq)
     return true
+  }
+
+  /** What memory has of a tenant behind that number. */
+  #recentAfter(seq: number, tenantId: string): StoredRunEvent[] {
+    if (seq >= this.#seq) return []
+    return this.#recent.filter(event => event.seq > seq && event.tenantId === tenantId)
   }
 
   /** Reads for all readers of a tenant who are behind and can take something, those who are furthest behind first. */
@@ -202,7 +207,10 @@ export class EventFeed {
     const from = ready.reduce((least, { seq }) => Math.min(least, seq), Number.POSITIVE_INFINITY)
     // The page may lack events that are committed while it is read.
     const before = this.#seq
-    const page = await this.#deps.events.after(from, { tenantId, limit: latePageSize })
+    const page =
+      from >= this.#recentFrom
+        ? this.#recentAfter(from, tenantId).slice(0, latePageSize)
+        : await this.#deps.events.after(from, { tenantId, limit: latePageSize })
     const isAll = page.length < latePageSize
     const upTo = Math.max(page.at(-1)?.seq ?? from, isAll ? before : from)
     const isLate = (place: Place): boolean => this.#late.get(tenantId)?.has(place) ?? false

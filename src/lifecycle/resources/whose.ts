@@ -40,30 +40,52 @@ export type Whose = (named: NamedByVendor, signal: AbortSignal) => Promise<Subje
 /** An id that was nobody's is not asked for again meanwhile. */
 const nobodysForMs = 60_000
 const longestTurnMs = 5_000
+/** Many shows may begin at once in an account of a tenant's own. */
+const meetingsAtOnce = 30
 
 /** Finds out whose it is that the vendor tells of by itself: it names ids of its own, and no tenant. */
 export function whose(deps: WhoseDeps): Whose {
   const { upstreams, meetings, livestreams, directory, adopt, clock } = deps
   const { strangersEveryMs = 1_000, isBackground = false } = deps
   const nobodys = new LRUCache<string, true>({ ...upTo(10_000), ttl: nobodysForMs })
-  /** By upstream: when the next question may be sent. Any customer of the vendor can make us ask. */
+  /** When the next question may be sent, for each upstream and kind. Any customer of the vendor can make us ask. */
   const nextAtMs = new Map<string, number>()
 
   return async ({ upstream, meetingId, livestreamId }, signal) => {
     const dedicatedTo = upstreams.get(upstream)?.dedicatedTo ?? null
-    if (meetingId !== null) return ofMeeting(upstream, meetingId, dedicatedTo)
+    if (meetingId !== null) return ofMeeting(upstream, meetingId, dedicatedTo, signal)
     if (livestreamId === null) return null
     const known = await livestreams.meetingOf(livestreamId)
     if (known !== null && known.upstream !== upstream) return null
-    if (known?.meetingId != null) return ofMeeting(upstream, known.meetingId, dedicatedTo)
+    if (known?.meetingId != null) return ofMeeting(upstream, known.meetingId, dedicatedTo, signal)
     if (known !== null) return ofLivestream(known.tenantId, livestreamId)
     return ofStranger(upstream, livestreamId, dedicatedTo, signal)
   }
 
-  async function ofMeeting(upstream: string, meetingId: string, dedicatedTo: string | null): Promise<Subject> {
+  async function ofMeeting(
+    upstream: string,
+    meetingId: string,
+    dedicatedTo: string | null,
+    signal: AbortSignal
+  ): Promise<Subject> {
     const held = await meetings.ownerOf(meetingId)
-    const owner = held ?? (dedicatedTo === null ? null : await adopt.meeting(dedicatedTo, meetingId, false))
+    const owner = held ?? (dedicatedTo === null ? null : await adoptedMeeting(upstream, meetingId, dedicatedTo, signal))
     return owner?.upstream === upstream ? { meeting: owner } : null
+  }
+
+  /** A meeting that nobody holds may be one of the tenant's that Livegate has not seen yet, or one of another account. */
+  async function adoptedMeeting(
+    upstream: string,
+    meetingId: string,
+    dedicatedTo: string,
+    signal: AbortSignal
+  ): Promise<OwnedMeeting | null> {
+    const key = `meeting ${placeOf({ id: meetingId, upstream })}`
+    if (nobodys.has(key)) return null
+    await turn(`meetings of ${upstream}`, signal, meetingsAtOnce)
+    const meeting = await adopt.meeting(dedicatedTo, meetingId, false)
+    if (meeting === null) nobodys.set(key, true)
+    return meeting
   }
 
   async function ofLivestream(tenantId: string, livestreamId: string): Promise<Subject> {
@@ -89,7 +111,7 @@ export function whose(deps: WhoseDeps): Whose {
       ? await adoptedLivestream(dedicatedTo, livestreamId)
       : meetingId == null
         ? null
-        : await ofMeeting(upstream, meetingId, dedicatedTo)
+        : await ofMeeting(upstream, meetingId, dedicatedTo, signal)
     if (subject === null) nobodys.set(key, true)
     return subject
   }
@@ -99,11 +121,13 @@ export function whose(deps: WhoseDeps): Whose {
     return livestream && { livestream }
   }
 
-  async function turn(upstream: string, signal: AbortSignal): Promise<void> {
+  /** @param atOnce so many need not wait after a pause */
+  async function turn(key: string, signal: AbortSignal, atOnce = 1): Promise<void> {
     const nowMs = clock.monotonic()
-    const atMs = Math.max(nowMs, nextAtMs.get(upstream) ?? nowMs)
+    const earliestMs = nowMs - (atOnce - 1) * strangersEveryMs
+    const atMs = Math.max(earliestMs, nextAtMs.get(key) ?? earliestMs)
     if (atMs - nowMs > longestTurnMs) throw new Error('too many livestreams that nobody knows')
-    nextAtMs.set(upstream, atMs + strangersEveryMs)
+    nextAtMs.set(key, atMs + strangersEveryMs)
     if (atMs > nowMs) await sleep(atMs - nowMs, undefined, { signal, ref: false })
   }
 }

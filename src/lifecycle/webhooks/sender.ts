@@ -33,6 +33,8 @@ export interface WebhookSenderDeps {
   clock: Clock
   /** Pause after the first failure. */
   firstPauseMs: number
+  /** Attempts at the same time, of all tenants (128). */
+  mostAtOnce?: number
 }
 
 /** The store is asked again so long after it failed. */
@@ -43,7 +45,7 @@ const longestWaitMs = 30_000
 const leaseMs = 30_000
 /** Attempts at the same time: of one tenant, whose receiver may hang, and of all. */
 const mostOfTenant = 4
-const mostOfAll = 128
+const usualMostAtOnce = 128
 const eventsAStep = 200
 
 /**
@@ -139,11 +141,13 @@ export class WebhookSender {
   }
 
   async #take(): Promise<void> {
-    const { clock, deliveries } = this.#deps
+    const { clock, deliveries, mostAtOnce = usualMostAtOnce } = this.#deps
     const lease = { owner: this.#owner, leaseMs, nowMs: clock.now() }
-    for (const tenantId of await deliveries.dueTenants(lease)) {
-      const ofTenant = [...this.#underWay.values()].filter(one => one === tenantId).length
-      const room = Math.min(mostOfTenant - ofTenant, mostOfAll - this.#underWay.size)
+    const due = await deliveries.dueTenants(lease)
+    const underWay = (tenantId: string): number => [...this.#underWay.values()].filter(one => one === tenantId).length
+    // Receivers that hang have the oldest rows all the time: whoever has fewer attempts under way comes before them.
+    for (const tenantId of due.toSorted((one, other) => underWay(one) - underWay(other))) {
+      const room = Math.min(mostOfTenant - underWay(tenantId), mostAtOnce - this.#underWay.size)
       if (room <= 0) continue
       for (const delivery of await deliveries.take(tenantId, lease, room)) this.#begin(delivery)
     }
@@ -165,7 +169,7 @@ export class WebhookSender {
     const webhook = await webhooks.find(delivery.tenantId)
     // Its rows went with it.
     if (webhook === null || webhook.disabledAtMs !== null) return
-    const { tenantId, attempts: failed } = delivery
+    const { attempts: failed } = delivery
     let attempt: Attempt
     try {
       attempt = await deliver(webhook, { id: delivery.messageId, body: delivery.body }, this.#ending.signal)
@@ -175,7 +179,9 @@ export class WebhookSender {
     }
     const nowMs = clock.now()
     if (attempt.error === null) {
-      await engine.write([deliveries.ended(delivery, this.#owner), webhooks.noted(tenantId, attempt, nowMs, null, 0)])
+      const ended = deliveries.ended(delivery, this.#owner)
+      const isNoted = await writeIf(engine, [ended, webhooks.noted(webhook, attempt, nowMs, null, 0)])
+      if (!isNoted) await engine.write([ended])
       return
     }
     const isOver = this.#steady.now() - delivery.queuedAtMs >= giveUpAfterMs
@@ -186,11 +192,15 @@ export class WebhookSender {
       isOver
         ? deliveries.ended(delivery, this.#owner)
         : deliveries.released(delivery, this.#owner, { attempts, nextAtMs }),
-      webhooks.noted(tenantId, attempt, nowMs, sinceMs, isOver ? 1 : 0)
+      webhooks.noted(webhook, attempt, nowMs, sinceMs, isOver ? 1 : 0)
     ]
     const mayDisable = this.#steady.now() - sinceMs >= disableAfterMs
     const isDisabled = mayDisable && (await writeIf(engine, [...rows, ...this.#disabling(webhook, nowMs, sinceMs)]))
-    if (!isDisabled) await engine.write(rows)
+    if (!isDisabled && !(await writeIf(engine, rows))) {
+      // It was set meanwhile: what failed is the address or the secret of before, and nothing is held against the new one.
+      await engine.write([deliveries.released(delivery, this.#owner, { attempts: failed, nextAtMs: nowMs })])
+      return
+    }
     if (isDisabled) this.#tell(webhook, attempt, 'a webhook is disabled: nothing was delivered for three days')
     else if (isOver) this.#tell(webhook, attempt, 'an event was not delivered within a day: it is given up')
   }

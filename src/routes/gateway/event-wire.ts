@@ -55,7 +55,8 @@ export function eventWire(request: FastifyRequest, reply: FastifyReply): EventWi
       answer.destroy()
     },
     onTaken(callback) {
-      answer.once('drain', callback)
+      // Node's `drain` comes after a full buffer alone, and fewer bytes than that may lie about here.
+      answer.write('', () => callback())
     },
     onClose(callback) {
       answer.once('close', callback)

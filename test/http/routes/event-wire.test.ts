@@ -56,3 +56,14 @@ t.test('a writer hears when a slow reader has taken what it was sent', async t =
   t.equal(wire.unreadBytes, 0)
   wire.end()
 })
+
+t.test('a writer hears that a little was taken, which fills no buffer of the system', async t => {
+  const { wire, answer } = await connected(t)
+  answer.resume()
+  for (let round = 0; round < 20; round++) {
+    for (let id = 0; wire.unreadBytes < 20_000; id++) wire.heartbeat(id)
+    await new Promise<void>(resolve => wire.onTaken(resolve))
+    t.equal(wire.unreadBytes, 0)
+  }
+  wire.end()
+})

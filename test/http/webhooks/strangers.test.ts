@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { parseNetwork } from '../../../src/domain/values/address.ts'
+import { accountOf } from '../../support/account.ts'
 import { manualClock } from '../../support/clock.ts'
-import { gateway } from '../../support/gateway.ts'
+import { gateway, type WorldOptions } from '../../support/gateway.ts'
 import { rawSocket, tally } from '../../support/http/helper.ts'
 import { meetingNews, statusUpdate, webhookSender } from '../../support/http/webhooks.ts'
 import { until } from '../../support/until.ts'
@@ -100,4 +101,27 @@ t.test('livestreams that nobody knows are asked for one a second, and each once'
   for (let i = 0; i < 10; i++) await send(statusUpdate(randomUUID()))
   await until(() => upstream().some(call => call.startsWith('GET /v2/livestreams/')))
   t.equal(upstream().filter(call => call.startsWith('GET /v2/livestreams/')).length, 1)
+})
+
+t.test('meetings of other customers cost an account of a tenant’s own little', async t => {
+  const config: WorldOptions['config'] = {}
+  const { url, simulator, upstream } = await gateway(t, {
+    config,
+    async before(store, simulator) {
+      await store.engine.write([
+        store.sql.updateTable('tenants').set({ upstream: 'other' }).where('id', '=', 'globex').compile()
+      ])
+      await store.engine.write([store.sql.deleteFrom('meetings').compile()])
+      Object.assign(config, { upstreams: [accountOf(simulator, { dedicatedTo: 'acme' })] })
+    }
+  })
+  const { send } = webhookSender(url, simulator)
+  const ids = Array.from({ length: 60 }, () => randomUUID())
+  const asked = () => upstream().filter(call => ids.some(id => call === `GET /v2/meetings/${id}`))
+  for (const id of ids) t.equal((await send(meetingNews('meeting.started', id))).statusCode, 200)
+  await until(() => asked().length >= 30)
+  const again = ids.slice(0, 10)
+  for (const id of again) await send(meetingNews('meeting.ended', id))
+  t.ok(asked().length < 40, `${asked().length} calls`)
+  for (const id of again) t.equal(asked().filter(call => call.endsWith(id)).length, 1)
 })

@@ -266,3 +266,31 @@ t.test('a reader that comes, leaves and comes back gets each event of its tenant
   )
   t.pass('random histories')
 })
+
+t.test('nobody is given more of the past at once than a page, also from memory', async t => {
+  const { store } = await storeWithTenants(t)
+  await commitEvents(store, 450)
+  const { feed, tell, queries } = await feedOver(store)
+  t.teardown(() => feed.close())
+  const { seq } = await feed.positionAfter(0)
+  const slow = reader()
+  const { take } = slow
+  slow.take = events => {
+    take(events)
+    slow.isBusy = true
+  }
+  const joined = feed.join(slow, seq)
+  for (const upTo of [100, 200, 300]) {
+    t.strictSame(slow.seqs, range(1, upTo))
+    t.equal(joined.toldUpTo(), null)
+    slow.isBusy = false
+    slow.taken()
+    await until(() => slow.seqs.length > upTo)
+  }
+  await commitEvents(store, 1)
+  tell()
+  // The last page makes it one of those who are told at once.
+  await until(() => slow.seqs.length === 451)
+  t.strictSame(slow.seqs, range(1, 451))
+  t.equal(queries.count, 1)
+})

@@ -133,6 +133,31 @@ t.test('a tenant whose receiver hangs holds up no other tenant, and has four att
   t.equal(hanging.received.length, 4)
 })
 
+t.test('a free place goes to the tenant with the fewest attempts, however much others have waiting', async t => {
+  const { store, set, newSender } = await webhookWorld(t)
+  const hanging = await receiver(t)
+  const held: (() => void)[] = []
+  hanging.behaviour = (...how) => void held.push(() => says(500)(...how))
+  const healthy = await receiver(t)
+  let answer = (): void => {}
+  healthy.behaviour = (...how) => {
+    answer = () => says(204)(...how)
+  }
+  await set(hanging.url)
+  await set(healthy.url, { tenantId: 'globex' })
+  for (let i = 0; i < 10; i++) await happened(store, `m${i}`, 'livestream.live')
+  const sender = newSender({ mostAtOnce: 4 })
+  sender.start()
+  await until(() => held.length === 4)
+  await happened(store, 'm1', 'livestream.live', { tenantId: 'globex' })
+  sender.wake()
+  held[0]?.()
+  await until(() => healthy.received.length === 1)
+  t.equal(held.length, 4, 'before the next of those that have waited for longer')
+  answer()
+  await until(() => held.length === 5)
+})
+
 t.test('another process goes on where one has ended or crashed, and two at once send nothing twice', async t => {
   const { store, set, newSender, clock, rows } = await webhookWorld(t)
   const one = await receiver(t, hangs)
@@ -379,4 +404,52 @@ t.test('more events than fit into a step are all queued', async t => {
     (await rows()).map(({ seq }) => seq),
     Array.from({ length: 201 }, (_, i) => i + 1)
   )
+})
+
+t.test('a webhook that is set while an attempt fails is tried at once, and has failed at nothing', async t => {
+  const { store, set, newSender, webhook, rows, clock } = await webhookWorld(t)
+  let isHeld = false
+  let answer = (): void => {}
+  const old = await receiver(t, (reply, number, request) => {
+    const refuse = () => says(500)(reply, number, request)
+    if (isHeld) answer = refuse
+    else refuse()
+  })
+  const fresh = await receiver(t)
+  const secret = await set(old.url)
+  const sender = newSender()
+  sender.start()
+  await happened(store, 'm1', 'livestream.live')
+  sender.wake()
+  await until(async () => (await rows())[0]?.attempts === 1)
+  isHeld = true
+  clock.advance(5_000)
+  sender.wake()
+  await until(() => old.received.length === 2)
+  await set(fresh.url)
+  answer()
+  await until(() => fresh.received.length === 1)
+  t.strictSame(told(secret, fresh.received), ['m1 live'])
+  await until(async () => (await rows()).length === 0)
+  t.match(await webhook(), { failingSinceMs: null, failedAtMs: null, last: { status: 204 } })
+})
+
+t.test('an attempt that arrives while the webhook is set is a delivery, and is not sent again', async t => {
+  const { store, set, newSender, webhook, rows } = await webhookWorld(t)
+  let answer = (): void => {}
+  const old = await receiver(t, (reply, number, request) => {
+    answer = () => says(204)(reply, number, request)
+  })
+  const fresh = await receiver(t)
+  await set(old.url)
+  const sender = newSender()
+  sender.start()
+  await happened(store, 'm1', 'livestream.live')
+  sender.wake()
+  await until(() => old.received.length === 1)
+  await set(fresh.url)
+  answer()
+  await until(async () => (await rows()).length === 0)
+  t.equal(fresh.received.length, 0)
+  t.match(await webhook(), { last: null })
 })

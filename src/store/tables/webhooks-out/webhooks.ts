@@ -88,17 +88,18 @@ export function webhooksIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
 
     /**
      * Keeps the result of an attempt; a secret whose time is over goes with it.
+     * @throws Conflict when it was set or removed meanwhile: the attempt says nothing of what is set now
      * @param failingSinceMs time of the first failure in a row; null: it was delivered
      */
     noted(
-      tenantId: string,
+      { tenantId, revision, createdAtMs }: Pick<Webhook, 'tenantId' | 'revision' | 'createdAtMs'>,
       attempt: Attempt,
       nowMs: number,
       failingSinceMs: number | null,
       givenUp: number
     ): Statement {
       const isOver = raw<boolean>`previous_until <= ${nowMs}`
-      return sql
+      const update = sql
         .updateTable('tenant_webhooks')
         .set({
           last_at: nowMs,
@@ -114,7 +115,9 @@ export function webhooksIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
           previous_until: raw<number | null>`case when ${isOver} then null else previous_until end`
         })
         .where('tenant_id', '=', tenantId)
-        .compile()
+      // One that was removed and set anew counts its revisions from the beginning.
+      const same = update.where('revision', '=', revision).where('created_at', '=', createdAtMs)
+      return { ...same.compile(), changes: 1 }
     },
 
     /**
