@@ -180,7 +180,7 @@ export class EventFeed {
     return true
   }
 
-  /** What memory has of a tenant behind that number. */
+  /** Events of a tenant behind that number that memory has. */
   #recentAfter(seq: number, tenantId: string): StoredRunEvent[] {
     if (seq >= this.#seq) return []
     return this.#recent.filter(event => event.seq > seq && event.tenantId === tenantId)
