@@ -287,3 +287,27 @@ t.test(
     }
   }
 )
+
+t.test(
+  'a run behind another livestream of its meeting stays for its deadline to end, and an order to stop gives it up with the reason',
+  async t => {
+    for (const [cause, isSettled, state] of [
+      ['operator', true, 'failed'],
+      ['max_duration', false, 'unknown']
+    ] as const) {
+      const { reconcile, sent, vendor, store, clock, operations } = await reconciling(t)
+      const place = { tenantId: 'acme', upstream: 'default', meetingId, operationId: 'start 1', atMs: clock.now() }
+      const how = { newId: 'run 1', settleMs: 1_000, endedBy: 'outside' } as const
+      const [begun] = moveRuns([], { kind: 'sent', ...place, runId: 'run 1' }, how)
+      const shown = { livestreamId: 'a1', playbackUrl: null, status: 'LIVE' }
+      const [live] = moveRuns(begun ? [begun.after] : [], { kind: 'started', ...place, ...shown }, how)
+      if (!begun || !live) throw new Error('no moves')
+      for (const move of [begun, live]) await store.engine.write(broadcastRunsIn(store).moved(move, false))
+      vendor.active = runOf('a2')
+      const stop = await sent('stop', { runId: 'run 1', cause }, { state: 'unknown' })
+      t.equal(await reconcile(stop), isSettled, cause)
+      t.match(await operations.find(stop.id), { state })
+      t.notOk(vendor.asked.some(what => what.startsWith('stop')))
+    }
+  }
+)
