@@ -107,6 +107,8 @@ export function serveLivegate({
       LIVEGATE_ADDRESS_LIMIT: plenty,
       LIVEGATE_UPSTREAM_BUDGET: '1000000/1',
       LIVEGATE_MAX_IN_FLIGHT: '100000',
+      // Calls of the vendor are counted, and those of its own belong to no request.
+      LIVEGATE_RECONCILE_MS: '0',
       ...env
     }
   })
