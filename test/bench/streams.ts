@@ -22,7 +22,9 @@ await scene(async context => {
     LIVEGATE_MAX_STREAMS: String(readers),
     LIVEGATE_TRUSTED_PROXIES: '127.0.0.1/32',
     LIVEGATE_WRITE_LIMIT: '1000000/60',
-    LIVEGATE_READ_TTL_MS: '0'
+    LIVEGATE_READ_TTL_MS: '0',
+    // Lists of what runs are asked for whether there are readers or not.
+    LIVEGATE_RECONCILE_MS: '0'
   }
   const { url, vendorUrl, key, meeting, pid } = await servedOn(context, env)
   const headers = { authorization: `Bearer ${key}` }
