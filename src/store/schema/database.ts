@@ -208,19 +208,19 @@ export function sha256Hex(text: RawBuilder<string>): RawBuilder<string> {
 
 /** First statement of each transaction that changes followed rows: takes the next revision (and, on PostgreSQL, its lock). */
 export function nextRevision(db: Sql): CompiledQuery {
-  return db
-    .updateTable('meta')
-    .set({ value: sql`cast(cast(value as bigint) + 1 as text)` })
-    .where('name', '=', 'revision')
-    .compile()
+  return oneMore(db, 'revision')
 }
 
 /** Says that a command has left work to the gateway that serves the store: orders to stop, or another webhook of a tenant. */
 export function leaveWork(db: Sql): CompiledQuery {
+  return oneMore(db, 'work_left')
+}
+
+function oneMore(db: Sql, name: 'revision' | 'work_left'): CompiledQuery {
   return db
     .updateTable('meta')
     .set({ value: sql`cast(cast(value as bigint) + 1 as text)` })
-    .where('name', '=', 'work_left')
+    .where('name', '=', name)
     .compile()
 }
 
