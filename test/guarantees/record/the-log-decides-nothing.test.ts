@@ -3,7 +3,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join, resolve } from 'node:path'
 import t from 'tap'
 import { presets } from '../../../src/domain/scope.ts'
@@ -14,6 +13,7 @@ import { timed } from '../../support/campaigns/live-world.ts'
 import { environmentOf } from '../../support/config.ts'
 import { addKey, addTenant, client, type TestContext } from '../../support/gateway.ts'
 import { latestMs } from '../../support/grace.ts'
+import { ownPlace } from '../../support/listen.ts'
 import { programOf } from '../../support/runner/built.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
 import { openStoreHere } from '../../support/store.ts'
@@ -64,7 +64,8 @@ async function served(t: TestContext, log: BrokenLog) {
   const { key } = await addKey(store, 'acme', presets.owner)
   await store.close()
 
-  const port = await freePort()
+  // Where the gateway listens can't be read in its log.
+  const { host, port } = ownPlace()
   const logFolder = join(folder, 'log')
   mkdirSync(logFolder)
   const { stdout, before = [] } = log.open(logFolder)
@@ -74,18 +75,21 @@ async function served(t: TestContext, log: BrokenLog) {
     NODE_COMPILE_CACHE: resolve('.tap/compiled'),
     DATABASE_URL: `sqlite:${storeFile}`,
     ...environmentOf(simulator),
+    HOST: host,
     PORT: String(port),
     LIVEGATE_SHUTDOWN_MS: String(shutdownMs)
   }
   const child: ChildProcess = spawn(file, args, { env, stdio: ['ignore', stdout, 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
-  const url = `http://127.0.0.1:${port}`
+  const url = `http://${host}:${port}`
   const asNobody = client(url, null)
-  const answers = () =>
-    asNobody('GET', '/readyz').then(
+  const answers = () => {
+    if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode} before it was ready`)
+    return asNobody('GET', '/readyz').then(
       ({ statusCode }) => statusCode === 200,
       () => false
     )
+  }
   await until(answers)
   log.breakIt?.(child, logFolder)
   const { repair } = log
@@ -96,15 +100,4 @@ async function served(t: TestContext, log: BrokenLog) {
     asAcme: client(url, `Bearer ${key}`),
     repair: repair && (() => repair(child, logFolder))
   }
-}
-
-/** Where the gateway listens can't be read in its log. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('not a port')
-  return address.port
 }

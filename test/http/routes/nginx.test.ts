@@ -1,31 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openStream } from '../../support/events.ts'
 import { gateway } from '../../support/gateway.ts'
+import { ownPlace } from '../../support/listen.ts'
 import { commitEvents } from '../../support/push/events.ts'
 import { until } from '../../support/until.ts'
 
 const program = '/usr/sbin/nginx'
 const skip = existsSync(program) ? false : 'no nginx on this machine'
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
 /** A real nginx before the gateway, with nothing set but where it listens, where it sends calls, and where its files are. */
 async function nginx(t: Test, url: string): Promise<string> {
-  const port = await freePort()
+  const { host, port } = ownPlace()
   const kept = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${name};`).join(' ')
-  const server = `server { listen 127.0.0.1:${port}; location / { proxy_pass ${url}; } }`
+  const server = `server { listen ${host}:${port}; location / { proxy_pass ${url}; } }`
   const conf = `daemon off; pid nginx.pid; error_log stderr; events {} http { access_log off; ${kept} ${server} }`
   const folder = t.testdir({ 'nginx.conf': conf })
   const child = spawn(program, ['-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')], { stdio: 'ignore' })
@@ -33,7 +24,7 @@ async function nginx(t: Test, url: string): Promise<string> {
     child.kill('SIGTERM')
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   })
-  const through = `http://127.0.0.1:${port}`
+  const through = `http://${host}:${port}`
   await until(async () => (await fetch(`${through}/livez`).catch(() => null))?.status === 200)
   return through
 }
