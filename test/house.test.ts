@@ -76,6 +76,18 @@ t.test('imports go down, and only one room knows each driver', t => {
   t.end()
 })
 
+t.test('a gateway imports nothing but types from node:http, which would bring a fetch and a WebSocket', t => {
+  // Neither is loaded by a gateway.
+  const others = /^src\/(simulator\/|commands\/healthcheck\.ts)/
+  const files = [...importsOfSrc()].filter(([, imports]) => imports.some(name => /^node:https?$/.test(name)))
+  t.ok(files.length > 5)
+  for (const [file] of files) {
+    if (others.test(file)) continue
+    t.notMatch(readFileSync(file, 'utf8'), /^import (?!type )[^\n]*'node:https?'$/m, file)
+  }
+  t.end()
+})
+
 t.test('app.ts is a table of contents: one page, and what each line names is told elsewhere', t => {
   const lines = readFileSync('src/app.ts', 'utf8').split('\n').length - 1
   t.ok(lines <= 120, `${lines} lines`)

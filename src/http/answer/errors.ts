@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import {
@@ -22,6 +21,9 @@ import { isNotHonoured, isNotOffered } from '../../domain/refusals/not-offered.t
 import { eitherTimePattern, isoTimePattern } from '../../domain/values/time-range.ts'
 import { giveUpAwaited, idOver, isArriving, lingerMs } from '../connection/awaited-body.ts'
 import { giveUpBody } from '../connection/dropped-body.ts'
+
+// An import makes Node load its fetch and its WebSocket, which takes longer than all other modules of its own.
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 /** One door out: whatever goes wrong leaves in one envelope, and what the catalogue does not name as a bland 500. */
 export function errorHandler(app: FastifyInstance): void {

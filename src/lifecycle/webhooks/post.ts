@@ -1,10 +1,12 @@
 import { Resolver } from 'node:dns/promises'
-import { request as requestPlain } from 'node:http'
-import { request as requestTls } from 'node:https'
 import type { LookupFunction } from 'node:net'
 import { type Address, type Network, parseAddress } from '../../domain/values/address.ts'
 import { mayBeCalled } from '../../domain/values/public-address.ts'
 import { type Attempt, type DeliveryError, hostnameOf } from '../../domain/webhooks/tenant-webhook.ts'
+
+// An import of `node:http` makes Node load its fetch and its WebSocket.
+const { request: requestPlain } = process.getBuiltinModule('node:http')
+const { request: requestTls } = process.getBuiltinModule('node:https')
 
 export interface PostOptions {
   /** Private networks that may be called, also without TLS. */

@@ -22,6 +22,8 @@ export interface Engine {
   read<R>(query: CompiledQuery<R>): Promise<R[]>
   /** Runs a query that may walk many rows, such as a list: nothing but other scans waits behind it. */
   scan<R>(query: CompiledQuery<R>): Promise<R[]>
+  /** Calls come from now on, and no look-up waits behind a scan any more. A store that is only being opened needs no thread for that. */
+  serve(): void
   /**
    * Runs all statements, in order, in one durable transaction: all or nothing. Gives the rows that each one returned.
    * @throws UniqueViolation, Conflict, Expired
@@ -35,6 +37,20 @@ export interface Engine {
   /** Brings all that was written into the main file, so that a copy of that file alone has it, as far as other processes let it. */
   fold(): Promise<void>
   close(): Promise<void>
+}
+
+interface ListQuery<R> {
+  compile(): CompiledQuery<R>
+  limit(rows: number): { compile(): CompiledQuery<R> }
+}
+
+/** A list of so many rows takes a look-up's time. */
+const shortList = 500
+
+/** Runs a list that is short most of the time as a look-up, and as a scan only when it is not. */
+export async function readList<R>(engine: Pick<Engine, 'read' | 'scan'>, list: ListQuery<R>): Promise<R[]> {
+  const rows = await engine.read(list.limit(shortList + 1).compile())
+  return rows.length <= shortList ? rows : engine.scan(list.compile())
 }
 
 /** Runs a transaction whose statements say how much they change. False, and nothing was written, when one changed another number. */

@@ -42,6 +42,8 @@ function engineOver(connection: SqliteConnection): Engine {
     dialect: 'sqlite',
     read,
     scan: read,
+    // One thread is all that it has.
+    serve() {},
     async write(statements, { withinMs } = {}) {
       const expiresAtMs = withinMs === undefined ? undefined : threadTimeMs() + withinMs
       const [result] = connection.write([{ statements: [...statements], expiresAtMs }])

@@ -18,6 +18,8 @@ import { cannotOpen, makeFile } from './sqlite-file.ts'
 export interface Waits extends Pick<ConnectionOptions, 'busyTimeoutMs'> {
   /** A store that doesn't answer in this time counts as broken: calls that wait for it, a stop among them, go on without it. */
   readWithinMs?: number
+  /** The thread of scans ends when there was none for so long: it takes 12 MB. */
+  scannerEndsAfterMs?: number
 }
 
 const scanWithinMs = 10_000
@@ -27,15 +29,18 @@ const scanWithinMs = 10_000
  * nor a cache miss.
  * @throws StoreError when the file cannot be opened or made
  */
-export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits }: Waits = {}): Promise<Engine> {
+export async function openSqlite(
+  file: string,
+  { readWithinMs = 2_000, scannerEndsAfterMs = 60_000, ...waits }: Waits = {}
+): Promise<Engine> {
   const isNew = await makeFile(file)
   const options = { ...waits, file, identity: identityOf(file) ?? undefined }
   const writer = new SqliteThread({ ...options, readonly: false })
   const reader = new SqliteThread({ ...options, readonly: true })
-  const scanner = new SqliteThread({ ...options, readonly: true })
+  const scanner = new SqliteThread({ ...options, readonly: true }, { endsAfterMs: scannerEndsAfterMs })
   const threads = [scanner, reader, writer]
+  let isServing = false
   const group = new GroupCommit(transactions => writer.run({ write: transactions }))
-  // The scanner's thread starts with the first list.
   const nothing = { read: { sql: 'select 1', parameters: [] } }
   try {
     // A new file becomes a WAL database first: meanwhile it is locked, and a reader would be refused.
@@ -49,7 +54,11 @@ export async function openSqlite(file: string, { readWithinMs = 2_000, ...waits 
   return {
     dialect: 'sqlite',
     read: query => ask(reader, query, readWithinMs),
-    scan: query => ask(scanner, query, scanWithinMs),
+    // Before the first call there is no look-up that a scan could hold back.
+    scan: query => ask(isServing ? scanner : reader, query, scanWithinMs),
+    serve() {
+      isServing = true
+    },
     write(statements, { withinMs } = {}) {
       const plain = statements.map(({ sql, parameters, changes }) => ({ sql, parameters, changes }))
       // A moment and not a span: what waits for its turn grows old too.
@@ -158,17 +167,23 @@ interface Owed {
   reject(error: StoreError): void
 }
 
-/** The main thread's end of one worker. A worker that dies rejects what it owed; the next call starts another. */
+/** The main thread's end of one worker. A worker that dies, or that had nothing to do, is followed by another with the next call. */
 export class SqliteThread {
   readonly #options: ConnectionOptions
+  readonly #endsAfterMs: number | undefined
   readonly #waiting = new Map<number, Owed>()
   #outbox: Job[] = []
   #worker: Worker | null = null
+  #idle: NodeJS.Timeout | undefined
+  /** The thread that ends because it had nothing to do. */
+  #leaving: Promise<void> | undefined
   #closed = false
   #nextId = 0
 
-  constructor(options: ConnectionOptions) {
+  /** @param endsAfterMs the thread ends when it had nothing to do for so long; without it, never */
+  constructor(options: ConnectionOptions, { endsAfterMs }: { endsAfterMs?: number } = {}) {
     this.#options = options
+    this.#endsAfterMs = endsAfterMs
   }
 
   /** Rejects with a StoreError when the thread ends, or when there is no answer within the time given. */
@@ -176,6 +191,7 @@ export class SqliteThread {
     // Nobody would end a thread that is started now.
     if (this.#closed) return Promise.reject(new StoreError('the store is closed'))
     this.#worker ??= this.#start()
+    clearTimeout(this.#idle)
     const id = this.#nextId++
     return new Promise((resolve, reject) => {
       const timer = withinMs && setTimeout(() => this.#giveUp(id, withinMs), withinMs)
@@ -206,12 +222,26 @@ export class SqliteThread {
   /** Finishes what was sent, then ends the thread. */
   async close(): Promise<void> {
     this.#closed = true
-    const worker = this.#worker
-    if (worker === null) return
+    clearTimeout(this.#idle)
+    await this.#leaving
+    if (this.#worker !== null) await this.#end(this.#worker)
+  }
+
+  #end(worker: Worker): Promise<void> {
     const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
     this.#post()
     worker.postMessage(null satisfies Message)
-    await ended
+    return ended
+  }
+
+  /** Counts from the last answer. */
+  #endWhenIdle(worker: Worker): void {
+    if (this.#endsAfterMs === undefined || this.#waiting.size > 0) return
+    clearTimeout(this.#idle)
+    this.#idle = setTimeout(() => {
+      this.#worker = null
+      this.#leaving = this.#end(worker)
+    }, this.#endsAfterMs).unref()
   }
 
   #start(): Worker {
@@ -229,12 +259,15 @@ export class SqliteThread {
         this.#waiting.delete(id)
         waiting?.resolve(results)
       }
+      this.#endWhenIdle(worker)
     })
     worker.on('error', cause => {
       failure = new StoreError(`the store's thread ended: ${wordsOf(cause)}`, { cause })
     })
     worker.on('exit', () => {
-      if (this.#worker === worker) this.#worker = null
+      // One that was sent away owes nothing: what waits now is another one's.
+      if (this.#worker !== worker) return
+      this.#worker = null
       for (const { reject } of this.#waiting.values()) reject(failure)
       this.#waiting.clear()
       this.#outbox = []

@@ -2,7 +2,7 @@ import { sql as raw } from 'kysely'
 import { spelled } from '../../domain/id.ts'
 import type { Move, Run, RunEnder, RunEvent, RunNews, RunStatus } from '../../domain/run.ts'
 import type { Page } from '../../domain/values/paging.ts'
-import { compileOnce, type Statement } from '../engine/engine.ts'
+import { compileOnce, readList, type Statement } from '../engine/engine.ts'
 import type { BroadcastRunsTable } from '../schema/run-tables.ts'
 import type { Store } from '../store.ts'
 
@@ -151,7 +151,7 @@ export function broadcastRunsIn({ engine, sql }: Store) {
     /** All that are not over, the oldest first. */
     async open(): Promise<Run[]> {
       const open = sql.selectFrom('broadcast_runs').selectAll().where('ended_at', 'is', null)
-      return (await engine.scan(open.orderBy('ordinal').compile())).map(toRun)
+      return (await readList(engine, open.orderBy('ordinal'))).map(toRun)
     },
 
     /** The tenant's runs, the newest first, and how many there are in all. */

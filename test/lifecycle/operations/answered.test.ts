@@ -13,6 +13,7 @@ const engine: Engine = {
   dialect: 'sqlite',
   read: () => never,
   scan: () => never,
+  serve() {},
   write: () => never,
   check: () => never,
   async fold() {},

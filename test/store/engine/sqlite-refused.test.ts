@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -45,7 +46,7 @@ t.test('callers of a thread that dies hear so, and the next call has a new threa
   const engine = await openSqlite(join(t.testdir(), 'livegate.db'), { readWithinMs: 60_000 })
   t.teardown(() => engine.close())
   const [writer, reader] = threads
-  t.equal(threads.length, 2, 'that of lists comes with the first list')
+  t.equal(threads.length, 2, 'that of scans comes with the first scan')
 
   const waiting = [engine.read(slow.compile(sql)), engine.read(one)]
   const refused = Promise.all(waiting.map(refusalOf))
@@ -66,8 +67,38 @@ t.test('callers of a thread that dies hear so, and the next call has a new threa
 t.test('a look-up that takes too long is given up, and a long list holds no look-up back', async t => {
   const engine = await openSqlite(join(t.testdir(), 'livegate.db'), { readWithinMs: 100 })
   t.teardown(() => engine.close())
+  engine.serve()
   const list = engine.scan(slow.compile(sql)).catch(error => error)
   t.strictSame(await engine.read(one), [{ one: 1 }])
   t.match(await refusalOf(engine.read(slow.compile(sql))), { constructor: StoreError, reason: /did not answer within/ })
   await list
+})
+
+t.test('scans have no thread before the first call, and none while nobody scans', async t => {
+  const threads: Worker[] = []
+  const keep = (thread: Worker) => threads.push(thread)
+  process.on('worker', keep)
+  t.teardown(() => process.off('worker', keep))
+  const engine = await openSqlite(join(t.testdir(), 'livegate.db'), { readWithinMs: 60_000, scannerEndsAfterMs: 1 })
+  t.strictSame(await engine.scan(one), [{ one: 1 }])
+  t.equal(threads.length, 2)
+  engine.serve()
+  for (const number of [3, 4]) {
+    const begun = once(process, 'worker')
+    const scans = [engine.scan(one), engine.scan(one)]
+    const [thread] = await begun
+    const ended = once(thread, 'exit')
+    t.strictSame(await Promise.all(scans), [[{ one: 1 }], [{ one: 1 }]])
+    await ended
+    t.equal(threads.length, number)
+  }
+  // Each comes about when the thread of the one before is sent away.
+  for (let i = 0; i < 20; i++) {
+    t.strictSame(await engine.scan(one), [{ one: 1 }])
+    await sleep(i % 3)
+  }
+  const last = engine.scan(one)
+  await engine.close()
+  t.strictSame(await last, [{ one: 1 }])
+  t.match(await refusalOf(engine.scan(one)), { reason: 'the store is closed' })
 })
