@@ -1,27 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { grouped, median } from '../support/bench/figures.ts'
 import type { Generator } from '../support/bench/generator.ts'
-import { seed, serveLivegate } from '../support/bench/livegate.ts'
+import { inProduction, seed, serveLivegate, type Way } from '../support/bench/livegate.ts'
 import type { Scene } from '../support/bench/scene.ts'
 import { startVendor } from '../support/bench/vendor.ts'
-import { builtOnce } from '../support/runner/built.ts'
 import { connections } from './scenarios.ts'
 import { table } from './tables.ts'
 
-/** One way to run the same gateway. */
-interface Way {
-  name: string
-  program: string
-  nodeArgs?: string[]
-  env?: Record<string, string>
-  tenants?: number
-}
-
-/** The flags of the start command, from where it has them (`src/livegate.sh`). */
-const flags = [...readFileSync('src/livegate.sh', 'utf8').matchAll(/ (--max-\S+)/g)].map(([, flag = '']) => flag)
-const arenas = { MALLOC_ARENA_MAX: '2' }
 const idleMs = 3_000
 
 /** CPU of a start, and memory of a gateway, with what each measure brings to them. All take turns, since the machine is shared. */
@@ -30,13 +17,14 @@ export async function footprint(
   generator: Generator,
   { starts, changes } = { starts: 10, changes: 30_000 }
 ): Promise<string> {
-  const program = resolve(builtOnce(), 'lib/cli.js')
-  const ways: Way[] = [
-    { name: 'the sources, no flags', program: 'src/cli.ts' },
-    { name: 'the build', program },
-    { name: '… with two malloc arenas', program, env: arenas },
-    { name: '… and the flags of Node: as it is started', program, env: arenas, nodeArgs: flags },
-    { name: 'the same with 10,000 tenants', program, env: arenas, nodeArgs: flags, tenants: 10_000 }
+  const way = inProduction()
+  const { program, env } = way
+  const ways: { name: string; way: Way; tenants?: number }[] = [
+    { name: 'the sources, no flags', way: { program: 'src/cli.ts' } },
+    { name: 'the build', way: { program } },
+    { name: '… with two malloc arenas', way: { program, env } },
+    { name: '… and the flags of Node: as it is started', way },
+    { name: 'the same with 10,000 tenants', way, tenants: 10_000 }
   ]
   const stores = await Promise.all(
     ways.map(({ tenants = 1 }, i) => seed(join(folder, `store-${i}`), { meetings: tenants, own: connections, tenants }))
@@ -45,11 +33,11 @@ export async function footprint(
   const memory: string[][] = ways.map(() => [])
   // The first start of each makes its keys and files; the last has the load.
   for (let round = 0; round <= starts; round++) {
-    for (const [i, way] of ways.entries()) {
+    for (const [i, { name, way }] of ways.entries()) {
       const seeded = stores[i] as (typeof stores)[number]
       // A vendor of its own: livestreams of the way before would be live still.
       const vendor = await startVendor(folder)
-      const server = await serveLivegate({ ...way, name: `way-${i}`, vendorUrl: vendor.url, seeded })
+      const server = await serveLivegate({ way, name: `way-${i}`, vendorUrl: vendor.url, seeded })
       try {
         while ((await fetch(`${server.url}/readyz`)).status !== 200) await sleep(5)
         if (round > 0) cpuMs[i]?.push(cpuOfProcessMs(server.pid))
@@ -59,7 +47,7 @@ export async function footprint(
         const before = server.cpuNs()
         const job = { url: server.url, count: changes, connections, keys: seeded.keys, meetings: connections }
         const { failed, wrong } = await generator.run({ ...job, what: 'pair' })
-        for (const line of wrong) console.log(`${way.name}: ${line}`)
+        for (const line of wrong) console.log(`${name}: ${line}`)
         const us = (server.cpuNs() - before) / 1_000 / changes
         memory[i]?.push(
           ...[idle, server.rssBytes()].map(bytes => (bytes / 1e6).toFixed(0)),

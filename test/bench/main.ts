@@ -13,6 +13,7 @@ import { latency } from './latency.ts'
 import { profile } from './profile.ts'
 import { smoke } from './smoke.ts'
 import { soak } from './soak.ts'
+import { steady } from './steady.ts'
 import { costTable, latencyTable, memoryTable, targetTable } from './tables.ts'
 
 const size = { rounds: 5, reads: 6_000, changes: 2_048, meetings: 10_000, settleMs: 400 }
@@ -27,7 +28,10 @@ async function beside(here: Scene, generator: Generator): Promise<string> {
 
 const parts: Record<string, (here: Scene, generator: Generator) => Promise<string>> = {
   compare: beside,
-  footprint: (here, generator) => footprint(here, generator),
+  async footprint(here, generator) {
+    const starts = await footprint(here, generator)
+    return `${starts}\n\n${await steady(here, generator)}`
+  },
   growth: (here, generator) => growth(here, generator),
   soak: (here, generator) => soak(here, generator),
   profile

@@ -1,11 +1,12 @@
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { makeKey } from '../../../src/domain/api-key.ts'
 import { presets } from '../../../src/domain/scope.ts'
 import { nextRevision, thisRevision } from '../../../src/store/schema/database.ts'
 import { openStoreHere, type Store } from '../../../src/store/store.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { addKey, addTenant } from '../gateway.ts'
+import { builtOnce } from '../runner/built.ts'
 import { type MeetingKind, meetingId } from './ids.ts'
 import { type Served, serve } from './process.ts'
 
@@ -73,28 +74,39 @@ export interface LivegateOptions {
   vendorUrl: string
   seeded: Seeded
   env?: Record<string, string>
-  nodeArgs?: string[]
-  /** Default: the sources. */
-  program?: string
+  /** Default: as it is started in production. */
+  way?: Way
   probe?: boolean
+}
+
+/** One way to run the same gateway. */
+export interface Way {
+  program: string
+  nodeArgs?: readonly string[]
+  env?: Readonly<Record<string, string>>
+}
+
+/** As `src/livegate.sh` starts it: the build, with the flags of Node that are there, and two malloc arenas. */
+export function inProduction(): Required<Way> {
+  const flags = [...readFileSync('src/livegate.sh', 'utf8').matchAll(/ (--max-\S+)/g)].map(([, flag = '']) => flag)
+  return { program: resolve(builtOnce(), 'lib/cli.js'), nodeArgs: flags, env: { MALLOC_ARENA_MAX: '2' } }
 }
 
 const plenty = '1000000/1'
 
-/** `livegate serve` as in production, with everything on; only its limits are out of the way. */
+/** `livegate serve` with everything on; only its limits are out of the way. */
 export function serveLivegate({
   name,
   vendorUrl,
   seeded,
   env = {},
-  nodeArgs = [],
-  program = 'src/cli.ts',
+  way = inProduction(),
   probe = false
 }: LivegateOptions): Promise<Served> {
   return serve({
     name,
     folder: seeded.folder,
-    args: [...nodeArgs, program, 'serve'],
+    args: [...(way.nodeArgs ?? []), way.program, 'serve'],
     probe,
     env: {
       PORT: '0',
@@ -109,6 +121,7 @@ export function serveLivegate({
       LIVEGATE_MAX_IN_FLIGHT: '100000',
       // Calls of the vendor are counted, and those of its own belong to no request.
       LIVEGATE_RECONCILE_MS: '0',
+      ...way.env,
       ...env
     }
   })

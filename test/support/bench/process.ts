@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { builtProbe } from '../runner/built.ts'
 import type { Question } from './probe.ts'
 
 export interface Served {
@@ -15,6 +16,8 @@ export interface Served {
   /** The same of each thread, by its name. */
   threadsNs(): Record<string, number>
   rssBytes(): number
+  /** The most that it ever took. */
+  peakBytes(): number
   /** Asks the probe in it (`probe.ts`), when it was started with one. */
   ask<T>(question: Question): Promise<T>
   stop(): Promise<void>
@@ -32,7 +35,6 @@ export interface Start {
 }
 
 const listening = /"url":"([^"]+)".*"msg":"livegate listens"|^listens (\S+)$/m
-const probeFile = join(import.meta.dirname, 'probe.ts')
 
 /** Starts a server in a process of its own, with nothing of the environment, and waits until it listens. */
 export async function serve(start: Start): Promise<Served> {
@@ -40,7 +42,7 @@ export async function serve(start: Start): Promise<Served> {
   const logFile = join(folder, `${name.replaceAll(/\W+/g, '-')}-${Math.round(performance.now())}.log`)
   const log = openSync(logFile, 'w')
   const startedAtMs = performance.now()
-  const all = probe ? ['--expose-gc', '--import', probeFile, ...args] : args
+  const all = probe ? ['--expose-gc', '--import', builtProbe(), ...args] : args
   const child = spawn(command, all, {
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: probe ? ['ignore', log, log, 'ipc'] : ['ignore', log, log]
@@ -54,7 +56,8 @@ export async function serve(start: Start): Promise<Served> {
     startMs: performance.now() - startedAtMs,
     cpuNs: () => Object.values(threadsNs(pid)).reduce((sum, ns) => sum + ns, 0),
     threadsNs: () => threadsNs(pid),
-    rssBytes: () => rssBytes(pid),
+    rssBytes: () => memoryBytes(pid, 'VmRSS'),
+    peakBytes: () => memoryBytes(pid, 'VmHWM'),
     async ask<T>(question: Question) {
       const answered = once(child, 'message')
       child.send(question)
@@ -95,6 +98,7 @@ function threadsNs(pid: number): Record<string, number> {
   return sums
 }
 
-function rssBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024
+function memoryBytes(pid: number, what: 'VmRSS' | 'VmHWM'): number {
+  const [, kilobytes] = new RegExp(`${what}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kilobytes) * 1024
 }

@@ -3,13 +3,14 @@
  * has guarantees, and tells the tests by a variable. Processes that take part in the coverage run the sources.
  */
 import { existsSync, globSync, rmSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { build, digestOfSources } from '../../../build.ts'
 
 const folder = '.tap/builds'
 /** Longer than a run of all tests takes. */
 const keptMs = 3_600_000
 const campaign = 'test/support/campaigns/serve-campaign.ts'
+const probe = 'test/support/bench/probe.ts'
 const programs = ['src/cli.ts', campaign] as const
 /** A program of the tests is made of other files of theirs too. */
 const also = ['test/support/**/*.ts']
@@ -23,8 +24,13 @@ export function builtOnce(): string {
     // A run that began before a change still starts from its own.
     if (statSync(old).mtimeMs < Date.now() - keptMs) rmSync(old, { recursive: true, force: true })
   }
-  build(made, { also: [campaign], digest })
+  build(made, { also: [campaign, probe], digest })
   return made
+}
+
+/** Loaded into a server of the bench: types that are stripped there would count as its memory. */
+export function builtProbe(): string {
+  return resolve(builtOnce(), 'lib', basename(probe).replace(/\.ts$/, '.js'))
 }
 
 /** The file to start: that of the build where there is one, but where the coverage is measured (`light-tap.ts`). */
