@@ -213,6 +213,7 @@ export function services(parts: Parts): Services {
     liveWaits: pushing.liveWaits,
     webhooks,
     changeRun: changeRun({ ...limits, runs, auditTrail }),
+    runUse: limits.runUse,
     readActive: reads.read,
     start: broadcasts.start,
     stop: broadcasts.stop,

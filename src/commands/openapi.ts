@@ -41,6 +41,7 @@ async function describedApp(): Promise<FastifyInstance> {
       liveWaits: { until: nothing },
       webhooks: { demandSigned() {}, prove: nothing, take: nothing, resume: nothing },
       changeRun: nothing,
+      runUse: nothing,
       ledger: { list: nothing },
       readActive: nothing,
       start: nothing,

@@ -16,7 +16,7 @@ export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingD
 
 /** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> &
-  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'webhook'> &
+  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'runUse' | 'webhook'> &
   Pick<WaitingDeps, 'liveWaits'> & { webhooks: Webhooks }
 
 export type { Health }

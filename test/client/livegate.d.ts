@@ -6986,6 +6986,51 @@ export interface operations {
                              * @example 2
                              */
                             live_livestreams: number;
+                            /** @description Limits of broadcast runs, and what is used of them (docs/limits.md) */
+                            runs: {
+                                /** @description Runs at the same time, with those that are being started */
+                                live: {
+                                    /**
+                                     * Format: int64
+                                     * @example 2
+                                     */
+                                    now: number;
+                                    /**
+                                     * @description Null: no limit
+                                     * @example 5
+                                     */
+                                    max: number | null;
+                                };
+                                /** @description Minutes on air in this month */
+                                minutes: {
+                                    /**
+                                     * @description A calendar month in UTC
+                                     * @example 2026-12
+                                     */
+                                    month: string;
+                                    /**
+                                     * Format: int64
+                                     * @description Whole minutes on air, of all runs together
+                                     * @example 310
+                                     */
+                                    used: number;
+                                    /**
+                                     * @description Null: no limit
+                                     * @example 6000
+                                     */
+                                    max: number | null;
+                                };
+                                /**
+                                 * @description No run is longer. Null: no limit
+                                 * @example 14400
+                                 */
+                                max_duration_seconds: number | null;
+                                /**
+                                 * @description The length of a run whose start names none. Null: the longest counts
+                                 * @example 7200
+                                 */
+                                default_duration_seconds: number | null;
+                            };
                         };
                     };
                 };

@@ -1,6 +1,7 @@
+import { type LiveLimits, monthOf, noLiveLimits } from '../../domain/ends/live-limits.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { Store } from '../../store/store.ts'
-import { liveUseIn } from '../../store/tables/runs/live-use.ts'
+import { type LiveUse, liveUseIn } from '../../store/tables/runs/live-use.ts'
 import { type ChangeEndDeps, changeEnd } from './change-end.ts'
 import { type ShortenRunDeps, shortenRun } from './change-run.ts'
 import { liveRoom } from './live-room.ts'
@@ -11,6 +12,13 @@ export interface LimitingDeps extends Omit<ChangeEndDeps, 'openRuns' | 'hub' | '
   runs: ChangeEndDeps['runs'] & OpenRunsDeps['runs'] & ShortenRunDeps['runs']
   hub: ChangeEndDeps['hub'] & OpenRunsDeps['hub']
   directory: Pick<Directory, 'tenant'>
+}
+
+/** What a tenant's runs have used of their limits. */
+export interface RunUse extends LiveUse {
+  limits: LiveLimits
+  /** The calendar month, in UTC, that the milliseconds belong to, such as `2026-12`. */
+  month: string
 }
 
 /** Puts together what starts and ends of runs ask of the limits. */
@@ -25,6 +33,12 @@ export function limiting(deps: LimitingDeps) {
     changeEnd: change,
     use,
     limitsOf,
+    /** @throws StoreError */
+    async runUse(tenantId: string): Promise<RunUse> {
+      const nowMs = clock.now()
+      const used = await use.used({ tenantId, nowMs })
+      return { ...used, limits: limitsOf(tenantId) ?? noLiveLimits, month: monthOf(nowMs).name }
+    },
     liveRoom: liveRoom({ use, directory, clock }),
     shortenRun: shortenRun({ runs, openRuns, changeEnd: change })
   }

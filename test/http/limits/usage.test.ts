@@ -23,7 +23,13 @@ t.test('a tenant sees what it has spent of its limits; asking counts as one read
         write: { calls: 10, seconds: 60, burst: 10, remaining: 10, reset_seconds: 0 }
       },
       in_flight: { now: 1, max: 7 },
-      live_livestreams: 0
+      live_livestreams: 0,
+      runs: {
+        live: { now: 0, max: null },
+        minutes: { month: new Date(clock.now()).toISOString().slice(0, 7), used: 0, max: null },
+        max_duration_seconds: null,
+        default_duration_seconds: null
+      }
     }
   })
   t.match(headers, { 'ratelimit-policy': '"read";q=20;w=12', ratelimit: '"read";r=19;t=1' })
@@ -63,6 +69,22 @@ t.test("it shows the tenant's own limits as soon as they hold", async t => {
   await directory.pull()
   const { read } = (await asGlobex('GET', '/gateway/usage')).json().data.limits
   t.strictSame(read, { calls: 6, seconds: 2, burst: 3, remaining: 2, reset_seconds: 1 })
+})
+
+t.test('it shows what runs have used of their limits: those that go on, and the minutes of the month', async t => {
+  const limits = { maxLive: 2, minutesPerMonth: 60, maxDurationSeconds: 7_200, defaultDurationSeconds: 3_600 }
+  await tenantsIn(store).update('globex', { limits }, clock.now())
+  await directory.pull()
+  const [first = '', second = ''] = await makeMeetings(store, simulator, 'globex', 2)
+  const runs = async () => (await asGlobex('GET', '/gateway/usage')).json().data.runs
+  t.match(await runs(), { live: { now: 0, max: 2 }, max_duration_seconds: 7_200, default_duration_seconds: 3_600 })
+  t.equal((await asGlobex('POST', `/v2/meetings/${first}/livestreams`)).statusCode, 201)
+  t.equal((await asGlobex('GET', `/v2/meetings/${first}/active-livestream`)).json().data.status, 'LIVE')
+  clock.advance(150_000)
+  await directory.pull()
+  t.equal((await asGlobex('POST', `/v2/meetings/${first}/active-livestream/stop`)).statusCode, 200)
+  t.equal((await asGlobex('POST', `/v2/meetings/${second}/livestreams`)).statusCode, 201)
+  t.match(await runs(), { live: { now: 1, max: 2 }, minutes: { used: 2, max: 60 } })
 })
 
 t.test('it needs a key that may read, takes no question, and is on record', async t => {

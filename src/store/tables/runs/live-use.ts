@@ -18,6 +18,9 @@ interface Asked {
   nowMs: number
 }
 
+/** No meeting has an empty id. */
+const noMeeting: PlacedMeeting = { id: '', upstream: '' }
+
 /** How much a tenant has live, as the rows of `broadcast_runs` say. */
 export function liveUseIn({ engine, sql }: Store) {
   const count = (tenantId: string, { id, upstream }: { id: string; upstream: string }) =>
@@ -69,8 +72,8 @@ export function liveUseIn({ engine, sql }: Store) {
       ]
     },
 
-    /** For the words of a refusal. */
-    async used({ tenantId, meeting, nowMs }: Asked): Promise<LiveUse> {
+    /** For people. Of all meetings, unless one is left out. */
+    async used({ tenantId, meeting = noMeeting, nowMs }: Omit<Asked, 'meeting'> & Partial<Asked>): Promise<LiveUse> {
       const spentMs = spent(tenantId, monthOf(nowMs).startMs, nowMs, 'all')
       const query = raw<{
         live: number
