@@ -2,12 +2,11 @@ import { likelySpelling } from '../../domain/id.ts'
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
 import { UpstreamUnavailable } from '../../domain/refusals/failures.ts'
 import type { Run } from '../../domain/run.ts'
-import type { Clock } from '../../domain/values/clock.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import type { OrderedStop, StopOrder, UnownedRun } from '../../store/tables/runs/stop-orders.ts'
+import type { LaterRuns, OrderedStop, StopOrder, StopOrders, UnownedRun } from '../../store/tables/runs/stop-orders.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import type { Deadline } from '../context.ts'
@@ -19,8 +18,8 @@ export interface FindOrderedDeps {
   meetings: Pick<Meetings, 'ownerOf' | 'upstreamOf'>
   livestreams: Pick<Livestreams, 'meetingOf' | 'find'>
   queue: Pick<MeetingQueue<unknown, unknown>, 'startsUnderWay'>
+  orders: Pick<StopOrders, 'laterRuns'>
   deadline: Deadline
-  clock: Clock
 }
 
 /** Something that runs, or is being started: the meeting may not be known, or there may be none. */
@@ -44,16 +43,19 @@ export interface FindOrdered {
 }
 
 export function findOrdered(deps: FindOrderedDeps): FindOrdered {
-  const { upstreams, runs, operations, meetings, livestreams, queue, deadline, clock } = deps
+  const { upstreams, runs, operations, meetings, livestreams, queue, orders, deadline } = deps
 
-  /** Whether an operator's order does not mean what has begun then. A time that lies ahead is from before the clock was set back. */
-  const isLater = (sinceMs: number, { reason, createdAtMs }: StopOrder): boolean =>
-    reason === 'operator' && sinceMs > createdAtMs && sinceMs <= clock.now()
+  /** What an operator's order does not mean. A suspended tenant has nothing that may go on. */
+  const laterThan = async (order: StopOrder): Promise<LaterRuns> =>
+    order.reason === 'operator' ? orders.laterRuns(order) : { runIds: new Set(), operationIds: new Set() }
 
   async function known(order: StopOrder): Promise<FoundOrdered> {
-    const isOld = (sinceMs: number): boolean => !isLater(sinceMs, order)
-    const open = (await runs.open()).filter(({ createdAtMs }) => isOld(createdAtMs))
-    const starts = (await operations.unsettled()).filter(({ kind, sentAtMs }) => kind === 'start' && isOld(sentAtMs))
+    const unsettled = (await operations.unsettled()).filter(({ kind }) => kind === 'start')
+    const listed = await runs.open()
+    // Read behind both: a later run that is in them is in it too.
+    const later = await laterThan(order)
+    const open = listed.filter(({ id }) => !later.runIds.has(id))
+    const starts = unsettled.filter(({ id }) => !later.operationIds.has(id))
     const started = starts.map(({ upstream, meetingId }) => ({ upstream, meetingId, livestreamId: null, runId: null }))
     const begun = queue
       .startsUnderWay()
@@ -67,9 +69,12 @@ export function findOrdered(deps: FindOrderedDeps): FindOrdered {
     const provider = account.on({ tenantId: order.tenantId ?? 'operator', priority: 'stop' })
     const { livestreams: listed, unreadIn } = await provider.findRunning(deadline())
     const found: Running[] = [...unreadIn].map(meetingId => ({ upstream, meetingId, livestreamId: null, runId: null }))
-    for (const livestream of listed.filter(isRun)) {
-      const run = await runs.lastOf(upstream, livestream.id)
-      if (run !== null && isOurs(run) && isLater(run.createdAtMs, order)) continue
+    const seen: [LivestreamWithKey, Run | null][] = []
+    for (const one of listed.filter(isRun)) seen.push([one, await runs.lastOf(upstream, one.id)])
+    // Read behind the runs, as above.
+    const later = await laterThan(order)
+    for (const [livestream, run] of seen) {
+      if (run !== null && isOurs(run) && later.runIds.has(run.id)) continue
       const meetingId = livestream.meeting_id ?? null
       found.push({ upstream, meetingId, livestreamId: livestream.id, runId: isOpen(run) ? run.id : null })
     }

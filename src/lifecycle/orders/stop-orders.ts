@@ -7,7 +7,7 @@ import { type RecordStopDeps, recordStop } from './record-stop.ts'
 import { StopOrderLoop, type StopOrderLoopDeps } from './stop-order-loop.ts'
 
 export interface StopOrdersDeps
-  extends Omit<FindOrderedDeps, 'runs' | 'operations' | 'queue'>,
+  extends Omit<FindOrderedDeps, 'runs' | 'operations' | 'queue' | 'orders'>,
     Omit<RecordStopDeps, 'orders' | 'runs' | 'operations' | 'queue'>,
     Pick<StopOrderLoopDeps, 'log'> {
   store: Store
@@ -23,7 +23,7 @@ export function stopOrderLoop({ store, directory, ...deps }: StopOrdersDeps): St
   return new StopOrderLoop({
     ...deps,
     orders,
-    find: findOrdered(deps),
+    find: findOrdered({ ...deps, orders }),
     record: recordStop({ ...deps, orders }),
     refresh: () => directory.pull(),
     onWorkLeft: directory.onWorkLeft

@@ -18,6 +18,7 @@ import { webhooksIn } from './steps/13-webhooks-in.ts'
 import { webhooksOut } from './steps/14-webhooks-out.ts'
 import { stopOrders } from './steps/15-stop-orders.ts'
 import { limitsOfTenants } from './steps/16-limits-of-tenants.ts'
+import { countedOrders } from './steps/17-counted-orders.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -36,7 +37,8 @@ const steps: ((db: Sql) => CompiledQuery[])[] = [
   webhooksIn,
   webhooksOut,
   stopOrders,
-  limitsOfTenants
+  limitsOfTenants,
+  countedOrders
 ]
 
 export const schemaVersion = steps.length

@@ -13,6 +13,8 @@ export interface StopOrdersTable {
   operator: string
   request_id: string
   created_at: number
+  /** The ordinal of the last run that was there when it was given. */
+  last_run: number
   /** When it was known what the order is about. */
   listed_at: number | null
   /** JSON: vendor accounts that could not be asked what runs there. */

@@ -1,7 +1,10 @@
 import t, { type Test } from 'tap'
-import { Conflict, writeIf } from '../../../src/store/engine/engine.ts'
+import { Conflict, type Statement, writeIf } from '../../../src/store/engine/engine.ts'
+import { countedOrders } from '../../../src/store/schema/steps/17-counted-orders.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { type OrderedStop, type StopOrder, stopOrdersIn } from '../../../src/store/tables/runs/stop-orders.ts'
+import { ledgerOf } from '../../support/ledger/ledger.ts'
+import { refused, seen, sent } from '../../support/ledger/news.ts'
 import { operationOf, refusalOf, storeWithTenants } from '../../support/store/helper.ts'
 
 const order = {
@@ -43,6 +46,34 @@ t.test('an order is open until it is carried out, and says then what was found',
   t.strictSame(await orders.open(), [])
   t.match(await refusalOf(engine.write([orders.noted(one, found, null)])), { constructor: Conflict })
   t.equal(await orders.find('order 2'), null)
+})
+
+t.test('a run is later than an order when it was committed later, whatever the clock says', async t => {
+  const { store, ledger, engine } = await ledgerOf(t)
+  const orders = stopOrdersIn(store)
+  await ledger.note(sent(9_000, 'before'))
+  // The clock is set back between the run and the order, and between the order and the next run.
+  await engine.write(orders.give(order, null))
+  await ledger.note({ ...sent(500, 'behind'), meetingId: 'm2' })
+  await ledger.note({ ...seen(500, 'LIVE'), meetingId: 'm3' })
+  await ledger.note({ ...sent(600, 'over'), meetingId: 'm4' })
+  await ledger.note({ ...refused(700, 'over'), meetingId: 'm4' })
+  const { runIds, operationIds } = await orders.laterRuns(order)
+  const [found] = [...runIds].filter(id => id.startsWith('found'))
+  t.strictSame([...runIds].sort(), [found, 'run of behind'].sort())
+  t.strictSame([...operationIds], ['behind'])
+  await engine.write(orders.give({ ...order, id: 'order 2' }, null))
+  t.equal((await orders.laterRuns({ id: 'order 2' })).runIds.size, 0)
+})
+
+t.test('an order of an earlier version means the runs that began before it by the clock', async t => {
+  const { store, ledger, engine } = await ledgerOf(t)
+  const orders = stopOrdersIn(store)
+  await engine.write(orders.give(order, null))
+  for (const atMs of [999, 1_000, 1_001]) await ledger.note({ ...sent(atMs, String(atMs)), meetingId: `m${atMs}` })
+  const [, fill] = countedOrders(store.sql)
+  await engine.write([fill as Statement])
+  t.strictSame([...(await orders.laterRuns(order)).operationIds], ['1001'])
 })
 
 t.test('one process at a time has an order: until its lease is over, or is taken from one that has ended', async t => {

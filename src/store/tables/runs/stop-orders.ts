@@ -39,6 +39,12 @@ export interface StopOrder {
   readonly endedAtMs: number | null
 }
 
+/** Open runs that became known after an order was given, and the operations of their starts. */
+export interface LaterRuns {
+  runIds: ReadonlySet<string>
+  operationIds: ReadonlySet<string>
+}
+
 /** A meeting that an order is to stop, or a livestream without one. */
 export interface OrderedStop {
   readonly orderId: string
@@ -105,6 +111,7 @@ export function stopOrdersIn({ engine, sql }: Store) {
         operator: order.operator,
         request_id: order.requestId,
         created_at: order.createdAtMs,
+        last_run: raw<number>`(select coalesce(max(ordinal), 0) from broadcast_runs)`,
         listed_at: stops === null ? null : order.createdAtMs,
         unasked: '[]',
         unowned: '[]',
@@ -123,6 +130,20 @@ export function stopOrdersIn({ engine, sql }: Store) {
     async find(id: string): Promise<StopOrder | null> {
       const [row] = await engine.read(orders.where('id', '=', id).compile())
       return row === undefined ? null : toOrder(row)
+    },
+
+    /** By the order of commits: the clock may have been set. */
+    async laterRuns({ id }: Pick<StopOrder, 'id'>): Promise<LaterRuns> {
+      const later = sql
+        .selectFrom('broadcast_runs')
+        .select(['id', 'operation_id'])
+        .where('ended_at', 'is', null)
+        .where('ordinal', '>', raw<number>`(select last_run from stop_orders where id = ${id})`)
+      const rows = await engine.read(later.compile())
+      return {
+        runIds: new Set(rows.map(row => row.id)),
+        operationIds: new Set(rows.flatMap(row => row.operation_id ?? []))
+      }
     },
 
     /** Takes an order, or keeps it for longer. @throws Conflict when another process has it, or it is carried out */
