@@ -75,9 +75,13 @@ t.test('neither image nor compose start a Node to look after one, and both have 
   const [, entry] = /^ENTRYPOINT (\[.*\])$/m.exec(image) ?? []
   t.strictSame(JSON.parse(entry ?? ''), ['tini', '-s', '--', 'livegate'])
   t.match(image, 'ln -s /app/livegate /usr/local/bin/livegate', 'which `docker exec` finds too')
-  const flags =
-    /^exec "\$node" \$\{settings:\+"\$settings"\} (.*) "\$here/m.exec(read('src/livegate.sh'))?.[1]?.split(' ') ?? []
-  t.strictSame(flags, ['--max-semi-space-size=4', '--max-old-space-size-percentage=40'])
+  const flags = /^flags='(.*)'$/m.exec(read('src/livegate.sh'))?.[1]?.split(' ') ?? []
+  t.strictSame(flags, [
+    '--max-semi-space-size=4',
+    '--max-old-space-size-percentage=40',
+    '--no-wasm-tier-up',
+    '--no-wasm-dynamic-tiering'
+  ])
   t.equal(spawnSync(process.execPath, [...flags, '--eval', '']).status, 0, 'which this Node knows')
   const compose = read('docker-compose.yml')
   const tests = [...compose.matchAll(/^ +test: (\[.*\])$/gm)].map(([, test = '']) => JSON.parse(test))

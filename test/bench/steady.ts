@@ -4,6 +4,7 @@ import { grouped } from '../support/bench/figures.ts'
 import { type Generator, startGenerator } from '../support/bench/generator.ts'
 import { seed, serveLivegate } from '../support/bench/livegate.ts'
 import type { Scene } from '../support/bench/scene.ts'
+import { ownBytes } from '../support/bench/served.ts'
 import { startVendor } from '../support/bench/vendor.ts'
 import { connections } from './scenarios.ts'
 import { table } from './tables.ts'
@@ -30,7 +31,7 @@ export async function steady(
   teardown(() => changer.stop())
   const lines: string[][] = []
   const note = (when: string): void => {
-    lines.push([when, ...[server.rssBytes(), server.peakBytes()].map(bytes => (bytes / 1e6).toFixed(0))])
+    lines.push([when, ...[server.rssBytes(), server.peakBytes(), ownBytes(server.pid)].map(bytes => (bytes / 1e6).toFixed(0))])
     console.log(lines.at(-1)?.join('  '))
   }
   const stepMs = everyMinutes * 60_000
@@ -61,5 +62,5 @@ export async function steady(
   }
   const what = `${readsPerSecond} reads and ${changesPerSecond} starts or stops a second, ${grouped(calls)} calls, ${failed} of them wrong.`
   const bar = `The peak is to stay below a container of ${containerMb} MB (${((containerMb * 2 ** 20) / 1e6).toFixed(0)} in these units).`
-  return `${what} ${bar}\n\n${table(['when', 'RSS, MB', 'peak so far, MB'], lines)}`
+  return `${what} ${bar}\n\n${table(['when', 'RSS, MB', 'peak so far, MB', 'of its own (RssAnon), MB'], lines)}`
 }

@@ -88,8 +88,8 @@ export interface Way {
 
 /** As `src/livegate.sh` starts it: the build, with the flags of Node that are there, and two malloc arenas. */
 export function inProduction(): Required<Way> {
-  const flags = [...readFileSync('src/livegate.sh', 'utf8').matchAll(/ (--max-\S+)/g)].map(([, flag = '']) => flag)
-  return { program: resolve(builtOnce(), 'lib/cli.js'), nodeArgs: flags, env: { MALLOC_ARENA_MAX: '2' } }
+  const [, flags = ''] = /^flags='(.*)'$/m.exec(readFileSync('src/livegate.sh', 'utf8')) ?? []
+  return { program: resolve(builtOnce(), 'lib/cli.js'), nodeArgs: flags.split(' '), env: { MALLOC_ARENA_MAX: '2' } }
 }
 
 const plenty = '1000000/1'
