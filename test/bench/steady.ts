@@ -31,7 +31,10 @@ export async function steady(
   teardown(() => changer.stop())
   const lines: string[][] = []
   const note = (when: string): void => {
-    lines.push([when, ...[server.rssBytes(), server.peakBytes(), ownBytes(server.pid)].map(bytes => (bytes / 1e6).toFixed(0))])
+    lines.push([
+      when,
+      ...[server.rssBytes(), server.peakBytes(), ownBytes(server.pid)].map(bytes => (bytes / 1e6).toFixed(0))
+    ])
     console.log(lines.at(-1)?.join('  '))
   }
   const stepMs = everyMinutes * 60_000
