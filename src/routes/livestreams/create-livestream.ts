@@ -3,7 +3,7 @@ import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
 import type { LivestreamChanges } from '../../lifecycle/resources/livestream-changes.ts'
 import { Answer, failures, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
-import { showLivestream } from '../show-livestream.ts'
+import { showLivestream } from './show-livestream.ts'
 
 const schema = {
   operationId: 'createLivestream',

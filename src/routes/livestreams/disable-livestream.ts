@@ -4,7 +4,7 @@ import { LivestreamNotFound, NotOffered } from '../../domain/refusals/failures.t
 import type { LivestreamChanges } from '../../lifecycle/resources/livestream-changes.ts'
 import { Answer, failures, LivestreamParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
-import { showLivestream } from '../show-livestream.ts'
+import { showLivestream } from './show-livestream.ts'
 
 const schema = {
   operationId: 'disableLivestream',

@@ -1,5 +1,7 @@
+/** How a livestream is shown: to each caller what it may see, and with `wait=live` when it is on air. */
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
 import { type Static, Type } from 'typebox'
+import { revealsKey, shownTo } from '../../domain/caller.ts'
 import { isSameId } from '../../domain/id.ts'
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
 import { InvalidInput, NoActiveLivestream } from '../../domain/refusals/failures.ts'
@@ -7,6 +9,18 @@ import type { Run } from '../../domain/run.ts'
 import { isOpenRun } from '../../domain/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { LiveWaits } from '../../lifecycle/push/live-waits.ts'
+
+/** The livestream as this caller may see it. An answer that lets its reader broadcast is kept by no cache, and on record as such. */
+export function showLivestream(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  livestream: LivestreamWithKey
+): LivestreamWithKey {
+  const shown = shownTo(request.caller, livestream)
+  request.streamKeyRevealed = revealsKey(shown)
+  if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
+  return shown
+}
 
 const longestSeconds = 60
 const usualSeconds = 30
