@@ -4,12 +4,13 @@ import { type Caller, keyRefusal } from '../../domain/caller.ts'
 import type { LivestreamWithKey, OwnedLivestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import {
-  type Failure,
+  Failure,
   LivestreamNotFound,
   MeetingNotFound,
   StillStopping,
   TenantSuspended,
-  UpstreamTooLate
+  UpstreamTooLate,
+  withOutcome
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Directory } from '../../store/memory/directory.ts'
@@ -87,6 +88,15 @@ export function holder({ directory, meetings, upstreams }: HoldsDeps): Holds {
   return async ({ tenantId, id, upstream }) => {
     if ((await directory.meeting(tenantId, id)) !== null) return true
     return upstreams.get(upstream)?.dedicatedTo === tenantId && (await meetings.upstreamOf(id)) !== upstream
+  }
+}
+
+/** Waits for what comes before a mutation is sent: a failure in it says `not_sent`. */
+export async function beforeSending<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw error instanceof Failure ? withOutcome(error, 'not_sent') : error
   }
 }
 

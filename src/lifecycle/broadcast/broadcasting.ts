@@ -10,7 +10,7 @@ import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Misplaced } from '../../store/tables/misplaced.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import type { Context } from '../context.ts'
+import { type Context, vendorClocks } from '../context.ts'
 import type { ShortenRun } from '../ends/change-run.ts'
 import type { LiveRoom } from '../ends/live-room.ts'
 import type { Ledger } from '../ledger/ledger.ts'
@@ -107,8 +107,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     reconcile.note(operation, sentAtMs)
     reconcileLoop.add(operation)
   }
-  const vendorNowMs = (upstream: string, bound: 'earliest' | 'latest'): number | null =>
-    upstreams.get(upstream)?.vendorNowMs(bound) ?? null
+  const vendorNowMs = vendorClocks(upstreams)
   const endingRuns = new EndingRuns({
     stopAgain: stopAgain({ ...deps, queue, reconcileLater, vendorNowMs }),
     // Nobody's meeting, or another tenant's, is not looked at.

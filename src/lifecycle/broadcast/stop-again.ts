@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { toAuditEvent } from '../../audit/ocsf.ts'
+import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
 import { placeOf } from '../../domain/id.ts'
 import type { Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import { subjectOfOperation } from '../operations/mutation.ts'
+import type { VendorNowMs } from '../context.ts'
 import type { ConfirmedStop } from '../running/verdict.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
 
@@ -17,8 +17,7 @@ export interface StopAgainDeps {
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
   /** @param sentAtMs on the monotonic clock */
   reconcileLater(operation: Operation, sentAtMs: number): void
-  /** The vendor's clock now, in epoch ms; null before its first answer. */
-  vendorNowMs(upstream: string, bound: 'latest'): number | null
+  vendorNowMs: VendorNowMs
   log: { error(facts: object, message: string): void }
   clock: Clock
 }

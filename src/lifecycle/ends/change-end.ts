@@ -3,8 +3,8 @@ import { isOpenRun, moveRuns } from '../../domain/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, type Statement } from '../../store/engine/engine.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import type { RunHub } from '../ledger/hub.ts'
-import { InOrder } from '../ledger/in-order.ts'
 import type { OpenRuns } from './open-runs.ts'
 
 export interface ChangeEndDeps {
@@ -12,7 +12,7 @@ export interface ChangeEndDeps {
   runs: Pick<BroadcastRuns, 'concerned' | 'moved'>
   hub: Pick<RunHub, 'committed'>
   openRuns: Pick<OpenRuns, 'forget'>
-  clock: Pick<Clock, 'now'>
+  clock: Pick<Clock, 'now' | 'monotonic'>
   settleMs: number
 }
 
@@ -37,8 +37,8 @@ const tries = 5
 
 export function changeEnd({ engine, runs, hub, openRuns, clock, settleMs }: ChangeEndDeps): ChangeEnd {
   /** Decisions about one run wait for each other; all else that moves it is met by compare-and-set. */
-  const queues = new InOrder()
-  return (run, decide) => queues.run(run.id, () => change(run, decide))
+  const queues = new MeetingQueue<never, never>(clock)
+  return (run, decide) => queues.inTurn(run.id, () => change(run, decide))
 
   async function change(
     { id: runId, tenantId, upstream, meetingId, livestreamId }: Run,

@@ -5,7 +5,7 @@ import type { Operations } from '../../store/tables/operations.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { Broadcasting } from '../broadcast/broadcasting.ts'
-import type { Context } from '../context.ts'
+import { type Context, vendorClocks } from '../context.ts'
 import type { ChangeEnd } from './change-end.ts'
 import { RunEnds } from './keeper.ts'
 import { MeetingEnds, type MeetingNotice } from './meeting-ends.ts'
@@ -40,8 +40,7 @@ export interface Ends {
 /** Puts together what ends runs on time. */
 export function runEnding(deps: EndsDeps): Ends {
   const { openRuns, upstreams, broadcasts } = deps
-  const vendorNowMs = (upstream: string, bound: 'latest') => upstreams.get(upstream)?.vendorNowMs(bound) ?? null
-  const order = orderStop({ ...deps, ...broadcasts, vendorNowMs })
+  const order = orderStop({ ...deps, ...broadcasts, vendorNowMs: vendorClocks(upstreams) })
   const parts = { ...deps, orderStop: order }
   const keeper = new RunEnds(parts)
   const meetingEnds = new MeetingEnds({ ...parts, limitsFromMs: () => keeper.limitsFromMs })

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { toAuditEvent } from '../../audit/ocsf.ts'
+import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
 import type { Operation } from '../../domain/operation.ts'
 import type { Run, RunEnder } from '../../domain/run.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { AuditEvents } from '../../store/tables/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import { subjectOfOperation } from '../operations/mutation.ts'
+import type { VendorNowMs } from '../context.ts'
 import type { ReconcileLoop } from '../operations/reconcile-loop.ts'
 import type { ChangeEnd } from './change-end.ts'
 
@@ -16,8 +16,7 @@ export interface OrderStopDeps {
   reconcileLoop: Pick<ReconcileLoop, 'add' | 'now'>
   /** Has it sent at once, and then repeated until it is confirmed. @param sentAtMs on the monotonic clock */
   repeat(operation: Operation, sentAtMs: number): void
-  /** The vendor's clock now, in epoch ms; null before its first answer. */
-  vendorNowMs(upstream: string, bound: 'latest'): number | null
+  vendorNowMs: VendorNowMs
   clock: Clock
 }
 

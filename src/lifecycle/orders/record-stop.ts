@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { toAuditEvent } from '../../audit/ocsf.ts'
+import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
 import { placeOf } from '../../domain/id.ts'
 import type { Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
@@ -10,7 +10,6 @@ import type { Operations } from '../../store/tables/operations.ts'
 import type { OrderedStop, StopOrder, StopOrders } from '../../store/tables/runs/stop-orders.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
-import { subjectOfOperation } from '../operations/mutation.ts'
 
 export interface RecordStopDeps {
   engine: Pick<Engine, 'write'>

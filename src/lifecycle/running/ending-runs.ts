@@ -6,6 +6,7 @@ import { upTo } from '../../domain/values/cache-size.ts'
 import { type Clock, inTime } from '../../domain/values/clock.ts'
 import type { Provider } from '../../upstream/provider.ts'
 import type { StopAgain } from '../broadcast/stop-again.ts'
+import type { VendorNowMs } from '../context.ts'
 import { type ConfirmedStop, type Recalled, runsPerPage, type Verdict, verdictOf, withNewest } from './verdict.ts'
 
 export interface EndingRunsDeps {
@@ -13,8 +14,7 @@ export interface EndingRunsDeps {
   stopAgain: StopAgain
   /** Looks at a meeting without a caller, also for runs that the vendor may hide. */
   look(meeting: OwnedMeeting): Promise<{ livestream: object | null }>
-  /** The vendor's clock now: it is not before `earliest`, and not after `latest`. */
-  vendorNowMs(upstream: string, bound: 'earliest' | 'latest'): number | null
+  vendorNowMs: VendorNowMs
   log: { warn(facts: object, message: string): void }
   clock: Pick<Clock, 'monotonic'>
   /** A run that was stopped may still be shown for so long. */
