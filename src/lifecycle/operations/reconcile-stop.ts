@@ -22,7 +22,7 @@ import type { Sightings } from '../ledger/sightings.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import { beganAfter } from '../running/find-started.ts'
 import { goesOnBehind, showsRun, taken } from '../running/named-run.ts'
-import type { BegunRuns } from '../running/shown-run.ts'
+import type { OwnStarts } from '../running/own-actions.ts'
 import type { Sight, WhatRuns } from '../running/sight.ts'
 import { type BroadcastEnds, stopEnd } from './broadcast-ends.ts'
 import { meetingOf } from './operation-ends.ts'
@@ -33,7 +33,7 @@ export interface ReconcileStopDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   runs: Pick<BroadcastRuns, 'get'>
-  begunRuns: Pick<BegunRuns, 'believed'>
+  ownStarts: Pick<OwnStarts, 'believed'>
   whatRuns: WhatRuns
   send: SendStop
   pace: StopPace
@@ -66,7 +66,7 @@ const rememberedLooks = 10_000
  */
 export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   const { ends, operations, livestreams, runs, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
-  const { begunRuns, ledger, clock, deadline } = deps
+  const { ownStarts, ledger, clock, deadline } = deps
   /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
   const nothingAtMs = new LRUCache<string, number>(upTo(rememberedLooks))
   /** When they were sent, on the monotonic clock. Forgotten at a restart: then the wall clock tells. */
@@ -191,7 +191,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     confirmed?: StopOutcome['confirmed']
   ): Promise<boolean> {
     pace.takenUp(meeting)
-    begunRuns.believed(meeting)
+    ownStarts.believed(meeting)
     changed(meeting, null)
     // Before the others: of them all only this one was sent, and may be confirmed.
     const ended = await livestreams.lastOfMeeting(meeting).catch(() => null)

@@ -1,37 +1,15 @@
-import { LRUCache } from 'lru-cache'
-import { isSameId, placeOf } from '../../domain/id.ts'
+import { isSameId } from '../../domain/id.ts'
 import { isOverOrComing, isRunning, type Livestream, type LivestreamWithKey, names } from '../../domain/livestream.ts'
-import type { OwnedMeeting, PlacedMeeting } from '../../domain/meeting.ts'
-import { Failure, UpstreamFailed, UpstreamMalformed, UpstreamRefused } from '../../domain/refusals/failures.ts'
-import { upTo } from '../../domain/values/cache-size.ts'
-import type { Clock } from '../../domain/values/clock.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { UpstreamMalformed } from '../../domain/refusals/failures.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWithSessions, Provider, RunningLivestreams } from '../../upstream/provider.ts'
 import { isIn, type KnownMeetings } from '../resources/known-meetings.ts'
-
-/**
- * The vendor's `active-livestream`: what is live, or null when nothing is. Undefined when its answer says neither; then the lists
- * decide. @throws what a Provider throws
- */
-export async function findActive(provider: Provider, { id }: OwnedMeeting, signal: AbortSignal) {
-  try {
-    return await provider.findActive(id, signal)
-  } catch (error) {
-    if (!saysNothing(error)) throw error
-    return undefined
-  }
-}
-
-/** An answer that says neither what is live nor, in the contract's own way, that nothing is. */
-function saysNothing(error: unknown): boolean {
-  const { upstreamStatus = 0 } = error instanceof Failure ? error : {}
-  if (error instanceof UpstreamFailed) return upstreamStatus >= 500
-  return error instanceof UpstreamRefused && (upstreamStatus === 400 || upstreamStatus === 409)
-}
+import type { OwnStarts } from './own-actions.ts'
 
 export interface ListedRunDeps {
   knownMeetings: Pick<KnownMeetings, 'whereIs' | 'note'>
-  begunRuns: Pick<BegunRuns, 'of'>
+  ownStarts: Pick<OwnStarts, 'begunRun'>
 }
 
 /**
@@ -48,7 +26,7 @@ export type ListedRun = (
 /** Runs without their meeting that one look asks for; what they say is remembered, so that the next look comes further. */
 const mostAsked = 5
 
-export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRun {
+export function listedRun({ knownMeetings, ownStarts }: ListedRunDeps): ListedRun {
   return async ({ livestreams: running, unreadIn }, meeting, provider, signal) => {
     const look = (id: string) => provider.findLivestream(id, { pageNo: 1, perPage: 1 }, signal)
     for (const listed of running.filter(one => names(one, meeting.id))) {
@@ -75,46 +53,12 @@ export function listedRun({ knownMeetings, begunRuns }: ListedRunDeps): ListedRu
   /** The livestream's own answer may lag behind the list when we have begun its run a moment ago. */
   function isOver({ id }: LivestreamWithKey, found: LivestreamWithSessions | null, meeting: OwnedMeeting): boolean {
     if (found === null || isRunning(found.livestream.status)) return false
-    const begun = begunRuns.of(meeting)
+    const begun = ownStarts.begunRun(meeting)
     return begun === null || !isSameId(begun, id)
   }
 
   function shown(listed: LivestreamWithKey, found: LivestreamWithSessions | null): LivestreamWithKey {
     return { ...(found?.livestream ?? listed), status: listed.status }
-  }
-}
-
-const maxMeetings = 10_000
-
-/**
- * Runs that our own starts have begun a moment ago, and that no look has shown on air yet. The vendor may hide such a run,
- * also when it is asked for by its id. One look that contradicts the start is not believed, as for a confirmed stop.
- */
-export class BegunRuns {
-  readonly #clock: Pick<Clock, 'monotonic'>
-  readonly #settleMs: number
-  readonly #runs = new LRUCache<string, { livestreamId: string; atMs: number }>(upTo(maxMeetings))
-
-  /** @param settleMs for so long a run may be hidden */
-  constructor(clock: Pick<Clock, 'monotonic'>, settleMs: number) {
-    this.#clock = clock
-    this.#settleMs = settleMs
-  }
-
-  /** A start has begun a run of this livestream. @param agoMs since the start was sent */
-  began(meeting: PlacedMeeting, livestreamId: string, agoMs = 0): void {
-    this.#runs.set(placeOf(meeting), { livestreamId, atMs: this.#clock.monotonic() - agoMs })
-  }
-
-  /** The vendor has shown it on air, or has confirmed that it is over: looks are believed again. */
-  believed(meeting: PlacedMeeting): void {
-    this.#runs.delete(placeOf(meeting))
-  }
-
-  /** The livestream whose run may not be shown yet; null when there is none. */
-  of(meeting: PlacedMeeting): string | null {
-    const run = this.#runs.get(placeOf(meeting))
-    return run !== undefined && this.#clock.monotonic() - run.atMs < this.#settleMs ? run.livestreamId : null
   }
 }
 
