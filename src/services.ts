@@ -103,11 +103,11 @@ export function services(parts: Parts): Services {
   const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
   const sessions = sessionsIn(store)
-  const runEvents = new RunHub(log)
+  const hub = new RunHub(log)
 
   const runs = broadcastRunsIn(store)
   const ledger = new Ledger({
-    ...{ engine, runs, hub: runEvents, log, clock, settleMs },
+    ...{ engine, runs, hub, log, clock, settleMs },
     newId: randomUUID,
     // A run that ends while a stop of ours is being repeated was ended by that.
     async enderOf({ upstream, meetingId }) {
@@ -118,7 +118,7 @@ export function services(parts: Parts): Services {
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
 
-  const limits = limiting({ store, engine, runs, hub: runEvents, directory, clock, settleMs })
+  const limits = limiting({ store, engine, runs, hub, directory, clock, settleMs })
 
   const rememberLivestream = rememberLivestreamIn({ livestreams, directory, sightings, log, clock })
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
@@ -163,7 +163,7 @@ export function services(parts: Parts): Services {
   })
   const retired = retiredMeetings({ ...context, runs, whatRuns: reads.whatRuns, orderStop: ends.stopRun })
 
-  const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
+  const pushing = push({ store, hub, directory, adopt, log, clock })
   const resources = tenantResources({
     ...context,
     ...broadcasts,
@@ -200,7 +200,7 @@ export function services(parts: Parts): Services {
     ending: parts.ending
   })
   const { webhook, webhookSender } = webhooksOut({
-    ...{ store, runEvents, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock },
+    ...{ store, hub, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock },
     ...parts.webhookWay,
     sealing: audited.keys.sealing,
     firstPauseMs: parts.config.webhookRetryMs,
@@ -222,7 +222,7 @@ export function services(parts: Parts): Services {
   }
   const watch = new RunWatch({
     ...{ ...context, ...broadcasts, upstreams, runs, ledger, sightings, operations, meetings, livestreams, adopt },
-    ...{ directory, hub: runEvents, liveWaits: pushing.liveWaits, refresh: resources.livestreams.refresh, reconcileMs }
+    ...{ directory, hub, liveWaits: pushing.liveWaits, refresh: resources.livestreams.refresh, reconcileMs }
   })
 
   async function recall(): Promise<void> {

@@ -4,8 +4,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, type Statement } from '../../store/engine/engine.ts'
 import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import { MeetingQueue } from '../broadcast/meeting-queue.ts'
-import type { RunHub } from '../ledger/hub.ts'
-import type { OpenRuns } from './open-runs.ts'
+import type { OpenRuns, RunHub } from '../ledger/hub.ts'
 
 export interface ChangeEndDeps {
   engine: Pick<Engine, 'write'>

@@ -6,10 +6,10 @@ import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { Broadcasting } from '../broadcast/broadcasting.ts'
 import { type Context, vendorClocks } from '../context.ts'
+import type { OpenRuns } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
 import { RunEnds } from './keeper.ts'
 import { MeetingEnds, type MeetingNotice } from './meeting-ends.ts'
-import type { OpenRuns } from './open-runs.ts'
 import { type OrderStop, orderStop } from './order-stop.ts'
 
 export interface EndsDeps extends Context {

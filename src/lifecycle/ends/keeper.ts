@@ -12,8 +12,8 @@ import {
 import type { Run } from '../../domain/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
+import type { OpenRuns } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
-import type { OpenRuns } from './open-runs.ts'
 import type { OrderStop } from './order-stop.ts'
 
 export interface KeeperDeps {

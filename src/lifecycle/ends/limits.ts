@@ -2,9 +2,9 @@ import type { Directory } from '../../store/memory/directory.ts'
 import type { Store } from '../../store/store.ts'
 import { liveUseIn } from '../../store/tables/runs/live-use.ts'
 import { liveRoom } from '../broadcast/before-sending.ts'
+import { OpenRuns, type OpenRunsDeps } from '../ledger/hub.ts'
 import { type ChangeEndDeps, changeEnd } from './change-end.ts'
 import { type ShortenRunDeps, shortenRun } from './change-run.ts'
-import { OpenRuns, type OpenRunsDeps } from './open-runs.ts'
 
 export interface LimitingDeps extends Omit<ChangeEndDeps, 'openRuns' | 'hub' | 'runs' | 'clock'>, OpenRunsDeps {
   store: Store

@@ -5,8 +5,8 @@ import { causeOf, type Run } from '../../domain/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type Bounded, upstreamOf } from '../context.ts'
+import type { OpenRuns } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
-import type { OpenRuns } from './open-runs.ts'
 import type { OrderStop } from './order-stop.ts'
 
 export interface MeetingEndsDeps {

@@ -67,7 +67,7 @@ export async function webhookWorld(t: Parameters<typeof storeWithTenants>[0], wa
   const deps: WebhookSenderDeps = {
     ...{ engine, webhooks, deliveries, clock, log },
     events: runEventsIn(store),
-    runEvents: hub,
+    hub,
     onWorkLeft: () => () => {},
     auditEvents: auditEventsIn(store),
     deliver: deliverer({ post, sealing, clock }),
