@@ -25,7 +25,7 @@ import { type Directory, followStore, openDirectory } from './store/memory/direc
 import { openServed } from './store/served/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
-import { runEventsIn } from './store/tables/run-events.ts'
+import { runEventsIn } from './store/tables/runs/run-events.ts'
 import { stopOrdersIn } from './store/tables/runs/stop-orders.ts'
 import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
 import type { Upstreams } from './upstream/provider.ts'

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
 import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import type { Operations } from '../store/tables/operations.ts'
-import type { RunEventRows } from '../store/tables/run-events.ts'
+import type { RunEventRows } from '../store/tables/runs/run-events.ts'
 import type { StopOrders } from '../store/tables/runs/stop-orders.ts'
 import type { WebhookDeliveries } from '../store/tables/webhooks-in/deliveries.ts'
 

@@ -14,8 +14,8 @@ import {
   withOutcome
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../../upstream/provider.ts'
 import { providerOf, upstreamOf } from '../context.ts'
 import { type Ledger, placeOfRun } from '../ledger/ledger.ts'

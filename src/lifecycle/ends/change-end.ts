@@ -1,8 +1,8 @@
-import type { EndNews, Run, RunEnder } from '../../domain/run.ts'
-import { isOpenRun, moveRuns } from '../../domain/run-moves.ts'
+import type { EndNews, Run, RunEnder } from '../../domain/runs/run.ts'
+import { isOpenRun, moveRuns } from '../../domain/runs/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, type Statement } from '../../store/engine/engine.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import type { OpenRuns, RunHub } from '../ledger/hub.ts'
 

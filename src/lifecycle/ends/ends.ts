@@ -1,6 +1,6 @@
 import type { LiveLimits } from '../../domain/ends/live-limits.ts'
-import type { Run } from '../../domain/run.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { Run } from '../../domain/runs/run.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 import type { Upstreams } from '../../upstream/provider.ts'

@@ -9,7 +9,7 @@ import {
   spentAt,
   spentOf
 } from '../../domain/ends/run-ends.ts'
-import type { Run } from '../../domain/run.ts'
+import type { Run } from '../../domain/runs/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 import type { OpenRuns } from '../ledger/hub.ts'

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
-import type { Operation } from '../../domain/operation.ts'
-import type { Run, RunEnder } from '../../domain/run.ts'
+import { type Operation, ownStop } from '../../domain/operation.ts'
+import type { Run, RunEnder } from '../../domain/runs/run.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { VendorNowMs } from '../context.ts'
 import type { ReconcileLoop } from '../operations/reconcile-loop.ts'
@@ -51,28 +51,11 @@ export function orderStop(deps: OrderStopDeps): OrderStop {
   }
 
   function operationFor({ id: runId, tenantId, upstream, meetingId, livestreamId }: Run, cause: RunEnder): Operation {
-    return {
-      id: randomUUID(),
-      tenantId,
-      keyId: 'gateway',
-      kind: 'stop',
-      upstream,
-      meetingId,
-      livestreamId,
-      state: 'unknown',
+    return ownStop({
+      ...{ tenantId, keyId: 'gateway', upstream, meetingId, livestreamId, runId, cause },
       requestId: `gateway-${randomUUID()}`,
       sentAtMs: clock.now(),
-      vendorAtMs: vendorNowMs(upstream, 'latest'),
-      sentAgainAtMs: null,
-      openStartId: null,
-      upstreamStatus: null,
-      reason: null,
-      runId,
-      cause,
-      settledAtMs: null,
-      confirmedVendorAtMs: null,
-      idempotency: null,
-      answer: null
-    }
+      vendorAtMs: vendorNowMs(upstream, 'latest')
+    })
   }
 }

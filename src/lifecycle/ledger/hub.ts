@@ -1,8 +1,8 @@
 /** Runs as this process knows them by its own commits: the hub tells of each move, and those that go on stay in memory. */
-import type { Run, RunEvent } from '../../domain/run.ts'
-import { isOpenRun } from '../../domain/run-moves.ts'
+import type { Run, RunEvent } from '../../domain/runs/run.ts'
+import { isOpenRun } from '../../domain/runs/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 
 /** A run that has just been moved, and what its tenant is told of that. */
 export interface RunChange {

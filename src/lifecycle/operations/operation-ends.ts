@@ -4,7 +4,7 @@ import type { Operation, StoredAnswer } from '../../domain/operation.ts'
 import { type Failure, failureBody } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 
 export interface OperationEndsDeps {

@@ -4,13 +4,13 @@ import type { Livestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
-import type { Run } from '../../domain/run.ts'
-import { isOpenRun } from '../../domain/run-moves.ts'
+import type { Run } from '../../domain/runs/run.ts'
+import { isOpenRun } from '../../domain/runs/run-moves.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { Priority, Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import type { SendStop, StopOutcome } from '../broadcast/send-stop.ts'
@@ -80,7 +80,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   }
   reconcile.note = (stop: Operation, atMs: number): void => {
     sentAtMs.set(stop, atMs)
-    if (stop.answer !== null) remember(stop, atMs)
+    if (stop.answer !== null) nothingAtMs.set(stop.id, atMs)
   }
   return reconcile
 
@@ -180,7 +180,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
 
   /** One look shows nothing: another one must agree. */
   function nothingYet(stop: Operation): false {
-    remember(stop, clock.monotonic())
+    nothingAtMs.set(stop.id, clock.monotonic())
     return false
   }
 
@@ -231,10 +231,6 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
 
   function isTooEarly({ id }: Operation): boolean {
     return clock.monotonic() - (nothingAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < looksApartMs
-  }
-
-  function remember({ id }: Operation, atMs: number): void {
-    nothingAtMs.set(id, atMs)
   }
 
   /** A run that was stopped and is still shown has nothing left to stop. */

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { type Ending, resourcesOf, type Subject } from '../../audit/ocsf.ts'
 import type { UnstoredEvents } from '../../audit/unstored.ts'
 import type { AuditEvent } from '../../domain/audit/audit-event.ts'
-import { type Operation, operations as operationIds } from '../../domain/operation.ts'
+import { nothingKnown, type Operation, operations as operationIds } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine, Statement } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { Made, Mutation } from './mutation.ts'
 import type { WriteBehind } from './write-behind.ts'
@@ -14,6 +14,7 @@ import type { WriteBehind } from './write-behind.ts'
 export function operationOf(mutation: Mutation, nowMs: number): Operation {
   const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs, runId } = mutation
   return {
+    ...nothingKnown,
     id: mutation.id ?? randomUUID(),
     tenantId: caller.tenant.id,
     keyId: caller.key.id,
@@ -25,16 +26,8 @@ export function operationOf(mutation: Mutation, nowMs: number): Operation {
     requestId: caller.requestId,
     sentAtMs: nowMs,
     vendorAtMs: vendorAtMs ?? null,
-    sentAgainAtMs: null,
-    settledAtMs: null,
-    confirmedVendorAtMs: null,
-    openStartId: null,
-    upstreamStatus: null,
-    reason: null,
     runId: runId ?? null,
-    cause: null,
-    idempotency: caller.idempotency,
-    answer: null
+    idempotency: caller.idempotency
   }
 }
 

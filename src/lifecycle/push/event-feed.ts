@@ -1,5 +1,5 @@
 import { Loop } from '../../domain/values/clock.ts'
-import type { RunEventRows, StoredRunEvent } from '../../store/tables/run-events.ts'
+import type { RunEventRows, StoredRunEvent } from '../../store/tables/runs/run-events.ts'
 import type { RunChanges } from '../ledger/hub.ts'
 
 export interface EventFeedDeps {

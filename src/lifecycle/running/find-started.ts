@@ -8,8 +8,8 @@ import type { LivestreamWithSessions, Provider, Upstreams } from '../../upstream
 import { providerOf } from '../context.ts'
 import { type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import { listedRun } from './listed-run.ts'
 import type { OwnStarts } from './own-actions.ts'
-import { listedRun } from './shown-run.ts'
 import type { SeenRun, WhatRuns } from './sight.ts'
 import { beginOf, runsPerPage, withNewest } from './verdict.ts'
 

@@ -11,8 +11,8 @@ import type { SharedReads } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
 import type { RememberLivestream } from '../resources/remember.ts'
 import type { EndingRuns } from './ending-runs.ts'
+import { type IsComing, listedRun } from './listed-run.ts'
 import type { OwnStarts } from './own-actions.ts'
-import { type IsComing, listedRun } from './shown-run.ts'
 import type { SeenRun, WhatRuns } from './sight.ts'
 
 export interface WhatRunsDeps {

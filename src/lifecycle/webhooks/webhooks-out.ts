@@ -1,5 +1,5 @@
 import type { Store } from '../../store/store.ts'
-import { runEventsIn } from '../../store/tables/run-events.ts'
+import { runEventsIn } from '../../store/tables/runs/run-events.ts'
 import { webhookDeliveriesIn } from '../../store/tables/webhooks-out/deliveries.ts'
 import { webhooksIn } from '../../store/tables/webhooks-out/webhooks.ts'
 import { deliverer } from './message.ts'

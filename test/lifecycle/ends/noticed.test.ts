@@ -1,6 +1,6 @@
 import t from 'tap'
 import { noLiveLimits } from '../../../src/domain/ends/live-limits.ts'
-import type { Run } from '../../../src/domain/run.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
 import { MeetingEnds } from '../../../src/lifecycle/ends/meeting-ends.ts'
 import { OpenRuns, RunHub } from '../../../src/lifecycle/ledger/hub.ts'
 import { manualClock } from '../../support/clock.ts'

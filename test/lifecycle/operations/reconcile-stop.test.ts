@@ -5,8 +5,8 @@ import {
   UpstreamUnavailable,
   UpstreamUnreachable
 } from '../../../src/domain/refusals/failures.ts'
-import { moveRuns } from '../../../src/domain/run-moves.ts'
-import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
+import { moveRuns } from '../../../src/domain/runs/run-moves.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
 import { meetingId, reconciling, runOf, sentOperation } from '../../support/broadcast/reconciling.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 import { led } from '../../support/turns.ts'

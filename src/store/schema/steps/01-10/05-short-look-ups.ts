@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /**
  * Look-ups of a start or a stop must not grow with the history of its meeting, and their writes should touch few pages:

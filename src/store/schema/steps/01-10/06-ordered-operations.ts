@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /**
  * The order of operations is a counter, since a clock may be set back. Those of before are numbered by their times, which is all

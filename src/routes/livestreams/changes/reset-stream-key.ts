@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
-import { LivestreamWithKey } from '../../domain/livestream.ts'
-import { LivestreamNotFound, NotOffered } from '../../domain/refusals/failures.ts'
-import type { LivestreamChanges } from '../../lifecycle/resources/livestream-changes.ts'
-import { Answer, failures, LivestreamParams, mutationFailures } from '../answer.ts'
-import type { Api } from '../api.ts'
-import { showLivestream } from './show-livestream.ts'
+import { LivestreamWithKey } from '../../../domain/livestream.ts'
+import { LivestreamNotFound, NotOffered } from '../../../domain/refusals/failures.ts'
+import type { LivestreamChanges } from '../../../lifecycle/resources/livestream-changes.ts'
+import { Answer, failures, LivestreamParams, mutationFailures } from '../../answer.ts'
+import type { Api } from '../../api.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'resetStreamKey',

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type CompiledQuery, sql } from 'kysely'
-import { noHash } from '../../../domain/audit/audit-chain.ts'
-import { type Sql, sha256Hex } from '../database.ts'
+import { noHash } from '../../../../domain/audit/audit-chain.ts'
+import { type Sql, sha256Hex } from '../../database.ts'
 
 /** The events of before are chained as they stand. */
 export function chainedAudit(db: Sql): CompiledQuery[] {

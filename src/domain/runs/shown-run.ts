@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox'
-import { LivestreamId, MeetingId, vendorIdPattern } from './id.ts'
+import { LivestreamId, MeetingId, vendorIdPattern } from '../id.ts'
+import { Nullable, Timestamp, VendorText } from '../values/schema.ts'
 import { type Run, type RunEvent, runEnders, runEventTypes, runStatuses } from './run.ts'
-import { Nullable, Timestamp, VendorText } from './values/schema.ts'
 
 /** Id of a run: Livegate's own, and not that of the vendor's session. */
 export const RunId = Type.String({

@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /** Adds the webhooks that vendors have sent, so that each is taken once, and their counts. */
 export function webhooksIn(db: Sql): CompiledQuery[] {

@@ -1,5 +1,5 @@
 import type { CompiledQuery } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /** Adds the runs and sessions that a tenant has seen: its analytics are made of them. */
 export function knownSessions(db: Sql): CompiledQuery[] {

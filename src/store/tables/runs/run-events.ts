@@ -1,6 +1,6 @@
-import type { RunEvent, RunEventType, RunStatus } from '../../domain/run.ts'
-import type { RunEventsTable } from '../schema/run-tables.ts'
-import type { Store } from '../store.ts'
+import type { RunEvent, RunEventType, RunStatus } from '../../../domain/runs/run.ts'
+import type { RunEventsTable } from '../../schema/run-tables.ts'
+import type { Store } from '../../store.ts'
 
 /** An event with its place in the order of commits: after N come all that were committed later. */
 export interface StoredRunEvent extends RunEvent {

@@ -1,5 +1,5 @@
 import type { CompiledQuery } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /** A stop that is done may have found nothing: which ones the vendor has confirmed is another matter. */
 export function confirmedStops(db: Sql): CompiledQuery[] {

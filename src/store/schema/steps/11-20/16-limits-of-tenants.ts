@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /**
  * Adds limits of tenants and the ends of runs. Runs that began before `limits_from` are not ended by a limit (docs/limits.md): an

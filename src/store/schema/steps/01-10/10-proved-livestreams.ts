@@ -1,5 +1,5 @@
 import type { CompiledQuery } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /**
  * Marks livestreams that are the tenant's by more than the answer that began them. Of those of before nobody knows by which answer they came:

@@ -1,9 +1,9 @@
 import { Type } from 'typebox'
-import { LivestreamName, LivestreamWithKey } from '../../domain/livestream.ts'
-import type { LivestreamChanges } from '../../lifecycle/resources/livestream-changes.ts'
-import { Answer, failures, mutationFailures } from '../answer.ts'
-import type { Api } from '../api.ts'
-import { showLivestream } from './show-livestream.ts'
+import { LivestreamName, LivestreamWithKey } from '../../../domain/livestream.ts'
+import type { LivestreamChanges } from '../../../lifecycle/resources/livestream-changes.ts'
+import { Answer, failures, mutationFailures } from '../../answer.ts'
+import type { Api } from '../../api.ts'
+import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'createLivestream',

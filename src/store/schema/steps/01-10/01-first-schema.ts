@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 export function firstSchema(db: Sql): CompiledQuery[] {
   const schema = db.schema

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql as raw } from 'kysely'
-import { type ChainedEvent, type ChainHead, noHash } from '../../domain/audit/audit-chain.ts'
-import type { AuditEvent, AuditFilter, ListedEvent } from '../../domain/audit/audit-event.ts'
-import type { Row, Statement } from '../engine/engine.ts'
-import { type AuditEventsTable, sha256Hex } from '../schema/database.ts'
-import type { Store } from '../store.ts'
+import { type ChainedEvent, type ChainHead, noHash } from '../../../domain/audit/audit-chain.ts'
+import type { AuditEvent, AuditFilter, ListedEvent } from '../../../domain/audit/audit-event.ts'
+import type { Row, Statement } from '../../engine/engine.ts'
+import { type AuditEventsTable, sha256Hex } from '../../schema/database.ts'
+import type { Store } from '../../store.ts'
 
 /** Range of events that a walk through the log passes, in order. */
 export interface WalkOptions {

@@ -1,10 +1,10 @@
 import { sql as raw } from 'kysely'
-import { spelled } from '../../domain/id.ts'
-import type { Move, Run, RunEnder, RunEvent, RunNews, RunStatus } from '../../domain/run.ts'
-import type { Page } from '../../domain/values/paging.ts'
-import { compileOnce, type Statement } from '../engine/engine.ts'
-import type { BroadcastRunsTable } from '../schema/run-tables.ts'
-import type { Store } from '../store.ts'
+import { spelled } from '../../../domain/id.ts'
+import type { Move, Run, RunEnder, RunEvent, RunNews, RunStatus } from '../../../domain/runs/run.ts'
+import type { Page } from '../../../domain/values/paging.ts'
+import { compileOnce, type Statement } from '../../engine/engine.ts'
+import type { BroadcastRunsTable } from '../../schema/run-tables.ts'
+import type { Store } from '../../store.ts'
 
 /** Filter of a list of runs. */
 export interface RunFilter extends Page {

@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /**
  * Adds the operator's orders to stop, each with the meetings that it is about: they outlive the process that carries them out. A stop

@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /**
  * Adds the webhooks of tenants, and the events that wait for them: one row for each event that is not delivered yet. With `work_left`

@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /** Tells by its revision which livestream of a meeting was seen last, for the same reason as in the step before. */
 export function orderedSightings(db: Sql): CompiledQuery[] {

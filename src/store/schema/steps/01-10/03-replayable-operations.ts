@@ -1,5 +1,5 @@
 import type { CompiledQuery } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 export function replayableOperations(db: Sql): CompiledQuery[] {
   const { schema } = db

@@ -1,5 +1,5 @@
-import { isSameId } from './id.ts'
-import { isRunning } from './livestream.ts'
+import { isSameId } from '../id.ts'
+import { isRunning } from '../livestream.ts'
 import {
   causeOf,
   eventTypeOf,
@@ -35,13 +35,9 @@ export function moveRuns(runs: readonly Run[], news: RunNews, how: MoveHow): Mov
   })
 }
 
-interface Concerned {
-  /** Null for a run that nobody knows yet. */
-  run: Run | null
-  news: RunNews
-}
+/** A run that some news is about, with what it says of that. Null: a run that nobody knows yet. */
+type Concerned = { run: Run | null; news: RunNews }
 
-/** The runs that some news is about, with what it says of each. */
 function concerned(runs: readonly Run[], news: RunNews, { endedBy }: MoveHow): Concerned[] {
   const operationId = 'operationId' in news ? news.operationId : null
   const livestreamId = 'livestreamId' in news ? news.livestreamId : null

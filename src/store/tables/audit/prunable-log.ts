@@ -1,7 +1,7 @@
-import type { ChainHead, StoredNote } from '../../domain/audit/audit-chain.ts'
-import type { AuditEvent } from '../../domain/audit/audit-event.ts'
-import { writeIf } from '../engine/engine.ts'
-import type { Store } from '../store.ts'
+import type { ChainHead, StoredNote } from '../../../domain/audit/audit-chain.ts'
+import type { AuditEvent } from '../../../domain/audit/audit-event.ts'
+import { writeIf } from '../../engine/engine.ts'
+import type { Store } from '../../store.ts'
 import { type AuditEvents, auditEventsIn } from './audit-events.ts'
 import { auditNotesIn } from './audit-notes.ts'
 

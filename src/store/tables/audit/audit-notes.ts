@@ -1,8 +1,8 @@
 import { sql as raw } from 'kysely'
-import { type NoteKind, notedKinds, type StoredNote } from '../../domain/audit/audit-chain.ts'
-import type { Statement } from '../engine/engine.ts'
-import type { AuditCheckpointsTable } from '../schema/database.ts'
-import type { Store } from '../store.ts'
+import { type NoteKind, notedKinds, type StoredNote } from '../../../domain/audit/audit-chain.ts'
+import type { Statement } from '../../engine/engine.ts'
+import type { AuditCheckpointsTable } from '../../schema/database.ts'
+import type { Store } from '../../store.ts'
 
 /** The table `audit_checkpoints`: signed statements about the log. And what `meta` says of it: its name, and whose signatures count. */
 export function auditNotesIn({ engine, sql }: Store) {

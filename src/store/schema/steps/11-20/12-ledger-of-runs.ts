@@ -1,5 +1,5 @@
 import { type CompiledQuery, sql } from 'kysely'
-import type { Sql } from '../database.ts'
+import type { Sql } from '../../database.ts'
 
 /**
  * Adds the ledger: one row for each broadcast run, whoever began it, and the events that tell of its moves. A gateway adopts the
