@@ -27,7 +27,7 @@ import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
 import { runEventsIn } from './store/tables/runs/run-events.ts'
 import { stopOrdersIn } from './store/tables/runs/stop-orders.ts'
-import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
+import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
 import type { Upstreams } from './upstream/provider.ts'
 import type { Vendors } from './upstream/vendors/vendor.ts'
 
@@ -206,7 +206,7 @@ async function openInner(
   opened.push(followStore(directory, err => logger.error({ err }, 'the store cannot be read')))
   const { auditRetentionDays } = config
   const rows = { operations: operationsIn(store), runEvents: runEventsIn(store), stopOrders: stopOrdersIn(store) }
-  const webhooksKept = webhookDeliveriesIn(store)
+  const webhooksKept = takenWebhooksIn(store)
   opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, auditRetentionDays, log: logger, clock }))
 
   const all = services({

@@ -7,7 +7,7 @@ import { holder, recheckPermission } from './lifecycle/broadcast/before-sending.
 import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
 import { changeRun } from './lifecycle/ends/change-run.ts'
-import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
+import { type RunEnding, runEnding } from './lifecycle/ends/ends.ts'
 import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
@@ -39,7 +39,7 @@ import { type Operations, operationsIn } from './store/tables/operations.ts'
 import { type BroadcastRuns, broadcastRunsIn } from './store/tables/runs/broadcast-runs.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
-import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
+import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 /** Parts that the services are made of. */
@@ -75,7 +75,7 @@ export interface Services {
   runs: BroadcastRuns
   ledger: Ledger
   /** Ends runs on time. */
-  ends: Ends
+  ends: RunEnding
   push: Push
   /** Looks at what runs while nobody asks, from its `begin` on. */
   watch: RunWatch
@@ -187,7 +187,7 @@ export function services(parts: Parts): Services {
   const webhooks = receivingWebhooks({
     ...context,
     upstreams,
-    deliveries: webhookDeliveriesIn(store),
+    deliveries: takenWebhooksIn(store),
     counts: webhookCountsIn(store),
     ends,
     meetings,

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { Webhooks } from '../lifecycle/webhooks/receive.ts'
+import type { VendorWebhooks } from '../lifecycle/webhooks/receive.ts'
 import { type AnalyticsDeps, analyticsRoutes } from './analytics/index.ts'
 import { FailureAnswer } from './answer.ts'
 import type { TypeBox } from './api.ts'
@@ -17,7 +17,7 @@ export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingD
 /** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> &
   Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'webhook'> &
-  Pick<WaitingDeps, 'liveWaits'> & { webhooks: Webhooks }
+  Pick<WaitingDeps, 'liveWaits'> & { webhooks: VendorWebhooks }
 
 export type { Health }
 export { waitForLive }

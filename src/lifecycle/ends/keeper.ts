@@ -43,7 +43,7 @@ const atOnce = 50
  * Ends runs on time (docs/limits.md). It decides from the rows alone, again and again: so a restart finds what is due, and nothing is
  * remembered that would be lost.
  */
-export class RunEnds {
+export class EndKeeper {
   readonly #deps: KeeperDeps
   readonly #loop: Loop
   /** When the stop of a run may be ordered again, on the monotonic clock. */

@@ -15,13 +15,13 @@ import type { Directory } from '../../store/memory/directory.ts'
 import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { RunEventRows } from '../../store/tables/runs/run-events.ts'
 import type { Delivery, WebhookDeliveries } from '../../store/tables/webhooks-out/deliveries.ts'
-import type { Webhooks } from '../../store/tables/webhooks-out/webhooks.ts'
+import type { TenantWebhooks } from '../../store/tables/webhooks-out/webhooks.ts'
 import type { RunChange, RunChanges } from '../ledger/hub.ts'
 import { type Deliver, messageOf } from './message.ts'
 
 export interface WebhookSenderDeps {
   engine: Pick<Engine, 'write'>
-  webhooks: Pick<Webhooks, 'find' | 'enabled' | 'behind' | 'queued' | 'noted' | 'disabled'>
+  webhooks: Pick<TenantWebhooks, 'find' | 'enabled' | 'behind' | 'queued' | 'noted' | 'disabled'>
   deliveries: Pick<WebhookDeliveries, 'added' | 'dueTenants' | 'take' | 'nextAtMs' | 'ended' | 'released'>
   events: Pick<RunEventRows, 'after'>
   hub: RunChanges

@@ -21,7 +21,7 @@ const sameNewsMs = 600_000
 const mostKept = 200_000
 
 /** Webhooks that were taken, for 7 days: each is taken once. */
-export function webhookDeliveriesIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
+export function takenWebhooksIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
   const all = () => sql.selectFrom('webhook_deliveries as d')
 
   /** Whether this body was taken before, and says nothing new. */
@@ -101,4 +101,4 @@ export function webhookDeliveriesIn({ engine, sql }: Pick<Store, 'engine' | 'sql
     }
   }
 }
-export type WebhookDeliveries = ReturnType<typeof webhookDeliveriesIn>
+export type TakenWebhooks = ReturnType<typeof takenWebhooksIn>
