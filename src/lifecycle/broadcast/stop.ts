@@ -22,8 +22,8 @@ import type { WhatRuns } from '../running/sight.ts'
 import type { RecheckPermission } from './before-sending.ts'
 import type { MeetingQueue, StopTurn } from './meeting-queue.ts'
 import type { SendStop, StopOutcome } from './send-stop.ts'
-import type { FruitlessStops, StopPace } from './stop-pace.ts'
-import type { StopRights } from './stop-rights.ts'
+import type { StopPace } from './stop-pace.ts'
+import type { FruitlessStops, StopRights } from './stop-rights.ts'
 
 export interface StopDeps {
   upstreams: Upstreams

@@ -10,7 +10,7 @@ import { type Context, upstreamOf, waitBriefly } from '../context.ts'
 import { lookOf, type Sightings } from '../ledger/sightings.ts'
 import { type Seen, SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import type { IsComing } from '../running/listed-run.ts'
+import type { IsComing } from '../running/is-coming.ts'
 import type { OwnStarts } from '../running/own-actions.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import { type RememberLivestream, type RememberRuns, withoutEnding } from './remember.ts'
@@ -45,7 +45,7 @@ export interface TenantLivestreams {
   countRunning(caller: Caller): Promise<number>
 }
 
-/** As the vendor shows it; `coming` when its run is yet to come (`shown-run.ts`). */
+/** As the vendor shows it; `coming` when its run is yet to come (`is-coming.ts`). */
 type Found = LivestreamWithSessions & { coming: boolean; isProved: boolean; askedAtMs: number }
 
 /** The default of the API. */

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { FruitlessStops } from '../../../src/lifecycle/broadcast/stop-pace.ts'
+import { FruitlessStops } from '../../../src/lifecycle/broadcast/stop-rights.ts'
 import type { Livestreams } from '../../../src/store/tables/livestreams.ts'
 import { manualClock } from '../../support/clock.ts'
 
