@@ -25,9 +25,9 @@ import { type Directory, followStore, openDirectory } from './store/memory/direc
 import { openServed } from './store/served/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
-import { runEventsIn } from './store/tables/run-events.ts'
+import { runEventsIn } from './store/tables/runs/run-events.ts'
 import { stopOrdersIn } from './store/tables/runs/stop-orders.ts'
-import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
+import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
 import type { Upstreams } from './upstream/provider.ts'
 import type { Vendors } from './upstream/vendors/vendor.ts'
 
@@ -207,7 +207,7 @@ async function openInner(
   opened.push(followStore(directory, err => logger.error({ err }, 'the store cannot be read')))
   const { auditRetentionDays } = config
   const rows = { operations: operationsIn(store), runEvents: runEventsIn(store), stopOrders: stopOrdersIn(store) }
-  const webhooksKept = webhookDeliveriesIn(store)
+  const webhooksKept = takenWebhooksIn(store)
   opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, auditRetentionDays, log: logger, clock }))
 
   const all = services({

@@ -3,11 +3,11 @@ import type { UnstoredEvents } from './audit/unstored.ts'
 import type { AuditedStore } from './audited-store/audited-store.ts'
 import type { Config } from './config/config.ts'
 import type { Clock } from './domain/values/clock.ts'
-import { holder, recheckPermission, recheckSwitchPermission } from './lifecycle/broadcast/before-sending.ts'
+import { holder, recheckPermission } from './lifecycle/broadcast/before-sending.ts'
 import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
 import { changeRun } from './lifecycle/ends/change-run.ts'
-import { type Ends, runEnding } from './lifecycle/ends/ends.ts'
+import { type RunEnding, runEnding } from './lifecycle/ends/ends.ts'
 import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
@@ -20,9 +20,10 @@ import type { StopOrderLoop } from './lifecycle/orders/stop-order-loop.ts'
 import { stopOrderLoop } from './lifecycle/orders/stop-orders.ts'
 import { type Push, push } from './lifecycle/push/push.ts'
 import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
+import { recheckSwitchPermission } from './lifecycle/resources/livestream-changes.ts'
 import { tenantResources } from './lifecycle/resources/of-tenants.ts'
 import { rememberLivestreamIn, rememberRunsIn } from './lifecycle/resources/remember.ts'
-import { isComing } from './lifecycle/running/shown-run.ts'
+import { isComing } from './lifecycle/running/is-coming.ts'
 import type { PostOptions } from './lifecycle/webhooks/post.ts'
 import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks/receiving.ts'
 import type { WebhookSender } from './lifecycle/webhooks/sender.ts'
@@ -31,14 +32,14 @@ import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
 import { analyticsIn } from './store/tables/analytics.ts'
-import { type BroadcastRuns, broadcastRunsIn } from './store/tables/broadcast-runs.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
 import { type Operations, operationsIn } from './store/tables/operations.ts'
+import { type BroadcastRuns, broadcastRunsIn } from './store/tables/runs/broadcast-runs.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
-import { webhookDeliveriesIn } from './store/tables/webhooks-in/deliveries.ts'
+import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 /** Parts that the services are made of. */
@@ -74,7 +75,7 @@ export interface Services {
   runs: BroadcastRuns
   ledger: Ledger
   /** Ends runs on time. */
-  ends: Ends
+  ends: RunEnding
   push: Push
   /** Looks at what runs while nobody asks, from its `begin` on. */
   watch: RunWatch
@@ -102,11 +103,11 @@ export function services(parts: Parts): Services {
   const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
   const sessions = sessionsIn(store)
-  const runEvents = new RunHub(log)
+  const hub = new RunHub(log)
 
   const runs = broadcastRunsIn(store)
   const ledger = new Ledger({
-    ...{ engine, runs, hub: runEvents, log, clock, settleMs },
+    ...{ engine, runs, hub, log, clock, settleMs },
     newId: randomUUID,
     // A run that ends while a stop of ours is being repeated was ended by that.
     async enderOf({ upstream, meetingId }) {
@@ -117,7 +118,7 @@ export function services(parts: Parts): Services {
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
 
-  const limits = limiting({ store, engine, runs, hub: runEvents, directory, clock, settleMs })
+  const limits = limiting({ store, engine, runs, hub, directory, clock, settleMs })
 
   const rememberLivestream = rememberLivestreamIn({ livestreams, directory, sightings, log, clock })
   const rememberRuns = rememberRunsIn({ engine, sessions, log, clock })
@@ -162,7 +163,7 @@ export function services(parts: Parts): Services {
   })
   const retired = retiredMeetings({ ...context, runs, whatRuns: reads.whatRuns, orderStop: ends.stopRun })
 
-  const pushing = push({ store, hub: runEvents, directory, adopt, log, clock })
+  const pushing = push({ store, hub, directory, adopt, log, clock })
   const resources = tenantResources({
     ...context,
     ...broadcasts,
@@ -186,7 +187,7 @@ export function services(parts: Parts): Services {
   const webhooks = receivingWebhooks({
     ...context,
     upstreams,
-    deliveries: webhookDeliveriesIn(store),
+    deliveries: takenWebhooksIn(store),
     counts: webhookCountsIn(store),
     ends,
     meetings,
@@ -199,7 +200,7 @@ export function services(parts: Parts): Services {
     ending: parts.ending
   })
   const { webhook, webhookSender } = webhooksOut({
-    ...{ store, runEvents, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock },
+    ...{ store, hub, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock },
     ...parts.webhookWay,
     sealing: audited.keys.sealing,
     firstPauseMs: parts.config.webhookRetryMs,
@@ -222,7 +223,7 @@ export function services(parts: Parts): Services {
   }
   const watch = new RunWatch({
     ...{ ...context, ...broadcasts, upstreams, runs, ledger, sightings, operations, meetings, livestreams, adopt },
-    ...{ directory, hub: runEvents, liveWaits: pushing.liveWaits, refresh: resources.livestreams.refresh, reconcileMs }
+    ...{ directory, hub, liveWaits: pushing.liveWaits, refresh: resources.livestreams.refresh, reconcileMs }
   })
 
   async function recall(): Promise<void> {

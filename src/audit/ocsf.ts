@@ -1,5 +1,5 @@
 import type { ActorType, AuditEvent, AuditOutcome, AuditResource } from '../domain/audit/audit-event.ts'
-import { operations } from '../domain/operation.ts'
+import { type Operation, operations } from '../domain/operation.ts'
 
 /** Subject of a call. Without a tenant it was refused before its caller was known. */
 export interface Subject {
@@ -22,6 +22,32 @@ export interface Subject {
 
 /** The actor of a change of the log itself, and its call. */
 export type Worker = Required<Pick<Subject, 'actor' | 'requestId'>>
+
+/** The subject of an event that the gateway, or a person, adds to an earlier operation: with the ids of the call that it was. */
+export function subjectOfOperation(
+  { kind, tenantId, keyId, requestId, meetingId, idempotency, ...operation }: Operation,
+  actor: NonNullable<Subject['actor']>,
+  livestreamId: string | null = operation.livestreamId
+): Subject {
+  return {
+    ...operations[kind],
+    tenantId,
+    keyId,
+    idempotencyKeyFingerprint: idempotency?.keyFingerprint,
+    actor,
+    address: null,
+    requestId,
+    resources: resourcesOf(meetingId, livestreamId)
+  }
+}
+
+/** The meeting and the livestream that an event names, as far as there are any. */
+export function resourcesOf(meetingId: string | null, livestreamId: string | null | undefined): Subject['resources'] {
+  return [
+    ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
+    ...(livestreamId == null ? [] : [{ type: 'livestream' as const, uid: livestreamId }])
+  ]
+}
 
 /** End of a call. */
 export interface Ending {

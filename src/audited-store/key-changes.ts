@@ -5,8 +5,8 @@ import type { Signer } from '../audit/proof/note.ts'
 import { readUnproved, writeHead, writeLostKey } from '../audit/proof/statements.ts'
 import { type Statement, writeIf } from '../store/engine/engine.ts'
 import type { Store } from '../store/store.ts'
-import { auditEventsIn } from '../store/tables/audit-events.ts'
-import { type AuditNotes, auditNotesIn } from '../store/tables/audit-notes.ts'
+import { auditEventsIn } from '../store/tables/audit/audit-events.ts'
+import { type AuditNotes, auditNotesIn } from '../store/tables/audit/audit-notes.ts'
 import { upstreamUseIn } from '../store/tables/upstream-use.ts'
 
 /** The keys that were replaced. */

@@ -4,8 +4,8 @@ import { checkpointFileName, publicKeyFileName, readOwnFile } from '../audit/cop
 import { openNote } from '../audit/proof/note.ts'
 import { readUnproved, type Superseded } from '../audit/proof/statements.ts'
 import type { Store } from '../store/store.ts'
-import { auditEventsIn } from '../store/tables/audit-events.ts'
-import { auditNotesIn } from '../store/tables/audit-notes.ts'
+import { auditEventsIn } from '../store/tables/audit/audit-events.ts'
+import { auditNotesIn } from '../store/tables/audit/audit-notes.ts'
 
 /** The last checkpoint vouches for more than the store has, so keys that were revoked since would work again. */
 export class OlderStoreError extends Error {}

@@ -1,7 +1,6 @@
-import { toAuditEvent } from '../audit/ocsf.ts'
+import { subjectOfOperation, toAuditEvent } from '../audit/ocsf.ts'
 import { isRepeated, type Operation } from '../domain/operation.ts'
 import { failureBody, Resolved } from '../domain/refusals/failures.ts'
-import { subjectOfOperation } from '../lifecycle/operations/mutation.ts'
 import { meetingOf } from '../lifecycle/operations/operation-ends.ts'
 import { followedForMs } from '../lifecycle/running/verdict.ts'
 import { writeIf } from '../store/engine/engine.ts'

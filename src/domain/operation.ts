@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import type { FailureBody } from './refusals/failures.ts'
-import type { RunEnder } from './run.ts'
+import type { RunEnder } from './runs/run.ts'
 
 /** The mutations: those that go upstream, and those of Livegate's own, which are kept for the replay of their answers. */
 export type OperationKind =
@@ -112,4 +113,28 @@ export interface Operation {
   readonly cause: RunEnder | null
   readonly idempotency: Idempotency | null
   readonly answer: StoredAnswer | null
+}
+
+/** Facts that no operation has when it is written down. */
+export const nothingKnown = {
+  vendorAtMs: null,
+  confirmedVendorAtMs: null,
+  sentAgainAtMs: null,
+  settledAtMs: null,
+  openStartId: null,
+  upstreamStatus: null,
+  reason: null,
+  runId: null,
+  cause: null,
+  idempotency: null,
+  answer: null
+} as const satisfies Partial<Operation>
+
+/** Facts of a stop that no caller has asked for. */
+type OwnStop = Pick<Operation, 'tenantId' | 'keyId' | 'upstream' | 'meetingId' | 'requestId' | 'sentAtMs'> &
+  Partial<Pick<Operation, 'livestreamId' | 'runId' | 'cause' | 'vendorAtMs'>>
+
+/** The row of a stop that no caller has asked for: it is open until it is confirmed. */
+export function ownStop(facts: OwnStop): Operation {
+  return { ...nothingKnown, id: randomUUID(), kind: 'stop', livestreamId: null, state: 'unknown', ...facts }
 }

@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
 import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import type { Operations } from '../store/tables/operations.ts'
-import type { RunEventRows } from '../store/tables/run-events.ts'
+import type { RunEventRows } from '../store/tables/runs/run-events.ts'
 import type { StopOrders } from '../store/tables/runs/stop-orders.ts'
-import type { WebhookDeliveries } from '../store/tables/webhooks-in/deliveries.ts'
+import type { TakenWebhooks } from '../store/tables/webhooks-in/taken-webhooks.ts'
 
 interface Log {
   info(facts: object, message: string): void
@@ -19,7 +19,7 @@ export interface TidyDeps {
   operations: Pick<Operations, 'removeSettled'>
   runEvents: Pick<RunEventRows, 'removeOld'>
   stopOrders: Pick<StopOrders, 'removeEnded'>
-  webhooks: Pick<WebhookDeliveries, 'removeOld'>
+  webhooks: Pick<TakenWebhooks, 'removeOld'>
   /** Null: the audit log is kept for ever. */
   auditRetentionDays: number | null
   log: Log

@@ -102,6 +102,13 @@ export function providerOf(
   return upstreamOf(upstreams, owner, priority).on({ tenantId: owner.tenantId, priority, onSent })
 }
 
+/** The clock of the vendor of an upstream now, in epoch ms; null where nothing tells. It is not before `earliest`, and not after `latest`. */
+export type VendorNowMs = (upstream: string, bound: 'earliest' | 'latest') => number | null
+
+export function vendorClocks(upstreams: Upstreams): VendorNowMs {
+  return (upstream, bound) => upstreams.get(upstream)?.vendorNowMs(bound) ?? null
+}
+
 /**
  * Counts the changes that Livegate itself has made: an answer that was asked for before one must not be shown after it. One
  * count for all kinds of reads, since a stop outdates the meeting's active livestream and the livestream alike.

@@ -2,8 +2,8 @@ import { type TSchema, Type } from 'typebox'
 import { LivestreamId, MeetingId } from '../domain/id.ts'
 import type { FailureClass } from '../domain/refusals/failures.ts'
 import * as catalogue from '../domain/refusals/failures.ts'
+import { RunId } from '../domain/runs/shown-run.ts'
 import { LivestreamSessionId, SessionId } from '../domain/session.ts'
-import { RunId } from '../domain/shown-run.ts'
 import { Paging } from '../domain/values/paging.ts'
 
 /** The vendor's envelope around what was asked for. */

@@ -1,12 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import type { Webhooks } from '../lifecycle/webhooks/receive.ts'
+import type { VendorWebhooks } from '../lifecycle/webhooks/receive.ts'
 import { type AnalyticsDeps, analyticsRoutes } from './analytics/index.ts'
 import { FailureAnswer } from './answer.ts'
 import type { TypeBox } from './api.ts'
 import { type GatewayDeps, gatewayRoutes } from './gateway/index.ts'
 import { type Health, health } from './health.ts'
 import { type LivestreamDeps, livestreamRoutes } from './livestreams/index.ts'
-import { type WaitingDeps, waitForLive } from './livestreams/wait-for-live.ts'
+import { type WaitingDeps, waitForLive } from './livestreams/show-livestream.ts'
 import { type MeetingDeps, meetingRoutes } from './meetings/index.ts'
 import { type SessionDeps, sessionRoutes } from './sessions/index.ts'
 import { receiveWebhook, type WebhookDeps } from './webhooks/receive-webhook.ts'
@@ -17,7 +17,7 @@ export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingD
 /** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> &
   Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'runUse' | 'webhook'> &
-  Pick<WaitingDeps, 'liveWaits'> & { webhooks: Webhooks }
+  Pick<WaitingDeps, 'liveWaits'> & { webhooks: VendorWebhooks }
 
 export type { Health }
 export { waitForLive }

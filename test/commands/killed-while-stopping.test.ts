@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createSimulator } from '../../src/simulator/simulator.ts'
-import { broadcastRunsIn } from '../../src/store/tables/broadcast-runs.ts'
 import { operationsIn } from '../../src/store/tables/operations.ts'
+import { broadcastRunsIn } from '../../src/store/tables/runs/broadcast-runs.ts'
 import { commandLine, runHere, startProcess } from '../support/cli.ts'
 import { environmentOf } from '../support/config.ts'
 import { addTenant } from '../support/gateway.ts'

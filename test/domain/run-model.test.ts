@@ -1,6 +1,6 @@
 import t from 'tap'
-import { type Run, type RunNews, runEventTypes, runStatuses } from '../../src/domain/run.ts'
-import { isOpenRun, moveRun, moveRuns } from '../../src/domain/run-moves.ts'
+import { type Run, type RunNews, runEventTypes, runStatuses } from '../../src/domain/runs/run.ts'
+import { isOpenRun, moveRun, moveRuns } from '../../src/domain/runs/run-moves.ts'
 import { gone, how, refused, seen, sent, session, started, stopped } from '../support/ledger/news.ts'
 import fc, { runs as times } from '../support/runner/properties.ts'
 

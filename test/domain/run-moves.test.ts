@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Run } from '../../src/domain/run.ts'
-import { moveRuns } from '../../src/domain/run-moves.ts'
+import type { Run } from '../../src/domain/runs/run.ts'
+import { moveRuns } from '../../src/domain/runs/run-moves.ts'
 import { after, gone, how, place, refused, seen, sent, session, started, stopped } from '../support/ledger/news.ts'
 
 t.test(

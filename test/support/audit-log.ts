@@ -4,8 +4,8 @@ import { lostKeys } from '../../src/audit/proof/reigns.ts'
 import { LogVerifier } from '../../src/audit/proof/verify.ts'
 import { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import type { Store } from '../../src/store/store.ts'
-import { auditEventsIn } from '../../src/store/tables/audit-events.ts'
-import { auditNotesIn } from '../../src/store/tables/audit-notes.ts'
+import { auditEventsIn } from '../../src/store/tables/audit/audit-events.ts'
+import { auditNotesIn } from '../../src/store/tables/audit/audit-notes.ts'
 import { searchFor } from './campaigns/search.ts'
 
 const schema = Compile(AuditEvent)

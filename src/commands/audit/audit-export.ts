@@ -1,7 +1,7 @@
 import { stringify } from 'csv-stringify/sync'
 import type { ChainedEvent } from '../../domain/audit/audit-chain.ts'
 import type { AuditEvent } from '../../domain/audit/audit-event.ts'
-import { auditEventsIn } from '../../store/tables/audit-events.ts'
+import { auditEventsIn } from '../../store/tables/audit/audit-events.ts'
 import { type Io, type JsonOption, UsageError } from '../process/io.ts'
 import { readMoment } from '../process/moment.ts'
 import { tenantOf, withSnapshot } from '../process/with-store.ts'

@@ -1,6 +1,6 @@
 import { isExempt } from '../../domain/ends/run-ends.ts'
-import type { Run } from '../../domain/run.ts'
-import { broadcastRunsIn } from '../../store/tables/broadcast-runs.ts'
+import type { Run } from '../../domain/runs/run.ts'
+import { broadcastRunsIn } from '../../store/tables/runs/broadcast-runs.ts'
 import { liveUseIn } from '../../store/tables/runs/live-use.ts'
 import { type Io, type JsonOption, print, table, UsageError, when } from '../process/io.ts'
 import { tenantOf, withSnapshot } from '../process/with-store.ts'

@@ -1,4 +1,4 @@
-import type { RunEnd } from '../run.ts'
+import type { RunEnd } from '../runs/run.ts'
 
 /** Limits of a tenant's runs: how long, how many at a time, how much in a month. Null: there is none. */
 export interface LiveLimits {

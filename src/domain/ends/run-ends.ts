@@ -1,5 +1,5 @@
-import { causeOf, type Run, type RunEnd, type RunEnder } from '../run.ts'
-import { isOpenRun } from '../run-moves.ts'
+import { causeOf, type Run, type RunEnd, type RunEnder } from '../runs/run.ts'
+import { isOpenRun } from '../runs/run-moves.ts'
 import { type LiveLimits, monthOf, usualSeconds } from './live-limits.ts'
 
 /** A tenant is warned so long before the end of a run. */

@@ -40,3 +40,12 @@ export function rest(connection: Connection, nowMs: number): void {
 export function isArriving({ socket, bytesRead }: Connection): boolean {
   return socket.bytesRead > bytesRead
 }
+
+/** Bounds of the rest of a body that is read behind its answer: some clients listen only after they have sent all. */
+const restBytes = 16 * 1024 * 1024
+const restMs = 5_000
+
+/** Whether a caller sends on and on behind its answer. */
+export function isRestTooLong({ socket, sinceMs, bytesRead }: Connection, nowMs: number): boolean {
+  return nowMs - sinceMs > restMs || socket.bytesRead - bytesRead > restBytes
+}

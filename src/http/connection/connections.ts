@@ -4,7 +4,7 @@ import { contains, type Network, neighbourhood } from '../../domain/values/addre
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { peerOf } from '../request/client-address.ts'
 import { AwaitedCalls, atEndMs } from './awaited-calls.ts'
-import { type Connection, isArriving, opened, type Peer, rest } from './connection.ts'
+import { type Connection, isArriving, isRestTooLong, opened, type Peer, rest } from './connection.ts'
 import { Candidates } from './making-room.ts'
 import { unreadOf } from './unread.ts'
 
@@ -31,9 +31,6 @@ const roomFrom = 0.8
 const strangersShare = 0.75
 /** The largest share of all connections for one address, unless it is a trusted proxy. */
 const addressShare = 0.25
-/** Bounds of the rest of a body that is read behind its answer: some clients listen only after they have sent all. */
-const restBytes = 16 * 1024 * 1024
-const restMs = 5_000
 /** Longest time for an answer to wait until its caller reads any of it. */
 const unreadMs = 10_000
 
@@ -191,9 +188,8 @@ export class Connections {
   #sweep(): void {
     const now = this.#options.clock.monotonic()
     for (const connection of this.#rests) {
-      const { socket, last, isEnding, sinceMs, bytesRead } = connection
-      if (last?.complete && !isEnding) this.#rests.delete(connection)
-      else if (now - sinceMs > restMs || socket.bytesRead - bytesRead > restBytes) this.#close(connection)
+      if (connection.last?.complete && !connection.isEnding) this.#rests.delete(connection)
+      else if (isRestTooLong(connection, now)) this.#close(connection)
     }
     for (const connection of this.#candidates.idleStrangers) {
       if (now - connection.sinceMs < this.#strangerIdleMs + bufferMs) break

@@ -11,7 +11,7 @@ import {
 } from '../../domain/refusals/failures.ts'
 import { isScope } from '../../domain/scope.ts'
 import type { Directory } from '../../store/memory/directory.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 
 interface IdParams {
   meeting_id?: string

@@ -3,7 +3,7 @@ import type { Caller } from '../../domain/caller.ts'
 import type { OwnedLivestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Outcome } from '../../domain/refusals/failures.ts'
-import type { Run } from '../../domain/run.ts'
+import type { Run } from '../../domain/runs/run.ts'
 import type { Scope } from '../../domain/scope.ts'
 
 /** Rule that every route behind a key declares; one that declares nothing is refused while it is registered. */

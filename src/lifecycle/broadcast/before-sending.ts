@@ -1,19 +1,24 @@
-/** Questions that are asked once more right before something is sent: may the caller still do it, and may a start be sent at all? */
+/** Questions right before something is sent. May the caller still do it? May a start be sent at all, and is there room for its run? */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Caller, keyRefusal } from '../../domain/caller.ts'
-import type { LivestreamWithKey, OwnedLivestream } from '../../domain/livestream.ts'
+import { endOfStart, type LiveLimits, longestRunSeconds, monthOf, noLiveLimits } from '../../domain/ends/live-limits.ts'
+import type { LivestreamWithKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import {
-  type Failure,
-  LivestreamNotFound,
+  Failure,
+  InvalidInput,
+  LiveLimitReached,
   MeetingNotFound,
   StillStopping,
   TenantSuspended,
-  UpstreamTooLate
+  UpstreamTooLate,
+  withOutcome
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { Conflict, type Statement } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { Meetings } from '../../store/tables/meetings.ts'
+import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import type { WhatRuns } from '../running/sight.ts'
@@ -49,24 +54,6 @@ async function isStillThere(directory: Directory, { tenantId, id, upstream }: Ow
   return (await directory.meeting(tenantId, id))?.upstream === upstream
 }
 
-/** Asks again for a livestream that is known by its own id. @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, LivestreamNotFound */
-export type RecheckSwitchPermission = (caller: Caller, livestream: OwnedLivestream) => Promise<void>
-
-export function recheckSwitchPermission({
-  directory,
-  clock
-}: {
-  directory: Directory
-  clock: Clock
-}): RecheckSwitchPermission {
-  return async (caller, livestream) => {
-    const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), unsent)
-    if (refusal !== null) throw refusal
-    if (directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(unsent)
-    if ((await directory.livestream(caller.tenant.id, livestream.id)) === null) throw new LivestreamNotFound(unsent)
-  }
-}
-
 /** Says that nothing was sent: a call that has joined one that may not go on takes its place. */
 const unsent = { outcome: 'not_sent' } as const
 
@@ -87,6 +74,15 @@ export function holder({ directory, meetings, upstreams }: HoldsDeps): Holds {
   return async ({ tenantId, id, upstream }) => {
     if ((await directory.meeting(tenantId, id)) !== null) return true
     return upstreams.get(upstream)?.dedicatedTo === tenantId && (await meetings.upstreamOf(id)) !== upstream
+  }
+}
+
+/** Waits for what comes before a mutation is sent: a failure in it says `not_sent`. */
+export async function beforeSending<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw error instanceof Failure ? withOutcome(error, 'not_sent') : error
   }
 }
 
@@ -157,4 +153,70 @@ export async function pauseFor(
 export function stillStopping(refused?: Failure): Failure {
   const { upstreamStatus, upstreamReason } = refused ?? {}
   return new StillStopping({ outcome: 'not_sent', retryAfterSeconds: 2, upstreamStatus, upstreamReason })
+}
+
+export interface LiveRoomDeps {
+  use: Pick<LiveUses, 'room' | 'used'>
+  directory: Pick<Directory, 'tenant'>
+  clock: Pick<Clock, 'now'>
+}
+
+/** Room for another run of a tenant: counted in the transaction that writes the run down, so that no two starts share the last place. */
+export interface LiveRoom {
+  /** @throws InvalidInput that names the field when the tenant may not have so long a run */
+  expectAllowed(tenantId: string, seconds: number | undefined): void
+  /** The end of a run that is about to be started. */
+  endOf(meeting: OwnedMeeting, seconds: number | undefined, nowMs: number): ReturnType<typeof endOfStart>
+  /** Conditions for the transaction of the intent. */
+  conditions(meeting: OwnedMeeting): Statement[]
+  /** The refusal of an intent whose conditions did not hold, in the words of the limit; else the same error. */
+  refusalOf(error: unknown, meeting: OwnedMeeting): Promise<unknown>
+}
+
+export function liveRoom({ use, directory, clock }: LiveRoomDeps): LiveRoom {
+  const limitsOf = (tenantId: string): LiveLimits => directory.tenant(tenantId)?.limits ?? noLiveLimits
+
+  return {
+    expectAllowed: (tenantId, seconds) => expectAllowed(seconds ?? null, limitsOf(tenantId)),
+
+    endOf({ tenantId }, seconds, nowMs) {
+      const limits = limitsOf(tenantId)
+      const isLimited = limits.maxDurationSeconds !== null || limits.defaultDurationSeconds !== null
+      return seconds !== undefined || isLimited ? endOfStart(seconds ?? null, limits, nowMs) : {}
+    },
+
+    conditions(meeting) {
+      const { maxLive, minutesPerMonth } = limitsOf(meeting.tenantId)
+      if (maxLive === null && minutesPerMonth === null) return []
+      return use.room({ tenantId: meeting.tenantId, meeting, nowMs: clock.now() }, { maxLive, minutesPerMonth })
+    },
+
+    async refusalOf(error, meeting) {
+      if (!(error instanceof Failure && error.cause instanceof Conflict)) return error
+      const { maxLive, minutesPerMonth } = limitsOf(meeting.tenantId)
+      const nowMs = clock.now()
+      const { live, spentMs } = await use.used({ tenantId: meeting.tenantId, meeting, nowMs })
+      const isMinutes = maxLive === null || (minutesPerMonth !== null && live < maxLive)
+      const minutes = Math.floor(spentMs / 60_000)
+      return isMinutes
+        ? reached(
+            'minutes_per_month',
+            `${minutes} of ${minutesPerMonth} minutes of ${monthOf(nowMs).name} (UTC) are used`
+          )
+        : reached('max_live', `${live} of ${maxLive} runs go on or are being started`)
+    }
+  }
+}
+
+function reached(limit: string, used: string): Failure {
+  const message = `The limit ${limit} of this tenant is reached: ${used}`
+  return new LiveLimitReached({ outcome: 'not_sent', message, details: [{ field: limit, message: used }] })
+}
+
+/** @throws InvalidInput that names the field when the tenant may not have so long a run */
+function expectAllowed(seconds: number | null, { maxDurationSeconds }: LiveLimits): void {
+  const most = maxDurationSeconds ?? longestRunSeconds
+  if (seconds === null || seconds <= most) return
+  const message = `must be <= ${most}, the longest run of this tenant`
+  throw new InvalidInput({ outcome: 'not_sent', details: [{ field: 'body.max_duration_seconds', message }] })
 }

@@ -3,16 +3,15 @@ import { placeOf } from '../../domain/id.ts'
 import { isSwitch, type Operation } from '../../domain/operation.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Meetings } from '../../store/tables/meetings.ts'
 import type { Misplaced } from '../../store/tables/misplaced.ts'
 import type { Operations } from '../../store/tables/operations.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import type { Context } from '../context.ts'
+import { type Context, vendorClocks } from '../context.ts'
 import type { ShortenRun } from '../ends/change-run.ts'
-import type { LiveRoom } from '../ends/live-room.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Sightings } from '../ledger/sightings.ts'
 import { type AuditTrail, auditTrailIn } from '../operations/audit-trail.ts'
@@ -30,18 +29,19 @@ import { putRight } from '../resources/misplaced.ts'
 import type { RememberLivestream } from '../resources/remember.ts'
 import { EndingRuns } from '../running/ending-runs.ts'
 import { findStarted } from '../running/find-started.ts'
+import type { IsComing } from '../running/is-coming.ts'
+import { OwnStarts } from '../running/own-actions.ts'
 import { recallStops } from '../running/recall-stops.ts'
-import { BegunRuns, type IsComing } from '../running/shown-run.ts'
 import { type ListedRuns, whatRuns } from '../running/what-runs.ts'
-import { type Holds, type RecheckPermission, startPermit } from './before-sending.ts'
+import { type Holds, type LiveRoom, type RecheckPermission, startPermit } from './before-sending.ts'
 import { MeetingQueue } from './meeting-queue.ts'
 import { sendStart } from './send-start.ts'
 import { sendStop } from './send-stop.ts'
 import { type StartAttempt, type StartOnce, startOnce } from './start.ts'
 import { type Stop, type Stopped, stop } from './stop.ts'
 import { stopAgain } from './stop-again.ts'
-import { FruitlessStops, StopPace } from './stop-pace.ts'
-import { StopRights } from './stop-rights.ts'
+import { StopPace } from './stop-pace.ts'
+import { FruitlessStops, StopRights } from './stop-rights.ts'
 
 export interface BroadcastingDeps extends Context {
   upstreams: Upstreams
@@ -76,7 +76,7 @@ export interface Broadcasting {
   stop: Stop
   reads: ActiveReads
   endingRuns: EndingRuns
-  begunRuns: BegunRuns
+  ownStarts: OwnStarts
   knownMeetings: KnownMeetings
   auditTrail: AuditTrail
   reconcileLoop: ReconcileLoop
@@ -98,17 +98,17 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const forget = directory.forget.bind(directory)
   const queue = new MeetingQueue<StartAttempt, Stopped>(clock)
   const switches = new MeetingQueue<never, never>(clock)
-  const pace = new StopPace(clock)
-  const begunRuns = new BegunRuns(clock, settleMs)
-  const fruitlessStops = new FruitlessStops({ livestreams, clock })
+  const ownStarts = new OwnStarts(clock, settleMs)
+  const heardAtMs = new Map<string, number>()
+  const pace = new StopPace({ ownStarts, heardAtMs, clock })
+  const fruitlessStops = new FruitlessStops({ livestreams, ownStarts, clock })
   const rights = new StopRights({ upstreams, fruitlessStops, clock })
 
   const reconcileLater = (operation: Operation, sentAtMs: number): void => {
     reconcile.note(operation, sentAtMs)
     reconcileLoop.add(operation)
   }
-  const vendorNowMs = (upstream: string, bound: 'earliest' | 'latest'): number | null =>
-    upstreams.get(upstream)?.vendorNowMs(bound) ?? null
+  const vendorNowMs = vendorClocks(upstreams)
   const endingRuns = new EndingRuns({
     stopAgain: stopAgain({ ...deps, queue, reconcileLater, vendorNowMs }),
     // Nobody's meeting, or another tenant's, is not looked at.
@@ -123,14 +123,14 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   })
   const knownMeetings = new KnownMeetings(livestreams, putRight({ ...deps, forget }))
   const listReads = new SharedReads<ListedRuns>({ ttlMs: deps.readTtlMs, changes, bounded, clock })
-  const looking = { ...deps, knownMeetings, endingRuns, begunRuns, pace, listReads }
+  const looking = { ...deps, knownMeetings, endingRuns, ownStarts, heardAtMs, listReads }
   const reads = activeReads({ ...deps, whatRuns: whatRuns(looking) })
   const { whatRuns: look, outdated, changed } = reads
-  const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, begunRuns, pace, rights }
+  const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, ownStarts, pace, rights }
 
   const send = sendStop(seeing)
   const ends = operationEnds({ ...deps, forget })
-  const ofBroadcasts = broadcastEnds({ ...deps, ends, changed, endingRuns, begunRuns })
+  const ofBroadcasts = broadcastEnds({ ...deps, ends, changed, endingRuns, ownStarts })
   const reconcile = reconciler({
     ends,
     start: startReconciler({ ...deps, ends: ofBroadcasts, findStarted: findStarted(seeing) }),
@@ -159,7 +159,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     stop: stop({ ...acting, send }),
     reads,
     endingRuns,
-    begunRuns,
+    ownStarts,
     knownMeetings,
     auditTrail,
     reconcileLoop,

@@ -88,7 +88,7 @@ export class MeetingQueue<Started, Stopped> {
     return departing(entry, turn.lead(last !== undefined))
   }
 
-  /** Has its turn like a start or a stop, and is joined by nobody. */
+  /** Has its turn like a start or a stop, and is joined by nobody. A queue of such work alone may be about anything: a livestream, a run. */
   async inTurn<T>(place: string, work: (turn: Turn) => Promise<T>): Promise<T> {
     const last = this.#lastOf(place)
     const turn = this.#put<T>(place, turn => ({ kind: 'other', turn }))

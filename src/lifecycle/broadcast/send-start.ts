@@ -1,3 +1,4 @@
+/** The way of a start to the vendor, and the run that it has begun. */
 import type { Caller } from '../../domain/caller.ts'
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
@@ -14,8 +15,11 @@ import {
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import { isDefiniteRefusal, type LivestreamWish, type Upstreams } from '../../upstream/provider.ts'
 import { providerOf, upstreamOf } from '../context.ts'
+import { type Ledger, placeOfRun } from '../ledger/ledger.ts'
+import type { Prepared } from '../ledger/prepared.ts'
 import type { Trail } from '../operations/audit-trail.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { KnownMeetings } from '../resources/known-meetings.ts'
@@ -185,4 +189,52 @@ function mayBeExplained(error: Failure): boolean {
 /** The answer to a start names no livestream (contract#start-answer), but the caller knows what it asked for. */
 function named(livestream: LivestreamWithKey, wish: LivestreamWish): { name?: string | null } {
   return livestream.name === undefined && wish.name !== undefined ? { name: wish.name } : {}
+}
+
+/** The start that has come to something: the id of its operation, and that of the run that it was to begin. */
+interface OwnStart {
+  meeting: OwnedMeeting
+  operationId: string
+  plannedId: string
+}
+
+/** Runs of starts in the ledger. */
+export interface RunsOfStarts {
+  /** The run that this start has begun, or that was live already, and the moves that belong to the outcome. */
+  begun(
+    start: OwnStart,
+    outcome: LiveOutcome
+  ): Promise<Pick<Prepared, 'statements' | 'committed'> & { runId: string | null }>
+  /** The run that goes on; null where the ledger does not know it. */
+  current(meeting: OwnedMeeting, livestreamId: string): Promise<string | null>
+}
+
+export interface RunsOfStartsDeps {
+  ledger: Pick<Ledger, 'prepare'>
+  runs: Pick<BroadcastRuns, 'lastOf'>
+  clock: Pick<Clock, 'now'>
+}
+
+export function runsOfStarts({ ledger, runs, clock }: RunsOfStartsDeps): RunsOfStarts {
+  async function current({ upstream, tenantId }: OwnedMeeting, livestreamId: string): Promise<string | null> {
+    const run = await runs.lastOf(upstream, livestreamId).catch(() => null)
+    return run !== null && run.endedAtMs === null && run.tenantId === tenantId ? run.id : null
+  }
+
+  return {
+    current,
+
+    async begun({ meeting, operationId, plannedId }, { livestream, how }) {
+      const { id: livestreamId, status, playback_url: playbackUrl = null } = livestream
+      const place = placeOfRun(meeting, operationId, clock.now())
+      if (how === 'started') {
+        const begun = await ledger.prepare({ kind: 'started', ...place, livestreamId, status, playbackUrl })
+        return { ...begun, runId: begun.run?.id ?? plannedId }
+      }
+      // The look that has shown it may have given it the row of this start.
+      const left = await ledger.prepare({ kind: 'refused', ...place })
+      const isItsOwn = left.run?.livestreamId === livestreamId
+      return { ...left, runId: isItsOwn ? plannedId : await current(meeting, livestreamId) }
+    }
+  }
 }

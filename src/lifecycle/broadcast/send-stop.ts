@@ -4,7 +4,7 @@ import type { Priority, StopAnswer, Upstreams } from '../../upstream/provider.ts
 import { providerOf } from '../context.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import type { BegunRuns } from '../running/shown-run.ts'
+import type { OwnStarts } from '../running/own-actions.ts'
 import type { WhatRuns } from '../running/sight.ts'
 import type { StopPace } from './stop-pace.ts'
 import type { StopRights } from './stop-rights.ts'
@@ -32,14 +32,14 @@ export interface SendStopDeps {
   whatRuns: WhatRuns
   outdated: ActiveReads['outdated']
   endingRuns: EndingRuns
-  begunRuns: Pick<BegunRuns, 'believed'>
+  ownStarts: Pick<OwnStarts, 'believed' | 'hasSent'>
   pace: StopPace
   rights: StopRights
   settleMs: number
 }
 
 export function sendStop(deps: SendStopDeps): SendStop {
-  const { upstreams, whatRuns, outdated, endingRuns, begunRuns, pace, rights, settleMs } = deps
+  const { upstreams, whatRuns, outdated, endingRuns, ownStarts, pace, rights, settleMs } = deps
 
   return (meeting, priority, signal) =>
     rights.during(meeting, priority, async priority => {
@@ -62,7 +62,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
     const heard = await ask(meeting, priority, signal, onSent)
     if ('stopped' in heard && heard.stopped) {
       pace.takenUp(meeting)
-      begunRuns.believed(meeting)
+      ownStarts.believed(meeting)
       return { confirmed: { vendorAtMs: endingRuns.stopped(meeting, heard.dateMs) }, isWatched: false }
     }
     const { livestream, isEnding, isUnclear } = await whatRuns(meeting, priority, signal, { onSent }).catch(error => {
@@ -76,7 +76,7 @@ export function sendStop(deps: SendStopDeps): SendStop {
     pace.takenUp(meeting)
     const refused = 'refused' in heard ? { refused: heard.refused } : {}
     return {
-      isWatched: 'refused' in heard || isUnclear || pace.hasStarted(meeting, settleMs),
+      isWatched: 'refused' in heard || isUnclear || ownStarts.hasSent(meeting, settleMs),
       ...refused
     }
   }

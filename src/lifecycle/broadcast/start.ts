@@ -11,20 +11,17 @@ import type { Operations } from '../../store/tables/operations.ts'
 import type { LivestreamWish, Upstreams } from '../../upstream/provider.ts'
 import type { LimitTime } from '../context.ts'
 import type { ShortenRun } from '../ends/change-run.ts'
-import type { LiveRoom } from '../ends/live-room.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import { type Ledger, placeOfRun } from '../ledger/ledger.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import { type BroadcastEnds, unsettled } from '../operations/broadcast-ends.ts'
-import { beforeSending, type Done, type Mutation, outcomeOf, placeOfRun } from '../operations/mutation.ts'
+import { type Done, type Mutation, outcomeOf } from '../operations/mutation.ts'
 import type { Reconcile } from '../operations/reconcile.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import type { BegunRuns } from '../running/shown-run.ts'
-import type { RecheckPermission, StartPermit } from './before-sending.ts'
+import type { OwnStarts } from '../running/own-actions.ts'
+import { beforeSending, type LiveRoom, type RecheckPermission, type StartPermit } from './before-sending.ts'
 import type { MeetingQueue, StartTurn } from './meeting-queue.ts'
-import { type RunsOfStartsDeps, runsOfStarts } from './run-of-start.ts'
-import type { LiveOutcome, SendStart } from './send-start.ts'
-import type { FruitlessStops, StopPace } from './stop-pace.ts'
+import { type LiveOutcome, type RunsOfStartsDeps, runsOfStarts, type SendStart } from './send-start.ts'
 
 export interface Started {
   livestream: LivestreamWithKey
@@ -50,9 +47,7 @@ export interface StartDeps {
   shortenRun: ShortenRun
   send: SendStart
   endingRuns: Pick<EndingRuns, 'started'>
-  begunRuns: Pick<BegunRuns, 'began'>
-  pace: Pick<StopPace, 'started'>
-  fruitlessStops: Pick<FruitlessStops, 'forget'>
+  ownStarts: Pick<OwnStarts, 'sent' | 'began'>
   changed: ActiveReads['changed']
   clock: Clock
   limitTime: LimitTime
@@ -83,20 +78,7 @@ export interface StartWish extends LivestreamWish {
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail } = deps
-  const {
-    ledger,
-    liveRoom,
-    shortenRun,
-    send,
-    endingRuns,
-    begunRuns,
-    pace,
-    fruitlessStops,
-    changed,
-    clock,
-    limitTime,
-    deadlineMs
-  } = deps
+  const { ledger, liveRoom, shortenRun, send, endingRuns, ownStarts, changed, clock, limitTime, deadlineMs } = deps
   const runsOf = runsOfStarts(deps)
 
   return async (caller, meeting, wish) => {
@@ -157,8 +139,7 @@ export function startOnce(deps: StartDeps): StartOnce {
       .begin({ ...mutationOf(caller, meeting), id, runId, rows, unsent: run.unsent })
       .catch(async error => Promise.reject(await liveRoom.refusalOf(error, meeting)))
     run.sent()
-    pace.started(meeting)
-    fruitlessStops.forget(meeting)
+    ownStarts.sent(meeting)
     const outcome = await send({ caller, meeting, wish, trail }, wait)
     if ('error' in outcome) {
       const failed = await trail.failed(outcome.error, { freesKey: outcome.nothingCame })
@@ -205,7 +186,7 @@ export function startOnce(deps: StartDeps): StartOnce {
 
   function remember(meeting: OwnedMeeting, { livestream, isNobodys, how }: LiveOutcome): void {
     endingRuns.started(meeting)
-    if (how === 'started' && !isNobodys) begunRuns.began(meeting, livestream.id)
+    if (how === 'started' && !isNobodys) ownStarts.began(meeting, livestream.id)
     changed(meeting, livestream)
   }
 

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { toAuditEvent } from '../../audit/ocsf.ts'
+import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
 import { placeOf } from '../../domain/id.ts'
-import type { Operation } from '../../domain/operation.ts'
+import { type Operation, ownStop } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import { subjectOfOperation } from '../operations/mutation.ts'
+import type { VendorNowMs } from '../context.ts'
 import type { ConfirmedStop } from '../running/verdict.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
 
@@ -17,8 +17,7 @@ export interface StopAgainDeps {
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
   /** @param sentAtMs on the monotonic clock */
   reconcileLater(operation: Operation, sentAtMs: number): void
-  /** The vendor's clock now, in epoch ms; null before its first answer. */
-  vendorNowMs(upstream: string, bound: 'latest'): number | null
+  vendorNowMs: VendorNowMs
   log: { error(facts: object, message: string): void }
   clock: Clock
 }
@@ -57,30 +56,13 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
 
   async function record({ meeting, atMs, dateMs }: Unheeded): Promise<void> {
     const { id: meetingId, tenantId, upstream } = meeting
-    const operation: Operation = {
-      id: randomUUID(),
-      tenantId,
-      keyId: gateway,
-      kind: 'stop',
-      upstream,
-      meetingId,
-      livestreamId: null,
-      state: 'unknown',
+    const operation = ownStop({
+      ...{ tenantId, keyId: gateway, upstream, meetingId },
       requestId: `${gateway}-${randomUUID()}`,
       sentAtMs: clock.now(),
       // A run that began since the first stop is not meant by the second. A `Date` has whole seconds.
-      vendorAtMs: dateMs === null ? deps.vendorNowMs(upstream, 'latest') : dateMs + 1_000,
-      sentAgainAtMs: null,
-      openStartId: null,
-      upstreamStatus: null,
-      reason: null,
-      runId: null,
-      cause: null,
-      settledAtMs: null,
-      confirmedVendorAtMs: null,
-      idempotency: null,
-      answer: null
-    }
+      vendorAtMs: dateMs === null ? deps.vendorNowMs(upstream, 'latest') : dateMs + 1_000
+    })
     const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'stopping' })
     const intent = toAuditEvent(subject, { outcome: 'pending', type: 'still_live' }, clock.now())
     await engine.write([operations.sent(operation), auditEvents.append(intent)])

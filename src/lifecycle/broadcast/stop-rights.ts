@@ -1,7 +1,12 @@
+import { LRUCache } from 'lru-cache'
+import { placeOf } from '../../domain/id.ts'
+import { isRunning, type Livestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Priority, Upstreams } from '../../upstream/provider.ts'
-import { type FruitlessStops, WearingOff } from './stop-pace.ts'
+import type { OwnStarts, SentStart } from '../running/own-actions.ts'
 
 /** The part of the vendor's quota that is kept for stops (`budget.ts`), and what one tenant's failing stops may have of it. */
 const stopReserve = 0.05
@@ -77,4 +82,94 @@ export class StopRights {
 /** One key for both. No tenant id has a slash. */
 function keyOf({ tenantId, upstream }: OwnedMeeting): string {
   return `${tenantId}/${upstream}`
+}
+
+/** After a stop that had nothing to stop: the next ones of that meeting may not use what is kept for stops. */
+const fruitlessForMs = 10_000
+const fruitlessTimes = 5
+/** Fruitless stops of one tenant, in all its meetings: beyond so many it stops what is known to be live with all rights, and all else like any mutation. */
+const fruitlessPerMinute = 20
+/** So many meetings or tenants are remembered. */
+const maxRemembered = 10_000
+
+/** Fruitless stops of a meeting in a row. */
+interface Fruitless {
+  times: number
+  lastAtMs: number
+  /** The start that they have followed: another one may be stopped. */
+  after: SentStart | undefined
+}
+
+export interface FruitlessStopsDeps {
+  livestreams: Pick<Livestreams, 'lastOfMeeting'>
+  ownStarts: Pick<OwnStarts, 'last'>
+  clock: Pick<Clock, 'monotonic'>
+}
+
+/** The account of stops that had nothing to stop, as far as is known: a loop of them may not use what is kept for stops. */
+export class FruitlessStops {
+  readonly #deps: FruitlessStopsDeps
+  readonly #ofMeetings = new LRUCache<string, Fruitless>(upTo(maxRemembered))
+  readonly #ofTenants: WearingOff
+
+  constructor(deps: FruitlessStopsDeps) {
+    this.#deps = deps
+    this.#ofTenants = new WearingOff(deps.clock)
+  }
+
+  /**
+   * Takes a stop into account, and says whether it was fruitless. A vendor may call it a success to stop nothing: such a stop
+   * may have ended a run that Livegate never saw, but hardly several times in a row.
+   * @param last the run of the meeting that was seen last
+   */
+  account(meeting: OwnedMeeting, isConfirmed: boolean, last: Livestream | null): boolean {
+    const place = placeOf(meeting)
+    if (isConfirmed && last !== null && isRunning(last.status)) {
+      this.#ofMeetings.delete(place)
+      return false
+    }
+    this.#ofTenants.add(meeting.tenantId, 1, fruitlessPerMinute)
+    const { ownStarts, clock } = this.#deps
+    const times = isConfirmed ? (this.#lastOf(meeting)?.times ?? 0) + 1 : fruitlessTimes
+    this.#ofMeetings.set(place, { times, lastAtMs: clock.monotonic(), after: ownStarts.last(meeting) })
+    return true
+  }
+
+  /** Whether the next stop of this meeting would be one of a loop. Never throws. */
+  async isLoop(meeting: OwnedMeeting): Promise<boolean> {
+    const { times = 0, lastAtMs = 0 } = this.#lastOf(meeting) ?? {}
+    const isRecent = this.#deps.clock.monotonic() - lastAtMs < fruitlessForMs
+    return (times >= fruitlessTimes && isRecent) || this.#isPartOfLoop(meeting)
+  }
+
+  #lastOf(meeting: OwnedMeeting): Fruitless | undefined {
+    const last = this.#ofMeetings.get(placeOf(meeting))
+    return last?.after === this.#deps.ownStarts.last(meeting) ? last : undefined
+  }
+
+  /** A loop over many meetings would empty the vendor's quota as well: each of them has had no fruitless stop yet. */
+  async #isPartOfLoop(meeting: OwnedMeeting): Promise<boolean> {
+    if (this.#ofTenants.count(meeting.tenantId, fruitlessPerMinute) < fruitlessPerMinute) return false
+    const last = await this.#deps.livestreams.lastOfMeeting(meeting).catch(() => undefined)
+    return last === null || (last !== undefined && !isRunning(last.status))
+  }
+}
+
+/** Counts by key that wear off evenly, by `perMinute` each minute. */
+export class WearingOff {
+  readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #counts = new LRUCache<string, { count: number; atMs: number }>(upTo(maxRemembered))
+
+  constructor(clock: Pick<Clock, 'monotonic'>) {
+    this.#clock = clock
+  }
+
+  count(key: string, perMinute: number): number {
+    const { count, atMs } = this.#counts.get(key) ?? { count: 0, atMs: 0 }
+    return Math.max(0, count - ((this.#clock.monotonic() - atMs) / 60_000) * perMinute)
+  }
+
+  add(key: string, by: number, perMinute: number): void {
+    this.#counts.set(key, { count: this.count(key, perMinute) + by, atMs: this.#clock.monotonic() })
+  }
 }

@@ -1,18 +1,17 @@
-import type { EndNews, Run, RunEnder } from '../../domain/run.ts'
-import { isOpenRun, moveRuns } from '../../domain/run-moves.ts'
+import type { EndNews, Run, RunEnder } from '../../domain/runs/run.ts'
+import { isOpenRun, moveRuns } from '../../domain/runs/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, type Statement } from '../../store/engine/engine.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
-import type { RunHub } from '../ledger/hub.ts'
-import { InOrder } from '../ledger/in-order.ts'
-import type { OpenRuns } from './open-runs.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
+import { MeetingQueue } from '../broadcast/meeting-queue.ts'
+import type { OpenRuns, RunHub } from '../ledger/hub.ts'
 
 export interface ChangeEndDeps {
   engine: Pick<Engine, 'write'>
   runs: Pick<BroadcastRuns, 'concerned' | 'moved'>
   hub: Pick<RunHub, 'committed'>
   openRuns: Pick<OpenRuns, 'forget'>
-  clock: Pick<Clock, 'now'>
+  clock: Pick<Clock, 'now' | 'monotonic'>
   settleMs: number
 }
 
@@ -37,8 +36,8 @@ const tries = 5
 
 export function changeEnd({ engine, runs, hub, openRuns, clock, settleMs }: ChangeEndDeps): ChangeEnd {
   /** Decisions about one run wait for each other; all else that moves it is met by compare-and-set. */
-  const queues = new InOrder()
-  return (run, decide) => queues.run(run.id, () => change(run, decide))
+  const queues = new MeetingQueue<never, never>(clock)
+  return (run, decide) => queues.inTurn(run.id, () => change(run, decide))
 
   async function change(
     { id: runId, tenantId, upstream, meetingId, livestreamId }: Run,

@@ -1,14 +1,14 @@
 import type { Caller } from '../../domain/caller.ts'
 import { wished } from '../../domain/ends/run-ends.ts'
 import { RunNotFound, RunOver, RunWithoutMeeting } from '../../domain/refusals/failures.ts'
-import { causeOf, type Run } from '../../domain/run.ts'
-import { shownRun } from '../../domain/shown-run.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import { causeOf, type Run } from '../../domain/runs/run.ts'
+import { shownRun } from '../../domain/runs/shown-run.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
+import type { LiveRoom } from '../broadcast/before-sending.ts'
+import type { OpenRuns } from '../ledger/hub.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Mutation } from '../operations/mutation.ts'
 import type { ChangeEnd } from './change-end.ts'
-import type { LiveRoom } from './live-room.ts'
-import type { OpenRuns } from './open-runs.ts'
 
 /** Shortens a run that a start has joined or found, and never extends it. @param seconds from the run's start. @throws what the store throws */
 export type ShortenRun = (runId: string | null, seconds: number) => Promise<void>

@@ -1,15 +1,15 @@
 import type { LiveLimits } from '../../domain/ends/live-limits.ts'
-import type { Run } from '../../domain/run.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { Run } from '../../domain/runs/run.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { Broadcasting } from '../broadcast/broadcasting.ts'
-import type { Context } from '../context.ts'
+import { type Context, vendorClocks } from '../context.ts'
+import type { OpenRuns } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
-import { RunEnds } from './keeper.ts'
+import { EndKeeper } from './keeper.ts'
 import { MeetingEnds, type MeetingNotice } from './meeting-ends.ts'
-import type { OpenRuns } from './open-runs.ts'
 import { type OrderStop, orderStop } from './order-stop.ts'
 
 export interface EndsDeps extends Context {
@@ -25,7 +25,7 @@ export interface EndsDeps extends Context {
 }
 
 /** All that ends runs without a call. */
-export interface Ends {
+export interface RunEnding {
   /** Stops one run for a cause, as an operation of the gateway: repeated until it is over, and after a restart too. */
   stopRun: OrderStop
   /** The open runs of a meeting that memory knows. */
@@ -38,12 +38,11 @@ export interface Ends {
 }
 
 /** Puts together what ends runs on time. */
-export function runEnding(deps: EndsDeps): Ends {
+export function runEnding(deps: EndsDeps): RunEnding {
   const { openRuns, upstreams, broadcasts } = deps
-  const vendorNowMs = (upstream: string, bound: 'latest') => upstreams.get(upstream)?.vendorNowMs(bound) ?? null
-  const order = orderStop({ ...deps, ...broadcasts, vendorNowMs })
+  const order = orderStop({ ...deps, ...broadcasts, vendorNowMs: vendorClocks(upstreams) })
   const parts = { ...deps, orderStop: order }
-  const keeper = new RunEnds(parts)
+  const keeper = new EndKeeper(parts)
   const meetingEnds = new MeetingEnds({ ...parts, limitsFromMs: () => keeper.limitsFromMs })
 
   return {

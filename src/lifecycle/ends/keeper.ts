@@ -9,11 +9,11 @@ import {
   spentAt,
   spentOf
 } from '../../domain/ends/run-ends.ts'
-import type { Run } from '../../domain/run.ts'
+import type { Run } from '../../domain/runs/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
+import type { OpenRuns } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
-import type { OpenRuns } from './open-runs.ts'
 import type { OrderStop } from './order-stop.ts'
 
 export interface KeeperDeps {
@@ -43,7 +43,7 @@ const atOnce = 50
  * Ends runs on time (docs/limits.md). It decides from the rows alone, again and again: so a restart finds what is due, and nothing is
  * remembered that would be lost.
  */
-export class RunEnds {
+export class EndKeeper {
   readonly #deps: KeeperDeps
   readonly #loop: Loop
   /** When the stop of a run may be ordered again, on the monotonic clock. */

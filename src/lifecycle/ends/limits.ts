@@ -2,10 +2,10 @@ import { type LiveLimits, monthOf, noLiveLimits } from '../../domain/ends/live-l
 import type { Directory } from '../../store/memory/directory.ts'
 import type { Store } from '../../store/store.ts'
 import { type LiveUse, liveUseIn } from '../../store/tables/runs/live-use.ts'
+import { liveRoom } from '../broadcast/before-sending.ts'
+import { OpenRuns, type OpenRunsDeps } from '../ledger/hub.ts'
 import { type ChangeEndDeps, changeEnd } from './change-end.ts'
 import { type ShortenRunDeps, shortenRun } from './change-run.ts'
-import { liveRoom } from './live-room.ts'
-import { OpenRuns, type OpenRunsDeps } from './open-runs.ts'
 
 export interface LimitingDeps extends Omit<ChangeEndDeps, 'openRuns' | 'hub' | 'runs' | 'clock'>, OpenRunsDeps {
   store: Store

@@ -1,12 +1,12 @@
 import { type LiveLimits, noLiveLimits } from '../../domain/ends/live-limits.ts'
 import { isExempt, startOf } from '../../domain/ends/run-ends.ts'
 import { isSameId } from '../../domain/id.ts'
-import { causeOf, type Run } from '../../domain/run.ts'
+import { causeOf, type Run } from '../../domain/runs/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type Bounded, upstreamOf } from '../context.ts'
+import type { OpenRuns } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
-import type { OpenRuns } from './open-runs.ts'
 import type { OrderStop } from './order-stop.ts'
 
 export interface MeetingEndsDeps {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { toAuditEvent } from '../../audit/ocsf.ts'
-import type { Operation } from '../../domain/operation.ts'
-import type { Run, RunEnder } from '../../domain/run.ts'
+import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
+import { type Operation, ownStop } from '../../domain/operation.ts'
+import type { Run, RunEnder } from '../../domain/runs/run.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import { subjectOfOperation } from '../operations/mutation.ts'
+import type { VendorNowMs } from '../context.ts'
 import type { ReconcileLoop } from '../operations/reconcile-loop.ts'
 import type { ChangeEnd } from './change-end.ts'
 
@@ -16,8 +16,7 @@ export interface OrderStopDeps {
   reconcileLoop: Pick<ReconcileLoop, 'add' | 'now'>
   /** Has it sent at once, and then repeated until it is confirmed. @param sentAtMs on the monotonic clock */
   repeat(operation: Operation, sentAtMs: number): void
-  /** The vendor's clock now, in epoch ms; null before its first answer. */
-  vendorNowMs(upstream: string, bound: 'latest'): number | null
+  vendorNowMs: VendorNowMs
   clock: Clock
 }
 
@@ -52,28 +51,11 @@ export function orderStop(deps: OrderStopDeps): OrderStop {
   }
 
   function operationFor({ id: runId, tenantId, upstream, meetingId, livestreamId }: Run, cause: RunEnder): Operation {
-    return {
-      id: randomUUID(),
-      tenantId,
-      keyId: 'gateway',
-      kind: 'stop',
-      upstream,
-      meetingId,
-      livestreamId,
-      state: 'unknown',
+    return ownStop({
+      ...{ tenantId, keyId: 'gateway', upstream, meetingId, livestreamId, runId, cause },
       requestId: `gateway-${randomUUID()}`,
       sentAtMs: clock.now(),
-      vendorAtMs: vendorNowMs(upstream, 'latest'),
-      sentAgainAtMs: null,
-      openStartId: null,
-      upstreamStatus: null,
-      reason: null,
-      runId,
-      cause,
-      settledAtMs: null,
-      confirmedVendorAtMs: null,
-      idempotency: null,
-      answer: null
-    }
+      vendorAtMs: vendorNowMs(upstream, 'latest')
+    })
   }
 }

@@ -1,8 +1,8 @@
 import type { Operation } from '../../domain/operation.ts'
-import type { Run, RunNews } from '../../domain/run.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { Run, RunNews } from '../../domain/runs/run.ts'
 import type { Livestreams, UnfinishedLivestream } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { Ledger } from './ledger.ts'
 
 export interface AdoptRunsDeps {

@@ -1,15 +1,15 @@
 import type { OwnedLivestream } from '../../domain/livestream.ts'
 import type { PlacedMeeting } from '../../domain/meeting.ts'
-import type { Run } from '../../domain/run.ts'
+import type { Run } from '../../domain/runs/run.ts'
 import { type Clock, Loop, type Timing } from '../../domain/values/clock.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import type { RunEvents } from './hub.ts'
+import type { RunChanges } from './hub.ts'
 import { ownedBy } from './reconcile-runs.ts'
 
 export interface InvokedPollsDeps {
   upstreams: Upstreams
-  hub: RunEvents
+  hub: RunChanges
   runs: Pick<BroadcastRuns, 'open'>
   /** Callers that wait for a run: it comes first. */
   liveWaits: { isAwaited(meeting: PlacedMeeting): boolean }

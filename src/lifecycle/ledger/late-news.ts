@@ -1,4 +1,4 @@
-import type { RunNews } from '../../domain/run.ts'
+import type { RunNews } from '../../domain/runs/run.ts'
 import { Loop } from '../../domain/values/clock.ts'
 
 export interface LateNewsOptions {

@@ -1,15 +1,16 @@
 import { LRUCache } from 'lru-cache'
 import { placeOf } from '../../domain/id.ts'
 import { isRunning } from '../../domain/livestream.ts'
-import type { Move, Run, RunEnder, RunNews, SentNews } from '../../domain/run.ts'
-import { isOpenRun, moveRun, moveRuns } from '../../domain/run-moves.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
+import type { Move, Run, RunEnder, RunNews, SentNews } from '../../domain/runs/run.ts'
+import { isOpenRun, moveRun, moveRuns } from '../../domain/runs/run-moves.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, UniqueViolation } from '../../store/engine/engine.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
+import { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import { waitBriefly } from '../context.ts'
 import type { RunHub } from './hub.ts'
-import { InOrder } from './in-order.ts'
 import { LateNews } from './late-news.ts'
 import type { Prepared, PreparedStart } from './prepared.ts'
 
@@ -58,14 +59,15 @@ const mostKept = 100
 export class Ledger {
   readonly #deps: LedgerDeps
   /** Each place has its queue; another process is met by compare-and-set. */
-  readonly #queues = new InOrder()
+  readonly #queues: MeetingQueue<never, never>
   readonly #known = new LRUCache<string, Known>(upTo(maxPlaces))
   readonly #late: LateNews
 
   constructor(deps: LedgerDeps) {
     this.#deps = deps
+    this.#queues = new MeetingQueue(deps.clock)
     this.#late = new LateNews({
-      write: news => this.#queues.run(keyOf(news), () => this.#write(news, Number.POSITIVE_INFINITY, true)),
+      write: news => this.#queues.inTurn(keyOf(news), () => this.#write(news, Number.POSITIVE_INFINITY, true)),
       placeOf: keyOf,
       retryAfterMs: deps.retryAfterMs
     })
@@ -127,7 +129,7 @@ export class Ledger {
     const isOwn = !isSighting(news)
     if (isOwn && this.#late.waiting.length > 0 && this.#late.isAhead(news)) return this.#late.add(news)
     try {
-      await this.#queues.run(keyOf(news), () => this.#write(news, askedAtMs))
+      await this.#queues.inTurn(keyOf(news), () => this.#write(news, askedAtMs))
     } catch (err) {
       const message = isOwn
         ? 'a move of a run could not be written: it is tried again'
@@ -214,6 +216,11 @@ function isSettled(runs: readonly Run[], news: RunNews): boolean {
 function isOfNews({ livestreamId, operationId }: Run, news: RunNews): boolean {
   if ('operationId' in news) return operationId === news.operationId
   return 'livestreamId' in news && livestreamId === news.livestreamId
+}
+
+/** Where and when something was heard of the run that a start has begun. */
+export function placeOfRun({ id: meetingId, tenantId, upstream }: OwnedMeeting, operationId: string, atMs: number) {
+  return { tenantId, upstream, meetingId, operationId, atMs }
 }
 
 /** Place of what is heard: a meeting, or a livestream without one. */

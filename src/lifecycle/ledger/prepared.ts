@@ -1,4 +1,4 @@
-import type { Run } from '../../domain/run.ts'
+import type { Run } from '../../domain/runs/run.ts'
 import type { Statement } from '../../store/engine/engine.ts'
 
 /** Moves for the transaction of the operation that makes some news true. */

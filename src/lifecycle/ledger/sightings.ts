@@ -1,5 +1,5 @@
 import type { Livestream, LivestreamSession } from '../../domain/livestream.ts'
-import type { SeenSession } from '../../domain/run.ts'
+import type { SeenSession } from '../../domain/runs/run.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { vendorTimeMs } from '../../domain/values/vendor-time.ts'
 import type { LivestreamOwner } from '../../store/tables/livestreams.ts'

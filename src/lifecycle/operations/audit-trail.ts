@@ -4,10 +4,10 @@ import { canBeReconciled, type Operation } from '../../domain/operation.ts'
 import { AuditUnavailable, Failure, failureBody, Internal } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, UniqueViolation } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import { type Done, endAfter, inUse, type Made, type Mutation, operationOf, outcomeOf, subjectOf } from './mutation.ts'
-import { TrailWriter } from './trail-writer.ts'
+import { type Done, endAfter, inUse, type Made, type Mutation, outcomeOf } from './mutation.ts'
+import { operationOf, subjectOf, TrailWriter } from './trail-writer.ts'
 import type { WriteBehind } from './write-behind.ts'
 
 export interface AuditTrailDeps {

@@ -6,13 +6,12 @@ import { type Clock, notSetForward } from '../../domain/values/clock.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
-import type { Ledger } from '../ledger/ledger.ts'
+import { type Ledger, placeOfRun } from '../ledger/ledger.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import type { BegunRuns } from '../running/shown-run.ts'
+import type { OwnStarts } from '../running/own-actions.ts'
 import type { SeenRun } from '../running/sight.ts'
 import { followedForMs } from '../running/verdict.ts'
-import { placeOfRun } from './mutation.ts'
 import { failedAnswer, meetingOf, type OperationEnds } from './operation-ends.ts'
 
 export interface BroadcastEndsDeps {
@@ -22,7 +21,7 @@ export interface BroadcastEndsDeps {
   livestreams: Pick<Livestreams, 'observed'>
   changed: ActiveReads['changed']
   endingRuns: Pick<EndingRuns, 'started' | 'has' | 'isRecent'>
-  begunRuns: Pick<BegunRuns, 'began'>
+  ownStarts: Pick<OwnStarts, 'began'>
   ledger: Pick<Ledger, 'note' | 'prepare'>
   clock: Clock
 }
@@ -48,7 +47,7 @@ export interface BroadcastEnds extends Pick<OperationEnds, 'isSettled'> {
 const endedAtOnce = 100
 
 export function broadcastEnds(deps: BroadcastEndsDeps): BroadcastEnds {
-  const { ends, engine, operations, livestreams, endingRuns, begunRuns, ledger, clock } = deps
+  const { ends, engine, operations, livestreams, endingRuns, ownStarts, ledger, clock } = deps
   const recallClock = notSetForward(clock)
 
   async function end(operation: Operation, how: OperationEnd, seen: LastRun = { ended: null }): Promise<boolean> {
@@ -68,7 +67,7 @@ export function broadcastEnds(deps: BroadcastEndsDeps): BroadcastEnds {
     // A stop that came after the start has had the last word.
     if (!endingRuns.isRecent(meeting)) {
       deps.changed(meeting, began.livestream)
-      if (!began.isNobodys) begunRuns.began(meeting, began.livestream.id, agoMs)
+      if (!began.isNobodys) ownStarts.began(meeting, began.livestream.id, agoMs)
     }
     return written
   }

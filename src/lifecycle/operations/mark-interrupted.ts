@@ -1,11 +1,10 @@
-import { toAuditEvent } from '../../audit/ocsf.ts'
+import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
 import { canBeReconciled, type Operation } from '../../domain/operation.ts'
 import { failureBody, OutcomeUnknown } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import { subjectOfOperation } from './mutation.ts'
 
 export interface MarkInterruptedDeps {
   engine: Pick<Engine, 'write'>

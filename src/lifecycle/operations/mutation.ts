@@ -1,21 +1,12 @@
-import { randomUUID } from 'node:crypto'
-import type { Subject } from '../../audit/ocsf.ts'
 import type { AuditResource } from '../../domain/audit/audit-event.ts'
 import type { Caller } from '../../domain/caller.ts'
-import type { OwnedMeeting } from '../../domain/meeting.ts'
+import { canBeReconciled, type Operation, type OperationKind } from '../../domain/operation.ts'
 import {
-  canBeReconciled,
-  type Operation,
-  type OperationKind,
-  operations as operationIds
-} from '../../domain/operation.ts'
-import {
-  Failure,
+  type Failure,
   failureBody,
   IdempotencyKeyInUse,
   type Outcome,
-  StartUnsettled,
-  withOutcome
+  StartUnsettled
 } from '../../domain/refusals/failures.ts'
 import type { Statement, UniqueViolation } from '../../store/engine/engine.ts'
 import type { OperationEnd } from '../../store/tables/operations.ts'
@@ -68,38 +59,8 @@ export interface Done<T> {
   runId?: string | null
 }
 
-/** The row of a mutation that is about to be sent. */
-export function operationOf(mutation: Mutation, nowMs: number): Operation {
-  const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs, runId } = mutation
-  return {
-    id: mutation.id ?? randomUUID(),
-    tenantId: caller.tenant.id,
-    keyId: caller.key.id,
-    kind,
-    upstream,
-    meetingId,
-    livestreamId: livestreamId ?? null,
-    state: 'sent',
-    requestId: caller.requestId,
-    sentAtMs: nowMs,
-    vendorAtMs: vendorAtMs ?? null,
-    sentAgainAtMs: null,
-    settledAtMs: null,
-    confirmedVendorAtMs: null,
-    openStartId: null,
-    upstreamStatus: null,
-    reason: null,
-    runId: runId ?? null,
-    cause: null,
-    idempotency: caller.idempotency,
-    answer: null
-  }
-}
-
-/** Where and when something was heard of the run that a start has begun. */
-export function placeOfRun({ id: meetingId, tenantId, upstream }: OwnedMeeting, operationId: string, atMs: number) {
-  return { tenantId, upstream, meetingId, operationId, atMs }
-}
+/** The ids of the resources that a mutation has made. */
+export type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId'>
 
 /** Another process was faster: with a start of the meeting, or with this key. */
 export function inUse(cause: UniqueViolation): Failure {
@@ -132,56 +93,4 @@ function standingAfter(outcome: Outcome, failure: Failure, { kind, requestId }: 
 /** Every 5xx says whether it happened. */
 function outcomeShown(outcome: Outcome, { status, outcome: own }: Failure): Outcome | undefined {
   return status < 500 ? own : outcome
-}
-
-/** The ids of the resources that a mutation has made. */
-export type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId'>
-
-/** The subject of a mutation's events. */
-export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): Subject {
-  const meetingId = made.meetingId ?? mutation.meetingId
-  return {
-    ...operationIds[kind],
-    tenantId: caller.tenant.id,
-    keyId: caller.key.id,
-    keyFingerprint: caller.keyFingerprint,
-    idempotencyKeyFingerprint: caller.idempotency?.keyFingerprint,
-    address: caller.address,
-    requestId: caller.requestId,
-    resources: [...resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId), ...(mutation.resources ?? [])]
-  }
-}
-
-/** The subject of an event that the gateway, or a person, adds to an earlier operation: with the ids of the call that it was. */
-export function subjectOfOperation(
-  { kind, tenantId, keyId, requestId, meetingId, idempotency, ...operation }: Operation,
-  actor: NonNullable<Subject['actor']>,
-  livestreamId: string | null = operation.livestreamId
-): Subject {
-  return {
-    ...operationIds[kind],
-    tenantId,
-    keyId,
-    idempotencyKeyFingerprint: idempotency?.keyFingerprint,
-    actor,
-    address: null,
-    requestId,
-    resources: resourcesOf(meetingId, livestreamId)
-  }
-}
-
-function resourcesOf(meetingId: string | null, livestreamId: string | null | undefined): Subject['resources'] {
-  return [
-    ...(meetingId === null ? [] : [{ type: 'meeting' as const, uid: meetingId }]),
-    ...(livestreamId == null ? [] : [{ type: 'livestream' as const, uid: livestreamId }])
-  ]
-}
-
-/** Waits for what comes before a mutation is sent: a failure in it says `not_sent`. */
-export async function beforeSending<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (error) {
-    throw error instanceof Failure ? withOutcome(error, 'not_sent') : error
-  }
 }

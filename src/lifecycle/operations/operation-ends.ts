@@ -1,12 +1,11 @@
-import { toAuditEvent } from '../../audit/ocsf.ts'
+import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Operation, StoredAnswer } from '../../domain/operation.ts'
 import { type Failure, failureBody } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
-import { subjectOfOperation } from './mutation.ts'
 
 export interface OperationEndsDeps {
   engine: Pick<Engine, 'write'>

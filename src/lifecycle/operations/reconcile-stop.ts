@@ -4,13 +4,13 @@ import type { Livestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Operation } from '../../domain/operation.ts'
 import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
-import type { Run } from '../../domain/run.ts'
-import { isOpenRun } from '../../domain/run-moves.ts'
+import type { Run } from '../../domain/runs/run.ts'
+import { isOpenRun } from '../../domain/runs/run-moves.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { Operations } from '../../store/tables/operations.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { Priority, Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import type { SendStop, StopOutcome } from '../broadcast/send-stop.ts'
@@ -22,7 +22,7 @@ import type { Sightings } from '../ledger/sightings.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import { beganAfter } from '../running/find-started.ts'
 import { goesOnBehind, showsRun, taken } from '../running/named-run.ts'
-import type { BegunRuns } from '../running/shown-run.ts'
+import type { OwnStarts } from '../running/own-actions.ts'
 import type { Sight, WhatRuns } from '../running/sight.ts'
 import { type BroadcastEnds, stopEnd } from './broadcast-ends.ts'
 import { meetingOf } from './operation-ends.ts'
@@ -33,7 +33,7 @@ export interface ReconcileStopDeps {
   upstreams: Upstreams
   livestreams: Pick<Livestreams, 'lastOfMeeting'>
   runs: Pick<BroadcastRuns, 'get'>
-  begunRuns: Pick<BegunRuns, 'believed'>
+  ownStarts: Pick<OwnStarts, 'believed'>
   whatRuns: WhatRuns
   send: SendStop
   pace: StopPace
@@ -66,7 +66,7 @@ const rememberedLooks = 10_000
  */
 export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   const { ends, operations, livestreams, runs, upstreams, whatRuns, send, pace, rights, changed, holds, queue } = deps
-  const { begunRuns, ledger, clock, deadline } = deps
+  const { ownStarts, ledger, clock, deadline } = deps
   /** When the first look, after the last attempt, showed nothing; on the monotonic clock. Forgotten at a restart: then two more. */
   const nothingAtMs = new LRUCache<string, number>(upTo(rememberedLooks))
   /** When they were sent, on the monotonic clock. Forgotten at a restart: then the wall clock tells. */
@@ -80,7 +80,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
   }
   reconcile.note = (stop: Operation, atMs: number): void => {
     sentAtMs.set(stop, atMs)
-    if (stop.answer !== null) remember(stop, atMs)
+    if (stop.answer !== null) nothingAtMs.set(stop.id, atMs)
   }
   return reconcile
 
@@ -180,7 +180,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
 
   /** One look shows nothing: another one must agree. */
   function nothingYet(stop: Operation): false {
-    remember(stop, clock.monotonic())
+    nothingAtMs.set(stop.id, clock.monotonic())
     return false
   }
 
@@ -191,7 +191,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     confirmed?: StopOutcome['confirmed']
   ): Promise<boolean> {
     pace.takenUp(meeting)
-    begunRuns.believed(meeting)
+    ownStarts.believed(meeting)
     changed(meeting, null)
     // Before the others: of them all only this one was sent, and may be confirmed.
     const ended = await livestreams.lastOfMeeting(meeting).catch(() => null)
@@ -231,10 +231,6 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
 
   function isTooEarly({ id }: Operation): boolean {
     return clock.monotonic() - (nothingAtMs.get(id) ?? Number.NEGATIVE_INFINITY) < looksApartMs
-  }
-
-  function remember({ id }: Operation, atMs: number): void {
-    nothingAtMs.set(id, atMs)
   }
 
   /** A run that was stopped and is still shown has nothing left to stop. */

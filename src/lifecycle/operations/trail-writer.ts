@@ -1,12 +1,50 @@
-import type { Ending } from '../../audit/ocsf.ts'
+import { randomUUID } from 'node:crypto'
+import { type Ending, resourcesOf, type Subject } from '../../audit/ocsf.ts'
 import type { UnstoredEvents } from '../../audit/unstored.ts'
 import type { AuditEvent } from '../../domain/audit/audit-event.ts'
-import type { Operation } from '../../domain/operation.ts'
+import { nothingKnown, type Operation, operations as operationIds } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine, Statement } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
+import type { Made, Mutation } from './mutation.ts'
 import type { WriteBehind } from './write-behind.ts'
+
+/** The row of a mutation that is about to be sent. */
+export function operationOf(mutation: Mutation, nowMs: number): Operation {
+  const { caller, kind, upstream, meetingId, livestreamId, vendorAtMs, runId } = mutation
+  return {
+    ...nothingKnown,
+    id: mutation.id ?? randomUUID(),
+    tenantId: caller.tenant.id,
+    keyId: caller.key.id,
+    kind,
+    upstream,
+    meetingId,
+    livestreamId: livestreamId ?? null,
+    state: 'sent',
+    requestId: caller.requestId,
+    sentAtMs: nowMs,
+    vendorAtMs: vendorAtMs ?? null,
+    runId: runId ?? null,
+    idempotency: caller.idempotency
+  }
+}
+
+/** The subject of a mutation's events. */
+export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): Subject {
+  const meetingId = made.meetingId ?? mutation.meetingId
+  return {
+    ...operationIds[kind],
+    tenantId: caller.tenant.id,
+    keyId: caller.key.id,
+    keyFingerprint: caller.keyFingerprint,
+    idempotencyKeyFingerprint: caller.idempotency?.keyFingerprint,
+    address: caller.address,
+    requestId: caller.requestId,
+    resources: [...resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId), ...(mutation.resources ?? [])]
+  }
+}
 
 export interface TrailWriterDeps {
   /** Writes in order: nothing before what waits in the write-behind. */

@@ -1,16 +1,14 @@
-import { randomUUID } from 'node:crypto'
-import { toAuditEvent } from '../../audit/ocsf.ts'
+import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
 import { placeOf } from '../../domain/id.ts'
-import type { Operation } from '../../domain/operation.ts'
+import { type Operation, ownStop } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { OrderedStop, StopOrder, StopOrders } from '../../store/tables/runs/stop-orders.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
-import { subjectOfOperation } from '../operations/mutation.ts'
 
 export interface RecordStopDeps {
   engine: Pick<Engine, 'write'>
@@ -71,28 +69,10 @@ export function recordStop(deps: RecordStopDeps): RecordStop {
   }
 }
 
-function operationOf(order: StopOrder, { tenantId, upstream, meetingId, runId }: OrderedStop, sentAtMs: number) {
-  return {
-    id: randomUUID(),
-    tenantId,
-    keyId: operator,
-    kind: 'stop',
-    upstream,
-    meetingId,
-    livestreamId: null,
-    state: 'unknown',
-    requestId: order.requestId,
-    sentAtMs,
-    vendorAtMs: null,
-    sentAgainAtMs: null,
-    openStartId: null,
-    upstreamStatus: null,
-    reason: null,
-    runId,
-    cause: order.reason,
-    settledAtMs: null,
-    confirmedVendorAtMs: null,
-    idempotency: null,
-    answer: null
-  } as const satisfies Operation
+function operationOf(
+  { requestId, reason }: StopOrder,
+  { tenantId, upstream, meetingId, runId }: OrderedStop,
+  sentAtMs: number
+) {
+  return ownStop({ tenantId, keyId: operator, upstream, meetingId, requestId, sentAtMs, runId, cause: reason })
 }

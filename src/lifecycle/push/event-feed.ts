@@ -1,9 +1,9 @@
 import { Loop } from '../../domain/values/clock.ts'
-import type { RunEventRows, StoredRunEvent } from '../../store/tables/run-events.ts'
-import type { RunEvents } from '../ledger/hub.ts'
+import type { RunEventRows, StoredRunEvent } from '../../store/tables/runs/run-events.ts'
+import type { RunChanges } from '../ledger/hub.ts'
 
 export interface EventFeedDeps {
-  hub: RunEvents
+  hub: RunChanges
   events: Pick<RunEventRows, 'after' | 'newest' | 'firstSeq' | 'lastSeq'>
   log: { error(facts: object, message: string): void }
   /** Pause between two looks into the store when nothing is told by the hub: another process may have written. */

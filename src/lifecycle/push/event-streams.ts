@@ -11,7 +11,7 @@ import {
 } from '../../domain/refusals/failures.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import type { Directory } from '../../store/memory/directory.ts'
-import type { StoredRunEvent } from '../../store/tables/run-events.ts'
+import type { StoredRunEvent } from '../../store/tables/runs/run-events.ts'
 import type { Adopt } from '../resources/adopt.ts'
 import type { EventFeed, Joined, Position } from './event-feed.ts'
 

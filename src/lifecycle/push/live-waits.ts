@@ -1,12 +1,12 @@
 import { isSameId, placeOf } from '../../domain/id.ts'
 import type { OwnedMeeting, PlacedMeeting } from '../../domain/meeting.ts'
-import type { Run } from '../../domain/run.ts'
-import { isOpenRun } from '../../domain/run-moves.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
-import type { RunChange, RunEvents } from '../ledger/hub.ts'
+import type { Run } from '../../domain/runs/run.ts'
+import { isOpenRun } from '../../domain/runs/run-moves.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
+import type { RunChange, RunChanges } from '../ledger/hub.ts'
 
 export interface LiveWaitsDeps {
-  hub: RunEvents
+  hub: RunChanges
   runs: Pick<BroadcastRuns, 'lastOf' | 'openIn'>
 }
 

@@ -1,9 +1,9 @@
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { Store } from '../../store/store.ts'
-import { broadcastRunsIn } from '../../store/tables/broadcast-runs.ts'
-import { runEventsIn } from '../../store/tables/run-events.ts'
-import type { RunEvents } from '../ledger/hub.ts'
+import { broadcastRunsIn } from '../../store/tables/runs/broadcast-runs.ts'
+import { runEventsIn } from '../../store/tables/runs/run-events.ts'
+import type { RunChanges } from '../ledger/hub.ts'
 import type { Adopt } from '../resources/adopt.ts'
 import { EventFeed } from './event-feed.ts'
 import { EventStreams } from './event-streams.ts'
@@ -11,7 +11,7 @@ import { LiveWaits } from './live-waits.ts'
 
 export interface PushDeps {
   store: Store
-  hub: RunEvents
+  hub: RunChanges
   directory: Directory
   adopt: Adopt
   log: { error(facts: object, message: string): void }

@@ -6,7 +6,7 @@ import { type Failure, LivestreamNotFound, type Outcome, UpstreamMalformed } fro
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { KnownMeeting, LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { Provider } from '../../upstream/provider.ts'
-import { beforeSending } from '../operations/mutation.ts'
+import { beforeSending } from '../broadcast/before-sending.ts'
 import type { PutRight } from './misplaced.ts'
 
 const remembered = 20_000

@@ -1,14 +1,37 @@
-import { type Caller, revealsKey, shownTo } from '../../domain/caller.ts'
+import { type Caller, keyRefusal, revealsKey, shownTo } from '../../domain/caller.ts'
 import { type LivestreamWithKey, type OwnedLivestream, withoutKey } from '../../domain/livestream.ts'
+import { LivestreamNotFound, TenantSuspended } from '../../domain/refusals/failures.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Directory } from '../../store/memory/directory.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { LivestreamWish, Provider, Upstreams } from '../../upstream/provider.ts'
-import type { RecheckSwitchPermission } from '../broadcast/before-sending.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import { type Context, providerOf } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Done } from '../operations/mutation.ts'
 import { subjectOf } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, notNew, ofOwner } from './known-meetings.ts'
+
+/** Asks again for a livestream that is known by its own id. @throws Unauthorized, KeyExpired, KeyRevoked, TenantSuspended, LivestreamNotFound */
+export type RecheckSwitchPermission = (caller: Caller, livestream: OwnedLivestream) => Promise<void>
+
+export function recheckSwitchPermission({
+  directory,
+  clock
+}: {
+  directory: Directory
+  clock: Clock
+}): RecheckSwitchPermission {
+  return async (caller, livestream) => {
+    const refusal = keyRefusal(directory.keyByDigest(caller.key.digest), clock.now(), notSent)
+    if (refusal !== null) throw refusal
+    if (directory.tenant(caller.tenant.id)?.suspended) throw new TenantSuspended(notSent)
+    if ((await directory.livestream(caller.tenant.id, livestream.id)) === null) throw new LivestreamNotFound(notSent)
+  }
+}
+
+/** Says that nothing was sent: a call that has waited behind another may not go on. */
+const notSent = { outcome: 'not_sent' } as const
 
 export interface LivestreamChangesDeps extends Pick<Context, 'changes' | 'clock' | 'deadline'> {
   upstreams: Upstreams

@@ -3,14 +3,15 @@ import type { OwnedLivestream } from '../../domain/livestream.ts'
 import { isRunning, type ListedLivestream, withoutKey } from '../../domain/livestream.ts'
 import { LivestreamNotFound } from '../../domain/refusals/failures.ts'
 import { type Page, type Paged, pagingOf } from '../../domain/values/paging.ts'
-import type { BroadcastRuns } from '../../store/tables/broadcast-runs.ts'
 import type { LivestreamFilter, Livestreams } from '../../store/tables/livestreams.ts'
+import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { LivestreamWithSessions, Upstreams } from '../../upstream/provider.ts'
 import { type Context, upstreamOf, waitBriefly } from '../context.ts'
 import { lookOf, type Sightings } from '../ledger/sightings.ts'
 import { type Seen, SharedReads, subjectOf } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
-import type { BegunRuns, IsComing } from '../running/shown-run.ts'
+import type { IsComing } from '../running/is-coming.ts'
+import type { OwnStarts } from '../running/own-actions.ts'
 import { isProvedBy, type KnownMeetings } from './known-meetings.ts'
 import { type RememberLivestream, type RememberRuns, withoutEnding } from './remember.ts'
 
@@ -23,7 +24,7 @@ export interface LivestreamsDeps extends Pick<Context, 'clock' | 'deadline' | 'b
   rememberRuns: RememberRuns
   isComing: IsComing
   endingRuns: Pick<EndingRuns, 'showEnding'>
-  begunRuns: Pick<BegunRuns, 'believed' | 'of'>
+  ownStarts: Pick<OwnStarts, 'believed' | 'begunRun'>
   knownMeetings: Pick<KnownMeetings, 'ofOwner'>
   log: { warn(facts: object, message: string): void }
   settleMs: number
@@ -44,7 +45,7 @@ export interface TenantLivestreams {
   countRunning(caller: Caller): Promise<number>
 }
 
-/** As the vendor shows it; `coming` when its run is yet to come (`shown-run.ts`). */
+/** As the vendor shows it; `coming` when its run is yet to come (`is-coming.ts`). */
 type Found = LivestreamWithSessions & { coming: boolean; isProved: boolean; askedAtMs: number }
 
 /** The default of the API. */
@@ -62,7 +63,7 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     rememberRuns,
     isComing,
     endingRuns,
-    begunRuns,
+    ownStarts,
     knownMeetings,
     log,
     clock,
@@ -99,14 +100,14 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
       ? { ...seen, status: 'INVOKED' }
       : withoutEnding(endingRuns, owner, { ...found, livestream: seen }, page.pageNo)
     if (livestream.status === 'LIVE' && owner.meetingId !== null)
-      begunRuns.believed({ id: owner.meetingId, upstream: owner.upstream })
+      ownStarts.believed({ id: owner.meetingId, upstream: owner.upstream })
     return { ...found, livestream, coming, isProved: isProvedBy(owner, found.livestream), askedAtMs }
   }
 
   /** One look is no proof that a run is over which we have begun a moment ago. */
   function isEarly({ id, meetingId, upstream }: OwnedLivestream, { livestream }: Found): boolean {
     if (meetingId === null || isRunning(livestream.status)) return false
-    return begunRuns.of({ id: meetingId, upstream }) === id
+    return ownStarts.begunRun({ id: meetingId, upstream }) === id
   }
 
   async function remember(owner: OwnedLivestream, found: Found, { pageNo }: Page): Promise<void> {

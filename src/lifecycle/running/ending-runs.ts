@@ -1,11 +1,10 @@
-import { LRUCache } from 'lru-cache'
-import { placeOf } from '../../domain/id.ts'
 import type { Livestream, LivestreamSession } from '../../domain/livestream.ts'
 import type { OwnedMeeting, PlacedMeeting } from '../../domain/meeting.ts'
-import { upTo } from '../../domain/values/cache-size.ts'
 import { type Clock, inTime } from '../../domain/values/clock.ts'
 import type { Provider } from '../../upstream/provider.ts'
 import type { StopAgain } from '../broadcast/stop-again.ts'
+import type { VendorNowMs } from '../context.ts'
+import { OwnStops } from './own-actions.ts'
 import { type ConfirmedStop, type Recalled, runsPerPage, type Verdict, verdictOf, withNewest } from './verdict.ts'
 
 export interface EndingRunsDeps {
@@ -13,8 +12,7 @@ export interface EndingRunsDeps {
   stopAgain: StopAgain
   /** Looks at a meeting without a caller, also for runs that the vendor may hide. */
   look(meeting: OwnedMeeting): Promise<{ livestream: object | null }>
-  /** The vendor's clock now: it is not before `earliest`, and not after `latest`. */
-  vendorNowMs(upstream: string, bound: 'earliest' | 'latest'): number | null
+  vendorNowMs: VendorNowMs
   log: { warn(facts: object, message: string): void }
   clock: Pick<Clock, 'monotonic'>
   /** A run that was stopped may still be shown for so long. */
@@ -32,33 +30,27 @@ const quietLooksWanted = 2
 const lookWithinMs = 10_000
 const longestPauseMs = 30_000
 const marginMs = 50
-const maxMeetings = 10_000
 
 /**
  * Runs that were stopped and that the vendor still shows. A look that contradicts our own later, confirmed stop is not
  * believed. A run is an ending one in two cases: it is the session that went on before the stop, or it began before the
  * vendor's answer to it.
  */
-export class EndingRuns {
+export class EndingRuns extends OwnStops {
   readonly #deps: EndingRunsDeps
-  readonly #stops = new LRUCache<string, ConfirmedStop>({
-    ...upTo(maxMeetings),
-    dispose: ({ followUp }) => clearTimeout(followUp ?? undefined)
-  })
-  /** Stops that may have reached the vendor and that nobody has confirmed: when they went out. */
-  readonly #unconfirmed = new LRUCache<string, number>(upTo(maxMeetings))
 
   constructor(deps: EndingRunsDeps) {
+    super(deps.clock, deps.settleMs)
     this.#deps = deps
   }
 
   /** The vendor has confirmed a stop. @param toldMs its clock when it did, as far as it said. Gives what is believed of that */
   stopped(meeting: OwnedMeeting, toldMs: number | null): number | null {
     // A run that was stopped before and goes on is known by its session.
-    const sessionId = this.#stops.get(placeOf(meeting))?.sessionId ?? null
+    const sessionId = this.confirmedIn(meeting)?.sessionId ?? null
     const dateMs = this.#dateOf(meeting, toldMs)
-    this.#unconfirmed.delete(placeOf(meeting))
-    this.#remember({ meeting, atMs: this.#deps.clock.monotonic(), dateMs, sessionId, quietLooks: 0 })
+    this.answered(meeting)
+    this.#begin({ meeting, atMs: this.#deps.clock.monotonic(), dateMs, sessionId, quietLooks: 0 })
     return dateMs
   }
 
@@ -66,47 +58,14 @@ export class EndingRuns {
   recall(meeting: OwnedMeeting, { agoMs, dateMs, followInMs }: Recalled): void {
     const quietLooks = agoMs < this.#deps.settleMs ? 0 : quietLooksWanted - 1
     const atMs = this.#deps.clock.monotonic() - agoMs
-    this.#remember({ meeting, atMs, dateMs, sessionId: null, quietLooks }, followInMs)
+    this.#begin({ meeting, atMs, dateMs, sessionId: null, quietLooks }, followInMs)
   }
 
-  #remember(seen: NewStop, queuedForMs = 0): void {
+  #begin(seen: NewStop, queuedForMs = 0): void {
     const isQueued = queuedForMs > 0
     const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isQueued, isTold: false, isRepeated: false }
-    this.#stops.set(placeOf(stop.meeting), stop)
+    this.remember(stop)
     this.#follow(stop, Math.max(queuedForMs, followAfterMs - this.#ageMs(stop)))
-  }
-
-  /** A stop went out, and its answer does not say whether it was executed. */
-  unconfirmed(meeting: PlacedMeeting): void {
-    this.#unconfirmed.set(placeOf(meeting), this.#deps.clock.monotonic())
-  }
-
-  /**
-   * The vendor has begun another run, or somebody wants the one that goes on: what it shows from now on is that one.
-   * @param agoMs since the start was sent: a stop that came after it is about its run
-   */
-  started(meeting: PlacedMeeting, agoMs = 0): void {
-    const place = placeOf(meeting)
-    const sentAtMs = this.#deps.clock.monotonic() - agoMs
-    if ((this.#stops.get(place)?.atMs ?? sentAtMs) <= sentAtMs) this.#stops.delete(place)
-    if ((this.#unconfirmed.get(place) ?? sentAtMs) <= sentAtMs) this.#unconfirmed.delete(place)
-  }
-
-  /** Whether a confirmed stop of this meeting is remembered that no start has followed. */
-  has(meeting: PlacedMeeting): boolean {
-    return this.#stops.has(placeOf(meeting))
-  }
-
-  /** Whether a run of this meeting was stopped a moment ago. */
-  isRecent(meeting: PlacedMeeting): boolean {
-    const stop = this.#stops.get(placeOf(meeting))
-    return stop !== undefined && this.#ageMs(stop) < this.#deps.settleMs
-  }
-
-  /** Whether a stop that nobody has confirmed may still end what is shown now. */
-  mayEnd(meeting: PlacedMeeting): boolean {
-    const atMs = this.#unconfirmed.get(placeOf(meeting)) ?? Number.NEGATIVE_INFINITY
-    return this.#deps.clock.monotonic() - atMs < followAfterMs
   }
 
   /**
@@ -121,13 +80,13 @@ export class EndingRuns {
     isFollowUp: boolean,
     signal: AbortSignal
   ): Promise<boolean | 'maybe'> {
-    const stop = this.#stops.get(placeOf(meeting))
+    const stop = this.confirmedIn(meeting)
     if (stop === undefined) return false
     const verdict = (await inTime(this.#verdictOn(stop, shown.id, provider), signal)) ?? 'unasked'
     // Somebody may have started it again meanwhile.
-    if (this.#stops.get(placeOf(meeting)) !== stop) return false
+    if (this.confirmedIn(meeting) !== stop) return false
     if (verdict === 'newer') {
-      this.#stops.delete(placeOf(meeting))
+      this.forget(meeting)
       return false
     }
     const leftMs = this.#limitMs(verdict) - this.#ageMs(stop)
@@ -150,7 +109,7 @@ export class EndingRuns {
 
   /** Whether runs of a livestream of this meeting, which were shown already, show the one that was stopped. @param areNewest the newest of them are there */
   showEnding(meeting: PlacedMeeting, sessions: LivestreamSession[], areNewest: boolean): boolean {
-    const stop = this.#stops.get(placeOf(meeting))
+    const stop = this.confirmedIn(meeting)
     if (stop === undefined) return false
     const verdict = this.#verdictOf(stop, sessions, areNewest)
     return verdict !== 'newer' && this.#ageMs(stop) < this.#limitMs(verdict)
@@ -184,7 +143,7 @@ export class EndingRuns {
   async #look(stop: ConfirmedStop, pauseMs: number): Promise<void> {
     stop.followUp = null
     stop.isQueued = false
-    if (this.#stops.get(placeOf(stop.meeting)) !== stop) return
+    if (this.confirmedIn(stop.meeting) !== stop) return
     try {
       const { livestream } = await this.#deps.look(stop.meeting)
       if (livestream !== null) return
@@ -232,8 +191,7 @@ export class EndingRuns {
   async #stopAgain(stop: ConfirmedStop, isStillEnding: () => Promise<boolean>): Promise<void> {
     this.#tell(stop, 'it is stopped again')
     stop.isRepeated = true
-    const isWanted = async (): Promise<boolean> =>
-      this.#stops.get(placeOf(stop.meeting)) === stop && (await isStillEnding())
+    const isWanted = async (): Promise<boolean> => this.confirmedIn(stop.meeting) === stop && (await isStillEnding())
     stop.isRepeated = await this.#deps.stopAgain(stop, isWanted)
     // Else the next look tries again.
     if (!stop.isRepeated) this.#follow(stop, followAfterMs)

@@ -8,7 +8,8 @@ import type { LivestreamWithSessions, Provider, Upstreams } from '../../upstream
 import { providerOf } from '../context.ts'
 import { type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import { type BegunRuns, listedRun } from './shown-run.ts'
+import { listedRun } from './listed-run.ts'
+import type { OwnStarts } from './own-actions.ts'
 import type { SeenRun, WhatRuns } from './sight.ts'
 import { beginOf, runsPerPage, withNewest } from './verdict.ts'
 
@@ -17,7 +18,7 @@ export interface FindStartedDeps {
   livestreams: Pick<Livestreams, 'lastSeenIn'>
   whatRuns: WhatRuns
   knownMeetings: Pick<KnownMeetings, 'has' | 'whereIs' | 'note' | 'spelt'>
-  begunRuns: Pick<BegunRuns, 'of'>
+  ownStarts: Pick<OwnStarts, 'begunRun'>
   endingRuns: Pick<EndingRuns, 'showEnding'>
   clock: Pick<Clock, 'monotonic'>
 }

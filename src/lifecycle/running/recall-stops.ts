@@ -2,17 +2,15 @@ import { placeOf } from '../../domain/id.ts'
 import type { Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Operations } from '../../store/tables/operations.ts'
-import type { StopPace } from '../broadcast/stop-pace.ts'
 import { meetingOf } from '../operations/operation-ends.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import type { BegunRuns } from './shown-run.ts'
+import type { OwnStarts } from './own-actions.ts'
 import { followedForMs } from './verdict.ts'
 
 export interface RecallStopsDeps {
   operations: Pick<Operations, 'settledSince' | 'unsettled'>
   endingRuns: Pick<EndingRuns, 'recall' | 'unconfirmed'>
-  begunRuns: Pick<BegunRuns, 'began' | 'believed'>
-  pace: Pick<StopPace, 'recallStart'>
+  ownStarts: Pick<OwnStarts, 'sent' | 'began' | 'believed'>
   clock: Pick<Clock, 'now'>
   settleMs: number
 }
@@ -30,8 +28,7 @@ const dateRangeMs = 1_000
 export async function recallStops({
   operations,
   endingRuns,
-  begunRuns,
-  pace,
+  ownStarts,
   clock,
   settleMs
 }: RecallStopsDeps): Promise<void> {
@@ -44,10 +41,10 @@ export async function recallStops({
     stops.delete(placeOf(meeting))
     if (operation.kind === 'stop') {
       stops.set(placeOf(meeting), operation)
-      begunRuns.believed(meeting)
+      ownStarts.believed(meeting)
     } else {
-      pace.recallStart(meeting, agoMs(operation.sentAtMs))
-      if (operation.livestreamId !== null) begunRuns.began(meeting, operation.livestreamId, agoMs(operation.sentAtMs))
+      ownStarts.sent(meeting, agoMs(operation.sentAtMs))
+      if (operation.livestreamId !== null) ownStarts.began(meeting, operation.livestreamId, agoMs(operation.sentAtMs))
     }
   }
   const isOverdue = ({ settledAtMs }: Operation): boolean => agoMs(settledAtMs) >= settleMs
@@ -64,7 +61,7 @@ export async function recallStops({
     // It may have sent the stop again a moment ago.
     if (operation.kind === 'stop') endingRuns.unconfirmed(meeting)
     // A look may find the run of such a start, and the next one may not.
-    if (operation.kind === 'start') pace.recallStart(meeting, agoMs(operation.sentAtMs))
+    if (operation.kind === 'start') ownStarts.sent(meeting, agoMs(operation.sentAtMs))
   }
 }
 

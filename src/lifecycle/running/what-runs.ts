@@ -1,18 +1,19 @@
 import { placeOf } from '../../domain/id.ts'
 import { isOver, isRunning, type LivestreamWithKey, names, withoutKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
-import { UpstreamFailed } from '../../domain/refusals/failures.ts'
+import { Failure, UpstreamFailed, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { LivestreamOwner, Livestreams } from '../../store/tables/livestreams.ts'
 import type { Priority, Provider, RunningLivestreams, Upstream, Upstreams } from '../../upstream/provider.ts'
-import type { StopPace } from '../broadcast/stop-pace.ts'
 import { type Changes, upstreamOf } from '../context.ts'
 import { type Look, lookOf, type Sightings } from '../ledger/sightings.ts'
 import type { SharedReads } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofAnotherMeeting } from '../resources/known-meetings.ts'
 import type { RememberLivestream } from '../resources/remember.ts'
 import type { EndingRuns } from './ending-runs.ts'
-import { type BegunRuns, findActive, type IsComing, listedRun } from './shown-run.ts'
+import type { IsComing } from './is-coming.ts'
+import { listedRun } from './listed-run.ts'
+import type { OwnStarts } from './own-actions.ts'
 import type { SeenRun, WhatRuns } from './sight.ts'
 
 export interface WhatRunsDeps {
@@ -23,8 +24,9 @@ export interface WhatRunsDeps {
   sightings: Pick<Sightings, 'gone'>
   isComing: IsComing
   endingRuns: EndingRuns
-  begunRuns: BegunRuns
-  pace: StopPace
+  ownStarts: OwnStarts
+  /** When each upstream has answered a look or a stop well, on the monotonic clock. */
+  heardAtMs: Map<string, number>
   /** Lists of what runs in an upstream, shared by all of its meetings that are read at the same time. */
   listReads: SharedReads<ListedRuns>
   changes: Changes
@@ -50,8 +52,8 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     sightings,
     isComing,
     endingRuns,
-    begunRuns,
-    pace,
+    ownStarts,
+    heardAtMs,
     listReads,
     clock
   } = deps
@@ -62,7 +64,7 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const upstream = upstreamOf(upstreams, meeting, priority)
     const provider = upstream.on({ tenantId: meeting.tenantId, priority, onSent })
     const { shown: answered, byLists } = await ask(upstream, provider, meeting, priority, signal)
-    pace.heard(meeting)
+    heardAtMs.set(meeting.upstream, clock.monotonic())
     const shown = answered && (await knownMeetings.spelt(answered))
     // A vendor might show the last run as the active one: over is over, and another one may be hidden behind it.
     const isPast = shown !== null && isOver(shown.status)
@@ -73,14 +75,14 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
         ? await findKnown(provider, meeting, { all: isFollowUp || (byLists && priority !== 'read'), priority }, signal)
         : shown
     if (found === null) {
-      const isWeak = (byLists && !upstream.habits.refusesSecondStart) || begunRuns.of(meeting) !== null
+      const isWeak = (byLists && !upstream.habits.refusesSecondStart) || ownStarts.begunRun(meeting) !== null
       return { livestream: null, isNobodys: false, isEnding: false, isUnclear: false, isWeak }
     }
     const isEnding = await endingRuns.isEnding(meeting, found, provider, isFollowUp, signal)
     const seen = isEnding
       ? { livestream: { ...found, meeting_id: meeting.id }, isNobodys: false }
       : await remember(provider, meeting, found, look, signal)
-    if (!isEnding && found.status === 'LIVE') begunRuns.believed(meeting)
+    if (!isEnding && found.status === 'LIVE') ownStarts.believed(meeting)
     return { ...seen, isEnding: isEnding !== false, isUnclear: isEnding === 'maybe', isWeak: false }
   }
 
@@ -147,10 +149,10 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
     const { id: meetingId, tenantId, upstream } = meeting
     const last = await livestreams.lastSeenIn(meeting).catch(() => null)
     // A run that was stopped a moment ago may be hidden and go on: a start would be joined to it.
-    const mayEnd = priority === 'mutation' && endingRuns.isRecent(meeting)
-    const ids = new Set(last !== null && (mayEnd || isRunning(last.status)) ? [last.id] : [])
+    const isHidden = (): boolean => priority === 'mutation' && endingRuns.isRecent(meeting)
+    const ids = new Set(last !== null && (isRunning(last.status) || isHidden()) ? [last.id] : [])
     // It is asked for also when an earlier look has marked its row as over.
-    const begun = begunRuns.of(meeting)
+    const begun = ownStarts.begunRun(meeting)
     if (begun !== null) ids.add(begun)
     const known = all ? await livestreams.list(tenantId, { meetingId, pageNo: 1, perPage: askedById }) : { items: [] }
     for (const { id } of known.items) ids.add(id)
@@ -172,7 +174,8 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
 
   /** One look is no proof that a run is over which we have begun a moment ago. */
   async function keep(owner: LivestreamOwner, livestream: LivestreamWithKey, look: Look): Promise<void> {
-    const isEarly = !isRunning(livestream.status) && begunRuns.of({ ...owner, id: owner.meetingId ?? '' }) === owner.id
+    const isEarly =
+      !isRunning(livestream.status) && ownStarts.begunRun({ ...owner, id: owner.meetingId ?? '' }) === owner.id
     if (!isEarly) await rememberLivestream(owner, livestream, look)
   }
 
@@ -211,4 +214,24 @@ async function isShownHere(
   if (found?.livestream.meeting_id == null) return false
   if (!names(found.livestream, meeting.id)) throw ofAnotherMeeting()
   return true
+}
+
+/**
+ * The vendor's `active-livestream`: what is live, or null when nothing is. Undefined when its answer says neither; then the lists
+ * decide. @throws what a Provider throws
+ */
+async function findActive(provider: Provider, { id }: OwnedMeeting, signal: AbortSignal) {
+  try {
+    return await provider.findActive(id, signal)
+  } catch (error) {
+    if (!saysNothing(error)) throw error
+    return undefined
+  }
+}
+
+/** An answer that says neither what is live nor, in the contract's own way, that nothing is. */
+function saysNothing(error: unknown): boolean {
+  const { upstreamStatus = 0 } = error instanceof Failure ? error : {}
+  if (error instanceof UpstreamFailed) return upstreamStatus >= 500
+  return error instanceof UpstreamRefused && (upstreamStatus === 400 || upstreamStatus === 409)
 }

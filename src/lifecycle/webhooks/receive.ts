@@ -5,14 +5,14 @@ import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import { contradicts, type WebhookNotice } from '../../domain/webhooks/vendor-webhook.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
-import type { WebhookDeliveries } from '../../store/tables/webhooks-in/deliveries.ts'
+import type { TakenWebhooks } from '../../store/tables/webhooks-in/taken-webhooks.ts'
 import type { HeaderFields, Upstreams, UpstreamWebhooks, WebhookEnvelope } from '../../upstream/provider.ts'
 import type { Noticed } from './noticing.ts'
 import type { WebhookTally } from './tally.ts'
 
 export interface WebhooksDeps {
   upstreams: Upstreams
-  deliveries: Pick<WebhookDeliveries, 'take' | 'noticed' | 'open'>
+  deliveries: Pick<TakenWebhooks, 'take' | 'noticed' | 'open'>
   livestreams: Pick<Livestreams, 'statusOf'>
   tally: Pick<WebhookTally, 'count' | 'countRefused'>
   noticed: Noticed
@@ -28,7 +28,7 @@ export interface ProvedWebhook {
 }
 
 /** Webhooks of vendors. */
-export interface Webhooks {
+export interface VendorWebhooks {
   /** Looks at the head of a call alone. @throws NotFound, and WebhookRefused when it cannot be a webhook */
   demandSigned(upstream: string, headers: HeaderFields): void
   /** @throws NotFound, WebhookRefused, WebhookKeyUnavailable, StoreUnavailable when too many come at once */
@@ -54,7 +54,15 @@ const mostResumed = 1_000
 /** Names of unknown events that the log has told of. */
 const mostNames = 50
 
-export function webhooks({ upstreams, deliveries, livestreams, tally, noticed, clock, log }: WebhooksDeps): Webhooks {
+export function webhooks({
+  upstreams,
+  deliveries,
+  livestreams,
+  tally,
+  noticed,
+  clock,
+  log
+}: WebhooksDeps): VendorWebhooks {
   let underWay = 0
   /** By subject: when nothing of its pace is spent any more. */
   const spentUntilMs = new LRUCache<string, number>(upTo(10_000))

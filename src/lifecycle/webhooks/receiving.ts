@@ -1,10 +1,10 @@
 import type { WebhookNotice } from '../../domain/webhooks/vendor-webhook.ts'
 import type { WebhookCounts } from '../../store/tables/webhooks-in/counts.ts'
 import type { Context } from '../context.ts'
-import type { Ends } from '../ends/ends.ts'
+import type { RunEnding } from '../ends/ends.ts'
 import { type WhoseDeps, whose } from '../resources/whose.ts'
 import { type Noticed, Noticing, type NoticingDeps } from './noticing.ts'
-import { type Webhooks, type WebhooksDeps, webhooks } from './receive.ts'
+import { type VendorWebhooks, type WebhooksDeps, webhooks } from './receive.ts'
 import { WebhookTally } from './tally.ts'
 
 export interface ReceivingDeps
@@ -15,11 +15,11 @@ export interface ReceivingDeps
   livestreams: WebhooksDeps['livestreams'] & WhoseDeps['livestreams']
   counts: Pick<WebhookCounts, 'add'>
   /** Ends runs whose meeting has ended, and knows those that go on. */
-  ends: Pick<Ends, 'noticed' | 'openRunsOf'>
+  ends: Pick<RunEnding, 'noticed' | 'openRunsOf'>
 }
 
 /** Webhooks of vendors, and what looks after them. */
-export interface ReceivingWebhooks extends Webhooks {
+export interface ReceivingWebhooks extends VendorWebhooks {
   /** Writes down what was counted. */
   close(): Promise<void>
 }

@@ -12,19 +12,19 @@ import {
 } from '../../domain/webhooks/tenant-webhook.ts'
 import { type Engine, type Statement, writeIf } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
-import type { AuditEvents } from '../../store/tables/audit-events.ts'
-import type { RunEventRows } from '../../store/tables/run-events.ts'
+import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
+import type { RunEventRows } from '../../store/tables/runs/run-events.ts'
 import type { Delivery, WebhookDeliveries } from '../../store/tables/webhooks-out/deliveries.ts'
-import type { Webhooks } from '../../store/tables/webhooks-out/webhooks.ts'
-import type { RunChange, RunEvents } from '../ledger/hub.ts'
+import type { TenantWebhooks } from '../../store/tables/webhooks-out/webhooks.ts'
+import type { RunChange, RunChanges } from '../ledger/hub.ts'
 import { type Deliver, messageOf } from './message.ts'
 
 export interface WebhookSenderDeps {
   engine: Pick<Engine, 'write'>
-  webhooks: Pick<Webhooks, 'find' | 'enabled' | 'behind' | 'queued' | 'noted' | 'disabled'>
+  webhooks: Pick<TenantWebhooks, 'find' | 'enabled' | 'behind' | 'queued' | 'noted' | 'disabled'>
   deliveries: Pick<WebhookDeliveries, 'added' | 'dueTenants' | 'take' | 'nextAtMs' | 'ended' | 'released'>
   events: Pick<RunEventRows, 'after'>
-  runEvents: RunEvents
+  hub: RunChanges
   /** Says that a command may have changed a webhook. */
   onWorkLeft: Directory['onWorkLeft']
   auditEvents: Pick<AuditEvents, 'append'>
@@ -117,7 +117,7 @@ export class WebhookSender {
     this.#told = new Set(tenants)
     const isNews = ({ run, events }: RunChange): boolean => events.length > 0 && this.#told.has(run.tenantId)
     if (tenants.length > 0)
-      this.#unsubscribe ??= this.#deps.runEvents.subscribe(changes => {
+      this.#unsubscribe ??= this.#deps.hub.subscribe(changes => {
         if (changes.some(isNews)) this.wake()
       })
     else {

@@ -2,7 +2,7 @@ import type { Sealing } from '../../audit/keys/sealing.ts'
 import type { Secret } from '../../domain/values/secret.ts'
 import { bothSecretsMs, type Webhook } from '../../domain/webhooks/tenant-webhook.ts'
 import type { Statement } from '../../store/engine/engine.ts'
-import type { Webhooks } from '../../store/tables/webhooks-out/webhooks.ts'
+import type { TenantWebhooks } from '../../store/tables/webhooks-out/webhooks.ts'
 import { makeWebhookSecret } from './message.ts'
 
 /** Wish for a webhook. */
@@ -22,7 +22,7 @@ export interface PreparedSetting {
 }
 
 export interface SettingDeps {
-  webhooks: Pick<Webhooks, 'added' | 'changed'>
+  webhooks: Pick<TenantWebhooks, 'added' | 'changed'>
   sealing: Sealing
 }
 

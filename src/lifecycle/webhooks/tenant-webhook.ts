@@ -16,7 +16,7 @@ import {
 } from '../../domain/webhooks/tenant-webhook.ts'
 import { Conflict } from '../../store/engine/engine.ts'
 import type { WebhookDeliveries } from '../../store/tables/webhooks-out/deliveries.ts'
-import type { Webhooks } from '../../store/tables/webhooks-out/webhooks.ts'
+import type { TenantWebhooks } from '../../store/tables/webhooks-out/webhooks.ts'
 import type { Deadline } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Mutation } from '../operations/mutation.ts'
@@ -24,7 +24,7 @@ import { type Deliver, testMessage } from './message.ts'
 import { prepareSetting, type WebhookWish } from './setting.ts'
 
 export interface TenantWebhookDeps {
-  webhooks: Pick<Webhooks, 'find' | 'added' | 'changed' | 'removed'>
+  webhooks: Pick<TenantWebhooks, 'find' | 'added' | 'changed' | 'removed'>
   deliveries: Pick<WebhookDeliveries, 'count'>
   sealing: Sealing
   auditTrail: Pick<AuditTrail, 'answered' | 'intend'>

@@ -1,5 +1,5 @@
 import type { Store } from '../../store/store.ts'
-import { runEventsIn } from '../../store/tables/run-events.ts'
+import { runEventsIn } from '../../store/tables/runs/run-events.ts'
 import { webhookDeliveriesIn } from '../../store/tables/webhooks-out/deliveries.ts'
 import { webhooksIn } from '../../store/tables/webhooks-out/webhooks.ts'
 import { deliverer } from './message.ts'
@@ -9,7 +9,7 @@ import { type TenantWebhook, type TenantWebhookDeps, tenantWebhook } from './ten
 
 export interface WebhooksOutDeps
   extends Pick<TenantWebhookDeps, 'sealing' | 'auditTrail' | 'deadline'>,
-    Pick<WebhookSenderDeps, 'auditEvents' | 'runEvents' | 'onWorkLeft' | 'log' | 'clock' | 'firstPauseMs'>,
+    Pick<WebhookSenderDeps, 'auditEvents' | 'hub' | 'onWorkLeft' | 'log' | 'clock' | 'firstPauseMs'>,
     PostOptions {
   store: Store
 }

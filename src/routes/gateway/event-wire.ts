@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { shownRunEvent } from '../../domain/shown-run.ts'
+import { shownRunEvent } from '../../domain/runs/shown-run.ts'
 import type { Position } from '../../lifecycle/push/event-feed.ts'
 import type { EventWire } from '../../lifecycle/push/event-streams.ts'
 

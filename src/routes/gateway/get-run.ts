@@ -1,5 +1,5 @@
 import { RunNotFound } from '../../domain/refusals/failures.ts'
-import { BroadcastRun, shownRun } from '../../domain/shown-run.ts'
+import { BroadcastRun, shownRun } from '../../domain/runs/shown-run.ts'
 import { Answer, failures, RunParams } from '../answer.ts'
 import type { Api } from '../api.ts'
 

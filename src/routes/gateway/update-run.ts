@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { longestRunSeconds, shortestRunSeconds } from '../../domain/ends/live-limits.ts'
 import { RunNotFound, RunOver, RunWithoutMeeting } from '../../domain/refusals/failures.ts'
-import { BroadcastRun, shownRun } from '../../domain/shown-run.ts'
+import { BroadcastRun, shownRun } from '../../domain/runs/shown-run.ts'
 import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
 import { Answer, failures, ownMutationFailures, RunParams } from '../answer.ts'
 import type { Api } from '../api.ts'

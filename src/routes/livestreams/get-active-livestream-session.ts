@@ -5,7 +5,7 @@ import type { TenantRuns } from '../../lifecycle/resources/runs.ts'
 import { Answer, failures, LivestreamParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream } from '../show-livestream.ts'
+import { showLivestream } from './show-livestream.ts'
 
 const schema = {
   operationId: 'getActiveLivestreamSession',

@@ -4,8 +4,7 @@ import type { ActiveReads } from '../../lifecycle/reads/shared-reads.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream } from '../show-livestream.ts'
-import { WaitQuery, waitDescription } from './wait-for-live.ts'
+import { showLivestream, WaitQuery, waitDescription } from './show-livestream.ts'
 
 const schema = {
   operationId: 'getActiveLivestream',

@@ -6,7 +6,7 @@ import type { TenantLivestreams } from '../../lifecycle/resources/livestreams.ts
 import { failures, LivestreamParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream } from '../show-livestream.ts'
+import { showLivestream } from './show-livestream.ts'
 
 const schema = {
   operationId: 'getLivestream',

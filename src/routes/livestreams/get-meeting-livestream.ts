@@ -6,7 +6,7 @@ import type { TenantRuns } from '../../lifecycle/resources/runs.ts'
 import { failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream } from '../show-livestream.ts'
+import { showLivestream } from './show-livestream.ts'
 
 const schema = {
   operationId: 'getMeetingLivestream',

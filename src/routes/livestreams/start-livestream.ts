@@ -13,8 +13,7 @@ import {
 import type { StartOnce } from '../../lifecycle/broadcast/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
-import { showLivestream } from '../show-livestream.ts'
-import { WaitQuery, waitDescription } from './wait-for-live.ts'
+import { showLivestream, WaitQuery, waitDescription } from './show-livestream.ts'
 
 const pixels = Type.Optional(Type.Integer({ description: 'Pixels' }))
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { Webhooks } from '../../lifecycle/webhooks/receive.ts'
+import type { VendorWebhooks } from '../../lifecycle/webhooks/receive.ts'
 import type { Api } from '../api.ts'
 
 /** Left out of the OpenAPI document: vendors call it, and no program of a tenant. */
@@ -11,7 +11,7 @@ const schema = {
 }
 
 export interface WebhookDeps {
-  webhooks: Pick<Webhooks, 'prove' | 'take'>
+  webhooks: Pick<VendorWebhooks, 'prove' | 'take'>
   /** Notes that the sender of this call has proved who it is. */
   vouch(request: FastifyRequest, reply: FastifyReply): void
 }

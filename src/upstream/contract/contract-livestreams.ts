@@ -1,4 +1,4 @@
-import { Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import type { LivestreamSession, LivestreamWithKey } from '../../domain/livestream.ts'
 import { UpstreamMalformed } from '../../domain/refusals/failures.ts'
 import type { Paging } from '../../domain/values/paging.ts'
@@ -6,15 +6,74 @@ import type { ActiveRun, LivestreamWithSessions, PageOfRuns } from '../provider.
 import {
   Beside,
   Envelope,
-  OneOrMany,
+  Figure,
   PagingAlone,
+  present,
   reader,
+  solid,
+  Text,
   toLivestream,
-  toSession,
-  VendorLivestream,
-  VendorSession
+  VendorLivestream
 } from './contract.ts'
-import { pageOf, pagingOf } from './figures.ts'
+import { figures, pageOf, pagingOf } from './figures.ts'
+import { cleaned } from './vendor-words.ts'
+
+const VendorSession = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 64 }),
+  livestream_id: Type.Optional(Text),
+  err_message: Type.Optional(Text),
+  invoked_time: Type.Optional(Text),
+  started_time: Type.Optional(Text),
+  stopped_time: Type.Optional(Text),
+  created_at: Type.Optional(Text),
+  updated_at: Type.Optional(Text),
+  ingest_seconds: Figure,
+  viewer_seconds: Figure
+})
+
+const OneOrMany = <X extends TSchema>(schema: X) => Type.Union([Type.Array(schema), schema])
+const sessionsAnswer = reader(
+  Envelope(
+    Type.Union([
+      Type.Object({
+        livestream: VendorLivestream,
+        sessions: Type.Optional(OneOrMany(VendorSession)),
+        session: Type.Optional(Type.Union([OneOrMany(VendorSession), Type.Null()])),
+        paging: Beside
+      }),
+      VendorLivestream // L1: the object alone
+    ])
+  )
+)
+/** A livestream with its runs; L1 has none (contract#l1-no-runs). @throws UpstreamMalformed */
+export function readLivestreamWithSessions(body: unknown): {
+  livestream: LivestreamWithKey
+  sessions: LivestreamSession[]
+  paging: Paging
+} {
+  const { data, paging } = sessionsAnswer(body)
+  if (!('livestream' in data)) return { livestream: toLivestream(data), sessions: [], paging: pageOf([]) }
+  const sessions = [data.sessions ?? data.session ?? []].flat().map(toSession)
+  return {
+    livestream: toLivestream(data.livestream),
+    sessions,
+    paging: pagingOf(paging, data.paging) ?? pageOf(sessions)
+  }
+}
+
+/** A run is shown by many calls: nothing that one of them sent is to be hidden. */
+const nobodys = { path: '', secrets: [] }
+
+function toSession(data: Static<typeof VendorSession>): LivestreamSession {
+  return {
+    id: data.id,
+    ...present(data, ['invoked_time', 'started_time', 'stopped_time']),
+    // A vendor might mention the stream key, which fewer people may see than the run.
+    ...(data.err_message !== undefined && { err_message: data.err_message && cleaned(data.err_message, nobodys) }),
+    ...solid(data, ['livestream_id', 'created_at', 'updated_at']),
+    ...figures(data, ['ingest_seconds', 'viewer_seconds'])
+  }
+}
 
 const switchedAnswer = reader(
   Type.Object({

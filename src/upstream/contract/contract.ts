@@ -1,11 +1,10 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
-import { LivestreamId } from '../../domain/id.ts'
-import { isRunning, type LivestreamSession, type LivestreamWithKey } from '../../domain/livestream.ts'
-import { UpstreamMalformed } from '../../domain/refusals/failures.ts'
-import type { Paging } from '../../domain/values/paging.ts'
-import { figureOf, figures, pageOf, pagingOf } from './figures.ts'
-import { cleaned } from './vendor-words.ts'
+import { isSameId, isVendorId, LivestreamId } from '../../domain/id.ts'
+import { isRunning, type LivestreamWithKey } from '../../domain/livestream.ts'
+import { Failure, type FailureOptions, UpstreamMalformed } from '../../domain/refusals/failures.ts'
+import type { VendorAnswer } from '../transport/call.ts'
+import { figureOf, pagingOf } from './figures.ts'
 
 /**
  * Parts of the vendor's answers that we read: the fields that we use are checked, all others are ignored. Both contracts fit
@@ -34,20 +33,6 @@ export const VendorLivestream = Type.Object({
   updated_at: Type.Optional(Text)
 })
 
-export const VendorSession = Type.Object({
-  id: Type.String({ minLength: 1, maxLength: 64 }),
-  livestream_id: Type.Optional(Text),
-  err_message: Type.Optional(Text),
-  invoked_time: Type.Optional(Text),
-  started_time: Type.Optional(Text),
-  stopped_time: Type.Optional(Text),
-  created_at: Type.Optional(Text),
-  updated_at: Type.Optional(Text),
-  ingest_seconds: Figure,
-  viewer_seconds: Figure
-})
-
-export const OneOrMany = <X extends TSchema>(schema: X) => Type.Union([Type.Array(schema), schema])
 export const Envelope = <X extends TSchema>(data: X) =>
   Type.Object({ success: Type.Optional(Type.Literal(true)), data, paging: Beside })
 
@@ -75,19 +60,6 @@ const isBlank = Compile(
     data: Type.Optional(Type.Union([Type.Null(), Type.Object({}, { additionalProperties: false })])),
     errors: Type.Optional(Type.Never())
   })
-)
-const sessionsAnswer = reader(
-  Envelope(
-    Type.Union([
-      Type.Object({
-        livestream: VendorLivestream,
-        sessions: Type.Optional(OneOrMany(VendorSession)),
-        session: Type.Optional(Type.Union([OneOrMany(VendorSession), Type.Null()])),
-        paging: Beside
-      }),
-      VendorLivestream // L1: the object alone
-    ])
-  )
 )
 /** An entry of a list, which `entriesOf` reads. */
 const Entry = Type.Unknown()
@@ -163,22 +135,6 @@ function listOf(entries: unknown[], form: ListForm, total: number | undefined): 
   return list
 }
 
-/** A livestream with its runs; L1 has none (contract#l1-no-runs). @throws UpstreamMalformed */
-export function readLivestreamWithSessions(body: unknown): {
-  livestream: LivestreamWithKey
-  sessions: LivestreamSession[]
-  paging: Paging
-} {
-  const { data, paging } = sessionsAnswer(body)
-  if (!('livestream' in data)) return { livestream: toLivestream(data), sessions: [], paging: pageOf([]) }
-  const sessions = [data.sessions ?? data.session ?? []].flat().map(toSession)
-  return {
-    livestream: toLivestream(data.livestream),
-    sessions,
-    paging: pagingOf(paging, data.paging) ?? pageOf(sessions)
-  }
-}
-
 /** Proves that the answer is a success; what the message says differs (contract#l1-stop-message). @throws UpstreamMalformed */
 export function readMessage(body: unknown): void {
   messageAnswer(body)
@@ -201,20 +157,6 @@ function isPlayable(url: string | null | undefined): boolean {
   return url == null || (/^https?:\/\//i.test(url) && URL.canParse(url))
 }
 
-/** A run is shown by many calls: nothing that one of them sent is to be hidden. */
-const nobodys = { path: '', secrets: [] }
-
-export function toSession(data: Static<typeof VendorSession>): LivestreamSession {
-  return {
-    id: data.id,
-    ...present(data, ['invoked_time', 'started_time', 'stopped_time']),
-    // A vendor might mention the stream key, which fewer people may see than the run.
-    ...(data.err_message !== undefined && { err_message: data.err_message && cleaned(data.err_message, nobodys) }),
-    ...solid(data, ['livestream_id', 'created_at', 'updated_at']),
-    ...figures(data, ['ingest_seconds', 'viewer_seconds'])
-  }
-}
-
 /** The named fields that are there, null included. */
 export function present<T extends object, K extends keyof T>(
   from: T,
@@ -229,4 +171,47 @@ export function solid<T extends object, K extends keyof T>(
   names: K[]
 ): { [N in K]?: Exclude<T[N], undefined | null> } {
   return Object.fromEntries(names.filter(name => from[name] != null).map(name => [name, from[name]])) as never
+}
+
+/**
+ * Builds an upstream path: path`/meetings/${id}/livestreams`.
+ * Each value becomes exactly one segment, so an id can neither climb, nor add a segment, nor begin a query.
+ * @throws TypeError for a value that would vanish or climb: `''`, `'.'`, `'..'` (encodeURIComponent leaves dots alone)
+ */
+export function path(text: TemplateStringsArray, ...segments: string[]): string {
+  return text.reduce((built, part, i) => {
+    const segment = segments[i - 1] ?? ''
+    if (/^\.{0,2}$/.test(segment)) throw new TypeError(`unsafe path segment ${JSON.stringify(segment)}`)
+    return built + encodeURIComponent(segment) + part
+  })
+}
+
+/** Status and words of a refusal that was expected, for the failure that it becomes. */
+export function saidIn({ status, reason }: VendorAnswer): FailureOptions {
+  return { upstreamStatus: status, upstreamReason: reason }
+}
+
+/**
+ * Refuses another object than the one that was asked for: it may be another tenant's. A vendor may write a UUID in another case than
+ * elsewhere. The id that was asked for keeps its own spelling.
+ * @throws UpstreamMalformed
+ */
+export function expectId(what: string, asked: string, answered: string): void {
+  if (!isSameId(asked, answered)) {
+    throw new UpstreamMalformed({ cause: new Error(`the vendor answered with another ${what}`) })
+  }
+}
+
+/** Refuses an id of something new that can't be a part of our paths. @throws UpstreamMalformed */
+export function expectPlainId(what: string, id: string): void {
+  if (!isVendorId(id)) throw new UpstreamMalformed({ cause: new Error(`a ${what} id of unknown form`) })
+}
+
+/** Reads the answer to a mutation that the vendor has called a success. An answer that can't be read leaves the outcome unknown. */
+export function readSuccess<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw error instanceof Failure ? new UpstreamMalformed({ cause: error.cause, outcome: 'unknown' }) : error
+  }
 }

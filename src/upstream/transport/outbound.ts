@@ -13,8 +13,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { UpstreamBudget } from '../quota/budget.ts'
 import { type Errand, FairShare, type Ticket } from '../quota/quota-use.ts'
 import type { Breaker } from '../quota/restraint.ts'
-import type { VendorCall } from '../vendors/vendor-call.ts'
-import type { Call, VendorAnswer } from './call.ts'
+import type { Call, VendorAnswer, VendorCall } from './call.ts'
 import { type ClientOptions, UpstreamClient } from './client.ts'
 
 export interface OutboundOptions {

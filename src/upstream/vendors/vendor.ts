@@ -2,9 +2,9 @@ import type { Secret } from '../../domain/values/secret.ts'
 import type { Complaint, RefusalReader } from '../contract/refusals.ts'
 import type { WebhookDialect } from '../contract/webhooks.ts'
 import type { Provider, VendorHabits } from '../provider.ts'
+import type { Send } from '../transport/call.ts'
 import type { Heard, InspectorCall } from '../transport/vendor-inspector.ts'
 import type { VendorSettings } from './settings.ts'
-import type { Send } from './vendor-call.ts'
 
 /** A vendor: everything that differs from the others. Each has a folder here, and a line in `vendors.ts`. */
 export interface Vendor {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { monthOf, noLiveLimits } from '../../../src/domain/ends/live-limits.ts'
 import { endOf, isExempt, isToBeWarned, limited, spentAt, spentOf, wished } from '../../../src/domain/ends/run-ends.ts'
-import type { Run } from '../../../src/domain/run.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
 import { formatDuration, parseDuration } from '../../../src/domain/values/duration.ts'
 import { after, seen, sent, session, started } from '../../support/ledger/news.ts'
 

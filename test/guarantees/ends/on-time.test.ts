@@ -2,7 +2,7 @@
 import t from 'tap'
 import { presets } from '../../../src/domain/scope.ts'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { commandLine, startProcess } from '../../support/cli.ts'
 import { environmentOf } from '../../support/config.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { RunEventType } from '../../../src/domain/run.ts'
+import type { RunEventType } from '../../../src/domain/runs/run.ts'
 import { leaveWork } from '../../../src/store/schema/database.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { lockStore } from '../../support/faulty-store.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { FruitlessStops } from '../../../src/lifecycle/broadcast/stop-pace.ts'
+import { FruitlessStops } from '../../../src/lifecycle/broadcast/stop-rights.ts'
 import type { Livestreams } from '../../../src/store/tables/livestreams.ts'
 import { manualClock } from '../../support/clock.ts'
 
@@ -10,11 +10,12 @@ const seenAs = (status: string): LastOfMeeting => {
   return async ({ id }) => ({ id: 'l1', meeting_id: id, status, observed_at })
 }
 const unreadable: LastOfMeeting = () => Promise.reject(new Error('disk'))
+const ownStarts = { last: () => undefined }
 const meetingOf = (id: string, tenantId = 'acme') => ({ id, tenantId, upstream: 'default' })
 
 t.test('twenty fruitless stops of one tenant in a minute are a loop, whichever meetings they were for', async t => {
   const loopAt = async (lastOfMeeting: LastOfMeeting, tenantId = 'acme'): Promise<boolean> => {
-    const stops = new FruitlessStops({ livestreams: { lastOfMeeting }, clock: manualClock() })
+    const stops = new FruitlessStops({ livestreams: { lastOfMeeting }, ownStarts, clock: manualClock() })
     for (let i = 0; i < 20; i++) stops.account(meetingOf(`m${i}`), true, null)
     return stops.isLoop(meetingOf('next', tenantId))
   }
@@ -27,7 +28,7 @@ t.test('twenty fruitless stops of one tenant in a minute are a loop, whichever m
 
 t.test('five fruitless stops of one meeting in a row are a loop, for ten seconds', async t => {
   const clock = manualClock()
-  const stops = new FruitlessStops({ livestreams: { lastOfMeeting: seenAs('LIVE') }, clock })
+  const stops = new FruitlessStops({ livestreams: { lastOfMeeting: seenAs('LIVE') }, ownStarts, clock })
   const isLoopAfter = async (count: number): Promise<boolean> => {
     for (let i = 0; i < count; i++) stops.account(meetingOf('m1'), true, null)
     return stops.isLoop(meetingOf('m1'))

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type StopAgainDeps, stopAgain, type Unheeded } from '../../../src/lifecycle/broadcast/stop-again.ts'
 import { type Engine, StoreError } from '../../../src/store/engine/engine.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
 import { meetingId, reconciling, type TestContext } from '../../support/broadcast/reconciling.ts'
 
 const unheeded: Unheeded = {

@@ -10,7 +10,7 @@ import { StopRights } from '../../../src/lifecycle/broadcast/stop-rights.ts'
 import { deadlines } from '../../../src/lifecycle/context.ts'
 import type { AuditTrail } from '../../../src/lifecycle/operations/audit-trail.ts'
 import { ReconcileLoop } from '../../../src/lifecycle/operations/reconcile-loop.ts'
-import { BegunRuns } from '../../../src/lifecycle/running/shown-run.ts'
+import { OwnStarts } from '../../../src/lifecycle/running/own-actions.ts'
 import type { Provider, Upstreams } from '../../../src/upstream/provider.ts'
 import { reconciling, runOf, sentOperation } from '../../support/broadcast/reconciling.ts'
 import { manualClock } from '../../support/clock.ts'
@@ -76,7 +76,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
       isWeak: false
     }),
     rights: new StopRights({ upstreams, fruitlessStops, clock }),
-    begunRuns: new BegunRuns(clock, 30_000),
+    ownStarts: new OwnStarts(clock, 30_000),
     endingRuns: endingRunsOf(clock)
   }
   const trail = { done: async () => {}, failed: async (error: unknown) => error }

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
 import { limited } from '../../support/ends/limited.ts'
 import type { TestContext } from '../../support/gateway.ts'
 import { until } from '../../support/until.ts'

@@ -1,9 +1,8 @@
 import t from 'tap'
 import { noLiveLimits } from '../../../src/domain/ends/live-limits.ts'
-import type { Run } from '../../../src/domain/run.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
 import { MeetingEnds } from '../../../src/lifecycle/ends/meeting-ends.ts'
-import { OpenRuns } from '../../../src/lifecycle/ends/open-runs.ts'
-import { RunHub } from '../../../src/lifecycle/ledger/hub.ts'
+import { OpenRuns, RunHub } from '../../../src/lifecycle/ledger/hub.ts'
 import { manualClock } from '../../support/clock.ts'
 import { after, seen } from '../../support/ledger/news.ts'
 

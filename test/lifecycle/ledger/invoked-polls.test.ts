@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Run } from '../../../src/domain/run.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
 import { RunHub } from '../../../src/lifecycle/ledger/hub.ts'
 import { InvokedPolls } from '../../../src/lifecycle/ledger/invoked-polls.ts'
 import type { Upstreams } from '../../../src/upstream/provider.ts'

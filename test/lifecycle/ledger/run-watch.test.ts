@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Run } from '../../../src/domain/run.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
 import { RunHub } from '../../../src/lifecycle/ledger/hub.ts'
 import { RunWatch, type RunWatchDeps } from '../../../src/lifecycle/ledger/run-watch.ts'
 import { manualClock } from '../../support/clock.ts'

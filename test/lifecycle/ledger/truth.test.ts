@@ -1,6 +1,6 @@
 import t from 'tap'
-import { runEventTypes } from '../../../src/domain/run.ts'
-import { isOpenRun } from '../../../src/domain/run-moves.ts'
+import { runEventTypes } from '../../../src/domain/runs/run.ts'
+import { isOpenRun } from '../../../src/domain/runs/run-moves.ts'
 import { reconcileRuns } from '../../../src/lifecycle/ledger/reconcile-runs.ts'
 import { lookOf, sightingsIn } from '../../../src/lifecycle/ledger/sightings.ts'
 import type { LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { markInterrupted } from '../../../src/lifecycle/operations/mark-interrupted.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { manualClock } from '../../support/clock.ts'
 import { operationOf, storeWithTenants } from '../../support/store/helper.ts'

@@ -5,8 +5,8 @@ import {
   UpstreamUnavailable,
   UpstreamUnreachable
 } from '../../../src/domain/refusals/failures.ts'
-import { moveRuns } from '../../../src/domain/run-moves.ts'
-import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
+import { moveRuns } from '../../../src/domain/runs/run-moves.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
 import { meetingId, reconciling, runOf, sentOperation } from '../../support/broadcast/reconciling.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 import { led } from '../../support/turns.ts'
@@ -242,11 +242,11 @@ t.test(
   'a repeated stop that is done keeps the run that was seen last as over: no later look takes it for one to come',
   async t => {
     for (const how of ['the vendor confirms it', 'two looks show nothing'] as const) {
-      const { reconcile, sent, clock, vendor, livestreams, store, begunRuns, forgotten } = await reconciling(t)
+      const { reconcile, sent, clock, vendor, livestreams, store, ownStarts, forgotten } = await reconciling(t)
       const meeting = { id: meetingId, tenantId: 'acme', upstream: 'default' }
       const owner = { id: 'a1', tenantId: 'acme', upstream: 'default', meetingId }
       await store.engine.write(livestreams.observed(owner, { id: 'a1', status: 'INVOKED' }, clock.now()))
-      begunRuns.began(meeting, 'a1')
+      ownStarts.began(meeting, 'a1')
       vendor.beforeStop = async () => {
         if (how === 'two looks show nothing') throw new UpstreamFailed({ outcome: 'unknown', upstreamStatus: 500 })
       }
@@ -260,7 +260,7 @@ t.test(
       }
       t.equal(await reconcile(stop), true, how)
       t.equal(await status(), 'IDLE')
-      t.equal(begunRuns.of(meeting), null)
+      t.equal(ownStarts.begunRun(meeting), null)
       t.strictSame(forgotten, ['a1'])
     }
   }

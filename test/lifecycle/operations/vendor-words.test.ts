@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type Outcome, UpstreamRefused } from '../../../src/domain/refusals/failures.ts'
 import { auditTrailIn } from '../../../src/lifecycle/operations/audit-trail.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { manualClock } from '../../support/clock.ts'
 import { gateway } from '../../support/gateway.ts'

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { UpstreamUnavailable } from '../../../src/domain/refusals/failures.ts'
-import type { Run } from '../../../src/domain/run.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
 import { findOrdered, newStops } from '../../../src/lifecycle/orders/find-ordered.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'

@@ -3,7 +3,7 @@ import type { Caller } from '../../../src/domain/caller.ts'
 import { ShuttingDown, Unauthorized } from '../../../src/domain/refusals/failures.ts'
 import type { Joined, Position, Reader } from '../../../src/lifecycle/push/event-feed.ts'
 import { EventStreams, type EventStreamsDeps, type EventWire } from '../../../src/lifecycle/push/event-streams.ts'
-import type { StoredRunEvent } from '../../../src/store/tables/run-events.ts'
+import type { StoredRunEvent } from '../../../src/store/tables/runs/run-events.ts'
 import { manualClock } from '../../support/clock.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Run } from '../../../src/domain/run.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
 import { RunHub } from '../../../src/lifecycle/ledger/hub.ts'
 import { LiveWaits } from '../../../src/lifecycle/push/live-waits.ts'
 import { runOf } from '../../support/push/events.ts'

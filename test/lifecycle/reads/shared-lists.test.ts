@@ -29,7 +29,7 @@ function world() {
     rememberLivestream: async () => {},
     isComing: async () => false,
     endingRuns: { isEnding: async () => false },
-    begunRuns: { of: () => null, believed() {} },
+    ownStarts: { of: () => null, believed() {} },
     pace: { heard() {} },
     sightings: { gone: async () => {} },
     clock,

@@ -91,7 +91,7 @@ async function look({ active, runs = [], byId = [], last, trouble = [], isEnding
       note() {},
       spelt: async one => one
     },
-    begunRuns: { of: () => null },
+    ownStarts: { begunRun: () => null },
     async whatRuns() {
       ask('active')
       return { livestream: active ?? null, isNobodys: false, isEnding: false, isUnclear: false, isWeak: false }

@@ -3,7 +3,8 @@ import t from 'tap'
 import type { Livestream } from '../../../src/domain/livestream.ts'
 import { UpstreamMalformed } from '../../../src/domain/refusals/failures.ts'
 import { KnownMeetings } from '../../../src/lifecycle/resources/known-meetings.ts'
-import { BegunRuns, listedRun } from '../../../src/lifecycle/running/shown-run.ts'
+import { listedRun } from '../../../src/lifecycle/running/listed-run.ts'
+import { OwnStarts } from '../../../src/lifecycle/running/own-actions.ts'
 import type { KnownMeeting } from '../../../src/store/tables/livestreams.ts'
 import type { Provider } from '../../../src/upstream/provider.ts'
 import { manualClock } from '../../support/clock.ts'
@@ -21,13 +22,13 @@ function lists(says: Record<string, Omit<Livestream, 'id'>>, known: Record<strin
       return livestream === undefined ? null : { livestream: { id, ...livestream } }
     }
   } as unknown as Provider
-  const begunRuns = new BegunRuns(manualClock(), 30_000)
+  const ownStarts = new OwnStarts(manualClock(), 30_000)
   const knownMeetings = new KnownMeetings({ meetingOf: async id => known[id] ?? null }, async () => false)
-  const find = listedRun({ knownMeetings, begunRuns })
+  const find = listedRun({ knownMeetings, ownStarts })
   const unreadIn = new Set<string>()
   return {
     asked: () => asked.splice(0),
-    begunRuns,
+    ownStarts,
     knownMeetings,
     unreadIn,
     async find(...running: Livestream[]): Promise<string | null> {
@@ -50,8 +51,8 @@ t.test('a livestream that calls itself over does not run, whatever a list of a m
 })
 
 t.test('the own answer of a run that we have begun a moment ago may lag behind the list', async t => {
-  const { find, begunRuns } = lists({ a1: { ...here, status: 'IDLE' } })
-  begunRuns.began(meeting, 'a1')
+  const { find, ownStarts } = lists({ a1: { ...here, status: 'IDLE' } })
+  ownStarts.began(meeting, 'a1')
   t.equal(await find(listed('a1', here)), 'a1')
 })
 

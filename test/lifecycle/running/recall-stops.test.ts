@@ -232,15 +232,15 @@ t.test("one whose meeting is nobody's by then is not looked after", async t => {
 
 /** The stops of an earlier gateway that a new one remembers. */
 async function recalling(t: WithStore) {
-  const { clock, operations, pace, begunRuns, ...rest } = await reconciling(t)
+  const { clock, operations, ownStarts, ...rest } = await reconciling(t)
   return {
     ...rest,
     clock,
-    begunRuns,
+    ownStarts,
     async recalled() {
       const found: [string, Recalled][] = []
       const endingRuns = { recall: ({ id }: { id: string }, how: Recalled) => found.push([id, how]), unconfirmed() {} }
-      await recallStops({ operations, endingRuns, begunRuns, pace, clock, settleMs: 30_000 })
+      await recallStops({ operations, endingRuns, ownStarts, clock, settleMs: 30_000 })
       return found
     }
   }
@@ -348,14 +348,14 @@ t.test('a start after a restart does not believe what is shown while an earlier 
 t.test(
   'a run that was begun a moment before a restart is asked for by its id, until a stop of it was confirmed',
   async t => {
-    const { sent, clock, recalled, begunRuns } = await recalling(t)
+    const { sent, clock, recalled, ownStarts } = await recalling(t)
     for (const meetingId of ['m2', 'm3', 'm4'])
       await sent('start', { meetingId }, { state: 'done', livestreamId: `of ${meetingId}` })
     clock.advance(20_000)
     await sent('stop', { meetingId: 'm3' }, confirmed)
     await sent('stop', { meetingId: 'm4' }, { state: 'done' })
     await recalled()
-    const of = (id: string) => begunRuns.of({ id, upstream: 'default' })
+    const of = (id: string) => ownStarts.begunRun({ id, upstream: 'default' })
     t.strictSame(['m2', 'm3', 'm4'].map(of), ['of m2', null, 'of m4'])
     clock.advance(10_000)
     t.strictSame(['m2', 'm4'].map(of), [null, null], 'then the vendor is believed')

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Run } from '../../../src/domain/run.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
 import { startGateway } from '../../../src/gateway.ts'
 import { makeLogger } from '../../../src/log/logger.ts'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
-import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
-import { webhookDeliveriesIn } from '../../../src/store/tables/webhooks-in/deliveries.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
+import { takenWebhooksIn } from '../../../src/store/tables/webhooks-in/taken-webhooks.ts'
 import { configFor } from '../../support/config.ts'
 import { addTenant } from '../../support/gateway.ts'
 import { after, seen } from '../../support/ledger/news.ts'
@@ -23,7 +23,7 @@ async function left(t: Test) {
   const meeting = simulator.addMeeting().id
   await addTenant(store, 'acme', meeting)
   const { id } = simulator.startFromBrowser(meeting)
-  const deliveries = webhookDeliveriesIn(store)
+  const deliveries = takenWebhooksIn(store)
   return {
     ...{ simulator, store, meeting, id, deliveries },
     /** Takes a webhook of the meeting, and nobody looks after it. */

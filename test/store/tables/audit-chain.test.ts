@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type ChainedEvent, type ChainHead, chainHash, noHash } from '../../../src/domain/audit/audit-chain.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
-import { auditEventsIn, type WalkOptions } from '../../../src/store/tables/audit-events.ts'
+import { auditEventsIn, type WalkOptions } from '../../../src/store/tables/audit/audit-events.ts'
 import fc from '../../support/runner/properties.ts'
 import { eventOf, refusalOf, storeWithTenants } from '../../support/store/helper.ts'
 import { openStoreHere } from '../../support/store.ts'

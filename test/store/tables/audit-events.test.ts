@@ -1,7 +1,7 @@
 import t from 'tap'
 import { chainHash, noHash } from '../../../src/domain/audit/audit-chain.ts'
 import { Conflict } from '../../../src/store/engine/engine.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
 import fc from '../../support/runner/properties.ts'
 import { eventOf, refusalOf, storeWithTenants } from '../../support/store/helper.ts'
 

@@ -1,8 +1,8 @@
 import t from 'tap'
 import type { NoteKind, StoredNote } from '../../../src/domain/audit/audit-chain.ts'
 import { writeIf } from '../../../src/store/engine/engine.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
-import { auditNotesIn } from '../../../src/store/tables/audit-notes.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
+import { auditNotesIn } from '../../../src/store/tables/audit/audit-notes.ts'
 import { eventOf, refusalOf, storeWithTenants } from '../../support/store/helper.ts'
 import { openStoreHere } from '../../support/store.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
-import { auditNotesIn } from '../../../src/store/tables/audit-notes.ts'
-import { prunableLog } from '../../../src/store/tables/prunable-log.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
+import { auditNotesIn } from '../../../src/store/tables/audit/audit-notes.ts'
+import { prunableLog } from '../../../src/store/tables/audit/prunable-log.ts'
 import { eventOf, storeWithTenants } from '../../support/store/helper.ts'
 
 /** A log with an event at each of these times and a checkpoint at each of these places. */

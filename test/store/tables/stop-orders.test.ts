@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { Conflict, type Statement, writeIf } from '../../../src/store/engine/engine.ts'
-import { countedOrders } from '../../../src/store/schema/steps/17-counted-orders.ts'
+import { countedOrders } from '../../../src/store/schema/steps/11-20/17-counted-orders.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { type OrderedStop, type StopOrder, stopOrdersIn } from '../../../src/store/tables/runs/stop-orders.ts'
 import { ledgerOf } from '../../support/ledger/ledger.ts'

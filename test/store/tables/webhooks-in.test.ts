@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { noWebhooks, type WebhookCount, webhookCountsIn } from '../../../src/store/tables/webhooks-in/counts.ts'
-import { type WebhookDelivery, webhookDeliveriesIn } from '../../../src/store/tables/webhooks-in/deliveries.ts'
+import { takenWebhooksIn, type WebhookDelivery } from '../../../src/store/tables/webhooks-in/taken-webhooks.ts'
 import { dayMs, manualClock, steps } from '../../support/clock.ts'
 import { openStoreHere } from '../../support/store.ts'
 
@@ -20,7 +20,7 @@ function ended(bodyDigest: string, deliveryId: string | null = randomUUID(), ups
 async function world(t: Test) {
   const store = await openStoreHere(join(t.testdir(), 'livegate.db'))
   t.teardown(() => store.close())
-  const deliveries = webhookDeliveriesIn(store)
+  const deliveries = takenWebhooksIn(store)
   const clock = manualClock()
   /** Whether it is news. */
   const take = async (delivery: WebhookDelivery): Promise<boolean> =>

@@ -15,8 +15,8 @@ import {
 } from '../../../src/domain/audit/audit-chain.ts'
 import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
-import { auditNotesIn } from '../../../src/store/tables/audit-notes.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
+import { auditNotesIn } from '../../../src/store/tables/audit/audit-notes.ts'
 
 export const logName = 'livegate.audit/0123456789abcdef'
 export const startMs = Date.UTC(2026, 10, 20)

@@ -4,20 +4,20 @@ import type { LivestreamWithKey } from '../../../src/domain/livestream.ts'
 import type { Operation, OperationKind } from '../../../src/domain/operation.ts'
 import { MeetingQueue } from '../../../src/lifecycle/broadcast/meeting-queue.ts'
 import { sendStop } from '../../../src/lifecycle/broadcast/send-stop.ts'
-import { FruitlessStops, StopPace } from '../../../src/lifecycle/broadcast/stop-pace.ts'
-import { StopRights } from '../../../src/lifecycle/broadcast/stop-rights.ts'
+import { StopPace } from '../../../src/lifecycle/broadcast/stop-pace.ts'
+import { FruitlessStops, StopRights } from '../../../src/lifecycle/broadcast/stop-rights.ts'
 import { broadcastEnds } from '../../../src/lifecycle/operations/broadcast-ends.ts'
 import { operationEnds } from '../../../src/lifecycle/operations/operation-ends.ts'
 import { reconciler } from '../../../src/lifecycle/operations/reconcile.ts'
 import { startReconciler } from '../../../src/lifecycle/operations/reconcile-start.ts'
 import { stopReconciler } from '../../../src/lifecycle/operations/reconcile-stop.ts'
-import { BegunRuns } from '../../../src/lifecycle/running/shown-run.ts'
+import { OwnStarts } from '../../../src/lifecycle/running/own-actions.ts'
 import type { LookHow } from '../../../src/lifecycle/running/sight.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
-import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { type OperationEnd, operationsIn } from '../../../src/store/tables/operations.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
 import type { Errand, LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
 import { endingRunsOf } from '../ending-runs.ts'
@@ -86,17 +86,18 @@ export async function reconciling(t: TestContext) {
   })
   const forgotten: string[] = []
   const status = () => ({ budget: { quota: 2_000, windowMs: 60_000 } })
-  const pace = new StopPace(clock)
+  const ownStarts = new OwnStarts(clock, 30_000)
+  const paceOf = () => new StopPace({ ownStarts, heardAtMs: new Map(), clock })
+  const pace = paceOf()
   const upstreams = new Map([['default', { on, status, vendorNowMs: () => vendor.nowMs }]]) as unknown as Upstreams
 
-  const fruitlessStops = new FruitlessStops({ livestreams, clock })
+  const fruitlessStops = new FruitlessStops({ livestreams, ownStarts, clock })
   const rights = new StopRights({ upstreams, fruitlessStops, clock })
 
   const endingRuns = endingRunsOf(clock)
-  const begunRuns = new BegunRuns(clock, 30_000)
 
   /** As in a gateway; each remembers for itself. */
-  function another(pace = new StopPace(clock), endingRuns = endingRunsOf(clock)) {
+  function another(pace = paceOf(), endingRuns = endingRunsOf(clock)) {
     const deps = {
       ...{ engine: store.engine, operations, livestreams, auditEvents: auditEventsIn(store), upstreams, queue, clock },
       changed() {},
@@ -117,7 +118,7 @@ export async function reconciling(t: TestContext) {
       pace,
       rights,
       endingRuns,
-      begunRuns,
+      ownStarts,
       ledger: ledgerIn(store, clock),
       sightings: { seen: async () => {} },
       runs: broadcastRunsIn(store)
@@ -146,7 +147,7 @@ export async function reconciling(t: TestContext) {
     rights,
     fruitlessStops,
     endingRuns,
-    begunRuns,
+    ownStarts,
     reconcile,
     ends,
     /** Another gateway's, or that of the same one after a restart: it remembers nothing. */

@@ -1,6 +1,6 @@
 import type { LiveLimits } from '../../../src/domain/ends/live-limits.ts'
-import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
-import { runEventsIn } from '../../../src/store/tables/run-events.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
+import { runEventsIn } from '../../../src/store/tables/runs/run-events.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { manualClock } from '../clock.ts'
 import { gateway, type TestContext, type WorldOptions } from '../gateway.ts'

@@ -1,5 +1,5 @@
-import type { Run, RunNews, SeenNews, SeenSession } from '../../../src/domain/run.ts'
-import { moveRun } from '../../../src/domain/run-moves.ts'
+import type { Run, RunNews, SeenNews, SeenSession } from '../../../src/domain/runs/run.ts'
+import { moveRun } from '../../../src/domain/runs/run-moves.ts'
 
 /** Where all runs of these tests are. */
 export const place = { tenantId: 'acme', upstream: 'default', meetingId: 'm1' }

@@ -1,6 +1,6 @@
-import type { Run } from '../../../src/domain/run.ts'
-import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
-import { runEventsIn } from '../../../src/store/tables/run-events.ts'
+import type { Run } from '../../../src/domain/runs/run.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
+import { runEventsIn } from '../../../src/store/tables/runs/run-events.ts'
 import { gateway, type TestContext, type World, type WorldOptions } from '../gateway.ts'
 
 export interface LedgerWorld extends World {

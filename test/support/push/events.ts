@@ -1,6 +1,6 @@
-import { noRunEnd, type Run, type RunEventType } from '../../../src/domain/run.ts'
+import { noRunEnd, type Run, type RunEventType } from '../../../src/domain/runs/run.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { broadcastRunsIn } from '../../../src/store/tables/broadcast-runs.ts'
+import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
 
 let made = 0
 

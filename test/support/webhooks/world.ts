@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql as raw } from 'kysely'
 import { sealingWith } from '../../../src/audit/keys/sealing.ts'
-import { type RunEventType, runEventTypes } from '../../../src/domain/run.ts'
+import { type RunEventType, runEventTypes } from '../../../src/domain/runs/run.ts'
 import { type Network, parseNetwork } from '../../../src/domain/values/address.ts'
 import { RunHub } from '../../../src/lifecycle/ledger/hub.ts'
 import { deliverer } from '../../../src/lifecycle/webhooks/message.ts'
@@ -9,8 +9,8 @@ import { type PostOptions, poster } from '../../../src/lifecycle/webhooks/post.t
 import { WebhookSender, type WebhookSenderDeps } from '../../../src/lifecycle/webhooks/sender.ts'
 import { prepareSetting } from '../../../src/lifecycle/webhooks/setting.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
-import { runEventsIn } from '../../../src/store/tables/run-events.ts'
+import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
+import { runEventsIn } from '../../../src/store/tables/runs/run-events.ts'
 import { webhookDeliveriesIn } from '../../../src/store/tables/webhooks-out/deliveries.ts'
 import { webhooksIn } from '../../../src/store/tables/webhooks-out/webhooks.ts'
 import { manualClock } from '../clock.ts'
@@ -67,7 +67,7 @@ export async function webhookWorld(t: Parameters<typeof storeWithTenants>[0], wa
   const deps: WebhookSenderDeps = {
     ...{ engine, webhooks, deliveries, clock, log },
     events: runEventsIn(store),
-    runEvents: hub,
+    hub,
     onWorkLeft: () => () => {},
     auditEvents: auditEventsIn(store),
     deliver: deliverer({ post, sealing, clock }),

@@ -5,10 +5,10 @@ import {
   readActive,
   readLivestream,
   readLivestreamList,
-  readLivestreamWithSessions,
   readMessage,
   readStarted
 } from '../../../src/upstream/contract/contract.ts'
+import { readLivestreamWithSessions } from '../../../src/upstream/contract/contract-livestreams.ts'
 import { readMeeting } from '../../../src/upstream/contract/contract-meetings.ts'
 import { pageOf } from '../../../src/upstream/contract/figures.ts'
 import fc, { runs } from '../../support/runner/properties.ts'
@@ -209,7 +209,6 @@ t.test('another status word than those of the contract passes as it is', async t
 
 const readers = {
   readLivestream,
-  readLivestreamWithSessions,
   readMeeting,
   readMessage,
   readStarted

@@ -1,8 +1,9 @@
 import type { LivestreamWithKey } from '../../../src/domain/livestream.ts'
 import { LiveElsewhere, NotOffered, UpstreamMalformed } from '../../../src/domain/refusals/failures.ts'
+import { path, saidIn } from '../../../src/upstream/contract/contract.ts'
 import { at } from '../../../src/upstream/contract/vendor-words.ts'
 import type { Provider } from '../../../src/upstream/provider.ts'
-import { path, type Send, saidIn } from '../../../src/upstream/vendors/vendor-call.ts'
+import type { Send } from '../../../src/upstream/transport/call.ts'
 
 const notOffered = async (): Promise<never> => {
   throw new NotOffered()

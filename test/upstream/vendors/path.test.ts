@@ -1,5 +1,5 @@
 import t from 'tap'
-import { path } from '../../../src/upstream/vendors/vendor-call.ts'
+import { path } from '../../../src/upstream/contract/contract.ts'
 import fc, { runs } from '../../support/runner/properties.ts'
 
 const build = (id: string): string => path`/meetings/${id}/active-livestream`

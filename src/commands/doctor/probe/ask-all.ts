@@ -1,6 +1,6 @@
+import { path } from '../../../upstream/contract/contract.ts'
 import { at } from '../../../upstream/contract/vendor-words.ts'
 import type { Heard } from '../../../upstream/transport/vendor-inspector.ts'
-import { path } from '../../../upstream/vendors/vendor-call.ts'
 import type { Answers } from './answers.ts'
 import { type Asker, Ended } from './asker.ts'
 import { askOfTheEnd, askOfUnknownFields } from './end-questions.ts'

@@ -1,11 +1,11 @@
 import { isVendorId } from '../../../domain/id.ts'
 import { isOver, isRunning } from '../../../domain/livestream.ts'
 import { Failure } from '../../../domain/refusals/failures.ts'
+import { path } from '../../../upstream/contract/contract.ts'
 import type { RefusalReader } from '../../../upstream/contract/refusals.ts'
 import { at } from '../../../upstream/contract/vendor-words.ts'
 import type { Heard, InspectorCall } from '../../../upstream/transport/vendor-inspector.ts'
 import type { Vendor } from '../../../upstream/vendors/vendor.ts'
-import { path } from '../../../upstream/vendors/vendor-call.ts'
 import { type Asker, Ended } from './asker.ts'
 import type { Surroundings } from './surroundings.ts'
 

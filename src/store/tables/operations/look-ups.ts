@@ -1,6 +1,6 @@
 import { sql as raw } from 'kysely'
 import type { Operation, OperationKind, OperationState, StoredAnswer } from '../../../domain/operation.ts'
-import type { RunEnder } from '../../../domain/run.ts'
+import type { RunEnder } from '../../../domain/runs/run.ts'
 import type { OperationsTable } from '../../schema/database.ts'
 import type { Store } from '../../store.ts'
 

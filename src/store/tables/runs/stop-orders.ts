@@ -1,6 +1,6 @@
 import { sql as raw } from 'kysely'
 import type { OperationState, StoredAnswer } from '../../../domain/operation.ts'
-import type { RunEnder } from '../../../domain/run.ts'
+import type { RunEnder } from '../../../domain/runs/run.ts'
 import type { Statement } from '../../engine/engine.ts'
 import { leaveWork } from '../../schema/database.ts'
 import type { StopOrdersTable } from '../../schema/stop-order-tables.ts'

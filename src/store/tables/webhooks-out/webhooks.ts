@@ -135,7 +135,7 @@ export function webhooksIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
     }
   }
 }
-export type Webhooks = ReturnType<typeof webhooksIn>
+export type TenantWebhooks = ReturnType<typeof webhooksIn>
 
 function toColumns({ url, secret, previousSecret, previousUntilMs, updatedAtMs }: WebhookSettings) {
   return {

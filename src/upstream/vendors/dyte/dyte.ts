@@ -2,15 +2,20 @@ import { isSameId, isVendorId } from '../../../domain/id.ts'
 import type { Meeting } from '../../../domain/meeting.ts'
 import { LiveElsewhere, MeetingNotFound, NotOffered, UpstreamMalformed } from '../../../domain/refusals/failures.ts'
 import {
+  expectId,
+  expectPlainId,
   type LivestreamList,
+  path,
   readActive,
   readLivestreamList,
   readMessage,
-  readStarted
+  readStarted,
+  readSuccess,
+  saidIn
 } from '../../contract/contract.ts'
 import { readMeeting, readMeetings } from '../../contract/contract-meetings.ts'
 import type { LivestreamWithSessions, Provider, VendorHabits } from '../../provider.ts'
-import { expectId, expectPlainId, path, readSuccess, type Send, saidIn } from '../vendor-call.ts'
+import type { Send } from '../../transport/call.ts'
 import * as livestreams from './livestreams.ts'
 import { findRunning } from './running.ts'
 import { changeAll, changeSome, findActiveSession } from './stage.ts'

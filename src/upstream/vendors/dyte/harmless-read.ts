@@ -1,7 +1,7 @@
+import { path } from '../../contract/contract.ts'
 import { readMeetings } from '../../contract/contract-meetings.ts'
 import { at } from '../../contract/vendor-words.ts'
 import type { HarmlessRead } from '../vendor.ts'
-import { path } from '../vendor-call.ts'
 
 /** One entry of the list of meetings. */
 export const harmlessRead: HarmlessRead = {

@@ -1,11 +1,17 @@
 import { type LivestreamWithKey, runOf } from '../../../domain/livestream.ts'
 import { LivestreamNotFound, NotOffered, UpstreamMalformed } from '../../../domain/refusals/failures.ts'
 import type { Page } from '../../../domain/values/paging.ts'
-import { readLivestream, readLivestreamWithSessions } from '../../contract/contract.ts'
-import { readActiveRun, readOfMeeting, readRun, readRuns, readSwitched } from '../../contract/contract-livestreams.ts'
+import { expectId, expectPlainId, path, readLivestream, readSuccess, saidIn } from '../../contract/contract.ts'
+import {
+  readActiveRun,
+  readLivestreamWithSessions,
+  readOfMeeting,
+  readRun,
+  readRuns,
+  readSwitched
+} from '../../contract/contract-livestreams.ts'
 import type { Provider } from '../../provider.ts'
-import type { VendorAnswer } from '../../transport/call.ts'
-import { expectId, expectPlainId, path, readSuccess, type Send, saidIn, type VendorCall } from '../vendor-call.ts'
+import type { Send, VendorAnswer, VendorCall } from '../../transport/call.ts'
 
 /** An operation of a Provider on livestreams, or on their runs, as a function that is also told how to send. */
 type Operation<Name extends keyof Provider> = (

@@ -1,8 +1,8 @@
 import { isRunning, type LivestreamWithKey } from '../../../domain/livestream.ts'
 import { UpstreamMalformed } from '../../../domain/refusals/failures.ts'
-import { type ListForm, readLivestreamList, type Unread } from '../../contract/contract.ts'
+import { type ListForm, path, readLivestreamList, type Unread } from '../../contract/contract.ts'
 import type { RunningLivestreams, VendorHabits } from '../../provider.ts'
-import { path, type Send } from '../vendor-call.ts'
+import type { Send } from '../../transport/call.ts'
 
 /** Programs ask for so many a page, and get them (contract#page-size); the vendor publishes no maximum. */
 const perPage = 100

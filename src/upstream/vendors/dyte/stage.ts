@@ -1,10 +1,21 @@
 import { type Static, Type } from 'typebox'
 import { type FailureClass, NoActiveSession, ParticipantNotFound } from '../../../domain/refusals/failures.ts'
 import type { ActiveSession, Participant } from '../../../domain/session.ts'
-import { Envelope, Figure, present, reader, solid, Text } from '../../contract/contract.ts'
+import {
+  Envelope,
+  expectId,
+  Figure,
+  path,
+  present,
+  reader,
+  readSuccess,
+  saidIn,
+  solid,
+  Text
+} from '../../contract/contract.ts'
 import { figureOf, figures } from '../../contract/figures.ts'
 import { isDefiniteRefusal, type Provider } from '../../provider.ts'
-import { expectId, path, readSuccess, type Send, saidIn, type VendorCall } from '../vendor-call.ts'
+import type { Send, VendorCall } from '../../transport/call.ts'
 
 const VendorSession = Type.Object({
   id: Type.String({ minLength: 1, maxLength: 64 }),

@@ -1,6 +1,7 @@
 import type { VendorWebhook, WebhookWish } from '../../../domain/webhooks/vendor-webhook.ts'
+import { path, readSuccess } from '../../contract/contract.ts'
 import { readRegistered, readRegisteredList } from '../../contract/webhooks.ts'
-import { path, readSuccess, type Send } from '../vendor-call.ts'
+import type { Send } from '../../transport/call.ts'
 
 /** Lists all of the account; an account without any says 404 (contract#webhook-registration). */
 export async function listWebhooks(send: Send, signal: AbortSignal): Promise<VendorWebhook[]> {

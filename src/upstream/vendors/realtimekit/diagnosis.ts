@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { Secret } from '../../../domain/values/secret.ts'
+import { path } from '../../contract/contract.ts'
 import { cloudflareEdge } from '../../contract/refusals.ts'
 import { at } from '../../contract/vendor-words.ts'
 import { harmlessRead } from '../dyte/harmless-read.ts'
 import { baseUrlField, bothNames } from '../settings.ts'
 import type { Diagnosis, Refused } from '../vendor.ts'
-import { path } from '../vendor-call.ts'
 import { settings } from './settings.ts'
 
 const tokenSetting = bothNames(settings, 'api_token')

@@ -1,8 +1,9 @@
 import { NotOffered } from '../../../domain/refusals/failures.ts'
+import { expectId } from '../../contract/contract.ts'
 import { NoRoute } from '../../contract/refusals.ts'
 import type { Provider, VendorHabits } from '../../provider.ts'
+import type { Send } from '../../transport/call.ts'
 import { dyteProvider } from '../dyte/dyte.ts'
-import { expectId, type Send } from '../vendor-call.ts'
 
 /**
  * Cloudflare RealtimeKit: contract L2 behind another address (contract#realtimekit-differences). Operations that its client
