@@ -14,7 +14,7 @@ export interface LimitingDeps extends Omit<ChangeEndDeps, 'openRuns' | 'hub' | '
   directory: Pick<Directory, 'tenant'>
 }
 
-/** What a tenant's runs have used of their limits. */
+/** Use of a tenant's limits by its runs. */
 export interface RunUse extends LiveUse {
   limits: LiveLimits
   /** The calendar month, in UTC, that the milliseconds belong to, such as `2026-12`. */

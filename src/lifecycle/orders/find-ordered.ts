@@ -45,7 +45,7 @@ export interface FindOrdered {
 export function findOrdered(deps: FindOrderedDeps): FindOrdered {
   const { upstreams, runs, operations, meetings, livestreams, queue, orders, deadline } = deps
 
-  /** What an operator's order does not mean. A suspended tenant has nothing that may go on. */
+  /** Runs that an operator's order does not mean. A suspended tenant has nothing that may go on. */
   const laterThan = async (order: StopOrder): Promise<LaterRuns> =>
     order.reason === 'operator' ? orders.laterRuns(order) : { runIds: new Set(), operationIds: new Set() }
 
