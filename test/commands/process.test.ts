@@ -6,6 +6,7 @@ import t from 'tap'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { measured, runProcess, startNode } from '../support/cli.ts'
 import { environmentOf } from '../support/config.ts'
+import { programOf } from '../support/runner/built.ts'
 import { openStoreHere } from '../support/store.ts'
 
 t.test('the process exits with the code of its command', async t => {
@@ -23,7 +24,7 @@ t.test('signals are taken before anything else is loaded', async t => {
 
 t.test('a reader that leaves early is no failure; an output that cannot be written is one', async t => {
   const shell = (rest: string) =>
-    startNode(t, ['-e', inShell, `${process.execPath} src/cli.ts openapi ${rest}`], {}).ended
+    startNode(t, ['-e', inShell, `${process.execPath} ${programOf('src/cli.ts')} openapi ${rest}`], {}).ended
   const [early, full] = await Promise.all([shell('| head -c 1'), shell('> /dev/full')])
   t.strictSame(early, { code: 0, stdout: '{', stderr: '' })
   t.equal(full.code, 1)

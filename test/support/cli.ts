@@ -8,7 +8,7 @@ import type { Environment } from '../../src/config/config.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { TestContext } from './gateway.ts'
 import { inMemory } from './in-memory.ts'
-import { isOfBuild, programOf } from './runner/built.ts'
+import { programOf } from './runner/built.ts'
 import { openSnapshot, openStoreHere } from './store.ts'
 
 export interface Outcome {
@@ -125,9 +125,7 @@ export function startNode(
   const cache = env.NODE_OPTIONS === undefined ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
   const surroundings = { ...inherited(/^PATH$/), ...cache }
   const inShell = openFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`]
-  // Tap puts its loader into each process, with source maps, which cost the build a third of a start.
-  const plain = args.some(isOfBuild) ? ['/usr/bin/env', '-u', 'NODE_OPTIONS'] : []
-  const [program = '', ...rest] = [...inShell, ...plain, process.execPath, ...args]
+  const [program = '', ...rest] = [...inShell, process.execPath, ...args]
   const child = spawn(program, rest, { env: { ...surroundings, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''

@@ -10,6 +10,7 @@ import type { Store } from '../../../src/store/store.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit-events.ts'
 import { commandLine, refused, runProcess } from '../../support/cli.ts'
 import { addTenant, type TestContext } from '../../support/gateway.ts'
+import { programOf } from '../../support/runner/built.ts'
 import fc from '../../support/runner/properties.ts'
 import { openSnapshot, openStoreHere } from '../../support/store.ts'
 
@@ -257,7 +258,7 @@ t.test('as a process it prints the whole log through a pipe; who reads it may le
   const whole = await runProcess(t, ['audit', 'export'], env)
   t.strictSame([whole.code, whole.stderr, whole.stdout.split('\n').length - 1], [0, '', 3_000])
 
-  const child = spawn(process.execPath, ['src/cli.ts', 'audit', 'export'], { env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, [programOf('src/cli.ts'), 'audit', 'export'], { env })
   t.teardown(() => child.kill('SIGKILL'))
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', text => {
