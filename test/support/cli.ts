@@ -10,6 +10,7 @@ import type { TestContext } from './gateway.ts'
 import { inMemory } from './in-memory.ts'
 import { programOf } from './runner/built.ts'
 import { openSnapshot, openStoreHere } from './store.ts'
+import { pauseMs } from './until.ts'
 
 export interface Outcome {
   code: number
@@ -172,11 +173,12 @@ function inherited(names: RegExp): Environment {
 
 /** Asks again and again until the answer is as wanted, for so long at most. */
 export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, withinMs = 60_000): Promise<T> {
-  const deadline = performance.now() + withinMs
+  const sinceMs = performance.now()
   for (;;) {
     const answer = await ask()
-    if (wanted(answer) || performance.now() > deadline) return answer
-    await new Promise(resolve => setTimeout(resolve, 20))
+    const waitedMs = performance.now() - sinceMs
+    if (wanted(answer) || waitedMs > withinMs) return answer
+    await new Promise(resolve => setTimeout(resolve, pauseMs(waitedMs)))
   }
 }
 
