@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, matchesGlob, resolve } from 'node:path'
 import t from 'tap'
 import { importsOf, importsOfSrc } from './support/imports.ts'
@@ -73,6 +73,15 @@ t.test('imports go down, and only one room knows each driver', t => {
     const wrong = forbidden(file, imports)
     if (wrong.length > 0) t.fail(`${file} imports ${wrong.join(', ')}`)
   }
+  t.end()
+})
+
+t.test('the options of a test are an object of its own: tap keeps in them what the test does', t => {
+  const shared = globSync('test/**/*.ts').flatMap(file => {
+    const calls = readFileSync(file, 'utf8').matchAll(/\btest\((?:[^{}]|\$\{[^}]*\})*?, ([a-z]\w*), (?:async )?\(?t\b/g)
+    return [...calls].map(([, name]) => `${file}: ${name}`)
+  })
+  t.strictSame(shared, [])
   t.end()
 })
 
