@@ -11,7 +11,7 @@ export async function until(holds: () => boolean | Promise<boolean>, withinMs = 
   }
 }
 
-/** A look costs a call, most often: of a long wait a twentieth is added to it, and no more. */
+/** A look costs a call, most often, and some let time pass: a long wait has few of them, and is not made much longer by its pauses. */
 export function pauseMs(waitedMs: number): number {
-  return Math.min(100, Math.max(5, waitedMs / 20))
+  return Math.min(25, Math.max(5, waitedMs / 20))
 }
