@@ -128,6 +128,10 @@ t.test('a command is the one that the kernel ends when memory runs out, and a ga
   const own = read('/proc/self/oom_score_adj').trim()
   const program = programOf('src/cli.ts')
   // The lines of a command alone: those of a gateway are measured elsewhere (`commands/serve`).
-  const scores = [scoreOf('src/cli.ts', ['tenant', 'list'], measured), scoreOf(program, ['serve']), scoreOf(program, [])]
+  const scores = [
+    scoreOf('src/cli.ts', ['tenant', 'list'], measured),
+    scoreOf(program, ['serve']),
+    scoreOf(program, [])
+  ]
   t.strictSame(await Promise.all(scores), ['1000', own, '1000'])
 })

@@ -122,12 +122,16 @@ export function startNode(
   env: Environment,
   { openFiles }: { openFiles?: number } = {}
 ): Running {
+  const limited = openFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`]
+  return start(t, [...limited, process.execPath, ...args], env)
+}
+
+/** The same for any program. */
+export function start(t: TestContext, [program = '', ...args]: string[], env: Environment): Running {
   // A process whose coverage is measured must compile for itself (`run.ts`).
   const cache = env.NODE_OPTIONS === undefined ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
   const surroundings = { ...inherited(/^PATH$/), ...cache }
-  const inShell = openFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`]
-  const [program = '', ...rest] = [...inShell, process.execPath, ...args]
-  const child = spawn(program, rest, { env: { ...surroundings, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, args, { env: { ...surroundings, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', text => {

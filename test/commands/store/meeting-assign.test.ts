@@ -23,7 +23,7 @@ async function meetingsOf({ json }: CommandLine, tenant: string): Promise<string
   return (await json('meeting', 'list', tenant)).map(({ id }: { id: string }) => id)
 }
 
-t.test('of many ids each costs no more than of few', async t => {
+t.test('each of many ids costs no more than each of few', async t => {
   const cli = await twoTenants(t)
   // Work and not time on the wall, which says more of what else the machine does; and alone, since all of this process counts.
   const costOf = async (count: number): Promise<number> => {
