@@ -40,9 +40,7 @@ t.test('the link that SQL makes is that of the domain, whatever stands in the te
     '%',
     '?'
   )
-  const text = fc
-    .array(fc.oneof(hostile, anyText({ maxLength: 8 })), { maxLength: 5 })
-    .map(parts => parts.join(''))
+  const text = fc.array(fc.oneof(hostile, anyText({ maxLength: 8 })), { maxLength: 5 }).map(parts => parts.join(''))
   const event = fc.record({ uid: text, note: text })
   const appended: string[] = []
   await fc.assert(
