@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, matchesGlob, resolve } from 'node:path'
 import t from 'tap'
 import { importsOf, importsOfSrc } from './support/imports.ts'
@@ -85,6 +85,15 @@ t.test('a gateway imports nothing but types from node:http, which would bring a 
     if (others.test(file)) continue
     t.notMatch(readFileSync(file, 'utf8'), /^import (?!type )[^\n]*'node:https?'$/m, file)
   }
+  t.end()
+})
+
+t.test('the options of a test are an object of its own: tap keeps in them what the test does', t => {
+  const shared = globSync('test/**/*.ts').flatMap(file => {
+    const calls = readFileSync(file, 'utf8').matchAll(/\btest\((?:[^{}]|\$\{[^}]*\})*?, ([a-z]\w*), (?:async )?\(?t\b/g)
+    return [...calls].map(([, name]) => `${file}: ${name}`)
+  })
+  t.strictSame(shared, [])
   t.end()
 })
 

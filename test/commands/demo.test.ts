@@ -80,7 +80,7 @@ t.test(
     t.teardown(() => simulator.close())
     const vendor = ['--vendor', url, '--org', org, '--key', key]
     const args = ['demo', '--port', '0', '--json', '--cors-origin', origin, ...vendor]
-    const child = startProcess(t, args, { TMPDIR: folder })
+    const child = startProcess(t, args, { TMPDIR: folder, ...measured })
     const [line] = await child.line(/^.*\n/)
     const printed = JSON.parse(line)
     t.match(printed, { url: /^http:\/\/127\.0\.0\.1:\d+$/, docs: `${printed.url}/docs`, vendor: url })
@@ -143,7 +143,8 @@ t.test('a vendor that refuses is one line and exit code 1, and nothing is left b
   const { url, org, close } = await createSimulator()
   t.teardown(close)
   const outcome = await runProcess(t, ['demo', '--port', '0', '--vendor', url, '--org', org, '--key', 'another'], {
-    TMPDIR: folder
+    TMPDIR: folder,
+    ...measured
   })
   t.equal(outcome.code, 1)
   t.ok(refused(outcome).startsWith(`${url}: `), refused(outcome))

@@ -3,9 +3,11 @@ import { stripTypeScriptTypes } from 'node:module'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import t from 'tap'
+import type { Environment } from '../../src/config/config.ts'
 import { createSimulator } from '../../src/simulator/simulator.ts'
-import { measured, runProcess, startNode } from '../support/cli.ts'
+import { measured, runProcess, start, startNode } from '../support/cli.ts'
 import { environmentOf } from '../support/config.ts'
+import { programOf } from '../support/runner/built.ts'
 import { openStoreHere } from '../support/store.ts'
 
 t.test('the process exits with the code of its command', async t => {
@@ -22,9 +24,12 @@ t.test('signals are taken before anything else is loaded', async t => {
 })
 
 t.test('a reader that leaves early is no failure; an output that cannot be written is one', async t => {
-  const shell = (rest: string) =>
-    startNode(t, ['-e', inShell, `${process.execPath} src/cli.ts openapi ${rest}`], {}).ended
-  const [early, full] = await Promise.all([shell('| head -c 1'), shell('> /dev/full')])
+  const inShell = (program: string, rest: string, env: Environment = {}) =>
+    start(t, ['/bin/sh', '-c', `${process.execPath} ${program} openapi ${rest}`], env).ended
+  const [early, full] = await Promise.all([
+    inShell(programOf('src/cli.ts'), '| head -c 1'),
+    inShell('src/cli.ts', '> /dev/full', measured)
+  ])
   t.strictSame(early, { code: 0, stdout: '{', stderr: '' })
   t.equal(full.code, 1)
   t.match(full.stderr, /^livegate: standard output cannot be written: ENOSPC[^\n]*\n$/)
@@ -36,7 +41,7 @@ t.test('at its end serve says on standard error how many log lines could not be 
   const taken = { ...environmentOf(simulator), PORT: String(simulator.port) }
   const env = { ...taken, DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}`, ...measured }
   const command = `${process.execPath} src/cli.ts serve > /dev/full`
-  const { code, stderr } = await startNode(t, ['-e', inShell, command], env).ended
+  const { code, stderr } = await start(t, ['/bin/sh', '-c', command], env).ended
   t.equal(code, 1)
   t.match(stderr, /^livegate: port \d+ is taken; [^\n]*\nlivegate: \d+ log lines could not be written\n$/)
 })
@@ -57,12 +62,8 @@ t.test('a command waits for its turn while the store is being written', async t 
   const writer = new Database(file)
   t.teardown(() => writer.close())
   writer.exec('BEGIN IMMEDIATE')
-  const command = runProcess(t, ['tenant', 'create', 'acme'], { DATABASE_URL: `sqlite:${file}` })
+  const command = runProcess(t, ['tenant', 'create', 'acme'], { DATABASE_URL: `sqlite:${file}`, ...measured })
   // Longer than the half second after which a gateway gives up.
   setTimeout(() => writer.exec('ROLLBACK'), 2_500)
   t.match(await command, { code: 0, stdout: /^created tenant acme/, stderr: '' })
 })
-
-const inShell = `
-  const { status } = require('node:child_process').spawnSync('sh', ['-c', process.argv[1]], { stdio: 'inherit' })
-  process.exitCode = status`

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { createSimulator } from '../../src/simulator/simulator.ts'
-import { refused, runHere, startProcess } from '../support/cli.ts'
+import { measured, refused, runHere, startProcess } from '../support/cli.ts'
 
 t.test('simulate prints where it listens and what it accepts, and behaves as its switches say', async t => {
   const meeting = randomUUID()
@@ -109,7 +109,7 @@ t.test('as text RealtimeKit prints its own lines for .env', async t => {
 })
 
 t.test('as text it prints lines for .env; Ctrl-C ends it with 0', async t => {
-  const child = startProcess(t, ['simulate', '--port', '0', '--contract', 'L1'])
+  const child = startProcess(t, ['simulate', '--port', '0', '--contract', 'L1'], measured)
   const [, url, other] = await child.line(
     /vendor listens: (\S+)\nDYTE_BASE_URL=(\S+)\nDYTE_ORG_ID=\S+\nDYTE_API_KEY=\S+\n/
   )

@@ -6,7 +6,7 @@ import { parseEnv } from 'node:util'
 import t from 'tap'
 import { type Environment, readConfig, readStoreConfig } from '../../src/config/config.ts'
 import { cutByNode } from '../../src/config/env-files.ts'
-import { refused, startNode } from '../support/cli.ts'
+import { measured, refused, startNode } from '../support/cli.ts'
 
 const key = randomBytes(12).toString('hex')
 const account = { DYTE_ORG_ID: 'org-1', DYTE_API_KEY: key }
@@ -92,7 +92,7 @@ t.test(
       cuts.map(({ name, at }) => [name, at]),
       ['DYTE_API_KEY', 'DYTE_ORG_ID', 'OTHER', 'LIVEGATE_DATA_DIR'].map(name => [name, 'quote'])
     )
-    const run = startNode(t, [`--env-file=${file}`, 'src/cli.ts', 'tenant', 'list'], {})
+    const run = startNode(t, [`--env-file=${file}`, 'src/cli.ts', 'tenant', 'list'], measured)
     const said = refused(await run.ended)
     t.match(
       said,
@@ -126,7 +126,7 @@ t.test(
       t.testdir({ '.env': `LIVEGATE_DATA_DIR=/srv/a#b\nDYTE_API_KEY=${key}#x\nDYTE_ORG_ID=o # ours\n` }),
       '.env'
     )
-    const run = startNode(t, [`--env-file=${file}`, 'src/cli.ts', 'tenant', 'list'], {})
+    const run = startNode(t, [`--env-file=${file}`, 'src/cli.ts', 'tenant', 'list'], measured)
     const { code, ...said } = await run.ended
     t.equal(code, 1)
     t.equal(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import t from 'tap'
 import { type ApiKey, digestKey, keyIdPattern, makeKey, parseKey } from '../../src/domain/api-key.ts'
 import { keyRefusal } from '../../src/domain/caller.ts'
-import fc, { runs } from '../support/runner/properties.ts'
+import fc, { anyText, runs } from '../support/runner/properties.ts'
 
 const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
@@ -77,7 +77,7 @@ t.test('text that is no key is refused, whatever it is, and never throws', async
   ]) {
     t.equal(parseKey(text), null)
   }
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' })), text => parseKey(text) === null))
+  fc.assert(fc.property(fc.oneof(fc.string(), anyText()), text => parseKey(text) === null))
   fc.assert(
     fc.property(fc.stringMatching(/^lgk_[0-9A-Za-z]{12}_[0-9A-Za-z]{49}$/), text => parseKey(text) === null),
     { numRuns: runs(200) }

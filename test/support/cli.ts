@@ -8,8 +8,9 @@ import type { Environment } from '../../src/config/config.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { TestContext } from './gateway.ts'
 import { inMemory } from './in-memory.ts'
-import { isOfBuild, programOf } from './runner/built.ts'
+import { programOf } from './runner/built.ts'
 import { openSnapshot, openStoreHere } from './store.ts'
+import { pauseMs } from './until.ts'
 
 export interface Outcome {
   code: number
@@ -121,14 +122,16 @@ export function startNode(
   env: Environment,
   { openFiles }: { openFiles?: number } = {}
 ): Running {
+  const limited = openFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`]
+  return start(t, [...limited, process.execPath, ...args], env)
+}
+
+/** The same for any program. */
+export function start(t: TestContext, [program = '', ...args]: string[], env: Environment): Running {
   // A process whose coverage is measured must compile for itself (`run.ts`).
   const cache = env.NODE_OPTIONS === undefined ? { NODE_COMPILE_CACHE: resolve('.tap/compiled') } : {}
   const surroundings = { ...inherited(/^PATH$/), ...cache }
-  const inShell = openFiles === undefined ? [] : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`]
-  // Tap puts its loader into each process, with source maps, which cost the build a third of a start.
-  const plain = args.some(isOfBuild) ? ['/usr/bin/env', '-u', 'NODE_OPTIONS'] : []
-  const [program = '', ...rest] = [...inShell, ...plain, process.execPath, ...args]
-  const child = spawn(program, rest, { env: { ...surroundings, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(program, args, { env: { ...surroundings, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', text => {
@@ -174,11 +177,12 @@ function inherited(names: RegExp): Environment {
 
 /** Asks again and again until the answer is as wanted, for so long at most. */
 export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, withinMs = 60_000): Promise<T> {
-  const deadline = performance.now() + withinMs
+  const sinceMs = performance.now()
   for (;;) {
     const answer = await ask()
-    if (wanted(answer) || performance.now() > deadline) return answer
-    await new Promise(resolve => setTimeout(resolve, 20))
+    const waitedMs = performance.now() - sinceMs
+    if (wanted(answer) || waitedMs > withinMs) return answer
+    await new Promise(resolve => setTimeout(resolve, pauseMs(waitedMs)))
   }
 }
 

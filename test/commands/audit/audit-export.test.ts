@@ -8,9 +8,10 @@ import { chainHash, noHash } from '../../../src/domain/audit/audit-chain.ts'
 import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
-import { commandLine, refused, runProcess } from '../../support/cli.ts'
+import { commandLine, measured, refused, runProcess } from '../../support/cli.ts'
 import { addTenant, type TestContext } from '../../support/gateway.ts'
-import fc from '../../support/runner/properties.ts'
+import { programOf } from '../../support/runner/built.ts'
+import fc, { anyText } from '../../support/runner/properties.ts'
 import { openSnapshot, openStoreHere } from '../../support/store.ts'
 
 const noonMs = Date.parse('2026-11-20T12:00:00Z')
@@ -76,7 +77,7 @@ const hostile = fc.oneof(
     '__proto__',
     'x'.repeat(65_536)
   ),
-  fc.string({ unit: 'binary', maxLength: 50 }),
+  anyText({ maxLength: 50 }),
   fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 50 }).map(units => String.fromCharCode(...units))
 )
 
@@ -254,10 +255,10 @@ t.test('however long a log is, and however slow who reads it: one page of one mo
 
 t.test('as a process it prints the whole log through a pipe; who reads it may leave early, as `head` does', async t => {
   const { env } = await logOf(t, ...Array.from({ length: 3_000 }, () => saying('acme')))
-  const whole = await runProcess(t, ['audit', 'export'], env)
+  const whole = await runProcess(t, ['audit', 'export'], { ...env, ...measured })
   t.strictSame([whole.code, whole.stderr, whole.stdout.split('\n').length - 1], [0, '', 3_000])
 
-  const child = spawn(process.execPath, ['src/cli.ts', 'audit', 'export'], { env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, [programOf('src/cli.ts'), 'audit', 'export'], { env })
   t.teardown(() => child.kill('SIGKILL'))
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', text => {

@@ -7,6 +7,7 @@ import { createSimulator, type Fault, type Simulator, type SimulatorOptions } fr
 import { type Outcome, startProcess } from '../../support/cli.ts'
 import { environmentOf } from '../../support/config.ts'
 import { doctorIn, type FastWorld, fastWorld } from '../../support/doctor.ts'
+import { campaigns, countOf } from '../../support/runner/campaigns.ts'
 import { until } from '../../support/until.ts'
 
 interface Place {
@@ -231,20 +232,23 @@ t.test('interrupted, or with a call that fails, at any moment: nothing goes on',
     { match: looking, status: 500 },
     { match: looking, hangUp: true }
   ]
-  for (const options of odd) {
-    for (let when = 1; when <= 18; when++) {
-      const { simulator, world, probe } = await place(t, options)
-      const fault = when % 3 === 0 ? null : faults[when % faults.length]
-      world.atPause(number => {
-        if (number !== when) return
-        if (fault == null) world.interrupt()
-        else simulator.failNext(fault)
-      })
-      const { code, stderr } = await probe()
-      if (running(simulator) > 0) t.fail(`${JSON.stringify({ options, when, fault, code, stderr })}`)
-      if (fault === null && code === 1) t.match(stderr, /livegate: interrupted\n$/)
-      await simulator.close()
-    }
+  const moments = 18
+  const all = odd.flatMap(options => Array.from({ length: moments }, (_, i) => ({ options, when: i + 1 })))
+  t.equal(all.length, campaigns.probes.inFull)
+  // Each of so many, so that the normal run has moments of each vendor, and every fault.
+  const some = all.filter((_, i) => i % (all.length / countOf('probes')) === 0)
+  for (const { options, when } of some) {
+    const { simulator, world, probe } = await place(t, options)
+    const fault = when % 3 === 0 ? null : faults[when % faults.length]
+    world.atPause(number => {
+      if (number !== when) return
+      if (fault == null) world.interrupt()
+      else simulator.failNext(fault)
+    })
+    const { code, stderr } = await probe()
+    if (running(simulator) > 0) t.fail(`${JSON.stringify({ options, when, fault, code, stderr })}`)
+    if (fault === null && code === 1) t.match(stderr, /livegate: interrupted\n$/)
+    await simulator.close()
   }
   t.pass('nothing goes on')
 })

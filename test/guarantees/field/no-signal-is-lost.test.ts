@@ -10,6 +10,7 @@ import { startProcess } from '../../support/cli.ts'
 import { environmentOf } from '../../support/config.ts'
 import { client, type TestContext } from '../../support/gateway.ts'
 import { latestMs } from '../../support/grace.ts'
+import { programOf } from '../../support/runner/built.ts'
 import { countOf } from '../../support/runner/campaigns.ts'
 import { printSeed } from '../../support/runner/seeds.ts'
 import { until } from '../../support/until.ts'
@@ -78,7 +79,7 @@ interface Moment {
 
 /** One start of a gateway that is told to end. */
 async function signalled(t: TestContext, { env, first, afterMs }: Moment) {
-  const command = [process.execPath, 'src/cli.ts', 'serve']
+  const command = [process.execPath, programOf('src/cli.ts'), 'serve']
   const [file = '', ...args] = first ? ['unshare', ...asFirst, ...command] : command
   const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))

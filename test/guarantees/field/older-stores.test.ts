@@ -105,7 +105,9 @@ const served: typeof refused = [
 ]
 
 const serve = async ({ storeFile }: CommandLine): Promise<void> => {
-  const gateway = await startGateway({ config: configFor(vendor, storeFile), logger: makeLogger('silent') })
+  const config = configFor(vendor, storeFile)
+  // Without threads, which cost more than all else here, and know nothing of what is older.
+  const gateway = await startGateway({ config, logger: makeLogger('silent'), open: openStoreHere })
   await gateway.close()
 }
 const isProved = async ({ run }: CommandLine): Promise<boolean> => (await run('audit', 'verify')).code === 0

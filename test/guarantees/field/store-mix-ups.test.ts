@@ -12,6 +12,7 @@ import { says } from '../../support/campaigns/trouble.ts'
 import { runHere, runProcess, startProcess } from '../../support/cli.ts'
 import { environmentOf } from '../../support/config.ts'
 import { addKey, addTenant, client, gateway } from '../../support/gateway.ts'
+import { programOf } from '../../support/runner/built.ts'
 import { openStoreHere } from '../../support/store.ts'
 import { until } from '../../support/until.ts'
 
@@ -154,7 +155,7 @@ t.test('a database that is a mount of its own is refused by name', { skip: noMou
   const vendor = { DYTE_ORG_ID: 'org', DYTE_API_KEY: 'key' }
   const environment = { PATH: process.env.PATH, ...vendor, PORT: '0', DATABASE_URL: `sqlite:${over}` }
   const told = ['serve', 'tenant list'].map(command => {
-    const args = mounted(source, over, [process.execPath, 'src/cli.ts', ...command.split(' ')])
+    const args = mounted(source, over, [process.execPath, programOf('src/cli.ts'), ...command.split(' ')])
     return new Promise<string>(resolve => {
       execFile('unshare', args, { env: environment }, (error, _stdout, stderr) => resolve(`${error?.code} ${stderr}`))
     })

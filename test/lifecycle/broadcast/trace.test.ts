@@ -1,12 +1,13 @@
-import { execFileSync } from 'node:child_process'
 import t from 'tap'
+import { startNode } from '../../support/cli.ts'
 
 /** The figures that `npm run trace` prints, with room for two files that timers may enter each time. */
 const most = { start: { files: 47, entries: 1 }, stop: { files: 48, entries: 1 } }
 
 t.test('a start, and a stop, go one straight way: their own file is entered once, and few others', async t => {
   const args = ['test/bench/trace.ts', '--json', 'start', 'stop']
-  const lines = execFileSync(process.execPath, args, { encoding: 'utf8' }).trim().split('\n')
+  const { stdout } = await startNode(t, args, {}).ended
+  const lines = stdout.trim().split('\n')
   const ways = lines.map(line => JSON.parse(line) as { kind: 'start' | 'stop'; files: number; entries: number })
   t.strictSame(
     ways.map(({ kind }) => kind),

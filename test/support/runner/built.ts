@@ -1,6 +1,6 @@
 /**
- * The build of these sources, for processes that tests start: one starts in half of the CPU. `run.ts` makes it at the beginning of a run that
- * has guarantees, and tells the tests by a variable. Processes that take part in the coverage run the sources.
+ * The build of these sources, for processes that tests start: one starts in half of the CPU. `run.ts` makes it at the beginning of a run of
+ * everything, or of guarantees, and tells the tests by a variable. Processes that take part in the coverage run the sources.
  */
 import { existsSync, globSync, rmSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
@@ -33,14 +33,9 @@ export function builtProbe(): string {
   return resolve(builtOnce(), 'lib', basename(probe).replace(/\.ts$/, '.js'))
 }
 
-/** The file to start: that of the build where there is one, but where the coverage is measured (`light-tap.ts`). */
+/** The file to start: that of the build where there is one. */
 export function programOf(source: (typeof programs)[number]): string {
-  const { BUILD_OF_TESTS, _TAPJS_PROCESSINFO_COVERAGE_: coverage } = process.env
-  if (BUILD_OF_TESTS === undefined || coverage !== '0') return source
+  const { BUILD_OF_TESTS } = process.env
+  if (BUILD_OF_TESTS === undefined) return source
   return join(BUILD_OF_TESTS, 'lib', basename(source).replace(/\.ts$/, '.js'))
-}
-
-/** True for a program of a build. */
-export function isOfBuild(file: string): boolean {
-  return /\/lib\/[\w-]+\.js$/.test(file)
 }

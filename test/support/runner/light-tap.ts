@@ -31,8 +31,15 @@ threads.Worker = class extends threads.Worker {
 }
 syncBuiltinESMExports()
 
-const lightDomain = { url: import.meta.resolve('./light-domain.ts'), format: 'module-typescript', shortCircuit: true }
+/** Our own in the place of packages that tap loads. */
+const light = new Map([
+  ['async-hook-domain', import.meta.resolve('./light-domain.ts')],
+  ['process-on-spawn', import.meta.resolve('./light-spawn.ts')]
+])
 
 registerHooks({
-  resolve: (specifier, context, next) => (specifier === 'async-hook-domain' ? lightDomain : next(specifier, context))
+  resolve(specifier, context, next) {
+    const url = light.get(specifier)
+    return url === undefined ? next(specifier, context) : { url, format: 'module-typescript', shortCircuit: true }
+  }
 })

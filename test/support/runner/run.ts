@@ -14,6 +14,8 @@ import { writeGroups } from './groups.ts'
 const tap = 'node_modules/tap/dist/esm/run.mjs'
 const readyMadeBuild = 'node_modules/@tapjs/test/test-built/dist/esm/index.js'
 const light = import.meta.resolve('./light-tap.ts')
+/** Short-lived objects of whole gateways: with room for them the collector, a tenth of the work, runs less often. */
+const room = '--max-semi-space-size=32'
 const args = process.argv.slice(2)
 const everything = args.every(arg => arg.startsWith('-') && arg !== '--disable-coverage')
 
@@ -41,7 +43,7 @@ const child = spawn(process.execPath, [tap, '--reporter=tap', ...reports, ...arg
     ...process.env,
     ...cache,
     ...built,
-    NODE_OPTIONS: [process.env.NODE_OPTIONS, `--import=${light}`].join(' ').trim()
+    NODE_OPTIONS: [process.env.NODE_OPTIONS, room, `--import=${light}`].join(' ').trim()
   }
 })
 

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import t from 'tap'
 import { cleaned, reasonOf } from '../../../src/upstream/contract/vendor-words.ts'
-import fc, { runs } from '../../support/runner/properties.ts'
+import fc, { anyText, runs } from '../../support/runner/properties.ts'
 
 const meeting = randomUUID()
 const bare = { path: `/meetings/${meeting}/livestreams`, secrets: [] }
@@ -121,7 +121,7 @@ t.test('no key comes back, and no control character, and never more than 300 cha
   )
   const outside = fc.constantFrom(' ', '"', "'", '(', ', ', ': ', '\n')
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 400 }), outside, key, (before, open, key) => {
+    fc.property(anyText({ maxLength: 400 }), outside, key, (before, open, key) => {
       const told = cleaned(`x ${before.slice(0, 100)}${open}${key}${open}${before}`, bare)
       return told.length <= 300 && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(told) && !told.includes(key.slice(0, 16))
     }),
