@@ -27,9 +27,9 @@ case ${1:-} in
     shift
     ;;
 esac
-# Two places to take memory from instead of eight for each core; a heap whose young part stays small, and whose old one keeps to a part
-# of the memory that there is; no second, larger compilation of the one WebAssembly that there is, undici's parser of answers:
+# Two places to take memory from instead of eight for each core; a heap whose young part stays small, and whose old one grows in small
+# steps and keeps to a part of the memory that there is; no second, larger compilation of the one WebAssembly that there is, undici's parser of answers:
 # docs/benchmarks.md says what each saves.
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
-flags='--max-semi-space-size=4 --max-old-space-size-percentage=40 --no-wasm-tier-up --no-wasm-dynamic-tiering'
+flags='--max-semi-space-size=4 --max-old-space-size-percentage=40 --heap-growing-percent=40 --no-wasm-tier-up --no-wasm-dynamic-tiering'
 exec "$node" ${settings:+"$settings"} $flags "$here/lib/cli.js" "$@"
