@@ -1,8 +1,8 @@
 /** A thread with one SQLite connection: a message in, a message out. Everything that it does is in `sqlite-connection.ts`. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { StoreError } from './engine.ts'
-import type { Job, JobAnswer, Message } from './sqlite.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
+import type { Job, JobAnswer, Message } from './sqlite-thread.ts'
 
 /** The log is written back after so long without a write. */
 const idleMs = 1_000

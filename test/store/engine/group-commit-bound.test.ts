@@ -1,6 +1,6 @@
 import t from 'tap'
 import { StoreError } from '../../../src/store/engine/engine.ts'
-import { GroupCommit } from '../../../src/store/engine/sqlite.ts'
+import { GroupCommit } from '../../../src/store/engine/group-commit.ts'
 import type { JobResult } from '../../../src/store/engine/sqlite-connection.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 
