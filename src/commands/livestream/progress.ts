@@ -1,4 +1,5 @@
-import type { OrderedStopNow, StopOrder } from '../../store/tables/runs/stop-orders.ts'
+import type { OrderedStopNow } from '../../store/tables/runs/ordered-stops.ts'
+import type { StopOrder } from '../../store/tables/runs/stop-orders.ts'
 import type { Io } from '../process/io.ts'
 
 /** Shows how far an order is: in one line of a terminal, elsewhere in a line for each step. */

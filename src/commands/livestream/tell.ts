@@ -1,4 +1,4 @@
-import type { OrderedStopNow } from '../../store/tables/runs/stop-orders.ts'
+import type { OrderedStopNow } from '../../store/tables/runs/ordered-stops.ts'
 import { Interrupted, type Io, type JsonOption, PartlyDone, print, table } from '../process/io.ts'
 import type { SeenOrder } from './see-through.ts'
 

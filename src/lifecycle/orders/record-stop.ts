@@ -6,7 +6,8 @@ import { type Engine, type Statement, writeIf } from '../../store/engine/engine.
 import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
-import type { OrderedStop, StopOrder, StopOrders } from '../../store/tables/runs/stop-orders.ts'
+import type { OrderedStop } from '../../store/tables/runs/ordered-stops.ts'
+import type { StopOrder, StopOrders } from '../../store/tables/runs/stop-orders.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
 

@@ -1,10 +1,10 @@
 import { sql as raw } from 'kysely'
-import type { OperationState, StoredAnswer } from '../../../domain/operation.ts'
 import type { RunEnder } from '../../../domain/runs/run.ts'
 import type { Statement } from '../../engine/engine.ts'
 import { leaveWork } from '../../schema/database.ts'
 import type { StopOrdersTable } from '../../schema/stop-order-tables.ts'
 import type { Store } from '../../store.ts'
+import { type OrderedStop, orderedStopsIn } from './ordered-stops.ts'
 
 /** Causes for which an operator has runs stopped. */
 export type StopReason = Extract<RunEnder, 'operator' | 'suspended'>
@@ -45,63 +45,20 @@ export interface LaterRuns {
   operationIds: ReadonlySet<string>
 }
 
-/** A meeting that an order is to stop, or a livestream without one. */
-export interface OrderedStop {
-  readonly orderId: string
-  readonly tenantId: string
-  readonly upstream: string
-  /** Unique in its order: the meeting's id, or the livestream's where it has none, or where the meeting has several. */
-  readonly place: string
-  readonly meetingId: string | null
-  readonly livestreamId: string | null
-  readonly runId: string | null
-}
-
-/**
- * State of an ordered stop. `waiting`: nothing is recorded for it yet. `sent`: its stop is repeated until it is confirmed.
- * `stopped`: it was confirmed, or two looks show nothing. `left`: something goes on, or may, and nothing more is sent for this order.
- */
-export type OrderedStopState = 'waiting' | 'sent' | 'stopped' | 'left'
-
-export interface OrderedStopNow extends OrderedStop {
-  readonly operationId: string | null
-  readonly state: OrderedStopState
-  /** Why it was left, or is not stopped yet; null where there is nothing to say. */
-  readonly reason: string | null
-}
-
 export type NewStopOrder = Pick<StopOrder, 'id' | 'reason' | 'tenantId' | 'operator' | 'requestId' | 'createdAtMs'>
 
 /** The tables `stop_orders` and `ordered_stops`. A command writes them; the gateway that serves the store carries them out. */
-export function stopOrdersIn({ engine, sql }: Store) {
+export function stopOrdersIn(store: Store) {
+  const { engine, sql } = store
+  const stopsOfOrders = orderedStopsIn(store)
   const orders = sql.selectFrom('stop_orders').selectAll()
   const open = orders.where(raw<boolean>`ended_at is null`).orderBy('created_at')
-
-  function add(stops: readonly OrderedStop[]): Statement[] {
-    return stops.map(stop => {
-      const { orderId, upstream, place, tenantId, meetingId } = stop
-      const row = { order_id: orderId, upstream, place, tenant_id: tenantId, meeting_id: meetingId }
-      const seen = { livestream_id: stop.livestreamId, run_id: stop.runId }
-      return sql
-        .insertInto('ordered_stops')
-        .values({ ...row, ...seen, operation_id: null, state: 'waiting', reason: null })
-        .onConflict(conflict => conflict.doNothing())
-        .compile()
-    })
-  }
-
-  /** An ordered stop that nothing is recorded for yet. @throws Conflict when that is not so any more */
-  const waiting = ({ orderId, upstream, place }: OrderedStop) =>
-    sql
-      .updateTable('ordered_stops')
-      .where('order_id', '=', orderId)
-      .where('upstream', '=', upstream)
-      .where('place', '=', place)
-      .where('state', '=', 'waiting')
 
   const openOrder = (id: string) => sql.updateTable('stop_orders').where('id', '=', id).where('ended_at', 'is', null)
 
   return {
+    ...stopsOfOrders,
+
     /** Statements of a new order. @param stops what it is about, where the operator says it himself; else that is found out later */
     give(order: NewStopOrder, stops: readonly OrderedStop[] | null): Statement[] {
       const row = sql.insertInto('stop_orders').values({
@@ -119,7 +76,7 @@ export function stopOrdersIn({ engine, sql }: Store) {
         owner: null,
         lease_until: null
       })
-      return [row.compile(), ...add(stops ?? []), leaveWork(sql)]
+      return [row.compile(), ...stopsOfOrders.add(stops ?? []), leaveWork(sql)]
     },
 
     /** Those that are not carried out yet, the oldest first. */
@@ -163,8 +120,6 @@ export function stopOrdersIn({ engine, sql }: Store) {
         .compile()
     },
 
-    add,
-
     /** Notes what was found out; with a time the order is about nothing else. @throws Conflict when it is carried out */
     noted(
       { id }: StopOrder,
@@ -173,38 +128,6 @@ export function stopOrdersIn({ engine, sql }: Store) {
     ): Statement {
       const found = { unasked: JSON.stringify(unasked), unowned: JSON.stringify(unowned), listed_at: listedAtMs }
       return { ...openOrder(id).set(found).compile(), changes: 1 }
-    },
-
-    /** The stops that the order is about, and how each stands. */
-    async stopsOf(orderId: string): Promise<OrderedStopNow[]> {
-      const wanted = sql
-        .selectFrom('ordered_stops as stop')
-        .leftJoin('operations as sent', 'sent.id', 'stop.operation_id')
-        .selectAll('stop')
-        .select(['sent.state as operation_state', 'sent.reason as vendor_reason', 'sent.answer'])
-        .where('stop.order_id', '=', orderId)
-      const rows = await engine.scan(wanted.orderBy('stop.tenant_id').orderBy('stop.place').compile())
-      return rows.map(row => ({
-        orderId,
-        tenantId: row.tenant_id,
-        upstream: row.upstream,
-        place: row.place,
-        meetingId: row.meeting_id,
-        livestreamId: row.livestream_id,
-        runId: row.run_id,
-        operationId: row.operation_id,
-        ...standing(row)
-      }))
-    },
-
-    /** A stop is recorded for it. @throws Conflict when one is already */
-    sent(stop: OrderedStop, operationId: string): Statement {
-      return { ...waiting(stop).set({ operation_id: operationId, state: 'sent' }).compile(), changes: 1 }
-    },
-
-    /** Nothing is sent for it: it is over already, or can't be stopped. @throws Conflict when a stop is recorded */
-    closed(stop: OrderedStop, state: 'stopped' | 'left', reason: string): Statement {
-      return { ...waiting(stop).set({ state, reason }).compile(), changes: 1 }
     },
 
     /** It is carried out, as far as it can be. @throws Conflict when it was before */
@@ -229,29 +152,6 @@ export function stopOrdersIn({ engine, sql }: Store) {
   }
 }
 export type StopOrders = ReturnType<typeof stopOrdersIn>
-
-interface Standing {
-  state: string
-  reason: string | null
-  operation_state: string | null
-  vendor_reason: string | null
-  answer: string | null
-}
-
-/** From its stop on, that one tells. A settled one is removed after days: then nothing of it was open. */
-function standing(row: Standing): Pick<OrderedStopNow, 'state' | 'reason'> {
-  const state = row.state as OrderedStopState
-  if (state !== 'sent') return { state, reason: row.reason }
-  const operation = row.operation_state as OperationState | null
-  if (operation === null || operation === 'done') return { state: 'stopped', reason: null }
-  if (operation !== 'failed') return { state: 'sent', reason: row.vendor_reason }
-  return { state: 'left', reason: messageOf(row.answer) ?? row.vendor_reason }
-}
-
-function messageOf(answer: string | null): string | null {
-  const body = answer === null ? null : (JSON.parse(answer) as StoredAnswer['body'])
-  return body !== null && 'error' in body ? body.error.message : null
-}
 
 function toOrder(row: StopOrdersTable): StopOrder {
   return {
