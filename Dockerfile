@@ -18,6 +18,12 @@ COPY --from=build /app/dist ./
 RUN ln -s /app/livegate /usr/local/bin/livegate
 # The one writable place: everything else may be mounted read-only. Of group 0, which any uid has that an orchestrator makes up.
 RUN mkdir /data && chown node:0 /data && chmod 770 /data
+# Compiles once what each start would compile, for the user that it usually has: Node keeps the results of each uid apart.
+RUN mkdir compiled && chown node compiled
+USER 1000:0
+RUN livegate openapi > /dev/null
+USER root
+RUN chown -R root:0 compiled && chmod -R a+rX,go-w compiled
 # By number, so that an orchestrator can see that it is not root.
 USER 1000:0
 VOLUME /data

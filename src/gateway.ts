@@ -78,9 +78,9 @@ export interface GatewayOptions {
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return opening(options.config, async (opened, closeAll) => {
     const { directory, configured, writeBehind, auditLog, state, ...inner } = await openInner(options, opened)
-    inner.store.engine.serve()
     const { url, app, close } = await openDoors({ ...options, ...inner, directory, state, opened, closeAll })
     state.ready = true
+    inner.store.engine.serve()
     inner.services.webhookSender.start()
     inner.services.watch.begin()
     return {

@@ -27,6 +27,8 @@ case ${1:-} in
     shift
     ;;
 esac
+# What Node has compiled is kept beside the build, where that can be written, and saves a tenth of a start.
+export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$here/compiled}"
 # Two places to take memory from instead of eight for each core; a heap whose young part stays small, and whose old one grows in small
 # steps and keeps to a part of the memory that there is; no second, larger compilation of the one WebAssembly that there is, undici's parser of answers:
 # docs/benchmarks.md says what each saves.

@@ -18,12 +18,14 @@ export async function footprint(
   { starts, changes } = { starts: 10, changes: 30_000 }
 ): Promise<string> {
   const way = inProduction()
-  const { program, env } = way
+  const { program, nodeArgs, env } = way
+  const { MALLOC_ARENA_MAX = '' } = env
   const ways: { name: string; way: Way; tenants?: number }[] = [
     { name: 'the sources, no flags', way: { program: 'src/cli.ts' } },
     { name: 'the build', way: { program } },
-    { name: '… with two malloc arenas', way: { program, env } },
-    { name: '… and the flags of Node: as it is started', way },
+    { name: '… with two malloc arenas', way: { program, env: { MALLOC_ARENA_MAX } } },
+    { name: '… and the flags of Node', way: { program, nodeArgs, env: { MALLOC_ARENA_MAX } } },
+    { name: '… and what Node compiled: as it is started', way },
     { name: 'the same with 10,000 tenants', way, tenants: 10_000 }
   ]
   const stores = await Promise.all(

@@ -22,7 +22,7 @@ export interface Engine {
   read<R>(query: CompiledQuery<R>): Promise<R[]>
   /** Runs a query that may walk many rows, such as a list: nothing but other scans waits behind it. */
   scan<R>(query: CompiledQuery<R>): Promise<R[]>
-  /** Calls come from now on, and no look-up waits behind a scan any more. A store that is only being opened needs no thread for that. */
+  /** Calls come from now on: their look-ups wait neither for a write nor for a scan. A store that is only being opened needs no threads for that. */
   serve(): void
   /**
    * Runs all statements, in order, in one durable transaction: all or nothing. Gives the rows that each one returned.

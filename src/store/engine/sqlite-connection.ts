@@ -77,6 +77,16 @@ export class SqliteConnection {
     }
   }
 
+  /** As `read`, and refuses a query that could write, since the connection that writes is asked too while there is no other. */
+  lookUp(query: Query): JobResult {
+    try {
+      if (!this.#prepare(query.sql).readonly) throw new StoreError('a read is readonly')
+    } catch (error) {
+      return { error: describe(error) }
+    }
+    return this.read(query)
+  }
+
   /**
    * Group commit: transactions that wait together are made durable together, by one commit and its one fsync. Each stands for
    * itself all the same: what one of them breaks is undone alone, and one that is too late takes no other with it. Never throws.

@@ -7,17 +7,14 @@ const mountInfo = '/proc/self/mountinfo'
 
 /**
  * Makes the store's file and folder when they are not there, and not by the driver, so that nobody else on the machine can
- * read them. True when the file is new.
+ * read them.
  * @throws StoreError when they cannot be made or opened, or when the file is a mount of its own
  */
-export async function makeFile(file: string, mounts = mountInfo): Promise<boolean> {
+export async function makeFile(file: string, mounts = mountInfo): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    const handle = await open(file, 'a', 0o600)
-    const isNew = (await handle.stat()).size === 0
-    await handle.close()
+    await (await open(file, 'a', 0o600)).close()
     await refuseMount(file, mounts)
-    return isNew
   } catch (cause) {
     if (cause instanceof StoreError) throw cause
     throw cannotOpen(file, cause)

@@ -36,5 +36,5 @@ function answer({ id, check, read, write, fold }: Job): JobAnswer {
   if (check) return { id, results: [connection.check()] }
   if (fold) connection.fold()
   if (write !== undefined) return { id, results: connection.write(write) }
-  return { id, results: read === undefined ? [] : [connection.read(read)] }
+  return { id, results: read === undefined ? [] : [connection.lookUp(read)] }
 }

@@ -85,7 +85,11 @@ t.test('the engine in its two threads', async t => {
     t.strictSame(await names(engine), ['early'])
   })
 
-  t.test('the reading thread cannot write', async t => {
+  t.test('a read cannot write, whichever thread does it', async t => {
+    const alone = await openSqlite(join(t.testdir(), 'livegate.db'))
+    t.teardown(() => alone.close())
+    const make = raw`create table meta (name text primary key)`.compile(sql)
+    t.match(await refusalOf(alone.read(make)), { constructor: StoreError, reason: 'a read is readonly' })
     t.match(await refusalOf(engine.read(put('through the back door'))), {
       constructor: StoreError,
       reason: /readonly/i

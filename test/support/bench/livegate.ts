@@ -86,10 +86,11 @@ export interface Way {
   env?: Readonly<Record<string, string>>
 }
 
-/** As `src/livegate.sh` starts it: the build, with the flags of Node that are there, and two malloc arenas. */
+/** As `src/livegate.sh` starts it: the build, with the flags of Node that are there, two malloc arenas, and what Node compiled before. */
 export function inProduction(): Required<Way> {
   const [, flags = ''] = /^flags='(.*)'$/m.exec(readFileSync('src/livegate.sh', 'utf8')) ?? []
-  return { program: resolve(builtOnce(), 'lib/cli.js'), nodeArgs: flags.split(' '), env: { MALLOC_ARENA_MAX: '2' } }
+  const [program, compiled] = [resolve(builtOnce(), 'lib/cli.js'), resolve(builtOnce(), 'compiled')]
+  return { program, nodeArgs: flags.split(' '), env: { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: compiled } }
 }
 
 const plenty = '1000000/1'
