@@ -50,7 +50,10 @@ t.test('no layer, label or step of the image has a secret that lay beside the so
 })
 
 t.test('the image has the build alone: no package of development, no TypeScript, no source', async t => {
-  t.equal(await inImage('ls /app'), 'healthcheck.sh\nlib\nlicenses.txt\nlivegate\npackage.json\nprebuilds\nstatic')
+  t.equal(
+    await inImage('ls /app'),
+    'compiled\nhealthcheck.sh\nlib\nlicenses.txt\nlivegate\npackage.json\nprebuilds\nstatic'
+  )
   t.equal(await inImage('find /app -name "*.ts" -o -name "*.tsbuildinfo" -o -name node_modules -o -name ".*"'), '')
   t.equal(await inImage('command -v tsc biome esbuild tap || echo none'), 'none')
   const bundled: string[] = (await inImage('cat /app/licenses.txt')).match(/^\S+(?= [0-9.]+\S* \()/gm) ?? []
@@ -58,6 +61,13 @@ t.test('the image has the build alone: no package of development, no TypeScript,
   const isOfDevelopment = (name: string): boolean => packages[`node_modules/${name}`]?.dev === true
   t.ok(isOfDevelopment('tap'))
   t.strictSame(bundled.filter(isOfDevelopment), [])
+})
+
+t.test('Node takes over what it compiled when the image was built', async t => {
+  const asked = ['--rm', '--network', 'none', '--env', 'NODE_DEBUG_NATIVE=COMPILE_CACHE', '--entrypoint', 'sh', image]
+  const told = await docker('run', ...asked, '-c', 'livegate --version 2>&1')
+  t.match(told, /\/app\/lib\/cli\.js was accepted/)
+  t.notMatch(told, /rejected/)
 })
 
 t.test('the layers of the application take 60 MB at most', async t => {
