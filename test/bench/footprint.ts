@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { grouped, median } from '../support/bench/figures.ts'
 import type { Generator } from '../support/bench/generator.ts'
 import { inProduction, seed, serveLivegate, type Way } from '../support/bench/livegate.ts'
+import { cpuOfProcessMs } from '../support/bench/process.ts'
 import type { Scene } from '../support/bench/scene.ts'
 import { startVendor } from '../support/bench/vendor.ts'
 import { connections } from './scenarios.ts'
@@ -72,12 +72,4 @@ export async function footprint(
     'wrong answers'
   ]
   return `Median of ${starts} starts.\n\n${table(head, lines)}`
-}
-
-/** User and system time of all threads, those that have ended too; the kernel counts hundredths of a second (proc(5)). */
-function cpuOfProcessMs(pid: number): number {
-  const [, , ...fields] = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, 'pid comm ')
-    .split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * 10
 }

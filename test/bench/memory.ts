@@ -20,6 +20,8 @@ const inOneWrite = 1_000
 const atOnce = 200
 const loadMs = 10_000
 
+const here = image()
+
 await scene(async context => {
   const storeFile = join(context.folder, 'livegate.db')
   const env = { DATABASE_URL: `sqlite:${storeFile}` }
@@ -37,7 +39,7 @@ await scene(async context => {
   })
   report(`gateway, after ${atOnce} connections at once`, megabytes(ownBytes(pid)))
   for (const args of [['audit', 'verify'], ['tenant', 'list'], ['key', 'list'], ['doctor'], ['healthcheck']]) {
-    const command = spawnQuietly(process.execPath, ['src/cli.ts', ...args], { ...env, PORT: new URL(url).port })
+    const command = spawnQuietly(process.execPath, [...here.args, ...args], { ...env, PORT: new URL(url).port })
     report(`\`${args.join(' ')}\` beside it`, megabytes(await highestBytes(command)))
   }
   const health = spawnQuietly('bash', ['src/healthcheck.sh'], { PORT: new URL(url).port })
@@ -63,7 +65,7 @@ async function fill(storeFile: string): Promise<void> {
 }
 
 function spawnQuietly(command: string, args: string[], env: object): ChildProcess {
-  return spawn(command, args, { env: { PATH: process.env.PATH, ...image, ...env }, stdio: 'ignore' })
+  return spawn(command, args, { env: { PATH: process.env.PATH, ...here.env, ...env }, stdio: 'ignore' })
 }
 
 /** The most that was seen until it ended, looking every few milliseconds. */

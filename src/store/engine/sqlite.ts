@@ -44,38 +44,38 @@ export async function openSqlite(
     throw cannotOpen(file, error)
   }
 
-  /** Starts the reader with the first look-up of a call, and lets none wait for it. */
-  function forLookUps(): SqliteThread {
-    if (!isServing || isStarting || lookUps === reader) return lookUps
+  /** Begins with the first write of a call, since nothing else is worth waiting for, and lets no look-up wait for it. */
+  function startReader(): void {
+    if (!isServing || isStarting || lookUps === reader) return
     isStarting = true
     reader
       .run(nothing)
       .then(() => {
         lookUps = reader
       })
-      // The next look-up tries again; until then the writer does their work.
+      // The next write tries again; until then the writer looks up too.
       .catch(() => {})
       .finally(() => {
         isStarting = false
       })
-    return lookUps
   }
 
   return {
     dialect: 'sqlite',
-    read: query => ask(forLookUps(), query, readWithinMs),
+    read: query => ask(lookUps, query, readWithinMs),
     scan: query => ask(isServing ? scanner : writer, query, scanWithinMs),
     serve() {
       isServing = true
     },
     write(statements, { withinMs } = {}) {
+      startReader()
       const plain = statements.map(({ sql, parameters, changes }) => ({ sql, parameters, changes }))
       // A moment and not a span: what waits for its turn grows old too.
       const expiresAtMs = withinMs === undefined ? undefined : threadTimeMs() + withinMs
       return group.run({ statements: plain, expiresAtMs })
     },
     async check() {
-      rowsOf((await forLookUps().run({ check: true }, readWithinMs))[0] as JobResult)
+      rowsOf((await lookUps.run({ check: true }, readWithinMs))[0] as JobResult)
     },
     async fold() {
       await writer.run({ fold: true })

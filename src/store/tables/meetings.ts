@@ -88,7 +88,7 @@ export function meetingsIn(store: Store) {
 
     /** Meetings that came last to their tenants, for the memory of a gateway that starts. */
     async newest(limit: number): Promise<OwnedMeeting[]> {
-      const all = sql.selectFrom('meetings').selectAll().where('released_at', 'is', null)
+      const all = sql.selectFrom('meetings').select(['id', 'tenant_id', 'upstream']).where('released_at', 'is', null)
       const rows = await engine.read(all.orderBy('revision', 'desc').limit(limit).compile())
       return rows.map(row => ({ id: row.id, tenantId: row.tenant_id, upstream: row.upstream }))
     },
@@ -97,7 +97,7 @@ export function meetingsIn(store: Store) {
     async listAll(tenantId?: string): Promise<OwnedMeeting[]> {
       const all = sql
         .selectFrom('meetings')
-        .selectAll()
+        .select(['id', 'tenant_id', 'upstream'])
         .where('released_at', 'is', null)
         .orderBy('tenant_id')
         .orderBy('id')

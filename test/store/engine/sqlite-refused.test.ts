@@ -48,10 +48,15 @@ t.test('callers of a thread that dies hear so, and the next call has a new threa
   t.strictSame(await engine.read(one), [{ one: 1 }])
   t.equal(threads.length, 1, 'a store that nobody calls has one')
   engine.serve()
-  t.equal(threads.length, 1)
   t.strictSame(await engine.read(one), [{ one: 1 }])
+  t.equal(threads.length, 1)
+  await engine.write([])
   const [writer, reader] = threads
-  t.equal(threads.length, 2, 'look-ups have one of their own, and that of scans comes with the first scan')
+  t.equal(
+    threads.length,
+    2,
+    'look-ups have one of their own after a write, and that of scans comes with the first scan'
+  )
   // Look-ups go on in the first thread until the second stands.
   await once(reader as Worker, 'message')
   await setImmediate()

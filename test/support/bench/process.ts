@@ -102,3 +102,11 @@ function memoryBytes(pid: number, what: 'VmRSS' | 'VmHWM'): number {
   const [, kilobytes] = new RegExp(`${what}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
   return Number(kilobytes) * 1024
 }
+
+/** User and system time of all threads, those that have ended too; the kernel counts hundredths of a second (proc(5)). */
+export function cpuOfProcessMs(pid: number): number {
+  const [, , ...fields] = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, 'pid comm ')
+    .split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * 10
+}

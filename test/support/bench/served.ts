@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { runHere, startNode, startProcess } from '../cli.ts'
+import { inProduction } from './livegate.ts'
 import type { Scene } from './scene.ts'
 
-/** As in the image, in a container of 384 MB. */
-export const image = { MALLOC_ARENA_MAX: '2' }
-const heapMb = Math.round(384 * 0.4)
+/** As in the image, in a container of 384 MB: a part of this machine's memory would be more. */
+export function image() {
+  const { program, nodeArgs, env } = inProduction()
+  const heap = `--max-old-space-size=${Math.round(384 * 0.4)}`
+  const flags = nodeArgs.map(flag => (flag.startsWith('--max-old-space-size-percentage') ? heap : flag))
+  return { args: [...flags, program], env }
+}
 
 /** A gateway as in the image, in a process of its own, before a simulated vendor in another one, with a key and a meeting of a tenant. */
 export async function servedOn(context: Scene, env: { DATABASE_URL: string; [name: string]: string }) {
@@ -20,16 +25,17 @@ export async function servedOn(context: Scene, env: { DATABASE_URL: string; [nam
   await run('tenant', 'create', 'acme', '--read-limit', '1000000/60')
   await run('meeting', 'assign', 'acme', meeting)
   const { key } = await run('key', 'create', 'acme', '--preset', 'owner')
+  const gatewayOf = image()
   const account = { DYTE_BASE_URL: vendorUrl, DYTE_ORG_ID: org, DYTE_API_KEY: vendorKey }
   const settings = {
     ...env,
     ...account,
-    ...image,
+    ...gatewayOf.env,
     PORT: '0',
     LOG_LEVEL: 'info',
     LIVEGATE_UPSTREAM_BUDGET: '1000000/60'
   }
-  const gateway = startNode(context, [`--max-old-space-size=${heapMb}`, 'src/cli.ts', 'serve'], settings)
+  const gateway = startNode(context, [...gatewayOf.args, 'serve'], settings)
   const [, url = ''] = await gateway.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
   return { url, vendorUrl: String(vendorUrl), key: String(key), meeting, pid: gateway.pid }
 }

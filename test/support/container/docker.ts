@@ -53,7 +53,7 @@ export async function container(t: TestContext, options: string[], command: stri
 }
 
 /** An address of this machine that nothing else uses, so that each container has all ports of its own. */
-function ownAddress(): string {
+export function ownAddress(): string {
   addresses++
   return `127.${100 + addresses}.${(process.pid >> 8) & 255}.${process.pid & 255}`
 }
