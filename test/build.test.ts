@@ -32,7 +32,7 @@ function installed(t: { testdir(): string }): string {
 
 t.test('a build has no file that its package does not need, no TypeScript, and no dependency but Node', t => {
   t.strictSame(
-    // What Node compiled comes with the first start.
+    // Compiled code comes with the first start.
     globSync('*', { cwd: built, exclude: ['compiled'] }).sort(),
     ['healthcheck.sh', 'lib', 'licenses.txt', 'livegate', 'package.json', 'prebuilds', 'static'].sort()
   )

@@ -1,4 +1,4 @@
-/** What a container takes: CPU until it serves, and memory under a load. With LIVEGATE_CAMPAIGN=full ten starts, and ten minutes of load. */
+/** A container's CPU until it serves, and its memory under a load. With LIVEGATE_CAMPAIGN=full ten starts, and ten minutes of load. */
 import { chownSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
