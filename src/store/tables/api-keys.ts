@@ -1,5 +1,7 @@
+import { LRUCache } from 'lru-cache'
 import type { ApiKey } from '../../domain/api-key.ts'
-import { isScope } from '../../domain/scope.ts'
+import { isScope, type Scope } from '../../domain/scope.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
 import { type Statement, writeIf } from '../engine/engine.ts'
 import { type ApiKeysTable, nextRevision, thisRevision } from '../schema/database.ts'
 import type { Store } from '../store.ts'
@@ -63,14 +65,26 @@ export function apiKeysIn({ engine, sql }: Store) {
 }
 export type ApiKeys = ReturnType<typeof apiKeysIn>
 
+/** Most keys have the scopes of a preset: ten thousand of them share one list. */
+const lists = new LRUCache<string, readonly Scope[]>(upTo(1_000))
+
+function toScopes(text: string): readonly Scope[] {
+  let list = lists.get(text)
+  if (list === undefined) {
+    const scopes: unknown = JSON.parse(text)
+    // A scope that this version doesn't know gives no right.
+    list = Object.freeze(Array.isArray(scopes) ? scopes.filter(isScope) : [])
+    lists.set(text, list)
+  }
+  return list
+}
+
 function toApiKey(row: ApiKeysTable): ApiKey {
-  const scopes: unknown = JSON.parse(row.scopes)
   return {
     id: row.id,
     tenantId: row.tenant_id,
     name: row.name,
-    // A scope that this version doesn't know gives no right.
-    scopes: Array.isArray(scopes) ? scopes.filter(isScope) : [],
+    scopes: toScopes(row.scopes),
     digest: row.digest,
     createdAtMs: row.created_at,
     expiresAtMs: row.expires_at,
