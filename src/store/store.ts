@@ -3,7 +3,7 @@ import { openSqlite, type Waits } from './engine/sqlite.ts'
 import { openSqliteHere, openSqliteSnapshot } from './engine/sqlite-here.ts'
 import { type Sql, sqlFor } from './schema/database.ts'
 import { findForeign } from './schema/integrity.ts'
-import { checkVersion, migrate } from './schema/migrations.ts'
+import { checkVersion, isBehind, migrate } from './schema/migrations.ts'
 
 /** An open store: the engine that runs queries and the builder that writes them. */
 export interface Store {
@@ -34,6 +34,16 @@ export async function openStoreHere(file: string, waits: Pick<Waits, 'busyTimeou
 /** One moment of a store, to be looked at. @throws StoreError also when an older Livegate has written it */
 export async function openSnapshot(file: string): Promise<Store> {
   return opened(await openSqliteSnapshot(file), checkVersion)
+}
+
+/** Whether an older Livegate has written the store, so that opening it changes its schema. @throws StoreError */
+export async function isOfOlder(file: string): Promise<boolean> {
+  const engine = await openSqliteSnapshot(file)
+  try {
+    return await isBehind(engine, sqlFor(engine.dialect))
+  } finally {
+    await engine.close()
+  }
 }
 
 async function opened(engine: Engine, prepare: (engine: Engine, sql: Sql) => Promise<void>): Promise<Store> {

@@ -15,7 +15,7 @@ import { type Statement, StoreError, wordsOf } from '../../store/engine/engine.t
 import { refuseMount } from '../../store/engine/sqlite-file.ts'
 import { demandNameOfGateway, OwnerUnknown, predecessorOf } from '../../store/served/predecessor.ts'
 import { takeServeLock } from '../../store/served/serve-lock.ts'
-import type { Store } from '../../store/store.ts'
+import { isOfOlder, type Store } from '../../store/store.ts'
 import { tenantsIn } from '../../store/tables/tenants.ts'
 import { CommandError, type Io } from './io.ts'
 
@@ -75,7 +75,7 @@ export async function withAudit<T>(
   return inWords(async () => {
     demandNameOfGateway(storeFile)
     await demandStore(storeFile, places.dataDir, acceptHash)
-    return closing(await io.openStore(storeFile), async store => {
+    return closing(await upToDate(io, storeFile), async store => {
       const audited = await openAudited({ store, places, clock: systemClock, onTrouble, acceptOlder })
       const record = (change: Change): Statement => {
         const subject = { ...change, ...worker, keyId: null, address: null }
@@ -90,6 +90,16 @@ export async function withAudit<T>(
   })
 }
 
+/**
+ * Opens the store and brings its schema up to date, though never under a gateway that serves it: an older one would write on as if
+ * nothing had changed. @throws CommandError when one serves it
+ */
+async function upToDate(io: Io, storeFile: string): Promise<Store> {
+  const open = (): Promise<Store> => io.openStore(storeFile)
+  if (!(await isStoreThere(storeFile)) || !(await isOfOlder(storeFile))) return open()
+  return withoutGateway(io, open, 'to bring an older store up to date')
+}
+
 /** Says what could not be signed: the change itself is made. */
 export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
   return error => io.err(`livegate: note: the audit log could not be signed (${wordsOf(error)})`)
@@ -100,12 +110,12 @@ export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
  * second name. Its row in the store shows it. A damaged store shows nothing, and `restore` has to work there too.
  * @throws CommandError when one serves it
  */
-export async function withoutGateway<T>(io: Io, work: () => Promise<T>): Promise<T> {
+export async function withoutGateway<T>(io: Io, work: () => Promise<T>, what = 'this'): Promise<T> {
   const config = readStoreConfig(io.env)
   await inWords(() => demandWritable(config))
   const { storeFile } = config
   const refuse = (cause: StoreError): never => {
-    throw new CommandError(`${cause.reason}; this needs a stopped one`, { cause })
+    throw new CommandError(`${cause.reason}; ${what} needs a stopped one`, { cause })
   }
   const lock = await takeServeLock(storeFile, 0).catch(refuse)
   const onWait = () => io.err(`livegate: note: looks for 6 s at most whether a gateway serves ${storeFile}`)

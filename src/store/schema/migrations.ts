@@ -1,7 +1,7 @@
 import { type CompiledQuery, sql } from 'kysely'
 import { Conflict, type Engine, StoreError } from '../engine/engine.ts'
 import type { Sql } from './database.ts'
-import { ownedTables, refuseTwins, spelledTables } from './spelling.ts'
+import { ownedTables, refuseTwins } from './spelling.ts'
 import { firstSchema } from './steps/01-10/01-first-schema.ts'
 import { chainedAudit } from './steps/01-10/02-chained-audit.ts'
 import { replayableOperations } from './steps/01-10/03-replayable-operations.ts'
@@ -9,7 +9,7 @@ import { knownSessions } from './steps/01-10/04-known-sessions.ts'
 import { shortLookUps } from './steps/01-10/05-short-look-ups.ts'
 import { orderedOperations } from './steps/01-10/06-ordered-operations.ts'
 import { orderedSightings } from './steps/01-10/07-ordered-sightings.ts'
-import { oneSpelling } from './steps/01-10/08-one-spelling.ts'
+import { oneSpelling, tablesThen } from './steps/01-10/08-one-spelling.ts'
 import { confirmedStops } from './steps/01-10/09-confirmed-stops.ts'
 import { provedLivestreams } from './steps/01-10/10-proved-livestreams.ts'
 import { datedConfirmations } from './steps/11-20/11-dated-confirmations.ts'
@@ -21,7 +21,7 @@ import { limitsOfTenants } from './steps/11-20/16-limits-of-tenants.ts'
 import { countedOrders } from './steps/11-20/17-counted-orders.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
-const steps: ((db: Sql) => CompiledQuery[])[] = [
+export const steps: ((db: Sql) => CompiledQuery[])[] = [
   firstSchema,
   chainedAudit,
   replayableOperations,
@@ -75,7 +75,12 @@ export async function migrate(engine: Engine, db: Sql): Promise<void> {
 async function refuseWhatCannotBe(engine: Engine, db: Sql): Promise<void> {
   const version = await readVersion(engine, db)
   const isOlder = version > 0 && version <= steps.indexOf(oneSpelling)
-  if (isOlder) await refuseTwins(engine, db, version > steps.indexOf(knownSessions) ? spelledTables : ownedTables)
+  if (isOlder) await refuseTwins(engine, db, version > steps.indexOf(knownSessions) ? tablesThen : ownedTables)
+}
+
+/** Whether an older Livegate has written the store. @throws StoreError when a newer one has */
+export async function isBehind(engine: Engine, db: Sql): Promise<boolean> {
+  return (await readVersion(engine, db)) < steps.length
 }
 
 /** Checks the version for readers that must not migrate. @throws StoreError unless the schema is of this version */

@@ -15,7 +15,7 @@ export interface ServeOptions {
   /** The boot of the machine; null where the system does not tell. */
   bootId: string | null
   clock: Pick<Clock, 'monotonic'>
-  /** Throws when the store must not be served. Nothing is written into it before that. */
+  /** Throws when the store must not be served. Nothing but its schema is changed before that. */
   demand?(store: Store): Promise<unknown>
   /** Hears before the wait that another gateway serves the store, or may serve it. */
   onWait(): void

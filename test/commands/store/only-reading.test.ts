@@ -1,6 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { sql as raw } from 'kysely'
 import t from 'tap'
+import { schemaVersion } from '../../../src/store/schema/migrations.ts'
+import { takeServeLock } from '../../../src/store/served/serve-lock.ts'
 import { commandLine, refused } from '../../support/cli.ts'
 import { openStoreHere } from '../../support/store.ts'
 
@@ -42,3 +45,23 @@ t.test('a command that only reads does not bring the store of an older Livegate 
     t.ok(readFileSync(storeFile).equals(before))
   }
 })
+
+t.test(
+  'a command that changes something brings the store of an older Livegate up to date, though not under a gateway',
+  async t => {
+    const { run, storeFile } = commandLine(t)
+    const store = await openStoreHere(storeFile)
+    const step = `update meta set value = '${schemaVersion - 1}' where name = 'schema_version'`
+    const undo = 'alter table stop_orders drop column last_run'
+    await store.engine.write([raw.raw(undo).compile(store.sql), raw.raw(step).compile(store.sql)])
+    await store.close()
+    const before = readFileSync(storeFile)
+    const lock = await takeServeLock(storeFile, 0)
+    const outcome = await run('tenant', 'create', 'acme')
+    const reason = `another gateway serves ${storeFile}: one store, one gateway; to bring an older store up to date needs a stopped one`
+    t.strictSame([outcome.code, refused(outcome)], [1, reason])
+    t.strictSame(readFileSync(storeFile), before)
+    lock.release()
+    t.equal((await run('tenant', 'create', 'acme')).code, 0)
+  }
+)

@@ -1,10 +1,11 @@
+import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { sql as raw } from 'kysely'
 import t from 'tap'
 import { type Engine, StoreError } from '../../../src/store/engine/engine.ts'
 import { SqliteConnection } from '../../../src/store/engine/sqlite-connection.ts'
 import { sqlFor } from '../../../src/store/schema/database.ts'
-import { migrate, schemaVersion } from '../../../src/store/schema/migrations.ts'
+import { migrate, schemaVersion, steps } from '../../../src/store/schema/migrations.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { refusalOf, tenantNamed } from '../../support/store/helper.ts'
@@ -143,4 +144,31 @@ t.test('every step can be written for PostgreSQL too', async t => {
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
   t.equal(written.filter(text => text.startsWith('create table "')).length, 17)
   t.notMatch(written.join(';'), /\?/)
+})
+
+t.test('a step is never edited: it does what it did to the stores that have taken it', t => {
+  const digests = steps.map(step => {
+    const texts = step(sql).map(({ sql }) => sql)
+    return hash('sha256', texts.join(';')).slice(0, 12)
+  })
+  t.strictSame(digests, [
+    '409a87fbbce5',
+    '35bddbbcbc1a',
+    'db683f4cd169',
+    '755e50696bcf',
+    '8834d7ac8d47',
+    '27bd53c9b989',
+    '94b3943a1798',
+    '030f96d2c11e',
+    '980b8052a9b0',
+    '44bfa24fa64e',
+    '92c67d31007c',
+    '33606cc058bd',
+    '9fbf4729f67b',
+    '8db92c9c181d',
+    '18fbb059504e',
+    'eb9928ec9fc3',
+    '8336023c8ee7'
+  ])
+  t.end()
 })
