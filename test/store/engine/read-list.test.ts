@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { sql as raw } from 'kysely'
 import t from 'tap'
 import { type Engine, readList } from '../../../src/store/engine/engine.ts'
@@ -6,7 +7,7 @@ import { sqlFor } from '../../../src/store/schema/database.ts'
 
 t.test('a list is whole however long it is, and only a long one is a scan', async t => {
   const sql = sqlFor('sqlite')
-  const engine = await openSqliteHere(':memory:')
+  const engine = await openSqliteHere(join(t.testdir(), 'livegate.db'))
   t.teardown(() => engine.close())
   let scans = 0
   const counted: Pick<Engine, 'read' | 'scan'> = {
