@@ -1,6 +1,6 @@
 import { isOver, isOverOrComing } from '../livestream.ts'
 
-/** Events of a vendor that are a reason to look (contract#webhook-events). Others are taken, counted and left alone. */
+/** Events of a vendor that are news (contract#webhook-events): a reason to look. Others are taken, counted and left alone. */
 export const heardEvents = ['livestreaming.statusUpdate', 'meeting.started', 'meeting.ended'] as const
 export type HeardEvent = (typeof heardEvents)[number]
 
