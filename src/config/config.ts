@@ -44,7 +44,7 @@ export interface Config {
   readonly trustedProxies: readonly Network[]
   /** Total time of a vendor call. */
   readonly deadlineMs: number
-  /** Time that the outcome of a start may stay unknown before the vendor's silence counts as no. */
+  /** Time within which an outcome should be known: longer is warned of. For so long a run that was stopped may be shown, and one that was started hidden. */
   readonly settleMs: number
   /** Pause between two looks at all that runs; 0: it is not looked at. */
   readonly reconcileMs: number
@@ -122,7 +122,7 @@ export function readConfig(
     auditRetentionDays: readSetting(input, 'LIVEGATE_AUDIT_RETENTION_DAYS'),
     diskFloorMb: readSetting(input, 'LIVEGATE_DISK_FLOOR_MB')
   }
-  // A start that arrives late at the vendor could otherwise be followed by another.
+  // A start may be under way for the whole deadline, and one look settles no stop meanwhile (`send-stop.ts`).
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
   if (config.reconcileMs > 0 && config.reconcileMs < shortestReconcileMs)
     input.problem(`LIVEGATE_RECONCILE_MS must be 0, or ${shortestReconcileMs} or more`)

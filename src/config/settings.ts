@@ -133,17 +133,11 @@ const limits = {
     1_000_000,
     'Streams of events of one tenant at the same time ([docs/events.md](events.md#limits)).'
   ),
-  LIVEGATE_RECONCILE_MS: wholeNumber(
-    30_000,
-    0,
-    3_600_000,
-    'So often the lists of what runs are compared with the ledger, in milliseconds; 0: never, nor are runs polled that are INVOKED ([docs/ledger.md](ledger.md#reconciliation)).'
-  ),
   LIVEGATE_NEVER_LIVE_MS: wholeNumber(
     900_000,
     60_000,
     86_400_000,
-    'A run that is INVOKED for so long, and not on air, is stopped, in milliseconds ([docs/limits.md](limits.md#runs)).'
+    'A run that is INVOKED for so long, and not on air, is stopped, in milliseconds, 60000 at least ([docs/limits.md](limits.md#runs)).'
   )
 }
 
@@ -169,7 +163,13 @@ const vendorCalls = {
     30_000,
     1_000,
     600_000,
-    'Time within which an unknown outcome should be found out, in milliseconds. One that takes longer is warned of, and the search goes on. For so long a run that was stopped counts as ending, and one that was started may be hidden.'
+    'Time within which an unknown outcome should be found out, in milliseconds; longer than `LIVEGATE_DEADLINE_MS`. One that takes longer is warned of, and the search goes on. For so long a run that was stopped counts as ending, and one that was started may be hidden.'
+  ),
+  LIVEGATE_RECONCILE_MS: wholeNumber(
+    30_000,
+    0,
+    3_600_000,
+    'So often the lists of what runs are compared with the ledger, in milliseconds: 500 at least, or 0 for never. Without it no run is polled that is INVOKED ([docs/ledger.md](ledger.md#reconciliation)).'
   )
 }
 
