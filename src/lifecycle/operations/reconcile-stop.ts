@@ -103,7 +103,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
       const message = 'The meeting is no longer the one of this tenant'
       return settled(stop, ends.giveUp(stop, new MeetingNotFound({ outcome: 'failed', message })))
     }
-    // The last of several is repeated, and speaks for all: one that is for whatever is live before one that names its run.
+    // The last of several is repeated, and speaks for all: one without a cause, as a caller's is, before one that has one.
     const stops = await operations.unconfirmedStops(meeting)
     const speaker = stops.findLast(({ cause }) => cause === null) ?? stops.at(-1)
     if (speaker !== undefined && speaker.id !== stop.id) return false
