@@ -133,7 +133,7 @@ t.test('a sighting during a start is its run, and the answer to the start says w
   ])
 })
 
-t.test('a start ends the run before it of the same livestream, and adopts one that nobody knew', async t => {
+t.test('a start ends the run before it of the same livestream, and may find its own already there', async t => {
   t.match(runsAfter(seen(1_000, 'INVOKED'), sent(60_000), started(60_100)), [
     { id: 'found 0', status: 'ended', endedBy: 'outside' },
     { id: 'run of op-1', status: 'invoked' }

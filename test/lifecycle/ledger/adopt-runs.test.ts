@@ -41,7 +41,7 @@ t.test('runs that go on when the ledger is new have their rows from what was see
   ])
   t.equal((await rows()).length, 2)
   await adopt()
-  t.equal((await rows()).length, 2, 'the next start adopts nothing again')
+  t.equal((await rows()).length, 2, 'the next start tells the ledger nothing again')
 })
 
 t.test('a run that the ledger knows to be over is not begun by what was seen of it before', async t => {
