@@ -10,10 +10,10 @@ import { changeRun } from './lifecycle/ends/change-run.ts'
 import { type RunEnding, runEnding } from './lifecycle/ends/ends.ts'
 import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
-import { adoptRuns } from './lifecycle/ledger/adopt-runs.ts'
 import { RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { RunWatch } from './lifecycle/ledger/run-watch.ts'
+import { takeOverRuns } from './lifecycle/ledger/runs-at-start.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import type { StopOrderLoop } from './lifecycle/orders/stop-order-loop.ts'
@@ -24,10 +24,10 @@ import { recheckSwitchPermission } from './lifecycle/resources/livestream-change
 import { tenantResources } from './lifecycle/resources/of-tenants.ts'
 import { rememberLivestreamIn, rememberRunsIn } from './lifecycle/resources/remember.ts'
 import { isComing } from './lifecycle/running/is-coming.ts'
-import type { PostOptions } from './lifecycle/webhooks/post.ts'
-import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks/receiving.ts'
-import type { WebhookSender } from './lifecycle/webhooks/sender.ts'
-import { webhooksOut } from './lifecycle/webhooks/webhooks-out.ts'
+import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks-in/receiving.ts'
+import type { PostOptions } from './lifecycle/webhooks-out/post.ts'
+import type { WebhookSender } from './lifecycle/webhooks-out/sender.ts'
+import { webhooksOut } from './lifecycle/webhooks-out/webhooks-out.ts'
 import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
@@ -229,7 +229,7 @@ export function services(parts: Parts): Services {
   async function recall(): Promise<void> {
     // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
-    await adoptRuns({ ledger, runs, operations, livestreams })
+    await takeOverRuns({ ledger, runs, operations, livestreams })
   }
   const stopping = { store, engine, upstreams, directory, runs, operations, meetings, livestreams, auditEvents }
   const stopOrders = stopOrderLoop({ ...context, ...broadcasts, ...stopping })

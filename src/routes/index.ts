@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { VendorWebhooks } from '../lifecycle/webhooks/receive.ts'
+import type { VendorWebhooks } from '../lifecycle/webhooks-in/take.ts'
 import { type AnalyticsDeps, analyticsRoutes } from './analytics/index.ts'
 import { FailureAnswer } from './answer.ts'
 import type { TypeBox } from './api.ts'

@@ -9,7 +9,7 @@ export interface LateNewsOptions {
   retryAfterMs?: number | undefined
 }
 
-/** So much waits in memory. Beyond that a restart finds out (`adopt-runs.ts`). */
+/** So much waits in memory. Beyond that a restart finds out (`runs-at-start.ts`). */
 const most = 10_000
 const retriedAfterMs = 500
 /** A store that is away is not tried once for each of them. */

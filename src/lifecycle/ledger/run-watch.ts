@@ -1,9 +1,9 @@
 import { Loop, type Timing } from '../../domain/values/clock.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import { type WhoseDeps, whose } from '../resources/whose.ts'
-import { settleStarts } from './adopt-runs.ts'
 import { InvokedPolls, type InvokedPollsDeps } from './invoked-polls.ts'
 import { type ReconcileRunsDeps, reconcileRuns } from './reconcile-runs.ts'
+import { settleStarts } from './runs-at-start.ts'
 
 export interface RunWatchDeps extends Omit<ReconcileRunsDeps, 'whose'>, InvokedPollsDeps, WhoseDeps {
   operations: Pick<Operations, 'find'>

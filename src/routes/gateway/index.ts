@@ -1,6 +1,6 @@
 import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
 import type { TenantEvents } from '../../lifecycle/push/event-streams.ts'
-import type { TenantWebhook } from '../../lifecycle/webhooks/tenant-webhook.ts'
+import type { TenantWebhook } from '../../lifecycle/webhooks-out/tenant-webhook.ts'
 import type { Api } from '../api.ts'
 import { getRun } from './get-run.ts'
 import { getUsage, type UsageDeps } from './get-usage.ts'

@@ -1,6 +1,6 @@
 import { WebhookNotFound } from '../../domain/refusals/failures.ts'
 import { ShownWebhook } from '../../domain/webhooks/tenant-webhook.ts'
-import type { TenantWebhook } from '../../lifecycle/webhooks/tenant-webhook.ts'
+import type { TenantWebhook } from '../../lifecycle/webhooks-out/tenant-webhook.ts'
 import { Answer, failures, ownMutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

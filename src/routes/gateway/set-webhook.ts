@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { ShownWebhookWithSecret, WebhookUrl } from '../../domain/webhooks/tenant-webhook.ts'
-import type { TenantWebhook } from '../../lifecycle/webhooks/tenant-webhook.ts'
+import type { TenantWebhook } from '../../lifecycle/webhooks-out/tenant-webhook.ts'
 import { Answer, failures, ownMutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 

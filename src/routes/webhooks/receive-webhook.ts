@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { VendorWebhooks } from '../../lifecycle/webhooks/receive.ts'
+import type { VendorWebhooks } from '../../lifecycle/webhooks-in/take.ts'
 import type { Api } from '../api.ts'
 
 /** Left out of the OpenAPI document: vendors call it, and no program of a tenant. */

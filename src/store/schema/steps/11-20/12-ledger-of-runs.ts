@@ -3,7 +3,7 @@ import type { Sql } from '../../database.ts'
 
 /**
  * Adds the ledger: one row for each broadcast run, whoever began it, and the events that tell of its moves. A gateway adopts the
- * runs that go on when this version starts first (`adopt-runs.ts`): ids are random, and no dialect makes them alike.
+ * runs that go on when this version starts first (`runs-at-start.ts`): ids are random, and no dialect makes them alike.
  */
 export function ledgerOfRuns(db: Sql): CompiledQuery[] {
   const { schema } = db

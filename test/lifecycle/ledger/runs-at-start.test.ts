@@ -1,5 +1,5 @@
 import t from 'tap'
-import { adoptRuns } from '../../../src/lifecycle/ledger/adopt-runs.ts'
+import { takeOverRuns } from '../../../src/lifecycle/ledger/runs-at-start.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { ledgerOf } from '../../support/ledger/ledger.ts'
@@ -18,7 +18,7 @@ async function world(t: Parameters<typeof ledgerOf>[0]) {
     livestreams,
     observe: (id: string, status: string, more = {}) =>
       livestreams.observe({ ...owner, id, ...more }, { id, status }, clock.now()),
-    adopt: () => adoptRuns({ ledger, runs, operations, livestreams })
+    adopt: () => takeOverRuns({ ledger, runs, operations, livestreams })
   }
 }
 

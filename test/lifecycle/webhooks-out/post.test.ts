@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import t from 'tap'
-import { type PostOptions, poster } from '../../../src/lifecycle/webhooks/post.ts'
+import { type PostOptions, poster } from '../../../src/lifecycle/webhooks-out/post.ts'
 import { listen } from '../../support/listen.ts'
 import { until } from '../../support/until.ts'
 import { makeCertificate } from '../../support/upstream/certificates.ts'

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import type { RunEnding } from '../ends/ends.ts'
 import { type WhoseDeps, whose } from '../resources/whose.ts'
 import { type Noticed, Noticing, type NoticingDeps } from './noticing.ts'
-import { type VendorWebhooks, type WebhooksDeps, webhooks } from './receive.ts'
+import { type VendorWebhooks, type WebhooksDeps, webhooks } from './take.ts'
 import { WebhookTally } from './tally.ts'
 
 export interface ReceivingDeps

@@ -5,7 +5,7 @@ import type { Operations } from '../../store/tables/operations.ts'
 import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { Ledger } from './ledger.ts'
 
-export interface AdoptRunsDeps {
+export interface TakeOverRunsDeps {
   ledger: Pick<Ledger, 'note'>
   runs: Pick<BroadcastRuns, 'open' | 'lastOf'>
   operations: Pick<Operations, 'find' | 'lastStart'>
@@ -16,7 +16,7 @@ export interface AdoptRunsDeps {
  * Before the first call: gives the ledger what another process did not come to tell it. Runs that went on when this version started first
  * have their rows from what was seen of them. @throws what the store throws
  */
-export async function adoptRuns(deps: AdoptRunsDeps): Promise<void> {
+export async function takeOverRuns(deps: TakeOverRunsDeps): Promise<void> {
   await settleStarts(deps)
   const { ledger, runs, operations, livestreams } = deps
   for (const one of await livestreams.unfinishedOfAll()) {
@@ -33,7 +33,7 @@ export async function settleStarts({
   ledger,
   runs,
   operations
-}: Pick<AdoptRunsDeps, 'ledger'> & {
+}: Pick<TakeOverRunsDeps, 'ledger'> & {
   runs: Pick<BroadcastRuns, 'open'>
   operations: Pick<Operations, 'find'>
 }): Promise<void> {

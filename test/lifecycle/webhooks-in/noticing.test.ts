@@ -3,7 +3,7 @@ import type { OwnedLivestream } from '../../../src/domain/livestream.ts'
 import type { OwnedMeeting } from '../../../src/domain/meeting.ts'
 import type { WebhookNotice } from '../../../src/domain/webhooks/vendor-webhook.ts'
 import type { Sight } from '../../../src/lifecycle/running/sight.ts'
-import { Noticing, type NoticingDeps } from '../../../src/lifecycle/webhooks/noticing.ts'
+import { Noticing, type NoticingDeps } from '../../../src/lifecycle/webhooks-in/noticing.ts'
 import { stayAwake } from '../../support/awake.ts'
 
 stayAwake(t)
