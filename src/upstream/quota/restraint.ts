@@ -17,7 +17,7 @@ const countsAtLeastMs = 3_000
 
 /**
  * Stops asking a vendor that fails: while it is open calls are answered at once, and one of them after each interval is let
- * through as a trial. The interval doubles while trials fail. A stop must be let through, and is a trial at any time. A tenant
+ * through as a trial. The interval doubles while trials fail. A stop is let through at any time, and is no trial. A tenant
  * that has seen no failure of late may try besides, one of them a second. A thing that is broken for one need not be for the others.
  * And a tenant that asks all the time must not use up the trials of one that asks now and then.
  */
