@@ -80,9 +80,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const { directory, configured, writeBehind, auditLog, state, ...inner } = await openInner(options, opened)
     const { url, app, close } = await openDoors({ ...options, ...inner, directory, state, opened, closeAll })
     state.ready = true
-    inner.store.engine.serve()
     inner.services.webhookSender.start()
     inner.services.watch.begin()
+    // Whoever waits for a gateway to stand waits for this too; calls do not.
+    await inner.store.engine.serve()
     return {
       url,
       app,

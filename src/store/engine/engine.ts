@@ -22,8 +22,11 @@ export interface Engine {
   read<R>(query: CompiledQuery<R>): Promise<R[]>
   /** Runs a query that may walk many rows, such as a list: nothing but other scans waits behind it. */
   scan<R>(query: CompiledQuery<R>): Promise<R[]>
-  /** Calls come from now on: their look-ups wait neither for a write nor for a scan. A store that is only being opened needs no threads for that. */
-  serve(): void
+  /**
+   * Calls come from now on: their look-ups wait neither for a write nor for a scan. A store that is only being opened needs
+   * no threads for that. Resolves when they stand, or could not be had for now.
+   */
+  serve(): Promise<void>
   /**
    * Runs all statements, in order, in one durable transaction: all or nothing. Gives the rows that each one returned.
    * @throws UniqueViolation, Conflict, Expired

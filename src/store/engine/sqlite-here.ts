@@ -43,7 +43,7 @@ function engineOver(connection: SqliteConnection): Engine {
     read,
     scan: read,
     // One thread is all that it has.
-    serve() {},
+    async serve() {},
     async write(statements, { withinMs } = {}) {
       const expiresAtMs = withinMs === undefined ? undefined : threadTimeMs() + withinMs
       const [result] = connection.write([{ statements: [...statements], expiresAtMs }])

@@ -18,7 +18,7 @@ const scanWithinMs = 10_000
 
 /**
  * SQLite in worker threads, one that writes and two that only read, so that a slow disk holds neither the event loop
- * nor a cache miss. A thread takes 0.1 s of CPU and 12 MB, so the two begin with the calls that need them.
+ * nor a cache miss. A thread takes 0.1 s of CPU and 12 MB, so the two begin when calls come that need them.
  * @throws StoreError when the file cannot be opened or made
  */
 export async function openSqlite(
@@ -44,31 +44,30 @@ export async function openSqlite(
     throw cannotOpen(file, error)
   }
 
-  /** Begins with the first write of a call, since nothing else is worth waiting for, and lets no look-up wait for it. */
-  function startReader(): void {
-    if (!isServing || isStarting || lookUps === reader) return
+  /** No look-up waits for it: until it stands, the writer looks up too. */
+  async function startReader(): Promise<void> {
+    if (isStarting || lookUps === reader) return
     isStarting = true
-    reader
-      .run(nothing)
-      .then(() => {
-        lookUps = reader
-      })
-      // The next write tries again; until then the writer looks up too.
-      .catch(() => {})
-      .finally(() => {
-        isStarting = false
-      })
+    try {
+      await reader.run(nothing, readWithinMs)
+      lookUps = reader
+    } catch {
+      // The next write tries again.
+    } finally {
+      isStarting = false
+    }
   }
 
   return {
     dialect: 'sqlite',
     read: query => ask(lookUps, query, readWithinMs),
     scan: query => ask(isServing ? scanner : writer, query, scanWithinMs),
-    serve() {
+    async serve() {
       isServing = true
+      await startReader()
     },
     write(statements, { withinMs } = {}) {
-      startReader()
+      if (isServing) void startReader()
       const plain = statements.map(({ sql, parameters, changes }) => ({ sql, parameters, changes }))
       // A moment and not a span: what waits for its turn grows old too.
       const expiresAtMs = withinMs === undefined ? undefined : threadTimeMs() + withinMs

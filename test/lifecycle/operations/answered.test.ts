@@ -13,7 +13,7 @@ const engine: Engine = {
   dialect: 'sqlite',
   read: () => never,
   scan: () => never,
-  serve() {},
+  async serve() {},
   write: () => never,
   check: () => never,
   async fold() {},

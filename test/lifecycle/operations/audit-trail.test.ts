@@ -15,7 +15,7 @@ function recording() {
     dialect: 'sqlite',
     read: async () => [],
     scan: async () => [],
-    serve() {},
+    async serve() {},
     write(statements, { withinMs } = {}) {
       const answer = Promise.withResolvers<never[]>()
       writes.push({ statements, withinMs, answer })

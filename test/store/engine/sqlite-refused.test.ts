@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Worker } from 'node:worker_threads'
 import { sql as raw } from 'kysely'
 import t from 'tap'
@@ -47,19 +47,11 @@ t.test('callers of a thread that dies hear so, and the next call has a new threa
   t.teardown(() => engine.close())
   t.strictSame(await engine.read(one), [{ one: 1 }])
   t.equal(threads.length, 1, 'a store that nobody calls has one')
-  engine.serve()
-  t.strictSame(await engine.read(one), [{ one: 1 }])
-  t.equal(threads.length, 1)
-  await engine.write([])
+  const serving = engine.serve()
+  t.strictSame(await engine.read(one), [{ one: 1 }], 'no look-up waits for the second')
+  await serving
   const [writer, reader] = threads
-  t.equal(
-    threads.length,
-    2,
-    'look-ups have one of their own after a write, and that of scans comes with the first scan'
-  )
-  // Look-ups go on in the first thread until the second stands.
-  await once(reader as Worker, 'message')
-  await setImmediate()
+  t.equal(threads.length, 2, 'look-ups have one of their own, and that of scans comes with the first scan')
 
   const waiting = [engine.read(slow.compile(sql)), engine.read(one)]
   const refused = Promise.all(waiting.map(refusalOf))
@@ -80,7 +72,7 @@ t.test('callers of a thread that dies hear so, and the next call has a new threa
 t.test('a look-up that takes too long is given up, and a long list holds no look-up back', async t => {
   const engine = await openSqlite(join(t.testdir(), 'livegate.db'), { readWithinMs: 100 })
   t.teardown(() => engine.close())
-  engine.serve()
+  await engine.serve()
   const list = engine.scan(slow.compile(sql)).catch(error => error)
   t.strictSame(await engine.read(one), [{ one: 1 }])
   t.match(await refusalOf(engine.read(slow.compile(sql))), { constructor: StoreError, reason: /did not answer within/ })
@@ -95,8 +87,8 @@ t.test('scans have no thread before the first call, and none while nobody scans'
   const engine = await openSqlite(join(t.testdir(), 'livegate.db'), { readWithinMs: 60_000, scannerEndsAfterMs: 1 })
   t.strictSame(await engine.scan(one), [{ one: 1 }])
   t.equal(threads.length, 1)
-  engine.serve()
-  for (const number of [2, 3]) {
+  await engine.serve()
+  for (const number of [3, 4]) {
     const begun = once(process, 'worker')
     const scans = [engine.scan(one), engine.scan(one)]
     const [thread] = await begun

@@ -129,7 +129,7 @@ t.test('every step can be written for PostgreSQL too', async t => {
       return [{ value: String(version) }] as R[]
     },
     scan: async () => [],
-    serve() {},
+    async serve() {},
     async write(statements) {
       if (statements[0]?.changes === 1) version++
       written.push(...statements.map(({ sql }) => sql))

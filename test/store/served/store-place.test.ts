@@ -124,7 +124,7 @@ t.test('a thread that starts late has the file of the others, or none', async t 
   const { engine, close } = await openStore(file)
   t.teardown(close)
   renameSync(other, file)
-  engine.serve()
+  await engine.serve()
   // The thread for lists starts with the first one.
   t.match(await refusalOf(engine.scan(sql.selectFrom('meta').selectAll().compile())), {
     constructor: StoreError,
