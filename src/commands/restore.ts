@@ -75,7 +75,7 @@ async function record(io: Io, checkpoint: Checkpoint | null): Promise<Omit<Resto
         const { seq } = await events.head()
         return { event: seq, lost_to: accepted?.head.seq ?? null, left: [] }
       },
-      checkpoint?.head.hash
+      { acceptHash: checkpoint?.head.hash, isAlone: true }
     )
   } catch (error) {
     if (!(error instanceof CommandError && error.cause instanceof AuditKeyError)) throw error

@@ -18,7 +18,7 @@ export async function acceptOlderStore(io: Io, hashText: string, options: JsonOp
     withAudit(
       io,
       async ({ audited }) => ({ accepted: audited.accepted, event: (await audited.events.head()).seq }),
-      hash
+      { acceptHash: hash, isAlone: true }
     )
   )
   if (accepted === null)

@@ -57,14 +57,18 @@ export interface Recording {
   record(change: Change): Statement
 }
 
-/**
- * The same for a command that changes something: what it does is on record, in the same chain as the gateway's calls, and signed.
- * @param acceptHash the last hash of the newer checkpoint over which an older store is accepted
- */
+export interface RecordingOptions {
+  /** The last hash of the newer checkpoint over which an older store is accepted. */
+  acceptHash?: string | undefined
+  /** The command keeps every gateway from the store already (`withoutGateway`). */
+  isAlone?: boolean
+}
+
+/** The same for a command that changes something: what it does is on record, in the same chain as the gateway's calls, and signed. */
 export async function withAudit<T>(
   io: Io,
   work: (recording: Recording) => Promise<T>,
-  acceptHash?: string
+  { acceptHash, isAlone = false }: RecordingOptions = {}
 ): Promise<T> {
   const config = readStoreConfig(io.env)
   const { storeFile, auditKeys: places } = config
@@ -75,7 +79,7 @@ export async function withAudit<T>(
   return inWords(async () => {
     demandNameOfGateway(storeFile)
     await demandStore(storeFile, places.dataDir, acceptHash)
-    return closing(await upToDate(io, storeFile), async store => {
+    return closing(await (isAlone ? io.openStore(storeFile) : upToDate(io, storeFile)), async store => {
       const audited = await openAudited({ store, places, clock: systemClock, onTrouble, acceptOlder })
       const record = (change: Change): Statement => {
         const subject = { ...change, ...worker, keyId: null, address: null }

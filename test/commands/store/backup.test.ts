@@ -23,6 +23,7 @@ import type { Store } from '../../../src/store/store.ts'
 import { type CommandLine, commandLine, measured, refused, startNode } from '../../support/cli.ts'
 import { gateway, type TestContext } from '../../support/gateway.ts'
 import { inMemory } from '../../support/in-memory.ts'
+import { makeOlder } from '../../support/store/helper.ts'
 import { openStoreHere } from '../../support/store.ts'
 
 const besides = ({ storeFile }: Pick<CommandLine, 'storeFile'>, name: string): string => join(dirname(storeFile), name)
@@ -402,4 +403,11 @@ t.test('a backup takes the place of no other file, and comes whole or not at all
   t.match(refused(await empty.run('backup', join(folder, 'x'))), /^there is no store at /)
   await (await openStoreHere(empty.storeFile)).close()
   t.match(refused(await empty.run('backup', join(folder, 'x'), '--with-keys', '--plain')), 'this store has no keys yet')
+})
+
+t.test('a backup that an older Livegate has made is restored, and brought up to date', async t => {
+  const { cli, file } = await backedUp(t)
+  makeOlder(file)
+  t.match(await cli.json('restore', file, '--replace'), { lost_to: 3 })
+  t.strictSame(await state(cli), [true])
 })

@@ -9,6 +9,7 @@ import { takeServeLock } from '../../../src/store/served/serve-lock.ts'
 import { type CommandLine, commandLine, refused, runHere } from '../../support/cli.ts'
 import { environmentOf } from '../../support/config.ts'
 import { gateway, type TestContext } from '../../support/gateway.ts'
+import { makeOlder } from '../../support/store/helper.ts'
 
 const besides = ({ storeFile }: Pick<CommandLine, 'storeFile'>, name: string): string => join(dirname(storeFile), name)
 const read = (cli: CommandLine, name: string): string => readFileSync(besides(cli, name), 'utf8')
@@ -254,4 +255,12 @@ t.test('pruned events are not missed, and a running gateway and its commands do 
   for (const id of ['a', 'b', 'c']) await cli.json('tenant', 'create', id)
   t.match(await cli.json('audit', 'prune', '--before', new Date().toISOString()), { removed: Number })
   await cli.json('tenant', 'create', 'd')
+})
+
+t.test('an older store that an older Livegate has written is accepted too, and brought up to date', async t => {
+  const cli = await yesterday(t)
+  cli.putBack()
+  makeOlder(cli.storeFile)
+  t.match(await cli.json('store', 'accept-older', cli.hash), { accepted_at: 3, lost_to: 4 })
+  t.equal((await cli.run('tenant', 'list')).code, 0)
 })

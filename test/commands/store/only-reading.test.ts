@@ -1,10 +1,9 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { sql as raw } from 'kysely'
 import t from 'tap'
-import { schemaVersion } from '../../../src/store/schema/migrations.ts'
 import { takeServeLock } from '../../../src/store/served/serve-lock.ts'
 import { commandLine, refused } from '../../support/cli.ts'
+import { makeOlder } from '../../support/store/helper.ts'
 import { openStoreHere } from '../../support/store.ts'
 
 const commands = [
@@ -50,11 +49,8 @@ t.test(
   'a command that changes something brings the store of an older Livegate up to date, though not under a gateway',
   async t => {
     const { run, storeFile } = commandLine(t)
-    const store = await openStoreHere(storeFile)
-    const step = `update meta set value = '${schemaVersion - 1}' where name = 'schema_version'`
-    const undo = 'alter table stop_orders drop column last_run'
-    await store.engine.write([raw.raw(undo).compile(store.sql), raw.raw(step).compile(store.sql)])
-    await store.close()
+    await (await openStoreHere(storeFile)).close()
+    makeOlder(storeFile)
     const before = readFileSync(storeFile)
     const lock = await takeServeLock(storeFile, 0)
     const outcome = await run('tenant', 'create', 'acme')

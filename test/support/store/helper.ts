@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { type Ending, type Subject, toAuditEvent } from '../../../src/audit/ocsf.ts'
 import { type ApiKey, makeKey } from '../../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
@@ -12,7 +13,7 @@ import type { Tenant } from '../../../src/domain/tenant.ts'
 import type { Engine } from '../../../src/store/engine/engine.ts'
 import { openSqliteHere } from '../../../src/store/engine/sqlite-here.ts'
 import { sqlFor } from '../../../src/store/schema/database.ts'
-import { migrate } from '../../../src/store/schema/migrations.ts'
+import { migrate, schemaVersion } from '../../../src/store/schema/migrations.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { inMemory } from '../in-memory.ts'
@@ -25,6 +26,14 @@ interface TestContext {
 }
 
 /** With what the call was refused; tap's own `rejects` does not compare classes of errors. */
+/** Turns a store into one of the version before. */
+export function makeOlder(file: string): void {
+  const database = new Database(file)
+  database.exec('alter table stop_orders drop column last_run')
+  database.exec(`update meta set value = '${schemaVersion - 1}' where name = 'schema_version'`)
+  database.close()
+}
+
 export function refusalOf(call: Promise<unknown>): Promise<unknown> {
   return call.then(
     () => 'accepted',
