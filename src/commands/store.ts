@@ -15,11 +15,10 @@ export async function acceptOlderStore(io: Io, hashText: string, options: JsonOp
   if (checkpoint.head.hash !== hash)
     throw new CommandError(`nothing was accepted: ${checkpoint.file} ends with another hash`)
   const { accepted, event } = await withoutGateway(io, () =>
-    withAudit(
-      io,
-      async ({ audited }) => ({ accepted: audited.accepted, event: (await audited.events.head()).seq }),
-      { acceptHash: hash, isAlone: true }
-    )
+    withAudit(io, async ({ audited }) => ({ accepted: audited.accepted, event: (await audited.events.head()).seq }), {
+      acceptHash: hash,
+      isAlone: true
+    })
   )
   if (accepted === null)
     throw new CommandError(`nothing to accept: the store has all that ${checkpoint.file} vouches for`)
