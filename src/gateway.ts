@@ -82,7 +82,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     state.ready = true
     inner.services.webhookSender.start()
     inner.services.watch.begin()
-    // Whoever waits for a gateway to stand waits for this too; calls do not.
+    // A gateway counts as started when look-ups have their thread; calls do not wait for it.
     await inner.store.engine.serve()
     return {
       url,
