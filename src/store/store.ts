@@ -36,13 +36,15 @@ export async function openSnapshot(file: string): Promise<Store> {
   return opened(await openSqliteSnapshot(file), checkVersion)
 }
 
-/** Whether an older Livegate has written the store, so that opening it changes its schema. @throws StoreError */
+/** Whether an older Livegate has written the store, so that opening it changes its schema. A file that cannot be read is for its opening to refuse. */
 export async function isOfOlder(file: string): Promise<boolean> {
-  const engine = await openSqliteSnapshot(file)
+  const engine = await openSqliteSnapshot(file).catch(() => null)
   try {
-    return await isBehind(engine, sqlFor(engine.dialect))
+    return engine !== null && (await isBehind(engine, sqlFor(engine.dialect)))
+  } catch {
+    return false
   } finally {
-    await engine.close()
+    await engine?.close()
   }
 }
 

@@ -25,6 +25,14 @@ t.test('one connection', async t => {
     t.match(connection.read(query('pragma synchronous')), { rows: [[{ synchronous: 2 }]] })
   })
 
+  t.test('a look-up gives rows, and neither writes nor throws', async t => {
+    t.strictSame(connection.lookUp(query('select 1 as one')), { rows: [[{ one: 1 }]] })
+    for (const sql of ['insert into parent values (1)', 'drop table parent', 'begin immediate'])
+      t.strictSame(connection.lookUp(query(sql)), { error: { kind: 'failed', message: 'a read is readonly' } }, sql)
+    t.match(connection.lookUp(query('select 1 from nowhere')), { error: { kind: 'failed', message: /no such table/ } })
+    t.strictSame(ids(), { rows: [[]] })
+  })
+
   t.test('a row that points to nothing is refused', async t => {
     t.match(write(together('insert into child values (7)')), { error: { kind: 'failed', message: /FOREIGNKEY/ } })
   })
