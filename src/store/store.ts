@@ -36,15 +36,16 @@ export async function openSnapshot(file: string): Promise<Store> {
   return opened(await openSqliteSnapshot(file), checkVersion)
 }
 
-/** Whether an older Livegate has written the store, so that opening it changes its schema. A file that cannot be read is for its opening to refuse. */
+/** Whether opening the store may change its schema, since an older Livegate has written it. @throws StoreError when it cannot be opened */
 export async function isOfOlder(file: string): Promise<boolean> {
-  const engine = await openSqliteSnapshot(file).catch(() => null)
+  const engine = await openSqliteSnapshot(file)
   try {
-    return engine !== null && (await isBehind(engine, sqlFor(engine.dialect)))
+    return await isBehind(engine, sqlFor(engine.dialect))
   } catch {
-    return false
+    // Nobody can tell, so nobody may serve it meanwhile; opening it says what is wrong.
+    return true
   } finally {
-    await engine?.close()
+    await engine.close()
   }
 }
 

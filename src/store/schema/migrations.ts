@@ -78,9 +78,9 @@ async function refuseWhatCannotBe(engine: Engine, db: Sql): Promise<void> {
   if (isOlder) await refuseTwins(engine, db, version > steps.indexOf(knownSessions) ? tablesThen : ownedTables)
 }
 
-/** Whether an older Livegate has written the store. @throws StoreError when a newer one has */
+/** Whether an older Livegate has written the store. @throws StoreError when it has no version */
 export async function isBehind(engine: Engine, db: Sql): Promise<boolean> {
-  return (await readVersion(engine, db)) < steps.length
+  return (await storedVersion(engine, db)) < steps.length
 }
 
 /** Checks the version for readers that must not migrate. @throws StoreError unless the schema is of this version */
@@ -93,9 +93,13 @@ export async function checkVersion(engine: Engine, db: Sql): Promise<void> {
   }
 }
 
-async function readVersion(engine: Engine, db: Sql): Promise<number> {
+async function storedVersion(engine: Engine, db: Sql): Promise<number> {
   const rows = await engine.read(db.selectFrom('meta').select('value').where('name', '=', 'schema_version').compile())
-  const version = Number(rows[0]?.value)
+  return Number(rows[0]?.value)
+}
+
+async function readVersion(engine: Engine, db: Sql): Promise<number> {
+  const version = await storedVersion(engine, db)
   if (version > steps.length) {
     throw new StoreError(
       `the store has schema version ${version}, this Livegate knows ${steps.length}: a newer Livegate has written it`
