@@ -10,6 +10,7 @@ import { changeRun } from './lifecycle/ends/change-run.ts'
 import { type RunEnding, runEnding } from './lifecycle/ends/ends.ts'
 import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
+import { enderOf } from './lifecycle/ledger/ender-of.ts'
 import { RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { RunWatch } from './lifecycle/ledger/run-watch.ts'
@@ -109,12 +110,7 @@ export function services(parts: Parts): Services {
   const ledger = new Ledger({
     ...{ engine, runs, hub, log, clock, settleMs },
     newId: randomUUID,
-    // A run that ends while a stop of ours is being repeated was ended by that.
-    async enderOf({ upstream, meetingId }) {
-      const stops = meetingId === null ? [] : await operations.unconfirmedStops({ id: meetingId, upstream })
-      const isTenants = stops.some(({ cause }) => cause === null)
-      return isTenants ? 'tenant' : (stops.at(-1)?.cause ?? 'outside')
-    }
+    enderOf: enderOf(operations)
   })
   const sightings = sightingsIn({ ledger, upstreams, clock })
 

@@ -25,17 +25,17 @@ export async function servedOn(context: Scene, env: { DATABASE_URL: string; [nam
   await run('tenant', 'create', 'acme', '--read-limit', '1000000/60')
   await run('meeting', 'assign', 'acme', meeting)
   const { key } = await run('key', 'create', 'acme', '--preset', 'owner')
-  const gatewayOf = image()
+  const here = image()
   const account = { DYTE_BASE_URL: vendorUrl, DYTE_ORG_ID: org, DYTE_API_KEY: vendorKey }
   const settings = {
     ...env,
     ...account,
-    ...gatewayOf.env,
+    ...here.env,
     PORT: '0',
     LOG_LEVEL: 'info',
     LIVEGATE_UPSTREAM_BUDGET: '1000000/60'
   }
-  const gateway = startNode(context, [...gatewayOf.args, 'serve'], settings)
+  const gateway = startNode(context, [...here.args, 'serve'], settings)
   const [, url = ''] = await gateway.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
   return { url, vendorUrl: String(vendorUrl), key: String(key), meeting, pid: gateway.pid }
 }
