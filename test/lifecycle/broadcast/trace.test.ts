@@ -1,7 +1,7 @@
 import t from 'tap'
 import { startNode } from '../../support/cli.ts'
 
-/** The figures that `npm run trace` prints, with room for two files that timers may enter each time. */
+/** The figures that `npm run trace` prints; docs/architecture.md has them too. */
 const most = { start: { files: 47, entries: 1 }, stop: { files: 48, entries: 1 } }
 
 t.test('a start, and a stop, go one straight way: their own file is entered once, and few others', async t => {
