@@ -37,7 +37,7 @@ export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handl
   prefill?: OpenApiOptions['prefill']
 }
 
-export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<ServerOptions, 'logger'> {
+export interface Deps extends Pick<KnownCallers, 'directory' | 'tracing' | 'clock'>, Pick<ServerOptions, 'logger'> {
   services: routes.Services
   health: routes.Health
   settings: HttpSettings
@@ -53,7 +53,7 @@ export interface Deps extends Pick<KnownCallers, 'directory' | 'clock'>, Pick<Se
 
 /** The table of contents: from top to bottom, this is what happens to a request. */
 export async function buildApp(deps: Deps): Promise<FastifyInstance> {
-  const { services, settings, connections, directory, clock, logger, fingerprint, draining } = deps
+  const { services, settings, connections, directory, tracing, clock, logger, fingerprint, draining } = deps
   const addressOf = clientAddresses(settings.trustedProxies, logger)
   const app = server({
     ...settings,
@@ -85,7 +85,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   ownAnswers(app, limit.address)
   const inFlight = tenantsInFlight({ ...settings, most: Math.floor(connections.most / 2) })
   const known = {
-    ...{ directory, limits: limit, inFlight, connections, addressOf, clock },
+    ...{ directory, tracing, limits: limit, inFlight, connections, addressOf, clock },
     fingerprint: remembered(digest => fingerprint('key', digest))
   }
   notFound(app, limit.address)

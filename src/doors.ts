@@ -13,12 +13,14 @@ import { callersConnections } from './http/connection/open-files.ts'
 import type { Health } from './routes/health.ts'
 import type { Services } from './services.ts'
 import type { Directory } from './store/memory/directory.ts'
+import type { Tracing } from './tracing/tracing.ts'
 
 export interface DoorsDeps {
   config: Config
   logger: FastifyBaseLogger
   clock: Clock
   directory: Directory
+  tracing: Tracing
   fingerprint: Fingerprint
   services: Services
   rollup: Pick<ReadRollup, 'append'>
@@ -45,12 +47,12 @@ export interface Doors {
 
 /** Opens the doors: from then on callers are served. */
 export async function openDoors(deps: DoorsDeps): Promise<Doors> {
-  const { config, logger, clock, directory, fingerprint, rollup, state, health, ending, opened } = deps
+  const { config, logger, clock, directory, tracing, fingerprint, rollup, state, health, ending, opened } = deps
   const { routes, broadcasts, adopt, operations, runs, push } = deps.services
   const { auditTrail, reconcileLoop } = broadcasts
   const connections = callersConnections({ config, logger, clock })
   const app = await buildApp({
-    ...{ directory, runs, connections, adopt, clock, logger, fingerprint, health },
+    ...{ directory, runs, connections, adopt, tracing, clock, logger, fingerprint, health },
     services: routes,
     replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
     appendEvent: rollup.append.bind(rollup),

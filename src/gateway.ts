@@ -28,6 +28,7 @@ import { operationsIn } from './store/tables/operations.ts'
 import { runEventsIn } from './store/tables/runs/run-events.ts'
 import { stopOrdersIn } from './store/tables/runs/stop-orders.ts'
 import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
+import { passingOn } from './tracing/tracing.ts'
 import type { Upstreams } from './upstream/provider.ts'
 import type { Vendors } from './upstream/vendors/vendor.ts'
 
@@ -240,6 +241,7 @@ async function openInner(
   })
   return {
     ...{ store, directory, configured, writeBehind, auditLog, rollup, state, ending, fingerprint, health, clock },
+    tracing: passingOn,
     services: all
   }
 }

@@ -20,8 +20,12 @@ const provider = 'src/upstream/provider.ts'
 const rooms: Record<string, Room> = {
   domain: { knows: [], packages: [...typebox, 'node:crypto', 'node:zlib'] },
   simulator: { knows: [], packages: [] },
-  log: { knows: ['src/domain/**'], packages: ['pino'] },
-  upstream: { knows: ['src/domain/**'], packages: [...typebox, 'undici', 'structured-headers'] },
+  tracing: { knows: ['src/domain/**'], packages: [] },
+  log: { knows: ['src/domain/**', 'src/tracing/trace.ts'], packages: ['pino'] },
+  upstream: {
+    knows: ['src/domain/**', 'src/tracing/trace.ts'],
+    packages: [...typebox, 'undici', 'structured-headers']
+  },
   store: { knows: ['src/domain/**'], packages: ['better-sqlite3', 'kysely', 'lru-cache'] },
   audit: { knows: ['src/domain/**'], packages: [] },
   // A vendor says itself which settings its account needs: the configuration asks the table, and nothing of a vendor's folder.
@@ -31,13 +35,13 @@ const rooms: Record<string, Room> = {
   },
   'audited-store': { knows: ['src/domain/**', 'src/audit/**', 'src/store/**'], except: [drivers], packages: [] },
   lifecycle: {
-    knows: ['src/domain/**', 'src/audit/**', 'src/store/**', provider],
+    knows: ['src/domain/**', 'src/audit/**', 'src/store/**', 'src/tracing/trac*.ts', provider],
     except: [drivers],
     // It signs what is sent to the webhooks of tenants.
     packages: ['lru-cache', 'standardwebhooks']
   },
   http: {
-    knows: ['src/domain/**', 'src/audit/**', 'src/store/**'],
+    knows: ['src/domain/**', 'src/audit/**', 'src/store/**', 'src/tracing/trac*.ts'],
     except: [drivers, 'src/store/store.ts'],
     packages: [...typebox, 'fastify', '@fastify/*', 'helmet', 'lru-cache', 'package.json']
   },

@@ -17,6 +17,7 @@ export interface Subject {
   /** The client's address; null where there is none. */
   address: string | null
   requestId: string
+  traceId?: string | null | undefined
   resources: AuditResource[]
 }
 
@@ -94,7 +95,7 @@ const actorTypeIds = { 'API key': 99, Operator: 2, Gateway: 3 } as const satisfi
 
 /** One line of the audit log, as it is stored and shown. */
 export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): AuditEvent {
-  const { tenantId, action, requestId, keyFingerprint, idempotencyKeyFingerprint } = subject
+  const { tenantId, action, requestId, traceId, keyFingerprint, idempotencyKeyFingerprint } = subject
   const { outcome, status, type, durationMs, upstreamStatus, upstreamReason, streamKeyRevealed, note } = ending
   const activity = activityOf(subject)
   const actor = subject.actor ?? { type: 'API key' as const, uid: subject.keyId ?? 'unknown' }
@@ -117,10 +118,11 @@ export function toAuditEvent(subject: Subject, ending: Ending, timeMs: number): 
     ...(durationMs !== undefined && { duration: Math.max(0, Math.round(durationMs)) }),
     metadata: {
       version: '1.8.0',
-      profiles: ['security_control'],
+      profiles: traceId == null ? ['security_control'] : ['security_control', 'trace'],
       product: { name: 'Livegate', vendor_name: 'Livegate' },
       correlation_uid: requestId
     },
+    ...(traceId != null && { trace: { uid: traceId } }),
     actor: { user: { ...actor, type_id: actorTypeIds[actor.type] } },
     api: {
       operation: action,

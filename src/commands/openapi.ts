@@ -3,6 +3,7 @@ import { buildApp } from '../app.ts'
 import { systemClock } from '../domain/values/clock.ts'
 import { Connections } from '../http/connection/connections.ts'
 import { makeLogger } from '../log/logger.ts'
+import { passingOn } from '../tracing/tracing.ts'
 import type { Io } from './process/io.ts'
 
 /** Prints the OpenAPI document. It needs no configuration and opens nothing: the routes alone make it. */
@@ -31,6 +32,7 @@ async function describedApp(): Promise<FastifyInstance> {
       pulledAtMs: 0,
       moved: false
     },
+    tracing: passingOn,
     adopt: { meeting: nothing, livestream: nothing },
     runs: { find: nothing },
     replays: { operations: { findByKey: nothing }, reconcileNow: nothing },

@@ -13,6 +13,8 @@ export interface Caller {
   /** The client's address, as far as it can be believed. */
   readonly address: string
   readonly requestId: string
+  /** The trace that the call belongs to, with the value of `traceparent` by which others name the call; null where there is none. */
+  readonly trace: { readonly id: string; readonly parent: string } | null
   /** With an `Idempotency-Key`: under which the outcome is kept. */
   readonly idempotency: Idempotency | null
   /** Says that the call writes its audit events itself, so that nobody adds another behind the answer. */

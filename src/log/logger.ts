@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { secretFields } from '../domain/livestream.ts'
+import { currentTrace } from '../tracing/trace.ts'
 import { inSourceLines } from './source-lines.ts'
 
 /**
@@ -9,8 +10,14 @@ import { inSourceLines } from './source-lines.ts'
 export function makeLogger(level: string, destination?: DestinationStream): Logger {
   const names = [...secretFields, 'authorization']
   const paths = names.flatMap(name => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`])
-  const options = { level, redact: { paths, censor: '[secret]' }, base: null, serializers: { err: toldError } }
+  const redact = { paths, censor: '[secret]' }
+  const options = { level, redact, base: null, mixin: factsOfTrace, serializers: { err: toldError } }
   return destination === undefined ? pino(options) : pino(options, destination)
+}
+
+function factsOfTrace(): { trace_id?: string } {
+  const trace = currentTrace()
+  return trace === null ? {} : { trace_id: trace.id }
 }
 
 /** An error as pino shows it, with its stack in lines of the sources. */

@@ -28,6 +28,12 @@ export const FailureAnswer = Type.Object(
       type: Type.String({ maxLength: 64, description: 'A stable name for what went wrong' }),
       message: Type.String({ maxLength: 1024 }),
       request_id: Type.String({ maxLength: 64 }),
+      trace_id: Type.Optional(
+        Type.String({
+          maxLength: 32,
+          description: 'The trace of the call, where it belongs to one (W3C Trace Context)'
+        })
+      ),
       outcome: Type.Optional(
         Type.Enum(['not_sent', 'failed', 'unknown'], {
           description: 'On every 5xx of a mutation, and on a 408: whether it happened. `unknown`: it may have'

@@ -650,6 +650,8 @@ export interface components {
                 type: string;
                 message: string;
                 request_id: string;
+                /** @description The trace of the call, where it belongs to one (W3C Trace Context) */
+                trace_id?: string;
                 /**
                  * @description On every 5xx of a mutation, and on a 408: whether it happened. `unknown`: it may have
                  * @enum {unknown}
@@ -6729,7 +6731,7 @@ export interface operations {
                             metadata: {
                                 /** @enum {string} */
                                 version: "1.8.0";
-                                profiles: "security_control"[];
+                                profiles: ("security_control" | "trace")[];
                                 product: {
                                     /** @enum {string} */
                                     name: "Livegate";
@@ -6737,6 +6739,11 @@ export interface operations {
                                     vendor_name: "Livegate";
                                 };
                                 correlation_uid: string;
+                            };
+                            /** @description The trace that the call belongs to, as W3C Trace Context has it */
+                            trace?: {
+                                /** @example 4bf92f3577b34da6a3ce929d0e0e4736 */
+                                uid: string;
                             };
                             actor: {
                                 user: {

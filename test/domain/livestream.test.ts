@@ -27,6 +27,7 @@ function callerWith(granted: readonly Scope[]): Caller {
     idempotency: null,
     address: '127.0.0.1',
     requestId: 'r1',
+    trace: null,
     markAudited: () => {}
   }
 }

@@ -47,10 +47,18 @@ export const AuditEvent = Type.Object({
   duration: Milliseconds('Milliseconds'),
   metadata: Type.Object({
     version: Type.Literal('1.8.0'),
-    profiles: Type.Array(Type.Literal('security_control'), { minItems: 1, maxItems: 1 }),
+    profiles: Type.Array(Type.Enum(['security_control', 'trace']), { minItems: 1, maxItems: 2 }),
     product: Type.Object({ name: Type.Literal('Livegate'), vendor_name: Type.Literal('Livegate') }),
     correlation_uid: text(64)
   }),
+  trace: Type.Optional(
+    Type.Object(
+      {
+        uid: Type.String({ pattern: '^[0-9a-f]{32}$', maxLength: 32, examples: ['4bf92f3577b34da6a3ce929d0e0e4736'] })
+      },
+      { description: 'The trace that the call belongs to, as W3C Trace Context has it' }
+    )
+  ),
   actor: Type.Object({
     user: Type.Object({
       uid: text(64),

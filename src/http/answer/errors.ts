@@ -71,7 +71,18 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
   const outcome = failure.outcome ?? outcomeOf(failure, request)
   const { upstreamStatus: upstream_status, upstreamReason: upstream_reason } = failure
   const vendor = upstream_status === undefined ? {} : { upstream_status, upstream_reason }
-  const facts = { request_id: request.id, operation, tenant: request.tenantId, type, status, outcome, ...vendor }
+  // Without a route none of these facts is there.
+  const traced = request.trace == null ? {} : { trace_id: request.trace.id }
+  const facts = {
+    request_id: request.id,
+    operation,
+    tenant: request.tenantId,
+    type,
+    status,
+    outcome,
+    ...vendor,
+    ...traced
+  }
   // Strangers can cause these as often as they like, and must not fill the log.
   const level = status === 401 || status === 429 ? 'debug' : 'info'
   // An operation that a vendor does not have is nobody's failure.
@@ -87,7 +98,7 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
   if (failure instanceof RequestTimeout) reply.header('connection', 'close')
   if (failure instanceof PayloadTooLarge && reply.raw.shouldKeepAlive) reply.removeHeader('connection')
   reply.code(status).header('x-request-id', request.id)
-  return { success: false, error: failureBody(failure, request.id, outcome) }
+  return { success: false, error: { ...failureBody(failure, request.id, outcome), ...traced } }
 }
 
 /** Every 5xx of a mutation, and a 408, says whether it happened: what failed before its audit trail began was not sent. */

@@ -93,6 +93,7 @@ function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'
     }),
     address: addressOf(request).text,
     requestId: request.id,
+    traceId: request.trace?.id,
     resources: resourcesOf((request.params ?? {}) as Record<string, string>)
   }
 }

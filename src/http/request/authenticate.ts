@@ -7,10 +7,12 @@ import { ScopeMissing, StoreUnavailable, TenantSuspended, Unauthorized } from '.
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Directory } from '../../store/memory/directory.ts'
+import type { Tracing } from '../../tracing/tracing.ts'
 import type { Connections } from '../connection/connections.ts'
 import type { Limits } from '../limits/rate-limit.ts'
 import type { TenantsInFlight } from '../limits/tenants-in-flight.ts'
 import type { AddressOf } from './client-address.ts'
+import { beginTrace, followTraces } from './traces.ts'
 
 /** Time without news from the store after which only stops get in: a revoked key could live on. */
 const onlyStopsAfterMs = 60_000
@@ -21,6 +23,7 @@ export interface KnownCallers {
   inFlight: TenantsInFlight
   connections: Pick<Connections, 'keep'>
   addressOf: AddressOf
+  tracing: Pick<Tracing, 'ofCall'>
   /** Makes the fingerprint of a key's digest, for the audit log. */
   fingerprint(digest: string): string
   clock: Clock
@@ -31,14 +34,15 @@ export interface KnownCallers {
  * is the same 401, and it counts against the client's address; a valid key never does.
  */
 export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
-  const { directory, limits, inFlight, addressOf, clock } = deps
+  const { directory, limits, inFlight, addressOf, tracing, clock } = deps
 
   app.addHook('onRequest', async (request, reply) => {
     const { tenant, key, keyFingerprint } = await identify(request, reply, deps)
     const markAudited = (): void => {
       request.audited = true
     }
-    const facts = { address: addressOf(request).text, requestId: request.id, idempotency: null, markAudited }
+    const trace = beginTrace(request, reply, tracing, clock)
+    const facts = { address: addressOf(request).text, requestId: request.id, trace, idempotency: null, markAudited }
     request.caller = { tenant, key, keyFingerprint, ...facts }
 
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
@@ -49,6 +53,7 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
     if (tenant.suspended && !stopping) throw new TenantSuspended()
     checkScope(request, key)
   })
+  followTraces(app)
 }
 
 /** Guards pages that only need some valid key: the browser asks for tenant and key. */

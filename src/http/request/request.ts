@@ -5,6 +5,7 @@ import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Outcome } from '../../domain/refusals/failures.ts'
 import type { Run } from '../../domain/runs/run.ts'
 import type { Scope } from '../../domain/scope.ts'
+import type { Trace } from '../../tracing/trace.ts'
 
 /** Rule that every route behind a key declares; one that declares nothing is refused while it is registered. */
 export interface RouteRule {
@@ -34,6 +35,8 @@ declare module 'fastify' {
     keyFingerprint: string | null
     /** Tenant of the key; known as well when the key is revoked or has expired. */
     tenantId: string | null
+    /** The trace of the call; null where there is none, and before its caller is known. */
+    trace: Trace | null
     /** Reason of a failure, for the audit log. */
     failure: { type: string; outcome: Outcome | undefined; upstreamStatus: number | undefined } | null
     /** True when the mutation has written its own audit events. */
@@ -59,8 +62,8 @@ export function plainId(header: string | string[] | undefined): string | null {
 
 /** Facts about the request that hooks set, and its id on the answer. `caller`, `meeting` and `livestream` are there wherever a route can ask for them. */
 export function decorateRequests(app: FastifyInstance): void {
-  for (const fact of ['caller', 'meeting', 'livestream', 'run', 'keyId', 'keyFingerprint', 'tenantId', 'failure'])
-    app.decorateRequest(fact, null)
+  const facts = ['caller', 'meeting', 'livestream', 'run', 'keyId', 'keyFingerprint', 'tenantId', 'trace', 'failure']
+  for (const fact of facts) app.decorateRequest(fact, null)
   for (const flag of ['admitted', 'audited', 'replayed', 'streamKeyRevealed']) app.decorateRequest(flag, false)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)

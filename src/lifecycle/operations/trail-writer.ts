@@ -42,6 +42,7 @@ export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): 
     idempotencyKeyFingerprint: caller.idempotency?.keyFingerprint,
     address: caller.address,
     requestId: caller.requestId,
+    traceId: caller.trace?.id,
     resources: [...resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId), ...(mutation.resources ?? [])]
   }
 }

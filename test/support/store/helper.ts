@@ -80,7 +80,14 @@ export function keyOf(tenantId: string, more: Partial<ApiKey> = {}): ApiKey {
 /** A caller of acme whose key may do everything. */
 export function callerOf(more: Partial<Caller> = {}): Caller {
   const key = keyOf('acme', { scopes: presets.owner })
-  const call = { keyFingerprint: '', idempotency: null, address: '127.0.0.1', requestId: 'r', markAudited() {} }
+  const call = {
+    keyFingerprint: '',
+    idempotency: null,
+    address: '127.0.0.1',
+    requestId: 'r',
+    trace: null,
+    markAudited() {}
+  }
   return { tenant: tenantNamed('acme'), key, ...call, ...more }
 }
 
