@@ -12,7 +12,7 @@ RUN node build.ts --revision "$REVISION"
 FROM node:24-bookworm-slim
 # The first process of a container ignores each signal that it has not asked for yet: this one hands them on from the first moment.
 RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATABASE_URL=sqlite:/data/livegate.db
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATABASE_URL=sqlite:/data/livegate.db LIVEGATE_METRICS_HOST=0.0.0.0
 WORKDIR /app
 COPY --from=build /app/dist ./
 RUN ln -s /app/livegate /usr/local/bin/livegate

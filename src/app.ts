@@ -1,19 +1,19 @@
 import type { FastifyInstance } from 'fastify'
 import { errorHandler, notFound, sendFailure } from './http/answer/errors.ts'
-import { type OpenApiOptions, openapi } from './http/answer/openapi.ts'
+import { openapi } from './http/answer/openapi.ts'
 import { refuseUnknown, validator } from './http/answer/validator.ts'
 import { awaitBodies } from './http/connection/awaited-body.ts'
 import { dropBodies } from './http/connection/dropped-body.ts'
 import { keepAlive, refuseWhileDraining } from './http/connection/keep-alive.ts'
 import { ownAnswers, plainOptions } from './http/connection/own-answers.ts'
-import { type LimitOptions, limits } from './http/limits/rate-limit.ts'
+import { limits } from './http/limits/rate-limit.ts'
 import { refusedStops } from './http/limits/refused-stops.ts'
 import { tenantsInFlight } from './http/limits/tenants-in-flight.ts'
 import { type AuditDeps, audit } from './http/request/audit.ts'
 import { authenticate, type KnownCallers, keyGuard, remembered } from './http/request/authenticate.ts'
 import { jsonBodies } from './http/request/body.ts'
 import { clientAddresses } from './http/request/client-address.ts'
-import { type CrossOriginOptions, crossOrigin } from './http/request/cross-origin.ts'
+import { crossOrigin } from './http/request/cross-origin.ts'
 import { freshlyAllowed } from './http/request/freshly-allowed.ts'
 import { type IdempotencyDeps, idempotency } from './http/request/idempotency.ts'
 import { type OwnershipDeps, ownership } from './http/request/ownership.ts'
@@ -21,23 +21,12 @@ import { decorateRequests } from './http/request/request.ts'
 import { security } from './http/request/security.ts'
 import { vendorCalls } from './http/request/vendor-calls.ts'
 import { wrapHandlers } from './http/request/wrap-handlers.ts'
-import { type ServerOptions, server } from './http/server.ts'
+import { type HttpSettings, type ServerOptions, server } from './http/server.ts'
 import * as routes from './routes/index.ts'
 
-/** Settings of the HTTP side, as they are configured. */
-export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handlerTimeoutMs'> {
-  limits: Omit<LimitOptions, 'clock' | 'addressOf'>
-  /** Requests of one tenant at the same time. */
-  maxInFlight: number
-  /** Streams of one tenant at the same time. */
-  maxStreams: number
-  trustedProxies: Parameters<typeof clientAddresses>[0]
-  corsOrigins: CrossOriginOptions['corsOrigins']
-  docs: OpenApiOptions['docs']
-  prefill?: OpenApiOptions['prefill']
-}
-
-export interface Deps extends Pick<KnownCallers, 'directory' | 'tracing' | 'clock'>, Pick<ServerOptions, 'logger'> {
+export interface Deps
+  extends Pick<KnownCallers, 'directory' | 'tracing' | 'clock'>,
+    Pick<ServerOptions, 'logger' | 'observer'> {
   services: routes.Services
   health: routes.Health
   settings: HttpSettings
@@ -58,6 +47,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   const app = server({
     ...settings,
     logger,
+    observer: deps.observer,
     // An address that cannot be read is nobody's call: it counts like those without a key.
     refuseAddress(error, request, reply) {
       hintKeepAlive(reply)

@@ -3,15 +3,17 @@ import { buildApp } from './app.ts'
 import type { Fingerprint } from './audit/keys/key-files.ts'
 import type { ReadRollup } from './audit/rollup.ts'
 import type { Config } from './config/config.ts'
+import type { Observer } from './domain/observer.ts'
 import type { Clock } from './domain/values/clock.ts'
 import { drain } from './gateway/drain.ts'
 import { httpSettings } from './gateway/http-settings.ts'
 import type { GatewayState } from './gateway/readiness.ts'
 import type { Prefill } from './http/answer/docs-page.ts'
+import type { Connections } from './http/connection/connections.ts'
 import { listen } from './http/connection/listen.ts'
 import { callersConnections } from './http/connection/open-files.ts'
+import type { Services } from './parts.ts'
 import type { Health } from './routes/health.ts'
-import type { Services } from './services.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Tracing } from './tracing/tracing.ts'
 
@@ -26,6 +28,7 @@ export interface DoorsDeps {
   rollup: Pick<ReadRollup, 'append'>
   state: GatewayState
   health: Health
+  observer: Observer | undefined
   /** Cuts off calls that wait for the vendor. */
   ending: AbortController
   /** Everything that is to be closed at the end, in reverse order, and the way to close it. */
@@ -40,6 +43,7 @@ export interface DoorsDeps {
 /** The doors of a gateway, through which callers come. */
 export interface Doors {
   readonly url: string
+  readonly connections: Pick<Connections, 'size' | 'most'>
   readonly app: FastifyInstance
   /** Lets the calls under way finish, then closes all that is open. Idempotent. */
   close(): Promise<void>
@@ -47,12 +51,13 @@ export interface Doors {
 
 /** Opens the doors: from then on callers are served. */
 export async function openDoors(deps: DoorsDeps): Promise<Doors> {
-  const { config, logger, clock, directory, tracing, fingerprint, rollup, state, health, ending, opened } = deps
+  const { config, logger, clock, observer, directory, tracing, fingerprint, rollup, state, health, ending, opened } =
+    deps
   const { routes, broadcasts, adopt, operations, runs, push } = deps.services
   const { auditTrail, reconcileLoop } = broadcasts
   const connections = callersConnections({ config, logger, clock })
   const app = await buildApp({
-    ...{ directory, runs, connections, adopt, tracing, clock, logger, fingerprint, health },
+    ...{ directory, runs, connections, adopt, tracing, clock, logger, observer, fingerprint, health },
     services: routes,
     replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
     appendEvent: rollup.append.bind(rollup),
@@ -75,5 +80,5 @@ export async function openDoors(deps: DoorsDeps): Promise<Doors> {
     return closing
   }
   deps.onListen?.(close)
-  return { url: await listening, app, close }
+  return { url: await listening, app, connections, close }
 }

@@ -1,27 +1,27 @@
 import { dirname } from 'node:path'
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import { watchKeys } from './audit/keys/key-watch.ts'
 import { ReadRollup } from './audit/rollup.ts'
 import { UnstoredEvents } from './audit/unstored.ts'
-import { type AuditedOptions, openAudited } from './audited-store/audited-store.ts'
+import { openAudited } from './audited-store/audited-store.ts'
 import { demandNewest, demandStore } from './audited-store/older-store.ts'
 import { demandWritable } from './audited-store/store-rights.ts'
-import type { Config } from './config/config.ts'
-import { type Clock, systemClock } from './domain/values/clock.ts'
+import type { Observer } from './domain/observer.ts'
+import { systemClock } from './domain/values/clock.ts'
 import { openDoors } from './doors.ts'
 import { readBootId } from './gateway/boot.ts'
 import { keepTidy, watchDisk } from './gateway/housekeeping.ts'
+import { openMetrics, sourcesOf } from './gateway/metrics.ts'
 import { openAuditLog, tellAccepted } from './gateway/open-audit-log.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
 import { opening } from './gateway/opening.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
-import type { Prefill } from './http/answer/docs-page.ts'
+import type { Gateway, GatewayOptions } from './gateway-options.ts'
 import { waitBriefly } from './lifecycle/context.ts'
 import { markInterrupted } from './lifecycle/operations/mark-interrupted.ts'
 import { WriteBehind } from './lifecycle/operations/write-behind.ts'
-import type { LogOutput } from './log/log-output.ts'
-import { type Parts, services } from './services.ts'
-import { type Directory, followStore, openDirectory } from './store/memory/directory.ts'
+import { services } from './services.ts'
+import { observedEngine } from './store/engine/observed.ts'
+import { followStore, openDirectory } from './store/memory/directory.ts'
 import { openServed } from './store/served/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
@@ -30,46 +30,8 @@ import { stopOrdersIn } from './store/tables/runs/stop-orders.ts'
 import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
 import { passingOn } from './tracing/tracing.ts'
 import type { Upstreams } from './upstream/provider.ts'
-import type { Vendors } from './upstream/vendors/vendor.ts'
 
-export interface Gateway {
-  /** Address on which it listens, e.g. `http://127.0.0.1:3000`. */
-  readonly url: string
-  readonly app: FastifyInstance
-  readonly directory: Directory
-  /** Waits until every event that was appended so far is written. */
-  flushAudit(): Promise<void>
-  /** Asks each vendor whether it takes our credentials, and logs where it doesn't. */
-  checkUpstreams(): Promise<void>
-  /** Ends gracefully: calls under way finish, new ones get 503. Idempotent. */
-  close(): Promise<void>
-}
-
-export interface GatewayOptions {
-  config: Config
-  logger: FastifyBaseLogger
-  clock?: Clock
-  /** Extra trusted certificate authorities for the vendor, in PEM. */
-  upstreamCa?: string
-  /** Vendor accounts beside the configured ones or instead of them, by the name that their meetings carry. */
-  upstreams?: Upstreams
-  /** Vendors of the configured accounts. Default: all that Livegate speaks to. */
-  vendors?: Vendors
-  /** The log's destination, which tells what became of its lines. Without one they count as written. */
-  logOutput?: LogOutput
-  /** Just before it listens: from then on there is something to finish, and this closes the gateway. */
-  onListen?(close: () => Promise<void>): void
-  /** Accepts, this once, a store that is older than its last checkpoint. It has no effect on any other. */
-  acceptOlder?: AuditedOptions['acceptOlder']
-  /** Another way to the receivers of webhooks than by DNS and the usual authorities (a test). */
-  webhookWay?: Parts['webhookWay']
-  /** Longest time for the audit trail of a mutation to be written, in tests where nobody waits for an answer within a second. */
-  writeWithinMs?: number
-  /** Opens the store in another way than with threads of its own (a test). */
-  open?(file: string): Promise<Store>
-  /** Values that Swagger UI fills in (the demo). */
-  prefill?: Prefill
-}
+export type { Gateway, GatewayOptions } from './gateway-options.ts'
 
 /**
  * Starts a gateway: the only place where adapters meet. What is opened first is closed last.
@@ -78,9 +40,12 @@ export interface GatewayOptions {
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return opening(options.config, async (opened, closeAll) => {
-    const { directory, configured, writeBehind, auditLog, state, ...inner } = await openInner(options, opened)
-    const { url, app, close } = await openDoors({ ...options, ...inner, directory, state, opened, closeAll })
+    const metrics = await openMetrics(options, opened)
+    const { configured, auditLog, ...inner } = await openInner({ ...options, observer: metrics?.observer }, opened)
+    const { directory, writeBehind, state } = inner
+    const { url, app, connections, close } = await openDoors({ ...options, ...inner, opened, closeAll })
     state.ready = true
+    await metrics?.show(sourcesOf({ ...inner, auditLog, connections, logOutput: options.logOutput }))
     inner.services.webhookSender.start()
     inner.services.watch.begin()
     // A gateway counts as started when look-ups have their thread; calls do not wait for it.
@@ -129,11 +94,12 @@ async function openInner(
     vendors,
     logOutput,
     acceptOlder,
+    observer,
     writeWithinMs,
     webhookWay,
     open = openStore,
     waitMs = config.shutdownMs
-  }: GatewayOptions & { waitMs?: number },
+  }: GatewayOptions & { waitMs?: number; observer?: Observer | undefined },
   opened: (() => unknown)[]
 ) {
   const { storeFile, shutdownMs } = config
@@ -142,7 +108,7 @@ async function openInner(
   const unstored = new UnstoredEvents({ log: logger, output: logOutput ?? null })
   opened.push(() => unstored.close())
   await demandStore(storeFile, config.auditKeys.dataDir, acceptOlder?.hash)
-  const store = await openServed({
+  const served = await openServed({
     file: storeFile,
     open,
     waitMs,
@@ -154,7 +120,8 @@ async function openInner(
       logger.warn({ storeFile, names }, 'the database has several names (hard links): use it by one of them alone'),
     onTrouble: err => logger.error({ err }, 'that this gateway serves the store could not be written into it')
   })
-  opened.push(() => store.close())
+  opened.push(() => served.close())
+  const store = observer === undefined ? served : { ...served, engine: observedEngine(served.engine, observer) }
   const onKey = (publicKey: string): void =>
     logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')
   const audited = await openAudited({
@@ -164,7 +131,10 @@ async function openInner(
     acceptOlder,
     onKey,
     onCheckpoint: ({ seq, note }) => logger.info({ seq, checkpoint: note }, 'audit checkpoint'),
-    onTrouble: err => logger.error({ err }, 'the audit log could not be signed')
+    onTrouble(err) {
+      observer?.checkpointFailed()
+      logger.error({ err }, 'the audit log could not be signed')
+    }
   })
   onKey(audited.keys.signer.publicKey)
   if (acceptOlder !== undefined) tellAccepted(audited, logger)
@@ -177,9 +147,10 @@ async function openInner(
 
   const ending = new AbortController()
   const state: GatewayState = { ready: false, draining: false, auditTrouble: false }
-  const auditLog = openAuditLog(store, audited, logger, trouble => {
+  const setTrouble = (trouble: boolean): void => {
     state.auditTrouble = trouble
-  })
+  }
+  const auditLog = openAuditLog({ store, audited, logger, observer, setTrouble })
   const rollup = new ReadRollup({ reads: config.auditReads, append: event => auditLog.append(event), clock })
   const disk = watchDisk(dirname(storeFile), config.diskFloorMb, logger)
   opened.push(() => disk.close())
@@ -198,6 +169,7 @@ async function openInner(
     bootId,
     clock,
     logger,
+    observer,
     ca: upstreamCa,
     vendors,
     append: event => auditLog.append(event),
@@ -213,7 +185,19 @@ async function openInner(
   opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, auditRetentionDays, log: logger, clock }))
 
   const all = services({
-    ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock, writeWithinMs, webhookWay },
+    ...{
+      store,
+      directory,
+      upstreams,
+      audited,
+      writeBehind,
+      unstored,
+      config,
+      clock,
+      observer,
+      writeWithinMs,
+      webhookWay
+    },
     log: logger,
     ending: ending.signal
   })
@@ -240,7 +224,8 @@ async function openInner(
     upstreams: configured
   })
   return {
-    ...{ store, directory, configured, writeBehind, auditLog, rollup, state, ending, fingerprint, health, clock },
+    ...{ store, directory, configured, upstreams, writeBehind, unstored, audited, auditLog, rollup, state, ending },
+    ...{ fingerprint, health, clock, observer },
     tracing: passingOn,
     services: all
   }

@@ -1,13 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { UnstoredEvents } from './audit/unstored.ts'
-import type { AuditedStore } from './audited-store/audited-store.ts'
-import type { Config } from './config/config.ts'
-import type { Clock } from './domain/values/clock.ts'
 import { holder, recheckPermission } from './lifecycle/broadcast/before-sending.ts'
-import { type Broadcasting, broadcasting } from './lifecycle/broadcast/broadcasting.ts'
+import { broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import { Changes, type Context, deadlines } from './lifecycle/context.ts'
 import { changeRun } from './lifecycle/ends/change-run.ts'
-import { type RunEnding, runEnding } from './lifecycle/ends/ends.ts'
+import { runEnding } from './lifecycle/ends/ends.ts'
 import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { enderOf } from './lifecycle/ledger/ender-of.ts'
@@ -16,85 +12,33 @@ import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { RunWatch } from './lifecycle/ledger/run-watch.ts'
 import { takeOverRuns } from './lifecycle/ledger/runs-at-start.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
-import type { WriteBehind } from './lifecycle/operations/write-behind.ts'
-import type { StopOrderLoop } from './lifecycle/orders/stop-order-loop.ts'
 import { stopOrderLoop } from './lifecycle/orders/stop-orders.ts'
-import { type Push, push } from './lifecycle/push/push.ts'
-import { type Adopt, adopter } from './lifecycle/resources/adopt.ts'
+import { push } from './lifecycle/push/push.ts'
+import { adopter } from './lifecycle/resources/adopt.ts'
 import { recheckSwitchPermission } from './lifecycle/resources/livestream-changes.ts'
 import { tenantResources } from './lifecycle/resources/of-tenants.ts'
 import { rememberLivestreamIn, rememberRunsIn } from './lifecycle/resources/remember.ts'
 import { isComing } from './lifecycle/running/is-coming.ts'
-import { type ReceivingWebhooks, receivingWebhooks } from './lifecycle/webhooks-in/receiving.ts'
-import type { PostOptions } from './lifecycle/webhooks-out/post.ts'
-import type { WebhookSender } from './lifecycle/webhooks-out/sender.ts'
+import { receivingWebhooks } from './lifecycle/webhooks-in/receiving.ts'
 import { webhooksOut } from './lifecycle/webhooks-out/webhooks-out.ts'
+import type { Parts, Services } from './parts.ts'
 import type { Services as RouteServices } from './routes/index.ts'
-import type { Directory } from './store/memory/directory.ts'
-import type { Store } from './store/store.ts'
 import { analyticsIn } from './store/tables/analytics.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
-import { type Operations, operationsIn } from './store/tables/operations.ts'
-import { type BroadcastRuns, broadcastRunsIn } from './store/tables/runs/broadcast-runs.ts'
+import { operationsIn } from './store/tables/operations.ts'
+import { broadcastRunsIn } from './store/tables/runs/broadcast-runs.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
 import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
-import type { Upstreams } from './upstream/provider.ts'
-
-/** Parts that the services are made of. */
-export interface Parts {
-  store: Store
-  directory: Directory
-  upstreams: Upstreams
-  audited: AuditedStore
-  writeBehind: WriteBehind
-  unstored: UnstoredEvents
-  config: Pick<
-    Config,
-    'deadlineMs' | 'settleMs' | 'readTtlMs' | 'neverLiveMs' | 'reconcileMs' | 'webhookRetryMs' | 'webhookNetworks'
-  >
-  log: Context['log']
-  clock: Clock
-  /** Cuts off what waits for the vendor. */
-  ending: AbortSignal
-  /** Longest time for the audit trail of a mutation to be written, where that is not the usual one. */
-  writeWithinMs?: number | undefined
-  /** Where the receivers of webhooks are found and trusted in another way than the usual one. */
-  webhookWay?: Pick<PostOptions, 'resolve' | 'ca'> | undefined
-}
-
-/** Everything below HTTP that serves requests. */
-export interface Services {
-  /** Called by the routes. */
-  routes: RouteServices
-  /** Starts and stops, and what looks after them. */
-  broadcasts: Broadcasting
-  adopt: Adopt
-  operations: Operations
-  runs: BroadcastRuns
-  ledger: Ledger
-  /** Ends runs on time. */
-  ends: RunEnding
-  push: Push
-  /** Looks at what runs while nobody asks, from its `begin` on. */
-  watch: RunWatch
-  /** Webhooks of vendors. */
-  webhooks: ReceivingWebhooks
-  /** Before the first call: remembers what an earlier process did, and tells the ledger what it did not come to tell. @throws what the store throws */
-  recall(): Promise<void>
-  /** Carries out the orders to stop that operators give. */
-  stopOrders: StopOrderLoop
-  /** Delivers events to the webhooks of tenants, once it is started. */
-  webhookSender: WebhookSender
-}
 
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
 export function services(parts: Parts): Services {
-  const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, writeWithinMs } = parts
+  const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, observer, writeWithinMs } = parts
   const { deadlineMs, settleMs, readTtlMs, neverLiveMs, reconcileMs } = parts.config
-  const context: Context = { clock, log, ...deadlines(deadlineMs, parts.ending), changes: new Changes(), readTtlMs }
+  const time = deadlines(deadlineMs, parts.ending)
+  const context: Context = { clock, log, observer, ...time, changes: new Changes(), readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
   // Writes that decide over the life of an operation keep their order.
@@ -196,7 +140,7 @@ export function services(parts: Parts): Services {
     ending: parts.ending
   })
   const { webhook, webhookSender } = webhooksOut({
-    ...{ store, hub, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock },
+    ...{ store, hub, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock, observer },
     ...parts.webhookWay,
     sealing: audited.keys.sealing,
     firstPauseMs: parts.config.webhookRetryMs,
@@ -236,6 +180,8 @@ export function services(parts: Parts): Services {
     operations,
     runs,
     ledger,
+    hub,
+    openRuns: limits.openRuns,
     ends,
     push: pushing,
     watch,

@@ -21,6 +21,7 @@ const rooms: Record<string, Room> = {
   domain: { knows: [], packages: [...typebox, 'node:crypto', 'node:zlib'] },
   simulator: { knows: [], packages: [] },
   tracing: { knows: ['src/domain/**'], packages: [] },
+  metrics: { knows: ['src/domain/**'], packages: ['prom-client', 'package.json'] },
   log: { knows: ['src/domain/**', 'src/tracing/trace.ts'], packages: ['pino'] },
   upstream: {
     knows: ['src/domain/**', 'src/tracing/trace.ts'],
@@ -47,7 +48,7 @@ const rooms: Record<string, Room> = {
   },
   routes: { knows: ['src/domain/**', 'src/lifecycle/**'], packages: [...typebox, 'fastify'] },
   gateway: {
-    knows: ['src/{audit,audited-store,config,domain,http,lifecycle,log,routes,store,upstream}/**'],
+    knows: ['src/{audit,audited-store,config,domain,http,lifecycle,log,metrics,routes,store,upstream}/**'],
     packages: ['fastify']
   },
   commands: {

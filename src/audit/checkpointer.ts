@@ -37,7 +37,7 @@ export class Checkpointer {
   readonly #loop: Loop
   #events = 0
   /** The last signed state: nobody makes this process sign a log that was written again behind its back. */
-  #signed: ChainHead | null = null
+  #signed: (ChainHead & { onMs: number }) | null = null
   #signing: Promise<void> | null = null
   /** Lead of the wall clock over the monotonic one when it was signed. */
   #signedAheadMs: number
@@ -77,6 +77,12 @@ export class Checkpointer {
     return this.#options.clock.now() - this.#options.clock.monotonic()
   }
 
+  /** The last event that this process has signed, and how long ago; null before the first. */
+  signed(): { seq: number; ageMs: number } | null {
+    if (this.#signed === null) return null
+    return { seq: this.#signed.seq, ageMs: this.#options.clock.monotonic() - this.#signed.onMs }
+  }
+
   /** Signs now. Those who ask meanwhile share the one under way. Rejects when the store can't be asked or written. */
   sign(): Promise<void> {
     this.#signing ??= this.#sign().finally(() => {
@@ -114,7 +120,7 @@ export class Checkpointer {
     const text = signer.sign(writeHead('checkpoint', log, place, timeMs))
     const note: StoredNote = { kind: 'checkpoint', seq: place.seq, timeMs, note: text }
     if (!(await write(note, signer.publicKey))) return false
-    this.#signed = place
+    this.#signed = { ...place, onMs: clock.monotonic() }
     this.#signedAheadMs = aheadMs
     await publish(note)
     return true

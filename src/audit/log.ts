@@ -41,7 +41,7 @@ export class AuditLog {
     if (this.#waiting.length >= this.#options.maxWaiting || this.#isFlood(event)) this.#count(event)
     else this.#waiting.push(event)
     // After the end the store is closed: the log has to say what the store will not.
-    if (this.#closed) this.#options.onTrouble(new Error('the audit log is closed'), this.#waitingCount())
+    if (this.#closed) this.#options.onTrouble(new Error('the audit log is closed'), this.waiting)
     else this.#loop.wake(this.#options.flushAfterMs)
   }
 
@@ -65,7 +65,7 @@ export class AuditLog {
     try {
       await this.flush()
     } catch (error) {
-      this.#options.onTrouble(error, this.#waitingCount())
+      this.#options.onTrouble(error, this.waiting)
     }
   }
 
@@ -100,7 +100,7 @@ export class AuditLog {
   /** A disk that hangs gives no error, and neither does the thread that waits for it. */
   async #write(group: AuditEvent[]): Promise<void> {
     const { write, onTrouble, slowAfterMs } = this.#options
-    const slow = (): void => onTrouble(new Error('the store is slow'), this.#waitingCount())
+    const slow = (): void => onTrouble(new Error('the store is slow'), this.waiting)
     const timer = setInterval(slow, slowAfterMs)
     await write(group).finally(() => clearInterval(timer))
   }
@@ -111,13 +111,13 @@ export class AuditLog {
       await this.#flush(() => this.#writeSome())
       if (this.#waiting.length > 0 || this.#counted.size > 0) this.#loop.wake(this.#options.flushAfterMs)
     } catch (error) {
-      this.#options.onTrouble(error, this.#waitingCount())
+      this.#options.onTrouble(error, this.waiting)
       this.#loop.wake(retryAfterMs)
     }
   }
 
-  /** Includes those behind a count. */
-  #waitingCount(): number {
+  /** How many events wait, those behind a count included. */
+  get waiting(): number {
     return [...this.#waiting, ...this.#counted.values()].reduce((sum, { count }) => sum + (count ?? 1), 0)
   }
 

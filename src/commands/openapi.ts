@@ -20,6 +20,7 @@ async function describedApp(): Promise<FastifyInstance> {
   return buildApp({
     directory: {
       tenant: () => null,
+      tenants: 0,
       keyByDigest: () => null,
       meeting: nothing,
       livestream: nothing,

@@ -8,6 +8,7 @@ import type { Vendors } from '../upstream/vendors/vendor.ts'
 import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import { cutByNode } from './env-files.ts'
 import { type Environment, Input, type ReadFile, readText } from './environment.ts'
+import { type MetricsConfig, readMetrics } from './metrics.ts'
 import { reader, type UpstreamsRead } from './read-upstreams.ts'
 import { readSetting, settingsWith } from './settings.ts'
 import { readAccounts } from './upstreams-file.ts'
@@ -68,6 +69,8 @@ export interface Config {
   readonly auditRetentionDays: number | null
   /** Free space of the store below which a warning is given. */
   readonly diskFloorMb: number
+  /** Null: there are none. */
+  readonly metrics: MetricsConfig | null
 }
 
 /** The places of a store and of the keys of its audit log. */
@@ -80,7 +83,7 @@ export const environment: Environment = process.env
 export const variables = Object.keys(settingsWith(allVendors))
 
 /** Variables that are planned and not built yet: refused, so that nobody relies on what doesn't happen. */
-const notBuiltYet = new Set(['VALKEY_URL', 'LIVEGATE_METRICS_PORT'])
+const notBuiltYet = new Set(['VALKEY_URL'])
 
 /**
  * Reads the whole configuration of `serve` from the environment.
@@ -92,10 +95,13 @@ export function readConfig(
   vendors: Vendors = allVendors
 ): Config {
   const input = new Input(env, readSecret)
+  const store = readStore(input)
+  const [host, port] = [readSetting(input, 'HOST'), readSetting(input, 'PORT')]
   const config = {
-    ...readStore(input),
-    host: readSetting(input, 'HOST'),
-    port: readSetting(input, 'PORT'),
+    ...store,
+    host,
+    port,
+    metrics: readMetrics(input, host.startsWith('unix:') ? null : port),
     upstreams: readAccounts(input, vendors),
     rereadUpstreams: reader(env, vendors),
     readLimit: readSetting(input, 'LIVEGATE_READ_LIMIT'),

@@ -3,6 +3,7 @@ import { baseUrlField, secretFields, variableOf } from '../upstream/vendors/sett
 import type { Vendors } from '../upstream/vendors/vendor.ts'
 import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import type { Input } from './environment.ts'
+import { metricsSettings } from './metrics.ts'
 import {
   choice,
   host,
@@ -216,7 +217,8 @@ export const ownSettings = {
   ...limits,
   ...vendorCalls,
   ...webhooks,
-  ...auditLog
+  ...auditLog,
+  ...metricsSettings
 }
 
 /** Every variable that Livegate knows. `.env.example` and docs/configuration.md are made of it (`npm run settings`). */
@@ -232,7 +234,8 @@ export const sections: readonly (readonly [heading: string, settings: Record<str
   ['Limits of tenants', limits],
   ['Calls to the vendor', vendorCalls],
   ['Webhooks of tenants', webhooks],
-  ['The audit log', auditLog]
+  ['The audit log', auditLog],
+  ['Metrics', metricsSettings]
 ]
 
 export type Variable = keyof typeof ownSettings

@@ -1,18 +1,25 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { AuditLog } from '../audit/log.ts'
+import { observedAppend } from '../audit/observed.ts'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
+import type { Observer } from '../domain/observer.ts'
 import type { Store } from '../store/store.ts'
 
-/** The log of events that nobody waits for. Events that can't be written wait. @param setTrouble hears whether they do */
-export function openAuditLog(
-  { engine }: Store,
-  { events: auditEvents }: AuditedStore,
-  logger: FastifyBaseLogger,
-  setTrouble: (trouble: boolean) => void
-): AuditLog {
+export interface AuditLogDeps {
+  store: Store
+  audited: AuditedStore
+  logger: FastifyBaseLogger
+  observer: Observer | undefined
+  /** Hears whether events wait. */
+  setTrouble(trouble: boolean): void
+}
+
+/** The log of events that nobody waits for. Events that can't be written wait. */
+export function openAuditLog({ store, audited, logger, observer, setTrouble }: AuditLogDeps): AuditLog {
   return new AuditLog({
     async write(events) {
-      await engine.write(events.map(event => auditEvents.append(event)))
+      const write = () => store.engine.write(events.map(event => audited.events.append(event)))
+      await (observer === undefined ? write() : observedAppend(write, observer))
       setTrouble(false)
     },
     onTrouble(err, waiting) {

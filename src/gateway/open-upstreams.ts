@@ -4,6 +4,7 @@ import type { Fingerprint } from '../audit/keys/key-files.ts'
 import { toAuditEvent } from '../audit/ocsf.ts'
 import type { Config } from '../config/config.ts'
 import type { AuditEvent, AuditResource } from '../domain/audit/audit-event.ts'
+import type { Observer } from '../domain/observer.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import { type Clock, Loop } from '../domain/values/clock.ts'
 import type { Store } from '../store/store.ts'
@@ -21,6 +22,7 @@ export interface UpstreamsDeps {
   bootId: string | null
   clock: Clock
   logger: FastifyBaseLogger
+  observer?: Observer | undefined
   ca?: string | undefined
   vendors?: Vendors | undefined
   append(event: AuditEvent): void
@@ -42,7 +44,7 @@ const preferFirstEveryMs = 60_000
 
 /** Opens the accounts and lets them follow their files. Each change is on record. @throws UpstreamsRejected */
 export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams> {
-  const { config, store, bootId, clock, logger: log, ca, vendors, append, fingerprint } = deps
+  const { config, store, bootId, clock, logger: log, observer, ca, vendors, append, fingerprint } = deps
   const record = (action: string, resources: AuditResource[]): void => {
     const subject = { action, method: 'PUT', tenantId: null, keyId: null, address: null, resources }
     const worker = { actor: { type: 'Gateway' as const, uid: 'upstreams' }, requestId: randomUUID() }
@@ -54,6 +56,7 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     bootId,
     clock,
     log,
+    observer,
     ca,
     vendors,
     names: namesIn(upstreamUseIn(store), fingerprint),

@@ -7,10 +7,16 @@ import Fastify, {
   type FastifyRequest,
   LogController
 } from 'fastify'
+import type { Observer } from '../domain/observer.ts'
 import { refuseBytes } from './answer/errors.ts'
+import type { OpenApiOptions } from './answer/openapi.ts'
 import { compiledOnce } from './answer/serializer.ts'
 import { leftToUs } from './connection/own-answers.ts'
+import type { LimitOptions } from './limits/rate-limit.ts'
+import type { clientAddresses } from './request/client-address.ts'
+import type { CrossOriginOptions } from './request/cross-origin.ts'
 import { withoutLastSlash } from './request/last-slash.ts'
+import { observeRequests } from './request/observed.ts'
 import { plainId } from './request/request.ts'
 import { fromSecondMount } from './request/second-mount.ts'
 
@@ -20,8 +26,23 @@ export interface ServerOptions {
   /** Beyond it the handler of a request is stuck. */
   handlerTimeoutMs: number
   logger: FastifyBaseLogger
+  /** Absent where there are no metrics. */
+  observer?: Observer | undefined
   /** Answers a request whose address cannot be read, so that no hook has seen it. */
   refuseAddress(error: FastifyError, request: FastifyRequest, reply: FastifyReply): unknown
+}
+
+/** Settings of the HTTP side, as they are configured. */
+export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handlerTimeoutMs'> {
+  limits: Omit<LimitOptions, 'clock' | 'addressOf'>
+  /** Requests of one tenant at the same time. */
+  maxInFlight: number
+  /** Streams of one tenant at the same time. */
+  maxStreams: number
+  trustedProxies: Parameters<typeof clientAddresses>[0]
+  corsOrigins: CrossOriginOptions['corsOrigins']
+  docs: OpenApiOptions['docs']
+  prefill?: OpenApiOptions['prefill']
 }
 
 /** Longest time for a request to arrive, from its first byte to its last. */
@@ -30,9 +51,15 @@ const requestTimeoutMs = 30_000
 /** A call may wait for so long besides, as with `wait=live`, and nothing moves meanwhile. */
 const longestWaitMs = 60_000
 
-/** Fastify without any hook: how long it waits, how much it reads, and how it reads addresses and ids. */
-export function server({ keepAliveMs, handlerTimeoutMs, logger, refuseAddress }: ServerOptions): FastifyInstance {
-  return Fastify({
+/** Fastify without any hook but that of metrics: how long it waits, how much it reads, and how it reads addresses and ids. */
+export function server({
+  keepAliveMs,
+  handlerTimeoutMs,
+  logger,
+  observer,
+  refuseAddress
+}: ServerOptions): FastifyInstance {
+  const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 1024,
@@ -59,4 +86,6 @@ export function server({ keepAliveMs, handlerTimeoutMs, logger, refuseAddress }:
     frameworkErrors: refuseAddress,
     clientErrorHandler: refuseBytes
   })
+  if (observer !== undefined) observeRequests(app, observer)
+  return app
 }

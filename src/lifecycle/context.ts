@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Observer } from '../domain/observer.ts'
 import { UpstreamUnavailable } from '../domain/refusals/failures.ts'
 import { upTo } from '../domain/values/cache-size.ts'
 import type { Clock } from '../domain/values/clock.ts'
@@ -11,6 +12,8 @@ export interface Context extends Deadlines {
   /** Tells shared reads that what they remember is out of date. */
   changes: Changes
   readTtlMs: number
+  /** Absent where there are no metrics. */
+  observer?: Observer | undefined
 }
 
 /**

@@ -1,19 +1,6 @@
 import { Type } from 'typebox'
+import { type Degraded, degraded, type Warning, warnings } from '../domain/health.ts'
 import type { Api } from './api.ts'
-
-const degraded = ['store', 'log'] as const
-type Degraded = (typeof degraded)[number]
-const warnings = [
-  'audit_keys',
-  'disk_space',
-  'open_stops',
-  'unowned_runs',
-  'log_output',
-  'upstream_credentials',
-  'upstreams_list',
-  'webhook_key'
-] as const
-type Warning = (typeof warnings)[number]
 
 /** State of the process, for orchestrators without a key. It tells nothing about tenants or the vendor. */
 export interface Health {

@@ -80,9 +80,17 @@ t.test('PostgreSQL is refused as not supported yet', async t => {
 })
 
 t.test('a variable that the design has but this version has not is refused, not accepted and ignored', async t => {
-  for (const name of ['VALKEY_URL', 'LIVEGATE_METRICS_PORT']) {
-    t.equal(problemOf({ ...needed, [name]: '1' }), `${name} is not supported yet`)
-  }
+  t.equal(problemOf({ ...needed, VALKEY_URL: '1' }), 'VALKEY_URL is not supported yet')
+})
+
+t.test('metrics are never shown at the port of callers, nor at an address that is none', async t => {
+  const same = 'LIVEGATE_METRICS_PORT must be another port than PORT'
+  t.equal(problemOf({ ...needed, LIVEGATE_METRICS_PORT: '3000' }), same)
+  t.equal(problemOf({ ...needed, PORT: '9464', LIVEGATE_METRICS_PORT: '10.0.0.7:9464' }), same)
+  t.equal(problemOf({ ...needed, PORT: '9464', HOST: 'unix:/run/l.sock', LIVEGATE_METRICS_PORT: '9464' }), 'accepted')
+  t.equal(problemOf({ ...needed, LIVEGATE_METRICS_HOST: 'x' }), 'LIVEGATE_METRICS_HOST must be an IP address')
+  for (const value of ['x', '65536', '127.0.0.1:', ':9464', 'metrics.example:9464', 'fd12::7', '[fd12::7]', '-1'])
+    t.match(problemOf({ ...needed, LIVEGATE_METRICS_PORT: value }), /^LIVEGATE_METRICS_PORT must be a port/, value)
 })
 
 t.test('a misspelt variable with one of our prefixes is refused; those of others do not matter', async t => {
@@ -127,7 +135,8 @@ t.test(
     }
     for (const [name, value] of Object.entries(near))
       t.equal(problemOf({ ...needed, [`LIVEGATE_${name}`]: value }), `LIVEGATE_${name} is not a known variable`)
-    t.equal(problemOf({ ...needed, LIVEGATE_METRICS_PORT: '9090' }), 'LIVEGATE_METRICS_PORT is not supported yet')
+    t.match(readConfig({ ...needed, ...links('LIVEGATE_METRICS') }).metrics, null)
+    t.match(problemOf({ ...needed, LIVEGATE_METRICS_PORT: 'tcp://x:1' }), 'LIVEGATE_METRICS_PORT must be a port')
     t.equal(readConfig({ ...needed, PORT: '3001', ...links('LIVEGATE') }).port, 3001)
   }
 )

@@ -57,7 +57,8 @@ t.test('with the credentials alone everything else has its default', async t => 
     webhookNetworks: [],
     auditReads: 'rollup',
     auditRetentionDays: null,
-    diskFloorMb: 512
+    diskFloorMb: 512,
+    metrics: null
   })
   t.equal(upstreams.length, 1)
   t.match(upstream, { name: 'default', provider: 'dyte', dedicatedTo: null, quota: { calls: 2_000, seconds: 60 } })
@@ -102,7 +103,10 @@ t.test('every setting can be given', async t => {
     LIVEGATE_AUDIT_RETENTION_DAYS: '90',
     LIVEGATE_AUDIT_SIGNING_KEY_FILE: '/run/secrets/signing.key',
     LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE: 'fingerprint.key',
-    LIVEGATE_DISK_FLOOR_MB: '0'
+    LIVEGATE_DISK_FLOOR_MB: '0',
+    LIVEGATE_METRICS_PORT: '[fd12::7]:9464',
+    LIVEGATE_METRICS_HOST: '0.0.0.0',
+    LIVEGATE_METRICS_TENANTS: 'on'
   })
   const { upstreams, ...rest } = config
   const [upstream] = upstreams
@@ -142,7 +146,8 @@ t.test('every setting can be given', async t => {
     webhookNetworks: [{ version: 4, bits: 0x0a010000n, prefix: 16 }],
     auditReads: 'none',
     auditRetentionDays: 90,
-    diskFloorMb: 0
+    diskFloorMb: 0,
+    metrics: { host: 'fd12::7', port: 9464, hasTenants: true }
   })
   t.equal(upstream?.baseUrl.href, 'https://vendor.example/v9')
   t.strictSame(upstream?.quota, { calls: 1_200, seconds: 300 })

@@ -59,6 +59,11 @@ export class Connections {
     }
   }
 
+  /** How many are open. */
+  get size(): number {
+    return this.#open.size
+  }
+
   /** Connections at the same time, at most. */
   get most(): number {
     return this.#options.maxConnections

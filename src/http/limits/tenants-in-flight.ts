@@ -97,7 +97,7 @@ export function tenantsInFlight({ maxInFlight: max, ...options }: InFlightOption
 }
 
 /** The kind of a call that lasts; null: it is answered as soon as its work is done. */
-function lastingKind({ routeOptions, query }: FastifyRequest): LastingKind | null {
+export function lastingKind({ routeOptions, query }: FastifyRequest): LastingKind | null {
   const { lasts } = routeOptions.config.rule ?? {}
   if (lasts === 'stream') return 'streams'
   return lasts === 'wait' && (query as { wait?: unknown }).wait !== undefined ? 'waits' : null

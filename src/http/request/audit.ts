@@ -9,7 +9,7 @@ import type { AddressOf } from './client-address.ts'
 import { parseIdempotencyKey } from './idempotency.ts'
 
 /** Names of the calls that met no route. */
-const unknownOperation = 'unknown'
+export const unknownOperation = 'unknown'
 
 export interface AuditDeps {
   append(call: Occurrence): void
@@ -66,7 +66,7 @@ function isRead({ method }: FastifyRequest): boolean {
 
 const nothingLive = new Set<string | undefined>([NoActiveLivestream.doc.type, NoActiveSession.doc.type])
 
-function outcomeOf(request: FastifyRequest, status: number): AuditOutcome {
+export function outcomeOf(request: FastifyRequest, status: number): AuditOutcome {
   const told = request.failure?.outcome
   // A caller's mistake is a refusal, also when the vendor has found it (`lifecycle/operations/audit-trail.ts` has it so).
   if (told !== undefined && !(told === 'failed' && status < 500)) return told

@@ -35,6 +35,7 @@ import { recallStops } from '../running/recall-stops.ts'
 import { type ListedRuns, whatRuns } from '../running/what-runs.ts'
 import { type Holds, type LiveRoom, type RecheckPermission, startPermit } from './before-sending.ts'
 import { MeetingQueue } from './meeting-queue.ts'
+import { observedStart, observedStop } from './observed.ts'
 import { sendStart } from './send-start.ts'
 import { sendStop } from './send-stop.ts'
 import { type StartAttempt, type StartOnce, startOnce } from './start.ts'
@@ -94,7 +95,7 @@ export interface Broadcasting {
 
 /** Puts starts, stops, their reconciliation and reads of what runs together: they share one memory. */
 export function broadcasting(deps: BroadcastingDeps): Broadcasting {
-  const { upstreams, livestreams, directory, holds, changes, log, clock, bounded, deadlineMs, settleMs } = deps
+  const { upstreams, livestreams, directory, holds, log, clock, bounded, deadlineMs, settleMs } = deps
   const forget = directory.forget.bind(directory)
   const queue = new MeetingQueue<StartAttempt, Stopped>(clock)
   const switches = new MeetingQueue<never, never>(clock)
@@ -122,7 +123,8 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     settleMs
   })
   const knownMeetings = new KnownMeetings(livestreams, putRight({ ...deps, forget }))
-  const listReads = new SharedReads<ListedRuns>({ ttlMs: deps.readTtlMs, changes, bounded, clock })
+  // Nobody's reads: a look asks for them.
+  const listReads = new SharedReads<ListedRuns>({ ...deps, observer: undefined })
   const looking = { ...deps, knownMeetings, endingRuns, ownStarts, heardAtMs, listReads }
   const reads = activeReads({ ...deps, whatRuns: whatRuns(looking) })
   const { whatRuns: look, outdated, changed } = reads
@@ -145,18 +147,22 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
         : operation.kind === 'stop' && queue.isTaken(placeOf(meetingOf(operation))),
     log,
     clock,
+    observer: deps.observer,
     settleMs
   })
   const auditTrail = auditTrailIn({ ...deps, reconcileLater, forget })
   const acting = { ...seeing, queue, fruitlessStops, auditTrail, reconcile, reconcileLoop, ends: ofBroadcasts }
 
   return {
-    start: startOnce({
-      ...acting,
-      permit: startPermit({ whatRuns: look, endingRuns, clock, deadlineMs }),
-      send: sendStart(seeing)
-    }),
-    stop: stop({ ...acting, send }),
+    start: observedStart(
+      startOnce({
+        ...acting,
+        permit: startPermit({ whatRuns: look, endingRuns, clock, deadlineMs }),
+        send: sendStart(seeing)
+      }),
+      deps.observer
+    ),
+    stop: observedStop(stop({ ...acting, send }), deps.observer),
     reads,
     endingRuns,
     ownStarts,

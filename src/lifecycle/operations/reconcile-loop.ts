@@ -1,4 +1,5 @@
 import type { PlacedMeeting } from '../../domain/meeting.ts'
+import type { Observer } from '../../domain/observer.ts'
 import { canBeReconciled, type Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 
@@ -9,6 +10,7 @@ export interface ReconcileLoopOptions {
   mustWait(operation: Operation): boolean
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
   clock: Pick<Clock, 'monotonic'>
+  observer?: Pick<Observer, 'settled'> | undefined
   /** How soon an operation should be settled; what takes longer is for the operator too. */
   settleMs: number
 }
@@ -84,6 +86,11 @@ export class ReconcileLoop {
   /** How many are open. */
   get size(): number {
     return this.#entries.size
+  }
+
+  /** Those that are open. */
+  open(): Operation[] {
+    return [...this.#entries.values()].map(({ operation }) => operation)
   }
 
   /** How many stops have been open for longer than `ageMs`: something may go on that nobody could end. */
@@ -166,6 +173,7 @@ export class ReconcileLoop {
     })
     if (settled) {
       this.#entries.delete(id)
+      this.#options.observer?.settled(kind)
       log.info({ operation: id, kind, meeting_id: meetingId }, 'an operation was settled')
       if (kind === 'start') this.#hurry(meetingId)
       return

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
+import { observedAppend } from '../../audit/observed.ts'
 import { type Ending, resourcesOf, type Subject } from '../../audit/ocsf.ts'
 import type { UnstoredEvents } from '../../audit/unstored.ts'
 import type { AuditEvent } from '../../domain/audit/audit-event.ts'
+import type { Observer } from '../../domain/observer.ts'
 import { nothingKnown, type Operation, operations as operationIds } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { Engine, Statement } from '../../store/engine/engine.ts'
+import type { Engine, Row, Statement, WriteOptions } from '../../store/engine/engine.ts'
 import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { Made, Mutation } from './mutation.ts'
@@ -57,6 +59,7 @@ export interface TrailWriterDeps {
   /** Has the log tell of what the store does not have yet. */
   unstored: Pick<UnstoredEvents, 'tell' | 'stored'>
   clock: Pick<Clock, 'now'>
+  observer?: Pick<Observer, 'auditAppended'> | undefined
   withinMs: number
 }
 
@@ -85,8 +88,8 @@ export class TrailWriter {
 
   /** Writes an event and its rows for a mutation that is not sent before they stand. @throws when they don't stand in time */
   async write(rows: Statement[], event: AuditEvent): Promise<void> {
-    const { engine, auditEvents, withinMs } = this.#deps
-    await this.inTime(engine.write([...rows, auditEvents.append(event)], { withinMs }))
+    const { withinMs } = this.#deps
+    await this.inTime(this.#append(rows, event, { withinMs }))
   }
 
   /**
@@ -98,8 +101,8 @@ export class TrailWriter {
     event: AuditEvent,
     { isAwaited, lateRows = rows }: { isAwaited: boolean; lateRows?: Statement[] }
   ): Promise<void> {
-    const { engine, auditEvents, writeBehind } = this.#deps
-    const written = engine.write([...rows, auditEvents.append(event)])
+    const { writeBehind } = this.#deps
+    const written = this.#append(rows, event)
     if (!(await this.#overdue.isLate(written))) return
     this.#tell(event, written)
     const kept = written.catch(cause => this.keep(lateRows, event, cause))
@@ -117,7 +120,7 @@ export class TrailWriter {
     event: (ending: Ending) => AuditEvent
   ): Promise<void> {
     const { engine, operations, auditEvents, writeBehind, clock, withinMs } = this.#deps
-    const written = engine.write([...rows, auditEvents.append(event({ outcome: 'pending' }))], { withinMs })
+    const written = this.#append(rows, event({ outcome: 'pending' }), { withinMs })
     if (!(await this.#overdue.isLate(written))) return
     const ending = { outcome: 'not_sent', type: 'audit_unavailable' } as const
     const close = () => [
@@ -132,10 +135,10 @@ export class TrailWriter {
 
   /** True when it stands in time. Else it is still being written, or waits in the write-behind: false. Never throws. */
   async end({ id }: Operation, how: OperationEnd, ending: AuditEvent, rows: Statement[] = []): Promise<boolean> {
-    const { engine, operations, auditEvents, writeBehind, clock } = this.#deps
+    const { operations, writeBehind, clock } = this.#deps
     // While the intent still waits to be written down there is no row to end: then its end waits behind it.
     const outcome = [...rows, { ...operations.ended(id, how, clock.now()), changes: 1 }]
-    const written = engine.write([...outcome, auditEvents.append(ending)]).catch(cause => {
+    const written = this.#append(outcome, ending).catch(cause => {
       this.keep(outcome, ending, cause)
       return null
     })
@@ -150,6 +153,13 @@ export class TrailWriter {
     const { auditEvents, writeBehind, unstored } = this.#deps
     unstored.tell(event, 'an audit event could not be written: it is kept and tried again', cause)
     writeBehind.add([...rows, auditEvents.append(event)], () => unstored.stored(event))
+  }
+
+  /** Writes rows and their event in one transaction. */
+  #append(rows: Statement[], event: AuditEvent, options?: WriteOptions): Promise<Row[][]> {
+    const { engine, auditEvents, observer } = this.#deps
+    const write = () => engine.write([...rows, auditEvents.append(event)], options)
+    return observer === undefined ? write() : observedAppend(write, observer)
   }
 
   /** Has the operational log tell of the event, whatever becomes of this process and its disk. */

@@ -129,6 +129,11 @@ export class EventStreams implements TenantEvents {
     }
   }
 
+  /** How many are open. */
+  get size(): number {
+    return this.#open.size
+  }
+
   /** Ends all streams, and lets none begin: their readers come back to the next gateway with the id of their last event. */
   endAll(): void {
     this.#isEnded = true

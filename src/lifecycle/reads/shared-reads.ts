@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { placeOf } from '../../domain/id.ts'
 import type { LivestreamWithKey, OwnedLivestream } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
+import type { Observer } from '../../domain/observer.ts'
 import { Failure, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamTooLate } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
@@ -37,10 +38,11 @@ export interface SharedRead<T> {
 
 export interface SharedReadsOptions {
   /** An answer is fresh for so long. */
-  ttlMs: number
+  readTtlMs: number
   changes: Changes
   bounded: Bounded
   clock: Pick<Clock, 'monotonic'>
+  observer?: Pick<Observer, 'sharedRead'> | undefined
   maxEntries?: number
 }
 
@@ -80,10 +82,12 @@ export class SharedReads<T> {
   readonly #changes: Changes
   readonly #bounded: Bounded
   readonly #clock: Pick<Clock, 'monotonic'>
+  readonly #observer: SharedReadsOptions['observer']
   readonly #entries: LRUCache<string, Entry<T>>
 
-  constructor({ ttlMs, changes, bounded, clock, maxEntries = 10_000 }: SharedReadsOptions) {
-    this.#ttlMs = ttlMs
+  constructor({ readTtlMs, changes, bounded, clock, observer, maxEntries = 10_000 }: SharedReadsOptions) {
+    this.#ttlMs = readTtlMs
+    this.#observer = observer
     this.#changes = changes
     this.#bounded = bounded
     this.#clock = clock
@@ -96,6 +100,7 @@ export class SharedReads<T> {
     if (entry?.answer == null || entry.change !== this.#changes.of(subject)) return null
     const ageMs = this.#clock.monotonic() - entry.answer.seenAtMs
     if (ageMs >= this.#ttlMs) return null
+    this.#observer?.sharedRead('hit')
     return { value: entry.answer.value, ageMs, ttlMs: this.#ttlMs - ageMs, how: 'hit' }
   }
 
@@ -115,11 +120,13 @@ export class SharedReads<T> {
         if (this.#changes.of(subject) !== change) continue
         const how = pending.taken ? 'collapsed' : 'miss'
         pending.taken = true
+        this.#observer?.sharedRead(how)
         return { value, ageMs: 0, ttlMs: this.#ttlMs, how }
       } catch (error) {
         if (signal.aborted) throw error
         const stale = this.#stale(entry, subject, error)
         if (stale === null) throw error
+        this.#observer?.sharedRead('stale')
         return stale
       }
     }
@@ -188,12 +195,8 @@ export class SharedReads<T> {
   }
 }
 
-export interface ActiveReadsDeps {
+export interface ActiveReadsDeps extends SharedReadsOptions {
   whatRuns: WhatRuns
-  bounded: Bounded
-  changes: Changes
-  clock: Pick<Clock, 'monotonic'>
-  readTtlMs: number
 }
 
 /** The meeting's active livestream, for many who look at it. */
@@ -208,8 +211,9 @@ export interface ActiveReads {
   changed(meeting: OwnedMeeting, active: LivestreamWithKey | null): void
 }
 
-export function activeReads({ whatRuns, bounded, changes, clock, readTtlMs }: ActiveReadsDeps): ActiveReads {
-  const reads = new SharedReads<LivestreamWithKey | null>({ ttlMs: readTtlMs, changes, bounded, clock })
+export function activeReads({ whatRuns, ...sharing }: ActiveReadsDeps): ActiveReads {
+  const { changes } = sharing
+  const reads = new SharedReads<LivestreamWithKey | null>(sharing)
   // No tenant id has a slash.
   const keyOf = (meeting: OwnedMeeting): string => `${meeting.tenantId}/${placeOf(meeting)}`
 

@@ -43,8 +43,8 @@ const newestRuns = 50
 
 export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
   const { upstreams, engine, rows, sessions, rememberLivestream, endingRuns, knownMeetings, log, clock } = deps
-  const { deadline, bounded, changes, readTtlMs } = deps
-  const reads = new SharedReads<null>({ ttlMs: readTtlMs, changes, bounded, clock })
+  const { deadline } = deps
+  const reads = new SharedReads<null>(deps)
 
   async function look(owner: OwnedLivestream, signal: AbortSignal): Promise<null> {
     const nowMs = clock.now()

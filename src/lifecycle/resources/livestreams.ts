@@ -68,12 +68,10 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
     log,
     clock,
     deadline,
-    bounded,
     settleMs,
-    changes,
-    readTtlMs
+    changes
   } = deps
-  const reads = new SharedReads<Found | null>({ ttlMs: readTtlMs, changes, bounded, clock })
+  const reads = new SharedReads<Found | null>(deps)
 
   function shared(owner: OwnedLivestream, page: Page, signal: () => AbortSignal): Promise<Seen<Found | null>> {
     const key = keyOf(owner, page)

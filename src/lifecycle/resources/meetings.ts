@@ -55,8 +55,8 @@ function isFresh(atMs: number, nowMs: number): boolean {
 
 export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   const { upstreams, engine, meetings, directory, adopt, auditTrail, retired, log, clock } = deps
-  const { deadline, bounded, changes, readTtlMs } = deps
-  const reads = new SharedReads<Meeting | null>({ ttlMs: readTtlMs, changes, bounded, clock })
+  const { deadline, changes } = deps
+  const reads = new SharedReads<Meeting | null>(deps)
   /** As meetings were written down last, and when, on the monotonic clock. */
   const kept = new LRUCache<string, { text: string; onMs: number }>(upTo(10_000))
 

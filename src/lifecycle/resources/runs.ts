@@ -46,11 +46,10 @@ export interface TenantRuns {
 export function tenantRuns(deps: RunsDeps): TenantRuns {
   const { upstreams, livestreams, directory, rememberLivestream, rememberRuns, endingRuns, knownMeetings } = deps
   const { clock } = deps
-  const shared = { ttlMs: deps.readTtlMs, changes: deps.changes, bounded: deps.bounded, clock }
-  const active = new SharedReads<ActiveRun | null>(shared)
-  const single = new SharedReads<LivestreamSession | null>(shared)
-  const ofMeetings = new SharedReads<LivestreamWithSessions | null>(shared)
-  const ofSessions = new SharedReads<PageOfRuns | null>(shared)
+  const active = new SharedReads<ActiveRun | null>(deps)
+  const single = new SharedReads<LivestreamSession | null>(deps)
+  const ofMeetings = new SharedReads<LivestreamWithSessions | null>(deps)
+  const ofSessions = new SharedReads<PageOfRuns | null>(deps)
 
   async function lookForActive(owner: OwnedLivestream, signal: AbortSignal): Promise<ActiveRun | null> {
     const provider = providerOf(upstreams, owner, 'read')

@@ -48,8 +48,8 @@ export interface TenantStage {
 }
 
 export function tenantStage(deps: StageDeps): TenantStage {
-  const { upstreams, engine, sessions, auditTrail, log, clock, deadline, bounded, changes, readTtlMs } = deps
-  const reads = new SharedReads<ActiveSession | null>({ ttlMs: readTtlMs, changes, bounded, clock })
+  const { upstreams, engine, sessions, auditTrail, log, clock, deadline, changes } = deps
+  const reads = new SharedReads<ActiveSession | null>(deps)
 
   async function look(meeting: OwnedMeeting, signal: AbortSignal): Promise<ActiveSession | null> {
     const found = await providerOf(upstreams, meeting, 'read').findActiveSession(meeting.id, signal)

@@ -8,7 +8,7 @@ import { type VendorWebhooks, type WebhooksDeps, webhooks } from './take.ts'
 import { WebhookTally } from './tally.ts'
 
 export interface ReceivingDeps
-  extends Pick<Context, 'clock' | 'log' | 'bounded'>,
+  extends Pick<Context, 'clock' | 'log' | 'bounded' | 'observer'>,
     Pick<WebhooksDeps, 'deliveries'>,
     Pick<NoticingDeps, 'whatRuns' | 'refresh' | 'makeKnown' | 'ending'>,
     Omit<WhoseDeps, 'clock' | 'livestreams'> {

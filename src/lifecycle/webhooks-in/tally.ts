@@ -1,16 +1,18 @@
+import type { Observer } from '../../domain/observer.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { noWebhooks, type WebhookCount, type WebhookCounts } from '../../store/tables/webhooks-in/counts.ts'
 
 export interface TallyDeps {
   counts: Pick<WebhookCounts, 'add'>
   clock: Pick<Clock, 'now'>
+  observer?: Pick<Observer, 'vendorWebhook'> | undefined
   log: { warn(facts: object, message: string): void }
   writeAfterMs?: number
 }
 
 /** Counts what comes, and writes it down now and then: a stranger who is refused must not cost a write each time. */
 export class WebhookTally {
-  readonly #deps: Required<TallyDeps>
+  readonly #deps: TallyDeps & { writeAfterMs: number }
   #counts = new Map<string, WebhookCount>()
   readonly #loop = new Loop({
     round: () => this.#write(),
@@ -22,6 +24,7 @@ export class WebhookTally {
   }
 
   count(upstream: string, what: 'taken' | 'repeated' | 'unknown'): void {
+    this.#deps.observer?.vendorWebhook(upstream, what)
     const counts = this.#of(upstream)
     counts[what] += 1
     // A repeated one shows as well that they arrive.
@@ -30,6 +33,7 @@ export class WebhookTally {
 
   /** @param webhookId the one that it named, which nothing proves */
   countRefused(upstream: string, webhookId: string | null): void {
+    this.#deps.observer?.vendorWebhook(upstream, 'refused')
     const counts = this.#of(upstream)
     counts.refused += 1
     counts.refusedAtMs = this.#deps.clock.now()

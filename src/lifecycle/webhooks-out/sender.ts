@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { toAuditEvent } from '../../audit/ocsf.ts'
 import { placeOf } from '../../domain/id.ts'
+import type { Observer } from '../../domain/observer.ts'
 import { type Clock, Loop, notSetForward } from '../../domain/values/clock.ts'
 import {
   type Attempt,
@@ -31,6 +32,7 @@ export interface WebhookSenderDeps {
   deliver: Deliver
   log: Record<'warn' | 'error', (facts: object, message: string) => void>
   clock: Clock
+  observer?: Pick<Observer, 'delivery' | 'deliveryGivenUp' | 'webhookDisabled'> | undefined
   /** Pause after the first failure. */
   firstPauseMs: number
   /** Attempts at the same time, of all tenants (128). */
@@ -165,7 +167,7 @@ export class WebhookSender {
   }
 
   async #deliver(delivery: Delivery): Promise<void> {
-    const { engine, webhooks, deliveries, deliver, clock, firstPauseMs } = this.#deps
+    const { engine, webhooks, deliveries, deliver, clock, observer, firstPauseMs } = this.#deps
     const webhook = await webhooks.find(delivery.tenantId)
     // Its rows went with it.
     if (webhook === null || webhook.disabledAtMs !== null) return
@@ -177,6 +179,7 @@ export class WebhookSender {
       await engine.write([deliveries.released(delivery, this.#owner, { attempts: failed, nextAtMs: clock.now() })])
       return
     }
+    observer?.delivery(attempt.error ?? 'delivered', attempt.durationMs)
     const nowMs = clock.now()
     if (attempt.error === null) {
       const ended = deliveries.ended(delivery, this.#owner)
@@ -201,6 +204,8 @@ export class WebhookSender {
       await engine.write([deliveries.released(delivery, this.#owner, { attempts: failed, nextAtMs: nowMs })])
       return
     }
+    if (isOver) observer?.deliveryGivenUp()
+    if (isDisabled) observer?.webhookDisabled()
     if (isDisabled) this.#tell(webhook, attempt, 'a webhook is disabled: nothing was delivered for three days')
     else if (isOver) this.#tell(webhook, attempt, 'an event was not delivered within a day: it is given up')
   }

@@ -9,7 +9,7 @@ import { type TenantWebhook, type TenantWebhookDeps, tenantWebhook } from './ten
 
 export interface WebhooksOutDeps
   extends Pick<TenantWebhookDeps, 'sealing' | 'auditTrail' | 'deadline'>,
-    Pick<WebhookSenderDeps, 'auditEvents' | 'hub' | 'onWorkLeft' | 'log' | 'clock' | 'firstPauseMs'>,
+    Pick<WebhookSenderDeps, 'auditEvents' | 'hub' | 'onWorkLeft' | 'log' | 'clock' | 'observer' | 'firstPauseMs'>,
     PostOptions {
   store: Store
 }

@@ -22,6 +22,8 @@ import { tenantsIn } from '../tables/tenants.ts'
  */
 export interface Directory {
   tenant(id: string): Tenant | null
+  /** How many tenants there are. */
+  readonly tenants: number
   /** By the digest of the whole key (`digestKey`). An unknown key never touches the store. */
   keyByDigest(digest: string): ApiKey | null
   /** The id may be a UUID in any case; what is given has it as the vendor wrote it. So of the three below. */
@@ -116,6 +118,9 @@ export async function openDirectory(store: Store, { monotonic }: Pick<Clock, 'mo
 
   const directory: Directory = {
     tenant: id => tenants.get(id) ?? null,
+    get tenants() {
+      return tenants.size
+    },
     keyByDigest: digest => keys.get(digest) ?? null,
     meeting: (tenantId, id) => meetings.find(tenantId, id),
     livestream: (tenantId, id) => livestreams.find(tenantId, id),

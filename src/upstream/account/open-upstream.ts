@@ -1,3 +1,4 @@
+import type { Observer } from '../../domain/observer.ts'
 import {
   type Failure,
   UpstreamCredentialsRefused,
@@ -33,6 +34,7 @@ export interface UpstreamOptions {
   habitsBefore?: KeptHabits | undefined
   /** The vendor takes another credential from now on: the first or the second. */
   onCredential?(position: number): void
+  observer?: Observer | undefined
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
   /** Default: all that Livegate speaks to. */
@@ -60,7 +62,7 @@ const operator: Errand = { tenantId: 'operator', priority: 'mutation' }
 
 /** Opens a vendor account: its way out, what may be sent twice over it, and with which credential. @throws TypeError for an unknown vendor */
 export function openUpstream(options: UpstreamOptions): OpenedUpstream {
-  const { account, deadlineMs, clock, spentBefore = [], onCredential, ca } = options
+  const { account, deadlineMs, clock, spentBefore = [], onCredential, observer, ca } = options
   const { baseUrl, proxy, quota, dedicatedTo } = account
   const { provider, harmlessRead, refusals, webhooks } = vendorNamed(options.vendors ?? allVendors, account.provider)
   const { method, path } = harmlessRead
@@ -83,6 +85,7 @@ export function openUpstream(options: UpstreamOptions): OpenedUpstream {
     deadlineMs,
     clock,
     connecting,
+    observed: observer && { upstream: account.name, observer },
     untilReserved: () => record?.untilReserved() ?? null
   })
   const retries = new RetryBudget(clock)

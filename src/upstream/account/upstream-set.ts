@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Observer } from '../../domain/observer.ts'
 import { isSameAccount, isSameConfiguration, type UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Upstream, Upstreams } from '../provider.ts'
@@ -27,6 +28,7 @@ export interface UpstreamSetOptions {
   bootId: string | null
   clock: Clock
   log: Record<'error' | 'warn', (facts: object, message: string) => void>
+  observer?: Observer | undefined
   ca?: string | undefined
   /** Default: all that Livegate speaks to. */
   vendors?: Vendors | undefined
@@ -219,8 +221,8 @@ export class UpstreamSet {
   }
 
   #given() {
-    const { deadlineMs, clock, ca, vendors } = this.#options
-    return { deadlineMs, clock, vendors, ...(ca !== undefined && { ca }) }
+    const { deadlineMs, clock, observer, ca, vendors } = this.#options
+    return { deadlineMs, clock, observer, vendors, ...(ca !== undefined && { ca }) }
   }
 
   #fileOf({ name }: UpstreamAccount): string {

@@ -144,6 +144,7 @@ export class UpstreamBudget {
         other: this.#usedBefore() + this.#others.calls
       },
       left: { stop: left('stop'), mutation: left('mutation'), read: left('read') },
+      kept: this.#kept(),
       pausedForMs: this.pausedForMs()
     }
   }
@@ -187,13 +188,19 @@ export class UpstreamBudget {
     const quota = this.#options.quota.calls
     const { read, background, mutation, stop } = this.#shares
     const others = this.#usedBefore() + this.#others.calls
-    const forStops = Math.max(stop.used, Math.ceil(quota * stopReserve))
-    const forMutations = Math.max(mutation.used, Math.round(quota * mutationReserve))
+    const kept = this.#kept()
+    const forStops = Math.max(stop.used, kept.stop)
+    const forMutations = Math.max(mutation.used, kept.mutation)
     const reads = read.used + background.used
     const left = quota - others - reads
     if (priority === 'stop') return left - mutation.used - stop.used
     if (priority === 'mutation') return left - mutation.used - forStops
     return Math.min(left, this.#lowered(nowMs) - reads) - forMutations - forStops
+  }
+
+  #kept(): BudgetStatus['kept'] {
+    const quota = this.#options.quota.calls
+    return { stop: Math.ceil(quota * stopReserve), mutation: Math.round(quota * mutationReserve) }
   }
 
   /** Time until so many more calls are free, as far as that can be told. */

@@ -131,7 +131,7 @@ export class QuotaFileWriter {
     const monotonicMs = clock.monotonic()
     const status = upstream.status()
     const { breaker, habits } = status
-    const { sent, ...figures } = status.budget
+    const { sent, kept: _, ...figures } = status.budget
     this.#written = { ...this.#written, sent, facts: factsOf(status) }
     const spent = upstream.spent().map(({ calls, untilMs }) => ({ calls, forMs: Math.max(0, untilMs - monotonicMs) }))
     const more = { breaker, habits, tenants: upstream.tenants(), spent, reserved }

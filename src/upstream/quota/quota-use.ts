@@ -1,5 +1,6 @@
-/** Urgency of a call: which part of the vendor's quota it may use (`budget.ts`). */
-export type Priority = 'stop' | 'mutation' | 'read'
+import type { Priority } from '../../domain/observer.ts'
+
+export type { Priority } from '../../domain/observer.ts'
 
 /** The tenant that calls are made for, and how urgent they are. */
 export interface Errand {
@@ -35,6 +36,8 @@ export interface BudgetStatus {
   loweredTo: number
   used: Record<Priority | 'other', number>
   left: Record<Priority, number>
+  /** Kept for these alone. */
+  kept: Record<Exclude<Priority, 'read'>, number>
   pausedForMs: number
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Observer } from '../../domain/observer.ts'
 import {
   Failure,
   UpstreamFailed,
@@ -22,6 +23,8 @@ export interface OutboundOptions {
   connecting: Pick<ClientOptions, 'baseUrl' | 'proxy' | 'ca' | 'refusals' | 'onDate'>
   deadlineMs: number
   clock: Pick<Clock, 'monotonic'>
+  /** Hears of the calls of this upstream. */
+  observed?: { upstream: string; observer: Pick<Observer, 'vendorCall' | 'heldBack'> } | undefined
   /** Reads of all tenants that may be under way together. */
   readsAtOnce?: number
   /** Null when another call is on record as sent; else what ends when it may be. */
@@ -67,7 +70,7 @@ export class Outbound {
   async pass(errand: Errand, call: Asked, expected?: readonly number[]): Promise<VendorAnswer> {
     if (errand.priority !== 'read' || errand.isBackground) return this.#send(errand, call, expected)
     const { tenantId } = errand
-    this.#takeShare(tenantId)
+    this.#takeShare(errand)
     try {
       return await this.#send(errand, call, expected)
     } finally {
@@ -76,14 +79,13 @@ export class Outbound {
   }
 
   /** Takes a share, so that no read waits behind those that hang. @throws UpstreamUnavailable when the tenant has its share */
-  #takeShare(tenantId: string): void {
+  #takeShare({ tenantId, priority }: Errand): void {
     const { clock, readsAtOnce = mostReads } = this.#options
     const nowMs = clock.monotonic()
-    if (!this.#reads.mayTake(tenantId, readsAtOnce - this.#reads.used, readsAtOnce, nowMs))
-      throw new UpstreamUnavailable({
-        retryAfterSeconds: 1,
-        message: 'Too many reads wait for the livestream provider'
-      })
+    if (!this.#reads.mayTake(tenantId, readsAtOnce - this.#reads.used, readsAtOnce, nowMs)) {
+      const message = 'Too many reads wait for the livestream provider'
+      throw this.#heldBack(priority, new UpstreamUnavailable({ retryAfterSeconds: 1, message }))
+    }
     this.#reads.take(tenantId, nowMs)
   }
 
@@ -91,14 +93,17 @@ export class Outbound {
     const { budget, breaker } = this.#options
     const { ticket, isTrial } = await this.#letIn(errand, call)
     errand.onSent?.()
+    const sentAtMs = performance.now()
     const isInPause = budget.pausedForMs() > 0
     try {
       const answer = await this.#clientFor(errand, call).call(call, expected)
       ticket.answered()
       breaker.succeeded()
       if (isInPause) budget.heard()
+      this.#tell(errand, sentAtMs, answer.status)
       return answer
     } catch (error) {
+      this.#tell(errand, sentAtMs, error instanceof Failure ? error.upstreamStatus : undefined)
       this.#count(error, errand, call, ticket, isTrial)
       throw error
     }
@@ -114,6 +119,19 @@ export class Outbound {
 
   async close(): Promise<void> {
     await Promise.all(Object.values(this.#clients).map(client => client.close()))
+  }
+
+  #tell({ priority }: Errand, sentAtMs: number, status: number | undefined): void {
+    const { observed } = this.#options
+    const seen = { priority, status: status ?? null, durationMs: performance.now() - sentAtMs }
+    observed?.observer.vendorCall({ upstream: observed.upstream, ...seen })
+  }
+
+  #heldBack<E>(priority: Errand['priority'], error: E): E {
+    const { observed } = this.#options
+    const reason = error instanceof Failure ? error.type : 'internal'
+    observed?.observer.heldBack(observed.upstream, priority, reason)
+    return error
   }
 
   #clientFor({ priority, isBackground }: Errand, { method }: VendorCall): UpstreamClient {
@@ -164,6 +182,7 @@ export class Outbound {
         throw error
       }
     } catch (error) {
+      this.#heldBack(priority, error)
       throw error instanceof Failure && call.method !== 'GET' ? withOutcome(error, 'not_sent') : error
     }
   }

@@ -33,7 +33,7 @@ function world() {
     heardAtMs: new Map(),
     sightings: { gone: async () => {} },
     clock,
-    listReads: new SharedReads<ListedRuns>({ ttlMs, changes, bounded, clock }),
+    listReads: new SharedReads<ListedRuns>({ readTtlMs: ttlMs, changes, bounded, clock }),
     changes
   } as unknown as WhatRunsDeps)
   return {

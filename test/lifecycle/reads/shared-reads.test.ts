@@ -18,7 +18,7 @@ function readsOf({ ttlMs = 1_000, maxEntries = 100 } = {}) {
   const changes = new Changes()
   // Nothing here is ever too late.
   const bounded: Bounded = (work, asked = new AbortController()) => work(asked.signal)
-  const reads = new SharedReads<string>({ ttlMs, changes, bounded, clock, maxEntries })
+  const reads = new SharedReads<string>({ readTtlMs: ttlMs, changes, bounded, clock, maxEntries })
   const asked: { answer(value: string): void; fail(error: unknown): void; left: AbortSignal }[] = []
   const never = new AbortController().signal
   const read = (signal = never, key = 'acme/m1', subject = 'm1'): Promise<Seen<string>> =>

@@ -1,0 +1,18 @@
+import { counter, gauge, histogram } from '../definition.ts'
+
+/** Operations of the API, and `unknown` for calls that met none. */
+const operations = 45
+
+export const requests = {
+  livegate_requests_total: counter(
+    'Calls that are over, by API operation, class of their status (`none`: the caller hung up) and outcome',
+    { labels: ['operation', 'status', 'outcome'], most: 420 }
+  ),
+  livegate_request_duration_seconds: histogram(
+    'Time from a call to its answer; streams and calls that wait for a run are left out',
+    { labels: ['operation'], most: operations }
+  ),
+  livegate_event_streams: gauge('Streams of events that are open'),
+  livegate_connections: gauge('Connections of callers that are open'),
+  livegate_connections_most: gauge('Connections that callers may have at most')
+}

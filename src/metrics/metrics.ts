@@ -1,0 +1,57 @@
+import manifest from '../../package.json' with { type: 'json' }
+import type { Observer } from '../domain/observer.ts'
+import { MetricsListener } from './listener.ts'
+import { type Sources, showState } from './look.ts'
+import { countingObserver, namesOfUpstreams } from './observer.ts'
+import { cpuSeconds, showProcess, watchEventLoop } from './process.ts'
+import { Series } from './series.ts'
+
+export interface MetricsOptions {
+  host: string
+  port: number
+  /** Tenants have series of their own. */
+  hasTenants: boolean
+  onListen(url: string): void
+  onTrouble(error: unknown): void
+}
+
+/** The metrics of a gateway: what it hears is counted from now on, and what it looks at is shown once `show` names its parts. */
+export interface Metrics {
+  readonly observer: Observer
+  /** Listens. What the sources throw is told as trouble, and goes no further. */
+  show(sources: Sources): Promise<void>
+  close(): Promise<void>
+}
+
+/** Loads prom-client, which a gateway without metrics never does. */
+export async function openMetrics({ hasTenants, ...listening }: MetricsOptions): Promise<Metrics> {
+  const series = new Series(await import('prom-client'), hasTenants)
+  const upstreamOf = namesOfUpstreams()
+  const { observer, storeWrites } = countingObserver(series, upstreamOf)
+  const endWatch = watchEventLoop(lateMs => series.observe('livegate_event_loop_delay_seconds', lateMs))
+  let listener: MetricsListener | null = null
+
+  return {
+    observer,
+    async show(sources) {
+      const text = (): Promise<string> => {
+        const { lost, waiting } = sources.log()
+        series.setTotal('livegate_log_lines_lost_total', lost)
+        series.setTotal('process_cpu_seconds_total', cpuSeconds())
+        return series.text(show => {
+          show('livegate_build_info', 1, manifest.version, process.versions.node)
+          show('livegate_log_lines_waiting', waiting)
+          show('livegate_store_writes_waiting', storeWrites())
+          showProcess(show)
+          showState(show, sources, upstreamOf)
+        })
+      }
+      listener = new MetricsListener({ ...listening, contentType: series.contentType, text })
+      await listener.start()
+    },
+    async close() {
+      endWatch()
+      await listener?.close()
+    }
+  }
+}

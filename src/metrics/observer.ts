@@ -1,0 +1,93 @@
+import type { Observer } from '../domain/observer.ts'
+import { mostUpstreams } from './definitions/upstreams.ts'
+import type { Series } from './series.ts'
+
+/** Classes of a status, made once. */
+const classes = ['none', '1xx', '2xx', '3xx', '4xx', '5xx']
+
+function classOf(status: number | null): string {
+  return classes[Math.floor((status ?? 0) / 100)] ?? 'none'
+}
+
+/** The first upstreams have names of their own in all metrics; those beyond share one. */
+export function namesOfUpstreams(): (upstream: string) => string {
+  const known = new Set<string>()
+  return upstream => {
+    if (known.size < mostUpstreams) known.add(upstream)
+    return known.has(upstream) ? upstream : 'other'
+  }
+}
+
+/** Counts what it hears, and keeps how many transactions are under way. A fault in that is counted too, and goes no further. */
+export function countingObserver(
+  series: Series,
+  upstreamOf: (upstream: string) => string
+): { observer: Observer; storeWrites(): number } {
+  let storeWrites = 0
+  const observer: Observer = {
+    request({ operation, status, outcome, durationMs, tenantId }) {
+      series.count('livegate_requests_total', [operation, classOf(status), outcome])
+      if (durationMs !== null) series.observe('livegate_request_duration_seconds', durationMs, operation)
+      if (tenantId === null) return
+      series.count('livegate_tenant_requests_total', [tenantId])
+      if (classOf(status) === '4xx') series.count('livegate_tenant_requests_refused_total', [tenantId])
+    },
+    vendorCall({ upstream, priority, status, durationMs }) {
+      const name = upstreamOf(upstream)
+      series.count('livegate_upstream_calls_total', [name, priority, classOf(status)])
+      series.observe('livegate_upstream_call_duration_seconds', durationMs, name)
+    },
+    heldBack(upstream, priority, reason) {
+      series.count('livegate_upstream_held_back_total', [upstreamOf(upstream), priority, reason])
+    },
+    sharedRead: how => series.count('livegate_shared_reads_total', [how]),
+    started(result, durationMs) {
+      series.count('livegate_starts_total', [result])
+      series.observe('livegate_start_duration_seconds', durationMs, result)
+    },
+    stopped(result, durationMs) {
+      series.count('livegate_stops_total', [result])
+      series.observe('livegate_stop_duration_seconds', durationMs, result)
+    },
+    settled: kind => series.count('livegate_operations_settled_total', [kind]),
+    runEnded(reason, liveMs) {
+      series.count('livegate_run_ends_total', [reason])
+      series.count('livegate_live_seconds_total', [], liveMs / 1_000)
+    },
+    delivery(result, durationMs) {
+      series.count('livegate_webhook_deliveries_total', [result])
+      series.observe('livegate_webhook_delivery_duration_seconds', durationMs)
+    },
+    deliveryGivenUp: () => series.count('livegate_webhook_deliveries_given_up_total'),
+    webhookDisabled: () => series.count('livegate_webhooks_disabled_total'),
+    vendorWebhook: (upstream, result) => series.count('livegate_vendor_webhooks_total', [upstreamOf(upstream), result]),
+    auditAppended(durationMs, hasFailed) {
+      if (hasFailed) series.count('livegate_audit_append_errors_total')
+      else series.observe('livegate_audit_append_duration_seconds', durationMs)
+    },
+    checkpointFailed: () => series.count('livegate_audit_checkpoint_errors_total'),
+    storeWriting(change) {
+      storeWrites += change
+    },
+    storeRead: durationMs => series.observe('livegate_store_read_duration_seconds', durationMs),
+    storeWrite: durationMs => series.observe('livegate_store_write_duration_seconds', durationMs),
+    storeFailed: kind => series.count('livegate_store_errors_total', [kind])
+  }
+  const onFault = (): void => series.count('livegate_recording_errors_total')
+  return { observer: guarded(observer, onFault), storeWrites: () => storeWrites }
+}
+
+/** The same, and none of it throws. */
+function guarded(observer: Observer, onFault: () => void): Observer {
+  const guardOne =
+    <Args extends unknown[]>(tell: (...args: Args) => void) =>
+    (...args: Args): void => {
+      try {
+        tell(...args)
+      } catch {
+        onFault()
+      }
+    }
+  const guardedEntries = Object.entries(observer).map(([name, tell]) => [name, guardOne(tell)])
+  return Object.fromEntries(guardedEntries) as unknown as Observer
+}
