@@ -12,6 +12,7 @@ import { readBootId } from './gateway/boot.ts'
 import { keepTidy, watchDisk } from './gateway/housekeeping.ts'
 import { openMetrics, sourcesOf } from './gateway/metrics.ts'
 import { openAuditLog, tellAccepted } from './gateway/open-audit-log.ts'
+import { openTracing } from './gateway/open-tracing.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
 import { opening } from './gateway/opening.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
@@ -28,7 +29,6 @@ import { operationsIn } from './store/tables/operations.ts'
 import { runEventsIn } from './store/tables/runs/run-events.ts'
 import { stopOrdersIn } from './store/tables/runs/stop-orders.ts'
 import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
-import { passingOn } from './tracing/tracing.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 export type { Gateway, GatewayOptions } from './gateway-options.ts'
@@ -104,6 +104,8 @@ async function openInner(
 ) {
   const { storeFile, shutdownMs } = config
   await demandWritable(config)
+  const tracing = await openTracing(config.traces, clock, logger)
+  opened.push(() => tracing.close())
   const bootId = readBootId()
   const unstored = new UnstoredEvents({ log: logger, output: logOutput ?? null })
   opened.push(() => unstored.close())
@@ -195,6 +197,7 @@ async function openInner(
       config,
       clock,
       observer,
+      tracing,
       writeWithinMs,
       webhookWay
     },
@@ -225,8 +228,7 @@ async function openInner(
   })
   return {
     ...{ store, directory, configured, upstreams, writeBehind, unstored, audited, auditLog, rollup, state, ending },
-    ...{ fingerprint, health, clock, observer },
-    tracing: passingOn,
+    ...{ fingerprint, health, clock, observer, tracing },
     services: all
   }
 }

@@ -2,7 +2,6 @@ import type { UnstoredEvents } from './audit/unstored.ts'
 import type { AuditedStore } from './audited-store/audited-store.ts'
 import type { Config } from './config/config.ts'
 import type { Observer } from './domain/observer.ts'
-import type { Clock } from './domain/values/clock.ts'
 import type { Broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import type { Context } from './lifecycle/context.ts'
 import type { RunEnding } from './lifecycle/ends/ends.ts'
@@ -24,7 +23,7 @@ import type { BroadcastRuns } from './store/tables/runs/broadcast-runs.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
 /** Parts that the services are made of. */
-export interface Parts {
+export interface Parts extends Pick<Context, 'tracing' | 'log' | 'clock'> {
   store: Store
   directory: Directory
   upstreams: Upstreams
@@ -35,8 +34,6 @@ export interface Parts {
     Config,
     'deadlineMs' | 'settleMs' | 'readTtlMs' | 'neverLiveMs' | 'reconcileMs' | 'webhookRetryMs' | 'webhookNetworks'
   >
-  log: Context['log']
-  clock: Clock
   /** Absent where there are no metrics. */
   observer?: Observer | undefined
   /** Cuts off what waits for the vendor. */

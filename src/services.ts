@@ -35,10 +35,11 @@ import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
 
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
 export function services(parts: Parts): Services {
-  const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, observer, writeWithinMs } = parts
+  const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, observer, tracing, writeWithinMs } =
+    parts
   const { deadlineMs, settleMs, readTtlMs, neverLiveMs, reconcileMs } = parts.config
   const time = deadlines(deadlineMs, parts.ending)
-  const context: Context = { clock, log, observer, ...time, changes: new Changes(), readTtlMs }
+  const context: Context = { clock, log, observer, tracing, ...time, changes: new Changes(), readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
   // Writes that decide over the life of an operation keep their order.

@@ -20,7 +20,7 @@ const provider = 'src/upstream/provider.ts'
 const rooms: Record<string, Room> = {
   domain: { knows: [], packages: [...typebox, 'node:crypto', 'node:zlib'] },
   simulator: { knows: [], packages: [] },
-  tracing: { knows: ['src/domain/**'], packages: [] },
+  tracing: { knows: ['src/domain/**'], packages: ['@opentelemetry/*', 'package.json'] },
   metrics: { knows: ['src/domain/**'], packages: ['prom-client', 'package.json'] },
   log: { knows: ['src/domain/**', 'src/tracing/trace.ts'], packages: ['pino'] },
   upstream: {
@@ -48,7 +48,7 @@ const rooms: Record<string, Room> = {
   },
   routes: { knows: ['src/domain/**', 'src/lifecycle/**'], packages: [...typebox, 'fastify'] },
   gateway: {
-    knows: ['src/{audit,audited-store,config,domain,http,lifecycle,log,metrics,routes,store,upstream}/**'],
+    knows: ['src/{audit,audited-store,config,domain,http,lifecycle,log,metrics,routes,store,tracing,upstream}/**'],
     packages: ['fastify']
   },
   commands: {

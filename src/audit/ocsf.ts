@@ -26,7 +26,7 @@ export type Worker = Required<Pick<Subject, 'actor' | 'requestId'>>
 
 /** The subject of an event that the gateway, or a person, adds to an earlier operation: with the ids of the call that it was. */
 export function subjectOfOperation(
-  { kind, tenantId, keyId, requestId, meetingId, idempotency, ...operation }: Operation,
+  { kind, tenantId, keyId, requestId, trace, meetingId, idempotency, ...operation }: Operation,
   actor: NonNullable<Subject['actor']>,
   livestreamId: string | null = operation.livestreamId
 ): Subject {
@@ -38,6 +38,7 @@ export function subjectOfOperation(
     actor,
     address: null,
     requestId,
+    traceId: trace?.id,
     resources: resourcesOf(meetingId, livestreamId)
   }
 }

@@ -9,6 +9,7 @@ import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import { cutByNode } from './env-files.ts'
 import { type Environment, Input, type ReadFile, readText } from './environment.ts'
 import { type MetricsConfig, readMetrics } from './metrics.ts'
+import { type Observing, readObserving } from './observing.ts'
 import { reader, type UpstreamsRead } from './read-upstreams.ts'
 import { readSetting, settingsWith } from './settings.ts'
 import { readAccounts } from './upstreams-file.ts'
@@ -20,7 +21,7 @@ export { readUpstreams, type UpstreamsRead } from './read-upstreams.ts'
 const shortestReconcileMs = 500
 
 /** All settings of a gateway, read once and checked. */
-export interface Config {
+export interface Config extends Observing {
   readonly host: string
   readonly port: number
   /** The SQLite file. */
@@ -99,6 +100,7 @@ export function readConfig(
   const [host, port] = [readSetting(input, 'HOST'), readSetting(input, 'PORT')]
   const config = {
     ...store,
+    ...readObserving(input),
     host,
     port,
     metrics: readMetrics(input, host.startsWith('unix:') ? null : port),

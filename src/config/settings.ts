@@ -4,6 +4,7 @@ import type { Vendors } from '../upstream/vendors/vendor.ts'
 import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
 import type { Input } from './environment.ts'
 import { metricsSettings } from './metrics.ts'
+import { observing } from './observing.ts'
 import {
   choice,
   host,
@@ -218,7 +219,8 @@ export const ownSettings = {
   ...vendorCalls,
   ...webhooks,
   ...auditLog,
-  ...metricsSettings
+  ...metricsSettings,
+  ...observing
 }
 
 /** Every variable that Livegate knows. `.env.example` and docs/configuration.md are made of it (`npm run settings`). */
@@ -235,7 +237,8 @@ export const sections: readonly (readonly [heading: string, settings: Record<str
   ['Calls to the vendor', vendorCalls],
   ['Webhooks of tenants', webhooks],
   ['The audit log', auditLog],
-  ['Metrics', metricsSettings]
+  ['Metrics', metricsSettings],
+  ['Traces', observing]
 ]
 
 export type Variable = keyof typeof ownSettings

@@ -3,6 +3,7 @@ import { type LivestreamWithKey, withoutKey } from './livestream.ts'
 import type { Idempotency } from './operation.ts'
 import { type Failure, type FailureOptions, KeyExpired, KeyRevoked, Unauthorized } from './refusals/failures.ts'
 import type { Tenant } from './tenant.ts'
+import type { TraceName } from './values/trace-name.ts'
 
 /** The sender of a request, as far as it was proved: facts about one request that every room below may need. */
 export interface Caller {
@@ -13,8 +14,8 @@ export interface Caller {
   /** The client's address, as far as it can be believed. */
   readonly address: string
   readonly requestId: string
-  /** The trace that the call belongs to, with the value of `traceparent` by which others name the call; null where there is none. */
-  readonly trace: { readonly id: string; readonly parent: string } | null
+  /** Null where it belongs to none. */
+  readonly trace: TraceName | null
   /** With an `Idempotency-Key`: under which the outcome is kept. */
   readonly idempotency: Idempotency | null
   /** Says that the call writes its audit events itself, so that nobody adds another behind the answer. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FailureBody } from './refusals/failures.ts'
 import type { RunEnder } from './runs/run.ts'
+import type { TraceName } from './values/trace-name.ts'
 
 /** The mutations: those that go upstream, and those of Livegate's own, which are kept for the replay of their answers. */
 export type OperationKind =
@@ -111,6 +112,8 @@ export interface Operation {
   readonly runId: string | null
   /** Why this stop was sent, where no caller asked for it; null for all others. */
   readonly cause: RunEnder | null
+  /** The trace of its call; null where that belonged to none. */
+  readonly trace: TraceName | null
   readonly idempotency: Idempotency | null
   readonly answer: StoredAnswer | null
 }
@@ -126,6 +129,7 @@ export const nothingKnown = {
   reason: null,
   runId: null,
   cause: null,
+  trace: null,
   idempotency: null,
   answer: null
 } as const satisfies Partial<Operation>

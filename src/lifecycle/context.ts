@@ -3,6 +3,7 @@ import type { Observer } from '../domain/observer.ts'
 import { UpstreamUnavailable } from '../domain/refusals/failures.ts'
 import { upTo } from '../domain/values/cache-size.ts'
 import type { Clock } from '../domain/values/clock.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Errand, Priority, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
 
 /** The surroundings of whatever serves a request: time, log, how long a call may take, and how old an answer may be. */
@@ -14,6 +15,7 @@ export interface Context extends Deadlines {
   readTtlMs: number
   /** Absent where there are no metrics. */
   observer?: Observer | undefined
+  tracing: Pick<Tracing, 'behind'>
 }
 
 /**

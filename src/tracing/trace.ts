@@ -10,6 +10,7 @@ export interface Span {
   child(name: string, facts: Facts, kind: SpanKind): Span
   /** Names another span that has to do with this one. @param parent as its `traceparent` has it */
   link(parent: string): void
+  set(facts: Facts): void
   fail(error: unknown): void
   end(facts?: Facts): void
 }
@@ -51,6 +52,12 @@ export function currentTrace(): Trace | null {
   return trace === undefined || trace.life.open === 0 ? null : trace
 }
 
+/** Tells a vendor which trace a call belongs to. No other field of tracing goes out: `tracestate` and `baggage` are for others. */
+export function traceFields(): { traceparent?: string } {
+  const trace = currentTrace()
+  return trace === null ? {} : { traceparent: trace.parent }
+}
+
 export function inTrace<T>(trace: Trace, work: () => T): T {
   return surroundings.run(trace, work)
 }
@@ -61,15 +68,24 @@ export function outOfTraces<T>(work: () => T): T {
 }
 
 /** Does a part of the work in a span of its own, where spans are recorded. @param causes other spans, as their `traceparent` has them */
-export async function inSpan<T>(
+export function inSpan<T>(
   name: string,
   facts: Facts,
   work: (span: Span | null) => Promise<T>,
-  { kind = 'inside', causes = [] }: { kind?: SpanKind; causes?: readonly (string | null)[] } = {}
+  how: { kind?: SpanKind; causes?: readonly (string | null)[] } = {}
 ): Promise<T> {
   const trace = currentTrace()
-  if (trace === null || trace.span === null) return work(null)
-  const span = trace.span.child(name, facts, kind)
+  return trace === null || trace.span === null
+    ? work(null)
+    : inChild(trace, trace.span.child(name, facts, how.kind ?? 'inside'), work, how)
+}
+
+async function inChild<T>(
+  trace: Trace,
+  span: Span,
+  work: (span: Span) => Promise<T>,
+  { kind, causes = [] }: Parameters<typeof inSpan>[3] & object
+): Promise<T> {
   for (const cause of causes) if (cause !== null) span.link(cause)
   const sharers = kind === 'vendor' ? trace.sharers : null
   sharers?.begun(span)

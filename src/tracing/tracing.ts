@@ -1,4 +1,4 @@
-import { begunLife, type Facts, inTrace, outOfTraces, type Trace } from './trace.ts'
+import { begunLife, currentTrace, type Facts, inTrace, outOfTraces, type Trace } from './trace.ts'
 import { formatTraceParent, parseTraceParent, type TraceParent } from './traceparent.ts'
 
 /** Makes the traces of calls and of work in the background. Nothing here throws, and nothing waits. */
@@ -16,6 +16,8 @@ export interface Tracing {
 export const passingOn: Tracing = {
   ofCall: parent => (parent === null ? null : passedOn(parent)),
   behind(cause, _name, _facts, work) {
+    // Work that a call does itself is a part of it.
+    if (currentTrace() !== null) return work()
     const parent = parseTraceParent(cause)
     return parent === null ? outOfTraces(work) : inTrace(passedOn(parent), work)
   },

@@ -62,7 +62,15 @@ t.test('each bad value is refused in words that name its variable', async t => {
     LIVEGATE_WEBHOOK_NETWORKS: ['private', '0.0.0.0/0', '10.0.0.1/8', 'unix'],
     LIVEGATE_AUDIT_READS: ['ALL', 'no', 'rollup,all'],
     LIVEGATE_AUDIT_RETENTION_DAYS: ['0', '36501', '30d', '-1', '1.5'],
-    LIVEGATE_DISK_FLOOR_MB: ['-1', '1000001', '1GB']
+    LIVEGATE_DISK_FLOOR_MB: ['-1', '1000001', '1GB'],
+    OTEL_EXPORTER_OTLP_ENDPOINT: [
+      'collector:4318',
+      'grpc://127.0.0.1',
+      'http://user@127.0.0.1',
+      'http://127.0.0.1?x=1'
+    ],
+    OTEL_SERVICE_NAME: ['two words', 'x'.repeat(65)],
+    OTEL_EXPORTER_OTLP_HEADERS: ['authorization', '=x', 'a=b,,c=d']
   }
   for (const [name, values] of Object.entries(bad)) {
     for (const value of values) {
@@ -71,6 +79,15 @@ t.test('each bad value is refused in words that name its variable', async t => {
       t.notMatch(problem, ';', 'one problem')
     }
   }
+})
+
+t.test('header fields for a collector go to it over TLS, or stay on this machine', async t => {
+  const headers = { ...needed, OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20x' }
+  const at = (url: string) => problemOf({ ...headers, OTEL_EXPORTER_OTLP_ENDPOINT: url })
+  t.match(at('http://collector:4318'), /^OTEL_EXPORTER_OTLP_ENDPOINT must be https with OTEL_EXPORTER_OTLP_HEADERS/)
+  for (const url of ['https://collector:4318', 'http://127.0.0.1:4318', 'http://[::1]:4318'])
+    t.equal(at(url), 'accepted', url)
+  t.equal(problemOf({ ...needed, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }), 'accepted')
 })
 
 t.test('PostgreSQL is refused as not supported yet', async t => {

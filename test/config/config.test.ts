@@ -58,7 +58,8 @@ t.test('with the credentials alone everything else has its default', async t => 
     auditReads: 'rollup',
     auditRetentionDays: null,
     diskFloorMb: 512,
-    metrics: null
+    metrics: null,
+    traces: null
   })
   t.equal(upstreams.length, 1)
   t.match(upstream, { name: 'default', provider: 'dyte', dedicatedTo: null, quota: { calls: 2_000, seconds: 60 } })
@@ -106,9 +107,12 @@ t.test('every setting can be given', async t => {
     LIVEGATE_DISK_FLOOR_MB: '0',
     LIVEGATE_METRICS_PORT: '[fd12::7]:9464',
     LIVEGATE_METRICS_HOST: '0.0.0.0',
-    LIVEGATE_METRICS_TENANTS: 'on'
+    LIVEGATE_METRICS_TENANTS: 'on',
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318/otlp/',
+    OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20x,x-tenant=1',
+    OTEL_SERVICE_NAME: 'livegate-eu'
   })
-  const { upstreams, ...rest } = config
+  const { upstreams, traces, ...rest } = config
   const [upstream] = upstreams
   t.strictSame(rest, {
     host: '0.0.0.0',
@@ -149,6 +153,8 @@ t.test('every setting can be given', async t => {
     diskFloorMb: 0,
     metrics: { host: 'fd12::7', port: 9464, hasTenants: true }
   })
+  t.match(traces, { url: 'http://127.0.0.1:4318/otlp/v1/traces', serviceName: 'livegate-eu' })
+  t.equal(traces?.headers.reveal(), 'authorization=Bearer%20x,x-tenant=1')
   t.equal(upstream?.baseUrl.href, 'https://vendor.example/v9')
   t.strictSame(upstream?.quota, { calls: 1_200, seconds: 300 })
   t.strictSame(upstream?.webhookKey, { url: new URL('https://keys.example/key.json'), proxy: undefined })

@@ -135,6 +135,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const ofBroadcasts = broadcastEnds({ ...deps, ends, changed, endingRuns, ownStarts })
   const reconcile = reconciler({
     ends,
+    tracing: deps.tracing,
     start: startReconciler({ ...deps, ends: ofBroadcasts, findStarted: findStarted(seeing) }),
     stop: stopReconciler({ ...seeing, ends: ofBroadcasts, send, queue, holds }),
     switched: switchReconciler({ ...deps, ends, queue: switches, ownerOf: directory.livestream, knownMeetings })

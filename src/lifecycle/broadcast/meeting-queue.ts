@@ -3,10 +3,13 @@ import { fromPlace } from '../../domain/id.ts'
 import type { PlacedMeeting } from '../../domain/meeting.ts'
 import { StopUnderWay } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { inSpan } from '../../tracing/trace.ts'
 import { isItsOwn, isWorthATry } from './may-lead.ts'
 
 /** Stops that may wait for the next one of their meeting, of one tenant, and in all. The stop that they wait for is never refused. */
 const mostWaiting = { ofMeeting: 64, ofTenant: 1_000, ofAll: 2_000 }
+
+const queueWait = 'queue wait'
 
 export interface StartTurn<T> extends LeadingTurn<T> {
   /** Aborts when a stop has come behind this start: a start that only waits gives way to it. */
@@ -66,7 +69,7 @@ export class MeetingQueue<Started, Stopped> {
     }
     const stopWanted = new AbortController()
     const turn = this.#put<Started>(place, turn => ({ kind: 'start', tenantId, turn, stopWanted }))
-    await last?.turn.ended
+    await inSpan(queueWait, {}, async () => last?.turn.ended)
     return { ...turn.lead(last !== undefined), stopWanted: stopWanted.signal }
   }
 
@@ -84,7 +87,7 @@ export class MeetingQueue<Started, Stopped> {
     this.#giveWay(place)
     const entry = { kind: 'stop' as const, tenantId, hasDeparted: false }
     const turn = this.#put<Stopped>(place, turn => Object.assign(entry, { turn }))
-    await last?.turn.ended
+    await inSpan(queueWait, {}, async () => last?.turn.ended)
     return departing(entry, turn.lead(last !== undefined))
   }
 
@@ -92,7 +95,7 @@ export class MeetingQueue<Started, Stopped> {
   async inTurn<T>(place: string, work: (turn: Turn) => Promise<T>): Promise<T> {
     const last = this.#lastOf(place)
     const turn = this.#put<T>(place, turn => ({ kind: 'other', turn }))
-    await last?.turn.ended
+    await inSpan(queueWait, {}, async () => last?.turn.ended)
     const { waited, take } = turn.lead(last !== undefined)
     // In a function of its own, so that work that throws at once ends its turn as well.
     const inItsTurn = async (): Promise<T> => work({ waited })
@@ -226,7 +229,7 @@ export class SharedTurn<T> {
   join(mayLead: (error: unknown) => boolean): Promise<LeadingTurn<T> | Joined<T>> {
     const { promise, resolve, reject } = Promise.withResolvers<LeadingTurn<T> | Joined<T>>()
     this.#waiting.push({ mayLead, resolve, reject })
-    return promise
+    return inSpan(queueWait, {}, () => promise)
   }
 
   #answer(joined: T): void {

@@ -6,6 +6,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, UniqueViolation } from '../../store/engine/engine.ts'
 import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
+import { inSpan } from '../../tracing/trace.ts'
 import { type Done, endAfter, inUse, type Made, type Mutation, outcomeOf } from './mutation.ts'
 import { operationOf, subjectOf, TrailWriter } from './trail-writer.ts'
 import type { WriteBehind } from './write-behind.ts'
@@ -122,8 +123,11 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
     ended.promise.then(() => underWay.delete(ended.promise))
     try {
       // A mutation that goes on wants its record however late. Any other must not be recorded as sent when its caller was refused.
-      if (goesOn) await writer.writeHoweverLate(sent, event({ outcome: 'pending' }), { isAwaited: true, lateRows })
-      else await writer.intend(sent, unsent, operation, event)
+      await inSpan('audit intent', { 'livegate.operation': operation.id }, () =>
+        goesOn
+          ? writer.writeHoweverLate(sent, event({ outcome: 'pending' }), { isAwaited: true, lateRows })
+          : writer.intend(sent, unsent, operation, event)
+      )
     } catch (cause) {
       if (cause instanceof UniqueViolation || !goesOn) ended.resolve()
       if (cause instanceof UniqueViolation) throw inUse(cause)
@@ -216,8 +220,9 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
     const ending = { outcome: 'done', status, streamKeyRevealed } as const
     const event = toAuditEvent(subjectOf(mutation, { livestreamId }), ending, nowMs)
     try {
-      if (goesOn) await writer.writeHoweverLate(rows, event, { isAwaited: false })
-      else await writer.write(rows, event)
+      await inSpan('audit outcome', {}, () =>
+        goesOn ? writer.writeHoweverLate(rows, event, { isAwaited: false }) : writer.write(rows, event)
+      )
     } catch (cause) {
       if (cause instanceof UniqueViolation) throw inUse(cause)
       if (cause instanceof Conflict) throw cause

@@ -2,6 +2,7 @@ import type { PlacedMeeting } from '../../domain/meeting.ts'
 import type { Observer } from '../../domain/observer.ts'
 import { canBeReconciled, type Operation } from '../../domain/operation.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { outOfTraces } from '../../tracing/trace.ts'
 
 export interface ReconcileLoopOptions {
   /** True when it is settled. */
@@ -167,7 +168,8 @@ export class ReconcileLoop {
     const { reconcile, log, clock, settleMs } = this.#options
     const { id, kind, meetingId } = entry.operation
     entry.tries += 1
-    const settled = await reconcile(entry.operation).catch(err => {
+    // The call that has occasioned it, or waits for it, is another one.
+    const settled = await outOfTraces(() => reconcile(entry.operation)).catch(err => {
       log.info({ err, operation: id }, 'an operation could not be settled yet')
       return false
     })

@@ -1,4 +1,5 @@
 import { isSwitch, type Operation } from '../../domain/operation.ts'
+import type { Tracing } from '../../tracing/tracing.ts'
 import type { OperationEnds } from './operation-ends.ts'
 import type { ReconcileStart } from './reconcile-start.ts'
 import type { ReconcileStop } from './reconcile-stop.ts'
@@ -20,13 +21,19 @@ export interface ReconcilerParts {
   start: ReconcileStart
   stop: ReconcileStop
   switched: ReconcileSwitch
+  tracing: Pick<Tracing, 'behind'>
 }
 
-export function reconciler({ ends, start, stop, switched }: ReconcilerParts): Reconcile {
-  const reconcile = async (operation: Operation): Promise<boolean> => {
+export function reconciler({ ends, start, stop, switched, tracing }: ReconcilerParts): Reconcile {
+  const look = async (operation: Operation): Promise<boolean> => {
     if (await ends.isSettled(operation)) return true
     if (isSwitch(operation.kind)) return switched(operation)
     return operation.kind === 'start' ? start(operation) : stop(operation)
+  }
+  const reconcile = (operation: Operation): Promise<boolean> => {
+    const { id, kind, tenantId, trace } = operation
+    const facts = { 'livegate.operation': id, 'livegate.operation.kind': kind, 'livegate.tenant': tenantId }
+    return tracing.behind(trace?.parent ?? null, 'reconciliation', facts, () => look(operation))
   }
   reconcile.settledInMs = start.settledInMs
   reconcile.note = (operation: Operation, sentAtMs: number): void => {

@@ -9,6 +9,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Engine, Row, Statement, WriteOptions } from '../../store/engine/engine.ts'
 import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
+import { inSpan } from '../../tracing/trace.ts'
 import type { Made, Mutation } from './mutation.ts'
 import type { WriteBehind } from './write-behind.ts'
 
@@ -29,6 +30,7 @@ export function operationOf(mutation: Mutation, nowMs: number): Operation {
     sentAtMs: nowMs,
     vendorAtMs: vendorAtMs ?? null,
     runId: runId ?? null,
+    trace: caller.trace,
     idempotency: caller.idempotency
   }
 }
@@ -134,7 +136,12 @@ export class TrailWriter {
   }
 
   /** True when it stands in time. Else it is still being written, or waits in the write-behind: false. Never throws. */
-  async end({ id }: Operation, how: OperationEnd, ending: AuditEvent, rows: Statement[] = []): Promise<boolean> {
+  end(operation: Operation, how: OperationEnd, ending: AuditEvent, rows: Statement[] = []): Promise<boolean> {
+    const facts = { 'livegate.operation': operation.id, 'livegate.outcome': ending.unmapped.outcome }
+    return inSpan('audit outcome', facts, () => this.#end(operation, how, ending, rows))
+  }
+
+  async #end({ id }: Operation, how: OperationEnd, ending: AuditEvent, rows: Statement[]): Promise<boolean> {
     const { operations, writeBehind, clock } = this.#deps
     // While the intent still waits to be written down there is no row to end: then its end waits behind it.
     const outcome = [...rows, { ...operations.ended(id, how, clock.now()), changes: 1 }]

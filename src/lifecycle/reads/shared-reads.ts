@@ -7,6 +7,7 @@ import type { Observer } from '../../domain/observer.ts'
 import { Failure, UpstreamBudgetExhausted, UpstreamThrottled, UpstreamTooLate } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { shared } from '../../tracing/trace.ts'
 import type { Bounded, Changes } from '../context.ts'
 import type { WhatRuns } from '../running/sight.ts'
 
@@ -60,6 +61,8 @@ interface Pending<T> {
   /** A reader has had the answer as its own: the first to ask may have hung up. */
   taken: boolean
   left: AbortController
+  /** A reader waits for it that has not asked it. */
+  join(): void
 }
 
 /** Why a question was given up. One for all, since making one costs more than asking. */
@@ -114,7 +117,9 @@ export class SharedReads<T> {
       const entry = this.#entryOf(key)
       const change = this.#changes.of(subject)
       // A read that comes after a change does not wait for an answer from before it.
-      const pending = entry.pending?.change === change ? entry.pending : this.#begin(entry, question, change)
+      const asked = entry.pending?.change === change ? entry.pending : null
+      asked?.join()
+      const pending = asked ?? this.#begin(entry, question, change)
       try {
         const value = await this.#wait(entry, pending, signal)
         if (this.#changes.of(subject) !== change) continue
@@ -150,7 +155,8 @@ export class SharedReads<T> {
 
   #begin(entry: Entry<T>, { key, subject, ask, isKept = true }: SharedRead<T>, change: number): Pending<T> {
     const left = new AbortController()
-    const pending: Pending<T> = { change, promise: this.#bounded(ask, left), readers: 0, taken: false, left }
+    const { asked: promise, join } = shared(() => this.#bounded(ask, left))
+    const pending: Pending<T> = { change, promise, readers: 0, taken: false, left, join }
     entry.pending = pending
     const ended = (): void => {
       if (entry.pending === pending) entry.pending = null

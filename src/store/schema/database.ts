@@ -151,6 +151,8 @@ export interface OperationsTable {
   run_id: string | null
   /** Why it was sent, where no caller asked for it. */
   cause: string | null
+  /** The trace of its call, as `traceparent` has it. */
+  trace_parent: string | null
 }
 
 export interface AuditEventsTable {

@@ -19,6 +19,7 @@ import { webhooksOut } from './steps/11-20/14-webhooks-out.ts'
 import { stopOrders } from './steps/11-20/15-stop-orders.ts'
 import { limitsOfTenants } from './steps/11-20/16-limits-of-tenants.ts'
 import { countedOrders } from './steps/11-20/17-counted-orders.ts'
+import { tracedOperations } from './steps/11-20/18-traced-operations.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 export const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -38,7 +39,8 @@ export const steps: ((db: Sql) => CompiledQuery[])[] = [
   webhooksOut,
   stopOrders,
   limitsOfTenants,
-  countedOrders
+  countedOrders,
+  tracedOperations
 ]
 
 export const schemaVersion = steps.length

@@ -8,7 +8,7 @@ import {
   UpstreamUnreachable
 } from '../../domain/refusals/failures.ts'
 import type { OutgoingProxy } from '../../domain/upstream-account.ts'
-import { currentTrace } from '../../tracing/trace.ts'
+import { traceFields } from '../../tracing/trace.ts'
 import {
   cloudflareEdge,
   isThrottled,
@@ -104,7 +104,7 @@ export class UpstreamClient {
         accept: 'application/json',
         'user-agent': 'livegate',
         ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...traceField(),
+        ...traceFields(),
         ...(authorization !== null && { authorization: authorization.reveal() })
       },
       body: body === undefined ? null : JSON.stringify(body),
@@ -126,12 +126,6 @@ export class UpstreamClient {
       dateMs
     }
   }
-}
-
-/** The trace that a call belongs to. No other field of tracing goes out: `tracestate` and `baggage` are for whoever has written them. */
-function traceField(): { traceparent?: string } {
-  const trace = currentTrace()
-  return trace === null ? {} : { traceparent: trace.parent }
 }
 
 /** Parts of a call, and of the way to the vendor, that nobody may read in the vendor's words. */

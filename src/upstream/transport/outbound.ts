@@ -11,6 +11,7 @@ import {
   withOutcome
 } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { inSpan, type Span } from '../../tracing/trace.ts'
 import type { UpstreamBudget } from '../quota/budget.ts'
 import { type Errand, FairShare, type Ticket } from '../quota/quota-use.ts'
 import type { Breaker } from '../quota/restraint.ts'
@@ -43,6 +44,7 @@ const mostReads = 256
 const readShares = { activeMs: 30_000, claimMs: 5_000 }
 /** Share of its deadline that a mutation may wait. A start has two calls, and needs time for what it sends. */
 const waitShare = 1 / 3
+const statusFact = 'http.response.status_code'
 
 /**
  * The way out to a vendor account. Every call passes the breaker, then the budget, and goes out over the connections of its kind:
@@ -96,7 +98,7 @@ export class Outbound {
     const sentAtMs = performance.now()
     const isInPause = budget.pausedForMs() > 0
     try {
-      const answer = await this.#clientFor(errand, call).call(call, expected)
+      const answer = await this.#call(errand, call, expected)
       ticket.answered()
       breaker.succeeded()
       if (isInPause) budget.heard()
@@ -107,6 +109,27 @@ export class Outbound {
       this.#count(error, errand, call, ticket, isTrial)
       throw error
     }
+  }
+
+  /** The call itself, as a span that tells nothing of its body, its credential and its query. */
+  #call(errand: Errand, call: Asked, expected?: readonly number[]): Promise<VendorAnswer> {
+    const facts = {
+      'http.request.method': call.method,
+      'url.path': call.path.replace(/\?.*$/s, ''),
+      'server.address': this.#options.connecting.baseUrl.hostname,
+      'livegate.priority': errand.priority
+    }
+    const ask = async (span: Span | null): Promise<VendorAnswer> => {
+      try {
+        const answer = await this.#clientFor(errand, call).call(call, expected)
+        span?.set({ [statusFact]: answer.status })
+        return answer
+      } catch (error) {
+        if (error instanceof Failure) span?.set({ [statusFact]: error.upstreamStatus })
+        throw error
+      }
+    }
+    return inSpan('vendor call', facts, ask, { kind: 'vendor' })
   }
 
   /** Waits for so long, or at most `atMostMs` of it. @throws the error when that is later than the call may end */
@@ -174,7 +197,7 @@ export class Outbound {
       // Check the breaker first, but claim its trial only after quota was granted: a refused call does not waste it.
       if (isBackground && breaker.isOpen) throw new UpstreamUnavailable({ retryAfterSeconds: 1 })
       breaker.check(tenantId)
-      const ticket = await this.#admitted(errand, call)
+      const ticket = await inSpan('quota wait', { 'livegate.priority': priority }, () => this.#admitted(errand, call))
       try {
         return { ticket, isTrial: breaker.enter(tenantId) }
       } catch (error) {

@@ -168,7 +168,8 @@ t.test('a step is never edited: it does what it did to the stores that have take
     '8db92c9c181d',
     '18fbb059504e',
     'eb9928ec9fc3',
-    '8336023c8ee7'
+    '8336023c8ee7',
+    'cd61cafe5816'
   ])
   t.end()
 })

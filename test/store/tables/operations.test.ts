@@ -259,19 +259,26 @@ t.test('a stop whose caller was told goes on being looked after, and its answer 
   t.match(await operations.find(start.id), { answer: later }, 'only of stops')
 })
 
-t.test("the vendor's words and times, and a second sending, are kept with an operation", async t => {
-  const { operations, send, end, store } = await world(t)
-  const start = operationOf('acme', { vendorAtMs: 1_234 })
-  await send(start)
-  await store.engine.write([operations.sentAgain(start.id, 5_000)])
-  await end(start.id, { state: 'unknown', upstreamStatus: 400, reason: 'still stopping' }, 6_000)
-  const kept = { vendorAtMs: 1_234, sentAgainAtMs: 5_000, upstreamStatus: 400, reason: 'still stopping' }
-  t.match(await operations.find(start.id), kept)
-  await end(start.id, { state: 'done' }, 7_000)
-  t.match(await operations.find(start.id), kept, 'also when its end has none')
-  const refusal = await refusalOf(store.engine.write([operations.sentAgain(start.id, 8_000)]))
-  t.match(refusal, { constructor: Conflict }, 'what is settled is not sent again')
-})
+t.test(
+  "the vendor's words and times, the trace of its call, and a second sending are kept with an operation",
+  async t => {
+    const { operations, send, end, store } = await world(t)
+    const trace = {
+      id: '4bf92f3577b34da6a3ce929d0e0e4736',
+      parent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+    }
+    const start = operationOf('acme', { vendorAtMs: 1_234, trace })
+    await send(start)
+    await store.engine.write([operations.sentAgain(start.id, 5_000)])
+    await end(start.id, { state: 'unknown', upstreamStatus: 400, reason: 'still stopping' }, 6_000)
+    const kept = { trace, vendorAtMs: 1_234, sentAgainAtMs: 5_000, upstreamStatus: 400, reason: 'still stopping' }
+    t.match(await operations.find(start.id), kept)
+    await end(start.id, { state: 'done' }, 7_000)
+    t.match(await operations.find(start.id), kept, 'also when its end has none')
+    const refusal = await refusalOf(store.engine.write([operations.sentAgain(start.id, 8_000)]))
+    t.match(refusal, { constructor: Conflict }, 'what is settled is not sent again')
+  }
+)
 
 t.test('operations settled long ago go, the oldest first and so many at a time; open ones stay for ever', async t => {
   const { operations, send, end, all } = await world(t)

@@ -18,6 +18,7 @@ import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { type OperationEnd, operationsIn } from '../../../src/store/tables/operations.ts'
 import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.ts'
+import { passingOn } from '../../../src/tracing/tracing.ts'
 import type { Errand, LivestreamWithSessions, Provider, Upstreams } from '../../../src/upstream/provider.ts'
 import { type ManualClock, manualClock } from '../clock.ts'
 import { endingRunsOf } from '../ending-runs.ts'
@@ -130,7 +131,7 @@ export async function reconciling(t: TestContext) {
     const switched = async (): Promise<never> => {
       throw new Error('no livestream is enabled or disabled here')
     }
-    return { ends: ofBroadcasts, reconcile: reconciler({ ends, start, stop, switched }) }
+    return { ends: ofBroadcasts, reconcile: reconciler({ ends, start, stop, switched, tracing: passingOn }) }
   }
 
   const { reconcile, ends } = another(pace, endingRuns)

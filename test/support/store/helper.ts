@@ -96,6 +96,7 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     id: randomUUID(),
     tenantId,
     keyId: 'k1',
+    trace: null,
     kind: 'start',
     meetingId: 'm1',
     livestreamId: null,

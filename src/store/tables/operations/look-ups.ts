@@ -1,6 +1,7 @@
 import { sql as raw } from 'kysely'
 import type { Operation, OperationKind, OperationState, StoredAnswer } from '../../../domain/operation.ts'
 import type { RunEnder } from '../../../domain/runs/run.ts'
+import { traceNamed } from '../../../domain/values/trace-name.ts'
 import type { OperationsTable } from '../../schema/database.ts'
 import type { Store } from '../../store.ts'
 
@@ -36,6 +37,7 @@ export function toOperation(row: OperationsTable): Operation {
     reason: row.reason,
     runId: row.run_id,
     cause: row.cause as RunEnder | null,
+    trace: traceNamed(row.trace_parent),
     idempotency: keyFingerprint === null || requestFingerprint === null ? null : { keyFingerprint, requestFingerprint },
     answer: status === null || answer === null ? null : { status, body: JSON.parse(answer) as StoredAnswer['body'] }
   }

@@ -233,6 +233,7 @@ function toColumns(operation: Operation): Given {
     upstream_status: operation.upstreamStatus,
     reason: operation.reason,
     run_id: operation.runId,
-    cause: operation.cause
+    cause: operation.cause,
+    trace_parent: operation.trace?.parent ?? null
   }
 }
