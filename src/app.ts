@@ -25,7 +25,7 @@ import { type HttpSettings, type ServerOptions, server } from './http/server.ts'
 import * as routes from './routes/index.ts'
 
 export interface Deps
-  extends Pick<KnownCallers, 'directory' | 'tracing' | 'clock'>,
+  extends Pick<KnownCallers, 'directory' | 'tracing' | 'load' | 'clock'>,
     Pick<ServerOptions, 'logger' | 'observer'> {
   services: routes.Services
   health: routes.Health
@@ -75,7 +75,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   ownAnswers(app, limit.address)
   const inFlight = tenantsInFlight({ ...settings, most: Math.floor(connections.most / 2) })
   const known = {
-    ...{ directory, tracing, limits: limit, inFlight, connections, addressOf, clock },
+    ...{ directory, tracing, load: deps.load, limits: limit, inFlight, connections, addressOf, clock },
     fingerprint: remembered(digest => fingerprint('key', digest))
   }
   notFound(app, limit.address)

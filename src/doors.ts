@@ -4,7 +4,7 @@ import type { Fingerprint } from './audit/keys/key-files.ts'
 import type { ReadRollup } from './audit/rollup.ts'
 import type { Config } from './config/config.ts'
 import type { Observer } from './domain/observer.ts'
-import type { Clock } from './domain/values/clock.ts'
+import type { Clock, Timing } from './domain/values/clock.ts'
 import { drain } from './gateway/drain.ts'
 import { httpSettings } from './gateway/http-settings.ts'
 import type { GatewayState } from './gateway/readiness.ts'
@@ -12,6 +12,7 @@ import type { Prefill } from './http/answer/docs-page.ts'
 import type { Connections } from './http/connection/connections.ts'
 import { listen } from './http/connection/listen.ts'
 import { callersConnections } from './http/connection/open-files.ts'
+import { LoadWatch } from './http/limits/load-watch.ts'
 import type { Services } from './parts.ts'
 import type { Health } from './routes/health.ts'
 import type { Directory } from './store/memory/directory.ts'
@@ -36,6 +37,8 @@ export interface DoorsDeps {
   closeAll(): Promise<void>
   /** Just before it listens: from then on there is something to finish, and this closes the gateway. */
   onListen?: ((close: () => Promise<void>) => void) | undefined
+  /** Time as the watch over the load needs it (a test). */
+  timing?: Timing | undefined
   /** Values that Swagger UI fills in (the demo). */
   prefill?: Prefill | undefined
 }
@@ -56,8 +59,10 @@ export async function openDoors(deps: DoorsDeps): Promise<Doors> {
   const { routes, broadcasts, adopt, operations, runs, push } = deps.services
   const { auditTrail, reconcileLoop } = broadcasts
   const connections = callersConnections({ config, logger, clock })
+  const load = new LoadWatch({ log: logger, observer, timing: deps.timing })
+  opened.push(() => load.close())
   const app = await buildApp({
-    ...{ directory, runs, connections, adopt, tracing, clock, logger, observer, fingerprint, health },
+    ...{ load, directory, runs, connections, adopt, tracing, clock, logger, observer, fingerprint, health },
     services: routes,
     replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
     appendEvent: rollup.append.bind(rollup),

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { AuditedOptions } from './audited-store/audited-store.ts'
 import type { Config } from './config/config.ts'
-import type { Clock } from './domain/values/clock.ts'
+import type { Clock, Timing } from './domain/values/clock.ts'
 import type { Prefill } from './http/answer/docs-page.ts'
 import type { LogOutput } from './log/log-output.ts'
 import type { Parts } from './parts.ts'
@@ -45,6 +45,8 @@ export interface GatewayOptions {
   writeWithinMs?: number
   /** Opens the store in another way than with threads of its own (a test). */
   open?(file: string): Promise<Store>
+  /** Time as the watch over the load needs it (a test). */
+  timing?: Timing
   /** Values that Swagger UI fills in (the demo). */
   prefill?: Prefill
 }

@@ -34,6 +34,7 @@ async function describedApp(): Promise<FastifyInstance> {
       moved: false
     },
     tracing: passingOn,
+    load: { demandRoom() {} },
     adopt: { meeting: nothing, livestream: nothing },
     runs: { find: nothing },
     replays: { operations: { findByKey: nothing }, reconcileNow: nothing },

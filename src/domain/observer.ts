@@ -31,6 +31,8 @@ export interface VendorCallSeen {
 export interface Observer {
   request(seen: RequestSeen): void
   vendorCall(seen: VendorCallSeen): void
+  /** A call was refused, since more comes than can be done. */
+  shed(): void
   /** A call to a vendor was not sent. @param reason the type of the failure that its caller was told */
   heldBack(upstream: string, priority: Priority, reason: string): void
   /** An answer of the vendor was had by somebody. @param how `hit`, `miss`, `collapsed` or `stale` */

@@ -32,6 +32,7 @@ export function countingObserver(
       series.count('livegate_tenant_requests_total', [tenantId])
       if (classOf(status) === '4xx') series.count('livegate_tenant_requests_refused_total', [tenantId])
     },
+    shed: () => series.count('livegate_requests_shed_total'),
     vendorCall({ upstream, priority, status, durationMs }) {
       const name = upstreamOf(upstream)
       series.count('livegate_upstream_calls_total', [name, priority, classOf(status)])

@@ -65,6 +65,7 @@ const everywhere = [
   catalogue.TenantSuspended,
   catalogue.RateLimited,
   catalogue.Internal,
+  catalogue.GatewayOverloaded,
   catalogue.StoreUnavailable,
   catalogue.GatewayTooLate,
   catalogue.ShuttingDown

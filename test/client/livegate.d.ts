@@ -908,7 +908,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1227,7 +1227,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1411,7 +1411,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1593,7 +1593,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `stop_under_way`: A stop of this meeting is under way, and too many wait for the next one: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `stop_under_way`: A stop of this meeting is under way, and too many wait for the next one: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1769,7 +1769,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1999,7 +1999,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2226,7 +2226,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2491,7 +2491,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -2756,7 +2756,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3021,7 +3021,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3239,7 +3239,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3412,7 +3412,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3639,7 +3639,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -3836,7 +3836,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4040,7 +4040,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4289,7 +4289,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4520,7 +4520,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4769,7 +4769,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5008,7 +5008,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5153,7 +5153,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5290,7 +5290,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5454,7 +5454,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5758,7 +5758,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -5933,7 +5933,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6266,7 +6266,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6601,7 +6601,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6869,7 +6869,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7108,7 +7108,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7273,7 +7273,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7428,7 +7428,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7668,7 +7668,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7791,7 +7791,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7945,7 +7945,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8235,7 +8235,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8458,7 +8458,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8656,7 +8656,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -79,6 +79,8 @@ export interface WorldOptions {
   threads?: boolean
   /** Way to the receivers of webhooks. Default: no name leads anywhere. */
   webhookWay?: GatewayOptions['webhookWay']
+  /** Time as the watch over the load needs it. */
+  timing?: GatewayOptions['timing']
   /** The test harms the store or its log for good: at its end nothing is asked of them. */
   damaged?: boolean
 }
@@ -123,6 +125,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     ...(options.unmoved && { upstreams: new Map([['default', unmovedUpstream(config)]]) }),
     ...(options.clock !== undefined && { clock: options.clock }),
     ...(options.vendors !== undefined && { vendors: options.vendors }),
+    ...(options.timing !== undefined && { timing: options.timing }),
     ...(options.slowDisk && { writeWithinMs: 60_000 }),
     webhookWay: options.webhookWay ?? { resolve: async () => [] },
     ...(!options.threads && { open: openStoreHere })

@@ -226,6 +226,7 @@ export const StopUnderWay = failure(
   'A stop of this meeting is under way, and too many wait for the next one: ask again'
 )
 export const AuditUnavailable = failure(503, 'audit_unavailable', 'It could not be recorded')
+export const GatewayOverloaded = failure(503, 'gateway_overloaded', 'The gateway has more to do than it can: ask again')
 export const StoreUnavailable = failure(503, 'store_unavailable', 'The store cannot be read')
 export const WebhookKeyUnavailable = failure(
   503,

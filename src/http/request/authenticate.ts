@@ -9,6 +9,7 @@ import type { Clock } from '../../domain/values/clock.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { Tracing } from '../../tracing/tracing.ts'
 import type { Connections } from '../connection/connections.ts'
+import type { LoadWatch } from '../limits/load-watch.ts'
 import type { Limits } from '../limits/rate-limit.ts'
 import type { TenantsInFlight } from '../limits/tenants-in-flight.ts'
 import type { AddressOf } from './client-address.ts'
@@ -24,6 +25,7 @@ export interface KnownCallers {
   connections: Pick<Connections, 'keep'>
   addressOf: AddressOf
   tracing: Pick<Tracing, 'ofCall'>
+  load: Pick<LoadWatch, 'demandRoom'>
   /** Makes the fingerprint of a key's digest, for the audit log. */
   fingerprint(digest: string): string
   clock: Clock
@@ -34,7 +36,7 @@ export interface KnownCallers {
  * is the same 401, and it counts against the client's address; a valid key never does.
  */
 export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
-  const { directory, limits, inFlight, addressOf, tracing, clock } = deps
+  const { directory, limits, inFlight, load, addressOf, tracing, clock } = deps
 
   app.addHook('onRequest', async (request, reply) => {
     const { tenant, key, keyFingerprint } = await identify(request, reply, deps)
@@ -48,6 +50,7 @@ export function authenticate(app: FastifyInstance, deps: KnownCallers): void {
     const stopping = request.routeOptions.config.rule?.scope === 'livestreams:stop'
     inFlight.enter(request, reply)
     await limits.tenant(request, reply)
+    if (!stopping) load.demandRoom()
     if (!stopping && clock.monotonic() - directory.pulledAtMs > onlyStopsAfterMs) throw new StoreUnavailable()
     // Suspending ends what a tenant can begin, not its way to end it.
     if (tenant.suspended && !stopping) throw new TenantSuspended()

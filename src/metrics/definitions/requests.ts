@@ -12,6 +12,9 @@ export const requests = {
     'Time from a call to its answer; streams and calls that wait for a run are left out',
     { labels: ['operation'], most: operations }
   ),
+  livegate_requests_shed_total: counter(
+    'Calls that were refused since the event loop came a second late, twice in a row'
+  ),
   livegate_event_streams: gauge('Streams of events that are open'),
   livegate_connections: gauge('Connections of callers that are open'),
   livegate_connections_most: gauge('Connections that callers may have at most')
