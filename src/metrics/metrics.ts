@@ -2,7 +2,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import type { Observer } from '../domain/observer.ts'
 import { MetricsListener } from './listener.ts'
 import { type Sources, showState } from './look.ts'
-import { countingObserver, namesOfUpstreams } from './observer.ts'
+import { countingObserver, namesOfUpstreams, showFromZero } from './observer.ts'
 import { cpuSeconds, showProcess, watchEventLoop } from './process.ts'
 import { Series } from './series.ts'
 
@@ -38,6 +38,7 @@ export async function openMetrics({ hasTenants, ...listening }: MetricsOptions):
         const { lost, waiting } = sources.log()
         series.setTotal('livegate_log_lines_lost_total', lost)
         series.setTotal('process_cpu_seconds_total', cpuSeconds())
+        for (const { name } of sources.upstreams()) showFromZero(series, upstreamOf(name))
         return series.text(show => {
           show('livegate_build_info', 1, manifest.version, process.versions.node)
           show('livegate_log_lines_waiting', waiting)

@@ -1,4 +1,4 @@
-import type { Observer } from '../domain/observer.ts'
+import type { Observer, Priority } from '../domain/observer.ts'
 import { mostUpstreams } from './definitions/upstreams.ts'
 import type { Series } from './series.ts'
 
@@ -16,6 +16,21 @@ export function namesOfUpstreams(): (upstream: string) => string {
     if (known.size < mostUpstreams) known.add(upstream)
     return known.has(upstream) ? upstream : 'other'
   }
+}
+
+const priorities: readonly Priority[] = ['stop', 'mutation', 'read']
+const reasonsToHoldBack = ['upstream_budget_exhausted', 'upstream_throttled', 'upstream_unavailable']
+
+/** Shows what can happen to the calls of an upstream as 0: the first of a kind would else be no increase to Prometheus. */
+export function showFromZero(series: Series, upstream: string): void {
+  for (const priority of priorities) {
+    for (const status of ['2xx', '4xx', '5xx', 'none'])
+      series.count('livegate_upstream_calls_total', [upstream, priority, status], 0)
+    for (const reason of reasonsToHoldBack)
+      series.count('livegate_upstream_held_back_total', [upstream, priority, reason], 0)
+  }
+  for (const result of ['taken', 'repeated', 'unknown', 'refused'])
+    series.count('livegate_vendor_webhooks_total', [upstream, result], 0)
 }
 
 /** Counts what it hears, and keeps how many transactions are under way. A fault in that is counted too, and goes no further. */

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
 import type { Show } from './series.ts'
 
@@ -22,11 +22,7 @@ export function cpuSeconds(): number {
 
 /** 0 where the system does not tell. */
 function entriesOf(folder: string): number {
-  try {
-    return readdirSync(folder).length
-  } catch {
-    return 0
-  }
+  return existsSync(folder) ? readdirSync(folder).length : 0
 }
 
 const timerMs = 100

@@ -17,7 +17,7 @@ export const upstreams = {
   }),
   livegate_upstream_held_back_total: counter(
     'Calls to the vendor that were not sent, by upstream, priority and the type of the failure',
-    { labels: ['upstream', 'priority', 'reason'], most: 160 }
+    { labels: ['upstream', 'priority', 'reason'], most: 230 }
   ),
   livegate_upstream_quota_calls: gauge("The vendor's quota, in calls of one window", { labels: of, most: names }),
   livegate_upstream_quota_used: gauge('Calls that count against the quota now, by priority (`other`: of nobody here)', {
