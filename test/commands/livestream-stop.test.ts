@@ -35,6 +35,9 @@ async function allShows({ store, simulator }: Pick<Awaited<ReturnType<typeof uns
   for (const [tenant, count] of tenants) await liveShows(store, simulator, tenant, count)
 }
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('`livestream stop --all` has a running gateway stop 50 runs of three tenants', async t => {
   const world = await gateway(t)
   const { store, simulator, events } = world

@@ -10,8 +10,11 @@ export { openSnapshot } from '../../src/store/store.ts'
 /** The bytes of a store without rows, made once in a process: the steps of the schema cost a quarter of a gateway's start. */
 let empty: Promise<Buffer> | undefined
 
+/** A lock is waited for on the thread of the test: for no longer than it takes to see that it is held. */
+const shortWait = { busyTimeoutMs: 25 }
+
 /** As in src, but a new store is a copy of an empty one, with an audit log of its own. */
-export async function openStoreHere(...[file, waits]: Parameters<typeof openHere>): Promise<Store> {
+export async function openStoreHere(...[file, waits = shortWait]: Parameters<typeof openHere>): Promise<Store> {
   const isNew = existsSync(file) ? statSync(file).size === 0 : existsSync(dirname(file))
   if (!isNew) return openHere(file, waits)
   empty ??= makeEmpty()

@@ -37,6 +37,9 @@ async function asked(url: string, bytes: string): Promise<{ socket: RawSocket; k
   return { socket, keepAlive: headers['keep-alive'] as string | undefined }
 }
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('a connection is kept for 620 s once it has carried a valid key; all others idle for 10 s', async t => {
   const clock = manualClock()
   const { app, url, withKey } = await gateway(t, { clock })

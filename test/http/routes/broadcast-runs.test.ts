@@ -9,6 +9,9 @@ import { until } from '../../support/until.ts'
 
 const runOf = (reply: Reply): string => String(reply.headers['livegate-run'])
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('a start names its run, which tells what became of it', async t => {
   const { start, stop, look, asAcme, meeting } = await ledgerWorld(t)
   const reply = await start()

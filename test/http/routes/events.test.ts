@@ -12,6 +12,9 @@ import { until } from '../../support/until.ts'
 /** One address may have a quarter of all connections, unless it is that of a trusted proxy. */
 const loopback = [parseNetwork('127.0.0.1/32')].filter(network => network !== null)
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test("a stream tells of the tenant's runs, and of no other tenant's", async t => {
   const { url, store, withKey, meeting, otherMeeting } = await gateway(t)
   const { key, call } = await withKey('acme', ['livestreams:read'])

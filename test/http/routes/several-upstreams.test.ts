@@ -7,6 +7,9 @@ import { gateway } from '../../support/gateway.ts'
 import { calls, twoAccounts } from '../../support/http/two-accounts.ts'
 import { until } from '../../support/until.ts'
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('a tenant that moves starts anew at the other vendor, and what it has stays where it is', async t => {
   const { world, rtk } = await twoAccounts(t)
   const { asAcme, meeting, simulator, store, directory } = world

@@ -13,6 +13,9 @@ import { configFor } from '../../support/config.ts'
 import { twoAccounts } from '../../support/http/two-accounts.ts'
 import { until } from '../../support/until.ts'
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('a list that changes is used, once its vendors have taken what is new in it', async t => {
   const { world, rtk, list } = await twoAccounts(t)
   const { asAcme, store, directory, events, logs } = world

@@ -18,6 +18,9 @@ const slowly = { simulator: { liveAfterMs: 500 }, config: { readTtlMs: 0 } }
 /** They are never live. */
 const never = { simulator: { liveAfterMs: 3_600_000 }, config: { readTtlMs: 0 } }
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('a start answers when viewers can play, and its replay waits anew', async t => {
   const { asAcme, meeting, upstream } = await gateway(t, slowly)
   const headers = { 'idempotency-key': 'one' }

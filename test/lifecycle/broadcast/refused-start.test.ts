@@ -6,6 +6,9 @@ const refusal = (code: number, message = 'not now') => ({
   body: { success: false, error: { code, message } }
 })
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 for (const status of [400, 403, 404, 409, 422]) {
   t.test(`a start that a browser was faster than, refused with ${status}, is answered with its livestream`, async t => {
     const { asAcme, meeting, simulator } = await gateway(t)

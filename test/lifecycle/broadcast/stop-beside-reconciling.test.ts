@@ -19,6 +19,9 @@ import { gateway } from '../../support/gateway.ts'
 import { ledgerIn } from '../../support/ledger/ledger.ts'
 import { until } from '../../support/until.ts'
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test(
   'a repeated stop that went out before a late start began is sent again, though that start is settled',
   async t => {

@@ -59,6 +59,9 @@ const invoked = (id: string, more: Partial<Run> = {}): Run =>
   runOf({ id, livestreamId: `of ${id}`, meetingId: `m ${id}`, status: 'invoked', liveAtMs: null, ...more })
 const several = (count: number): Run[] => Array.from({ length: count }, (_, i) => invoked(String(i)))
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test(
   'a run is asked for each three seconds while it is INVOKED, also when looks fail, and not any more then',
   async t => {

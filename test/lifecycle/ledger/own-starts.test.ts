@@ -4,6 +4,9 @@ import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
 import { ledgerWorld, withLedger } from '../../support/ledger/world.ts'
 import { until } from '../../support/until.ts'
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('a start and a stop of ours are a run from the start on to the confirmed stop', async t => {
   const { start, stop, look, runs, told, store } = await ledgerWorld(t)
   const { id: livestreamId } = (await start()).json().data

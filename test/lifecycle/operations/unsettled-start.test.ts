@@ -8,6 +8,9 @@ import { until } from '../../support/until.ts'
 
 const lost = { match: { method: 'POST' }, hangUp: true }
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test(
   'a start whose answer was lost before the work holds the meeting until two looks have shown nothing',
   async t => {

@@ -11,6 +11,9 @@ const counts = (stops: { state: string }[]) =>
     Object.entries(Object.groupBy(stops, ({ state }) => state)).map(([state, some]) => [state, some?.length])
   )
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test(
   'an order stops 50 runs of three tenants that nobody started here, and each is on record with its reason',
   async t => {

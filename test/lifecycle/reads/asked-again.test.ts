@@ -6,6 +6,9 @@ import { live } from '../../support/broadcast/live-run.ts'
 import { gateway } from '../../support/gateway.ts'
 import { until } from '../../support/until.ts'
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('a start that may not go on after its wait overtakes no open stop', async t => {
   const { meeting, stop, isOn, simulator, store, withKey, directory } = await live(t, {})
   const { id: keyId, call } = await withKey('acme', presets.owner)

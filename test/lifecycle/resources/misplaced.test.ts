@@ -28,6 +28,9 @@ async function confused(t: Test, options: WorldOptions = {}) {
   }
 }
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('one wrong answer to a start takes no livestream from its meeting', async t => {
   const { asAcme, asGlobex, otherMeeting, id, row, logs, events, meeting, asked } = await confused(t)
   const read = await asGlobex('GET', `/v2/meetings/${otherMeeting}/active-livestream`)

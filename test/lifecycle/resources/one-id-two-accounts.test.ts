@@ -16,6 +16,9 @@ async function move({ store, directory }: World, id: string, tenantId: string, u
   await directory.pull()
 }
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('a stop joins no stop of the same id at the account of another tenant, and does not wait for it', async t => {
   const theirs = await createSimulator({ vendor: 'realtimekit', liveAfterMs: 0 })
   t.teardown(() => theirs.close())

@@ -9,6 +9,9 @@ const shown = (id: string, more: object = {}) => ({
   data: { id, status: 'LIVE', stream_key: randomUUID(), ingest_server: 'rtmps://ingest.example', ...more }
 })
 
+// Each has a gateway of its own, and waits for it.
+t.jobs = 4
+
 t.test('an answer without its meeting is used when the livestream is known, or says whose it is', async t => {
   const { asAcme, meeting, simulator } = await gateway(t, { config: { readTtlMs: 1 } })
   const active = async (body: object) => {
