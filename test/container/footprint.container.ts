@@ -10,7 +10,6 @@ import { cpuOfProcessMs } from '../support/bench/process.ts'
 import { ownBytes } from '../support/bench/served.ts'
 import { startVendor } from '../support/bench/vendor.ts'
 import { type Container, container, docker, ownAddress, ready } from '../support/container/docker.ts'
-import { image } from '../support/container/image.ts'
 import { inFull } from '../support/runner/campaigns.ts'
 import type { TestContext } from '../support/test-context.ts'
 
@@ -45,33 +44,22 @@ async function pidOf({ state }: Container): Promise<number> {
   return Number(readFileSync(`/proc/${first}/task/${first}/children`, 'utf8'))
 }
 
-/** CPU of a Node that does nothing, in a container of the same image. */
-async function cpuOfNodeMs(): Promise<number> {
-  const line = 'time -p node -e 0'
-  const told = await docker('run', '--rm', '--network', 'none', '--entrypoint', 'bash', image, '-c', `(${line}) 2>&1`)
-  const [user = 0, system = 0] = [...told.matchAll(/(?:user|sys) ([0-9.]+)/g)].map(([, seconds]) => Number(seconds))
-  return (user + system) * 1_000
-}
-
-// A start loads and compiles a program: how long that takes on this machine, a bare Node tells. Measured: 12 to 13, and 16 to 19 times as long.
-for (const [tenants, startsOfNode] of [
-  [1, 16],
-  [10_000, 24]
+// The aim is 1,000 ms. The bound leaves room for a slow machine with much else to do: it finds what doubles a start.
+for (const [tenants, boundMs] of [
+  [1, 2_000],
+  [10_000, 2_600]
 ] as const)
-  t.test(`a container with ${tenants} tenants serves after the CPU of ${startsOfNode} starts of Node`, async t => {
+  t.test(`a container with ${tenants} tenants serves after ${boundMs} ms of CPU at most`, async t => {
     const { gateway, url } = await serving(t, { meetings: tenants, own: 32, tenants })
     const cpuMs: number[] = []
-    const bareMs: number[] = []
     for (let i = 0; i < starts; i++) {
       await docker('restart', gateway.id)
       // Asked at once and often, since what comes after that moment is no part of a start.
       while ((await fetch(`${url}/readyz`).catch(() => null))?.status !== 200) await sleep(5)
       cpuMs.push(cpuOfProcessMs(await pidOf(gateway)))
-      bareMs.push(await cpuOfNodeMs())
     }
-    const [whole, bare] = [median(cpuMs), median(bareMs)]
-    t.comment(`${whole} ms of CPU to ready, median of ${starts}; a bare Node ${bare} ms`)
-    t.ok(whole <= startsOfNode * bare, `${(whole / bare).toFixed(1)} starts of Node`)
+    t.comment(`${median(cpuMs)} ms of CPU to ready, median of ${starts}`)
+    t.ok(median(cpuMs) <= boundMs)
   })
 
 t.test('a container of 256 MB carries 300 reads and 20 changes a second', async t => {
