@@ -29,7 +29,7 @@ interface TestContext {
 /** Turns a store into one of the version before. */
 export function makeOlder(file: string): void {
   const database = new Database(file)
-  database.exec('alter table stop_orders drop column last_run')
+  database.exec('alter table operations drop column trace_parent')
   database.exec(`update meta set value = '${schemaVersion - 1}' where name = 'schema_version'`)
   database.close()
 }
