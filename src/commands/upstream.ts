@@ -48,6 +48,14 @@ function shownOf({ atMs, windowMs, pausedForMs, loweredTo, ...record }: QuotaFil
   }
 }
 
+/** A quota as operators are shown it. */
+export type ShownQuota = ReturnType<typeof shownOf>
+
+/** The record of each upstream in the data folder. */
+export async function readQuotas(folder: string, nowMs: number): Promise<ShownQuota[]> {
+  return (await readAll(folder)).map(record => shownOf(record, nowMs))
+}
+
 function tenantsOf({ tenants }: QuotaFile) {
   return tenants.map(({ tenantId, ...used }) => ({ tenant: tenantId, ...used }))
 }

@@ -156,6 +156,14 @@ export function readWebhookNetworks(
   return networks
 }
 
+/** Reads where metrics are shown; null where they are not. @throws ConfigError */
+export function readMetricsConfig(env: Environment = environment): MetricsConfig | null {
+  const input = new Input(env, readText)
+  const metrics = readMetrics(input, null)
+  input.finish()
+  return metrics
+}
+
 /** Reads the gateway's own address alone; null where it is not set. @throws ConfigError */
 export function readPublicUrl(env: Environment = environment): URL | null {
   const input = new Input(env, readText)

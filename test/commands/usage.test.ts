@@ -42,6 +42,8 @@ const commands = [
   'backup',
   'restore',
   'store accept-older',
+  'status',
+  'top',
   'doctor',
   'openapi',
   'healthcheck'

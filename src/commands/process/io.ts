@@ -8,6 +8,8 @@ export interface Io {
   err(text: string): void
   /** Shows a line in the place of the one before. Absent where standard error is no terminal. */
   progress?(line: string): void
+  /** Shows a text in the place of all before. Absent where standard output is no terminal. */
+  screen?(text: string): void
   /** Hears each signal to end; without it a signal ends the command. Gives back what ends this. */
   onInterrupt?(interrupt: () => void): () => void
   /** For much output: resolves when there is room for more. */

@@ -21,6 +21,11 @@ export function processIo(): Io {
     err: text => process.stderr.write(`${text}\n`),
     // Erases what is left of a longer line.
     ...(process.stderr.isTTY && { progress: (line: string) => void process.stderr.write(`\r${line}\u001b[K`) }),
+    // From the first place of the screen on; what is left of before is erased behind it, so that nothing flickers.
+    ...(process.stdout.isTTY && {
+      screen: (text: string) =>
+        void process.stdout.write(`\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[K\n\u001b[J`)
+    }),
     onInterrupt,
     async write(text) {
       if (process.stdout.write(text)) return

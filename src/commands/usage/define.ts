@@ -3,7 +3,7 @@ import type { Io } from '../process/io.ts'
 import { audit } from './audit.ts'
 import { livestream } from './livestream.ts'
 import type { CommandRow, GroupRow, OptionRow } from './row.ts'
-import { demo, doctor, healthcheck, openapi, serve } from './serve.ts'
+import { demo, doctor, healthcheck, openapi, serve, status, top } from './serve.ts'
 import { simulate } from './simulate.ts'
 import { backup, restore, store } from './store.ts'
 import { key, meeting, tenant } from './tenant.ts'
@@ -15,7 +15,7 @@ const rows: readonly (CommandRow | GroupRow)[] = [
   ...[tenant, key, meeting],
   ...[upstream, webhook, operation, livestream],
   ...[audit, backup, restore, store],
-  ...[doctor, openapi, healthcheck]
+  ...[status, top, doctor, openapi, healthcheck]
 ]
 
 /** Tells commander of all commands. */

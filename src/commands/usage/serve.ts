@@ -43,3 +43,19 @@ export const healthcheck: CommandRow = {
   about: 'whether the gateway on this machine answers',
   load: async () => (await import('../healthcheck.ts')).healthcheck
 }
+
+export const status: CommandRow = {
+  usage: 'status',
+  about: 'what goes on: live runs, rates, quota, audit log, warnings',
+  load: async () => (await import('../status/status.ts')).status
+}
+
+export const top: CommandRow = {
+  usage: 'top',
+  about: 'the same again and again, until a signal',
+  options: [
+    ['--interval <seconds>', 'pause between two looks', { default: '2' }],
+    ['--times <number>', 'so many looks; default: no end']
+  ],
+  load: async () => (await import('../status/status.ts')).top
+}

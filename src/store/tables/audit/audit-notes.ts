@@ -74,6 +74,13 @@ export function auditNotesIn({ engine, sql }: Store) {
       return rows.map(toStored)
     },
 
+    /** The newest of one kind; null where there is none. */
+    async newest(wanted: NoteKind): Promise<StoredNote | null> {
+      const query = sql.selectFrom('audit_checkpoints').selectAll().where('kind', '=', wanted).orderBy('seq', 'desc')
+      const [row] = await engine.read(query.limit(1).compile())
+      return row === undefined ? null : toStored(row)
+    },
+
     /** Notes of one kind, in the order of the log. */
     async ofKind(wanted: NoteKind): Promise<StoredNote[]> {
       const query = sql.selectFrom('audit_checkpoints').selectAll().where('kind', '=', wanted).orderBy('seq')
