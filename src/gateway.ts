@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import { watchKeys } from './audit/keys/key-watch.ts'
 import { ReadRollup } from './audit/rollup.ts'
 import { UnstoredEvents } from './audit/unstored.ts'
@@ -6,10 +5,11 @@ import { openAudited } from './audited-store/audited-store.ts'
 import { demandNewest, demandStore } from './audited-store/older-store.ts'
 import { demandWritable } from './audited-store/store-rights.ts'
 import type { Observer } from './domain/observer.ts'
+import { nameOfHome } from './domain/store-home.ts'
 import { systemClock } from './domain/values/clock.ts'
 import { openDoors } from './doors.ts'
 import { readBootId } from './gateway/boot.ts'
-import { keepTidy, watchDisk } from './gateway/housekeeping.ts'
+import { folderOf, keepTidy, watchDisk } from './gateway/housekeeping.ts'
 import { openMetrics, sourcesOf } from './gateway/metrics.ts'
 import { openAuditLog, tellAccepted } from './gateway/open-audit-log.ts'
 import { openTracing } from './gateway/open-tracing.ts'
@@ -22,8 +22,8 @@ import { markInterrupted } from './lifecycle/operations/mark-interrupted.ts'
 import { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import { services } from './services.ts'
 import { observedEngine } from './store/engine/observed.ts'
+import { serveAtHome } from './store/homes.ts'
 import { followStore, openDirectory } from './store/memory/directory.ts'
-import { openServed } from './store/served/served-store.ts'
 import { openStore, type Store } from './store/store.ts'
 import { operationsIn } from './store/tables/operations.ts'
 import { runEventsIn } from './store/tables/runs/run-events.ts'
@@ -102,24 +102,27 @@ async function openInner(
   }: GatewayOptions & { waitMs?: number; observer?: Observer | undefined },
   opened: (() => unknown)[]
 ) {
-  const { storeFile, shutdownMs } = config
+  const { home, shutdownMs } = config
   await demandWritable(config)
   const tracing = await openTracing(config.traces, clock, logger)
   opened.push(() => tracing.close())
   const bootId = readBootId()
   const unstored = new UnstoredEvents({ log: logger, output: logOutput ?? null })
   opened.push(() => unstored.close())
-  await demandStore(storeFile, config.auditKeys.dataDir, acceptOlder?.hash)
-  const served = await openServed({
-    file: storeFile,
+  await demandStore(home, config.auditKeys.dataDir, acceptOlder?.hash)
+  const served = await serveAtHome(home, {
     open,
     waitMs,
     bootId,
     clock,
     demand: store => demandNewest(store, config.auditKeys.dataDir, acceptOlder?.hash),
-    onWait: () => logger.info({ storeFile, shutdownMs }, 'another gateway serves this store: waiting for it to end'),
+    onWait: () =>
+      logger.info({ store: nameOfHome(home), shutdownMs }, 'another gateway serves this store: waiting for it to end'),
     onNames: names =>
-      logger.warn({ storeFile, names }, 'the database has several names (hard links): use it by one of them alone'),
+      logger.warn(
+        { storeFile: nameOfHome(home), names },
+        'the database has several names (hard links): use it by one of them alone'
+      ),
     onTrouble: err => logger.error({ err }, 'that this gateway serves the store could not be written into it')
   })
   opened.push(() => served.close())
@@ -154,7 +157,7 @@ async function openInner(
   }
   const auditLog = openAuditLog({ store, audited, logger, observer, setTrouble })
   const rollup = new ReadRollup({ reads: config.auditReads, append: event => auditLog.append(event), clock })
-  const disk = watchDisk(dirname(storeFile), config.diskFloorMb, logger)
+  const disk = watchDisk(folderOf(home, config.auditKeys.dataDir), config.diskFloorMb, logger)
   opened.push(() => disk.close())
   const keys = watchKeys(() => audited.findKeys(), logger)
   opened.push(() => keys.close())

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { checkpointFileName, publicKeyFileName, readOwnFile } from '../audit/copies.ts'
 import { openNote } from '../audit/proof/note.ts'
 import { readUnproved, type Superseded } from '../audit/proof/statements.ts'
+import { nameOfHome, type StoreHome } from '../domain/store-home.ts'
+import { isAtHome } from '../store/homes.ts'
 import type { Store } from '../store/store.ts'
 import { auditEventsIn } from '../store/tables/audit/audit-events.ts'
 import { auditNotesIn } from '../store/tables/audit/audit-notes.ts'
@@ -92,20 +94,25 @@ export async function demandNewest(
  * Refuses to go on when a checkpoint says that there was a store, and there is none: an empty one would be made.
  * @throws OlderStoreError
  */
-export async function demandStore(storeFile: string, dataDir: string, acceptedHash?: string): Promise<void> {
+export async function demandStore(home: StoreHome, dataDir: string, acceptedHash?: string): Promise<void> {
   const checkpoint = await readCheckpoint(dataDir)
-  const why = checkpoint && (await whyMissing(storeFile, checkpoint))
+  const why = checkpoint && (await whyMissing(home, checkpoint))
   if (checkpoint !== null && why !== null && checkpoint.head.hash !== acceptedHash) throw refusalOf({ checkpoint, why })
 }
 
 /** Says that there is no store, although the checkpoint vouches for one; null when there is. */
-export async function whyMissing(storeFile: string, { file, head }: Checkpoint): Promise<string | null> {
-  const size = await stat(storeFile).then(
-    ({ size }) => size,
-    error => (error.code === 'ENOENT' ? 0 : Number.NaN)
+export async function whyMissing(home: StoreHome, { file, head }: Checkpoint): Promise<string | null> {
+  if (head.seq === 0 || !(await isMissing(home))) return null
+  return `there is no store at ${nameOfHome(home)}, and ${file} vouches for one with ${head.seq} events`
+}
+
+async function isMissing(home: StoreHome): Promise<boolean> {
+  if (home.kind === 'postgres') return !(await isAtHome(home))
+  // A file that cannot be looked at may be one.
+  return stat(home.file).then(
+    ({ size }) => size === 0,
+    error => error.code === 'ENOENT'
   )
-  if (size !== 0 || head.seq === 0) return null
-  return `there is no store at ${storeFile}, and ${file} vouches for one with ${head.seq} events`
 }
 
 /** The error that says why, and what to do about it. */

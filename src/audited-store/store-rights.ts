@@ -1,10 +1,11 @@
 import files, { constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fingerprintKeyFile, type KeyPlaces, signingKeyFile } from '../audit/keys/key-files.ts'
+import type { StoreHome } from '../domain/store-home.ts'
 import { StoreError } from '../store/engine/engine.ts'
 
 interface Places {
-  storeFile: string
+  home: StoreHome
   auditKeys: KeyPlaces
 }
 /** The questions to the file system. Tests run as a user who may do everything, and hand in one that says no. */
@@ -21,9 +22,10 @@ const modes: Record<Verb, number> = {
  * Says why this process cannot use the store as `serve` and changing commands do, and what to do about it: a container's volume
  * often belongs to another user. Null when nothing stands in the way. It opens no file, since closing it would release SQLite's locks.
  */
-export async function writeTrouble({ storeFile, auditKeys }: Places, fs: Asked = files): Promise<string | null> {
-  const folders = [dirname(storeFile), auditKeys.dataDir]
-  const all = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`, `${storeFile}.lock`]
+export async function writeTrouble({ home, auditKeys }: Places, fs: Asked = files): Promise<string | null> {
+  const file = home.kind === 'sqlite' ? home.file : null
+  const folders = [...(file === null ? [] : [dirname(file)]), auditKeys.dataDir]
+  const all = file === null ? [] : [file, `${file}-wal`, `${file}-shm`, `${file}.lock`]
   const keys = [signingKeyFile(auditKeys), fingerprintKeyFile(auditKeys)]
   return (
     (await first([...all, ...keys], file => special(fs, file))) ??
@@ -34,7 +36,9 @@ export async function writeTrouble({ storeFile, auditKeys }: Places, fs: Asked =
 }
 
 /** Says the same for a command that only reads. It changes nothing, but SQLite needs its index file (`-shm`) beside the store. */
-export async function readTrouble({ storeFile }: Places, fs: Asked = files): Promise<string | null> {
+export async function readTrouble({ home }: Pick<Places, 'home'>, fs: Asked = files): Promise<string | null> {
+  if (home.kind === 'postgres') return null
+  const storeFile = home.file
   const all = [storeFile, `${storeFile}-wal`, `${storeFile}-shm`]
   const unreadable =
     (await first(all, file => special(fs, file))) ?? (await first(all, file => refusal(fs, file, 'read')))
@@ -49,7 +53,7 @@ export async function demandWritable(places: Places): Promise<void> {
 }
 
 /** @throws StoreError in the words of `readTrouble` */
-export async function demandReadable(places: Places): Promise<void> {
+export async function demandReadable(places: Pick<Places, 'home'>): Promise<void> {
   const trouble = await readTrouble(places)
   if (trouble !== null) throw new StoreError(trouble)
 }

@@ -5,6 +5,7 @@ import { readKeyTexts, sealKeys } from '../audit/keys/key-backup.ts'
 import { readStoreConfig } from '../config/config.ts'
 import { Secret } from '../domain/values/secret.ts'
 import { copyStore, isStoreThere, publishCopy } from '../store/engine/copy.ts'
+import { demandFile } from '../store/homes.ts'
 import { auditEventsIn } from '../store/tables/audit/audit-events.ts'
 import { auditNotesIn } from '../store/tables/audit/audit-notes.ts'
 import { withDraft } from './process/draft.ts'
@@ -36,7 +37,10 @@ export async function backup(io: Io, target: string, options: BackupOptions): Pr
   if (withKeys && waysToKeep !== 1) {
     throw new UsageError('--with-keys needs --passphrase-file <file> to seal the keys, or --plain')
   }
-  const { storeFile, auditKeys } = readStoreConfig(io.env)
+  const { home, auditKeys } = readStoreConfig(io.env)
+  const storeFile = await inWords(async () =>
+    demandFile(home, 'pg_dump copies it, and continuous archiving (PITR) loses nothing')
+  )
   const file = resolve(target)
   const passphrase = passphraseFile === undefined ? null : await readPassphrase(passphraseFile)
   const keysFile = keysOf(file)
@@ -75,7 +79,7 @@ export async function backup(io: Io, target: string, options: BackupOptions): Pr
 
 /** Reads how many events a copy of a store has. @throws StoreError */
 export async function stateOf(io: Pick<Io, 'openSnapshot'>, file: string): Promise<{ events: number }> {
-  const store = await io.openSnapshot(file)
+  const store = await io.openSnapshot({ kind: 'sqlite', file })
   try {
     return { events: (await auditEventsIn(store).head()).seq }
   } finally {

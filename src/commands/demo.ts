@@ -98,7 +98,7 @@ async function start(
     LIVEGATE_CORS_ORIGINS: (options.corsOrigin ?? []).join(','),
     LIVEGATE_SHUTDOWN_MS: '5000'
   })
-  const tenants = await seed(config)
+  const tenants = await seed(config, storeFile)
   const [first] = tenants as [Seeded]
   const gateway = await startGateway({
     config,
@@ -124,7 +124,7 @@ async function openVendor({ vendor, org, key }: DemoOptions): Promise<Vendor> {
 }
 
 /** Two tenants, each with a key that may do everything and a meeting. */
-async function seed({ storeFile, upstreams, deadlineMs, auditKeys: { dataDir } }: Config): Promise<Seeded[]> {
+async function seed({ upstreams, deadlineMs, auditKeys: { dataDir } }: Config, storeFile: string): Promise<Seeded[]> {
   const [account] = upstreams as [UpstreamAccount]
   // These calls leave a record of the quota: without one the gateway would warn at its start.
   const log = { warn() {}, error() {} }

@@ -7,6 +7,7 @@ import { type Checkpoint, readCheckpoint } from '../audited-store/older-store.ts
 import { readStoreConfig } from '../config/config.ts'
 import type { Secret } from '../domain/values/secret.ts'
 import { copyStore, isStoreThere, putStore } from '../store/engine/copy.ts'
+import { demandFile } from '../store/homes.ts'
 import { keysOf, readPassphrase } from './backup.ts'
 import { withDraft } from './process/draft.ts'
 import { CommandError, type Io, type JsonOption, print } from './process/io.ts'
@@ -23,7 +24,10 @@ export interface RestoreOptions extends JsonOption {
  */
 export async function restore(io: Io, source: string, options: RestoreOptions): Promise<void> {
   const { replace = false, passphraseFile } = options
-  const { storeFile, auditKeys } = readStoreConfig(io.env)
+  const { home, auditKeys } = readStoreConfig(io.env)
+  const storeFile = await inWords(async () =>
+    demandFile(home, 'pg_restore, or a recovery to a moment (PITR), puts it back')
+  )
   const from = resolve(source)
   const file = await realpath(storeFile).catch(() => storeFile)
   if ((await realpath(from).catch(() => from)) === file) throw new CommandError(`${from} is the store itself`)

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { KeyPlaces } from '../audit/keys/key-files.ts'
 import type { AuditReads } from '../audit/rollup.ts'
+import type { StoreHome } from '../domain/store-home.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { Network } from '../domain/values/address.ts'
 import type { RateLimit } from '../domain/values/rate-limit.ts'
@@ -12,6 +13,7 @@ import { type MetricsConfig, readMetrics } from './metrics.ts'
 import { type Observing, readObserving } from './observing.ts'
 import { reader, type UpstreamsRead } from './read-upstreams.ts'
 import { readSetting, settingsWith } from './settings.ts'
+import { readHome } from './store-home.ts'
 import { readAccounts } from './upstreams-file.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
@@ -24,8 +26,7 @@ const shortestReconcileMs = 500
 export interface Config extends Observing {
   readonly host: string
   readonly port: number
-  /** The SQLite file. */
-  readonly storeFile: string
+  readonly home: StoreHome
   readonly auditKeys: KeyPlaces
   readonly logLevel: string
   readonly upstreams: readonly UpstreamAccount[]
@@ -75,7 +76,7 @@ export interface Config extends Observing {
 }
 
 /** The places of a store and of the keys of its audit log. */
-export interface StoreConfig extends Pick<Config, 'storeFile' | 'logLevel' | 'auditKeys'> {}
+export interface StoreConfig extends Pick<Config, 'home' | 'logLevel' | 'auditKeys'> {}
 
 /** The environment of this process; nothing else reads it. */
 export const environment: Environment = process.env
@@ -193,17 +194,15 @@ function finish(input: Input, env: Environment, vendors: Vendors = allVendors): 
 }
 
 function readStore(input: Input): StoreConfig {
-  const url = readSetting(input, 'DATABASE_URL')
-  const file = /^sqlite:(?!\/\/|:)(.+)$/.exec(url)?.[1]
-  if (/^postgres(ql)?:/.test(url)) input.problem('DATABASE_URL: postgres is not supported yet')
-  else if (file === undefined) input.problem('DATABASE_URL must be sqlite:<file>')
-  const storeFile = resolve(file ?? '.')
+  const home = readHome(input)
+  const isFile = home.kind === 'sqlite'
   return {
-    storeFile,
+    home,
     auditKeys: Object.freeze({
-      dataDir: readSetting(input, 'LIVEGATE_DATA_DIR') ?? dirname(storeFile),
+      dataDir: readSetting(input, 'LIVEGATE_DATA_DIR') ?? (isFile ? dirname(home.file) : resolve('data')),
       signingKeyFile: readSetting(input, 'LIVEGATE_AUDIT_SIGNING_KEY_FILE'),
-      fingerprintKeyFile: readSetting(input, 'LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE')
+      fingerprintKeyFile: readSetting(input, 'LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE'),
+      ...(!isFile && { areMade: false })
     }),
     logLevel: readSetting(input, 'LOG_LEVEL')
   }

@@ -145,6 +145,11 @@ export class Input {
     }
   }
 
+  /** The same as `text`, where the file that `NAME_FILE` names may have it instead. */
+  textOrFile(name: string, fallback: string): string {
+    return this.#secretText(name) || fallback
+  }
+
   /** Reads the variable, or the file that `NAME_FILE` names. Both together are a problem. */
   secret(name: string): string {
     return this.#checked(name, this.#secretText(name))

@@ -49,6 +49,12 @@ export function secret(about: string): Setting<string> {
   return { ...text('', about), isSecret: true }
 }
 
+/** Text that may have a secret in it. */
+export function secretText(fallback: string, about: string): Setting<string> {
+  const read = (input: Input, name: string): string => input.textOrFile(name, fallback)
+  return { about, text: fallback, fallback, isSecret: true, read }
+}
+
 export function wholeNumber(fallback: number, minimum: number, maximum: number, about: string): Setting<number> {
   const read = (input: Input, name: string): number => input.integer(name, fallback, minimum, maximum)
   return { about, text: String(fallback), fallback, read }

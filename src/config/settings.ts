@@ -17,6 +17,7 @@ import {
   rateLimit,
   type Setting,
   secret,
+  secretText,
   text,
   wholeNumber
 } from './setting.ts'
@@ -101,7 +102,10 @@ const listening = {
 }
 
 const storeAndLog = {
-  DATABASE_URL: text('sqlite:./data/livegate.db', 'The store: a SQLite file. Each file has one gateway.'),
+  DATABASE_URL: secretText(
+    'sqlite:./data/livegate.db',
+    'The store: a SQLite file, or `postgres://user:password@host:port/database` ([docs/postgres.md](postgres.md)). Each store has one gateway.'
+  ),
   LIVEGATE_DISK_FLOOR_MB: wholeNumber(
     512,
     0,

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
+import type { StoreHome } from '../domain/store-home.ts'
 import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import type { Operations } from '../store/tables/operations.ts'
 import type { RunEventRows } from '../store/tables/runs/run-events.ts'
@@ -74,6 +76,11 @@ export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes):
   })
   loop.start(firstAfterMs)
   return () => loop.close()
+}
+
+/** The folder that must not become full: the store's, or that of what is kept beside a store on another machine. */
+export function folderOf(home: StoreHome, dataDir: string): string {
+  return home.kind === 'sqlite' ? dirname(home.file) : dataDir
 }
 
 /** The space that is free for this process on the file system of a folder. */

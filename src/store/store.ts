@@ -17,13 +17,7 @@ export interface Store {
  * @throws StoreError when it can't be opened, when a newer Livegate has written it, or when it has triggers
  */
 export async function openStore(file: string, waits: Waits = {}): Promise<Store> {
-  return opened(await openSqlite(file, waits), async (engine, sql) => {
-    await migrate(engine, sql)
-    const foreign = await findForeign(engine, sql)
-    if (foreign !== null) throw new StoreError(foreign)
-    // A copy of a young store's main file then has at least the tables.
-    await engine.fold()
-  })
+  return opened(await openSqlite(file, waits), toServe)
 }
 
 /** The same on the calling thread: for commands. @throws StoreError */
@@ -38,7 +32,11 @@ export async function openSnapshot(file: string): Promise<Store> {
 
 /** Whether opening the store may change its schema, since an older Livegate has written it. @throws StoreError when it cannot be opened */
 export async function isOfOlder(file: string): Promise<boolean> {
-  const engine = await openSqliteSnapshot(file)
+  return isOlder(await openSqliteSnapshot(file))
+}
+
+/** The same of a moment of a store, which ends with it. */
+export async function isOlder(engine: Engine): Promise<boolean> {
   try {
     return await isBehind(engine, sqlFor(engine.dialect))
   } catch {
@@ -49,7 +47,20 @@ export async function isOfOlder(file: string): Promise<boolean> {
   }
 }
 
-async function opened(engine: Engine, prepare: (engine: Engine, sql: Sql) => Promise<void>): Promise<Store> {
+/** Brings the schema of a store up to date, and refuses one that no gateway may serve. @throws StoreError */
+export async function toServe(engine: Engine, sql: Sql): Promise<void> {
+  await migrate(engine, sql)
+  const foreign = await findForeign(engine, sql)
+  if (foreign !== null) throw new StoreError(foreign)
+  // A copy of a young store's main file then has at least the tables.
+  await engine.fold()
+}
+
+/** A store that is ready, on an engine that ends with it, also when it cannot be made ready. @throws what `prepare` throws */
+export async function opened<E extends Engine>(
+  engine: E,
+  prepare: (engine: E, sql: Sql) => Promise<unknown>
+): Promise<Store & { engine: E }> {
   const sql = sqlFor(engine.dialect)
   try {
     await prepare(engine, sql)

@@ -11,6 +11,8 @@ import type { Case } from '../support/other-uid.ts'
 
 const vendor = { DYTE_ORG_ID: 'o', DYTE_API_KEY: 'k-1', DYTE_BASE_URL: 'http://127.0.0.1:9/v2', PORT: '0' }
 
+const inFile = (file: string) => ({ kind: 'sqlite', file }) as const
+
 t.test('another uid hears which uid may not do what with which path, whose it is and what to do', async t => {
   const root = mkdtempSync(join(tmpdir(), 'livegate-'))
   t.teardown(() => {
@@ -99,14 +101,14 @@ t.test('a pipe where a file of ours should be is named, and not waited for', asy
     const said = `livegate: ${pipe} is a pipe, a socket or a device, where a file should be\n`
     t.match(await runHere(['serve'], settings), { code: 1, stderr: said })
     t.match(await runHere(['tenant', 'create', 'acme'], settings), { code: 1, stderr: said })
-    const places = { storeFile, auditKeys: { dataDir: join(root, `at-${name}`) } }
+    const places = { home: inFile(storeFile), auditKeys: { dataDir: join(root, `at-${name}`) } }
     t.equal((await readTrouble(places)) !== null, /db(-wal)?$/.test(name), 'a reader needs the store alone')
   }
 })
 
 t.test('a process with all rights hears of nothing; a file system that is mounted read-only is named', async t => {
   const dataDir = t.testdir({ 'livegate.db': '' })
-  const places = { storeFile: join(dataDir, 'sub', 'livegate.db'), auditKeys: { dataDir } }
+  const places = { home: inFile(join(dataDir, 'sub', 'livegate.db')), auditKeys: { dataDir } }
   t.strictSame([await writeTrouble(places), await readTrouble(places)], [null, null])
 
   const saying = (code: string, path: string): Pick<typeof files, 'access' | 'stat'> => ({
@@ -117,15 +119,16 @@ t.test('a process with all rights hears of nothing; a file system that is mounte
   })
   const readOnly = `${dataDir} is on a file system that is mounted read-only: mount one there that can be written`
   t.equal(await writeTrouble(places, saying('EROFS', dataDir)), readOnly)
-  const there = { ...places, storeFile: join(dataDir, 'livegate.db') }
+  const storeFile = join(dataDir, 'livegate.db')
+  const there = { ...places, home: inFile(storeFile) }
   t.equal(await readTrouble(there, saying('EROFS', dataDir)), readOnly, 'its index could not be made')
-  const mine = `uid ${process.getuid?.()}, group ${process.getgid?.()}, may not write to ${there.storeFile}: it belongs to uid `
-  t.ok((await writeTrouble(there, saying('EACCES', there.storeFile)))?.startsWith(mine))
-  t.equal(await writeTrouble(there, saying('EIO', there.storeFile)), null, 'what else is wrong the driver says')
+  const mine = `uid ${process.getuid?.()}, group ${process.getgid?.()}, may not write to ${storeFile}: it belongs to uid `
+  t.ok((await writeTrouble(there, saying('EACCES', storeFile)))?.startsWith(mine))
+  t.equal(await writeTrouble(there, saying('EIO', storeFile)), null, 'what else is wrong the driver says')
 
-  const hidden = { ...saying('EACCES', there.storeFile), stat: () => Promise.reject(new Error('hidden')) }
+  const hidden = { ...saying('EACCES', storeFile), stat: () => Promise.reject(new Error('hidden')) }
   const closed: typeof hidden.access = async path => {
-    if (path === there.storeFile || path === dataDir) throw Object.assign(new Error('EACCES'), { code: 'EACCES' })
+    if (path === storeFile || path === dataDir) throw Object.assign(new Error('EACCES'), { code: 'EACCES' })
   }
   const stat = ((path: string) => (path === dataDir ? files.stat(path) : hidden.stat())) as typeof files.stat
   const enter = await readTrouble(there, { access: closed, stat })

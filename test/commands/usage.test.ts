@@ -200,5 +200,5 @@ t.test('an unexpected error is one line without a stack, and exit code 1', async
 t.test('a store that is not configured well is one line and exit code 1', async t => {
   const outcome = await runHere(['tenant', 'list'], { DATABASE_URL: 'nonsense', LOG_LEVEL: 'loud' })
   t.equal(outcome.code, 1)
-  t.match(refused(outcome), /^DATABASE_URL must be sqlite:<file>; LOG_LEVEL must be one of /)
+  t.match(refused(outcome), /^DATABASE_URL must be sqlite:<file>, or postgres:\S+; LOG_LEVEL must be one of /)
 })

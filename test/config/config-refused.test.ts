@@ -18,7 +18,15 @@ function problemOf(env: Environment): string {
 t.test('each bad value is refused in words that name its variable', async t => {
   const bad: Record<string, string[]> = {
     PORT: ['30o0', '-1', '65536', '3000.5', ' 3000', '0x10', '1e3', '99999999999'],
-    DATABASE_URL: ['livegate.db', 'sqlite:', 'sqlite://data/livegate.db', 'mysql://db', 'file:x'],
+    DATABASE_URL: [
+      'livegate.db',
+      'sqlite:',
+      'sqlite://data/livegate.db',
+      'mysql://db',
+      'file:x',
+      'postgres:',
+      'postgres://db/x'
+    ],
     LOG_LEVEL: ['loud', 'INFO', 'toString'],
     DYTE_BASE_URL: [
       'api.dyte.io',
@@ -88,12 +96,6 @@ t.test('header fields for a collector go to it over TLS, or stay on this machine
   for (const url of ['https://collector:4318', 'http://127.0.0.1:4318', 'http://[::1]:4318'])
     t.equal(at(url), 'accepted', url)
   t.equal(problemOf({ ...needed, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }), 'accepted')
-})
-
-t.test('PostgreSQL is refused as not supported yet', async t => {
-  for (const url of ['postgres://db/livegate', 'postgresql://db/livegate']) {
-    t.equal(problemOf({ ...needed, DATABASE_URL: url }), 'DATABASE_URL: postgres is not supported yet')
-  }
 })
 
 t.test('a variable that the design has but this version has not is refused, not accepted and ignored', async t => {
@@ -168,7 +170,7 @@ t.test('all problems come in one message', async t => {
     DYTE_ORG_ID: 'changeme'
   })
   t.strictSame(problem.split('; '), [
-    'DATABASE_URL must be sqlite:<file>',
+    'DATABASE_URL must be sqlite:<file>, or postgres://user:password@host:port/database',
     'PORT must be a whole number from 0 to 65535',
     'DYTE_ORG_ID is still a placeholder',
     'DYTE_API_KEY is missing',

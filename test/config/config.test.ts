@@ -32,7 +32,7 @@ t.test('with the credentials alone everything else has its default', async t => 
   t.strictSame(rest, {
     host: '127.0.0.1',
     port: 3000,
-    storeFile: resolve('data/livegate.db'),
+    home: { kind: 'sqlite', file: resolve('data/livegate.db') },
     auditKeys: { dataDir: resolve('data'), signingKeyFile: undefined, fingerprintKeyFile: undefined },
     logLevel: 'info',
     rereadUpstreams: null,
@@ -117,7 +117,7 @@ t.test('every setting can be given', async t => {
   t.strictSame(rest, {
     host: '0.0.0.0',
     port: 0,
-    storeFile: '/srv/livegate/live.db',
+    home: { kind: 'sqlite', file: '/srv/livegate/live.db' },
     auditKeys: {
       dataDir: '/srv/audit',
       signingKeyFile: '/run/secrets/signing.key',
@@ -193,12 +193,12 @@ t.test('nobody can change a setting afterwards', async t => {
 t.test('other commands need no credentials of the vendor, and are strict about the store', async t => {
   const keysIn = (folder: string) => ({ dataDir: folder, signingKeyFile: undefined, fingerprintKeyFile: undefined })
   t.strictSame(readStoreConfig({}), {
-    storeFile: resolve('data/livegate.db'),
+    home: { kind: 'sqlite', file: resolve('data/livegate.db') },
     auditKeys: keysIn(resolve('data')),
     logLevel: 'info'
   })
   t.strictSame(readStoreConfig({ DATABASE_URL: 'sqlite:x.db', LOG_LEVEL: 'debug', PORT: 'x' }), {
-    storeFile: resolve('x.db'),
+    home: { kind: 'sqlite', file: resolve('x.db') },
     auditKeys: keysIn(resolve('.')),
     logLevel: 'debug'
   })

@@ -6,6 +6,7 @@ import { PersistentVolumeClaim, Service } from 'kubernetes-models/v1'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { readConfig } from '../../src/config/config.ts'
+import { nameOfHome } from '../../src/domain/store-home.ts'
 import { builtOnce } from '../support/runner/built.ts'
 
 const read = (file: string): string => readFileSync(file, 'utf8')
@@ -141,8 +142,8 @@ t.test("the unit's settings are ones that Livegate takes, and its end has its ti
       line.split(' ').map(pair => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])
     )
   )
-  const { host, storeFile, shutdownMs } = readConfig(env, () => 'a-value-of-some-length')
+  const { host, home, shutdownMs } = readConfig(env, () => 'a-value-of-some-length')
   t.equal(host, `unix:/run/${/^RuntimeDirectory=(.*)$/m.exec(unit)?.[1]}/livegate.sock`)
-  t.equal(storeFile, `/var/lib/${/^StateDirectory=(.*)$/m.exec(unit)?.[1]}/livegate.db`)
+  t.equal(nameOfHome(home), `/var/lib/${/^StateDirectory=(.*)$/m.exec(unit)?.[1]}/livegate.db`)
   t.ok(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]) * 1_000 > shutdownMs + 500)
 })

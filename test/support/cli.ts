@@ -5,11 +5,10 @@ import type { Io } from '../../src/commands/process/io.ts'
 import { main } from '../../src/commands/process/main.ts'
 import { define } from '../../src/commands/usage/define.ts'
 import type { Environment } from '../../src/config/config.ts'
-import type { Store } from '../../src/store/store.ts'
 import type { TestContext } from './gateway.ts'
 import { inMemory } from './in-memory.ts'
 import { programOf } from './runner/built.ts'
-import { openSnapshot, openStoreHere } from './store.ts'
+import { openAtHome, snapshotAtHome } from './store.ts'
 import { pauseMs } from './until.ts'
 
 export interface Outcome {
@@ -49,7 +48,7 @@ export function commandLine(t: TestContext, env: Environment = {}): CommandLine 
 export async function runHere(
   args: string[],
   env: Environment,
-  openStore = openAsCommand,
+  openStore = openAtHome,
   more: Pick<Io, 'progress' | 'onInterrupt'> = {}
 ): Promise<Outcome> {
   const { io, stdout, stderr } = commandIo(env, openStore)
@@ -58,7 +57,7 @@ export async function runHere(
 }
 
 /** The world of a command in this process, and what it has printed so far. */
-export function commandIo(env: Environment, openStore = openAsCommand) {
+export function commandIo(env: Environment, openStore = openAtHome) {
   let stdout = ''
   let stderr = ''
   const io: Io = {
@@ -73,14 +72,9 @@ export function commandIo(env: Environment, openStore = openAsCommand) {
       stdout += text
     },
     openStore,
-    openSnapshot
+    openSnapshot: snapshotAtHome
   }
   return { io, stdout: () => stdout, stderr: () => stderr }
-}
-
-/** Without threads, but as patient as a real command. */
-function openAsCommand(file: string): Promise<Store> {
-  return openStoreHere(file, { busyTimeoutMs: 10_000 })
 }
 
 export interface Running {

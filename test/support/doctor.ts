@@ -3,7 +3,7 @@ import type { Surroundings } from '../../src/commands/doctor/probe/surroundings.
 import { main } from '../../src/commands/process/main.ts'
 import type { Environment } from '../../src/config/config.ts'
 import type { Outcome } from './cli.ts'
-import { openSnapshot } from './store.ts'
+import { snapshotAtHome } from './store.ts'
 
 export interface FastWorld extends Surroundings {
   /** Called at each pause, with its number: for what shall happen in the middle. */
@@ -54,7 +54,7 @@ export async function doctorIn(world: Surroundings, env: Environment, options: o
     },
     write: () => Promise.reject(new Error('not written')),
     openStore: () => Promise.reject(new Error('not opened: nothing may be changed')),
-    openSnapshot
+    openSnapshot: snapshotAtHome
   }
   const code = await main(cli => cli.action(() => doctor(io, options, world)), [], io)
   return { code, stdout, stderr }

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { openAuditKeys } from '../../src/audit/keys/key-files.ts'
 import type { Config } from '../../src/config/config.ts'
 import { makeKey } from '../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
@@ -21,6 +22,7 @@ import { checkAuditLog } from './audit-log.ts'
 import { type Client, client } from './client.ts'
 import { configFor } from './config.ts'
 import { inMemory } from './in-memory.ts'
+import { databaseOf, isOnPostgres } from './postgres/stores.ts'
 import { openStoreHere } from './store.ts'
 import type { TestContext } from './test-context.ts'
 import { unmovedUpstream } from './unmoved-upstream.ts'
@@ -117,7 +119,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
   const configured = { ...configFor(vendor, storeFile), ...options.config }
   const { quota } = options
   const upstreams = configured.upstreams.map(account => ({ ...account, ...(quota !== undefined && { quota }) }))
-  const config = { ...configured, upstreams }
+  const config = { ...configured, upstreams, ...(await homeOf(storeFile, options.config?.home)) }
   const running = await startGateway({
     config,
     logger: makeLogger(config.logLevel, options.logOutput ?? destination),
@@ -161,6 +163,14 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     logs: () => log,
     upstream: () => simulator.journal.map(({ method, target }) => `${method} ${target}`)
   }
+}
+
+/** The store of a gateway, with keys: one in PostgreSQL has them already. */
+async function homeOf(storeFile: string, given?: Config['home']): Promise<Partial<Config>> {
+  if (!isOnPostgres()) return {}
+  const dataDir = dirname(storeFile)
+  await openAuditKeys({ dataDir }, { publicKey: null, fingerprintCheck: null })
+  return { home: given ?? (await databaseOf(storeFile)), auditKeys: { dataDir, areMade: false } }
 }
 
 /** The part of a key that nobody may know, `lgk_<id>_` before it and the checksum after it: so that a part of the key is found too. */

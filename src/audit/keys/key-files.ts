@@ -14,6 +14,8 @@ export interface KeyPlaces {
   /** Given by file: never made, never replaced. */
   signingKeyFile?: string | undefined
   fingerprintKeyFile?: string | undefined
+  /** False: no key is made by the way, since a store on another machine outlives this folder. */
+  areMade?: boolean
 }
 
 /** Facts that the store remembers of its keys, so that a lost one is not silently replaced. */
@@ -49,9 +51,10 @@ const fingerprintKeyName = 'audit-fingerprint.key'
 export async function openAuditKeys(places: KeyPlaces, remembered: RememberedKeys): Promise<AuditKeys> {
   const signingFile = signingKeyFile(places)
   await finishRotation(signingFile, remembered.publicKey)
+  const { areMade = true } = places
   return readKeys(places, remembered, signingFile, {
-    signing: places.signingKeyFile === undefined && remembered.publicKey === null,
-    fingerprint: places.fingerprintKeyFile === undefined && remembered.fingerprintCheck === null
+    signing: areMade && places.signingKeyFile === undefined && remembered.publicKey === null,
+    fingerprint: areMade && places.fingerprintKeyFile === undefined && remembered.fingerprintCheck === null
   })
 }
 
@@ -84,19 +87,24 @@ export async function takeKeys(places: KeyPlaces, remembered: RememberedKeys): P
   })
 }
 
+const lost = 'restore it from a backup; when it is lost for good: livegate audit rotate-key --lost'
+const neverMade = '`livegate audit init-keys <folder>` makes the keys of a store, once'
+
 async function readKeys(
   places: KeyPlaces,
   remembered: RememberedKeys,
   signingFile: string,
   mayMake: { signing: boolean; fingerprint: boolean }
 ): Promise<AuditKeys> {
-  const signer = signerOf(toPrivateKey(signingFile, await readOrMake(signingFile, makeSigningKey, mayMake.signing)))
+  const remedy = remembered.publicKey === null ? neverMade : lost
+  const pem = await readOrMake(signingFile, makeSigningKey, mayMake.signing, remedy)
+  const signer = signerOf(toPrivateKey(signingFile, pem))
   if (remembered.publicKey !== null && remembered.publicKey !== signer.publicKey) {
     throw new AuditKeyError(`${signingFile} is not the key that this store's audit log is signed with`)
   }
 
   const fingerprintFile = fingerprintKeyFile(places)
-  const text = await readOrMake(fingerprintFile, makeFingerprintKey, mayMake.fingerprint)
+  const text = await readOrMake(fingerprintFile, makeFingerprintKey, mayMake.fingerprint, remedy)
   const bytes = toBytes(fingerprintFile, text)
   const fingerprint = fingerprintWith(bytes)
   const fingerprintCheck = fingerprint('check', 'livegate')
@@ -182,17 +190,14 @@ function fingerprintWith(bytes: Buffer): Fingerprint {
   return (kind, text) => createHmac('sha256', key).update(`${kind}:${text}`).digest('hex').slice(0, 32)
 }
 
-async function readOrMake(file: string, makeText: () => string, mayMake: boolean): Promise<string> {
+async function readOrMake(file: string, makeText: () => string, mayMake: boolean, remedy: string): Promise<string> {
   const read = () => readOwnFile(file)
   try {
     return await read()
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     if (!missing) throw new AuditKeyError(`${file} cannot be read: ${(cause as Error).message}`, { cause })
-    if (!mayMake)
-      throw new AuditKeyError(
-        `${file} is missing: restore it from a backup; when it is lost for good: livegate audit rotate-key --lost`
-      )
+    if (!mayMake) throw new AuditKeyError(`${file} is missing: ${remedy}`)
   }
   await makeKeyFile(file, makeText())
   return await read()

@@ -1,9 +1,10 @@
-import { existsSync } from 'node:fs'
 import { openAudited } from '../../audited-store/audited-store.ts'
 import { replaceLostKeys } from '../../audited-store/key-changes.ts'
 import { newerThan, readCheckpoint } from '../../audited-store/older-store.ts'
 import { readStoreConfig } from '../../config/config.ts'
+import { nameOfHome } from '../../domain/store-home.ts'
 import { systemClock } from '../../domain/values/clock.ts'
+import { isAtHome } from '../../store/homes.ts'
 import { CommandError, type Io, type JsonOption, print } from '../process/io.ts'
 import { closing, commandWorker, inWords, onAuditTrouble, withoutGateway } from '../process/with-store.ts'
 
@@ -12,10 +13,11 @@ import { closing, commandWorker, inWords, onAuditTrouble, withoutGateway } from 
  * that is another act.
  */
 export async function replaceLost(io: Io, options: JsonOption): Promise<void> {
-  const { storeFile, auditKeys: places } = readStoreConfig(io.env)
-  if (!existsSync(storeFile)) throw new CommandError(`there is no store at ${storeFile}: DATABASE_URL says where it is`)
+  const { home, auditKeys: places } = readStoreConfig(io.env)
+  if (!(await inWords(() => isAtHome(home))))
+    throw new CommandError(`there is no store at ${nameOfHome(home)}: DATABASE_URL says where it is`)
   const work = async () =>
-    closing(await io.openStore(storeFile), async store => {
+    closing(await io.openStore(home), async store => {
       const replaced = await replaceLostKeys(store, places, commandWorker(), systemClock.now())
       const newer = await newerThan(store, await readCheckpoint(places.dataDir))
       if (newer === null) {

@@ -14,7 +14,7 @@ import { type Check, failed, ok } from './check.ts'
 /** The parts of the configuration that can be used, however much of the rest is wrong. */
 export interface Configured {
   checks: Check[]
-  store: Pick<Config, 'storeFile' | 'auditKeys'> | null
+  store: Pick<Config, 'home' | 'auditKeys'> | null
   accounts: readonly UpstreamAccount[]
   deadlineMs: number
   diskFloorMb: number

@@ -33,7 +33,7 @@ async function examineAll(io: Io, { clock }: Surroundings): Promise<Check[]> {
   const { checks, store, accounts, deadlineMs, diskFloorMb, publicUrl } = checkConfiguration(io.env)
   const [inStore, disk, atVendors, habits] = await Promise.all([
     store && checkStore(io, store),
-    store && checkDisk(store.storeFile, diskFloorMb),
+    store && checkDisk(store, diskFloorMb),
     Promise.all(accounts.map(account => checkCredentials(account, { deadlineMs, clock }))),
     Promise.all(accounts.map(account => (store === null ? [] : checkHabits(account, store.auditKeys.dataDir, clock))))
   ])

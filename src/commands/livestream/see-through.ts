@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError, readConfig, readStoreConfig } from '../../config/config.ts'
 import { systemClock } from '../../domain/values/clock.ts'
-import { ServedAlready, takeServeLock } from '../../store/served/serve-lock.ts'
+import { isServedAtHome } from '../../store/homes.ts'
+import { ServedAlready } from '../../store/served/patience.ts'
 import type { Store } from '../../store/store.ts'
 import type { OrderedStopNow } from '../../store/tables/runs/ordered-stops.ts'
 import { type StopOrder, stopOrdersIn } from '../../store/tables/runs/stop-orders.ts'
@@ -30,7 +31,7 @@ const usualTimes = { lookEveryMs: 250, comesBackWithinMs: 5_000 }
  * takes its place for as long: one store, one sender, one quota.
  */
 export async function seeThrough(io: Io, orderId: string, waitMs: number, times = usualTimes): Promise<SeenOrder> {
-  const { storeFile } = readStoreConfig(io.env)
+  const { home } = readStoreConfig(io.env)
   const endsAtMs = systemClock.monotonic() + waitMs
   const progress = new Progress(io)
   let isInterrupted = false
@@ -59,7 +60,7 @@ export async function seeThrough(io: Io, orderId: string, waitMs: number, times 
   /** Whether this process should leave the order to a gateway: there is one, or it may be coming back. */
   async function isServed(): Promise<boolean> {
     if (trouble !== null) return true
-    if (!(await isFree(storeFile))) {
+    if (await isServedAtHome(home)) {
       goneSinceMs = Number.POSITIVE_INFINITY
       return true
     }
@@ -74,7 +75,9 @@ export async function seeThrough(io: Io, orderId: string, waitMs: number, times 
     const { withoutDoors } = await import('../../gateway.ts')
     const { makeLogger } = await import('../../log/logger.ts')
     const logger = makeLogger('error', { write: line => io.err(`livegate: note: ${JSON.parse(line).msg}`) })
-    return withoutDoors({ config, logger, open: io.openStore }, store => follow(store, true))
+    return withoutDoors({ config, logger, open: file => io.openStore({ kind: 'sqlite', file }) }, store =>
+      follow(store, true)
+    )
   }
 
   try {
@@ -89,23 +92,11 @@ export async function seeThrough(io: Io, orderId: string, waitMs: number, times 
         })
         if (seen !== null) return seen
       }
-      const seen = await inWords(async () => closing(await io.openStore(storeFile), store => follow(store, false)))
+      const seen = await inWords(async () => closing(await io.openStore(home), store => follow(store, false)))
       if (seen !== null) return seen
     }
   } finally {
     progress.end()
     letGo?.()
-  }
-}
-
-/** Whether no process serves the store. The lock is given back at once: one that is just starting tries again. */
-async function isFree(storeFile: string): Promise<boolean> {
-  try {
-    const lock = await takeServeLock(storeFile, 0)
-    lock.release()
-    return true
-  } catch (error) {
-    if (!(error instanceof ServedAlready)) throw error
-    return false
   }
 }

@@ -1,4 +1,5 @@
 import type { Environment } from '../../config/config.ts'
+import type { StoreHome } from '../../domain/store-home.ts'
 import type { Store } from '../../store/store.ts'
 
 /** The part of the world that a command may touch. Tests hand in their own. */
@@ -15,9 +16,9 @@ export interface Io {
   /** For much output: resolves when there is room for more. */
   write(text: string): Promise<void>
   /** @throws StoreError */
-  openStore(file: string): Promise<Store>
+  openStore(home: StoreHome): Promise<Store>
   /** One moment of a store, to be looked at. @throws StoreError */
-  openSnapshot(file: string): Promise<Store>
+  openSnapshot(home: StoreHome): Promise<Store>
 }
 
 /** Wrong usage: one line on standard error, exit code 2. */

@@ -32,13 +32,13 @@ export function processIo(): Io {
       // Nobody reads the rest. Any other trouble with it has ended this process above.
       await once(process.stdout, 'drain').catch(() => process.exit())
     },
-    async openSnapshot(file) {
-      const { openSnapshot } = await import('../../store/store.ts')
-      return openSnapshot(file)
+    async openSnapshot(home) {
+      const { snapshotAtHome } = await import('../../store/homes.ts')
+      return snapshotAtHome(home)
     },
-    async openStore(file) {
-      const { openStoreHere } = await import('../../store/store.ts')
-      return openStoreHere(file, { busyTimeoutMs })
+    async openStore(home) {
+      const { openAtHome } = await import('../../store/homes.ts')
+      return openAtHome(home, { busyTimeoutMs })
     }
   }
 }

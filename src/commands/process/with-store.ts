@@ -8,33 +8,33 @@ import { demandStore, OlderStoreError } from '../../audited-store/older-store.ts
 import { demandReadable, demandWritable } from '../../audited-store/store-rights.ts'
 import { readStoreConfig } from '../../config/config.ts'
 import type { AuditResource } from '../../domain/audit/audit-event.ts'
+import { nameOfHome, type StoreHome } from '../../domain/store-home.ts'
 import type { Tenant } from '../../domain/tenant.ts'
 import { systemClock } from '../../domain/values/clock.ts'
-import { isStoreThere } from '../../store/engine/copy.ts'
 import { type Statement, StoreError, wordsOf } from '../../store/engine/engine.ts'
-import { refuseMount } from '../../store/engine/sqlite-file.ts'
-import { demandNameOfGateway, OwnerUnknown, predecessorOf } from '../../store/served/predecessor.ts'
-import { takeServeLock } from '../../store/served/serve-lock.ts'
-import { isOfOlder, type Store } from '../../store/store.ts'
+import { demandPlace, demandSameName, isAtHome, isOlderAtHome, keepGatewaysOut } from '../../store/homes.ts'
+import type { Store } from '../../store/store.ts'
 import { tenantsIn } from '../../store/tables/tenants.ts'
 import { CommandError, type Io } from './io.ts'
 
 /** One moment of the store, for a command that only looks: nothing is made or changed, beside a running `serve` or without one. */
 export async function withSnapshot<T>(io: Io, work: (store: Store) => Promise<T>): Promise<T> {
   const config = readStoreConfig(io.env)
-  const { storeFile } = config
-  await inWords(async () => {
+  const { home } = config
+  const name = nameOfHome(home)
+  const isThere = await inWords(async () => {
     await demandReadable(config)
-    await refuseMount(storeFile)
-    await demandStore(storeFile, config.auditKeys.dataDir)
+    await demandPlace(home)
+    await demandStore(home, config.auditKeys.dataDir)
+    return isAtHome(home)
   })
-  if (!(await isStoreThere(storeFile)))
-    throw new CommandError(`there is no store at ${storeFile}: \`serve\`, or the first \`tenant create\`, makes it`)
+  if (!isThere)
+    throw new CommandError(`there is no store at ${name}: \`serve\`, or the first \`tenant create\`, makes it`)
   const open = (): Promise<Store> =>
-    io.openSnapshot(storeFile).catch(error => {
+    io.openSnapshot(home).catch(error => {
       // The file may be an incomplete copy, or a copy of something else, so its name is half of the answer.
-      const named = !(error instanceof StoreError) || error.reason.includes(storeFile)
-      throw named ? error : new StoreError(`${storeFile} cannot be read: ${error.reason}`, { cause: error })
+      const named = !(error instanceof StoreError) || error.reason.includes(name)
+      throw named ? error : new StoreError(`${name} cannot be read: ${error.reason}`, { cause: error })
     })
   return inWords(async () => closing(await open(), work))
 }
@@ -71,15 +71,15 @@ export async function withAudit<T>(
   { acceptHash, isAlone = false }: RecordingOptions = {}
 ): Promise<T> {
   const config = readStoreConfig(io.env)
-  const { storeFile, auditKeys: places } = config
+  const { home, auditKeys: places } = config
   await inWords(() => demandWritable(config))
   const onTrouble = onAuditTrouble(io)
   const worker = commandWorker()
   const acceptOlder = acceptHash === undefined ? undefined : { hash: acceptHash, worker }
   return inWords(async () => {
-    demandNameOfGateway(storeFile)
-    await demandStore(storeFile, places.dataDir, acceptHash)
-    return closing(await (isAlone ? io.openStore(storeFile) : upToDate(io, storeFile)), async store => {
+    demandSameName(home)
+    await demandStore(home, places.dataDir, acceptHash)
+    return closing(await (isAlone ? io.openStore(home) : upToDate(io, home)), async store => {
       const audited = await openAudited({ store, places, clock: systemClock, onTrouble, acceptOlder })
       const record = (change: Change): Statement => {
         const subject = { ...change, ...worker, keyId: null, address: null }
@@ -98,9 +98,9 @@ export async function withAudit<T>(
  * Opens the store and brings its schema up to date, though never under a gateway that serves it: an older one would write on as if
  * nothing had changed. @throws CommandError when one serves it
  */
-async function upToDate(io: Io, storeFile: string): Promise<Store> {
-  const open = (): Promise<Store> => io.openStore(storeFile)
-  if (!(await isStoreThere(storeFile)) || !(await isOfOlder(storeFile))) return open()
+async function upToDate(io: Io, home: StoreHome): Promise<Store> {
+  const open = (): Promise<Store> => io.openStore(home)
+  if (!(await isAtHome(home)) || !(await isOlderAtHome(home))) return open()
   return withoutGateway(io, open, 'to bring an older store up to date')
 }
 
@@ -117,21 +117,16 @@ export function onAuditTrouble(io: Pick<Io, 'err'>): (error: unknown) => void {
 export async function withoutGateway<T>(io: Io, work: () => Promise<T>, what = 'this'): Promise<T> {
   const config = readStoreConfig(io.env)
   await inWords(() => demandWritable(config))
-  const { storeFile } = config
-  const refuse = (cause: StoreError): never => {
+  const { home } = config
+  const onWait = () => io.err(`livegate: note: looks for 6 s at most whether a gateway serves ${nameOfHome(home)}`)
+  const release = await keepGatewaysOut(home, { onWait, monotonic: systemClock.monotonic }).catch(cause => {
+    if (!(cause instanceof StoreError)) throw cause
     throw new CommandError(`${cause.reason}; ${what} needs a stopped one`, { cause })
-  }
-  const lock = await takeServeLock(storeFile, 0).catch(refuse)
-  const onWait = () => io.err(`livegate: note: looks for 6 s at most whether a gateway serves ${storeFile}`)
+  })
   try {
-    if (await isStoreThere(storeFile)) {
-      await predecessorOf(storeFile, lock, { waitMs: 0, onWait, monotonic: systemClock.monotonic }).catch(error => {
-        if (!(error instanceof OwnerUnknown)) refuse(error)
-      })
-    }
     return await work()
   } finally {
-    lock.release()
+    await release()
   }
 }
 

@@ -32,6 +32,11 @@ export const audit: GroupRow = {
       load: async () => (await import('../audit/audit-keep.ts')).pruneAudit
     },
     {
+      usage: 'init-keys <folder>',
+      about: 'make both keys, once, for a store in PostgreSQL',
+      load: async () => (await import('../audit/audit-init-keys.ts')).initKeys
+    },
+    {
       usage: 'rotate-key',
       about: 'sign with a new key from now on',
       options: [['--lost', 'when keys are lost for good: the new one says so itself; while no gateway runs']],

@@ -1,9 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Row, StoreError } from './engine.ts'
-import { type JobResult, type Transaction, toStoreError } from './sqlite-connection.ts'
+import { type JobResult, type Transaction, toStoreError } from './transaction.ts'
 
 /** Largest number of transactions that share a commit, so that nobody waits for a crowd. */
-const maxGroup = 256
+const usualMaxGroup = 256
 /** A disk that hangs must not fill the memory: a write that comes after so many is refused at once. */
 const maxWaiting = 10_000
 
@@ -15,12 +15,14 @@ interface Waiting {
 
 /** Transactions that come while a group is being written wait, and are written together as the next one. */
 export class GroupCommit {
+  readonly #maxGroup: number
   readonly #write: (group: Transaction[]) => Promise<JobResult[]>
   #waiting: Waiting[] = []
   #running: Promise<void> | null = null
 
   /** @param write gives one result for each transaction of the group, or rejects for all of them */
-  constructor(write: (group: Transaction[]) => Promise<JobResult[]>) {
+  constructor(write: (group: Transaction[]) => Promise<JobResult[]>, maxGroup = usualMaxGroup) {
+    this.#maxGroup = maxGroup
     this.#write = write
   }
 
@@ -42,7 +44,7 @@ export class GroupCommit {
     // Transactions of one turn of the event loop go together from the start, also when each came over a connection of its own.
     await turn()
     while (this.#waiting.length > 0) {
-      const group = this.#waiting.splice(0, maxGroup)
+      const group = this.#waiting.splice(0, this.#maxGroup)
       try {
         const results = await this.#write(group.map(({ transaction }) => transaction))
         group.forEach(({ resolve, reject }, i) => {

@@ -3,7 +3,8 @@ import Database from 'better-sqlite3'
 import { LRUCache } from 'lru-cache'
 import { upTo } from '../../domain/values/cache-size.ts'
 import { StorePlace } from '../served/store-place.ts'
-import { Conflict, Expired, StoreError, StoreMoved, threadTimeMs, UniqueViolation, wordsOf } from './engine.ts'
+import { Conflict, StoreError, StoreMoved, threadTimeMs, wordsOf } from './engine.ts'
+import { isOver, type JobError, type JobResult, type Query, type Transaction, tooLate } from './transaction.ts'
 
 export interface ConnectionOptions {
   file: string
@@ -13,26 +14,6 @@ export interface ConnectionOptions {
   /** The file that must be there (`identityOf`), so that a connection that is opened later is to the same file as the others. */
   identity?: string | undefined
 }
-
-/** Message across the thread border: plain data. */
-export interface Query {
-  sql: string
-  parameters: readonly unknown[]
-}
-
-/** Statements that are written together or not at all. */
-export interface Transaction {
-  statements: (Query & { changes?: number | undefined })[]
-  expiresAtMs?: number | undefined
-}
-
-/** Errors cross the border by name, since classes do not. */
-export interface JobError {
-  kind: 'unique' | 'conflict' | 'expired' | 'moved' | 'failed'
-  message: string
-}
-
-export type JobResult = { rows: Record<string, unknown>[][] } | { error: JobError }
 
 /** Another process (the CLI) may hold the write lock for a moment; longer than this and the caller hears of it. */
 const defaultBusyTimeoutMs = 500
@@ -54,7 +35,7 @@ export class SqliteConnection {
       throw error
     }
     // SQLite's own knows ASCII alone; a search in any case is to find every title.
-    this.#database.function('upper', { deterministic: true }, text =>
+    this.#database.function('in_capitals', { deterministic: true }, text =>
       typeof text === 'string' ? text.toUpperCase() : text
     )
     // The audit chain needs it: a transaction that reads its head also hashes what it appends.
@@ -184,12 +165,6 @@ export class SqliteConnection {
   }
 }
 
-const tooLate: JobError = { kind: 'expired', message: 'too late to be written' }
-
-function isOver({ expiresAtMs }: Transaction, nowMs: number): boolean {
-  return expiresAtMs !== undefined && nowMs > expiresAtMs
-}
-
 function describe(error: unknown): JobError {
   if (error instanceof Conflict) return { kind: 'conflict', message: error.reason }
   if (error instanceof StoreMoved) return { kind: 'moved', message: error.reason }
@@ -197,13 +172,4 @@ function describe(error: unknown): JobError {
   const code = error instanceof Database.SqliteError ? error.code : ''
   const unique = code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY'
   return { kind: unique ? 'unique' : 'failed', message: code === '' ? message : `${code}: ${message}` }
-}
-
-/** Back on the main thread: the class that belongs to the name. */
-export function toStoreError({ kind, message }: JobError): StoreError {
-  if (kind === 'unique') return new UniqueViolation(message)
-  if (kind === 'conflict') return new Conflict(message)
-  if (kind === 'expired') return new Expired(message)
-  if (kind === 'moved') return new StoreMoved(message)
-  return new StoreError(message)
 }

@@ -1,7 +1,8 @@
 import type { CompiledQuery } from 'kysely'
 import { type Engine, type Row, threadTimeMs } from './engine.ts'
-import { type ConnectionOptions, type JobResult, SqliteConnection, toStoreError } from './sqlite-connection.ts'
+import { type ConnectionOptions, SqliteConnection } from './sqlite-connection.ts'
 import { cannotOpen, makeFile, refuseMount } from './sqlite-file.ts'
+import { type JobResult, toStoreError } from './transaction.ts'
 
 /**
  * SQLite on the calling thread: for commands, which have nothing else to do meanwhile and should cost little, beside a gateway

@@ -1,7 +1,8 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { StoreError, wordsOf } from './engine.ts'
-import type { ConnectionOptions, JobResult, Query, Transaction } from './sqlite-connection.ts'
+import type { ConnectionOptions } from './sqlite-connection.ts'
+import type { JobResult, Query, Transaction } from './transaction.ts'
 
 /** A question to the worker: exactly one of the four fields is set. */
 export interface Job {

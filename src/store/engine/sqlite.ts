@@ -2,9 +2,10 @@ import type { CompiledQuery } from 'kysely'
 import { identityOf } from '../served/store-place.ts'
 import { type Engine, threadTimeMs } from './engine.ts'
 import { GroupCommit } from './group-commit.ts'
-import { type ConnectionOptions, type JobResult, toStoreError } from './sqlite-connection.ts'
+import type { ConnectionOptions } from './sqlite-connection.ts'
 import { cannotOpen, makeFile } from './sqlite-file.ts'
 import { SqliteThread } from './sqlite-thread.ts'
+import { type JobResult, toStoreError } from './transaction.ts'
 
 /** Times for which this process waits. */
 export interface Waits extends Pick<ConnectionOptions, 'busyTimeoutMs'> {

@@ -1,5 +1,6 @@
 import {
   type CompiledQuery,
+  type DataTypeNode,
   type Dialect,
   DummyDriver,
   Kysely,
@@ -195,15 +196,24 @@ export function sqlFor(dialect: 'sqlite' | 'postgres'): Sql {
           createAdapter: () => new PostgresAdapter(),
           createDriver: () => new DummyDriver(),
           createIntrospector: db => new PostgresIntrospector(db),
-          createQueryCompiler: () => new PostgresQueryCompiler()
+          createQueryCompiler: () => new BytewiseCompiler()
         }
   return new Kysely<Database>({ dialect: parts })
 }
 
-/**
- * SHA-256 in hex of a text in UTF-8. A function that SQLite's connections register (`sqlite-connection.ts`) and that PostgreSQL
- * needs to have created.
- */
+/** Text columns compare and sort by their bytes, as SQLite's do, whatever the language of the database. */
+class BytewiseCompiler extends PostgresQueryCompiler {
+  protected override visitDataType(node: DataTypeNode): void {
+    super.visitDataType(node)
+    if (node.dataType === 'text') this.append(' collate "C"')
+  }
+}
+
+export function isPostgres(db: Sql): boolean {
+  return db.getExecutor().adapter instanceof PostgresAdapter
+}
+
+/** SHA-256 in hex of a text in UTF-8. SQLite's connections register the function (`sqlite-connection.ts`); PostgreSQL has it (`base.ts`). */
 export function sha256Hex(text: RawBuilder<string>): RawBuilder<string> {
   return sql<string>`sha256_hex(${text})`
 }

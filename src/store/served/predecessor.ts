@@ -2,7 +2,8 @@ import { realpathSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { StoreError } from '../engine/engine.ts'
 import { SqliteConnection } from '../engine/sqlite-connection.ts'
-import { ServedAlready, type ServeLock } from './serve-lock.ts'
+import { type Patience, ServedAlready, silentForMs } from './patience.ts'
+import type { ServeLock } from './serve-lock.ts'
 import { identityOf } from './store-place.ts'
 
 /** The row of the table `meta`, as JSON: which gateway serves the store. */
@@ -19,15 +20,6 @@ export interface OwnerRow {
 
 export const ownerName = 'serve_owner'
 
-export interface Patience {
-  /** Longest wait for a gateway that lives, since it may be ending. */
-  waitMs: number
-  /** Told once when there is one to wait for. */
-  onWait(): void
-  monotonic(): number
-  pause?(ms: number): Promise<unknown>
-}
-
 /** The store cannot be read, so nobody knows whether a gateway serves it. */
 export class OwnerUnknown extends StoreError {}
 
@@ -35,8 +27,6 @@ const lookEveryMs = 500
 /** More looks at a store that seems damaged, so far apart. */
 const damagedLooks = 5
 const damagedPauseMs = 50
-/** The time of three beats. */
-const silentForMs = 6_000
 
 /**
  * Waits for a gateway that serves the store with another lock file: the folder or the file may have a second name, or somebody has

@@ -4,9 +4,7 @@ import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import { StoreError, wordsOf } from '../engine/engine.ts'
-
-/** A gateway serves the store: one store, one gateway. */
-export class ServedAlready extends StoreError {}
+import { ServedAlready } from './patience.ts'
 
 /** Given back when the gateway ends; a crash gives it back too, since the operating system holds it and no file does. */
 export interface ServeLock {

@@ -4,8 +4,9 @@ import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, StoreError } from '../engine/engine.ts'
 import { makeFile } from '../engine/sqlite-file.ts'
 import type { Store } from '../store.ts'
+import { ServedAlready } from './patience.ts'
 import { type OwnerRow, ownerName, predecessorOf } from './predecessor.ts'
-import { ServedAlready, type ServeLock, takeServeLock } from './serve-lock.ts'
+import { type ServeLock, takeServeLock } from './serve-lock.ts'
 
 export interface ServeOptions {
   file: string

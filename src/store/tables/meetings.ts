@@ -68,7 +68,7 @@ export function meetingsIn(store: Store) {
       if (search !== undefined) {
         const like = `%${search.replace(/[\\%_]/g, '\\$&')}%`
         wanted = wanted.where(
-          raw<boolean>`(upper(id) like upper(${like}) escape '\\' or upper(coalesce(title, '')) like upper(${like}) escape '\\')`
+          raw<boolean>`(in_capitals(id) like in_capitals(${like}) escape '\\' or in_capitals(coalesce(title, '')) like in_capitals(${like}) escape '\\')`
         )
       }
       // In the text of a snapshot nothing else looks so: quotes within a title have a backslash before them.

@@ -12,7 +12,7 @@ import { commandLine, measured, refused, runProcess } from '../../support/cli.ts
 import { addTenant, type TestContext } from '../../support/gateway.ts'
 import { programOf } from '../../support/runner/built.ts'
 import fc, { anyText } from '../../support/runner/properties.ts'
-import { openSnapshot, openStoreHere } from '../../support/store.ts'
+import { openStoreHere, snapshotAtHome } from '../../support/store.ts'
 
 const noonMs = Date.parse('2026-11-20T12:00:00Z')
 
@@ -225,8 +225,8 @@ t.test('however long a log is, and however slow who reads it: one page of one mo
   for (let i = 0; i < count / 1_000; i++) await append(page)
 
   const seen = { asked: 0, askedAhead: 0, writing: 0, mostWriting: 0, lines: 0, longest: 0 }
-  const counting = async (file: string): Promise<Store> => {
-    const store = await openSnapshot(file)
+  const counting = async (...[home]: Parameters<typeof snapshotAtHome>): Promise<Store> => {
+    const store = await snapshotAtHome(home)
     const scan: Store['engine']['scan'] = query => {
       seen.asked += 1
       return store.engine.scan(query)

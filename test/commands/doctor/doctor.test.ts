@@ -77,7 +77,7 @@ t.test('a configuration with mistakes: all are said, and the rest is looked at a
   const { stdout } = await cli.run('doctor')
   for (const check of ['store', 'disk', 'credentials', 'clock']) t.match(stdout, new RegExp(`^ok {4}${check} of `, 'm'))
   const none = await wrong(t, commandLine(t, { DATABASE_URL: 'nonsense' }))
-  t.match(none, [/DATABASE_URL must be sqlite:<file>; the vendor account is missing: set DYTE_ORG_ID/])
+  t.match(none, [/DATABASE_URL must be sqlite:<file>, or postgres:\S+; the vendor account is missing: set DYTE_ORG_ID/])
 })
 
 t.test('a store that is none, is not ours, or cannot be written', async t => {
@@ -115,7 +115,9 @@ t.test('a store with two names is a warning', async t => {
 })
 
 t.test('too little space is a warning', async t => {
-  const { status, message } = await checkDisk(join(t.testdir(), 'livegate.db'), Number.MAX_SAFE_INTEGER)
+  const dataDir = t.testdir()
+  const places = { home: { kind: 'sqlite', file: join(dataDir, 'livegate.db') }, auditKeys: { dataDir } } as const
+  const { status, message } = await checkDisk(places, Number.MAX_SAFE_INTEGER)
   t.equal(status, 'warning')
   t.match(message, /^\d+ MB are free, less than \d+ \(LIVEGATE_DISK_FLOOR_MB\): make room/)
 })

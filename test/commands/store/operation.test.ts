@@ -8,7 +8,7 @@ import { sentOperation } from '../../support/broadcast/reconciling.ts'
 import { commandLine, refused, runHere } from '../../support/cli.ts'
 import { manualClock } from '../../support/clock.ts'
 import { addTenant, type TestContext } from '../../support/gateway.ts'
-import { openStoreHere } from '../../support/store.ts'
+import { openAtHome, openStoreHere } from '../../support/store.ts'
 
 const sentAtMs = Date.parse('2026-03-01T10:00:00.000Z')
 const secondsAgo = (seconds: number): number => sentAtMs - seconds * 1_000
@@ -259,8 +259,8 @@ t.test('an operation that cannot be resolved is refused with its reason, and sta
 
 t.test('an operation that the gateway settles in the same moment is left as the gateway has settled it', async t => {
   const { env, store, operations } = await world(t, ['o1', 'start', 60, 'unknown'])
-  const faster = async (file: string): Promise<Store> => {
-    const theirs = await openStoreHere(file)
+  const faster = async (...[home]: Parameters<typeof openAtHome>): Promise<Store> => {
+    const theirs = await openAtHome(home)
     const { engine } = theirs
     const write: typeof engine.write = async (statements, options) => {
       if (statements.some(({ sql }) => sql.startsWith('update "operations"'))) {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import t from 'tap'
 import type { Environment } from '../../../src/config/config.ts'
 import { presets } from '../../../src/domain/scope.ts'
+import type { StoreHome } from '../../../src/domain/store-home.ts'
 import { createSimulator } from '../../../src/simulator/simulator.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { degraded, loggedOf, mutationsSince, outcomesOf, written } from '../../support/campaigns/live-world.ts'
@@ -56,7 +57,7 @@ const mixUps: Record<string, (folder: string, link: string) => () => void> = {
 t.test(
   'a store that is moved, replaced or removed under its gateway takes no mutation with it, and holds no stop',
   async t => {
-    const config: { storeFile?: string } = {}
+    const config: { home?: StoreHome } = {}
     const live: string[] = []
     let [folder, link] = ['', '']
     const world = await gateway(t, {
@@ -67,7 +68,7 @@ t.test(
         link = `${folder}-link`
         symlinkSync(folder, link)
         t.teardown(() => rmSync(link))
-        config.storeFile = join(link, 'livegate.db')
+        config.home = { kind: 'sqlite', file: join(link, 'livegate.db') }
         await (await openStoreHere(join(folder, 'other.db'))).close()
         live.push(...Object.keys(mixUps).map(() => simulator.addMeeting().id))
         await meetingsIn(store).assign('acme', 'default', live, Date.now())

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { StoreError } from '../../../src/store/engine/engine.ts'
 import { GroupCommit } from '../../../src/store/engine/group-commit.ts'
-import type { JobResult } from '../../../src/store/engine/sqlite-connection.ts'
+import type { JobResult } from '../../../src/store/engine/transaction.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 
 t.test('a store that hangs fills no memory: beyond 10,000 that wait, the next are refused at once', async t => {

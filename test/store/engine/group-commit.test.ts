@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Conflict, Expired, StoreError, UniqueViolation } from '../../../src/store/engine/engine.ts'
 import { GroupCommit } from '../../../src/store/engine/group-commit.ts'
-import type { JobResult, Transaction } from '../../../src/store/engine/sqlite-connection.ts'
+import type { JobResult, Transaction } from '../../../src/store/engine/transaction.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 
 const named = (name: string): Transaction => ({ statements: [{ sql: name, parameters: [] }] })

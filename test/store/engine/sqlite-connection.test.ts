@@ -1,12 +1,8 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { Conflict, Expired, StoreError, UniqueViolation } from '../../../src/store/engine/engine.ts'
-import {
-  type Query,
-  SqliteConnection,
-  type Transaction,
-  toStoreError
-} from '../../../src/store/engine/sqlite-connection.ts'
+import { SqliteConnection } from '../../../src/store/engine/sqlite-connection.ts'
+import { type Query, type Transaction, toStoreError } from '../../../src/store/engine/transaction.ts'
 
 const query = (sql: string): Query => ({ sql, parameters: [] })
 const together = (...statements: string[]): Transaction => ({ statements: statements.map(query) })
@@ -86,7 +82,7 @@ t.test('one connection', async t => {
 
   t.test('the hash of a text is that of its bytes in UTF-8, and the search in any case knows every letter', async t => {
     const { rows } = connection.read({
-      sql: 'select sha256_hex(?) as hash, upper(?) as text',
+      sql: 'select sha256_hex(?) as hash, in_capitals(?) as text',
       parameters: ['é', 'é']
     }) as {
       rows: unknown[][]

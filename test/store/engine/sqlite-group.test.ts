@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { type JobResult, SqliteConnection, type Transaction } from '../../../src/store/engine/sqlite-connection.ts'
+import { SqliteConnection } from '../../../src/store/engine/sqlite-connection.ts'
+import type { JobResult, Transaction } from '../../../src/store/engine/transaction.ts'
 import fc, { runs } from '../../support/runner/properties.ts'
 import { commitsIn } from '../../support/store/helper.ts'
 

@@ -5,15 +5,14 @@ import { LogVerifier } from '../../../src/audit/proof/verify.ts'
 import { openAudited } from '../../../src/audited-store/audited-store.ts'
 import { type ChainedEvent, chainHash, noHash } from '../../../src/domain/audit/audit-chain.ts'
 import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
-import { sqlFor } from '../../../src/store/schema/database.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
 import { auditNotesIn } from '../../../src/store/tables/audit/audit-notes.ts'
 import { manualClock } from '../../support/clock.ts'
 import { engineOfVersion, eventOf } from '../../support/store/helper.ts'
-import { openStoreHere } from '../../support/store.ts'
+import { openStoreHere, sqlOfStores } from '../../support/store.ts'
 
-const sql = sqlFor('sqlite')
+const sql = sqlOfStores()
 
 /** A store as the first version left it, with these events. */
 async function storeOfVersion1(file: string, events: AuditEvent[]): Promise<void> {

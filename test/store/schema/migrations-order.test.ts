@@ -2,13 +2,12 @@ import { join } from 'node:path'
 import { sql as raw } from 'kysely'
 import t from 'tap'
 import type { Operation } from '../../../src/domain/operation.ts'
-import { sqlFor } from '../../../src/store/schema/database.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
 import { engineOfVersion, operationOf } from '../../support/store/helper.ts'
-import { openStoreHere } from '../../support/store.ts'
+import { openStoreHere, sqlOfStores } from '../../support/store.ts'
 
-const sql = sqlFor('sqlite')
+const sql = sqlOfStores()
 
 /** Rows of version 5: their times are all that is known of the order. */
 const left: [id: string, kind: string, state: string, sentAtMs: number, settledAtMs: number | null][] = [

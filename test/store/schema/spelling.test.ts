@@ -3,15 +3,13 @@ import { join } from 'node:path'
 import { sql as raw } from 'kysely'
 import t, { type Test } from 'tap'
 import { Conflict, type Engine, StoreError, UniqueViolation } from '../../../src/store/engine/engine.ts'
-import { openSqliteHere } from '../../../src/store/engine/sqlite-here.ts'
 import { openDirectory } from '../../../src/store/memory/directory.ts'
-import { sqlFor } from '../../../src/store/schema/database.ts'
 import { spelledTables } from '../../../src/store/schema/spelling.ts'
-import { openStore } from '../../../src/store/store.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { sessionsIn } from '../../../src/store/tables/sessions.ts'
 import { engineOfVersion, refusalOf, storeWithTenants } from '../../support/store/helper.ts'
+import { openEmptyEngine, openStore, sqlOfStores } from '../../support/store.ts'
 
 /** A UUID that has letters, as some vendors write it and as others do. */
 function bothCases(): { lower: string; upper: string } {
@@ -146,7 +144,7 @@ for (const table of spelledTables) {
     const file = join(t.testdir(), 'livegate.db')
     const { lower, upper } = bothCases()
     const before = await engineOfVersion(file, 5)
-    const sql = sqlFor('sqlite')
+    const sql = sqlOfStores()
     const put = (id: string) => {
       const values = { id, tenant_id: 'acme', revision: 1, observed_at: 0, created_at: 0, upstream: 'default' }
       const rows = {
@@ -181,7 +179,7 @@ for (const table of spelledTables) {
     t.equal(refused.constructor, StoreError)
     for (const text of [lower, upper, table, 'nothing was changed']) t.ok(refused.reason.includes(text), refused.reason)
 
-    const again = await openSqliteHere(file)
+    const again = await openEmptyEngine(file)
     const [version] = await again.read(
       sql.selectFrom('meta').select('value').where('name', '=', 'schema_version').compile()
     )

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
 import { StoreError } from '../../../src/store/engine/engine.ts'
-import { ServedAlready, takeServeLock } from '../../../src/store/served/serve-lock.ts'
+import { ServedAlready } from '../../../src/store/served/patience.ts'
+import { takeServeLock } from '../../../src/store/served/serve-lock.ts'
 import { refusalOf } from '../../support/store/helper.ts'
 
 const module = new URL('../../../src/store/served/serve-lock.ts', import.meta.url).href

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { type ChainedEvent, type ChainHead, chainHash, noHash } from '../../../src/domain/audit/audit-chain.ts'
-import { openStore, type Store } from '../../../src/store/store.ts'
+import type { Store } from '../../../src/store/store.ts'
 import { auditEventsIn, type WalkOptions } from '../../../src/store/tables/audit/audit-events.ts'
 import fc, { anyText } from '../../support/runner/properties.ts'
 import { eventOf, refusalOf, storeWithTenants } from '../../support/store/helper.ts'
-import { openStoreHere } from '../../support/store.ts'
+import { openStore, openStoreHere } from '../../support/store.ts'
 
 async function walked(store: Store, part: WalkOptions = {}): Promise<ChainedEvent[]> {
   const all: ChainedEvent[] = []

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { withoutKey } from '../../../src/domain/livestream.ts'
 import type { RunNews } from '../../../src/domain/runs/run.ts'
@@ -10,6 +9,7 @@ import { broadcastRunsIn } from '../../../src/store/tables/runs/broadcast-runs.t
 import { hourMs, manualClock, steps } from '../../support/clock.ts'
 import { how, seen, stopped } from '../../support/ledger/news.ts'
 import { storeWithTenants } from '../../support/store/helper.ts'
+import { bytesOf } from '../../support/store.ts'
 
 const page = { pageNo: 1, perPage: 100 }
 
@@ -253,7 +253,7 @@ t.test('no stream key reaches the disk when what is kept went through withoutKey
   const seen = { id: 'a1', status: 'LIVE', ingest_server: 'rtmps://ingest.example/app/', stream_key }
   const owner = { id: 'a1', tenantId: 'acme', upstream: 'default', meetingId: 'm1' }
   await livestreams.observe(owner, withoutKey(seen), 2_000)
-  const bytes = readFileSync(file, 'latin1') + readFileSync(`${file}-wal`, 'latin1')
+  const bytes = await bytesOf(file)
   t.match(bytes, 'a1')
   t.notMatch(bytes, stream_key)
   t.notMatch(bytes, 'ingest.example')

@@ -11,13 +11,11 @@ import type { Operation } from '../../../src/domain/operation.ts'
 import { presets } from '../../../src/domain/scope.ts'
 import type { Tenant } from '../../../src/domain/tenant.ts'
 import type { Engine } from '../../../src/store/engine/engine.ts'
-import { openSqliteHere } from '../../../src/store/engine/sqlite-here.ts'
-import { sqlFor } from '../../../src/store/schema/database.ts'
 import { migrate, schemaVersion } from '../../../src/store/schema/migrations.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { inMemory } from '../in-memory.ts'
-import { openStoreHere } from '../store.ts'
+import { openEmptyEngine, openStoreHere, sqlOfStores } from '../store.ts'
 
 interface TestContext {
   ok(value: unknown, message: string): unknown
@@ -52,14 +50,14 @@ export async function storeWithTenants(t: TestContext): Promise<{ store: Store; 
 
 /** A store as that version left it, still to be filled by statements of its time. */
 export async function engineOfVersion(file: string, version: number): Promise<Engine> {
-  const engine = await openSqliteHere(file)
+  const engine = await openEmptyEngine(file)
   const enough = new Error('no further step')
   let steps = 0
   const firstSteps: Engine['write'] = (statements, options) => {
     const claimsStep = statements[0]?.changes === 1
     return claimsStep && ++steps > version ? Promise.reject(enough) : engine.write(statements, options)
   }
-  await migrate({ ...engine, write: firstSteps }, sqlFor('sqlite')).catch(error => {
+  await migrate({ ...engine, write: firstSteps }, sqlOfStores()).catch(error => {
     if (error !== enough) throw error
   })
   return engine

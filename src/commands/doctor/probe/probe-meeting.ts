@@ -1,4 +1,3 @@
-import { isThere } from '../../../audited-store/store-rights.ts'
 import { readConfig } from '../../../config/config.ts'
 import { isVendorId, likelySpelling } from '../../../domain/id.ts'
 import { isOver, isRunning } from '../../../domain/livestream.ts'
@@ -11,6 +10,7 @@ import {
 import type { UpstreamAccount } from '../../../domain/upstream-account.ts'
 import type { Secret } from '../../../domain/values/secret.ts'
 import { usualVendor } from '../../../simulator/simulator.ts'
+import { isAtHome } from '../../../store/homes.ts'
 import { livestreamsIn } from '../../../store/tables/livestreams.ts'
 import { meetingsIn } from '../../../store/tables/meetings.ts'
 import { operationsIn } from '../../../store/tables/operations.ts'
@@ -20,7 +20,7 @@ import { type Vendor, vendorNamed } from '../../../upstream/vendors/vendor.ts'
 import { vendors } from '../../../upstream/vendors/vendors.ts'
 import { CommandError, type Io, print, UsageError } from '../../process/io.ts'
 import { usualUpstream, withUpstream } from '../../process/upstream-accounts.ts'
-import { withSnapshot } from '../../process/with-store.ts'
+import { inWords, withSnapshot } from '../../process/with-store.ts'
 import type { DoctorOptions } from '../options.ts'
 import { Answers } from './answers.ts'
 import { askAll } from './ask-all.ts'
@@ -35,8 +35,8 @@ export interface ProbeMeetingOptions extends DoctorOptions {
 /** Finds out how a vendor answers the open questions of its contract, with real livestreams, and stops each of them. */
 export async function probeMeeting(io: Io, options: ProbeMeetingOptions, surroundings: Surroundings): Promise<void> {
   if (!isVendorId(options.meetingId)) throw new UsageError('--probe-meeting: not an id of the provider')
-  const { storeFile, upstreams, deadlineMs } = readConfig(io.env)
-  const known = (await isThere(storeFile)) ? await lookUp(io, options.meetingId) : null
+  const { home, upstreams, deadlineMs } = readConfig(io.env)
+  const known = (await inWords(() => isAtHome(home))) ? await lookUp(io, options.meetingId) : null
   const meetingId = known?.id ?? likelySpelling(options.meetingId)
   const name = options.upstream ?? known?.upstream ?? usualUpstream(io, '')
   const account = upstreams.find(one => one.name === name)

@@ -56,7 +56,7 @@ export function livestreamSightings({ engine, sql }: Store, clock: Clock) {
       released_at:
         meetingId === null
           ? null
-          : raw<number | null>`case when ${holds(tenantId, meetingId)} then null else ${nowMs} end`,
+          : raw<number | null>`case when ${holds(tenantId, meetingId)} then null else cast(${nowMs} as bigint) end`,
       revision: thisRevision()
     }
     return sql

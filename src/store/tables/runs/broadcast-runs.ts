@@ -73,7 +73,7 @@ export function broadcastRunsIn({ engine, sql }: Store) {
       ...(livestreamId === null ? [] : [ids(raw`livestream_id = ${livestreamId} and ${open}`)]),
       ...(operationId === null ? [] : [ids(raw`operation_id = ${operationId}`)]),
       ...(runId === null ? [] : [ids(raw`id = ${runId}`)]),
-      ...(livestreamId === null ? [] : [raw`select id from (${lastOf({ upstream, livestreamId })})`])
+      ...(livestreamId === null ? [] : [raw`select id from (${lastOf({ upstream, livestreamId })}) as last_run`])
     ]
     const wanted = sql.selectFrom('broadcast_runs').selectAll()
     return wanted.where(raw<boolean>`id in (${raw.join(some, raw` union `)})`).orderBy('ordinal')

@@ -108,7 +108,8 @@ export function webhooksIn({ engine, sql }: Pick<Store, 'engine' | 'sql'>) {
           last_ms: attempt.durationMs,
           // Another attempt may have delivered something meanwhile: then this is the first failure.
           failing_since:
-            failingSinceMs && raw<number>`case when failing_since is null then ${nowMs} else ${failingSinceMs} end`,
+            failingSinceMs &&
+            raw<number>`case when failing_since is null then cast(${nowMs} as bigint) else ${failingSinceMs} end`,
           ...(failingSinceMs !== null && { failed_at: nowMs }),
           given_up: raw<number>`given_up + ${givenUp}`,
           previous_secret: raw<string | null>`case when ${isOver} then null else previous_secret end`,

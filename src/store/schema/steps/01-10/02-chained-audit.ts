@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { type CompiledQuery, sql } from 'kysely'
 import { noHash } from '../../../../domain/audit/audit-chain.ts'
-import { type Sql, sha256Hex } from '../../database.ts'
+import { isPostgres, type Sql, sha256Hex } from '../../database.ts'
 
 /** The events of before are chained as they stand. */
 export function chainedAudit(db: Sql): CompiledQuery[] {
   const { schema } = db
   const linked = (previous: string, event: string) => sha256Hex(sql`${sql.ref(previous)} || ${sql.ref(event)}`)
+  // Both halves of what recurs must compare alike, and the column compares by its bytes.
+  const none = isPostgres(db) ? sql`${sql.lit(noHash)} collate "C"` : sql.lit(noHash)
   return [
     schema
       .alterTable('audit_events')
@@ -17,7 +19,7 @@ export function chainedAudit(db: Sql): CompiledQuery[] {
       .addColumn('hash', 'text', c => c.notNull().defaultTo(''))
       .compile(),
     sql`with recursive chain (seq, prev_hash, hash) as (
-      select 1, ${sql.lit(noHash)}, ${sha256Hex(sql`${sql.lit(noHash)} || event`)} from audit_events where seq = 1
+      select 1, ${none}, ${sha256Hex(sql`${sql.lit(noHash)} || event`)} from audit_events where seq = 1
       union all
       select chain.seq + 1, chain.hash, ${linked('chain.hash', 'next.event')}
       from chain join audit_events as next on next.seq = chain.seq + 1

@@ -1,0 +1,37 @@
+import { Conflict, Expired, StoreError, StoreMoved, UniqueViolation } from './engine.ts'
+
+/** A statement as plain data, which crosses the border of a thread. */
+export interface Query {
+  sql: string
+  parameters: readonly unknown[]
+}
+
+/** Statements that are written together or not at all. */
+export interface Transaction {
+  statements: (Query & { changes?: number | undefined })[]
+  expiresAtMs?: number | undefined
+}
+
+/** Errors cross the border by name, since classes do not. */
+export interface JobError {
+  kind: 'unique' | 'conflict' | 'expired' | 'moved' | 'failed'
+  message: string
+}
+
+export type JobResult = { rows: Record<string, unknown>[][] } | { error: JobError }
+
+export const tooLate: JobError = { kind: 'expired', message: 'too late to be written' }
+
+/** Whether its time is over. */
+export function isOver({ expiresAtMs }: Transaction, nowMs: number): boolean {
+  return expiresAtMs !== undefined && nowMs > expiresAtMs
+}
+
+/** Back on the main thread: the class that belongs to the name. */
+export function toStoreError({ kind, message }: JobError): StoreError {
+  if (kind === 'unique') return new UniqueViolation(message)
+  if (kind === 'conflict') return new Conflict(message)
+  if (kind === 'expired') return new Expired(message)
+  if (kind === 'moved') return new StoreMoved(message)
+  return new StoreError(message)
+}

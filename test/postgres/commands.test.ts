@@ -1,0 +1,93 @@
+import { dirname, join } from 'node:path'
+import t, { type Test } from 'tap'
+import { createSimulator } from '../../src/simulator/simulator.ts'
+import { openAtHome } from '../../src/store/homes.ts'
+import { commandLine } from '../support/cli.ts'
+import { environmentOf } from '../support/config.ts'
+import { gateway } from '../support/gateway.ts'
+import { inMemory } from '../support/in-memory.ts'
+import { liveShows, running } from '../support/orders/live-shows.ts'
+import { noPostgres, postgresBin } from '../support/postgres/server.ts'
+import { databaseOf, newDatabase, usePostgres } from '../support/postgres/stores.ts'
+
+/** A command line whose store is an empty database, and whose keys are in a folder of the test's. */
+async function onPostgres(t: Test) {
+  const home = await newDatabase({ isEmpty: true })
+  const dataDir = join(inMemory(t).testdir(), 'data')
+  const simulator = await createSimulator({ liveAfterMs: 0 })
+  t.teardown(() => simulator.close())
+  const url = `postgres://livegate@127.0.0.1:${home.port}/${home.database}`
+  const cli = commandLine(t, { DATABASE_URL: url, LIVEGATE_DATA_DIR: dataDir, ...environmentOf(simulator) })
+  const ready = async () => {
+    await cli.json('audit', 'init-keys', dataDir)
+    await cli.json('tenant', 'create', 'acme')
+    const store = await openAtHome(home, { busyTimeoutMs: 0 })
+    t.teardown(() => store.close())
+    return store
+  }
+  return { ...cli, home, url: `postgres://127.0.0.1:${home.port}/${home.database}`, dataDir, simulator, ready }
+}
+
+if (postgresBin === null) t.test('commands on PostgreSQL', { skip: noPostgres }, t => t.end())
+else {
+  usePostgres()
+
+  t.test('keys are made once, by a command of their own, and nothing works without them', async t => {
+    const { run, json, dataDir, url } = await onPostgres(t)
+    const missing = `livegate: ${dataDir}/audit-signing.key is missing: \`livegate audit init-keys <folder>\` makes the keys of a store, once\n`
+    t.match(await run('tenant', 'list'), { code: 1, stderr: `livegate: there is no store at ${url}: ` })
+    t.match(await run('tenant', 'create', 'acme'), { code: 1, stderr: missing })
+    t.match(await run('serve'), { code: 1, stderr: missing }, 'also on a database that is empty')
+    t.match(await run('doctor'), { stdout: /^FAIL {2}audit keys of .*audit-signing.key is missing/m })
+    const made = await json('audit', 'init-keys', dataDir)
+    t.match(made, { folder: dataDir, public_key: /^livegate/ })
+    t.match(await run('audit', 'init-keys', dataDir), { code: 1, stderr: /is there already: nothing was made/ })
+    await json('tenant', 'create', 'acme')
+    t.match(await run('doctor'), { stdout: /^ok {4}store of postgres:\S+: can be read; 1 tenant\n^ok {4}audit keys/m })
+  })
+
+  t.test('commands read and change a store, prove its log, and say what copies it', async t => {
+    const { run, json, ready, dataDir } = await onPostgres(t)
+    await ready()
+    await json('key', 'create', 'acme', '--preset', 'owner')
+    t.match(await json('tenant', 'list'), [{ id: 'acme' }])
+    t.match(await json('key', 'list', 'acme'), [{ tenant_id: 'acme' }])
+    t.match(await json('audit', 'verify'), { verified: true })
+    t.match(await run('audit', 'rotate-key'), { code: 0 })
+    t.match(await run('audit', 'verify'), { code: 0 })
+    t.match(await run('backup', join(dataDir, 'copy')), { code: 1, stderr: /is no file: pg_dump copies it, .*PITR/ })
+    t.match(await run('restore', join(dataDir, 'copy')), { code: 1, stderr: /is no file: pg_restore/ })
+    t.match(await run('tenant', 'create', 'acme'), { code: 1, stderr: /acme/ })
+  })
+
+  t.test('`livestream stop` stops a meeting itself while no gateway runs', async t => {
+    const { json, ready, simulator } = await onPostgres(t)
+    const store = await ready()
+    const [meeting = ''] = await liveShows(store, simulator, 'acme', 1)
+    t.match(await json('livestream', 'stop', meeting), { stop_order: { is_ended: true, stopped: 1 } })
+    t.strictSame(running(simulator), [])
+  })
+
+  t.test('a command beside a gateway acts on it, and one that needs it stopped does not go on', async t => {
+    const world = await gateway(t)
+    const { storeFile, store, simulator, directory } = world
+    const { port, database } = await databaseOf(storeFile)
+    const url = `postgres://livegate@127.0.0.1:${port}/${database}`
+    const env = {
+      DATABASE_URL: url,
+      LIVEGATE_DATA_DIR: dirname(storeFile),
+      LIVEGATE_SHUTDOWN_MS: '100',
+      ...environmentOf(simulator)
+    }
+    const { run, json } = commandLine(t, env)
+    const { key } = await json('key', 'create', 'acme', '--preset', 'owner')
+    await directory.pull()
+    t.equal((await world.as(`Bearer ${key}`)('GET', '/v2/meetings')).statusCode, 200)
+    await liveShows(store, simulator, 'acme', 2)
+    t.match(await json('livestream', 'stop', '--all'), { stop_order: { is_ended: true, stopped: 2 } })
+    const served = /another gateway serves postgres:\S+: one store, one gateway; this needs a stopped one/
+    t.match(await run('audit', 'rotate-key', '--lost'), { code: 1, stderr: served })
+    t.match(await run('serve'), { code: 1, stderr: /another gateway serves postgres:/ })
+    t.match(await json('audit', 'verify'), { verified: true })
+  })
+}
