@@ -37,6 +37,7 @@ const commands = [
   'audit verify',
   'audit export',
   'audit prune',
+  'audit init-keys',
   'audit rotate-key',
   'audit schema',
   'backup',

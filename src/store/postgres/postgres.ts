@@ -79,7 +79,7 @@ export async function openPostgres(
     async close() {
       if (isClosed) return
       isClosed = true
-      // What is under way is waited for, though not for ever: it may be a look-up while the server is away.
+      // A write that is under way is waited for, though not for ever: it may be a look-up while the server is away.
       await Promise.race([group.idle(), sleep(answerWithinMs, undefined, { ref: false })])
       await Promise.all([lookUps.end(), scans.end(), writer.close()])
     }
