@@ -16,6 +16,7 @@ import { openTracing } from './gateway/open-tracing.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
 import { opening } from './gateway/opening.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
+import { storeNews } from './gateway/store-news.ts'
 import type { Gateway, GatewayOptions } from './gateway-options.ts'
 import { waitBriefly } from './lifecycle/context.ts'
 import { markInterrupted } from './lifecycle/operations/mark-interrupted.ts'
@@ -116,36 +117,34 @@ async function openInner(
     bootId,
     clock,
     demand: store => demandNewest(store, config.auditKeys.dataDir, acceptOlder?.hash),
-    onWait: () =>
-      logger.info({ store: nameOfHome(home), shutdownMs }, 'another gateway serves this store: waiting for it to end'),
-    onNames: names =>
-      logger.warn(
-        { storeFile: nameOfHome(home), names },
-        'the database has several names (hard links): use it by one of them alone'
-      ),
-    onTrouble: err => logger.error({ err }, 'that this gateway serves the store could not be written into it')
+    ...storeNews(logger, { store: nameOfHome(home), shutdownMs })
   })
   opened.push(() => served.close())
   const store = observer === undefined ? served : { ...served, engine: observedEngine(served.engine, observer) }
   const onKey = (publicKey: string): void =>
-    logger.info({ publicKey }, 'this key proves the audit log: keep a copy of it in another place')
+    logger.info(
+      { event: 'audit_public_key', publicKey },
+      'this key proves the audit log: keep a copy of it in another place'
+    )
   const audited = await openAudited({
     store,
     places: config.auditKeys,
     clock,
     acceptOlder,
     onKey,
-    onCheckpoint: ({ seq, note }) => logger.info({ seq, checkpoint: note }, 'audit checkpoint'),
+    onCheckpoint: ({ seq, note }) =>
+      logger.info({ event: 'audit_checkpoint', seq, checkpoint: note }, 'audit checkpoint'),
     onTrouble(err) {
       observer?.checkpointFailed()
-      logger.error({ err }, 'the audit log could not be signed')
+      logger.error({ event: 'audit_checkpoint_failed', err }, 'the audit log could not be signed')
     }
   })
   onKey(audited.keys.signer.publicKey)
   if (acceptOlder !== undefined) tellAccepted(audited, logger)
   const { engine } = store
   const left = await markInterrupted({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
-  for (const { id, kind } of left) logger.warn({ operation: id, kind }, 'the outcome of an operation is unknown')
+  for (const { id, kind } of left)
+    logger.warn({ event: 'operation_interrupted', operation: id, kind }, 'the outcome of an operation is unknown')
   await audited.checkpointer.start()
   opened.push(() => audited.checkpointer.close())
   const directory = await openDirectory(store, clock)
@@ -163,7 +162,8 @@ async function openInner(
   opened.push(() => keys.close())
   const writeBehind = new WriteBehind({
     engine: store.engine,
-    onTrouble: (err, waiting) => logger.error({ err, waiting }, 'what happened could not be written down yet')
+    onTrouble: (err, waiting) =>
+      logger.error({ event: 'records_waiting', err, waiting }, 'what happened could not be written down yet')
   })
   opened.push(() => writeBehind.close())
   opened.push(() => auditLog.close())
@@ -183,7 +183,9 @@ async function openInner(
   opened.push(() => configured.close())
   for (const upstream of others.values()) opened.push(() => upstream.close())
   const upstreams: Upstreams = others.size === 0 ? configured.upstreams : new Map([...configured.upstreams, ...others])
-  opened.push(followStore(directory, err => logger.error({ err }, 'the store cannot be read')))
+  opened.push(
+    followStore(directory, err => logger.error({ event: 'store_unreadable', err }, 'the store cannot be read'))
+  )
   const { auditRetentionDays } = config
   const rows = { operations: operationsIn(store), runEvents: runEventsIn(store), stopOrders: stopOrdersIn(store) }
   const webhooksKept = takenWebhooksIn(store)

@@ -22,7 +22,7 @@ const rooms: Record<string, Room> = {
   simulator: { knows: [], packages: [] },
   tracing: { knows: ['src/domain/**'], packages: ['@opentelemetry/*', 'package.json'] },
   metrics: { knows: ['src/domain/**'], packages: ['prom-client', 'package.json'] },
-  log: { knows: ['src/domain/**', 'src/tracing/trace.ts'], packages: ['pino'] },
+  log: { knows: ['src/domain/**', 'src/tracing/trace.ts'], packages: ['pino', 'pino-pretty'] },
   upstream: {
     knows: ['src/domain/**', 'src/tracing/trace.ts'],
     packages: [...typebox, 'undici', 'structured-headers']

@@ -37,7 +37,7 @@ export class UnstoredEvents {
 
   /** Tells the log of an event that is not in the store. */
   tell(event: AuditEvent, message: string, err?: unknown): void {
-    const line = this.#log({ err, event }, message)
+    const line = this.#log({ event: 'audit_event_unstored', err, audit_event: event }, message)
     if (line?.state === 'written') return
     if (this.#waiting.size < this.#deps.maxWaiting || this.#waiting.has(event)) this.#waiting.set(event, line)
     else this.#beyond++
@@ -69,7 +69,7 @@ export class UnstoredEvents {
     }
     if (this.#beyond === 0) return
     const line = this.#log(
-      { events: this.#beyond },
+      { event: 'audit_events_beyond', events: this.#beyond },
       'audit events are in neither the store nor the log: there were too many'
     )
     if (line !== null && line.state !== 'lost') this.#beyond = 0
@@ -77,7 +77,10 @@ export class UnstoredEvents {
 
   #again(event: AuditEvent, line: Line | null): Line | null {
     if (line?.state === 'written') return line
-    const next = this.#log({ event }, 'an audit event is still not in the store')
+    const next = this.#log(
+      { event: 'audit_event_unstored', audit_event: event },
+      'an audit event is still not in the store'
+    )
     this.#waiting.set(event, next)
     return next
   }

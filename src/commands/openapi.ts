@@ -81,7 +81,8 @@ async function describedApp(): Promise<FastifyInstance> {
       maxStreams: 1,
       trustedProxies: [],
       corsOrigins: [],
-      docs: 'public'
+      docs: 'public',
+      logRequestsOneIn: null
     },
     logger: makeLogger('silent')
   })

@@ -1,11 +1,13 @@
 import { readConfig } from '../config/config.ts'
 import { startGateway } from '../gateway.ts'
+import { levelSwitch } from '../log/level-switch.ts'
 import { openLogOutput } from '../log/log-output.ts'
 import { makeLogger } from '../log/logger.ts'
+import { forTerminal } from '../log/terminal.ts'
 import { UpstreamsRejected } from '../upstream/account/upstreams-rejected.ts'
 import { cannotListen } from './process/cannot-listen.ts'
 import { CommandError, type Io } from './process/io.ts'
-import { beforeLeaving, endWith } from './process/shutdown.ts'
+import { beforeLeaving, endWith, onLogSignal } from './process/shutdown.ts'
 import { commandWorker, inWords } from './process/with-store.ts'
 import { readHash } from './store.ts'
 
@@ -19,7 +21,8 @@ export async function serve(io: Io, { acceptOlderStore }: ServeOptions = {}): Pr
     acceptOlderStore === undefined ? undefined : { hash: readHash(acceptOlderStore), worker: commandWorker() }
   const config = readConfig(io.env)
   const logOutput = openLogOutput(1)
-  const logger = makeLogger(config.logLevel, logOutput)
+  const logger = makeLogger(config.logLevel, await forTerminal(logOutput, 1))
+  onLogSignal(levelSwitch(logger))
   beforeLeaving(async withinMs => {
     await logOutput.flush(withinMs)
     if (logOutput.unwritten > 0) io.err(`livegate: ${logOutput.unwritten} log lines could not be written`)
@@ -29,13 +32,13 @@ export async function serve(io: Io, { acceptOlderStore }: ServeOptions = {}): Pr
       withinMs: config.shutdownMs,
       async close() {
         await close()
-        logger.info('livegate has stopped')
+        logger.info({ event: 'gateway_stopped' }, 'livegate has stopped')
       },
       onCause({ signal, err }) {
-        if (signal === undefined) logger.fatal({ err }, 'livegate ends: this must not happen')
-        else logger.info({ signal }, 'livegate finishes what is under way')
+        if (signal === undefined) logger.fatal({ event: 'gateway_crashed', err }, 'livegate ends: this must not happen')
+        else logger.info({ event: 'gateway_stopping', signal }, 'livegate finishes what is under way')
       },
-      onTrouble: err => logger.error({ err }, 'livegate ends before all is finished')
+      onTrouble: err => logger.error({ event: 'gateway_cut_off', err }, 'livegate ends before all is finished')
     })
   }
   const start = () => startGateway({ config, logger, logOutput, acceptOlder, onListen: finish })
@@ -46,7 +49,7 @@ export async function serve(io: Io, { acceptOlderStore }: ServeOptions = {}): Pr
   const { url } = gateway
   // A browser has no address for a Unix socket.
   const docs = config.docs === 'off' || url.startsWith('unix:') ? null : `${url}/docs`
-  logger.info({ url, docs }, 'livegate listens')
+  logger.info({ event: 'gateway_listening', url, docs }, 'livegate listens')
   // The vendors are asked after the start, which must not depend on them.
   gateway.checkUpstreams()
 }

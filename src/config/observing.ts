@@ -6,6 +6,8 @@ import { type Setting, text } from './setting.ts'
 export interface Observing {
   /** The collector of traces; null: none are recorded. */
   readonly traces: TraceSettings | null
+  /** One request of so many has a line in the log; null: none has. */
+  readonly logRequestsOneIn: number | null
 }
 
 export interface TraceSettings {
@@ -26,11 +28,15 @@ export const observing = {
   OTEL_EXPORTER_OTLP_HEADERS: optionalSecret(
     'Header fields for the collector, like `authorization=Bearer%20…`, separated by commas, their values percent-encoded. With them the collector must be reached by https, or on this machine.'
   ),
-  OTEL_SERVICE_NAME: text('livegate', 'The name of this gateway in traces.')
+  OTEL_SERVICE_NAME: text('livegate', 'The name of this gateway in traces.'),
+  LIVEGATE_LOG_REQUESTS: text(
+    'off',
+    'A line in the log for each request (`all`), for one of so many (`1/100`), or for none (`off`): [docs/logs.md](logs.md#requests).'
+  )
 } as const satisfies Record<string, Setting<string>>
 
 export function readObserving(input: Input): Observing {
-  return { traces: readTraces(input) }
+  return { traces: readTraces(input), logRequestsOneIn: readSampling(input) }
 }
 
 function readTraces(input: Input): TraceSettings | null {
@@ -57,6 +63,15 @@ function readTraces(input: Input): TraceSettings | null {
   function read(name: keyof typeof observing): string {
     return observing[name].read(input, name)
   }
+}
+
+function readSampling(input: Input): number | null {
+  const text = observing.LIVEGATE_LOG_REQUESTS.read(input, 'LIVEGATE_LOG_REQUESTS')
+  if (text === 'off') return null
+  const [, many] = /^1\/([1-9]\d{0,5})$/.exec(text) ?? []
+  if (many === undefined && text !== 'all')
+    input.problem('LIVEGATE_LOG_REQUESTS must be off, all, or one of so many like 1/100')
+  return Number(many ?? 1)
 }
 
 /** Text that may be a credential: it can come by file, and no message repeats it. */

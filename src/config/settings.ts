@@ -242,7 +242,7 @@ export const sections: readonly (readonly [heading: string, settings: Record<str
   ['Webhooks of tenants', webhooks],
   ['The audit log', auditLog],
   ['Metrics', metricsSettings],
-  ['Traces', observing]
+  ['Traces, and the log of requests', observing]
 ]
 
 export type Variable = keyof typeof ownSettings

@@ -43,20 +43,24 @@ export function followUpstreams(options: FollowOptions): Following {
     } catch (error) {
       if (!(error instanceof ConfigError || error instanceof UpstreamsRejected)) throw error
       if (digest !== refused.digest)
-        log.error({ reason: error.message }, 'the new list of upstreams is not used: the old one stays')
+        log.error(
+          { event: 'upstreams_refused', reason: error.message },
+          'the new list of upstreams is not used: the old one stays'
+        )
       refused = { digest, atMs: nowMs }
       isRefused = true
     }
   }
 
   function accept(changed: boolean): void {
-    if (changed) log.info({}, 'the upstreams have changed: the new list is in use')
-    else if (isRefused) log.info({}, 'the list of upstreams is the one in use again')
+    if (changed) log.info({ event: 'upstreams_changed' }, 'the upstreams have changed: the new list is in use')
+    else if (isRefused) log.info({ event: 'upstreams_changed_back' }, 'the list of upstreams is the one in use again')
     isRefused = false
     if (changed) onChange()
   }
 
-  const onTrouble = (err: unknown): void => log.error({ err }, 'the upstreams could not be read again')
+  const onTrouble = (err: unknown): void =>
+    log.error({ event: 'upstreams_unreadable', err }, 'the upstreams could not be read again')
   const loop = new Loop({ round: look, everyMs, onTrouble }).start()
   return {
     isRefused: () => isRefused,

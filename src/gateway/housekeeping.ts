@@ -54,7 +54,8 @@ export async function tidy({
   if (auditRetentionDays !== null) {
     const worker = { actor: { type: 'Gateway' as const, uid: 'retention' }, requestId: randomUUID() }
     const { removed, cutAt } = await audited.prune(nowMs - auditRetentionDays * dayMs, worker)
-    if (removed > 0) log.info({ removed, cutAt }, 'audit events were removed: their time is over')
+    if (removed > 0)
+      log.info({ event: 'audit_events_pruned', removed, cutAt }, 'audit events were removed: their time is over')
   }
   await inSteps(() => stopOrders.removeEnded(nowMs - keepOperationsMs, rowsAStep))
   await inSteps(() => operations.removeSettled(nowMs - keepOperationsMs, rowsAStep))
@@ -72,7 +73,8 @@ export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes):
   const loop = new Loop({
     round: () => tidy({ ...deps, clock }),
     everyMs,
-    onTrouble: err => deps.log.error({ err }, 'what is old could not be removed: tried again in an hour')
+    onTrouble: err =>
+      deps.log.error({ event: 'housekeeping_failed', err }, 'what is old could not be removed: tried again in an hour')
   })
   loop.start(firstAfterMs)
   return () => loop.close()
@@ -107,9 +109,13 @@ export function watchDisk(folder: string, floorMb: number, log: Log, everyMs = l
     low = freeMb < floorMb
     if (!low || performance.now() - warnedAtMs < warnEveryMs) return
     warnedAtMs = performance.now()
-    log.warn({ folder, freeMb, floorMb }, 'little disk space is left: without any, starts are refused')
+    log.warn(
+      { event: 'disk_space_low', folder, freeMb, floorMb },
+      'little disk space is left: without any, starts are refused'
+    )
   }
-  const onTrouble = (err: unknown): void => log.error({ err, folder }, 'the free disk space cannot be read')
+  const onTrouble = (err: unknown): void =>
+    log.error({ event: 'disk_space_unknown', err, folder }, 'the free disk space cannot be read')
   const loop = new Loop({ round: look, everyMs, onTrouble }).start(0)
   return {
     low: () => low,

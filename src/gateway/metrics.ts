@@ -26,8 +26,8 @@ export async function openMetrics(
   const { openMetrics: open } = await import('../metrics/metrics.ts')
   const opening = await open({
     ...metrics,
-    onListen: url => log.info({ url }, 'metrics are shown'),
-    onTrouble: err => log.error({ err }, 'metrics cannot be shown')
+    onListen: url => log.info({ event: 'metrics_listening', url }, 'metrics are shown'),
+    onTrouble: err => log.error({ event: 'metrics_failed', err }, 'metrics cannot be shown')
   })
   opened.push(() => opening.close())
   return opening

@@ -24,13 +24,18 @@ export function openAuditLog({ store, audited, logger, observer, setTrouble }: A
     },
     onTrouble(err, waiting) {
       setTrouble(true)
-      logger.error({ err, waiting }, 'audit events wait: the store cannot be written')
+      logger.error({ event: 'audit_events_waiting', err, waiting }, 'audit events wait: the store cannot be written')
     }
   })
 }
 
 /** Says whether an older store was accepted just now. */
 export function tellAccepted({ accepted }: AuditedStore, logger: FastifyBaseLogger): void {
-  if (accepted === null) logger.warn('nothing is left to accept: --accept-older-store can go')
-  else logger.warn({ lost: accepted }, 'an older store was accepted: keys that were revoked since work again')
+  if (accepted === null)
+    logger.warn({ event: 'older_store_nothing_to_accept' }, 'nothing is left to accept: --accept-older-store can go')
+  else
+    logger.warn(
+      { event: 'older_store_accepted', lost: accepted },
+      'an older store was accepted: keys that were revoked since work again'
+    )
 }

@@ -11,7 +11,10 @@ export async function openTracing(traces: Config['traces'], clock: Clock, log: F
     ...traces,
     clock,
     onTrouble: err =>
-      log.warn({ err, lost: tracing.lost }, 'spans of traces are lost: the collector does not take them')
+      log.warn(
+        { event: 'spans_lost', err, lost: tracing.lost },
+        'spans of traces are lost: the collector does not take them'
+      )
   })
   return tracing
 }

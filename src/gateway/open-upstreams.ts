@@ -62,10 +62,13 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     names: namesIn(upstreamUseIn(store), fingerprint),
     onOpened({ name, baseUrl, proxy }) {
       const way = { upstream: name, vendor: baseUrl.origin, proxy: proxy?.origin }
-      if (proxy !== undefined) log.info(way, 'this upstream is reached through a proxy')
+      if (proxy !== undefined) log.info({ event: 'upstream_proxy', ...way }, 'this upstream is reached through a proxy')
     },
     onCredential(name, position) {
-      log.warn({ upstream: name, position }, 'another credential of this upstream is used from now on')
+      log.warn(
+        { event: 'upstream_credential_changed', upstream: name, position },
+        'another credential of this upstream is used from now on'
+      )
       const credential = { type: 'upstream_credential', uid: `${name}#${position}` } as const
       record('switchUpstreamCredential', [{ type: 'upstream', uid: name }, credential])
     }
@@ -73,12 +76,18 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
   await set.open(config.upstreams)
   for (const { id, upstream } of await tenantsIn(store).list()) {
     if (!set.upstreams.has(upstream))
-      log.error({ tenant: id, upstream }, 'the upstream of this tenant is not configured')
+      log.error(
+        { event: 'tenant_upstream_missing', tenant: id, upstream },
+        'the upstream of this tenant is not configured'
+      )
   }
   const onChange = (): void => {
     for (const [upstream, { credential }] of set.upstreams) {
       if (credential().position > 1)
-        log.warn({ upstream }, 'the vendor refuses the first credential of this upstream: the second is used')
+        log.warn(
+          { event: 'upstream_credential_refused', upstream },
+          'the vendor refuses the first credential of this upstream: the second is used'
+        )
     }
     const names = [...set.upstreams.keys()].slice(0, 100)
     record(
@@ -101,8 +110,9 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     },
     async check() {
       for (const { name, reason } of await set.check()) {
-        if (reason === null) log.info({ upstream: name }, 'the vendor takes the credentials of this upstream')
-        else log.error({ upstream: name, reason }, 'this upstream cannot be used now')
+        if (reason === null)
+          log.info({ event: 'upstream_usable', upstream: name }, 'the vendor takes the credentials of this upstream')
+        else log.error({ event: 'upstream_unusable', upstream: name, reason }, 'this upstream cannot be used now')
       }
     },
     async close() {

@@ -16,6 +16,7 @@ import type { LimitOptions } from './limits/rate-limit.ts'
 import type { clientAddresses } from './request/client-address.ts'
 import type { CrossOriginOptions } from './request/cross-origin.ts'
 import { withoutLastSlash } from './request/last-slash.ts'
+import { logRequests } from './request/log-requests.ts'
 import { observeRequests } from './request/observed.ts'
 import { plainId } from './request/request.ts'
 import { fromSecondMount } from './request/second-mount.ts'
@@ -28,12 +29,14 @@ export interface ServerOptions {
   logger: FastifyBaseLogger
   /** Absent where there are no metrics. */
   observer?: Observer | undefined
+  /** One request of so many has a line in the log; null: none has. */
+  logRequestsOneIn: number | null
   /** Answers a request whose address cannot be read, so that no hook has seen it. */
   refuseAddress(error: FastifyError, request: FastifyRequest, reply: FastifyReply): unknown
 }
 
 /** Settings of the HTTP side, as they are configured. */
-export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handlerTimeoutMs'> {
+export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handlerTimeoutMs' | 'logRequestsOneIn'> {
   limits: Omit<LimitOptions, 'clock' | 'addressOf'>
   /** Requests of one tenant at the same time. */
   maxInFlight: number
@@ -51,12 +54,13 @@ const requestTimeoutMs = 30_000
 /** A call may wait for so long besides, as with `wait=live`, and nothing moves meanwhile. */
 const longestWaitMs = 60_000
 
-/** Fastify without any hook but that of metrics: how long it waits, how much it reads, and how it reads addresses and ids. */
+/** Fastify without any hook but those that only look: how long it waits, how much it reads, and how it reads addresses and ids. */
 export function server({
   keepAliveMs,
   handlerTimeoutMs,
   logger,
   observer,
+  logRequestsOneIn,
   refuseAddress
 }: ServerOptions): FastifyInstance {
   const app = Fastify({
@@ -87,5 +91,6 @@ export function server({
     clientErrorHandler: refuseBytes
   })
   if (observer !== undefined) observeRequests(app, observer)
+  if (logRequestsOneIn !== null) logRequests(app, { oneIn: logRequestsOneIn })
   return app
 }

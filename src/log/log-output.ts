@@ -181,6 +181,7 @@ export class BoundedLog implements LogOutput {
     const facts = {
       level: 40,
       time: Date.now(),
+      event: 'log_lines_lost',
       lost: this.#untold,
       msg: 'log lines were lost: they could not be written'
     }

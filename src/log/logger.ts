@@ -11,13 +11,14 @@ export function makeLogger(level: string, destination?: DestinationStream): Logg
   const names = [...secretFields, 'authorization']
   const paths = names.flatMap(name => [name, `*.${name}`, `*.*.${name}`, `*.*.*.${name}`])
   const redact = { paths, censor: '[secret]' }
-  const options = { level, redact, base: null, mixin: factsOfTrace, serializers: { err: toldError } }
+  const options = { level, redact, base: null, mixin: factsOfLine, serializers: { err: toldError } }
   return destination === undefined ? pino(options) : pino(options, destination)
 }
 
-function factsOfTrace(): { trace_id?: string } {
+/** Facts that each line has: its trace, and an event also where the HTTP server speaks by itself, which names none. */
+function factsOfLine(facts: object): { trace_id?: string; event?: string } {
   const trace = currentTrace()
-  return trace === null ? {} : { trace_id: trace.id }
+  return { ...(!('event' in facts) && { event: 'http_server' }), ...(trace !== null && { trace_id: trace.id }) }
 }
 
 /** An error as pino shows it, with its stack in lines of the sources. */

@@ -9,7 +9,7 @@ async function started(t: TestContext, script: string, command = 'simulate') {
   const source = `
     import fs from 'node:fs'
     import { Worker } from 'node:worker_threads'
-    import { beforeLeaving, endWith, onInterrupt, takeSignals } from './src/commands/process/shutdown.ts'
+    import { beforeLeaving, endWith, onInterrupt, onLogSignal, takeSignals } from './src/commands/process/shutdown.ts'
     takeSignals('${command}')
     const alive = setInterval(() => {}, 1_000)
     const never = () => new Promise(() => {})
@@ -49,6 +49,19 @@ t.test('serve ignores SIGHUP, which ends the others', async t => {
   t.equal((await demo.ended).code, 0)
   serve.signal('SIGTERM')
   t.equal((await serve.ended).code, 0)
+})
+
+t.test('SIGUSR2 ends no gateway, which hears it as soon as it has a log; it ends the others', async t => {
+  const hears = `process.once('SIGUSR1', () => { onLogSignal(() => console.log('turned')); console.log('has a log') })`
+  const [serve, demo] = await Promise.all([started(t, hears, 'serve'), started(t, '', 'demo')])
+  for (const child of [serve, demo]) child.signal('SIGUSR2')
+  t.equal((await demo.ended).code, 0)
+  serve.signal('SIGUSR1')
+  await serve.line(/has a log/)
+  serve.signal('SIGUSR2')
+  await serve.line(/turned/)
+  serve.signal('SIGTERM')
+  t.match(await serve.ended, { code: 0, stdout: 'ready\nhas a log\nturned\n' })
 })
 
 t.test('a file that may not grow ends nothing', async t => {

@@ -77,6 +77,7 @@ t.test('each bad value is refused in words that name its variable', async t => {
       'http://user@127.0.0.1',
       'http://127.0.0.1?x=1'
     ],
+    LIVEGATE_LOG_REQUESTS: ['yes', '0', '1/0', '2/3', '1/1000000', '0.1'],
     OTEL_SERVICE_NAME: ['two words', 'x'.repeat(65)],
     OTEL_EXPORTER_OTLP_HEADERS: ['authorization', '=x', 'a=b,,c=d']
   }

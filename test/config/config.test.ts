@@ -59,7 +59,8 @@ t.test('with the credentials alone everything else has its default', async t => 
     auditRetentionDays: null,
     diskFloorMb: 512,
     metrics: null,
-    traces: null
+    traces: null,
+    logRequestsOneIn: null
   })
   t.equal(upstreams.length, 1)
   t.match(upstream, { name: 'default', provider: 'dyte', dedicatedTo: null, quota: { calls: 2_000, seconds: 60 } })
@@ -110,7 +111,8 @@ t.test('every setting can be given', async t => {
     LIVEGATE_METRICS_TENANTS: 'on',
     OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318/otlp/',
     OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20x,x-tenant=1',
-    OTEL_SERVICE_NAME: 'livegate-eu'
+    OTEL_SERVICE_NAME: 'livegate-eu',
+    LIVEGATE_LOG_REQUESTS: '1/100'
   })
   const { upstreams, traces, ...rest } = config
   const [upstream] = upstreams
@@ -151,6 +153,7 @@ t.test('every setting can be given', async t => {
     auditReads: 'none',
     auditRetentionDays: 90,
     diskFloorMb: 0,
+    logRequestsOneIn: 100,
     metrics: { host: 'fd12::7', port: 9464, hasTenants: true }
   })
   t.match(traces, { url: 'http://127.0.0.1:4318/otlp/v1/traces', serviceName: 'livegate-eu' })

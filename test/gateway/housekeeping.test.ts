@@ -112,7 +112,7 @@ t.test('audit events go when their days are over, and that is on record and logg
   const retention = deps({ audited, auditRetentionDays: 30, log, clock })
   await tidy(retention)
   t.strictSame(lines, ['info audit events were removed: their time is over'])
-  t.strictSame(facts, [{ removed: 10, cutAt: 10 }])
+  t.strictSame(facts, [{ event: 'audit_events_pruned', removed: 10, cutAt: 10 }])
   const left = await events()
   t.strictSame(
     left.map(({ seq }) => seq),

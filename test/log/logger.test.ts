@@ -48,11 +48,22 @@ t.test('a credential does not print itself, wherever it stands', async t => {
 t.test('one JSON line an event, with neither host nor process id, from the level that was asked for', async t => {
   const { log, lines } = logInto('warn')
   log.info('quiet')
-  log.warn({ text: 'two\nlines' }, 'loud')
+  log.warn({ event: 'loud', text: 'two\nlines' }, 'loud')
   t.equal(lines.length, 1)
   const { time, ...rest } = JSON.parse(lines[0] ?? '') as Record<string, unknown>
-  t.strictSame(rest, { level: 40, text: 'two\nlines', msg: 'loud' })
+  t.strictSame(rest, { level: 40, event: 'loud', text: 'two\nlines', msg: 'loud' })
   t.type(time, 'number')
+})
+
+t.test('a line that names no event is one of the HTTP server, whatever it consists of', async t => {
+  const { log, lines } = logInto('info')
+  log.info('Server listening')
+  log.error(new Error('it broke'))
+  log.info({ a: 1 })
+  t.strictSame(
+    lines.map(line => JSON.parse(line).event),
+    ['http_server', 'http_server', 'http_server']
+  )
 })
 
 t.test('without another destination it writes to standard output, and silent says nothing', async t => {

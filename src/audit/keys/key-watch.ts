@@ -23,13 +23,16 @@ export function watchKeys(
     try {
       // A rotation may have put another one there in the middle of the first look.
       await find().catch(find)
-      if (missing) log.info({}, "the audit log's keys are there again")
+      if (missing) log.info({ event: 'audit_keys_found' }, "the audit log's keys are there again")
       missing = false
     } catch (err) {
       // A store that cannot be read says nothing about the keys.
       if (!(err instanceof AuditKeyError) || missing) return
       missing = true
-      log.error({ err }, "the audit log's keys are not as they were: without them the next start refuses")
+      log.error(
+        { event: 'audit_keys_missing', err },
+        "the audit log's keys are not as they were: without them the next start refuses"
+      )
     }
   }
   const loop = new Loop({ round: look, everyMs }).start()

@@ -20,7 +20,7 @@ export interface Ending {
   onTrouble?(error: unknown): void
 }
 
-const endingSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2']
+const endingSignals: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGQUIT']
 /** Commands that run until they are told to end: a signal is no failure of theirs. */
 const services: readonly string[] = ['serve', 'demo', 'simulate']
 /** Ceiling of what follows when all is closed, or can't be closed. */
@@ -35,6 +35,7 @@ let leaving = false
 const lastWork = new Set<() => Promise<unknown>>()
 const workers = new Set<Worker>()
 const ignore = (): void => {}
+let turnLog = ignore
 
 /**
  * Takes all signals, and the errors that nobody catches, for as long as this process lives. `cli.ts` calls it before anything else
@@ -52,6 +53,8 @@ export function takeSignals(name = ''): void {
   // A file that may not grow: the write fails as on a full disk, and ends nothing.
   process.on('SIGXFSZ', ignore)
   for (const signal of endingSignals) process.on(signal, () => heard({ signal }))
+  // A gateway's log is told to say more, or less; for all else it is a signal like the others.
+  process.on('SIGUSR2', signal => (command === 'serve' ? turnLog() : heard({ signal })))
   // The terminal of a gateway has gone, or somebody turns over its log: it goes on.
   process.on('SIGHUP', signal => command !== 'serve' && heard({ signal }))
 }
@@ -82,6 +85,11 @@ export function endWith({ close, withinMs, onCause = print, onTrouble = () => {}
 /** From now on a signal ends nothing by itself; the callback hears each. Gives back what ends this. */
 export function onInterrupt(interrupt: () => void): () => void {
   return mean(cause => (cause.signal === undefined ? leaveAtOnce(cause) : interrupt()))
+}
+
+/** Hears SIGUSR2 in a gateway, where it ends nothing. */
+export function onLogSignal(turn: () => void): void {
+  turnLog = turn
 }
 
 /** Has work done before this process ends, if there is time, or at once in a command. Gives back what takes it away again. */

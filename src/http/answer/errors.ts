@@ -87,8 +87,11 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
   const level = status === 401 || status === 429 ? 'debug' : 'info'
   // An operation that a vendor does not have is nobody's failure.
   if (status < 500 || status === 501)
-    request.log[level]({ ...facts, ...(status < 500 && { err: failure.cause }) }, 'request refused')
-  else request.log.error({ ...facts, err: failure.cause ?? error }, 'request failed')
+    request.log[level](
+      { event: 'request_refused', ...facts, ...(status < 500 && { err: failure.cause }) },
+      'request refused'
+    )
+  else request.log.error({ event: 'request_failed', ...facts, err: failure.cause ?? error }, 'request failed')
   request.failure = { type, outcome, upstreamStatus: failure.upstreamStatus }
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   // Not Basic: a browser would open its own dialog over a page that asks with fetch. Pages for people ask for Basic themselves.

@@ -33,7 +33,7 @@ export function callersConnections({ config, logger, clock }: Parts): Connection
     clock,
     onFull: open =>
       logger.warn(
-        { open, maxConnections },
+        { event: 'connections_full', open, maxConnections },
         'connections of callers make room for others: strangers first, and the most idle'
       )
   })

@@ -58,8 +58,11 @@ export class LoadWatch {
     if (isOverloaded === this.#isOverloaded) return
     this.#isOverloaded = isOverloaded
     if (isOverloaded)
-      this.#options.log.warn({ late_ms: Math.round(lateMs) }, 'more comes than can be done: all but stops is refused')
-    else this.#options.log.warn({ refused: this.#refused }, 'calls are let in again')
+      this.#options.log.warn(
+        { event: 'load_shed', late_ms: Math.round(lateMs) },
+        'more comes than can be done: all but stops is refused'
+      )
+    else this.#options.log.warn({ event: 'load_let_in', refused: this.#refused }, 'calls are let in again')
     this.#refused = 0
   }
 }

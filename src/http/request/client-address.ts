@@ -45,7 +45,10 @@ export function addressReader(trusted: readonly Network[], onUnreadable = (_prox
 /** The same, with a warning in the log of the proxy whose addresses cannot be read. */
 export function clientAddresses(trusted: readonly Network[], log: Pick<FastifyBaseLogger, 'warn'>): AddressOf {
   return addressReader(trusted, ({ text }) =>
-    log.warn({ proxy: text }, 'a trusted proxy sends an X-Forwarded-For that is no address: its clients count as one')
+    log.warn(
+      { event: 'proxy_address_unreadable', proxy: text },
+      'a trusted proxy sends an X-Forwarded-For that is no address: its clients count as one'
+    )
   )
 }
 

@@ -54,7 +54,10 @@ export async function crossOrigin(
       // A page of this gateway's own, such as Swagger UI, is no stranger.
       if (URL.parse(origin)?.host !== host && !told.has(origin) && told.size < toldOrigins) {
         told.set(origin, true)
-        app.log.warn({ origin: origin.slice(0, 200) }, 'a page called whose origin is not in LIVEGATE_CORS_ORIGINS')
+        app.log.warn(
+          { event: 'origin_refused', origin: origin.slice(0, 200) },
+          'a page called whose origin is not in LIVEGATE_CORS_ORIGINS'
+        )
       }
     }
     if (request.method !== 'OPTIONS') return done()

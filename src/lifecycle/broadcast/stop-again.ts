@@ -49,7 +49,10 @@ export function stopAgain(deps: StopAgainDeps): StopAgain {
         await record(stop)
         return true
       } catch (err) {
-        log.error({ err, meeting_id: stop.meeting.id }, 'a stop that is to be sent again could not be recorded')
+        log.error(
+          { event: 'stop_unrecorded', err, meeting_id: stop.meeting.id },
+          'a stop that is to be sent again could not be recorded'
+        )
         return false
       }
     })

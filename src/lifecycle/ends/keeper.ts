@@ -55,7 +55,8 @@ export class EndKeeper {
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps
-    const onTrouble = (err: unknown): void => deps.log.error({ err }, 'ends of runs could not be looked after')
+    const onTrouble = (err: unknown): void =>
+      deps.log.error({ event: 'run_ends_failed', err }, 'ends of runs could not be looked after')
     this.#loop = new Loop({ round: () => this.round(), everyMs, onTrouble })
   }
 
@@ -192,7 +193,10 @@ export class EndKeeper {
       this.#orderedAgainAtMs.set(run.id, clock.monotonic() + orderedAgainAfterMs)
     } catch (err) {
       this.#orderedAgainAtMs.set(run.id, clock.monotonic() + retriedAfterMs)
-      log.error({ err, run: run.id, cause: by }, 'the stop of a run could not be ordered: it is tried again')
+      log.error(
+        { event: 'run_stop_failed', err, run: run.id, cause: by },
+        'the stop of a run could not be ordered: it is tried again'
+      )
     }
   }
 }

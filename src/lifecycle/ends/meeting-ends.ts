@@ -51,7 +51,8 @@ export class MeetingEnds {
 
   constructor(deps: MeetingEndsDeps) {
     this.#deps = deps
-    const onTrouble = (err: unknown): void => deps.log.error({ err }, 'meetings of runs could not be looked at')
+    const onTrouble = (err: unknown): void =>
+      deps.log.error({ event: 'run_meetings_failed', err }, 'meetings of runs could not be looked at')
     this.#loop = new Loop({ round: () => this.round(), everyMs, onTrouble })
   }
 
@@ -132,7 +133,10 @@ export class MeetingEnds {
       } else if (run.meetingSessionId !== null) await this.#gone(run, askedAtMs)
     } catch (err) {
       // A look that fails is no proof of anything.
-      log.info({ err, meeting_id: meetingId }, 'the meeting of a run could not be looked at')
+      log.info(
+        { event: 'run_meeting_unseen', err, meeting_id: meetingId },
+        'the meeting of a run could not be looked at'
+      )
     }
   }
 

@@ -44,7 +44,11 @@ export function retiredMeetings(deps: RetiredMeetingsDeps): RetiredMeetings {
   }
 
   function told(meeting: OwnedMeeting): (err: unknown) => void {
-    return err => log.error({ err, meeting_id: meeting.id }, 'what is live in an INACTIVE meeting could not be stopped')
+    return err =>
+      log.error(
+        { event: 'inactive_meeting_stop_failed', err, meeting_id: meeting.id },
+        'what is live in an INACTIVE meeting could not be stopped'
+      )
   }
 
   return {

@@ -45,7 +45,7 @@ export class RunHub implements RunChanges {
       try {
         listener(changes)
       } catch (err) {
-        this.#log.error({ err }, 'a listener to the events of runs has failed')
+        this.#log.error({ event: 'run_listener_failed', err }, 'a listener to the events of runs has failed')
       }
     }
   }

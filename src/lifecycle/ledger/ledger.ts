@@ -134,7 +134,7 @@ export class Ledger {
       const message = isOwn
         ? 'a move of a run could not be written: it is tried again'
         : 'what was seen of a run could not be kept'
-      this.#deps.log.warn({ err, meeting_id: news.meetingId }, message)
+      this.#deps.log.warn({ event: 'run_news_not_written', err, meeting_id: news.meetingId }, message)
       if (isOwn) this.#late.add(news)
     }
   }

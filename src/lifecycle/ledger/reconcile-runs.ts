@@ -112,7 +112,7 @@ export function reconcileRuns(deps: ReconcileRunsDeps): ReconcileRuns {
 
   /** The next pass comes. */
   function untold(upstream: string, { id }: LivestreamWithKey, err: unknown): undefined {
-    log.info({ err, upstream, livestream_id: id }, 'nobody could say whose a run is')
+    log.info({ event: 'run_owner_unknown', err, upstream, livestream_id: id }, 'nobody could say whose a run is')
   }
 
   /** Null for a livestream that is no tenant's. */
@@ -132,7 +132,10 @@ export function reconcileRuns(deps: ReconcileRunsDeps): ReconcileRuns {
   async function leave(upstream: string, { id, meeting_id }: LivestreamWithKey, run: Run | undefined): Promise<void> {
     if (!told.get(upstream)?.has(id)) {
       const facts = { upstream, livestream_id: id, meeting_id }
-      log.warn(facts, 'a livestream goes on that is no tenant’s: assign its meeting, or stop it at the vendor')
+      log.warn(
+        { event: 'run_unowned', ...facts },
+        'a livestream goes on that is no tenant’s: assign its meeting, or stop it at the vendor'
+      )
     }
     if (run === undefined) return
     const { tenantId, meetingId, livestreamId } = run
@@ -155,7 +158,7 @@ export function reconcileRuns(deps: ReconcileRunsDeps): ReconcileRuns {
     }
     await Promise.all(Array.from({ length: looksAtOnce }, work))
     if (failures.length > 0 && !signal.aborted)
-      log.info({ err: failures[0], runs: failures.length }, 'some runs could not be looked at')
+      log.info({ event: 'runs_unseen', err: failures[0], runs: failures.length }, 'some runs could not be looked at')
   }
 
   async function look(owner: OwnedLivestream, signal: AbortSignal): Promise<void> {

@@ -40,7 +40,8 @@ export class RunWatch {
     })
     this.#polls = new InvokedPolls(deps)
     const { reconcileMs, timing, log } = deps
-    const onTrouble = (err: unknown): void => log.warn({ err }, 'the ledger could not be compared with what runs')
+    const onTrouble = (err: unknown): void =>
+      log.warn({ event: 'ledger_pass_failed', err }, 'the ledger could not be compared with what runs')
     this.#loop = new Loop({ round: () => this.#round(), everyMs: reconcileMs, onTrouble, ...(timing && { timing }) })
   }
 
@@ -84,12 +85,16 @@ export class RunWatch {
     const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(passWithinMs)])
     try {
       await this.#reconcile.pass(name, signal)
-      if (this.#failing.delete(name)) log.info({ upstream: name }, 'the lists of what runs can be read again')
+      if (this.#failing.delete(name))
+        log.info({ event: 'run_lists_readable', upstream: name }, 'the lists of what runs can be read again')
     } catch (err) {
       if (this.#ending.signal.aborted) return
       const facts = { err, upstream: name }
       if (!this.#failing.has(name))
-        log.warn(facts, 'the lists of what runs could not be read: nothing is concluded of that')
+        log.warn(
+          { event: 'run_lists_unreadable', ...facts },
+          'the lists of what runs could not be read: nothing is concluded of that'
+        )
       this.#failing.add(name)
     }
   }

@@ -170,20 +170,20 @@ export class ReconcileLoop {
     entry.tries += 1
     // The call that has occasioned it, or waits for it, is another one.
     const settled = await outOfTraces(() => reconcile(entry.operation)).catch(err => {
-      log.info({ err, operation: id }, 'an operation could not be settled yet')
+      log.info({ event: 'operation_unsettled', err, operation: id }, 'an operation could not be settled yet')
       return false
     })
     if (settled) {
       this.#entries.delete(id)
       this.#options.observer?.settled(kind)
-      log.info({ operation: id, kind, meeting_id: meetingId }, 'an operation was settled')
+      log.info({ event: 'operation_settled', operation: id, kind, meeting_id: meetingId }, 'an operation was settled')
       if (kind === 'start') this.#hurry(meetingId)
       return
     }
     if (!entry.told && clock.monotonic() - entry.sinceMs > settleMs) {
       entry.told = true
       log.warn(
-        { operation: id, kind, meeting_id: meetingId },
+        { event: 'operation_overdue', operation: id, kind, meeting_id: meetingId },
         'an operation is not settled: `livegate operation list --open` shows it, `operation resolve` ends it'
       )
     }

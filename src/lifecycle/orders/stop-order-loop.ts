@@ -7,6 +7,7 @@ import type { OrderedStopNow } from '../../store/tables/runs/ordered-stops.ts'
 import type { StopOrder, StopOrders, Unasked, UnownedRun } from '../../store/tables/runs/stop-orders.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type FindOrdered, type FoundOrdered, newStops } from './find-ordered.ts'
+import { type Log, orderLog } from './order-log.ts'
 import type { RecordStop } from './record-stop.ts'
 
 export interface StopOrderLoopDeps {
@@ -19,7 +20,7 @@ export interface StopOrderLoopDeps {
   refresh(): Promise<unknown>
   /** Says that a command may have given an order. */
   onWorkLeft: Directory['onWorkLeft']
-  log: { info(facts: object, message: string): void; error(facts: object, message: string): void }
+  log: Log
   clock: Clock
   times?: typeof orderTimes
 }
@@ -61,6 +62,7 @@ export const orderTimes = {
  */
 export class StopOrderLoop {
   readonly #deps: StopOrderLoopDeps
+  readonly #log: ReturnType<typeof orderLog>
   readonly #times: typeof orderTimes
   readonly #owner = randomUUID()
   readonly #work = new Map<string, Work>()
@@ -74,8 +76,8 @@ export class StopOrderLoop {
   constructor(deps: StopOrderLoopDeps) {
     this.#deps = deps
     this.#times = deps.times ?? orderTimes
-    const onTrouble = (err: unknown): void => deps.log.error({ err }, 'orders to stop could not be read')
-    this.#loop = new Loop({ round: () => this.#round(), onTrouble })
+    this.#log = orderLog(deps.log)
+    this.#loop = new Loop({ round: () => this.#round(), onTrouble: this.#log.unreadable })
   }
 
   /** Takes over what an earlier process has left: nobody else serves this store. @throws what the store throws */
@@ -106,7 +108,7 @@ export class StopOrderLoop {
       this.#isStepping.add(order.id)
       this.#follow(
         this.#step(order)
-          .catch(err => this.#deps.log.error({ err, order: order.id }, 'an order to stop could not be carried on'))
+          .catch(err => this.#log.stuck(order, err))
           .finally(() => this.#isStepping.delete(order.id))
       )
     }
@@ -118,7 +120,7 @@ export class StopOrderLoop {
   }
 
   async #step(order: StopOrder): Promise<void> {
-    const { engine, orders, find, clock, log } = this.#deps
+    const { engine, orders, find, clock } = this.#deps
     const work = this.#workOf(order)
     if (!(await this.#hold(order, work))) return
     if (order.listedAtMs === null) {
@@ -137,7 +139,7 @@ export class StopOrderLoop {
     if (order.reason === 'suspended' && work.stops !== stops.length) return this.#lookAgain(order, work, stops.length)
     if (!(await writeIf(engine, [orders.ended(order, clock.now())]))) return
     const left = stops.filter(({ state }) => state === 'left').length
-    log.info({ order: order.id, reason: order.reason, stops: stops.length, left }, 'an order to stop was carried out')
+    this.#log.done(order, { stops: stops.length, left })
   }
 
   /** Keeps other processes from the order. False when one of them has it. */
@@ -153,7 +155,7 @@ export class StopOrderLoop {
 
   /** Asks each vendor account what runs there. One that fails is asked again after growing pauses. */
   async #ask(order: StopOrder, work: Work): Promise<void> {
-    const { find, clock, log } = this.#deps
+    const { find, clock } = this.#deps
     if (work.toAsk.size === 0 || clock.monotonic() < work.askAtMs) return
     const asked = [...work.toAsk].map(async upstream => {
       try {
@@ -162,7 +164,7 @@ export class StopOrderLoop {
         work.unasked.delete(upstream)
       } catch (err) {
         work.unasked.set(upstream, { upstream, reason: err instanceof Failure ? err.message : wordsOf(err) })
-        log.info({ err, order: order.id, upstream }, 'what runs at a vendor account could not be asked for an order')
+        this.#log.unasked(order, upstream, err)
       }
     })
     await Promise.all(asked)
@@ -219,7 +221,7 @@ export class StopOrderLoop {
       this.#follow(
         this.#deps
           .record(order, stop)
-          .catch(err => this.#deps.log.error({ err, order: order.id }, 'a stop of an order could not be recorded'))
+          .catch(err => this.#log.unrecorded(order, err))
           .finally(() => work.recording.delete(key))
       )
     }

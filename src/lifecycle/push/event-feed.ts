@@ -71,7 +71,8 @@ export class EventFeed {
   constructor(deps: EventFeedDeps) {
     this.#deps = deps
     const { pollMs = 1_000, log } = deps
-    const onTrouble = (err: unknown): void => log.error({ err }, 'the events of runs cannot be read')
+    const onTrouble = (err: unknown): void =>
+      log.error({ event: 'run_events_unreadable', err }, 'the events of runs cannot be read')
     this.#loop = new Loop({ round: () => this.#round(), everyMs: pollMs, onTrouble })
   }
 
@@ -197,7 +198,7 @@ export class EventFeed {
         await this.#readPage(tenantId, ready)
       }
     } catch (err) {
-      this.#deps.log.error({ err }, 'events of runs from before cannot be read')
+      this.#deps.log.error({ event: 'run_events_unreadable', err }, 'events of runs from before cannot be read')
     } finally {
       this.#readingPast.delete(tenantId)
     }

@@ -77,7 +77,10 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
           signal: () => signal
         })
         return asked.catch(err =>
-          log.warn({ err, livestream_id: owner.id }, 'the runs of a livestream could not be looked at')
+          log.warn(
+            { event: 'livestream_runs_unseen', err, livestream_id: owner.id },
+            'the runs of a livestream could not be looked at'
+          )
         )
       })
     )

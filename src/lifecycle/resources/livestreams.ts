@@ -116,7 +116,10 @@ export function tenantLivestreams(deps: LivestreamsDeps): TenantLivestreams {
 
   /** It is listed as it was seen last, with its age. */
   function notRefreshed({ id }: OwnedLivestream, err: unknown): void {
-    log.warn({ err, livestream_id: id }, 'a livestream could not be refreshed for a list')
+    log.warn(
+      { event: 'livestream_not_refreshed', err, livestream_id: id },
+      'a livestream could not be refreshed for a list'
+    )
   }
 
   return {

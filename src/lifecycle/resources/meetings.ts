@@ -81,7 +81,9 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   function keep(id: string, statements: Statement[], onKept?: () => void): void {
     engine
       .write(statements)
-      .then(onKept, err => log.warn({ err, meeting_id: id }, 'what was seen of a meeting could not be kept'))
+      .then(onKept, err =>
+        log.warn({ event: 'sighting_not_kept', err, meeting_id: id }, 'what was seen of a meeting could not be kept')
+      )
   }
 
   function changed(
@@ -144,7 +146,9 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
 
     async list(caller, filter) {
       const tenantId = caller.tenant.id
-      await adopt.newest(tenantId).catch(err => log.warn({ err }, 'what is new at the vendor could not be listed'))
+      await adopt
+        .newest(tenantId)
+        .catch(err => log.warn({ event: 'adoption_failed', err }, 'what is new at the vendor could not be listed'))
       const { rows, total } = await meetings.list(tenantId, filter)
       const signal = deadline()
       const stale = rows

@@ -61,7 +61,10 @@ export function putRight(deps: PutRightDeps): PutRight {
       const [stored = meetingId] = await meetings.asStored([meetingId])
       return await move(livestreamId, known, { upstream, meetingId: stored, holder, livestream })
     } catch (err) {
-      log.warn({ err, livestream_id: livestreamId }, 'nobody could say which meeting a livestream is of')
+      log.warn(
+        { event: 'livestream_meeting_unknown', err, livestream_id: livestreamId },
+        'nobody could say which meeting a livestream is of'
+      )
       return false
     }
   }
@@ -89,7 +92,10 @@ export function putRight(deps: PutRightDeps): PutRight {
     changes.note(subjectOf({ ...known, id }))
     const facts = { livestream_id: id, meeting_id: place.meetingId, tenant: place.holder?.tenantId ?? null }
     const before = { from_meeting_id: known.meetingId, from_tenant: known.tenantId }
-    log.warn({ ...facts, ...before }, 'a livestream was put right: a wrong answer had put it into another meeting')
+    log.warn(
+      { event: 'livestream_put_right', ...facts, ...before },
+      'a livestream was put right: a wrong answer had put it into another meeting'
+    )
     return true
   }
 }

@@ -50,7 +50,10 @@ export function rememberLivestreamIn({
       else await livestreams.observe(owner, withoutKey(livestream), clock.now())
       directory.forget(owner.id)
     } catch (err) {
-      log.warn({ err, livestream_id: owner.id }, 'what was seen of a livestream could not be kept')
+      log.warn(
+        { event: 'sighting_not_kept', err, livestream_id: owner.id },
+        'what was seen of a livestream could not be kept'
+      )
     }
   }
   return async (owner, livestream, look) => {
@@ -83,7 +86,10 @@ export function rememberRunsIn({ engine, sessions, log, clock }: RememberRunsDep
       await engine.write(news.map(run => sessions.runSeen(owner, run, clock.now())))
       for (const run of news) kept.set(keyOf(run), endOf(run))
     } catch (err) {
-      log.warn({ err, livestream_id: owner.id }, 'what was seen of the runs of a livestream could not be kept')
+      log.warn(
+        { event: 'sighting_not_kept', err, livestream_id: owner.id },
+        'what was seen of the runs of a livestream could not be kept'
+      )
     }
   }
 

@@ -56,7 +56,9 @@ export function tenantStage(deps: StageDeps): TenantStage {
     if (found === null || !isVendorId(found.id)) return found
     const kept = engine.write([sessions.sessionSeen(meeting, found.id, clock.now())])
     await waitBriefly(
-      kept.catch(err => log.warn({ err, session_id: found.id }, 'a session that was seen could not be kept'))
+      kept.catch(err =>
+        log.warn({ event: 'sighting_not_kept', err, session_id: found.id }, 'a session that was seen could not be kept')
+      )
     )
     return found
   }

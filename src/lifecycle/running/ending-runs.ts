@@ -199,7 +199,10 @@ export class EndingRuns extends OwnStops {
 
   #tell(stop: ConfirmedStop, what: string): void {
     if (!stop.isTold)
-      this.#deps.log.warn({ meeting_id: stop.meeting.id }, `a livestream that was stopped still goes on: ${what}`)
+      this.#deps.log.warn(
+        { event: 'stop_ineffective', meeting_id: stop.meeting.id },
+        `a livestream that was stopped still goes on: ${what}`
+      )
     stop.isTold = true
   }
 }

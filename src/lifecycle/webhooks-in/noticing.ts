@@ -70,7 +70,10 @@ export class Noticing {
 
   #begin(key: string, notice: WebhookNotice): Promise<boolean> {
     if (this.#looks.size >= mostSubjects) {
-      this.#deps.log.warn({ upstream: notice.upstream }, 'too many webhooks at once: some are not looked after')
+      this.#deps.log.warn(
+        { event: 'vendor_webhooks_dropped', upstream: notice.upstream },
+        'too many webhooks at once: some are not looked after'
+      )
       return Promise.resolve(false)
     }
     const look: Look = { next: null, done: this.#lookAfter(notice) }
@@ -88,8 +91,9 @@ export class Noticing {
         return true
       } catch (err) {
         const { upstream, event, meetingId, livestreamId } = notice
-        const facts = { err, upstream, event, meeting_id: meetingId, livestream_id: livestreamId }
-        if (pauseMs === null) log.warn(facts, 'nobody could look at what a webhook tells of')
+        const about = { err, upstream, webhook_event: event, meeting_id: meetingId, livestream_id: livestreamId }
+        if (pauseMs === null)
+          log.warn({ event: 'vendor_webhook_unseen', ...about }, 'nobody could look at what a webhook tells of')
       }
       if (pauseMs !== null) await sleep(pauseMs, undefined, { signal: ending, ref: false }).catch(() => {})
     }

@@ -33,7 +33,9 @@ export function receivingWebhooks(deps: ReceivingDeps): ReceivingWebhooks {
     if (ofMeeting !== null)
       await deps.ends
         .noticed(ofMeeting)
-        .catch(err => deps.log.warn({ err }, 'nobody could look after news of a meeting'))
+        .catch(err =>
+          deps.log.warn({ event: 'vendor_webhook_unseen', err }, 'nobody could look after news of a meeting')
+        )
     return noticing.noticed(notice)
   }
   return { ...webhooks({ ...deps, tally, noticed }), close: () => tally.close() }

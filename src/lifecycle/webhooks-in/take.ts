@@ -79,7 +79,8 @@ export function webhooks({
   }
 
   function lookAfter(seq: number, notice: WebhookNotice): void {
-    const trouble = (err: unknown): void => log.warn({ err }, 'a webhook could not be marked as looked after')
+    const trouble = (err: unknown): void =>
+      log.warn({ event: 'vendor_webhook_unmarked', err }, 'a webhook could not be marked as looked after')
     noticed(notice)
       .then(isDone => (isDone ? deliveries.noticed([seq], clock.now()) : undefined))
       .catch(trouble)
@@ -106,7 +107,10 @@ export function webhooks({
     const key = `${upstream}/${name}`
     if (told.has(key) || told.size >= mostNames) return
     told.add(key)
-    log.info({ upstream, event: name }, 'webhooks of this event are not known here: they are counted alone')
+    log.info(
+      { event: 'vendor_webhook_unknown', upstream, webhook_event: name },
+      'webhooks of this event are not known here: they are counted alone'
+    )
   }
 
   return {

@@ -16,7 +16,8 @@ export class WebhookTally {
   #counts = new Map<string, WebhookCount>()
   readonly #loop = new Loop({
     round: () => this.#write(),
-    onTrouble: err => this.#deps.log.warn({ err }, 'counts of webhooks could not be written')
+    onTrouble: err =>
+      this.#deps.log.warn({ event: 'vendor_webhook_counts_failed', err }, 'counts of webhooks could not be written')
   })
 
   constructor(deps: TallyDeps) {
@@ -43,7 +44,9 @@ export class WebhookTally {
   /** Writes what is left. */
   async close(): Promise<void> {
     await this.#loop.close()
-    await this.#write().catch(err => this.#deps.log.warn({ err }, 'counts of webhooks could not be written'))
+    await this.#write().catch(err =>
+      this.#deps.log.warn({ event: 'vendor_webhook_counts_failed', err }, 'counts of webhooks could not be written')
+    )
   }
 
   #of(upstream: string): WebhookCount {

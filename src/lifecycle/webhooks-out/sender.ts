@@ -74,7 +74,11 @@ export class WebhookSender {
     this.#steady = notSetForward(deps.clock)
     this.#loop = new Loop({
       round: () => this.#round(),
-      onTrouble: err => deps.log.error({ err }, 'events cannot be delivered to webhooks: tried again')
+      onTrouble: err =>
+        deps.log.error(
+          { event: 'webhook_deliveries_failed', err },
+          'events cannot be delivered to webhooks: tried again'
+        )
     })
   }
 
@@ -158,7 +162,12 @@ export class WebhookSender {
   #begin(delivery: Delivery): void {
     const work = this.#deliver(delivery)
       // Its lease ends by itself: then it is tried again, with the same id.
-      .catch(err => this.#deps.log.error({ err, seq: delivery.seq }, 'the result of a delivery could not be kept'))
+      .catch(err =>
+        this.#deps.log.error(
+          { event: 'webhook_result_not_kept', err, seq: delivery.seq },
+          'the result of a delivery could not be kept'
+        )
+      )
       .finally(() => {
         this.#underWay.delete(work)
         this.wake()
@@ -227,7 +236,7 @@ export class WebhookSender {
   }
 
   #tell({ tenantId, url }: Webhook, { status, error }: Attempt, message: string): void {
-    this.#deps.log.warn({ tenant: tenantId, host: hostOf(url), status, error }, message)
+    this.#deps.log.warn({ event: 'webhook_failing', tenant: tenantId, host: hostOf(url), status, error }, message)
   }
 }
 

@@ -88,6 +88,7 @@ export async function leftBefore(account: UpstreamAccount, options: LeftOptions)
   const [kept, isWritable] = await Promise.all([inspectQuotaFile(file), canWriteQuotaFile(file)])
   const start = { quota: account.quota, deadlineMs, nowMs: clock.monotonic(), bootId, isWritable }
   const { spent, doubt } = spentBefore(kept, start)
-  if (doubt !== null) log.warn({ upstream: account.name, windowSeconds: account.quota.seconds }, doubt)
+  if (doubt !== null)
+    log.warn({ event: 'quota_unknown', upstream: account.name, windowSeconds: account.quota.seconds }, doubt)
   return { spent, habits: habitsBefore(kept === 'unreadable' ? null : kept, clock.now()) }
 }

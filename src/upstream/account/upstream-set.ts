@@ -200,7 +200,10 @@ export class UpstreamSet {
     const reason = await this.#options.names?.neededBy(name)
     if (reason == null) return this.#remove(name)
     this.#upstreams.set(name, upstream)
-    this.#options.log.error({ upstream: name, reason }, 'this upstream is missing in the list, and needed: it stays')
+    this.#options.log.error(
+      { event: 'upstream_missing', upstream: name, reason },
+      'this upstream is missing in the list, and needed: it stays'
+    )
   }
 
   async #remove(name: string): Promise<void> {

@@ -148,7 +148,10 @@ export class QuotaFileWriter {
 
   #troubled(err: unknown): void {
     if (!this.#inTrouble)
-      this.#options.log.error({ err }, 'what is used of the quota cannot be written down: a restart may exceed it')
+      this.#options.log.error(
+        { event: 'quota_not_written', err },
+        'what is used of the quota cannot be written down: a restart may exceed it'
+      )
     this.#inTrouble = true
   }
 }

@@ -176,7 +176,7 @@ t.test('events that are unknown, or cannot be read, are taken and counted, and l
     upstream().filter(call => !call.includes('.well-known')),
     []
   )
-  t.match(logs(), /"event":"meeting\.chatSynced".*counted alone/)
+  t.match(logs(), /"webhook_event":"meeting\.chatSynced".*counted alone/)
   await running.close()
   const [counts] = await running.store.engine.read(running.store.sql.selectFrom('webhook_counts').selectAll().compile())
   t.match(counts, { upstream: 'default', unknown: odd.length, taken: 0, refused: 0 })

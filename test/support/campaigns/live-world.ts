@@ -55,9 +55,9 @@ export function outcomesOf(events: AuditEvent[], requestId: string): string[] {
 export function loggedOf({ logs }: World, requestId: string): string[] {
   const lines = logs()
     .split('\n')
-    .filter(line => line.includes('"event":'))
+    .filter(line => line.includes('"audit_event":'))
   const outcomes = outcomesOf(
-    lines.map(line => JSON.parse(line).event as AuditEvent),
+    lines.map(line => JSON.parse(line).audit_event as AuditEvent),
     requestId
   )
   return [...new Set(outcomes)]
