@@ -79,7 +79,7 @@ t.test('--version tells version, commit and Node', async t => {
 })
 
 t.test(
-  'a gateway of the build serves calls, its documentation and its store, and logs errors in lines of the sources',
+  'a gateway of the build serves calls, documentation, store and metrics, and logs errors in lines of the sources',
   async t => {
     const folder = installed(t)
     const simulator = await createSimulator()
@@ -91,12 +91,14 @@ t.test(
     await line.json('tenant', 'create', 'acme')
     await line.json('meeting', 'assign', 'acme', meeting)
     const { key } = await line.json('key', 'create', 'acme', '--preset', 'owner')
-    const serving = startNode(t, [join(folder, 'lib/cli.js'), 'serve'], env)
+    const serving = startNode(t, [join(folder, 'lib/cli.js'), 'serve'], { ...env, LIVEGATE_METRICS_PORT: '0' })
+    const [, metrics = ''] = await serving.line(/"url":"([^"]+)","msg":"metrics are shown"/)
     const [, url = ''] = await serving.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
     const call = (path: string, method = 'GET') =>
       fetch(url + path, { method, headers: { authorization: `Bearer ${key}` } })
     t.equal((await call(`/v2/meetings/${meeting}/livestreams`, 'POST')).status, 201)
     t.equal((await call('/readyz')).status, 200)
+    t.match(await (await fetch(metrics)).text(), /^livegate_starts_total\{result="started"\} 1$/m)
     t.match(await (await call('/docs')).text(), 'swagger-ui-bundle.js')
     const page = await call('/docs/static/swagger-ui-bundle.js')
     t.equal((await page.arrayBuffer()).byteLength, statSync(join(folder, 'static/swagger-ui-bundle.js')).size)

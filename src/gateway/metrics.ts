@@ -24,7 +24,7 @@ export async function openMetrics(
 ): Promise<Metrics | null> {
   if (metrics === null) return null
   const { openMetrics: open } = await import('../metrics/metrics.ts')
-  const opening = await open({
+  const opening = open({
     ...metrics,
     onListen: url => log.info({ event: 'metrics_listening', url }, 'metrics are shown'),
     onTrouble: err => log.error({ event: 'metrics_failed', err }, 'metrics cannot be shown')

@@ -1,3 +1,4 @@
+import * as promClient from 'prom-client'
 import manifest from '../../package.json' with { type: 'json' }
 import type { Observer } from '../domain/observer.ts'
 import { MetricsListener } from './listener.ts'
@@ -23,9 +24,9 @@ export interface Metrics {
   close(): Promise<void>
 }
 
-/** Loads prom-client, which a gateway without metrics never does. */
-export async function openMetrics({ hasTenants, ...listening }: MetricsOptions): Promise<Metrics> {
-  const series = new Series(await import('prom-client'), hasTenants)
+/** To be loaded by a gateway with metrics alone: this file brings prom-client. */
+export function openMetrics({ hasTenants, ...listening }: MetricsOptions): Metrics {
+  const series = new Series(promClient, hasTenants)
   const upstreamOf = namesOfUpstreams()
   const { observer, storeWrites } = countingObserver(series, upstreamOf)
   const endWatch = watchEventLoop(lateMs => series.observe('livegate_event_loop_delay_seconds', lateMs))

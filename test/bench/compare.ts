@@ -38,7 +38,8 @@ export async function startAll({ folder, teardown }: Scene, size: Size): Promise
   teardown(() => vendor.stop())
   const { meetings } = size
   const rows = { meetings, own: connections, tenants: 1 }
-  const stores = { rollup: await seed(join(folder, 'rollup'), rows), all: await seed(join(folder, 'all'), rows) }
+  const store = (name: string) => seed(join(folder, name), rows)
+  const stores = { rollup: await store('rollup'), all: await store('all'), metrics: await store('metrics') }
   const running: Running[] = []
   for (const contender of contenders(folder, vendor.url, stores)) {
     const server = await contender.start()

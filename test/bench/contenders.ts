@@ -18,20 +18,24 @@ export const barePipe = 'bare pipe'
 export const usual = 'http-proxy + rate-limit + pino'
 export const rollup = 'Livegate, reads rolled up'
 export const all = 'Livegate, an event each'
+export const metrics = 'Livegate, reads rolled up, metrics on'
+
+/** Each gateway has a store of its own. */
+export type Stores = Record<'rollup' | 'all' | 'metrics', Seeded>
 
 /** The others, and Livegate with everything on, on a store of its own each. */
-export function contenders(folder: string, vendorUrl: string, stores: Record<'rollup' | 'all', Seeded>): Contender[] {
+export function contenders(folder: string, vendorUrl: string, stores: Stores): Contender[] {
   const other = (name: string, file: string): Contender => ({
     name,
     ours: false,
     seeded: stores.rollup,
     start: () => serve({ name, folder, args: [contenderFile(`${file}.ts`)], env: { BENCH_UPSTREAM: vendorUrl } })
   })
-  const livegate = (name: string, reads: 'rollup' | 'all'): Contender => ({
+  const livegate = (name: string, store: keyof Stores, env: Record<string, string>): Contender => ({
     name,
     ours: true,
-    seeded: stores[reads],
-    start: () => serveLivegate({ name, vendorUrl, seeded: stores[reads], env: { LIVEGATE_AUDIT_READS: reads } })
+    seeded: stores[store],
+    start: () => serveLivegate({ name, vendorUrl, seeded: stores[store], env })
   })
   return [
     other(barePipe, 'bare-pipe'),
@@ -39,8 +43,9 @@ export function contenders(folder: string, vendorUrl: string, stores: Record<'ro
     other(usual, 'http-proxy'),
     other('Express + http-proxy-middleware', 'express'),
     ...installed(folder, vendorUrl, stores.rollup),
-    livegate(rollup, 'rollup'),
-    livegate(all, 'all')
+    livegate(rollup, 'rollup', { LIVEGATE_AUDIT_READS: 'rollup' }),
+    livegate(all, 'all', { LIVEGATE_AUDIT_READS: 'all' }),
+    livegate(metrics, 'metrics', { LIVEGATE_AUDIT_READS: 'rollup', LIVEGATE_METRICS_PORT: '0' })
   ]
 }
 

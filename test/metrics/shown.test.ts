@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { globSync, readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
 import type { Definition } from '../../src/metrics/definition.ts'
@@ -124,4 +125,15 @@ t.test('a gateway without metrics opens no port for them, and tells nobody of an
   const { logs, asAcme } = await gateway(t)
   t.equal((await asAcme('GET', '/v2/livestreams')).statusCode, 200)
   t.notMatch(logs(), 'metrics')
+})
+
+t.test('prom-client is loaded by a gateway with metrics alone', async t => {
+  const code = (file: string): string => readFileSync(file, 'utf8')
+  const loaded = /^import (?!type )[^;]*?'([^']+)'/gm
+  const loadersOf = (name: string): string[] =>
+    globSync('src/**/*.ts').filter(file =>
+      [...code(file).matchAll(loaded)].some(([, from = '']) => from.endsWith(name))
+    )
+  t.strictSame(loadersOf('prom-client'), ['src/metrics/metrics.ts'])
+  t.strictSame(loadersOf('metrics/metrics.ts'), [], 'which is loaded when it is wanted')
 })
