@@ -8,7 +8,7 @@ import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import { inSpan } from '../../tracing/trace.ts'
 import { type Done, endAfter, inUse, type Made, type Mutation, outcomeOf } from './mutation.ts'
-import { operationOf, subjectOf, TrailWriter } from './trail-writer.ts'
+import { operationOf, subjectOf, TooLate, TrailWriter } from './trail-writer.ts'
 import type { WriteBehind } from './write-behind.ts'
 
 export interface AuditTrailDeps {
@@ -226,7 +226,9 @@ export function auditTrailIn(deps: AuditTrailDeps): AuditTrail {
     } catch (cause) {
       if (cause instanceof UniqueViolation) throw inUse(cause)
       if (cause instanceof Conflict) throw cause
-      if (!goesOn) throw new AuditUnavailable({ cause, outcome: 'not_sent' })
+      // By its own statements it is done as soon as they stand, which they may do behind this answer.
+      const isOpen = cause instanceof TooLate && statements.length > 0
+      if (!goesOn) throw new AuditUnavailable({ cause, outcome: isOpen ? 'unknown' : 'not_sent' })
       writer.keep(rows, event, cause)
     }
     caller.markAudited()

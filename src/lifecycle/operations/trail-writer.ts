@@ -51,6 +51,9 @@ export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): 
   }
 }
 
+/** It is still being written: nobody knows yet whether it will stand. */
+export class TooLate extends Error {}
+
 export interface TrailWriterDeps {
   /** Writes in order: nothing before what waits in the write-behind. */
   engine: Pick<Engine, 'write'>
@@ -179,8 +182,8 @@ export class TrailWriter {
     )
   }
 
-  #tooLate(): Error {
-    return new Error(`not written within ${this.#deps.withinMs} ms`)
+  #tooLate(): TooLate {
+    return new TooLate(`not written within ${this.#deps.withinMs} ms`)
   }
 }
 

@@ -51,6 +51,19 @@ t.test('a start that joined another is refused when the store hangs, and hears t
   t.equal(recorded, 1, 'the refusal is written behind the answer')
 })
 
+t.test(
+  'a change by its own statements is unknown while the store hangs, since they may stand behind the answer',
+  async t => {
+    const change: Mutation = { ...joined, kind: 'set_webhook' }
+    const statements = [store.sql.deleteFrom('meta').compile()]
+    const refusal = await answered(change, { ...answer, statements }).catch(error => error)
+    t.match(refusal, { type: 'audit_unavailable', outcome: 'unknown' })
+    const refusing = { ...engine, write: () => Promise.reject(new StoreError('the disk is full')) }
+    const failed = auditTrailIn({ ...deps, engine: refusing }).answered(change, { ...answer, statements })
+    t.match(await failed.catch(error => error), { outcome: 'not_sent' }, 'one that the store refused is none')
+  }
+)
+
 t.test('a stop that joined another is answered when the store refuses its record, which is tried again', async t => {
   const refusing = { ...engine, write: () => Promise.reject(new StoreError('the disk is full')) }
   await auditTrailIn({ ...deps, engine: refusing }).answered({ ...joined, kind: 'stop', goesOn: true }, answer)
