@@ -8,7 +8,7 @@ import { gateway } from '../support/gateway.ts'
 import { inMemory } from '../support/in-memory.ts'
 import { liveShows, running } from '../support/orders/live-shows.ts'
 import { noPostgres, postgresBin } from '../support/postgres/server.ts'
-import { databaseOf, newDatabase, usePostgres } from '../support/postgres/stores.ts'
+import { databaseOf, newDatabase, sharedPostgres, usePostgres } from '../support/postgres/stores.ts'
 
 /** A command line whose store is an empty database, and whose keys are in a folder of the test's. */
 async function onPostgres(t: Test) {
@@ -44,6 +44,26 @@ else {
     t.match(await run('audit', 'init-keys', dataDir), { code: 1, stderr: /is there already: nothing was made/ })
     await json('tenant', 'create', 'acme')
     t.match(await run('doctor'), { stdout: /^ok {4}store of postgres:\S+: can be read; 1 tenant\n^ok {4}audit keys/m })
+  })
+
+  t.test('a store with a trigger, a rule or a view is not served, and is left as it was', async t => {
+    const { run, ready, home } = await onPostgres(t)
+    await ready()
+    const server = await sharedPostgres()
+    const foreign = {
+      view: ['create view seen as select 1 as one', 'drop view seen'],
+      rule: ['create rule quiet as on delete to tenants do instead nothing', 'drop rule quiet on tenants']
+    }
+    for (const [kind, [make = '', remove = '']] of Object.entries(foreign)) {
+      await server.run(home.database, make)
+      t.match(await run('serve'), {
+        code: 1,
+        stderr: new RegExp(`the store has a ${kind} \\w+, which Livegate has not made`)
+      })
+      t.match(await run('doctor'), { stdout: new RegExp(`has a ${kind}`) })
+      await server.run(home.database, remove)
+    }
+    t.match(await run('doctor'), { stdout: /can be read; 1 tenant/ })
   })
 
   t.test('commands read and change a store, prove its log, and say what copies it', async t => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql as raw } from 'kysely'
+import { Client, type ClientConfig } from 'pg'
 import t, { type Test } from 'tap'
 import type { PostgresHome } from '../../src/domain/store-home.ts'
 import {
@@ -13,12 +14,13 @@ import {
 import { openPostgres, openPostgresSnapshot, type PostgresWaits } from '../../src/store/postgres/postgres.ts'
 import { sqlFor } from '../../src/store/schema/database.ts'
 import { migrate } from '../../src/store/schema/migrations.ts'
-import { noPostgres, postgresBin } from '../support/postgres/server.ts'
+import { noPostgres, postgresBin, startPostgres, startStandby } from '../support/postgres/server.ts'
 import { newDatabase, sharedPostgres } from '../support/postgres/stores.ts'
 import { wayTo } from '../support/postgres/way.ts'
 import fc from '../support/runner/properties.ts'
 import { refusalOf } from '../support/store/helper.ts'
 import { until } from '../support/until.ts'
+import { makeCertificate } from '../support/upstream/certificates.ts'
 
 const sql = sqlFor('postgres')
 const put = (name: string, value = '') => sql.insertInto('meta').values({ name, value }).compile()
@@ -214,5 +216,87 @@ else {
       constructor: StoreError,
       reason: /has the encoding LATIN1/
     })
+  })
+
+  t.test('a user who may make nothing is told so, and nothing of it is left', async t => {
+    const home = await newDatabase({ isEmpty: true })
+    const server = await sharedPostgres()
+    await server.run('postgres', 'drop role if exists guest', 'create role guest login')
+    const refusal = await refusalOf(openPostgres({ ...home, user: 'guest' }))
+    t.match(refusal, { constructor: StoreError, reason: /42501: permission denied/ })
+  })
+
+  t.test('a writer whose row is gone when its commit is looked up writes no more', async t => {
+    const { way, engine, beside } = await broken(t)
+    way.hold('there')
+    const written = engine.write([put('a')])
+    await sleep(50)
+    await beside.write([raw`delete from livegate_writers where commits > 0 and id <> ${beside.writerId}`.compile(sql)])
+    way.cut()
+    t.match(await refusalOf(written), { constructor: StoreMoved, reason: /has lost commits/ })
+    t.match(await refusalOf(engine.write([put('b')])), { reason: /has lost commits/ })
+  })
+
+  t.test('the server has to prove who it is, and for which name, before anything is sent', async t => {
+    const authority = makeCertificate({ name: 'authority' })
+    const own = makeCertificate({ name: 'server', issuer: authority, address: '127.0.0.1' })
+    const elsewhere = makeCertificate({ name: 'server', issuer: authority, host: 'db.example' })
+    const server = await sharedPostgres()
+    const home = await newDatabase()
+    const shown = async (certificate: { cert: string; key: string }) => {
+      const [cert, key] = [server.own('cert.pem', certificate.cert), server.own('key.pem', certificate.key)]
+      const settings = { ssl_cert_file: cert, ssl_key_file: key, ssl: 'on' }
+      for (const [name, value] of Object.entries(settings))
+        await server.run('postgres', `alter system set ${name} = '${value}'`)
+      await server.run('postgres', 'select pg_reload_conf()')
+      await sleep(200)
+    }
+    const over = (ca: string | null, checksName = true) => openPostgres({ ...home, tls: { ca, checksName } })
+    t.match(await refusalOf(over(authority.cert)), { reason: /does not support SSL/ }, 'no way is taken without it')
+    await shown(own)
+    await (await over(authority.cert)).close()
+    t.match(await refusalOf(over(null)), { reason: /certificate/ })
+    t.match(await refusalOf(over(makeCertificate({ name: 'authority' }).cert)), { reason: /certificate/ })
+    await shown(elsewhere)
+    t.match(await refusalOf(over(authority.cert)), { reason: /altnames/ })
+    await (await over(authority.cert, false)).close()
+  })
+
+  t.test('a standby is not written to; after its promotion the primary of before is not either', async t => {
+    const primary = await startPostgres()
+    await primary.run('postgres', 'create database store')
+    const way = await wayTo(primary.port)
+    t.teardown(() => way.close())
+    const home = { ...primary.home('store'), port: way.port }
+    const { engine } = await engineOn(t, home)
+    await migrate(engine, sql)
+    await engine.serve()
+    await engine.write([put('a')])
+
+    const standby = await startStandby(primary)
+    t.match(await refusalOf(openPostgres(standby.home('store'))), { constructor: StoreMoved, reason: /is a standby/ })
+    await until(async () => {
+      const snapshot = await new Client({ ...standby.home('store'), password: undefined } as ClientConfig).connect()
+      const { rows } = await snapshot.query("select 1 from meta where name = 'a'")
+      await snapshot.end()
+      return rows.length === 1
+    })
+    await standby.promote()
+    way.leadTo(standby.port)
+    way.cut()
+    await until(async () => (await refusalOf(engine.check())) === 'accepted')
+    await engine.write([put('b')])
+    t.strictSame(await names(engine), ['a', 'b'], 'it goes on there')
+
+    way.leadTo(primary.port)
+    way.cut()
+    // A commit would be looked up for as long as it takes: the loss is noticed before.
+    await sleep(100)
+    t.match(await refusalOf(engine.write([put('c')])), { constructor: StoreMoved, reason: /a primary of before/ })
+    t.match(await refusalOf(engine.check()), { constructor: StoreMoved })
+    way.leadTo(standby.port)
+    way.cut()
+    await engine.write([put('d')])
+    t.strictSame(await names(engine), ['a', 'b', 'd'])
   })
 }

@@ -1,4 +1,4 @@
-import { StoreError, wordsOf } from '../engine/engine.ts'
+import { StoreError, StoreMoved, wordsOf } from '../engine/engine.ts'
 import { type JobError, toStoreError } from '../engine/transaction.ts'
 
 /** SQLSTATEs that the functions of `base.ts` raise. */
@@ -43,6 +43,8 @@ export function isSequel(error: unknown): boolean {
 
 /** An error of the driver, or of the server, as a group has it. */
 export function toJobError(error: unknown): JobError {
+  if (error instanceof StoreError)
+    return { kind: error instanceof StoreMoved ? 'moved' : 'failed', message: error.reason }
   const state = stateOf(error)
   const words = wordsOf(error)
   if (state !== null) {

@@ -1,9 +1,9 @@
 /** A PostgreSQL server of the tests' own, in memory where there is such a place: it ends with this process, however that ends. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Client } from 'pg'
 import type { PostgresHome } from '../../../src/domain/store-home.ts'
 import { memory } from '../in-memory.ts'
@@ -28,6 +28,8 @@ export interface PostgresServer {
   run(database: string, ...statements: string[]): Promise<void>
   /** The process that all others of it come from. */
   pid(): number
+  /** Makes a file that only the server may read. */
+  own(name: string, text: string): string
   /** Starts it again after its end. */
   start(): Promise<void>
   /** Ends it as with `kill -9`, with all of its processes. */
@@ -45,24 +47,47 @@ function idOf(flag: '-u' | '-g'): number {
 
 /** @param settings such as `fsync=on`; by default nothing is durable, and all is quick */
 export async function startPostgres(...settings: string[]): Promise<PostgresServer> {
-  const bin = postgresBin as string
+  return serve(makeFolder(), makeCluster, settings)
+}
+
+/** A server that follows another one, until it is promoted. */
+export async function startStandby(primary: PostgresServer): Promise<PostgresServer & { promote(): Promise<void> }> {
+  const copy = (data: string): void => {
+    const from = [
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(primary.port),
+      '-U',
+      'livegate',
+      '--no-sync',
+      '--checkpoint=fast',
+      '-R'
+    ]
+    execFileSync(join(postgresBin as string, 'pg_basebackup'), ['-D', data, ...from], { ...owner, stdio: 'pipe' })
+  }
+  const standby = await serve(makeFolder(), copy, [])
+  return { ...standby, promote: () => standby.run('postgres', 'select pg_promote()') }
+}
+
+function makeFolder(): string {
   const folder = mkdtempSync(join(memory ?? tmpdir(), 'livegate-postgres-'))
   if (isRoot) chownSync(folder, owner.uid as number, owner.gid as number)
+  return folder
+}
+
+function makeCluster(data: string): void {
+  const how = ['-U', 'livegate', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions']
+  execFileSync(join(postgresBin as string, 'initdb'), ['-D', data, ...how], {
+    ...owner,
+    cwd: dirname(data),
+    stdio: 'pipe'
+  })
+}
+
+async function serve(folder: string, make: (data: string) => void, settings: string[]): Promise<PostgresServer> {
   const data = join(folder, 'data')
-  const init = [
-    '-D',
-    data,
-    '-U',
-    'livegate',
-    '-A',
-    'trust',
-    '-E',
-    'UTF8',
-    '--locale=C',
-    '--no-sync',
-    '--no-instructions'
-  ]
-  execFileSync(join(bin, 'initdb'), init, { ...owner, cwd: folder, stdio: 'pipe' })
+  make(data)
   const port = await freePort()
   const all = [
     'fsync=off',
@@ -96,13 +121,29 @@ export async function startPostgres(...settings: string[]): Promise<PostgresServ
       }
     },
     pid: () => Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]),
+    own(name, text) {
+      const file = join(folder, name)
+      writeFileSync(file, text, { mode: 0o600 })
+      if (isRoot) chownSync(file, owner.uid as number, owner.gid as number)
+      return file
+    },
     async start() {
       const options = all.flatMap(setting => ['-c', setting])
       // Where it was killed, nobody is left who would have removed it.
       rmSync(join(data, 'postmaster.pid'), { force: true })
       // The shell ends the server and removes its folder as soon as this process is gone: then nothing holds its input any more.
       const script = `"$@" & server=$!; cat >/dev/null; kill -QUIT $server 2>/dev/null; wait $server; rm -rf "${folder}"`
-      const args = ['-c', script, 'sh', join(bin, 'postgres'), '-D', data, '-p', String(port), ...options]
+      const args = [
+        '-c',
+        script,
+        'sh',
+        join(postgresBin as string, 'postgres'),
+        '-D',
+        data,
+        '-p',
+        String(port),
+        ...options
+      ]
       child = spawn('sh', args, { ...owner, cwd: folder, stdio: ['pipe', 'ignore', 'ignore'] })
       child.unref()
       ;(child.stdin as unknown as { unref(): void }).unref()

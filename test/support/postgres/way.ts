@@ -10,6 +10,8 @@ export interface Way {
   freeze(): void
   /** Lets all that was held back arrive now, also where its sender is gone. */
   letOn(): void
+  /** Leads new connections to another server. */
+  leadTo(port: number): void
   /** Ends the callers' side of all connections. */
   cut(): void
   /** Cuts it, and takes no new ones. */
@@ -24,7 +26,8 @@ interface Pair {
   held: { there: Buffer[] | null; back: Buffer[] | null }
 }
 
-export async function wayTo(port: number): Promise<Way> {
+export async function wayTo(to: number): Promise<Way> {
+  let port = to
   const pairs = new Set<Pair>()
   let isFrozen = false
   const take = (near: Socket): void => {
@@ -73,6 +76,9 @@ export async function wayTo(port: number): Promise<Way> {
         Object.assign(held, { there: null, back: null })
         if (near.destroyed) far.end()
       }
+    },
+    leadTo(other) {
+      port = other
     },
     cut,
     down,
