@@ -18,6 +18,7 @@ interface Container {
   image: string
   command?: string[]
   restartPolicy?: string
+  ports?: { name: string; containerPort: number }[]
   env: { name: string; value: string }[]
   volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[]
   securityContext: object
@@ -33,6 +34,7 @@ interface Manifest {
     replicas?: number
     strategy?: { type: string }
     template: {
+      metadata: { annotations: Record<string, string> }
       spec: {
         containers: Container[]
         initContainers?: Container[]
@@ -109,7 +111,11 @@ t.test('they run the gateway as its image is made: read-only, without rights, on
       t.match(path, /^\/run\/secrets\/livegate\/[\w-]+$/)
       return 'a-value-of-some-length'
     }
-    const { shutdownMs } = readConfig({ DATABASE_URL: 'sqlite:/data/livegate.db', ...env }, secret)
+    const { shutdownMs, metrics } = readConfig({ DATABASE_URL: 'sqlite:/data/livegate.db', ...env }, secret)
+    t.equal(gateway.ports?.find(({ name }) => name === 'metrics')?.containerPort, metrics?.port)
+    t.equal(spec.template.metadata.annotations['prometheus.io/port'], String(metrics?.port))
+    for (const other of manifestsOf(file).filter(({ kind }) => kind === 'Service'))
+      t.notMatch(JSON.stringify(other), 'metrics', 'callers never see them')
     t.ok(pod.terminationGracePeriodSeconds * 1_000 > 5_000 + shutdownMs + 500, 'a graceful end has its time')
     const probes = Object.entries(gateway).filter(([name]) => name.endsWith('Probe')) as [string, Probe][]
     t.ok(probes.length >= 2)
@@ -142,7 +148,8 @@ t.test("the unit's settings are ones that Livegate takes, and its end has its ti
       line.split(' ').map(pair => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)])
     )
   )
-  const { host, home, shutdownMs } = readConfig(env, () => 'a-value-of-some-length')
+  const { host, home, shutdownMs, metrics } = readConfig(env, () => 'a-value-of-some-length')
+  t.equal(metrics?.host, '127.0.0.1', 'metrics are for this machine alone')
   t.equal(host, `unix:/run/${/^RuntimeDirectory=(.*)$/m.exec(unit)?.[1]}/livegate.sock`)
   t.equal(nameOfHome(home), `/var/lib/${/^StateDirectory=(.*)$/m.exec(unit)?.[1]}/livegate.db`)
   t.ok(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)?.[1]) * 1_000 > shutdownMs + 500)

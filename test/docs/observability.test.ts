@@ -37,6 +37,16 @@ t.test('each alert has a severity, a summary, and a runbook of its own', async t
   t.strictSame([...new Set(pages)].sort(), runbooks.sort(), 'no page is left over')
 })
 
+t.test('the events of the log that a runbook names are those of the page on the log', async t => {
+  const events = new Set([...read('docs/logs.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name))
+  const lines = runbooks.flatMap(file => read(file).match(/^- The log: .*$/gm) ?? [])
+  t.ok(lines.length > 10)
+  const fields = new Set(['type'])
+  for (const line of lines)
+    for (const [, name = ''] of line.matchAll(/`([a-z_]+)`/g))
+      t.ok(events.has(name) || fields.has(name), `${name} in: ${line}`)
+})
+
 t.test('each alert fires in a scenario', async t => {
   const fire = new Set(Object.values(scenarios).flatMap(({ fires }) => fires as readonly string[]))
   t.strictSame([...fire].sort(), alerts.map(({ alert, labels }) => `${alert}/${labels?.severity}`).sort())

@@ -49,6 +49,7 @@ export const calm: Values = {
   'livegate_event_loop_delay_seconds_bucket{le="0.01"}': each(600),
   'livegate_event_loop_delay_seconds_bucket{le="1"}': each(600),
   'livegate_event_loop_delay_seconds_bucket{le="+Inf"}': each(600),
+  'livegate_requests_shed_total{}': always(3),
   'livegate_heap_used_bytes{}': always(80e6),
   'livegate_heap_limit_bytes{}': always(150e6),
   'livegate_connections{}': always(200),
@@ -151,6 +152,10 @@ export const scenarios: Record<string, Scenario> = {
   'the event loop is blocked now and then': {
     series: { 'livegate_event_loop_delay_seconds_bucket{le="0.01"}': each(570) },
     fires: ['LivegateBlocked/page']
+  },
+  'calls are refused for load': {
+    series: { 'livegate_requests_shed_total{}': each(9) },
+    fires: ['LivegateLoadShed/page']
   },
   'the heap is almost full': {
     series: { 'livegate_heap_used_bytes{}': always(140e6) },
