@@ -160,10 +160,10 @@ async function openInner(
   opened.push(() => disk.close())
   const keys = watchKeys(() => audited.findKeys(), logger)
   opened.push(() => keys.close())
+  const unwritten = 'what happened could not be written down yet'
   const writeBehind = new WriteBehind({
     engine: store.engine,
-    onTrouble: (err, waiting) =>
-      logger.error({ event: 'records_waiting', err, waiting }, 'what happened could not be written down yet')
+    onTrouble: (err, waiting) => logger.error({ event: 'records_waiting', err, waiting }, unwritten)
   })
   opened.push(() => writeBehind.close())
   opened.push(() => auditLog.close())

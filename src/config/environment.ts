@@ -155,12 +155,6 @@ export class Input {
     return this.#checked(name, this.#secretText(name))
   }
 
-  /** The same, where it may be left out: then it is empty. */
-  optionalSecret(name: string): string {
-    const value = this.#secretText(name) ?? ''
-    return value === '' ? '' : this.#checked(name, value)
-  }
-
   /** Reads one or two secrets: a file has a line for each, an environment has the second under `secondOf(name)`. */
   secrets(name: string): string[] {
     const text = this.#secretText(name)

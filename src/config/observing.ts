@@ -1,6 +1,6 @@
 import { Secret } from '../domain/values/secret.ts'
 import { type Input, isLoopback } from './environment.ts'
-import { type Setting, text } from './setting.ts'
+import { type Setting, secretText, text } from './setting.ts'
 
 /** Settings of what shows the gateway from outside, and decides nothing. */
 export interface Observing {
@@ -25,7 +25,8 @@ export const observing = {
     'A collector of traces (OpenTelemetry, OTLP over HTTP), like `http://127.0.0.1:4318`; `/v1/traces` is added ([docs/traces.md](traces.md)).',
     'no traces are recorded'
   ),
-  OTEL_EXPORTER_OTLP_HEADERS: optionalSecret(
+  OTEL_EXPORTER_OTLP_HEADERS: secretText(
+    '',
     'Header fields for the collector, like `authorization=Bearer%20…`, separated by commas, their values percent-encoded. With them the collector must be reached by https, or on this machine.'
   ),
   OTEL_SERVICE_NAME: text('livegate', 'The name of this gateway in traces.'),
@@ -72,11 +73,6 @@ function readSampling(input: Input): number | null {
   if (many === undefined && text !== 'all')
     input.problem('LIVEGATE_LOG_REQUESTS must be off, all, or one of so many like 1/100')
   return Number(many ?? 1)
-}
-
-/** Text that may be a credential: it can come by file, and no message repeats it. */
-function optionalSecret(about: string): Setting<string> {
-  return { ...text('', about), isSecret: true, read: (input, name) => input.optionalSecret(name) }
 }
 
 const headerField = /^[\w!#$%&'*+.^`|~-]+=[\x21-\x7e]*$/

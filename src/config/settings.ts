@@ -1,7 +1,7 @@
-import { auditReads } from '../audit/rollup.ts'
 import { baseUrlField, secretFields, variableOf } from '../upstream/vendors/settings.ts'
 import type { Vendors } from '../upstream/vendors/vendor.ts'
 import { vendors as allVendors } from '../upstream/vendors/vendors.ts'
+import { auditLog } from './audit-settings.ts'
 import type { Input } from './environment.ts'
 import { metricsSettings } from './metrics.ts'
 import { observing } from './observing.ts'
@@ -12,7 +12,6 @@ import {
   optionalNumber,
   origins,
   peers,
-  place,
   publicAddress,
   rateLimit,
   type Setting,
@@ -188,29 +187,6 @@ const webhooks = {
   ),
   LIVEGATE_WEBHOOK_NETWORKS: networks(
     'Private networks that webhooks of tenants may lead to (`10.1.0.0/16, fd12::/64`), separated by commas, also with plain `http://`. Without it only public addresses are called ([docs/webhooks.md](webhooks.md#addresses)).'
-  )
-}
-
-const auditLog = {
-  LIVEGATE_AUDIT_READS: choice(
-    'rollup',
-    auditReads,
-    'Reads that the audit log has: `rollup` (the first, then a count a minute), `all` or `none`.'
-  ),
-  LIVEGATE_AUDIT_RETENTION_DAYS: optionalNumber(
-    1,
-    36_500,
-    'Audit events older than so many days are removed, and a signed note says so.',
-    'all are kept'
-  ),
-  LIVEGATE_DATA_DIR: place("The folder of the audit log's keys and its last checkpoint.", "the store's folder"),
-  LIVEGATE_AUDIT_SIGNING_KEY_FILE: place(
-    'The key that signs the audit log (Ed25519, PEM), given by file.',
-    'made once, in the folder above'
-  ),
-  LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE: place(
-    'The key of the fingerprints in the audit log (64 hex digits), given by file.',
-    'made once, in the folder above'
   )
 }
 

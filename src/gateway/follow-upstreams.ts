@@ -1,5 +1,6 @@
 import { ConfigError, type UpstreamsRead } from '../config/config.ts'
 import { Loop } from '../domain/values/clock.ts'
+import { tellTrouble } from '../domain/values/tell-trouble.ts'
 import type { UpstreamSet } from '../upstream/account/upstream-set.ts'
 import { UpstreamsRejected } from '../upstream/account/upstreams-rejected.ts'
 
@@ -59,8 +60,12 @@ export function followUpstreams(options: FollowOptions): Following {
     if (changed) onChange()
   }
 
-  const onTrouble = (err: unknown): void =>
-    log.error({ event: 'upstreams_unreadable', err }, 'the upstreams could not be read again')
+  const onTrouble = tellTrouble(
+    log,
+    'error',
+    { event: 'upstreams_unreadable' },
+    'the upstreams could not be read again'
+  )
   const loop = new Loop({ round: look, everyMs, onTrouble }).start()
   return {
     isRefused: () => isRefused,

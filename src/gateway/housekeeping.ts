@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
 import type { StoreHome } from '../domain/store-home.ts'
 import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
+import { tellTrouble } from '../domain/values/tell-trouble.ts'
 import type { Operations } from '../store/tables/operations.ts'
 import type { RunEventRows } from '../store/tables/runs/run-events.ts'
 import type { StopOrders } from '../store/tables/runs/stop-orders.ts'
@@ -73,8 +74,12 @@ export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes):
   const loop = new Loop({
     round: () => tidy({ ...deps, clock }),
     everyMs,
-    onTrouble: err =>
-      deps.log.error({ event: 'housekeeping_failed', err }, 'what is old could not be removed: tried again in an hour')
+    onTrouble: tellTrouble(
+      deps.log,
+      'error',
+      { event: 'housekeeping_failed' },
+      'what is old could not be removed: tried again in an hour'
+    )
   })
   loop.start(firstAfterMs)
   return () => loop.close()
@@ -114,8 +119,12 @@ export function watchDisk(folder: string, floorMb: number, log: Log, everyMs = l
       'little disk space is left: without any, starts are refused'
     )
   }
-  const onTrouble = (err: unknown): void =>
-    log.error({ event: 'disk_space_unknown', err, folder }, 'the free disk space cannot be read')
+  const onTrouble = tellTrouble(
+    log,
+    'error',
+    { event: 'disk_space_unknown', folder },
+    'the free disk space cannot be read'
+  )
   const loop = new Loop({ round: look, everyMs, onTrouble }).start(0)
   return {
     low: () => low,

@@ -1,4 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
+import { tellTrouble } from '../domain/values/tell-trouble.ts'
+
+const claimFailed = 'that this gateway serves the store could not be written into it'
 
 /** Things that the operational log tells of who serves the store. */
 export function storeNews(log: FastifyBaseLogger, { store, shutdownMs }: { store: string; shutdownMs: number }) {
@@ -14,8 +17,6 @@ export function storeNews(log: FastifyBaseLogger, { store, shutdownMs }: { store
       const message = 'the database has several names (hard links): use it by one of them alone'
       log.warn({ event: 'store_has_several_names', store, names }, message)
     },
-    onTrouble(err: unknown) {
-      log.error({ event: 'store_claim_failed', err }, 'that this gateway serves the store could not be written into it')
-    }
+    onTrouble: tellTrouble(log, 'error', { event: 'store_claim_failed' }, claimFailed)
   }
 }

@@ -3,9 +3,13 @@ import t from 'tap'
 
 /** The calls of a logger in these sources, each as its level and its words; a level that is chosen is `level`. */
 function linesIn(code: string): { level: string; words: string }[] {
-  const begins = [...code.matchAll(/\b(?:log|logger)\??(?:\.(info|warn|error|fatal)|\[(level)\])\(/g)]
-  return begins.map(({ index, 0: begin, 1: level, 2: chosen }) => ({
-    level: level ?? chosen ?? '',
+  const begins = [
+    ...code.matchAll(
+      /\b(?:log|logger)\??(?:\.(info|warn|error|fatal)|\[(level)\])\(|\btellTrouble\(\s*[\w#.]*\blog,\s*'(info|warn|error)',/g
+    )
+  ]
+  return begins.map(({ index, 0: begin, 1: level, 2: chosen, 3: trouble }) => ({
+    level: level ?? chosen ?? trouble ?? '',
     words: upToItsEnd(code, index + begin.length)
   }))
 }
@@ -24,7 +28,7 @@ const files = globSync('src/**/*.ts')
 const eventIn = /event: '([a-z_]+)'/
 
 /** Files that make lines in their own way, and name the event of each themselves. */
-const own = ['src/audit/unstored.ts', 'src/log/log-output.ts']
+const own = ['src/audit/unstored.ts', 'src/log/log-output.ts', 'src/domain/values/tell-trouble.ts']
 
 t.test('docs/logs.md has each event that the log can have, with its level, and no other', async t => {
   const page = readFileSync('docs/logs.md', 'utf8')
@@ -54,5 +58,6 @@ t.test('a line of the log is found however it is written, and only such a line',
   t.strictSame(found("this.#log.warn({ event: 'a', f: g(1) }, 'x')\n"), ["warn { event: 'a', f: g(1) }, 'x'"])
   t.strictSame(found("logger.info(\n{ event: 'a' }, 'x')"), ["info \n{ event: 'a' }, 'x'"])
   t.strictSame(found("request.log[level]({ a: [1] }, 'x')"), ["level { a: [1] }, 'x'"])
+  t.strictSame(found("tellTrouble(\n this.#deps.log, 'warn', { event: 'a' }, 'x')"), ["warn  { event: 'a' }, 'x'"])
   t.strictSame(found('Math.log(1); dialog.warn(1); log.warn'), [])
 })

@@ -11,6 +11,7 @@ import {
 } from '../../domain/ends/run-ends.ts'
 import type { Run } from '../../domain/runs/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { LiveUses } from '../../store/tables/runs/live-use.ts'
 import type { OpenRuns } from '../ledger/hub.ts'
 import type { ChangeEnd } from './change-end.ts'
@@ -55,8 +56,12 @@ export class EndKeeper {
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps
-    const onTrouble = (err: unknown): void =>
-      deps.log.error({ event: 'run_ends_failed', err }, 'ends of runs could not be looked after')
+    const onTrouble = tellTrouble(
+      deps.log,
+      'error',
+      { event: 'run_ends_failed' },
+      'ends of runs could not be looked after'
+    )
     this.#loop = new Loop({ round: () => this.round(), everyMs, onTrouble })
   }
 

@@ -3,6 +3,7 @@ import { isExempt, startOf } from '../../domain/ends/run-ends.ts'
 import { isSameId } from '../../domain/id.ts'
 import { causeOf, type Run } from '../../domain/runs/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type Bounded, upstreamOf } from '../context.ts'
 import type { OpenRuns } from '../ledger/hub.ts'
@@ -51,8 +52,12 @@ export class MeetingEnds {
 
   constructor(deps: MeetingEndsDeps) {
     this.#deps = deps
-    const onTrouble = (err: unknown): void =>
-      deps.log.error({ event: 'run_meetings_failed', err }, 'meetings of runs could not be looked at')
+    const onTrouble = tellTrouble(
+      deps.log,
+      'error',
+      { event: 'run_meetings_failed' },
+      'meetings of runs could not be looked at'
+    )
     this.#loop = new Loop({ round: () => this.round(), everyMs, onTrouble })
   }
 

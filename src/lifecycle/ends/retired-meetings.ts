@@ -4,6 +4,7 @@ import { ScopeMissing } from '../../domain/refusals/failures.ts'
 import type { Run } from '../../domain/runs/run.ts'
 import { isOpenRun } from '../../domain/runs/run-moves.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import type { Bounded } from '../context.ts'
 import type { WhatRuns } from '../running/sight.ts'
@@ -44,11 +45,12 @@ export function retiredMeetings(deps: RetiredMeetingsDeps): RetiredMeetings {
   }
 
   function told(meeting: OwnedMeeting): (err: unknown) => void {
-    return err =>
-      log.error(
-        { event: 'inactive_meeting_stop_failed', err, meeting_id: meeting.id },
-        'what is live in an INACTIVE meeting could not be stopped'
-      )
+    return tellTrouble(
+      log,
+      'error',
+      { event: 'inactive_meeting_stop_failed', meeting_id: meeting.id },
+      'what is live in an INACTIVE meeting could not be stopped'
+    )
   }
 
   return {

@@ -1,4 +1,5 @@
 import { Loop, type Timing } from '../../domain/values/clock.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import { type WhoseDeps, whose } from '../resources/whose.ts'
 import { InvokedPolls, type InvokedPollsDeps } from './invoked-polls.ts'
@@ -40,8 +41,12 @@ export class RunWatch {
     })
     this.#polls = new InvokedPolls(deps)
     const { reconcileMs, timing, log } = deps
-    const onTrouble = (err: unknown): void =>
-      log.warn({ event: 'ledger_pass_failed', err }, 'the ledger could not be compared with what runs')
+    const onTrouble = tellTrouble(
+      log,
+      'warn',
+      { event: 'ledger_pass_failed' },
+      'the ledger could not be compared with what runs'
+    )
     this.#loop = new Loop({ round: () => this.#round(), everyMs: reconcileMs, onTrouble, ...(timing && { timing }) })
   }
 

@@ -1,4 +1,5 @@
 import { Loop } from '../../domain/values/clock.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { RunEventRows, StoredRunEvent } from '../../store/tables/runs/run-events.ts'
 import type { RunChanges } from '../ledger/hub.ts'
 
@@ -71,8 +72,7 @@ export class EventFeed {
   constructor(deps: EventFeedDeps) {
     this.#deps = deps
     const { pollMs = 1_000, log } = deps
-    const onTrouble = (err: unknown): void =>
-      log.error({ event: 'run_events_unreadable', err }, 'the events of runs cannot be read')
+    const onTrouble = tellTrouble(log, 'error', { event: 'run_events_unreadable' }, 'the events of runs cannot be read')
     this.#loop = new Loop({ round: () => this.#round(), everyMs: pollMs, onTrouble })
   }
 

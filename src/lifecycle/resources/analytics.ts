@@ -2,6 +2,7 @@ import type { Analytics, AnalyticsRange, DayAnalytics } from '../../domain/analy
 import type { Caller } from '../../domain/caller.ts'
 import { isVendorId } from '../../domain/id.ts'
 import type { OwnedLivestream } from '../../domain/livestream.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { AnalyticsRows } from '../../store/tables/analytics.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
@@ -76,9 +77,11 @@ export function tenantAnalytics(deps: AnalyticsDeps): TenantAnalytics {
           ask,
           signal: () => signal
         })
-        return asked.catch(err =>
-          log.warn(
-            { event: 'livestream_runs_unseen', err, livestream_id: owner.id },
+        return asked.catch(
+          tellTrouble(
+            log,
+            'warn',
+            { event: 'livestream_runs_unseen', livestream_id: owner.id },
             'the runs of a livestream could not be looked at'
           )
         )

@@ -6,6 +6,7 @@ import type { MeetingChange, NewMeeting } from '../../domain/meeting-wish.ts'
 import { MeetingNotFound, UpstreamRefused } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import { type Paged, pagingOf } from '../../domain/values/paging.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { Engine, Statement } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { MeetingFilter, MeetingRow, Meetings } from '../../store/tables/meetings.ts'
@@ -81,8 +82,14 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
   function keep(id: string, statements: Statement[], onKept?: () => void): void {
     engine
       .write(statements)
-      .then(onKept, err =>
-        log.warn({ event: 'sighting_not_kept', err, meeting_id: id }, 'what was seen of a meeting could not be kept')
+      .then(
+        onKept,
+        tellTrouble(
+          log,
+          'warn',
+          { event: 'sighting_not_kept', meeting_id: id },
+          'what was seen of a meeting could not be kept'
+        )
       )
   }
 

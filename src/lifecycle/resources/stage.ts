@@ -4,6 +4,7 @@ import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { OperationKind } from '../../domain/operation.ts'
 import { NoActiveSession } from '../../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../../domain/session.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Sessions } from '../../store/tables/sessions.ts'
 import type { Provider, StageAction, Upstreams } from '../../upstream/provider.ts'
@@ -56,8 +57,13 @@ export function tenantStage(deps: StageDeps): TenantStage {
     if (found === null || !isVendorId(found.id)) return found
     const kept = engine.write([sessions.sessionSeen(meeting, found.id, clock.now())])
     await waitBriefly(
-      kept.catch(err =>
-        log.warn({ event: 'sighting_not_kept', err, session_id: found.id }, 'a session that was seen could not be kept')
+      kept.catch(
+        tellTrouble(
+          log,
+          'warn',
+          { event: 'sighting_not_kept', session_id: found.id },
+          'a session that was seen could not be kept'
+        )
       )
     )
     return found

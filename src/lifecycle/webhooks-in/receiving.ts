@@ -1,3 +1,4 @@
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { WebhookNotice } from '../../domain/webhooks/vendor-webhook.ts'
 import type { WebhookCounts } from '../../store/tables/webhooks-in/counts.ts'
 import type { Context } from '../context.ts'
@@ -33,8 +34,8 @@ export function receivingWebhooks(deps: ReceivingDeps): ReceivingWebhooks {
     if (ofMeeting !== null)
       await deps.ends
         .noticed(ofMeeting)
-        .catch(err =>
-          deps.log.warn({ event: 'vendor_webhook_unseen', err }, 'nobody could look after news of a meeting')
+        .catch(
+          tellTrouble(deps.log, 'warn', { event: 'vendor_webhook_unseen' }, 'nobody could look after news of a meeting')
         )
     return noticing.noticed(notice)
   }

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { NotFound, StoreUnavailable, WebhookRefused } from '../../domain/refusals/failures.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import { contradicts, type WebhookNotice } from '../../domain/webhooks/vendor-webhook.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { TakenWebhooks } from '../../store/tables/webhooks-in/taken-webhooks.ts'
@@ -79,8 +80,12 @@ export function webhooks({
   }
 
   function lookAfter(seq: number, notice: WebhookNotice): void {
-    const trouble = (err: unknown): void =>
-      log.warn({ event: 'vendor_webhook_unmarked', err }, 'a webhook could not be marked as looked after')
+    const trouble = tellTrouble(
+      log,
+      'warn',
+      { event: 'vendor_webhook_unmarked' },
+      'a webhook could not be marked as looked after'
+    )
     noticed(notice)
       .then(isDone => (isDone ? deliveries.noticed([seq], clock.now()) : undefined))
       .catch(trouble)

@@ -1,5 +1,6 @@
 import type { Observer } from '../../domain/observer.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import { noWebhooks, type WebhookCount, type WebhookCounts } from '../../store/tables/webhooks-in/counts.ts'
 
 export interface TallyDeps {
@@ -14,14 +15,18 @@ export interface TallyDeps {
 export class WebhookTally {
   readonly #deps: TallyDeps & { writeAfterMs: number }
   #counts = new Map<string, WebhookCount>()
-  readonly #loop = new Loop({
-    round: () => this.#write(),
-    onTrouble: err =>
-      this.#deps.log.warn({ event: 'vendor_webhook_counts_failed', err }, 'counts of webhooks could not be written')
-  })
+  readonly #loop: Loop
+  readonly #tellTrouble: (err: unknown) => void
 
   constructor(deps: TallyDeps) {
     this.#deps = { writeAfterMs: 5_000, ...deps }
+    this.#tellTrouble = tellTrouble(
+      deps.log,
+      'warn',
+      { event: 'vendor_webhook_counts_failed' },
+      'counts of webhooks could not be written'
+    )
+    this.#loop = new Loop({ round: () => this.#write(), onTrouble: this.#tellTrouble })
   }
 
   count(upstream: string, what: 'taken' | 'repeated' | 'unknown'): void {
@@ -44,9 +49,7 @@ export class WebhookTally {
   /** Writes what is left. */
   async close(): Promise<void> {
     await this.#loop.close()
-    await this.#write().catch(err =>
-      this.#deps.log.warn({ event: 'vendor_webhook_counts_failed', err }, 'counts of webhooks could not be written')
-    )
+    await this.#write().catch(this.#tellTrouble)
   }
 
   #of(upstream: string): WebhookCount {

@@ -3,6 +3,7 @@ import { toAuditEvent } from '../../audit/ocsf.ts'
 import { placeOf } from '../../domain/id.ts'
 import type { Observer } from '../../domain/observer.ts'
 import { type Clock, Loop, notSetForward } from '../../domain/values/clock.ts'
+import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import {
   type Attempt,
   disableAfterMs,
@@ -72,14 +73,9 @@ export class WebhookSender {
   constructor(deps: WebhookSenderDeps) {
     this.#deps = deps
     this.#steady = notSetForward(deps.clock)
-    this.#loop = new Loop({
-      round: () => this.#round(),
-      onTrouble: err =>
-        deps.log.error(
-          { event: 'webhook_deliveries_failed', err },
-          'events cannot be delivered to webhooks: tried again'
-        )
-    })
+    const trouble = 'events cannot be delivered to webhooks: tried again'
+    const onTrouble = tellTrouble(deps.log, 'error', { event: 'webhook_deliveries_failed' }, trouble)
+    this.#loop = new Loop({ round: () => this.#round(), onTrouble })
   }
 
   /** Begins with what waits, and follows the hub. */
@@ -162,9 +158,11 @@ export class WebhookSender {
   #begin(delivery: Delivery): void {
     const work = this.#deliver(delivery)
       // Its lease ends by itself: then it is tried again, with the same id.
-      .catch(err =>
-        this.#deps.log.error(
-          { event: 'webhook_result_not_kept', err, seq: delivery.seq },
+      .catch(
+        tellTrouble(
+          this.#deps.log,
+          'error',
+          { event: 'webhook_result_not_kept', seq: delivery.seq },
           'the result of a delivery could not be kept'
         )
       )
