@@ -42,6 +42,7 @@ const commands = [
   'audit schema',
   'backup',
   'restore',
+  'store copy',
   'store accept-older',
   'status',
   'top',
@@ -92,6 +93,7 @@ t.test('--help of every command exits 0, prints to standard output and names wha
     serve: ['--accept-older-store'],
     backup: ['<file>', '--with-keys', '--passphrase-file', '--plain'],
     restore: ['<file>', '--passphrase-file', '--replace'],
+    'store copy': ['<file>'],
     'store accept-older': ['<hash>'],
     doctor: ['--probe-meeting', '--upstream', '--yes']
   }

@@ -2,6 +2,10 @@ import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createSimulator } from '../../src/simulator/simulator.ts'
 import { openAtHome } from '../../src/store/homes.ts'
+import { takeServeLock } from '../../src/store/served/serve-lock.ts'
+import type { Store } from '../../src/store/store.ts'
+import { auditEventsIn } from '../../src/store/tables/audit/audit-events.ts'
+import { meetingsIn } from '../../src/store/tables/meetings.ts'
 import { commandLine } from '../support/cli.ts'
 import { environmentOf } from '../support/config.ts'
 import { gateway } from '../support/gateway.ts'
@@ -9,6 +13,7 @@ import { inMemory } from '../support/in-memory.ts'
 import { liveShows, running } from '../support/orders/live-shows.ts'
 import { noPostgres, postgresBin } from '../support/postgres/server.ts'
 import { databaseOf, newDatabase, sharedPostgres, usePostgres } from '../support/postgres/stores.ts'
+import { openFileHere } from '../support/store.ts'
 
 /** A command line whose store is an empty database, and whose keys are in a folder of the test's. */
 async function onPostgres(t: Test) {
@@ -28,6 +33,12 @@ async function onPostgres(t: Test) {
   return { ...cli, home, url: `postgres://127.0.0.1:${home.port}/${home.database}`, dataDir, simulator, ready }
 }
 
+async function eventsOf(store: Store) {
+  const events = []
+  for await (const some of auditEventsIn(store).walk()) events.push(...some)
+  return events
+}
+
 if (postgresBin === null) t.test('commands on PostgreSQL', { skip: noPostgres }, t => t.end())
 else {
   usePostgres()
@@ -44,6 +55,45 @@ else {
     t.match(await run('audit', 'init-keys', dataDir), { code: 1, stderr: /is there already: nothing was made/ })
     await json('tenant', 'create', 'acme')
     t.match(await run('doctor'), { stdout: /^ok {4}store of postgres:\S+: can be read; 1 tenant\n^ok {4}audit keys/m })
+  })
+
+  t.test('`store copy` moves a file with its whole log into an empty database, or nothing of it', async t => {
+    const { run, json, dataDir, home } = await onPostgres(t)
+    const file = commandLine(t, { LIVEGATE_DATA_DIR: dataDir })
+    await file.json('tenant', 'create', 'acme', '--name', 'Acme 🎥')
+    await file.json('key', 'create', 'acme', '--preset', 'owner')
+    await file.json('meeting', 'assign', 'acme', 'Show_1')
+    const source = await openFileHere(file.storeFile)
+    t.teardown(() => source.close())
+    const title = { title: 'nul \0 here', snapshot: '{"id":"Show_1"}' }
+    await source.engine.write([source.sql.updateTable('meetings').set(title).compile()])
+    const before = await eventsOf(source)
+
+    const lock = await takeServeLock(file.storeFile, 0)
+    t.match(await run('store', 'copy', file.storeFile), { code: 1, stderr: /another gateway serves .*livegate.db/ })
+    lock.release()
+    t.match(await file.run('store', 'copy', file.storeFile), { code: 1, stderr: /DATABASE_URL must name the database/ })
+    t.match(await run('store', 'copy', `${file.storeFile}.none`), { code: 1, stderr: /there is no store at/ })
+    const copied = await json('store', 'copy', `sqlite:${file.storeFile}`)
+    t.match(copied, { store: /^postgres:/, event: before.length + 1 })
+
+    const store = await openAtHome(home, { busyTimeoutMs: 0 })
+    t.teardown(() => store.close())
+    const after = await eventsOf(store)
+    t.strictSame(after.slice(0, -1), before, 'link by link')
+    t.match(JSON.parse(after.at(-1)?.event ?? ''), { api: { operation: 'copyStore' } })
+    t.match(await json('audit', 'verify'), { verified: true })
+    t.match(await json('tenant', 'list'), [{ id: 'acme', name: 'Acme 🎥' }])
+    const { rows } = await meetingsIn(store).list('acme', { pageNo: 1, perPage: 10, search: 'NUL' })
+    t.match(rows, [{ id: 'Show_1' }])
+    for (const table of ['api_keys', 'audit_checkpoints', 'livestreams', 'operations', 'meta'] as const) {
+      const count = async (one: Store) =>
+        (await one.engine.read(one.sql.selectFrom(table).selectAll().compile())).length
+      // The checkpoint of the event that records the copy.
+      t.equal(await count(store), (await count(source)) + (table === 'audit_checkpoints' ? 1 : 0), table)
+    }
+    t.match(await run('store', 'copy', file.storeFile), { code: 1, stderr: /tenants or events: nothing was copied/ })
+    t.match(await file.run('tenant', 'create', 'x'), { code: 1, stderr: /the store is older than/ }, 'the file is left behind')
   })
 
   t.test('a store with a trigger, a rule or a view is not served, and is left as it was', async t => {

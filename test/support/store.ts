@@ -23,7 +23,11 @@ const shortWait = { busyTimeoutMs: 25 }
 
 /** As in src, but a new store is a copy of an empty one, with an audit log of its own. */
 export async function openStoreHere(...[file, waits = shortWait]: Parameters<typeof openHere>): Promise<Store> {
-  if (isOnPostgres()) return openPostgresHere(file)
+  return isOnPostgres() ? openPostgresHere(file) : openFileHere(file, waits)
+}
+
+/** The same for a file, where other stores of this process are in PostgreSQL. */
+export async function openFileHere(...[file, waits]: Parameters<typeof openHere>): Promise<Store> {
   const isNew = existsSync(file) ? statSync(file).size === 0 : existsSync(dirname(file))
   if (!isNew) return openHere(file, waits)
   empty ??= makeEmpty()
@@ -42,7 +46,7 @@ export function openStore(...[file, waits]: Parameters<typeof openWithThreads>):
 /** As a command opens it, beside tests that have it open without threads. */
 export async function openAtHome(home: StoreHome): Promise<Store> {
   return home.kind === 'sqlite'
-    ? openStoreHere(home.file, { busyTimeoutMs: 10_000 })
+    ? openFileHere(home.file, { busyTimeoutMs: 10_000 })
     : openThere(home, { busyTimeoutMs: 0 })
 }
 

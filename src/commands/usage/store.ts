@@ -26,6 +26,11 @@ export const store: GroupRow = {
   about: 'the store as a whole',
   commands: [
     {
+      usage: 'copy <file>',
+      about: 'copy a SQLite file into the empty database that DATABASE_URL names, while no gateway runs',
+      load: async () => (await import('../store-copy.ts')).copyStore
+    },
+    {
       usage: 'accept-older <hash>',
       about: 'go on with a store that is older than its last checkpoint, whose last hash this is; once',
       load: async () => (await import('../store.ts')).acceptOlderStore
