@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   cpSync,
+  existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
@@ -17,8 +18,9 @@ import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { createSimulator } from '../src/simulator/simulator.ts'
-import { commandLine, runHere, runProcess, startNode } from './support/cli.ts'
+import { commandLine, runHere, runProcess, start, startNode } from './support/cli.ts'
 import { builtOnce } from './support/runner/built.ts'
+import { collector } from './support/tracing/collector.ts'
 
 const built = resolve(builtOnce())
 const cli = join(built, 'lib/cli.js')
@@ -91,7 +93,9 @@ t.test(
     await line.json('tenant', 'create', 'acme')
     await line.json('meeting', 'assign', 'acme', meeting)
     const { key } = await line.json('key', 'create', 'acme', '--preset', 'owner')
-    const serving = startNode(t, [join(folder, 'lib/cli.js'), 'serve'], { ...env, LIVEGATE_METRICS_PORT: '0' })
+    const traces = await collector(t)
+    const observed = { LIVEGATE_METRICS_PORT: '0', OTEL_EXPORTER_OTLP_ENDPOINT: new URL(traces.url).origin }
+    const serving = startNode(t, [join(folder, 'lib/cli.js'), 'serve'], { ...env, ...observed })
     const [, metrics = ''] = await serving.line(/"url":"([^"]+)","msg":"metrics are shown"/)
     const [, url = ''] = await serving.line(/"url":"([^"]+)".*"msg":"livegate listens"/)
     const call = (path: string, method = 'GET') =>
@@ -108,8 +112,25 @@ t.test(
     t.match(JSON.parse(failed).err.stack, /\n {4}at translate \(src\/upstream\/transport\/client\.ts:\d+:\d+\)\n/)
     serving.signal('SIGTERM')
     t.equal((await serving.ended).code, 0)
+    t.equal(traces.named('startLivestream').length, 1)
   }
 )
+
+const script = '/usr/bin/script'
+const noScript = existsSync(script) ? false : 'needs script (bsdutils), which stands for a terminal'
+
+t.test('a gateway of the build has a log for people at a terminal', { skip: noScript }, async t => {
+  const vendor = { DYTE_BASE_URL: 'http://127.0.0.1:9', DYTE_ORG_ID: 'org-1', DYTE_API_KEY: 'a-made-up-one' }
+  const env = { DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}`, ...vendor, PORT: '0', TERM: 'dumb' }
+  const serve = `echo process $$; exec ${process.execPath} ${cli} serve`
+  const serving = start(t, [script, '--quiet', '--return', '--command', serve, '/dev/null'], env)
+  const [, pid] = await serving.line(/^process (\d+)/m)
+  // A terminal that goes ends no gateway.
+  t.teardown(() => spawnSync('kill', ['-9', pid ?? '']))
+  await serving.line(/^\[\d\d:\d\d:\d\d\] \S*INFO\S*: \S*livegate listens.*"event":"gateway_listening"/m)
+  process.kill(Number(pid), 'SIGTERM')
+  t.match((await serving.ended).stdout, 'livegate has stopped')
+})
 
 t.test(
   'the command of the package runs the Node that came with it, else one of the PATH that is new enough',

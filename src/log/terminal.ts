@@ -8,8 +8,8 @@ interface Lines {
 /** The same destination, or one before it that makes each line readable where a person sits at a terminal. @param fd where it writes */
 export async function forTerminal(lines: Lines, fd: number, isTerminal = isatty(fd)): Promise<Lines> {
   if (!isTerminal) return lines
-  const { prettyFactory } = await import('pino-pretty')
-  const pretty = prettyFactory({ translateTime: 'SYS:HH:MM:ss', singleLine: true })
+  const { default: library } = await import('pino-pretty')
+  const pretty = library.prettyFactory({ translateTime: 'SYS:HH:MM:ss', singleLine: true })
   return { write: line => lines.write(readable(line, pretty)) }
 }
 

@@ -95,7 +95,7 @@ export class MeetingQueue<Started, Stopped> {
   async inTurn<T>(place: string, work: (turn: Turn) => Promise<T>): Promise<T> {
     const last = this.#lastOf(place)
     const turn = this.#put<T>(place, turn => ({ kind: 'other', turn }))
-    await inSpan(queueWait, {}, async () => last?.turn.ended)
+    await last?.turn.ended
     const { waited, take } = turn.lead(last !== undefined)
     // In a function of its own, so that work that throws at once ends its turn as well.
     const inItsTurn = async (): Promise<T> => work({ waited })
