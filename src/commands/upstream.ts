@@ -41,7 +41,8 @@ function shownOf({ atMs, windowMs, pausedForMs, loweredTo, ...record }: QuotaFil
     lowered_to: loweredTo,
     used,
     left,
-    paused_seconds: Math.max(0, Math.ceil((pausedForMs - (nowMs - atMs)) / 1_000)),
+    // The record may be newer than the question.
+    paused_seconds: Math.max(0, Math.ceil((pausedForMs - Math.max(0, nowMs - atMs)) / 1_000)),
     breaker,
     refuses_second_start: ways?.refusesSecondStart ?? false,
     fails_when_nothing_is_live: (ways?.failsForMs ?? 0) > 0

@@ -1,9 +1,6 @@
 /** Seconds up to which a histogram counts: from a millisecond to ten seconds. */
 export const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] as const
 
-/** Series of a histogram for each value of its label: its buckets with the last one, sum and count. */
-const seriesOfHistogram = buckets.length + 3
-
 /** A metric, before anything is counted. docs/metrics.md is made of it. */
 export interface Definition {
   readonly kind: 'counter' | 'gauge' | 'histogram'
@@ -43,11 +40,6 @@ export function histogram(
   labels: { labels?: readonly [string]; most?: number } | KnownLabel = {}
 ): Kind<'histogram'> {
   return { kind: 'histogram', about, ...setsOf(labels) }
-}
-
-/** Series that a metric has at most. */
-export function mostSeries({ kind, most }: Definition): number {
-  return kind === 'histogram' ? most * seriesOfHistogram : most
 }
 
 /** One set where there is no label, and one more than the known values: `other`. */

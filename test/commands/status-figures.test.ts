@@ -1,4 +1,5 @@
 import t from 'tap'
+import { inPlace } from '../../src/commands/process/io.ts'
 import { figuresOf } from '../../src/commands/status/figures.ts'
 import { screenOf } from '../../src/commands/status/screen.ts'
 import { seriesIn } from '../../src/metrics/text.ts'
@@ -14,6 +15,10 @@ const nothing = {
   reading: null,
   noReading: 'x'
 }
+
+t.test('a screen begins at the first place of the terminal, and leaves nothing of the one before', async t => {
+  t.equal(inPlace('one\ntwo'), '\u001b[Hone\u001b[K\ntwo\u001b[K\n\u001b[J')
+})
 
 t.test('rates are those between two readings, and a process that was started since has begun anew', async t => {
   const counts = (done: number, failed: number) => [

@@ -54,6 +54,8 @@ t.test('without metrics, and without a gateway, status says what is not known', 
   const elsewhere = { ...environmentOf(world, null), PORT: '1', LIVEGATE_METRICS_PORT: '0.0.0.0:1' }
   const absent = (await runHere(['status'], elsewhere)).stdout
   t.match(absent, /^gateway +does not answer at http:\/\/127\.0\.0\.1:1\/readyz: what follows is what its store says$/m)
+  const stranger = { ...elsewhere, PORT: new URL(world.simulator.origin).port }
+  t.match((await runHere(['status'], stranger)).stdout, /^gateway +does not answer/m, 'it is no gateway that answers')
   t.match(absent, /since http:\/\/127\.0\.0\.1:1\/metrics does not answer/)
   const { gateway: none, rates, not_known } = JSON.parse((await runHere(['status', '--json'], elsewhere)).stdout)
   t.strictSame([none, rates, not_known], [null, null, 'http://127.0.0.1:1/metrics does not answer'])
@@ -81,18 +83,19 @@ t.test('top stays in one place of a terminal, and ends at a signal', async t => 
   const { io, stdout, stderr } = commandIo(environmentOf(world, null))
   const screens: string[] = []
   let interrupt = (): void => {}
-  const code = main(define, ['top', '--interval', '3600'], {
+  const code = main(define, ['top', '--interval', '0.1'], {
     ...io,
     screen(text) {
       screens.push(text)
-      interrupt()
+      // In the pause after the second one.
+      if (screens.length === 2) setImmediate(interrupt)
     },
     onInterrupt(callback) {
       interrupt = callback
       return () => {}
     }
   })
-  t.strictSame([await code, screens.length, stdout(), stderr()], [0, 1, '', ''])
+  t.strictSame([await code, screens.length, stdout(), stderr()], [0, 2, '', ''])
   t.match(screens[0], /^as of /)
   for (const args of [
     ['--interval', '0'],

@@ -47,6 +47,12 @@ t.test("the operator is shown what is left of the vendor's quota, and who has us
   })
 })
 
+t.test('a record that is newer than the question has no pause for that', async t => {
+  const { json, storeFile } = commandLine(t)
+  writeFileSync(quotaFileIn(dirname(storeFile), 'default'), JSON.stringify({ ...calm, atMs: Date.now() + 60_000 }))
+  t.match(await json('upstream', 'status'), [{ paused_seconds: 0 }])
+})
+
 t.test('a pause, a lowered quota, an open breaker and an old record are said', async t => {
   const { run, storeFile } = commandLine(t)
   const trouble = { loweredTo: 1_000, pausedForMs: 400_000, breaker: 'open', tenants: [], atMs: Date.now() - 60_000 }

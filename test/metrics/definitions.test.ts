@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { type Definition, mostSeries } from '../../src/metrics/definition.ts'
+import { buckets, type Definition } from '../../src/metrics/definition.ts'
 import { all, usual } from '../../src/metrics/definitions/all.ts'
 import { withMetrics } from '../support/metrics/page.ts'
 
+/** Series of a metric at most: of a histogram each set of labels has its buckets with the last one, sum and count. */
+const mostSeries = ({ kind, most }: Definition): number => most * (kind === 'histogram' ? buckets.length + 3 : 1)
 const seriesOf = (definitions: Record<string, Definition>): number =>
   Object.values(definitions).reduce((sum, definition) => sum + mostSeries(definition), 0)
 

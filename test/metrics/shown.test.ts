@@ -8,6 +8,7 @@ import { type ListenerOptions, MetricsListener } from '../../src/metrics/listene
 import { stayAwake } from '../support/awake.ts'
 import { gateway, type TestContext } from '../support/gateway.ts'
 import { metricsUrl, readMetrics, type Shown, seriesIn, showing } from '../support/metrics/read.ts'
+import { until } from '../support/until.ts'
 
 t.test('a gateway shows what it does at a port of its own, and at no other', async t => {
   const world = await gateway(t, { config: { metrics: showing, readTtlMs: 60_000 } })
@@ -60,6 +61,29 @@ t.test('a gateway shows what it does at a port of its own, and at no other', asy
     // All but those whose labels come with what happens.
     if (labels.length === 0 || values.length > 0) t.ok(names.has(kind === 'histogram' ? `${name}_count` : name), name)
   }
+})
+
+t.test('a caller that hangs up is counted too, and so is a call that is held back from the vendor', async t => {
+  const world = await gateway(t, { config: { metrics: showing, deadlineMs: 60_000 } })
+  const { asAcme, url, meeting, simulator, withKey } = world
+  const { key } = await withKey('acme', ['livestreams:read'])
+  simulator.failNext({ match: { method: 'GET' }, stall: true })
+  const leaving = new AbortController()
+  const headers = { authorization: `Bearer ${key}` }
+  const left = fetch(`${url}/v2/meetings/${meeting}/active-livestream`, { headers, signal: leaving.signal })
+  await until(async () => simulator.journal.length > 0)
+  leaving.abort()
+  await t.rejects(left)
+  const none = 'livegate_requests_total{operation="getActiveLivestream",status="none",outcome="unknown"}'
+  await until(async () => (await readMetrics(world)).get(none) === 1)
+  simulator.fail({ status: 503 })
+  for (let i = 0; i < 6; i++) await asAcme('GET', `/v2/meetings/${meeting}`)
+  const series = await readMetrics(world)
+  t.equal(series.get('livegate_breaker_open{upstream="default"}'), 1)
+  const held = 'livegate_upstream_held_back_total{upstream="default",priority="read",reason="upstream_unavailable"}'
+  t.ok((series.get(held) ?? 0) > 0)
+  t.ok((series.get('livegate_upstream_calls_total{upstream="default",priority="read",status="5xx"}') ?? 0) >= 5)
+  t.equal(series.get('livegate_upstream_calls_total{upstream="default",priority="read",status="none"}'), 1)
 })
 
 /** How many runs go on, in whatever status. */

@@ -76,6 +76,11 @@ export function table(rows: string[][], empty: string): string {
     .join('\n')
 }
 
+/** A text from the first place of a terminal on. The rest of what was there is erased behind it, so that nothing flickers. */
+export function inPlace(text: string): string {
+  return `\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[K\n\u001b[J`
+}
+
 /** ISO 8601 without the milliseconds, or a dash. */
 export function when(ms: number | null): string {
   return ms === null ? '-' : new Date(ms).toISOString().replace(/\.\d{3}Z$/, 'Z')

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { environment } from '../../config/config.ts'
-import type { Io } from './io.ts'
+import { type Io, inPlace } from './io.ts'
 import { onInterrupt } from './shutdown.ts'
 
 /** Beside a gateway that writes all the time a command waits for its turn: revoking a key must work when it is busiest. */
@@ -21,11 +21,7 @@ export function processIo(): Io {
     err: text => process.stderr.write(`${text}\n`),
     // Erases what is left of a longer line.
     ...(process.stderr.isTTY && { progress: (line: string) => void process.stderr.write(`\r${line}\u001b[K`) }),
-    // From the first place of the screen on; what is left of before is erased behind it, so that nothing flickers.
-    ...(process.stdout.isTTY && {
-      screen: (text: string) =>
-        void process.stdout.write(`\u001b[H${text.replaceAll('\n', '\u001b[K\n')}\u001b[K\n\u001b[J`)
-    }),
+    ...(process.stdout.isTTY && { screen: (text: string) => void process.stdout.write(inPlace(text)) }),
     onInterrupt,
     async write(text) {
       if (process.stdout.write(text)) return
