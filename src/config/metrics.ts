@@ -15,7 +15,12 @@ export interface MetricsConfig {
   readonly port: number
   /** Tenants have series of their own. */
   readonly hasTenants: boolean
+  /** Readers who come sooner than this after another get the same text. */
+  readonly restMs: number
 }
+
+/** To make the text costs some milliseconds of the CPU. Nobody can have it made all the time. */
+const restMs = 100
 
 /** A port, or an address with a port; null where it is not set. */
 function place(about: string): Setting<Place | null> {
@@ -67,5 +72,5 @@ export function readMetrics(input: Input, port: number | null): MetricsConfig | 
   if (place === null) return null
   // Callers must never come to see them, whatever address the two listen at.
   if (place.port !== 0 && place.port === port) input.problem('LIVEGATE_METRICS_PORT must be another port than PORT')
-  return Object.freeze({ host: place.host ?? host, port: place.port, hasTenants })
+  return Object.freeze({ host: place.host ?? host, port: place.port, hasTenants, restMs })
 }

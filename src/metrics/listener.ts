@@ -10,6 +10,8 @@ export interface ListenerOptions {
   host: string
   port: number
   contentType: string
+  /** Readers who come sooner than this after another get the same text. */
+  restMs: number
   /** All metrics as text. */
   text(): Promise<string>
   /** Hears where it listens. */
@@ -22,8 +24,6 @@ export interface ListenerOptions {
 /** Readers of metrics are few. */
 const mostConnections = 16
 const requestWithinMs = 5_000
-/** The text is made anew after so many times as long as it took to make: readers take a fifth of the CPU at most. */
-const restFactor = 4
 
 /**
  * Shows the metrics at an address of their own. A port that is taken, by a gateway that is ending perhaps, holds up no start: it is
@@ -93,12 +93,11 @@ export class MetricsListener {
   }
 
   #text(): Promise<string> {
-    const beganMs = performance.now()
-    if (this.#made !== null && beganMs < this.#made.restUntilMs) return this.#made.text
-    const made = { text: this.#options.text(), restUntilMs: Number.POSITIVE_INFINITY }
+    if (this.#made !== null && performance.now() < this.#made.restUntilMs) return this.#made.text
+    const { text, restMs } = this.#options
+    const made = { text: text(), restUntilMs: Number.POSITIVE_INFINITY }
     const rest = (): void => {
-      const nowMs = performance.now()
-      made.restUntilMs = nowMs + restFactor * (nowMs - beganMs)
+      made.restUntilMs = performance.now() + restMs
     }
     made.text.then(rest, rest)
     this.#made = made

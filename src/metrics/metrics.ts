@@ -12,6 +12,7 @@ export interface MetricsOptions {
   port: number
   /** Tenants have series of their own. */
   hasTenants: boolean
+  restMs: number
   onListen(url: string): void
   onTrouble(error: unknown): void
 }

@@ -154,7 +154,7 @@ t.test('every setting can be given', async t => {
     auditRetentionDays: 90,
     diskFloorMb: 0,
     logRequestsOneIn: 100,
-    metrics: { host: 'fd12::7', port: 9464, hasTenants: true }
+    metrics: { host: 'fd12::7', port: 9464, hasTenants: true, restMs: 100 }
   })
   t.match(traces, { url: 'http://127.0.0.1:4318/otlp/v1/traces', serviceName: 'livegate-eu' })
   t.equal(traces?.headers.reveal(), 'authorization=Bearer%20x,x-tenant=1')

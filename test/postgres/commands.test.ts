@@ -93,7 +93,11 @@ else {
       t.equal(await count(store), (await count(source)) + (table === 'audit_checkpoints' ? 1 : 0), table)
     }
     t.match(await run('store', 'copy', file.storeFile), { code: 1, stderr: /tenants or events: nothing was copied/ })
-    t.match(await file.run('tenant', 'create', 'x'), { code: 1, stderr: /the store is older than/ }, 'the file is left behind')
+    t.match(
+      await file.run('tenant', 'create', 'x'),
+      { code: 1, stderr: /the store is older than/ },
+      'the file is left behind'
+    )
   })
 
   t.test('a store with a trigger, a rule or a view is not served, and is left as it was', async t => {
