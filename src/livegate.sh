@@ -29,9 +29,11 @@ case ${1:-} in
 esac
 # What Node has compiled is kept beside the build, where that can be written, and saves a tenth of a start.
 export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$here/compiled}"
-# Two places to take memory from instead of eight for each core; a heap whose young part stays small, and whose old one grows in small
+# One place to take memory from instead of eight for each core, which gives back what is free at its end, and large pieces at once; a heap whose young part stays small, and whose old one grows in small
 # steps and keeps to a part of the memory that there is; no second, larger compilation of the one WebAssembly that there is, undici's parser of answers:
 # docs/benchmarks.md says what each saves.
-export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
+export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
+export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-131072}"
+export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-65536}"
 flags='--max-semi-space-size=4 --max-old-space-size-percentage=40 --heap-growing-percent=40 --no-wasm-tier-up --no-wasm-dynamic-tiering'
 exec "$node" ${settings:+"$settings"} $flags "$here/lib/cli.js" "$@"

@@ -110,7 +110,7 @@ export class SqliteThread {
     const worker = new Worker(file, {
       workerData: this.#options,
       // A thread holds a few rows at a time; without a bound each may grow as large as the main thread.
-      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 8 }
+      resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 3 }
     })
     let failure = new StoreError("the store's thread ended")
     worker.on('message', (answers: JobAnswer[]) => {

@@ -86,11 +86,13 @@ export interface Way {
   env?: Readonly<Record<string, string>>
 }
 
-/** As `src/livegate.sh` starts it: the build, with the flags of Node that are there, two malloc arenas, and what Node compiled before. */
+/** As `src/livegate.sh` starts it: the build, with the flags of Node and the settings of malloc that are there, and what Node compiled before. */
 export function inProduction(): Required<Way> {
-  const [, flags = ''] = /^flags='(.*)'$/m.exec(readFileSync('src/livegate.sh', 'utf8')) ?? []
+  const script = readFileSync('src/livegate.sh', 'utf8')
+  const [, flags = ''] = /^flags='(.*)'$/m.exec(script) ?? []
+  const malloc = [...script.matchAll(/^export (MALLOC_\w+)=.*:-(\d+)\}"$/gm)].map(([, name, value]) => [name, value])
   const [program, compiled] = [resolve(builtOnce(), 'lib/cli.js'), resolve(builtOnce(), 'compiled')]
-  return { program, nodeArgs: flags.split(' '), env: { MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: compiled } }
+  return { program, nodeArgs: flags.split(' '), env: { ...Object.fromEntries(malloc), NODE_COMPILE_CACHE: compiled } }
 }
 
 const plenty = '1000000/1'
