@@ -15,7 +15,7 @@ export function storeNews(log: FastifyBaseLogger, { store, shutdownMs }: { store
     },
     onNames(names: unknown) {
       const message = 'the database has several names (hard links): use it by one of them alone'
-      log.warn({ event: 'store_has_several_names', store, names }, message)
+      log.warn({ event: 'store_has_several_names', storeFile: store, names }, message)
     },
     onTrouble: tellTrouble(log, 'error', { event: 'store_claim_failed' }, claimFailed)
   }

@@ -81,7 +81,7 @@ export interface WorldOptions {
   threads?: boolean
   /** Way to the receivers of webhooks. Default: no name leads anywhere. */
   webhookWay?: GatewayOptions['webhookWay']
-  /** Time as the watch over the load needs it. */
+  /** Time as the watch over the load needs it. Default: a gateway is never late, however busy the machine is. */
   timing?: GatewayOptions['timing']
   /** The test harms the store or its log for good: at its end nothing is asked of them. */
   damaged?: boolean
@@ -127,7 +127,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     ...(options.unmoved && { upstreams: new Map([['default', unmovedUpstream(config)]]) }),
     ...(options.clock !== undefined && { clock: options.clock }),
     ...(options.vendors !== undefined && { vendors: options.vendors }),
-    ...(options.timing !== undefined && { timing: options.timing }),
+    timing: options.timing ?? neverLate,
     ...(options.slowDisk && { writeWithinMs: 60_000 }),
     webhookWay: options.webhookWay ?? { resolve: async () => [] },
     ...(!options.threads && { open: openStoreHere })
@@ -172,6 +172,8 @@ async function homeOf(storeFile: string, given?: Config['home']): Promise<Partia
   await openAuditKeys({ dataDir }, { publicKey: null, fingerprintCheck: null })
   return { home: given ?? (await databaseOf(storeFile)), auditKeys: { dataDir, areMade: false } }
 }
+
+const neverLate = { now: () => 0, after: () => () => {} }
 
 /** The part of a key that nobody may know, `lgk_<id>_` before it and the checksum after it: so that a part of the key is found too. */
 function secretOf({ key }: { key: string }): string {
