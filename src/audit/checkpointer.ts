@@ -37,7 +37,9 @@ export class Checkpointer {
   readonly #loop: Loop
   #events = 0
   /** The last signed state: nobody makes this process sign a log that was written again behind its back. */
-  #signed: (ChainHead & { onMs: number }) | null = null
+  #signed: ChainHead | null = null
+  /** On the monotonic clock. */
+  #signedOnMs = 0
   #signing: Promise<void> | null = null
   /** Lead of the wall clock over the monotonic one when it was signed. */
   #signedAheadMs: number
@@ -80,7 +82,7 @@ export class Checkpointer {
   /** The last event that this process has signed, and how long ago; null before the first. */
   signed(): { seq: number; ageMs: number } | null {
     if (this.#signed === null) return null
-    return { seq: this.#signed.seq, ageMs: this.#options.clock.monotonic() - this.#signed.onMs }
+    return { seq: this.#signed.seq, ageMs: this.#options.clock.monotonic() - this.#signedOnMs }
   }
 
   /** Signs now. Those who ask meanwhile share the one under way. Rejects when the store can't be asked or written. */
@@ -120,7 +122,8 @@ export class Checkpointer {
     const text = signer.sign(writeHead('checkpoint', log, place, timeMs))
     const note: StoredNote = { kind: 'checkpoint', seq: place.seq, timeMs, note: text }
     if (!(await write(note, signer.publicKey))) return false
-    this.#signed = { ...place, onMs: clock.monotonic() }
+    this.#signed = place
+    this.#signedOnMs = clock.monotonic()
     this.#signedAheadMs = aheadMs
     await publish(note)
     return true
