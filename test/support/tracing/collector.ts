@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { listen } from '../listen.ts'
 import type { TestContext } from '../test-context.ts'
 
 /** A span as it came, with the parts that tests look at. */
@@ -48,10 +47,7 @@ export async function collector(t: TestContext): Promise<Collector> {
     response.writeHead(collector.status, { 'content-type': 'application/json' }).end('{}')
     if (collector.status === 200) spans.push(...spansIn(JSON.parse(body)))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close().closeAllConnections())
-  const { port } = server.address() as AddressInfo
+  const port = await listen(t, server)
   const collector: Collector = {
     url: `http://127.0.0.1:${port}/v1/traces`,
     status: 200,
