@@ -132,6 +132,8 @@ else {
 
   t.test('a commit whose answer was lost is looked up, and stands once', async t => {
     const { way, engine, names } = await broken(t)
+    // From now on each group has savepoints.
+    await Promise.all([change('no'), change('no')].map(one => refusalOf(engine.write([one]))))
     way.hold('back')
     const written = [engine.write([put('a')]), engine.write([put('a')]), engine.write([put('b')])]
     await until(async () => (await names()).includes('b'))
@@ -141,7 +143,12 @@ else {
     t.match(second, { constructor: StoreError })
     t.strictSame(await names(), ['a', 'b'])
     await engine.write([put('c')])
-    t.strictSame(await names(), ['a', 'b', 'c'], 'and its writer goes on')
+    way.hold('back')
+    const more = [engine.write([put('d')]), engine.write([put('e')])]
+    await until(async () => (await names()).includes('e'))
+    way.cut()
+    t.strictSame(await Promise.all(more.map(refusalOf)), ['accepted', 'accepted'])
+    t.strictSame(await names(), ['a', 'b', 'c', 'd', 'e'], 'and its writer goes on')
   })
 
   t.test('a commit that never arrived is called off, also when it arrives later', async t => {

@@ -22,6 +22,8 @@ const openWithinMs = 15_000
 const lookWithinMs = 5_000
 /** Pause between two attempts to look up a commit. */
 const lookEveryMs = 200
+/** Where one member was refused, more will be: so many groups are not sent without savepoints first. */
+const refusalsLast = 20
 /** Written by a look-up in the place of the members of a commit. */
 const calledOff = 'called off'
 
@@ -48,6 +50,8 @@ export class PostgresWriter {
   /** How far the server's clock is ahead of ours, or a little less than that. */
   #serverAheadMs: number | null = null
   #moved: StoreError | null = null
+  /** So many groups have savepoints from the start. */
+  #withSavepoints = 0
 
   constructor({ home, primary, limits, answerWithinMs }: WriterOptions) {
     this.#home = home
@@ -118,11 +122,19 @@ export class PostgresWriter {
     const aheadMs = this.#serverAheadMs
     const latestMs = times.length === 0 || aheadMs === null ? null : Math.min(...times) + aheadMs
     const number = this.#commits + 1
-    const sent = sendGroup(client, members, { writer: this.id, number, latestMs })
+    const hasSavepoints = members.length > 1 && this.#withSavepoints > 0
+    this.#withSavepoints -= 1
+    const sent = sendGroup(client, members, { writer: this.id, number, latestMs, hasSavepoints })
     const result = await bounded(client, this.#answerWithinMs, sent, this.#ending.signal)
     if (result.kind === 'unknown') return this.#lookUp(number, members, result)
     if (result.serverMs !== null) this.#serverAheadMs = result.serverMs - threadTimeMs()
-    if (result.kind === 'undone') return this.#undone(result.cause, members)
+    if (result.kind === 'undone') {
+      if (result.isByMember && members.length > 1) {
+        this.#withSavepoints = refusalsLast
+        return this.#send(members)
+      }
+      return this.#undone(result.cause, members)
+    }
     this.#commits = number
     return result.members
   }

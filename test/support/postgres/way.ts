@@ -4,6 +4,8 @@ import { createServer, connect as dial, type Server, type Socket } from 'node:ne
 
 export interface Way {
   readonly port: number
+  /** All that goes back takes so long from now on. */
+  delay(ms: number): void
   /** From now on nothing of that direction arrives on the connections that there are. */
   hold(direction: 'there' | 'back'): void
   /** Nothing arrives any more, on new connections either: as with a server that stands still. */
@@ -30,13 +32,16 @@ export async function wayTo(to: number): Promise<Way> {
   let port = to
   const pairs = new Set<Pair>()
   let isFrozen = false
+  let delayMs = 0
   const take = (near: Socket): void => {
     const far = dial(port, '127.0.0.1')
     const pair: Pair = { near, far, held: isFrozen ? { there: [], back: [] } : { there: null, back: null } }
     pairs.add(pair)
     for (const socket of [near, far]) socket.on('error', () => {})
     near.on('data', bytes => void (pair.held.there === null ? far.write(bytes) : pair.held.there.push(bytes)))
-    far.on('data', bytes => void (pair.held.back === null ? near.write(bytes) : pair.held.back.push(bytes)))
+    const back = (bytes: Buffer): void =>
+      void (pair.held.back === null ? near.write(bytes) : pair.held.back.push(bytes))
+    far.on('data', bytes => (delayMs === 0 ? back(bytes) : void setTimeout(back, delayMs, bytes)))
     far.on('close', () => near.destroy())
     // The server does not hear of an end while something is held back from it.
     near.on('close', () => pair.held.there ?? far.destroy())
@@ -58,6 +63,9 @@ export async function wayTo(to: number): Promise<Way> {
   }
   return {
     port: own,
+    delay(ms) {
+      delayMs = ms
+    },
     hold(direction) {
       for (const { held, near } of pairs) if (!near.destroyed) held[direction] ??= []
     },
