@@ -15,6 +15,7 @@ import type { Sources } from '../metrics/look.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import type { Health } from '../routes/health.ts'
 import type { Directory } from '../store/memory/directory.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Upstreams } from '../upstream/provider.ts'
 
 /** Opens the metrics of a gateway; null where none are wanted, and then nothing of them is loaded. */
@@ -48,6 +49,7 @@ export interface MetricsParts {
   audited: { checkpointer: Pick<AuditedStore['checkpointer'], 'signed'> }
   directory: Pick<Directory, 'pulledAtMs' | 'tenants'>
   logOutput: Pick<LogOutput, 'lost' | 'unwritten'> | undefined
+  tracing: Pick<Tracing, 'lost'>
   health: Health
   clock: Clock
   observer: Pick<Observer, 'runEnded'> | undefined
@@ -57,7 +59,7 @@ export interface MetricsParts {
 export function sourcesOf(parts: MetricsParts): Sources {
   const { services, upstreams, connections, auditLog, writeBehind, unstored, audited, directory, health, clock } = parts
   const { broadcasts, openRuns, hub, push } = services
-  const { logOutput, observer } = parts
+  const { logOutput, tracing, observer } = parts
   hub.subscribe(changes => {
     for (const change of changes) tellEnd(change, observer)
   })
@@ -87,6 +89,7 @@ export function sourcesOf(parts: MetricsParts): Sources {
       signed: audited.checkpointer.signed()
     }),
     store: () => ({ ageMs: clock.monotonic() - directory.pulledAtMs }),
+    traces: () => ({ lost: tracing.lost }),
     log: () => ({ lost: logOutput?.lost ?? 0, waiting: logOutput?.unwritten ?? 0 }),
     health: () => ({ isReady: health.ready(), degraded: health.degraded(), warnings: health.warnings() }),
     tenants: () => directory.tenants

@@ -27,6 +27,7 @@ export interface Sources {
   }
   store(): { ageMs: number }
   log(): { lost: number; waiting: number }
+  traces(): { lost: number }
   health(): { isReady: boolean; degraded: readonly string[]; warnings: readonly string[] }
   tenants(): number
 }

@@ -39,6 +39,7 @@ export function openMetrics({ hasTenants, ...listening }: MetricsOptions): Metri
       const text = (): Promise<string> => {
         const { lost, waiting } = sources.log()
         series.setTotal('livegate_log_lines_lost_total', lost)
+        series.setTotal('livegate_trace_spans_lost_total', sources.traces().lost)
         series.setTotal('process_cpu_seconds_total', cpuSeconds())
         for (const { name } of sources.upstreams()) showFromZero(series, upstreamOf(name))
         return series.text(show => {

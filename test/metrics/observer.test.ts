@@ -128,6 +128,7 @@ t.test(
       audit: () => ({ waiting: 1, records: 2, atRisk: 3, signed: { seq: 4, ageMs: 5_000 } }),
       store: () => ({ ageMs: 700 }),
       log: () => ({ lost: 0, waiting: 0 }),
+      traces: () => ({ lost: 0 }),
       health: () => ({ isReady: true, degraded: ['store'], warnings: ['disk_space'] }),
       tenants: () => 10_000
     }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { Secret } from '../../src/domain/values/secret.ts'
 import { gateway, type WorldOptions } from '../support/gateway.ts'
+import { readMetrics, showing } from '../support/metrics/read.ts'
 import type { TestContext } from '../support/test-context.ts'
 import { type CollectedSpan, type Collector, collector } from '../support/tracing/collector.ts'
 import { until } from '../support/until.ts'
@@ -117,19 +118,19 @@ t.test('a call without a trace begins one, and one that its caller does not reco
   t.equal(call?.parentSpanId ?? '', '')
 })
 
-t.test('a collector that is gone, or refuses, costs no call, and what is lost is counted', async t => {
-  const { asAcme, meeting, collected, close, logs } = await recording(t)
+t.test('a collector that refuses costs no call, and what is lost is counted in log and metrics', async t => {
+  const world = await recording(t, { config: { metrics: showing } })
+  const { asAcme, meeting, collected, close, logs } = world
   collected.status = 400
   for (let i = 0; i < 3; i++) t.equal((await asAcme('GET', `/v2/meetings/${meeting}`)).statusCode, 200)
-  await until(() => logs().includes('spans of traces are lost'))
-  t.match(
-    JSON.parse(
-      logs()
-        .split('\n')
-        .find(line => line.includes('spans of traces')) ?? '{}'
-    ),
-    { lost: Number, level: 40 }
-  )
+  await until(() => logs().includes('"spans_lost"'))
+  const line =
+    logs()
+      .split('\n')
+      .find(line => line.includes('"spans_lost"')) ?? ''
+  const { lost } = JSON.parse(line)
+  t.ok(lost >= 3, `${lost} spans`)
+  t.ok(Number((await readMetrics(world)).get('livegate_trace_spans_lost_total')) >= lost)
   await close()
   t.strictSame(collected.spans(), [])
 })

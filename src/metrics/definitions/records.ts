@@ -19,5 +19,8 @@ export const records = {
   livegate_store_writes_waiting: gauge('Transactions that are being written or wait for it'),
   livegate_store_age_seconds: gauge('Time since memory followed the store last'),
   livegate_log_lines_lost_total: counter('Lines of the operational log that were lost'),
-  livegate_log_lines_waiting: gauge('Lines of the operational log that wait, or are lost and not told of yet')
+  livegate_log_lines_waiting: gauge('Lines of the operational log that wait, or are lost and not told of yet'),
+  livegate_trace_spans_lost_total: counter(
+    'Spans of traces that the collector did not take, or for which there was no room'
+  )
 }
