@@ -11,6 +11,10 @@ import { builtOnce } from '../support/runner/built.ts'
 
 const read = (file: string): string => readFileSync(file, 'utf8')
 const image = read('Dockerfile')
+/** Variables that the image sets. */
+const imageEnv = Object.fromEntries(
+  [...(/^ENV (.*)$/m.exec(image)?.[1] ?? '').matchAll(/(\w+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value])
+)
 const kinds = { Deployment, PersistentVolumeClaim, Service }
 
 interface Container {
@@ -106,12 +110,13 @@ t.test('they run the gateway as its image is made: read-only, without rights, on
     t.strictSame([...places.keys()], ['/data', '/run/secrets/livegate', '/tmp'])
     t.equal(pod.volumes.find(({ secret }) => secret !== undefined)?.secret?.defaultMode, 0o440)
 
-    const env = Object.fromEntries(gateway.env.map(({ name, value }) => [name, value]))
+    const env = { ...imageEnv, ...Object.fromEntries(gateway.env.map(({ name, value }) => [name, value])) }
     const secret = (path: string): string => {
       t.match(path, /^\/run\/secrets\/livegate\/[\w-]+$/)
       return 'a-value-of-some-length'
     }
-    const { shutdownMs, metrics } = readConfig({ DATABASE_URL: 'sqlite:/data/livegate.db', ...env }, secret)
+    const { shutdownMs, metrics } = readConfig(env, secret)
+    t.equal(metrics?.host, '0.0.0.0', 'Prometheus comes from outside of the container')
     t.equal(gateway.ports?.find(({ name }) => name === 'metrics')?.containerPort, metrics?.port)
     t.equal(spec.template.metadata.annotations['prometheus.io/port'], String(metrics?.port))
     for (const other of manifestsOf(file).filter(({ kind }) => kind === 'Service'))

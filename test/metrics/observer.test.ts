@@ -117,7 +117,7 @@ t.test(
       pausedForMs: 0
     }
     const sources: Sources = {
-      unknownOperations: () => numbers(1_000).map(i => ({ kind: 'stop', ageMs: i * 1_000 })),
+      unknownOperations: () => numbers(1_000).map(i => ({ kind: 'stop', ageMs: (999 - i) * 1_000 })),
       liveRuns: () => numbers(100_000).map(i => ({ status: 'live', tenantId: `tenant-${i % 10_000}` })),
       upstreams: () =>
         numbers(30).map(i => ({
