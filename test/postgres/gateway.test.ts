@@ -5,13 +5,7 @@ import { usePostgres } from '../support/postgres/stores.ts'
 import { group } from '../support/runner/group.ts'
 
 /** Tests of whole gateways that are about what the store has to hold. */
-const both = [
-  'http/request/idempotency-key',
-  'http/routes/{runs,analytics}',
-  'lifecycle/broadcast/{start,stop}',
-  'lifecycle/ends/caps',
-  'lifecycle/webhooks-in/histories'
-]
+const both = ['http/request/idempotency-key', 'http/routes/runs', 'lifecycle/broadcast/start', 'lifecycle/ends/caps']
 
 if (postgresBin === null) t.test('gateways on PostgreSQL', { skip: noPostgres }, t => t.end())
 else {
