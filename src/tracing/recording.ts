@@ -40,6 +40,7 @@ export function openRecording(options: RecordingOptions): Tracing {
   const { url, headers, serviceName, clock, onTrouble, mostPerSecond = 100, closeWithinMs = 1_000 } = options
   const spans = new SpanExport(
     new OTLPTraceExporter({ url, headers: fieldsIn(headers), timeoutMillis: exportWithinMs }),
+    exportWithinMs,
     onTrouble
   )
   const named = resourceFromAttributes({ 'service.name': serviceName, 'service.version': manifest.version })

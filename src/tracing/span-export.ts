@@ -13,13 +13,21 @@ const gatherForMs = 1_000
  */
 export class SpanExport implements SpanProcessor {
   readonly #exporter: SpanExporter
+  readonly #withinMs: number
+  readonly #onTrouble: (error: unknown) => void
   readonly #loop: Loop
   #waiting: ReadableSpan[] = []
   #lost = 0
+  #lacksRoom = false
 
-  /** @param onTrouble hears that spans were lost, and why; of the same trouble once, until it is over */
-  constructor(exporter: SpanExporter, onTrouble: (error: unknown) => void) {
+  /**
+   * @param withinMs longest time of an export, whatever the collector does
+   * @param onTrouble hears that spans were lost, and why; of the same trouble once, until it is over
+   */
+  constructor(exporter: SpanExporter, withinMs: number, onTrouble: (error: unknown) => void) {
     this.#exporter = exporter
+    this.#withinMs = withinMs
+    this.#onTrouble = onTrouble
     this.#loop = new Loop({ round: () => this.#exportSome(), onTrouble })
   }
 
@@ -33,6 +41,8 @@ export class SpanExport implements SpanProcessor {
   onEnd(span: ReadableSpan): void {
     if (this.#waiting.length >= mostWaiting) {
       this.#lost += 1
+      if (!this.#lacksRoom) this.#onTrouble(new Error('spans end faster than the collector takes them'))
+      this.#lacksRoom = true
       return
     }
     this.#waiting.push(span)
@@ -60,15 +70,27 @@ export class SpanExport implements SpanProcessor {
       throw error
     } finally {
       if (this.#waiting.length > 0) this.#loop.wake(gatherForMs)
+      else this.#lacksRoom = false
     }
   }
 
+  /** The library waits for ever while the collector sends one byte after the other. */
   #export(batch: ReadableSpan[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#exporter.export(batch, ({ code, error }) => {
-        if (code === ExportResultCode.SUCCESS) resolve()
-        else reject(error ?? new Error('the collector did not take them'))
-      })
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const tooLong = (): void => reject(new Error(`the collector did not take them within ${this.#withinMs} ms`))
+    const timer = setTimeout(tooLong, this.#withinMs)
+    this.#exporter.export(batch, ({ code, error }) => {
+      if (code === ExportResultCode.SUCCESS) resolve()
+      else reject(new Error(`the collector did not take them: ${reasonOf(error)}`))
     })
+    return promise.finally(() => clearTimeout(timer))
   }
+}
+
+/** The reason without the collector's own words: its answer may be long, and may have our credential in it. */
+function reasonOf(error: (Error & { code?: unknown }) | undefined): string {
+  if (error === undefined) return 'it is not known why'
+  const { code, message } = error
+  if (typeof code === 'number') return `it answers with the status ${code}`
+  return code === undefined ? message : `${code} ${message}`
 }

@@ -120,7 +120,7 @@ t.test('a call without a trace begins one, and one that its caller does not reco
 
 t.test('a collector that refuses costs no call, and what is lost is counted in log and metrics', async t => {
   const world = await recording(t, { config: { metrics: showing } })
-  const { asAcme, meeting, collected, close, logs } = world
+  const { asAcme, meeting, collected, headers, close, logs } = world
   collected.status = 400
   for (let i = 0; i < 3; i++) t.equal((await asAcme('GET', `/v2/meetings/${meeting}`)).statusCode, 200)
   await until(() => logs().includes('"spans_lost"'))
@@ -128,7 +128,10 @@ t.test('a collector that refuses costs no call, and what is lost is counted in l
     logs()
       .split('\n')
       .find(line => line.includes('"spans_lost"')) ?? ''
-  const { lost } = JSON.parse(line)
+  const { lost, err } = JSON.parse(line)
+  t.match(err.message, /status 400$/)
+  t.match(collected.text(), headers.canary)
+  t.notMatch(logs(), headers.canary, 'the answer of a collector may have our credential in it')
   t.ok(lost >= 3, `${lost} spans`)
   t.ok(Number((await readMetrics(world)).get('livegate_trace_spans_lost_total')) >= lost)
   await close()

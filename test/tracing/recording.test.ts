@@ -8,6 +8,7 @@ import { SpanExport } from '../../src/tracing/span-export.ts'
 import { manualClock } from '../support/clock.ts'
 import { listen } from '../support/listen.ts'
 import { collector } from '../support/tracing/collector.ts'
+import { until } from '../support/until.ts'
 
 const parent = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7', sampled: true }
 const span = {} as ReadableSpan
@@ -65,6 +66,7 @@ t.test('a span that finds no room, or is not taken, is lost and counted', async 
       },
       async shutdown() {}
     },
+    60_000,
     error => troubles.push(error)
   )
   for (let i = 0; i < 512; i++) spans.onEnd(span)
@@ -82,9 +84,18 @@ t.test('a span that finds no room, or is not taken, is lost and counted', async 
   answers.shift()?.({ code: ExportResultCode.SUCCESS })
   await closed
   t.equal(spans.lost, refused + 512)
-  t.match(troubles, [/the collector did not take them/])
+  t.match(troubles, [/spans end faster/, /the collector did not take them/])
   t.equal(
     batches.reduce((sum, size) => sum + size),
     512 + 4_096
   )
+})
+
+t.test('a collector whose answer has no end has its time, as others have', async t => {
+  const troubles: unknown[] = []
+  const spans = new SpanExport({ export() {}, async shutdown() {} }, 1, error => troubles.push(error))
+  for (let i = 0; i < 512; i++) spans.onEnd(span)
+  await until(() => spans.lost === 512)
+  t.match(troubles, [/within 1 ms/])
+  await spans.shutdown()
 })

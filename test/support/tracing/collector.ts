@@ -44,7 +44,9 @@ export async function collector(t: TestContext): Promise<Collector> {
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body = Buffer.concat(chunks).toString()
     text += `${request.method} ${request.url} ${JSON.stringify(request.headers)}\n${body}\n`
-    response.writeHead(collector.status, { 'content-type': 'application/json' }).end('{}')
+    response.writeHead(collector.status, { 'content-type': 'application/json' })
+    // One that refuses says to whom, with the credential that came.
+    response.end(collector.status === 200 ? '{}' : JSON.stringify(request.headers))
     if (collector.status === 200) spans.push(...spansIn(JSON.parse(body)))
   })
   const port = await listen(t, server)
