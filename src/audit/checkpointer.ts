@@ -38,8 +38,8 @@ export class Checkpointer {
   #events = 0
   /** The last signed state: nobody makes this process sign a log that was written again behind its back. */
   #signed: ChainHead | null = null
-  /** On the monotonic clock. */
-  #signedOnMs = 0
+  /** On the monotonic clock; the start of this process's signing where nothing is signed yet. */
+  #signedOnMs: number
   #signing: Promise<void> | null = null
   /** Lead of the wall clock over the monotonic one when it was signed. */
   #signedAheadMs: number
@@ -47,6 +47,7 @@ export class Checkpointer {
   constructor(options: CheckpointerOptions) {
     this.#options = { everyMs: 10_000, everyEvents: 1_000, ...options }
     this.#signer = options.signer
+    this.#signedOnMs = options.clock.monotonic()
     this.#signedAheadMs = this.#aheadMs()
     this.#loop = new Loop({ round: () => this.#try(), everyMs: this.#options.everyMs })
   }
@@ -79,10 +80,9 @@ export class Checkpointer {
     return this.#options.clock.now() - this.#options.clock.monotonic()
   }
 
-  /** The last event that this process has signed, and how long ago; null before the first. */
-  signed(): { seq: number; ageMs: number } | null {
-    if (this.#signed === null) return null
-    return { seq: this.#signed.seq, ageMs: this.#options.clock.monotonic() - this.#signedOnMs }
+  /** The last event that this process has signed, and how long ago. Before the first it is 0, and the time since it was to be signed. */
+  signed(): { seq: number; ageMs: number } {
+    return { seq: this.#signed?.seq ?? 0, ageMs: this.#options.clock.monotonic() - this.#signedOnMs }
   }
 
   /** Signs now. Those who ask meanwhile share the one under way. Rejects when the store can't be asked or written. */

@@ -22,8 +22,7 @@ export interface Sources {
     waiting: number
     records: number
     atRisk: number
-    /** Null before the first checkpoint of this process. */
-    signed: { seq: number; ageMs: number } | null
+    signed: { seq: number; ageMs: number }
   }
   store(): { ageMs: number }
   log(): { lost: number; waiting: number }
@@ -78,7 +77,7 @@ function showRecords(show: Show, { audit, store }: Sources): void {
   show('livegate_audit_events_waiting', waiting)
   show('livegate_audit_records_waiting', records)
   show('livegate_audit_events_at_risk', atRisk)
-  show('livegate_audit_chain_length', signed?.seq ?? 0)
-  show('livegate_audit_checkpoint_age_seconds', (signed?.ageMs ?? 0) / 1_000)
+  show('livegate_audit_chain_length', signed.seq)
+  show('livegate_audit_checkpoint_age_seconds', signed.ageMs / 1_000)
   show('livegate_store_age_seconds', store().ageMs / 1_000)
 }

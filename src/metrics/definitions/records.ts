@@ -8,7 +8,7 @@ export const records = {
   livegate_audit_records_waiting: gauge('Records of mutations that the store could not take yet'),
   livegate_audit_events_at_risk: gauge('Audit events that neither the store nor the log has'),
   livegate_audit_chain_length: gauge('Number of the last event that a checkpoint has signed'),
-  livegate_audit_checkpoint_age_seconds: gauge('Time since the audit log was signed last'),
+  livegate_audit_checkpoint_age_seconds: gauge('Time since the audit log was signed last, or since the start'),
   livegate_audit_checkpoint_errors_total: counter('Checkpoints that could not be signed or written'),
   livegate_store_write_duration_seconds: histogram('Time of a transaction, its wait for the group included'),
   livegate_store_read_duration_seconds: histogram('Time of a look-up in the store'),

@@ -74,6 +74,19 @@ t.test('a checkpoint says where the log stands, of which log, and when; what is 
   t.strictSame(log.published, log.written)
 })
 
+t.test('it tells how long nothing was signed, also where the first signature fails', async t => {
+  const { checkpointer, log, clock } = world(t)
+  log.broken = 'the disk is full'
+  await checkpointer.start()
+  clock.advance(70_000)
+  t.strictSame(checkpointer.signed(), { seq: 0, ageMs: 70_000 })
+  log.broken = null
+  log.head = headAt(42)
+  await checkpointer.sign()
+  clock.advance(9_000)
+  t.strictSame(checkpointer.signed(), { seq: 42, ageMs: 9_000 })
+})
+
 t.test('it signs at the start, then again and again, also when nothing happens, and last at its end', async t => {
   const { checkpointer, log } = world(t, { everyMs: 2 })
   await checkpointer.start()
