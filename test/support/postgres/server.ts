@@ -144,7 +144,8 @@ async function serve(folder: string, make: (data: string) => void, settings: str
         String(port),
         ...options
       ]
-      child = spawn('sh', args, { ...owner, cwd: folder, stdio: ['pipe', 'ignore', 'ignore'] })
+      // On its own, so that a signal to all of a run does not end the shell before it has removed the folder.
+      child = spawn('sh', args, { ...owner, cwd: folder, stdio: ['pipe', 'ignore', 'ignore'], detached: true })
       child.unref()
       ;(child.stdin as unknown as { unref(): void }).unref()
       await untilReady(server)
