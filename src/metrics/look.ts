@@ -1,4 +1,5 @@
 import type { Priority } from '../domain/observer.ts'
+import type { ShownNames } from './observer.ts'
 import type { Show } from './series.ts'
 
 /** The vendor's quota of one upstream, in calls. */
@@ -32,8 +33,8 @@ export interface Sources {
 }
 
 /** Shows the state of all parts. */
-export function showState(show: Show, sources: Sources, upstreamOf: (upstream: string) => string): void {
-  showBroadcasts(show, sources)
+export function showState(show: Show, sources: Sources, { upstreamOf, tenantOf }: ShownNames): void {
+  showBroadcasts(show, sources, tenantOf)
   for (const { name, budget, isBreakerOpen, isCredentialRefused } of sources.upstreams()) {
     const upstream = upstreamOf(name)
     show('livegate_upstream_quota_calls', budget.quota, upstream)
@@ -59,7 +60,7 @@ export function showState(show: Show, sources: Sources, upstreamOf: (upstream: s
   show('livegate_tenants', sources.tenants())
 }
 
-function showBroadcasts(show: Show, { unknownOperations, liveRuns }: Sources): void {
+function showBroadcasts(show: Show, { unknownOperations, liveRuns }: Sources, tenantOf: ShownNames['tenantOf']): void {
   const oldestMs = new Map<string, number>()
   for (const { kind, ageMs } of unknownOperations()) {
     show('livegate_unknown_operations', 1, kind)
@@ -68,7 +69,7 @@ function showBroadcasts(show: Show, { unknownOperations, liveRuns }: Sources): v
   for (const [kind, ageMs] of oldestMs) show('livegate_unknown_operations_oldest_seconds', ageMs / 1_000, kind)
   for (const { status, tenantId } of liveRuns()) {
     show('livegate_live_runs', 1, status)
-    show('livegate_tenant_live_runs', 1, tenantId)
+    show('livegate_tenant_live_runs', 1, tenantOf(tenantId))
   }
 }
 

@@ -3,7 +3,7 @@ import manifest from '../../package.json' with { type: 'json' }
 import type { Observer } from '../domain/observer.ts'
 import { MetricsListener } from './listener.ts'
 import { type Sources, showState } from './look.ts'
-import { countingObserver, namesOfUpstreams, showFromZero } from './observer.ts'
+import { countingObserver, showFromZero, shownNames } from './observer.ts'
 import { cpuSeconds, showProcess, watchEventLoop } from './process.ts'
 import { Series } from './series.ts'
 
@@ -28,8 +28,8 @@ export interface Metrics {
 /** To be loaded by a gateway with metrics alone: this file brings prom-client. */
 export function openMetrics({ hasTenants, ...listening }: MetricsOptions): Metrics {
   const series = new Series(promClient, hasTenants)
-  const upstreamOf = namesOfUpstreams()
-  const { observer, storeWrites } = countingObserver(series, upstreamOf)
+  const names = shownNames()
+  const { observer, storeWrites } = countingObserver(series, names)
   const endWatch = watchEventLoop(lateMs => series.observe('livegate_event_loop_delay_seconds', lateMs))
   let listener: MetricsListener | null = null
 
@@ -41,13 +41,13 @@ export function openMetrics({ hasTenants, ...listening }: MetricsOptions): Metri
         series.setTotal('livegate_log_lines_lost_total', lost)
         series.setTotal('livegate_trace_spans_lost_total', sources.traces().lost)
         series.setTotal('process_cpu_seconds_total', cpuSeconds())
-        for (const { name } of sources.upstreams()) showFromZero(series, upstreamOf(name))
+        for (const { name } of sources.upstreams()) showFromZero(series, names.upstreamOf(name))
         return series.text(show => {
           show('livegate_build_info', 1, manifest.version, process.versions.node)
           show('livegate_log_lines_waiting', waiting)
           show('livegate_store_writes_waiting', storeWrites())
           showProcess(show)
-          showState(show, sources, upstreamOf)
+          showState(show, sources, names)
         })
       }
       listener = new MetricsListener({ ...listening, contentType: series.contentType, text })

@@ -1,4 +1,5 @@
 import type { Observer, Priority } from '../domain/observer.ts'
+import { mostTenants } from './definitions/tenants.ts'
 import { mostUpstreams } from './definitions/upstreams.ts'
 import type { Series } from './series.ts'
 
@@ -9,12 +10,22 @@ function classOf(status: number | null): string {
   return classes[Math.floor((status ?? 0) / 100)] ?? 'none'
 }
 
-/** The first upstreams have names of their own in all metrics; those beyond share one. */
-export function namesOfUpstreams(): (upstream: string) => string {
+/** Names as metrics show them. */
+export interface ShownNames {
+  upstreamOf(upstream: string): string
+  tenantOf(tenant: string): string
+}
+
+/** The first upstreams and tenants keep names of their own in all metrics; those beyond share one. */
+export function shownNames(): ShownNames {
+  return { upstreamOf: firstOf(mostUpstreams), tenantOf: firstOf(mostTenants) }
+}
+
+function firstOf(most: number): (name: string) => string {
   const known = new Set<string>()
-  return upstream => {
-    if (known.size < mostUpstreams) known.add(upstream)
-    return known.has(upstream) ? upstream : 'other'
+  return name => {
+    if (known.size < most) known.add(name)
+    return known.has(name) ? name : 'other'
   }
 }
 
@@ -36,7 +47,7 @@ export function showFromZero(series: Series, upstream: string): void {
 /** Counts what it hears, and keeps how many transactions are under way. A fault in that is counted too, and goes no further. */
 export function countingObserver(
   series: Series,
-  upstreamOf: (upstream: string) => string
+  { upstreamOf, tenantOf }: ShownNames
 ): { observer: Observer; storeWrites(): number } {
   let storeWrites = 0
   const observer: Observer = {
@@ -44,8 +55,9 @@ export function countingObserver(
       series.count('livegate_requests_total', [operation, classOf(status), outcome])
       if (durationMs !== null) series.observe('livegate_request_duration_seconds', durationMs, operation)
       if (tenantId === null) return
-      series.count('livegate_tenant_requests_total', [tenantId])
-      if (classOf(status) === '4xx') series.count('livegate_tenant_requests_refused_total', [tenantId])
+      const tenant = tenantOf(tenantId)
+      series.count('livegate_tenant_requests_total', [tenant])
+      if (classOf(status) === '4xx') series.count('livegate_tenant_requests_refused_total', [tenant])
     },
     shed: () => series.count('livegate_requests_shed_total'),
     vendorCall({ upstream, priority, status, durationMs }) {

@@ -4,15 +4,15 @@ import t from 'tap'
 import { runEnders } from '../../src/domain/runs/run.ts'
 import { deliveryErrors } from '../../src/domain/webhooks/tenant-webhook.ts'
 import { type Sources, showState } from '../../src/metrics/look.ts'
-import { countingObserver, namesOfUpstreams } from '../../src/metrics/observer.ts'
+import { countingObserver, shownNames } from '../../src/metrics/observer.ts'
 import { Series } from '../../src/metrics/series.ts'
 import { seriesIn } from '../support/metrics/read.ts'
 
 function counting(hasTenants = false) {
   const series = new Series(promClient, hasTenants)
-  const upstreamOf = namesOfUpstreams()
-  const { observer, storeWrites } = countingObserver(series, upstreamOf)
-  return { series, upstreamOf, observer, storeWrites, shown: async () => seriesIn(await series.text(() => {})) }
+  const names = shownNames()
+  const { observer, storeWrites } = countingObserver(series, names)
+  return { series, names, observer, storeWrites, shown: async () => seriesIn(await series.text(() => {})) }
 }
 
 const answered = { operation: 'getMeeting', status: 200, outcome: 'done', durationMs: 3, tenantId: 'acme' }
@@ -86,10 +86,35 @@ const paths = Object.values(JSON.parse(readFileSync('openapi/livegate.json', 'ut
 const operations = paths.flatMap(methods => Object.values(methods).map(({ operationId }) => operationId as string))
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
+const budget = {
+  quota: 100,
+  used: { stop: 1, mutation: 2, read: 3, other: 4 },
+  left: { stop: 90, mutation: 80, read: 70 },
+  reserved: { stop: 5, mutation: 20 },
+  pausedForMs: 0
+}
+/** More of everything than has series of its own. */
+const sources: Sources = {
+  unknownOperations: () => numbers(1_000).map(i => ({ kind: 'stop', ageMs: (999 - i) * 1_000 })),
+  liveRuns: () => numbers(100_000).map(i => ({ status: 'live', tenantId: `tenant-${i % 10_000}` })),
+  upstreams: () =>
+    numbers(30).map(i => ({
+      ...{ name: `upstream-${i}`, budget, isBreakerOpen: i >= 20, isCredentialRefused: false }
+    })),
+  streams: () => 5,
+  connections: () => ({ open: 6, most: 10 }),
+  audit: () => ({ waiting: 1, records: 2, atRisk: 3, signed: { seq: 4, ageMs: 5_000 } }),
+  store: () => ({ ageMs: 700 }),
+  log: () => ({ lost: 0, waiting: 0 }),
+  traces: () => ({ lost: 0 }),
+  health: () => ({ isReady: true, degraded: ['store'], warnings: ['disk_space'] }),
+  tenants: () => 10_000
+}
+
 t.test(
   'with every operation, 10,000 tenants, 100,000 meetings and 30 upstreams there are 3,000 series at most',
   async t => {
-    const { series, upstreamOf, observer } = counting()
+    const { series, names, observer } = counting()
     t.ok(operations.length > 35)
     for (const operation of [...operations, 'unknown']) {
       for (const status of [200, 301, 404, 503, null])
@@ -109,30 +134,7 @@ t.test(
     }
     for (const result of ['delivered', ...deliveryErrors]) observer.delivery(result, 5)
     for (const reason of runEnders) observer.runEnded(reason, 1)
-    const budget = {
-      quota: 100,
-      used: { stop: 1, mutation: 2, read: 3, other: 4 },
-      left: { stop: 90, mutation: 80, read: 70 },
-      reserved: { stop: 5, mutation: 20 },
-      pausedForMs: 0
-    }
-    const sources: Sources = {
-      unknownOperations: () => numbers(1_000).map(i => ({ kind: 'stop', ageMs: (999 - i) * 1_000 })),
-      liveRuns: () => numbers(100_000).map(i => ({ status: 'live', tenantId: `tenant-${i % 10_000}` })),
-      upstreams: () =>
-        numbers(30).map(i => ({
-          ...{ name: `upstream-${i}`, budget, isBreakerOpen: i >= 20, isCredentialRefused: false }
-        })),
-      streams: () => 5,
-      connections: () => ({ open: 6, most: 10 }),
-      audit: () => ({ waiting: 1, records: 2, atRisk: 3, signed: { seq: 4, ageMs: 5_000 } }),
-      store: () => ({ ageMs: 700 }),
-      log: () => ({ lost: 0, waiting: 0 }),
-      traces: () => ({ lost: 0 }),
-      health: () => ({ isReady: true, degraded: ['store'], warnings: ['disk_space'] }),
-      tenants: () => 10_000
-    }
-    const shown = seriesIn(await series.text(show => showState(show, sources, upstreamOf)))
+    const shown = seriesIn(await series.text(show => showState(show, sources, names)))
     t.ok(shown.size <= 3_000, `${shown.size} series`)
     t.ok(shown.size > 2_000, 'the load is a large one')
     t.equal(shown.get('livegate_live_runs{status="live"}'), 100_000)
@@ -158,10 +160,19 @@ t.test(
   }
 )
 
-t.test('1,000 tenants have series of their own, and the others share one', async t => {
-  const { observer, shown } = counting(true)
+t.test('the first 1,000 tenants have series of their own in all metrics, and the others share one', async t => {
+  const { series, names, observer } = counting(true)
   for (const i of numbers(1_500)) observer.request({ ...answered, tenantId: `tenant-${i}` })
-  const series = [...(await shown())].filter(([name]) => name.startsWith('livegate_tenant_requests_total'))
-  t.equal(series.length, 1_001)
-  t.strictSame(series.at(-1), ['livegate_tenant_requests_total{tenant="other"}', 500])
+  const liveRuns = () => [999, 1_000, 1_400].map(i => ({ status: 'live', tenantId: `tenant-${i}` }))
+  const shown = seriesIn(await series.text(show => showState(show, { ...sources, liveRuns }, names)))
+  const tenants = (metric: string) => [...shown].filter(([name]) => name.startsWith(metric))
+  t.equal(tenants('livegate_tenant_requests_total').length, 1_001)
+  t.strictSame(tenants('livegate_tenant_requests_total').at(-1), [
+    'livegate_tenant_requests_total{tenant="other"}',
+    500
+  ])
+  t.strictSame(tenants('livegate_tenant_live_runs'), [
+    ['livegate_tenant_live_runs{tenant="tenant-999"}', 1],
+    ['livegate_tenant_live_runs{tenant="other"}', 2]
+  ])
 })
