@@ -19,11 +19,12 @@ export interface ListenerOptions {
   /** Hears why it can't listen, or why nothing could be shown. */
   onTrouble(error: unknown): void
   retryEveryMs?: number
+  /** Longest time for a request to arrive. */
+  requestWithinMs?: number
 }
 
 /** Readers of metrics are few. */
 const mostConnections = 16
-const requestWithinMs = 5_000
 
 /**
  * Shows the metrics at an address of their own. A port that is taken, by a gateway that is ending perhaps, holds up no start: it is
@@ -37,15 +38,20 @@ export class MetricsListener {
 
   constructor(options: ListenerOptions) {
     this.#options = options
+    const { onTrouble, retryEveryMs = 5_000, requestWithinMs = 5_000 } = options
     this.#server = createServer(
-      { requestTimeout: requestWithinMs, headersTimeout: requestWithinMs },
+      {
+        requestTimeout: requestWithinMs,
+        headersTimeout: requestWithinMs,
+        // Node looks each half minute unless told otherwise, and silent connections keep Prometheus out so long.
+        connectionsCheckingInterval: requestWithinMs / 5
+      },
       (request, answer) => this.#answer(request, answer)
     )
     this.#server.maxConnections = mostConnections
     this.#server.unref()
     // Without a listener an error of a connection that comes later would end the process.
-    this.#server.on('error', error => this.#server.listening && options.onTrouble(error))
-    const { onTrouble, retryEveryMs = 5_000 } = options
+    this.#server.on('error', error => this.#server.listening && onTrouble(error))
     this.#loop = new Loop({
       round: () => this.#listen(),
       everyMs: retryEveryMs,

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import t from 'tap'
 import type { Definition } from '../../src/metrics/definition.ts'
 import { usual } from '../../src/metrics/definitions/all.ts'
@@ -154,13 +154,27 @@ t.test('readers who come while the text is made, or soon after, share it', async
   t.equal(await (await fetch(await url)).text(), '1')
 })
 
+t.test('connections on which nobody asks keep no reader out for long', async t => {
+  stayAwake(t)
+  const { listener, url } = listening(t, { requestWithinMs: 20 })
+  await listener.start()
+  const address = await url
+  const silent = Array.from({ length: 16 }, () =>
+    connect(Number(new URL(address).port), '127.0.0.1').on('error', () => {})
+  )
+  await Promise.all(silent.map(socket => once(socket, 'connect')))
+  await t.rejects(fetch(address), 'there is no room')
+  await Promise.all(silent.map(socket => once(socket.resume(), 'close', { signal: AbortSignal.timeout(10_000) })))
+  t.equal(await (await fetch(address)).text(), 'all')
+})
+
 t.test('a gateway without metrics opens no port for them, and tells nobody of anything', async t => {
   const { logs, asAcme } = await gateway(t)
   t.equal((await asAcme('GET', '/v2/livestreams')).statusCode, 200)
   t.notMatch(logs(), 'metrics')
 })
 
-t.test('prom-client is loaded by a gateway with metrics alone', async t => {
+t.test('prom-client is loaded by a gateway with metrics alone, and OpenTelemetry by one with a collector', async t => {
   const code = (file: string): string => readFileSync(file, 'utf8')
   const loaded = /^import (?!type )[^;]*?'([^']+)'/gm
   const loadersOf = (name: string): string[] =>
@@ -169,4 +183,8 @@ t.test('prom-client is loaded by a gateway with metrics alone', async t => {
     )
   t.strictSame(loadersOf('prom-client'), ['src/metrics/metrics.ts'])
   t.strictSame(loadersOf('metrics/metrics.ts'), [], 'which is loaded when it is wanted')
+  const ofTraces = globSync('src/**/*.ts').filter(file => /^import (?!type ).*'@opentelemetry/m.test(code(file)))
+  t.strictSame(ofTraces.sort(), ['src/tracing/recording.ts', 'src/tracing/span-export.ts'])
+  t.strictSame(loadersOf('/span-export.ts'), ['src/tracing/recording.ts'])
+  t.strictSame(loadersOf('/recording.ts'), [], 'which is loaded when it is wanted')
 })
