@@ -3,12 +3,21 @@
  * `npm run bench -- compare` has whole gateways with and without them.
  */
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import * as promClient from 'prom-client'
 import { all } from '../../src/metrics/definitions/all.ts'
 import { countingObserver, showFromZero, shownNames } from '../../src/metrics/observer.ts'
 import { Series } from '../../src/metrics/series.ts'
 import { seriesIn } from '../../src/metrics/text.ts'
 import { grouped, median, milliseconds, report } from '../support/bench/figures.ts'
+import { startGenerator } from '../support/bench/generator.ts'
+import { seed, serveLivegate } from '../support/bench/livegate.ts'
+import { scene } from '../support/bench/scene.ts'
+import { startVendor } from '../support/bench/vendor.ts'
+import { listen } from '../support/listen.ts'
+import { connections } from './scenarios.ts'
 
 const requests = 1_000_000
 const paths = Object.values(JSON.parse(readFileSync('openapi/livegate.json', 'utf8')).paths) as object[]
@@ -68,4 +77,36 @@ const shown = seriesIn(await series.text(() => {}))
 report(`a reading of ${grouped(shown.size)} series, ${Object.keys(all).length} metrics`, milliseconds(ms), {
   is: '50 ms',
   reached: ms <= 50
+})
+
+// A whole gateway: all its meetings have a run that goes on, as far as they were read.
+await scene(async here => {
+  const [tenants, meetings] = [10_000, 100_000]
+  const vendor = await startVendor(here.folder)
+  here.teardown(() => vendor.stop())
+  const seeded = await seed(join(here.folder, 'store'), { meetings, own: connections, tenants })
+  const probe = createServer()
+  const port = await listen(here, probe)
+  await new Promise(resolve => probe.close(resolve))
+  const env = { LIVEGATE_METRICS_PORT: String(port) }
+  const server = await serveLivegate({ name: 'metrics', vendorUrl: vendor.url, seeded, env })
+  here.teardown(() => server.stop())
+  const generator = startGenerator()
+  here.teardown(() => generator.stop())
+  const job = { url: server.url, connections, keys: seeded.keys, what: 'read' as const, count: 102_400, meetings }
+  const { failed } = await generator.run(job)
+  const looks: number[] = []
+  let text = ''
+  for (let i = 0; i < 10; i++) {
+    // A reader that comes at once gets the text of the one before.
+    await sleep(200)
+    const beforeNs = server.cpuNs()
+    text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    looks.push((server.cpuNs() - beforeNs) / 1e6)
+  }
+  const size = `${grouped(tenants)} tenants, ${grouped(meetings)} meetings, ${failed} wrong answers`
+  const wholeMs = median(looks)
+  report(`a reading of a gateway with ${size}`, milliseconds(wholeMs), { is: '50 ms', reached: wholeMs <= 50 })
+  const { size: count } = seriesIn(text)
+  report('its series', grouped(count), { is: grouped(3_000), reached: count <= 3_000 })
 })

@@ -6,6 +6,7 @@ import {
   type FailureClass,
   type FailureDetail,
   failureBody,
+  GatewayOverloaded,
   GatewayTooLate,
   HeadersTooLarge,
   Internal,
@@ -83,10 +84,11 @@ export function refusal(error: unknown, request: FastifyRequest, reply: FastifyR
     ...vendor,
     ...traced
   }
-  // Strangers can cause these as often as they like, and must not fill the log.
-  const level = status === 401 || status === 429 ? 'debug' : 'info'
+  // Strangers can cause these as often as they like, and must not fill the log. What is refused for want of time must cost little.
+  const isShed = type === GatewayOverloaded.doc.type
+  const level = status === 401 || status === 429 || isShed ? 'debug' : 'info'
   // An operation that a vendor does not have is nobody's failure.
-  if (status < 500 || status === 501)
+  if (status < 500 || status === 501 || isShed)
     request.log[level](
       { event: 'request_refused', ...facts, ...(status < 500 && { err: failure.cause }) },
       'request refused'

@@ -50,6 +50,7 @@ t.test('a gateway that comes too late to its work refuses all but stops, until i
     told.map(line => JSON.parse(line)),
     [{ late_ms: 1_000 }, { refused: 2 }]
   )
+  t.notMatch(logs(), /request_(failed|refused).*gateway_overloaded/, 'no line for each of them')
   const shed = (await events()).filter(({ status_detail }) => status_detail === 'gateway_overloaded')
   t.strictSame(
     shed.map(({ unmapped }) => unmapped.outcome),

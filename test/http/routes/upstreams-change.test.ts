@@ -56,10 +56,17 @@ t.test('a list that changes is used, once its vendors have taken what is new in 
   t.match(rtk.journal.at(-1)?.headers.host, 'localhost', 'at its new address')
   list({ rtk: { api_token: 'the-next-token', base_url: moved } })
   await until(() => logs().split('the new list is in use').length === 4)
+  list({ rtk: { api_token: ['too-early', 'the-next-token'], base_url: moved } })
+  await until(() => logs().includes('"event":"upstream_credential_refused"'))
 
   const changes = (await events()).filter(({ api }) => api.operation.endsWith('Upstreams'))
   const named = (names: string[]) => ({ resources: names.map(uid => ({ type: 'upstream', uid })) })
-  t.match(changes, [named(['default', 'rtk']), named(['default', 'rtk', 'third']), named(['default', 'rtk'])])
+  t.match(changes, [
+    named(['default', 'rtk']),
+    named(['default', 'rtk', 'third']),
+    named(['default', 'rtk']),
+    named(['default', 'rtk'])
+  ])
 })
 
 t.test('a credential that is refused gives way to the other one, and nothing is sent twice', async t => {

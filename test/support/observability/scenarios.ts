@@ -24,6 +24,11 @@ export const calm: Values = {
   'livegate_starts_total{result="refused"}': each(100),
   'livegate_request_duration_seconds_bucket{le="0.25",operation="getActiveLivestream"}': each(1_000),
   'livegate_request_duration_seconds_count{operation="getActiveLivestream"}': each(1_000),
+  'livegate_requests_total{operation="getActiveLivestream",status="2xx",outcome="done"}': each(1_000),
+  'livegate_requests_total{operation="getActiveLivestream",status="5xx",outcome="failed"}': never,
+  // Callers without a key, or who ask too often, are no fault of the gateway.
+  'livegate_requests_total{operation="getActiveLivestream",status="4xx",outcome="refused"}': each(1_000),
+  'livegate_requests_total{operation="startLivestream",status="5xx",outcome="failed"}': each(100),
   // Starts take as long as the vendor does.
   'livegate_request_duration_seconds_bucket{le="0.25",operation="startLivestream"}': never,
   'livegate_request_duration_seconds_count{operation="startLivestream"}': each(100),
@@ -71,6 +76,10 @@ const reads = (inTime: number): Values => ({
   'livegate_request_duration_seconds_bucket{le="0.25",operation="getActiveLivestream"}': each(inTime)
 })
 
+const failedReads = (failed: number): Values => ({
+  'livegate_requests_total{operation="getActiveLivestream",status="5xx",outcome="failed"}': each(failed)
+})
+
 /** Troubles, each with the alerts that it causes; no other alert fires. */
 export const scenarios: Record<string, Scenario> = {
   'all is well': { series: {}, fires: [] },
@@ -94,6 +103,11 @@ export const scenarios: Record<string, Scenario> = {
   'eight starts of a hundred are lost': { series: starts(8), fires: ['LivegateStartsFailing/ticket'] },
   'every fifth read is slow': { series: reads(800), fires: ['LivegateReadsSlow/page', 'LivegateReadsSlow/ticket'] },
   'eight reads of a hundred are slow': { series: reads(920), fires: ['LivegateReadsSlow/ticket'] },
+  'every tenth read fails at once': {
+    series: failedReads(110),
+    fires: ['LivegateReadsFailing/page', 'LivegateReadsFailing/ticket']
+  },
+  'four reads of a hundred fail': { series: failedReads(42), fires: ['LivegateReadsFailing/ticket'] },
   'a stop is open for long': {
     series: { 'livegate_unknown_operations_oldest_seconds{kind="stop"}': '0+60x30' },
     fires: ['LivegateOperationsUnknown/page']
@@ -156,6 +170,10 @@ export const scenarios: Record<string, Scenario> = {
   'calls are refused for load': {
     series: { 'livegate_requests_shed_total{}': each(9) },
     fires: ['LivegateLoadShed/page']
+  },
+  'a few calls were refused for load, once': {
+    series: { 'livegate_requests_shed_total{}': '3+0x10 8+0x20' },
+    fires: []
   },
   'the heap is almost full': {
     series: { 'livegate_heap_used_bytes{}': always(140e6) },
