@@ -9,7 +9,7 @@ export interface RequestSeen {
   status: number | null
   /** As the audit log has it: `done`, `refused`, `failed`, `not_sent` or `unknown`. */
   outcome: string
-  /** Null where the call was held open on purpose, such as a stream. */
+  /** Null where the call was held open on purpose, such as a stream, or where its caller hung up. */
   durationMs: number | null
   /** Null where no key told it. */
   tenantId: string | null

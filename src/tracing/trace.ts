@@ -23,7 +23,7 @@ export interface Trace {
   readonly id: string
   /** The value of `traceparent` for whatever goes out from here. */
   readonly parent: string
-  /** Null where nothing is recorded: then the caller's own field is passed on as it is. */
+  /** Null where nothing is recorded: then what is known of the caller's own field is passed on. */
   readonly span: Span | null
   readonly life: TraceLife
   /** Those who share the question that is asked here. */

@@ -36,7 +36,7 @@ export interface Picture {
   noReading: string
 }
 
-/** More open operations than this are only counted. */
+/** Open operations that are counted, the newest first. Older ones are left out. */
 const mostOpen = 1_000
 
 export async function look(io: Io): Promise<Picture> {
