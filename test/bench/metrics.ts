@@ -79,7 +79,7 @@ report(`a reading of ${grouped(shown.size)} series, ${Object.keys(all).length} m
   reached: ms <= 50
 })
 
-// A whole gateway: all its meetings have a run that goes on, as far as they were read.
+// A whole gateway: a quarter of its meetings were read, and have a run that goes on.
 await scene(async here => {
   const [tenants, meetings] = [10_000, 100_000]
   const vendor = await startVendor(here.folder)
@@ -93,7 +93,7 @@ await scene(async here => {
   here.teardown(() => server.stop())
   const generator = startGenerator()
   here.teardown(() => generator.stop())
-  const job = { url: server.url, connections, keys: seeded.keys, what: 'read' as const, count: 102_400, meetings }
+  const job = { url: server.url, connections, keys: seeded.keys, what: 'read' as const, count: 25_600, meetings }
   const { failed } = await generator.run(job)
   const looks: number[] = []
   let text = ''
