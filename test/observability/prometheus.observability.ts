@@ -54,7 +54,7 @@ async function load({ simulator, store, directory, withKey }: World, hasEnded: (
 }
 
 /** As long as the longest window at least; in a campaign so long that Prometheus has read three minutes in the end. */
-const calmMs = inFull ? 130_000 : 24_000
+const calmMs = inFull ? 162_000 : 24_000
 
 /** Longest time for an alert to fire, or to end, after its cause did. */
 const withinMs = 90_000
