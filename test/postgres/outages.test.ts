@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { PostgresHome, StoreHome } from '../../src/domain/store-home.ts'
 import { StoreMoved } from '../../src/store/engine/engine.ts'
@@ -139,9 +138,22 @@ else {
     const home = await newDatabase()
     const engines = await Promise.all([1, 2, 3].map(() => openPostgres(home)))
     t.teardown(() => Promise.all(engines.map(engine => engine.close())))
-    const patience = { waitMs: 0, onWait() {}, monotonic: () => performance.now(), pause: () => sleep(50) }
-    const claims = await Promise.allSettled(engines.map(engine => claimed(t, home, engine, patience)))
+    let looked = 0
+    const { promise: allHaveLooked, resolve } = Promise.withResolvers<void>()
+    /** Each has seen that no gateway serves the store before one of them claims it. */
+    const together = (engine: PostgresEngine): PostgresEngine => ({
+      ...engine,
+      async read(statement) {
+        const rows = await engine.read(statement)
+        looked += 1
+        if (looked === engines.length) resolve()
+        await allHaveLooked
+        return rows as never
+      }
+    })
+    const claims = await Promise.allSettled(engines.map(engine => claimed(t, home, together(engine), patienceOf(0))))
     t.equal(claims.filter(({ status }) => status === 'fulfilled').length, 1)
-    for (const one of claims) if (one.status === 'rejected') t.match(one.reason, { constructor: ServedAlready })
+    const late = claims.flatMap(claim => (claim.status === 'rejected' ? [claim.reason] : []))
+    for (const reason of late) t.match(reason, { constructor: ServedAlready, reason: /has just begun to serve/ })
   })
 }
