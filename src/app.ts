@@ -33,6 +33,7 @@ export interface Deps
   connections: Parameters<typeof keepAlive>[1] & KnownCallers['connections'] & { readonly most: number }
   adopt: OwnershipDeps['adopt']
   runs: OwnershipDeps['runs']
+  participants: OwnershipDeps['participants']
   /** Earlier operations under the same idempotency key. */
   replays: Pick<IdempotencyDeps, 'operations' | 'reconcileNow'>
   appendEvent: AuditDeps['append']

@@ -56,13 +56,26 @@ export interface Doors {
 export async function openDoors(deps: DoorsDeps): Promise<Doors> {
   const { config, logger, clock, observer, directory, tracing, fingerprint, rollup, state, health, ending, opened } =
     deps
-  const { routes, broadcasts, adopt, operations, runs, push } = deps.services
+  const { routes, broadcasts, adopt, operations, runs, participants, push } = deps.services
   const { auditTrail, reconcileLoop } = broadcasts
   const connections = callersConnections({ config, logger, clock })
   const load = new LoadWatch({ log: logger, observer, timing: deps.timing })
   opened.push(() => load.close())
   const app = await buildApp({
-    ...{ load, directory, runs, connections, adopt, tracing, clock, logger, observer, fingerprint, health },
+    ...{
+      load,
+      directory,
+      runs,
+      participants,
+      connections,
+      adopt,
+      tracing,
+      clock,
+      logger,
+      observer,
+      fingerprint,
+      health
+    },
     services: routes,
     replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
     appendEvent: rollup.append.bind(rollup),

@@ -19,6 +19,7 @@ import type { Services as RouteServices } from './routes/index.ts'
 import type { Directory } from './store/memory/directory.ts'
 import type { Store } from './store/store.ts'
 import type { Operations } from './store/tables/operations.ts'
+import type { KnownParticipants } from './store/tables/participants.ts'
 import type { BroadcastRuns } from './store/tables/runs/broadcast-runs.ts'
 import type { Upstreams } from './upstream/provider.ts'
 
@@ -53,6 +54,7 @@ export interface Services {
   adopt: Adopt
   operations: Operations
   runs: BroadcastRuns
+  participants: KnownParticipants
   ledger: Ledger
   /** Tells of runs that have moved. */
   hub: RunChanges

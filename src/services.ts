@@ -13,6 +13,7 @@ import { RunWatch } from './lifecycle/ledger/run-watch.ts'
 import { takeOverRuns } from './lifecycle/ledger/runs-at-start.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import { stopOrderLoop } from './lifecycle/orders/stop-orders.ts'
+import { customFingerprint, rememberParticipants } from './lifecycle/participants/remember-participants.ts'
 import { push } from './lifecycle/push/push.ts'
 import { adopter } from './lifecycle/resources/adopt.ts'
 import { recheckSwitchPermission } from './lifecycle/resources/livestream-changes.ts'
@@ -28,6 +29,7 @@ import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
 import { operationsIn } from './store/tables/operations.ts'
+import { participantsIn } from './store/tables/participants.ts'
 import { broadcastRunsIn } from './store/tables/runs/broadcast-runs.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
@@ -49,6 +51,7 @@ export function services(parts: Parts): Services {
   const livestreams = livestreamsIn(store, clock)
   const meetings = meetingsIn(store)
   const sessions = sessionsIn(store)
+  const participants = participantsIn(store)
   const hub = new RunHub(log)
 
   const runs = broadcastRunsIn(store)
@@ -104,6 +107,7 @@ export function services(parts: Parts): Services {
   })
   const retired = retiredMeetings({ ...context, runs, whatRuns: reads.whatRuns, orderStop: ends.stopRun })
 
+  const fingerprintOf = customFingerprint(audited.keys.fingerprint)
   const pushing = push({ store, hub, directory, adopt, log, clock })
   const resources = tenantResources({
     ...context,
@@ -121,6 +125,7 @@ export function services(parts: Parts): Services {
     sightings,
     rememberLivestream,
     rememberRuns,
+    rememberParticipants: rememberParticipants({ engine, participants, fingerprintOf, clock }),
     isComing: coming,
     settleMs,
     recheckSwitchPermission: recheckSwitchPermission({ directory, clock })
@@ -180,6 +185,7 @@ export function services(parts: Parts): Services {
     adopt,
     operations,
     runs,
+    participants,
     ledger,
     hub,
     openRuns: limits.openRuns,

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Config, isLoopback, readConfig } from '../config/config.ts'
 import { makeKey } from '../domain/api-key.ts'
 import { noLiveLimits } from '../domain/ends/live-limits.ts'
+import { usualPresetRule } from '../domain/preset.ts'
 import { presets } from '../domain/scope.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import { systemClock } from '../domain/values/clock.ts'
@@ -140,7 +141,7 @@ async function seed({ upstreams, deadlineMs, auditKeys: { dataDir } }: Config, s
       ['globex', 'Globex', 'Board meeting']
     ] as const) {
       const createdAtMs = Date.now()
-      const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits }
+      const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits, presetRule: usualPresetRule }
       await tenantsIn(store).create({ id: tenant, name, upstream: 'default', ...limits, suspended: false, createdAtMs })
       const { id, key, digest } = makeKey()
       const times = { createdAtMs, expiresAtMs: null, revokedAtMs: null }

@@ -37,6 +37,7 @@ async function describedApp(): Promise<FastifyInstance> {
     load: { demandRoom() {} },
     adopt: { meeting: nothing, livestream: nothing },
     runs: { find: nothing },
+    participants: { find: nothing },
     replays: { operations: { findByKey: nothing }, reconcileNow: nothing },
     appendEvent() {},
     services: {
@@ -56,6 +57,7 @@ async function describedApp(): Promise<FastifyInstance> {
       analytics: { overall: nothing, daywise: nothing },
       livestreamChanges: { create: nothing, setEnabled: nothing, resetStreamKey: nothing },
       meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing },
+      participants: { list: nothing, find: nothing, presets: nothing },
       webhook: { set: nothing, find: nothing, remove: nothing, test: nothing }
     },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },

@@ -1,5 +1,6 @@
 import type { AuditResource } from '../domain/audit/audit-event.ts'
 import { noLiveLimits } from '../domain/ends/live-limits.ts'
+import { usualPresetRule } from '../domain/preset.ts'
 import { isTenantId, type Tenant } from '../domain/tenant.ts'
 import { formatRateLimit, parseRateLimit, type RateLimit } from '../domain/values/rate-limit.ts'
 import { UniqueViolation } from '../store/engine/engine.ts'
@@ -10,10 +11,11 @@ import { newOrder, readWait, type WaitOption } from './livestream/stop.ts'
 import { tell } from './livestream/tell.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './process/io.ts'
 import { checkLiveLimits, type LiveLimitOptions, readLiveLimits, shownLiveLimits } from './process/live-limits.ts'
+import { type PresetOptions, readPresetRule, shownPresetRule } from './process/preset-rule.ts'
 import { checkUpstream, usualUpstream } from './process/upstream-accounts.ts'
 import { type Change, tenantOf, withAudit, withSnapshot } from './process/with-store.ts'
 
-export interface TenantOptions extends JsonOption, LiveLimitOptions {
+export interface TenantOptions extends JsonOption, LiveLimitOptions, PresetOptions {
   name?: string
   upstream?: string
   readLimit?: string
@@ -35,6 +37,7 @@ export async function createTenant(io: Io, id: string, options: TenantOptions): 
     readLimit: change.readLimit ?? null,
     writeLimit: change.writeLimit ?? null,
     limits,
+    presetRule: { ...usualPresetRule, ...change.presetRule },
     suspended: false,
     createdAtMs: Date.now()
   }
@@ -88,7 +91,7 @@ export async function showTenant(io: Io, id: string, options: JsonOption): Promi
   const tenant = await withSnapshot(io, store => tenantOf(store, id))
   const facts = Object.entries(shown(tenant)).map(([name, value]) => [
     name,
-    value ?? (name.endsWith('_limit') ? 'default' : 'none')
+    value ?? (name.endsWith('_limit') || name === 'presets' ? 'default' : 'none')
   ])
   print(io, options, shown(tenant), table([['field', 'value'], ...facts.map(row => row.map(String))], ''))
 }
@@ -137,11 +140,13 @@ function readChange(options: TenantOptions): TenantChange {
   const { name, readLimit, writeLimit } = options
   checkName(name)
   const limits = readLiveLimits(options)
+  const presetRule = readPresetRule(options)
   return {
     ...(name !== undefined && { name }),
     ...(readLimit !== undefined && { readLimit: readLimitOption('--read-limit', readLimit) }),
     ...(writeLimit !== undefined && { writeLimit: readLimitOption('--write-limit', writeLimit) }),
-    ...(Object.keys(limits).length > 0 && { limits })
+    ...(Object.keys(limits).length > 0 && { limits }),
+    ...(Object.keys(presetRule).length > 0 && { presetRule })
   }
 }
 
@@ -156,7 +161,7 @@ function readLimitOption(option: string, text: string): RateLimit | null {
   return limit
 }
 
-function shown({ id, name, upstream, readLimit, writeLimit, limits, suspended, createdAtMs }: Tenant) {
+function shown({ id, name, upstream, readLimit, writeLimit, limits, presetRule, suspended, createdAtMs }: Tenant) {
   return {
     id,
     name,
@@ -164,6 +169,7 @@ function shown({ id, name, upstream, readLimit, writeLimit, limits, suspended, c
     read_limit: readLimit && formatRateLimit(readLimit),
     write_limit: writeLimit && formatRateLimit(writeLimit),
     ...shownLiveLimits(limits),
+    ...shownPresetRule(presetRule),
     suspended,
     created_at: new Date(createdAtMs).toISOString()
   }

@@ -10,6 +10,7 @@ export const scopes = [
   'meetings:read',
   'meetings:write',
   'stage:manage',
+  'participants:read',
   'webhooks:manage',
   'audit:read',
   'tokens:mint'
@@ -21,7 +22,7 @@ export const Scope = Type.Enum([...scopes])
 /** Sets of scopes that are asked for often, by name. */
 export const presets = {
   viewer: ['livestreams:read', 'meetings:read'],
-  operator: ['livestreams:read', 'meetings:read', 'livestreams:start', 'livestreams:stop'],
+  operator: ['livestreams:read', 'meetings:read', 'livestreams:start', 'livestreams:stop', 'participants:read'],
   owner: [...scopes]
 } satisfies Record<string, Scope[]>
 

@@ -1,4 +1,5 @@
 import type { LiveLimits } from './ends/live-limits.ts'
+import type { PresetRule } from './preset.ts'
 import type { RateLimit } from './values/rate-limit.ts'
 
 /** Lower-case words and digits joined by single hyphens, as they also stand in `Basic <tenant>:<key>`. */
@@ -15,6 +16,7 @@ export interface Tenant {
   readonly readLimit: RateLimit | null
   readonly writeLimit: RateLimit | null
   readonly limits: LiveLimits
+  readonly presetRule: PresetRule
   readonly suspended: boolean
   readonly createdAtMs: number
 }

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox'
 import { LivestreamId, MeetingId } from '../domain/id.ts'
+import { ParticipantId } from '../domain/participant.ts'
 import type { FailureClass } from '../domain/refusals/failures.ts'
 import * as catalogue from '../domain/refusals/failures.ts'
 import { RunId } from '../domain/runs/shown-run.ts'
@@ -50,6 +51,7 @@ export const FailureAnswer = Type.Object(
 )
 
 export const MeetingParams = Type.Object({ meeting_id: MeetingId })
+export const ParticipantParams = Type.Object({ meeting_id: MeetingId, participant_id: ParticipantId })
 export const LivestreamSessionParams = Type.Object({ livestream_session_id: LivestreamSessionId })
 export const SessionParams = Type.Object({ session_id: SessionId })
 export const RunParams = Type.Object({ run_id: RunId })

@@ -8,11 +8,12 @@ import { type Health, health } from './health.ts'
 import { type LivestreamDeps, livestreamRoutes } from './livestreams/index.ts'
 import { type WaitingDeps, waitForLive } from './livestreams/show-livestream.ts'
 import { type MeetingDeps, meetingRoutes } from './meetings/index.ts'
+import { type ParticipantDeps, participantRoutes } from './participants/index.ts'
 import { type SessionDeps, sessionRoutes } from './sessions/index.ts'
 import { receiveWebhook, type WebhookDeps } from './webhooks/receive-webhook.ts'
 
 /** Services and limits that the vendor's operations call. */
-export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingDeps
+export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingDeps & ParticipantDeps
 
 /** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> &
@@ -29,6 +30,7 @@ export function vendorRoutes(scope: FastifyInstance, deps: VendorDeps): void {
   sessionRoutes(api, deps)
   analyticsRoutes(api, deps)
   meetingRoutes(api, deps)
+  participantRoutes(api, deps)
 }
 
 /** Registers the operations that only Livegate has. */

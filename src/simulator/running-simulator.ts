@@ -6,7 +6,7 @@ import type { SimulatedWebhooks } from './webhooks/webhooks.ts'
 
 /**
  * A running stand-in for Dyte v2 or Cloudflare RealtimeKit: state, faults and a journal. `control.ts` says how to steer it
- * from another process. Not imitated: participants' tokens, encoders that a meeting's livestream waits for, and more than one app.
+ * from another process. Not imitated: what participants do with their tokens, encoders that a meeting's livestream waits for, and more than one app.
  */
 export interface Simulator {
   vendor: VendorName
@@ -42,6 +42,11 @@ export interface Simulator {
   }
   /** A livestream that belongs to no meeting, as `POST /livestreams` makes one. @throws TypeError or RangeError naming the field */
   addLivestream(fields?: { id?: string; name?: string }): SimulatedLivestream
+  /** Somebody who may join a meeting, as `POST …/participants` makes one. @throws TypeError, RangeError or Refusal */
+  addParticipant(
+    meetingId: string,
+    fields?: { id?: string; custom_participant_id?: string; name?: string; preset_name?: string }
+  ): { id: string }
   /** People come to the meeting: its session begins and, with `live_stream_on_start`, a livestream (contract#live-stream-on-start). */
   joinMeeting(meetingId: string): { session_id: string; livestream: SimulatedLivestream | null }
   /** A participant's browser starts the livestream, past any gateway (contract#browser-starts). Throws when one is running, or still stopping. */

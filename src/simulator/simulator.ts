@@ -17,6 +17,7 @@ import { webhookKeyPath } from './routes/webhook-routes.ts'
 import { assertFields, type Rules, string, text, uuid } from './rules.ts'
 import type { Simulator } from './running-simulator.ts'
 import { newMeeting, pick } from './state/meeting.ts'
+import { invitedFields } from './state/participants.ts'
 import { readQuota, retryAfterSeconds, VendorQuota } from './state/quota.ts'
 import { endSession } from './state/stage.ts'
 import { VendorState } from './state/state.ts'
@@ -118,6 +119,12 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
     addLivestream(fields = {}) {
       assertFields('livestream', newLivestreamFields, fields)
       return truth(state, state.addLivestream(null, fields.name ?? null, fields.id))
+    },
+    addParticipant(meetingId, fields = {}) {
+      assertFields('participant', invitedFields, fields)
+      const { id, custom_participant_id: customId = 'guest', name = 'Guest', preset_name: presetName } = fields
+      const facts = { meetingId, customId, name, picture: null, presetName: presetName ?? 'livestream_viewer' }
+      return { id: state.participants.add(facts, state.now(), id).id }
     },
     joinMeeting(meetingId) {
       const meeting = state.meeting(meetingId)

@@ -4,6 +4,7 @@ import { analyticsRoutes } from './routes/analytics-routes.ts'
 import { liveRoutes } from './routes/live-routes.ts'
 import { livestreamRoutes } from './routes/livestream-routes.ts'
 import { meetingRoutes } from './routes/meeting-routes.ts'
+import { participantRoutes } from './routes/participant-routes.ts'
 import { findRoute } from './routes/route.ts'
 import { stageRoutes } from './routes/stage-routes.ts'
 import { webhookKey, webhookKeyPath, webhookRoutes } from './routes/webhook-routes.ts'
@@ -30,6 +31,7 @@ export function createVendor(
     ...meetingRoutes(state),
     ...liveRoutes(state),
     ...stageRoutes(state),
+    ...participantRoutes(state),
     ...analyticsRoutes(state),
     ...webhookRoutes(webhooks)
   }
@@ -43,7 +45,7 @@ export function createVendor(
     const route = findRoute(routes, method, pathIn(dialect, path) ?? '') ?? findRoute(dialect.beside, method, path)
     if (!route) return dialect.noRoute(method, path)
     try {
-      return route.handle({ id: route.id, query, body: parse(body) })
+      return route.handle({ id: route.id, second: route.second, query, body: parse(body) })
     } catch (error) {
       if (error instanceof Invalid) return state.invalid(error)
       if (error instanceof Refusal) return failure(error.status, error.message)

@@ -1,12 +1,15 @@
 import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
 import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
+import type { MeetingParticipant } from '../domain/participant.ts'
+import type { Preset } from '../domain/preset.ts'
 import { type Failure, LiveElsewhere } from '../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
 import type { Page, Paging } from '../domain/values/paging.ts'
 import type { Secret } from '../domain/values/secret.ts'
 import type { VendorWebhook, WebhookWish } from '../domain/webhooks/vendor-webhook.ts'
 import type { KeptHabits, VendorHabits } from './account/observed.ts'
+import type { PageOf } from './contract/contract-participants.ts'
 import { VendorRefusal } from './contract/refusals.ts'
 import type { HeaderFields, ReadWebhook, WebhookEnvelope } from './contract/webhooks.ts'
 import type { BudgetStatus, Errand, Spent, TenantUse } from './quota/quota-use.ts'
@@ -119,6 +122,12 @@ export interface Provider {
     wish: { allow_unmute?: boolean },
     signal: AbortSignal
   ): Promise<number>
+  /** A page of those who may join a meeting; empty also when the vendor doesn't know the meeting. */
+  findParticipants(meetingId: string, page: Page, signal: AbortSignal): Promise<PageOf<MeetingParticipant>>
+  /** Null when the vendor has no such participant in this meeting. */
+  findParticipant(meetingId: string, id: string, signal: AbortSignal): Promise<MeetingParticipant | null>
+  /** A page of the account's presets. */
+  findPresets(page: Page, signal: AbortSignal): Promise<PageOf<Preset>>
   createMeeting(wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
   /** Null when the vendor has no such meeting. */
   findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null>

@@ -481,6 +481,66 @@ export interface paths {
         patch: operations["updateMeeting"];
         trace?: never;
     };
+    "/v2/meetings/{meeting_id}/participants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch all participants of a meeting
+         * @description Those who may join it, without their tokens; `active-session` tells who is there. Those who ask at about the same time share one answer: `Cache-Status` and `Age` say how old it is. When the provider cannot be asked, the last answer of the tenant is shown for a while, marked as stale (`ttl` below zero). Needs the scope `participants:read`; counts as a read.
+         */
+        get: operations["listParticipants"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/meetings/{meeting_id}/participants/{participant_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch a participant
+         * @description An id is known once the answer that made the participant, or a list of its meeting, has shown it; any other is a 404. Those who ask at about the same time share one answer: `Cache-Status` and `Age` say how old it is. When the provider cannot be asked, the last answer of the tenant is shown for a while, marked as stale (`ttl` below zero). Needs the scope `participants:read`; counts as a read.
+         */
+        get: operations["getParticipant"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v2/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetch the presets that the tenant may give
+         * @description A preset decides what the token of a participant allows. The operator says which ones a tenant may give. Those who ask at about the same time share one answer: `Cache-Status` and `Age` say how old it is. When the provider cannot be asked, the last answer of the tenant is shown for a while, marked as stale (`ttl` below zero). Needs the scope `participants:read`; counts as a read.
+         */
+        get: operations["listPresets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gateway/audit-events": {
         parameters: {
             query?: never;
@@ -4170,7 +4230,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `meeting_not_found`: No such meeting. `participant_not_found`: No such participant in an active session of this meeting. */
+            /** @description `meeting_not_found`: No such meeting. `participant_not_found`: No such participant of this meeting, or of its active session. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -4650,7 +4710,7 @@ export interface operations {
                     "application/json": components["schemas"]["Failure"];
                 };
             };
-            /** @description `meeting_not_found`: No such meeting. `participant_not_found`: No such participant in an active session of this meeting. */
+            /** @description `meeting_not_found`: No such meeting. `participant_not_found`: No such participant of this meeting, or of its active session. */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -6630,6 +6690,541 @@ export interface operations {
             };
         };
     };
+    listParticipants: {
+        parameters: {
+            query?: {
+                /** @description Which page, the first is 1 */
+                page_no?: number;
+                /** @description Items on a page */
+                per_page?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of a meeting */
+                meeting_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the participants */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        data: {
+                            /**
+                             * @description Id of a participant, as the answer that made it or a list of its meeting has shown it
+                             * @example aaa3f1c2-5b1d-4c1e-9d57-6c1a0f2e7b11
+                             */
+                            id: string;
+                            name?: string | null;
+                            picture?: string | null;
+                            /**
+                             * @description The id that you gave
+                             * @example guest-1
+                             */
+                            custom_participant_id: string;
+                            /**
+                             * @description The preset that decides what its token allows
+                             * @example livestream_viewer
+                             */
+                            preset_name: string;
+                            /** @example 2026-11-20T09:30:00.000Z */
+                            created_at?: string;
+                            /** @example 2026-11-20T09:30:00.000Z */
+                            updated_at?: string;
+                        }[];
+                        paging: {
+                            /**
+                             * Format: int64
+                             * @example 1
+                             */
+                            total_count: number;
+                            /**
+                             * Format: int64
+                             * @example 1
+                             */
+                            start_offset: number;
+                            /**
+                             * Format: int64
+                             * @example 1
+                             */
+                            end_offset: number;
+                        };
+                    };
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `meeting_not_found`: No such meeting. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `upstream_refused`: The livestream provider refused the request. `upstream_credentials_refused`: The livestream provider refused the gateway's own credentials: its operator must look. `upstream_failed`: The livestream provider failed. `upstream_malformed`: The livestream provider answered something that its contract does not allow. `upstream_unreachable`: The livestream provider could not be reached. */
+            502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `upstream_too_late`: The livestream provider did not answer in time. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    getParticipant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of a meeting */
+                meeting_id: string;
+                /** @description Id of a participant, as the answer that made it or a list of its meeting has shown it */
+                participant_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The participant, without a token */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        data: {
+                            /**
+                             * @description Id of a participant, as the answer that made it or a list of its meeting has shown it
+                             * @example aaa3f1c2-5b1d-4c1e-9d57-6c1a0f2e7b11
+                             */
+                            id: string;
+                            name?: string | null;
+                            picture?: string | null;
+                            /**
+                             * @description The id that you gave
+                             * @example guest-1
+                             */
+                            custom_participant_id: string;
+                            /**
+                             * @description The preset that decides what its token allows
+                             * @example livestream_viewer
+                             */
+                            preset_name: string;
+                            /** @example 2026-11-20T09:30:00.000Z */
+                            created_at?: string;
+                            /** @example 2026-11-20T09:30:00.000Z */
+                            updated_at?: string;
+                        };
+                    };
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `meeting_not_found`: No such meeting. `participant_not_found`: No such participant of this meeting, or of its active session. */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `upstream_refused`: The livestream provider refused the request. `upstream_credentials_refused`: The livestream provider refused the gateway's own credentials: its operator must look. `upstream_failed`: The livestream provider failed. `upstream_malformed`: The livestream provider answered something that its contract does not allow. `upstream_unreachable`: The livestream provider could not be reached. */
+            502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `upstream_too_late`: The livestream provider did not answer in time. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    listPresets: {
+        parameters: {
+            query?: {
+                /** @description Which page, the first is 1 */
+                page_no?: number;
+                /** @description Items on a page */
+                per_page?: number;
+                /** @description Part of the name */
+                search?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the presets */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        data: {
+                            /** @example 182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e */
+                            id: string;
+                            /** @example livestream_viewer */
+                            name: string;
+                            /** @example 2026-11-20T09:30:00.000Z */
+                            created_at?: string;
+                            /** @example 2026-11-20T09:30:00.000Z */
+                            updated_at?: string;
+                        }[];
+                        paging: {
+                            /**
+                             * Format: int64
+                             * @example 1
+                             */
+                            total_count: number;
+                            /**
+                             * Format: int64
+                             * @example 1
+                             */
+                            start_offset: number;
+                            /**
+                             * Format: int64
+                             * @example 1
+                             */
+                            end_offset: number;
+                        };
+                    };
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `upstream_refused`: The livestream provider refused the request. `upstream_credentials_refused`: The livestream provider refused the gateway's own credentials: its operator must look. `upstream_failed`: The livestream provider failed. `upstream_malformed`: The livestream provider answered something that its contract does not allow. `upstream_unreachable`: The livestream provider could not be reached. */
+            502: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `upstream_unavailable`: The livestream provider failed several times in a row: it is not asked for a moment. `upstream_budget_exhausted`: The organisation's share of the livestream provider's quota is used up for the moment. `upstream_throttled`: The livestream provider asks to slow down. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `upstream_too_late`: The livestream provider did not answer in time. */
+            504: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
     listAuditEvents: {
         parameters: {
             query?: {
@@ -6777,7 +7372,7 @@ export interface operations {
                             };
                             resources: {
                                 /** @enum {unknown} */
-                                type: "tenant" | "key" | "meeting" | "livestream" | "livestream_session" | "session" | "operation" | "upstream" | "upstream_credential" | "webhook";
+                                type: "tenant" | "key" | "meeting" | "livestream" | "participant" | "livestream_session" | "session" | "operation" | "upstream" | "upstream_credential" | "webhook";
                                 uid: string;
                             }[];
                             unmapped: {

@@ -34,6 +34,19 @@ t.test('a tenant is created, changed, suspended, resumed and shown, as JSON', as
   t.strictSame(await json('tenant', 'list'), [{ ...acme, name: 'Acme' }, changed])
 })
 
+t.test('the presets that a tenant may give are named, and set back to the usual ones', async t => {
+  const { run, json } = commandLine(t)
+  t.match(await json('tenant', 'create', 'acme'), { presets: null })
+  t.match((await run('tenant', 'show', 'acme')).stdout, /^presets +default$/m)
+  const named = await json('tenant', 'update', 'acme', '--presets', 'host, viewer,host')
+  t.strictSame(named.presets, ['host', 'viewer'])
+  t.strictSame((await json('tenant', 'show', 'acme')).presets, ['host', 'viewer'])
+  t.match(await json('tenant', 'update', 'acme', '--name', 'Acme'), { presets: ['host', 'viewer'] })
+  for (const wrong of ['', 'a,,b', 'x'.repeat(257), Array.from({ length: 101 }, (_, i) => i).join(',')])
+    t.match(refused(await run('tenant', 'update', 'acme', '--presets', wrong)), /--presets must be/)
+  t.match(await json('tenant', 'update', 'acme', '--presets', 'default'), { presets: null })
+})
+
 t.test('people read it as text', async t => {
   const { run, storeFile } = commandLine(t)
   await (await openStoreHere(storeFile)).close()

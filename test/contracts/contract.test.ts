@@ -30,6 +30,9 @@ const ofL1 = [
   'POST /meetings',
   `GET ${meeting}`,
   `PATCH ${meeting}`,
+  `GET ${meeting}/participants`,
+  `GET ${meeting}/participants/{participant_id}`,
+  'GET /presets',
   'GET /webhooks',
   'POST /webhooks',
   'PATCH /webhooks/{webhook_id}',
@@ -140,6 +143,10 @@ async function callEverything(t: Test, options: SimulatorOptions): Promise<Recor
   await asAcme('PATCH', own, { title: 'Changed', status: 'ACTIVE' })
   await asAcme('PUT', own, { title: 'Replaced', live_stream_on_start: false })
   await asAcme('GET', own)
+  simulator.addParticipant(made.id)
+  const [guest] = await dataOf('GET', `${own}/participants`)
+  await asAcme('GET', `${own}/participants/${guest.id}`)
+  await asAcme('GET', '/v2/presets')
   simulator.joinMeeting(made.id)
   // Its answer is lost and nothing is shown as live, so that the list of all livestreams is looked through.
   const look = { method: 'GET', path: `/meetings/${made.id}/active-livestream` }

@@ -50,6 +50,9 @@ const questions: Record<string, (vendor: Provider, data: Published) => Promise<u
   [`GET ${meeting}`]: (vendor, { id = '' }) => vendor.findMeeting(id, signal),
   [`PATCH ${meeting}`]: (vendor, { id = '' }) => vendor.updateMeeting(id, {}, signal),
   [`PUT ${meeting}`]: (vendor, { id = '' }) => vendor.replaceMeeting(id, {}, signal),
+  [`GET ${meeting}/participants`]: vendor => vendor.findParticipants('m1', page, signal),
+  [`GET ${meeting}/participants/{participant_id}`]: (vendor, { id = '' }) => vendor.findParticipant('m1', id, signal),
+  'GET /presets': vendor => vendor.findPresets(page, signal),
   [`GET ${onStage}`]: (vendor, { associated_id: id = 'm1' }) => vendor.findActiveSession(id, signal),
   [`POST ${onStage}/kick`]: vendor => vendor.onStage('m1', 'kick', whom, signal),
   [`POST ${onStage}/mute`]: vendor => vendor.onStage('m1', 'mute', whom, signal),
@@ -59,7 +62,7 @@ const questions: Record<string, (vendor: Provider, data: Published) => Promise<u
 
 /** Not a part of the API that Livegate offers, or answered by itself. */
 const notAsked =
-  /webhook|analytics|^(GET|POST) \/accounts|^GET \/sessions(\/\{session_id\})?$|^GET \/meetings\/\{meeting_id\}\/livestreams$/
+  /webhook|analytics|^(POST|PATCH|PUT|DELETE) .*\/participants|^GET \/presets\/|^(GET|POST) \/accounts|^GET \/sessions(\/\{session_id\})?$|^GET \/meetings\/\{meeting_id\}\/livestreams$/
 
 /** RealtimeKit is not asked for it: what it shows is built from the list (`realtimekit.ts`). */
 const dropped = `GET ${meeting}/livestream`

@@ -4,6 +4,7 @@ import { makeKey } from '../../src/domain/api-key.ts'
 import { type Caller, revealsKey, shownTo } from '../../src/domain/caller.ts'
 import { noLiveLimits } from '../../src/domain/ends/live-limits.ts'
 import { isRunning, Livestream, LivestreamWithKey, secretFields, withoutKey } from '../../src/domain/livestream.ts'
+import { usualPresetRule } from '../../src/domain/preset.ts'
 import { type Scope, scopes } from '../../src/domain/scope.ts'
 
 const livestream: LivestreamWithKey = Object.freeze({
@@ -19,7 +20,7 @@ const livestream: LivestreamWithKey = Object.freeze({
 function callerWith(granted: readonly Scope[]): Caller {
   const { id, digest } = makeKey()
   const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
-  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits }
+  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits, presetRule: usualPresetRule }
   return {
     tenant: { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 },
     key: { id, tenantId: 'acme', name: 'studio', scopes: granted, digest, ...times },

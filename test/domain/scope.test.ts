@@ -7,7 +7,8 @@ t.test('a viewer reads, an operator also starts and stops, an owner may do every
     'livestreams:read',
     'livestreams:start',
     'livestreams:stop',
-    'meetings:read'
+    'meetings:read',
+    'participants:read'
   ])
   t.strictSame(presets.owner, [...scopes])
 })

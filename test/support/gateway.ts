@@ -6,6 +6,7 @@ import type { Config } from '../../src/config/config.ts'
 import { makeKey } from '../../src/domain/api-key.ts'
 import type { AuditEvent } from '../../src/domain/audit/audit-event.ts'
 import { noLiveLimits } from '../../src/domain/ends/live-limits.ts'
+import { usualPresetRule } from '../../src/domain/preset.ts'
 import { presets, type Scope } from '../../src/domain/scope.ts'
 import type { Clock } from '../../src/domain/values/clock.ts'
 import type { Quota } from '../../src/domain/values/quota.ts'
@@ -205,7 +206,7 @@ async function endAll(opened: (() => unknown)[]): Promise<void> {
 }
 
 export async function addTenant(store: Store, id: string, ...meetings: string[]): Promise<void> {
-  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits }
+  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits, presetRule: usualPresetRule }
   const createdAtMs = Date.now()
   await tenantsIn(store).create({ id, name: id, upstream: 'default', ...limits, suspended: false, createdAtMs })
   await meetingsIn(store).assign(id, 'default', meetings, createdAtMs)

@@ -37,7 +37,7 @@ export interface AuditKeys {
  * knows, and a reader of the log cannot guess. 128 bits of HMAC-SHA-256 in hex.
  */
 export type Fingerprint = (
-  kind: 'key' | 'idempotency_key' | 'request' | 'check' | 'upstream_account',
+  kind: 'key' | 'idempotency_key' | 'request' | 'check' | 'upstream_account' | 'participant',
   text: string
 ) => string
 

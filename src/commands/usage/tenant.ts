@@ -9,7 +9,8 @@ const nameAndLimits: readonly OptionRow[] = [
   ['--default-duration <duration>', 'length of a run that names none, like 2h; none'],
   ['--max-live <number>', 'runs at the same time; none'],
   ['--minutes-per-month <number>', 'live minutes a calendar month (UTC); none'],
-  ['--stop-with-meeting <on|off>', 'whether a run ends with its meeting']
+  ['--stop-with-meeting <on|off>', 'whether a run ends with its meeting'],
+  ['--presets <names>', 'presets that it may give to participants, like a,b; default']
 ]
 
 const webhook: GroupRow = {

@@ -82,6 +82,7 @@ export const AuditEvent = Type.Object({
         'key',
         'meeting',
         'livestream',
+        'participant',
         'livestream_session',
         'session',
         'operation',

@@ -137,7 +137,7 @@ export const WebhookNotFound = failure(404, 'webhook_not_found', 'This tenant ha
 export const ParticipantNotFound = failure(
   404,
   'participant_not_found',
-  'No such participant in an active session of this meeting'
+  'No such participant of this meeting, or of its active session'
 )
 export const RequestTimeout = failure(408, 'request_timeout', 'The request did not arrive in time')
 export const StartUnsettled = failure(

@@ -30,10 +30,9 @@ export const notOffered: NotOfferedOperations[] = [
   },
   {
     operations: [
-      'GET /meetings/{}/participants',
       'POST /meetings/{}/participants',
-      'GET /meetings/{}/participants/{}',
       'PATCH /meetings/{}/participants/{}',
+      'PUT /meetings/{}/participants/{}',
       'DELETE /meetings/{}/participants/{}',
       'POST /meetings/{}/participants/{}/token'
     ],
@@ -57,14 +56,7 @@ export const notOffered: NotOfferedOperations[] = [
 export const notThere: NotOfferedOperations[] = [
   { operations: ['GET /apps', 'POST /apps'], why: 'an app is an account of the organisation' },
   {
-    operations: [
-      'GET /presets',
-      'POST /presets',
-      'GET /presets/{}',
-      'PUT /presets/{}',
-      'PATCH /presets/{}',
-      'DELETE /presets/{}'
-    ],
+    operations: ['POST /presets', 'GET /presets/{}', 'PUT /presets/{}', 'PATCH /presets/{}', 'DELETE /presets/{}'],
     why: 'presets hold for all meetings of the app, and so for all tenants'
   },
   {

@@ -30,6 +30,7 @@ const tags = [
   { name: 'livestreams', description: 'Look livestreams and their runs up' },
   { name: 'encoders', description: 'Livestreams without a meeting: create, switch on and off, change the stream key' },
   { name: 'meetings', description: 'The meetings that are livestreamed' },
+  { name: 'participants', description: 'Who may join a meeting' },
   { name: 'stage', description: 'Who is in a meeting now. What REST does not have of it, client SDKs do' },
   { name: 'analytics', description: "Figures of the tenant's own livestreams" },
   { name: 'gateway', description: "Livegate's own: what the provider does not have" },

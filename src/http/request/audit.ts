@@ -102,6 +102,7 @@ function subjectOf(request: FastifyRequest, fingerprint: AuditDeps['fingerprint'
 const named = [
   { param: 'meeting_id', type: 'meeting' },
   { param: 'livestream_id', type: 'livestream' },
+  { param: 'participant_id', type: 'participant' },
   { param: 'livestream_session_id', type: 'livestream_session' },
   { param: 'session_id', type: 'session' }
 ] as const

@@ -6,11 +6,13 @@ import {
   LivestreamNotFound,
   LivestreamSessionNotFound,
   MeetingNotFound,
+  ParticipantNotFound,
   RunNotFound,
   SessionNotFound
 } from '../../domain/refusals/failures.ts'
 import { isScope } from '../../domain/scope.ts'
 import type { Directory } from '../../store/memory/directory.ts'
+import type { KnownParticipants } from '../../store/tables/participants.ts'
 import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 
 interface IdParams {
@@ -19,6 +21,7 @@ interface IdParams {
   livestream_session_id?: string
   session_id?: string
   run_id?: string
+  participant_id?: string
 }
 
 const known: readonly string[] = [
@@ -26,12 +29,14 @@ const known: readonly string[] = [
   'livestream_id',
   'livestream_session_id',
   'session_id',
-  'run_id'
+  'run_id',
+  'participant_id'
 ] satisfies (keyof IdParams)[]
 
 export interface OwnershipDeps {
   directory: Pick<Directory, 'meeting' | 'livestream' | 'run' | 'session'>
   runs: Pick<BroadcastRuns, 'find'>
+  participants: Pick<KnownParticipants, 'find'>
   /** Takes over an id that is not the tenant's yet, if it may become so; a stop is urgent. */
   adopt: {
     meeting(tenantId: string, id: string, urgent: boolean): Promise<OwnedMeeting | null>
@@ -44,7 +49,7 @@ export interface OwnershipDeps {
  * declaration that could be forgotten; somebody else's answers exactly like one that doesn't exist. From here on the path has
  * each id as the vendor wrote it, for vendor, caches, record and fingerprint: a UUID may have come in another case.
  */
-export function ownership(app: FastifyInstance, { directory, runs, adopt }: OwnershipDeps): void {
+export function ownership(app: FastifyInstance, { directory, runs, participants, adopt }: OwnershipDeps): void {
   app.addHook('onRoute', ({ url, config }) => {
     if (config?.rule === undefined) throw new Error(`the route ${url} declares no rule`)
     if (!isScope(config.rule.scope)) throw new Error(`the route ${url} asks for no scope`)
@@ -65,6 +70,11 @@ export function ownership(app: FastifyInstance, { directory, runs, adopt }: Owne
       if (meeting === null) throw new MeetingNotFound()
       request.meeting = meeting
       params.meeting_id = meeting.id
+      if (params.participant_id !== undefined) {
+        const id = await participants.find(meeting, params.participant_id)
+        if (id === null) throw new ParticipantNotFound()
+        params.participant_id = id
+      }
     }
     if (livestreamId !== undefined) {
       const livestream =

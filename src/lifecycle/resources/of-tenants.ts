@@ -1,3 +1,4 @@
+import { type ParticipantsDeps, type TenantParticipants, tenantParticipants } from '../participants/participants.ts'
 import { type AnalyticsDeps, type TenantAnalytics, tenantAnalytics } from './analytics.ts'
 import { type LivestreamChanges, type LivestreamChangesDeps, livestreamChanges } from './livestream-changes.ts'
 import { type LivestreamsDeps, type TenantLivestreams, tenantLivestreams } from './livestreams.ts'
@@ -8,6 +9,7 @@ import { type StageDeps, type TenantStage, tenantStage } from './stage.ts'
 export type TenantResourcesDeps = AnalyticsDeps &
   LivestreamsDeps &
   MeetingsDeps &
+  ParticipantsDeps &
   RunsDeps &
   StageDeps &
   Omit<LivestreamChangesDeps, 'queue'> & { switches: LivestreamChangesDeps['queue'] }
@@ -20,6 +22,7 @@ export interface TenantResources {
   stage: TenantStage
   analytics: TenantAnalytics
   meetings: TenantMeetings
+  participants: TenantParticipants
 }
 
 export function tenantResources(deps: TenantResourcesDeps): TenantResources {
@@ -29,6 +32,7 @@ export function tenantResources(deps: TenantResourcesDeps): TenantResources {
     runs: tenantRuns(deps),
     stage: tenantStage(deps),
     analytics: tenantAnalytics(deps),
-    meetings: tenantMeetings(deps)
+    meetings: tenantMeetings(deps),
+    participants: tenantParticipants(deps)
   }
 }

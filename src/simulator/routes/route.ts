@@ -4,6 +4,8 @@ import type { SimulatedAnswer } from '../answers.ts'
 export interface SimulatedCall {
   /** The first `{…}` of the path; empty when there is none. */
   id: string
+  /** The second one. */
+  second: string
   query: URLSearchParams
   /** Empty when nothing was sent. */
   body: Record<string, unknown>
@@ -17,20 +19,19 @@ export function findRoute(
   routes: Routes,
   method: string,
   path: string
-): { id: string; handle: Routes[string] } | undefined {
+): { id: string; second: string; handle: Routes[string] } | undefined {
   for (const [pattern, handle] of Object.entries(routes)) {
     const [verb = '', template = ''] = pattern.split(' ')
-    const id = verb === method ? idIn(path, template) : undefined
-    if (id !== undefined) return { id, handle }
+    const ids = verb === method ? idsIn(path, template) : undefined
+    if (ids !== undefined) return { id: ids[0] ?? '', second: ids[1] ?? '', handle }
   }
   return undefined
 }
 
 /** Dot segments are never an id: the vendor's server must not look more forgiving than a real one behind a proxy. */
-function idIn(path: string, template: string): string | undefined {
-  const [before = '', after] = template.split('{id}')
-  if (after === undefined) return path === template ? '' : undefined
-  const id = path.slice(before.length, path.length - after.length)
-  const fits = path.startsWith(before) && path.endsWith(after) && path === before + id + after
-  return fits && /^[^/]+$/.test(id) && id !== '.' && id !== '..' ? id : undefined
+function idsIn(path: string, template: string): string[] | undefined {
+  const [parts, wanted] = [path.split('/'), template.split('/')]
+  const ids = parts.filter((_, i) => wanted[i] === '{id}')
+  const fits = parts.length === wanted.length && wanted.every((part, i) => part === '{id}' || part === parts[i])
+  return fits && ids.every(id => id !== '' && id !== '.' && id !== '..') ? ids : undefined
 }

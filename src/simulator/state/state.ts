@@ -6,6 +6,7 @@ import { assertFields, firstProblem, type Rule, type Rules, uuid } from '../rule
 import { type Livestream, newLivestream, type Run, runningRun, type Status, statusOf } from './livestream.ts'
 import { createMeeting, type Meeting, type MeetingFields } from './meeting.ts'
 import type { MeetingSession } from './meeting-session.ts'
+import { Participants } from './participants.ts'
 import { endIfEmpty, openSession } from './stage.ts'
 
 /** Everything that the vendor would know of one organization. Time enters only through `settings.now`. */
@@ -14,12 +15,14 @@ export class VendorState {
   readonly meetings = new Map<string, Meeting>()
   readonly livestreams = new Map<string, Livestream>()
   readonly runs = new Map<string, Run>()
+  readonly participants: Participants
   readonly #sessions = new Map<string, MeetingSession>()
   /** The API keys (Dyte) or tokens (RealtimeKit) that let a caller in. */
   accepted: ReadonlySet<string>
 
   constructor(settings: Settings) {
     this.settings = settings
+    this.participants = new Participants(this.now())
     this.accepted = new Set([settings[vendors[settings.vendor].credential]])
   }
 

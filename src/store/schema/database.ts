@@ -13,6 +13,7 @@ import {
   SqliteQueryCompiler,
   sql
 } from 'kysely'
+import type { MeetingParticipantsTable } from './participant-tables.ts'
 import type { RunTables } from './run-tables.ts'
 import type { StopOrderTables } from './stop-order-tables.ts'
 import type { TenantWebhookTables } from './tenant-webhook-tables.ts'
@@ -34,6 +35,7 @@ export interface Database extends RunTables, StopOrderTables, TenantWebhookTable
   audit_checkpoints: AuditCheckpointsTable
   webhook_deliveries: WebhookDeliveriesTable
   webhook_counts: WebhookCountsTable
+  meeting_participants: MeetingParticipantsTable
   meta: MetaTable
 }
 
@@ -51,6 +53,8 @@ export interface TenantsTable {
   minutes_per_month: number | null
   /** `off`; else a run ends with its meeting. */
   stop_with_meeting: string | null
+  /** JSON; null: the usual ones (`preset.ts`). */
+  presets: string | null
   created_at: number
   revision: number
 }

@@ -20,6 +20,7 @@ import { stopOrders } from './steps/11-20/15-stop-orders.ts'
 import { limitsOfTenants } from './steps/11-20/16-limits-of-tenants.ts'
 import { countedOrders } from './steps/11-20/17-counted-orders.ts'
 import { tracedOperations } from './steps/11-20/18-traced-operations.ts'
+import { knownParticipants } from './steps/11-20/19-participants.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 export const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -40,7 +41,8 @@ export const steps: ((db: Sql) => CompiledQuery[])[] = [
   stopOrders,
   limitsOfTenants,
   countedOrders,
-  tracedOperations
+  tracedOperations,
+  knownParticipants
 ]
 
 export const schemaVersion = steps.length

@@ -9,7 +9,12 @@ import type { Sql } from './database.ts'
  * different when a letter is.
  */
 export const ownedTables = ['meetings', 'livestreams'] as const
-export const spelledTables = [...ownedTables, 'livestream_sessions', 'meeting_sessions'] as const
+export const spelledTables = [
+  ...ownedTables,
+  'livestream_sessions',
+  'meeting_sessions',
+  'meeting_participants'
+] as const
 export type SpelledTable = (typeof spelledTables)[number]
 
 /** The form of `isUuid`, in the words of the indexes: with other words they would not be used. */

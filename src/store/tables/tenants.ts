@@ -1,11 +1,15 @@
 import type { LiveLimits } from '../../domain/ends/live-limits.ts'
+import type { PresetRule } from '../../domain/preset.ts'
 import type { Tenant } from '../../domain/tenant.ts'
 import { formatRateLimit, parseRateLimit } from '../../domain/values/rate-limit.ts'
 import { type Statement, writeIf } from '../engine/engine.ts'
 import { nextRevision, type TenantsTable, thisRevision } from '../schema/database.ts'
 import type { Store } from '../store.ts'
 
-export type TenantChange = Partial<Omit<Tenant, 'id' | 'createdAtMs' | 'limits'>> & { limits?: Partial<LiveLimits> }
+export type TenantChange = Partial<Omit<Tenant, 'id' | 'createdAtMs' | 'limits' | 'presetRule'>> & {
+  limits?: Partial<LiveLimits>
+  presetRule?: Partial<PresetRule>
+}
 
 /** The table `tenants`. */
 export function tenantsIn({ engine, sql }: Store) {
@@ -57,7 +61,7 @@ export type Tenants = ReturnType<typeof tenantsIn>
 function toColumns(tenant: Tenant): Omit<TenantsTable, 'id' | 'created_at' | 'revision'>
 function toColumns(change: TenantChange, nowMs: number): Partial<TenantsTable>
 function toColumns(
-  { name, upstream, readLimit, writeLimit, suspended, limits = {} }: TenantChange,
+  { name, upstream, readLimit, writeLimit, suspended, limits = {}, presetRule = {} }: TenantChange,
   nowMs = 0
 ): Partial<TenantsTable> {
   return {
@@ -66,7 +70,8 @@ function toColumns(
     ...(readLimit !== undefined && { read_limit: readLimit && formatRateLimit(readLimit) }),
     ...(writeLimit !== undefined && { write_limit: writeLimit && formatRateLimit(writeLimit) }),
     ...(suspended !== undefined && { suspended_at: suspended ? nowMs : null }),
-    ...limitColumns(limits)
+    ...limitColumns(limits),
+    ...presetColumns(presetRule)
   }
 }
 
@@ -79,6 +84,10 @@ function limitColumns(limits: Partial<LiveLimits>): Partial<TenantsTable> {
     ...(minutesPerMonth !== undefined && { minutes_per_month: minutesPerMonth }),
     ...(stopWithMeeting !== undefined && { stop_with_meeting: stopWithMeeting ? null : 'off' })
   }
+}
+
+function presetColumns({ presets }: Partial<PresetRule>): Partial<TenantsTable> {
+  return { ...(presets !== undefined && { presets: presets && JSON.stringify(presets) }) }
 }
 
 function toTenant(row: TenantsTable): Tenant {
@@ -95,6 +104,7 @@ function toTenant(row: TenantsTable): Tenant {
       minutesPerMonth: row.minutes_per_month,
       stopWithMeeting: row.stop_with_meeting !== 'off'
     },
+    presetRule: { presets: row.presets === null ? null : (JSON.parse(row.presets) as string[]) },
     suspended: row.suspended_at !== null,
     createdAtMs: row.created_at
   }

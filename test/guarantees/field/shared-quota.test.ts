@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { noLiveLimits } from '../../../src/domain/ends/live-limits.ts'
+import { usualPresetRule } from '../../../src/domain/preset.ts'
 import { presets } from '../../../src/domain/scope.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
@@ -28,7 +29,14 @@ async function members({ store, simulator, withKey, directory }: World, count: n
   for (let i = 0; i < count; i++) {
     const id = `tenant-${i}`
     const ids = Array.from({ length: meetings }, () => simulator.addMeeting({ id: randomUUID() }).id)
-    const own = { readLimit: null, writeLimit: null, limits: noLiveLimits, suspended: false, createdAtMs: Date.now() }
+    const own = {
+      readLimit: null,
+      writeLimit: null,
+      limits: noLiveLimits,
+      presetRule: usualPresetRule,
+      suspended: false,
+      createdAtMs: Date.now()
+    }
     await tenantsIn(store).create({ id, name: id, upstream: 'default', ...own })
     await meetingsIn(store).assign(id, 'default', ids, Date.now())
     all.push({ id, call: (await withKey(id, presets.owner)).call, meetings: ids })

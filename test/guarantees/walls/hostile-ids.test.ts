@@ -34,6 +34,7 @@ const templates = new Set(
     `GET /v2/livestreams/L/active-livestream-session`,
     `GET /v2/meetings/M/livestream?page_no=1&per_page=25`,
     `GET /v2/meetings/M/active-session`,
+    `GET /v2/meetings/M/participants?page_no=1&per_page=25`,
     `POST /v2/meetings/M/active-session/kick`,
     `POST /v2/meetings/M/active-session/kick-all`,
     `POST /v2/meetings/M/active-session/mute`,
@@ -79,7 +80,8 @@ const all = (id: string) => ({
   livestream_id: id,
   livestream_session_id: id,
   session_id: id,
-  run_id: id
+  run_id: id,
+  participant_id: id
 })
 /** Where the id stands: in the path of an operation, or where account and app are named. */
 const places = [

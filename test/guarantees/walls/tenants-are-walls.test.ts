@@ -15,6 +15,7 @@ const { app, asAcme, asGlobex, meeting, otherMeeting, simulator, store, director
 async function live(call: Client, meetingId: string): Promise<Required<Ids>> {
   const { statusCode, json } = await call('POST', `/v2/meetings/${meetingId}/livestreams`)
   if (statusCode !== 201) throw new Error(`not started: ${statusCode}`)
+  simulator.addParticipant(meetingId)
   return sessionIds(call, { meeting_id: meetingId, livestream_id: json().data.id })
 }
 
@@ -57,7 +58,8 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
       livestream_id: randomUUID(),
       livestream_session_id: randomUUID(),
       session_id: randomUUID(),
-      run_id: randomUUID()
+      run_id: randomUUID(),
+      participant_id: randomUUID()
     },
     'one that was taken away': released,
     'one that went to acme': handedOn,
@@ -66,14 +68,16 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
       livestream_id: globex.meeting_id,
       livestream_session_id: globex.session_id,
       session_id: globex.livestream_session_id,
-      run_id: globex.livestream_id
+      run_id: globex.livestream_id,
+      participant_id: globex.meeting_id
     },
     'one that was never seen, asked for a second time': {
       meeting_id: 'unknown',
       livestream_id: 'unknown',
       livestream_session_id: 'unknown',
       session_id: 'unknown',
-      run_id: 'unknown'
+      run_id: 'unknown',
+      participant_id: 'unknown'
     }
   }
   const wrongBodies = [{ titel: 1 }, '{"broken']
@@ -93,7 +97,8 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
           livestream_id: randomUUID(),
           livestream_session_id: randomUUID(),
           session_id: randomUUID(),
-          run_id: randomUUID()
+          run_id: randomUUID(),
+          participant_id: randomUUID()
         })
         // Nothing in a stop's body can be wrong, and a verb that no route takes is refused before its body.
         const unread = operationId === 'stopLivestream' || verb === 'DELETE'

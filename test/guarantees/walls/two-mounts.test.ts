@@ -23,6 +23,7 @@ const { app, asAcme, asGlobex, otherMeeting, simulator, store, directory, withKe
 async function live(call: Client, meeting_id: string): Promise<Required<Ids>> {
   simulator.joinMeeting(meeting_id)
   const started = await call('POST', `/v2/meetings/${meeting_id}/livestreams`, { name: 'show' })
+  simulator.addParticipant(meeting_id)
   return sessionIds(call, { meeting_id, livestream_id: started.json().data.id })
 }
 

@@ -41,7 +41,12 @@ t.test(
           scope.addHook('onRequest', async request => {
             Object.assign(request, { caller: { tenant: { id: 'acme' } } })
           })
-          ownership(scope, { directory: known, runs: { find: stored }, adopt: { meeting: adopt, livestream: adopt } })
+          ownership(scope, {
+            directory: known,
+            runs: { find: stored },
+            participants: { find: nobody },
+            adopt: { meeting: adopt, livestream: adopt }
+          })
           for (const name of names) scope.get(`/${name}/:${name}`, { config: { rule } }, async ({ params }) => params)
         },
         { prefix }
@@ -59,6 +64,7 @@ t.test(
 t.test('a UUID in upper case is the same id for each operation, on both mounts', async t => {
   simulator.joinMeeting(meeting)
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
+  simulator.addParticipant(meeting)
   const ids = await sessionIds(asAcme, { meeting_id: meeting, livestream_id: id })
   const ends = ({ path }: { path: string }) => ['/kick', '/kick-all', '/stop'].findIndex(end => path.endsWith(end))
   const routes = documentedRoutes(app)

@@ -13,6 +13,7 @@ const bodies = new Map(mutatingRoutes(world).map(({ operationId, body }) => [ope
 t.test('one slash at the end of any operation is the same operation, on both mounts', async t => {
   simulator.joinMeeting(meeting)
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
+  simulator.addParticipant(meeting)
   const ids = await sessionIds(asAcme, { meeting_id: meeting, livestream_id: id })
   const order = ({ path }: { path: string }) => ['/kick', '/kick-all', '/stop'].findIndex(end => path.endsWith(end))
   const routes = documentedRoutes(app)

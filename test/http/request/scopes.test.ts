@@ -39,6 +39,9 @@ const needed: Record<string, Scope> = {
   getMeeting: 'meetings:read',
   updateMeeting: 'meetings:write',
   replaceMeeting: 'meetings:write',
+  listParticipants: 'participants:read',
+  getParticipant: 'participants:read',
+  listPresets: 'participants:read',
   listAuditEvents: 'audit:read',
   getUsage: 'livestreams:read',
   streamEvents: 'livestreams:read',
@@ -66,6 +69,7 @@ t.test('each operation can be done with its scope and with no other', async t =>
   t.equal(guarded.length, pathsOf(app.printRoutes({ commonPrefix: false })), 'no route is missing in the document')
 
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
+  simulator.addParticipant(meeting)
   simulator.joinMeeting(meeting) // its session outlives the livestream
   const ids = await sessionIds(asAcme, { meeting_id: meeting, livestream_id: id })
   const bodies = new Map(mutatingRoutes({ app }).map(({ operationId, body }) => [operationId, body]))
@@ -126,7 +130,12 @@ t.test(
           clock: systemClock
         })
         await app.register(async api => {
-          ownership(api, { directory: nobody, runs: { find: async () => null }, adopt: nobody })
+          ownership(api, {
+            directory: nobody,
+            runs: { find: async () => null },
+            participants: { find: async () => null },
+            adopt: nobody
+          })
           api.get(url, { config, schema: described }, async () => 'shown')
         })
         await app.ready()

@@ -33,6 +33,7 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
     'broadcast_runs',
     'livestream_sessions',
     'livestreams',
+    'meeting_participants',
     'meeting_sessions',
     'meetings',
     'meta',
@@ -142,7 +143,7 @@ t.test('every step can be written for PostgreSQL too', async t => {
   await migrate(engine, sqlFor('postgres'))
   t.equal(version, schemaVersion)
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
-  t.equal(written.filter(text => text.startsWith('create table "')).length, 17)
+  t.equal(written.filter(text => text.startsWith('create table "')).length, 18)
   t.notMatch(written.join(';'), /\?/)
 })
 
@@ -169,7 +170,8 @@ t.test('a step is never edited: it does what it did to the stores that have take
     '18fbb059504e',
     'eb9928ec9fc3',
     '8336023c8ee7',
-    'cd61cafe5816'
+    'cd61cafe5816',
+    '54719a7432fd'
   ])
   t.end()
 })

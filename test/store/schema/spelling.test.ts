@@ -4,7 +4,8 @@ import { sql as raw } from 'kysely'
 import t, { type Test } from 'tap'
 import { Conflict, type Engine, StoreError, UniqueViolation } from '../../../src/store/engine/engine.ts'
 import { openDirectory } from '../../../src/store/memory/directory.ts'
-import { spelledTables } from '../../../src/store/schema/spelling.ts'
+import type { spelledTables } from '../../../src/store/schema/spelling.ts'
+import { tablesThen } from '../../../src/store/schema/steps/01-10/08-one-spelling.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { sessionsIn } from '../../../src/store/tables/sessions.ts'
@@ -139,7 +140,7 @@ t.test('memory knows one id in both cases, and forgets it in both', async t => {
   for (const id of [upper, lower]) t.equal(await directory.meeting('acme', id), null)
 })
 
-for (const table of spelledTables) {
+for (const table of tablesThen) {
   t.test(`an older store with two such ${table} is left as it is, and both are named`, async t => {
     const file = join(t.testdir(), 'livegate.db')
     const { lower, upper } = bothCases()

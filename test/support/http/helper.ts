@@ -112,19 +112,22 @@ export interface Ids {
   livestream_session_id?: string
   session_id?: string
   run_id?: string
+  participant_id?: string
 }
 
-/** The ids of a livestream's run and of its meeting's session, as the tenant is shown them; both must go on. */
+/** The ids of a livestream's run, and of its meeting's session and first participant, as the tenant is shown them; both must go on. */
 export async function sessionIds(call: Client, { meeting_id, livestream_id }: Ids): Promise<Required<Ids>> {
   const run = await call('GET', `/v2/livestreams/${livestream_id}/active-livestream-session`)
   const session = await call('GET', `/v2/meetings/${meeting_id}/active-session`)
+  const participants = await call('GET', `/v2/meetings/${meeting_id}/participants`)
   const broadcasts = await call('GET', `/gateway/runs?live=true&meeting_id=${meeting_id}`)
   return {
     meeting_id: meeting_id ?? '',
     livestream_id: livestream_id ?? '',
     livestream_session_id: run.json().data.session.id,
     session_id: session.json().data.id,
-    run_id: broadcasts.json().data[0].id
+    run_id: broadcasts.json().data[0].id,
+    participant_id: participants.json().data[0]?.id ?? 'nobody'
   }
 }
 

@@ -8,6 +8,7 @@ import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
 import type { Caller } from '../../../src/domain/caller.ts'
 import { noLiveLimits } from '../../../src/domain/ends/live-limits.ts'
 import type { Operation } from '../../../src/domain/operation.ts'
+import { usualPresetRule } from '../../../src/domain/preset.ts'
 import { presets } from '../../../src/domain/scope.ts'
 import type { Tenant } from '../../../src/domain/tenant.ts'
 import type { Engine } from '../../../src/store/engine/engine.ts'
@@ -27,7 +28,7 @@ interface TestContext {
 /** Turns a store into one of the version before. */
 export function makeOlder(file: string): void {
   const database = new Database(file)
-  database.exec('alter table operations drop column trace_parent')
+  database.exec('drop table meeting_participants; alter table tenants drop column presets')
   database.exec(`update meta set value = '${schemaVersion - 1}' where name = 'schema_version'`)
   database.close()
 }
@@ -64,7 +65,7 @@ export async function engineOfVersion(file: string, version: number): Promise<En
 }
 
 export function tenantNamed(id: string, more: Partial<Tenant> = {}): Tenant {
-  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits }
+  const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits, presetRule: usualPresetRule }
   return { id, name: id, upstream: 'default', ...limits, suspended: false, createdAtMs: 1_000, ...more }
 }
 

@@ -17,6 +17,7 @@ import { readMeeting, readMeetings } from '../../contract/contract-meetings.ts'
 import type { LivestreamWithSessions, Provider, VendorHabits } from '../../provider.ts'
 import type { Send } from '../../transport/call.ts'
 import * as livestreams from './livestreams.ts'
+import * as participants from './participants.ts'
 import { findRunning } from './running.ts'
 import { changeAll, changeSome, findActiveSession } from './stage.ts'
 import { addWebhook, changeWebhook, listWebhooks, removeWebhook } from './webhooks.ts'
@@ -93,6 +94,10 @@ export function dyteProvider(send: Send, habits: VendorHabits): Provider {
     findActiveSession: (meetingId, signal) => findActiveSession(send, meetingId, signal),
     onStage: (...how) => changeSome(send, ...how),
     onWholeStage: (...how) => changeAll(send, ...how),
+
+    findParticipants: (...asked) => participants.findParticipants(send, ...asked),
+    findParticipant: (...asked) => participants.findParticipant(send, ...asked),
+    findPresets: (...asked) => participants.findPresets(send, ...asked),
 
     async createMeeting(wish, signal) {
       const { body } = await send({ method: 'POST', path: path`/meetings`, body: wish, signal })

@@ -1,0 +1,48 @@
+import { spelled } from '../../domain/id.ts'
+import type { PlacedMeeting } from '../../domain/meeting.ts'
+import type { Statement } from '../engine/engine.ts'
+import { isSpelled } from '../schema/spelling.ts'
+import type { Store } from '../store.ts'
+
+/** A participant by its ids: the vendor's, and the caller's own as a keyed fingerprint. */
+export interface KnownParticipant {
+  id: string
+  customFingerprint: string
+}
+
+/**
+ * The table `meeting_participants`: which participants are known to be of which meeting. They follow their meeting: whoever holds
+ * that may ask for them.
+ */
+export function participantsIn({ engine, sql }: Store) {
+  return {
+    /** The id as the vendor wrote it; null unless such a participant was shown in this meeting. */
+    async find({ id: meetingId, upstream }: PlacedMeeting, id: string): Promise<string | null> {
+      const query = sql
+        .selectFrom('meeting_participants')
+        .select('id')
+        .where(isSpelled(spelled(id)))
+        .where('meeting_id', '=', meetingId)
+        .where('upstream', '=', upstream)
+      const [row] = await engine.read(query.compile())
+      return row?.id ?? null
+    },
+
+    /** Keeps those that are new. One that is known elsewhere stays there. */
+    seen({ id: meetingId, upstream }: PlacedMeeting, shown: KnownParticipant[], nowMs: number): Statement {
+      const rows = shown.map(({ id, customFingerprint }) => ({
+        id,
+        upstream,
+        meeting_id: meetingId,
+        custom_fingerprint: customFingerprint,
+        seen_at: nowMs
+      }))
+      return sql
+        .insertInto('meeting_participants')
+        .values(rows)
+        .onConflict(conflict => conflict.doNothing())
+        .compile()
+    }
+  }
+}
+export type KnownParticipants = ReturnType<typeof participantsIn>
