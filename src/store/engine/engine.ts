@@ -13,7 +13,7 @@ export interface WriteOptions {
 }
 
 /**
- * Runs SQL, off the main thread. `sqlite.ts` is the answer for one machine; PostgreSQL is to be another.
+ * Runs SQL, off the main thread: in SQLite (`sqlite.ts`) or in PostgreSQL.
  * All methods reject with a `StoreError` when the store can't do it.
  */
 export interface Engine {

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { StoreError } from './engine.ts'
 import { SqliteConnection } from './sqlite-connection.ts'
-import type { Job, JobAnswer, Message } from './sqlite-thread.ts'
+import type { Job, JobAnswer, Message } from './transaction.ts'
 
 /** The log is written back after so long without a write. */
 const idleMs = 1_000

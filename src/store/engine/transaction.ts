@@ -20,6 +20,24 @@ export interface JobError {
 
 export type JobResult = { rows: Record<string, unknown>[][] } | { error: JobError }
 
+/** A question to a thread of SQLite: exactly one of the four fields is set. */
+export interface Job {
+  id: number
+  check?: true
+  read?: Query
+  write?: Transaction[]
+  fold?: true
+}
+
+/** The thread's answer. */
+export interface JobAnswer {
+  id: number
+  results: JobResult[]
+}
+
+/** Jobs that came in one turn of the event loop cross together: a message costs more than most jobs. Null: it is to end. */
+export type Message = Job[] | null
+
 export const tooLate: JobError = { kind: 'expired', message: 'too late to be written' }
 
 /** Whether its time is over. */
