@@ -17,9 +17,9 @@ import { crossOrigin } from './http/request/cross-origin.ts'
 import { freshlyAllowed } from './http/request/freshly-allowed.ts'
 import { type IdempotencyDeps, idempotency } from './http/request/idempotency.ts'
 import { type OwnershipDeps, ownership } from './http/request/ownership.ts'
-import { decorateRequests } from './http/request/request.ts'
 import { security } from './http/request/security.ts'
 import { vendorCalls } from './http/request/vendor-calls.ts'
+import { waitForLive } from './http/request/wait-for-live.ts'
 import { wrapHandlers } from './http/request/wrap-handlers.ts'
 import { type HttpSettings, type ServerOptions, server } from './http/server.ts'
 import * as routes from './routes/index.ts'
@@ -59,7 +59,6 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     }
   })
 
-  decorateRequests(app)
   const hintKeepAlive = keepAlive(app, connections)
   awaitBodies(app)
   audit(app, { append: deps.appendEvent, fingerprint: text => fingerprint('idempotency_key', text), addressOf, clock })
@@ -98,7 +97,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
     const once = idempotency(scope, { ...deps.replays, fingerprint })
     freshlyAllowed(scope, deps)
     notFound(scope)
-    const waits = routes.waitForLive({ ...settings, ...services, inFlight, clock })
+    const waits = waitForLive({ ...settings, ...services, inFlight, clock })
     // Outermost first: a replay waits too, and neither begins a stop nor is work.
     wrapHandlers(scope, [waits, once, beginStop, inFlight.whileAtWork])
     register(scope)

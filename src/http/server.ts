@@ -8,6 +8,7 @@ import Fastify, {
   LogController
 } from 'fastify'
 import type { Observer } from '../domain/observer.ts'
+import { longestWaitSeconds } from '../domain/runs/wait.ts'
 import { refuseBytes } from './answer/errors.ts'
 import type { OpenApiOptions } from './answer/openapi.ts'
 import { compiledOnce } from './answer/serializer.ts'
@@ -18,7 +19,7 @@ import type { CrossOriginOptions } from './request/cross-origin.ts'
 import { withoutLastSlash } from './request/last-slash.ts'
 import { logRequests } from './request/log-requests.ts'
 import { observeRequests } from './request/observed.ts'
-import { plainId } from './request/request.ts'
+import { decorateRequests, plainId } from './request/request.ts'
 import { fromSecondMount } from './request/second-mount.ts'
 
 export interface ServerOptions {
@@ -51,10 +52,7 @@ export interface HttpSettings extends Pick<ServerOptions, 'keepAliveMs' | 'handl
 /** Longest time for a request to arrive, from its first byte to its last. */
 const requestTimeoutMs = 30_000
 
-/** A call may wait for so long besides, as with `wait=live`, and nothing moves meanwhile. */
-const longestWaitMs = 60_000
-
-/** Fastify without any hook but those that only look: how long it waits, how much it reads, and how it reads addresses and ids. */
+/** Fastify with the facts of each request, and without any other hook but those that only look: how long it waits, how much it reads, and how it reads addresses and ids. */
 export function server({
   keepAliveMs,
   handlerTimeoutMs,
@@ -76,8 +74,8 @@ export function server({
     keepAliveTimeout: keepAliveMs,
     // By then every call has had its answer (`gateway.ts`): what is open still is a connection that nobody uses.
     forceCloseConnections: true,
-    // Sockets on which nothing moves, such as one whose answer nobody reads.
-    connectionTimeout: handlerTimeoutMs + longestWaitMs + 5_000,
+    // Sockets on which nothing moves, such as one whose answer nobody reads. A call with `wait=live` is none of them.
+    connectionTimeout: handlerTimeoutMs + longestWaitSeconds * 1_000 + 5_000,
     return503OnClosing: false,
     genReqId: request => plainId(request.headers['x-request-id']) ?? randomUUID(),
     requestIdHeader: false,
@@ -92,5 +90,6 @@ export function server({
   })
   if (observer !== undefined) observeRequests(app, observer)
   if (logRequestsOneIn !== null) logRequests(app, { oneIn: logRequestsOneIn })
+  decorateRequests(app)
   return app
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import type { LiveWaits } from '../lifecycle/push/live-waits.ts'
 import type { VendorWebhooks } from '../lifecycle/webhooks-in/take.ts'
 import { type AnalyticsDeps, analyticsRoutes } from './analytics/index.ts'
 import { FailureAnswer } from './answer.ts'
@@ -6,7 +7,6 @@ import type { TypeBox } from './api.ts'
 import { type GatewayDeps, gatewayRoutes } from './gateway/index.ts'
 import { type Health, health } from './health.ts'
 import { type LivestreamDeps, livestreamRoutes } from './livestreams/index.ts'
-import { type WaitingDeps, waitForLive } from './livestreams/show-livestream.ts'
 import { type MeetingDeps, meetingRoutes } from './meetings/index.ts'
 import { type ParticipantDeps, participantRoutes } from './participants/index.ts'
 import { type SessionDeps, sessionRoutes } from './sessions/index.ts'
@@ -17,11 +17,12 @@ export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingD
 
 /** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> &
-  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'runUse' | 'webhook'> &
-  Pick<WaitingDeps, 'liveWaits'> & { webhooks: VendorWebhooks }
+  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'runUse' | 'webhook'> & {
+    liveWaits: Pick<LiveWaits, 'until'>
+    webhooks: VendorWebhooks
+  }
 
 export type { Health }
-export { waitForLive }
 
 /** Registers the operations that the vendor has as well, in the order of the documentation. */
 export function vendorRoutes(scope: FastifyInstance, deps: VendorDeps): void {

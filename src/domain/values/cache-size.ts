@@ -3,9 +3,5 @@
  * of it at the start, a megabyte for each cache.
  */
 export function upTo(entries: number): { maxSize: number; sizeCalculation: () => number } {
-  return { maxSize: entries, sizeCalculation: one }
-}
-
-function one(): number {
-  return 1
+  return { maxSize: entries, sizeCalculation: Number.bind(null, 1) }
 }

@@ -15,6 +15,7 @@ import {
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import { refusal } from '../answer/errors.ts'
+import { streamKeys } from '../answer/stream-keys.ts'
 
 export interface FreshlyAllowedDeps {
   directory: Pick<Directory, 'keyByDigest' | 'tenant' | 'remembered' | 'meeting' | 'livestream'>
@@ -32,6 +33,7 @@ const ofTheAnswer = ['cache-status', 'age', 'idempotency-replayed', 'livegate-ru
  * Then it gets no data, whatever its handler came to. What was done stays done, and on record; the refusal is one event more.
  */
 export function freshlyAllowed(app: FastifyInstance, { directory, clock }: FreshlyAllowedDeps): void {
+  streamKeys(app)
   app.addHook('preHandler', (request, _reply, done) => {
     request.admitted = true
     done()

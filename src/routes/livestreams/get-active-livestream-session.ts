@@ -5,7 +5,6 @@ import type { TenantRuns } from '../../lifecycle/resources/runs.ts'
 import { Answer, failures, LivestreamParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream } from './show-livestream.ts'
 
 const schema = {
   operationId: 'getActiveLivestreamSession',
@@ -28,7 +27,7 @@ export function getActiveLivestreamSession(app: Api, { runs }: { runs: TenantRun
     async (request, reply) => {
       const { value, ...seen } = await runs.findActive(request.livestream, request.signal)
       cacheFields(reply, seen)
-      const livestream = showLivestream(request, reply, value.livestream)
+      const livestream = value.livestream
       return { success: true as const, data: { livestream, session: value.session } }
     }
   )

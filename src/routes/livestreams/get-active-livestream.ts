@@ -1,10 +1,10 @@
 import { LivestreamWithKey } from '../../domain/livestream.ts'
 import { MeetingNotFound, NoActiveLivestream } from '../../domain/refusals/failures.ts'
+import { WaitQuery, waitDescription } from '../../domain/runs/wait.ts'
 import type { ActiveReads } from '../../lifecycle/reads/shared-reads.ts'
 import { Answer, failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream, WaitQuery, waitDescription } from './show-livestream.ts'
 
 const schema = {
   operationId: 'getActiveLivestream',
@@ -26,6 +26,6 @@ export function getActiveLivestream(app: Api, { readActive }: { readActive: Acti
     const seen = await readActive(request.meeting, () => request.signal)
     cacheFields(reply, seen)
     if (seen.value === null) throw new NoActiveLivestream()
-    return { success: true as const, data: showLivestream(request, reply, seen.value) }
+    return { success: true as const, data: seen.value }
   })
 }

@@ -6,7 +6,6 @@ import type { TenantLivestreams } from '../../lifecycle/resources/livestreams.ts
 import { failures, LivestreamParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream } from './show-livestream.ts'
 
 const schema = {
   operationId: 'getLivestream',
@@ -39,7 +38,7 @@ export function getLivestream(app: Api, { livestreams }: { livestreams: TenantLi
     const { value, ...seen } = await livestreams.find(request.livestream, { pageNo, perPage }, () => request.signal)
     cacheFields(reply, seen)
     const { sessions, paging } = value
-    const livestream = showLivestream(request, reply, value.livestream)
+    const livestream = value.livestream
     return { success: true as const, data: { livestream, sessions }, paging }
   })
 }

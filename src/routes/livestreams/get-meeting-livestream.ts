@@ -6,7 +6,6 @@ import type { TenantRuns } from '../../lifecycle/resources/runs.ts'
 import { failures, MeetingParams, vendorFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
 import { cacheDescription, cacheFields } from '../cache-fields.ts'
-import { showLivestream } from './show-livestream.ts'
 
 const schema = {
   operationId: 'getMeetingLivestream',
@@ -39,7 +38,7 @@ export function getMeetingLivestream(app: Api, { runs }: { runs: TenantRuns }): 
     const { value, ...seen } = await runs.ofMeeting(request.meeting, { pageNo, perPage }, request.signal)
     cacheFields(reply, seen)
     const { sessions, paging } = value
-    const livestream = showLivestream(request, reply, value.livestream)
+    const livestream = value.livestream
     return { success: true as const, data: { livestream, sessions }, paging }
   })
 }

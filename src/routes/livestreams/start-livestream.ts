@@ -10,10 +10,10 @@ import {
   StartUnsettled,
   StillStopping
 } from '../../domain/refusals/failures.ts'
+import { WaitQuery, waitDescription } from '../../domain/runs/wait.ts'
 import type { StartOnce } from '../../lifecycle/broadcast/start.ts'
 import { Answer, failures, MeetingParams, mutationFailures } from '../answer.ts'
 import type { Api } from '../api.ts'
-import { showLivestream, WaitQuery, waitDescription } from './show-livestream.ts'
 
 const pixels = Type.Optional(Type.Integer({ description: 'Pixels' }))
 
@@ -68,6 +68,6 @@ export function startLivestream(app: Api, { start }: { start: StartOnce }): void
     const { livestream, how, runId } = await start(request.caller, request.meeting, request.body)
     if (runId !== null) reply.header('livegate-run', runId)
     reply.code(how === 'started' ? 201 : 200)
-    return { success: true as const, data: showLivestream(request, reply, livestream) }
+    return { success: true as const, data: livestream }
   })
 }

@@ -3,7 +3,6 @@ import { LivestreamName, LivestreamWithKey } from '../../../domain/livestream.ts
 import type { LivestreamChanges } from '../../../lifecycle/resources/livestream-changes.ts'
 import { Answer, failures, mutationFailures } from '../../answer.ts'
 import type { Api } from '../../api.ts'
-import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'createLivestream',
@@ -23,6 +22,6 @@ const rule = { scope: 'livestreams:manage', limit: 'write' } as const
 export function createLivestream(app: Api, { livestreamChanges }: { livestreamChanges: LivestreamChanges }): void {
   app.post('/livestreams', { schema, config: { rule } }, async (request, reply) => {
     const livestream = await livestreamChanges.create(request.caller, request.body)
-    return reply.code(201).send({ success: true, data: showLivestream(request, reply, livestream) })
+    return reply.code(201).send({ success: true, data: livestream })
   })
 }

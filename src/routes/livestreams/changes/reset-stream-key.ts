@@ -4,7 +4,6 @@ import { LivestreamNotFound, NotOffered } from '../../../domain/refusals/failure
 import type { LivestreamChanges } from '../../../lifecycle/resources/livestream-changes.ts'
 import { Answer, failures, LivestreamParams, mutationFailures } from '../../answer.ts'
 import type { Api } from '../../api.ts'
-import { showLivestream } from '../show-livestream.ts'
 
 const schema = {
   operationId: 'resetStreamKey',
@@ -23,8 +22,8 @@ const schema = {
 const rule = { scope: 'livestreams:manage', limit: 'write' } as const
 
 export function resetStreamKey(app: Api, { livestreamChanges }: { livestreamChanges: LivestreamChanges }): void {
-  app.post('/livestreams/:livestream_id/reset-stream-key', { schema, config: { rule } }, async (request, reply) => {
+  app.post('/livestreams/:livestream_id/reset-stream-key', { schema, config: { rule } }, async request => {
     const livestream = await livestreamChanges.resetStreamKey(request.caller, request.livestream)
-    return { success: true as const, data: showLivestream(request, reply, livestream) }
+    return { success: true as const, data: livestream }
   })
 }

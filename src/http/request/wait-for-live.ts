@@ -1,51 +1,24 @@
-/** How a livestream is shown: to each caller what it may see, and with `wait=live` when it is on air. */
+/** Calls with `wait=live`, which are answered when viewers can play. */
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod, RouteOptions } from 'fastify'
-import { type Static, Type } from 'typebox'
-import { revealsKey, shownTo } from '../../domain/caller.ts'
+import type { Static } from 'typebox'
 import { isSameId } from '../../domain/id.ts'
 import type { LivestreamWithKey } from '../../domain/livestream.ts'
+import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { InvalidInput, NoActiveLivestream } from '../../domain/refusals/failures.ts'
 import type { Run } from '../../domain/runs/run.ts'
 import { isOpenRun } from '../../domain/runs/run-moves.ts'
+import { longestWaitSeconds, usualWaitSeconds, type WaitQuery } from '../../domain/runs/wait.ts'
 import type { Clock } from '../../domain/values/clock.ts'
-import type { LiveWaits } from '../../lifecycle/push/live-waits.ts'
-
-/** The livestream as this caller may see it. An answer that lets its reader broadcast is kept by no cache, and on record as such. */
-export function showLivestream(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  livestream: LivestreamWithKey
-): LivestreamWithKey {
-  const shown = shownTo(request.caller, livestream)
-  request.streamKeyRevealed = revealsKey(shown)
-  if (request.streamKeyRevealed) reply.header('cache-control', 'no-store')
-  return shown
-}
-
-const longestSeconds = 60
-const usualSeconds = 30
-
-export const WaitQuery = Type.Object(
-  {
-    wait: Type.Optional(
-      Type.Enum(['live'], { description: 'Answer when viewers can play, or when `timeout` is over' })
-    ),
-    timeout: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: longestSeconds,
-        description: `Seconds from the arrival of the call; ${usualSeconds} unless given. Needs \`wait\``
-      })
-    )
-  },
-  { additionalProperties: false }
-)
-
-export const waitDescription =
-  'With `wait=live` the answer comes when the run is LIVE and its playback address known, when it is over, or with the present state at the time-out.'
 
 export interface WaitingDeps {
-  liveWaits: Pick<LiveWaits, 'until'>
+  /** Waits for the run of a livestream, or of any in the meeting. Gives it as it is then; null when the ledger knows none. */
+  liveWaits: {
+    until(
+      awaited: { meeting: OwnedMeeting; livestreamId: string | null },
+      withinMs: number,
+      signal: AbortSignal
+    ): Promise<Run | null>
+  }
   /** The call waits from now on, and is no work any more. */
   inFlight: { release(request: FastifyRequest): void }
   clock: Pick<Clock, 'monotonic'>
@@ -64,7 +37,7 @@ export function waitForLive(deps: WaitingDeps) {
 
   return (handler: RouteHandlerMethod, route: RouteOptions): RouteHandlerMethod => {
     if (route.config?.rule?.lasts !== 'wait') return handler
-    route.handlerTimeout = handlerTimeoutMs + longestSeconds * 1_000
+    route.handlerTimeout = handlerTimeoutMs + longestWaitSeconds * 1_000
     return async function (request, reply) {
       const { wait, timeout } = request.query as Static<typeof WaitQuery>
       const look = async () => handler.call(this, request, reply)
@@ -78,7 +51,7 @@ export function waitForLive(deps: WaitingDeps) {
     look: () => Promise<unknown>,
     request: FastifyRequest,
     reply: FastifyReply,
-    timeout = usualSeconds
+    timeout = usualWaitSeconds
   ): Promise<unknown> {
     const endsAtMs = clock.monotonic() + timeout * 1_000
     const first = await unlessNothing(look())
