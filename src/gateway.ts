@@ -17,9 +17,9 @@ import { openUpstreams } from './gateway/open-upstreams.ts'
 import { opening } from './gateway/opening.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
 import { storeNews } from './gateway/store-news.ts'
+import { takeOver, takeOverWhileLeading } from './gateway/take-over.ts'
 import type { Gateway, GatewayOptions } from './gateway-options.ts'
 import { waitBriefly } from './lifecycle/context.ts'
-import { markInterrupted } from './lifecycle/operations/mark-interrupted.ts'
 import { WriteBehind } from './lifecycle/operations/write-behind.ts'
 import { services } from './services.ts'
 import { observedEngine } from './store/engine/observed.ts'
@@ -71,7 +71,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
  */
 export async function withoutDoors<T>(options: GatewayOptions, work: (store: Store) => Promise<T>): Promise<T> {
   return opening(options.config, async (opened, closeAll) => {
-    const { store, services, ending } = await openInner({ ...options, waitMs: 0 }, opened)
+    const { store, services, ending } = await openInner({ ...options, waitMs: 0, most: 1 }, opened)
     try {
       return await work(store)
     } finally {
@@ -99,8 +99,9 @@ async function openInner(
     writeWithinMs,
     webhookWay,
     open = openStore,
-    waitMs = config.shutdownMs
-  }: GatewayOptions & { waitMs?: number; observer?: Observer | undefined },
+    waitMs = config.shutdownMs,
+    most = config.replicas
+  }: GatewayOptions & { waitMs?: number; most?: number; observer?: Observer | undefined },
   opened: (() => unknown)[]
 ) {
   const { home, shutdownMs } = config
@@ -116,6 +117,8 @@ async function openInner(
     waitMs,
     bootId,
     clock,
+    most,
+    deadlineMs: config.deadlineMs,
     demand: store => demandNewest(store, config.auditKeys.dataDir, acceptOlder?.hash),
     ...storeNews(logger, { store: nameOfHome(home), shutdownMs })
   })
@@ -141,10 +144,9 @@ async function openInner(
   })
   onKey(audited.keys.signer.publicKey)
   if (acceptOlder !== undefined) tellAccepted(audited, logger)
-  const { engine } = store
-  const left = await markInterrupted({ engine, operations: operationsIn(store), auditEvents: audited.events, clock })
-  for (const { id, kind } of left)
-    logger.warn({ event: 'operation_interrupted', operation: id, kind }, 'the outcome of an operation is unknown')
+  const { engine, replicas } = store
+  const leaving = { engine, operations: operationsIn(store), auditEvents: audited.events, clock }
+  const left = await takeOver(leaving, logger)
   await audited.checkpointer.start()
   opened.push(() => audited.checkpointer.close())
   const directory = await openDirectory(store, clock)
@@ -203,6 +205,7 @@ async function openInner(
       clock,
       observer,
       tracing,
+      replicas,
       writeWithinMs,
       webhookWay
     },
@@ -225,6 +228,7 @@ async function openInner(
   // Behind it: the end of a meeting is news of a run that must be known.
   await webhooks.resume()
   for (const operation of left) reconcileLoop.add(operation)
+  opened.push(takeOverWhileLeading({ ...leaving, replicas, reconcileLoop, log: logger }))
   await stopOrders.start()
   const { fingerprint } = audited.keys
   const health = readinessOf(state, {

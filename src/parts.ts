@@ -2,6 +2,7 @@ import type { UnstoredEvents } from './audit/unstored.ts'
 import type { AuditedStore } from './audited-store/audited-store.ts'
 import type { Config } from './config/config.ts'
 import type { Observer } from './domain/observer.ts'
+import type { Replicas } from './domain/replicas.ts'
 import type { Broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import type { Context } from './lifecycle/context.ts'
 import type { RunEnding } from './lifecycle/ends/ends.ts'
@@ -26,6 +27,7 @@ import type { Upstreams } from './upstream/provider.ts'
 /** Parts that the services are made of. */
 export interface Parts extends Pick<Context, 'tracing' | 'log' | 'clock'> {
   store: Store
+  replicas: Replicas
   directory: Directory
   upstreams: Upstreams
   audited: AuditedStore

@@ -91,6 +91,7 @@ export function services(parts: Parts): Services {
     rememberLivestream,
     isComing: coming,
     recheckPermission: recheckPermission({ directory, holds, clock }),
+    replicas: parts.replicas,
     deadlineMs,
     settleMs,
     ...(writeWithinMs !== undefined && { writeWithinMs })

@@ -27,6 +27,8 @@ export interface Config extends Observing {
   readonly host: string
   readonly port: number
   readonly home: StoreHome
+  /** As many gateways may serve the store. */
+  readonly replicas: number
   readonly auditKeys: KeyPlaces
   readonly logLevel: string
   readonly upstreams: readonly UpstreamAccount[]
@@ -104,6 +106,7 @@ export function readConfig(
     ...readObserving(input),
     host,
     port,
+    replicas: readSetting(input, 'LIVEGATE_REPLICAS'),
     metrics: readMetrics(input, host.startsWith('unix:') ? null : port),
     upstreams: readAccounts(input, vendors),
     rereadUpstreams: reader(env, vendors),
@@ -134,6 +137,8 @@ export function readConfig(
   if (config.settleMs <= config.deadlineMs) input.problem('LIVEGATE_SETTLE_MS must be longer than LIVEGATE_DEADLINE_MS')
   if (config.reconcileMs > 0 && config.reconcileMs < shortestReconcileMs)
     input.problem(`LIVEGATE_RECONCILE_MS must be 0, or ${shortestReconcileMs} or more`)
+  if (config.replicas > 1 && store.home.kind === 'sqlite')
+    input.problem('LIVEGATE_REPLICAS must be 1 for a file: several gateways share a store in PostgreSQL')
   finish(input, env, vendors)
   return Object.freeze(config)
 }

@@ -103,7 +103,13 @@ const listening = {
 const storeAndLog = {
   DATABASE_URL: secretText(
     'sqlite:./data/livegate.db',
-    'The store: a SQLite file, or `postgres://user:password@host:port/database` ([docs/postgres.md](postgres.md)). Each store has one gateway.'
+    'The store: a SQLite file, or `postgres://user:password@host:port/database` ([docs/postgres.md](postgres.md)).'
+  ),
+  LIVEGATE_REPLICAS: wholeNumber(
+    1,
+    1,
+    100,
+    'As many gateways may serve a store in PostgreSQL together ([docs/replicas.md](replicas.md)). A file has one.'
   ),
   LIVEGATE_DISK_FLOOR_MB: wholeNumber(
     512,

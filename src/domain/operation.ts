@@ -114,6 +114,8 @@ export interface Operation {
   readonly cause: RunEnder | null
   /** The trace of its call; null where that belonged to none. */
   readonly trace: TraceName | null
+  /** The replica that carries it out; null where the store has one gateway. The store fills it in. */
+  readonly owner: string | null
   readonly idempotency: Idempotency | null
   readonly answer: StoredAnswer | null
 }
@@ -130,6 +132,7 @@ export const nothingKnown = {
   runId: null,
   cause: null,
   trace: null,
+  owner: null,
   idempotency: null,
   answer: null
 } as const satisfies Partial<Operation>

@@ -2,7 +2,8 @@ import { LRUCache } from 'lru-cache'
 import type { Observer } from '../domain/observer.ts'
 import { UpstreamUnavailable } from '../domain/refusals/failures.ts'
 import { upTo } from '../domain/values/cache-size.ts'
-import type { Clock } from '../domain/values/clock.ts'
+import { type Clock, systemClock } from '../domain/values/clock.ts'
+import { sentOnlyWhile } from '../domain/values/sending.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { Errand, Priority, Provider, Upstream, Upstreams } from '../upstream/provider.ts'
 
@@ -39,7 +40,11 @@ export interface Deadlines {
   limitTime: LimitTime
 }
 
-export function deadlines(deadlineMs: number, ending: AbortSignal): Deadlines {
+export function deadlines(
+  deadlineMs: number,
+  ending: AbortSignal,
+  { monotonic }: Pick<Clock, 'monotonic'> = systemClock
+): Deadlines {
   const underWay = new Set<AbortController>()
   ending.addEventListener('abort', () => {
     for (const asked of underWay) asked.abort(ending.reason)
@@ -52,7 +57,7 @@ export function deadlines(deadlineMs: number, ending: AbortSignal): Deadlines {
     const timer = setTimeout(late, deadlineMs, asked)
     underWay.add(asked)
     return {
-      signal: asked.signal,
+      signal: inTime(asked.signal),
       [Symbol.dispose]() {
         clearTimeout(timer)
         underWay.delete(asked)
@@ -60,8 +65,14 @@ export function deadlines(deadlineMs: number, ending: AbortSignal): Deadlines {
     }
   }
 
+  /** Timers are late after the process stood still: what they bound is not sent then. */
+  function inTime(signal: AbortSignal): AbortSignal {
+    const endsAtMs = monotonic() + deadlineMs
+    return sentOnlyWhile(signal, () => monotonic() < endsAtMs)
+  }
+
   return {
-    deadline: () => AbortSignal.any([AbortSignal.timeout(deadlineMs), ending]),
+    deadline: () => inTime(AbortSignal.any([AbortSignal.timeout(deadlineMs), ending])),
     limitTime,
 
     async bounded(work, asked) {

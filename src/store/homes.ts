@@ -99,7 +99,7 @@ export async function keepGatewaysOut(
   const { claim } = await import('./postgres/owner.ts')
   const engine = await openPostgres(home)
   try {
-    const owner = await claim(home, engine, atOnce, () => {})
+    const owner = await claim(home, engine, { ...atOnce, onTrouble() {} })
     return async () => {
       // A row that stays counts as silent after 6 s.
       await owner.release().catch(() => {})

@@ -70,6 +70,7 @@ t.test('each bad value is refused in words that name its variable', async t => {
     LIVEGATE_WEBHOOK_NETWORKS: ['private', '0.0.0.0/0', '10.0.0.1/8', 'unix'],
     LIVEGATE_AUDIT_READS: ['ALL', 'no', 'rollup,all'],
     LIVEGATE_AUDIT_RETENTION_DAYS: ['0', '36501', '30d', '-1', '1.5'],
+    LIVEGATE_REPLICAS: ['0', '101', 'many', '2'],
     LIVEGATE_DISK_FLOOR_MB: ['-1', '1000001', '1GB'],
     OTEL_EXPORTER_OTLP_ENDPOINT: [
       'collector:4318',

@@ -57,6 +57,7 @@ t.test('with the credentials alone everything else has its default', async t => 
     webhookNetworks: [],
     auditReads: 'rollup',
     auditRetentionDays: null,
+    replicas: 1,
     diskFloorMb: 512,
     metrics: null,
     traces: null,
@@ -105,6 +106,7 @@ t.test('every setting can be given', async t => {
     LIVEGATE_AUDIT_RETENTION_DAYS: '90',
     LIVEGATE_AUDIT_SIGNING_KEY_FILE: '/run/secrets/signing.key',
     LIVEGATE_AUDIT_FINGERPRINT_KEY_FILE: 'fingerprint.key',
+    LIVEGATE_REPLICAS: '1',
     LIVEGATE_DISK_FLOOR_MB: '0',
     LIVEGATE_METRICS_PORT: '[fd12::7]:9464',
     LIVEGATE_METRICS_HOST: '0.0.0.0',
@@ -152,6 +154,7 @@ t.test('every setting can be given', async t => {
     webhookNetworks: [{ version: 4, bits: 0x0a010000n, prefix: 16 }],
     auditReads: 'none',
     auditRetentionDays: 90,
+    replicas: 1,
     diskFloorMb: 0,
     logRequestsOneIn: 100,
     metrics: { host: 'fd12::7', port: 9464, hasTenants: true, restMs: 100 }

@@ -1,7 +1,9 @@
 import { getEventListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { mayBeSent, sentOnlyWhile } from '../../src/domain/values/sending.ts'
 import { deadlines } from '../../src/lifecycle/context.ts'
+import { manualClock } from '../support/clock.ts'
 
 function world({ deadlineMs = 60_000 } = {}) {
   const ending = new AbortController()
@@ -53,4 +55,21 @@ t.test('nothing is left of work that is done, or has failed', async t => {
   ending.abort()
   t.notOk(asked.signal.aborted)
   t.equal(getEventListeners(ending.signal, 'abort').length, 1, 'one listener for all')
+})
+
+t.test('nothing is sent behind a deadline, however late its timer is, nor once another condition has ended', t => {
+  const clock = manualClock()
+  const { deadline, limitTime } = deadlines(10_000, new AbortController().signal, clock)
+  using limit = limitTime()
+  let isOurs = true
+  const signals = [deadline(), limit.signal, sentOnlyWhile(deadline(), () => isOurs)]
+  const sendable = () => signals.map(mayBeSent)
+  clock.advance(9_999)
+  t.strictSame(sendable(), [true, true, true])
+  isOurs = false
+  t.strictSame(sendable(), [true, true, false])
+  clock.advance(1)
+  t.strictSame(sendable(), [false, false, false])
+  t.strictSame(mayBeSent(AbortSignal.abort()), false)
+  t.end()
 })

@@ -93,7 +93,7 @@ else {
   }
   /** Claims a store for as long as the test lasts. A beat that fails is what some of them are about. */
   const claimed = async (t: Test, home: PostgresHome, engine: PostgresEngine, patience: Patience) => {
-    const owner = await claim(home, engine, patience, () => {})
+    const owner = await claim(home, engine, { ...patience, onTrouble() {} })
     t.teardown(() => owner.release().catch(() => {}))
     return owner
   }

@@ -1,6 +1,7 @@
 import type { UnstoredEvents } from '../../audit/unstored.ts'
 import { placeOf } from '../../domain/id.ts'
 import { isSwitch, type Operation } from '../../domain/operation.ts'
+import type { Replicas } from '../../domain/replicas.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
@@ -17,6 +18,7 @@ import type { Sightings } from '../ledger/sightings.ts'
 import { type AuditTrail, auditTrailIn } from '../operations/audit-trail.ts'
 import { broadcastEnds } from '../operations/broadcast-ends.ts'
 import { meetingOf, operationEnds } from '../operations/operation-ends.ts'
+import { Ownership } from '../operations/ownership.ts'
 import { reconciler } from '../operations/reconcile.ts'
 import { ReconcileLoop } from '../operations/reconcile-loop.ts'
 import { startReconciler } from '../operations/reconcile-start.ts'
@@ -65,6 +67,7 @@ export interface BroadcastingDeps extends Context {
   rememberLivestream: RememberLivestream
   isComing: IsComing
   recheckPermission: RecheckPermission
+  replicas: Replicas
   deadlineMs: number
   settleMs: number
   /** How long the record of a mutation may take. */
@@ -132,13 +135,23 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
 
   const send = sendStop(seeing)
   const ends = operationEnds({ ...deps, forget })
+  const ownership = new Ownership(deps.replicas)
+  const sending = { deadline: (operation: Operation) => ownership.bound(operation, deps.deadline()) }
   const ofBroadcasts = broadcastEnds({ ...deps, ends, changed, endingRuns, ownStarts })
   const reconcile = reconciler({
     ends,
+    ownership,
     tracing: deps.tracing,
     start: startReconciler({ ...deps, ends: ofBroadcasts, findStarted: findStarted(seeing) }),
-    stop: stopReconciler({ ...seeing, ends: ofBroadcasts, send, queue, holds }),
-    switched: switchReconciler({ ...deps, ends, queue: switches, ownerOf: directory.livestream, knownMeetings })
+    stop: stopReconciler({ ...seeing, ...sending, ends: ofBroadcasts, send, queue, holds }),
+    switched: switchReconciler({
+      ...deps,
+      ...sending,
+      ends,
+      queue: switches,
+      ownerOf: directory.livestream,
+      knownMeetings
+    })
   })
   const reconcileLoop = new ReconcileLoop({
     reconcile,
@@ -146,6 +159,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
       isSwitch(operation.kind)
         ? switches.isTaken(operation.livestreamId ?? '')
         : operation.kind === 'stop' && queue.isTaken(placeOf(meetingOf(operation))),
+    isOthers: operation => ownership.isOthers(operation),
     log,
     clock,
     observer: deps.observer,

@@ -8,14 +8,15 @@ import type { Operations } from '../../store/tables/operations.ts'
 
 export interface MarkInterruptedDeps {
   engine: Pick<Engine, 'write'>
-  operations: Pick<Operations, 'unsettled' | 'ended'>
+  operations: Pick<Operations, 'takeOver' | 'ended'>
   auditEvents: Pick<AuditEvents, 'append'>
   clock: Clock
 }
 
 /**
- * Before the first call: operations that were under way when the last process ended have an unknown outcome, and the audit log
- * says so. Gives all whose outcome is unknown: starts and stops among them can be settled (`reconcile-loop.ts`).
+ * Takes over what nobody looks after any more: before the first call, and when another replica has fallen silent. Operations that were under
+ * way there have an unknown outcome, and the audit log says so. Gives all that were taken over: starts and stops among them can be settled
+ * (`reconcile-loop.ts`).
  */
 export async function markInterrupted({
   engine,
@@ -23,7 +24,7 @@ export async function markInterrupted({
   auditEvents,
   clock
 }: MarkInterruptedDeps): Promise<Operation[]> {
-  const open = await operations.unsettled()
+  const open = await operations.takeOver()
   for (const operation of open.filter(({ state }) => state === 'sent')) {
     const { id, kind, requestId } = operation
     const subject = subjectOfOperation(operation, { type: 'Gateway', uid: 'gateway' })

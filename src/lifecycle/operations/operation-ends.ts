@@ -24,6 +24,8 @@ export interface SeenAtEnd {
 
 /** Ends open operations, whatever their kind: each once, together with what was seen and its event. */
 export interface OperationEnds {
+  /** As its row is now. One that is not there yet waits to be written down: a stop that went on without the store. */
+  find(operation: Operation): Promise<Operation | null>
   /** Whether it is settled: by hand, by another look, or by what was written down late. */
   isSettled(operation: Operation): Promise<boolean>
   /** True when it is settled by this, or was before. */
@@ -33,11 +35,7 @@ export interface OperationEnds {
 }
 
 export function operationEnds({ engine, operations, auditEvents, forget, clock }: OperationEndsDeps): OperationEnds {
-  async function isSettled({ id }: Operation): Promise<boolean> {
-    const now = await operations.find(id)
-    // One that is not there yet waits to be written down: a stop that went on without the store.
-    return now !== null && (now.state === 'done' || now.state === 'failed')
-  }
+  const find = ({ id }: Operation): Promise<Operation | null> => operations.find(id)
 
   function statementsOf(operation: Operation, how: OperationEnd): Statement[] {
     const nowMs = clock.now()
@@ -49,10 +47,15 @@ export function operationEnds({ engine, operations, auditEvents, forget, clock }
     const { rows = [], livestreamId } = seen
     const written = await writeIf(engine, [...rows, ...statementsOf(operation, how)])
     if (livestreamId != null) forget(livestreamId)
-    return written || isSettled(operation)
+    return written || isSettled(await find(operation))
   }
 
-  return { isSettled, end, statementsOf }
+  return { find, isSettled: async operation => isSettled(await find(operation)), end, statementsOf }
+}
+
+/** Whether a row says what became of its operation. */
+export function isSettled(row: Operation | null): boolean {
+  return row !== null && (row.state === 'done' || row.state === 'failed')
 }
 
 /** The answer to the caller of an operation that has failed. */

@@ -9,6 +9,8 @@ export interface ReconcileLoopOptions {
   reconcile(operation: Operation): Promise<boolean>
   /** Whether it would only wait for its turn in its meeting. */
   mustWait(operation: Operation): boolean
+  /** Whether another replica looks after it by now. */
+  isOthers?(operation: Operation): boolean
   log: { warn(facts: object, message: string): void; info(facts: object, message: string): void }
   clock: Pick<Clock, 'monotonic'>
   observer?: Pick<Observer, 'settled'> | undefined
@@ -180,6 +182,7 @@ export class ReconcileLoop {
       if (kind === 'start') this.#hurry(meetingId)
       return
     }
+    if (this.#options.isOthers?.(entry.operation)) return void this.#entries.delete(id)
     if (!entry.told && clock.monotonic() - entry.sinceMs > settleMs) {
       entry.told = true
       log.warn(

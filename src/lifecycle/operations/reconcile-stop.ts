@@ -16,7 +16,7 @@ import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
 import type { SendStop, StopOutcome } from '../broadcast/send-stop.ts'
 import type { StopPace } from '../broadcast/stop-pace.ts'
 import type { StopRights } from '../broadcast/stop-rights.ts'
-import { type Deadline, providerOf } from '../context.ts'
+import { providerOf } from '../context.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Sightings } from '../ledger/sightings.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
@@ -45,7 +45,7 @@ export interface ReconcileStopDeps {
   holds(meeting: OwnedMeeting): Promise<boolean>
   queue: Pick<MeetingQueue<unknown, unknown>, 'inTurn'>
   clock: Clock
-  deadline: Deadline
+  deadline(stop: Operation): AbortSignal
 }
 
 /** The part of `Reconcile` that is about stops. */
@@ -122,7 +122,7 @@ export function stopReconciler(deps: ReconcileStopDeps): ReconcileStop {
     hasOpenStart: boolean
   ): Promise<boolean> {
     const priority = hasOpenStart ? rights.priorityDuringStart(meeting) : await rights.priorityOf(meeting)
-    const signal = deadline()
+    const signal = deadline(stop)
     const sight = await look(meeting, priority, signal)
     // Nothing tells whether it is the run that was stopped: that proves no end.
     if (sight.isUnclear) {

@@ -7,7 +7,7 @@ import type { Livestreams } from '../../store/tables/livestreams.ts'
 import type { OperationEnd, Operations } from '../../store/tables/operations.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import type { MeetingQueue } from '../broadcast/meeting-queue.ts'
-import { type Changes, type Deadline, providerOf } from '../context.ts'
+import { type Changes, providerOf } from '../context.ts'
 import { subjectOf } from '../reads/shared-reads.ts'
 import { isProvedBy, type KnownMeetings, ofOwner } from '../resources/known-meetings.ts'
 import { failedAnswer, type OperationEnds } from './operation-ends.ts'
@@ -23,7 +23,8 @@ export interface SwitchReconcilerDeps {
   queue: Pick<MeetingQueue<never, never>, 'inTurn'>
   changes: Changes
   clock: Clock
-  deadline: Deadline
+  /** Bounds what is sent for it. */
+  deadline(operation: Operation): AbortSignal
 }
 
 /**
@@ -47,8 +48,8 @@ export function switchReconciler(deps: SwitchReconcilerDeps): ReconcileSwitch {
     if (known === null) return giveUp(operation, new LivestreamNotFound())
     const provider = providerOf(upstreams, known, 'mutation')
     try {
-      const owner = await knownMeetings.beforeChange(known, provider, deadline())
-      const answered = await provider.setEnabled(owner.id, kind === 'enable_livestream', deadline())
+      const owner = await knownMeetings.beforeChange(known, provider, deadline(operation))
+      const answered = await provider.setEnabled(owner.id, kind === 'enable_livestream', deadline(operation))
       const livestream = withoutKey(ofOwner(owner, answered, 'unknown'))
       const answer: StoredAnswer = { status: 200, body: { data: livestream } }
       const proved = { ...owner, isProved: isProvedBy(owner, answered) }

@@ -1,6 +1,7 @@
 import { isSwitch, type Operation } from '../../domain/operation.ts'
 import type { Tracing } from '../../tracing/tracing.ts'
-import type { OperationEnds } from './operation-ends.ts'
+import { isSettled, type OperationEnds } from './operation-ends.ts'
+import type { Ownership } from './ownership.ts'
 import type { ReconcileStart } from './reconcile-start.ts'
 import type { ReconcileStop } from './reconcile-stop.ts'
 import type { ReconcileSwitch } from './reconcile-switch.ts'
@@ -17,16 +18,20 @@ export interface Reconcile {
 
 /** The ways of the three kinds, and what they have in common. */
 export interface ReconcilerParts {
-  ends: Pick<OperationEnds, 'isSettled'>
+  ends: Pick<OperationEnds, 'find'>
+  ownership: Ownership
   start: ReconcileStart
   stop: ReconcileStop
   switched: ReconcileSwitch
   tracing: Pick<Tracing, 'behind'>
 }
 
-export function reconciler({ ends, start, stop, switched, tracing }: ReconcilerParts): Reconcile {
+export function reconciler({ ends, ownership, start, stop, switched, tracing }: ReconcilerParts): Reconcile {
   const look = async (operation: Operation): Promise<boolean> => {
-    if (await ends.isSettled(operation)) return true
+    const now = await ends.find(operation)
+    if (isSettled(now)) return true
+    ownership.note(operation, now)
+    if (!ownership.isOurs(operation)) return false
     if (isSwitch(operation.kind)) return switched(operation)
     return operation.kind === 'start' ? start(operation) : stop(operation)
   }

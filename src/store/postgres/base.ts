@@ -5,8 +5,9 @@ import { raised } from './errors.ts'
 export const writeLock = 7_421_943_118
 
 /**
- * The part of a database that lies below the schema: functions that SQLite's connections have by themselves, and the writers. A
- * *writer* is a process that writes; its row has the number of its last commit, so that a commit whose answer was lost can be looked up.
+ * The part of a database that lies below the schema: functions that SQLite's connections have by themselves, the writers, and what replicas
+ * hold for a while. A *writer* is a process that writes; its row has the number of its last commit, so that a commit whose answer was lost can
+ * be looked up. The row of a gateway is also its heartbeat.
  */
 const objects = (hasIcu: boolean): string[] => [
   `create or replace function sha256_hex(text) returns text language sql immutable strict parallel safe
@@ -31,7 +32,16 @@ const objects = (hasIcu: boolean): string[] => [
     seen_at timestamptz not null default clock_timestamp(),
     fenced_at timestamptz
   )`,
-  'create unique index if not exists livegate_writers_serves on livegate_writers (serves) where serves',
+  // An earlier Livegate kept a store for one gateway by it.
+  'drop index if exists livegate_writers_serves',
+  'alter table livegate_writers add column if not exists most integer not null default 1',
+  'alter table livegate_writers add column if not exists serves_since timestamptz',
+  `create table if not exists livegate_leases (
+    name text collate "C" primary key,
+    holder text collate "C" not null,
+    fence bigint not null default 1,
+    expires_at timestamptz not null
+  )`,
   `create or replace function livegate_commit(writer text, number bigint, written text) returns boolean language plpgsql as $$
     declare row livegate_writers;
     begin
@@ -52,7 +62,7 @@ const objects = (hasIcu: boolean): string[] => [
 /** Makes what is not there. It needs rights to make tables, as the schema does. */
 export async function makeBase(client: Client): Promise<void> {
   const there = await client.query(
-    `select to_regprocedure('livegate_commit(text, bigint, text)') is not null as is_made,
+    `select to_regclass('livegate_leases') is not null as is_made,
       exists (select 1 from pg_collation where collname = 'und-x-icu') as has_icu`
   )
   const { is_made: isMade, has_icu: hasIcu } = there.rows[0]

@@ -38,7 +38,7 @@ export async function sendGroup(client: Client, members: Transaction[], step: St
   }
   const run = (text: string): Promise<Answer> => settled(client.query(text))
   const { writer, number, latestMs, hasSavepoints } = step
-  const before = [run('begin isolation level read committed read write'), ask(lock)]
+  const before = [run('begin isolation level read committed read write'), ask(lock, [writer])]
   const parts = members.map(({ statements }, i) => {
     const begun = hasSavepoints ? [run('savepoint one')] : []
     const answers = statements.map(statement => ask(textOf(statement), statement.parameters))
@@ -87,7 +87,9 @@ function nameFor(client: Client, text: string, named: Set<string>): string | und
   return name
 }
 
-const lock = `select extract(epoch from clock_timestamp()) * 1000 as ms from pg_advisory_xact_lock(${writeLock})`
+/** The writer is named for what is written, so that others know whose that is. */
+const lock = `select extract(epoch from clock_timestamp()) * 1000 as ms, set_config('livegate.writer', $1, true)
+  from pg_advisory_xact_lock(${writeLock})`
 /** It is undone with its member: so the row of the writer tells which members stand. */
 const memberWritten = `select set_config('livegate.members', coalesce(current_setting('livegate.members', true), '') || $1, true)`
 /**

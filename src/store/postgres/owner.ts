@@ -1,26 +1,34 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql as raw } from 'kysely'
 import { nameOfHome, type PostgresHome } from '../../domain/store-home.ts'
-import { Loop } from '../../domain/values/clock.ts'
-import { Conflict, type Engine, UniqueViolation } from '../engine/engine.ts'
+import { Conflict, type Engine } from '../engine/engine.ts'
 import { sqlFor } from '../schema/database.ts'
 import { type Patience, ServedAlready, silentForMs } from '../served/patience.ts'
 import type { PostgresEngine } from './postgres.ts'
+import { fenced, PostgresReplica } from './replica.ts'
 
-/** The gateway that serves a store, as its row is. Each of its commits, and each beat, changes the row. */
+/** A gateway that serves a store, as its row is. */
 interface Owner {
   id: string
   commits: number
+  /** As many may serve the store beside it, itself included. */
+  most: number
+}
+
+export interface ClaimOptions extends Patience {
+  /** As many may serve the store. */
+  most?: number
+  /** Longest call to a vendor. */
+  deadlineMs?: number
+  onTrouble(error: unknown): void
 }
 
 const sql = sqlFor('postgres')
 const lookEveryMs = 500
-const beatEveryMs = 2_000
 
-/** Null when no gateway serves the store. */
-async function ownerOf(engine: Pick<Engine, 'read'>): Promise<Owner | null> {
-  const [row] = await engine.read(raw<Owner>`select id, commits from livegate_writers where serves`.compile(sql))
-  return row ?? null
+/** The gateways that serve the store. */
+async function ownersOf(engine: Pick<Engine, 'read'>): Promise<Owner[]> {
+  return engine.read(raw<Owner>`select id, commits, most from livegate_writers where serves`.compile(sql))
 }
 
 /** Whether a gateway serves the store, or did so a moment ago. */
@@ -31,62 +39,73 @@ export async function isServed(engine: Pick<Engine, 'read'>): Promise<boolean> {
 }
 
 /**
- * Makes this process the one that serves the store. A gateway that is silent for 6 s counts as gone: from then on none of its commits stands.
- * @throws ServedAlready when another gateway lives, and does not end within `waitMs`
+ * Makes this process one of those that serve the store. Where that may be one alone, a gateway that is silent for 6 s counts as gone: from
+ * then on none of its commits stands. Among several the leader sees to that.
+ * @throws ServedAlready when as many live as there may be, and none ends within `waitMs`
  */
 export async function claim(
   home: PostgresHome,
   engine: PostgresEngine,
-  patience: Patience,
-  onTrouble: (error: unknown) => void
-): Promise<{ release(): Promise<void> }> {
-  const before = await untilGone(home, engine, patience)
+  { most = 1, deadlineMs = 0, onTrouble, ...patience }: ClaimOptions
+): Promise<PostgresReplica> {
+  const { silent, isAlone } = await untilRoom(home, engine, most, patience)
   const me = engine.writerId
-  const fence = raw`update livegate_writers set serves = false, fenced_at = clock_timestamp()
-    where id = ${before?.id ?? ''} and commits = ${before?.commits ?? 0} and serves`
-  const take = raw`update livegate_writers set serves = true where id = ${me}`
+  const others = raw`livegate_writers other where other.serves and other.id <> ${me}
+    and other.id not in (${raw.join(['', ...silent.map(({ id }) => id)])})`
+  const take = raw`update livegate_writers set serves = true, most = ${most}, serves_since = clock_timestamp() where id = ${me}
+    and (select count(*) from ${others}) < least(${most}::integer, (select min(other.most) from ${others}))`
   const forget = raw`delete from livegate_writers where not serves and id <> ${me}
     and seen_at < clock_timestamp() - interval '1 day'`
   try {
     await engine.write([
-      ...(before === null ? [] : [{ ...fence.compile(sql), changes: 1 }]),
+      ...(isAlone ? silent.map(({ id, commits }) => fenced(id, commits)) : []),
       { ...take.compile(sql), changes: 1 },
       forget.compile(sql)
     ])
   } catch (error) {
-    const isFaster = error instanceof Conflict || error instanceof UniqueViolation
-    throw isFaster ? new ServedAlready('another gateway has just begun to serve this store') : error
+    throw error instanceof Conflict ? new ServedAlready('another gateway has just begun to serve this store') : error
   }
-  const beating = new Loop({ round: () => engine.write([]), everyMs: beatEveryMs, onTrouble }).start()
-  return {
-    async release() {
-      void beating.close()
-      const letGo = raw`update livegate_writers set serves = false where id = ${me}`
-      await engine.write([letGo.compile(sql)])
+  if (most > 1) engine.comeBack(most)
+  const replica = new PostgresReplica({ engine, most, deadlineMs, onTrouble, monotonic: patience.monotonic })
+  try {
+    await replica.beat()
+  } catch (error) {
+    await replica.release().catch(() => {})
+    throw error
+  }
+  return replica.start()
+}
+
+/** Waits until one more may serve the store. Gives those that are silent, and whether one alone may. */
+async function untilRoom(
+  home: PostgresHome,
+  engine: Pick<Engine, 'read'>,
+  most: number,
+  { waitMs, onWait, monotonic, pause = sleep }: Patience
+): Promise<{ silent: Owner[]; isAlone: boolean }> {
+  const startedAtMs = monotonic()
+  const seen = new Map<string, { commits: number; changedAtMs: number }>()
+  for (let isFirst = true; ; isFirst = false) {
+    const nowMs = monotonic()
+    const owners = await ownersOf(engine)
+    for (const { id, commits } of owners) {
+      const before = seen.get(id)
+      const changedAtMs = isFirst ? startedAtMs : before?.commits === commits ? before.changedAtMs : nowMs
+      seen.set(id, { commits, changedAtMs })
     }
+    const changedAtMs = ({ id }: Owner): number => seen.get(id)?.changedAtMs ?? nowMs
+    const limit = Math.min(most, ...owners.map(owner => owner.most))
+    const silent = owners.filter(owner => nowMs - changedAtMs(owner) >= silentForMs)
+    if (owners.length - silent.length < limit) return { silent, isAlone: limit === 1 }
+    if (isFirst) onWait()
+    const alive = owners.filter(owner => changedAtMs(owner) > startedAtMs)
+    if (alive.length >= limit && nowMs - startedAtMs >= waitMs) throw refusal(home, limit)
+    await pause(lookEveryMs)
   }
 }
 
-/** The row that is to be replaced; null when there is none. */
-async function untilGone(
-  home: PostgresHome,
-  engine: Pick<Engine, 'read'>,
-  { waitMs, onWait, monotonic, pause = sleep }: Patience
-): Promise<Owner | null> {
-  let owner = await ownerOf(engine)
-  if (owner === null) return null
-  onWait()
-  const startedAtMs = monotonic()
-  let changedAtMs = startedAtMs
-  for (;;) {
-    await pause(lookEveryMs)
-    const [nowMs, before] = [monotonic(), owner]
-    owner = await ownerOf(engine)
-    if (owner === null) return null
-    if (owner.id !== before.id || owner.commits !== before.commits) changedAtMs = nowMs
-    const lives = changedAtMs > startedAtMs
-    if (lives && nowMs - startedAtMs >= waitMs)
-      throw new ServedAlready(`another gateway serves ${nameOfHome(home)}: one store, one gateway`)
-    if (nowMs - changedAtMs >= silentForMs) return owner
-  }
+function refusal(home: PostgresHome, limit: number): ServedAlready {
+  const name = nameOfHome(home)
+  if (limit === 1) return new ServedAlready(`another gateway serves ${name}: one store, one gateway`)
+  return new ServedAlready(`${limit} gateways serve ${name}, and LIVEGATE_REPLICAS allows no more`)
 }

@@ -12,6 +12,8 @@ import { PostgresWriter } from './writer.ts'
 /** An engine whose writer has a row of its own, by which other processes know it. */
 export interface PostgresEngine extends Engine {
   readonly writerId: string
+  /** From now on it goes on under another name after others have taken it for dead, as one of so many replicas. */
+  comeBack(most: number): void
   /** True when another gateway has taken over, or the database has lost commits: nothing is written any more. */
   moved(): boolean
 }
@@ -56,7 +58,10 @@ export async function openPostgres(
 
   return {
     dialect: 'postgres',
-    writerId: writer.id,
+    get writerId() {
+      return writer.id
+    },
+    comeBack: most => writer.comeBack(most),
     moved: () => writer.moved !== null,
     read: query => ask(lookUps, query),
     scan: query => ask(scans, query),

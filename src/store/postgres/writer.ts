@@ -27,6 +27,9 @@ const refusalsLast = 20
 /** Written by a look-up in the place of the members of a commit. */
 const calledOff = 'called off'
 
+const register = `insert into livegate_writers (id, serves, most, serves_since)
+  values ($1, $2::integer is not null, coalesce($2::integer, 1), clock_timestamp()) on conflict do nothing`
+
 /** The row of a writer, as a look-up finds it. */
 interface WriterRow {
   commits: number
@@ -38,7 +41,7 @@ interface WriterRow {
  * was lost is looked up by its number, and called off for good when it does not stand.
  */
 export class PostgresWriter {
-  readonly id = randomUUID()
+  #id = randomUUID()
   readonly #home: PostgresHome
   readonly #primary: Primary
   #limits: SessionLimits
@@ -52,12 +55,24 @@ export class PostgresWriter {
   #moved: StoreError | null = null
   /** So many groups have savepoints from the start. */
   #withSavepoints = 0
+  /** It goes on under another name after others have taken it for dead, as one of so many replicas. Null: then it writes nothing more. */
+  #most: number | null = null
 
   constructor({ home, primary, limits, answerWithinMs }: WriterOptions) {
     this.#home = home
     this.#primary = primary
     this.#limits = limits
     this.#answerWithinMs = answerWithinMs
+  }
+
+  /** Names its row. A writer that comes back has another one. */
+  get id(): string {
+    return this.#id
+  }
+
+  /** From now on it comes back when it is fenced, as one of so many replicas. */
+  comeBack(most: number): void {
+    this.#most = most
   }
 
   /** Why nothing can be written any more; null while it can. */
@@ -109,7 +124,7 @@ export class PostgresWriter {
     this.#ending.abort()
     const client = this.#client
     if (client === null) return
-    const goodbye = client.query('delete from livegate_writers where id = $1', [this.id])
+    const goodbye = client.query('delete from livegate_writers where id = $1', [this.#id])
     // A row that stays is removed after a day, by a gateway that starts.
     await bounded(client, connectWithinMs, goodbye).catch(() => {})
     await bounded(client, connectWithinMs, client.end()).catch(() => {})
@@ -124,7 +139,7 @@ export class PostgresWriter {
     const number = this.#commits + 1
     const hasSavepoints = members.length > 1 && this.#withSavepoints > 0
     this.#withSavepoints -= 1
-    const sent = sendGroup(client, members, { writer: this.id, number, latestMs, hasSavepoints })
+    const sent = sendGroup(client, members, { writer: this.#id, number, latestMs, hasSavepoints })
     const result = await bounded(client, this.#answerWithinMs, sent, this.#ending.signal)
     if (result.kind === 'unknown') return this.#lookUp(number, members, result)
     if (result.serverMs !== null) this.#serverAheadMs = result.serverMs - threadTimeMs()
@@ -142,7 +157,8 @@ export class PostgresWriter {
   #undone(cause: unknown, members: Transaction[]): JobResult[] | null {
     const state = stateOf(cause)
     if (state === raised.expired) return null
-    if (state === raised.fenced || state === raised.rewound) this.#moved = fromPostgres(cause)
+    if (state === raised.fenced && this.#most !== null) this.#beginAnew()
+    else if (state === raised.fenced || state === raised.rewound) this.#moved = fromPostgres(cause)
     return members.map(() => ({ error: toJobError(cause) }))
   }
 
@@ -172,10 +188,10 @@ export class PostgresWriter {
         // An update waits for a commit that is under way: so either of the two changes the row, and never both.
         const call = client.query(
           'update livegate_writers set commits = $2, members = $3 where id = $1 and commits = $2::bigint - 1',
-          [this.id, number, calledOff]
+          [this.#id, number, calledOff]
         )
         await bounded(client, lookWithinMs, call)
-        const look = client.query('select commits, members from livegate_writers where id = $1', [this.id])
+        const look = client.query('select commits, members from livegate_writers where id = $1', [this.#id])
         const { rows } = await bounded(client, lookWithinMs, look)
         return rows[0] ?? { commits: 0, members: null }
       } catch (error) {
@@ -207,8 +223,16 @@ export class PostgresWriter {
     this.#serverAheadMs = (await this.#primary.demand(client)) - threadTimeMs()
     if (this.#isKnown) return
     await makeBase(client)
-    await client.query('insert into livegate_writers (id) values ($1) on conflict do nothing', [this.id])
+    await client.query(register, [this.#id, this.#most])
     this.#isKnown = true
+  }
+
+  /** Rows under the name of before stay with those who have taken them over. */
+  #beginAnew(): void {
+    this.#drop()
+    this.#id = randomUUID()
+    this.#isKnown = false
+    this.#commits = 0
   }
 
   #drop(): void {

@@ -158,6 +158,8 @@ export interface OperationsTable {
   cause: string | null
   /** The trace of its call, as `traceparent` has it. */
   trace_parent: string | null
+  /** The replica that carries it out; null where the store has one gateway. */
+  owner: string | null
 }
 
 export interface AuditEventsTable {

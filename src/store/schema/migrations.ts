@@ -21,6 +21,7 @@ import { limitsOfTenants } from './steps/11-20/16-limits-of-tenants.ts'
 import { countedOrders } from './steps/11-20/17-counted-orders.ts'
 import { tracedOperations } from './steps/11-20/18-traced-operations.ts'
 import { knownParticipants } from './steps/11-20/19-participants.ts'
+import { ownedOperations } from './steps/11-20/20-owned-operations.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 export const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -42,7 +43,8 @@ export const steps: ((db: Sql) => CompiledQuery[])[] = [
   limitsOfTenants,
   countedOrders,
   tracedOperations,
-  knownParticipants
+  knownParticipants,
+  ownedOperations
 ]
 
 export const schemaVersion = steps.length

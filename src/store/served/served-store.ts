@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { stat } from 'node:fs/promises'
+import { onlyReplica, type Replicas } from '../../domain/replicas.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, StoreError } from '../engine/engine.ts'
 import { makeFile } from '../engine/sqlite-file.ts'
@@ -16,6 +17,10 @@ export interface ServeOptions {
   /** The boot of the machine; null where the system does not tell. */
   bootId: string | null
   clock: Pick<Clock, 'monotonic'>
+  /** As many gateways may serve a store in PostgreSQL; a file has one. */
+  most?: number
+  /** Longest call to a vendor. */
+  deadlineMs?: number
   /** Throws when the store must not be served. Nothing but its schema is changed before that. */
   demand?(store: Store): Promise<unknown>
   /** Hears before the wait that another gateway serves the store, or may serve it. */
@@ -26,8 +31,10 @@ export interface ServeOptions {
   onTrouble(error: unknown): void
 }
 
-/** A store that this gateway alone serves. */
+/** A store that this gateway serves. */
 export interface ServedStore extends Store {
+  /** The gateways that serve it together. */
+  replicas: Replicas
   /** True when another gateway has taken it over. */
   lost(): boolean
 }
@@ -63,7 +70,7 @@ export async function openServed({
     opened.push(() => owner.release().catch(told.onTrouble))
     const beating = new Loop({ round: () => owner.beat(), everyMs: beatEveryMs, onTrouble: told.onTrouble }).start()
     opened.push(() => void beating.close())
-    return { ...store, engine: whileOwned(store.engine, owner), lost: () => owner.lost, close }
+    return { ...store, replicas: onlyReplica, engine: whileOwned(store.engine, owner), lost: () => owner.lost, close }
   } catch (error) {
     await close()
     throw error

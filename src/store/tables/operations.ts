@@ -2,6 +2,7 @@ import type { Store } from '../store.ts'
 import { operationLookUps } from './operations/look-ups.ts'
 import { openOperations } from './operations/open.ts'
 import { operationOrder } from './operations/order.ts'
+import { operationOwners } from './operations/owners.ts'
 
 export type { OperationEnd } from './operations/open.ts'
 
@@ -11,6 +12,6 @@ export type { OperationEnd } from './operations/open.ts'
  * sent has its row for its key alone, and no place in the order.
  */
 export function operationsIn(store: Store) {
-  return { ...openOperations(store), ...operationLookUps(store), ...operationOrder(store) }
+  return { ...openOperations(store), ...operationLookUps(store), ...operationOrder(store), ...operationOwners(store) }
 }
 export type Operations = ReturnType<typeof operationsIn>

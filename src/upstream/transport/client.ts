@@ -22,6 +22,7 @@ import {
 } from '../contract/refusals.ts'
 import { type Own, reasonOf } from '../contract/vendor-words.ts'
 import type { Call, OpenCall, RawVendorAnswer, VendorAnswer } from './call.ts'
+import { lastCheck, SentTooLate } from './last-check.ts'
 
 export interface ClientOptions {
   /** The vendor's address with its path, e.g. `https://api.dyte.io/v2`. The origin is fixed: no answer can lead elsewhere. */
@@ -56,7 +57,7 @@ export class UpstreamClient {
   constructor({ baseUrl, connections = 64, keepAlive = true, refusals = cloudflareEdge, ...given }: ClientOptions) {
     const { onLimit, onDate, ...way } = given
     this.#origin = baseUrl.origin
-    this.#connections = openConnections({ ...way, origin: baseUrl.origin, connections, keepAlive })
+    this.#connections = openConnections({ ...way, origin: baseUrl.origin, connections, keepAlive }).compose(lastCheck)
     this.#basePath = baseUrl.pathname.replace(/\/+$/, '')
     this.#refusals = refusals
     this.#onLimit = onLimit ?? (() => {})
@@ -151,6 +152,7 @@ function translate(error: unknown, signal: AbortSignal, mutation: boolean): Fail
   // Closed while it waited: the account was replaced meanwhile.
   const isClosed = error instanceof errors.ClientClosedError || error instanceof errors.ClientDestroyedError
   if (isClosed) return new UpstreamUnavailable(ended('not_sent'))
+  if (error instanceof SentTooLate) return new UpstreamTooLate(ended('not_sent'))
   if (error instanceof NeverConnected) return new UpstreamUnreachable(ended('not_sent'))
   if (signal.aborted) return new UpstreamTooLate(ended('unknown'))
   if (notHttp.some(kind => error instanceof kind)) return new UpstreamMalformed(ended('unknown'))

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
 import type { LivestreamWithKey } from '../../../src/domain/livestream.ts'
 import type { Operation, OperationKind } from '../../../src/domain/operation.ts'
+import { onlyReplica } from '../../../src/domain/replicas.ts'
 import { MeetingQueue } from '../../../src/lifecycle/broadcast/meeting-queue.ts'
 import { sendStop } from '../../../src/lifecycle/broadcast/send-stop.ts'
 import { StopPace } from '../../../src/lifecycle/broadcast/stop-pace.ts'
 import { FruitlessStops, StopRights } from '../../../src/lifecycle/broadcast/stop-rights.ts'
 import { broadcastEnds } from '../../../src/lifecycle/operations/broadcast-ends.ts'
 import { operationEnds } from '../../../src/lifecycle/operations/operation-ends.ts'
+import { Ownership } from '../../../src/lifecycle/operations/ownership.ts'
 import { reconciler } from '../../../src/lifecycle/operations/reconcile.ts'
 import { startReconciler } from '../../../src/lifecycle/operations/reconcile-start.ts'
 import { stopReconciler } from '../../../src/lifecycle/operations/reconcile-stop.ts'
@@ -131,7 +133,10 @@ export async function reconciling(t: TestContext) {
     const switched = async (): Promise<never> => {
       throw new Error('no livestream is enabled or disabled here')
     }
-    return { ends: ofBroadcasts, reconcile: reconciler({ ends, start, stop, switched, tracing: passingOn }) }
+    return {
+      ends: ofBroadcasts,
+      reconcile: reconciler({ ends, ownership: new Ownership(onlyReplica), start, stop, switched, tracing: passingOn })
+    }
   }
 
   const { reconcile, ends } = another(pace, endingRuns)

@@ -5,10 +5,11 @@ import { campaigns } from './campaigns.ts'
 
 const folder = '.tap/groups'
 /** A process whose coverage is measured compiles all sources anew, and is slow until it has: of those there are few. */
-const mostFiles = { guarantees: 6, postgres: 120, others: 120 }
+const mostFiles = { guarantees: 6, postgres: 120, replicas: 120, others: 120 }
 const isGuarantee = (file: string): boolean => file.startsWith('test/guarantees/')
 /** These share a server of PostgreSQL, and what they test has its stores there. */
 const isOnPostgres = (file: string): boolean => file.startsWith('test/postgres/')
+const isOfReplicas = (file: string): boolean => file.startsWith('test/replicas/')
 /** Each in a process of its own: campaigns of guarantees take long, and the others look at, or harm, the whole process. */
 const alone = new Set<string>([
   ...Object.values(campaigns).flatMap(({ file }) => (isGuarantee(file) ? [file] : [])),
@@ -31,7 +32,11 @@ export function writeGroups(): string[] {
   // Guarantees apart from the others: their coverage is off (`light-tap.ts`).
   const together = Map.groupBy(
     files.filter(file => !alone.has(file)),
-    (file): keyof typeof mostFiles => (isGuarantee(file) ? 'guarantees' : isOnPostgres(file) ? 'postgres' : 'others')
+    (file): keyof typeof mostFiles => {
+      if (isGuarantee(file)) return 'guarantees'
+      if (isOnPostgres(file)) return 'postgres'
+      return isOfReplicas(file) ? 'replicas' : 'others'
+    }
   )
   return [
     ...single.map(file => write(`${file === longest ? 0 : 1}-${file.replace('.test.ts', '')}`, [file])),

@@ -28,7 +28,7 @@ interface TestContext {
 /** Turns a store into one of the version before. */
 export function makeOlder(file: string): void {
   const database = new Database(file)
-  database.exec('drop table meeting_participants; alter table tenants drop column presets')
+  database.exec('alter table operations drop column owner')
   database.exec(`update meta set value = '${schemaVersion - 1}' where name = 'schema_version'`)
   database.close()
 }
@@ -96,6 +96,7 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     tenantId,
     keyId: 'k1',
     trace: null,
+    owner: null,
     kind: 'start',
     meetingId: 'm1',
     livestreamId: null,

@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { Secret } from '../../../src/domain/values/secret.ts'
+import { sentOnlyWhile } from '../../../src/domain/values/sending.ts'
 import { UpstreamClient } from '../../../src/upstream/transport/client.ts'
 import { clientOf, failureOf, nobody, rawVendor, vendor } from '../../support/upstream/vendor.ts'
 
@@ -242,4 +243,16 @@ t.test("trouble with the vendor's answer is told without a byte of it", async t 
   const failure = await failureOf(clientOf(t, url).call(post()))
   t.match(failure, { type: 'upstream_malformed', outcome: 'unknown' })
   t.notMatch(inspect(failure, { depth: 10, showHidden: true }), canary)
+})
+
+t.test('a mutation that may not be sent any more when its connection stands leaves no byte', async t => {
+  const { url, requests } = await vendor(t, (_request, response) => response.end('{"success":true}'))
+  const client = clientOf(t, url, undefined, { keepAlive: false })
+  let asked = 0
+  const over = () => sentOnlyWhile(soon(), () => ++asked < 0)
+  t.match(await failureOf(client.call(post(over()))), { type: 'upstream_too_late', outcome: 'not_sent' })
+  t.equal(asked, 1)
+  t.equal(requests.length, 0)
+  t.equal((await client.call(post(sentOnlyWhile(soon(), () => true)))).status, 200)
+  t.equal((await client.call(get(over()))).status, 200, 'a read changes nothing')
 })

@@ -38,6 +38,7 @@ export function toOperation(row: OperationsTable): Operation {
     runId: row.run_id,
     cause: row.cause as RunEnder | null,
     trace: traceNamed(row.trace_parent),
+    owner: row.owner,
     idempotency: keyFingerprint === null || requestFingerprint === null ? null : { keyFingerprint, requestFingerprint },
     answer: status === null || answer === null ? null : { status, body: JSON.parse(answer) as StoredAnswer['body'] }
   }

@@ -5,6 +5,7 @@ import { compileOnce, type Statement } from '../../engine/engine.ts'
 import type { OperationsTable } from '../../schema/database.ts'
 import type { Store } from '../../store.ts'
 import { isOpen, toOperation } from './look-ups.ts'
+import { writerOf } from './owners.ts'
 
 /** End of an operation, or its present state. */
 export interface OperationEnd {
@@ -39,7 +40,7 @@ interface EndColumns {
 }
 
 /** The part of a row that a caller gives; the rest is known to the store alone. */
-type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id' | 'confirmed_at' | 'confirmed_vendor_at'>
+type Given = Omit<OperationsTable, 'ordinal' | 'open_start_id' | 'confirmed_at' | 'confirmed_vendor_at' | 'owner'>
 
 /** A row to be written, with what decides how the store fills in the rest. */
 interface NewRow extends Given {
@@ -59,6 +60,7 @@ export function openOperations({ engine, sql }: Store) {
       ...row,
       ...(yieldsKey && { idempotency_fingerprint: unlessTaken(row.idempotency_fingerprint) }),
       ordinal: wasSent ? nextOrdinal : null,
+      owner: writerOf(engine),
       open_start_id: isStop
         ? raw<string>`(select id from operations where meeting_id = ${row.meeting_id} and upstream = ${row.upstream} and kind = 'start' and ${isOpen})`
         : null
@@ -163,12 +165,6 @@ export function openOperations({ engine, sql }: Store) {
     async unconfirmedStops({ id, upstream }: PlacedMeeting): Promise<Operation[]> {
       const rows = await engine.read(openStops({ id, upstream }))
       return rows.filter(({ state }) => state === 'unknown').map(toOperation)
-    },
-
-    /** Operations whose outcome is not known; after a restart also those that were under way when the last process ended. */
-    async unsettled(): Promise<Operation[]> {
-      // Sorted, since they are few: in the order of the index of all ordinals SQLite would walk through what is settled.
-      return (await engine.read(open.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
     },
 
     /** The meetings that have such a start. For the CLI only. */
