@@ -35,5 +35,5 @@ export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$here/compiled}"
 export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-1}"
 export MALLOC_TRIM_THRESHOLD_="${MALLOC_TRIM_THRESHOLD_:-131072}"
 export MALLOC_MMAP_THRESHOLD_="${MALLOC_MMAP_THRESHOLD_:-65536}"
-flags='--max-semi-space-size=4 --max-old-space-size-percentage=40 --heap-growing-percent=40 --no-wasm-tier-up --no-wasm-dynamic-tiering'
+flags='--max-semi-space-size=4 --max-old-space-size-percentage=40 --heap-growing-percent=20 --no-wasm-tier-up --no-wasm-dynamic-tiering'
 exec "$node" ${settings:+"$settings"} $flags "$here/lib/cli.js" "$@"

@@ -81,7 +81,7 @@ t.test('neither image nor compose start a Node to look after one, and both have 
   t.strictSame(flags, [
     '--max-semi-space-size=4',
     '--max-old-space-size-percentage=40',
-    '--heap-growing-percent=40',
+    '--heap-growing-percent=20',
     '--no-wasm-tier-up',
     '--no-wasm-dynamic-tiering'
   ])
