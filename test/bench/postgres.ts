@@ -11,8 +11,8 @@ import { auditEventsIn } from '../../src/store/tables/audit/audit-events.ts'
 import { grouped, loop, median, milliseconds, perSecond, report } from '../support/bench/figures.ts'
 import { scene } from '../support/bench/scene.ts'
 import { newDatabase, sharedPostgres } from '../support/postgres/stores.ts'
-import { wayTo } from '../support/postgres/way.ts'
 import { eventOf } from '../support/store/helper.ts'
+import { wayTo } from '../support/way.ts'
 
 const forMs = 3_000
 const warmMs = 1_000

@@ -16,11 +16,11 @@ import { sqlFor } from '../../src/store/schema/database.ts'
 import { migrate } from '../../src/store/schema/migrations.ts'
 import { noPostgres, postgresBin, startPostgres, startStandby } from '../support/postgres/server.ts'
 import { newDatabase, sharedPostgres } from '../support/postgres/stores.ts'
-import { wayTo } from '../support/postgres/way.ts'
 import fc from '../support/runner/properties.ts'
 import { refusalOf } from '../support/store/helper.ts'
 import { until } from '../support/until.ts'
 import { makeCertificate } from '../support/upstream/certificates.ts'
+import { wayTo } from '../support/way.ts'
 
 const sql = sqlFor('postgres')
 const put = (name: string, value = '') => sql.insertInto('meta').values({ name, value }).compile()

@@ -8,9 +8,9 @@ import { says } from '../support/campaigns/trouble.ts'
 import { gateway } from '../support/gateway.ts'
 import { noPostgres, postgresBin } from '../support/postgres/server.ts'
 import { databaseOf, newDatabase, sharedPostgres, usePostgres } from '../support/postgres/stores.ts'
-import { wayTo } from '../support/postgres/way.ts'
 import { refusalOf } from '../support/store/helper.ts'
 import { until } from '../support/until.ts'
+import { wayTo } from '../support/way.ts'
 
 /** A gateway whose way to the server can be broken. */
 async function overWay(t: Test) {

@@ -1,11 +1,11 @@
 /** A PostgreSQL server of the tests' own, in memory where there is such a place: it ends with this process, however that ends. */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Client } from 'pg'
 import type { PostgresHome } from '../../../src/domain/store-home.ts'
+import { freePort } from '../free-port.ts'
 import { memory } from '../in-memory.ts'
 
 /** The folder with the programs of a server: as it is given, or Debian's newest; null where there is none. */
@@ -175,12 +175,4 @@ async function untilReady(server: PostgresServer): Promise<void> {
       await new Promise(resolve => setTimeout(resolve, 50))
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => listener.once('listening', resolve))
-  const { port } = listener.address() as { port: number }
-  await new Promise(resolve => listener.close(resolve))
-  return port
 }
