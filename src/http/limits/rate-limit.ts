@@ -1,9 +1,10 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isVendorId } from '../../domain/id.ts'
 import { type Failure, RateLimited } from '../../domain/refusals/failures.ts'
-import type { Tenant } from '../../domain/tenant.ts'
 import { neighbourhood } from '../../domain/values/address.ts'
 import type { Clock } from '../../domain/values/clock.ts'
+import { type Bucket, type CallCounter, type Counted, Gcra } from '../../domain/values/gcra.ts'
 import { type RateLimit, refillSeconds } from '../../domain/values/rate-limit.ts'
 import type { AddressOf } from '../request/client-address.ts'
 import { gcraStore } from './gcra.ts'
@@ -16,6 +17,8 @@ export interface LimitOptions {
   writeLimit: RateLimit
   addressOf: AddressOf
   clock: Clock
+  /** Counts the calls of tenants. Default: in this process alone. */
+  counter?: CallCounter | undefined
 }
 
 /** The part of a limit that a tenant may still spend. */
@@ -50,7 +53,12 @@ const maxKeys = 20_000
  * which would never count a key that was refused.
  */
 export async function limits(app: FastifyInstance, options: LimitOptions): Promise<Limits> {
-  const { addressLimit, addressOf, clock } = options
+  const {
+    addressLimit,
+    addressOf,
+    clock,
+    counter = new Gcra({ monotonic: clock.monotonic, maxKeys: 2 * maxKeys })
+  } = options
   await app.register(rateLimit, { global: false, store: gcraStore({ monotonic: clock.monotonic, maxKeys }) })
 
   const byAddress = limiter(
@@ -64,7 +72,6 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
     () => preflightLimit,
     request => neighbourhood(addressOf(request))
   )
-  const classes = { read: byTenant('read'), write: byTenant('write') }
 
   return {
     address: (request, reply) => count('address', byAddress, addressLimit, request, reply),
@@ -76,41 +83,63 @@ export async function limits(app: FastifyInstance, options: LimitOptions): Promi
       throw tooMany('address', addressLimit, seconds)
     },
     preflight: (request, reply) => count('preflight', preflights, preflightLimit, request, reply),
-    tenant: (request, reply) => {
+    async tenant(request, reply) {
       const rule = request.routeOptions.config.rule?.limit ?? unknownPath(request)
-      const name = rule === 'never' ? 'write' : rule
-      const limit = limitOf(request.caller.tenant, name)
-      if (rule === 'never') return tell(name, classes[name], limit, request, reply, { increment: false })
-      return count(name, classes[name], limit, request, reply)
+      if (rule !== 'never') return demand(rule, await take(rule, request), request, reply)
+      const limit = limitOf(request, 'write')
+      // A stop waits for nobody who counts.
+      tell('write', counter.recall(keyOf(request, 'write'), bucketOf(limit)), limit, reply)
     },
-    write: (request, reply) => count('write', classes.write, limitOf(request.caller.tenant, 'write'), request, reply),
+    async write(request, reply) {
+      demand('write', await take('write', request), request, reply)
+    },
     async spendWrite(request, reply) {
-      await tell('write', classes.write, limitOf(request.caller.tenant, 'write'), request, reply)
+      tell('write', await take('write', request), limitOf(request, 'write'), reply)
     },
     async left(request) {
       return { read: await leftOf('read', request), write: await leftOf('write', request) }
     }
   }
 
-  function byTenant(name: 'read' | 'write'): Limiter {
-    return limiter(
-      app,
-      ({ caller }) => limitOf(caller.tenant, name),
-      ({ caller }) => caller.tenant.id
-    )
-  }
-
-  function limitOf({ readLimit, writeLimit }: Tenant, name: 'read' | 'write'): RateLimit {
+  function limitOf({ caller }: FastifyRequest, name: Kind): RateLimit {
+    const { readLimit, writeLimit } = caller.tenant
     return name === 'read' ? (readLimit ?? options.readLimit) : (writeLimit ?? options.writeLimit)
   }
 
-  async function leftOf(name: 'read' | 'write', request: FastifyRequest): Promise<LimitLeft> {
-    const result = await classes[name](request, { increment: false })
-    const limit = limitOf(request.caller.tenant, name)
-    // The first is only for an allow list, and there is none.
-    const { remaining, ttl } = result.isAllowed ? { remaining: limit.burst, ttl: 0 } : result
-    return { ...limit, remaining, resetSeconds: Math.ceil(ttl / 1_000) }
+  function take(name: Kind, request: FastifyRequest): Counted | Promise<Counted> {
+    const bucket = bucketOf(limitOf(request, name))
+    return counter.take(keyOf(request, name), bucket, name === 'read' ? meetingOf(request) : undefined)
   }
+
+  /** @throws RateLimited, with the time to wait */
+  function demand(name: Kind, counted: Counted, request: FastifyRequest, reply: FastifyReply): void {
+    const limit = limitOf(request, name)
+    const seconds = tell(name, counted, limit, reply)
+    if (seconds !== null) throw tooMany(name, limit, seconds)
+  }
+
+  async function leftOf(name: Kind, request: FastifyRequest): Promise<LimitLeft> {
+    const limit = limitOf(request, name)
+    const { remaining, ttlMs } = await counter.look(keyOf(request, name), bucketOf(limit))
+    return { ...limit, remaining, resetSeconds: Math.ceil(ttlMs / 1_000) }
+  }
+}
+
+type Kind = 'read' | 'write'
+
+/** No name of a class has a slash. */
+function keyOf({ caller }: FastifyRequest, name: Kind): string {
+  return `${name}/${caller.tenant.id}`
+}
+
+function bucketOf(limit: RateLimit): Bucket {
+  return { max: limit.burst, windowMs: refillSeconds(limit) * 1_000 }
+}
+
+/** The meeting that a call names in its path, if any. */
+function meetingOf({ params }: FastifyRequest): string | undefined {
+  const { meeting_id: id } = (params ?? {}) as { meeting_id?: string }
+  return id !== undefined && isVendorId(id) ? id : undefined
 }
 
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>
@@ -129,21 +158,16 @@ function limiter(
   })
 }
 
-/** Counts, or only looks with `increment: false`; sets the fields. Gives the seconds to wait when it is one too many. */
-async function tell(
+/** Sets the fields. Gives the seconds to wait when it is one too many. */
+function tell(
   name: string,
-  limiter: Limiter,
+  { isAllowed, remaining, ttlMs }: Counted,
   limit: RateLimit,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  options: { increment?: boolean } = {}
-): Promise<number | null> {
-  const result = await limiter(request, options)
-  if (result.isAllowed) return null // only for an allow list, and there is none
-  const seconds = Math.max(1, Math.ceil(result.ttl / 1_000))
-  const remaining = result.isExceeded ? 0 : result.remaining
+  reply: FastifyReply
+): number | null {
+  const seconds = Math.max(1, Math.ceil(ttlMs / 1_000))
   sayHow(name, limit, remaining, seconds, reply)
-  return result.isExceeded ? seconds : null
+  return isAllowed ? null : seconds
 }
 
 function sayHow(name: string, limit: RateLimit, remaining: number, seconds: number, reply: FastifyReply): void {
@@ -151,9 +175,12 @@ function sayHow(name: string, limit: RateLimit, remaining: number, seconds: numb
   limitFields(reply, policy, `"${name}";r=${remaining};t=${seconds}`)
 }
 
-/** @throws RateLimited, with the time to wait */
+/** Counts. @throws RateLimited, with the time to wait */
 async function count(name: string, limiter: Limiter, limit: RateLimit, request: FastifyRequest, reply: FastifyReply) {
-  const retryAfterSeconds = await tell(name, limiter, limit, request, reply)
+  const result = await limiter(request)
+  if (result.isAllowed) return // only for an allow list, and there is none
+  const counted = { isAllowed: !result.isExceeded, remaining: result.remaining, ttlMs: result.ttl }
+  const retryAfterSeconds = tell(name, counted, limit, reply)
   if (retryAfterSeconds !== null) throw tooMany(name, limit, retryAfterSeconds)
 }
 
