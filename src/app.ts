@@ -6,7 +6,7 @@ import { awaitBodies } from './http/connection/awaited-body.ts'
 import { dropBodies } from './http/connection/dropped-body.ts'
 import { keepAlive, refuseWhileDraining } from './http/connection/keep-alive.ts'
 import { ownAnswers, plainOptions } from './http/connection/own-answers.ts'
-import { limits } from './http/limits/rate-limit.ts'
+import { type LimitOptions, limits } from './http/limits/rate-limit.ts'
 import { refusedStops } from './http/limits/refused-stops.ts'
 import { tenantsInFlight } from './http/limits/tenants-in-flight.ts'
 import { type AuditDeps, audit } from './http/request/audit.ts'
@@ -30,6 +30,8 @@ export interface Deps
   services: routes.Services
   health: routes.Health
   settings: HttpSettings
+  /** Counts the calls of tenants over all replicas, where there are several. */
+  counter?: LimitOptions['counter']
   connections: Parameters<typeof keepAlive>[1] & KnownCallers['connections'] & { readonly most: number }
   adopt: OwnershipDeps['adopt']
   runs: OwnershipDeps['runs']
@@ -66,7 +68,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   validator(app)
   errorHandler(app)
   const secure = security(app)
-  const limit = await limits(app, { ...settings.limits, addressOf, clock })
+  const limit = await limits(app, { ...settings.limits, counter: deps.counter, addressOf, clock })
   const allowOrigin = await crossOrigin(app, {
     corsOrigins: settings.corsOrigins,
     countPreflight: limit.preflight,

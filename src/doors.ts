@@ -7,6 +7,7 @@ import type { Observer } from './domain/observer.ts'
 import type { Clock, Timing } from './domain/values/clock.ts'
 import { drain } from './gateway/drain.ts'
 import { httpSettings } from './gateway/http-settings.ts'
+import type { OpenValkey } from './gateway/open-valkey.ts'
 import type { GatewayState } from './gateway/readiness.ts'
 import type { Prefill } from './http/answer/docs-page.ts'
 import type { Connections } from './http/connection/connections.ts'
@@ -26,6 +27,8 @@ export interface DoorsDeps {
   tracing: Tracing
   fingerprint: Fingerprint
   services: Services
+  /** Counts for all replicas; null where each counts for itself. */
+  valkey: Pick<OpenValkey, 'counter'> | null
   rollup: Pick<ReadRollup, 'append'>
   state: GatewayState
   health: Health
@@ -77,6 +80,7 @@ export async function openDoors(deps: DoorsDeps): Promise<Doors> {
       health
     },
     services: routes,
+    counter: deps.valkey?.counter,
     replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },
     appendEvent: rollup.append.bind(rollup),
     draining: () => state.draining,

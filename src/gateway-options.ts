@@ -43,6 +43,8 @@ export interface GatewayOptions {
   webhookWay?: Parts['webhookWay']
   /** Longest time for the audit trail of a mutation to be written, in tests where nobody waits for an answer within a second. */
   writeWithinMs?: number
+  /** Longest time for an answer of Valkey, in tests on machines that are busy. */
+  valkeyWithinMs?: number
   /** Opens the store in another way than with threads of its own (a test). */
   open?(file: string): Promise<Store>
   /** Time as the watch over the load needs it (a test). */

@@ -14,6 +14,7 @@ import { openMetrics, sourcesOf } from './gateway/metrics.ts'
 import { openAuditLog, tellAccepted } from './gateway/open-audit-log.ts'
 import { openTracing } from './gateway/open-tracing.ts'
 import { openUpstreams } from './gateway/open-upstreams.ts'
+import { openValkey } from './gateway/open-valkey.ts'
 import { opening } from './gateway/opening.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
 import { storeNews } from './gateway/store-news.ts'
@@ -97,6 +98,7 @@ async function openInner(
     acceptOlder,
     observer,
     writeWithinMs,
+    valkeyWithinMs,
     webhookWay,
     open = openStore,
     waitMs = config.shutdownMs,
@@ -145,6 +147,7 @@ async function openInner(
   onKey(audited.keys.signer.publicKey)
   if (acceptOlder !== undefined) tellAccepted(audited, logger)
   const { engine, replicas } = store
+  const valkey = await openValkey({ config, logger, clock, replicas, withinMs: valkeyWithinMs }, opened)
   const leaving = { engine, operations: operationsIn(store), auditEvents: audited.events, clock }
   const left = await takeOver(leaving, logger)
   await audited.checkpointer.start()
@@ -194,21 +197,8 @@ async function openInner(
   opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, auditRetentionDays, log: logger, clock }))
 
   const all = services({
-    ...{
-      store,
-      directory,
-      upstreams,
-      audited,
-      writeBehind,
-      unstored,
-      config,
-      clock,
-      observer,
-      tracing,
-      replicas,
-      writeWithinMs,
-      webhookWay
-    },
+    ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock },
+    ...{ observer, tracing, replicas, writeWithinMs, webhookWay },
     log: logger,
     ending: ending.signal
   })
@@ -232,12 +222,25 @@ async function openInner(
   await stopOrders.start()
   const { fingerprint } = audited.keys
   const health = readinessOf(state, {
-    ...{ store, directory, writeBehind, auditTrail, unstored, keys, disk, reconcileLoop, watch, logOutput, clock },
+    ...{
+      store,
+      valkey,
+      directory,
+      writeBehind,
+      auditTrail,
+      unstored,
+      keys,
+      disk,
+      reconcileLoop,
+      watch,
+      logOutput,
+      clock
+    },
     upstreams: configured
   })
   return {
     ...{ store, directory, configured, upstreams, writeBehind, unstored, audited, auditLog, rollup, state, ending },
-    ...{ fingerprint, health, clock, observer, tracing },
+    ...{ valkey, fingerprint, health, clock, observer, tracing },
     services: all
   }
 }

@@ -29,6 +29,7 @@ const rooms: Record<string, Room> = {
   },
   store: { knows: ['src/domain/**'], packages: ['better-sqlite3', 'kysely', 'lru-cache', 'pg'] },
   audit: { knows: ['src/domain/**'], packages: [] },
+  valkey: { knows: ['src/domain/**'], packages: ['iovalkey'] },
   // A vendor says itself which settings its account needs: the configuration asks the table, and nothing of a vendor's folder.
   config: {
     knows: ['src/domain/**', 'src/audit/rollup.ts', 'src/audit/keys/key-files.ts', 'src/upstream/vendors/*.ts'],
@@ -48,7 +49,9 @@ const rooms: Record<string, Room> = {
   },
   routes: { knows: ['src/domain/**', 'src/lifecycle/**'], packages: [...typebox, 'fastify'] },
   gateway: {
-    knows: ['src/{audit,audited-store,config,domain,http,lifecycle,log,metrics,routes,store,tracing,upstream}/**'],
+    knows: [
+      'src/{audit,audited-store,config,domain,http,lifecycle,log,metrics,routes,store,tracing,upstream,valkey}/**'
+    ],
     packages: ['fastify']
   },
   commands: {

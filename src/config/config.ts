@@ -3,6 +3,7 @@ import type { KeyPlaces } from '../audit/keys/key-files.ts'
 import type { AuditReads } from '../audit/rollup.ts'
 import type { StoreHome } from '../domain/store-home.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
+import type { ValkeyHome } from '../domain/valkey-home.ts'
 import type { Network } from '../domain/values/address.ts'
 import type { RateLimit } from '../domain/values/rate-limit.ts'
 import type { Vendors } from '../upstream/vendors/vendor.ts'
@@ -15,6 +16,7 @@ import { reader, type UpstreamsRead } from './read-upstreams.ts'
 import { readSetting, settingsWith } from './settings.ts'
 import { readHome } from './store-home.ts'
 import { readAccounts } from './upstreams-file.ts'
+import { readValkey } from './valkey-home.ts'
 
 export { ConfigError, type Environment, isLoopback } from './environment.ts'
 export { readUpstreams, type UpstreamsRead } from './read-upstreams.ts'
@@ -29,6 +31,8 @@ export interface Config extends Observing {
   readonly home: StoreHome
   /** As many gateways may serve the store. */
   readonly replicas: number
+  /** Where replicas count together; null: nowhere. */
+  readonly valkey: ValkeyHome | null
   readonly auditKeys: KeyPlaces
   readonly logLevel: string
   readonly upstreams: readonly UpstreamAccount[]
@@ -86,9 +90,6 @@ export const environment: Environment = process.env
 /** The variables that Livegate knows. */
 export const variables = Object.keys(settingsWith(allVendors))
 
-/** Variables that are planned and not built yet: refused, so that nobody relies on what doesn't happen. */
-const notBuiltYet = new Set(['VALKEY_URL'])
-
 /**
  * Reads the whole configuration of `serve` from the environment.
  * @throws ConfigError naming all problems at once
@@ -103,6 +104,7 @@ export function readConfig(
   const [host, port] = [readSetting(input, 'HOST'), readSetting(input, 'PORT')]
   const config = {
     ...store,
+    valkey: readValkey(input),
     ...readObserving(input),
     host,
     port,
@@ -194,7 +196,7 @@ function finish(input: Input, env: Environment, vendors: Vendors = allVendors): 
     )
   }
   input.refuseQuoted(isKnown)
-  input.refuseUnknown(isKnown, notBuiltYet, prefixes)
+  input.refuseUnknown(isKnown, prefixes)
   input.finish()
 }
 

@@ -178,14 +178,13 @@ export class Input {
     }
   }
 
-  /** Refuses unknown variables, so that no misspelt setting leads to a silent default, and none that does nothing yet to a silent promise. */
-  refuseUnknown(known: (name: string) => boolean, notBuiltYet: ReadonlySet<string>, prefixes: readonly string[]): void {
+  /** Refuses unknown variables, so that no misspelt setting leads to a silent default. */
+  refuseUnknown(known: (name: string) => boolean, prefixes: readonly string[]): void {
     const ours = new RegExp(`^(${prefixes.join('|')})_`, 'i')
     for (const name of Object.keys(this.#env).sort()) {
       // Node reads the mark as a part of the first name in its file, which is then no name of ours.
       if (name !== withoutMark(name))
         this.problem(`${withoutMark(name)}: the file begins with a mark: save it as UTF-8 without BOM`)
-      else if (notBuiltYet.has(name)) this.problem(`${name} is not supported yet`)
       else if (ours.test(name) && !known(name)) this.problem(`${name} is not a known variable`)
     }
   }

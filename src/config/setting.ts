@@ -50,9 +50,9 @@ export function secret(about: string): Setting<string> {
 }
 
 /** Text that may have a secret in it. */
-export function secretText(fallback: string, about: string): Setting<string> {
+export function secretText(fallback: string, about: string, unset?: string): Setting<string> {
   const read = (input: Input, name: string): string => input.textOrFile(name, fallback)
-  return { about, text: fallback, fallback, isSecret: true, read }
+  return { about, text: fallback, fallback, ...said(unset), isSecret: true, read }
 }
 
 export function wholeNumber(fallback: number, minimum: number, maximum: number, about: string): Setting<number> {

@@ -111,6 +111,11 @@ const storeAndLog = {
     100,
     'As many gateways may serve a store in PostgreSQL together ([docs/replicas.md](replicas.md)). A file has one.'
   ),
+  VALKEY_URL: secretText(
+    '',
+    'Valkey, or Redis 7, where replicas count together: `redis://user:password@host:port/database`, `rediss:` with TLS ([docs/replicas.md](replicas.md)).',
+    'each process counts for itself'
+  ),
   LIVEGATE_DISK_FLOOR_MB: wholeNumber(
     512,
     0,

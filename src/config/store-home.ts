@@ -51,7 +51,7 @@ function readTls(input: Input, parameters: URLSearchParams, isNear: boolean): Po
 }
 
 /** Undefined for what is written wrongly. */
-function decoded(text: string): string | undefined {
+export function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -1,5 +1,5 @@
 /** Parts that `/readyz` may call broken while stops and reads still work. */
-export const degraded = ['store', 'log'] as const
+export const degraded = ['store', 'log', 'valkey'] as const
 export type Degraded = (typeof degraded)[number]
 
 /** Words of `/readyz` for what will not work soon, unless somebody acts. */

@@ -17,6 +17,7 @@ import type { Health } from '../routes/health.ts'
 import type { Directory } from '../store/memory/directory.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { Upstreams } from '../upstream/provider.ts'
+import type { OpenValkey } from './open-valkey.ts'
 
 /** Opens the metrics of a gateway; null where none are wanted, and then nothing of them is loaded. */
 export async function openMetrics(
@@ -48,6 +49,7 @@ export interface MetricsParts {
   unstored: Pick<UnstoredEvents, 'atRisk'>
   audited: { checkpointer: Pick<AuditedStore['checkpointer'], 'signed'> }
   directory: Pick<Directory, 'pulledAtMs' | 'tenants'>
+  valkey: Pick<OpenValkey, 'isAway'> | null
   logOutput: Pick<LogOutput, 'lost' | 'unwritten'> | undefined
   tracing: Pick<Tracing, 'lost'>
   health: Health
@@ -59,7 +61,7 @@ export interface MetricsParts {
 export function sourcesOf(parts: MetricsParts): Sources {
   const { services, upstreams, connections, auditLog, writeBehind, unstored, audited, directory, health, clock } = parts
   const { broadcasts, openRuns, hub, push } = services
-  const { logOutput, tracing, observer } = parts
+  const { valkey, logOutput, tracing, observer } = parts
   hub.subscribe(changes => {
     for (const change of changes) tellEnd(change, observer)
   })
@@ -89,6 +91,7 @@ export function sourcesOf(parts: MetricsParts): Sources {
       signed: audited.checkpointer.signed()
     }),
     store: () => ({ ageMs: clock.monotonic() - directory.pulledAtMs }),
+    valkey: () => valkey && { isAway: valkey.isAway() },
     traces: () => ({ lost: tracing.lost }),
     log: () => ({ lost: logOutput?.lost ?? 0, waiting: logOutput?.unwritten ?? 0 }),
     health: () => ({ isReady: health.ready(), degraded: health.degraded(), warnings: health.warnings() }),

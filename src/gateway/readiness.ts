@@ -10,6 +10,7 @@ import type { Directory } from '../store/memory/directory.ts'
 import type { ServedStore } from '../store/served/served-store.ts'
 import type { DiskWatch } from './housekeeping.ts'
 import type { OpenUpstreams } from './open-upstreams.ts'
+import type { OpenValkey } from './open-valkey.ts'
 
 /** The progress of a gateway between its start and its end. */
 export interface GatewayState {
@@ -21,6 +22,8 @@ export interface GatewayState {
 
 export interface ReadinessParts {
   store: Pick<ServedStore, 'lost'>
+  /** Null where there is none. */
+  valkey: Pick<OpenValkey, 'isAway'> | null
   directory: Pick<Directory, 'pulledAtMs' | 'moved'>
   writeBehind: Pick<WriteBehind, 'waiting'>
   auditTrail: { late(): number }
@@ -43,6 +46,7 @@ const degradedAfterMs = 5_000
 export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts): Health {
   const {
     store,
+    valkey,
     directory,
     writeBehind,
     auditTrail,
@@ -61,7 +65,11 @@ export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts
       const blind = clock.monotonic() - directory.pulledAtMs > degradedAfterMs
       const waits = writeBehind.waiting > 0 || auditTrail.late() > 0
       const troubled = state.auditTrouble || waits || blind || directory.moved || store.lost()
-      return [...(troubled ? (['store'] as const) : []), ...(unstored.atRisk > 0 ? (['log'] as const) : [])]
+      return [
+        ...(troubled ? (['store'] as const) : []),
+        ...(unstored.atRisk > 0 ? (['log'] as const) : []),
+        ...(valkey?.isAway() ? (['valkey'] as const) : [])
+      ]
     },
     warnings: () => [
       ...(keys.missing() ? (['audit_keys'] as const) : []),

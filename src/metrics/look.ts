@@ -27,6 +27,8 @@ export interface Sources {
   }
   store(): { ageMs: number }
   log(): { lost: number; waiting: number }
+  /** Null where there is no Valkey. */
+  valkey(): { isAway: boolean } | null
   traces(): { lost: number }
   health(): { isReady: boolean; degraded: readonly string[]; warnings: readonly string[] }
   tenants(): number
@@ -53,6 +55,8 @@ export function showState(show: Show, sources: Sources, { upstreamOf, tenantOf }
   show('livegate_ready', Number(isReady))
   for (const part of degraded) show('livegate_degraded', 1, part)
   for (const warning of warnings) show('livegate_warning', 1, warning)
+  const valkey = sources.valkey()
+  if (valkey !== null) show('livegate_valkey_connected', Number(!valkey.isAway))
   show('livegate_event_streams', sources.streams())
   const { open, most } = sources.connections()
   show('livegate_connections', open)

@@ -790,7 +790,7 @@ export interface operations {
                     "application/json": {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
-                        degraded: ("store" | "log")[];
+                        degraded: ("store" | "log" | "valkey")[];
                         warnings: ("audit_keys" | "disk_space" | "open_stops" | "unowned_runs" | "log_output" | "upstream_credentials" | "upstreams_list" | "webhook_key")[];
                     };
                 };
@@ -807,7 +807,7 @@ export interface operations {
                     "application/json": {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
-                        degraded: ("store" | "log")[];
+                        degraded: ("store" | "log" | "valkey")[];
                         warnings: ("audit_keys" | "disk_space" | "open_stops" | "unowned_runs" | "log_output" | "upstream_credentials" | "upstreams_list" | "webhook_key")[];
                     };
                 };

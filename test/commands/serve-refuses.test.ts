@@ -7,7 +7,7 @@ import { environmentOf } from '../support/config.ts'
 import { openStoreHere } from '../support/store.ts'
 
 t.test('serve refuses to start without its settings: all problems in one line, no value shown', async t => {
-  const env = { PORT: '30o0', DYTE_API_KEY: 'changeme', DYTE_ORGID: 'misspelt-value', VALKEY_URL: 'redis://value' }
+  const env = { PORT: '30o0', DYTE_API_KEY: 'changeme', DYTE_ORGID: 'misspelt-value', VALKEY_URL: 'x://value' }
   const outcome = await runHere(['serve'], env)
   t.equal(outcome.code, 1)
   const line = refused(outcome)
@@ -15,12 +15,12 @@ t.test('serve refuses to start without its settings: all problems in one line, n
     'PORT must be a whole number from 0 to 65535',
     'DYTE_ORG_ID is missing',
     'DYTE_API_KEY is still a placeholder',
-    'VALKEY_URL is not supported yet',
+    'VALKEY_URL must be redis://user:password@host:port/database',
     'DYTE_ORGID is not a known variable'
   ]) {
     t.ok(line.includes(problem), problem)
   }
-  t.notMatch(line, /30o0|changeme|misspelt-value|redis:/)
+  t.notMatch(line, /30o0|changeme|misspelt-value|x:/)
 
   const child = await runProcess(t, ['serve'], { DATABASE_URL: `sqlite:${join(t.testdir(), 'livegate.db')}` })
   t.equal(child.code, 1)

@@ -27,6 +27,18 @@ t.test('each bad value is refused in words that name its variable', async t => {
       'postgres:',
       'postgres://db/x'
     ],
+    VALKEY_URL: [
+      'valkey.example:6379',
+      'http://valkey.example',
+      'redis://',
+      'redis://a:1,b:2',
+      'redis://a:0',
+      'redis://a:65536',
+      'redis://a/x',
+      'redis://u:%canary@a',
+      'redis+sentinel://a,b',
+      'redis+cluster://a,b/1'
+    ],
     LOG_LEVEL: ['loud', 'INFO', 'toString'],
     DYTE_BASE_URL: [
       'api.dyte.io',
@@ -100,10 +112,6 @@ t.test('header fields for a collector go to it over TLS, or stay on this machine
   t.equal(problemOf({ ...needed, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }), 'accepted')
 })
 
-t.test('a variable that the design has but this version has not is refused, not accepted and ignored', async t => {
-  t.equal(problemOf({ ...needed, VALKEY_URL: '1' }), 'VALKEY_URL is not supported yet')
-})
-
 t.test('metrics are never shown at the port of callers, nor at an address that is none', async t => {
   const same = 'LIVEGATE_METRICS_PORT must be another port than PORT'
   t.equal(problemOf({ ...needed, LIVEGATE_METRICS_PORT: '3000' }), same)
@@ -167,7 +175,6 @@ t.test('all problems come in one message', async t => {
     PORT: '30o0',
     LIVEGATE_DOCS: 'yes',
     LIVEGATE_X: '1',
-    VALKEY_URL: 'x',
     DATABASE_URL: 'x',
     DYTE_ORG_ID: 'changeme'
   })
@@ -177,8 +184,7 @@ t.test('all problems come in one message', async t => {
     'DYTE_ORG_ID is still a placeholder',
     'DYTE_API_KEY is missing',
     'LIVEGATE_DOCS must be one of off, public, key',
-    'LIVEGATE_X is not a known variable',
-    'VALKEY_URL is not supported yet'
+    'LIVEGATE_X is not a known variable'
   ])
 })
 

@@ -33,6 +33,7 @@ t.test('with the credentials alone everything else has its default', async t => 
     host: '127.0.0.1',
     port: 3000,
     home: { kind: 'sqlite', file: resolve('data/livegate.db') },
+    valkey: null,
     auditKeys: { dataDir: resolve('data'), signingKeyFile: undefined, fingerprintKeyFile: undefined },
     logLevel: 'info',
     rereadUpstreams: null,
@@ -78,6 +79,7 @@ t.test('every setting can be given', async t => {
     HOST: '0.0.0.0',
     PORT: '0',
     DATABASE_URL: 'sqlite:/srv/livegate/live.db',
+    VALKEY_URL: 'redis+cluster://n1.example,n2.example:6380',
     LOG_LEVEL: 'trace',
     DYTE_BASE_URL: 'https://vendor.example/v9',
     LIVEGATE_READ_LIMIT: '1/2',
@@ -122,6 +124,14 @@ t.test('every setting can be given', async t => {
     host: '0.0.0.0',
     port: 0,
     home: { kind: 'sqlite', file: '/srv/livegate/live.db' },
+    valkey: {
+      kind: 'cluster',
+      nodes: [
+        { host: 'n1.example', port: 6379 },
+        { host: 'n2.example', port: 6380 }
+      ],
+      ...{ primary: '', user: null, password: null, database: 0, isTls: false }
+    },
     auditKeys: {
       dataDir: '/srv/audit',
       signingKeyFile: '/run/secrets/signing.key',

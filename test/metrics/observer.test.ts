@@ -106,6 +106,7 @@ const sources: Sources = {
   audit: () => ({ waiting: 1, records: 2, atRisk: 3, signed: { seq: 4, ageMs: 5_000 } }),
   store: () => ({ ageMs: 700 }),
   log: () => ({ lost: 0, waiting: 0 }),
+  valkey: () => ({ isAway: false }),
   traces: () => ({ lost: 0 }),
   health: () => ({ isReady: true, degraded: ['store'], warnings: ['disk_space'] }),
   tenants: () => 10_000

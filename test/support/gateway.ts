@@ -82,6 +82,8 @@ export interface WorldOptions {
   threads?: boolean
   /** Way to the receivers of webhooks. Default: no name leads anywhere. */
   webhookWay?: GatewayOptions['webhookWay']
+  /** Longest time for an answer of Valkey. */
+  valkeyWithinMs?: number
   /** Time as the watch over the load needs it. Default: a gateway is never late, however busy the machine is. */
   timing?: GatewayOptions['timing']
   /** The test harms the store or its log for good: at its end nothing is asked of them. */
@@ -130,6 +132,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
     ...(options.vendors !== undefined && { vendors: options.vendors }),
     timing: options.timing ?? neverLate,
     ...(options.slowDisk && { writeWithinMs: 60_000 }),
+    ...(options.valkeyWithinMs !== undefined && { valkeyWithinMs: options.valkeyWithinMs }),
     webhookWay: options.webhookWay ?? { resolve: async () => [] },
     ...(!options.threads && { open: openStoreHere })
   })

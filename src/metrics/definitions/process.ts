@@ -7,6 +7,7 @@ export const gatewayProcess = {
   livegate_ready: gauge('1 while calls are welcome'),
   livegate_degraded: gauge('1 while that part does not work, as `/readyz` says', { label: 'part', values: degraded }),
   livegate_warning: gauge('1 while `/readyz` has that warning', { label: 'warning', values: warnings }),
+  livegate_valkey_connected: gauge('1 while Valkey answers in time; none where there is no Valkey'),
   livegate_tenants: gauge('Tenants in memory'),
   livegate_event_loop_delay_seconds: histogram('Lateness of a timer, looked at ten times a second'),
   livegate_heap_used_bytes: gauge("JavaScript's heap in use"),

@@ -46,6 +46,7 @@ export const calm: Values = {
   'livegate_audit_events_waiting{}': always(200),
   'livegate_audit_checkpoint_age_seconds{}': always(9),
   'livegate_degraded{part="store"}': never,
+  'livegate_valkey_connected{}': always(1),
   'livegate_store_errors_total{kind="write"}': never,
   'livegate_store_write_duration_seconds_bucket{le="0.005"}': each(100),
   'livegate_store_write_duration_seconds_bucket{le="1"}': each(100),
@@ -149,6 +150,10 @@ export const scenarios: Record<string, Scenario> = {
   'the store was moved away': {
     series: { 'livegate_degraded{part="store"}': always(1) },
     fires: ['LivegateStoreFailing/page']
+  },
+  'Valkey is away': {
+    series: { 'livegate_valkey_connected{}': always(0) },
+    fires: ['LivegateValkeyAway/ticket']
   },
   'the store refuses writes': {
     series: { 'livegate_store_errors_total{kind="write"}': each(30) },

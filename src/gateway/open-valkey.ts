@@ -1,0 +1,42 @@
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from '../config/config.ts'
+import type { Replicas } from '../domain/replicas.ts'
+import type { Clock } from '../domain/values/clock.ts'
+import type { CallCounter } from '../domain/values/gcra.ts'
+
+export interface ValkeyDeps {
+  config: Pick<Config, 'valkey'>
+  logger: FastifyBaseLogger
+  clock: Clock
+  replicas: Pick<Replicas, 'standing'>
+  /** Longest time for an answer of Valkey, where that is not the usual one. */
+  withinMs?: number | undefined
+}
+
+/** The parts of a gateway that replicas share in Valkey. */
+export interface OpenValkey {
+  readonly counter: CallCounter
+  isAway(): boolean
+}
+
+/** Opens Valkey; null where there is none, and then nothing of it is loaded. A gateway starts without one that is away. */
+export async function openValkey(deps: ValkeyDeps, opened: (() => unknown)[]): Promise<OpenValkey | null> {
+  const { config, logger: log, clock, replicas, withinMs } = deps
+  if (config.valkey === null) return null
+  const [{ ValkeyLink }, { SharedCounter }] = await Promise.all([
+    import('../valkey/link.ts'),
+    import('../valkey/counter.ts')
+  ])
+  const link = new ValkeyLink({
+    home: config.valkey,
+    log,
+    liveReplicas: () => replicas.standing().liveReplicas,
+    ...(withinMs !== undefined && { withinMs })
+  })
+  opened.push(() => link.close())
+  await link.open()
+  return {
+    counter: new SharedCounter({ valkey: link, monotonic: clock.monotonic }),
+    isAway: () => link.session === null
+  }
+}
