@@ -126,6 +126,7 @@ async function openInner(
   })
   opened.push(() => served.close())
   const store = observer === undefined ? served : { ...served, engine: observedEngine(served.engine, observer) }
+  const { replicas } = served
   const onKey = (publicKey: string): void =>
     logger.info(
       { event: 'audit_public_key', publicKey },
@@ -135,6 +136,7 @@ async function openInner(
     store,
     places: config.auditKeys,
     clock,
+    replicas,
     acceptOlder,
     onKey,
     onCheckpoint: ({ seq, note }) =>
@@ -146,7 +148,7 @@ async function openInner(
   })
   onKey(audited.keys.signer.publicKey)
   if (acceptOlder !== undefined) tellAccepted(audited, logger)
-  const { engine, replicas } = store
+  const { engine } = store
   const valkey = await openValkey({ config, logger, clock, replicas, withinMs: valkeyWithinMs }, opened)
   const leaving = { engine, operations: operationsIn(store), auditEvents: audited.events, clock }
   const left = await takeOver(leaving, logger)
@@ -194,7 +196,7 @@ async function openInner(
   const { auditRetentionDays } = config
   const rows = { operations: operationsIn(store), runEvents: runEventsIn(store), stopOrders: stopOrdersIn(store) }
   const webhooksKept = takenWebhooksIn(store)
-  opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, auditRetentionDays, log: logger, clock }))
+  opened.push(keepTidy({ audited, ...rows, webhooks: webhooksKept, replicas, auditRetentionDays, log: logger, clock }))
 
   const all = services({
     ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock },
@@ -202,9 +204,10 @@ async function openInner(
     log: logger,
     ending: ending.signal
   })
-  const { broadcasts, ledger, ends, push, watch, webhookSender, webhooks, stopOrders, recall } = all
+  const { broadcasts, ledger, ends, push, watch, webhookSender, webhooks, stopOrders, followRuns, recall } = all
   const { auditTrail, reconcileLoop } = broadcasts
   opened.push(() => ledger.close())
+  opened.push(() => followRuns.close())
   opened.push(() => reconcileLoop.close())
   opened.push(() => stopOrders.close())
   opened.push(() => ends.close())
@@ -216,9 +219,9 @@ async function openInner(
   // Overdue runs are stopped first.
   await ends.begin()
   // Behind it: the end of a meeting is news of a run that must be known.
-  await webhooks.resume()
+  if (replicas.leads()) await webhooks.resume()
   for (const operation of left) reconcileLoop.add(operation)
-  opened.push(takeOverWhileLeading({ ...leaving, replicas, reconcileLoop, log: logger }))
+  opened.push(takeOverWhileLeading({ ...leaving, replicas, reconcileLoop, resume: webhooks.resume, log: logger }))
   await stopOrders.start()
   const { fingerprint } = audited.keys
   const health = readinessOf(state, {

@@ -6,6 +6,7 @@ import type { Replicas } from './domain/replicas.ts'
 import type { Broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import type { Context } from './lifecycle/context.ts'
 import type { RunEnding } from './lifecycle/ends/ends.ts'
+import type { FollowRuns } from './lifecycle/ledger/follow-runs.ts'
 import type { OpenRuns, RunChanges } from './lifecycle/ledger/hub.ts'
 import type { Ledger } from './lifecycle/ledger/ledger.ts'
 import type { RunWatch } from './lifecycle/ledger/run-watch.ts'
@@ -65,6 +66,8 @@ export interface Services {
   /** Ends runs on time. */
   ends: RunEnding
   push: Push
+  /** Follows what other replicas write of runs, once it has begun. */
+  followRuns: FollowRuns
   /** Looks at what runs while nobody asks, from its `begin` on. */
   watch: RunWatch
   /** Webhooks of vendors. */

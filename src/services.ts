@@ -7,6 +7,7 @@ import { runEnding } from './lifecycle/ends/ends.ts'
 import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
 import { enderOf } from './lifecycle/ledger/ender-of.ts'
+import { FollowRuns } from './lifecycle/ledger/follow-runs.ts'
 import { RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
 import { RunWatch } from './lifecycle/ledger/run-watch.ts'
@@ -31,17 +32,30 @@ import { misplacedIn } from './store/tables/misplaced.ts'
 import { operationsIn } from './store/tables/operations.ts'
 import { participantsIn } from './store/tables/participants.ts'
 import { broadcastRunsIn } from './store/tables/runs/broadcast-runs.ts'
+import { runEventsIn } from './store/tables/runs/run-events.ts'
 import { sessionsIn } from './store/tables/sessions.ts'
 import { webhookCountsIn } from './store/tables/webhooks-in/counts.ts'
 import { takenWebhooksIn } from './store/tables/webhooks-in/taken-webhooks.ts'
 
 /** Puts the services together: each gets the context of all requests and, by name, what else it needs. */
 export function services(parts: Parts): Services {
-  const { store, directory, upstreams, audited, writeBehind, unstored, log, clock, observer, tracing, writeWithinMs } =
-    parts
+  const {
+    store,
+    replicas,
+    directory,
+    upstreams,
+    audited,
+    writeBehind,
+    unstored,
+    log,
+    clock,
+    observer,
+    tracing,
+    writeWithinMs
+  } = parts
   const { deadlineMs, settleMs, readTtlMs, neverLiveMs, reconcileMs } = parts.config
   const time = deadlines(deadlineMs, parts.ending)
-  const context: Context = { clock, log, observer, tracing, ...time, changes: new Changes(), readTtlMs }
+  const context: Context = { clock, log, observer, tracing, replicas, ...time, changes: new Changes(), readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
   // Writes that decide over the life of an operation keep their order.
@@ -91,7 +105,6 @@ export function services(parts: Parts): Services {
     rememberLivestream,
     isComing: coming,
     recheckPermission: recheckPermission({ directory, holds, clock }),
-    replicas: parts.replicas,
     deadlineMs,
     settleMs,
     ...(writeWithinMs !== undefined && { writeWithinMs })
@@ -147,7 +160,18 @@ export function services(parts: Parts): Services {
     ending: parts.ending
   })
   const { webhook, webhookSender } = webhooksOut({
-    ...{ store, hub, onWorkLeft: directory.onWorkLeft, auditEvents, auditTrail, deadline, log, clock, observer },
+    ...{
+      store,
+      hub,
+      onWorkLeft: directory.onWorkLeft,
+      auditEvents,
+      auditTrail,
+      deadline,
+      log,
+      clock,
+      observer,
+      replicas
+    },
     ...parts.webhookWay,
     sealing: audited.keys.sealing,
     firstPauseMs: parts.config.webhookRetryMs,
@@ -173,9 +197,15 @@ export function services(parts: Parts): Services {
     ...{ directory, hub, liveWaits: pushing.liveWaits, refresh: resources.livestreams.refresh, reconcileMs }
   })
 
+  const followRuns = new FollowRuns({
+    ...{ events: runEventsIn(store), runs, hub, log },
+    heard: async ({ meetingId: id, upstream }) => id !== null && broadcasts.recallOthers({ id, upstream })
+  })
+
   async function recall(): Promise<void> {
     // Stops of a moment ago must be known before anything is looked at.
     await broadcasts.recall()
+    if (!replicas.isOnly) await followRuns.begin()
     await takeOverRuns({ ledger, runs, operations, livestreams })
   }
   const stopping = { store, engine, upstreams, directory, runs, operations, meetings, livestreams, auditEvents }
@@ -196,6 +226,7 @@ export function services(parts: Parts): Services {
     webhooks,
     webhookSender,
     stopOrders,
+    followRuns,
     recall
   }
 }

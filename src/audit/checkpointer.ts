@@ -18,6 +18,10 @@ export interface CheckpointerOptions {
   /** To where a copy survives what happens to the store. */
   publish(note: StoredNote): Promise<void>
   onTrouble(error: unknown): void
+  /** Whether this process signs by itself. One that does not follows the last that another one has signed. */
+  leads?(): boolean
+  /** The last checkpoint of the store. */
+  last?(): Promise<StoredNote | null>
   clock: Clock
   everyMs?: number
   everyEvents?: number
@@ -41,11 +45,13 @@ export class Checkpointer {
   /** On the monotonic clock; the start of this process's signing where nothing is signed yet. */
   #signedOnMs: number
   #signing: Promise<void> | null = null
+  /** The last event that another process has signed. */
+  #followed = 0
   /** Lead of the wall clock over the monotonic one when it was signed. */
   #signedAheadMs: number
 
   constructor(options: CheckpointerOptions) {
-    this.#options = { everyMs: 10_000, everyEvents: 1_000, ...options }
+    this.#options = { everyMs: 10_000, everyEvents: 1_000, leads: () => true, last: async () => null, ...options }
     this.#signer = options.signer
     this.#signedOnMs = options.clock.monotonic()
     this.#signedAheadMs = this.#aheadMs()
@@ -80,9 +86,12 @@ export class Checkpointer {
     return this.#options.clock.now() - this.#options.clock.monotonic()
   }
 
-  /** The last event that this process has signed, and how long ago. Before the first it is 0, and the time since it was to be signed. */
+  /** The last event that was signed, as far as this process knows, and how long ago. Before the first it is 0, and the time since it was to be signed. */
   signed(): { seq: number; ageMs: number } {
-    return { seq: this.#signed?.seq ?? 0, ageMs: this.#options.clock.monotonic() - this.#signedOnMs }
+    return {
+      seq: Math.max(this.#signed?.seq ?? 0, this.#followed),
+      ageMs: this.#options.clock.monotonic() - this.#signedOnMs
+    }
   }
 
   /** Signs now. Those who ask meanwhile share the one under way. Rejects when the store can't be asked or written. */
@@ -102,7 +111,18 @@ export class Checkpointer {
 
   /** Tells of trouble each time: each is a piece of the log that is not signed. */
   async #try(): Promise<void> {
-    await this.sign().catch(error => this.#options.onTrouble(error))
+    const { leads, onTrouble } = this.#options
+    await (leads() ? this.sign() : this.#followOther()).catch(error => onTrouble(error))
+  }
+
+  /** The copy beside each process vouches for what any of them has signed. */
+  async #followOther(): Promise<void> {
+    const { last, publish, clock } = this.#options
+    const note = await last()
+    if (note === null || note.seq <= this.#followed) return
+    this.#followed = note.seq
+    this.#signedOnMs = clock.monotonic() - Math.max(0, clock.now() - note.timeMs)
+    await publish(note)
   }
 
   async #sign(): Promise<void> {

@@ -19,6 +19,7 @@ import { readStatement, type Superseded, writeKeyChange, writeRestore } from '..
 import { LogVerifier } from '../audit/proof/verify.ts'
 import { prune } from '../audit/prune.ts'
 import type { StoredNote } from '../domain/audit/audit-chain.ts'
+import { onlyReplica, type Replicas } from '../domain/replicas.ts'
 import type { Clock } from '../domain/values/clock.ts'
 import { writeIf } from '../store/engine/engine.ts'
 import type { Store } from '../store/store.ts'
@@ -38,6 +39,8 @@ export interface AuditedOptions {
   onCheckpoint?(note: StoredNote): void
   /** It could not be signed or written. */
   onTrouble(error: unknown): void
+  /** The gateways that serve the store together: the leader signs. */
+  replicas?: Pick<Replicas, 'leads'>
   /** Accepts, this once, a store that is older than the checkpoint beside it, which must end with this hash. */
   acceptOlder?: { hash: string; worker: Worker } | undefined
 }
@@ -66,6 +69,7 @@ export async function openAudited({
   places,
   clock,
   acceptOlder,
+  replicas = onlyReplica,
   ...told
 }: AuditedOptions): Promise<AuditedStore> {
   const table = auditEventsIn(store)
@@ -107,6 +111,8 @@ export async function openAudited({
       await publishFile(places.dataDir, checkpointFileName, note.note)
     },
     onTrouble: told.onTrouble,
+    leads: () => replicas.leads(),
+    last: () => notes.newest('checkpoint'),
     clock
   })
   const events: AuditEvents = { ...table, append: checkpointer.counting(table.append) }

@@ -1,5 +1,11 @@
+import { freeTurns, type MeetingTurns } from './meeting-turns.ts'
+
 /** The gateways that serve one store together, as one of them knows them. A gateway on a file is the only one. */
 export interface Replicas {
+  /** True where no other gateway may serve the store. */
+  readonly isOnly: boolean
+  /** Turns in meetings. */
+  readonly turns: MeetingTurns
   /** As of the last heartbeat. */
   standing(): Standing
   /**
@@ -30,6 +36,8 @@ export interface Standing {
 
 /** The only gateway of a store. */
 export const onlyReplica: Replicas = {
+  isOnly: true,
+  turns: freeTurns,
   standing: () => ({ id: 'only', liveReplicas: 1, ordinal: 0 }),
   owns: () => true,
   isMine: () => true,

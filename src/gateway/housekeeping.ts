@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
+import type { Replicas } from '../domain/replicas.ts'
 import type { StoreHome } from '../domain/store-home.ts'
 import { type Clock, Loop, notSetForward } from '../domain/values/clock.ts'
 import { tellTrouble } from '../domain/values/tell-trouble.ts'
@@ -27,6 +28,7 @@ export interface TidyDeps {
   auditRetentionDays: number | null
   log: Log
   clock: Clock
+  replicas?: Pick<Replicas, 'leads'>
 }
 
 const dayMs = 86_400_000
@@ -72,7 +74,7 @@ async function inSteps(remove: () => Promise<number>): Promise<void> {
 export function keepTidy(deps: TidyDeps, { firstAfterMs, everyMs } = tidyTimes): () => Promise<void> {
   const clock = notSetForward(deps.clock)
   const loop = new Loop({
-    round: () => tidy({ ...deps, clock }),
+    round: () => (deps.replicas?.leads() === false ? undefined : tidy({ ...deps, clock })),
     everyMs,
     onTrouble: tellTrouble(
       deps.log,

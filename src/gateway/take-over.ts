@@ -11,8 +11,10 @@ interface Log {
 }
 
 export interface TakeOverDeps extends MarkInterruptedDeps {
-  replicas: Pick<Replicas, 'onBeat'>
+  replicas: Pick<Replicas, 'onBeat' | 'onLead'>
   reconcileLoop: Pick<ReconcileLoop, 'add'>
+  /** Looks after webhooks of vendors that nobody has looked after yet. */
+  resume(): Promise<void>
   log: Log
 }
 
@@ -25,9 +27,18 @@ export async function takeOver(deps: MarkInterruptedDeps, log: Pick<Log, 'warn'>
 }
 
 /** While this replica leads, it looks after what others leave that end, or fall silent. Gives back what ends that. */
-export function takeOverWhileLeading({ replicas, reconcileLoop, log, ...deps }: TakeOverDeps): () => Promise<void> {
+export function takeOverWhileLeading({
+  replicas,
+  reconcileLoop,
+  resume,
+  log,
+  ...deps
+}: TakeOverDeps): () => Promise<void> {
+  let isNew = false
   const loop = new Loop({
     async round() {
+      if (isNew) await resume()
+      isNew = false
       for (const operation of await takeOver(deps, log)) reconcileLoop.add(operation)
     },
     onTrouble: tellTrouble(
@@ -37,9 +48,14 @@ export function takeOverWhileLeading({ replicas, reconcileLoop, log, ...deps }: 
       'what another replica has left could not be taken over'
     )
   })
-  const unfollow = replicas.onBeat(() => loop.wake())
+  const ends = [
+    replicas.onLead(() => {
+      isNew = true
+    }),
+    replicas.onBeat(() => loop.wake())
+  ]
   return () => {
-    unfollow()
+    for (const end of ends) end()
     return loop.close()
   }
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Observer } from '../domain/observer.ts'
 import { UpstreamUnavailable } from '../domain/refusals/failures.ts'
+import type { Replicas } from '../domain/replicas.ts'
 import { upTo } from '../domain/values/cache-size.ts'
 import { type Clock, systemClock } from '../domain/values/clock.ts'
 import { sentOnlyWhile } from '../domain/values/sending.ts'
@@ -14,6 +15,8 @@ export interface Context extends Deadlines {
   /** Tells shared reads that what they remember is out of date. */
   changes: Changes
   readTtlMs: number
+  /** The gateways that serve the store together. */
+  replicas: Replicas
   /** Absent where there are no metrics. */
   observer?: Observer | undefined
   tracing: Pick<Tracing, 'behind'>

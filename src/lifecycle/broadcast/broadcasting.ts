@@ -1,7 +1,6 @@
 import type { UnstoredEvents } from '../../audit/unstored.ts'
 import { placeOf } from '../../domain/id.ts'
 import { isSwitch, type Operation } from '../../domain/operation.ts'
-import type { Replicas } from '../../domain/replicas.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
@@ -33,8 +32,10 @@ import { EndingRuns } from '../running/ending-runs.ts'
 import { findStarted } from '../running/find-started.ts'
 import type { IsComing } from '../running/is-coming.ts'
 import { OwnStarts } from '../running/own-actions.ts'
+import { type RecallOthers, recallOthers } from '../running/recall-others.ts'
 import { recallStops } from '../running/recall-stops.ts'
 import { type ListedRuns, whatRuns } from '../running/what-runs.ts'
+import { amongReplicas } from './among-replicas.ts'
 import { type Holds, type LiveRoom, type RecheckPermission, startPermit } from './before-sending.ts'
 import { MeetingQueue } from './meeting-queue.ts'
 import { observedStart, observedStop } from './observed.ts'
@@ -67,7 +68,6 @@ export interface BroadcastingDeps extends Context {
   rememberLivestream: RememberLivestream
   isComing: IsComing
   recheckPermission: RecheckPermission
-  replicas: Replicas
   deadlineMs: number
   settleMs: number
   /** How long the record of a mutation may take. */
@@ -92,6 +92,8 @@ export interface Broadcasting {
   repeat(stop: Operation, sentAtMs: number): void
   /** Before the first call: remembers what an earlier process did a moment ago. @throws what the store throws */
   recall(): Promise<void>
+  /** Remembers what another replica has done last in a meeting. */
+  recallOthers: RecallOthers
   /** Waits until nothing is under way, whoever has hung up. */
   idle(): Promise<unknown>
 }
@@ -133,6 +135,8 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   const { whatRuns: look, outdated, changed } = reads
   const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, ownStarts, pace, rights }
 
+  const recall = recallOthers({ ...deps, endingRuns, ownStarts, outdated })
+  const among = amongReplicas({ ...deps, recallOthers: recall, queue })
   const send = sendStop(seeing)
   const ends = operationEnds({ ...deps, forget })
   const ownership = new Ownership(deps.replicas)
@@ -143,7 +147,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     ownership,
     tracing: deps.tracing,
     start: startReconciler({ ...deps, ends: ofBroadcasts, findStarted: findStarted(seeing) }),
-    stop: stopReconciler({ ...seeing, ...sending, ends: ofBroadcasts, send, queue, holds }),
+    stop: stopReconciler({ ...seeing, ...sending, ends: ofBroadcasts, send, queue: among.queue, holds }),
     switched: switchReconciler({
       ...deps,
       ...sending,
@@ -166,7 +170,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     settleMs
   })
   const auditTrail = auditTrailIn({ ...deps, reconcileLater, forget })
-  const acting = { ...seeing, queue, fruitlessStops, auditTrail, reconcile, reconcileLoop, ends: ofBroadcasts }
+  const acting = { ...seeing, queue, among, fruitlessStops, auditTrail, reconcile, reconcileLoop, ends: ofBroadcasts }
 
   return {
     start: observedStart(
@@ -190,6 +194,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
       reconcileLater(stop, sentAtMs)
       void reconcileLoop.now(stop.id)
     },
+    recallOthers: recall,
     recall: () => recallStops({ ...acting, operations: deps.operations }),
     idle: () => Promise.all([queue.idle(), switches.idle()])
   }

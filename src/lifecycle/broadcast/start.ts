@@ -4,6 +4,7 @@ import { placeOf } from '../../domain/id.ts'
 import { type LivestreamWithKey, withoutKey } from '../../domain/livestream.ts'
 import type { OwnedMeeting } from '../../domain/meeting.ts'
 import { Failure } from '../../domain/refusals/failures.ts'
+import type { Replicas } from '../../domain/replicas.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Statement } from '../../store/engine/engine.ts'
 import type { Livestreams } from '../../store/tables/livestreams.ts'
@@ -19,6 +20,7 @@ import type { Reconcile } from '../operations/reconcile.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from '../running/ending-runs.ts'
 import type { OwnStarts } from '../running/own-actions.ts'
+import type { AmongReplicas } from './among-replicas.ts'
 import { beforeSending, type LiveRoom, type RecheckPermission, type StartPermit } from './before-sending.ts'
 import type { MeetingQueue, StartTurn } from './meeting-queue.ts'
 import { type LiveOutcome, type RunsOfStartsDeps, runsOfStarts, type SendStart } from './send-start.ts'
@@ -36,6 +38,7 @@ export interface StartDeps {
   operations: Pick<Operations, 'openStart' | 'unconfirmedStops'>
   livestreams: Pick<Livestreams, 'observed'>
   queue: MeetingQueue<StartAttempt, unknown>
+  among: Pick<AmongReplicas, 'start'>
   recheckPermission: RecheckPermission
   reconcile: Reconcile
   ends: Pick<BroadcastEnds, 'overtake' | 'keepRunning'>
@@ -50,6 +53,7 @@ export interface StartDeps {
   ownStarts: Pick<OwnStarts, 'sent' | 'began'>
   changed: ActiveReads['changed']
   clock: Clock
+  replicas: Pick<Replicas, 'isMine'>
   limitTime: LimitTime
   deadlineMs: number
 }
@@ -78,6 +82,7 @@ export interface StartWish extends LivestreamWish {
 
 export function startOnce(deps: StartDeps): StartOnce {
   const { upstreams, operations, livestreams, queue, recheckPermission, reconcile, ends, permit, auditTrail } = deps
+  const { among, replicas } = deps
   const { ledger, liveRoom, shortenRun, send, endingRuns, ownStarts, changed, clock, limitTime, deadlineMs } = deps
   const runsOf = runsOfStarts(deps)
 
@@ -112,9 +117,11 @@ export function startOnce(deps: StartDeps): StartOnce {
     { max_duration_seconds: seconds, ...wish }: StartWish,
     { waited, stopWanted }: StartTurn<StartAttempt>
   ): Promise<StartAttempt> {
-    if (waited) await beforeSending(recheckPermission(caller, meeting, 'start'))
+    using held = await among.start(meeting)
+    if (waited || held.waited) await beforeSending(recheckPermission(caller, meeting, 'start'))
     await beforeSending(reconcileEarlier(meeting))
     using limit = limitTime()
+    held.bound(limit.signal)
     const wait = { signal: limit.signal, endsAtMs: clock.monotonic() + deadlineMs, stopWanted }
     const active = await beforeSending(permit(meeting, wait))
     // The looks took their time.
@@ -164,8 +171,9 @@ export function startOnce(deps: StartDeps): StartOnce {
   async function reconcileEarlier({ id, upstream }: OwnedMeeting): Promise<void> {
     const earlier = await operations.openStart(id)
     if (earlier === null) return
-    // At another vendor account its own call may still be under way: that call says what it came to.
-    const isUnderWay = earlier.state === 'sent' && earlier.upstream !== upstream
+    // At another vendor account, or another replica, its own call may still be under way: that call says what it came to.
+    const isElsewhere = earlier.upstream !== upstream || !replicas.isMine(earlier.owner)
+    const isUnderWay = earlier.state === 'sent' && isElsewhere
     if (isUnderWay || !(await reconcile(earlier))) throw unsettled(reconcile.settledInMs(earlier))
   }
 

@@ -19,6 +19,7 @@ import type { Reconcile } from '../operations/reconcile.ts'
 import type { ReconcileLoop } from '../operations/reconcile-loop.ts'
 import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { WhatRuns } from '../running/sight.ts'
+import type { AmongReplicas } from './among-replicas.ts'
 import type { RecheckPermission } from './before-sending.ts'
 import type { MeetingQueue, StopTurn } from './meeting-queue.ts'
 import type { SendStop, StopOutcome } from './send-stop.ts'
@@ -31,6 +32,7 @@ export interface StopDeps {
   operations: Pick<Operations, 'openStartAt'>
   reconcileLoop: Pick<ReconcileLoop, 'openStartAt'>
   queue: MeetingQueue<unknown, Stopped>
+  among: Pick<AmongReplicas, 'stop'>
   pace: StopPace
   rights: StopRights
   fruitlessStops: Pick<FruitlessStops, 'account'>
@@ -64,7 +66,7 @@ export type Stop = (caller: Caller, meeting: OwnedMeeting) => Promise<Stopped>
 export function stop(deps: StopDeps): Stop {
   const { upstreams, livestreams, operations, queue, pace, rights, fruitlessStops, recheckPermission, auditTrail } =
     deps
-  const { send, reconcile, reconcileLoop, ends, whatRuns, changed, ledger, clock, limitTime } = deps
+  const { among, send, reconcile, reconcileLoop, ends, whatRuns, changed, ledger, clock, limitTime } = deps
 
   return async (caller, meeting) => {
     const turn = await queue.enterStop(placeOf(meeting), meeting.tenantId)
@@ -80,8 +82,9 @@ export function stop(deps: StopDeps): Stop {
     meeting: OwnedMeeting,
     { waited, depart }: StopTurn<Stopped>
   ): Promise<Stopped> {
+    using held = await among.stop(meeting)
     const hasPaused = await pace.untilDue(meeting)
-    if (hasPaused || waited) await recheckPermission(caller, meeting, 'stop')
+    if (hasPaused || waited || held.waited) await recheckPermission(caller, meeting, 'stop')
     depart()
     pace.sent(meeting)
     using limit = limitTime()

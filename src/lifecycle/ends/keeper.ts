@@ -9,6 +9,7 @@ import {
   spentAt,
   spentOf
 } from '../../domain/ends/run-ends.ts'
+import { onlyReplica, type Replicas } from '../../domain/replicas.ts'
 import type { Run } from '../../domain/runs/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { tellTrouble } from '../../domain/values/tell-trouble.ts'
@@ -25,6 +26,7 @@ export interface KeeperDeps {
   orderStop: OrderStop
   log: { error(facts: object, message: string): void }
   clock: Clock
+  replicas?: Pick<Replicas, 'leads' | 'isOnly'>
   /** A run that is INVOKED for so long is stopped. */
   neverLiveMs: number
 }
@@ -33,6 +35,8 @@ export interface KeeperDeps {
 const everyMs = 500
 /** So often the rows are read anew, while a run goes on. */
 const refreshedEveryMs = 60_000
+/** Other replicas may change ends without an event. */
+const refreshedAmongManyMs = 2_000
 /** A stop whose operation came to nothing is ordered again after so long. */
 const orderedAgainAfterMs = 30_000
 /** One that could not be ordered is ordered again after so long. */
@@ -80,10 +84,11 @@ export class EndKeeper {
     return this.#limitsFromMs
   }
 
-  /** Looks at every run that goes on once. @throws what the store throws */
+  /** Looks at every run that goes on once, where this replica leads. @throws what the store throws */
   async round(): Promise<void> {
+    const { openRuns, replicas = onlyReplica } = this.#deps
+    if (!replicas.leads()) return
     await this.#refresh()
-    const { openRuns } = this.#deps
     const forecasts = this.#forecasts()
     const todo = openRuns.all().flatMap(run => this.#todo(run, forecasts.get(run.tenantId) ?? null))
     // Due ends come first.
@@ -98,8 +103,10 @@ export class EndKeeper {
   }
 
   async #refresh(): Promise<void> {
-    const { openRuns, clock } = this.#deps
-    if (openRuns.all().length > 0 && clock.monotonic() - this.#refreshedAtMs >= refreshedEveryMs) {
+    const { openRuns, clock, replicas = onlyReplica } = this.#deps
+    const everyMs = replicas.isOnly ? refreshedEveryMs : refreshedAmongManyMs
+    const isWorthIt = openRuns.all().length > 0 || !replicas.isOnly
+    if (isWorthIt && clock.monotonic() - this.#refreshedAtMs >= everyMs) {
       await openRuns.refresh()
       this.#ended.clear()
       this.#refreshedAtMs = clock.monotonic()

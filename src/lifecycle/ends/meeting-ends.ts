@@ -1,6 +1,7 @@
 import { type LiveLimits, noLiveLimits } from '../../domain/ends/live-limits.ts'
 import { isExempt, startOf } from '../../domain/ends/run-ends.ts'
 import { isSameId } from '../../domain/id.ts'
+import { onlyReplica, type Replicas } from '../../domain/replicas.ts'
 import { causeOf, type Run } from '../../domain/runs/run.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { tellTrouble } from '../../domain/values/tell-trouble.ts'
@@ -20,6 +21,7 @@ export interface MeetingEndsDeps {
   bounded: Bounded
   log: { info(facts: object, message: string): void; error(facts: object, message: string): void }
   clock: Clock
+  replicas?: Pick<Replicas, 'leads'>
 }
 
 /** A vendor's verified word about a meeting. */
@@ -74,9 +76,10 @@ export class MeetingEnds {
     }
   }
 
-  /** Looks at the meetings whose turn it is. */
+  /** Looks at the meetings whose turn it is, where this replica leads. */
   async round(): Promise<void> {
-    const { clock, openRuns } = this.#deps
+    const { clock, openRuns, replicas = onlyReplica } = this.#deps
+    if (!replicas.leads()) return
     const nowMs = clock.monotonic()
     for (const id of this.#lookedAtMs.keys()) if (openRuns.get(id) === null) this.#lookedAtMs.delete(id)
     const ofUpstreams = Map.groupBy(this.#followed(), ({ upstream }) => upstream)

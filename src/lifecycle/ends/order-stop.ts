@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { subjectOfOperation, toAuditEvent } from '../../audit/ocsf.ts'
 import { type Operation, ownStop } from '../../domain/operation.ts'
+import type { Replicas } from '../../domain/replicas.ts'
 import type { Run, RunEnder } from '../../domain/runs/run.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { AuditEvents } from '../../store/tables/audit/audit-events.ts'
@@ -18,6 +19,7 @@ export interface OrderStopDeps {
   repeat(operation: Operation, sentAtMs: number): void
   vendorNowMs: VendorNowMs
   clock: Clock
+  replicas?: Pick<Replicas, 'isMine'>
 }
 
 /**
@@ -28,7 +30,7 @@ export interface OrderStopDeps {
 export type OrderStop = (run: Run, cause: RunEnder, isWanted?: (now: Run) => boolean) => Promise<void>
 
 export function orderStop(deps: OrderStopDeps): OrderStop {
-  const { changeEnd, operations, auditEvents, reconcileLoop, repeat, vendorNowMs, clock } = deps
+  const { changeEnd, operations, auditEvents, reconcileLoop, repeat, vendorNowMs, clock, replicas } = deps
 
   return async (run, cause, isWanted = () => true) => {
     const { id: runId, upstream, meetingId } = run
@@ -36,6 +38,8 @@ export function orderStop(deps: OrderStopDeps): OrderStop {
     const open = await operations.unconfirmedStops({ id: meetingId, upstream })
     const before = open.find(stop => stop.runId === runId)
     if (before !== undefined) {
+      // Another replica sends it, or will be taken over from.
+      if (replicas?.isMine(before.owner) === false) return
       reconcileLoop.add(before)
       return void reconcileLoop.now(before.id)
     }

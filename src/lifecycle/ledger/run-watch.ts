@@ -1,3 +1,4 @@
+import { onlyReplica, type Replicas } from '../../domain/replicas.ts'
 import { Loop, type Timing } from '../../domain/values/clock.ts'
 import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { Operations } from '../../store/tables/operations.ts'
@@ -12,6 +13,7 @@ export interface RunWatchDeps extends Omit<ReconcileRunsDeps, 'whose'>, InvokedP
   /** So often the lists are read; 0: never, nor is a run polled. */
   reconcileMs: number
   timing?: Timing
+  replicas?: Pick<Replicas, 'leads'>
 }
 
 /** A list has so many pages at most, and a vendor may be slow. */
@@ -73,6 +75,8 @@ export class RunWatch {
 
   /** One vendor that hangs holds back no other, nor the next round of the others. */
   async #round(): Promise<void> {
+    const { replicas = onlyReplica } = this.#deps
+    if (!replicas.leads()) return
     const open = await this.#polls.refresh()
     if (open.some(({ status }) => status === 'starting')) await settleStarts(this.#deps)
     const isTooEarly = this.#isFirst && open.length === 0

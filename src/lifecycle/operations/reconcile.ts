@@ -31,7 +31,9 @@ export function reconciler({ ends, ownership, start, stop, switched, tracing }: 
     const now = await ends.find(operation)
     if (isSettled(now)) return true
     ownership.note(operation, now)
-    if (!ownership.isOurs(operation)) return false
+    // A look at a start sends nothing, and the call of one that is unknown has ended.
+    const isForAll = now?.kind === 'start' && now.state === 'unknown'
+    if (!isForAll && !ownership.isOurs(operation)) return false
     if (isSwitch(operation.kind)) return switched(operation)
     return operation.kind === 'start' ? start(operation) : stop(operation)
   }

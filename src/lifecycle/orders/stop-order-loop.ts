@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { Failure } from '../../domain/refusals/failures.ts'
+import type { Replicas } from '../../domain/replicas.ts'
 import { type Clock, Loop } from '../../domain/values/clock.ts'
 import { type Engine, wordsOf, writeIf } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
 import type { OrderedStopNow } from '../../store/tables/runs/ordered-stops.ts'
-import type { StopOrder, StopOrders, Unasked, UnownedRun } from '../../store/tables/runs/stop-orders.ts'
+import type { StopOrder, StopOrders } from '../../store/tables/runs/stop-orders.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type FindOrdered, type FoundOrdered, newStops } from './find-ordered.ts'
 import { type Log, orderLog } from './order-log.ts'
+import { newWork, type Work } from './order-work.ts'
 import type { RecordStop } from './record-stop.ts'
 
 export interface StopOrderLoopDeps {
@@ -22,27 +24,8 @@ export interface StopOrderLoopDeps {
   onWorkLeft: Directory['onWorkLeft']
   log: Log
   clock: Clock
+  replicas?: Pick<Replicas, 'leads' | 'onLead'>
   times?: typeof orderTimes
-}
-
-/** Memory of an order that is being carried out, beside its rows. */
-interface Work {
-  /** Whether it was asked what Livegate knows. */
-  isKnown: boolean
-  unasked: Map<string, Unasked>
-  unowned: Map<string, UnownedRun>
-  /** Vendor accounts that are still to be asked. */
-  toAsk: Set<string>
-  askAtMs: number
-  tries: number
-  /** The findings that its row has. */
-  noted: string
-  sinceMs: number
-  leasedUntilMs: number
-  /** Stops that are being recorded. */
-  recording: Set<string>
-  /** As many were found by the looks before the last one. */
-  stops: number
 }
 
 export const orderTimes = {
@@ -71,7 +54,8 @@ export class StopOrderLoop {
   readonly #underWay = new Set<Promise<void>>()
   readonly #loop: Loop
   #isClosed = false
-  #unsubscribe = (): void => {}
+  #wasLeading = false
+  #unsubscribe = (): unknown => null
 
   constructor(deps: StopOrderLoopDeps) {
     this.#deps = deps
@@ -80,10 +64,12 @@ export class StopOrderLoop {
     this.#loop = new Loop({ round: () => this.#round(), onTrouble: this.#log.unreadable })
   }
 
-  /** Takes over what an earlier process has left: nobody else serves this store. @throws what the store throws */
+  /** Takes over what an earlier process has left, once nobody else carries out orders. @throws what the store throws */
   async start(): Promise<void> {
-    await this.#deps.engine.write([this.#deps.orders.release()])
-    this.#unsubscribe = this.#deps.onWorkLeft(() => this.#loop.wake())
+    const wake = (): void => this.#loop.wake()
+    const ends = [this.#deps.onWorkLeft(wake), this.#deps.replicas?.onLead(wake)]
+    this.#unsubscribe = () => ends.map(end => end?.())
+    await this.#leads()
     this.#loop.start(0)
   }
 
@@ -97,6 +83,7 @@ export class StopOrderLoop {
 
   /** Orders go on beside each other: a vendor that hangs must hold back no other. */
   async #round(): Promise<void> {
+    if (!(await this.#leads())) return
     const open = await this.#deps.orders.open().catch(error => {
       this.#loop.wake(this.#times.retryAfterMs)
       throw error
@@ -112,6 +99,15 @@ export class StopOrderLoop {
           .finally(() => this.#isStepping.delete(order.id))
       )
     }
+  }
+
+  /** Whether this replica carries out orders. One that begins to takes them over from the last one. */
+  async #leads(): Promise<boolean> {
+    const { engine, orders, replicas } = this.#deps
+    const leads = replicas?.leads() !== false
+    if (leads && !this.#wasLeading) await engine.write([orders.release()])
+    this.#wasLeading = leads
+    return leads
   }
 
   #follow(work: Promise<void>): void {
@@ -230,19 +226,7 @@ export class StopOrderLoop {
   #workOf(order: StopOrder): Work {
     const known = this.#work.get(order.id)
     if (known !== undefined) return known
-    const work: Work = {
-      isKnown: false,
-      unasked: new Map(),
-      unowned: new Map(),
-      toAsk: this.#accountsOf(order),
-      askAtMs: Number.NEGATIVE_INFINITY,
-      tries: 0,
-      noted: '',
-      sinceMs: this.#deps.clock.monotonic(),
-      leasedUntilMs: Number.NEGATIVE_INFINITY,
-      recording: new Set(),
-      stops: -1
-    }
+    const work = newWork(this.#accountsOf(order), this.#deps.clock.monotonic())
     this.#work.set(order.id, work)
     return work
   }

@@ -9,7 +9,7 @@ import { StopOrderLoop, type StopOrderLoopDeps } from './stop-order-loop.ts'
 export interface StopOrdersDeps
   extends Omit<FindOrderedDeps, 'runs' | 'operations' | 'queue' | 'orders'>,
     Omit<RecordStopDeps, 'orders' | 'runs' | 'operations' | 'queue'>,
-    Pick<StopOrderLoopDeps, 'log'> {
+    Pick<StopOrderLoopDeps, 'log' | 'replicas'> {
   store: Store
   directory: Pick<Directory, 'pull' | 'onWorkLeft'>
   runs: FindOrderedDeps['runs'] & RecordStopDeps['runs']

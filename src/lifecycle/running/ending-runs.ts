@@ -19,7 +19,7 @@ export interface EndingRunsDeps {
   settleMs: number
 }
 
-type NewStop = Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId' | 'quietLooks'>
+type NewStop = Pick<ConfirmedStop, 'meeting' | 'atMs' | 'dateMs' | 'sessionId' | 'quietLooks' | 'isRepeated'>
 
 /** For so long after a stop a run without session and time is taken for the one that was stopped. */
 const unprovenForMs = 10_000
@@ -50,20 +50,20 @@ export class EndingRuns extends OwnStops {
     const sessionId = this.confirmedIn(meeting)?.sessionId ?? null
     const dateMs = this.#dateOf(meeting, toldMs)
     this.answered(meeting)
-    this.#begin({ meeting, atMs: this.#deps.clock.monotonic(), dateMs, sessionId, quietLooks: 0 })
+    this.#begin({ meeting, atMs: this.#deps.clock.monotonic(), dateMs, sessionId, quietLooks: 0, isRepeated: false })
     return dateMs
   }
 
   /** An earlier process has heard that the vendor confirmed a stop. One that is past its time to settle is looked after once more. */
-  recall(meeting: OwnedMeeting, { agoMs, dateMs, followInMs }: Recalled): void {
+  recall(meeting: OwnedMeeting, { agoMs, dateMs, followInMs, isOthers = false }: Recalled): void {
     const quietLooks = agoMs < this.#deps.settleMs ? 0 : quietLooksWanted - 1
     const atMs = this.#deps.clock.monotonic() - agoMs
-    this.#begin({ meeting, atMs, dateMs, sessionId: null, quietLooks }, followInMs)
+    this.#begin({ meeting, atMs, dateMs, sessionId: null, quietLooks, isRepeated: isOthers }, followInMs)
   }
 
   #begin(seen: NewStop, queuedForMs = 0): void {
     const isQueued = queuedForMs > 0
-    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isQueued, isTold: false, isRepeated: false }
+    const stop: ConfirmedStop = { ...seen, look: null, followUp: null, isQueued, isTold: false }
     this.remember(stop)
     this.#follow(stop, Math.max(queuedForMs, followAfterMs - this.#ageMs(stop)))
   }

@@ -66,7 +66,7 @@ export async function recallStops({
 }
 
 /** By the vendor's clock. Of an older program's stop only its first sending is known. */
-function confirmedAt({ confirmedVendorAtMs, vendorAtMs }: Operation): number | null {
+export function confirmedAt({ confirmedVendorAtMs, vendorAtMs }: Operation): number | null {
   return confirmedVendorAtMs ?? (vendorAtMs === null ? null : vendorAtMs - dateRangeMs)
 }
 

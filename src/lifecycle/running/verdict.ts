@@ -41,6 +41,8 @@ export interface Recalled {
   dateMs: number | null
   /** It is not looked after before that. */
   followInMs: number
+  /** Another replica looks after it. */
+  isOthers?: boolean
 }
 
 /** The vendor's clock now: it is not before `earliestMs`, and not after `latestMs`. Null before it has told. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { toAuditEvent } from '../../audit/ocsf.ts'
 import { placeOf } from '../../domain/id.ts'
 import type { Observer } from '../../domain/observer.ts'
+import type { Replicas } from '../../domain/replicas.ts'
 import { type Clock, Loop, notSetForward } from '../../domain/values/clock.ts'
 import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import {
@@ -36,11 +37,12 @@ export interface WebhookSenderDeps {
   observer?: Pick<Observer, 'delivery' | 'deliveryGivenUp' | 'webhookDisabled'> | undefined
   /** Pause after the first failure. */
   firstPauseMs: number
+  replicas?: Pick<Replicas, 'leads' | 'isOnly' | 'onLead'>
   /** Attempts at the same time, of all tenants (128). */
   mostAtOnce?: number
 }
 
-/** The store is asked again so long after it failed. */
+/** The store is asked again so long after it failed, and among several replicas. */
 const retryAfterMs = 1_000
 /** While something waits it is looked at so often at least: the wall clock may be set. */
 const longestWaitMs = 30_000
@@ -66,7 +68,7 @@ export class WebhookSender {
   readonly #underWay = new Map<Promise<void>, string>()
   /** Tenants that are told of events, as the last round has seen. */
   #told: ReadonlySet<string> = new Set()
-  #unfollow = (): void => {}
+  #unfollow = (): unknown => null
   /** Null while nobody is told. */
   #unsubscribe: (() => void) | null = null
 
@@ -80,7 +82,8 @@ export class WebhookSender {
 
   /** Begins with what waits, and follows the hub. */
   start(): void {
-    this.#unfollow = this.#deps.onWorkLeft(() => this.wake())
+    const ends = [this.#deps.onWorkLeft(() => this.wake()), this.#deps.replicas?.onLead(() => this.wake())]
+    this.#unfollow = () => ends.map(end => end?.())
     this.wake()
   }
 
@@ -99,7 +102,8 @@ export class WebhookSender {
   }
 
   async #round(): Promise<void> {
-    const { clock, webhooks, deliveries } = this.#deps
+    const { clock, webhooks, deliveries, replicas } = this.#deps
+    if (replicas?.leads() === false) return
     let nextMs: number | null = retryAfterMs
     try {
       this.#follow(await webhooks.enabled())
@@ -108,6 +112,7 @@ export class WebhookSender {
       const nowMs = clock.now()
       const nextAtMs = await deliveries.nextAtMs(nowMs)
       nextMs = nextAtMs === null ? null : Math.min(longestWaitMs, nextAtMs - nowMs)
+      if (replicas?.isOnly === false) nextMs = Math.min(nextMs ?? retryAfterMs, retryAfterMs)
     } finally {
       if (nextMs !== null) this.#loop.wake(Math.max(1, nextMs))
     }

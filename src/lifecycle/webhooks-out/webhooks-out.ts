@@ -9,7 +9,10 @@ import { type TenantWebhook, type TenantWebhookDeps, tenantWebhook } from './ten
 
 export interface WebhooksOutDeps
   extends Pick<TenantWebhookDeps, 'sealing' | 'auditTrail' | 'deadline'>,
-    Pick<WebhookSenderDeps, 'auditEvents' | 'hub' | 'onWorkLeft' | 'log' | 'clock' | 'observer' | 'firstPauseMs'>,
+    Pick<
+      WebhookSenderDeps,
+      'auditEvents' | 'hub' | 'onWorkLeft' | 'log' | 'clock' | 'observer' | 'firstPauseMs' | 'replicas'
+    >,
     PostOptions {
   store: Store
 }

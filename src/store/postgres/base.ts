@@ -39,6 +39,7 @@ const objects = (hasIcu: boolean): string[] => [
   `create table if not exists livegate_leases (
     name text collate "C" primary key,
     holder text collate "C" not null,
+    kind text,
     fence bigint not null default 1,
     expires_at timestamptz not null
   )`,

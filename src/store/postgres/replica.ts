@@ -1,9 +1,11 @@
 import { sql as raw } from 'kysely'
+import { freeTurns, type MeetingTurns } from '../../domain/meeting-turns.ts'
 import type { Replicas, Standing } from '../../domain/replicas.ts'
 import { Loop } from '../../domain/values/clock.ts'
 import type { Row } from '../engine/engine.ts'
 import { writeIf } from '../engine/engine.ts'
 import { sqlFor } from '../schema/database.ts'
+import { PostgresMeetingTurns } from './meeting-turns.ts'
 import type { PostgresEngine } from './postgres.ts'
 
 export interface ReplicaOptions {
@@ -48,6 +50,7 @@ const lead = raw`insert into livegate_leases as lease (name, holder, expires_at)
  * which a silent one would write comes to stand any more.
  */
 export class PostgresReplica implements Replicas {
+  readonly turns: MeetingTurns
   readonly #options: ReplicaOptions
   readonly #loop: Loop
   readonly #listeners = { lead: new Set<() => void>(), beat: new Set<() => void>() }
@@ -61,6 +64,7 @@ export class PostgresReplica implements Replicas {
 
   constructor(options: ReplicaOptions) {
     this.#options = options
+    this.turns = options.most === 1 ? freeTurns : new PostgresMeetingTurns(options)
     this.#standing = { id: options.engine.writerId, liveReplicas: 1, ordinal: 0 }
     this.#beatenAtMs = options.monotonic()
     this.#loop = new Loop({ round: () => this.beat(), everyMs: beatEveryMs, onTrouble: options.onTrouble })
@@ -69,6 +73,10 @@ export class PostgresReplica implements Replicas {
   start(): this {
     this.#loop.start()
     return this
+  }
+
+  get isOnly(): boolean {
+    return this.#options.most === 1
   }
 
   standing(): Standing {
@@ -142,7 +150,7 @@ export class PostgresReplica implements Replicas {
     const isGone = ({ sinceMs }: { sinceMs: number }): boolean =>
       this.#lookedAtMs - sinceMs >= silentMs.ofMany + deadlineMs
     for (const [id, { commits }] of [...this.#others].filter(([, other]) => isGone(other))) {
-      if (await writeIf(engine, [fenced(id, commits)])) this.#others.delete(id)
+      if (await writeIf(engine, [fenced(id, commits), freed(id)])) this.#others.delete(id)
     }
   }
 }
@@ -152,6 +160,11 @@ export function fenced(id: string, commits: number) {
   const fence = raw<Row>`update livegate_writers set serves = false, fenced_at = clock_timestamp()
     where id = ${id} and commits = ${commits} and serves`
   return { ...fence.compile(sql), changes: 1 }
+}
+
+/** Turns in meetings that it had. */
+function freed(id: string) {
+  return raw<Row>`delete from livegate_leases where holder = ${id}`.compile(sql)
 }
 
 function listen(listeners: Set<() => void>, listener: () => void): () => void {

@@ -94,6 +94,7 @@ t.test('a stop whose answer comes after a late start was settled ends that run a
     auditTrail: { begin: async () => trail } as unknown as AuditTrail,
     ledger: ledgerIn(rest.store, clock),
     queue: new MeetingQueue(clock),
+    among: { stop: async () => ({ waited: false, bound() {}, [Symbol.dispose]() {} }) },
     limitTime: deadlines(60_000, new AbortController().signal).limitTime
   })
   const caller = { tenant: { id: 'acme' }, idempotency: null } as Caller

@@ -37,6 +37,20 @@ export function operationOrder({ engine, sql }: Store) {
       .limit(raw.lit(10))
   )
 
+  const lastSettled = compileOnce(({ id, upstream, sinceMs }: PlacedMeeting & { sinceMs: number }) =>
+    sql
+      .selectFrom('operations')
+      .selectAll()
+      .where('meeting_id', '=', id)
+      .where('upstream', '=', upstream)
+      .where('state', '=', raw.lit('done'))
+      .where('settled_at', '>=', sinceMs)
+      .where('ordinal', 'is not', null)
+      .where(raw<boolean>`(kind = 'start' or confirmed_at is not null)`)
+      .orderBy('ordinal', 'desc')
+      .limit(raw.lit(1))
+  )
+
   return {
     /** Whether a start of this meeting was open when this stop was written down, and may have begun something since. */
     async hadOpenStart({ id }: Operation): Promise<boolean> {
@@ -85,6 +99,12 @@ export function operationOrder({ engine, sql }: Store) {
         .where(raw<boolean>`(kind = 'start' or confirmed_at is not null)`)
       // `+ 0` keeps SQLite off the index of all ordinals: that of settled_at finds these few.
       return (await engine.read(settled.orderBy(raw`ordinal + 0`).compile())).map(toOperation)
+    },
+
+    /** The last start of this meeting that is done, or stop that the vendor confirmed, if it was settled since then. */
+    async lastSettledIn({ id, upstream }: PlacedMeeting, sinceMs: number): Promise<Operation | null> {
+      const [row] = await engine.read(lastSettled({ id, upstream, sinceMs }))
+      return row === undefined ? null : toOperation(row)
     },
 
     /** The last enabling or disabling of this operation's livestream that was sent later, and was not refused. */

@@ -1,0 +1,58 @@
+import { LRUCache } from 'lru-cache'
+import { placeOf } from '../../domain/id.ts'
+import type { OwnedMeeting, PlacedMeeting } from '../../domain/meeting.ts'
+import type { Replicas } from '../../domain/replicas.ts'
+import { upTo } from '../../domain/values/cache-size.ts'
+import type { Clock } from '../../domain/values/clock.ts'
+import type { Operations } from '../../store/tables/operations.ts'
+import { meetingOf } from '../operations/operation-ends.ts'
+import type { ActiveReads } from '../reads/shared-reads.ts'
+import type { EndingRuns } from './ending-runs.ts'
+import type { OwnStarts } from './own-actions.ts'
+import { confirmedAt } from './recall-stops.ts'
+import { followedForMs } from './verdict.ts'
+
+export interface RecallOthersDeps {
+  replicas: Pick<Replicas, 'isOnly' | 'isMine'>
+  operations: Pick<Operations, 'lastSettledIn'>
+  endingRuns: Pick<EndingRuns, 'recall' | 'started'>
+  ownStarts: Pick<OwnStarts, 'sent' | 'began' | 'believed'>
+  outdated: ActiveReads['outdated']
+  clock: Pick<Clock, 'now'>
+  settleMs: number
+}
+
+/** Meetings whose last word is remembered. */
+const maxMeetings = 10_000
+
+/**
+ * Remembers what another replica has started or stopped last in a meeting, as if it had been this one: the vendor may still show a run that
+ * was stopped, and hide one that was started. What runs is to be asked for anew then. @throws what the store throws
+ */
+export type RecallOthers = (meeting: PlacedMeeting) => Promise<void>
+
+export function recallOthers(deps: RecallOthersDeps): RecallOthers {
+  const { replicas, operations, endingRuns, ownStarts, outdated, clock, settleMs } = deps
+  const known = new LRUCache<string, string>(upTo(maxMeetings))
+
+  return async place => {
+    if (replicas.isOnly) return
+    const nowMs = clock.now()
+    const last = await operations.lastSettledIn(place, nowMs - Math.max(settleMs, followedForMs))
+    if (last === null || known.get(placeOf(place)) === last.id) return
+    known.set(placeOf(place), last.id)
+    if (replicas.isMine(last.owner)) return
+    const meeting: OwnedMeeting = meetingOf(last)
+    const agoMs = (atMs: number): number => Math.max(0, nowMs - atMs)
+    if (last.kind === 'stop') {
+      ownStarts.believed(meeting)
+      const ago = { agoMs: agoMs(last.settledAtMs ?? nowMs), followInMs: 0 }
+      endingRuns.recall(meeting, { ...ago, dateMs: confirmedAt(last), isOthers: true })
+    } else {
+      ownStarts.sent(meeting, agoMs(last.sentAtMs))
+      if (last.livestreamId !== null) ownStarts.began(meeting, last.livestreamId, agoMs(last.sentAtMs))
+      endingRuns.started(meeting, agoMs(last.sentAtMs))
+    }
+    outdated(meeting)
+  }
+}
