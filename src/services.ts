@@ -14,7 +14,7 @@ import { RunWatch } from './lifecycle/ledger/run-watch.ts'
 import { takeOverRuns } from './lifecycle/ledger/runs-at-start.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import { stopOrderLoop } from './lifecycle/orders/stop-orders.ts'
-import { customFingerprint, rememberParticipants } from './lifecycle/participants/remember-participants.ts'
+import { participantMemory } from './lifecycle/participants/memory.ts'
 import { push } from './lifecycle/push/push.ts'
 import { adopter } from './lifecycle/resources/adopt.ts'
 import { recheckSwitchPermission } from './lifecycle/resources/livestream-changes.ts'
@@ -84,8 +84,12 @@ export function services(parts: Parts): Services {
   const adopt = adopter({ upstreams, meetings, holds, directory, auditEvents, rememberLivestream, clock, deadline })
   const coming = isComing({ livestreams, settleMs })
 
+  const { fingerprint } = audited.keys
+  const joining = participantMemory({ ...context, upstreams, engine, participants, fingerprint })
+
   const broadcasts = broadcasting({
     ...context,
+    ...joining,
     upstreams,
     engine,
     operations,
@@ -121,7 +125,6 @@ export function services(parts: Parts): Services {
   })
   const retired = retiredMeetings({ ...context, runs, whatRuns: reads.whatRuns, orderStop: ends.stopRun })
 
-  const fingerprintOf = customFingerprint(audited.keys.fingerprint)
   const pushing = push({ store, hub, directory, adopt, log, clock })
   const resources = tenantResources({
     ...context,
@@ -139,7 +142,9 @@ export function services(parts: Parts): Services {
     sightings,
     rememberLivestream,
     rememberRuns,
-    rememberParticipants: rememberParticipants({ engine, participants, fingerprintOf, clock }),
+    ...joining,
+    operations,
+    reconcileNow: id => broadcasts.reconcileLoop.now(id),
     isComing: coming,
     settleMs,
     recheckSwitchPermission: recheckSwitchPermission({ directory, clock })

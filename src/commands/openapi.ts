@@ -57,7 +57,16 @@ async function describedApp(): Promise<FastifyInstance> {
       analytics: { overall: nothing, daywise: nothing },
       livestreamChanges: { create: nothing, setEnabled: nothing, resetStreamKey: nothing },
       meetings: { create: nothing, find: nothing, update: nothing, replace: nothing, list: nothing },
-      participants: { list: nothing, find: nothing, presets: nothing },
+      participants: {
+        list: nothing,
+        find: nothing,
+        presets: nothing,
+        add: nothing,
+        update: nothing,
+        replace: nothing,
+        remove: nothing,
+        refreshToken: nothing
+      },
       webhook: { set: nothing, find: nothing, remove: nothing, test: nothing }
     },
     health: { ready: () => true, degraded: () => [], warnings: () => [] },

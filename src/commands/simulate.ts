@@ -31,6 +31,7 @@ export interface SimulateOptions extends JsonOption {
   livestreamName?: string
   livestreamId?: string
   lists?: string
+  participantPut?: string
   quota?: string
   webhookTimes?: string
   webhookDelay?: string

@@ -18,6 +18,11 @@ export type OperationKind =
   | 'create_meeting'
   | 'update_meeting'
   | 'replace_meeting'
+  | 'add_participant'
+  | 'update_participant'
+  | 'replace_participant'
+  | 'remove_participant'
+  | 'refresh_participant_token'
   | 'update_run'
   | 'set_webhook'
   | 'remove_webhook'
@@ -46,6 +51,11 @@ export const operations = {
   create_meeting: { action: 'createMeeting', method: 'POST', activity: 'Create' },
   update_meeting: { action: 'updateMeeting', method: 'PATCH', activity: 'Update' },
   replace_meeting: { action: 'replaceMeeting', method: 'PUT', activity: 'Update' },
+  add_participant: { action: 'addParticipant', method: 'POST', activity: 'Create' },
+  update_participant: { action: 'updateParticipant', method: 'PATCH', activity: 'Update' },
+  replace_participant: { action: 'replaceParticipant', method: 'PUT', activity: 'Update' },
+  remove_participant: { action: 'removeParticipant', method: 'DELETE', activity: 'Delete' },
+  refresh_participant_token: { action: 'refreshParticipantToken', method: 'POST', activity: 'Other' },
   update_run: { action: 'updateRun', method: 'PATCH', activity: 'Update' },
   set_webhook: { action: 'setWebhook', method: 'PUT', activity: 'Update' },
   remove_webhook: { action: 'removeWebhook', method: 'DELETE', activity: 'Delete' },
@@ -57,7 +67,7 @@ export type OperationState = 'sent' | 'done' | 'failed' | 'unknown'
 
 /** True when the vendor can be asked, or told again, until the outcome is known. Of the others `unknown` is the last word. */
 export function canBeReconciled(kind: OperationKind): boolean {
-  return kind === 'start' || isRepeated(kind)
+  return kind === 'start' || kind === 'add_participant' || isRepeated(kind)
 }
 
 /** True when doing it twice is the same as doing it once: then it is sent again until the vendor has confirmed it. */
@@ -93,6 +103,8 @@ export interface Operation {
   readonly upstream: string
   readonly meetingId: string | null
   readonly livestreamId: string | null
+  /** Keyed fingerprint of the id that its caller gives to the participant whom it adds; null for all others. */
+  readonly participant: string | null
   readonly state: OperationState
   readonly requestId: string
   readonly sentAtMs: number
@@ -129,6 +141,7 @@ export const nothingKnown = {
   openStartId: null,
   upstreamStatus: null,
   reason: null,
+  participant: null,
   runId: null,
   cause: null,
   trace: null,

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
 import { vendorIdPattern } from './id.ts'
-import { Nullable, Timestamp, VendorText } from './values/schema.ts'
+import { anyLength, Nullable, Timestamp, VendorText } from './values/schema.ts'
+import type { Secret } from './values/secret.ts'
 
 export const ParticipantId = Type.String({
   pattern: vendorIdPattern,
@@ -20,3 +21,82 @@ export const MeetingParticipant = Type.Object({
   updated_at: Type.Optional(Timestamp())
 })
 export type MeetingParticipant = Static<typeof MeetingParticipant>
+
+const TokenFields = {
+  token: Type.Optional(VendorText('Whoever has it can join the meeting as this participant. Never in a replay')),
+  token_issued: Type.Optional(
+    Type.Boolean({
+      description: 'In a replay: whether the first answer had the token. Ask for another one with `…/token`'
+    })
+  )
+}
+
+/** A participant with the token to join with. Whoever has the token can join as that participant: it is shown once, and kept nowhere. */
+export interface Joining {
+  participant: MeetingParticipant
+  token: Secret
+}
+
+/** A participant with the token, as the answer that has made one shows it. A replay tells only whether there was one. */
+export const ParticipantWithToken = Type.Object({
+  ...MeetingParticipant.properties,
+  ...TokenFields
+})
+
+export const IssuedToken = Type.Object(TokenFields)
+
+/** A participant that was taken away, in the vendor's words. */
+export const RemovedParticipant = Type.Object({
+  custom_participant_id: VendorText(),
+  preset_id: Type.Optional(VendorText()),
+  created_at: Type.Optional(Timestamp()),
+  updated_at: Type.Optional(Timestamp())
+})
+export type RemovedParticipant = Static<typeof RemovedParticipant>
+
+const text = (example: string) => Type.String({ maxLength: anyLength, examples: [example] })
+const name = Type.Optional(Nullable(text('Mary Sue')))
+const picture = Type.Optional(Nullable(text('https://people.example/mary.png')))
+const closed = { additionalProperties: false }
+
+/** Body of `POST …/participants`. The id is the caller's own: an empty one is nobody's. */
+export const NewParticipant = Type.Object(
+  {
+    custom_participant_id: Type.String({
+      minLength: 1,
+      maxLength: anyLength,
+      description: 'Your own id of this person. Better no address or name: the provider keeps it',
+      examples: ['guest-1']
+    }),
+    preset_name: text('livestream_viewer'),
+    name,
+    picture
+  },
+  {
+    ...closed,
+    examples: [{ custom_participant_id: 'guest-1', preset_name: 'livestream_viewer', name: 'Mary Sue' }]
+  }
+)
+export type NewParticipant = Static<typeof NewParticipant>
+
+/** Body of `PATCH …/participants/{participant_id}`: any subset. */
+export const ParticipantChange = Type.Object(
+  { name, picture, preset_name: Type.Optional(Nullable(text('livestream_viewer'))) },
+  { ...closed, examples: [{ name: 'Mary' }] }
+)
+export type ParticipantChange = Static<typeof ParticipantChange>
+
+/** Body of `PUT …/participants/{participant_id}`. The preset stays as it is where none is named. */
+export const ReplacedParticipant = Type.Object(
+  { preset_name: Type.Optional(text('livestream_viewer')), name, picture },
+  { ...closed, examples: [{ preset_name: 'livestream_viewer', name: 'Mary' }] }
+)
+export type ReplacedParticipant = Static<typeof ReplacedParticipant>
+
+/** The name of one who was given none: without a name a token does not join (contract#participant-tokens). */
+const usualName = 'Guest'
+
+/** The same, with the name that is always sent. */
+export function named<Wish extends { name?: string | null }>(wish: Wish): Wish & { name: string } {
+  return { ...wish, name: wish.name ?? usualName }
+}

@@ -10,16 +10,24 @@ export const Preset = Type.Object({
 })
 export type Preset = Static<typeof Preset>
 
+/** A preset by its name, and whether it lets a browser start a livestream or a recording by itself. */
+export interface PresetRights {
+  name: string
+  mayBroadcast: boolean
+}
+
 /** Rules of a tenant for what the tokens of its participants may allow. */
 export interface PresetRule {
   /** Names of the presets that it may give; null: the usual ones. */
   readonly presets: readonly string[] | null
+  /** Whether a token may let no browser start a livestream or a recording: then only the server does. */
+  readonly serverStartsOnly: boolean
 }
 
-export const usualPresetRule: PresetRule = { presets: null }
+export const usualPresetRule: PresetRule = { presets: null, serverStartsOnly: false }
 
 /** Whether the tenant may give this preset: one that it was allowed by name, or else one of the usual. */
-export function mayGive({ presets }: PresetRule, name: string): boolean {
+export function mayGive({ presets }: Pick<PresetRule, 'presets'>, name: string): boolean {
   if (presets !== null) return presets.includes(name)
   return name === 'livestream_host' || name === 'livestream_viewer' || name.startsWith('group_call_')
 }

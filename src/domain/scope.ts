@@ -11,6 +11,7 @@ export const scopes = [
   'meetings:write',
   'stage:manage',
   'participants:read',
+  'participants:manage',
   'webhooks:manage',
   'audit:read',
   'tokens:mint'
@@ -22,7 +23,14 @@ export const Scope = Type.Enum([...scopes])
 /** Sets of scopes that are asked for often, by name. */
 export const presets = {
   viewer: ['livestreams:read', 'meetings:read'],
-  operator: ['livestreams:read', 'meetings:read', 'livestreams:start', 'livestreams:stop', 'participants:read'],
+  operator: [
+    'livestreams:read',
+    'meetings:read',
+    'livestreams:start',
+    'livestreams:stop',
+    'participants:read',
+    'participants:manage'
+  ],
   owner: [...scopes]
 } satisfies Record<string, Scope[]>
 

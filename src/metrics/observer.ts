@@ -14,7 +14,12 @@ function classOf(status: number | null): string {
 const foldedOperations: Record<string, string> = {
   listParticipants: 'getParticipants',
   getParticipant: 'getParticipants',
-  listPresets: 'getParticipants'
+  listPresets: 'getParticipants',
+  addParticipant: 'changeParticipants',
+  updateParticipant: 'changeParticipants',
+  replaceParticipant: 'changeParticipants',
+  removeParticipant: 'changeParticipants',
+  refreshParticipantToken: 'changeParticipants'
 }
 
 /** Names as metrics show them. */

@@ -52,6 +52,8 @@ export interface SimulatorOptions {
   activeShowsStreamKey?: boolean
   /** Published form that the answers of L2 have (contract#two-published-forms). Default example. */
   lists?: 'example' | 'schema'
+  /** Whether a participant can be replaced (contract#participant-put). Default: as the vendor's documents have it. */
+  participantPut?: 'gone' | 'answer'
   /** The vendor's rate limit, `calls/seconds` and, behind a comma, the seconds of the lock-out, e.g. `12/3,3`. Default none. */
   quota?: string
   /** After a confirmed stop a start is refused for so long, because the old run is still stopping (contract#start-while-stopping). Default 0. */
@@ -97,6 +99,7 @@ const common: Partial<Record<keyof SimulatorOptions, Rule>> = {
   livestreamId: oneOf('reused', 'new'),
   activeShowsStreamKey: boolean,
   lists: oneOf('example', 'schema'),
+  participantPut: oneOf('gone', 'answer'),
   quota: text(
     'empty, or calls/seconds like 12/3, with the seconds of a lock-out like 12/3,3',
     value => value === '' || readQuota(value) !== undefined
@@ -156,6 +159,7 @@ export function readOptions(options: SimulatorOptions = {}): Settings {
     livestreamId: 'reused',
     activeShowsStreamKey: true,
     lists: 'example',
+    participantPut: vendors[vendor].participantPut,
     quota: '',
     restartAfterMs: 0,
     restartRefusal: '400',

@@ -47,6 +47,12 @@ export interface Simulator {
     meetingId: string,
     fields?: { id?: string; custom_participant_id?: string; name?: string; preset_name?: string }
   ): { id: string }
+  /** Participants of a meeting, as its list has them. */
+  participants(meetingId: string): { id: string; customId: string; name: string | null; presetName: string }[]
+  /** Tokens of participants that were issued. */
+  readonly participantTokens: readonly string[]
+  /** A preset of the app, beside the usual ones. */
+  addPreset(fields: { name: string; can_livestream?: boolean; can_record?: boolean; recorder_type?: string }): void
   /** People come to the meeting: its session begins and, with `live_stream_on_start`, a livestream (contract#live-stream-on-start). */
   joinMeeting(meetingId: string): { session_id: string; livestream: SimulatedLivestream | null }
   /** A participant's browser starts the livestream, past any gateway (contract#browser-starts). Throws when one is running, or still stopping. */

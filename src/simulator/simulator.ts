@@ -126,6 +126,9 @@ export async function createSimulator(options?: SimulatorOptions): Promise<Simul
       const facts = { meetingId, customId, name, picture: null, presetName: presetName ?? 'livestream_viewer' }
       return { id: state.participants.add(facts, state.now(), id).id }
     },
+    participants: meetingId => state.participants.of(meetingId),
+    participantTokens: state.participants.tokens,
+    addPreset: fields => void state.participants.addPreset(fields, state.now()),
     joinMeeting(meetingId) {
       const meeting = state.meeting(meetingId)
       if (meeting.fields.status === 'INACTIVE') throw new Error(`meeting ${meetingId} is inactive`)

@@ -1,8 +1,15 @@
 import type { LivestreamSession, LivestreamWithKey } from '../domain/livestream.ts'
 import type { Meeting } from '../domain/meeting.ts'
 import type { MeetingChange, NewMeeting } from '../domain/meeting-wish.ts'
-import type { MeetingParticipant } from '../domain/participant.ts'
-import type { Preset } from '../domain/preset.ts'
+import type {
+  Joining,
+  MeetingParticipant,
+  NewParticipant,
+  ParticipantChange,
+  RemovedParticipant,
+  ReplacedParticipant
+} from '../domain/participant.ts'
+import type { Preset, PresetRights } from '../domain/preset.ts'
 import { type Failure, LiveElsewhere } from '../domain/refusals/failures.ts'
 import type { ActiveSession, Participant, Participants } from '../domain/session.ts'
 import type { Page, Paging } from '../domain/values/paging.ts'
@@ -126,8 +133,20 @@ export interface Provider {
   findParticipants(meetingId: string, page: Page, signal: AbortSignal): Promise<PageOf<MeetingParticipant>>
   /** Null when the vendor has no such participant in this meeting. */
   findParticipant(meetingId: string, id: string, signal: AbortSignal): Promise<MeetingParticipant | null>
+  /** Sent twice it makes two. @throws MeetingNotFound */
+  addParticipant(meetingId: string, wish: NewParticipant, signal: AbortSignal): Promise<Joining>
+  /** Gives a new token as well. @throws ParticipantNotFound */
+  updateParticipant(meetingId: string, id: string, change: ParticipantChange, signal: AbortSignal): Promise<Joining>
+  /** The same. @throws ParticipantNotFound, NotOffered */
+  replaceParticipant(meetingId: string, id: string, wish: ReplacedParticipant, signal: AbortSignal): Promise<Joining>
+  /** Ends all of its tokens. @throws ParticipantNotFound */
+  removeParticipant(meetingId: string, id: string, signal: AbortSignal): Promise<RemovedParticipant>
+  /** One token more: those of before go on. @throws ParticipantNotFound */
+  refreshToken(meetingId: string, id: string, signal: AbortSignal): Promise<Secret>
   /** A page of the account's presets. */
   findPresets(page: Page, signal: AbortSignal): Promise<PageOf<Preset>>
+  /** Null when the account has no such preset. @throws UpstreamMalformed also where it does not say what it allows */
+  findPreset(id: string, signal: AbortSignal): Promise<PresetRights | null>
   createMeeting(wish: NewMeeting, signal: AbortSignal): Promise<Meeting>
   /** Null when the vendor has no such meeting. */
   findMeeting(id: string, signal: AbortSignal): Promise<Meeting | null>

@@ -44,7 +44,11 @@ t.test('the presets that a tenant may give are named, and set back to the usual 
   t.match(await json('tenant', 'update', 'acme', '--name', 'Acme'), { presets: ['host', 'viewer'] })
   for (const wrong of ['', 'a,,b', 'x'.repeat(257), Array.from({ length: 101 }, (_, i) => i).join(',')])
     t.match(refused(await run('tenant', 'update', 'acme', '--presets', wrong)), /--presets must be/)
-  t.match(await json('tenant', 'update', 'acme', '--presets', 'default'), { presets: null })
+  t.match(await json('tenant', 'update', 'acme', '--presets', 'default'), { presets: null, server_starts_only: false })
+  t.match(await json('tenant', 'update', 'acme', '--server-starts-only', 'on'), { server_starts_only: true })
+  t.match(await json('tenant', 'update', 'acme', '--name', 'A'), { server_starts_only: true, presets: null })
+  t.match(refused(await run('tenant', 'update', 'acme', '--server-starts-only', 'yes')), /must be on or off/)
+  t.match(await json('tenant', 'update', 'acme', '--server-starts-only', 'off'), { server_starts_only: false })
 })
 
 t.test('people read it as text', async t => {

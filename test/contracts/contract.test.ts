@@ -3,6 +3,7 @@ import type { UpstreamAccount } from '../../src/domain/upstream-account.ts'
 import { systemClock } from '../../src/domain/values/clock.ts'
 import type { SimulatorOptions } from '../../src/simulator/simulator.ts'
 import { sessionsIn } from '../../src/store/tables/sessions.ts'
+import { tenantsIn } from '../../src/store/tables/tenants.ts'
 import { openUpstream } from '../../src/upstream/account/open-upstream.ts'
 import { accountOf, realtimekitAccountOf } from '../support/account.ts'
 import { ContractDocument, misfits, type Operation } from '../support/contracts/document.ts'
@@ -31,6 +32,11 @@ const ofL1 = [
   `GET ${meeting}`,
   `PATCH ${meeting}`,
   `GET ${meeting}/participants`,
+  `POST ${meeting}/participants`,
+  `PATCH ${meeting}/participants/{participant_id}`,
+  `DELETE ${meeting}/participants/{participant_id}`,
+  `POST ${meeting}/participants/{participant_id}/token`,
+  'GET /presets/{preset_id}',
   `GET ${meeting}/participants/{participant_id}`,
   'GET /presets',
   'GET /webhooks',
@@ -38,18 +44,20 @@ const ofL1 = [
   'PATCH /webhooks/{webhook_id}',
   'DELETE /webhooks/{webhook_id}'
 ]
+const putParticipant = `PUT ${meeting}/participants/{participant_id}`
 const ofRealtimekit = [
   ...ofL1.filter(name => name !== 'POST /livestreams'),
   'GET /livestreams/{livestream_id}',
   'GET /livestreams/{livestream_id}/active-livestream-session',
   'GET /livestreams/sessions/{livestream-session-id}',
   `PUT ${meeting}`,
+  putParticipant,
   `GET ${meeting}/active-session`,
   `POST ${meeting}/active-session/kick`,
   `POST ${meeting}/active-session/kick-all`
 ]
 const ofL2 = [
-  ...ofRealtimekit,
+  ...ofRealtimekit.filter(name => name !== putParticipant),
   'POST /livestreams',
   'PUT /livestreams/{livestream_id}/enable',
   'PUT /livestreams/{livestream_id}/disable',
@@ -83,18 +91,23 @@ const dialects: Dialect[] = [
   {
     name: 'L1',
     document: new ContractDocument('dyte-v2-2023-06.openapi.json'),
-    simulator: { contract: 'L1' },
+    simulator: { contract: 'L1', participantPut: 'gone' },
     used: [...ofL1, 'GET /livestreams/{stream_id}', ...[...ofL2, ...mutes].filter(name => undescribedInL1.test(name))],
     undescribed: undescribedInL1
   },
-  { name: 'L2', document: l2, simulator: {}, used: [...ofL2, ...mutes] },
-  { name: 'L2 by its schemas', document: l2, simulator: { lists: 'schema' }, used: [...ofL2, ...mutes] },
+  { name: 'L2', document: l2, simulator: { participantPut: 'gone' }, used: [...ofL2, ...mutes] },
+  {
+    name: 'L2 by its schemas',
+    document: l2,
+    simulator: { lists: 'schema', participantPut: 'gone' },
+    used: [...ofL2, ...mutes]
+  },
   { name: 'RealtimeKit', document: g3, simulator: { vendor: 'realtimekit' }, used: ofRealtimekit },
   {
     name: 'RealtimeKit with what was dropped',
     document: g3,
     simulator: { vendor: 'realtimekit', dropped: 'answer' },
-    used: [...ofL2.filter(name => name !== `GET ${meeting}/livestream`), ...mutes],
+    used: [...ofL2.filter(name => name !== `GET ${meeting}/livestream`), putParticipant, ...mutes],
     undescribed: /\/active-session\/mute/
   }
 ]
@@ -125,7 +138,7 @@ for (const { name, document, simulator, used, undescribed } of dialects) {
 async function callEverything(t: Test, options: SimulatorOptions): Promise<RecordedCall[]> {
   const config: Record<string, unknown> = {}
   let calls: RecordedCall[] = []
-  const { asAcme, simulator, store } = await gateway(t, {
+  const { asAcme, simulator, store, directory } = await gateway(t, {
     simulator: options,
     config,
     async before(_store, simulator) {
@@ -143,9 +156,16 @@ async function callEverything(t: Test, options: SimulatorOptions): Promise<Recor
   await asAcme('PATCH', own, { title: 'Changed', status: 'ACTIVE' })
   await asAcme('PUT', own, { title: 'Replaced', live_stream_on_start: false })
   await asAcme('GET', own)
-  simulator.addParticipant(made.id)
-  const [guest] = await dataOf('GET', `${own}/participants`)
+  await tenantsIn(store).update('acme', { presetRule: { serverStartsOnly: true } }, Date.now())
+  await directory.pull()
+  const wish = { custom_participant_id: 'guest', preset_name: 'livestream_viewer', picture: 'https://a.example/b.png' }
+  const guest = await dataOf('POST', `${own}/participants`, wish)
+  await asAcme('GET', `${own}/participants`)
   await asAcme('GET', `${own}/participants/${guest.id}`)
+  await asAcme('PATCH', `${own}/participants/${guest.id}`, { name: 'Guest', preset_name: 'group_call_participant' })
+  await asAcme('PUT', `${own}/participants/${guest.id}`, { preset_name: 'livestream_viewer' })
+  await asAcme('POST', `${own}/participants/${guest.id}/token`)
+  await asAcme('DELETE', `${own}/participants/${guest.id}`)
   await asAcme('GET', '/v2/presets')
   simulator.joinMeeting(made.id)
   // Its answer is lost and nothing is shown as live, so that the list of all livestreams is looked through.

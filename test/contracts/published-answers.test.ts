@@ -23,6 +23,7 @@ const account = accountOf({ url: 'https://api.dyte.io/v2', org: 'o', key: 'k' })
 const page = { pageNo: 1, perPage: 10 }
 const signal = AbortSignal.timeout(60_000)
 const whom = { participant_ids: ['p1'] }
+const wish = { custom_participant_id: 'c1', preset_name: 'p' }
 const meeting = '/meetings/{meeting_id}'
 const onStage = `${meeting}/active-session`
 
@@ -52,6 +53,14 @@ const questions: Record<string, (vendor: Provider, data: Published) => Promise<u
   [`PUT ${meeting}`]: (vendor, { id = '' }) => vendor.replaceMeeting(id, {}, signal),
   [`GET ${meeting}/participants`]: vendor => vendor.findParticipants('m1', page, signal),
   [`GET ${meeting}/participants/{participant_id}`]: (vendor, { id = '' }) => vendor.findParticipant('m1', id, signal),
+  [`POST ${meeting}/participants`]: vendor => vendor.addParticipant('m1', wish, signal),
+  [`PATCH ${meeting}/participants/{participant_id}`]: (vendor, { id = '' }) =>
+    vendor.updateParticipant('m1', id, {}, signal),
+  [`PUT ${meeting}/participants/{participant_id}`]: (vendor, { id = '' }) =>
+    vendor.replaceParticipant('m1', id, wish, signal),
+  [`DELETE ${meeting}/participants/{participant_id}`]: vendor => vendor.removeParticipant('m1', 'p1', signal),
+  [`POST ${meeting}/participants/{participant_id}/token`]: vendor => vendor.refreshToken('m1', 'p1', signal),
+  'GET /presets/{preset_id}': (vendor, { id = '' }) => vendor.findPreset(id, signal),
   'GET /presets': vendor => vendor.findPresets(page, signal),
   [`GET ${onStage}`]: (vendor, { associated_id: id = 'm1' }) => vendor.findActiveSession(id, signal),
   [`POST ${onStage}/kick`]: vendor => vendor.onStage('m1', 'kick', whom, signal),
@@ -62,7 +71,7 @@ const questions: Record<string, (vendor: Provider, data: Published) => Promise<u
 
 /** Not a part of the API that Livegate offers, or answered by itself. */
 const notAsked =
-  /webhook|analytics|^(POST|PATCH|PUT|DELETE) .*\/participants|^GET \/presets\/|^(GET|POST) \/accounts|^GET \/sessions(\/\{session_id\})?$|^GET \/meetings\/\{meeting_id\}\/livestreams$/
+  /webhook|analytics|^(GET|POST) \/accounts|^GET \/sessions(\/\{session_id\})?$|^GET \/meetings\/\{meeting_id\}\/livestreams$/
 
 /** RealtimeKit is not asked for it: what it shows is built from the list (`realtimekit.ts`). */
 const dropped = `GET ${meeting}/livestream`

@@ -134,6 +134,7 @@ t.test('each field of theirs is known, or refused with its name', async t => {
 const narrower: [field: RegExp, part: string, why: string][] = [
   [/^(custom_)?participant_ids\[\]$/, '""', 'an empty id is nobody'],
   [/^name$/, 'x'.repeat(1_001), 'a page of livestreams with such names could not be read any more'],
+  [/^custom_participant_id$/, '""', 'an empty id is nobody'],
   [/_bucket_config$/, '{}', 'the SDK and the contract of L2 require `enabled` in it']
 ]
 

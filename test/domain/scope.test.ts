@@ -8,6 +8,7 @@ t.test('a viewer reads, an operator also starts and stops, an owner may do every
     'livestreams:start',
     'livestreams:stop',
     'meetings:read',
+    'participants:manage',
     'participants:read'
   ])
   t.strictSame(presets.owner, [...scopes])

@@ -75,6 +75,20 @@ t.test('each thing that is heard is counted under its labels', async t => {
   t.equal(storeWrites(), 1)
 })
 
+t.test('operations on participants are counted under two names', async t => {
+  const { observer, shown } = counting()
+  for (const operation of ['listParticipants', 'getParticipant', 'listPresets', 'addParticipant', 'removeParticipant'])
+    observer.request({ ...answered, operation })
+  const counts = [...(await shown())].filter(([name]) => name.startsWith('livegate_requests_total'))
+  t.strictSame(
+    counts.map(([name, count]) => [/operation="(\w+)"/.exec(name)?.[1], count]),
+    [
+      ['getParticipants', 3],
+      ['changeParticipants', 2]
+    ]
+  )
+})
+
 t.test('a thing that cannot be counted throws nothing, and is counted as such', async t => {
   const { observer, shown } = counting()
   t.doesNotThrow(() => observer.started('started', Number.NaN))

@@ -98,7 +98,7 @@ export async function gateway(t: TestContext, options: WorldOptions = {}): Promi
   const storeFile = join((options.threads ? t : inMemory(t)).testdir(), 'livegate.db')
   const opened: (() => unknown)[] = []
   t.teardown(() => endAll(opened))
-  const simulator = await createSimulator({ liveAfterMs: 0, ...options.simulator })
+  const simulator = await createSimulator({ liveAfterMs: 0, participantPut: 'answer', ...options.simulator })
   opened.push(() => simulator.close())
   const store = await openStoreHere(storeFile)
   opened.push(() => store.close())

@@ -60,7 +60,8 @@ function readNumber(option: string, text: string): number | null {
   return number
 }
 
-function readSwitch(option: string, text: string): boolean {
+/** @throws UsageError */
+export function readSwitch(option: string, text: string): boolean {
   if (text !== 'on' && text !== 'off') throw new UsageError(`${option} must be on or off`)
   return text === 'on'
 }

@@ -30,6 +30,7 @@ export const simulate: CommandRow = {
     ['--stop-refusal <answer>', 'to a stop before LIVE: 400, 404 or 409 (none: it is taken)'],
     ['--livestream-id <how>', 'reused or new'],
     ['--lists <shape>', 'example or schema'],
+    ['--participant-put <how>', 'replacing of a participant: gone or answer'],
     ['--quota <limit>', "the vendor's own: calls/seconds[,lock-out seconds]"],
     ['--webhook-times <number>', 'so often each webhook is sent; 0: never'],
     ['--webhook-delay <ms>', 'so late'],

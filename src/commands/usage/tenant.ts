@@ -10,7 +10,8 @@ const nameAndLimits: readonly OptionRow[] = [
   ['--max-live <number>', 'runs at the same time; none'],
   ['--minutes-per-month <number>', 'live minutes a calendar month (UTC); none'],
   ['--stop-with-meeting <on|off>', 'whether a run ends with its meeting'],
-  ['--presets <names>', 'presets that it may give to participants, like a,b; default']
+  ['--presets <names>', 'presets that it may give to participants, like a,b; default'],
+  ['--server-starts-only <on|off>', 'refuse presets that let a browser start or record by itself']
 ]
 
 const webhook: GroupRow = {

@@ -120,6 +120,7 @@ export const KeyRevoked = failure(401, 'key_revoked', 'The key was revoked')
 export const WebhookRefused = failure(401, 'webhook_refused', 'The signature of this webhook does not prove its sender')
 export const ScopeMissing = failure(403, 'scope_missing', 'The key lacks a scope that this operation needs')
 export const TenantSuspended = failure(403, 'tenant_suspended', 'This tenant is suspended')
+export const PresetNotAllowed = failure(403, 'preset_not_allowed', 'This tenant may not give that preset')
 export const LiveLimitReached = failure(
   403,
   'live_limit_reached',
@@ -134,10 +135,16 @@ export const NoActiveSession = failure(404, 'no_active_session', 'Nothing goes o
 export const LivestreamSessionNotFound = failure(404, 'livestream_session_not_found', 'No such session of a livestream')
 export const SessionNotFound = failure(404, 'session_not_found', 'No such session of a meeting')
 export const WebhookNotFound = failure(404, 'webhook_not_found', 'This tenant has no webhook')
-export const ParticipantNotFound = failure(
-  404,
-  'participant_not_found',
-  'No such participant of this meeting, or of its active session'
+export const ParticipantNotFound = failure(404, 'participant_not_found', 'No such participant of this meeting')
+export const ParticipantConflict = failure(
+  409,
+  'participant_conflict',
+  'The meeting has a participant of this custom_participant_id with another name, picture or preset, or one is being added'
+)
+export const ParticipantUnsettled = failure(
+  409,
+  'participant_unsettled',
+  'Nobody knows yet whether an earlier call has added this participant: nothing was sent'
 )
 export const RequestTimeout = failure(408, 'request_timeout', 'The request did not arrive in time')
 export const StartUnsettled = failure(
@@ -220,6 +227,7 @@ export const UpstreamBudgetExhausted = failure(
   "The organisation's share of the livestream provider's quota is used up for the moment"
 )
 export const UpstreamThrottled = failure(503, 'upstream_throttled', 'The livestream provider asks to slow down')
+export const PresetUnreadable = failure(503, 'preset_unreadable', 'The preset could not be read: nothing was sent')
 export const StopUnderWay = failure(
   503,
   'stop_under_way',

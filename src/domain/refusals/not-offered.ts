@@ -28,16 +28,6 @@ export const notOffered: NotOfferedOperations[] = [
     ],
     why: "they tell of people and of what they said, and the provider's list is of the whole app"
   },
-  {
-    operations: [
-      'POST /meetings/{}/participants',
-      'PATCH /meetings/{}/participants/{}',
-      'PUT /meetings/{}/participants/{}',
-      'DELETE /meetings/{}/participants/{}',
-      'POST /meetings/{}/participants/{}/token'
-    ],
-    why: 'a participant token is a credential of the provider, and opens what the preset of the whole app allows'
-  },
   { operations: ['POST /meetings/{}/active-session/poll'], why: 'it is no part of a livestream' },
   {
     operations: [

@@ -20,6 +20,7 @@ import { meetingOf, operationEnds } from '../operations/operation-ends.ts'
 import { Ownership } from '../operations/ownership.ts'
 import { reconciler } from '../operations/reconcile.ts'
 import { ReconcileLoop } from '../operations/reconcile-loop.ts'
+import { type ParticipantReconcilerDeps, participantReconciler } from '../operations/reconcile-participant.ts'
 import { startReconciler } from '../operations/reconcile-start.ts'
 import { stopReconciler } from '../operations/reconcile-stop.ts'
 import { switchReconciler } from '../operations/reconcile-switch.ts'
@@ -47,7 +48,9 @@ import { stopAgain } from './stop-again.ts'
 import { StopPace } from './stop-pace.ts'
 import { FruitlessStops, StopRights } from './stop-rights.ts'
 
-export interface BroadcastingDeps extends Context {
+export interface BroadcastingDeps
+  extends Context,
+    Pick<ParticipantReconcilerDeps, 'participantSearch' | 'rememberParticipants'> {
   upstreams: Upstreams
   engine: Pick<Engine, 'write'>
   operations: Operations
@@ -148,6 +151,7 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
     tracing: deps.tracing,
     start: startReconciler({ ...deps, ends: ofBroadcasts, findStarted: findStarted(seeing) }),
     stop: stopReconciler({ ...seeing, ...sending, ends: ofBroadcasts, send, queue: among.queue, holds }),
+    participant: participantReconciler({ ...deps, ends }),
     switched: switchReconciler({
       ...deps,
       ...sending,

@@ -6,6 +6,7 @@ import {
   failureBody,
   IdempotencyKeyInUse,
   type Outcome,
+  ParticipantUnsettled,
   StartUnsettled
 } from '../../domain/refusals/failures.ts'
 import type { Statement, UniqueViolation } from '../../store/engine/engine.ts'
@@ -26,6 +27,8 @@ export interface Mutation {
   id?: string
   /** The run that a start begins, or is answered with. */
   runId?: string | null
+  /** Keyed fingerprint of the participant that it adds: of those that are open there is one. */
+  participant?: string
   /** Rows that belong into the transaction of its intent. */
   rows?: Statement[]
   /** They undo those where the intent is written too late to be sent. */
@@ -45,6 +48,8 @@ export interface Done<T> {
   livestreamId?: string | null
   /** A meeting that the work has made. */
   meetingId?: string
+  /** Other things that the work has made. */
+  resources?: AuditResource[]
   streamKeyRevealed?: boolean
   /** The vendor has called this stop a success. */
   confirmed?: OperationEnd['confirmed']
@@ -60,11 +65,12 @@ export interface Done<T> {
 }
 
 /** The ids of the resources that a mutation has made. */
-export type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId'>
+export type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId' | 'resources'>
 
-/** Another process was faster: with a start of the meeting, or with this key. */
+/** Another process was faster: with a start of the meeting, with this participant, or with this key. */
 export function inUse(cause: UniqueViolation): Failure {
   const options = { cause, outcome: 'not_sent' as const, retryAfterSeconds: 1 }
+  if (cause.reason.includes('participant')) return new ParticipantUnsettled(options)
   return cause.reason.includes('idempotency') ? new IdempotencyKeyInUse(options) : new StartUnsettled(options)
 }
 

@@ -2,6 +2,7 @@ import { isSwitch, type Operation } from '../../domain/operation.ts'
 import type { Tracing } from '../../tracing/tracing.ts'
 import { isSettled, type OperationEnds } from './operation-ends.ts'
 import type { Ownership } from './ownership.ts'
+import type { ReconcileParticipant } from './reconcile-participant.ts'
 import type { ReconcileStart } from './reconcile-start.ts'
 import type { ReconcileStop } from './reconcile-stop.ts'
 import type { ReconcileSwitch } from './reconcile-switch.ts'
@@ -16,17 +17,19 @@ export interface Reconcile {
   note(operation: Operation, sentAtMs: number): void
 }
 
-/** The ways of the three kinds, and what they have in common. */
+/** The ways of the kinds, and what they have in common. */
 export interface ReconcilerParts {
   ends: Pick<OperationEnds, 'find'>
   ownership: Ownership
   start: ReconcileStart
   stop: ReconcileStop
   switched: ReconcileSwitch
+  participant: ReconcileParticipant
   tracing: Pick<Tracing, 'behind'>
 }
 
-export function reconciler({ ends, ownership, start, stop, switched, tracing }: ReconcilerParts): Reconcile {
+export function reconciler(parts: ReconcilerParts): Reconcile {
+  const { ends, ownership, start, stop, switched, participant, tracing } = parts
   const look = async (operation: Operation): Promise<boolean> => {
     const now = await ends.find(operation)
     if (isSettled(now)) return true
@@ -35,6 +38,7 @@ export function reconciler({ ends, ownership, start, stop, switched, tracing }: 
     const isForAll = now?.kind === 'start' && now.state === 'unknown'
     if (!isForAll && !ownership.isOurs(operation)) return false
     if (isSwitch(operation.kind)) return switched(operation)
+    if (operation.kind === 'add_participant') return participant(operation)
     return operation.kind === 'start' ? start(operation) : stop(operation)
   }
   const reconcile = (operation: Operation): Promise<boolean> => {
@@ -46,6 +50,7 @@ export function reconciler({ ends, ownership, start, stop, switched, tracing }: 
   reconcile.note = (operation: Operation, sentAtMs: number): void => {
     if (operation.kind === 'start') start.note(operation, sentAtMs)
     else if (operation.kind === 'stop') stop.note(operation, sentAtMs)
+    else if (operation.kind === 'add_participant') participant.note(operation, sentAtMs)
   }
   return reconcile
 }

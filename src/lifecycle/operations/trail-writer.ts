@@ -25,6 +25,7 @@ export function operationOf(mutation: Mutation, nowMs: number): Operation {
     upstream,
     meetingId,
     livestreamId: livestreamId ?? null,
+    participant: mutation.participant ?? null,
     state: 'sent',
     requestId: caller.requestId,
     sentAtMs: nowMs,
@@ -47,7 +48,11 @@ export function subjectOf({ caller, kind, ...mutation }: Mutation, made: Made): 
     address: caller.address,
     requestId: caller.requestId,
     traceId: caller.trace?.id,
-    resources: [...resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId), ...(mutation.resources ?? [])]
+    resources: [
+      ...resourcesOf(meetingId, made.livestreamId ?? mutation.livestreamId),
+      ...(mutation.resources ?? []),
+      ...(made.resources ?? [])
+    ]
   }
 }
 

@@ -9,10 +9,18 @@ import { tellTrouble } from '../../domain/values/tell-trouble.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { type Context, providerOf, waitBriefly } from '../context.ts'
 import { type Seen, SharedReads } from '../reads/shared-reads.ts'
+import { type AddParticipant, type AddParticipantDeps, addParticipantOnce } from './add-participant.ts'
+import { type ParticipantChanges, type ParticipantChangesDeps, participantChanges } from './participant-changes.ts'
+import { type PresetGuardDeps, presetGuard } from './preset-guard.ts'
 import { type PresetsDeps, presetsOf } from './presets.ts'
-import type { RememberParticipants } from './remember-participants.ts'
+import { participantsOf, type RememberParticipants } from './remember-participants.ts'
 
-export interface ParticipantsDeps extends PresetsDeps, Pick<Context, 'changes'> {
+export interface ParticipantsDeps
+  extends PresetsDeps,
+    Pick<Context, 'changes'>,
+    Omit<PresetGuardDeps, 'presets'>,
+    Omit<AddParticipantDeps, 'demandPreset'>,
+    Omit<ParticipantChangesDeps, 'demandPreset'> {
   upstreams: Upstreams
   rememberParticipants: RememberParticipants
   log: { warn(facts: object, message: string): void }
@@ -22,7 +30,8 @@ export interface ParticipantsDeps extends PresetsDeps, Pick<Context, 'changes'> 
 export type PresetFilter = Page & { search: string | undefined }
 
 /** Participants of a tenant's meetings, and the presets that it may give them. */
-export interface TenantParticipants {
+export interface TenantParticipants extends ParticipantChanges {
+  add: AddParticipant
   /** As the vendor lists them. Those that are shown are known from then on. */
   list(meeting: OwnedMeeting, page: Page, signal: AbortSignal): Promise<Seen<ParticipantPage>>
   /** @param id of a known one. @throws ParticipantNotFound */
@@ -40,6 +49,7 @@ export function tenantParticipants(deps: ParticipantsDeps): TenantParticipants {
   const lists = new SharedReads<ParticipantPage>(deps)
   const single = new SharedReads<MeetingParticipant | null>(deps)
   const presets = presetsOf(deps)
+  const acting = { ...deps, demandPreset: presetGuard({ ...deps, presets }) }
   // No tenant id has a slash.
   const keyOf = (meeting: OwnedMeeting, what: string): string => `${meeting.tenantId}/${placeOf(meeting)}/${what}`
 
@@ -61,6 +71,9 @@ export function tenantParticipants(deps: ParticipantsDeps): TenantParticipants {
   }
 
   return {
+    ...participantChanges(acting),
+    add: addParticipantOnce(acting),
+
     list(meeting, page, signal) {
       const key = keyOf(meeting, `${page.pageNo} ${page.perPage}`)
       const ask = (signal: AbortSignal) => look(meeting, page, signal)
@@ -83,9 +96,4 @@ export function tenantParticipants(deps: ParticipantsDeps): TenantParticipants {
       return { ...seen, value: { items, paging: pagingOf(page, items.length, shown.length) } }
     }
   }
-}
-
-/** The subject that a change of a meeting's participants outdates. */
-export function participantsOf(meeting: OwnedMeeting): string {
-  return `participants of ${placeOf(meeting)}`
 }

@@ -23,13 +23,15 @@ export interface RememberParticipants {
   rows(meeting: PlacedMeeting, shown: MeetingParticipant[]): Statement[]
   /** Writes them. @throws StoreError */
   keep(meeting: PlacedMeeting, shown: MeetingParticipant[]): Promise<void>
+  /** Its row was removed: shown again, it is written anew. */
+  forget(meeting: PlacedMeeting, id: string): void
 }
 
 export function rememberParticipants(deps: RememberParticipantsDeps): RememberParticipants {
   const { engine, participants, fingerprintOf, clock } = deps
   /** Lists are read again and again: what was written is not written anew. */
   const written = new LRUCache<string, true>(upTo(20_000))
-  const keyOf = (meeting: PlacedMeeting, { id }: MeetingParticipant): string => `${placeOf(meeting)}/${id}`
+  const keyOf = (meeting: PlacedMeeting, { id }: Pick<MeetingParticipant, 'id'>): string => `${placeOf(meeting)}/${id}`
 
   function rows(meeting: PlacedMeeting, shown: MeetingParticipant[]): Statement[] {
     const fresh = shown.filter(one => !written.has(keyOf(meeting, one)))
@@ -48,11 +50,18 @@ export function rememberParticipants(deps: RememberParticipantsDeps): RememberPa
       if (statements.length === 0) return
       await engine.write(statements)
       for (const one of shown) written.set(keyOf(meeting, one), true)
-    }
+    },
+
+    forget: (meeting, id) => void written.delete(keyOf(meeting, { id }))
   }
 }
 
 /** @param fingerprint makes keyed fingerprints */
 export function customFingerprint(fingerprint: (kind: 'participant', text: string) => string): CustomFingerprint {
   return (meeting, customId) => fingerprint('participant', JSON.stringify([placeOf(meeting), customId]))
+}
+
+/** The subject that a change of a meeting's participants outdates. */
+export function participantsOf(meeting: PlacedMeeting): string {
+  return `participants of ${placeOf(meeting)}`
 }

@@ -6,7 +6,7 @@ import { counter, gauge, histogram } from '../definition.ts'
 const failures = ['refused', 'not_sent', 'failed', 'unknown']
 const starts = { label: 'result', values: ['started', 'joined', 'already_live', ...failures] }
 const stops = { label: 'result', values: ['stopped', 'nothing_live', ...failures] }
-const kinds = { label: 'kind', values: ['start', 'stop', ...switches] }
+const kinds = { label: 'kind', values: ['start', 'stop', 'add_participant', ...switches] }
 
 export const broadcasts = {
   livegate_starts_total: counter('Starts of callers, by result', starts),

@@ -1,11 +1,11 @@
 import { counter, gauge, histogram } from '../definition.ts'
 
-/** Operations of the API, those on participants under one name, and `unknown` for calls that met none. */
+/** Operations of the API, those on participants under two names, and `unknown` for calls that met none. */
 const operations = 45
 
 export const requests = {
   livegate_requests_total: counter(
-    'Calls that are over, by API operation (reads of participants and presets: `getParticipants`), class of their status (`none`: the caller hung up) and outcome',
+    'Calls that are over, by API operation (of participants and presets: `getParticipants`, `changeParticipants`), class of their status (`none`: the caller hung up) and outcome',
     { labels: ['operation', 'status', 'outcome'], most: 420 }
   ),
   livegate_request_duration_seconds: histogram(

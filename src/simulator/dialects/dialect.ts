@@ -46,6 +46,8 @@ export interface SimulatedVendor {
   readonly filtersMeetings: boolean
   /** Analytics: Unix seconds are taken too (contract#analytics-times); days are plain dates; one object overall (contract#two-published-forms). */
   readonly plainAnalytics: boolean
+  /** Whether its documents have the replacing of a participant (contract#participant-put). */
+  readonly participantPut: 'gone' | 'answer'
   /** The path of the ingest server's address (contract#livestream). */
   readonly ingestPath: string
   /** The family of header fields of its webhooks (contract#webhook-headers). */

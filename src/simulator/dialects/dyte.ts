@@ -16,6 +16,7 @@ export const dyte: SimulatedVendor = {
   newMeeting: {},
   filtersMeetings: false,
   plainAnalytics: false,
+  participantPut: 'gone',
   ingestPath: '/app/',
   webhookHeaders: 'dyte',
   webhooksShowAll: false,

@@ -36,6 +36,7 @@ export const realtimekit: SimulatedVendor = {
   newMeeting: { session_keep_alive_time_in_secs: 60, transcribe_on_end: false },
   filtersMeetings: true,
   plainAnalytics: true,
+  participantPut: 'answer',
   ingestPath: '/live/',
   webhookHeaders: 'rtk',
   webhooksShowAll: true,

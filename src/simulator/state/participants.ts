@@ -36,6 +36,8 @@ const usualPresets = [
 export class Participants {
   readonly all = new Map<string, Invited>()
   readonly presets = new Map<string, SimulatedPreset>()
+  /** All that were ever issued. */
+  readonly tokens: string[] = []
 
   constructor(atMs: number) {
     for (const [name, isHost] of usualPresets)
@@ -88,6 +90,27 @@ export function invitedShape({ id, name, picture, customId, presetName, createdA
 
 export function listedPresetShape({ id, name, createdAt }: SimulatedPreset): object {
   return { id, name, created_at: iso(createdAt), updated_at: iso(createdAt) }
+}
+
+/** The permissions that most presets have alike. */
+const usualPermissions = {
+  accept_waiting_requests: false,
+  can_accept_production_requests: false,
+  can_change_participant_permissions: false,
+  can_edit_display_name: true,
+  can_spotlight: false,
+  disable_participant_audio: false,
+  disable_participant_screensharing: false,
+  disable_participant_video: false,
+  hidden_participant: false,
+  kick_participant: false,
+  pin_participant: false,
+  show_participant_list: true,
+  waiting_room_type: 'SKIP'
+}
+
+export function presetShape(preset: SimulatedPreset): object {
+  return { ...listedPresetShape(preset), permissions: { ...usualPermissions, ...preset.permissions } }
 }
 
 /** Fields of a participant that `Simulator.addParticipant` takes. */

@@ -53,8 +53,9 @@ export interface TenantsTable {
   minutes_per_month: number | null
   /** `off`; else a run ends with its meeting. */
   stop_with_meeting: string | null
-  /** JSON; null: the usual ones (`preset.ts`). */
+  /** Rules of the tokens of its participants (`preset.ts`): names as JSON, and `on`. */
   presets: string | null
+  server_starts_only: string | null
   created_at: number
   revision: number
 }
@@ -126,6 +127,7 @@ export interface OperationsTable {
   kind: string
   meeting_id: string | null
   livestream_id: string | null
+  participant: string | null
   state: string
   request_id: string
   sent_at: number

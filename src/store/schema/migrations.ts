@@ -22,6 +22,7 @@ import { countedOrders } from './steps/11-20/17-counted-orders.ts'
 import { tracedOperations } from './steps/11-20/18-traced-operations.ts'
 import { knownParticipants } from './steps/11-20/19-participants.ts'
 import { ownedOperations } from './steps/11-20/20-owned-operations.ts'
+import { addedParticipants } from './steps/21-30/21-added-participants.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 export const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -44,7 +45,8 @@ export const steps: ((db: Sql) => CompiledQuery[])[] = [
   countedOrders,
   tracedOperations,
   knownParticipants,
-  ownedOperations
+  ownedOperations,
+  addedParticipants
 ]
 
 export const schemaVersion = steps.length

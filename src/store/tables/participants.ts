@@ -28,6 +28,22 @@ export function participantsIn({ engine, sql }: Store) {
       return row?.id ?? null
     },
 
+    /** Ids of those that have this keyed fingerprint of their custom id, the one that was known first before the others. */
+    async withCustomId(customFingerprint: string): Promise<string[]> {
+      const query = sql
+        .selectFrom('meeting_participants')
+        .select('id')
+        .where('custom_fingerprint', '=', customFingerprint)
+        .orderBy('seen_at')
+        .limit(10)
+      return (await engine.read(query.compile())).map(({ id }) => id)
+    },
+
+    /** The vendor does not have it any more. */
+    gone(id: string): Statement {
+      return sql.deleteFrom('meeting_participants').where('id', '=', id).compile()
+    },
+
     /** Keeps those that are new. One that is known elsewhere stays there. */
     seen({ id: meetingId, upstream }: PlacedMeeting, shown: KnownParticipant[], nowMs: number): Statement {
       const rows = shown.map(({ id, customFingerprint }) => ({

@@ -86,8 +86,11 @@ function limitColumns(limits: Partial<LiveLimits>): Partial<TenantsTable> {
   }
 }
 
-function presetColumns({ presets }: Partial<PresetRule>): Partial<TenantsTable> {
-  return { ...(presets !== undefined && { presets: presets && JSON.stringify(presets) }) }
+function presetColumns({ presets, serverStartsOnly }: Partial<PresetRule>): Partial<TenantsTable> {
+  return {
+    ...(presets !== undefined && { presets: presets && JSON.stringify(presets) }),
+    ...(serverStartsOnly !== undefined && { server_starts_only: serverStartsOnly ? 'on' : null })
+  }
 }
 
 function toTenant(row: TenantsTable): Tenant {
@@ -104,7 +107,10 @@ function toTenant(row: TenantsTable): Tenant {
       minutesPerMonth: row.minutes_per_month,
       stopWithMeeting: row.stop_with_meeting !== 'off'
     },
-    presetRule: { presets: row.presets === null ? null : (JSON.parse(row.presets) as string[]) },
+    presetRule: {
+      presets: row.presets === null ? null : (JSON.parse(row.presets) as string[]),
+      serverStartsOnly: row.server_starts_only === 'on'
+    },
     suspended: row.suspended_at !== null,
     createdAtMs: row.created_at
   }

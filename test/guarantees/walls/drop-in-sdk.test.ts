@@ -67,6 +67,27 @@ async function livestreamsWork(t: Test, { livestreams, activeSession }: Kit, mee
   return id
 }
 
+async function participantsWork(t: Test, { meetings, presets }: Kit, meeting: string): Promise<void> {
+  const { data: mayGive } = await presets.get(app_id, { ...inAccount, search: 'viewer', per_page: 5 })
+  t.match(mayGive, [{ name: 'livestream_viewer' }])
+  const wish = { custom_participant_id: 'mary', preset_name: 'livestream_viewer', name: 'Mary Sue' }
+  const added = await meetings.addParticipant(meeting, { ...inApp, ...wish }).withResponse()
+  t.equal(added.response.status, 201)
+  const { id = '', token } = added.data.data ?? {}
+  t.match(added.data, { success: true, data: { ...wish, token: String } })
+  const at = { ...inApp, meeting_id: meeting }
+  t.match(await meetings.getMeetingParticipants(meeting, { ...inApp, per_page: 5 }), {
+    data: [{ id, name: 'Mary Sue' }]
+  })
+  t.match(await meetings.getMeetingParticipant(id, at), { success: true, data: { id, ...wish } })
+  const edited = await meetings.editParticipant(id, { ...at, name: 'Mary', preset_name: 'group_call_participant' })
+  t.match(edited, { data: { id, name: 'Mary', preset_name: 'group_call_participant', token: String } })
+  const refreshed = await meetings.refreshParticipantToken(id, at)
+  t.equal(new Set([token, edited.data?.token, refreshed.data.token]).size, 3)
+  t.match(await meetings.deleteMeetingParticipant(id, at), { data: { custom_participant_id: 'mary' } })
+  await t.rejects(meetings.getMeetingParticipant(id, at), { status: 404, message: /No such participant/ })
+}
+
 /** The errors that its callers look for. */
 async function refusalsAreUnderstood(t: Test, world: World, { livestreams, meetings }: Kit, meeting: string) {
   const caught = (promise: Promise<unknown>) => promise.then(String, error => error)
@@ -128,6 +149,7 @@ for (const [vendor, options] of Object.entries(vendors)) {
     const meeting = await meetingsWork(t, kit)
     world.simulator.joinMeeting(meeting)
     const livestream = await livestreamsWork(t, kit, meeting)
+    await participantsWork(t, kit, meeting)
     t.match(world.simulator.livestreams(), [{ id: livestream, status: 'IDLE', starts: 1 }])
     await refusalsAreUnderstood(t, world, kit, meeting)
     await aStartHappensOnce(t, world, key)

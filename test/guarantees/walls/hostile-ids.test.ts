@@ -35,6 +35,8 @@ const templates = new Set(
     `GET /v2/meetings/M/livestream?page_no=1&per_page=25`,
     `GET /v2/meetings/M/active-session`,
     `GET /v2/meetings/M/participants?page_no=1&per_page=25`,
+    `POST /v2/meetings/M/participants`,
+    `GET /v2/meetings/M/participants?page_no=1&per_page=100`,
     `POST /v2/meetings/M/active-session/kick`,
     `POST /v2/meetings/M/active-session/kick-all`,
     `POST /v2/meetings/M/active-session/mute`,

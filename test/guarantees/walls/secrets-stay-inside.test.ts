@@ -42,6 +42,7 @@ const owner = await withKey('acme', [
 ])
 const privileged = await withKey('acme', ['livestreams:read', 'livestreams:start', 'stream-key:read'])
 const webhooks = await withKey('acme', ['webhooks:manage'])
+const host = await withKey('acme', ['participants:read', 'participants:manage'])
 const stranger = makeKey().key.reveal()
 const replies: Reply[] = []
 /** The same client, whose answers are kept for the search. */
@@ -107,6 +108,25 @@ const { secret } = (await webhooks.call('PUT', '/gateway/webhook', webhook)).jso
 const { secret: newSecret } = (await webhooks.call('PUT', '/gateway/webhook', webhook)).json().data
 await kept(webhooks.call)('GET', '/gateway/webhook')
 await kept(webhooks.call)('POST', '/gateway/webhook/test')
+// Not searched, since it is where the tokens of participants are shown. Their replays are, and so are lists.
+const participants = `/v2/meetings/${meeting}/participants`
+const guest = { custom_participant_id: `guest-${randomUUID()}`, preset_name: 'livestream_viewer' }
+const replayed = { 'idempotency-key': randomUUID() }
+const added = (await host.call('POST', participants, guest, replayed)).json().data
+await kept(host.call)('POST', participants, guest, replayed)
+for (const [method, path, body] of [
+  ['PATCH', participants, { name: 'Mary' }],
+  ['PUT', participants, { name: 'Sue' }],
+  ['POST', participants, guest]
+] as const) {
+  const own = method === 'POST' ? path : `${path}/${added.id}`
+  await host.call(method, own, body)
+}
+const again = { 'idempotency-key': randomUUID() }
+await host.call('POST', `${participants}/${added.id}/token`, undefined, again)
+await kept(host.call)('POST', `${participants}/${added.id}/token`, undefined, again)
+await kept(host.call)('GET', participants)
+await kept(host.call)('GET', `${participants}/${added.id}`)
 // Not searched, since it may see where to send video. The address is one that stands in no example.
 const active = `/v2/meetings/${meeting}/active-livestream`
 const { stream_key } = (await privileged.call('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
@@ -163,7 +183,8 @@ const canaries: Record<string, string> = {
   'the secret of a webhook': secret.slice('whsec_'.length, -1),
   'its new secret': newSecret.slice('whsec_'.length, -1),
   'the stream key': stream_key,
-  'the ingest server': ingest_server
+  'the ingest server': ingest_server,
+  ...Object.fromEntries(simulator.participantTokens.map((token, i) => [`token ${i}`, token.split('.')[2] ?? '']))
 }
 
 const found = searchFor(canaries)

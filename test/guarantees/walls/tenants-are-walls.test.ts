@@ -3,7 +3,7 @@ import t from 'tap'
 import type { AuditEvent } from '../../../src/domain/audit/audit-event.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { type Client, gateway, type Reply } from '../../support/gateway.ts'
-import { documentedRoutes, fill, type Ids, sessionIds } from '../../support/http/helper.ts'
+import { documentedRoutes, endRank, fill, type Ids, sessionIds } from '../../support/http/helper.ts'
 import { mutatingRoutes } from '../../support/http/mutating.ts'
 
 // Refused calls on the route of a stop count as writes: there are more of them here than a tenant may do in a minute.
@@ -23,7 +23,7 @@ const documented = new Map(mutatingRoutes(world).map(({ operationId, body }) => 
 
 /** A body that the route takes; nothing where it may be empty. */
 function bodyOf(operationId: string): object | undefined {
-  const isNeeded = /^((kick|mute)Participants|updateRun)$/.test(operationId)
+  const isNeeded = /^((kick|mute)Participants|updateRun|addParticipant)$/.test(operationId)
   return isNeeded ? documented.get(operationId) : documented.has(operationId) ? {} : undefined
 }
 
@@ -87,8 +87,8 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
   for (const { method, path, operationId } of routes) {
     const methods = method === 'GET' ? ['GET', 'HEAD'] : [method, 'DELETE']
     for (const verb of methods) {
-      // A run has nothing to be changed but one field, so that its body is never empty.
-      const good = operationId === 'updateRun' ? [bodyOf(operationId)] : [undefined, {}]
+      // Those of which a field is needed: their body is never empty.
+      const good = /^(updateRun|addParticipant)$/.test(operationId) ? [bodyOf(operationId)] : [undefined, {}]
       for (const body of method === 'GET' ? [undefined] : [...good, ...wrongBodies]) {
         const type = { 'content-type': 'application/json' }
         const ask = (ids: Ids) => asGlobex(verb, fill(path, ids), body, type)
@@ -101,8 +101,9 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
           participant_id: randomUUID()
         })
         // Nothing in a stop's body can be wrong, and a verb that no route takes is refused before its body.
+        const isRemoval = verb === 'DELETE' && path.endsWith('{participant_id}')
         const unread = operationId === 'stopLivestream' || verb === 'DELETE'
-        const refused = wrongBodies.some(wrong => wrong === body) && !unread
+        const refused = isRemoval ? body === wrongBodies[1] : wrongBodies.some(wrong => wrong === body) && !unread
         t.equal(missing.statusCode, refused ? 400 : 404, `${verb} ${operationId}`)
         for (const [what, ids] of Object.entries(foreign)) {
           t.equal(visible(await ask(ids)), visible(missing), `${verb} ${operationId} with ${what}`)
@@ -116,8 +117,7 @@ t.test("somebody else's meeting or livestream looks exactly like one that does n
 t.test('with its own ids every one of these routes works', async t => {
   const routes = documentedRoutes(app).filter(({ path }) => path.includes('{'))
   // Questions about what goes on come first, and then the calls that end it.
-  const last = (path: string): number => ['/kick', '/kick-all', '/stop'].findIndex(end => path.endsWith(end))
-  routes.sort((a, b) => last(a.path) - last(b.path))
+  routes.sort((a, b) => endRank(a) - endRank(b))
   for (const { method, path, operationId } of routes) {
     const { statusCode } = await asGlobex(method, fill(path, globex), bodyOf(operationId))
     t.ok(statusCode < 300, `${operationId}: ${statusCode}`)

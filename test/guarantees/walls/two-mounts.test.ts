@@ -3,14 +3,7 @@ import t from 'tap'
 import { type Scope, scopes } from '../../../src/domain/scope.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { type Client, gateway, withoutRequestId } from '../../support/gateway.ts'
-import {
-  type DocumentedRoute,
-  documentedRoutes,
-  fill,
-  type Ids,
-  isEnvelope,
-  sessionIds
-} from '../../support/http/helper.ts'
+import { documentedRoutes, endRank, fill, type Ids, isEnvelope, sessionIds } from '../../support/http/helper.ts'
 import { essence, mounted } from '../../support/http/mounts.ts'
 import { mutatingRoutes } from '../../support/http/mutating.ts'
 
@@ -35,10 +28,9 @@ const foreign = await live(asGlobex, otherMeeting)
 const missing = Object.fromEntries(Object.keys(own).map(name => [name, randomUUID()])) as Required<Ids>
 
 // Questions about what goes on come first, and then the calls that end it.
-const ends = ({ path }: DocumentedRoute): number => ['/kick', '/kick-all', '/stop'].findIndex(end => path.endsWith(end))
 const routes = documentedRoutes(app)
   .filter(({ path }) => path.startsWith('/v2/'))
-  .sort((a, b) => ends(a) - ends(b))
+  .sort((a, b) => endRank(a) - endRank(b))
 const examples = new Map(mutatingRoutes(world).map(({ operationId, body }) => [operationId, body]))
 
 t.test(

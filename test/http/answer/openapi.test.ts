@@ -91,9 +91,9 @@ t.test('each path with an id tells of the 404, each mutation of what a body can 
     // A stop takes no body at all, so that nothing can be wrong with one.
     const isStop = operationId === 'stopLivestream'
     for (const status of ['413', '415']) t.equal(status in responses, !isStop, `${operationId} ${status}`)
-    // A webhook needs an address, and a run its seconds; the others take an empty body.
-    const isBare = isStop || ['removeWebhook', 'testWebhook'].includes(operationId)
-    const isNeeded = ['setWebhook', 'updateRun'].includes(operationId)
+    // A webhook needs an address, a run its seconds and a new participant an id; the others take an empty body.
+    const isBare = isStop || ['removeWebhook', 'testWebhook', 'removeParticipant'].includes(operationId)
+    const isNeeded = ['setWebhook', 'updateRun', 'addParticipant'].includes(operationId)
     t.equal(requestBody?.required, isBare ? undefined : isNeeded, `${operationId}: its body`)
   }
 })

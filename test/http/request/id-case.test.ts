@@ -5,7 +5,7 @@ import { ownership } from '../../../src/http/request/ownership.ts'
 import { decorateRequests } from '../../../src/http/request/request.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { type Client, gateway, withoutRequestId } from '../../support/gateway.ts'
-import { documentedRoutes, fill, type Ids, sessionIds } from '../../support/http/helper.ts'
+import { documentedRoutes, endRank, fill, type Ids, sessionIds } from '../../support/http/helper.ts'
 import { mounted } from '../../support/http/mounts.ts'
 import { freshKey, makeMeetings, mutatingRoutes } from '../../support/http/mutating.ts'
 
@@ -66,17 +66,16 @@ t.test('a UUID in upper case is the same id for each operation, on both mounts',
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
   simulator.addParticipant(meeting)
   const ids = await sessionIds(asAcme, { meeting_id: meeting, livestream_id: id })
-  const ends = ({ path }: { path: string }) => ['/kick', '/kick-all', '/stop'].findIndex(end => path.endsWith(end))
   const routes = documentedRoutes(app)
     .filter(({ path }) => path.includes('{'))
-    .sort((a, b) => ends(a) - ends(b))
+    .sort((a, b) => endRank(a) - endRank(b))
   const before = upstream().length
   for (const { method, path, operationId } of routes) {
     for (const spelt of [fill(path, upper(ids)), mounted(fill(path, upper(ids)))]) {
       simulator.joinMeeting(meeting)
       const reply = await asAcme(method, spelt, bodies.get(operationId), { 'x-request-id': operationId })
       const isDone = reply.statusCode < 300 || reply.json().error.type === 'participant_not_found'
-      t.ok(isDone || ends({ path }) === 2, `${operationId}: ${reply.statusCode}`)
+      t.ok(isDone || endRank({ method, path }) === 2, `${operationId}: ${reply.statusCode}`)
     }
   }
   const told = JSON.stringify([upstream().slice(before), (await events()).map(({ resources }) => resources)])

@@ -70,8 +70,10 @@ t.test('a refusal by Livegate itself does not use up the key', async t => {
   const viewer = (await withKey('acme', ['livestreams:read'])).call
   for (const route of routes) {
     const { meeting, headers, call, sent } = await aRequest(world, route)
-    // A stop has no fields, but for those that a query might have.
-    const wrong = route.operationId === 'stopLivestream' ? { ...route, path: `${route.path}?nonsense=1` } : route
+    // A stop has no fields, and a removal has none, but for those that a query might have.
+    const wrong = /^(stopLivestream|removeParticipant)$/.test(route.operationId)
+      ? { ...route, path: `${route.path}?nonsense=1` }
+      : route
     t.equal((await send(asAcme, wrong, meeting, headers, { nonsense: 1 })).statusCode, 400, route.operationId)
     t.equal((await send(viewer, route, meeting, headers)).statusCode, 403, route.operationId)
     if (route.path.includes('{')) t.equal((await send(asAcme, route, otherMeeting, headers)).statusCode, 404)
@@ -95,6 +97,7 @@ t.test('a limit does not use up the key', async t => {
 
 /** Words of the vendor in a 404. */
 function missingOn({ path }: MutatingRoute): string {
+  if (path.includes('/participants/{')) return 'participant_not_found'
   if (!path.includes('/active-session/')) return 'meeting_not_found'
   return path.endsWith('-all') ? 'no_active_session' : 'participant_not_found'
 }
@@ -110,7 +113,7 @@ t.test("the vendor's refusal of what was asked is the last word", async t => {
       const notFound = `404 ${missingOn(route)}`
       const { operationId, path } = route
       // An older contract lacks it: the vendor has the thing, and not the operation.
-      const lacks = /^(replaceMeeting|(en|dis)ableLivestream|resetStreamKey)$/.test(operationId)
+      const lacks = /^(replaceMeeting|replaceParticipant|(en|dis)ableLivestream|resetStreamKey)$/.test(operationId)
       const missing = lacks ? '501 not_offered_by_upstream failed' : notFound
       const told = status === 404 && path.includes('{') ? missing : '502 upstream_refused failed'
       t.equal(says(first), told, `${route.operationId} ${status}`)

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { withoutLastSlash } from '../../../src/http/request/last-slash.ts'
 import { gateway, withoutRequestId } from '../../support/gateway.ts'
-import { documentedRoutes, fill, sessionIds } from '../../support/http/helper.ts'
+import { documentedRoutes, endRank, fill, sessionIds } from '../../support/http/helper.ts'
 import { essence, mounted } from '../../support/http/mounts.ts'
 import { freshKey, mutatingRoutes } from '../../support/http/mutating.ts'
 
@@ -15,10 +15,9 @@ t.test('one slash at the end of any operation is the same operation, on both mou
   const { id } = (await asAcme('POST', `/v2/meetings/${meeting}/livestreams`)).json().data
   simulator.addParticipant(meeting)
   const ids = await sessionIds(asAcme, { meeting_id: meeting, livestream_id: id })
-  const order = ({ path }: { path: string }) => ['/kick', '/kick-all', '/stop'].findIndex(end => path.endsWith(end))
   const routes = documentedRoutes(app)
     .filter(({ scope }) => scope !== null)
-    .sort((a, b) => order(a) - order(b))
+    .sort((a, b) => endRank(a) - endRank(b))
   t.ok(routes.length >= 28)
   for (const { method, path, operationId } of routes) {
     const address = fill(path, ids)

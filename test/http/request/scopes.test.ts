@@ -39,6 +39,11 @@ const needed: Record<string, Scope> = {
   getMeeting: 'meetings:read',
   updateMeeting: 'meetings:write',
   replaceMeeting: 'meetings:write',
+  addParticipant: 'participants:manage',
+  updateParticipant: 'participants:manage',
+  replaceParticipant: 'participants:manage',
+  removeParticipant: 'participants:manage',
+  refreshParticipantToken: 'participants:manage',
   listParticipants: 'participants:read',
   getParticipant: 'participants:read',
   listPresets: 'participants:read',
@@ -74,10 +79,15 @@ t.test('each operation can be done with its scope and with no other', async t =>
   const ids = await sessionIds(asAcme, { meeting_id: meeting, livestream_id: id })
   const bodies = new Map(mutatingRoutes({ app }).map(({ operationId, body }) => [operationId, body]))
   const changes = ({ operationId }: DocumentedRoute): number =>
-    ['muteParticipants', 'muteAllParticipants', 'kickParticipants', 'kickAllParticipants', 'removeWebhook'].indexOf(
-      operationId
-    )
-  // People who were kicked cannot be muted, and a webhook that was removed can't be tested.
+    [
+      'muteParticipants',
+      'muteAllParticipants',
+      'kickParticipants',
+      'kickAllParticipants',
+      'removeWebhook',
+      'removeParticipant'
+    ].indexOf(operationId)
+  // People who were kicked cannot be muted, a webhook that was removed can't be tested, and nobody who was removed can be changed.
   guarded.sort((a, b) => changes(a) - changes(b))
   // A stop is looked after by itself some seconds later: it comes last, since each call at the vendor is counted.
   for (const scope of scopes.toSorted((a, b) => isStop(a) - isStop(b))) {

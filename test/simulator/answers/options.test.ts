@@ -78,6 +78,7 @@ t.test('an option out of range is a RangeError that says what would be in range'
     clockOffsetMs: 1e15,
     livestreamId: 'random',
     lists: 'both',
+    participantPut: 'maybe',
     journalLimit: 0
   }
   for (const [name, value] of Object.entries(wrong)) {

@@ -172,7 +172,8 @@ t.test('a step is never edited: it does what it did to the stores that have take
     '8336023c8ee7',
     'cd61cafe5816',
     '54719a7432fd',
-    '08f7c9dd9bf3'
+    '08f7c9dd9bf3',
+    '9be616a73f5a'
   ])
   t.end()
 })

@@ -131,11 +131,20 @@ export async function reconciling(t: TestContext) {
     const start = startReconciler({ ...deps, ends: ofBroadcasts })
     const stop = stopReconciler({ ...deps, ends: ofBroadcasts, send: sendStop(deps) })
     const switched = async (): Promise<never> => {
-      throw new Error('no livestream is enabled or disabled here')
+      throw new Error('no livestream is enabled or disabled here, and nobody is added')
     }
+    const participant = Object.assign(switched, { note() {} })
     return {
       ends: ofBroadcasts,
-      reconcile: reconciler({ ends, ownership: new Ownership(onlyReplica), start, stop, switched, tracing: passingOn })
+      reconcile: reconciler({
+        ends,
+        ownership: new Ownership(onlyReplica),
+        start,
+        stop,
+        switched,
+        participant,
+        tracing: passingOn
+      })
     }
   }
 

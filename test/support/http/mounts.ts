@@ -18,6 +18,7 @@ export function essence(reply: Reply, ids: Ids): unknown[] {
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'uuid')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'time')
     .replace(/"stream_key":"[^"]*"/g, '"stream_key":"…"')
+    .replace(/"token":"[^"]*"/g, '"token":"…"')
     .replace(/"(\w+_(?:consumed|seconds))":[\d.]+/g, '"$1":0')
   const {
     date: _date,

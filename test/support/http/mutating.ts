@@ -3,8 +3,9 @@ import type { Simulator } from '../../../src/simulator/simulator.ts'
 import type { Store } from '../../../src/store/store.ts'
 import { livestreamsIn } from '../../../src/store/tables/livestreams.ts'
 import { meetingsIn } from '../../../src/store/tables/meetings.ts'
+import { participantsIn } from '../../../src/store/tables/participants.ts'
 import type { Client, Reply, World } from '../gateway.ts'
-import { documentedRoutes, fill } from './helper.ts'
+import { documentedRoutes, fill, type Ids } from './helper.ts'
 
 /** An operation that changes something, with a body that it accepts, as the app's own document has both. */
 export interface MutatingRoute {
@@ -47,7 +48,12 @@ export function send(
   headers: Record<string, string>,
   otherBody: object = body
 ): Promise<Reply> {
-  return call(method, fill(path, { meeting_id: meetingId, livestream_id: meetingId }), otherBody, headers)
+  return call(method, fill(path, idsOf(meetingId)), otherBody, headers)
+}
+
+/** One id for all: what `makeMeetings` has made. */
+function idsOf(id: string): Ids {
+  return { meeting_id: id, livestream_id: id, participant_id: id }
 }
 
 /** Changes at the vendor, tried or made. */
@@ -55,12 +61,16 @@ export function mutationsSent({ journal }: Pick<Simulator, 'journal'>): number {
   return journal.filter(({ method }) => method !== 'GET').length
 }
 
-/** New meetings of a tenant, and for each a livestream without a meeting that has the same id. */
+/** New meetings of a tenant, and for each a livestream without a meeting, and a participant of it, that have the same id. */
 export async function makeMeetings(store: Store, simulator: Simulator, tenant: string, count: number) {
   const ids = Array.from({ length: count }, () => simulator.addMeeting().id)
   await meetingsIn(store).assign(tenant, 'default', ids, Date.now())
   for (const id of ids) {
     const { status } = simulator.addLivestream({ id })
+    // So has a participant of the meeting.
+    simulator.addParticipant(id, { id, custom_participant_id: `of ${id}` })
+    const known = [{ id, customFingerprint: `of ${id}` }]
+    await store.engine.write([participantsIn(store).seen({ id, upstream: 'default' }, known, Date.now())])
     const owner = { id, tenantId: tenant, upstream: 'default', meetingId: null }
     await livestreamsIn(store).observe(owner, { id, status }, Date.now())
   }
@@ -77,7 +87,7 @@ export async function aRequest(
   if (live) simulator.startFromBrowser(meeting)
   const headers = freshKey()
   const before = mutationsSent(simulator)
-  const path = fill(route.path, { meeting_id: meeting, livestream_id: meeting })
+  const path = fill(route.path, idsOf(meeting))
   return {
     meeting,
     headers,
@@ -106,6 +116,6 @@ export function isExecuted(reply: Reply): boolean {
 
 /** Part of an answer that is replayed. */
 export function dataOf(reply: Reply): object {
-  const { stream_key: _key, ingest_server: _server, ...data } = reply.json().data
-  return data
+  const { stream_key: _key, ingest_server: _server, token, ...data } = reply.json().data
+  return { ...data, ...(token !== undefined && { token_issued: true }) }
 }

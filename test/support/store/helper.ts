@@ -28,7 +28,8 @@ interface TestContext {
 /** Turns a store into one of the version before. */
 export function makeOlder(file: string): void {
   const database = new Database(file)
-  database.exec('alter table operations drop column owner')
+  database.exec('drop index operations_open_participant; alter table operations drop column participant')
+  database.exec('alter table tenants drop column server_starts_only')
   database.exec(`update meta set value = '${schemaVersion - 1}' where name = 'schema_version'`)
   database.close()
 }
@@ -100,6 +101,7 @@ export function operationOf(tenantId: string, more: Partial<Operation> = {}): Op
     kind: 'start',
     meetingId: 'm1',
     livestreamId: null,
+    participant: null,
     state: 'sent',
     requestId: 'r1',
     upstream: 'default',

@@ -25,6 +25,7 @@ export function toOperation(row: OperationsTable): Operation {
     upstream: row.upstream,
     meetingId: row.meeting_id,
     livestreamId: row.livestream_id,
+    participant: row.participant,
     state: row.state as OperationState,
     requestId: row.request_id,
     sentAtMs: row.sent_at,

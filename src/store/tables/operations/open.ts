@@ -102,6 +102,10 @@ export function openOperations({ engine, sql }: Store) {
     return row === undefined ? null : toOperation(row)
   }
 
+  const openAdding = compileOnce(({ participant }: { participant: string }) =>
+    open.where('participant', '=', participant)
+  )
+
   return {
     /** Written in one transaction with the audit intent. @throws UniqueViolation when the meeting has an open start, or the key is used */
     sent(operation: Operation): Statement {
@@ -154,6 +158,12 @@ export function openOperations({ engine, sql }: Store) {
 
     /** The start of this meeting whose outcome is not known, if there is one; by the index there is one at most. */
     openStart,
+
+    /** The call that adds this participant, by its keyed fingerprint, and whose outcome is not known; there is one at most. */
+    async openAdding(participant: string): Promise<Operation | null> {
+      const [row] = await engine.read(openAdding({ participant }))
+      return row === undefined ? null : toOperation(row)
+    },
 
     /** The same, where it was sent to the vendor account that the meeting is at: another account's says nothing of what runs here. */
     async openStartAt({ id, upstream }: PlacedMeeting): Promise<Operation | null> {
@@ -216,6 +226,7 @@ function toColumns(operation: Operation): Given {
     upstream: operation.upstream,
     meeting_id: operation.meetingId,
     livestream_id: operation.livestreamId,
+    participant: operation.participant,
     state: operation.state,
     request_id: operation.requestId,
     sent_at: operation.sentAtMs,

@@ -97,6 +97,12 @@ export function dyteProvider(send: Send, habits: VendorHabits): Provider {
 
     findParticipants: (...asked) => participants.findParticipants(send, ...asked),
     findParticipant: (...asked) => participants.findParticipant(send, ...asked),
+    addParticipant: (...asked) => participants.addParticipant(send, ...asked),
+    updateParticipant: (...asked) => participants.updateParticipant(send, ...asked),
+    replaceParticipant: (...asked) => participants.replaceParticipant(send, ...asked),
+    removeParticipant: (...asked) => participants.removeParticipant(send, ...asked),
+    refreshToken: (...asked) => participants.refreshToken(send, ...asked),
+    findPreset: (...asked) => participants.findPreset(send, ...asked),
     findPresets: (...asked) => participants.findPresets(send, ...asked),
 
     async createMeeting(wish, signal) {

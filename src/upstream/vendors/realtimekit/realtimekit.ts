@@ -32,6 +32,7 @@ export function realtimekitProvider(send: Send, habits: VendorHabits): Provider 
     createLivestream: (wish, signal) => ifOffered(l2.createLivestream(wish, signal)),
     setEnabled: (id, enabled, signal) => ifOffered(l2.setEnabled(id, enabled, signal)),
     resetStreamKey: (id, signal) => ifOffered(l2.resetStreamKey(id, signal)),
+    replaceParticipant: (...asked) => ifOffered(l2.replaceParticipant(...asked)),
     findRunsOfSession: (id, page, signal) => ifOffered(l2.findRunsOfSession(id, page, signal)),
 
     onStage(meetingId, action, whom, signal) {
