@@ -10,6 +10,7 @@ import { enderOf } from './lifecycle/ledger/ender-of.ts'
 import { FollowRuns } from './lifecycle/ledger/follow-runs.ts'
 import { RunHub } from './lifecycle/ledger/hub.ts'
 import { Ledger } from './lifecycle/ledger/ledger.ts'
+import { observedEnds } from './lifecycle/ledger/observed.ts'
 import { RunWatch } from './lifecycle/ledger/run-watch.ts'
 import { takeOverRuns } from './lifecycle/ledger/runs-at-start.ts'
 import { sightingsIn } from './lifecycle/ledger/sightings.ts'
@@ -67,6 +68,7 @@ export function services(parts: Parts): Services {
   const sessions = sessionsIn(store)
   const participants = participantsIn(store)
   const hub = new RunHub(log)
+  observedEnds(hub, observer)
 
   const runs = broadcastRunsIn(store)
   const ledger = new Ledger({

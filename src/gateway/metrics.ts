@@ -3,10 +3,9 @@ import type { AuditLog } from '../audit/log.ts'
 import type { UnstoredEvents } from '../audit/unstored.ts'
 import type { AuditedStore } from '../audited-store/audited-store.ts'
 import type { Config } from '../config/config.ts'
-import type { Observer } from '../domain/observer.ts'
 import type { Clock } from '../domain/values/clock.ts'
 import type { Connections } from '../http/connection/connections.ts'
-import type { OpenRuns, RunChange, RunChanges } from '../lifecycle/ledger/hub.ts'
+import type { OpenRuns } from '../lifecycle/ledger/hub.ts'
 import type { ReconcileLoop } from '../lifecycle/operations/reconcile-loop.ts'
 import type { WriteBehind } from '../lifecycle/operations/write-behind.ts'
 import type { Push } from '../lifecycle/push/push.ts'
@@ -39,7 +38,6 @@ export interface MetricsParts {
   services: {
     broadcasts: { reconcileLoop: Pick<ReconcileLoop, 'open'> }
     openRuns: Pick<OpenRuns, 'all'>
-    hub: RunChanges
     push: { streams: Pick<Push['streams'], 'size'> }
   }
   upstreams: Upstreams
@@ -54,17 +52,13 @@ export interface MetricsParts {
   tracing: Pick<Tracing, 'lost'>
   health: Health
   clock: Clock
-  observer: Pick<Observer, 'runEnded'> | undefined
 }
 
-/** The parts of a gateway as metrics look at them. The ends of runs are told from now on. */
+/** The parts of a gateway as metrics look at them. */
 export function sourcesOf(parts: MetricsParts): Sources {
   const { services, upstreams, connections, auditLog, writeBehind, unstored, audited, directory, health, clock } = parts
-  const { broadcasts, openRuns, hub, push } = services
-  const { valkey, logOutput, tracing, observer } = parts
-  hub.subscribe(changes => {
-    for (const change of changes) tellEnd(change, observer)
-  })
+  const { broadcasts, openRuns, push } = services
+  const { valkey, logOutput, tracing } = parts
   return {
     unknownOperations: () =>
       broadcasts.reconcileLoop
@@ -97,10 +91,4 @@ export function sourcesOf(parts: MetricsParts): Sources {
     health: () => ({ isReady: health.ready(), degraded: health.degraded(), warnings: health.warnings() }),
     tenants: () => directory.tenants
   }
-}
-
-function tellEnd({ run, events }: RunChange, observer: MetricsParts['observer']): void {
-  const isEnd = events.some(({ type }) => type === 'livestream.ended' || type === 'livestream.errored')
-  if (!isEnd || run.endedAtMs === null) return
-  observer?.runEnded(run.endedBy ?? 'other', run.liveAtMs === null ? 0 : Math.max(0, run.endedAtMs - run.liveAtMs))
 }
