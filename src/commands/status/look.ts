@@ -1,10 +1,8 @@
 import { readMetricsConfig, readStoreConfig } from '../../config/config.ts'
-import type { OperationKind } from '../../domain/operation.ts'
 import { seriesIn } from '../../metrics/text.ts'
 import { auditEventsIn } from '../../store/tables/audit/audit-events.ts'
 import { auditNotesIn } from '../../store/tables/audit/audit-notes.ts'
-import { operationsIn } from '../../store/tables/operations.ts'
-import { overviewOf } from '../../store/tables/overview.ts'
+import { type OpenOperations, overviewOf } from '../../store/tables/overview.ts'
 import { broadcastRunsIn } from '../../store/tables/runs/broadcast-runs.ts'
 import { askGateway, placeAt, placeOfCallers } from '../process/ask-gateway.ts'
 import type { Io } from '../process/io.ts'
@@ -23,7 +21,7 @@ export interface Readiness {
 export interface Picture {
   atMs: number
   live: { status: string; tenantId: string }[]
-  open: { kind: OperationKind; sentAtMs: number }[]
+  open: OpenOperations[]
   audit: { seq: number; newestMs: number | null; signed: { seq: number; timeMs: number } | null }
   quotas: ShownQuota[]
   /** The place where it was asked. */
@@ -36,9 +34,6 @@ export interface Picture {
   noReading: string
 }
 
-/** Open operations that are counted, the newest first. Older ones are left out. */
-const mostOpen = 1_000
-
 export async function look(io: Io): Promise<Picture> {
   const atMs = Date.now()
   const rows = await withSnapshot(io, async store => {
@@ -49,7 +44,7 @@ export async function look(io: Io): Promise<Picture> {
     ])
     return {
       live: await broadcastRunsIn(store).open(),
-      open: await operationsIn(store).list({ open: true, limit: mostOpen }),
+      open: await overviewOf(store).openOperations(),
       audit: { seq: head.seq, newestMs, signed: signed && { seq: signed.seq, timeMs: signed.timeMs } }
     }
   })

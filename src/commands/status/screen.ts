@@ -44,8 +44,8 @@ function liveLine({ live }: Picture): string {
 
 function openLine({ open, atMs }: Picture): string {
   if (open.length === 0) return 'no operation of unknown outcome'
-  const oldestMs = Math.min(...open.map(({ sentAtMs }) => sentAtMs))
-  const kinds = counted(open.map(({ kind }) => kind)).map(([kind, count]) => `${count} ${kind}`)
+  const oldestMs = Math.min(...open.map(({ oldestSentAtMs }) => oldestSentAtMs))
+  const kinds = open.map(({ kind, total }) => `${total} ${kind}`)
   return `${kinds.join(', ')} of unknown outcome or under way; the oldest since ${span((atMs - oldestMs) / 1_000)}`
 }
 

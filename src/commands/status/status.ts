@@ -59,7 +59,7 @@ function numberOf(text: string, name: string, least: number, most: number): numb
 function shownOf(picture: Picture, figures: Figures | null) {
   const { atMs, readiness, live, open, quotas, audit, reading, noReading } = picture
   const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString())
-  const oldest = open.length === 0 ? null : Math.min(...open.map(({ sentAtMs }) => sentAtMs))
+  const oldest = open.length === 0 ? null : Math.min(...open.map(({ oldestSentAtMs }) => oldestSentAtMs))
   return {
     as_of: iso(atMs),
     gateway: readiness,
@@ -69,7 +69,7 @@ function shownOf(picture: Picture, figures: Figures | null) {
       by_tenant: Object.fromEntries(counted(live.map(({ tenantId }) => tenantId)))
     },
     open_operations: {
-      by_kind: Object.fromEntries(counted(open.map(({ kind }) => kind))),
+      by_kind: Object.fromEntries(open.map(({ kind, total }) => [kind, total])),
       oldest_sent_at: iso(oldest)
     },
     quotas,

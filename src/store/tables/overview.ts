@@ -1,5 +1,7 @@
 import { sql as raw } from 'kysely'
+import type { OperationKind } from '../../domain/operation.ts'
 import type { Store } from '../store.ts'
+import { isOpen } from './operations/look-ups.ts'
 
 /** Owned things at an upstream. */
 export interface HeldAt {
@@ -8,7 +10,14 @@ export interface HeldAt {
   livestreams: number
 }
 
-/** Lists where everything is and when it was written last, for commands that look at the whole store. */
+/** Operations of one kind that are under way, or of unknown outcome. */
+export interface OpenOperations {
+  kind: OperationKind
+  total: number
+  oldestSentAtMs: number
+}
+
+/** Lists where everything is, what is open and when it was written last, for commands that look at the whole store. */
 export function overviewOf({ engine, sql }: Store) {
   const countIn = async (table: 'meetings' | 'livestreams'): Promise<Map<string, number>> => {
     const held = sql.selectFrom(table).where('released_at', 'is', null).groupBy('upstream')
@@ -24,6 +33,18 @@ export function overviewOf({ engine, sql }: Store) {
         upstream,
         meetings: meetings.get(upstream) ?? 0,
         livestreams: livestreams.get(upstream) ?? 0
+      }))
+    },
+
+    /** The most of a kind first. */
+    async openOperations(): Promise<OpenOperations[]> {
+      const open = sql.selectFrom('operations').where(isOpen).groupBy('kind')
+      const figures = open.select(['kind', raw<number>`count(*)`.as('total'), raw<number>`min(sent_at)`.as('oldest')])
+      const rows = await engine.scan(figures.orderBy('total', 'desc').orderBy('kind').compile())
+      return rows.map(({ kind, total, oldest }) => ({
+        kind: kind as OperationKind,
+        total: Number(total),
+        oldestSentAtMs: Number(oldest)
       }))
     },
 
