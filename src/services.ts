@@ -146,6 +146,7 @@ export function services(parts: Parts): Services {
     rememberRuns,
     ...joining,
     operations,
+    participants,
     reconcileNow: id => broadcasts.reconcileLoop.now(id),
     isComing: coming,
     settleMs,

@@ -9,7 +9,9 @@ import {
   ParticipantUnsettled,
   UpstreamMalformed
 } from '../../domain/refusals/failures.ts'
+import { Conflict } from '../../store/engine/engine.ts'
 import type { Operations } from '../../store/tables/operations.ts'
+import type { KnownParticipants } from '../../store/tables/participants.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
 import { beforeSending } from '../broadcast/before-sending.ts'
 import { type Context, providerOf } from '../context.ts'
@@ -26,6 +28,7 @@ export interface AddParticipantDeps extends Pick<Context, 'changes' | 'deadline'
   reconcileNow(operationId: string): Promise<void>
   demandPreset: DemandPreset
   participantSearch: Pick<ParticipantSearch, 'byCustomId'>
+  participants: Pick<KnownParticipants, 'noneYet'>
   rememberParticipants: Pick<RememberParticipants, 'rows'>
   fingerprintOf: CustomFingerprint
 }
@@ -43,20 +46,21 @@ export interface Added extends Joining {
 export type AddParticipant = (caller: Caller, meeting: OwnedMeeting, wish: NewParticipant) => Promise<Added>
 
 export function addParticipantOnce(deps: AddParticipantDeps): AddParticipant {
-  const { upstreams, auditTrail, operations, reconcileNow, demandPreset, participantSearch } = deps
+  const { upstreams, auditTrail, operations, reconcileNow, demandPreset, participantSearch, participants } = deps
   const { rememberParticipants, fingerprintOf, changes, deadline } = deps
   /** By tenant and keyed fingerprint. */
   const underWay = new Map<string, { text: string; answer: Promise<Added> }>()
 
   async function lead(caller: Caller, meeting: OwnedMeeting, wish: NewParticipant, participant: string) {
-    await beforeSending(demandPreset(meeting, wish.preset_name, deadline()))
     await expectSettled(participant)
     const there = await beforeSending(participantSearch.byCustomId(meeting, wish.custom_participant_id, deadline()))
     if (there !== null && textOf(there) !== textOf(wish)) throw conflict()
+    await beforeSending(demandPreset(meeting, wish.preset_name, deadline()))
     const { id: meetingId, upstream } = meeting
-    const mutation = { caller, kind: 'add_participant', upstream, meetingId, participant } as const
+    const rows = there === null ? [participants.noneYet(participant)] : []
+    const mutation = { caller, kind: 'add_participant', upstream, meetingId, participant, rows } as const
     const provider = providerOf(upstreams, meeting, 'mutation')
-    return auditTrail.around<Added>(mutation, async () => {
+    const adding = auditTrail.around<Added>(mutation, async () => {
       if (there !== null) {
         const token = await provider.refreshToken(meetingId, there.id, deadline())
         return doneWith<Added>({ participant: there, token, status: 200 })
@@ -68,6 +72,9 @@ export function addParticipantOnce(deps: AddParticipantDeps): AddParticipant {
       const statements = rememberParticipants.rows(meeting, [added.participant])
       return { ...doneWith<Added>({ ...added, status: 201 }), statements }
     })
+    return adding.catch(error => {
+      throw error instanceof Failure && error.cause instanceof Conflict ? unsettled(1) : error
+    })
   }
 
   /** An earlier call may have added it: that is found out first. @throws ParticipantUnsettled while nobody knows */
@@ -76,7 +83,7 @@ export function addParticipantOnce(deps: AddParticipantDeps): AddParticipant {
     if (open === null) return
     await reconcileNow(open.id)
     if ((await operations.openAdding(participant)) === null) return
-    throw new ParticipantUnsettled({ outcome: 'not_sent', retryAfterSeconds: 5 })
+    throw unsettled(5)
   }
 
   return async (caller, meeting, given) => {
@@ -132,6 +139,10 @@ function expectWished(participant: MeetingParticipant, wish: NewParticipant): vo
   if (participant.custom_participant_id === wish.custom_participant_id) return
   const cause = new Error('the vendor answered with another participant')
   throw new UpstreamMalformed({ cause, outcome: 'unknown' })
+}
+
+function unsettled(retryAfterSeconds: number) {
+  return new ParticipantUnsettled({ outcome: 'not_sent', retryAfterSeconds })
 }
 
 function conflict() {

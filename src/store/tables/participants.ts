@@ -1,3 +1,4 @@
+import { sql as raw } from 'kysely'
 import { spelled } from '../../domain/id.ts'
 import type { PlacedMeeting } from '../../domain/meeting.ts'
 import type { Statement } from '../engine/engine.ts'
@@ -37,6 +38,13 @@ export function participantsIn({ engine, sql }: Store) {
         .orderBy('seen_at')
         .limit(10)
       return (await engine.read(query.compile())).map(({ id }) => id)
+    },
+
+    /** For the transaction that adds one: undone when another replica has made it known since it was looked for. @throws Conflict, by the transaction */
+    noneYet(customFingerprint: string): Statement {
+      const known = raw`select 1 from meeting_participants where custom_fingerprint = ${customFingerprint}`
+      const query = raw`update meta set value = value where name = 'limits_from' and not exists (${known})`
+      return { ...query.compile(sql), changes: 1 }
     },
 
     /** The vendor does not have it any more. */

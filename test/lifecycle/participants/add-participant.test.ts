@@ -7,7 +7,9 @@ import { type AddParticipantDeps, addParticipantOnce } from '../../../src/lifecy
 import { makeLogger } from '../../../src/log/logger.ts'
 import type { Fault } from '../../../src/simulator/simulator.ts'
 import { UniqueViolation } from '../../../src/store/engine/engine.ts'
+
 import { operationsIn } from '../../../src/store/tables/operations.ts'
+import { participantsIn } from '../../../src/store/tables/participants.ts'
 import { tenantsIn } from '../../../src/store/tables/tenants.ts'
 import { gatewayBehindDoor } from '../../support/broadcast/door.ts'
 import { says } from '../../support/campaigns/trouble.ts'
@@ -161,6 +163,22 @@ t.test('a participant that another process adds is not added here', async t => {
   t.equal(simulator.participants(meeting).length, 1)
 })
 
+t.test('a participant that another replica has made known since the look is not added', async t => {
+  const { asAcme, meeting, simulator, store, door } = await gatewayBehindDoor(t)
+  const add = adding(asAcme, meeting)
+  const { id } = (await add(wish)).json().data
+  const [row] = await operationsIn(store).list({ limit: 1 })
+  await asAcme('DELETE', `${pathOf(meeting)}/${id}`)
+  door.hold('GET')
+  const again = add(wish)
+  await until(() => door.held().length === 1)
+  const known = [{ id: 'of-another', customFingerprint: row?.participant ?? '' }]
+  await store.engine.write([participantsIn(store).seen({ id: meeting, upstream: 'default' }, known, Date.now())])
+  door.release()
+  t.equal(says(await again), '409 participant_unsettled not_sent')
+  t.equal(simulator.participants(meeting).length, 0)
+})
+
 t.test('a call whose key is in use elsewhere leaves the adding to one that came with it', async t => {
   const caller = callerOf()
   const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
@@ -174,6 +192,7 @@ t.test('a call whose key is in use elsewhere leaves the adding to one that came 
     upstreams: new Map([['default', { on: () => ({}) }]]),
     operations: { openAdding: async () => null },
     participantSearch: { byCustomId: async () => null },
+    participants: { noneYet: () => ({}) },
     demandPreset: async () => {},
     fingerprintOf: () => 'f',
     deadline: () => AbortSignal.timeout(60_000)
