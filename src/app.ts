@@ -25,7 +25,7 @@ import { type HttpSettings, type ServerOptions, server } from './http/server.ts'
 import * as routes from './routes/index.ts'
 
 export interface Deps
-  extends Pick<KnownCallers, 'directory' | 'tracing' | 'load' | 'clock'>,
+  extends Pick<KnownCallers, 'directory' | 'tracing' | 'load' | 'noteUse' | 'clock'>,
     Pick<ServerOptions, 'logger' | 'observer'> {
   services: routes.Services
   health: routes.Health
@@ -78,6 +78,7 @@ export async function buildApp(deps: Deps): Promise<FastifyInstance> {
   const inFlight = tenantsInFlight({ ...settings, most: Math.floor(connections.most / 2) })
   const known = {
     ...{ directory, tracing, load: deps.load, limits: limit, inFlight, connections, addressOf, clock },
+    noteUse: deps.noteUse,
     fingerprint: remembered(digest => fingerprint('key', digest))
   }
   notFound(app, limit.address)

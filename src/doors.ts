@@ -26,6 +26,7 @@ export interface DoorsDeps {
   directory: Directory
   tracing: Tracing
   fingerprint: Fingerprint
+  noteUse(keyId: string): void
   services: Services
   /** Counts for all replicas; null where each counts for itself. */
   valkey: Pick<OpenValkey, 'counter'> | null
@@ -65,20 +66,8 @@ export async function openDoors(deps: DoorsDeps): Promise<Doors> {
   const load = new LoadWatch({ log: logger, observer, timing: deps.timing })
   opened.push(() => load.close())
   const app = await buildApp({
-    ...{
-      load,
-      directory,
-      runs,
-      participants,
-      connections,
-      adopt,
-      tracing,
-      clock,
-      logger,
-      observer,
-      fingerprint,
-      health
-    },
+    ...{ load, directory, runs, participants, connections, adopt, tracing, clock, logger, observer },
+    ...{ fingerprint, health, noteUse: deps.noteUse },
     services: routes,
     counter: deps.valkey?.counter,
     replays: { operations, reconcileNow: reconcileLoop.now.bind(reconcileLoop) },

@@ -19,6 +19,7 @@ import { opening } from './gateway/opening.ts'
 import { type GatewayState, readinessOf } from './gateway/readiness.ts'
 import { storeNews } from './gateway/store-news.ts'
 import { takeOver, takeOverWhileLeading } from './gateway/take-over.ts'
+import { lookAfterKeys } from './gateway/tenant-keys.ts'
 import type { Gateway, GatewayOptions } from './gateway-options.ts'
 import { waitBriefly } from './lifecycle/context.ts'
 import { WriteBehind } from './lifecycle/operations/write-behind.ts'
@@ -193,6 +194,8 @@ async function openInner(
   opened.push(
     followStore(directory, err => logger.error({ event: 'store_unreadable', err }, 'the store cannot be read'))
   )
+  const tenantKeys = lookAfterKeys(store, logger, clock)
+  opened.push(() => tenantKeys.close())
   const { auditRetentionDays } = config
   const rows = { operations: operationsIn(store), runEvents: runEventsIn(store), stopOrders: stopOrdersIn(store) }
   const webhooksKept = takenWebhooksIn(store)
@@ -225,25 +228,12 @@ async function openInner(
   await stopOrders.start()
   const { fingerprint } = audited.keys
   const health = readinessOf(state, {
-    ...{
-      store,
-      valkey,
-      directory,
-      writeBehind,
-      auditTrail,
-      unstored,
-      keys,
-      disk,
-      reconcileLoop,
-      watch,
-      logOutput,
-      clock
-    },
-    upstreams: configured
+    ...{ store, valkey, directory, writeBehind, auditTrail, unstored, keys, tenantKeys, disk },
+    ...{ reconcileLoop, watch, logOutput, clock, upstreams: configured }
   })
   return {
     ...{ store, directory, configured, upstreams, writeBehind, unstored, audited, auditLog, rollup, state, ending },
-    ...{ valkey, fingerprint, health, clock, observer, tracing },
+    ...{ valkey, fingerprint, noteUse: tenantKeys.noteUse, health, clock, observer, tracing },
     services: all
   }
 }

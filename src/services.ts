@@ -6,6 +6,7 @@ import { changeRun } from './lifecycle/ends/change-run.ts'
 import { runEnding } from './lifecycle/ends/ends.ts'
 import { limiting } from './lifecycle/ends/limits.ts'
 import { retiredMeetings } from './lifecycle/ends/retired-meetings.ts'
+import { rotateKey } from './lifecycle/keys/rotate-key.ts'
 import { enderOf } from './lifecycle/ledger/ender-of.ts'
 import { FollowRuns } from './lifecycle/ledger/follow-runs.ts'
 import { RunHub } from './lifecycle/ledger/hub.ts'
@@ -27,6 +28,7 @@ import { webhooksOut } from './lifecycle/webhooks-out/webhooks-out.ts'
 import type { Parts, Services } from './parts.ts'
 import type { Services as RouteServices } from './routes/index.ts'
 import { analyticsIn } from './store/tables/analytics.ts'
+import { apiKeysIn } from './store/tables/api-keys.ts'
 import { livestreamsIn } from './store/tables/livestreams.ts'
 import { meetingsIn } from './store/tables/meetings.ts'
 import { misplacedIn } from './store/tables/misplaced.ts'
@@ -198,7 +200,8 @@ export function services(parts: Parts): Services {
     start: broadcasts.start,
     stop: broadcasts.stop,
     ...resources,
-    webhook
+    webhook,
+    rotateKey: rotateKey({ keys: apiKeysIn(store), directory, auditTrail, clock })
   }
   const watch = new RunWatch({
     ...{ ...context, ...broadcasts, upstreams, runs, ledger, sightings, operations, meetings, livestreams, adopt },

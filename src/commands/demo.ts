@@ -144,7 +144,7 @@ async function seed({ upstreams, deadlineMs, auditKeys: { dataDir } }: Config, s
       const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits, presetRule: usualPresetRule }
       await tenantsIn(store).create({ id: tenant, name, upstream: 'default', ...limits, suspended: false, createdAtMs })
       const { id, key, digest } = makeKey()
-      const times = { createdAtMs, expiresAtMs: null, revokedAtMs: null }
+      const times = { createdAtMs, expiresAtMs: null, revokedAtMs: null, predecessorId: null }
       await apiKeysIn(store).create({ id, tenantId: tenant, name: 'demo', scopes: presets.owner, digest, ...times })
       const meeting = await provider.createMeeting({ title }, AbortSignal.timeout(5_000)).catch(cause => {
         throw new CommandError(`${account.baseUrl}: ${cause instanceof Error ? cause.message : cause}`, { cause })

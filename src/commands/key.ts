@@ -1,7 +1,10 @@
 import { type ApiKey, keyIdPattern, makeKey } from '../domain/api-key.ts'
+import { rotate } from '../domain/key-rotation.ts'
 import { isPreset, isScope, presets, type Scope, scopes } from '../domain/scope.ts'
 import { parseDuration } from '../domain/values/duration.ts'
+import { UniqueViolation } from '../store/engine/engine.ts'
 import { apiKeysIn } from '../store/tables/api-keys.ts'
+import { keyUsesIn } from '../store/tables/key-uses.ts'
 import { CommandError, checkName, type Io, type JsonOption, print, table, UsageError, when } from './process/io.ts'
 import { tenantOf, withAudit, withSnapshot } from './process/with-store.ts'
 
@@ -12,15 +15,21 @@ export interface KeyOptions extends JsonOption {
   name?: string
 }
 
+export interface RotateOptions extends JsonOption {
+  overlap: string
+  expires?: string
+}
+
 /** Makes a key and shows it this once: only its digest is kept. */
 export async function createKey(io: Io, tenantId: string, options: KeyOptions): Promise<void> {
   const wanted = readScopes(options)
   checkName(options.name)
   const createdAtMs = Date.now()
-  const expiresAtMs = options.expires === undefined ? null : createdAtMs + readDuration(options.expires)
+  const expiresAtMs = options.expires === undefined ? null : createdAtMs + readDuration('--expires', options.expires)
   const { id, key, digest } = makeKey()
   const name = options.name ?? options.preset ?? 'key'
-  const apiKey: ApiKey = { id, tenantId, name, scopes: wanted, digest, createdAtMs, expiresAtMs, revokedAtMs: null }
+  const times = { createdAtMs, expiresAtMs, revokedAtMs: null }
+  const apiKey: ApiKey = { id, tenantId, name, scopes: wanted, digest, ...times, predecessorId: null }
   await withAudit(io, async ({ store, record }) => {
     await tenantOf(store, tenantId)
     const resources = [{ type: 'key' as const, uid: id }]
@@ -31,39 +40,79 @@ export async function createKey(io: Io, tenantId: string, options: KeyOptions): 
   if (!options.json) io.err(`key ${id} of ${tenantId}: ${wanted.join(', ')}. It is shown this once; keep it safe.`)
 }
 
+/** Makes the successor of a key and shows it this once. Both work until the overlap is over. */
+export async function rotateKey(io: Io, id: string, options: RotateOptions): Promise<void> {
+  checkKeyId(id)
+  const nowMs = Date.now()
+  const overlapMs = readDuration('--overlap', options.overlap)
+  const expiresAtMs = options.expires === undefined ? undefined : nowMs + readDuration('--expires', options.expires)
+  const { successor, key, endsAtMs } = await withAudit(io, async ({ store, record }) => {
+    const keys = apiKeysIn(store)
+    const before = await keys.find(id)
+    if (before === null) throw new CommandError(`there is no key ${id}`)
+    const state = stateOf(before)
+    if (state !== 'active') throw new CommandError(`the key ${id} is ${state}: make another one with \`key create\``)
+    const rotation = rotate(before, nowMs, overlapMs, expiresAtMs)
+    const resources = [id, rotation.successor.id].map(uid => ({ type: 'key' as const, uid }))
+    const event = record({ action: 'rotateKey', method: 'POST', tenantId: before.tenantId, resources })
+    await store.engine.write([...keys.rotated(rotation, nowMs), event]).catch(error => {
+      if (!(error instanceof UniqueViolation)) throw error
+      throw new CommandError(`the key ${id} has a successor already, which \`key list\` shows`)
+    })
+    return rotation
+  })
+  print(io, options, { ...shown(successor), key: key.reveal() }, key.reveal())
+  if (options.json) return
+  io.err(
+    `key ${successor.id} in the place of ${id}, which ends ${when(endsAtMs)}. It is shown this once; keep it safe.`
+  )
+}
+
 export async function listKeys(io: Io, tenantId: string | undefined, options: JsonOption): Promise<void> {
   const keys = await withSnapshot(io, async store => {
     if (tenantId !== undefined) await tenantOf(store, tenantId)
-    return apiKeysIn(store).list(tenantId)
+    const uses = await keyUsesIn(store).all()
+    const all = await apiKeysIn(store).list(tenantId)
+    return all.map(key => ({ ...key, usedAtMs: uses.get(key.id) ?? null }))
   })
   const rows = keys.map(key => [
     key.id,
     key.tenantId,
     key.name,
     stateOf(key),
+    key.predecessorId ?? '-',
+    hour(key.usedAtMs),
     when(key.expiresAtMs),
     key.scopes.join(',')
   ])
   print(
     io,
     options,
-    keys.map(shown),
-    table([['id', 'tenant', 'name', 'state', 'expires', 'scopes'], ...rows], 'no keys')
+    keys.map(key => ({ ...shown(key), last_used_at: iso(key.usedAtMs) })),
+    table([['id', 'tenant', 'name', 'state', 'successor of', 'used', 'expires', 'scopes'], ...rows], 'no keys')
   )
 }
 
-/** Revokes a key. It acts within 5 s on every running gateway. */
+/** Revokes a key and its successors. It acts within 5 s on every running gateway. */
 export async function revokeKey(io: Io, id: string, options: JsonOption): Promise<void> {
-  if (!keyIdPattern.test(id)) throw new UsageError('a key id is the 12 characters after lgk_; never give the whole key')
-  await withAudit(io, async ({ store, record }) => {
+  checkKeyId(id)
+  const line = await withAudit(io, async ({ store, record }) => {
     const keys = apiKeysIn(store)
     const key = await keys.find(id)
     if (key === null) throw new CommandError(`there is no key ${id}`)
-    const resources = [{ type: 'key' as const, uid: id }]
+    const line = await keys.line(id)
+    const resources = [...new Set([id, ...line])].slice(0, 99).map(uid => ({ type: 'key' as const, uid }))
     const event = record({ action: 'revokeKey', method: 'DELETE', tenantId: key.tenantId, resources })
     if (!(await keys.revoke(id, Date.now(), event))) throw new CommandError(`the key ${id} was revoked before`)
+    return line
   })
-  print(io, options, { id, revoked: true }, `revoked key ${id}; it stops working within 5 s`)
+  const successors = line.filter(other => other !== id)
+  const also = successors.length === 0 ? '' : ` and its successors ${successors.join(', ')}`
+  print(io, options, { id, revoked: true, successors }, `revoked key ${id}${also}; it stops working within 5 s`)
+}
+
+function checkKeyId(id: string): void {
+  if (!keyIdPattern.test(id)) throw new UsageError('a key id is the 12 characters after lgk_; never give the whole key')
 }
 
 function readScopes({ preset, scope = [] }: KeyOptions): Scope[] {
@@ -83,9 +132,9 @@ function readScopes({ preset, scope = [] }: KeyOptions): Scope[] {
 const longestLifeMs = 3_650 * 86_400_000
 
 /** `30m`, `12h`, `90d`, at most ten years, in milliseconds. */
-function readDuration(text: string): number {
+function readDuration(option: string, text: string): number {
   const ms = text.endsWith('s') ? null : parseDuration(text)
-  if (ms === null || ms > longestLifeMs) throw new UsageError('--expires must be like 30m, 12h or 90d, at most 3650d')
+  if (ms === null || ms > longestLifeMs) throw new UsageError(`${option} must be like 30m, 12h or 90d, at most 3650d`)
   return ms
 }
 
@@ -94,8 +143,16 @@ function stateOf({ revokedAtMs, expiresAtMs }: ApiKey): string {
   return expiresAtMs !== null && expiresAtMs <= Date.now() ? 'expired' : 'active'
 }
 
+function iso(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}
+
+/** Uses are known to the hour. */
+function hour(ms: number | null): string {
+  return ms === null ? '-' : `${new Date(ms).toISOString().slice(0, 13)}h`
+}
+
 function shown(key: ApiKey) {
-  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString())
   return {
     id: key.id,
     tenant_id: key.tenantId,
@@ -103,6 +160,7 @@ function shown(key: ApiKey) {
     scopes: key.scopes,
     created_at: iso(key.createdAtMs),
     expires_at: iso(key.expiresAtMs),
-    revoked_at: iso(key.revokedAtMs)
+    revoked_at: iso(key.revokedAtMs),
+    predecessor_id: key.predecessorId
   }
 }

@@ -7,6 +7,7 @@ export const warnings = [
   'audit_keys',
   'disk_space',
   'open_stops',
+  'keys_expiring',
   'unowned_runs',
   'log_output',
   'upstream_credentials',

@@ -27,6 +27,7 @@ export type OperationKind =
   | 'set_webhook'
   | 'remove_webhook'
   | 'test_webhook'
+  | 'rotate_key'
 
 interface OperationFacts {
   /** The id in the OpenAPI document. */
@@ -59,7 +60,8 @@ export const operations = {
   update_run: { action: 'updateRun', method: 'PATCH', activity: 'Update' },
   set_webhook: { action: 'setWebhook', method: 'PUT', activity: 'Update' },
   remove_webhook: { action: 'removeWebhook', method: 'DELETE', activity: 'Delete' },
-  test_webhook: { action: 'testWebhook', method: 'POST', activity: 'Other' }
+  test_webhook: { action: 'testWebhook', method: 'POST', activity: 'Other' },
+  rotate_key: { action: 'rotateKey', method: 'POST', activity: 'Create' }
 } as const satisfies Record<OperationKind, OperationFacts>
 
 /** `sent` until the outcome is known; `unknown` when the vendor's answer was lost. `done` and `failed` are settled. */

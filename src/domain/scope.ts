@@ -14,7 +14,8 @@ export const scopes = [
   'participants:manage',
   'webhooks:manage',
   'audit:read',
-  'tokens:mint'
+  'tokens:mint',
+  'keys:rotate'
 ] as const
 
 export type Scope = (typeof scopes)[number]

@@ -11,6 +11,7 @@ import type { ServedStore } from '../store/served/served-store.ts'
 import type { DiskWatch } from './housekeeping.ts'
 import type { OpenUpstreams } from './open-upstreams.ts'
 import type { OpenValkey } from './open-valkey.ts'
+import type { TenantKeys } from './tenant-keys.ts'
 
 /** The progress of a gateway between its start and its end. */
 export interface GatewayState {
@@ -29,6 +30,7 @@ export interface ReadinessParts {
   auditTrail: { late(): number }
   unstored: Pick<UnstoredEvents, 'atRisk'>
   keys: Pick<KeyWatch, 'missing'>
+  tenantKeys: Pick<TenantKeys, 'someExpire'>
   disk: Pick<DiskWatch, 'low'>
   reconcileLoop: Pick<ReconcileLoop, 'stopsOlderThan'>
   watch: Pick<RunWatch, 'unowned'>
@@ -52,6 +54,7 @@ export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts
     auditTrail,
     unstored,
     keys,
+    tenantKeys,
     disk,
     reconcileLoop,
     watch,
@@ -75,6 +78,7 @@ export function readinessOf(state: Readonly<GatewayState>, parts: ReadinessParts
       ...(keys.missing() ? (['audit_keys'] as const) : []),
       ...(disk.low() ? (['disk_space'] as const) : []),
       ...(reconcileLoop.stopsOlderThan(stopsWarnAfterMs) > 0 ? (['open_stops'] as const) : []),
+      ...(tenantKeys.someExpire() ? (['keys_expiring'] as const) : []),
       ...(watch.unowned() > 0 ? (['unowned_runs'] as const) : []),
       ...(logOutput?.troubled() ? (['log_output'] as const) : []),
       ...upstreams.warnings()

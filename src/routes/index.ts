@@ -17,7 +17,7 @@ export type VendorDeps = LivestreamDeps & SessionDeps & AnalyticsDeps & MeetingD
 
 /** Services below HTTP that operations call. */
 export type Services = Omit<VendorDeps, 'spendWrite'> &
-  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'runUse' | 'webhook'> & {
+  Pick<GatewayDeps, 'auditEvents' | 'ledger' | 'events' | 'changeRun' | 'runUse' | 'webhook' | 'rotateKey'> & {
     liveWaits: Pick<LiveWaits, 'until'>
     webhooks: VendorWebhooks
   }

@@ -729,6 +729,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gateway/keys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate the key of this call
+         * @description Makes a new key with the same scopes, and no later end. Both work until the overlap is over. The new key is in this answer alone: a replay tells only that it was shown. A key that has a successor is not rotated again, unless that one was revoked. Needs the scope `keys:rotate`; counts as a write.
+         */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -827,7 +847,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: ("store" | "log" | "valkey")[];
-                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "unowned_runs" | "log_output" | "upstream_credentials" | "upstreams_list" | "webhook_key")[];
+                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "keys_expiring" | "unowned_runs" | "log_output" | "upstream_credentials" | "upstreams_list" | "webhook_key")[];
                     };
                 };
             };
@@ -844,7 +864,7 @@ export interface operations {
                         /** @enum {unknown} */
                         status: "ready" | "unready";
                         degraded: ("store" | "log" | "valkey")[];
-                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "unowned_runs" | "log_output" | "upstream_credentials" | "upstreams_list" | "webhook_key")[];
+                        warnings: ("audit_keys" | "disk_space" | "open_stops" | "keys_expiring" | "unowned_runs" | "log_output" | "upstream_credentials" | "upstreams_list" | "webhook_key")[];
                     };
                 };
             };
@@ -10510,6 +10530,219 @@ export interface operations {
                 };
             };
             /** @description `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `payload_too_large`: The body is larger than 64 KiB. */
+            413: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unsupported_media_type`: The body must be application/json. */
+            415: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `idempotency_key_reused`: This idempotency key was used for another request. */
+            422: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `internal`: Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `gateway_overloaded`: The gateway has more to do than it can: ask again. `store_unavailable`: The store cannot be read. `gateway_too_late`: The gateway did not answer in time: it may go on. `shutting_down`: The gateway is shutting down: ask again. `audit_unavailable`: It could not be recorded. */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Up to 255 characters, quoted or bare. The same key with the same request has the first answer again (`Idempotency-Replayed: true`, without stream keys) for a week; 409 while the first is under way or not settled; 422 with another request */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "overlap_seconds": 86400
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * Format: int32
+                     * @description Until the old key ends
+                     * @default 86400
+                     */
+                    overlap_seconds?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The new key */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @enum {boolean} */
+                        success: true;
+                        data: {
+                            /**
+                             * @description Id of the new key
+                             * @example 0a1b2c3d4e5f
+                             */
+                            id: string;
+                            /** @description The new key, shown this once */
+                            key?: string;
+                            /** @description In a replay: the first answer had the key */
+                            key_shown?: boolean;
+                            scopes: ("livestreams:read" | "livestreams:start" | "livestreams:stop" | "livestreams:manage" | "stream-key:read" | "meetings:read" | "meetings:write" | "stage:manage" | "participants:read" | "participants:manage" | "webhooks:manage" | "audit:read" | "tokens:mint" | "keys:rotate")[];
+                            expires_at: string | null;
+                            previous: {
+                                id: string;
+                                /**
+                                 * @description The end of the key that was rotated: until then both work
+                                 * @example 2026-11-20T09:30:00.000Z
+                                 */
+                                expires_at: string;
+                            };
+                        };
+                    };
+                };
+            };
+            /** @description `invalid_input`: The request is not valid. */
+            400: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `unauthorized`: A valid key is needed: Bearer \<key> or Basic \<tenant>:\<key>. `key_expired`: The key has expired. `key_revoked`: The key was revoked. */
+            401: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `scope_missing`: The key lacks a scope that this operation needs. `tenant_suspended`: This tenant is suspended. */
+            403: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `request_timeout`: The request did not arrive in time. */
+            408: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Access-Control-Allow-Origin": components["headers"]["Access-Control-Allow-Origin"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description `rotation_under_way`: The key has a successor already: use that one. `idempotency_key_in_use`: The first request with this idempotency key is not settled yet: ask again. */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

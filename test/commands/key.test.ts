@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { parseKey } from '../../src/domain/api-key.ts'
 import { presets, scopes } from '../../src/domain/scope.ts'
+import { keyUsesIn } from '../../src/store/tables/key-uses.ts'
 import { commandLine, refused } from '../support/cli.ts'
 import { addKey } from '../support/gateway.ts'
 import fc from '../support/runner/properties.ts'
@@ -16,7 +17,7 @@ t.test('a key is printed once: neither the list nor the store holds it afterward
   t.match(made, { tenant_id: 'acme', name: 'front end', expires_at: null, revoked_at: null })
 
   const { key, ...listed } = made
-  t.strictSame(await json('key', 'list', 'acme'), [listed])
+  t.strictSame(await json('key', 'list', 'acme'), [{ ...listed, last_used_at: null }])
   const secret = key.slice('lgk_'.length + 12 + 1)
   const everything = [
     (await run('key', 'list')).stdout,
@@ -58,10 +59,10 @@ t.test('a key ends when it was said: minutes, hours or days from now', async t =
     const key = await json('key', 'create', 'acme', '--preset', 'viewer', '--expires', text)
     t.equal(Date.parse(key.expires_at) - Date.parse(key.created_at), ms, text)
   }
-  t.match((await run('key', 'list')).stdout, /^id +tenant +name +state +expires +scopes$/m)
+  t.match((await run('key', 'list')).stdout, /^id +tenant +name +state +successor of +used +expires +scopes$/m)
   t.match(
     (await run('key', 'list')).stdout,
-    /^\w{12} +acme +viewer +active +\d{4}-\S+Z +livestreams:read,meetings:read$/m
+    /^\w{12} +acme +viewer +active +- +- +\d{4}-\S+Z +livestreams:read,meetings:read$/m
   )
 })
 
@@ -136,7 +137,7 @@ t.test('a key is revoked once, by its id and never by the key itself', async t =
     t.equal(outcome.code, 2)
     t.equal(refused(outcome), 'a key id is the 12 characters after lgk_; never give the whole key')
   }
-  t.strictSame(await json('key', 'revoke', id), { id, revoked: true })
+  t.strictSame(await json('key', 'revoke', id), { id, revoked: true, successors: [] })
   t.match((await run('key', 'list')).stdout, new RegExp(`^${id} +acme +viewer +revoked `, 'm'))
   const again = await run('key', 'revoke', id)
   t.equal(again.code, 1)
@@ -144,4 +145,54 @@ t.test('a key is revoked once, by its id and never by the key itself', async t =
   const unknown = await run('key', 'revoke', 'A'.repeat(12))
   t.equal(unknown.code, 1)
   t.equal(refused(unknown), `there is no key ${'A'.repeat(12)}`)
+})
+
+t.test('a rotated key is followed by its successor, which the list shows with its last use', async t => {
+  const { run, json, storeFile } = commandLine(t)
+  await json('tenant', 'create', 'acme')
+  const old = await json('key', 'create', 'acme', '--preset', 'viewer', '--name', 'studio', '--expires', '90d')
+  const { key, ...next } = await json('key', 'rotate', old.id, '--overlap', '2h')
+  t.match(next, { name: 'studio', scopes: old.scopes, expires_at: old.expires_at, predecessor_id: old.id })
+  t.equal(parseKey(key)?.id, next.id)
+  const store = await openStoreHere(storeFile)
+  await store.engine.write([keyUsesIn(store).used(next.id, Date.parse('2026-11-20T09:00:00Z'))])
+  await store.close()
+  const listed: Record<string, string>[] = await json('key', 'list', 'acme')
+  const [before, after] = [old.id, next.id].map(id => listed.find(one => one.id === id))
+  const overlapMs = Date.parse(before?.expires_at ?? '') - Date.parse(next.created_at)
+  t.equal(overlapMs, 2 * 3_600_000)
+  t.match(after, { predecessor_id: old.id, last_used_at: '2026-11-20T09:00:00.000Z' })
+  t.match(
+    (await run('key', 'list')).stdout,
+    new RegExp(`^${next.id} +acme +studio +active +${old.id} +2026-11-20T09h `, 'm')
+  )
+  t.match(refused(await run('key', 'rotate', old.id)), /has a successor already/)
+
+  const last = await json('key', 'rotate', next.id, '--expires', '365d')
+  t.ok(Date.parse(last.expires_at) > Date.parse(old.expires_at), 'an operator may give it a later end')
+  const revoked = await run('key', 'revoke', old.id)
+  t.match(revoked.stdout, `revoked key ${old.id} and its successors `)
+  for (const id of [next.id, last.id]) t.match(revoked.stdout, id)
+  const states = (await json('key', 'list')).map((one: { revoked_at: string | null }) => one.revoked_at !== null)
+  t.strictSame(states, [true, true, true])
+})
+
+t.test('as text the successor stands alone on standard output', async t => {
+  const { run, json } = commandLine(t)
+  await json('tenant', 'create', 'acme')
+  const { id } = await json('key', 'create', 'acme', '--preset', 'viewer')
+  const { stdout, stderr } = await run('key', 'rotate', id)
+  t.ok(parseKey(stdout.replace(/\n$/, '')))
+  t.match(stderr, new RegExp(`^key \\w{12} in the place of ${id}, which ends \\S+Z. It is shown this once`))
+})
+
+t.test('a key that is not there, or not valid, has no successor', async t => {
+  const { run, json } = commandLine(t)
+  await json('tenant', 'create', 'acme')
+  const { id } = await json('key', 'create', 'acme', '--preset', 'viewer')
+  await run('key', 'revoke', id)
+  t.match(refused(await run('key', 'rotate', id)), `the key ${id} is revoked`)
+  t.equal(refused(await run('key', 'rotate', '0'.repeat(12))), `there is no key ${'0'.repeat(12)}`)
+  t.match(refused(await run('key', 'rotate', 'lgk_x')), /a key id is the 12 characters/)
+  t.match(refused(await run('key', 'rotate', id, '--overlap', '10s')), /--overlap must be like/)
 })

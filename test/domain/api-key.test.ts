@@ -103,7 +103,8 @@ t.test('a key may be used until the moment it expires, and never after it was re
     digest,
     createdAtMs: now - 1_000,
     expiresAtMs: null,
-    revokedAtMs: null
+    revokedAtMs: null,
+    predecessorId: null
   }
   const typeOf = (times: Partial<ApiKey>) => keyRefusal({ ...key, ...times }, now)?.type ?? null
   t.equal(typeOf({}), null)

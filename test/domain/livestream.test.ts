@@ -19,7 +19,7 @@ const livestream: LivestreamWithKey = Object.freeze({
 
 function callerWith(granted: readonly Scope[]): Caller {
   const { id, digest } = makeKey()
-  const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null }
+  const times = { createdAtMs: 0, expiresAtMs: null, revokedAtMs: null, predecessorId: null }
   const limits = { readLimit: null, writeLimit: null, limits: noLiveLimits, presetRule: usualPresetRule }
   return {
     tenant: { id: 'acme', name: 'Acme', upstream: 'default', ...limits, suspended: false, createdAtMs: 0 },

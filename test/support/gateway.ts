@@ -222,7 +222,7 @@ export async function addKey(
   { expiresAtMs = null }: { expiresAtMs?: number | null } = {}
 ): Promise<{ id: string; key: string }> {
   const { id, key, digest } = makeKey()
-  const times = { createdAtMs: Date.now(), expiresAtMs, revokedAtMs: null }
+  const times = { createdAtMs: Date.now(), expiresAtMs, revokedAtMs: null, predecessorId: null }
   await apiKeysIn(store).create({ id, tenantId, name: 'test', scopes, digest, ...times })
   return { id, key: key.reveal() }
 }

@@ -97,13 +97,22 @@ export const key: GroupRow = {
       load: async () => (await import('../key.ts')).createKey
     },
     {
+      usage: 'rotate <key_id>',
+      about: 'make the next key; it is shown this once',
+      options: [
+        ['--overlap <duration>', 'until the old one ends, like 24h', { default: '24h' }],
+        ['--expires <duration>', 'end of the new one, like 90d; else that of the old one']
+      ],
+      load: async () => (await import('../key.ts')).rotateKey
+    },
+    {
       usage: 'list [tenant]',
       about: 'keys, without their secrets',
       load: async () => (await import('../key.ts')).listKeys
     },
     {
       usage: 'revoke <key_id>',
-      about: 'end a key within 5 s',
+      about: 'end a key and its successors within 5 s',
       load: async () => (await import('../key.ts')).revokeKey
     }
   ]

@@ -168,6 +168,7 @@ export const RunWithoutMeeting = failure(
   'The run belongs to no meeting: its vendor has no stop for it, so it has no end that could be changed'
 )
 export const RunOver = failure(409, 'run_over', 'The run is over, or is being stopped')
+export const RotationUnderWay = failure(409, 'rotation_under_way', 'The key has a successor already: use that one')
 export const MeetingInactive = failure(409, 'meeting_inactive', 'The meeting is INACTIVE: activate it first')
 export const LivestreamDisabled = failure(409, 'livestream_disabled', 'The livestream is disabled: enable it first')
 export const IdempotencyKeyInUse = failure(

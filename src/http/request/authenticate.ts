@@ -28,6 +28,8 @@ export interface KnownCallers {
   load: Pick<LoadWatch, 'demandRoom'>
   /** Makes the fingerprint of a key's digest, for the audit log. */
   fingerprint(digest: string): string
+  /** Hears of each call with a valid key. */
+  noteUse(keyId: string): void
   clock: Clock
 }
 
@@ -93,6 +95,7 @@ async function identify(request: FastifyRequest, reply: FastifyReply, deps: Know
   const refusal = keyRefusal(isTenants ? key : null, clock.now())
   if (key !== null && tenant !== null && keyFingerprint !== null && refusal === null) {
     deps.connections.keep(reply.raw)
+    deps.noteUse(key.id)
     return { key, tenant, keyFingerprint }
   }
   await limits.address(request, reply)

@@ -7,6 +7,7 @@ import {
   IdempotencyKeyInUse,
   type Outcome,
   ParticipantUnsettled,
+  RotationUnderWay,
   StartUnsettled
 } from '../../domain/refusals/failures.ts'
 import type { Statement, UniqueViolation } from '../../store/engine/engine.ts'
@@ -67,9 +68,10 @@ export interface Done<T> {
 /** The ids of the resources that a mutation has made. */
 export type Made = Pick<Done<unknown>, 'meetingId' | 'livestreamId' | 'resources'>
 
-/** Another process was faster: with a start of the meeting, with this participant, or with this key. */
+/** Another process was faster: with a start of the meeting, with this participant, with this idempotency key, or with the rotation of this key. */
 export function inUse(cause: UniqueViolation): Failure {
   const options = { cause, outcome: 'not_sent' as const, retryAfterSeconds: 1 }
+  if (cause.reason.includes('predecessor')) return new RotationUnderWay(options)
   if (cause.reason.includes('participant')) return new ParticipantUnsettled(options)
   return cause.reason.includes('idempotency') ? new IdempotencyKeyInUse(options) : new StartUnsettled(options)
 }

@@ -1,4 +1,5 @@
 import type { ChangeRun } from '../../lifecycle/ends/change-run.ts'
+import type { RotateKey } from '../../lifecycle/keys/rotate-key.ts'
 import type { TenantEvents } from '../../lifecycle/push/event-streams.ts'
 import type { TenantWebhook } from '../../lifecycle/webhooks-out/tenant-webhook.ts'
 import type { Api } from '../api.ts'
@@ -8,6 +9,7 @@ import { getWebhook } from './get-webhook.ts'
 import { listAuditEvents, type TenantAuditEvents } from './list-audit-events.ts'
 import { listRuns, type TenantLedger } from './list-runs.ts'
 import { removeWebhook } from './remove-webhook.ts'
+import { rotateKey } from './rotate-key.ts'
 import { setWebhook } from './set-webhook.ts'
 import { streamEvents } from './stream-events.ts'
 import { testWebhook } from './test-webhook.ts'
@@ -19,6 +21,7 @@ export interface GatewayDeps extends UsageDeps {
   events: TenantEvents
   changeRun: ChangeRun
   webhook: TenantWebhook
+  rotateKey: RotateKey
 }
 
 /** Registers Livegate's own operations. */
@@ -33,4 +36,5 @@ export function gatewayRoutes(api: Api, deps: GatewayDeps): void {
   getWebhook(api, deps)
   removeWebhook(api, deps)
   testWebhook(api, deps)
+  rotateKey(api, deps)
 }

@@ -13,6 +13,7 @@ import {
   SqliteQueryCompiler,
   sql
 } from 'kysely'
+import type { ApiKeysTable, KeyUsesTable } from './key-tables.ts'
 import type { MeetingParticipantsTable } from './participant-tables.ts'
 import type { RunTables } from './run-tables.ts'
 import type { StopOrderTables } from './stop-order-tables.ts'
@@ -26,6 +27,7 @@ import type { WebhookCountsTable, WebhookDeliveriesTable } from './webhook-table
 export interface Database extends RunTables, StopOrderTables, TenantWebhookTables {
   tenants: TenantsTable
   api_keys: ApiKeysTable
+  key_uses: KeyUsesTable
   meetings: MeetingsTable
   livestreams: LivestreamsTable
   operations: OperationsTable
@@ -57,18 +59,6 @@ export interface TenantsTable {
   presets: string | null
   server_starts_only: string | null
   created_at: number
-  revision: number
-}
-
-export interface ApiKeysTable {
-  id: string
-  tenant_id: string
-  name: string
-  scopes: string
-  digest: string
-  created_at: number
-  expires_at: number | null
-  revoked_at: number | null
   revision: number
 }
 

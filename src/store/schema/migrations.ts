@@ -23,6 +23,7 @@ import { tracedOperations } from './steps/11-20/18-traced-operations.ts'
 import { knownParticipants } from './steps/11-20/19-participants.ts'
 import { ownedOperations } from './steps/11-20/20-owned-operations.ts'
 import { addedParticipants } from './steps/21-30/21-added-participants.ts'
+import { keyLines } from './steps/21-30/22-key-lines.ts'
 
 /** The steps of the schema, a file each: the first makes version 1. They are written for both dialects and never edited afterwards. */
 export const steps: ((db: Sql) => CompiledQuery[])[] = [
@@ -46,7 +47,8 @@ export const steps: ((db: Sql) => CompiledQuery[])[] = [
   tracedOperations,
   knownParticipants,
   ownedOperations,
-  addedParticipants
+  addedParticipants,
+  keyLines
 ]
 
 export const schemaVersion = steps.length

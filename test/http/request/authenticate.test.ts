@@ -108,7 +108,7 @@ t.test('the holder of a key that was revoked or has expired is told so, and nobo
 t.test('a key that another process makes or revokes acts within five seconds, without a restart', async t => {
   const { id, key: secret, digest } = makeKey()
   const key = secret.reveal()
-  const times = { createdAtMs: clock.now(), expiresAtMs: null, revokedAtMs: null }
+  const times = { createdAtMs: clock.now(), expiresAtMs: null, revokedAtMs: null, predecessorId: null }
   await apiKeysIn(store).create({ id, tenantId: 'acme', name: 'late', scopes: ['meetings:read'], digest, ...times })
   const { ms: calmMs } = await timed(world.asAcme('GET', '/v2/meetings'))
   const within = latestMs(5_000, calmMs)

@@ -56,7 +56,8 @@ const needed: Record<string, Scope> = {
   testWebhook: 'webhooks:manage',
   listRuns: 'livestreams:read',
   getRun: 'livestreams:read',
-  updateRun: 'livestreams:start'
+  updateRun: 'livestreams:start',
+  rotateKey: 'keys:rotate'
 }
 
 const isStop = (scope: Scope): number => Number(scope === 'livestreams:stop')

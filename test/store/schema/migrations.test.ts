@@ -31,6 +31,7 @@ t.test('a new store has every table, and opening it again changes nothing', asyn
     'audit_checkpoints',
     'audit_events',
     'broadcast_runs',
+    'key_uses',
     'livestream_sessions',
     'livestreams',
     'meeting_participants',
@@ -143,7 +144,7 @@ t.test('every step can be written for PostgreSQL too', async t => {
   await migrate(engine, sqlFor('postgres'))
   t.equal(version, schemaVersion)
   t.match(written[2], /set "value" = \$1 where "name" = \$2 and "value" = \$3/)
-  t.equal(written.filter(text => text.startsWith('create table "')).length, 18)
+  t.equal(written.filter(text => text.startsWith('create table "')).length, 19)
   t.notMatch(written.join(';'), /\?/)
 })
 
@@ -173,7 +174,8 @@ t.test('a step is never edited: it does what it did to the stores that have take
     'cd61cafe5816',
     '54719a7432fd',
     '08f7c9dd9bf3',
-    '9be616a73f5a'
+    '9be616a73f5a',
+    '1f932639fa2e'
   ])
   t.end()
 })

@@ -28,8 +28,8 @@ interface TestContext {
 /** Turns a store into one of the version before. */
 export function makeOlder(file: string): void {
   const database = new Database(file)
-  database.exec('drop index operations_open_participant; alter table operations drop column participant')
-  database.exec('alter table tenants drop column server_starts_only')
+  database.exec('drop index api_keys_predecessor; alter table api_keys drop column predecessor_id')
+  database.exec('drop table key_uses')
   database.exec(`update meta set value = '${schemaVersion - 1}' where name = 'schema_version'`)
   database.close()
 }
@@ -73,7 +73,7 @@ export function tenantNamed(id: string, more: Partial<Tenant> = {}): Tenant {
 /** A key as it is stored: without its text. */
 export function keyOf(tenantId: string, more: Partial<ApiKey> = {}): ApiKey {
   const { id, digest } = makeKey()
-  const times = { createdAtMs: 1_000, expiresAtMs: null, revokedAtMs: null }
+  const times = { createdAtMs: 1_000, expiresAtMs: null, revokedAtMs: null, predecessorId: null }
   return { id, tenantId, name: 'studio', scopes: ['livestreams:read'], digest, ...times, ...more }
 }
 
