@@ -185,6 +185,7 @@ async function openInner(
     observer,
     ca: upstreamCa,
     vendors,
+    shareOf: valkey?.shareOf,
     append: event => auditLog.append(event),
     fingerprint: audited.keys.fingerprint
   })

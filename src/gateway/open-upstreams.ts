@@ -5,6 +5,7 @@ import { toAuditEvent } from '../audit/ocsf.ts'
 import type { Config } from '../config/config.ts'
 import type { AuditEvent, AuditResource } from '../domain/audit/audit-event.ts'
 import type { Observer } from '../domain/observer.ts'
+import type { QuotaShare } from '../domain/quota-share.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import { type Clock, Loop } from '../domain/values/clock.ts'
 import type { Store } from '../store/store.ts'
@@ -25,6 +26,8 @@ export interface UpstreamsDeps {
   observer?: Observer | undefined
   ca?: string | undefined
   vendors?: Vendors | undefined
+  /** This process's part of an account's quota, where replicas divide it. */
+  shareOf?: ((account: UpstreamAccount) => QuotaShare) | undefined
   append(event: AuditEvent): void
   fingerprint: Fingerprint
 }
@@ -44,7 +47,7 @@ const preferFirstEveryMs = 60_000
 
 /** Opens the accounts and lets them follow their files. Each change is on record. @throws UpstreamsRejected */
 export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams> {
-  const { config, store, bootId, clock, logger: log, observer, ca, vendors, append, fingerprint } = deps
+  const { config, store, bootId, clock, logger: log, observer, ca, vendors, shareOf, append, fingerprint } = deps
   const record = (action: string, resources: AuditResource[]): void => {
     const subject = { action, method: 'PUT', tenantId: null, keyId: null, address: null, resources }
     const worker = { actor: { type: 'Gateway' as const, uid: 'upstreams' }, requestId: randomUUID() }
@@ -59,6 +62,7 @@ export async function openUpstreams(deps: UpstreamsDeps): Promise<OpenUpstreams>
     observer,
     ca,
     vendors,
+    shareOf,
     names: namesIn(upstreamUseIn(store), fingerprint),
     onOpened({ name, baseUrl, proxy }) {
       const way = { upstream: name, vendor: baseUrl.origin, proxy: proxy?.origin }

@@ -1,11 +1,13 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/config.ts'
+import type { QuotaShare } from '../domain/quota-share.ts'
 import type { Replicas } from '../domain/replicas.ts'
+import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { Clock } from '../domain/values/clock.ts'
 import type { CallCounter } from '../domain/values/gcra.ts'
 
 export interface ValkeyDeps {
-  config: Pick<Config, 'valkey'>
+  config: Pick<Config, 'valkey' | 'deadlineMs'>
   logger: FastifyBaseLogger
   clock: Clock
   replicas: Pick<Replicas, 'standing'>
@@ -16,6 +18,8 @@ export interface ValkeyDeps {
 /** The parts of a gateway that replicas share in Valkey. */
 export interface OpenValkey {
   readonly counter: CallCounter
+  /** This process's part of an account's quota. */
+  shareOf(account: Pick<UpstreamAccount, 'name' | 'quota'>): QuotaShare
   isAway(): boolean
 }
 
@@ -23,9 +27,10 @@ export interface OpenValkey {
 export async function openValkey(deps: ValkeyDeps, opened: (() => unknown)[]): Promise<OpenValkey | null> {
   const { config, logger: log, clock, replicas, withinMs } = deps
   if (config.valkey === null) return null
-  const [{ ValkeyLink }, { SharedCounter }] = await Promise.all([
+  const [{ ValkeyLink }, { SharedCounter }, { SharedQuota }] = await Promise.all([
     import('../valkey/link.ts'),
-    import('../valkey/counter.ts')
+    import('../valkey/counter.ts'),
+    import('../valkey/quota.ts')
   ])
   const link = new ValkeyLink({
     home: config.valkey,
@@ -35,8 +40,11 @@ export async function openValkey(deps: ValkeyDeps, opened: (() => unknown)[]): P
   })
   opened.push(() => link.close())
   await link.open()
+  const { monotonic } = clock
+  const { deadlineMs } = config
   return {
-    counter: new SharedCounter({ valkey: link, monotonic: clock.monotonic }),
+    counter: new SharedCounter({ valkey: link, monotonic }),
+    shareOf: ({ name, quota }) => new SharedQuota({ valkey: link, upstream: name, quota, deadlineMs, monotonic }),
     isAway: () => link.session === null
   }
 }

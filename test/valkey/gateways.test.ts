@@ -54,6 +54,7 @@ t.test(
     const last = await read(worlds, 30)
     t.ok(60 + later + last <= 133, `an empty Valkey was told what was spent, and let ${last} pass`)
     t.match(world.logs(), /"event":"valkey_lost"/)
+    t.match(world.logs(), /"event":"quota_unknown"[^\n]*no other replica/)
   }
 )
 

@@ -1,4 +1,5 @@
 import type { Observer } from '../../domain/observer.ts'
+import type { QuotaShare } from '../../domain/quota-share.ts'
 import {
   type Failure,
   UpstreamCredentialsRefused,
@@ -35,6 +36,8 @@ export interface UpstreamOptions {
   /** The vendor takes another credential from now on: the first or the second. */
   onCredential?(position: number): void
   observer?: Observer | undefined
+  /** This process's part of the quota, where replicas divide it. */
+  share?: QuotaShare | undefined
   /** Extra trusted certificate authorities in PEM; for tests against an own one. */
   ca?: string
   /** Default: all that Livegate speaks to. */
@@ -52,6 +55,8 @@ export interface CallRecord {
 /** An account that is open. Its calls are on record from `recordIn` on. */
 export interface OpenedUpstream extends Upstream {
   recordIn(record: CallRecord): void
+  /** Takes part in what replicas divide, before the first call goes out. */
+  begin(): Promise<void>
 }
 
 /** A read that failed is sent again after a random part of this. */
@@ -62,13 +67,13 @@ const operator: Errand = { tenantId: 'operator', priority: 'mutation' }
 
 /** Opens a vendor account: its way out, what may be sent twice over it, and with which credential. @throws TypeError for an unknown vendor */
 export function openUpstream(options: UpstreamOptions): OpenedUpstream {
-  const { account, deadlineMs, clock, spentBefore = [], onCredential, observer, ca } = options
+  const { account, deadlineMs, clock, spentBefore = [], onCredential, observer, share, ca } = options
   const { baseUrl, proxy, quota, dedicatedTo } = account
   const { provider, harmlessRead, refusals, webhooks } = vendorNamed(options.vendors ?? allVendors, account.provider)
   const { method, path } = harmlessRead
   const harmless = { method, path }
   let record: CallRecord | null = null
-  const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, onSent: () => record?.noticed() })
+  const budget = new UpstreamBudget({ quota, deadlineMs, clock, spentBefore, share, onSent: () => record?.noticed() })
   if (options.pausedForMs) budget.throttled(options.pausedForMs)
   const breaker = new Breaker({ clock })
   const vendorClock = new VendorClock(clock)
@@ -173,6 +178,7 @@ export function openUpstream(options: UpstreamOptions): OpenedUpstream {
     recordIn(given) {
       record = given
     },
+    begin: async () => share?.begin(() => budget.counted()),
     dedicatedTo,
     habits,
     webhooks: webhooksOf(webhooks, { source: account.webhookKey, deadlineMs, clock, ca }),
@@ -184,7 +190,10 @@ export function openUpstream(options: UpstreamOptions): OpenedUpstream {
     status: () => ({ budget: budget.status(), breaker: breaker.isOpen ? 'open' : 'closed', habits: habits.kept() }),
     tenants: () => budget.tenants(),
     spent: () => budget.spent(),
-    close: () => outbound.close()
+    async close() {
+      await outbound.close()
+      await share?.close()
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Observer } from '../../domain/observer.ts'
+import type { QuotaShare } from '../../domain/quota-share.ts'
 import { isSameAccount, isSameConfiguration, type UpstreamAccount } from '../../domain/upstream-account.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Upstream, Upstreams } from '../provider.ts'
@@ -37,7 +38,12 @@ export interface UpstreamSetOptions {
   /** Another credential of an upstream is used from now on. */
   onCredential?(name: string, position: number): void
   names?: Names
+  /** This process's part of an account's quota, where replicas divide it. */
+  shareOf?: ((account: UpstreamAccount) => QuotaShare) | undefined
 }
+
+const unknownToAll =
+  'no other replica tells what is used of the quota: for a window nothing but stops is sent, where none gives any back'
 
 interface Opened {
   account: UpstreamAccount
@@ -175,11 +181,13 @@ export class UpstreamSet {
   async #put(account: UpstreamAccount, { spent, habits }: HandedOn, before?: Opened): Promise<void> {
     const { bootId, clock, log } = this.#options
     const { name } = account
+    const share = this.#options.shareOf?.(account)
     const upstream = openUpstream({
       account,
       ...this.#given(),
       spentBefore: spent,
       habitsBefore: habits,
+      share,
       pausedForMs: before?.upstream.status().budget.pausedForMs ?? 0,
       onCredential: position => this.#options.onCredential?.(name, position)
     })
@@ -188,6 +196,9 @@ export class UpstreamSet {
     this.#opened.set(name, { account, upstream, writer })
     this.#upstreams.set(name, upstream)
     this.#options.onOpened?.(account)
+    await upstream.begin()
+    if (share?.calls() === 0)
+      log.warn({ event: 'quota_unknown', upstream: name, windowSeconds: account.quota.seconds }, unknownToAll)
     await before?.writer.close()
     if (before !== undefined) this.#leave(before.upstream, 2 * this.#options.deadlineMs)
     await writer.start()

@@ -1,7 +1,9 @@
+import type { QuotaShare } from '../../domain/quota-share.ts'
 import { UpstreamBudgetExhausted, UpstreamThrottled } from '../../domain/refusals/failures.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Quota } from '../../domain/values/quota.ts'
 import type { VendorLimit } from '../contract/refusals.ts'
+import { OtherCalls, WindowSteps } from './other-calls.ts'
 import type { BudgetStatus, Errand, Priority, Spent, TenantUse, Ticket } from './quota-use.ts'
 import { Expiry, FairShare, tenantUses } from './quota-use.ts'
 import { VendorPause } from './restraint.ts'
@@ -14,6 +16,8 @@ export interface BudgetOptions {
   clock: Clock
   /** Calls of an earlier process that the vendor still counts. */
   spentBefore?: readonly Spent[]
+  /** This process's part of the quota, where replicas divide it. Default: all of it. */
+  share?: QuotaShare | undefined
   /** Hears of each call that is about to be sent. */
   onSent?(): void
 }
@@ -32,10 +36,6 @@ const mutationReserve = 0.2
 const readReserve = 0.1
 /** The vendor's clock ticks in its own way. */
 const marginMs = 10
-/** A window is told to the next process in so many parts. */
-const stepsPerWindow = 60
-/** Rounding of a time on its way through a file, as a part of a step, that must not make it count a step longer. */
-const stepTolerance = 1e-6
 
 /**
  * The vendor's quota of one account, shared by all tenants. A call counts from when it leaves until a whole window after its
@@ -45,35 +45,28 @@ const stepTolerance = 1e-6
 export class UpstreamBudget {
   readonly #options: BudgetOptions
   readonly #windowMs: number
-  readonly #stepMs: number
   readonly #shares: Record<Priority | 'background', FairShare>
   #inFlight = 0
   #sent = 0
   /** Calls that have ended, each list in the order of its times. */
   readonly #ended = new Expiry<Counted>()
   readonly #lost = new Expiry<Counted>()
-  /** The same, counted by the step in which they leave the window. */
-  readonly #steps = new Map<number, number>()
-  /** Calls that are not this process's own: its predecessor's, or those of other users of the account. */
-  readonly #before: Spent[]
-  #others: Spent = { calls: 0, untilMs: 0 }
+  readonly #steps: WindowSteps
+  readonly #others: OtherCalls
   readonly #pause: VendorPause
 
   constructor(options: BudgetOptions) {
     const { quota, clock, spentBefore = [] } = options
     this.#options = options
     this.#windowMs = quota.seconds * 1_000 + marginMs
-    this.#stepMs = this.#windowMs / stepsPerWindow
+    this.#steps = new WindowSteps(this.#windowMs)
     this.#pause = new VendorPause(this.#windowMs)
     const activeMs = Math.min(this.#windowMs, 30_000)
     const claimMs = Math.min(this.#windowMs, 5_000)
     const share = (): FairShare => new FairShare({ activeMs, claimMs })
     this.#shares = { stop: share(), mutation: share(), read: share(), background: share() }
     const nowMs = clock.monotonic()
-    const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
-    this.#before = spentBefore
-      .filter(({ untilMs }) => untilMs > nowMs)
-      .map(({ calls, untilMs }) => ({ calls, untilMs: Math.min(untilMs, latestMs) }))
+    this.#others = new OtherCalls(spentBefore, { nowMs, latestMs: nowMs + options.deadlineMs + this.#windowMs })
   }
 
   /**
@@ -93,7 +86,7 @@ export class UpstreamBudget {
       this.#inFlight -= 1
       const untilMs = this.#options.clock.monotonic() + lateMs + this.#windowMs
       list.add({ tenantId, share, untilMs })
-      count(this.#steps, this.#stepOf(untilMs), 1)
+      this.#steps.count({ calls: 1, untilMs })
     }
     return {
       answered: () => end(this.#ended, 0),
@@ -109,8 +102,8 @@ export class UpstreamBudget {
     const left = quota === null || quota === 0 ? remaining : Math.floor((remaining * whole) / quota)
     // The call that brings the news is in it; of the others under way nobody knows.
     const own = this.#ownUsed() - Math.max(0, this.#inFlight - 1)
-    const calls = whole - left - own - this.#usedBefore()
-    this.#others = { calls: Math.max(0, calls), untilMs: nowMs + Math.min(resetMs, this.#windowMs) }
+    const known = own + this.#usedBefore() + (this.#options.share?.ofOthers() ?? 0)
+    this.#others.tell(whole - left - known, nowMs + Math.min(resetMs, this.#windowMs))
   }
 
   /** The vendor has refused a call as one too many: until then reads and mutations are not even tried. */
@@ -121,6 +114,17 @@ export class UpstreamBudget {
   /** The vendor has heard a call that was sent during its pause: then the pause is over. */
   heard(): void {
     this.#pause.end()
+  }
+
+  /** Null when no more of the quota can be had at once; else ends when this process may have more. */
+  untilMore(): Promise<void> | null {
+    return this.#options.share?.more() ?? null
+  }
+
+  /** Calls of this process that still count. */
+  counted(): number {
+    this.#now()
+    return this.#ownUsed()
   }
 
   /** Rest of the vendor's own pause, in ms; 0 when there is none. */
@@ -141,7 +145,7 @@ export class UpstreamBudget {
         stop: stop.used,
         mutation: mutation.used,
         read: read.used + background.used,
-        other: this.#usedBefore() + this.#others.calls
+        other: this.#usedBefore() + this.#others.ofOthers
       },
       left: { stop: left('stop'), mutation: left('mutation'), read: left('read') },
       kept: this.#kept(),
@@ -155,27 +159,17 @@ export class UpstreamBudget {
     return tenantUses(this.#shares)
   }
 
-  /**
-   * Sums up, for the next process, the calls that the vendor still counts. Steps begin at the same moments for all processes of a
-   * boot. So calls that are handed on many times count no longer than those that are handed on once.
-   */
+  /** Sums up, for the next process, the calls that the vendor still counts. */
   spent(): Spent[] {
     const nowMs = this.#now()
-    const steps = new Map(this.#steps)
-    const latestMs = nowMs + this.#options.deadlineMs + this.#windowMs
-    if (this.#inFlight > 0) count(steps, this.#stepOf(latestMs), this.#inFlight)
-    for (const { calls, untilMs } of this.#before) count(steps, this.#stepOf(untilMs), calls)
-    return [...steps].map(([step, calls]) => ({ calls, untilMs: step * this.#stepMs }))
-  }
-
-  #stepOf(untilMs: number): number {
-    return Math.ceil(untilMs / this.#stepMs - stepTolerance)
+    const underWay = { calls: this.#inFlight, untilMs: nowMs + this.#options.deadlineMs + this.#windowMs }
+    return this.#steps.with([...(this.#inFlight > 0 ? [underWay] : []), ...this.#others.before])
   }
 
   #check({ tenantId, isBackground }: Errand, priority: 'read' | 'mutation', nowMs: number): void {
     const pausedForMs = this.#pause.leftMs(nowMs)
     if (pausedForMs > 0) throw new UpstreamThrottled(inMs(pausedForMs))
-    const kept = isBackground ? Math.ceil(this.#options.quota.calls * readReserve) : 0
+    const kept = isBackground ? Math.ceil(this.#quota() * readReserve) : 0
     const free = this.#free(priority, nowMs) - kept
     const own = this.#shares[priority]
     // Work in the background has no claim on a later call.
@@ -185,9 +179,9 @@ export class UpstreamBudget {
 
   /** Calls of this priority that may still be sent. */
   #free(priority: Priority, nowMs: number): number {
-    const quota = this.#options.quota.calls
+    const quota = this.#quota()
     const { read, background, mutation, stop } = this.#shares
-    const others = this.#usedBefore() + this.#others.calls
+    const others = this.#usedBefore() + this.#others.ofOthers
     const kept = this.#kept()
     const forStops = Math.max(stop.used, kept.stop)
     const forMutations = Math.max(mutation.used, kept.mutation)
@@ -199,7 +193,7 @@ export class UpstreamBudget {
   }
 
   #kept(): BudgetStatus['kept'] {
-    const quota = this.#options.quota.calls
+    const quota = this.#quota()
     return { stop: Math.ceil(quota * stopReserve), mutation: Math.round(quota * mutationReserve) }
   }
 
@@ -211,7 +205,7 @@ export class UpstreamBudget {
 
   /** Quota that reads keep to after a 429. For starts and stops the vendor's own pause is enough. */
   #lowered(nowMs: number): number {
-    return Math.floor(this.#options.quota.calls * this.#pause.factor(nowMs))
+    return Math.floor(this.#quota() * this.#pause.factor(nowMs))
   }
 
   #ownUsed(): number {
@@ -219,7 +213,12 @@ export class UpstreamBudget {
   }
 
   #usedBefore(): number {
-    return this.#before.reduce((sum, { calls }) => sum + calls, 0)
+    return this.#options.share?.hasThoseBefore() ? 0 : this.#others.usedBefore()
+  }
+
+  /** The quota, or this process's part of it. */
+  #quota(): number {
+    return this.#options.share?.calls() ?? this.#options.quota.calls
   }
 
   /** The time, after everything that has left the window by then is forgotten. */
@@ -228,21 +227,12 @@ export class UpstreamBudget {
     for (const list of [this.#ended, this.#lost]) {
       for (const { share, tenantId, untilMs } of list.until(nowMs)) {
         share.release(tenantId)
-        count(this.#steps, this.#stepOf(untilMs), -1)
+        this.#steps.count({ calls: -1, untilMs })
       }
     }
-    for (let i = this.#before.length - 1; i >= 0; i--) {
-      if ((this.#before[i]?.untilMs ?? 0) < nowMs) this.#before.splice(i, 1)
-    }
-    if (this.#others.untilMs < nowMs) this.#others = { calls: 0, untilMs: 0 }
+    this.#others.forget(nowMs)
     return nowMs
   }
-}
-
-function count(steps: Map<number, number>, step: number, calls: number): void {
-  const sum = (steps.get(step) ?? 0) + calls
-  if (sum > 0) steps.set(step, sum)
-  else steps.delete(step)
 }
 
 function inMs(waitMs: number) {

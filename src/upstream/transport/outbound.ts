@@ -210,11 +210,12 @@ export class Outbound {
     }
   }
 
-  /** A read is refused at once; a mutation may wait for its turn while that is in time. */
+  /** A read is refused at once, or as soon as no more of the quota is to be had; a mutation may wait for its turn while that is in time. */
   async #admitted(errand: Errand, call: Call): Promise<Ticket> {
     const { budget, deadlineMs, untilReserved = () => null } = this.#options
     // A call that goes out when its time is almost over ends as unknown, and counts as a failure of the vendor.
     let signal: AbortSignal | undefined
+    let hasAsked = false
     for (;;) {
       // Nothing happens between the last look and the call: what one takes, no other may take as well.
       for (let wait = untilReserved(); wait !== null; wait = untilReserved()) await wait
@@ -222,9 +223,11 @@ export class Outbound {
       try {
         return budget.admit(errand)
       } catch (error) {
-        if (errand.priority === 'read' || !(error instanceof Failure)) throw error
+        const more = hasAsked ? null : budget.untilMore()
+        if (!(error instanceof Failure) || (more === null && errand.priority === 'read')) throw error
+        hasAsked = true
         signal ??= AbortSignal.any([call.signal, AbortSignal.timeout(Math.floor(deadlineMs * waitShare))])
-        await this.pause((error.retryAfterSeconds ?? 1) * 1_000, { signal }, error, askAgainMs)
+        await (more ?? this.pause((error.retryAfterSeconds ?? 1) * 1_000, { signal }, error, askAgainMs))
       }
     }
   }
@@ -234,14 +237,12 @@ export class Outbound {
 function isFailing(error: unknown, signal: AbortSignal): boolean {
   if (error instanceof UpstreamTooLate) return signal.reason instanceof Error && signal.reason.name === 'TimeoutError'
   if (error instanceof UpstreamFailed) return isOwnTrouble(error)
-  return error instanceof UpstreamUnreachable || (error instanceof UpstreamMalformed && !isRedirect(error))
+  // A redirect is well-formed, and has a status.
+  if (error instanceof UpstreamMalformed) return error.upstreamStatus === undefined
+  return error instanceof UpstreamUnreachable
 }
 
 /** Whether the vendor has answered, and says that it has failed. */
 export function isOwnTrouble(error: unknown): boolean {
   return error instanceof UpstreamFailed && error.upstreamStatus !== 408
-}
-
-function isRedirect({ upstreamStatus }: Failure): boolean {
-  return upstreamStatus !== undefined
 }

@@ -4,6 +4,7 @@ import { Writable } from 'node:stream'
 import { openAuditKeys } from '../../../src/audit/keys/key-files.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { presets } from '../../../src/domain/scope.ts'
+import type { Quota } from '../../../src/domain/values/quota.ts'
 import { type Gateway, startGateway } from '../../../src/gateway.ts'
 import { makeLogger } from '../../../src/log/logger.ts'
 import { createSimulator, type SimulatorOptions } from '../../../src/simulator/simulator.ts'
@@ -18,6 +19,10 @@ import type { TestContext } from '../test-context.ts'
 export interface ReplicaWorldOptions {
   simulator?: SimulatorOptions
   config?: Partial<Config>
+  /** The vendor's quota as Livegate is told. */
+  quota?: Quota
+  /** Longest time for an answer of Valkey. */
+  valkeyWithinMs?: number
 }
 
 /** A gateway of several. */
@@ -52,10 +57,13 @@ export async function replicaWorld(t: TestContext, options: ReplicaWorldOptions 
     })
     const auditKeys = { dataDir, areMade: false }
     const config = { ...configFor(simulator, storeFile), home, auditKeys, replicas: 3, ...options.config, ...how }
+    const { quota } = options
+    const upstreams = config.upstreams.map(account => ({ ...account, ...(quota !== undefined && { quota }) }))
     const running = await startGateway({
-      config,
+      config: { ...config, upstreams },
       logger: makeLogger(config.logLevel, destination),
       timing: { now: () => 0, after: () => () => {} },
+      ...(options.valkeyWithinMs !== undefined && { valkeyWithinMs: options.valkeyWithinMs }),
       webhookWay: { resolve: async () => [] }
     })
     t.teardown(() => running.close())
