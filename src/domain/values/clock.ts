@@ -127,3 +127,27 @@ export class Loop {
     this.#callOff = null
   }
 }
+
+/** A time with a name, on the monotonic clock, and the next one: a map for each of many thousand places takes ten times the room. */
+export interface Moment {
+  readonly name: string
+  atMs: number
+  readonly next: Moment | null
+}
+
+/** The time with this name; long ago when there is none. */
+export function momentOf(first: Moment | null, name: string): number {
+  for (let one = first; one !== null; one = one.next) if (one.name === name) return one.atMs
+  return Number.NEGATIVE_INFINITY
+}
+
+/** The same moments with this one. Beyond so many, all others are forgotten. */
+export function withMoment(first: Moment | null, name: string, atMs: number, most: number): Moment {
+  let kept = 0
+  for (let one = first; one !== null; one = one.next, kept++) {
+    if (one.name !== name) continue
+    one.atMs = atMs
+    return first as Moment
+  }
+  return { name, atMs, next: kept < most ? first : null }
+}

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { placeOf } from '../../domain/id.ts'
 import { isRunning } from '../../domain/livestream.ts'
@@ -5,7 +6,7 @@ import type { OwnedMeeting } from '../../domain/meeting.ts'
 import type { Move, Run, RunEnder, RunNews, SentNews } from '../../domain/runs/run.ts'
 import { isOpenRun, moveRun, moveRuns } from '../../domain/runs/run-moves.ts'
 import { upTo } from '../../domain/values/cache-size.ts'
-import type { Clock } from '../../domain/values/clock.ts'
+import { type Clock, type Moment, momentOf, withMoment } from '../../domain/values/clock.ts'
 import { Conflict, type Engine, UniqueViolation } from '../../store/engine/engine.ts'
 import type { BroadcastRuns } from '../../store/tables/runs/broadcast-runs.ts'
 import { MeetingQueue } from '../broadcast/meeting-queue.ts'
@@ -31,12 +32,12 @@ export interface LedgerDeps {
 
 /** Memory of the runs of one meeting, without the store. */
 interface Known {
-  /** News that has changed nothing, and since when it is known. */
-  still: Map<string, number>
+  /** News that has changed nothing, by its digest, and since when it is known. */
+  still: Moment | null
   /** When something was last done, or came to its end: what was asked for before is late. On the monotonic clock. */
   sinceMs: number
   /** When the last look at each livestream was asked for: one that was asked for before it is late. */
-  asked: Map<string, number>
+  asked: Moment | null
 }
 
 /** The rows that some news may be about, and the moves that it makes. */
@@ -146,7 +147,10 @@ export class Ledger {
       if (isSighting(news) && this.#isStill(news, askedAtMs)) return
       const { moves, runs: before } = await this.#movesBy(news, isLate)
       if (moves.length === 0) {
-        if (isSettled(before, news)) put(this.#knownOf(news).still, textOf(news), this.#deps.clock.monotonic())
+        if (isSettled(before, news)) {
+          const known = this.#knownOf(news)
+          known.still = withMoment(known.still, digestOf(news), this.#deps.clock.monotonic(), mostKept)
+        }
         return
       }
       try {
@@ -157,7 +161,7 @@ export class Ledger {
         throw error
       }
       if (moves.some(({ after }) => !isOpenRun(after))) this.#begin(news)
-      else this.#knownOf(news).still.clear()
+      else this.#knownOf(news).still = null
       this.#tell(moves)
       return
     }
@@ -182,24 +186,23 @@ export class Ledger {
 
   /** Something was done: sightings that were asked for before are late. */
   #begin(news: RunNews): void {
-    this.#known.set(keyOf(news), { still: new Map(), asked: new Map(), sinceMs: this.#deps.clock.monotonic() })
+    this.#known.set(keyOf(news), { still: null, asked: null, sinceMs: this.#deps.clock.monotonic() })
   }
 
   #knownOf(news: RunNews): Known {
     const known = this.#known.get(keyOf(news))
     if (known !== undefined) return known
-    const fresh = { still: new Map(), asked: new Map(), sinceMs: Number.NEGATIVE_INFINITY }
+    const fresh = { still: null, asked: null, sinceMs: Number.NEGATIVE_INFINITY }
     this.#known.set(keyOf(news), fresh)
     return fresh
   }
 
   /** Whether a sighting is late, or has changed nothing a moment ago. */
   #isStill(news: RunNews, askedAtMs: number): boolean {
-    const { still, asked, sinceMs } = this.#knownOf(news)
-    const lastAskedMs = Math.max(sinceMs, asked.get(livestreamOf(news)) ?? Number.NEGATIVE_INFINITY)
-    if (askedAtMs < lastAskedMs) return true
-    put(asked, livestreamOf(news), askedAtMs)
-    return this.#deps.clock.monotonic() - (still.get(textOf(news)) ?? Number.NEGATIVE_INFINITY) < stillForMs
+    const known = this.#knownOf(news)
+    if (askedAtMs < Math.max(known.sinceMs, momentOf(known.asked, livestreamOf(news)))) return true
+    known.asked = withMoment(known.asked, livestreamOf(news), askedAtMs, mostKept)
+    return this.#deps.clock.monotonic() - momentOf(known.still, digestOf(news)) < stillForMs
   }
 }
 
@@ -232,11 +235,6 @@ function livestreamOf(news: RunNews): string {
   return ('livestreamId' in news ? news.livestreamId : null) ?? ''
 }
 
-function textOf({ atMs: _, ...news }: RunNews): string {
-  return JSON.stringify(news)
-}
-
-function put(kept: Map<string, number>, key: string, value: number): void {
-  if (kept.size >= mostKept) kept.clear()
-  kept.set(key, value)
+function digestOf({ atMs: _, ...news }: RunNews): string {
+  return hash('sha1', JSON.stringify(news), 'base64url')
 }
