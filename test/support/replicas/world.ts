@@ -73,6 +73,8 @@ export async function replicaWorld(t: TestContext, options: ReplicaWorldOptions 
   return {
     simulator,
     store,
+    storeFile,
+    authorization: `Bearer ${key}`,
     home,
     meeting,
     keyId,
