@@ -1,5 +1,6 @@
 import type { UnstoredEvents } from '../../audit/unstored.ts'
 import { placeOf } from '../../domain/id.ts'
+import type { PlacedMeeting } from '../../domain/meeting.ts'
 import { isSwitch, type Operation } from '../../domain/operation.ts'
 import type { Engine } from '../../store/engine/engine.ts'
 import type { Directory } from '../../store/memory/directory.ts'
@@ -33,7 +34,7 @@ import { EndingRuns } from '../running/ending-runs.ts'
 import { findStarted } from '../running/find-started.ts'
 import type { IsComing } from '../running/is-coming.ts'
 import { OwnStarts } from '../running/own-actions.ts'
-import { type RecallOthers, recallOthers } from '../running/recall-others.ts'
+import { lookKnowing, type RecallOthers, recallOthers } from '../running/recall-others.ts'
 import { recallStops } from '../running/recall-stops.ts'
 import { type ListedRuns, whatRuns } from '../running/what-runs.ts'
 import { amongReplicas } from './among-replicas.ts'
@@ -134,11 +135,13 @@ export function broadcasting(deps: BroadcastingDeps): Broadcasting {
   // Nobody's reads: a look asks for them.
   const listReads = new SharedReads<ListedRuns>({ ...deps, observer: undefined })
   const looking = { ...deps, knownMeetings, endingRuns, ownStarts, heardAtMs, listReads }
-  const reads = activeReads({ ...deps, whatRuns: whatRuns(looking) })
+  const outdatedBy = (meeting: PlacedMeeting): void => deps.changes.note(placeOf(meeting))
+  const recall = recallOthers({ ...deps, endingRuns, ownStarts, outdated: outdatedBy })
+  const knowing = { ...deps, recallOthers: recall, endingRuns, ownStarts }
+  const reads = activeReads({ ...deps, whatRuns: lookKnowing({ ...knowing, whatRuns: whatRuns(looking) }) })
   const { whatRuns: look, outdated, changed } = reads
   const seeing = { ...deps, whatRuns: look, outdated, changed, knownMeetings, endingRuns, ownStarts, pace, rights }
 
-  const recall = recallOthers({ ...deps, endingRuns, ownStarts, outdated })
   const among = amongReplicas({ ...deps, recallOthers: recall, queue })
   const send = sendStop(seeing)
   const ends = operationEnds({ ...deps, forget })

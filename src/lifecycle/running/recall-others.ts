@@ -6,10 +6,10 @@ import { upTo } from '../../domain/values/cache-size.ts'
 import type { Clock } from '../../domain/values/clock.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import { meetingOf } from '../operations/operation-ends.ts'
-import type { ActiveReads } from '../reads/shared-reads.ts'
 import type { EndingRuns } from './ending-runs.ts'
 import type { OwnStarts } from './own-actions.ts'
 import { confirmedAt } from './recall-stops.ts'
+import type { WhatRuns } from './sight.ts'
 import { followedForMs } from './verdict.ts'
 
 export interface RecallOthersDeps {
@@ -17,7 +17,7 @@ export interface RecallOthersDeps {
   operations: Pick<Operations, 'lastSettledIn'>
   endingRuns: Pick<EndingRuns, 'recall' | 'started'>
   ownStarts: Pick<OwnStarts, 'sent' | 'began' | 'believed'>
-  outdated: ActiveReads['outdated']
+  outdated(meeting: PlacedMeeting): void
   clock: Pick<Clock, 'now'>
   settleMs: number
 }
@@ -54,5 +54,26 @@ export function recallOthers(deps: RecallOthersDeps): RecallOthers {
       endingRuns.started(meeting, agoMs(last.sentAtMs))
     }
     outdated(meeting)
+  }
+}
+
+export interface LookKnowingDeps {
+  whatRuns: WhatRuns
+  replicas: Pick<Replicas, 'isOnly'>
+  recallOthers: RecallOthers
+  endingRuns: Pick<EndingRuns, 'has'>
+  ownStarts: Pick<OwnStarts, 'begunRun'>
+}
+
+/**
+ * Looks as `whatRuns` does. Where this replica remembers a start or stop of a moment ago, another one may have had the last word since: else a
+ * run that it began would be taken for the one that was stopped.
+ */
+export function lookKnowing({ whatRuns, replicas, recallOthers, endingRuns, ownStarts }: LookKnowingDeps): WhatRuns {
+  return async (meeting, priority, signal, how) => {
+    const isRemembered = endingRuns.has(meeting) || ownStarts.begunRun(meeting) !== null
+    // Without the store the look goes on.
+    if (isRemembered && !replicas.isOnly) await recallOthers(meeting).catch(() => {})
+    return whatRuns(meeting, priority, signal, how)
   }
 }

@@ -15,8 +15,8 @@ export interface MeetingTurnsOptions {
 const sql = sqlFor('postgres')
 const me = raw`current_setting('livegate.writer')`
 const lookEveryMs = 50
-/** One that cannot be asked for in this time is not had. */
-const takenWithinMs = 900
+/** One that cannot be asked for within this time, or that of the wait, is not had. */
+const takenWithinMs = 250
 
 /** Turns in meetings, as rows that expire by the database's clock. */
 export class PostgresMeetingTurns implements MeetingTurns {
@@ -42,7 +42,7 @@ export class PostgresMeetingTurns implements MeetingTurns {
       where name = ${name} and expires_at >= clock_timestamp()`
     for (;;) {
       const askedAtMs = monotonic()
-      const [rows] = await engine.write([claim.compile(sql)], { withinMs: takenWithinMs })
+      const [rows] = await engine.write([claim.compile(sql)], { withinMs: Math.max(takenWithinMs, waitMs.stop) })
       const fence = rows?.[0]?.fence
       if (fence !== undefined) return this.#held(name, Number(fence), askedAtMs + this.#lastsMs)
       for (;;) {

@@ -1,5 +1,6 @@
 /** Replicas as processes of their own, for a test to kill, to stop for a while, and to start anew. */
 import { dirname } from 'node:path'
+import { openAuditKeys } from '../../../src/audit/keys/key-files.ts'
 import { type Running, startNode } from '../cli.ts'
 import { type Client, client } from '../client.ts'
 import { databaseOf } from '../postgres/stores.ts'
@@ -19,9 +20,14 @@ export async function environmentOfReplicas(storeFile: string): Promise<Record<s
   return {
     DATABASE_URL: `postgres://livegate@127.0.0.1:${port}/${database}`,
     LIVEGATE_DATA_DIR: dirname(storeFile),
-    LIVEGATE_REPLICAS: '4',
+    LIVEGATE_REPLICAS: '8',
     PORT: '0'
   }
+}
+
+/** Makes the keys of the audit log that all of them share. */
+export async function keysOfReplicas(storeFile: string): Promise<void> {
+  await openAuditKeys({ dataDir: dirname(storeFile) }, { publicKey: null, fingerprintCheck: null })
 }
 
 /** Starts one, and waits until it is ready. */

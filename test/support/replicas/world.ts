@@ -1,7 +1,6 @@
 /** Several gateways that serve one store in PostgreSQL, in front of one simulated vendor. */
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
-import { openAuditKeys } from '../../../src/audit/keys/key-files.ts'
 import type { Config } from '../../../src/config/config.ts'
 import { presets } from '../../../src/domain/scope.ts'
 import type { Quota } from '../../../src/domain/values/quota.ts'
@@ -15,6 +14,7 @@ import { addKey, addTenant } from '../gateway.ts'
 import { inMemory } from '../in-memory.ts'
 import { databaseOf, openPostgresHere } from '../postgres/stores.ts'
 import type { TestContext } from '../test-context.ts'
+import { keysOfReplicas } from './processes.ts'
 
 export interface ReplicaWorldOptions {
   simulator?: SimulatorOptions
@@ -43,7 +43,7 @@ export async function replicaWorld(t: TestContext, options: ReplicaWorldOptions 
   await addTenant(store, 'acme', meeting)
   const { id: keyId, key } = await addKey(store, 'acme', presets.owner)
   const dataDir = dirname(storeFile)
-  await openAuditKeys({ dataDir }, { publicKey: null, fingerprintCheck: null })
+  await keysOfReplicas(storeFile)
   const home = await databaseOf(storeFile)
   t.teardown(() => checkAuditLog(store, { "acme's key": key.slice(17, -6) }))
 
@@ -62,6 +62,7 @@ export async function replicaWorld(t: TestContext, options: ReplicaWorldOptions 
     const running = await startGateway({
       config: { ...config, upstreams },
       logger: makeLogger(config.logLevel, destination),
+      writeWithinMs: 60_000,
       timing: { now: () => 0, after: () => () => {} },
       ...(options.valkeyWithinMs !== undefined && { valkeyWithinMs: options.valkeyWithinMs }),
       webhookWay: { resolve: async () => [] }
