@@ -26,6 +26,8 @@ export const campaigns = {
   crashes: { file: 'test/guarantees/record/nothing-missing-after-a-crash.test.ts', normally: 4, inFull: 200 },
   /** Kills of a PostgreSQL server under load. */
   serverKills: { file: 'test/postgres/killed.test.ts', normally: 2, inFull: 50 },
+  /** Starts over replicas that are killed. */
+  replicaStarts: { file: 'test/replicas/ten-thousand-starts.test.ts', normally: 144, inFull: 10_080 },
   /** Logs that cannot be written, each in another way; there are no more than these. */
   logs: { file: 'test/guarantees/record/the-log-decides-nothing.test.ts', normally: 3, inFull: 9 },
   /** Signals at some moment of a start: half of them to the first process of a container. */
