@@ -63,12 +63,13 @@ t.test('uses are written once an hour and key, again after a failure, and at the
   t.equal(writes.length, before + 1)
 })
 
-t.test('a use that cannot be written holds up no end', async t => {
+t.test('a use that cannot be written holds up no end, also where the store hangs', async t => {
   const { store } = await storeWithTenants(t)
-  const engine = { write: () => Promise.reject(new StoreError('the disk is full')) }
-  const uses = keepKeyUses({ engine, rows: keyUsesIn(store), log: { warn() {} }, clock: manualClock() })
-  uses.note('a')
-  await t.resolves(uses.close())
+  for (const write of [() => Promise.reject(new StoreError('the disk is full')), () => new Promise<never>(() => {})]) {
+    const uses = keepKeyUses({ engine: { write }, rows: keyUsesIn(store), log: { warn() {} }, clock: manualClock() })
+    uses.note('a')
+    await t.resolves(uses.close())
+  }
 })
 
 t.test(

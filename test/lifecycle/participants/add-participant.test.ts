@@ -96,6 +96,20 @@ t.test('while one is being added another body is a conflict, and each key has it
   t.equal(simulator.participants(meeting).length, 1)
 })
 
+t.test('those who wait for one that fails hear of it, and the next call begins anew', async t => {
+  const { asAcme, meeting, simulator, door } = await gatewayBehindDoor(t)
+  const add = adding(asAcme, meeting)
+  simulator.failNext({ match: { method: 'POST' }, status: 400, body: { success: false } })
+  door.hold('POST')
+  const both = [add(wish), add(wish)]
+  await until(() => door.held().length === 1)
+  t.equal(says(await add({ ...wish, name: 'Mary' })), '409 participant_conflict not_sent')
+  door.release()
+  for (const reply of await Promise.all(both)) t.equal(says(reply), '502 upstream_refused failed')
+  t.equal((await add(wish)).statusCode, 201)
+  t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 2)
+})
+
 t.test('a lost answer makes none twice: what was added is found, and gets its token then', async t => {
   const { asAcme, meeting, simulator } = await gateway(t)
   const add = adding(asAcme, meeting)

@@ -1,8 +1,11 @@
 import t from 'tap'
+import type { ApiKey } from '../../../src/domain/api-key.ts'
 import { makeKey } from '../../../src/domain/api-key.ts'
+import { rotate } from '../../../src/domain/key-rotation.ts'
 import { scopes } from '../../../src/domain/scope.ts'
-import { StoreError, UniqueViolation } from '../../../src/store/engine/engine.ts'
+import { Conflict, StoreError, UniqueViolation } from '../../../src/store/engine/engine.ts'
 import { apiKeysIn } from '../../../src/store/tables/api-keys.ts'
+import { keyUsesIn } from '../../../src/store/tables/key-uses.ts'
 import { keyOf, refusalOf, storeWithTenants } from '../../support/store/helper.ts'
 import { bytesOf } from '../../support/store.ts'
 
@@ -82,4 +85,48 @@ t.test('a revoked key is among the changes, with its later revision', async t =>
   t.strictSame(await keys.changedSince(created?.revision ?? 0), [])
   await keys.revoke(key.id, 5_000)
   t.match(await keys.changedSince(created?.revision ?? 0), [{ key: { id: key.id, revokedAtMs: 5_000 } }])
+})
+
+t.test('a line of keys is revoked from one of them on, and each has one successor at a time', async t => {
+  const { store } = await storeWithTenants(t)
+  const keys = apiKeysIn(store)
+  const first = keyOf('acme', { expiresAtMs: 90_000 })
+  await keys.create(first)
+  const turn = (before: ApiKey) => rotate(before, 2_000, 1_000)
+  const second = turn(first)
+  await store.engine.write(keys.rotated(second, 2_000))
+  t.match(await keys.find(first.id), { expiresAtMs: 3_000 })
+  t.match(await keys.find(second.successor.id), { predecessorId: first.id, expiresAtMs: 90_000, scopes: first.scopes })
+  t.ok(await keys.hasSuccessor(first.id))
+  t.match(await refusalOf(store.engine.write(keys.rotated(turn(first), 2_000))), { reason: /predecessor/ })
+  t.type(await refusalOf(store.engine.write(keys.rotated(turn(first), 3_000))), Conflict, 'it has expired')
+
+  const third = turn(second.successor)
+  await store.engine.write(keys.rotated(third, 2_000))
+  const line = [first.id, second.successor.id, third.successor.id]
+  t.strictSame((await keys.line(first.id)).sort(), [...line].sort())
+  t.strictSame((await keys.line(line[1] ?? '')).sort(), line.slice(1).sort())
+  t.ok(await keys.revoke(line[1] ?? '', 4_000))
+  t.strictSame(await keys.line(first.id), [first.id])
+  t.notOk(await keys.hasSuccessor(first.id))
+  t.match(await keys.find(line[2] ?? ''), { revokedAtMs: 4_000 })
+  t.match(await keys.find(first.id), { revokedAtMs: null })
+})
+
+t.test('keys that expire soon are listed, the first before the others', async t => {
+  const { store } = await storeWithTenants(t)
+  const keys = apiKeysIn(store)
+  for (const expiresAtMs of [9_000, 8_000, 20_000]) await keys.create(keyOf('acme', { createdAtMs: 0, expiresAtMs }))
+  const asked = { nowMs: 5_000, untilMs: 10_000, longerThanMs: 1_000, limit: 10 }
+  const times = async (more = {}) => (await keys.expiring({ ...asked, ...more })).map(one => one.expiresAtMs)
+  t.strictSame(await times(), [8_000, 9_000])
+  t.strictSame(await times({ limit: 1 }), [8_000])
+  t.strictSame(await times({ longerThanMs: 8_500 }), [9_000])
+})
+
+t.test('the later use of a key counts', async t => {
+  const { store } = await storeWithTenants(t)
+  const uses = keyUsesIn(store)
+  for (const atMs of [2_000, 3_000, 1_000]) await store.engine.write([uses.used('k1', atMs)])
+  t.strictSame([...(await uses.all())], [['k1', 3_000]])
 })
