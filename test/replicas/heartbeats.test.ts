@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { markInterrupted } from '../../src/lifecycle/operations/mark-interrupted.ts'
 import { Ownership } from '../../src/lifecycle/operations/ownership.ts'
-import { StoreMoved } from '../../src/store/engine/engine.ts'
-import { claim } from '../../src/store/postgres/owner.ts'
+import { StoreError, StoreMoved } from '../../src/store/engine/engine.ts'
+import { claim, isServed } from '../../src/store/postgres/owner.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { sqlFor } from '../../src/store/schema/database.ts'
 import { auditEventsIn } from '../../src/store/tables/audit/audit-events.ts'
@@ -117,4 +117,19 @@ else {
       t.equal(clock.monotonic(), 2_000)
     }
   )
+
+  t.test('a gateway whose first heartbeat fails serves nothing', async t => {
+    const home = await newDatabase()
+    const engine = await openPostgres(home)
+    t.teardown(() => engine.close())
+    let writes = 0
+    const write: typeof engine.write = (...args) => {
+      writes += 1
+      return writes === 2 ? Promise.reject(new StoreError('away')) : engine.write(...args)
+    }
+    const patience = { waitMs: 0, onWait() {}, monotonic: () => 0, onTrouble() {} }
+    const failing = { ...engine, write }
+    t.match(await refusalOf(claim(home, failing, patience)), { constructor: StoreError, reason: 'away' })
+    t.notOk(await isServed(engine))
+  })
 }
