@@ -91,6 +91,7 @@ export function services(parts: Parts): Services {
   const { fingerprint } = audited.keys
   const joining = participantMemory({ ...context, upstreams, engine, participants, fingerprint })
 
+  const recheck = recheckPermission({ directory, holds, clock })
   const broadcasts = broadcasting({
     ...context,
     ...joining,
@@ -112,7 +113,7 @@ export function services(parts: Parts): Services {
     shortenRun: limits.shortenRun,
     rememberLivestream,
     isComing: coming,
-    recheckPermission: recheckPermission({ directory, holds, clock }),
+    recheckPermission: recheck,
     deadlineMs,
     settleMs,
     ...(writeWithinMs !== undefined && { writeWithinMs })
@@ -149,6 +150,7 @@ export function services(parts: Parts): Services {
     ...joining,
     operations,
     participants,
+    recheckPermission: recheck,
     reconcileNow: id => broadcasts.reconcileLoop.now(id),
     isComing: coming,
     settleMs,

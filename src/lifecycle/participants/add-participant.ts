@@ -13,7 +13,7 @@ import { Conflict } from '../../store/engine/engine.ts'
 import type { Operations } from '../../store/tables/operations.ts'
 import type { KnownParticipants } from '../../store/tables/participants.ts'
 import type { Upstreams } from '../../upstream/provider.ts'
-import { beforeSending } from '../broadcast/before-sending.ts'
+import { beforeSending, type RecheckPermission } from '../broadcast/before-sending.ts'
 import { type Context, providerOf } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Done, Mutation } from '../operations/mutation.ts'
@@ -27,6 +27,8 @@ export interface AddParticipantDeps extends Pick<Context, 'changes' | 'deadline'
   operations: Pick<Operations, 'openAdding'>
   reconcileNow(operationId: string): Promise<void>
   demandPreset: DemandPreset
+  /** All of its questions take their time. */
+  recheckPermission: RecheckPermission
   participantSearch: Pick<ParticipantSearch, 'byCustomId'>
   participants: Pick<KnownParticipants, 'noneYet'>
   rememberParticipants: Pick<RememberParticipants, 'rows'>
@@ -46,7 +48,16 @@ export interface Added extends Joining {
 export type AddParticipant = (caller: Caller, meeting: OwnedMeeting, wish: NewParticipant) => Promise<Added>
 
 export function addParticipantOnce(deps: AddParticipantDeps): AddParticipant {
-  const { upstreams, auditTrail, operations, reconcileNow, demandPreset, participantSearch, participants } = deps
+  const {
+    upstreams,
+    auditTrail,
+    operations,
+    reconcileNow,
+    demandPreset,
+    recheckPermission,
+    participantSearch,
+    participants
+  } = deps
   const { rememberParticipants, fingerprintOf, changes, deadline } = deps
   /** By tenant and keyed fingerprint. */
   const underWay = new Map<string, { text: string; answer: Promise<Added> }>()
@@ -56,6 +67,7 @@ export function addParticipantOnce(deps: AddParticipantDeps): AddParticipant {
     const there = await beforeSending(participantSearch.byCustomId(meeting, wish.custom_participant_id, deadline()))
     if (there !== null && textOf(there) !== textOf(wish)) throw conflict()
     await beforeSending(demandPreset(meeting, wish.preset_name, deadline()))
+    await recheckPermission(caller, meeting, 'start')
     const { id: meetingId, upstream } = meeting
     const rows = there === null ? [participants.noneYet(participant)] : []
     const mutation = { caller, kind: 'add_participant', upstream, meetingId, participant, rows } as const

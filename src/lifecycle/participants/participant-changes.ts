@@ -11,7 +11,7 @@ import {
 import { Failure, ParticipantNotFound } from '../../domain/refusals/failures.ts'
 import type { Secret } from '../../domain/values/secret.ts'
 import type { Provider, Upstreams } from '../../upstream/provider.ts'
-import { beforeSending } from '../broadcast/before-sending.ts'
+import { beforeSending, type RecheckPermission } from '../broadcast/before-sending.ts'
 import { type Context, providerOf } from '../context.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 import type { Done } from '../operations/mutation.ts'
@@ -23,6 +23,7 @@ export interface ParticipantChangesDeps extends Pick<Context, 'changes' | 'deadl
   upstreams: Upstreams
   auditTrail: AuditTrail
   demandPreset: DemandPreset
+  recheckPermission: RecheckPermission
 }
 
 /** Changes of participants that are known. Each is sent once: a lost answer stays unknown. All but `remove` obey the tenant's rule for presets. */
@@ -38,7 +39,7 @@ export interface ParticipantChanges {
 }
 
 export function participantChanges(deps: ParticipantChangesDeps): ParticipantChanges {
-  const { upstreams, auditTrail, demandPreset, changes, deadline } = deps
+  const { upstreams, auditTrail, demandPreset, recheckPermission, changes, deadline } = deps
 
   function changed<T>(
     caller: Caller,
@@ -55,9 +56,11 @@ export function participantChanges(deps: ParticipantChangesDeps): ParticipantCha
   }
 
   /** The preset that its token will have, once the tenant may give it. @param wished null: the one that it has now */
-  async function allowed(meeting: OwnedMeeting, id: string, wished: string | null): Promise<string> {
+  async function allowed(caller: Caller, meeting: OwnedMeeting, id: string, wished: string | null): Promise<string> {
     const name = wished ?? (await presetNow(meeting, id))
     await beforeSending(demandPreset(meeting, name, deadline()))
+    // The questions took their time.
+    await recheckPermission(caller, meeting, 'start')
     return name
   }
 
@@ -78,7 +81,7 @@ export function participantChanges(deps: ParticipantChangesDeps): ParticipantCha
 
   return {
     async update(caller, meeting, id, { preset_name: wished = null, ...rest }) {
-      const preset = await allowed(meeting, id, wished)
+      const preset = await allowed(caller, meeting, id, wished)
       const change = { ...rest, ...(wished !== null && { preset_name: wished }) }
       return changed(caller, meeting, ['update_participant', id], async (provider, signal) =>
         joined(await provider.updateParticipant(meeting.id, id, change, signal), preset)
@@ -86,7 +89,7 @@ export function participantChanges(deps: ParticipantChangesDeps): ParticipantCha
     },
 
     async replace(caller, meeting, id, wish) {
-      const preset = await allowed(meeting, id, wish.preset_name ?? null)
+      const preset = await allowed(caller, meeting, id, wish.preset_name ?? null)
       const whole = named({ ...wish, preset_name: preset })
       return changed(caller, meeting, ['replace_participant', id], async (provider, signal) =>
         joined(await provider.replaceParticipant(meeting.id, id, whole, signal), preset)
@@ -101,7 +104,7 @@ export function participantChanges(deps: ParticipantChangesDeps): ParticipantCha
       }),
 
     async refreshToken(caller, meeting, id) {
-      await allowed(meeting, id, null)
+      await allowed(caller, meeting, id, null)
       return changed(caller, meeting, ['refresh_participant_token', id], async (provider, signal) => {
         const value = await provider.refreshToken(meeting.id, id, signal)
         return { value, data: { token_issued: true }, status: 200 }

@@ -110,6 +110,24 @@ t.test('those who wait for one that fails hear of it, and the next call begins a
   t.equal(simulator.journal.filter(({ method }) => method === 'POST').length, 2)
 })
 
+t.test('a tenant that is suspended while the list is read adds nobody, and gets no other token', async t => {
+  const { asAcme, meeting, simulator, store, directory, door } = await gatewayBehindDoor(t)
+  const { id } = (await adding(asAcme, meeting)({ ...wish, custom_participant_id: 'first' })).json().data
+  const calls = [
+    () => adding(asAcme, meeting)({ ...wish, custom_participant_id: 'first' }),
+    () => asAcme('POST', `${pathOf(meeting)}/${id}/token`),
+    () => asAcme('PATCH', `${pathOf(meeting)}/${id}`, { name: 'Mary' })
+  ]
+  door.hold('GET')
+  const waiting = calls.map(call => call())
+  await until(() => door.held().length === 3)
+  await tenantsIn(store).update('acme', { suspended: true }, Date.now())
+  await directory.pull()
+  door.release()
+  for (const reply of await Promise.all(waiting)) t.equal(says(reply), '403 tenant_suspended not_sent')
+  t.equal(simulator.participantTokens.length, 1)
+})
+
 t.test('a lost answer makes none twice: what was added is found, and gets its token then', async t => {
   const { asAcme, meeting, simulator } = await gateway(t)
   const add = adding(asAcme, meeting)
@@ -208,6 +226,7 @@ t.test('a call whose key is in use elsewhere leaves the adding to one that came 
     participantSearch: { byCustomId: async () => null },
     participants: { noneYet: () => ({}) },
     demandPreset: async () => {},
+    recheckPermission: async () => {},
     fingerprintOf: () => 'f',
     deadline: () => AbortSignal.timeout(60_000)
   } as unknown as AddParticipantDeps)
