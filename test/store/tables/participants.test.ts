@@ -34,7 +34,7 @@ t.test('participants are found by the fingerprint of their custom id, the first 
   t.strictSame(await participants.withCustomId('g'), [])
 })
 
-t.test('of the operations that add a participant one at most is open', async t => {
+t.test('one operation at most that adds a participant is open', async t => {
   const { store } = await storeWithTenants(t)
   const operations = operationsIn(store)
   const adding = () => operationOf('acme', { kind: 'add_participant', participant: 'f' })
