@@ -204,7 +204,7 @@ async function openInner(
 
   const all = services({
     ...{ store, directory, upstreams, audited, writeBehind, unstored, config, clock },
-    ...{ observer, tracing, replicas, writeWithinMs, webhookWay },
+    ...{ observer, tracing, replicas, writeWithinMs, webhookWay, sharedChanges: valkey?.changes ?? null },
     log: logger,
     ending: ending.signal
   })

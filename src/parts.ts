@@ -3,6 +3,7 @@ import type { AuditedStore } from './audited-store/audited-store.ts'
 import type { Config } from './config/config.ts'
 import type { Observer } from './domain/observer.ts'
 import type { Replicas } from './domain/replicas.ts'
+import type { SharedChanges } from './domain/shared-changes.ts'
 import type { Broadcasting } from './lifecycle/broadcast/broadcasting.ts'
 import type { Context } from './lifecycle/context.ts'
 import type { RunEnding } from './lifecycle/ends/ends.ts'
@@ -40,6 +41,8 @@ export interface Parts extends Pick<Context, 'tracing' | 'log' | 'clock'> {
   >
   /** Absent where there are no metrics. */
   observer?: Observer | undefined
+  /** Where replicas tell each other of changes; null where there is one alone. */
+  sharedChanges: SharedChanges | null
   /** Cuts off what waits for the vendor. */
   ending: AbortSignal
   /** Longest time for the audit trail of a mutation to be written, where that is not the usual one. */

@@ -18,6 +18,7 @@ import { sightingsIn } from './lifecycle/ledger/sightings.ts'
 import { stopOrderLoop } from './lifecycle/orders/stop-orders.ts'
 import { participantMemory } from './lifecycle/participants/memory.ts'
 import { push } from './lifecycle/push/push.ts'
+import { toldFirst } from './lifecycle/reads/told-first.ts'
 import { adopter } from './lifecycle/resources/adopt.ts'
 import { recheckSwitchPermission } from './lifecycle/resources/livestream-changes.ts'
 import { tenantResources } from './lifecycle/resources/of-tenants.ts'
@@ -58,7 +59,8 @@ export function services(parts: Parts): Services {
   } = parts
   const { deadlineMs, settleMs, readTtlMs, neverLiveMs, reconcileMs } = parts.config
   const time = deadlines(deadlineMs, parts.ending)
-  const context: Context = { clock, log, observer, tracing, replicas, ...time, changes: new Changes(), readTtlMs }
+  const changes = new Changes(parts.sharedChanges)
+  const context: Context = { clock, log, observer, tracing, replicas, ...time, changes, readTtlMs }
   const { deadline } = context
   const auditEvents = audited.events
   // Writes that decide over the life of an operation keep their order.
@@ -199,8 +201,7 @@ export function services(parts: Parts): Services {
     changeRun: changeRun({ ...limits, runs, auditTrail }),
     runUse: limits.runUse,
     readActive: reads.read,
-    start: broadcasts.start,
-    stop: broadcasts.stop,
+    ...toldFirst(changes, broadcasts),
     ...resources,
     webhook,
     rotateKey: rotateKey({ keys: apiKeysIn(store), directory, auditTrail, clock })

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/config.ts'
 import type { QuotaShare } from '../domain/quota-share.ts'
 import type { Replicas } from '../domain/replicas.ts'
+import type { SharedChanges } from '../domain/shared-changes.ts'
 import type { UpstreamAccount } from '../domain/upstream-account.ts'
 import type { Clock } from '../domain/values/clock.ts'
 import type { CallCounter } from '../domain/values/gcra.ts'
@@ -18,6 +19,7 @@ export interface ValkeyDeps {
 /** The parts of a gateway that replicas share in Valkey. */
 export interface OpenValkey {
   readonly counter: CallCounter
+  readonly changes: SharedChanges
   /** This process's part of an account's quota. */
   shareOf(account: Pick<UpstreamAccount, 'name' | 'quota'>): QuotaShare
   isAway(): boolean
@@ -27,10 +29,11 @@ export interface OpenValkey {
 export async function openValkey(deps: ValkeyDeps, opened: (() => unknown)[]): Promise<OpenValkey | null> {
   const { config, logger: log, clock, replicas, withinMs } = deps
   if (config.valkey === null) return null
-  const [{ ValkeyLink }, { SharedCounter }, { SharedQuota }] = await Promise.all([
+  const [{ ValkeyLink }, { SharedCounter }, { SharedQuota }, { SharedVersions }] = await Promise.all([
     import('../valkey/link.ts'),
     import('../valkey/counter.ts'),
-    import('../valkey/quota.ts')
+    import('../valkey/quota.ts'),
+    import('../valkey/versions.ts')
   ])
   const link = new ValkeyLink({
     home: config.valkey,
@@ -40,10 +43,14 @@ export async function openValkey(deps: ValkeyDeps, opened: (() => unknown)[]): P
   })
   opened.push(() => link.close())
   await link.open()
+  const changes = new SharedVersions(link)
+  opened.push(() => changes.close())
+  const onVersion = changes.heard.bind(changes)
   const { monotonic } = clock
   const { deadlineMs } = config
   return {
-    counter: new SharedCounter({ valkey: link, monotonic }),
+    counter: new SharedCounter({ valkey: link, monotonic, onVersion }),
+    changes,
     shareOf: ({ name, quota }) => new SharedQuota({ valkey: link, upstream: name, quota, deadlineMs, monotonic }),
     isAway: () => link.session === null
   }

@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache'
+import { fromPlace, likelySpelling } from '../domain/id.ts'
 import type { Observer } from '../domain/observer.ts'
 import { UpstreamUnavailable } from '../domain/refusals/failures.ts'
 import type { Replicas } from '../domain/replicas.ts'
+import type { SharedChanges } from '../domain/shared-changes.ts'
 import { upTo } from '../domain/values/cache-size.ts'
 import { type Clock, systemClock } from '../domain/values/clock.ts'
 import { sentOnlyWhile } from '../domain/values/sending.ts'
@@ -133,22 +135,55 @@ export function vendorClocks(upstreams: Upstreams): VendorNowMs {
  * count for all kinds of reads, since a stop outdates the meeting's active livestream and the livestream alike.
  */
 export class Changes {
+  readonly #shared: SharedChanges | null
   #last = 0
   // More than any cache of answers has entries, so that a change is not forgotten before what it outdates.
   readonly #bySubject = new LRUCache<string, number>(upTo(100_000))
 
+  /** @param shared where other replicas tell of theirs: they name a meeting by its id alone */
+  constructor(shared: SharedChanges | null = null) {
+    this.#shared = shared
+    shared?.onChange(id => this.#note(id))
+  }
+
   /** From now on answers of before are outdated. */
   note(subject: string): void {
-    this.#last += 1
-    this.#bySubject.set(subject, this.#last)
+    this.#note(subject)
+    this.#shared?.outdate(idIn(subject))
   }
 
   of(subject: string): number {
-    return this.#bySubject.get(subject) ?? 0
+    const own = this.#bySubject.get(subject) ?? 0
+    return this.#shared === null ? own : Math.max(own, this.#bySubject.get(idIn(subject)) ?? 0)
+  }
+
+  /** Asks whether another replica has changed it. Null when there is none, or none can be asked. */
+  hear(subject: string): Promise<void> | null {
+    return this.#shared?.hear(idIn(subject)) ?? null
+  }
+
+  /** Waits, but not for long, until other replicas are told of its changes. */
+  async told(subject: string): Promise<void> {
+    await this.#shared?.told(idIn(subject))
+  }
+
+  /** Whether other replicas may change something, and nobody would hear of it. */
+  get isBlind(): boolean {
+    return this.#shared?.isAway() ?? false
   }
 
   /** How many there were. */
   get count(): number {
     return this.#last
   }
+
+  #note(key: string): void {
+    this.#last += 1
+    this.#bySubject.set(key, this.#last)
+  }
+}
+
+/** The id in a key of `placeOf`, as replicas spell it among themselves. It has no slash, and every subject has one. */
+function idIn(subject: string): string {
+  return likelySpelling(fromPlace(subject).id)
 }

@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { isVendorId } from '../../domain/id.ts'
+import { isVendorId, likelySpelling } from '../../domain/id.ts'
 import { type Failure, RateLimited } from '../../domain/refusals/failures.ts'
 import { neighbourhood } from '../../domain/values/address.ts'
 import type { Clock } from '../../domain/values/clock.ts'
@@ -139,7 +139,7 @@ function bucketOf(limit: RateLimit): Bucket {
 /** The meeting that a call names in its path, if any. */
 function meetingOf({ params }: FastifyRequest): string | undefined {
   const { meeting_id: id } = (params ?? {}) as { meeting_id?: string }
-  return id !== undefined && isVendorId(id) ? id : undefined
+  return id !== undefined && isVendorId(id) ? likelySpelling(id) : undefined
 }
 
 type Limiter = ReturnType<FastifyInstance['createRateLimit']>

@@ -31,6 +31,8 @@ export interface SharedRead<T> {
   subject: string
   /** False: shared by those who ask together, and not kept. */
   isKept?: boolean
+  /** Changes of other replicas have been heard of since this was asked. */
+  isHeard?: boolean
   /** Asks the vendor; the signal ends it at its deadline, and when nobody waits any more. */
   ask(signal: AbortSignal): Promise<T>
   /** The caller's, who may hang up. Asked for when there is something to wait for: making one costs as much as a look into the cache. */
@@ -110,6 +112,8 @@ export class SharedReads<T> {
   /** @throws what asking throws, when no answer is known that may still be shown; UpstreamTooLate when the caller hangs up */
   async read(question: SharedRead<T>): Promise<Seen<T>> {
     const { key, subject } = question
+    const heard = question.isHeard ? null : this.#changes.hear(subject)
+    if (heard !== null) await heard
     for (;;) {
       const fresh = this.fresh(key, subject)
       if (fresh !== null) return fresh
@@ -193,16 +197,12 @@ export class SharedReads<T> {
 
   #stale(entry: Entry<T>, subject: string, error: unknown): Seen<T> | null {
     if (!(error instanceof Failure) || error.status < 500) return null
-    if (entry.answer === null || entry.change !== this.#changes.of(subject)) return null
+    if (entry.answer === null || entry.change !== this.#changes.of(subject) || this.#changes.isBlind) return null
     const ageMs = this.#clock.monotonic() - entry.answer.seenAtMs
     const notAsked = [UpstreamBudgetExhausted, UpstreamThrottled].some(kind => error instanceof kind)
     if (ageMs > (notAsked ? staleMs.notAsked : staleMs.inTrouble)) return null
     return { value: entry.answer.value, ageMs, ttlMs: this.#ttlMs - ageMs, how: 'stale', reason: error.type }
   }
-}
-
-export interface ActiveReadsDeps extends SharedReadsOptions {
-  whatRuns: WhatRuns
 }
 
 /** The meeting's active livestream, for many who look at it. */
@@ -217,7 +217,7 @@ export interface ActiveReads {
   changed(meeting: OwnedMeeting, active: LivestreamWithKey | null): void
 }
 
-export function activeReads({ whatRuns, ...sharing }: ActiveReadsDeps): ActiveReads {
+export function activeReads({ whatRuns, ...sharing }: SharedReadsOptions & { whatRuns: WhatRuns }): ActiveReads {
   const { changes } = sharing
   const reads = new SharedReads<LivestreamWithKey | null>(sharing)
   // No tenant id has a slash.
@@ -230,7 +230,7 @@ export function activeReads({ whatRuns, ...sharing }: ActiveReadsDeps): ActiveRe
         const { livestream, isEnding } = await whatRuns(meeting, 'read', signal)
         return isEnding ? null : livestream
       }
-      return reads.fresh(key, subject) ?? reads.read({ key, subject, ask, signal })
+      return reads.fresh(key, subject) ?? reads.read({ key, subject, ask, signal, isHeard: true })
     },
 
     async whatRuns(meeting, priority, signal, how) {

@@ -132,7 +132,13 @@ export function whatRuns(deps: WhatRunsDeps): WhatRuns {
       const before = changes.count
       return { running: await provider.findRunning(signal), changes: before }
     }
-    const seen = await listReads.read({ key: upstream, subject: `upstream/${upstream}`, ask, signal: () => signal })
+    const seen = await listReads.read({
+      key: upstream,
+      subject: `upstream/${upstream}`,
+      ask,
+      signal: () => signal,
+      isHeard: true
+    })
     // A stale list says nothing about now.
     if (seen.how === 'stale') throw new UpstreamFailed()
     // Neither does a list from before the meeting was started or stopped.

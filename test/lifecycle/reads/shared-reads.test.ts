@@ -13,9 +13,8 @@ import { manualClock } from '../../support/clock.ts'
 import fc, { runs } from '../../support/runner/properties.ts'
 
 /** A vendor that answers when it is told to. */
-function readsOf({ ttlMs = 1_000, maxEntries = 100 } = {}) {
+function readsOf({ ttlMs = 1_000, maxEntries = 100, changes = new Changes() } = {}) {
   const clock = manualClock()
-  const changes = new Changes()
   // Nothing here is ever too late.
   const bounded: Bounded = (work, asked = new AbortController()) => work(asked.signal)
   const reads = new SharedReads<string>({ readTtlMs: ttlMs, changes, bounded, clock, maxEntries })
@@ -48,6 +47,23 @@ t.test('those who ask together share one answer, and so do those who come within
   const next = read()
   asked[1]?.answer('over')
   t.match(await next, { value: 'over', how: 'miss' })
+})
+
+t.test('no stale answer is shown where changes of other replicas would go unheard', async t => {
+  let isAway = false
+  const alone = { isAway: () => isAway, outdate() {}, async told() {}, hear: () => null, onChange() {} }
+  const { asked, read, clock } = readsOf({ changes: new Changes(alone) })
+  const first = read()
+  asked[0]?.answer('live')
+  await first
+  clock.advance(1_000)
+  const stale = read()
+  asked[1]?.fail(new UpstreamFailed())
+  t.match(await stale, { value: 'live', how: 'stale' })
+  isAway = true
+  const refused = read()
+  asked[2]?.fail(new UpstreamFailed())
+  await t.rejects(refused, UpstreamFailed)
 })
 
 t.test("the answer is another reader's own when the one that asked first has hung up", async t => {
