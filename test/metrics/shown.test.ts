@@ -174,17 +174,26 @@ t.test('a gateway without metrics opens no port for them, and tells nobody of an
   t.notMatch(logs(), 'metrics')
 })
 
-t.test('prom-client is loaded by a gateway with metrics alone, and OpenTelemetry by one with a collector', async t => {
-  const code = (file: string): string => readFileSync(file, 'utf8')
-  const loaded = /^import (?!type )[^;]*?'([^']+)'/gm
-  const loadersOf = (name: string): string[] =>
-    globSync('src/**/*.ts').filter(file =>
-      [...code(file).matchAll(loaded)].some(([, from = '']) => from.endsWith(name))
+t.test(
+  'prom-client is loaded by a gateway with metrics alone, OpenTelemetry by one with a collector, and iovalkey by one with Valkey',
+  async t => {
+    const code = (file: string): string => readFileSync(file, 'utf8')
+    const loaded = /^import (?!type )[^;]*?'([^']+)'/gm
+    const loadersOf = (name: string): string[] =>
+      globSync('src/**/*.ts').filter(file =>
+        [...code(file).matchAll(loaded)].some(([, from = '']) => from.endsWith(name))
+      )
+    t.strictSame(loadersOf('prom-client'), ['src/metrics/metrics.ts'])
+    t.strictSame(loadersOf('metrics/metrics.ts'), [], 'which is loaded when it is wanted')
+    const ofTraces = globSync('src/**/*.ts').filter(file => /^import (?!type ).*'@opentelemetry/m.test(code(file)))
+    t.strictSame(ofTraces.sort(), ['src/tracing/recording.ts', 'src/tracing/span-export.ts'])
+    t.strictSame(loadersOf('/span-export.ts'), ['src/tracing/recording.ts'])
+    t.strictSame(loadersOf('/recording.ts'), [], 'which is loaded when it is wanted')
+    t.strictSame(loadersOf('iovalkey'), ['src/valkey/client.ts'])
+    t.strictSame(
+      loadersOf('/client.ts').filter(file => file.startsWith('src/valkey/')),
+      ['src/valkey/link.ts']
     )
-  t.strictSame(loadersOf('prom-client'), ['src/metrics/metrics.ts'])
-  t.strictSame(loadersOf('metrics/metrics.ts'), [], 'which is loaded when it is wanted')
-  const ofTraces = globSync('src/**/*.ts').filter(file => /^import (?!type ).*'@opentelemetry/m.test(code(file)))
-  t.strictSame(ofTraces.sort(), ['src/tracing/recording.ts', 'src/tracing/span-export.ts'])
-  t.strictSame(loadersOf('/span-export.ts'), ['src/tracing/recording.ts'])
-  t.strictSame(loadersOf('/recording.ts'), [], 'which is loaded when it is wanted')
-})
+    for (const part of ['link', 'counter', 'quota', 'versions']) t.strictSame(loadersOf(`/valkey/${part}.ts`), [], part)
+  }
+)

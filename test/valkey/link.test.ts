@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import type { ValkeyHome } from '../../src/domain/valkey-home.ts'
 import { Secret } from '../../src/domain/values/secret.ts'
+import type { Client } from '../../src/valkey/client.ts'
 import { ValkeyLink } from '../../src/valkey/link.ts'
 import { until } from '../support/until.ts'
 import { homeOf, noValkey, startCluster, startSentinel, startValkey, valkeyProgram } from '../support/valkey/server.ts'
@@ -131,4 +132,27 @@ t.test('Sentinels lead to their primary, and a cluster to its node', needsValkey
   await cluster.kill()
   await until(() => byCluster.link.session === null)
   t.equal(await byCluster.ask(), null)
+})
+
+t.test('a call waits longer while others are answered, and not for ever', async t => {
+  const afterMs = [90, 140, null]
+  const client: Client = {
+    connect: async () => {},
+    ping: async () => 'PONG',
+    async run(name) {
+      if (name === 'begin') return 'epoch.run'
+      const ms = name === 'versions' ? afterMs.shift() : 0
+      if (ms === null) return new Promise(() => {})
+      await new Promise(resolve => setTimeout(resolve, ms))
+      return [String(ms)]
+    },
+    onEnd() {},
+    trouble: () => null,
+    close() {}
+  }
+  const link = new ValkeyLink({ home: homeOf(1), log: { info() {}, warn() {} }, withinMs: 100, connect: () => client })
+  t.teardown(() => link.close())
+  await link.open()
+  const ask = () => link.ask('versions', [], [])
+  t.strictSame(await Promise.all([ask(), ask(), ask()]), [['90'], ['140'], null])
 })

@@ -151,6 +151,21 @@ t.test('no window ever sees more than the quota, whatever dies, is cut off, or f
   t.pass('all rounds')
 })
 
+t.test(
+  'calls that the vendor tells of are not those of outsiders where another replica has a part',
+  needsValkey(),
+  async t => {
+    const { world, replicas } = await settled(t, 2)
+    const [one, other] = replicas as [DividingReplica, DividingReplica]
+    await press(world, replicas, 3_000)
+    const calls = one.budget.counted() + other.budget.counted()
+    one.budget.tell({ remaining: 30 - calls, resetMs: 1_000, quota: 30 })
+    t.equal(one.budget.status().used.other, 0)
+    one.budget.tell({ remaining: 0, resetMs: 1_000, quota: 30 })
+    t.equal(one.budget.status().used.other, 30 - one.budget.counted() - one.share.ofOthers())
+  }
+)
+
 t.test('a replica that takes the place of a dead one gets nothing of what may still count', needsValkey(), async t => {
   const { world, replicas } = await settled(t, 1)
   await press(world, replicas, 6_000)
