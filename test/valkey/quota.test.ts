@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { ValkeyLink } from '../../src/valkey/link.ts'
 import { Dice } from '../support/campaigns/dice.ts'
 import { runs } from '../support/runner/properties.ts'
 import { type DividingReplica, dividing } from '../support/valkey/dividing.ts'
@@ -165,6 +166,18 @@ t.test(
     t.equal(one.budget.status().used.other, 30 - one.budget.counted() - one.share.ofOthers())
   }
 )
+
+t.test('a message that was lost, and is carried out behind a newer one, changes nothing', needsValkey(), async t => {
+  const { home } = await startValkey(t)
+  const link = new ValkeyLink({ home, log: { info() {}, warn() {} }, withinMs: 10_000 })
+  t.teardown(() => link.close())
+  await link.open()
+  const lease = (id: string, seq: number, have: number, want: number) =>
+    link.ask('lease', ['{livegate}:quota:default'], [id, seq, have, want, 0, 0, 30, 60_000, 60_000, 1])
+  t.strictSame(await lease('one', 2, 10, 10), [10, 0, 0])
+  await lease('one', 1, 10, 4)
+  t.strictSame(await lease('other', 1, 0, 30), [0, 10, 0], 'all ten are still its part')
+})
 
 t.test('a replica that takes the place of a dead one gets nothing of what may still count', needsValkey(), async t => {
   const { world, replicas } = await settled(t, 1)
