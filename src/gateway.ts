@@ -121,7 +121,7 @@ async function openInner(
     bootId,
     clock,
     most,
-    deadlineMs: config.deadlineMs,
+    ...{ deadlineMs: config.deadlineMs, writeWithinMs },
     demand: store => demandNewest(store, config.auditKeys.dataDir, acceptOlder?.hash),
     ...storeNews(logger, { store: nameOfHome(home), shutdownMs })
   })

@@ -118,6 +118,19 @@ else {
     }
   )
 
+  t.test('nobody counts as silent for the time in which the database was away', async t => {
+    const { join, pass, clock } = await replicasOf(t)
+    const [leader, other] = [await join(), await join()]
+    await pass(4_000, leader, other)
+    clock.advance(60_000)
+    await leader.replica.beat()
+    await other.replica.beat()
+    await pass(2_000, leader, other)
+    t.match(leader.replica.standing(), { liveReplicas: 2 })
+    t.equal(other.replica.standing().id, other.engine.writerId)
+    t.notOk(other.engine.moved())
+  })
+
   t.test('a gateway whose first heartbeat fails serves nothing', async t => {
     const home = await newDatabase()
     const engine = await openPostgres(home)

@@ -4,6 +4,7 @@ import type { MeetingTurn } from '../../domain/meeting-turns.ts'
 import { StartUnsettled, StopUnderWay } from '../../domain/refusals/failures.ts'
 import type { Replicas } from '../../domain/replicas.ts'
 import { sentOnlyWhile } from '../../domain/values/sending.ts'
+import { waitBriefly } from '../context.ts'
 import type { RecallOthers } from '../running/recall-others.ts'
 import { beforeSending } from './before-sending.ts'
 import type { MeetingQueue } from './meeting-queue.ts'
@@ -71,7 +72,7 @@ export function amongReplicas({ replicas, recallOthers, queue, deadlineMs }: Amo
       if (replicas.isOnly) return free
       const wait = { start: deadlineMs, stop: behindStopMs }
       const turn = await turns.take(placeOf(meeting), 'stop', wait).catch(() => null)
-      await recallOthers(meeting).catch(() => {})
+      await waitBriefly(recallOthers(meeting), behindStopMs).catch(() => {})
       return held(turn)
     },
 

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql as raw } from 'kysely'
 import type { MeetingTurn, MeetingTurns, TurnKind } from '../../domain/meeting-turns.ts'
-import type { Engine } from '../engine/engine.ts'
+import { type Engine, StoreError } from '../engine/engine.ts'
 import { sqlFor } from '../schema/database.ts'
 
 export interface MeetingTurnsOptions {
   engine: Pick<Engine, 'read' | 'write'>
   /** Longest call to a vendor: a start has looks and a call, and may find another one to be reconciled. */
   deadlineMs: number
+  /** Longest time until a start has its turn in the store (900 ms). */
+  writeWithinMs?: number | undefined
   monotonic(): number
   onTrouble(error: unknown): void
 }
@@ -15,8 +17,8 @@ export interface MeetingTurnsOptions {
 const sql = sqlFor('postgres')
 const me = raw`current_setting('livegate.writer')`
 const lookEveryMs = 50
-/** One that cannot be asked for within this time, or that of the wait, is not had. */
-const takenWithinMs = 250
+/** A stop waits no longer than this for a store that hangs. */
+const answeredWithinMs = 250
 
 /** Turns in meetings, as rows that expire by the database's clock. */
 export class PostgresMeetingTurns implements MeetingTurns {
@@ -29,7 +31,7 @@ export class PostgresMeetingTurns implements MeetingTurns {
   }
 
   async take(place: string, kind: TurnKind, waitMs: Readonly<Record<TurnKind, number>>): Promise<MeetingTurn | null> {
-    const { engine, monotonic } = this.#options
+    const { engine, monotonic, writeWithinMs = 900 } = this.#options
     const name = `meeting ${place}`
     const startedAtMs = monotonic()
     const until = raw`clock_timestamp() + make_interval(secs => ${this.#lastsMs / 1_000})`
@@ -40,13 +42,23 @@ export class PostgresMeetingTurns implements MeetingTurns {
       where lease.holder = excluded.holder or lease.expires_at < clock_timestamp() returning fence`
     const others = raw<{ kind: TurnKind }>`select kind from livegate_leases
       where name = ${name} and expires_at >= clock_timestamp()`
-    for (;;) {
+    const withinMs = kind === 'start' ? writeWithinMs : answeredWithinMs
+    const ask = async (): Promise<MeetingTurn | null> => {
       const askedAtMs = monotonic()
-      const [rows] = await engine.write([claim.compile(sql)], { withinMs: Math.max(takenWithinMs, waitMs.stop) })
+      const [rows] = await engine.write([claim.compile(sql)], { withinMs })
       const fence = rows?.[0]?.fence
-      if (fence !== undefined) return this.#held(name, Number(fence), askedAtMs + this.#lastsMs)
+      return fence === undefined ? null : this.#held(name, Number(fence), askedAtMs + this.#lastsMs)
+    }
+    for (;;) {
+      const taken = ask()
+      const turn = await inTime(taken, withinMs).catch(error => {
+        // It may be had after nobody waits for it any more.
+        taken.then(late => late?.end()).catch(() => {})
+        throw error
+      })
+      if (turn !== null) return turn
       for (;;) {
-        const [other] = await engine.read(others.compile(sql))
+        const [other] = await inTime(engine.read(others.compile(sql)), withinMs)
         if (other === undefined) break
         if (monotonic() - startedAtMs >= waitMs[other.kind]) return null
         await sleep(lookEveryMs)
@@ -63,5 +75,19 @@ export class PostgresMeetingTurns implements MeetingTurns {
         engine.write([mine.compile(sql)]).catch(onTrouble)
       }
     }
+  }
+}
+
+/** @throws StoreError when the store does not answer within this time; what it throws before */
+async function inTime<T>(answer: Promise<T>, withinMs: number): Promise<T> {
+  const over = new AbortController()
+  const late = sleep(withinMs, undefined, { signal: over.signal, ref: false }).then(() => {
+    throw new StoreError('the store does not answer in time')
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    over.abort()
+    late.catch(() => {})
   }
 }

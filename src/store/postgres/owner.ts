@@ -20,6 +20,8 @@ export interface ClaimOptions extends Patience {
   most?: number
   /** Longest call to a vendor. */
   deadlineMs?: number
+  /** Longest time until a start has its turn in the store. */
+  writeWithinMs?: number | undefined
   onTrouble(error: unknown): void
 }
 
@@ -46,7 +48,7 @@ export async function isServed(engine: Pick<Engine, 'read'>): Promise<boolean> {
 export async function claim(
   home: PostgresHome,
   engine: PostgresEngine,
-  { most = 1, deadlineMs = 0, onTrouble, ...patience }: ClaimOptions
+  { most = 1, deadlineMs = 0, writeWithinMs, onTrouble, ...patience }: ClaimOptions
 ): Promise<PostgresReplica> {
   const { silent, isAlone } = await untilRoom(home, engine, most, patience)
   const me = engine.writerId
@@ -66,7 +68,14 @@ export async function claim(
     throw error instanceof Conflict ? new ServedAlready('another gateway has just begun to serve this store') : error
   }
   if (most > 1) engine.comeBack(most)
-  const replica = new PostgresReplica({ engine, most, deadlineMs, onTrouble, monotonic: patience.monotonic })
+  const replica = new PostgresReplica({
+    engine,
+    most,
+    deadlineMs,
+    writeWithinMs,
+    onTrouble,
+    monotonic: patience.monotonic
+  })
   try {
     await replica.beat()
   } catch (error) {

@@ -5,6 +5,7 @@ import { Loop } from '../../domain/values/clock.ts'
 import type { Row } from '../engine/engine.ts'
 import { writeIf } from '../engine/engine.ts'
 import { sqlFor } from '../schema/database.ts'
+import { silentForMs } from '../served/patience.ts'
 import { PostgresMeetingTurns } from './meeting-turns.ts'
 import type { PostgresEngine } from './postgres.ts'
 
@@ -14,6 +15,8 @@ export interface ReplicaOptions {
   most: number
   /** Longest call to a vendor. */
   deadlineMs: number
+  /** Longest time until a start has its turn in the store. */
+  writeWithinMs?: number | undefined
   monotonic(): number
   onTrouble(error: unknown): void
 }
@@ -32,9 +35,9 @@ const leaseMs = 7_000
 /** Clocks of two machines do not run equally fast. */
 const marginMs = 500
 /** Replicas that are silent for this time, and that of a call to a vendor, are taken over from. The one gateway of a store has less time. */
-const silentMs = { ofMany: 10_000, ofOne: 4_000 }
-/** Without a look for so long nobody knows who was silent. */
-const lookGapMs = 3 * beatEveryMs
+const silentAfterMs = { ofMany: 10_000, ofOne: silentForMs }
+/** Longer without a look, the database may have been away: then nobody could be heard. */
+const mostBetweenLooksMs = 2 * beatEveryMs
 
 const me = raw`current_setting('livegate.writer')`
 const until = raw`clock_timestamp() + make_interval(secs => ${leaseMs / 1_000})`
@@ -58,8 +61,8 @@ export class PostgresReplica implements Replicas {
   #beatenAtMs: number
   #leadsUntilMs = Number.NEGATIVE_INFINITY
   #wasLeading = false
-  /** Others, and since when their rows have not changed. */
-  #others = new Map<string, { commits: number; sinceMs: number }>()
+  /** Others, and for how long their rows have not changed. */
+  #others = new Map<string, { commits: number; silentMs: number }>()
   #lookedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ReplicaOptions) {
@@ -89,7 +92,7 @@ export class PostgresReplica implements Replicas {
 
   owns(owner: string | null): boolean {
     const { most, monotonic } = this.#options
-    const forMs = most > 1 ? silentMs.ofMany : silentMs.ofOne
+    const forMs = most > 1 ? silentAfterMs.ofMany : silentAfterMs.ofOne
     return this.isMine(owner) && monotonic() - this.#beatenAtMs < forMs - marginMs
   }
 
@@ -132,13 +135,14 @@ export class PostgresReplica implements Replicas {
   }
 
   #look(rows: Member[], nowMs: number): void {
-    const known = nowMs - this.#lookedAtMs > lookGapMs ? new Map() : this.#others
+    const passedMs = Math.min(nowMs - this.#lookedAtMs, mostBetweenLooksMs)
     this.#lookedAtMs = nowMs
     const others = rows.filter(({ is_me: isMe }) => !isMe)
     this.#others = new Map(
       others.map(({ id, commits }) => {
-        const before = known.get(id)
-        return [id, before?.commits === commits ? before : { commits, sinceMs: nowMs }]
+        const before = this.#others.get(id)
+        const silentMs = before?.commits === commits ? before.silentMs + passedMs : 0
+        return [id, { commits, silentMs }]
       })
     )
     const ordinal = rows.findIndex(({ is_me: isMe }) => isMe)
@@ -147,9 +151,8 @@ export class PostgresReplica implements Replicas {
 
   async #fence(): Promise<void> {
     const { engine, deadlineMs } = this.#options
-    const isGone = ({ sinceMs }: { sinceMs: number }): boolean =>
-      this.#lookedAtMs - sinceMs >= silentMs.ofMany + deadlineMs
-    for (const [id, { commits }] of [...this.#others].filter(([, other]) => isGone(other))) {
+    const gone = [...this.#others].filter(([, other]) => other.silentMs >= silentAfterMs.ofMany + deadlineMs)
+    for (const [id, { commits }] of gone) {
       if (await writeIf(engine, [fenced(id, commits), freed(id)])) this.#others.delete(id)
     }
   }

@@ -5,7 +5,10 @@ import { opened, toServe } from '../store.ts'
 import { claim } from './owner.ts'
 import { openPostgres } from './postgres.ts'
 
-type Options = Pick<ServeOptions, 'waitMs' | 'clock' | 'demand' | 'onWait' | 'onTrouble' | 'most' | 'deadlineMs'> & {
+type Options = Pick<
+  ServeOptions,
+  'waitMs' | 'clock' | 'demand' | 'onWait' | 'onTrouble' | 'most' | 'deadlineMs' | 'writeWithinMs'
+> & {
   home: PostgresHome
 }
 

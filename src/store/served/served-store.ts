@@ -21,6 +21,8 @@ export interface ServeOptions {
   most?: number
   /** Longest call to a vendor. */
   deadlineMs?: number
+  /** Longest time until a start has its turn in the store. Default: as long as its record may take. */
+  writeWithinMs?: number | undefined
   /** Throws when the store must not be served. Nothing but its schema is changed before that. */
   demand?(store: Store): Promise<unknown>
   /** Hears before the wait that another gateway serves the store, or may serve it. */
