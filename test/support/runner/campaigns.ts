@@ -36,6 +36,8 @@ export const campaigns = {
   kills: { file: 'test/guarantees/field/killed-while-sent.test.ts', normally: 2, inFull: 500 },
   /** Kills of a gateway in a loop of restarts. */
   restarts: { file: 'test/guarantees/field/restarts-leave-the-quota.test.ts', normally: 2, inFull: 40 },
+  /** Seconds in which replicas are asked for more of the vendor's quota than there is. */
+  sharedQuota: { file: 'test/replicas/shared-quota.test.ts', normally: 3, inFull: 45 },
   /** Probes of `doctor` that are interrupted, or meet a fault, each at another moment; there are no more than these. */
   probes: { file: 'test/commands/doctor/doctor-probe-trouble.test.ts', normally: 18, inFull: 90 },
   /** Connections of strangers, while a tenant starts and stops. */
