@@ -43,11 +43,6 @@ export class FollowRuns {
     this.#loop.start()
   }
 
-  /** Looks at once: somebody says that there is news. */
-  wake(): void {
-    this.#loop.wake()
-  }
-
   close(): Promise<void> {
     return this.#loop.close()
   }
