@@ -39,13 +39,15 @@ export function recallOthers(deps: RecallOthersDeps): RecallOthers {
     if (replicas.isOnly) return
     const nowMs = clock.now()
     const last = await operations.lastSettledIn(place, nowMs - Math.max(settleMs, followedForMs))
-    if (last === null || known.get(placeOf(place)) === last.id) return
+    if (last === null) return
+    // A start of before may have been settled since, here too: its run is over all the same.
+    if (last.kind === 'stop' && !replicas.isMine(last.owner)) ownStarts.believed(place)
+    if (known.get(placeOf(place)) === last.id) return
     known.set(placeOf(place), last.id)
     if (replicas.isMine(last.owner)) return
     const meeting: OwnedMeeting = meetingOf(last)
     const agoMs = (atMs: number): number => Math.max(0, nowMs - atMs)
     if (last.kind === 'stop') {
-      ownStarts.believed(meeting)
       const ago = { agoMs: agoMs(last.settledAtMs ?? nowMs), followInMs: 0 }
       endingRuns.recall(meeting, { ...ago, dateMs: confirmedAt(last), isOthers: true })
     } else {
