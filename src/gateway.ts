@@ -5,6 +5,7 @@ import { openAudited } from './audited-store/audited-store.ts'
 import { demandNewest, demandStore } from './audited-store/older-store.ts'
 import { demandWritable } from './audited-store/store-rights.ts'
 import type { Observer } from './domain/observer.ts'
+import type { Operation } from './domain/operation.ts'
 import { nameOfHome } from './domain/store-home.ts'
 import { systemClock } from './domain/values/clock.ts'
 import { openDoors } from './doors.ts'
@@ -152,7 +153,8 @@ async function openInner(
   const { engine } = store
   const valkey = await openValkey({ config, logger, clock, replicas, withinMs: valkeyWithinMs }, opened)
   const leaving = { engine, operations: operationsIn(store), auditEvents: audited.events, clock }
-  const left = await takeOver(leaving, logger)
+  const left: Operation[] = []
+  await takeOver(leaving, logger, operation => left.push(operation))
   await audited.checkpointer.start()
   opened.push(() => audited.checkpointer.close())
   const directory = await openDirectory(store, clock)

@@ -1,12 +1,15 @@
 import t, { type Test } from 'tap'
+import type { Operation } from '../../src/domain/operation.ts'
+import type { Clock } from '../../src/domain/values/clock.ts'
 import { markInterrupted } from '../../src/lifecycle/operations/mark-interrupted.ts'
 import { Ownership } from '../../src/lifecycle/operations/ownership.ts'
-import { StoreError, StoreMoved } from '../../src/store/engine/engine.ts'
+import { type Engine, StoreError, StoreMoved } from '../../src/store/engine/engine.ts'
 import { claim, isServed } from '../../src/store/postgres/owner.ts'
 import { openPostgres } from '../../src/store/postgres/postgres.ts'
 import { sqlFor } from '../../src/store/schema/database.ts'
+import type { Store } from '../../src/store/store.ts'
 import { auditEventsIn } from '../../src/store/tables/audit/audit-events.ts'
-import { operationsIn } from '../../src/store/tables/operations.ts'
+import { type Operations, operationsIn } from '../../src/store/tables/operations.ts'
 import { tenantsIn } from '../../src/store/tables/tenants.ts'
 import { manualClock } from '../support/clock.ts'
 import { noPostgres, postgresBin } from '../support/postgres/server.ts'
@@ -41,6 +44,17 @@ async function replicasOf(t: Test) {
       }
     }
   }
+}
+
+/** Operations that this replica takes over now. */
+async function takenBy(
+  { engine, store, operations }: { engine: Engine; store: Store; operations: Operations },
+  clock: Clock
+): Promise<Operation[]> {
+  const taken: Operation[] = []
+  const deps = { engine, operations, auditEvents: auditEventsIn(store), clock }
+  await markInterrupted(deps, operation => taken.push(operation))
+  return taken
 }
 
 if (postgresBin === null) t.test('heartbeats of replicas', { skip: noPostgres }, t => t.end())
@@ -79,8 +93,7 @@ else {
     const ownership = new Ownership(frozen.replica)
     ownership.note(start, await frozen.operations.find(start.id))
     t.ok(ownership.isOurs(start))
-    const takeOver = () =>
-      markInterrupted({ ...leader, engine: leader.engine, auditEvents: auditEventsIn(leader.store), clock })
+    const takeOver = () => takenBy(leader, clock)
 
     await pass(10_000, leader)
     t.notOk(ownership.isOurs(start), 'nothing is sent for it any more')
@@ -112,7 +125,7 @@ else {
       await ended.engine.write([ended.operations.sent(left)])
       await ended.replica.release()
       await pass(2_000, leader, other)
-      t.match(await leader.operations.takeOver(), [{ id: left.id, owner: leader.replica.standing().id }])
+      t.match(await takenBy(leader, clock), [{ id: left.id, owner: leader.replica.standing().id }])
       t.match(await leader.operations.find(kept.id), { state: 'sent', owner: other.replica.standing().id })
       t.equal(clock.monotonic(), 2_000)
     }

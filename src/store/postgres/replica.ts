@@ -115,7 +115,8 @@ export class PostgresReplica implements Replicas {
     const [leases = [], rows = []] = await engine.write([lead, members])
     this.#beatenAtMs = begunAtMs
     if (leases.length > 0) this.#leadsUntilMs = begunAtMs + leaseMs - marginMs
-    this.#look(rows as unknown as Member[], begunAtMs)
+    // Silence is counted from what was seen, and not from before it was asked for.
+    this.#look(rows as unknown as Member[], monotonic())
     const isLeading = this.leads()
     if (isLeading && !this.#wasLeading) tell(this.#listeners.lead)
     this.#wasLeading = isLeading

@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { Operation } from '../../../src/domain/operation.ts'
 import { markInterrupted } from '../../../src/lifecycle/operations/mark-interrupted.ts'
 import { auditEventsIn } from '../../../src/store/tables/audit/audit-events.ts'
 import { operationsIn } from '../../../src/store/tables/operations.ts'
@@ -17,7 +18,9 @@ t.test('after a restart what was sent is unknown, and what a caller was told of 
     operations.sent(sent)
   ])
   const auditEvents = auditEventsIn(store)
-  const left = await markInterrupted({ engine: store.engine, operations, auditEvents, clock: manualClock() })
+  const left: Operation[] = []
+  const deps = { engine: store.engine, operations, auditEvents, clock: manualClock() }
+  await markInterrupted(deps, operation => left.push(operation))
   t.match(left, [{ id: watched.id }, { id: sent.id }], 'both are looked after')
   t.match(await operations.findByKey('k'), { id: watched.id, state: 'unknown', answer })
   t.match(await operations.find(sent.id), { state: 'unknown', answer: null })

@@ -1,6 +1,6 @@
 import { sql as raw } from 'kysely'
 import type { Operation } from '../../../domain/operation.ts'
-import type { Engine } from '../../engine/engine.ts'
+import type { Engine, Statement } from '../../engine/engine.ts'
 import type { Store } from '../../store.ts'
 import { isOpen, toOperation } from './look-ups.ts'
 
@@ -22,19 +22,19 @@ export function operationOwners({ engine, sql }: Store) {
     },
 
     /**
-     * Makes those this replica's whose owner serves the store no more, or was taken for dead. On a file that is all of them, since
-     * nobody else serves it.
+     * Those whose owner serves the store no more, or was taken for dead. On a file that is all of them, since nobody else serves it.
      */
-    async takeOver(): Promise<Operation[]> {
-      if (engine.dialect === 'sqlite') return (await engine.read(open)).map(toOperation)
-      const someLeft = sql.selectFrom('operations').select('id').where(isOpen).where(isNobodys).limit(1)
-      if ((await engine.read(someLeft.compile())).length === 0) return []
-      const owner = writerOf(engine)
-      const query = sql.updateTable('operations').set({ owner }).where(isOpen).where(isNobodys).returningAll()
-      const [rows = []] = await engine.write([query.compile()])
-      return (rows as unknown as Parameters<typeof toOperation>[0][])
-        .toSorted((a, b) => (a.ordinal ?? 0) - (b.ordinal ?? 0))
-        .map(toOperation)
+    async left(): Promise<Operation[]> {
+      const query = sql.selectFrom('operations').selectAll().where(isOpen).orderBy(raw`ordinal + 0`)
+      const nobodys = engine.dialect === 'sqlite' ? query : query.where(isNobodys)
+      return (await engine.read(nobodys.compile())).map(toOperation)
+    },
+
+    /** Makes one that is left this replica's. @throws Conflict, by the transaction, when it is somebody's by now, or settled */
+    claimed(id: string): Statement[] {
+      if (engine.dialect === 'sqlite') return []
+      const query = sql.updateTable('operations').set({ owner: writerOf(engine) })
+      return [{ ...query.where('id', '=', id).where(isOpen).where(isNobodys).compile(), changes: 1 }]
     }
   }
 }
