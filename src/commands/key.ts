@@ -52,7 +52,8 @@ export async function rotateKey(io: Io, id: string, options: RotateOptions): Pro
     if (before === null) throw new CommandError(`there is no key ${id}`)
     const state = stateOf(before)
     if (state !== 'active') throw new CommandError(`the key ${id} is ${state}: make another one with \`key create\``)
-    const rotation = rotate(before, nowMs, overlapMs, expiresAtMs)
+    const endMs = expiresAtMs === undefined ? await keys.endOfLine(before) : expiresAtMs
+    const rotation = rotate(before, nowMs, overlapMs, endMs)
     const resources = [id, rotation.successor.id].map(uid => ({ type: 'key' as const, uid }))
     const event = record({ action: 'rotateKey', method: 'POST', tenantId: before.tenantId, resources })
     await store.engine.write([...keys.rotated(rotation, nowMs), event]).catch(error => {

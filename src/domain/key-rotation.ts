@@ -18,9 +18,9 @@ export interface Rotation {
 
 /**
  * Makes the successor of a key: of the same tenant, with its name and its scopes, and no later end unless an operator gives one.
- * @param expiresAtMs undefined: as the key before
+ * @param expiresAtMs null: it has no end
  */
-export function rotate(before: ApiKey, nowMs: number, overlapMs: number, expiresAtMs = before.expiresAtMs): Rotation {
+export function rotate(before: ApiKey, nowMs: number, overlapMs: number, expiresAtMs: number | null): Rotation {
   const { id, key, digest } = makeKey()
   const times = { createdAtMs: nowMs, expiresAtMs, revokedAtMs: null }
   const { tenantId, name, scopes } = before

@@ -139,7 +139,9 @@ function readKey({ headers, raw }: FastifyRequest): string | null {
 
 /** Text of a request: the operation, its ids and its body. The path is left out, since one operation may stand in two places. */
 function requestText(request: FastifyRequest): string {
-  return JSON.stringify([request.routeOptions.schema?.operationId, request.params, ordered(request.body ?? {})])
+  const { config, schema } = request.routeOptions
+  const own = config.rule?.ofKey ? [request.caller.key.id] : []
+  return JSON.stringify([schema?.operationId, request.params, ordered(request.body ?? {}), ...own])
 }
 
 /** The order of a JSON object's members means nothing. */

@@ -15,6 +15,8 @@ export interface RouteRule {
   limit: 'read' | 'write' | 'never'
   /** A stream goes on until somebody ends it; a call may wait for what its query names. Neither counts as work in flight meanwhile. */
   lasts?: 'stream' | 'wait'
+  /** The call is about its own key: the same call with another key is another request. */
+  ofKey?: true
 }
 
 declare module 'fastify' {

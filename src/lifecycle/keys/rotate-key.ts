@@ -8,7 +8,7 @@ import type { ApiKeys } from '../../store/tables/api-keys.ts'
 import type { AuditTrail } from '../operations/audit-trail.ts'
 
 export interface RotateKeyDeps {
-  keys: Pick<ApiKeys, 'find' | 'hasSuccessor' | 'rotated'>
+  keys: Pick<ApiKeys, 'find' | 'hasSuccessor' | 'endOfLine' | 'rotated'>
   directory: Pick<Directory, 'pull'>
   auditTrail: Pick<AuditTrail, 'answered'>
   clock: Pick<Clock, 'now'>
@@ -27,7 +27,7 @@ export function rotateKey({ keys, directory, auditTrail, clock }: RotateKeyDeps)
     // Its end as the store has it, and not as memory had it.
     const before = (await keys.find(key.id)) ?? key
     const nowMs = clock.now()
-    const rotation = rotate(before, nowMs, overlapSeconds * 1_000)
+    const rotation = rotate(before, nowMs, overlapSeconds * 1_000, await keys.endOfLine(before))
     const resources = [key.id, rotation.successor.id].map(uid => ({ type: 'key' as const, uid }))
     const mutation = { caller, kind: 'rotate_key', upstream: tenant.upstream, meetingId: null, resources } as const
     const data = { ...showRotation(rotation), key_shown: true }

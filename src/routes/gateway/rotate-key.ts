@@ -27,7 +27,7 @@ const schema = {
   }
 }
 
-const rule = { scope: 'keys:rotate', limit: 'write' } as const
+const rule = { scope: 'keys:rotate', limit: 'write', ofKey: true } as const
 
 export function rotateKey(app: Api, { rotateKey: rotate }: { rotateKey: RotateKey }): void {
   app.post('/keys/rotate', { schema, config: { rule } }, async (request, reply) => {

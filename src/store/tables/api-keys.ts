@@ -65,6 +65,22 @@ export function apiKeysIn({ engine, sql }: Store) {
       return (await engine.read(query.compile())).length > 0
     },
 
+    /**
+     * The end that the line of a key was made for: that of the newest key at its end, revoked or not. A key that was rotated ends with its overlap,
+     * and its next successor, after the first was revoked, does not.
+     */
+    async endOfLine({ id, expiresAtMs }: Pick<ApiKey, 'id' | 'expiresAtMs'>): Promise<number | null> {
+      const query = sql
+        .selectFrom('api_keys')
+        .select('expires_at')
+        .where(raw<boolean>`id in ${lineOf(id)} and id <> ${id}`)
+        .where(raw<boolean>`not exists (select 1 from api_keys n where n.predecessor_id = api_keys.id)`)
+        .orderBy('created_at', 'desc')
+        .limit(1)
+      const [newest] = await engine.read(query.compile())
+      return newest === undefined ? expiresAtMs : newest.expires_at
+    },
+
     /** The key and its successors that are not revoked yet: those that a revocation ends. */
     async line(id: string): Promise<string[]> {
       const query = sql

@@ -42,6 +42,14 @@ t.test('a key makes its successor, and both work until the overlap is over', asy
   t.not(data.key, key)
 })
 
+t.test('one idempotency key of two programs is no replay of the other rotation', async t => {
+  const { withKey } = await gateway(t)
+  const [one, other] = [await withKey('acme', ['keys:rotate']), await withKey('acme', ['keys:rotate'])]
+  const headers = freshKey()
+  t.equal((await one.call('POST', path, {}, headers)).statusCode, 201)
+  t.equal(says(await other.call('POST', path, {}, headers)), '422 idempotency_key_reused')
+})
+
 t.test('no successor lives longer than the key before, whose own end is never later than it was', async t => {
   const { withKey, store } = await gateway(t)
   const expiresAtMs = Date.now() + hourMs
@@ -75,6 +83,7 @@ t.test('a revocation ends the successors of a key, and a key whose successor was
   t.equal((await first.call('GET', '/v2/meetings')).statusCode, 200, 'the key before is none of them')
   const another = await first.call('POST', path)
   t.equal(another.statusCode, 201)
+  t.equal(another.json().data.expires_at, null, 'it does not end with the overlap')
   await keys.revoke(first.id, Date.now())
   await directory.pull()
   t.equal(says(await as(`Bearer ${another.json().data.key}`)('GET', '/v2/meetings')), '401 key_revoked')
