@@ -70,21 +70,25 @@ export function addParticipantOnce(deps: AddParticipantDeps): AddParticipant {
     await recheckPermission(caller, meeting, 'start')
     const { id: meetingId, upstream } = meeting
     const rows = there === null ? [participants.noneYet(participant)] : []
-    const mutation = { caller, kind: 'add_participant', upstream, meetingId, participant, rows } as const
+    // One who is there is not searched for when the answer with the token is lost.
+    const adding = there === null ? { participant } : {}
+    const mutation = { caller, kind: 'add_participant', upstream, meetingId, rows, ...adding } as const
     const provider = providerOf(upstreams, meeting, 'mutation')
-    const adding = auditTrail.around<Added>(mutation, async () => {
+    // From before the record: after a pause nothing is sent that another replica may have taken over.
+    const signal = deadline()
+    const answer = auditTrail.around<Added>(mutation, async () => {
       if (there !== null) {
-        const token = await provider.refreshToken(meetingId, there.id, deadline())
+        const token = await provider.refreshToken(meetingId, there.id, signal)
         return doneWith<Added>({ participant: there, token, status: 200 })
       }
       const added = await provider
-        .addParticipant(meetingId, wish, deadline())
+        .addParticipant(meetingId, wish, signal)
         .finally(() => changes.note(participantsOf(meeting)))
       expectWished(added.participant, wish)
       const statements = rememberParticipants.rows(meeting, [added.participant])
       return { ...doneWith<Added>({ ...added, status: 201 }), statements }
     })
-    return adding.catch(error => {
+    return answer.catch(error => {
       throw error instanceof Failure && error.cause instanceof Conflict ? unsettled(1) : error
     })
   }
@@ -121,9 +125,9 @@ export function addParticipantOnce(deps: AddParticipantDeps): AddParticipant {
   }
 }
 
-/** Null when the failure is about the idempotency key of the call that led, and of no other. */
+/** Null when the failure is about the key of the call that led, or about its idempotency key, and about no other call's. */
 function unlessItsCallers(error: unknown): null {
-  if (error instanceof Failure && isOneOf(error, IdempotencyKeyInUse)) return null
+  if (error instanceof Failure && (error.status === 401 || isOneOf(error, IdempotencyKeyInUse))) return null
   throw error
 }
 

@@ -49,9 +49,10 @@ export function participantChanges(deps: ParticipantChangesDeps): ParticipantCha
   ): Promise<T> {
     const { id: meetingId, upstream } = meeting
     const resources = [{ type: 'participant' as const, uid: id }]
+    const signal = deadline()
     return auditTrail.around({ caller, kind, upstream, meetingId, resources }, () => {
       const provider = providerOf(upstreams, meeting, 'mutation')
-      return change(provider, deadline()).finally(() => changes.note(participantsOf(meeting)))
+      return change(provider, signal).finally(() => changes.note(participantsOf(meeting)))
     })
   }
 

@@ -77,9 +77,10 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
     const owner = await knownMeetings.beforeChange(known, provider, deadline())
     // The look took its time.
     if (!known.isProved) await recheckSwitchPermission(caller, known)
+    const signal = deadline()
     return auditTrail.around({ caller, kind, upstream, meetingId, livestreamId }, async () => {
       // Also when its answer is lost, or late, the livestream may be another one.
-      const answered = await change(provider, deadline()).finally(() => changes.note(subjectOf(owner)))
+      const answered = await change(provider, signal).finally(() => changes.note(subjectOf(owner)))
       const livestream = ofOwner(owner, answered, 'unknown')
       const seen = { ...owner, isProved: isProvedBy(owner, answered) }
       const statements = livestreams.observed(seen, withoutKey(livestream), clock.now())
@@ -90,9 +91,10 @@ export function livestreamChanges(deps: LivestreamChangesDeps): LivestreamChange
   return {
     create(caller, wish) {
       const { id: tenantId, upstream } = caller.tenant
+      const signal = deadline()
       return auditTrail.around({ caller, kind: 'create_livestream', upstream, meetingId: null }, async () => {
         const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
-        const livestream = await provider.createLivestream(wish, deadline())
+        const livestream = await provider.createLivestream(wish, signal)
         if ((await livestreams.meetingOf(livestream.id).catch(() => null)) !== null) throw notNew('livestream')
         const owner = { id: livestream.id, tenantId, upstream, meetingId: null }
         const statements = livestreams.created(owner, withoutKey(livestream), clock.now())

@@ -99,10 +99,11 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     kind: 'update_meeting' | 'replace_meeting',
     change: (provider: Provider, signal: AbortSignal) => Promise<Meeting>
   ): Promise<Meeting> {
+    const signal = deadline()
     return auditTrail.around({ caller, kind, upstream, meetingId }, async () => {
       const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
       // Also when its answer is lost, or late, the meeting may be another one.
-      const meeting = await change(provider, deadline()).finally(() => {
+      const meeting = await change(provider, signal).finally(() => {
         changes.note(placeOf({ id: meetingId, upstream }))
         kept.delete(`${tenantId}/${meetingId}`)
       })
@@ -115,9 +116,10 @@ export function tenantMeetings(deps: MeetingsDeps): TenantMeetings {
     async create(caller, wish) {
       const { id: tenantId, upstream } = caller.tenant
       const mutation = { caller, kind: 'create_meeting', upstream, meetingId: null } as const
+      const signal = deadline()
       const created = await auditTrail.around(mutation, async () => {
         const provider = providerOf(upstreams, { upstream, tenantId }, 'mutation')
-        const meeting = await provider.createMeeting(wish, deadline())
+        const meeting = await provider.createMeeting(wish, signal)
         const holder = await meetings.ownerOf(meeting.id).catch(() => null)
         if (holder !== null && holder.tenantId !== tenantId) throw notNew('meeting')
         const statements = meetings.created({ id: meeting.id, tenantId, upstream }, meeting, clock.now())

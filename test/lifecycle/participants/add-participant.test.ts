@@ -1,5 +1,5 @@
 import t from 'tap'
-import { IdempotencyKeyInUse } from '../../../src/domain/refusals/failures.ts'
+import { IdempotencyKeyInUse, KeyRevoked } from '../../../src/domain/refusals/failures.ts'
 import { presets } from '../../../src/domain/scope.ts'
 import { startGateway } from '../../../src/gateway.ts'
 import { inUse } from '../../../src/lifecycle/operations/mutation.ts'
@@ -211,31 +211,32 @@ t.test('a participant that another replica has made known since the look is not 
   t.equal(simulator.participants(meeting).length, 0)
 })
 
-t.test('a call whose key is in use elsewhere leaves the adding to one that came with it', async t => {
-  const caller = callerOf()
-  const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
-  const [first, added] = [Promise.withResolvers<never>(), { participant: { id: 'p1', ...wish }, status: 201 }]
-  const led: string[] = []
-  const add = addParticipantOnce({
-    auditTrail: {
-      around: async () => (led.push('led') === 1 ? first.promise : added),
-      answered: async () => {}
-    },
-    upstreams: new Map([['default', { on: () => ({}) }]]),
-    operations: { openAdding: async () => null },
-    participantSearch: { byCustomId: async () => null },
-    participants: { noneYet: () => ({}) },
-    demandPreset: async () => {},
-    recheckPermission: async () => {},
-    fingerprintOf: () => 'f',
-    deadline: () => AbortSignal.timeout(60_000)
-  } as unknown as AddParticipantDeps)
-  const both = [add(caller, meeting, wish), add(caller, meeting, wish)]
-  first.reject(new IdempotencyKeyInUse())
-  t.match(await refusalOf(both[0] as Promise<unknown>), { type: 'idempotency_key_in_use' })
-  t.equal(await both[1], added)
-  t.equal(led.length, 2)
-})
+for (const refusal of [new IdempotencyKeyInUse(), new KeyRevoked()])
+  t.test(`a call that is refused with ${refusal.type} leaves the adding to one that came with it`, async t => {
+    const caller = callerOf()
+    const meeting = { id: 'm1', tenantId: 'acme', upstream: 'default' }
+    const [first, added] = [Promise.withResolvers<never>(), { participant: { id: 'p1', ...wish }, status: 201 }]
+    const led: string[] = []
+    const add = addParticipantOnce({
+      auditTrail: {
+        around: async () => (led.push('led') === 1 ? first.promise : added),
+        answered: async () => {}
+      },
+      upstreams: new Map([['default', { on: () => ({}) }]]),
+      operations: { openAdding: async () => null },
+      participantSearch: { byCustomId: async () => null },
+      participants: { noneYet: () => ({}) },
+      demandPreset: async () => {},
+      recheckPermission: async () => {},
+      fingerprintOf: () => 'f',
+      deadline: () => AbortSignal.timeout(60_000)
+    } as unknown as AddParticipantDeps)
+    const both = [add(caller, meeting, wish), add(caller, meeting, wish)]
+    first.reject(refusal)
+    t.match(await refusalOf(both[0] as Promise<unknown>), { type: refusal.type })
+    t.equal(await both[1], added)
+    t.equal(led.length, 2)
+  })
 
 t.test('an answer that is not what was asked for shows no token', async t => {
   const { asAcme, meeting, otherMeeting, simulator } = await gateway(t, { unmoved: true })
