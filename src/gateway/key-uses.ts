@@ -31,9 +31,10 @@ export function keepKeyUses({ engine, rows, log, clock, everyMs = 10_000 }: KeyU
 
   async function write(): Promise<void> {
     while (unwritten.size > 0) {
-      const ids = [...unwritten].slice(0, mostAtOnce)
-      await engine.write(ids.map(id => rows.used(id, hours.get(id) ?? 0)))
-      for (const id of ids) unwritten.delete(id)
+      const uses = [...unwritten].slice(0, mostAtOnce).map(id => [id, hours.get(id) ?? 0] as const)
+      await engine.write(uses.map(([id, hour]) => rows.used(id, hour)))
+      // An hour may have begun meanwhile.
+      for (const [id, hour] of uses) if (hours.get(id) === hour) unwritten.delete(id)
     }
   }
 

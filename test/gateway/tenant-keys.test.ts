@@ -1,6 +1,6 @@
 import t from 'tap'
 import { watchExpiringKeys } from '../../src/gateway/expiring-keys.ts'
-import { keepKeyUses } from '../../src/gateway/key-uses.ts'
+import { type KeyUsesDeps, keepKeyUses } from '../../src/gateway/key-uses.ts'
 import { StoreError } from '../../src/store/engine/engine.ts'
 import { apiKeysIn } from '../../src/store/tables/api-keys.ts'
 import { keyUsesIn } from '../../src/store/tables/key-uses.ts'
@@ -22,6 +22,35 @@ t.test('the hour of the last use of a key is kept, and an earlier one does not t
   await store.engine.write([rows.used(id, used - hourMs)])
   t.equal((await rows.all()).get(id), used)
   t.notOk((await rows.all()).has(unused.id))
+})
+
+t.test('an hour that begins while the one before is written is kept too', async t => {
+  const clock = manualClock()
+  const written: [string, number][] = []
+  const { promise: isWritten, resolve: goOn } = Promise.withResolvers<void>()
+  const rows = { used: (id: string, hour: number) => [id, hour] } as unknown as KeyUsesDeps['rows']
+  const engine = {
+    async write(uses: unknown[]) {
+      written.push(...(uses as [string, number][]))
+      await isWritten
+      return []
+    }
+  }
+  const uses = keepKeyUses({ engine, rows, log: { warn() {} }, clock, everyMs: 5 })
+  uses.note('a')
+  await until(() => written.length === 1)
+  clock.advance(hourMs)
+  uses.note('a')
+  goOn()
+  await until(() => written.length === 2)
+  await uses.close()
+  t.strictSame(
+    written.map(([id, hour]) => [id, hour - (written[0]?.[1] ?? 0)]),
+    [
+      ['a', 0],
+      ['a', hourMs]
+    ]
+  )
 })
 
 t.test('uses are written once an hour and key, again after a failure, and at the end', async t => {
