@@ -23,7 +23,7 @@ export const MeetingParticipant = Type.Object({
 export type MeetingParticipant = Static<typeof MeetingParticipant>
 
 const TokenFields = {
-  token: Type.Optional(VendorText('Whoever has it can join the meeting as this participant. Never in a replay')),
+  token: Type.Optional(VendorText('Its bearer can join the meeting as this participant. Never in a replay')),
   token_issued: Type.Optional(
     Type.Boolean({
       description: 'In a replay: whether the first answer had the token. Ask for another one with `…/token`'
@@ -31,7 +31,7 @@ const TokenFields = {
   )
 }
 
-/** A participant with the token to join with. Whoever has the token can join as that participant: it is shown once, and kept nowhere. */
+/** A participant with the token to join with. Its bearer can join as that participant: it is shown once, and kept nowhere. */
 export interface Joining {
   participant: MeetingParticipant
   token: Secret

@@ -525,7 +525,7 @@ export interface paths {
         post?: never;
         /**
          * Remove a participant
-         * @description Ends all tokens of the participant. Whoever is in the meeting with one stays: take them out with `kick` behind it. Needs the scope `participants:manage`; counts as a write.
+         * @description Ends all tokens of the participant. A person who is in the meeting with one stays: take them out with `kick` behind it. Needs the scope `participants:manage`; counts as a write.
          */
         delete: operations["removeParticipant"];
         options?: never;
@@ -7011,7 +7011,7 @@ export interface operations {
                             created_at?: string;
                             /** @example 2026-11-20T09:30:00.000Z */
                             updated_at?: string;
-                            /** @description Whoever has it can join the meeting as this participant. Never in a replay */
+                            /** @description Its bearer can join the meeting as this participant. Never in a replay */
                             token?: string;
                             /** @description In a replay: whether the first answer had the token. Ask for another one with `…/token` */
                             token_issued?: boolean;
@@ -7054,7 +7054,7 @@ export interface operations {
                             created_at?: string;
                             /** @example 2026-11-20T09:30:00.000Z */
                             updated_at?: string;
-                            /** @description Whoever has it can join the meeting as this participant. Never in a replay */
+                            /** @description Its bearer can join the meeting as this participant. Never in a replay */
                             token?: string;
                             /** @description In a replay: whether the first answer had the token. Ask for another one with `…/token` */
                             token_issued?: boolean;
@@ -7490,7 +7490,7 @@ export interface operations {
                             created_at?: string;
                             /** @example 2026-11-20T09:30:00.000Z */
                             updated_at?: string;
-                            /** @description Whoever has it can join the meeting as this participant. Never in a replay */
+                            /** @description Its bearer can join the meeting as this participant. Never in a replay */
                             token?: string;
                             /** @description In a replay: whether the first answer had the token. Ask for another one with `…/token` */
                             token_issued?: boolean;
@@ -7991,7 +7991,7 @@ export interface operations {
                             created_at?: string;
                             /** @example 2026-11-20T09:30:00.000Z */
                             updated_at?: string;
-                            /** @description Whoever has it can join the meeting as this participant. Never in a replay */
+                            /** @description Its bearer can join the meeting as this participant. Never in a replay */
                             token?: string;
                             /** @description In a replay: whether the first answer had the token. Ask for another one with `…/token` */
                             token_issued?: boolean;
@@ -8221,7 +8221,7 @@ export interface operations {
                         /** @enum {boolean} */
                         success: true;
                         data: {
-                            /** @description Whoever has it can join the meeting as this participant. Never in a replay */
+                            /** @description Its bearer can join the meeting as this participant. Never in a replay */
                             token?: string;
                             /** @description In a replay: whether the first answer had the token. Ask for another one with `…/token` */
                             token_issued?: boolean;

@@ -8,7 +8,7 @@ const schema = {
   operationId: 'removeParticipant',
   summary: 'Remove a participant',
   description:
-    'Ends all tokens of the participant. Whoever is in the meeting with one stays: take them out with `kick` behind it.',
+    'Ends all tokens of the participant. A person who is in the meeting with one stays: take them out with `kick` behind it.',
   tags: ['participants'],
   params: ParticipantParams,
   response: {
