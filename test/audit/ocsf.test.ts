@@ -116,7 +116,7 @@ t.test('a stop is a change of the livestream: it creates nothing', async t => {
   t.match(stop, { activity_id: 3, activity_name: 'Update', type_uid: 600_303 })
 })
 
-t.test('only a start, a new livestream, meeting or participant, and the successor of a key create something', async t => {
+t.test('only a start, a successor of a key, and what is new in an account create something', async t => {
   const named = Object.values(operations).filter(({ action, method }) => {
     const { activity_name } = toAuditEvent({ ...subject, action, method }, { outcome: 'done' }, 1)
     return activity_name === 'Create'
