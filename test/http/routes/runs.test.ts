@@ -3,6 +3,7 @@ import { meetingsIn } from '../../../src/store/tables/meetings.ts'
 import { says } from '../../support/campaigns/trouble.ts'
 import { gateway, type World } from '../../support/gateway.ts'
 import { sessionIds } from '../../support/http/helper.ts'
+import { until } from '../../support/until.ts'
 
 /** A live meeting of acme, with the ids of all that goes on in it as acme is shown them. */
 async function live({ asAcme, meeting }: World) {
@@ -149,9 +150,12 @@ t.test('a livestream that a browser began is learnt from the session in which it
   const { id } = simulator.startFromBrowser(meeting)
   const session = (await asAcme('GET', `/v2/meetings/${meeting}/active-session`)).json().data.id
   t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404)
-  const [run] = (await asAcme('GET', `/v2/sessions/${session}/livestream-sessions`)).json().data.data
+  const runs = () => asAcme('GET', `/v2/sessions/${session}/livestream-sessions`)
+  // What was learnt is written behind the answer where the store is slow.
+  await until(async () => (await runs()).statusCode === 200)
+  const [run] = (await runs()).json().data.data
   t.equal(run.livestream_id, id)
-  t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 200)
+  await until(async () => (await asAcme('GET', `/v2/livestreams/${id}`)).statusCode === 200)
   t.equal((await asAcme('GET', `/v2/livestreams/sessions/${run.id}`)).statusCode, 200)
 })
 
