@@ -151,7 +151,7 @@ t.test('a livestream that a browser began is learnt from the session in which it
   const session = (await asAcme('GET', `/v2/meetings/${meeting}/active-session`)).json().data.id
   t.equal((await asAcme('GET', `/v2/livestreams/${id}`)).statusCode, 404)
   const runs = () => asAcme('GET', `/v2/sessions/${session}/livestream-sessions`)
-  // What was learnt is written behind the answer where the store is slow.
+  // Rows of what was learnt are written behind the answer where the store is slow.
   await until(async () => (await runs()).statusCode === 200)
   const [run] = (await runs()).json().data.data
   t.equal(run.livestream_id, id)
