@@ -14,6 +14,8 @@ export interface RoundOptions {
   fault(dice: Dice): Fault
   /** The rounds begin within this time. */
   spreadMs: number
+  /** Reads of another replica may be so far behind (docs/replicas.md). */
+  readsFollowMs?: number
 }
 
 /** The last answer to a caller. */
@@ -46,7 +48,7 @@ async function startAndStop(
   world: World,
   meeting: string,
   name: string,
-  { call, faults, fault, spreadMs }: RoundOptions
+  { call, faults, fault, spreadMs, readsFollowMs = 0 }: RoundOptions
 ): Promise<void> {
   const dice = new Dice(name)
   const wrong = (what: string): void => report(campaign, world, meeting, `${name}: ${what}`)
@@ -74,8 +76,13 @@ async function startAndStop(
   }
   const ask = async (method: string, path: string): Promise<Reply | null> =>
     answered(campaign, [200, 404], () => call(method, `/v2/meetings/${meeting}/${path}`))
-  const active = await ask('GET', 'active-livestream')
-  if (active?.json().data?.id !== running?.livestreamId) wrong(`active-livestream shows ${active?.body}`)
+  let active = await ask('GET', 'active-livestream')
+  const isBehind = (): boolean => active?.json().data?.id !== running?.livestreamId
+  for (const endsAtMs = performance.now() + readsFollowMs; isBehind() && performance.now() < endsAtMs; ) {
+    await pause(100)
+    active = await ask('GET', 'active-livestream')
+  }
+  if (isBehind()) wrong(`active-livestream shows ${active?.body}`)
   const stopped = await ask('POST', 'active-livestream/stop')
   if (stopped === null || (running !== undefined && stopped.statusCode !== 200)) wrong(`stop: ${stopped?.body}`)
   if (runningIn(world, meeting).length > 0) wrong('something runs after the stop')
